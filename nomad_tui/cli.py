@@ -1,0 +1,277 @@
+"""The command line: which source, which front end, and the exit code."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+from nomad_tui import __version__
+from nomad_tui.config import Connection
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
+from nomad_tui.core.subscription import Subscription, SubscriptionError
+from nomad_tui.core.wire import DEFAULT_MAX_LINE
+from nomad_tui.options import ConfigurationFailure, connection_options
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
+from nomad_tui.sources.source import Source
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_UNITS: Final = {
+    **{"": 1, "B": 1},
+    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
+    **{f"{letter}{rest}": 1024**power for power, letter in enumerate("KMGT", 1) for rest in ("", "IB")},
+}
+"""Bytes in one of each unit, in capitals."""
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl+C, as shells have it."""
+
+
+class ByteSize(click.ParamType[int]):
+    """`512MiB`, `2G`, `64000000`; powers of 1024 but for KB, MB, GB and TB."""
+
+    name = "size"
+
+    def __init__(self, smallest: int) -> None:
+        self.smallest = smallest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Z]*)", str(value).strip().upper())
+        if match is None or match[2] not in _UNITS:
+            self.fail(f"{value!r} is not a size: write a number with a unit, such as 512MiB.", param, ctx)
+        size = int(float(match[1]) * _UNITS[match[2]])
+        if size < self.smallest:
+            self.fail(f"{value!r} is less than {self.smallest:,} bytes: write a unit, such as 512MiB.", param, ctx)
+        return size
+
+
+class _Group(click.Group):
+    """Prints a mistake as one sentence, without click's usage block, and exits with 2."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        def run() -> Any:
+            return super(_Group, self).main(args, prog_name, complete_var, standalone_mode=False, **extra)
+
+        if not standalone_mode:
+            return run()
+        try:
+            code = run()
+        except click.ClickException as error:
+            click.echo(f"nomad-tui: {error.format_message()}", err=True)
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def history_options(command: Function) -> Function:
+    """Adds the bounds of what is held."""
+    for option in (
+        click.option(
+            "--max-line",
+            type=ByteSize(1024),
+            default=DEFAULT_MAX_LINE,
+            metavar="SIZE",
+            help="The longest line accepted; a longer one is skipped and reported. Default: 64MiB.",
+        ),
+        click.option(
+            "--max-memory",
+            type=ByteSize(1024 * 1024),
+            default=DEFAULT_MAX_BYTES,
+            metavar="SIZE",
+            help="Memory for the events held, compressed; the oldest go first. Default: 512MiB.",
+        ),
+        click.option(
+            "--max-events",
+            type=click.IntRange(min=16),
+            default=DEFAULT_MAX_EVENTS,
+            metavar="EVENTS",
+            help="Events held; the oldest go first. Default: 1,000,000.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def stream_options(command: Function) -> Function:
+    """Adds what to ask a server for."""
+    for option in (
+        click.option(
+            "--index",
+            type=click.IntRange(min=0, max=(1 << 63) - 1),
+            default=0,
+            metavar="INDEX",
+            help="Where to start. Default: 0, everything the server's buffer holds.",
+        ),
+        click.option(
+            "--topic",
+            "topics",
+            multiple=True,
+            metavar="TOPIC",
+            help="Topic, Topic:* or Topic:key, such as Job:web; may be repeated. Default: all topics.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+filter_option = click.option(
+    "--filter", "filter_text", default="", metavar="TEXT", help="Show only events in which all these words occur."
+)
+
+
+@click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nomad-tui")
+@connection_options
+@stream_options
+@filter_option
+@history_options
+def main(
+    connection: Connection,
+    topics: Sequence[str],
+    index: int,
+    filter_text: str,
+    max_events: int,
+    max_memory: int,
+    max_line: int,
+) -> None:
+    """Watch a Nomad cluster's event stream: live, honest, searchable.
+
+    Without a command: the dashboard on NOMAD_ADDR. Flags beat the environment.
+    """
+    source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
+    _dashboard(source, History(max_events, max_memory), filter_text)
+
+
+@main.command()
+@filter_option
+@history_options
+def demo(filter_text: str, max_events: int, max_memory: int, max_line: int) -> None:
+    """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
+    from nomad_tui.demo import run_demo
+
+    run_demo(History(max_events, max_memory), filter_text, max_line)
+
+
+@main.command("open")
+@click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
+@filter_option
+@history_options
+def open_(files: Sequence[str], filter_text: str, max_events: int, max_memory: int, max_line: int) -> None:
+    """The dashboard on recordings: NDJSON of frames or events, plain, .gz or .zst; - is standard input."""
+    if list(files).count(STANDARD_INPUT) > 1:
+        raise click.UsageError("Standard input (-) can be read only once: name it once.")
+    pipe = _standard_input_for_recording() if STANDARD_INPUT in files else None
+    recording = Recording(files, max_line, None if pipe is None else os.fdopen(pipe, "rb"))
+    try:
+        recording.check()
+    except RecordingError as error:
+        raise ConfigurationFailure(str(error)) from None
+    _dashboard(recording, History(max_events, max_memory), filter_text)
+
+
+@main.command()
+@connection_options
+@stream_options
+@filter_option
+@click.option(
+    "--output",
+    type=click.Choice(["line", "ndjson", "frames"]),
+    default="line",
+    help="A sentence an event, the event objects, or the frames as they came. Default: line.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="EVENTS", help="End after so many events.")
+@click.option(
+    "--idle-exit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End after so long without one."
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=None,
+    metavar="ATTEMPTS",
+    help="Give up after so many failed attempts in a row to get a lost connection back. Default: 10.",
+)
+@click.option(
+    "--max-line", type=ByteSize(1024), default=DEFAULT_MAX_LINE, metavar="SIZE", help="The longest line accepted."
+)
+def tail(
+    connection: Connection,
+    topics: Sequence[str],
+    index: int,
+    filter_text: str,
+    output: str,
+    limit: int | None,
+    idle_exit: float | None,
+    retries: int | None,
+    max_line: int,
+) -> int:
+    """Print events, without a screen.
+
+    Exit codes: 0 done, 1 lost for good, 2 wrong usage, 3 refused by the server, 130 interrupted.
+    """
+    from nomad_tui.tail import DEFAULT_RETRIES, Options, Output
+    from nomad_tui.tail import tail as run_tail
+
+    source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
+    options = Options(
+        output=Output(output),
+        filter=Filter.parse(filter_text),
+        limit=limit,
+        idle_exit=idle_exit,
+        retries=DEFAULT_RETRIES if retries is None else retries,
+    )
+    try:
+        return asyncio.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
+    except BrokenPipeError:
+        # What is still buffered has no reader; the interpreter would complain of it when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _subscription(topics: Sequence[str]) -> Subscription:
+    try:
+        return Subscription.parse(topics)
+    except SubscriptionError as error:
+        raise ConfigurationFailure(str(error)) from None
+
+
+def _dashboard(source: Source, history: History, filter_text: str) -> None:
+    # Textual takes a quarter of a second to import, which `tail` and `--help` need not wait for.
+    from nomad_tui.session import Session
+    from nomad_tui.ui.app import NomadTui
+
+    if not sys.stdout.isatty():
+        raise click.UsageError("The dashboard needs a terminal: use nomad-tui tail to print events.")
+    NomadTui(Session(source, history), filter_text=filter_text).run()
+
+
+def _standard_input_for_recording() -> int:
+    """Moves the pipe on standard input aside and puts the terminal there, where the dashboard reads its keys.
+
+    Returns the pipe's file descriptor.
+    """
+    if sys.stdin.isatty():
+        raise click.UsageError("Standard input is the terminal: pipe a recording into nomad-tui open -.")
+    pipe = os.dup(0)
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise click.UsageError("The dashboard needs a terminal for its keys, and there is none.") from None
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return pipe

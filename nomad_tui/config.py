@@ -1,0 +1,323 @@
+"""What nomad-tui is told: how to reach a server, as Nomad's own command line is told it, and where its files are."""
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from nomad_tui.core.text import printable
+from nomad_tui.core.topics import ALL
+from nomad_tui.nomad import address as addresses
+from nomad_tui.nomad.address import Address, Credentials, Proxy
+
+TOKEN_LIMIT: Final = 16 * 1024
+"""Bytes read of a token file: a signed workload identity takes one or two thousand."""
+
+TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""What Go's `strconv.ParseBool` takes."""
+
+
+class ConfigurationError(ValueError):
+    """Its text is one sentence: the variable or flag, what is wrong with it, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing a user may set; a flag beats its variable, and an empty value counts as none."""
+
+    name: str
+    flag: str
+    variable: str | None
+
+    def __str__(self) -> str:
+        return f"{self.flag} ({self.variable})" if self.variable else self.flag
+
+
+ADDRESS: Final = Setting("address", "--address", "NOMAD_ADDR")
+REGION: Final = Setting("region", "--region", "NOMAD_REGION")
+NAMESPACE: Final = Setting("namespace", "--namespace", "NOMAD_NAMESPACE")
+TOKEN: Final = Setting("token", "--token", "NOMAD_TOKEN")
+TOKEN_FILE: Final = Setting("token_file", "--token-file", None)
+HTTP_AUTH: Final = Setting("http_auth", "--http-auth", "NOMAD_HTTP_AUTH")
+CA_CERT: Final = Setting("ca_cert", "--ca-cert", "NOMAD_CACERT")
+CA_PATH: Final = Setting("ca_path", "--ca-path", "NOMAD_CAPATH")
+CLIENT_CERT: Final = Setting("client_cert", "--client-cert", "NOMAD_CLIENT_CERT")
+CLIENT_KEY: Final = Setting("client_key", "--client-key", "NOMAD_CLIENT_KEY")
+TLS_SERVER_NAME: Final = Setting("tls_server_name", "--tls-server-name", "NOMAD_TLS_SERVER_NAME")
+TLS_SKIP_VERIFY: Final = Setting("tls_skip_verify", "--tls-skip-verify", "NOMAD_SKIP_VERIFY")
+
+Flags = Mapping[str, str | bool | None]
+"""A setting's name to what the command line said; None, False or missing where it said nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything needed to reach a server. Its repr holds no secret."""
+
+    address: Address = field(default_factory=lambda: addresses.parse_address(addresses.DEFAULT)[0])
+    region: str | None = None
+    """None for the server's own."""
+    namespace: str = ALL
+    token: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
+    http_auth: Credentials | None = field(default=None, repr=False)
+    ca_cert: Path | None = None
+    ca_path: Path | None = None
+    """A directory of PEM files, below which every certificate is trusted; without effect next to `ca_cert`."""
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    tls_server_name: str | None = None
+    """The name the server's certificate must hold, where that is not the address' host."""
+    skip_verify: bool = False
+    proxy: Proxy | None = None
+
+    @classmethod
+    def from_environment(cls, flags: Flags | None = None, environ: Mapping[str, str] = os.environ) -> Self:
+        """The connection that `flags` and the `NOMAD_*` and proxy variables describe.
+
+        Reads the token file and every certificate once, so that a mistake is told before a screen opens.
+        Raises ConfigurationError.
+        """
+        given = _Given(flags or {}, environ)
+        address, credentials = _address(given)
+        if given.flag(TOKEN) and given.flag(TOKEN_FILE):
+            raise ConfigurationError("--token and --token-file are both given: leave one of them out.")
+        token, token_file = given.text(TOKEN), given.path(TOKEN_FILE)
+        if token_file is not None:
+            token = _token_from(token_file)
+            if token_file.is_file():
+                token = None  # read again at each connect; a pipe can only be read once
+            else:
+                token_file = None
+        elif token is not None:
+            _check_token(token, given.origin(TOKEN))
+        connection = cls(
+            address=address,
+            region=given.text(REGION),
+            namespace=given.text(NAMESPACE) or ALL,
+            token=token,
+            token_file=token_file,
+            http_auth=credentials or _http_auth(given),
+            ca_cert=given.path(CA_CERT),
+            ca_path=given.path(CA_PATH),
+            client_cert=given.path(CLIENT_CERT),
+            client_key=given.path(CLIENT_KEY),
+            tls_server_name=given.text(TLS_SERVER_NAME),
+            skip_verify=_skip_verify(given),
+            proxy=_proxy(address, environ),
+        )
+        if any((connection.ca_cert, connection.ca_path, connection.client_cert, connection.client_key)):
+            connection.tls_context()
+        return connection
+
+    def current_token(self) -> str | None:
+        """The token to send now. Reads the token file, so a renewed token is taken at the next connect.
+
+        Raises ConfigurationError when the file has gone or holds no token any more.
+        """
+        return _token_from(self.token_file) if self.token_file is not None else self.token
+
+    @property
+    def sends_token(self) -> bool:
+        return self.token is not None or self.token_file is not None
+
+    def tls_context(self) -> ssl.SSLContext:
+        """What Go's TLS client would accept and show, from the files as they are now; reads disk.
+
+        The server name is not part of it: it is given with each request. Raises ConfigurationError.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Go trusts a certificate that is not self-signed too
+        if self.skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.ca_cert is not None:
+            _trust(context, self.ca_cert, CA_CERT)
+        elif self.ca_path is not None:
+            for file in _certificate_files(self.ca_path):
+                _trust(context, file, CA_PATH)
+        else:
+            context.load_default_certs()
+        self._load_client_certificate(context)
+        return context
+
+    def _load_client_certificate(self, context: ssl.SSLContext) -> None:
+        if self.client_cert is None and self.client_key is None:
+            return
+        if self.client_cert is None or self.client_key is None:
+            there, missing = (CLIENT_CERT, CLIENT_KEY) if self.client_key is None else (CLIENT_KEY, CLIENT_CERT)
+            raise ConfigurationError(f"{there} is given without {missing}: give both, or neither.")
+        _check_readable(self.client_cert, CLIENT_CERT)
+        _check_readable(self.client_key, CLIENT_KEY)
+        try:
+            context.load_cert_chain(self.client_cert, self.client_key, password=_refuse_password)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{CLIENT_CERT} {str(self.client_cert)!r} and {CLIENT_KEY} {str(self.client_key)!r} are no PEM "
+                f"certificate and its unencrypted key ({_reason(error)}): name two files that belong together."
+            ) from error
+
+
+def styles_folder() -> Path:
+    """Where the style sheets are: inside an installed package, next to it in a checkout.
+
+    Raises ConfigurationError when neither folder holds `app.tcss`.
+    """
+    package = Path(__file__).parent
+    folders = (package / "styles", package.parent / "styles")
+    for folder in folders:
+        if (folder / "app.tcss").is_file():
+            return folder
+    raise ConfigurationError(f"The style sheets are in neither {folders[0]} nor {folders[1]}: install nomad-tui again.")
+
+
+class _Given:
+    """The settings as given, and who gave them: a message names the flag or the variable that is wrong."""
+
+    def __init__(self, flags: Flags, environ: Mapping[str, str]) -> None:
+        self._flags = flags
+        self._environ = environ
+
+    def flag(self, setting: Setting) -> str | bool | None:
+        return self._flags.get(setting.name) or None
+
+    def text(self, setting: Setting) -> str | None:
+        if flag := self.flag(setting):
+            return str(flag)
+        return self._environ.get(setting.variable) or None if setting.variable else None
+
+    def path(self, setting: Setting) -> Path | None:
+        text = self.text(setting)
+        if text is not None and "\0" in text:
+            raise ConfigurationError(f"{self.origin(setting)} holds a zero byte: name a file.")
+        return Path(text).expanduser() if text is not None else None
+
+    def origin(self, setting: Setting) -> str:
+        return setting.flag if self.flag(setting) or setting.variable is None else setting.variable
+
+
+def _address(given: _Given) -> tuple[Address, Credentials | None]:
+    text = given.text(ADDRESS) or addresses.DEFAULT
+    try:
+        return addresses.parse_address(text)
+    except ValueError as error:
+        shown = printable(addresses.without_credentials(text), 200)
+        raise ConfigurationError(f"{given.origin(ADDRESS)} is '{shown}': {error}.") from None
+
+
+def _proxy(address: Address, environ: Mapping[str, str]) -> Proxy | None:
+    try:
+        return addresses.proxy_for(address, environ)
+    except ValueError as error:
+        raise ConfigurationError(f"{error}.") from None
+
+
+def _http_auth(given: _Given) -> Credentials | None:
+    text = given.text(HTTP_AUTH)
+    if text is None:
+        return None
+    user, _, password = text.partition(":")
+    return user, password
+
+
+def _skip_verify(given: _Given) -> bool:
+    if given.flag(TLS_SKIP_VERIFY):
+        return True
+    text = given.text(TLS_SKIP_VERIFY)
+    if text is not None and text not in TRUE | FALSE:
+        raise ConfigurationError(
+            f"{TLS_SKIP_VERIFY.variable} is '{printable(text, 40)}', which is neither true nor false: "
+            "set it to true or false, or unset it."
+        )
+    return text in TRUE
+
+
+def _token_from(file: Path) -> str:
+    """The first line of `file` without the white space around it."""
+    try:
+        with file.open("rb") as opened:
+            line = opened.readline(TOKEN_LIMIT).strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{TOKEN_FILE} names {str(file)!r}, which cannot be read ({_reason(error)}): "
+            "name a file whose first line is the token."
+        ) from error
+    if not line:
+        raise ConfigurationError(
+            f"{TOKEN_FILE} names {str(file)!r}, whose first line is empty: write the token into its first line."
+        )
+    token = line.decode("latin-1")
+    _check_token(token, f"The token in {str(file)!r} ({TOKEN_FILE})")
+    return token
+
+
+def _check_token(token: str, origin: str) -> None:
+    """Refuses what cannot stand in a header. The message never shows the token."""
+    if "\n" in token or "\r" in token:
+        wrong = "holds a line break"
+    elif not (token.isascii() and token.isprintable()):
+        wrong = "holds a character that is not printable ASCII"
+    elif len(token) >= TOKEN_LIMIT:
+        wrong = f"is longer than {TOKEN_LIMIT} characters"
+    else:
+        return
+    raise ConfigurationError(f"{origin} {wrong}, as no token does: give the token's Secret ID and nothing else.")
+
+
+def _certificate_files(folder: Path) -> list[Path]:
+    """Every PEM file below `folder`, as Go walks it; OpenSSL itself would only find names made by `c_rehash`."""
+    try:
+        next(folder.iterdir(), None)
+        files = [file for file in sorted(folder.rglob("*")) if file.is_file() and _holds_certificate(file)]
+    except OSError as error:
+        raise ConfigurationError(
+            f"{CA_PATH} names {str(folder)!r}, which cannot be read ({_reason(error)}): "
+            "name a directory of PEM certificates."
+        ) from error
+    if not files:
+        raise ConfigurationError(
+            f"{CA_PATH} names {str(folder)!r}, which holds no PEM certificate: put the cluster's CA there."
+        )
+    return files
+
+
+def _holds_certificate(file: Path) -> bool:
+    return b"CERTIFICATE-----" in file.read_bytes()
+
+
+def _trust(context: ssl.SSLContext, file: Path, setting: Setting) -> None:
+    _check_readable(file, setting)
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            f"{setting} names {str(file)!r}, which is no PEM certificate ({_reason(error)}): "
+            "name the cluster's CA certificate."
+        ) from error
+
+
+def _check_readable(file: Path, setting: Setting) -> None:
+    try:
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"{setting} names {str(file)!r}, which cannot be read ({_reason(error)}): "
+            "name a PEM file that you may read."
+        ) from error
+
+
+def _refuse_password() -> str:
+    """Asked for the password of an encrypted key, which would otherwise be asked of the terminal."""
+    raise OSError("the key is encrypted")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    return (error.strerror or str(error)).lower()

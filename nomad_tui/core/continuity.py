@@ -1,0 +1,185 @@
+"""Joining a stream that was interrupted: repeats dropped, real events kept, gaps named.
+
+A source resumes by asking again for the last index it saw. A server that still holds that index sends its frames
+once more, which proves that nothing was missed; one that does not starts at the next index it holds.
+
+Neither "index already seen" nor (Index, Topic, Type, Key) tells a repeat from a new event: of 1,610 recorded
+indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job
+pending and once with it running. So payloads are compared, by value (servers write a payload's keys in another order
+every time) and without times and generated IDs (a restarted server replays its log and computes those anew: 7 of 513
+payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at all: if it has the same events in the
+same order as one that was seen and any of their payloads is the same, all of it is a repeat.
+"""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Event, Frame
+
+REMEMBERED_FRAMES: Final = 256
+"""Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
+REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+"""Bound on those frames' lines; the frames of the newest index are kept whatever their size."""
+
+Identity: TypeAlias = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Joined:
+    """What is left of a frame once repeats are dropped."""
+
+    frame: Frame | None
+    """None if all of it had been seen; the same frame if none of it had."""
+    gap: Gap | None
+    """What may be missing before it."""
+    repeats: int
+
+
+class Continuity:
+    """Sees every frame of every connection of one source, in order, and says what of it is new."""
+
+    def __init__(self) -> None:
+        self.last_index = 0
+        """The index to resume from; 0 before the first frame."""
+        self._recent: deque[Frame] = deque()
+        self._recent_bytes = 0
+        self._expected: dict[int, list[Frame]] | None = None
+        """While repeats are possible: the frames seen of each remembered index that have not come again."""
+        self._proven = False
+
+    def reconnected(self) -> None:
+        """A new connection starts: frames that come next may repeat what was seen."""
+        if self.last_index == 0:
+            return
+        expected: dict[int, list[Frame]] = {}
+        for frame in self._recent:
+            expected.setdefault(frame.index, []).append(frame)
+        self._expected = expected
+        self._proven = False
+
+    def join(self, frame: Frame, away: float = 0.0) -> Joined:
+        """`frame` without repeats, and the gap before it if there may be one.
+
+        `away` is the time in seconds since the previous connection's last byte, for the gap's text.
+        """
+        if frame.index < 0 or not frame.events:
+            return Joined(frame, None, 0)
+        if self._expected is not None:
+            return self._join_after_reconnect(frame, away)
+        if frame.index < self.last_index:
+            gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
+            self._forget()
+            self._remember(frame)
+            return Joined(frame, gap, 0)
+        self._remember(frame)
+        return Joined(frame, None, 0)
+
+    def _join_after_reconnect(self, frame: Frame, away: float) -> Joined:
+        if frame.index > self.last_index:
+            gap = None
+            if not self._proven:
+                gap = Gap(GapReason.BUFFER, self.last_index, frame.index, away)
+            self._expected = None
+            self._remember(frame)
+            return Joined(frame, gap, 0)
+        new = self._not_seen(frame)
+        if new is None:
+            gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
+            self._expected = None
+            self._forget()
+            self._remember(frame)
+            return Joined(frame, gap, 0)
+        self._proven = True
+        repeats = len(frame.events) - len(new)
+        if repeats == 0:
+            self._remember(frame)
+            return Joined(frame, None, 0)
+        if not new:
+            return Joined(None, None, repeats)
+        rest = frame.with_events(new)
+        self._remember(rest)
+        return Joined(rest, None, repeats)
+
+    def _not_seen(self, frame: Frame) -> list[Event] | None:
+        """The frame's events that are no repeats; None if this server's past is another one than that seen."""
+        seen = (self._expected or {}).get(frame.index)
+        if seen is None:
+            return list(frame.events) if self._proven else None
+        coming = [_identity(event) for event in frame.events]
+        for position, candidate in enumerate(seen):
+            if coming == [_identity(event) for event in candidate.events] and any(
+                _same_value(ours, theirs) for ours, theirs in zip(candidate.events, frame.events, strict=True)
+            ):
+                del seen[position]
+                return []
+        # A subscription that has changed meanwhile narrows or widens a frame: then event by event.
+        left = [event for candidate in seen for event in candidate.events]
+        new = [event for event in frame.events if not _take_same(left, event)]
+        if len(new) == len(frame.events) and frame.index < self.last_index and not self._proven:
+            return None
+        return new
+
+    def _remember(self, frame: Frame) -> None:
+        self.last_index = max(self.last_index, frame.index)
+        recent = self._recent
+        recent.append(frame)
+        self._recent_bytes += len(frame.line)
+        while recent[0].index != frame.index and (
+            len(recent) > REMEMBERED_FRAMES or self._recent_bytes > REMEMBERED_BYTES
+        ):
+            self._recent_bytes -= len(recent.popleft().line)
+
+    def _forget(self) -> None:
+        self._recent.clear()
+        self._recent_bytes = 0
+        self.last_index = 0
+
+
+def _identity(event: Event) -> Identity:
+    return (event.topic, event.type, event.key)
+
+
+def _same_value(ours: Event, theirs: Event) -> bool:
+    return bytes(ours.payload) == bytes(theirs.payload) or _settled(ours) == _settled(theirs)
+
+
+def _take_same(left: list[Event], event: Event) -> bool:
+    """Removes the first event of `left` that is the same as `event`; False if there is none."""
+    for position, candidate in enumerate(left):
+        if _identity(candidate) == _identity(event) and _same_value(candidate, event):
+            del left[position]
+            return True
+    return False
+
+
+_COMPUTED: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
+)
+_NANOSECOND_TIMES: Final = 10**17
+"""Integers from here on are times in ns since 1970 (1973 and later); no count or size comes near."""
+
+
+def _settled(event: Event) -> bytes:
+    """The payload with sorted keys, without the times and IDs that a restarted server computes anew."""
+    try:
+        value = orjson.loads(bytes(event.payload))
+        return orjson.dumps(_without_computed(value), option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        return bytes(event.payload)
+
+
+def _without_computed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_computed(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_without_computed(item) for item in value]
+    if isinstance(value, str):
+        return None if _COMPUTED.fullmatch(value) else value
+    if isinstance(value, int) and value >= _NANOSECOND_TIMES:
+        return None
+    return value

@@ -1,0 +1,485 @@
+"""Every event seen, bounded by events and by bytes, addressed by a sequence number that never changes.
+
+An event costs 28 bytes of columns plus its share of a compressed block: the lines of frames are kept as they came,
+in blocks of about 256 KB under zstandard level 1 (this stream shrinks 22 times at 1 GB/s, measured). What is the
+same for all events of one object (topic, key, namespace, filter keys) is kept once, as its `Subject`, for as long as
+an event of it is held. Payloads are found and parsed when somebody looks at them.
+
+Segments of some thousand events are evicted whole, oldest first. Gaps in the stream are rows of their own, so that
+every view shows them in their place.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import zstandard
+
+from nomad_tui.core.topics import released_topic, released_type
+from nomad_tui.core.updates import Gap
+from nomad_tui.core.wire import Frame, decode
+
+DEFAULT_MAX_EVENTS: Final = 1_000_000
+DEFAULT_MAX_BYTES: Final = 512 * 1024 * 1024
+"""Bytes of compressed frames, columns and subjects; the program itself needs some 60 MB beside them."""
+
+BLOCK_BYTES: Final = 256 * 1024
+"""Before compression. Larger blocks shrink better, but looking at one payload unpacks its whole block."""
+SEGMENT_EVENTS: Final = 4096
+SEGMENT_BYTES: Final = 8 * 1024 * 1024
+UNPACKED_BYTES: Final = 32 * 1024 * 1024
+"""Blocks kept unpacked for the next look, and the newest of them whatever its size."""
+FRAMES_KEPT: Final = 64
+"""Decoded frames kept for the next look: a screenful of rows comes from about as many."""
+EVENT_BYTES: Final = 28
+"""Columns: index 8, subject 4, type 4, distance to the object's previous event 4, and its share of its frame's 28."""
+SUBJECT_BYTES: Final = 560
+"""Estimated: the object, its identity tuple, two dictionary entries and strings of usual length."""
+
+Identity: TypeAlias = tuple[str, str, str, tuple[str, ...] | None]
+
+
+class ObjectHistory:
+    """One object of the cluster: when its newest event came."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last = -1
+        """Sequence number of the newest event; -1 before the first."""
+
+
+class Subject:
+    """What all events of one object share."""
+
+    __slots__ = ("filter_keys", "id", "identity", "key", "last", "namespace", "of", "topic")
+
+    def __init__(self, number: int, identity: Identity, of: ObjectHistory) -> None:
+        self.id = number
+        self.identity = identity
+        topic, self.key, self.namespace, self.filter_keys = identity
+        self.topic = released_topic(topic)
+        """The released name; the name as sent is in the frame's line."""
+        self.of = of
+        self.last = -1
+        """Sequence number of the newest event with just this subject."""
+
+    @property
+    def job(self) -> str:
+        """The job's ID, or "" for objects that belong to none."""
+        if self.topic == "Job":
+            return self.key
+        if self.filter_keys and self.topic in _OF_A_JOB:
+            return self.filter_keys[0]
+        return ""
+
+
+_OF_A_JOB: Final = frozenset(("Allocation", "Evaluation", "Deployment", "Service"))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEvent:
+    """One event, whole."""
+
+    sequence: int
+    index: int
+    topic: str
+    type: str
+    key: str
+    namespace: str
+    filter_keys: tuple[str, ...] | None
+    job: str
+    received: int
+    """When its bytes arrived: ns since 1970, this machine's clock."""
+    previous: int | None
+    """Sequence number of the object's previous event, if it is still held."""
+    payload: bytes
+    frame: Frame
+    """The whole frame; its events are those of one write to Nomad's state."""
+    position: int
+    """Which of the frame's events this is, from 0."""
+
+
+class _Block:
+    """Lines of consecutive frames: as they came while the block fills, compressed from then on."""
+
+    __slots__ = ("compressed", "lines", "size")
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.compressed = b""
+        self.size = 0
+        """Bytes of the lines."""
+
+
+class Segment:
+    """Some thousand consecutive events. Columns are indexed by the event's row in the segment."""
+
+    __slots__ = (
+        "blocks",
+        "distance",
+        "first",
+        "frame_block",
+        "frame_length",
+        "frame_offset",
+        "frame_row",
+        "gaps",
+        "index",
+        "received",
+        "retained",
+        "subject",
+        "text",
+        "type",
+    )
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        """Sequence number of row 0."""
+        self.index = array("q")
+        self.subject = array("I")
+        self.type = array("I")
+        self.distance = array("I")
+        """How many sequence numbers back the object's previous event is; 0 for none."""
+        self.frame_row = array("I")
+        """Per frame: its first row."""
+        self.frame_block = array("I")
+        self.frame_offset = array("I")
+        """Per frame: bytes from its block's start, and which line of the block while that is open."""
+        self.frame_length = array("I")
+        self.received = array("q")
+        """Per frame: ns since 1970."""
+        self.blocks: list[_Block] = []
+        self.gaps: dict[int, Gap] = {}
+        """Rows that are no events but gaps in the stream."""
+        self.retained = 0
+        """Bytes of compressed blocks."""
+        self.text: bytes | None = None
+        """For `core.view`: the lower-case sentence of every row, compressed, once a search has needed them."""
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+_LARGEST_INDEX: Final = 1 << 63
+"""Exclusive; Nomad's indexes are unsigned 64-bit, and half of that is what a signed column holds."""
+_LARGEST_DISTANCE: Final = 1 << 32
+GAP_SUBJECT: Final = 0
+"""The subject number of rows that are gaps."""
+
+
+class History:
+    """See the module. `append` and `append_gap` add at the end; sequence numbers run from 0."""
+
+    def __init__(self, max_events: int = DEFAULT_MAX_EVENTS, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self.max_events = max_events
+        self.max_bytes = max_bytes
+        self._segment_events = max(16, min(SEGMENT_EVENTS, max_events // 16))
+        self._segment_bytes = max(BLOCK_BYTES, min(SEGMENT_BYTES, max_bytes // 16))
+        self.end = 0
+        """The sequence number that the next row will get."""
+        self.evicted = 0
+        """Events dropped to stay within the bounds."""
+        self.received_events = 0
+        """Events ever appended."""
+        self.gaps = 0
+        """Gaps ever appended."""
+        self.gaps_held = 0
+        self.topic_counts: dict[str, int] = {}
+        """Events held of each topic, by released name."""
+        self._segments: list[Segment] = [Segment(0)]
+        self._starts: list[int] = [0]
+        self._sealed_bytes = 0
+        self._open_bytes = 0
+        self._subjects: list[Subject | None] = [None]
+        self._free_subjects: list[int] = []
+        self._by_identity: dict[Identity, Subject] = {}
+        self._objects: dict[tuple[str, str, str], ObjectHistory] = {}
+        self._types: dict[str, int] = {}
+        self._type_names: list[str] = []
+        self._compressor = zstandard.ZstdCompressor(level=1, write_content_size=True)
+        self._decompressor = zstandard.ZstdDecompressor()
+        self._unpacked: OrderedDict[int, bytes] = OrderedDict()
+        self._unpacked_bytes = 0
+        self._frames: OrderedDict[tuple[int, int], Frame] = OrderedDict()
+        self._frames_bytes = 0
+
+    # Adding
+
+    def append(self, frame: Frame, received: int) -> None:
+        """Adds a frame's events; `received` is in ns since 1970."""
+        if not frame.events:
+            return
+        segment = self._segments[-1]
+        if len(segment.index) >= self._segment_events or segment.retained >= self._segment_bytes:
+            segment = self._new_segment()
+        row = len(segment.index)
+        self._add_line(segment, frame.line, row, received)
+        sequence = segment.first + row
+        frame_index = frame.index if frame.index < _LARGEST_INDEX else -1
+        by_identity = self._by_identity
+        types = self._types
+        counts = self.topic_counts
+        for event in frame.events:
+            identity = (event.topic, event.key, event.namespace, event.filter_keys)
+            subject = by_identity.get(identity)
+            if subject is None:
+                subject = self._new_subject(identity)
+            index = event.index
+            segment.index.append(index if 0 <= index < _LARGEST_INDEX else frame_index)
+            segment.subject.append(subject.id)
+            number = types.get(event.type)
+            segment.type.append(self._new_type(event.type) if number is None else number)
+            of = subject.of
+            last = of.last
+            segment.distance.append(sequence - last if last >= 0 and sequence - last < _LARGEST_DISTANCE else 0)
+            of.last = subject.last = sequence
+            counts[subject.topic] += 1
+            sequence += 1
+        self.received_events += len(frame.events)
+        self.end = sequence
+        if self.end - self.first > self.max_events or self.retained_bytes > self.max_bytes:
+            self._evict()
+
+    def append_gap(self, gap: Gap, received: int) -> None:
+        """Adds a row that says where events may be missing."""
+        segment = self._segments[-1]
+        row = len(segment.index)
+        self._add_line(segment, b"", row, received)
+        segment.gaps[row] = gap
+        segment.index.append(gap.before)
+        segment.subject.append(GAP_SUBJECT)
+        segment.type.append(0)
+        segment.distance.append(0)
+        self.gaps += 1
+        self.gaps_held += 1
+        self.end += 1
+
+    def _add_line(self, segment: Segment, line: bytes, row: int, received: int) -> None:
+        block = segment.blocks[-1] if segment.blocks else None
+        if block is None or block.compressed or (block.lines and block.size + len(line) > BLOCK_BYTES):
+            if block is not None and not block.compressed:
+                self._seal(segment, block)
+            block = _Block()
+            segment.blocks.append(block)
+        segment.frame_row.append(row)
+        segment.frame_block.append(len(segment.blocks) - 1)
+        segment.frame_offset.append(block.size)
+        segment.frame_length.append(len(line))
+        segment.received.append(received)
+        block.lines.append(line)
+        block.size += len(line)
+        self._open_bytes += len(line)
+
+    def _seal(self, segment: Segment, block: _Block) -> None:
+        # A copy: the compressor's own result keeps its worst-case buffer, five times the memory (measured).
+        block.compressed = bytes(memoryview(self._compressor.compress(b"".join(block.lines))))
+        block.lines = []
+        self._open_bytes -= block.size
+        segment.retained += len(block.compressed)
+        self._sealed_bytes += len(block.compressed)
+
+    def _new_segment(self) -> Segment:
+        filled = self._segments[-1]
+        if filled.blocks and not filled.blocks[-1].compressed:
+            self._seal(filled, filled.blocks[-1])
+        segment = Segment(self.end)
+        self._segments.append(segment)
+        self._starts.append(segment.first)
+        return segment
+
+    def _new_subject(self, identity: Identity) -> Subject:
+        topic, key, namespace, _ = identity
+        of = self._objects.get((topic, namespace, key))
+        if of is None:
+            of = self._objects[topic, namespace, key] = ObjectHistory()
+        number = self._free_subjects.pop() if self._free_subjects else len(self._subjects)
+        subject = Subject(number, identity, of)
+        if number == len(self._subjects):
+            self._subjects.append(subject)
+        else:
+            self._subjects[number] = subject
+        self._by_identity[identity] = subject
+        self.topic_counts.setdefault(subject.topic, 0)
+        return subject
+
+    def _new_type(self, name: str) -> int:
+        number = self._types[name] = len(self._type_names)
+        self._type_names.append(released_type(name))
+        return number
+
+    # Bounds
+
+    @property
+    def first(self) -> int:
+        """Sequence number of the oldest row held; equal to `end` when there is none."""
+        return self._starts[0]
+
+    @property
+    def held(self) -> int:
+        """Events held; gaps are not counted."""
+        return self.received_events - self.evicted
+
+    @property
+    def retained_bytes(self) -> int:
+        """Bytes that count towards `max_bytes`."""
+        rows = self.end - self._starts[0]
+        return self._sealed_bytes + self._open_bytes + rows * EVENT_BYTES + len(self._by_identity) * SUBJECT_BYTES
+
+    def _evict(self) -> None:
+        while len(self._segments) > 1 and (
+            self.end - self.first > self.max_events or self.retained_bytes > self.max_bytes
+        ):
+            segment = self._segments.pop(0)
+            self._starts.pop(0)
+            self._sealed_bytes -= segment.retained + len(segment.text or b"")
+            self.evicted += len(segment) - len(segment.gaps)
+            self.gaps_held -= len(segment.gaps)
+            oldest = self.first
+            for number in segment.subject:
+                subject = self._subjects[number]
+                if subject is None:
+                    continue
+                self.topic_counts[subject.topic] -= 1
+                if subject.last < oldest:
+                    self._drop(subject, oldest)
+            for block in segment.blocks:
+                self._forget_unpacked(block)
+
+    def _drop(self, subject: Subject, oldest: int) -> None:
+        """Forgets a subject none of whose events is held."""
+        # Its events still to come in the segment under eviction are found by `_subjects`, so it stays there
+        # until the last of them: `last` names it.
+        topic, key, namespace, _ = subject.identity
+        if self._by_identity.pop(subject.identity, None) is None:
+            return
+        self._free_subjects.append(subject.id)
+        if subject.of.last < oldest:
+            self._objects.pop((topic, namespace, key), None)
+
+    # Looking
+
+    def __len__(self) -> int:
+        """Rows held: events and gaps."""
+        return self.end - self.first
+
+    def segments(self) -> Iterable[Segment]:
+        """Segments held, oldest first."""
+        return tuple(self._segments)
+
+    def segment_of(self, sequence: int) -> Segment:
+        """Raises `IndexError` for a row that was evicted or has not come yet."""
+        if not self.first <= sequence < self.end:
+            raise IndexError(sequence)
+        return self._segments[bisect_right(self._starts, sequence) - 1]
+
+    def subject(self, number: int) -> Subject | None:
+        """The subject of a row's `subject` column; None for a gap."""
+        return self._subjects[number]
+
+    def subjects(self) -> Iterator[Subject]:
+        """Every subject of which an event is held."""
+        return iter(self._by_identity.values())
+
+    def type_name(self, number: int) -> str:
+        """The released name of a row's `type` column."""
+        return self._type_names[number]
+
+    def type_names(self) -> list[str]:
+        """All names that the `type` column may refer to, by number."""
+        return self._type_names
+
+    def gap(self, sequence: int) -> Gap | None:
+        """The gap that this row is; None for an event."""
+        segment = self.segment_of(sequence)
+        return segment.gaps.get(sequence - segment.first)
+
+    def event(self, sequence: int) -> HeldEvent:
+        """One event with its payload. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
+        segment = self.segment_of(sequence)
+        row = sequence - segment.first
+        subject = self._subjects[segment.subject[row]]
+        if subject is None:
+            raise LookupError(sequence)
+        frame, position, received = self._frame_at(segment, row)
+        distance = segment.distance[row]
+        previous = sequence - distance
+        return HeldEvent(
+            sequence=sequence,
+            index=segment.index[row],
+            topic=subject.topic,
+            type=self._type_names[segment.type[row]],
+            key=subject.key,
+            namespace=subject.namespace,
+            filter_keys=subject.filter_keys,
+            job=subject.job,
+            received=received,
+            previous=previous if distance and previous >= self.first else None,
+            payload=bytes(frame.events[position].payload),
+            frame=frame,
+            position=position,
+        )
+
+    def payload(self, sequence: int) -> bytes:
+        """The payload as it came. Raises as `event` does."""
+        segment = self.segment_of(sequence)
+        row = sequence - segment.first
+        if segment.subject[row] == GAP_SUBJECT:
+            raise LookupError(sequence)
+        frame, position, _ = self._frame_at(segment, row)
+        return bytes(frame.events[position].payload)
+
+    def previous(self, sequence: int) -> int | None:
+        """Sequence number of the object's previous event, if it is still held."""
+        segment = self.segment_of(sequence)
+        distance = segment.distance[sequence - segment.first]
+        return sequence - distance if distance and sequence - distance >= self.first else None
+
+    def _frame_at(self, segment: Segment, row: int) -> tuple[Frame, int, int]:
+        number = bisect_right(segment.frame_row, row) - 1
+        # A frame without events shares its first row with the next one; `bisect_right` finds the last of them.
+        position = row - segment.frame_row[number]
+        key = (segment.first, number)
+        frame = self._frames.get(key)
+        if frame is None:
+            block = segment.blocks[segment.frame_block[number]]
+            offset = segment.frame_offset[number]
+            content = self._content(block)
+            decoded = decode(content[offset : offset + segment.frame_length[number]])
+            assert isinstance(decoded, Frame), "only frames are appended, and a line always decodes to the same"
+            frame = self._frames[key] = decoded
+            self._frames_bytes += len(decoded.line)
+            while len(self._frames) > 1 and (len(self._frames) > FRAMES_KEPT or self._frames_bytes > UNPACKED_BYTES):
+                self._frames_bytes -= len(self._frames.popitem(last=False)[1].line)
+        return frame, position, segment.received[number]
+
+    def _content(self, block: _Block) -> bytes:
+        if not block.compressed:
+            return b"".join(block.lines)
+        key = id(block)
+        content = self._unpacked.get(key)
+        if content is not None:
+            self._unpacked.move_to_end(key)
+            return content
+        content = self._decompressor.decompress(block.compressed)
+        self._unpacked[key] = content
+        self._unpacked_bytes += len(content)
+        while self._unpacked_bytes > UNPACKED_BYTES and len(self._unpacked) > 1:
+            self._unpacked_bytes -= len(self._unpacked.popitem(last=False)[1])
+        return content
+
+    def _forget_unpacked(self, block: _Block) -> None:
+        content = self._unpacked.pop(id(block), None)
+        if content is not None:
+            self._unpacked_bytes -= len(content)
+
+    def keep_text(self, segment: Segment, text: bytes) -> None:
+        """Stores what `core.view` computed of a filled segment; counts towards `max_bytes`."""
+        self._sealed_bytes += len(text) - len(segment.text or b"")
+        segment.text = text
+
+    def is_filled(self, segment: Segment) -> bool:
+        """True once no more events will be added to it."""
+        return segment is not self._segments[-1]

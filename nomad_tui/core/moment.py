@@ -1,0 +1,119 @@
+"""When an event happened. Events carry no time of their own, so it is read from what the write left in objects.
+
+All events of a frame come from one write, so the time that one of its objects tells counts for all of them: a node's
+or a service's event often tells none. Times are the server's clock, not this machine's.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from nomad_tui.core.topics import released_topic, released_type
+from nomad_tui.core.wire import Event, Frame
+
+SECOND: Final = 1_000_000_000
+_NODE_WRITES: Final = frozenset(("NodeRegistration", "NodeStreamEvent", "NodeDrain", "NodeEligibility"))
+"""Types after which a node's newest own event is of this write."""
+
+
+class _Written(msgspec.Struct, rename="pascal"):
+    modify_time: Any = None
+    create_index: Any = None
+    modify_index: Any = None
+    job_modify_index: Any = None
+    submit_time: Any = None
+
+
+class _NodeEvent(msgspec.Struct, rename="pascal"):
+    timestamp: Any = None
+
+
+class _WrittenNode(msgspec.Struct, rename="pascal"):
+    events: list[_NodeEvent] | None = None
+    status_updated_at: Any = None
+
+
+class _Allocation(msgspec.Struct, rename="pascal"):
+    allocation: _Written
+
+
+class _Evaluation(msgspec.Struct, rename="pascal"):
+    evaluation: _Written
+
+
+class _Deployment(msgspec.Struct, rename="pascal"):
+    deployment: _Written
+
+
+class _Variable(msgspec.Struct, rename="pascal"):
+    metadata: _Written
+
+
+class _Job(msgspec.Struct, rename="pascal"):
+    job: _Written
+
+
+class _Node(msgspec.Struct, rename="pascal"):
+    node: _WrittenNode
+
+
+_allocation = msgspec.json.Decoder(_Allocation).decode
+_evaluation = msgspec.json.Decoder(_Evaluation).decode
+_deployment = msgspec.json.Decoder(_Deployment).decode
+_variable = msgspec.json.Decoder(_Variable).decode
+_job = msgspec.json.Decoder(_Job).decode
+_node = msgspec.json.Decoder(_Node).decode
+
+_MOST_EVENTS_ASKED: Final = 64
+"""Of one frame: a frame of thousands of events without a time must not stop the screen."""
+
+
+def frame_moment(frame: Frame) -> int | None:
+    """When the write behind a frame happened, in ns since 1970 on the server's clock; None where nothing tells it."""
+    from_nodes: int | None = None
+    for event in frame.events[:_MOST_EVENTS_ASKED]:
+        try:
+            moment = _moment(event)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError):
+            continue
+        if moment is None or not 0 < moment < 1 << 63:
+            continue
+        if released_topic(event.topic) != "Node":
+            return moment
+        from_nodes = moment
+    return from_nodes
+
+
+def _moment(event: Event) -> int | None:
+    match released_topic(event.topic):
+        case "Allocation":
+            return _integer(_allocation(event.payload).allocation.modify_time)
+        case "Evaluation":
+            return _integer(_evaluation(event.payload).evaluation.modify_time)
+        case "Deployment":
+            return _integer(_deployment(event.payload).deployment.modify_time)
+        case "Variable":
+            return _integer(_variable(event.payload).metadata.modify_time)
+        case "Job":
+            job = _job(event.payload).job
+            registered = job.job_modify_index is not None and job.job_modify_index == job.modify_index
+            return _integer(job.submit_time) if registered else None
+        case "Node" if released_type(event.type) in _NODE_WRITES:
+            node = _node(event.payload).node
+            newest = _timestamp(node.events[-1].timestamp) if node.events else None
+            status = _integer(node.status_updated_at)
+            return max(newest or 0, (status or 0) * SECOND) or None
+        case _:
+            return None
+
+
+def _integer(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _timestamp(value: Any) -> int | None:
+    if not isinstance(value, str):
+        return None
+    at = datetime.fromisoformat(value)
+    return int(at.timestamp()) * SECOND if at.tzinfo is not None else None

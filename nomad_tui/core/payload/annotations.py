@@ -1,0 +1,94 @@
+"""What a raw number or time means to a person, to be shown beside it and never instead of it.
+
+Nomad names its fields by meaning, so the name decides: the lists below are the fields of the objects that
+servers up to 2.0 send. A value that its field's meaning makes implausible, zero above all, stays plain.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from nomad_tui.core.payload.parsing import Value
+from nomad_tui.core.payload.rows import Step
+from nomad_tui.core.readable import age, byte_count, duration
+
+SEPARATOR: Final = " · "
+"""Between the parts of an annotation, the most telling first: a narrow line may keep the first alone."""
+
+_SECOND: Final = 1_000_000_000
+_EARLIEST: Final = 946_684_800
+_LATEST: Final = 4_102_444_800
+"""Seconds: from 2000 to 2100 a number can be a time; the zero time of Go and small numbers cannot."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_TIME: Final = re.compile(r"(?:Time|At|Timestamp)\Z")
+"""Nanoseconds: `CreateTime`, `ModifyTime`, `SubmitTime`, `RescheduleTime`, a task event's `Time`."""
+
+_SECONDS: Final = re.compile(r"(?:At|Timestamp)\Z")
+"""Seconds: a node's `StatusUpdatedAt`."""
+
+_DURATION: Final = re.compile(
+    r"(?:Deadline|Delay|Interval|Timeout|TTL|Stagger|Splay|Grace|Leeway|Wait"
+    r"|\AMinHealthyTime|\AAllocationTime|ClientDisconnect|\ALostAfter|\AStopOnClientAfter)\Z"
+)
+"""Nanoseconds, in jobs, drains, deployments, checks, templates and node pools."""
+
+_BYTES: Final = re.compile(r"(?:Bytes|bytes|bytestotal|bytesfree)\Z")
+_MEGABYTES: Final = re.compile(r"[a-z]MB\Z")
+
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LONGEST_RFC3339: Final = 35
+_LONGEST_BYTES: Final = 18
+"""Digits of a byte count that a fingerprint writes as a string; more is no size of anything."""
+
+
+def annotation(
+    key: Step | None, value: Value, now_ns: int, timezone: tzinfo | None = None, *, parent_key: Step | None = None
+) -> str | None:
+    """A readable form of `value`, such as `5 m` or `14 s ago · 2026-11-23 08:49:12.222`; None for none.
+
+    `now_ns` is in nanoseconds since the epoch; `timezone` None is the machine's own.
+    """
+    if not isinstance(key, str):
+        return None
+    if type(value) is int:
+        return _of_integer(key, value, now_ns, timezone, parent_key)
+    if type(value) is str:
+        return _of_string(key, value, now_ns)
+    return None
+
+
+def _of_integer(key: str, value: int, now_ns: int, timezone: tzinfo | None, parent_key: Step | None) -> str | None:
+    if _DURATION.search(key) or (parent_key == "Wait" and key in ("Min", "Max")):
+        return duration(value) if value > 0 else None
+    if _TIME.search(key):
+        if _EARLIEST * _SECOND <= value < _LATEST * _SECOND:
+            return _moment(value, now_ns, timezone)
+        if _SECONDS.search(key) and _EARLIEST <= value < _LATEST:
+            return _moment(value * _SECOND, now_ns, timezone)
+        return None
+    if _MEGABYTES.search(key):
+        return byte_count(value * 1_000_000) if value >= 1_000 else None
+    if _BYTES.search(key):
+        return byte_count(value) if value >= 1_000 else None
+    return None
+
+
+def _of_string(key: str, value: str, now_ns: int) -> str | None:
+    if len(value) <= _LONGEST_RFC3339 and _RFC3339.fullmatch(value):
+        try:
+            moment = datetime.fromisoformat(value.upper())
+        except ValueError:
+            return None
+        seconds = (moment - _EPOCH) // timedelta(seconds=1)
+        return age(now_ns - seconds * _SECOND) if _EARLIEST <= seconds < _LATEST else None
+    if _BYTES.search(key) and len(value) <= _LONGEST_BYTES and value.isascii() and value.isdecimal():
+        return byte_count(int(value)) if int(value) >= 1_000 else None
+    return None
+
+
+def _moment(nanoseconds: int, now_ns: int, timezone: tzinfo | None) -> str:
+    local = datetime.fromtimestamp(nanoseconds // _SECOND, timezone)
+    milliseconds = nanoseconds % _SECOND // 1_000_000
+    return f"{age(now_ns - nanoseconds)}{SEPARATOR}{local:%Y-%m-%d %H:%M:%S}.{milliseconds:03}"

@@ -1,0 +1,52 @@
+"""One row of the event list, ready to be drawn: everything looked up, nothing left to parse."""
+
+from dataclasses import dataclass
+
+from nomad_tui.core.history import History
+from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.sentence import Sentence, describe
+from nomad_tui.core.updates import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    sequence: int
+    index: int
+    topic: str
+    sentence: Sentence
+    moment: int | None
+    """When it happened, in ns since 1970 on the server's clock; None where the payloads of its frame tell none."""
+    received: int
+    """When its bytes arrived, in ns since 1970 on this machine's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    sequence: int
+    gap: Gap
+
+
+def row(history: History, sequence: int) -> EventRow | GapRow:
+    """The row of a sequence number; raises `IndexError` if it is not held."""
+    gap = history.gap(sequence)
+    if gap is not None:
+        return GapRow(sequence, gap)
+    event = history.event(sequence)
+    return EventRow(
+        sequence=sequence,
+        index=event.index,
+        topic=event.topic,
+        sentence=describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous)),
+        moment=frame_moment(event.frame),
+        received=event.received,
+    )
+
+
+def sentence(history: History, sequence: int) -> Sentence:
+    """What happened, in words. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
+    event = history.event(sequence)
+    return describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous))
+
+
+def _before(history: History, previous: int | None) -> bytes | None:
+    return None if previous is None else history.payload(previous)

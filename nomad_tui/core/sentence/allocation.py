@@ -1,0 +1,364 @@
+"""Sentences about allocations: placed, started, failed and why, stopped and why, lost, replaced."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from nomad_tui.core.readable import duration
+from nomad_tui.core.sentence.parts import (
+    ARROW,
+    COMMA,
+    DOT,
+    SUBJECT_LIMIT,
+    VALUE_LIMIT,
+    Part,
+    Role,
+    Sentence,
+    bad,
+    became,
+    dim,
+    good,
+    named,
+    plain,
+    reason,
+    sentence,
+    short,
+    status,
+    unchanged,
+    warn,
+)
+from nomad_tui.core.sentence.reading import EMPTY, Object, Reader, Versioned, earlier
+from nomad_tui.core.text import printable
+
+_ATTEMPTS: Final = re.compile(r"attempts (\d{1,9})\b")
+"""The restart policy is not in the payload, but the reason for not restarting names its limit."""
+
+MESSAGE_SEARCHED: Final = 400
+
+_ENDINGS: Final = {
+    "Disk Resources Exceeded",
+    "Driver Failure",
+    "Failed Artifact Download",
+    "Failed Restoring Task",
+    "Failed Validation",
+    "Setup Failure",
+    "Sibling Task Failed",
+    "Task hook failed",
+    "Terminated",
+}
+"""Task events that say why a task is not running (`TaskEvent` in `nomad/structs`)."""
+
+_SAID: Final = {
+    "Received": "received by the client",
+    "Task Setup": "setting up",
+    "Started": "started",
+    "Killing": "being killed",
+    "Killed": "killed",
+    "Main Tasks Dead": "main tasks ended",
+    "Leader Task Dead": "leader task ended",
+    "Reconnected": "client reconnected",
+}
+
+
+class TaskEvent(Object):
+    type: str = ""
+    time: int = 0
+    exit_code: int = 0
+    signal: int = 0
+    start_delay: int = 0
+    message: str = ""
+    display_message: str = ""
+    restart_reason: str = ""
+    details: dict[str, str] | None = None
+
+
+class TaskState(Object):
+    state: str = ""
+    failed: bool = False
+    restarts: int = 0
+    events: list[TaskEvent] | None = None
+
+
+class Transition(Object):
+    migrate: bool | None = None
+    reschedule: bool | None = None
+    force_reschedule: bool | None = None
+
+
+class Health(Object):
+    healthy: bool | None = None
+    canary: bool = False
+
+
+class Reschedules(Object):
+    events: list[msgspec.Raw] | None = None
+
+
+class Allocation(Versioned):
+    client_status: str = ""
+    client_description: str = ""
+    desired_status: str = ""
+    name: str = ""
+    node_name: str = ""
+    create_index: int = 0
+    task_states: msgspec.Raw = EMPTY
+    deployment_status: Health | None = None
+    desired_transition: Transition | None = None
+    desired_description: str = ""
+    deployment_id: str = ""
+    next_allocation: str = ""
+    previous_allocation: str = ""
+    followup_eval_id: str = msgspec.field(default="", name="FollowupEvalID")
+    reschedule_tracker: msgspec.Raw = EMPTY
+    job_id: str = ""
+    task_group: str = ""
+
+
+class Payload(Object):
+    allocation: Allocation | None = None
+
+
+_READER: Final = Reader[Payload](Payload)
+_TASKS: Final = Reader[dict[str, TaskState]](dict[str, TaskState] | None)
+_RESCHEDULES: Final = Reader[Reschedules](Reschedules | None)
+
+
+def describe(key: str, payload: bytes, previous: bytes | None) -> Sentence | None:
+    read = _READER.read(payload)
+    if read is None or (now := read.allocation) is None:
+        return None
+    before = None
+    if previous is not None and (read := _READER.read(previous)) is not None:
+        before = earlier(read.allocation, now)
+    return sentence(_subject(now, key), _happened(now, before), now.node_name, now.client_status)
+
+
+def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
+    name = now.name or ".".join(part for part in (now.job_id, now.task_group) if part)
+    stem, bracket, index = name.rpartition("[")
+    if bracket and stem and len(index) < 8:
+        return (Part(printable(stem, SUBJECT_LIMIT - 8), Role.OBJECT), dim("[" + index))
+    return named(name, key)
+
+
+def _happened(now: Allocation, before: Allocation | None) -> list[Part]:
+    if now.create_index and now.create_index == now.modify_index:
+        return _placed(now)
+    if before is None:
+        return _state(now)
+    if now.client_status != before.client_status:
+        return _status_change(now, before)
+    if now.desired_status != before.desired_status:
+        return _desired_change(now, before)
+    if (health := _health_change(now, before)) is not None:
+        return health
+    if now.next_allocation and now.next_allocation != before.next_allocation:
+        return [status(now.client_status), DOT, plain(f"replaced by {short(now.next_allocation)}")]
+    if now.followup_eval_id and now.followup_eval_id != before.followup_eval_id:
+        later = f"to be rescheduled later, evaluation {short(now.followup_eval_id)}"
+        return [status(now.client_status), DOT, plain(later)]
+    if (transition := _transition_change(now, before)) is not None:
+        return [status(now.client_status), DOT, transition]
+    if (event := _new_task_event(now, before)) is not None:
+        return [status(now.client_status), DOT, *event]
+    if now.deployment_id != before.deployment_id:
+        return [
+            status(now.client_status),
+            DOT,
+            plain("updated in place, deployment"),
+            dim(f" {short(now.deployment_id)}"),
+        ]
+    return unchanged(now.client_status)
+
+
+def _placed(now: Allocation) -> list[Part]:
+    happened = [plain("placed")]
+    if now.previous_allocation:
+        tracker = _RESCHEDULES.read(now.reschedule_tracker)
+        verb = "rescheduled from" if tracker is not None and tracker.events else "replaces"
+        happened += [COMMA, plain(verb), dim(f" {short(now.previous_allocation)}")]
+    if now.deployment_status is not None and now.deployment_status.canary:
+        happened += [DOT, warn("canary")]
+    return happened
+
+
+def _state(now: Allocation) -> list[Part]:
+    """What the payload alone proves: a state, and how it came to it where the tasks tell."""
+    tasks = _tasks(now)
+    if now.client_status in ("complete", "failed"):
+        return _ended(now, tasks)
+    happened = [status(now.client_status)]
+    if now.desired_status in ("stop", "evict"):
+        why = reason(now.desired_description, "alloc ", "is ")
+        return [*happened, DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
+    if (latest := _latest(tasks)) is not None:
+        happened += [DOT, *_said(*latest)]
+    return happened
+
+
+def _status_change(now: Allocation, before: Allocation) -> list[Part]:
+    tasks = _tasks(now)
+    expected = before.client_status in ("pending", "running")
+    if now.client_status in ("complete", "failed"):
+        ended = _ended(now, tasks)
+        return ended if expected else [plain(before.client_status, VALUE_LIMIT), ARROW, *ended]
+    happened = became(before.client_status, now.client_status)
+    match now.client_status:
+        case "running" if not expected:
+            happened += [DOT, plain("reconnected" if now.desired_status == "run" else "reconnected, to be stopped")]
+        case "running":
+            restarts = max((task.restarts for task in tasks.values()), default=0)
+            if restarts:
+                happened += [DOT, plain(f"restart {restarts}")]
+        case "pending":
+            happened += _failure(tasks, DOT)
+        case "lost" | "unknown":
+            if why := reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its "):
+                happened += [DOT, plain(why)]
+            if now.next_allocation and now.next_allocation != before.next_allocation:
+                happened += [COMMA, plain("replaced by"), dim(f" {short(now.next_allocation)}")]
+    return happened
+
+
+def _desired_change(now: Allocation, before: Allocation) -> list[Part]:
+    happened = [
+        plain("desired " + before.desired_status, VALUE_LIMIT),
+        ARROW,
+        (good if now.desired_status == "run" else warn)(now.desired_status, VALUE_LIMIT),
+    ]
+    if why := reason(now.desired_description, "alloc ", "is "):
+        happened += [DOT, plain(why)]
+    if now.next_allocation and now.next_allocation != before.next_allocation:
+        happened += [COMMA, plain("replaced by"), dim(f" {short(now.next_allocation)}")]
+    return happened
+
+
+def _health_change(now: Allocation, before: Allocation) -> list[Part] | None:
+    health, earlier = now.deployment_status, before.deployment_status
+    if health is None:
+        return None
+    canary = "canary " if health.canary else ""
+    if health.healthy is not None and (earlier is None or health.healthy is not earlier.healthy):
+        said = good(canary + "healthy") if health.healthy else bad(canary + "unhealthy")
+        return [status(now.client_status), DOT, said]
+    if earlier is not None and earlier.canary and not health.canary:
+        return [status(now.client_status), DOT, good("canary promoted")]
+    return None
+
+
+def _transition_change(now: Allocation, before: Allocation) -> Part | None:
+    wanted, earlier = now.desired_transition, before.desired_transition or Transition()
+    if wanted is None:
+        return None
+    if wanted.migrate and not earlier.migrate:
+        return warn("to migrate")
+    if wanted.force_reschedule and not earlier.force_reschedule:
+        return warn("to be rescheduled now")
+    if wanted.reschedule and not earlier.reschedule:
+        return warn("may be rescheduled")
+    return None
+
+
+def _new_task_event(now: Allocation, before: Allocation) -> list[Part] | None:
+    latest = _latest(_tasks(now))
+    if latest is None:
+        return None
+    earlier = _latest(_tasks(before))
+    if earlier is not None and latest[1].time <= earlier[1].time:
+        return None
+    return _said(*latest)
+
+
+def _ended(now: Allocation, tasks: dict[str, TaskState]) -> list[Part]:
+    """`failed crash exit 137 · message, restarts 2 of 2` and `complete · exit 0 in 1.1 s`."""
+    if now.client_status == "failed":
+        failure = _failure(tasks, Part(" ", Role.PLAIN))
+        if not failure and (why := reason(now.client_description)) and why != "failed tasks":
+            failure = [DOT, plain(why)]
+        return [status("failed"), *failure]
+    happened = [status("complete")]
+    stopped = now.desired_status in ("stop", "evict")
+    if stopped:
+        happened += [DOT, dim("stopped")]
+    ends = [(event.time, name, event) for name, event in _endings(tasks)]
+    if ends:
+        _, name, event = max(ends, key=lambda end: end[0])
+        happened += [dim(", " if stopped else " · "), *_exit(event, good_is_dim=True)]
+        starts = [one.time for one in tasks[name].events or () if one.type == "Started"]
+        if starts and 0 < max(starts) <= event.time:
+            happened.append(dim(f" {'after' if stopped else 'in'} {duration(event.time - max(starts))}"))
+    return happened
+
+
+def _failure(tasks: dict[str, TaskState], joint: Part) -> list[Part]:
+    """Which task failed, how, and what the restart policy makes of it; empty where no task tells."""
+    ends = [
+        (tasks[name].failed, bool(event.exit_code or event.signal), event.time, name, event)
+        for name, event in _endings(tasks)
+    ]
+    if not ends:
+        return []
+    name, event = max(ends, key=lambda end: end[:3])[3:]
+    happened = [joint, plain(name, VALUE_LIMIT), Part(" ", Role.PLAIN), *_exit(event)]
+    later = [one for one in tasks[name].events or () if one.time >= event.time]
+    restarts = tasks[name].restarts
+    for one in later:
+        if one.type == "Restarting":
+            happened.append(plain(f", restart {restarts or 1} in {duration(one.start_delay)}"))
+        elif one.type == "Not Restarting":
+            limit = _ATTEMPTS.search((one.restart_reason or one.display_message)[:MESSAGE_SEARCHED])
+            if limit:
+                happened.append(plain(f", restarts {restarts} of {limit[1]}"))
+            else:
+                happened.append(plain(", no restart allowed"))
+    return happened
+
+
+def _endings(tasks: dict[str, TaskState]) -> list[tuple[str, TaskEvent]]:
+    """The newest event of each task that says why it is not running."""
+    return [
+        (name, event)
+        for name, task in tasks.items()
+        if (event := next((one for one in reversed(task.events or ()) if one.type in _ENDINGS), None))
+    ]
+
+
+def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
+    if event.type != "Terminated":
+        message = reason(event.display_message or event.message)
+        return [bad(event.type.lower(), VALUE_LIMIT), *([DOT, plain(message)] if message else [])]
+    details = event.details or {}
+    said = f"exit {event.exit_code}" if not event.signal else f"exit {event.exit_code} signal {event.signal}"
+    clean = not event.exit_code and not event.signal
+    happened = [dim(said) if clean and good_is_dim else plain(said) if clean else bad(said, VALUE_LIMIT)]
+    if details.get("oom_killed") == "true":
+        happened += [DOT, bad("oom-killed")]
+    if message := reason(details.get("exit_message") or event.message):
+        happened += [DOT, plain(message, VALUE_LIMIT * 2)]
+    return happened
+
+
+def _said(name: str, event: TaskEvent) -> list[Part]:
+    """A task event in a few words: `redis started`."""
+    who = plain(f"{name[:VALUE_LIMIT]} ")
+    if event.type in _ENDINGS:
+        return [who, *_exit(event)]
+    if event.type == "Restarting":
+        return [who, warn(f"restarting in {duration(event.start_delay)}")]
+    if (known := _SAID.get(event.type)) is not None:
+        return [who, plain(known)]
+    return [plain(f"{name[:VALUE_LIMIT]}: "), plain(reason(event.display_message or event.type))]
+
+
+def _tasks(allocation: Allocation) -> dict[str, TaskState]:
+    return (_TASKS.read(allocation.task_states) or {}) if allocation.task_states is not EMPTY else {}
+
+
+def _latest(tasks: dict[str, TaskState]) -> tuple[str, TaskEvent] | None:
+    latest: tuple[str, TaskEvent] | None = None
+    for name, task in tasks.items():
+        for event in task.events or ():
+            if latest is None or event.time >= latest[1].time:
+                latest = name, event
+    return latest

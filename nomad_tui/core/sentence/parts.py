@@ -1,0 +1,173 @@
+"""What a sentence is made of, and the few words every kind of object shares.
+
+Every function here that takes text from the cluster passes it through `printable` with a limit, so a `Part`
+never holds anything a terminal would act on.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from nomad_tui.core.text import ELLIPSIS, printable
+
+
+class Role(StrEnum):
+    """What a part means; the theme decides how it looks."""
+
+    PLAIN = "plain"
+    DIM = "dim"
+    """Arrows, separators, indexes such as `[1]`, and everything that went as it should."""
+    OBJECT = "object"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+class Part(NamedTuple):
+    text: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What happened to which object; the texts are one line of printable characters."""
+
+    subject: tuple[Part, ...]
+    """The object by the name people use, else by its key; never empty."""
+    happened: tuple[Part, ...]
+    """At most `HAPPENED_LIMIT` characters, spaces between the parts included; never empty."""
+    place: str = ""
+    """The name of the node where it happened; empty where the payload does not say."""
+    status: str = ""
+    """The object's own status in Nomad's word, such as `running`, `blocked` or `ready`; empty for none."""
+
+    @property
+    def text(self) -> str:
+        """All of it as one plain line: what a filter searches and `tail` prints."""
+        said = "".join([part.text for part in self.subject]) + "  " + self.what
+        return f"{said}  {self.place}" if self.place else said
+
+    @property
+    def what(self) -> str:
+        """`happened` as plain text."""
+        return "".join([part.text for part in self.happened])
+
+
+SUBJECT_LIMIT: Final = 80
+HAPPENED_LIMIT: Final = 200
+PLACE_LIMIT: Final = 40
+VALUE_LIMIT: Final = 32
+MESSAGE_LIMIT: Final = 100
+
+ARROW: Final = Part(" → ", Role.DIM)
+DOT: Final = Part(" · ", Role.DIM)
+COMMA: Final = Part(", ", Role.PLAIN)
+
+_STATUS_ROLES: Final = {
+    "active": Role.GOOD,
+    "blocked": Role.BAD,
+    "canceled": Role.DIM,
+    "cancelled": Role.DIM,
+    "complete": Role.DIM,
+    "dead": Role.DIM,
+    "disconnected": Role.BAD,
+    "down": Role.BAD,
+    "failed": Role.BAD,
+    "initializing": Role.WARN,
+    "lost": Role.BAD,
+    "paused": Role.WARN,
+    "pending": Role.WARN,
+    "ready": Role.GOOD,
+    "running": Role.GOOD,
+    "successful": Role.GOOD,
+    "unblocking": Role.WARN,
+    "unavailable": Role.BAD,
+    "unknown": Role.WARN,
+}
+"""Every status of an allocation, evaluation, job, deployment, node or volume (`nomad/structs`)."""
+
+_STATUS_PARTS: Final = {status: Part(status, role) for status, role in _STATUS_ROLES.items()}
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
+
+
+def plain(text: str, limit: int = MESSAGE_LIMIT) -> Part:
+    return Part(printable(text, limit), Role.PLAIN)
+
+
+def dim(text: str, limit: int = MESSAGE_LIMIT) -> Part:
+    return Part(printable(text, limit), Role.DIM)
+
+
+def good(text: str, limit: int = MESSAGE_LIMIT) -> Part:
+    return Part(printable(text, limit), Role.GOOD)
+
+
+def warn(text: str, limit: int = MESSAGE_LIMIT) -> Part:
+    return Part(printable(text, limit), Role.WARN)
+
+
+def bad(text: str, limit: int = MESSAGE_LIMIT) -> Part:
+    return Part(printable(text, limit), Role.BAD)
+
+
+def status(word: str) -> Part:
+    """A status in the colour of its meaning; an unknown or missing one is said plainly."""
+    known = _STATUS_PARTS.get(word)
+    return known if known is not None else plain(word or "no status", VALUE_LIMIT)
+
+
+def became(before: str, now: str) -> list[Part]:
+    """`pending → running`."""
+    return [plain(before or "no status", VALUE_LIMIT), ARROW, status(now)]
+
+
+def unchanged(now: str, remark: str = "unchanged") -> list[Part]:
+    """The status and a quiet remark, for an event that changed nothing an operator looks for."""
+    return [dim(now, VALUE_LIMIT), dim(f" · {remark}")] if now else [dim(remark)]
+
+
+def short(identifier: str) -> str:
+    """The first 8 characters of a UUID, as Nomad's own commands show it; anything else as it is."""
+    return identifier[:8] if _UUID.fullmatch(identifier) else printable(identifier, VALUE_LIMIT)
+
+
+def named(name: str, key: str) -> tuple[Part, ...]:
+    """The subject for an object with a name, which is its key's short form when the name is empty."""
+    return (Part(printable(name, SUBJECT_LIMIT) or short(key) or "unnamed", Role.OBJECT),)
+
+
+def reason(text: str, *prefixes: str) -> str:
+    """A server's message made fit to stand after a `·`: no prefix that repeats the object, no capital."""
+    text = text[: MESSAGE_LIMIT * 2].strip()
+    for prefix in prefixes:
+        text = text.removeprefix(prefix)
+    if text[1:2].islower():
+        text = text[0].lower() + text[1:]
+    return text.removesuffix(".")
+
+
+@lru_cache(maxsize=256)
+def words(type_: str) -> str:
+    """An event type in words: `PlanResult` is `plan result`, `ACLTokenUpserted` is `ACL token upserted`."""
+    found = _WORD.findall(type_[: MESSAGE_LIMIT * 2])
+    said = " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in found)
+    return printable(said, VALUE_LIMIT * 2) or "event without a type"
+
+
+def sentence(subject: tuple[Part, ...], happened: list[Part], place: str = "", status: str = "") -> Sentence:
+    """A sentence within its limits: parts beyond `HAPPENED_LIMIT` are cut with an ellipsis."""
+    length = 0
+    for position, part in enumerate(happened):
+        length += len(part.text)
+        if length > HAPPENED_LIMIT:
+            kept = len(part.text) - (length - HAPPENED_LIMIT) - 1
+            cut = part.text[: max(0, kept)] + ELLIPSIS
+            happened = [*happened[:position], Part(cut, part.role)]
+            break
+    if status not in _STATUS_ROLES:
+        status = printable(status, VALUE_LIMIT)
+    return Sentence(subject, tuple(happened), printable(place, PLACE_LIMIT), status)

@@ -1,0 +1,108 @@
+"""Payloads read for the few fields a sentence needs, whatever a server sends.
+
+Decoding straight into a `Struct` skips every other field without building it, which is what makes a sentence
+affordable for each event of a whole history. Where a payload does not fit the struct it is read again field
+by field, and what does not fit keeps its default: one odd value never hides the rest.
+"""
+
+import types
+from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin
+
+import msgspec
+
+_UPPER: Final = {"csi", "id", "ids", "tg"}
+"""Parts of a name that Nomad's JSON writes in capitals."""
+
+_NOTHING: Final = object()
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+
+READ_ERRORS: Final = (ValueError, RecursionError)
+"""What reading bytes can raise: msgspec's errors and broken UTF-8 are `ValueError`, deep nesting is not."""
+
+
+def _nomad_name(name: str) -> str:
+    return "".join(
+        "IDs" if part == "ids" else part.upper() if part in _UPPER else part.capitalize() for part in name.split("_")
+    )
+
+
+class Object(msgspec.Struct, rename=_nomad_name, gc=False):
+    """A struct whose fields are Nomad's: `next_allocation` reads `NextAllocation`, `job_id` reads `JobID`."""
+
+
+class Versioned(Object):
+    """An object whose writes are numbered."""
+
+    modify_index: int = 0
+
+
+V = TypeVar("V", bound=Versioned)
+
+
+def earlier(before: V | None, now: V) -> V | None:
+    """`before`, unless it is the later state: a restarted server sends its old events again."""
+    return None if before is None or before.modify_index > now.modify_index else before
+
+
+EMPTY: Final = msgspec.Raw(b"null")
+"""The default of a field that is read only when something depends on it."""
+
+
+class Reader(Generic[T]):
+    """Reads JSON as `kind`, which is a `Struct` or a dict or list of them."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+        self._decode = msgspec.json.Decoder(kind).decode
+
+    def read(self, payload: bytes | msgspec.Raw) -> T | None:
+        """What fits; None where the JSON is broken or of another type altogether."""
+        try:
+            return cast(T, self._decode(payload))
+        except READ_ERRORS:
+            fitting = _fitting(anything(bytes(payload)), self._kind)
+            return None if fitting is _NOTHING else cast(T, fitting)
+
+
+def anything(payload: bytes) -> Any:
+    """The payload as plain Python values, broken UTF-8 replaced; None for what is not JSON."""
+    try:
+        return msgspec.json.decode(payload)
+    except UnicodeDecodeError:
+        return anything(payload.decode("utf-8", "replace").encode())
+    except READ_ERRORS:
+        return None
+
+
+def _struct(value: dict[str, Any], kind: type[S]) -> S:
+    found = {}
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name in value:
+            fitting = _fitting(value[field.encode_name], field.type)
+            if fitting is not _NOTHING:
+                found[field.name] = fitting
+    return kind(**found)
+
+
+def _fitting(value: Any, kind: Any) -> Any:
+    """`value` as an instance of the annotation `kind`, or `_NOTHING`."""
+    if kind is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        fitting = (_fitting(value, member) for member in arguments)
+        return next((one for one in fitting if one is not _NOTHING), _NOTHING)
+    if origin is list and isinstance(value, list):
+        items = [_fitting(item, arguments[0]) for item in value]
+        return [item for item in items if item is not _NOTHING]
+    if origin is dict and isinstance(value, dict):
+        pairs = {key: _fitting(item, arguments[1]) for key, item in value.items()}
+        return {key: item for key, item in pairs.items() if item is not _NOTHING}
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _struct(value, kind) if isinstance(value, dict) else _NOTHING
+    try:
+        return msgspec.convert(value, kind)
+    except READ_ERRORS:
+        return _NOTHING

@@ -1,0 +1,107 @@
+"""What to ask a server for, so that none of its filter's traps can bite.
+
+Three things the server does with `topic` parameters decide how a request is built (`nomad/stream/
+subscription.go`, confirmed on a live 2.0.6 server): a `*` among a topic's keys makes its other keys match nothing,
+topics beside `*:key` are lost, and an event that matches two requested keys is sent twice in one frame. So a
+request holds each topic once, with one key, and what is narrower than that is narrowed here, by `admits`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, released_topic, released_type, typed_topic
+from nomad_tui.core.wire import Event
+
+
+class SubscriptionError(ValueError):
+    """A topic that no server could be asked for; the text says what to write instead."""
+
+
+_EVERY_KEY: Final = frozenset((ALL,))
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Topics with the keys wanted of each. An empty mapping asks for everything.
+
+    A key matches an event's own key or any of its filter keys (a job's ID, a deployment's ID).
+    """
+
+    topics: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    types: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Topics of which only some types are wanted: the beta page's topic `NodeDrain` is a type of `Node`."""
+
+    @classmethod
+    def parse(cls, wanted: Iterable[str]) -> "Subscription":
+        """From `Topic`, `Topic:*` and `Topic:key` as typed, in either dialect and any case of known names.
+
+        Raises `SubscriptionError` for a key with a colon, which a server answers with 400, and for an empty
+        topic or key.
+        """
+        keys: dict[str, set[str]] = {}
+        types: dict[str, frozenset[str]] = {}
+        whole: set[str] = set()
+        for text in wanted:
+            name, colon, key = text.partition(":")
+            if not name.strip() or (colon and not key.strip()):
+                raise SubscriptionError(
+                    f"The topic {text!r} is incomplete: write Topic, Topic:* or Topic:key, such as Job:web."
+                )
+            if ":" in key:
+                raise SubscriptionError(
+                    f"The topic {text!r} has a key with a colon, which Nomad's event stream refuses: "
+                    f"subscribe to {name} and use --filter for the key."
+                )
+            topic = typed_topic(name.strip())
+            if topic == NODE_DRAIN:
+                topic = "Node"
+                types[topic] = frozenset((NODE_DRAIN,))
+            else:
+                whole.add(topic)
+            keys.setdefault(topic, set()).add(key.strip() or ALL)
+        return cls(
+            {
+                topic: _EVERY_KEY if ALL in wanted_keys else frozenset(wanted_keys)
+                for topic, wanted_keys in keys.items()
+            },
+            {topic: only for topic, only in types.items() if topic not in whole},
+        )
+
+    @property
+    def everything(self) -> bool:
+        """True if no event is left out, so that `admits` need not be asked."""
+        return not self.topics or (self.topics.get(ALL) == _EVERY_KEY)
+
+    def parameters(self, beta: bool = False) -> list[tuple[str, str]]:
+        """The `topic` parameters of a request, each topic once; `beta` for a server of the 1.0-beta dialect."""
+        if self.everything or (ALL in self.topics and len(self.topics) > 1):
+            return [("topic", "*:*")]
+        return [
+            ("topic", f"{beta_topic(topic) if beta else topic}:{_single(keys)}")
+            for topic, keys in sorted(self.topics.items())
+        ]
+
+    def admits(self, event: Event) -> bool:
+        """Whether an event that a server sent is one of those asked for."""
+        if self.everything:
+            return True
+        topic = released_topic(event.topic)
+        if (types := self.types.get(topic)) and released_type(event.type) not in types:
+            return False
+        keys = self.topics.get(topic, frozenset()) | self.topics.get(ALL, frozenset())
+        if ALL in keys or event.key in keys:
+            return True
+        return event.filter_keys is not None and not keys.isdisjoint(event.filter_keys)
+
+    def __str__(self) -> str:
+        if self.everything:
+            return "all topics"
+        return ", ".join(
+            topic if keys == _EVERY_KEY else f"{topic}:{'|'.join(sorted(keys))}"
+            for topic, keys in sorted(self.topics.items())
+        )
+
+
+def _single(keys: frozenset[str]) -> str:
+    return next(iter(keys)) if len(keys) == 1 else ALL

@@ -1,0 +1,45 @@
+"""Text from the cluster, made fit to be drawn.
+
+Everything a cluster sends is untrusted: an exit message may hold an escape sequence that renames the
+terminal's title or writes its clipboard, and Textual 8.2.8 lets ESC through from every widget. Each such
+string passes `printable` once, on its way to a widget or a terminal line, and is plain text from there on.
+"""
+
+from typing import Final
+
+CONTROL_PICTURES: Final = 0x2400
+"""U+2400…U+2421 picture the C0 controls and DEL, so that a reader sees which byte was there."""
+
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+ELLIPSIS: Final = "…"
+
+
+def _table() -> dict[int, str | None]:
+    table: dict[int, str | None] = {code: chr(CONTROL_PICTURES + code) for code in range(0x20)}
+    table[0x7F] = "\N{SYMBOL FOR DELETE}"
+    table |= dict.fromkeys(range(0x80, 0xA0), REPLACEMENT)  # C1: 0x9B alone starts an escape sequence
+    table |= dict.fromkeys((0x2028, 0x2029), "\N{SYMBOL FOR NEWLINE}")
+    bidirectional = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    table |= dict.fromkeys(bidirectional, REPLACEMENT)
+    table |= dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)  # lone surrogates cannot be encoded
+    table |= dict.fromkeys(range(0xE0000, 0xE0080), REPLACEMENT)  # invisible tag characters
+    table |= dict.fromkeys((0xFEFF, 0x00AD, *range(0x2060, 0x2065)), REPLACEMENT)
+    # Joiners and variation selectors make terminals disagree about a character's width.
+    return table | dict.fromkeys((0x200B, 0x200C, 0x200D, *range(0xFE00, 0xFE10)), None)
+
+
+_PRINTABLE: Final = _table()
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """`text` without anything a terminal would act on, cut to `limit` characters with an ellipsis.
+
+    The result is one line: a line feed becomes its picture. A control character keeps its place as a
+    picture, an invisible or reordering one becomes U+FFFD, so a forged name still looks forged.
+    """
+    if limit is not None and len(text) > limit:
+        text = text[: max(0, limit - 1)] + ELLIPSIS
+    if text.isascii() and text.isprintable():
+        return text
+    return text.translate(_PRINTABLE)

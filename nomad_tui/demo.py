@@ -1,0 +1,33 @@
+"""A recorded cluster served by the stand-in server on loopback, read by the very same client as a real one."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from nomad_tui.config import Connection
+from nomad_tui.core.history import History
+from nomad_tui.session import Session
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.standin import Options, StandIn, read_lines
+from nomad_tui.ui.app import NomadTui
+
+RECORDING: Final = Path(__file__).parent / "data" / "tour.ndjson.zst"
+"""One server, three clients: deployments, a canary, a failing job, a drain, a lost node. 625 events."""
+LEAD: Final = 60
+"""Frames that are there at once, so that the first look shows something."""
+PACE: Final = 3.0
+"""Frames a second after that: fast enough to be lively, slow enough to be read."""
+
+
+def run_demo(history: History, filter_text: str, max_line: int) -> None:
+    """Opens the dashboard on the recording, which starts over with higher indexes at its end."""
+    asyncio.run(_run(history, filter_text, max_line))
+
+
+async def _run(history: History, filter_text: str, max_line: int) -> None:
+    options = Options(pace=PACE, lead=LEAD, repeat=None)
+    async with StandIn(read_lines(RECORDING), options) as server:
+        # Nothing of the environment: the demo must run beside whatever NOMAD_ADDR and NOMAD_TOKEN say.
+        connection = Connection.from_environment({"address": server.address}, environ={})
+        source = LiveServer(connection, max_line=max_line)
+        await NomadTui(Session(source, history), filter_text=filter_text).run_async()

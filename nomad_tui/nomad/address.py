@@ -1,0 +1,189 @@
+"""Where a Nomad server is, and the way there: `NOMAD_ADDR` and the proxy variables as Go reads them."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import SplitResult, unquote, urlsplit
+
+DEFAULT: Final = "http://127.0.0.1:4646"
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+"""Of an address that names none: the scheme's own, not Nomad's 4646."""
+
+Credentials = tuple[str, str]
+"""User and password of HTTP basic authentication."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`str()` of it is fit to be shown: it never holds credentials."""
+
+    scheme: Literal["http", "https", "unix"]
+    host: str = "127.0.0.1"
+    """Without an IPv6 address' brackets. With a Unix socket: what the Host header says."""
+    port: int = 80
+    socket: Path | None = None
+    ignored_path: str = ""
+    """What followed host and port. Nomad's Go client (`api.go`, `newRequest`) sends its requests to the root
+    whatever the address' path says, and so does nomad-tui."""
+
+    def __str__(self) -> str:
+        return f"unix://{self.socket}" if self.socket is not None else self.base_url
+
+    @property
+    def base_url(self) -> str:
+        """What a request's path is appended to, without a slash at its end."""
+        if self.socket is not None:
+            return f"http://{self.host}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        if self.socket is not None or self.host == "localhost":
+            return True
+        number = _number(self.host)
+        return number is not None and number.is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    url: str
+    """Without credentials."""
+    variable: str
+    """The environment variable that named it."""
+    credentials: Credentials | None = field(default=None, repr=False)
+
+
+def parse_address(text: str) -> tuple[Address, Credentials | None]:
+    """A server's address and the credentials written into it, if any.
+
+    Raises ValueError whose text says what is wrong and what to write instead, without the address itself.
+    """
+    if text.startswith("unix:"):
+        return _unix_address(text.removeprefix("unix:")), None
+    _refuse_invisible(text)
+    parts = _split(text)
+    if parts.scheme not in DEFAULT_PORTS:
+        raise ValueError(f"the scheme {parts.scheme} is none that Nomad serves, use http, https or unix")
+    scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
+    path = parts.path if parts.path != "/" else ""
+    return Address(scheme, _host(parts), _port(parts), ignored_path=path), _credentials(parts)
+
+
+def without_credentials(text: str) -> str:
+    """An address as it was typed, fit to be shown."""
+    return re.sub(r"^([^/]*//)?.*@", r"\1…@", text)
+
+
+def proxy_for(address: Address, environ: Mapping[str, str]) -> Proxy | None:
+    """The proxy that Go's `http.ProxyFromEnvironment` would take to `address`.
+
+    HTTPS_PROXY or HTTP_PROXY by the address' scheme, in upper case before lower case, unless NO_PROXY names the
+    host; never for this machine's own addresses. Raises ValueError, whose text starts with the variable.
+    """
+    if address.loopback:
+        return None
+    prefix = address.scheme.upper()
+    for variable in (f"{prefix}_PROXY", f"{prefix}_PROXY".lower()):
+        if text := environ.get(variable):
+            break
+    else:
+        return None
+    exceptions = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    if any(_covers(entry.strip().lower(), address) for entry in exceptions.split(",")):
+        return None
+    try:
+        _refuse_invisible(text)
+        parts = _split(text)
+        if parts.scheme not in DEFAULT_PORTS:
+            raise ValueError(f"the scheme {parts.scheme} is not supported, use http or https")
+        host, port = _host(parts), _port(parts)
+    except ValueError as error:
+        shown = without_credentials(text)
+        raise ValueError(
+            f"{variable} is {shown!r}: {error}, or name {address.host} in NO_PROXY to go there without a proxy"
+        ) from None
+    host = f"[{host}]" if ":" in host else host
+    return Proxy(f"{parts.scheme}://{host}:{port}", variable, _credentials(parts))
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text if "://" in text else f"http://{text}")
+    except ValueError:
+        raise ValueError(f"that is not a URL, write something like {DEFAULT}") from None
+
+
+def _refuse_invisible(text: str) -> None:
+    """`urlsplit` drops tabs and line breaks in silence, so a pasted address would lead somewhere else."""
+    if not text.isprintable() or " " in text:
+        raise ValueError(f"it holds a space or a control character, write something like {DEFAULT}")
+
+
+def _unix_address(rest: str) -> Address:
+    path = rest.removeprefix("//")
+    if not path.startswith("/") or path == "/" or not path.isprintable():
+        raise ValueError("the path to the socket must be absolute, write something like unix:///run/nomad.sock")
+    return Address("unix", socket=Path(path))
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").replace("%25", "%")
+    if not host:
+        raise ValueError(f"it names no host, write something like {DEFAULT}")
+    try:
+        if re.search(r'[\\^`{|}<>"]', host) or not host.encode("idna"):
+            raise UnicodeError
+    except UnicodeError:
+        raise ValueError(f"{host!r} cannot be the name of a host, write something like {DEFAULT}") from None
+    return host
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("its port is no number from 1 to 65535, Nomad's own is 4646")
+    return DEFAULT_PORTS[parts.scheme] if port is None else port
+
+
+def _credentials(parts: SplitResult) -> Credentials | None:
+    if parts.username is None:
+        return None
+    return unquote(parts.username), unquote(parts.password or "")
+
+
+def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _covers(entry: str, address: Address) -> bool:
+    """One entry of NO_PROXY: `*`, a network, or a number or name with or without a port. `.example.com` stands
+    for the names below, `example.com` for itself too."""
+    if entry == "*":
+        return True
+    number = _number(address.host)
+    if "/" in entry:
+        try:
+            return number is not None and number in ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            return False
+    name, colon, port = entry.rpartition(":")
+    if not colon or not port.isdigit() or _number(entry) is not None:
+        name, port = entry, str(address.port)
+    name = name.strip("[]").removeprefix("*")
+    if not name or port != str(address.port):
+        return False
+    if number is not None:
+        return _number(name) == number
+    host = address.host.rstrip(".")
+    return host == name or host.endswith(f".{name.removeprefix('.')}")

@@ -1,0 +1,206 @@
+"""HTTP to one Nomad server: the connection's TLS, token and proxy, and no redirect followed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+import orjson
+
+from nomad_tui import __version__
+from nomad_tui.config import Connection
+
+STREAM: Final = "/v1/event/stream"
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for resolving the name, connecting, a proxy's tunnel and TLS together: what Go's client gives TLS alone."""
+
+SILENCE: Final = 75.0
+"""Seconds without a byte after which a stream is dead: two heartbeats, 30 s apart, and some delay."""
+
+ANSWER_TIMEOUT: Final = 10.0
+"""Seconds for a request that is not a stream, from connecting to the answer's last byte."""
+
+READ_BUFFER: Final = 256 * 1024
+"""Bytes of a stream that aiohttp holds before it stops reading the socket."""
+
+BODY_KEPT: Final = 400
+"""Bytes kept of an answer that is an error."""
+
+ANSWER_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of JSON taken from a server that may be anything."""
+
+
+class UnexpectedAnswerError(Exception):
+    """An HTTP answer that is not the one asked for: another status than 200, or not what Nomad sends."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+        self.body = body
+        """At most `BODY_KEPT` bytes, untrusted."""
+        self.headers = headers
+        """Looked up without regard to case, untrusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What `/v1/agent/self` says, untrusted text; None for what it does not say."""
+
+    version: str | None = None
+    """Such as `2.0.6-dev`."""
+    region: str | None = None
+    name: str | None = None
+    newest_index: int | None = None
+    """The last index of the server's raft log; a client agent has none."""
+
+
+class Client:
+    """An async context manager around one session; entering it raises ConfigurationError for unusable TLS files.
+
+    Requests raise aiohttp.ClientError, OSError and TimeoutError for what the network did, `UnexpectedAnswerError` for
+    what the server answered and ConfigurationError for a token file gone bad; `diagnose.explain` takes them all.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        address = self.connection.address
+        connector: aiohttp.BaseConnector
+        if address.socket is not None:
+            connector = aiohttp.UnixConnector(str(address.socket))
+        elif address.scheme == "https":
+            connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(self.connection.tls_context))
+        else:
+            connector = aiohttp.TCPConnector()
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # aiohttp's own reading of the environment would send credentials out of ~/.netrc as well.
+            trust_env=False,
+            read_bufsize=READ_BUFFER,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    @asynccontextmanager
+    async def open_stream(
+        self, parameters: Sequence[tuple[str, str]], silence: float = SILENCE
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The event stream after its 200, to be read with `content.iter_any()`; leaving the block closes it.
+
+        A 200 does not mean that the server will send anything: it may refuse by ending the body before the first
+        heartbeat. `silence` seconds without a byte raise aiohttp.SocketTimeoutError, in the block too.
+        """
+        limits = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=silence)
+        async with self._get(STREAM, parameters, limits) as response:
+            yield response
+
+    async def get_json(
+        self, path: str, parameters: Sequence[tuple[str, str]] = (), seconds: float = ANSWER_TIMEOUT
+    ) -> Any:
+        """The decoded answer to a GET of `path`, such as `/v1/regions`, all of it within `seconds`."""
+        limits = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT)
+        async with self._get(path, parameters, limits) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > ANSWER_LIMIT:
+                    raise _unexpected(response, body)
+            try:
+                return orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                raise _unexpected(response, body) from error
+
+    async def server(self) -> ServerInfo | None:
+        """Who answers there, or None where that cannot be learned; a token without `agent:read` may not ask."""
+        try:
+            return _server_info(await self.get_json("/v1/agent/self"))
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, UnexpectedAnswerError):
+            return None
+
+    @asynccontextmanager
+    async def _get(
+        self, path: str, parameters: Sequence[tuple[str, str]], limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        proxy = self.connection.proxy
+        async with self._session.get(
+            self.connection.address.base_url + path,
+            params=parameters,
+            headers=await self._headers(),
+            allow_redirects=False,  # another server would be handed the token
+            timeout=limits,
+            server_hostname=self.connection.tls_server_name,
+            proxy=proxy.url if proxy is not None else None,
+            proxy_headers=self._proxy_headers(),
+        ) as response:
+            if response.status != 200 or response.content_type == "text/html":
+                raise _unexpected(response, await _beginning(response))
+            yield response
+
+    async def _headers(self) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # a proxy that compresses would hold events back to fill its blocks
+            "User-Agent": f"nomad-tui/{__version__}",
+        }
+        token = await asyncio.to_thread(self.connection.current_token)
+        if token is not None:
+            headers["X-Nomad-Token"] = token
+        if self.connection.http_auth is not None:
+            headers["Authorization"] = aiohttp.encode_basic_auth(*self.connection.http_auth)
+        if self.connection.address.scheme == "http":
+            headers |= self._proxy_headers()  # aiohttp gives a proxy its own headers only with CONNECT
+        return headers
+
+    def _proxy_headers(self) -> dict[str, str]:
+        proxy = self.connection.proxy
+        if proxy is None or proxy.credentials is None:
+            return {}
+        return {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.credentials)}
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """As much of an error's body as arrives soon: a short text, a page, or nothing."""
+    body = b""
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            while len(body) < BODY_KEPT and (chunk := await response.content.read(BODY_KEPT)):
+                body += chunk
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        pass
+    return body
+
+
+def _unexpected(response: aiohttp.ClientResponse, body: bytes | bytearray) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(response.status, bytes(body[:BODY_KEPT]), response.headers)
+
+
+def _server_info(body: Any) -> ServerInfo:
+    """`config.Version` is an object with a release and a pre-release part."""
+    version = _text(body, "config", "Version", "Version")
+    prerelease = _text(body, "config", "Version", "VersionPrerelease")
+    index = _text(body, "stats", "raft", "last_log_index")
+    return ServerInfo(
+        version=f"{version}-{prerelease}" if version and prerelease else version,
+        region=_text(body, "config", "Region"),
+        name=_text(body, "member", "Name"),
+        newest_index=int(index) if index is not None and index.isascii() and index.isdigit() else None,
+    )
+
+
+def _text(value: Any, *path: str) -> str | None:
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value if isinstance(value, str) and value else None

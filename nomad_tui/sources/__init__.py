@@ -1,0 +1,1 @@
+"""Where events come from: a live server, a recording, and the stand-in server behind demo and tests."""

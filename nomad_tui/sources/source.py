@@ -1,0 +1,31 @@
+"""What the dashboard and `tail` ask of whatever events come from."""
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from nomad_tui.core.updates import Update
+
+
+class Source(Protocol):
+    """A live server or a recording; its reader cannot tell which."""
+
+    @property
+    def name(self) -> str:
+        """What is being watched, for the header: a cluster's address, a file's name. Untrusted text."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """False for a recording, whose events did not happen when they are read."""
+        ...
+
+    def scope(self, region: str | None) -> str:
+        """Which part of it is watched, given the region the server is in: `global · all namespaces`."""
+        ...
+
+    def updates(self) -> AsyncGenerator[Update, None]:
+        """Everything that happens, until there is nothing more to come.
+
+        Expected trouble is an update, never an exception. Closing the generator closes what it holds open.
+        """
+        ...

@@ -1,0 +1,202 @@
+"""What the stand-in answers beside the stream: who it is, who asks, which namespaces there are."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+from nomad_tui.sources.standin.access import Access, Doubt, Token
+from nomad_tui.sources.standin.http import Answer, Request
+from nomad_tui.sources.standin.options import Options
+
+PERMISSION_DENIED: Final = "Permission denied"
+NO_PATH: Final = "No path to region"
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
+_SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_LONGEST_WAIT: Final = 300.0
+"""Seconds a blocking query waits when it does not say how long."""
+
+
+class Namespaces:
+    """The namespaces by name, and the index at which the list last changed."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._made_at = dict.fromkeys(sorted({"default", *names}), 1)
+        self.index = 1
+        self._changed = asyncio.Event()
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self._made_at)
+
+    def items(self) -> list[tuple[str, int]]:
+        """Each name with the index at which it was made."""
+        return sorted(self._made_at.items())
+
+    def make(self, name: str, index: int) -> None:
+        """Make one if there is none of that name, at `index` or just above the newest change."""
+        if name not in self._made_at:
+            self.index = self._made_at[name] = max(self.index + 1, index)
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def changed_since(self, index: int, seconds: float) -> None:
+        """Wait until the list has changed after `index`, or so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.index <= index:
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+
+def refusal(doubt: Doubt) -> Answer:
+    """What a secret that stands for no token is answered."""
+    if doubt is Doubt.MALFORMED:
+        text = "acl token lookup failed: index error: UUID must be 36 characters"
+        return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
+    return Answer.text(HTTPStatus.FORBIDDEN, "ACL token not found")
+
+
+def denied() -> Answer:
+    return Answer.text(HTTPStatus.FORBIDDEN, PERMISSION_DENIED)
+
+
+class Answers:
+    """The endpoints but the stream. `newest_index` is asked at every answer."""
+
+    def __init__(
+        self, options: Options, access: Access, namespaces: Namespaces, newest_index: Callable[[], int]
+    ) -> None:
+        self._options = options
+        self._access = access
+        self._namespaces = namespaces
+        self._newest_index = newest_index
+
+    async def answer(self, request: Request) -> Answer:
+        if request.path == "/":
+            return Answer(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": "/ui/"})
+        if request.path not in _PATHS:
+            return Answer(HTTPStatus.NOT_FOUND)
+        if request.method not in ("GET", "HEAD"):
+            return Answer.text(HTTPStatus.METHOD_NOT_ALLOWED, "Invalid method")
+        if not self.knows_region(request):
+            return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_PATH)
+        match request.path:
+            case "/v1/regions":
+                regions = sorted({self._options.region, *self._options.other_regions})
+                return Answer.json(regions, self._newest_index())
+            case "/v1/status/leader":
+                return Answer.json("127.0.0.1:4647", self._newest_index())
+        token = self._access.token(request.secret)
+        if isinstance(token, Doubt):
+            return refusal(token)
+        match request.path:
+            case "/v1/agent/self":
+                return self._agent(token)
+            case "/v1/acl/token/self":
+                return Answer.json(self._token(token, request.secret), self._newest_index())
+            case "/v1/namespaces":
+                return await self._namespace_list(token, request)
+            case _:
+                return Answer.json([], self._newest_index())
+
+    def knows_region(self, request: Request) -> bool:
+        asked = request.first("region")
+        return not asked or asked in (self._options.region, *self._options.other_regions)
+
+    def _agent(self, token: Token) -> Answer:
+        if not (token.management or token.agent_read):
+            return denied()
+        options = self._options
+        version, _, prerelease = options.version.partition("-")
+        newest = str(self._newest_index())
+        agent = {
+            "config": {
+                "ACL": {"Enabled": self._access.enabled},
+                "Datacenter": "dc1",
+                "Name": options.name.removesuffix(f".{options.region}"),
+                "Region": options.region,
+                "Server": {
+                    "Enabled": True,
+                    "EnableEventBroker": True,
+                    "EventBufferSize": options.buffer_size,
+                },
+                "Version": {"Version": version, "VersionPrerelease": prerelease, "VersionMetadata": ""},
+            },
+            "member": {
+                "Name": options.name,
+                "Addr": "127.0.0.1",
+                "Port": 4648,
+                "Status": "alive",
+                "Tags": {"build": options.version, "dc": "dc1", "region": options.region, "role": "nomad"},
+            },
+            "stats": {
+                "nomad": {"leader": "true", "server": "true"},
+                "raft": {"applied_index": newest, "last_log_index": newest, "state": "Leader"},
+            },
+        }
+        return Answer.json(agent, self._newest_index())
+
+    def _token(self, token: Token, secret: str) -> dict[str, Any]:
+        if not self._access.enabled:
+            return _token("acls-disabled", "ACLs disabled token", "client", secret="", policies=None)
+        if not secret:
+            return _token("anonymous", token.name, "client", secret="", policies=list(token.policies))
+        kind = "management" if token.management else "client"
+        policies = None if token.management else list(token.policies)
+        return _token("5f4dcc3b-0000-4000-8000-000000000001", token.name, kind, secret, policies)
+
+    async def _namespace_list(self, token: Token, request: Request) -> Answer:
+        index = request.first("index") or "0"
+        if not (index.isascii() and index.isdigit()):
+            return Answer.text(HTTPStatus.BAD_REQUEST, "Invalid index")
+        wait = request.first("wait")
+        if wait and not re.fullmatch(f"({_DURATION.pattern})+", wait):
+            return Answer.text(HTTPStatus.BAD_REQUEST, "Invalid wait time")
+        if int(index) > 0:
+            await self._namespaces.changed_since(int(index), _seconds(wait))
+        listed = [
+            {
+                "Name": name,
+                "Description": "Default shared namespace" if name == "default" else "",
+                "CreateIndex": made_at,
+                "ModifyIndex": made_at,
+            }
+            for name, made_at in self._namespaces.items()
+            if token.may_see(name)
+        ]
+        return Answer.json(listed, self._namespaces.index)
+
+
+def _token(accessor: str, name: str, kind: str, secret: str, policies: list[str] | None) -> dict[str, Any]:
+    return {
+        "AccessorID": accessor,
+        "CreateIndex": 1,
+        "Global": False,
+        "Name": name,
+        "Policies": policies,
+        "Roles": None,
+        "SecretID": secret,
+        "Type": kind,
+    }
+
+
+def _seconds(wait: str) -> float:
+    """A Go duration such as `1m30s` in seconds."""
+    parts = _DURATION.findall(wait)
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts) if parts else _LONGEST_WAIT
+
+
+_PATHS: Final = frozenset(
+    {
+        "/v1/acl/token/self",
+        "/v1/agent/self",
+        "/v1/evaluations",
+        "/v1/jobs",
+        "/v1/namespaces",
+        "/v1/regions",
+        "/v1/status/leader",
+    }
+)

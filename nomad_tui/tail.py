@@ -1,0 +1,260 @@
+"""The stream without a screen: one line an event, or what the server sent, until told to stop.
+
+Standard output holds events and nothing else. What a person must know (a lost connection, a gap, lines that could not
+be read) goes to standard error, one line each.
+"""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import IntEnum, StrEnum
+from time import time_ns
+from typing import BinaryIO, Final, TextIO
+
+import msgspec
+
+from nomad_tui.core.filter import Filter, Matcher
+from nomad_tui.core.history import History
+from nomad_tui.core.rows import EventRow, row
+from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Connected, Ended, Gap, Refused, Retrying, Update
+from nomad_tui.core.wire import Frame, Unreadable, event_lines, event_text
+from nomad_tui.sources.source import Source
+
+HELD_EVENTS: Final = 100_000
+HELD_BYTES: Final = 128 * 1024 * 1024
+"""What `tail` remembers to tell what changed: an object's previous event is rarely further back."""
+FLUSH_EVERY: Final = 0.05
+"""Seconds a printed event may wait for others to be written with it."""
+UNREADABLE_SHOWN: Final = 5
+"""Lines that could not be read and are quoted; the rest are counted and the count is given at the end."""
+DEFAULT_RETRIES: Final = 10
+"""Attempts in a row after a connection was lost: about four minutes."""
+REFUSALS: Final = 3
+"""Refusals in a row after a stream had worked: a server that is stopping refuses too, for a moment."""
+TURN: Final = 0.005
+"""Seconds of reading between two turns for timers and signals."""
+
+
+class Output(StrEnum):
+    LINE = "line"
+    """One line of text an event: time, index, topic, what happened to which object, where."""
+    NDJSON = "ndjson"
+    """One event object a line, as the server sent it."""
+    FRAMES = "frames"
+    """One frame a line, as the server sent it."""
+
+
+class Exit(IntEnum):
+    """What the exit code of `tail` says; 2 is wrong usage, 130 an interrupt."""
+
+    DONE = 0
+    LOST = 1
+    REFUSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    output: Output = Output.LINE
+    filter: Filter = field(default_factory=Filter)
+    limit: int | None = None
+    """Events to print before it ends."""
+    idle_exit: float | None = None
+    """Seconds without an event after which it ends."""
+    retries: int = DEFAULT_RETRIES
+    timezone: tzinfo | None = None
+    """Of the times in `Output.LINE`; None for this machine's."""
+
+
+class _FinishedError(Exception):
+    """Nothing more is to be printed."""
+
+    def __init__(self, code: Exit) -> None:
+        self.code = code
+
+
+async def tail(source: Source, options: Options, output: BinaryIO, errors: TextIO) -> Exit:
+    """Prints until the limit, the end of a recording, or trouble that waiting does not mend.
+
+    Raises `BrokenPipeError` when nobody reads `output` any more.
+    """
+    return await _Tail(source, options, output, errors).run()
+
+
+class _Tail:
+    def __init__(self, source: Source, options: Options, output: BinaryIO, errors: TextIO) -> None:
+        self._source = source
+        self._options = options
+        self._output = output
+        self._errors = errors
+        self._history = History(HELD_EVENTS, HELD_BYTES)
+        self._matcher = Matcher(self._history, options.filter)
+        self._needs_history = options.output is Output.LINE or not options.filter.everything
+        self._plain_terminal = output.isatty()
+        self._printed = 0
+        self._unreadable = 0
+        self._refusals = 0
+        self._been_connected = False
+        self._heard_event = asyncio.Event()
+
+    async def run(self) -> Exit:
+        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._flush())]
+        if self._options.idle_exit is not None:
+            tasks.append(asyncio.create_task(self._watch_idleness(self._options.idle_exit)))
+        stop = asyncio.create_task(self._interrupted())
+        tasks.append(stop)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            return Exit.DONE
+        except _FinishedError as finished:
+            return finished.code
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._output.flush()
+            if self._unreadable > UNREADABLE_SHOWN:
+                self._say(f"{self._unreadable:,} lines could not be read.")
+
+    async def _interrupted(self) -> None:
+        """Returns when the process is asked to end, so that what is buffered is still written."""
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, asked.set)
+        try:
+            await asked.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        turn = loop.time()
+        async with aclosing(self._source.updates()) as updates:
+            async for update in updates:
+                self._take(update)
+                if loop.time() - turn > TURN:
+                    await asyncio.sleep(0)
+                    turn = loop.time()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY)
+            self._output.flush()
+
+    async def _watch_idleness(self, seconds: float) -> None:
+        while True:
+            self._heard_event.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._heard_event.wait()
+            except TimeoutError:
+                raise _FinishedError(Exit.DONE) from None
+
+    def _take(self, update: Update) -> None:
+        match update:
+            case Frame():
+                self._refusals = 0
+                if update.events:
+                    self._heard_event.set()
+                    self._print(update)
+            case Connected():
+                self._been_connected = True
+            case Gap():
+                self._errors.write(f"gap: {update.sentence}\n")
+                self._errors.flush()
+            case Unreadable():
+                self._unreadable += 1
+                if self._unreadable <= UNREADABLE_SHOWN:
+                    excerpt = printable(update.excerpt.decode("utf-8", "replace"), 100)
+                    self._say(f"unreadable, {update.reason}: {excerpt}")
+            case Retrying():
+                self._report(update)
+                if not self._been_connected or update.attempt > self._options.retries:
+                    raise _FinishedError(Exit.LOST)
+            case Refused():
+                self._report(update)
+                self._refusals += 1
+                if not self._been_connected or self._refusals >= REFUSALS:
+                    raise _FinishedError(Exit.REFUSED)
+            case Ended():
+                raise _FinishedError(Exit.DONE)
+            case _:
+                pass
+
+    def _report(self, trouble: Retrying | Refused) -> None:
+        again = f" Trying again in {trouble.delay:.1f} s." if self._been_connected else ""
+        self._say(f"{trouble.what} {trouble.remedy}{again}")
+
+    def _say(self, text: str) -> None:
+        self._errors.write(f"nomad-tui: {printable(text)}\n")
+        self._errors.flush()
+
+    def _print(self, frame: Frame) -> None:
+        if self._needs_history:
+            first = self._history.end
+            self._history.append(frame, time_ns())
+            shown = [position for position in range(len(frame.events)) if self._matcher.matches(first + position)]
+        else:
+            first = 0
+            shown = list(range(len(frame.events)))
+        limit = self._options.limit
+        if limit is not None:
+            shown = shown[: limit - self._printed]
+        if not shown:
+            return
+        for line in self._lines(frame, first, shown):
+            self._output.write(self._safe(line) + b"\n")
+        self._printed += len(shown)
+        if limit is not None and self._printed >= limit:
+            raise _FinishedError(Exit.DONE)
+
+    def _lines(self, frame: Frame, first: int, shown: list[int]) -> Iterator[bytes]:
+        match self._options.output:
+            case Output.FRAMES:
+                whole = len(shown) == len(frame.events)
+                yield frame.line if whole else frame.with_events([frame.events[position] for position in shown]).line
+            case Output.NDJSON:
+                texts = _texts(frame)
+                for position in shown:
+                    yield texts[position]
+            case Output.LINE:
+                for position in shown:
+                    found = row(self._history, first + position)
+                    if isinstance(found, EventRow):
+                        yield self._line(found).encode()
+
+    def _line(self, found: EventRow) -> str:
+        at = datetime.fromtimestamp((found.moment or found.received) / 1e9, self._options.timezone)
+        time = at.isoformat(" ", "milliseconds") if found.moment or self._source.live else "-" * 23
+        return f"{time[:23]}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
+
+    def _safe(self, line: bytes) -> bytes:
+        """A terminal acts on some characters that JSON lets stand; as `\\u` escapes their value is the same."""
+        if not self._plain_terminal or self._options.output is Output.LINE or (line.isascii() and b"\x7f" not in line):
+            return line
+        text = line.decode("utf-8", "replace")
+        return "".join(character if character.isprintable() else _escaped(character) for character in text).encode()
+
+
+def _texts(frame: Frame) -> list[bytes]:
+    if frame.repaired is None:
+        try:
+            texts = event_lines(frame.line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            texts = []
+        if len(texts) == len(frame.events):
+            return texts
+    return [event_text(event, frame.index) for event in frame.events]
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

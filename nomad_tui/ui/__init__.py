@@ -1,0 +1,1 @@
+"""The dashboard: one Textual application and its panes."""

@@ -1,0 +1,382 @@
+"""The dashboard: three panes on one session, and who does what when a key is pressed."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from time import perf_counter
+from typing import ClassVar, Final
+
+import orjson
+from textual import events, on
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.getters import query_one
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, HelpPanel, Static
+
+from nomad_tui.config import styles_folder
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.rows import EventRow, GapRow, row
+from nomad_tui.core.sentence import Part, Role
+from nomad_tui.core.text import printable
+from nomad_tui.core.view import View
+from nomad_tui.session import KEYS_COUNT_FOR, Session
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.ui.events import EventList
+from nomad_tui.ui.filter_line import FilterLine
+from nomad_tui.ui.inspector import InspectedEvent, Inspector
+from nomad_tui.ui.status import Header, Trouble
+from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
+from nomad_tui.ui.topics import TopicPicker
+from nomad_tui.ui.unreadable import UnreadableLines
+
+SYNC_EVERY: Final = 0.05
+"""Seconds between two looks at what has come: 20 times a second, however fast it comes."""
+HEADER_EVERY: Final = 5
+"""Looks between two updates of the header, and of the inspector while it shows the newest event."""
+INSPECT_AFTER: Final = 0.04
+"""Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
+FILTER_AFTER: Final = 0.1
+"""Seconds between a key in the filter and the search."""
+SEARCH_SLICE: Final = 0.004
+SEARCH_SLICE_WITH_KEYS: Final = 0.001
+"""Seconds of searching between two turns for keys and drawing."""
+FORWARD_SLICE: Final = 0.01
+"""Seconds a look may take to match what has come since the last one."""
+COLLECT_AFTER: Final = 2.0
+"""Seconds without a key after which the garbage collector may take its 50 ms."""
+
+PANES: Final = ("topics", "events", "inspector")
+
+_ROLE_STYLES: Final[dict[Role, str]] = {
+    Role.PLAIN: "$foreground",
+    Role.DIM: "$text-muted",
+    Role.OBJECT: "bold $foreground",
+    Role.GOOD: "$success",
+    Role.WARN: "$warning",
+    Role.BAD: "$error",
+}
+
+
+class NomadTui(App[None]):
+    """The application; everything it shows it asks of its session."""
+
+    TITLE = "nomad-tui"
+    CSS_PATH: ClassVar = sorted(styles_folder().glob("*.tcss"))
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]
+    PAUSE_GC_ON_SCROLL = True
+    ENABLE_COMMAND_PALETTE = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", id="app.filter", key_display="/", tooltip="Type words to filter by"),
+        Binding("f", "follow", "Follow", id="app.follow", tooltip="Keep the newest event in view, or stop"),
+        Binding("p", "pause", "Pause", id="app.pause", tooltip="Freeze the picture; events go on being read"),
+        Binding("z", "zoom", "Zoom", id="app.zoom", tooltip="Give the focused pane the whole screen, or take it back"),
+        Binding("1", "pane('topics')", "Topics", id="app.topics", show=False, tooltip="Go to the topics"),
+        Binding("2", "pane('events')", "Events", id="app.events", show=False, tooltip="Go to the events"),
+        Binding("3", "pane('inspector')", "Payload", id="app.payload", show=False, tooltip="Go to the payload"),
+        Binding("r", "retry", "Retry now", id="app.retry", show=False, tooltip="Try a lost connection again now"),
+        Binding("u", "unreadable", "Unreadable", id="app.unreadable", show=False, tooltip="Lines that were no events"),
+        Binding("escape", "escape", "Back", id="app.escape", show=False, tooltip="Leave zoom; select nothing"),
+        Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="All keys, and what they do"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit"),
+    ]
+
+    header = query_one("#header", Header)
+    trouble = query_one("#trouble", Trouble)
+    topics = query_one("#topics", TopicPicker)
+    event_list = query_one("#events", EventList)
+    inspector = query_one("#inspector", Inspector)
+    filter_line = query_one("#filter", FilterLine)
+    matches = query_one("#matches", Static)
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        timezone: tzinfo | None = None,
+        filter_text: str = "",
+    ) -> None:
+        """`clock` gives ns since 1970; `timezone` None is this machine's."""
+        super().__init__()
+        self.session = session
+        self.view = View(session.history, Filter.parse(filter_text))
+        self._clock = clock
+        self._timezone = timezone
+        self._filter_text = filter_text
+        self._looks = 0
+        self._inspected: int | None = None
+        self._inspect_timer: Timer | None = None
+        self._filter_timer: Timer | None = None
+        self._collected_at = 0.0
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = NOMAD_DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {**super().get_theme_variable_defaults(), **VARIABLES}
+
+    def compose(self) -> ComposeResult:
+        yield Header(id="header")
+        yield Trouble(id="trouble")
+        with Horizontal(id="panes"):
+            yield TopicPicker(id="topics")
+            with Container(id="main"):
+                yield EventList(self.view, self.session.source.live, self._timezone, id="events")
+                yield Inspector(clock=self._clock, timezone=self._timezone, id="inspector")
+        with Horizontal(id="filter-row"):
+            yield Static(Content("/"), id="filter-mark")
+            yield FilterLine(
+                self._filter_text, placeholder="filter: words that must all occur", id="filter", compact=True
+            )
+            yield Static(id="matches")
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        self.topics.border_title = Content("1 Topics")
+        self.event_list.border_title = Content("2 Events")
+        self.event_list.focus()
+        self.run_worker(self.session.run(), name="stream", group="stream", description="reads the source")
+        self.set_interval(SYNC_EVERY, self._sync)
+        self.set_interval(1.0, self.session.tick)
+        self._sync()
+        self._spare_the_collector()
+
+    def _spare_the_collector(self) -> None:
+        """Textual's own 58,000 objects are never garbage, and a full collection of them takes 50–65 ms (measured)."""
+        gc.collect()
+        gc.freeze()
+        self._thresholds = gc.get_threshold()
+        gc.set_threshold(5000, 20, 1000)
+
+    def on_unmount(self) -> None:
+        gc.set_threshold(*self._thresholds)
+        gc.unfreeze()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self.session.last_key = perf_counter()
+        await super().on_event(event)
+
+    # Taking over what has come
+
+    def _sync(self) -> None:
+        self.view.advance(FORWARD_SLICE)
+        self.event_list.sync()
+        if self._looks % HEADER_EVERY == 0:
+            self._sync_slowly()
+        self._looks += 1
+
+    def _sync_slowly(self) -> None:
+        session = self.session
+        self.header.sync(session, session.source.scope(session.status.region))
+        self.trouble.sync(session.status)
+        self.topics.sync(session.history.topic_counts)
+        self._show_matches()
+        if self.event_list.cursor is None:
+            self._inspect()
+        now = perf_counter()
+        if (
+            now - session.last_key > COLLECT_AFTER
+            and now - self._collected_at > COLLECT_AFTER
+            and session.status.rate < 1
+        ):
+            self._collected_at = now
+            gc.collect()
+
+    def _show_matches(self) -> None:
+        history = self.session.history
+        if self.view.filter.everything:
+            title, matches = "2 Events", ""
+        else:
+            shown = max(0, len(self.view) - history.gaps_held)
+            searching = "" if self.view.complete else " …"
+            title = f"2 Events  {count(shown)} of {count(history.held)}{searching}"
+            matches = f"{count(shown)} of {count(history.held)}{searching} "
+        if str(self.event_list.border_title) != title:
+            self.event_list.border_title = Content(title)
+        if str(self.matches.content) != matches:
+            self.matches.update(Content(matches))
+
+    # Filtering
+
+    @on(FilterLine.Changed, "#filter")
+    def _filter_soon(self) -> None:
+        if self._filter_timer is not None:
+            self._filter_timer.stop()
+        self._filter_timer = self.set_timer(FILTER_AFTER, self._apply_filter)
+
+    @on(TopicPicker.Changed)
+    def _hide_topics(self) -> None:
+        self._apply_filter()
+
+    def _apply_filter(self) -> None:
+        self.view.show(Filter.parse(self.filter_line.value, self.topics.hidden))
+        self.view.advance(FORWARD_SLICE)
+        self.event_list.renew()
+        self._show_matches()
+        self.run_worker(self._search(), name="search", group="search", exclusive=True, description="applies the filter")
+
+    async def _search(self) -> None:
+        """Looks through what is held, newest first, in slices that leave keys and drawing their turn."""
+        with_keys = False
+        while self.view.advance(SEARCH_SLICE_WITH_KEYS if with_keys else SEARCH_SLICE):
+            with_keys = perf_counter() - self.session.last_key < KEYS_COUNT_FOR
+            await asyncio.sleep(0.002 if with_keys else 0)
+
+    @on(FilterLine.Leave)
+    def _leave_filter(self) -> None:
+        self.event_list.focus()
+
+    # Inspecting
+
+    @on(EventList.Selected)
+    def _inspect_soon(self) -> None:
+        if self._inspect_timer is not None:
+            self._inspect_timer.stop()
+        self._inspect_timer = self.set_timer(INSPECT_AFTER, self._inspect)
+
+    @on(EventList.Inspect)
+    def _go_to_payload(self) -> None:
+        self._inspect()
+        self.action_pane("inspector")
+
+    @on(EventList.Leave)
+    def _go_to_topics(self) -> None:
+        self.action_pane("topics")
+
+    @on(TopicPicker.Leave)
+    def _go_to_events(self) -> None:
+        self.action_pane("events")
+
+    def _inspect(self) -> None:
+        sequence = self.event_list.shown
+        if sequence == self._inspected:
+            return
+        if sequence is not None and sequence < self.session.history.first:
+            return  # evicted while selected: what is shown of it stays
+        self._inspected = sequence
+        self.inspector.show(None if sequence is None else self._described(sequence))
+
+    def _described(self, sequence: int) -> InspectedEvent:
+        history = self.session.history
+        found = row(history, sequence)
+        if isinstance(found, GapRow):
+            gap = found.gap
+            return InspectedEvent(
+                sequence=sequence,
+                title="3 Gap",
+                heading=(Content.styled("Events may be missing here", "bold $warning"), Content(gap.sentence)),
+                facts=(),
+                payload=orjson.dumps(
+                    {"Reason": gap.reason, "After": gap.after, "Before": gap.before, "AwaySeconds": round(gap.away, 1)}
+                ),
+            )
+        event = history.event(sequence)
+        return InspectedEvent(
+            sequence=sequence,
+            title=f"3 {event.topic} {event.key[:8] if len(event.key) == 36 else event.key}",
+            heading=tuple(_heading(found)),
+            facts=(
+                ("Type", event.type),
+                ("Index", str(event.index)),
+                ("Namespace", event.namespace),
+                ("Key", event.key),
+                ("FilterKeys", ", ".join(key for key in event.filter_keys or () if key)),
+                ("Size", byte_count(len(event.payload))),
+            ),
+            payload=event.payload,
+            trouble=event.frame.repaired,
+        )
+
+    # Keys
+
+    def action_filter(self) -> None:
+        self.filter_line.edit()
+
+    def action_follow(self) -> None:
+        self.event_list.follow(not self.event_list.following or self.event_list.paused_at is not None)
+
+    def action_pause(self) -> None:
+        self.event_list.pause(self.event_list.paused_at is None)
+
+    def action_pane(self, pane: str) -> None:
+        panes = self.query_one("#panes")
+        panes.set_class(pane == "topics", "-topics")
+        if self._zoomed is not None:
+            self._zoom(pane)
+        target = self.inspector.payload_tree if pane == "inspector" else self.query_one(f"#{pane}")
+        target.focus()
+
+    @property
+    def _zoomed(self) -> str | None:
+        panes = self.query_one("#panes")
+        return next((pane for pane in PANES if panes.has_class(f"-zoom-{pane}")), None)
+
+    def _zoom(self, zoomed: str | None) -> None:
+        panes = self.query_one("#panes")
+        for pane in PANES:
+            panes.set_class(pane == zoomed, f"-zoom-{pane}")
+
+    def action_zoom(self) -> None:
+        if self._zoomed is not None:
+            self._zoom(None)
+            return
+        focused = self.focused
+        holders = [] if focused is None else [node.id for node in focused.ancestors_with_self]
+        self._zoom(next((pane for pane in PANES if pane in holders), "events"))
+
+    def action_escape(self) -> None:
+        if self.screen.query(HelpPanel):
+            self.action_hide_help_panel()
+        elif self._zoomed is not None:
+            self._zoom(None)
+        elif self.filter_line.value and self.focused is self.event_list and self.event_list.cursor is None:
+            self.filter_line.value = ""
+        elif self.focused is not self.event_list:
+            self.action_pane("events")
+        else:
+            self.event_list.clear_selection()
+
+    def action_help(self) -> None:
+        if self.screen.query(HelpPanel):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    def action_retry(self) -> None:
+        source = self.session.source
+        if isinstance(source, LiveServer):
+            source.retry_now()
+
+    def action_unreadable(self) -> None:
+        self.push_screen(UnreadableLines(self.session.status))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        yield from super().get_system_commands(screen)
+        yield SystemCommand("Filter", "Type words that must all occur in an event", self.action_filter)
+        yield SystemCommand("Follow", "Keep the newest event in view, or stop", self.action_follow)
+        yield SystemCommand("Pause", "Freeze the picture, or go on; events are read all the same", self.action_pause)
+        yield SystemCommand("Zoom", "Give the focused pane the whole screen, or take it back", self.action_zoom)
+        yield SystemCommand("All topics", "Show every topic", self.topics.action_all)
+        yield SystemCommand("No topics", "Hide every topic", self.topics.action_none)
+        yield SystemCommand("Retry now", "Try a lost connection again now", self.action_retry)
+        yield SystemCommand("Unreadable lines", "Look at what came and was no event", self.action_unreadable)
+
+
+def _heading(found: EventRow) -> Iterable[Content]:
+    sentence = found.sentence
+    place = [Content.styled(f"  on {sentence.place}", "$text-muted")] if sentence.place else []
+    yield Content("").join([*_contents(sentence.subject), *place])
+    yield Content("").join(list(_contents(sentence.happened)))
+
+
+def _contents(parts: Iterable[Part]) -> Iterable[Content]:
+    return (Content.styled(printable(part.text), _ROLE_STYLES[part.role]) for part in parts)

@@ -1,0 +1,425 @@
+"""The event list: as many rows as there are events, of which only the visible ones are ever built.
+
+The list is asked to `sync` with its view some times a second; nothing is pushed into it. What stays put is a sequence
+number, never a row: the selection, and the row at the top while the operator reads, hold while rows are added below,
+evicted above, or found above by a filter that is still searching.
+"""
+
+from collections import OrderedDict
+from datetime import datetime, tzinfo
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import var
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from nomad_tui.core.readable import count
+from nomad_tui.core.rows import EventRow, GapRow, row
+from nomad_tui.core.sentence import Part, Role
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.core.view import View
+from nomad_tui.ui.themes import TOPIC_STYLES, glyph, topic_style
+
+TIME_WIDTH: Final = 12
+TOPIC_WIDTH: Final = 10
+SUBJECT_SHARE: Final = 0.24
+"""Of the width that time and topic leave; the sentence needs the larger part."""
+PLACE_FROM: Final = 92
+"""Cells; a narrower list has no column for the node's name and says it after the sentence."""
+PLACE_WIDTH: Final = 12
+NO_TOPIC_BELOW: Final = 64
+"""Cells; a narrower list shows the topic's glyph only."""
+ROWS_KEPT: Final = 1024
+"""Rows and lines built and kept, many times a screenful."""
+
+_HELP: Final = """\
+**Events**, oldest above, in the order they arrived. A row says what happened to which object.
+
+While *following*, the newest event stays in view; moving up stops that, and the count of new events below stands in
+the border. *Pause* freezes the picture only: events go on being read and counted.
+"""
+
+
+class EventList(ScrollView, can_focus=True):
+    """Rows of a `View`. Messages say what the operator did; the app decides what that means."""
+
+    BINDING_GROUP_TITLE = "Events"
+    HELP = _HELP
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "event-list--time",
+        "event-list--received",
+        "event-list--gap",
+        "event-list--cursor",
+        "event-list--cursor-blurred",
+        "event-list--hint",
+        "event-list--place",
+        *(f"event-list--{role}" for role in Role),
+        *(f"event-list--{style}" for style in (*TOPIC_STYLES.values(), "other")),
+    }
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor(-1)", "Up", id="events.up", show=False, tooltip="The event before"),
+        Binding("down,j", "cursor(1)", "Down", id="events.down", show=False, tooltip="The event after"),
+        Binding("pageup", "page(-1.0)", "Page up", id="events.page-up", show=False),
+        Binding("pagedown", "page(1.0)", "Page down", id="events.page-down", show=False),
+        Binding("ctrl+u", "page(-0.5)", "Half page up", id="events.half-page-up", show=False),
+        Binding("ctrl+d", "page(0.5)", "Half page down", id="events.half-page-down", show=False),
+        Binding("g,home", "oldest", "Oldest", id="events.oldest", show=False, tooltip="The oldest event held"),
+        Binding("G,end", "newest", "Newest", id="events.newest", show=False, tooltip="The newest event; follows again"),
+        Binding("enter,l,right", "inspect", "Inspect", id="events.inspect", show=False, tooltip="Go to the payload"),
+        Binding("h,left", "leave", "Topics", id="events.topics", show=False, tooltip="Go to the topics"),
+    ]
+
+    following: var[bool] = var(True)
+    """Whether the newest event is kept in view."""
+    cursor: var[int | None] = var(None)
+    """Sequence number of the selected event; None while none is selected."""
+    paused_at: var[int | None] = var(None)
+    """The first sequence number that is not shown while paused; None while not paused."""
+
+    class Selected(Message):
+        """Another event was selected, or none."""
+
+        def __init__(self, sequence: int | None) -> None:
+            self.sequence = sequence
+            super().__init__()
+
+    class Inspect(Message):
+        """The operator wants to look into the selected event."""
+
+    class Leave(Message):
+        """The operator wants to go to the pane on the left."""
+
+    def __init__(self, view: View, live: bool, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.view = view
+        self._live = live
+        """Whether the time an event was received says anything."""
+        self._timezone = timezone
+        """None for this machine's."""
+        self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
+        self._strips: OrderedDict[tuple[int, int, int], Strip] = OrderedDict()
+        self._styles: dict[str, Style] = {}
+        self._row_count = 0
+        self._top: int | None = None
+        """Sequence number of the row at the top, while not following."""
+        self._seen_to = 0
+        """Up to where the operator has seen the events; those after it are new."""
+
+    # What is shown
+
+    @property
+    def row_count(self) -> int:
+        """Rows shown: those of the view, or while paused those that were there."""
+        if self.paused_at is None:
+            return len(self.view)
+        return min(self.view.row_at(self.paused_at), len(self.view))
+
+    @property
+    def new_below(self) -> int:
+        """Matching events that came since the operator last saw the end."""
+        return 0 if self.following and self.paused_at is None else len(self.view) - self.view.row_at(self._seen_to)
+
+    @property
+    def shown(self) -> int | None:
+        """Sequence number of the event that is looked at: the selected one, or the newest shown while following."""
+        if self.cursor is not None or not self.following or self.row_count == 0:
+            return self.cursor
+        return self.view.sequence_at(self.row_count - 1)
+
+    def sync(self) -> None:
+        """Takes over what has come, without moving what is being read."""
+        rows = self.row_count
+        grown = rows != self._row_count
+        self._row_count = rows
+        if grown:
+            self.virtual_size = Size(self.scrollable_content_region.width, rows)
+        height = self.scrollable_content_region.height
+        if self.following:
+            target = max(0, rows - height)
+        elif self._top is None:
+            target = self.scroll_offset.y
+        else:
+            target = min(self.view.row_at(self._top), max(0, rows - height))
+        if target != self.scroll_offset.y:
+            self.set_scroll(None, float(target))
+            self.scroll_target_y = float(target)
+            self.refresh()
+        elif grown:
+            self.refresh()
+        self._remember_place()
+        self._label()
+
+    def renew(self) -> None:
+        """After the view was given another filter: the selection stays, the newest matches are shown."""
+        self._strips.clear()
+        self._row_count = -1
+        if self.cursor is not None and not self.following:
+            self._top = self.cursor
+        self.sync()
+        self.refresh()
+
+    def _remember_place(self) -> None:
+        rows = self._row_count
+        top = self.scroll_offset.y
+        if 0 <= top < rows:
+            self._top = self.view.sequence_at(top)
+        bottom = min(top + self.scrollable_content_region.height, rows) - 1
+        if 0 <= bottom < rows:
+            self._seen_to = max(self._seen_to, self.view.sequence_at(bottom) + 1)
+
+    def _label(self) -> None:
+        new = self.new_below
+        if self.paused_at is not None:
+            text = f"▮▮ paused · {count(new)} new" if new else "▮▮ paused"
+        elif self.following:
+            text = "following"
+        else:
+            text = f"▼ {count(new)} new · End" if new else "follow off"
+        if str(self.border_subtitle or "") != text:
+            self.border_subtitle = Content(text)
+
+    # What the operator does
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self._remember_place()
+
+    def user_scrolled(self) -> None:
+        """Following ends when the operator scrolls up and begins again at the end of the list."""
+        at_end = self.scroll_offset.y >= self._row_count - self.scrollable_content_region.height
+        self.following = at_end and self.paused_at is None
+        self._remember_place()
+        self._label()
+
+    def on_mouse_scroll_up(self) -> None:
+        self.following = False
+        self.call_after_refresh(self.user_scrolled)
+
+    def on_mouse_scroll_down(self) -> None:
+        self.call_after_refresh(self.user_scrolled)
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        row_number = self.scroll_offset.y + offset.y
+        if row_number < self._row_count:
+            self._select(row_number)
+            if event.chain == 2:
+                self.action_inspect()
+
+    def action_cursor(self, rows: int) -> None:
+        if self._row_count == 0:
+            return
+        if self.cursor is None:
+            bottom = min(self.scroll_offset.y + self.scrollable_content_region.height, self._row_count) - 1
+            self._select(bottom if self.following else self.scroll_offset.y)
+            return
+        at = self.view.row_at(self.cursor)
+        self._select(min(max(at + rows, 0), self._row_count - 1))
+
+    def action_page(self, pages: float) -> None:
+        if self._row_count == 0:
+            return
+        height = self.scrollable_content_region.height
+        step = int(height * pages)
+        at = self.scroll_offset.y + height // 2 if self.cursor is None else self.view.row_at(self.cursor)
+        top = min(max(self.scroll_offset.y + step, 0), max(0, self._row_count - height))
+        self.following = False
+        self._scroll_to_row(top)
+        self._select(min(max(at + step, 0), self._row_count - 1))
+
+    def action_oldest(self) -> None:
+        if self._row_count:
+            self._select(0)
+
+    def action_newest(self) -> None:
+        if self._row_count:
+            self._select(self._row_count - 1)
+        self.follow(True)
+
+    def action_inspect(self) -> None:
+        if self.cursor is None and self._row_count:
+            self._select(self._row_count - 1 if self.following else self.scroll_offset.y)
+        self.post_message(self.Inspect())
+
+    def action_leave(self) -> None:
+        self.post_message(self.Leave())
+
+    def follow(self, following: bool) -> None:
+        """Keeps the newest event in view from now on, or leaves the list where it is."""
+        if following:
+            self.paused_at = None
+        self.following = following
+        self.sync()
+
+    def pause(self, paused: bool) -> None:
+        """Freezes the picture; what comes meanwhile is held and counted."""
+        self.paused_at = self.view.history.end if paused else None
+        self.sync()
+
+    def clear_selection(self) -> None:
+        """Selects nothing: while following, the newest event is looked at."""
+        if self.cursor is not None:
+            self._move_cursor(None)
+
+    def _select(self, row_number: int) -> None:
+        self.following = False
+        self._move_cursor(self.view.sequence_at(row_number))
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        if row_number < top:
+            self._scroll_to_row(row_number)
+        elif row_number >= top + height:
+            self._scroll_to_row(row_number - height + 1)
+        self._remember_place()
+        self._label()
+
+    def _move_cursor(self, sequence: int | None) -> None:
+        before, self.cursor = self.cursor, sequence
+        for changed in (before, sequence):
+            if changed is not None:
+                self._refresh_sequence(changed)
+        if before != sequence:
+            self.post_message(self.Selected(sequence))
+
+    def _scroll_to_row(self, top: int) -> None:
+        self.set_scroll(None, float(top))
+        self.scroll_target_y = float(top)
+        self._remember_place()
+
+    def _refresh_sequence(self, sequence: int) -> None:
+        at = self.view.row_at(sequence) - self.scroll_offset.y
+        if 0 <= at < self.scrollable_content_region.height:
+            self.refresh(Region(0, at, self.scrollable_content_region.width, 1))
+
+    # Drawing
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        super().watch_has_focus(_has_focus)
+        if self.cursor is not None:
+            self._refresh_sequence(self.cursor)
+
+    def on_resize(self) -> None:
+        self._row_count = -1
+        self.sync()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        number = self.scroll_offset.y + y
+        if number >= self._row_count or number >= len(self.view):
+            hint = ""
+            if self._row_count == 0 and y == 1:
+                hint = (
+                    "  searching …"
+                    if not self.view.complete
+                    else "  no event matches"
+                    if len(self.view.history)
+                    else ""
+                )
+            return Strip([Segment(hint.ljust(width), self._style("hint"))], width)
+        sequence = self.view.sequence_at(number)
+        cursor = 0 if sequence != self.cursor else 2 if self.has_focus else 1
+        key = (sequence, width, cursor)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self._build(sequence, width, cursor)
+            if len(self._strips) > ROWS_KEPT:
+                self._strips.popitem(last=False)
+        return strip
+
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
+        if style is None:
+            style = self._styles[name] = self.get_component_rich_style(f"event-list--{name}")
+        return style
+
+    def _build(self, sequence: int, width: int, cursor: int) -> Strip:
+        looked_up = self._rows.get(sequence)
+        if looked_up is None:
+            looked_up = self._rows[sequence] = row(self.view.history, sequence)
+            if len(self._rows) > ROWS_KEPT:
+                self._rows.popitem(last=False)
+        if isinstance(looked_up, GapRow):
+            segments = self._gap_segments(looked_up, width)
+        else:
+            segments = self._event_segments(looked_up, width)
+        strip = Strip(segments).adjust_cell_length(width, self._style("plain"))
+        if cursor:
+            strip = strip.apply_style(self._style("cursor" if cursor == 2 else "cursor-blurred"))
+        return strip
+
+    def _gap_segments(self, gap_row: GapRow, width: int) -> list[Segment]:
+        text = printable(f"──── gap: {gap_row.gap.sentence} ", width)
+        return [Segment(text + "─" * max(0, width - len(text)), self._style("gap"))]
+
+    def _event_segments(self, event: EventRow, width: int) -> list[Segment]:
+        style = self._style
+        time = event.moment if event.moment is not None else event.received if self._live else None
+        clock = self._clock(time) if time is not None else "·".center(TIME_WIDTH)
+        topic = style(topic_style(event.topic))
+        segments = [
+            Segment(clock, style("time" if event.moment is not None else "received")),
+            Segment(f"  {glyph(event.topic)} ", topic),
+        ]
+        left = width - TIME_WIDTH - 4
+        if width >= NO_TOPIC_BELOW:
+            segments += _column([(printable(event.topic, 60), topic)], TOPIC_WIDTH)
+            segments.append(Segment(" ", style("plain")))
+            left -= TOPIC_WIDTH + 1
+        sentence = event.sentence
+        subject_width = max(12, min(36, int(left * SUBJECT_SHARE)))
+        segments += _column(self._parts(sentence.subject), subject_width)
+        segments.append(Segment("  ", style("plain")))
+        left -= subject_width + 2
+        happened = self._parts(sentence.happened)
+        if width >= PLACE_FROM:
+            place = [(sentence.place, style("place"))]
+            segments += _column(happened, left - PLACE_WIDTH - 1)
+            segments.append(Segment(" ", style("plain")))
+            segments += _column(place, PLACE_WIDTH)
+        else:
+            if sentence.place:
+                happened += [("  ", style("plain")), (sentence.place, style("place"))]
+            segments += _column(happened, left)
+        return segments
+
+    def _parts(self, parts: tuple[Part, ...]) -> list[tuple[str, Style]]:
+        return [(part.text, self._style(part.role)) for part in parts]
+
+    def _clock(self, nanoseconds: int) -> str:
+        try:
+            at = datetime.fromtimestamp(nanoseconds // 1_000_000_000, self._timezone)
+        except (OverflowError, ValueError, OSError):
+            return "·".center(TIME_WIDTH)
+        return f"{at:%H:%M:%S}.{nanoseconds // 1_000_000 % 1000:03}"
+
+
+def _column(parts: list[tuple[str, Style]], width: int) -> list[Segment]:
+    """The parts in exactly `width` cells: filled up with spaces, or cut with an ellipsis."""
+    segments = [Segment(text, style) for text, style in parts if text]
+    used = sum(segment.cell_length for segment in segments)
+    last = segments[-1].style if segments else None
+    if used > width:
+        cut = Strip(segments, used).crop(0, max(0, width - 1))
+        kept = list(cut)
+        used = cut.cell_length
+        segments = [*kept, Segment(ELLIPSIS, last)]
+        used += 1
+    if used < width:
+        segments.append(Segment(" " * (width - used), None))
+    return segments

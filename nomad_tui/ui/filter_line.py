@@ -1,0 +1,53 @@
+"""The line where a filter is typed."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from nomad_tui.core.text import printable
+
+
+class FilterLine(Input, can_focus=False):
+    """Takes the focus only when it is asked to, so that Tab moves between the panes."""
+
+    BINDING_GROUP_TITLE = "Filter"
+    HELP = """\
+**Filter**: words, in any case and order, that must all occur in an event's topic, type, key, namespace, job or sentence.
+
+*Enter* keeps the filter and goes to the events, *Esc* clears it.
+"""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "clear_filter", "Clear", id="filter.clear", tooltip="Clear the filter"),
+        Binding("up,down", "leave", "Events", id="filter.leave", show=False, tooltip="Go to the events"),
+    ]
+
+    class Leave(Message):
+        """The operator is done typing."""
+
+    def edit(self) -> None:
+        """Takes the focus."""
+        self.can_focus = True
+        self.focus()
+
+    def on_blur(self) -> None:
+        self.can_focus = False
+
+    def action_clear_filter(self) -> None:
+        self.value = ""
+        self.post_message(self.Leave())
+
+    def action_leave(self) -> None:
+        self.post_message(self.Leave())
+
+    def on_input_submitted(self) -> None:
+        self.post_message(self.Leave())
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste may hold several lines and control characters; the line takes it as words."""
+        event.prevent_default()
+        event.stop()
+        self.insert_text_at_cursor(printable(" ".join(event.text.split())))

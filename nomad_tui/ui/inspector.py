@@ -1,0 +1,123 @@
+"""The pane that shows one event whole: a heading, the facts of its envelope, and its payload as a tree."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Final
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.getters import query_one
+from textual.widgets import Static
+
+from nomad_tui.core.payload import parse
+from nomad_tui.core.text import printable
+from nomad_tui.ui.payload_tree import PayloadTree
+
+LONGEST_TITLE: Final = 120
+"""Characters of a title; the border cuts it to the pane's width."""
+
+LONGEST_FACT: Final = 200
+"""Characters of one fact. A key can be 10,000 long and must not push the payload off the screen."""
+
+NOTHING_SELECTED: Final = "No event is selected."
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedEvent:
+    sequence: int
+    """The event's number in the history."""
+    title: str
+    """Which object, such as `Allocation 3f2a91c4`; untrusted."""
+    heading: tuple[Content, ...]
+    """One to three lines that say what happened, made of text that is fit to be drawn."""
+    facts: tuple[tuple[str, str], ...]
+    """Label and value of what the envelope says, such as `("Type", "PlanResult")`; the values are untrusted,
+    and a fact without one is left out."""
+    payload: bytes
+    """As the server sent it."""
+    trouble: str | None = None
+    """What was wrong with the event itself, as a sentence; untrusted."""
+
+
+class Inspector(Vertical):
+    """Shows the event it is handed. What is open in the payload, and the cursor in it, stay from one event to
+    the next."""
+
+    DEFAULT_CSS = """
+    Inspector {
+        & > Static { height: auto; }
+        & > #inspector-heading { text-wrap: nowrap; text-overflow: ellipsis; }
+        & > PayloadTree { height: 1fr; }
+    }
+    """
+
+    heading = query_one("#inspector-heading", Static)
+    facts = query_one("#inspector-facts", Static)
+    trouble = query_one("#inspector-trouble", Static)
+    payload_tree = query_one(PayloadTree)
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        timezone: tzinfo | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """`clock` gives the nanoseconds since the epoch that ages are told relative to; `timezone` None is the
+        machine's own."""
+        super().__init__(id=id)
+        self._clock = clock
+        self._timezone = timezone
+        self._event: InspectedEvent | None = None
+
+    @property
+    def event(self) -> InspectedEvent | None:
+        return self._event
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content(NOTHING_SELECTED), id="inspector-heading")
+        yield Static(id="inspector-facts")
+        yield Static(id="inspector-trouble")
+        yield PayloadTree(timezone=self._timezone)
+
+    def on_mount(self) -> None:
+        self._show(self._event)
+
+    def show(self, event: InspectedEvent | None) -> None:
+        """Show an event, or that there is none. Parses the payload: some 2 ms for 1 MB."""
+        self._event = event
+        if self.is_mounted:
+            self._show(event)
+
+    def clear(self) -> None:
+        self.show(None)
+
+    def _show(self, event: InspectedEvent | None) -> None:
+        with self.app.batch_update():
+            if event is None:
+                self.border_title = Content("Payload")
+                self._describe((Content(NOTHING_SELECTED),), (), None)
+                self.payload_tree.clear()
+                return
+            payload = parse(event.payload)
+            self.border_title = Content(printable(event.title, LONGEST_TITLE))
+            troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
+            self._describe(event.heading, event.facts, " ".join(troubles) or None)
+            self.payload_tree.show(payload, self._clock())
+
+    def tell_ages(self) -> None:
+        """Tell ages relative to the clock's present time; for the app to call now and then."""
+        self.payload_tree.tell_ages(self._clock())
+
+    def _describe(self, heading: tuple[Content, ...], facts: tuple[tuple[str, str], ...], trouble: str | None) -> None:
+        self.heading.update(Content("\n").join(heading))
+        described = [
+            Content.assemble((label, "dim"), " ", printable(value, LONGEST_FACT)) for label, value in facts if value
+        ]
+        self.facts.update(Content("  ").join(described))
+        self.facts.display = bool(described)
+        self.trouble.update(Content(f"! {trouble}" if trouble else ""))
+        self.trouble.display = trouble is not None

@@ -1,0 +1,1 @@
+"""Tests, their recordings (`data/`) and the benchmark (`bench/`)."""

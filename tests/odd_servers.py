@@ -1,0 +1,103 @@
+"""Servers that are not as hoped: each says one thing to whoever connects, over TCP, TLS or a Unix socket.
+
+They are threads with blocking sockets, because asyncio's servers drop the alert that tells a TLS client why.
+"""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HEARTBEAT = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{}\n"
+"""How a stream begins."""
+
+
+def answer(status: str, body: str = "", *headers: str) -> bytes:
+    """An HTTP answer, such as `answer("403 Forbidden", "Permission denied")`."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body.encode())}", "Connection: close", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+@dataclass
+class OddServer:
+    port: int
+    requests: list[str] = field(default_factory=list)
+    """What was asked, the head of each request as text."""
+
+    def __post_init__(self) -> None:
+        self.released = threading.Event()
+        """Set when the server should go on after its answer."""
+
+
+@contextmanager
+def odd_server(
+    says: bytes | None,
+    tls: ssl.SSLContext | None = None,
+    socket_path: Path | None = None,
+    *,
+    listens: bool = True,
+    holds: bool = False,
+) -> Iterator[OddServer]:
+    """Sends `says` after a request's head, or at once if it does not listen, and closes.
+
+    None closes without a word. A server that `holds` keeps the connection open and silent instead of closing.
+    """
+    if socket_path is not None:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(socket_path))
+        listener.listen()
+        server = OddServer(0)
+    else:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = OddServer(listener.getsockname()[1])
+    listener.settimeout(0.05)
+
+    def serve(connection: socket.socket) -> None:
+        if listens:
+            server.requests.append(_head(connection))
+        if says is not None:
+            connection.sendall(says)
+        if holds:
+            server.released.wait(20)
+
+    def run() -> None:
+        while not server.released.is_set():
+            with suppress(TimeoutError):
+                accepted, _ = listener.accept()
+                accepted.settimeout(5)
+                with suppress(OSError), accepted if tls is None else _handshake(accepted, tls) as connection:
+                    serve(connection)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.released.set()
+        thread.join()
+        listener.close()
+
+
+def _head(connection: socket.socket) -> str:
+    received = b""
+    while b"\r\n\r\n" not in received and (part := connection.recv(4096)):
+        received += part
+    return received.decode("latin-1")
+
+
+def _handshake(accepted: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
+    secured = tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+    try:
+        secured.do_handshake()
+    except OSError:
+        with suppress(OSError):
+            socket.socket.shutdown(secured, socket.SHUT_WR)
+            # Closing with something unread would reset the connection, and the alert be lost.
+            while socket.socket.recv(secured, 4096):
+                pass
+        secured.close()
+        raise
+    return secured

@@ -1,0 +1,34 @@
+"""The recorded streams that tests, pictures and the benchmark run on.
+
+All come from Nomad 2.0.6 except `beta` (the 1.0-beta dialect) and `hostile` (written by hand: escape
+sequences, markup, wrong types, deep, wide and 3 MB values, invalid UTF-8, lines that are not JSON).
+"""
+
+from pathlib import Path
+from typing import Final
+
+import zstandard
+
+import nomad_tui
+
+_FOLDERS: Final = (Path(__file__).parent / "data", Path(nomad_tui.__file__).parent / "data")
+
+
+def path(name: str) -> Path:
+    """The compressed recording `name`: tour, beta, hostile, load or large-job."""
+    for folder in _FOLDERS:
+        candidate = folder / f"{name}.ndjson.zst"
+        if candidate.exists():
+            return candidate
+    raise FileNotFoundError(name)
+
+
+def content(name: str) -> bytes:
+    """The recording as a server sent it: frames and heartbeats, one a line, the last one perhaps cut."""
+    with path(name).open("rb") as file:
+        return zstandard.ZstdDecompressor().stream_reader(file).read()
+
+
+def lines(name: str) -> list[bytes]:
+    """The recording's lines without their line feeds."""
+    return content(name).split(b"\n")

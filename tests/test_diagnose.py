@@ -1,0 +1,387 @@
+"""What a user reads when something is wrong: the right cause, and something to do about it."""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+import trustme
+
+from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.nomad import client as client_module
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import Kind, Trouble, ended, explain, refusal, silence
+from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
+
+SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
+"""What a remedy must name: something to change."""
+
+
+async def trouble(environ: dict[str, str]) -> Trouble:
+    """What is said of the stream that `environ` asks for, which must fail."""
+    connection = Connection.from_environment({}, environ)
+    async with asyncio.timeout(20):
+        try:
+            async with Client(connection) as client, client.open_stream([("topic", "*")], silence=0.3) as stream:
+                pytest.fail(f"a stream came: {await stream.content.read()!r}")
+        except Exception as error:
+            return explain(error, connection)
+
+
+def assert_readable(told: Trouble, address: str) -> None:
+    """Three parts in one line each: where, why, and which setting to change."""
+    assert address in told.what
+    assert re.search(SETTING, told.remedy)
+    assert told.why[0] == told.why[0].lower()
+    for part in (told.what, told.why, told.remedy):
+        assert part.isprintable() and part == part.strip() and not part.endswith((".", ":")) and "{" not in part
+    assert told.sentence == f"{told.what}: {told.why}. {told.remedy}."
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "words", "waiting_helps"),
+    [
+        # A status and what Nomad, or something before it, says with it.
+        (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION, "no token was sent.*NOMAD_TOKEN", False),
+        (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION, "no token was sent", False),
+        (answer("403 Forbidden", "<html>no</html>"), Kind.PERMISSION, "a proxy before Nomad", False),
+        (answer("401 Unauthorized"), Kind.AUTHENTICATION, "NOMAD_HTTP_AUTH", False),
+        (answer("400 Bad Request", "Invalid topic"), Kind.BAD_REQUEST, "it said 'Invalid topic'", False),
+        (
+            answer("400 Bad Request", "Client sent an HTTP request to an HTTPS server.\n"),
+            Kind.TLS_EXPECTED,
+            "Write https:// in NOMAD_ADDR",
+            False,
+        ),
+        (answer("500 Internal Server Error", "No path to region"), Kind.REGION_UNKNOWN, "NOMAD_REGION", False),
+        (answer("404 Not Found", "404 page not found"), Kind.NOT_NOMAD, "older than 1.0", False),
+        (answer("405 Method Not Allowed"), Kind.NOT_NOMAD, "has no event stream", False),
+        (answer("418 I'm a teapot", "short\x1b]0;and stout"), Kind.NOT_NOMAD, "short␛]0;and stout", False),
+        (answer("200 OK", "<p>", "Content-Type: text/html"), Kind.NOT_NOMAD, "a web page instead of JSON", False),
+        (
+            answer("301 Moved Permanently", "", "Location: https://nomad.example/"),
+            Kind.REDIRECT,
+            "points to https://nomad.example/,",
+            False,
+        ),
+        (answer("429 Too Many Requests"), Kind.TOO_MANY, "http_max_conns_per_client", True),
+        (answer("500 Internal Server Error", "No cluster leader"), Kind.UNAVAILABLE, "no leader", True),
+        (answer("500 Internal Server Error", "rpc error: EOF"), Kind.UNAVAILABLE, "it said 'rpc error: EOF'", True),
+        (answer("502 Bad Gateway", "<html>"), Kind.UNAVAILABLE, "a proxy there", True),
+        (answer("503 Service Unavailable"), Kind.UNAVAILABLE, "a proxy there", True),
+        (answer("504 Gateway Timeout"), Kind.UNAVAILABLE, "a proxy there", True),
+        # What is no HTTP.
+        (
+            b"HTTP/0.0 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{}\n",
+            Kind.OLD_RELEASE,
+            "1.11.2, 1.10.8 and 1.8.20",
+            False,
+        ),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Kind.NOT_NOMAD, "it said 'SSH-2.0-OpenSSH_9.2'", False),
+        (b"+PONG " + b"." * 4000 + b"\r\n", Kind.NOT_NOMAD, "does not speak HTTP", False),
+        (b"\x15\x03\x01\x00\x02\x02\x50", Kind.TLS_EXPECTED, "https://", False),
+        # What ends too early.
+        (b"", Kind.CUT, "https://", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Ty", Kind.CUT, "again at once", True),
+    ],
+)
+async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, waiting_helps: bool) -> None:
+    with odd_server(says) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert (told.kind, told.refused) == (kind, not waiting_helps), told.sentence
+    assert re.search(words, told.sentence)
+    assert_readable(told, f"http://127.0.0.1:{server.port}")
+
+
+@pytest.mark.parametrize(
+    ("says", "kind"),
+    [
+        (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION),
+        (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION),
+        (answer("403 Forbidden", "ACL token not found"), Kind.AUTHENTICATION),
+        (answer("403 Forbidden", "ACL token expired"), Kind.AUTHENTICATION),
+        (answer("500 Internal Server Error", "index error: UUID must be 36 characters"), Kind.AUTHENTICATION),
+    ],
+)
+async def test_a_bad_token_is_told_from_a_weak_one_and_never_shown(says: bytes, kind: Kind, tmp_path: Path) -> None:
+    with odd_server(says) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}", "NOMAD_TOKEN": "8d6ae3f7"})
+    assert (told.kind, told.refused) == (kind, True)
+    assert "NOMAD_TOKEN" in told.remedy
+    assert "8d6ae3f7" not in told.sentence
+
+
+async def test_a_path_in_the_address_is_said_to_be_ignored() -> None:
+    with odd_server(answer("404 Not Found")) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}/nomad/"})
+    assert "the path /nomad/ in NOMAD_ADDR is not used" in told.why
+
+
+async def test_a_page_of_text_is_cut() -> None:
+    with odd_server(answer("400 Bad Request", "wrong " * 1000)) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert len(told.why) < 250
+
+
+@pytest.mark.parametrize(
+    ("address", "environ", "kind", "words"),
+    [
+        ("http://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "nothing listens there.*4646"),
+        ("https://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "nothing listens there"),
+        ("http://nomad.invalid:4646", {}, Kind.NAME_UNKNOWN, "nomad.invalid does not resolve.*NOMAD_ADDR"),
+        ("unix://{folder}/missing.sock", {}, Kind.UNREACHABLE, "no such socket"),
+        ("unix://{folder}/file", {}, Kind.REFUSED_CONNECTION, "nothing listens"),
+        ("unix:///" + "n" * 200, {}, Kind.UNREACHABLE, "path too long"),
+        (
+            "http://nomad.invalid:4646",
+            {"HTTP_PROXY": "http://ann:secret@127.0.0.1:{closed}"},
+            Kind.PROXY,
+            "proxy http://127.0.0.1:{closed}.*HTTP_PROXY, or name nomad.invalid in NO_PROXY",
+        ),
+        (
+            "https://10.0.0.1:4646",
+            {"https_proxy": "http://proxy.invalid:3128"},
+            Kind.NAME_UNKNOWN,
+            "proxy.invalid does not resolve.*Correct it in https_proxy",
+        ),
+    ],
+)
+async def test_a_server_that_cannot_be_reached(
+    address: str, environ: dict[str, str], kind: Kind, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = str(listener.getsockname()[1])
+
+    def placed(text: str) -> str:
+        return text.replace("{closed}", closed).replace("{folder}", str(tmp_path))
+
+    told = await trouble({"NOMAD_ADDR": placed(address)} | {name: placed(url) for name, url in environ.items()})
+    assert (told.kind, told.refused) == (kind, False), told.sentence
+    assert re.search(placed(words), told.sentence)
+    assert_readable(told, placed(address))
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "waiting_helps"),
+    [
+        ("407 Proxy Authentication Required", "HTTPS_PROXY as http://user:password@host:port", False),
+        ("403 Forbidden", "will not or cannot connect there .*HTTPS_PROXY", True),
+    ],
+)
+async def test_a_proxy_that_refuses(status: str, words: str, waiting_helps: bool) -> None:
+    with odd_server(answer(status)) as proxy:
+        address = "https://nomad.invalid:4646"
+        told = await trouble({"NOMAD_ADDR": address, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
+    assert (told.kind, told.refused) == (Kind.PROXY, not waiting_helps), told.sentence
+    assert re.search(words, told.sentence)
+    assert_readable(told, address)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> trustme.CA:
+    """The cluster's CA as `ca.pem`; `client.pem` and `client-key.pem` are signed by another one."""
+    authority, other = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    stranger = other.issue_cert("client.global.nomad")
+    stranger.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    stranger.private_key_pem.write_to_path(tmp_path / "client-key.pem")
+    return authority
+
+
+Tls = Callable[[trustme.CA], ssl.SSLContext]
+
+
+def shows(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+def trusted(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("127.0.0.1"))
+
+
+def named_for_its_role(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("server.global.nomad"))
+
+
+def expired(authority: trustme.CA) -> ssl.SSLContext:
+    past = datetime(2020, 1, 1), datetime(2021, 1, 1)
+    return shows(authority.issue_cert("127.0.0.1", not_before=past[0], not_after=past[1]))
+
+
+def not_yet_valid(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("127.0.0.1", not_before=datetime(2037, 1, 1)))
+
+
+def wants_certificate(authority: trustme.CA) -> ssl.SSLContext:
+    context = trusted(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    return context
+
+
+def wants_certificate_over_tls_1_2(authority: trustme.CA) -> ssl.SSLContext:
+    context = wants_certificate(authority)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+CA = {"NOMAD_CACERT": "{files}/ca.pem"}
+STRANGER = {"NOMAD_CLIENT_CERT": "{files}/client.pem", "NOMAD_CLIENT_KEY": "{files}/client-key.pem"}
+
+
+@pytest.mark.parametrize(
+    ("tls", "settings", "kind", "words"),
+    [
+        (trusted, {}, Kind.CERTIFICATE, "a CA that is not trusted here: .*any CA that this machine.*NOMAD_CACERT"),
+        (named_for_its_role, CA, Kind.CERTIFICATE, "not for 127.0.0.1: .*NOMAD_TLS_SERVER_NAME"),
+        (
+            trusted,
+            CA | {"NOMAD_TLS_SERVER_NAME": "server.asia.nomad"},
+            Kind.CERTIFICATE,
+            "not for server.asia.nomad: .*NOMAD_TLS_SERVER_NAME",
+        ),
+        (expired, CA, Kind.CERTIFICATE, "has expired: .*clock"),
+        (not_yet_valid, CA, Kind.CERTIFICATE, "not valid yet: .*clock"),
+        (wants_certificate, CA, Kind.CLIENT_CERTIFICATE, "none was shown.*NOMAD_CLIENT_CERT"),
+        (wants_certificate_over_tls_1_2, CA, Kind.CLIENT_CERTIFICATE, "none was shown.*NOMAD_CLIENT_CERT"),
+        (wants_certificate, CA | STRANGER, Kind.CLIENT_CERTIFICATE, "does not accept .*/client.pem .*unknown ca"),
+        (wants_certificate_over_tls_1_2, CA | STRANGER, Kind.CLIENT_CERTIFICATE, "does not accept"),
+    ],
+)
+async def test_tls_that_fails(
+    tls: Tls, settings: dict[str, str], kind: Kind, words: str, authority: trustme.CA, tmp_path: Path
+) -> None:
+    environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
+    with odd_server(HEARTBEAT, tls(authority)) as server:
+        told = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"} | environ)
+    assert (told.kind, told.refused) == (kind, True), told.sentence
+    assert re.search(words, told.sentence)
+    assert_readable(told, f"https://127.0.0.1:{server.port}")
+
+
+async def test_tls_to_a_plain_port() -> None:
+    with odd_server(answer("400 Bad Request"), listens=False) as server:
+        told = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
+    assert (told.kind, told.refused) == (Kind.TLS_NOT_EXPECTED, True)
+    assert "Write http:// in NOMAD_ADDR" in told.remedy
+
+
+async def test_a_plain_request_to_a_tls_port_that_says_nothing(authority: trustme.CA) -> None:
+    with odd_server(HEARTBEAT, trusted(authority)) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert told.kind in (Kind.CUT, Kind.TLS_EXPECTED)  # whether an alert is sent first depends on OpenSSL
+    assert "https:// in NOMAD_ADDR" in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("server", "scheme", "kind"),
+    [
+        (odd_server(None, holds=True), "http", Kind.SILENT),
+        (odd_server(None, holds=True, listens=False), "https", Kind.TIMED_OUT),
+    ],
+)
+async def test_a_server_that_takes_the_connection_and_says_nothing(
+    server: AbstractContextManager[OddServer], scheme: str, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", 0.2)
+    with server as silent:
+        told = await trouble({"NOMAD_ADDR": f"{scheme}://127.0.0.1:{silent.port}"})
+    assert (told.kind, told.refused) == (kind, False)
+    assert_readable(told, f"{scheme}://127.0.0.1:{silent.port}")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (ConfigurationError("--token-file names 'x', which is empty: fill it."), Kind.SETTINGS, "x', which is empty"),
+        (OSError(113, "No route to host"), Kind.UNREACHABLE, "No route to host"),
+        (PermissionError(13, "Permission denied"), Kind.UNREACHABLE, "does not permit"),
+        (TimeoutError(), Kind.TIMED_OUT, "too long"),
+        (ConnectionResetError(104, "Connection reset by peer"), Kind.CUT, "Connection reset by peer"),
+        (aiohttp.ClientPayloadError("Response payload is not completed"), Kind.CUT, "broke off"),
+        (ssl.SSLError(1, "[SSL: NO_CIPHERS] no shared cipher (_ssl.c:1)"), Kind.TLS, "TLS with .*: no shared cipher"),
+        (ssl.SSLError(1, "[SSL: X] unexpected eof while reading (_ssl.c:1)"), Kind.CUT, "unexpected eof while reading"),
+        (KeyError("name\x1b[2J"), Kind.UNKNOWN, r"KeyError: 'name\\x1b\[2J'"),
+        (ValueError(), Kind.UNKNOWN, "ValueError"),
+    ],
+)
+def test_an_error_by_itself(error: BaseException, kind: Kind, words: str) -> None:
+    told = explain(error, Connection())
+    assert told.kind is kind
+    assert re.search(words, told.sentence)
+    assert_readable(told, "http://127.0.0.1:4646")
+
+
+def test_credentials_of_address_and_proxy_are_in_no_sentence() -> None:
+    connection = Connection.from_environment(
+        {}, {"NOMAD_ADDR": "http://ann:secret@nomad.invalid", "HTTP_PROXY": "http://bob:secret@proxy.invalid"}
+    )
+    for error in (OSError("x"), TimeoutError(), ValueError("y")):
+        assert "secret" not in explain(error, connection).sentence
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, "no token was sent.*NOMAD_TOKEN"),
+        ({"NOMAD_TOKEN": "8d6ae3f7"}, "the token is unknown, expired or lacks a capability.*NOMAD_TOKEN"),
+        ({"NOMAD_REGION": "asia"}, "or it does not know the region asia.*or correct NOMAD_REGION"),
+    ],
+)
+def test_a_refusal_without_words_names_what_can_be_its_reason(environ: dict[str, str], words: str) -> None:
+    told = refusal(Connection.from_environment({}, environ))
+    assert (told.kind, told.refused) == (Kind.REFUSED, True)
+    assert re.search(words, told.sentence)
+    assert_readable(told, "http://127.0.0.1:4646")
+
+
+def test_a_refusal_names_the_token_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("8d6ae3f7")
+    told = refusal(Connection.from_environment({"token_file": str(tmp_path / "token")}, {}))
+    assert f"the token in {tmp_path / 'token'}" in told.why
+
+
+def test_silence_tells_how_long_it_was() -> None:
+    told = silence(75.0)
+    assert (told.kind, told.refused) == (Kind.SILENT, False)
+    assert_readable(told, "The server")
+    assert "75 s" in told.why
+
+
+@pytest.mark.parametrize(
+    ("last_text", "kind", "words"),
+    [
+        (None, Kind.ENDED, "without a word: .*NOMAD_TOKEN"),
+        (b"event dropped from buffer\n", Kind.ENDED, "fell behind.*event_buffer_size"),
+        (b"subscription closed by server, client should resubscribe", Kind.ENDED, "token or policy was changed"),
+        (b"ACL token expired\n", Kind.AUTHENTICATION, "has expired.*--token-file"),
+        (b"Permission denied", Kind.PERMISSION, "no longer read"),
+        (b'{"Index":12,"Eve\xff\x1b[2J', Kind.ENDED, 'it said \'{"Index":12,"Eve\ufffd␛\\[2J\''),
+    ],
+)
+def test_the_last_words_of_a_stream_say_why_it_ended(last_text: bytes | None, kind: Kind, words: str) -> None:
+    told = ended(last_text)
+    assert (told.kind, told.refused) == (kind, False)
+    assert re.search(words, told.sentence)
+    assert re.search(SETTING, told.remedy)
+
+
+CASES = [row.case for row in ERRORS] + [row.case for row in STATUSES] + [case for _, case in LAST_LINES]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+def test_every_case_names_the_server_and_a_setting_to_change(case: Case) -> None:
+    assert "{address}" in case.what or case.what.startswith("The server ")
+    assert re.search(SETTING + r"|\{settings\}|\{proxy_variable\}|\{looked_up_in\}", case.remedy)
+    assert not any(getattr(case, part.name).endswith(".") for part in fields(case) if part.name != "refused")
