@@ -7,6 +7,7 @@ several turns of the loop to become a frame, and `sleep(0)` gives it only one (k
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -49,11 +50,11 @@ class Status:
     """While not live: what happened and why, in one or two sentences."""
     remedy: str = ""
     next_attempt: float = 0.0
-    """`time.monotonic()` at which a lost connection is tried again."""
+    """The session's clock at which a lost connection is tried again."""
     attempt: int = 0
     reconnects: int = 0
     last_heard: float | None = None
-    """`time.monotonic()` of the last line, heartbeats included; None before the first."""
+    """The session's clock at the last line, heartbeats included; None before the first."""
     last_index: int = 0
     repeats: int = 0
     unreadable: int = 0
@@ -74,8 +75,18 @@ class Status:
 class Session:
     """One source and what came of it."""
 
-    def __init__(self, source: Source, history: History | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        history: History | None = None,
+        *,
+        clock: Callable[[], float] = monotonic,
+        wall_clock: Callable[[], int] = time_ns,
+    ) -> None:
+        """`clock` is in seconds from anywhere, `wall_clock` in ns since 1970; pictures and tests bring their own."""
         self.source = source
+        self.clock = clock
+        self._wall_clock = wall_clock
         self.history = history or History()
         self.status = Status(to=source.name)
         self.last_key = 0.0
@@ -107,15 +118,15 @@ class Session:
         status = self.status
         match update:
             case Frame():
-                self.history.append(update, time_ns())
+                self.history.append(update, self._wall_clock())
                 status.last_index = update.index
-                status.last_heard = monotonic()
+                status.last_heard = self.clock()
                 if update.repaired is not None:
                     status.repaired += 1
             case Heartbeat():
-                status.last_heard = monotonic()
+                status.last_heard = self.clock()
             case Gap():
-                self.history.append_gap(update, time_ns())
+                self.history.append_gap(update, self._wall_clock())
             case Unreadable():
                 status.unreadable += 1
                 if len(status.unreadable_lines) < UNREADABLE_KEPT:
@@ -130,11 +141,11 @@ class Session:
                 status.reconnects = update.reconnects
                 status.what = status.remedy = ""
                 status.attempt = 0
-                status.last_heard = monotonic()
+                status.last_heard = self.clock()
             case Retrying() | Refused():
                 status.state = State.RETRYING if isinstance(update, Retrying) else State.REFUSED
                 status.what, status.remedy = update.what, update.remedy
-                status.next_attempt = monotonic() + update.delay
+                status.next_attempt = self.clock() + update.delay
                 status.attempt = update.attempt
             case Ended():
                 status.state = State.ENDED

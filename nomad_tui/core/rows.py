@@ -1,11 +1,15 @@
 """One row of the event list, ready to be drawn: everything looked up, nothing left to parse."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from nomad_tui.core.history import History
 from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.updates import Gap
+
+LOOK_BACK: Final = 32
+"""Rows in which an earlier moment is looked for; services come and go a dozen at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,8 @@ class EventRow:
     sentence: Sentence
     moment: int | None
     """When it happened, in ns since 1970 on the server's clock; None where the payloads of its frame tell none."""
+    shortly_after: int | None
+    """Where `moment` is None: the newest known moment of the events just before it, which it cannot precede."""
     received: int
     """When its bytes arrived, in ns since 1970 on this machine's clock."""
 
@@ -32,12 +38,14 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
     if gap is not None:
         return GapRow(sequence, gap)
     event = history.event(sequence)
+    moment = frame_moment(event.frame)
     return EventRow(
         sequence=sequence,
         index=event.index,
         topic=event.topic,
         sentence=describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous)),
-        moment=frame_moment(event.frame),
+        moment=moment,
+        shortly_after=None if moment is not None else _moment_before(history, sequence),
         received=event.received,
     )
 
@@ -46,6 +54,13 @@ def sentence(history: History, sequence: int) -> Sentence:
     """What happened, in words. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
     event = history.event(sequence)
     return describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous))
+
+
+def _moment_before(history: History, sequence: int) -> int | None:
+    for earlier in range(sequence - 1, max(history.first, sequence - LOOK_BACK) - 1, -1):
+        if history.gap(earlier) is None and (moment := frame_moment(history.event(earlier).frame)) is not None:
+            return moment
+    return None
 
 
 def _before(history: History, previous: int | None) -> bytes | None:

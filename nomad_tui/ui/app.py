@@ -22,7 +22,7 @@ from textual.widgets import Footer, HelpPanel, Static
 from nomad_tui.config import styles_folder
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.readable import byte_count, count
-from nomad_tui.core.rows import EventRow, GapRow, row
+from nomad_tui.core.rows import EventRow, GapRow, row, sentence
 from nomad_tui.core.sentence import Part, Role
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
@@ -56,7 +56,7 @@ PANES: Final = ("topics", "events", "inspector")
 
 _ROLE_STYLES: Final[dict[Role, str]] = {
     Role.PLAIN: "$foreground",
-    Role.DIM: "$text-muted",
+    Role.DIM: "$quiet",
     Role.OBJECT: "bold $foreground",
     Role.GOOD: "$success",
     Role.WARN: "$warning",
@@ -69,7 +69,7 @@ class NomadTui(App[None]):
 
     TITLE = "nomad-tui"
     CSS_PATH: ClassVar = sorted(styles_folder().glob("*.tcss"))
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]  # noqa: RUF012
     PAUSE_GC_ON_SCROLL = True
     ENABLE_COMMAND_PALETTE = True
 
@@ -84,6 +84,7 @@ class NomadTui(App[None]):
         Binding("r", "retry", "Retry now", id="app.retry", show=False, tooltip="Try a lost connection again now"),
         Binding("u", "unreadable", "Unreadable", id="app.unreadable", show=False, tooltip="Lines that were no events"),
         Binding("escape", "escape", "Back", id="app.escape", show=False, tooltip="Leave zoom; select nothing"),
+        Binding("ctrl+p", "command_palette", "Palette", id="app.palette", key_display="^p", tooltip="All commands"),
         Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="All keys, and what they do"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit"),
     ]
@@ -137,16 +138,16 @@ class NomadTui(App[None]):
                 self._filter_text, placeholder="filter: words that must all occur", id="filter", compact=True
             )
             yield Static(id="matches")
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.topics.border_title = Content("1 Topics")
         self.event_list.border_title = Content("2 Events")
         self.event_list.focus()
         self.run_worker(self.session.run(), name="stream", group="stream", description="reads the source")
-        self.set_interval(SYNC_EVERY, self._sync)
+        self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
-        self._sync()
+        self._look()
         self._spare_the_collector()
 
     def _spare_the_collector(self) -> None:
@@ -167,17 +168,18 @@ class NomadTui(App[None]):
 
     # Taking over what has come
 
-    def _sync(self) -> None:
+    def _look(self) -> None:
         self.view.advance(FORWARD_SLICE)
         self.event_list.sync()
         if self._looks % HEADER_EVERY == 0:
-            self._sync_slowly()
+            self.sync()
         self._looks += 1
 
-    def _sync_slowly(self) -> None:
+    def sync(self) -> None:
+        """Brings everything but the event list up to date; that is asked more often."""
         session = self.session
         self.header.sync(session, session.source.scope(session.status.region))
-        self.trouble.sync(session.status)
+        self.trouble.sync(session)
         self.topics.sync(session.history.topic_counts)
         self._show_matches()
         if self.event_list.cursor is None:
@@ -265,6 +267,10 @@ class NomadTui(App[None]):
         self._inspected = sequence
         self.inspector.show(None if sequence is None else self._described(sequence))
 
+    def text_of(self, sequence: int) -> str:
+        """The sentence of an event held, as plain text."""
+        return sentence(self.session.history, sequence).text
+
     def _described(self, sequence: int) -> InspectedEvent:
         history = self.session.history
         found = row(history, sequence)
@@ -288,9 +294,9 @@ class NomadTui(App[None]):
                 ("Type", event.type),
                 ("Index", str(event.index)),
                 ("Namespace", event.namespace),
+                ("Size", byte_count(len(event.payload))),
                 ("Key", event.key),
                 ("FilterKeys", ", ".join(key for key in event.filter_keys or () if key)),
-                ("Size", byte_count(len(event.payload))),
             ),
             payload=event.payload,
             trouble=event.frame.repaired,
@@ -372,10 +378,10 @@ class NomadTui(App[None]):
 
 
 def _heading(found: EventRow) -> Iterable[Content]:
-    sentence = found.sentence
-    place = [Content.styled(f"  on {sentence.place}", "$text-muted")] if sentence.place else []
-    yield Content("").join([*_contents(sentence.subject), *place])
-    yield Content("").join(list(_contents(sentence.happened)))
+    said = found.sentence
+    place = [Content.styled(f"  on {said.place}", "$quiet")] if said.place else []
+    yield Content("").join([*_contents(said.subject), *place])
+    yield Content("").join(list(_contents(said.happened)))
 
 
 def _contents(parts: Iterable[Part]) -> Iterable[Content]:

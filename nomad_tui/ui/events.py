@@ -25,17 +25,19 @@ from nomad_tui.core.rows import EventRow, GapRow, row
 from nomad_tui.core.sentence import Part, Role
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.core.view import View
-from nomad_tui.ui.themes import TOPIC_STYLES, glyph, topic_style
+from nomad_tui.ui.themes import TOPIC_STYLES, glyph, ink, topic_style
 
 TIME_WIDTH: Final = 12
 TOPIC_WIDTH: Final = 10
-SUBJECT_SHARE: Final = 0.24
+SUBJECT_SHARE: Final = 0.28
 """Of the width that time and topic leave; the sentence needs the larger part."""
 PLACE_FROM: Final = 92
 """Cells; a narrower list has no column for the node's name and says it after the sentence."""
 PLACE_WIDTH: Final = 12
-NO_TOPIC_BELOW: Final = 64
+NO_TOPIC_BELOW: Final = 80
 """Cells; a narrower list shows the topic's glyph only."""
+BACKLOG_FROM: Final = 10_000_000_000
+"""ns between what happened and its receipt from which on the receipt says nothing about when it happened."""
 ROWS_KEPT: Final = 1024
 """Rows and lines built and kept, many times a screenful."""
 
@@ -214,7 +216,7 @@ class EventList(ScrollView, can_focus=True):
             return
         row_number = self.scroll_offset.y + offset.y
         if row_number < self._row_count:
-            self._select(row_number)
+            self.select(row_number)
             if event.chain == 2:
                 self.action_inspect()
 
@@ -223,10 +225,10 @@ class EventList(ScrollView, can_focus=True):
             return
         if self.cursor is None:
             bottom = min(self.scroll_offset.y + self.scrollable_content_region.height, self._row_count) - 1
-            self._select(bottom if self.following else self.scroll_offset.y)
+            self.select(bottom if self.following else self.scroll_offset.y)
             return
         at = self.view.row_at(self.cursor)
-        self._select(min(max(at + rows, 0), self._row_count - 1))
+        self.select(min(max(at + rows, 0), self._row_count - 1))
 
     def action_page(self, pages: float) -> None:
         if self._row_count == 0:
@@ -237,20 +239,20 @@ class EventList(ScrollView, can_focus=True):
         top = min(max(self.scroll_offset.y + step, 0), max(0, self._row_count - height))
         self.following = False
         self._scroll_to_row(top)
-        self._select(min(max(at + step, 0), self._row_count - 1))
+        self.select(min(max(at + step, 0), self._row_count - 1))
 
     def action_oldest(self) -> None:
         if self._row_count:
-            self._select(0)
+            self.select(0)
 
     def action_newest(self) -> None:
         if self._row_count:
-            self._select(self._row_count - 1)
+            self.select(self._row_count - 1)
         self.follow(True)
 
     def action_inspect(self) -> None:
         if self.cursor is None and self._row_count:
-            self._select(self._row_count - 1 if self.following else self.scroll_offset.y)
+            self.select(self._row_count - 1 if self.following else self.scroll_offset.y)
         self.post_message(self.Inspect())
 
     def action_leave(self) -> None:
@@ -273,7 +275,8 @@ class EventList(ScrollView, can_focus=True):
         if self.cursor is not None:
             self._move_cursor(None)
 
-    def _select(self, row_number: int) -> None:
+    def select(self, row_number: int) -> None:
+        """Selects a row, brings it into view and stops following."""
         self.following = False
         self._move_cursor(self.view.sequence_at(row_number))
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
@@ -331,7 +334,7 @@ class EventList(ScrollView, can_focus=True):
                     if len(self.view.history)
                     else ""
                 )
-            return Strip([Segment(hint.ljust(width), self._style("hint"))], width)
+            return Strip([Segment(hint.ljust(width), self._style("hint"))], width).apply_style(self.rich_style)
         sequence = self.view.sequence_at(number)
         cursor = 0 if sequence != self.cursor else 2 if self.has_focus else 1
         key = (sequence, width, cursor)
@@ -345,8 +348,11 @@ class EventList(ScrollView, can_focus=True):
     def _style(self, name: str) -> Style:
         style = self._styles.get(name)
         if style is None:
-            style = self._styles[name] = self.get_component_rich_style(f"event-list--{name}")
+            style = self._styles[name] = ink(self.get_component_rich_style(f"event-list--{name}"))
         return style
+
+    def _ground(self, name: str) -> Style:
+        return Style(bgcolor=self.get_component_rich_style(f"event-list--{name}").bgcolor)
 
     def _build(self, sequence: int, width: int, cursor: int) -> Strip:
         looked_up = self._rows.get(sequence)
@@ -358,10 +364,10 @@ class EventList(ScrollView, can_focus=True):
             segments = self._gap_segments(looked_up, width)
         else:
             segments = self._event_segments(looked_up, width)
-        strip = Strip(segments).adjust_cell_length(width, self._style("plain"))
+        strip = Strip(segments).adjust_cell_length(width)
         if cursor:
-            strip = strip.apply_style(self._style("cursor" if cursor == 2 else "cursor-blurred"))
-        return strip
+            strip = strip.apply_style(self._ground("cursor" if cursor == 2 else "cursor-blurred"))
+        return strip.apply_style(self.rich_style)
 
     def _gap_segments(self, gap_row: GapRow, width: int) -> list[Segment]:
         text = printable(f"──── gap: {gap_row.gap.sentence} ", width)
@@ -369,11 +375,9 @@ class EventList(ScrollView, can_focus=True):
 
     def _event_segments(self, event: EventRow, width: int) -> list[Segment]:
         style = self._style
-        time = event.moment if event.moment is not None else event.received if self._live else None
-        clock = self._clock(time) if time is not None else "·".center(TIME_WIDTH)
         topic = style(topic_style(event.topic))
         segments = [
-            Segment(clock, style("time" if event.moment is not None else "received")),
+            Segment(self._time(event), style("time" if event.moment is not None else "received")),
             Segment(f"  {glyph(event.topic)} ", topic),
         ]
         left = width - TIME_WIDTH - 4
@@ -401,11 +405,19 @@ class EventList(ScrollView, can_focus=True):
     def _parts(self, parts: tuple[Part, ...]) -> list[tuple[str, Style]]:
         return [(part.text, self._style(part.role)) for part in parts]
 
+    def _time(self, event: EventRow) -> str:
+        """When it happened; else when it was received, or a time shortly before it where that is long ago."""
+        if event.moment is not None:
+            return self._clock(event.moment)
+        if event.shortly_after is not None and event.received - event.shortly_after > BACKLOG_FROM:
+            return f"~{self._clock(event.shortly_after)[:8]}".ljust(TIME_WIDTH)
+        return self._clock(event.received) if self._live else " " * TIME_WIDTH
+
     def _clock(self, nanoseconds: int) -> str:
         try:
             at = datetime.fromtimestamp(nanoseconds // 1_000_000_000, self._timezone)
         except (OverflowError, ValueError, OSError):
-            return "·".center(TIME_WIDTH)
+            return " " * TIME_WIDTH
         return f"{at:%H:%M:%S}.{nanoseconds // 1_000_000 % 1000:03}"
 
 

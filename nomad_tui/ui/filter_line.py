@@ -15,7 +15,8 @@ class FilterLine(Input, can_focus=False):
 
     BINDING_GROUP_TITLE = "Filter"
     HELP = """\
-**Filter**: words, in any case and order, that must all occur in an event's topic, type, key, namespace, job or sentence.
+**Filter**: words, in any case and order, all of which must occur in an event's topic, type, key, namespace, job or
+sentence.
 
 *Enter* keeps the filter and goes to the events, *Esc* clears it.
 """

@@ -112,12 +112,30 @@ class Inspector(Vertical):
         """Tell ages relative to the clock's present time; for the app to call now and then."""
         self.payload_tree.tell_ages(self._clock())
 
+    def on_resize(self) -> None:
+        self._lay_out_facts()
+
+    def _lay_out_facts(self) -> None:
+        """As many facts to a line as fit; a label never stands apart from its value."""
+        lines: list[list[Content]] = []
+        width = self.content_size.width
+        left = 0
+        for label, value in self._event.facts if self._event is not None else ():
+            if not value:
+                continue
+            fact = Content.assemble((label, "$faint"), " ", printable(value, LONGEST_FACT))
+            if lines and fact.cell_length + 2 <= left:
+                lines[-1].append(fact)
+                left -= fact.cell_length + 2
+            else:
+                lines.append([fact])
+                left = width - fact.cell_length
+        self.facts.update(Content("\n").join([Content("  ").join(line) for line in lines]))
+
     def _describe(self, heading: tuple[Content, ...], facts: tuple[tuple[str, str], ...], trouble: str | None) -> None:
         self.heading.update(Content("\n").join(heading))
-        described = [
-            Content.assemble((label, "dim"), " ", printable(value, LONGEST_FACT)) for label, value in facts if value
-        ]
-        self.facts.update(Content("  ").join(described))
-        self.facts.display = bool(described)
+        self._lay_out_facts()
+        described = any(value for _, value in facts)
+        self.facts.display = described
         self.trouble.update(Content(f"! {trouble}" if trouble else ""))
         self.trouble.display = trouble is not None

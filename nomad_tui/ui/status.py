@@ -1,6 +1,6 @@
 """The header line: what is watched, whether it is alive, how much of it is held. And the trouble, when there is any."""
 
-from time import monotonic
+from collections.abc import Iterator
 from typing import Final
 
 from textual.content import Content
@@ -21,7 +21,7 @@ _STATES: Final[dict[State, tuple[str, str]]] = {
     State.LIVE: ("● live", "$success"),
     State.RETRYING: ("○ reconnecting", "$warning"),
     State.REFUSED: ("✕ refused", "$error"),
-    State.ENDED: ("■ read to the end", "$text-muted"),
+    State.ENDED: ("■ read to the end", "$quiet"),
 }
 
 
@@ -31,52 +31,51 @@ class Header(Static):
     def sync(self, session: Session, scope: str) -> None:
         """`scope` is where the events come from, such as `global · all namespaces`; untrusted text."""
         width = self.content_region.width or self.app.size.width
-        self.update(header(session.status, session.history, session.source.live, scope, width))
+        self.update(header(session, scope, width))
 
 
-def header(status: Status, history: History, live: bool, scope: str, width: int) -> Content:
-    """The header's content in at most `width` cells."""
+def header(session: Session, scope: str, width: int) -> Content:
+    """The header's content in at most `width` cells, unless not even the essential fits."""
+    status, history, live = session.status, session.history, session.source.live
     state, colour = _STATES[status.state]
     if status.state is State.LIVE and not live:
         state = "● reading"
-    groups: list[Content] = [Content.from_markup("[b $primary]nomad-tui[/]  [b]$to[/]", to=printable(status.to, 60))]
+    to = printable(status.to, 60).removeprefix("http://")
     version = f" {printable(status.version, 20)}" if status.version else ""
-    essential = Content.from_markup(f"[{colour}]$state[/][$text-muted]$version[/]", state=state, version=version)
-    held = Content.from_markup(
-        "[$text-muted]held[/] [b]$held[/] [$text-muted]$size[/]",
-        held=count(history.held),
-        size=byte_count(history.retained_bytes),
-    )
-    optional: list[Content] = []
-    if live:
-        heard = monotonic() - status.last_heard if status.last_heard is not None else None
-        if heard is not None:
-            late = "$warning" if heard > HEARTBEAT_LATE else "$text-muted"
-            optional.append(Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * _SECOND)))
-    optional.append(
-        Content.from_markup(
-            "$rate/s [$primary]$bars[/]", rate=count(round(status.rate)), bars=_bars(list(status.per_second))
-        )
-    )
-    warnings: list[Content] = []
-    if history.gaps:
-        warnings.append(Content.from_markup("[$warning]gaps $gaps[/]", gaps=count(history.gaps)))
-    if history.evicted:
-        warnings.append(Content.from_markup("[$text-muted]evicted $evicted[/]", evicted=count(history.evicted)))
-    if status.reconnects:
-        warnings.append(Content.from_markup("[$text-muted]↻[/] $reconnects", reconnects=count(status.reconnects)))
-    if status.unreadable:
-        warnings.append(Content.from_markup("[$warning]unreadable $lines[/]", lines=count(status.unreadable)))
-    place = Content.from_markup("[$text-muted]$scope[/]", scope=printable(scope, 60))
-    # In the order of the screen; the numbers say which go first when the line is too short.
-    parts = [(0, groups[0]), (5, place), (0, essential), *((4, part) for part in optional), (1, held)]
-    parts += [(2, part) for part in warnings]
+    # In the order of the screen; the number says how long a part stays when the line gets short.
+    parts: list[tuple[int, Content]] = [
+        (0, Content.from_markup("[b $primary]nomad-tui[/]  [b]$to[/]", to=to)),
+        (6, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
+        (0, Content.from_markup(f"[{colour}]$state[/][$quiet]$version[/]", state=state, version=version)),
+    ]
+    if live and status.last_heard is not None:
+        heard = session.clock() - status.last_heard
+        late = "$warning" if heard > HEARTBEAT_LATE else "$quiet"
+        parts.append((3, Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * _SECOND))))
+    parts += [
+        (4, Content.from_markup("$rate/s", rate=count(round(status.rate)))),
+        (5, Content.from_markup("[$primary]$bars[/]", bars=_bars(list(status.per_second)))),
+        (1, Content.from_markup("[$quiet]held[/] [b]$held[/]", held=count(history.held))),
+        (5, Content.from_markup("[$quiet]$size[/]", size=byte_count(history.retained_bytes))),
+    ]
+    parts += [(2, warning) for warning in _warnings(status, history)]
     gap = Content("   ")
-    for dropped in (9, 5, 4, 2, 1):
-        line = gap.join([part for rank, part in parts if rank < dropped])
+    for longest in range(6, -1, -1):
+        line = gap.join([part for rank, part in parts if rank <= longest])
         if line.cell_length <= width:
-            return line
+            break
     return line
+
+
+def _warnings(status: Status, history: History) -> Iterator[Content]:
+    if history.gaps:
+        yield Content.from_markup("[$warning]gaps $gaps[/]", gaps=count(history.gaps))
+    if status.unreadable:
+        yield Content.from_markup("[$warning]unreadable $lines[/]", lines=count(status.unreadable))
+    if history.evicted:
+        yield Content.from_markup("[$quiet]evicted[/] $evicted", evicted=count(history.evicted))
+    if status.reconnects:
+        yield Content.from_markup("[$quiet]↻[/] $reconnects", reconnects=count(status.reconnects))
 
 
 def _bars(numbers: list[int]) -> str:
@@ -89,19 +88,20 @@ def _bars(numbers: list[int]) -> str:
 class Trouble(Static):
     """While the stream is not there: what happened, why, and what to do. Hidden otherwise."""
 
-    def sync(self, status: Status) -> None:
+    def sync(self, session: Session) -> None:
+        status = session.status
         trouble = bool(status.what) and status.state in (State.RETRYING, State.REFUSED, State.CONNECTING)
         self.display = trouble
         if not trouble:
             return
-        wait = max(0, round(status.next_attempt - monotonic()))
+        wait = max(0, round(status.next_attempt - session.clock()))
         again = (
             f"Trying again in {wait} s (attempt {status.attempt + 1}); r tries now." if wait else "Trying again now."
         )
         self.set_class(status.state is State.REFUSED, "-refused")
         self.update(
             Content.from_markup(
-                "[b]$what[/] $remedy [$text-muted]$again[/]",
+                "[b]$what[/] $remedy [$quiet]$again[/]",
                 what=printable(status.what, 600),
                 remedy=printable(status.remedy, 600),
                 again=again,

@@ -5,6 +5,7 @@ Colour is never the only signal: topics have a glyph, statuses their word.
 
 from typing import Final
 
+from rich.style import Style
 from textual.theme import Theme
 
 NOMAD_DARK: Final = Theme(
@@ -23,6 +24,10 @@ NOMAD_DARK: Final = Theme(
     variables={
         "border": "#41d392",
         "border-blurred": "#2c3a46",
+        "quiet": "#7d8a97",
+        "faint": "#54606c",
+        "chosen": "#24434a",
+        "chosen-blurred": "#1c2a35",
         "block-cursor-background": "#26404f",
         "block-cursor-foreground": "#ffffff",
         "footer-background": "#10171e",
@@ -52,13 +57,33 @@ NOMAD_LIGHT: Final = Theme(
     success="#0b7a4b",
     warning="#8f5a00",
     error="#b3202c",
-    variables={"border-blurred": "#c3cbd1", "footer-background": "#fbfcfc"},
+    variables={
+        "border-blurred": "#c3cbd1",
+        "footer-background": "#fbfcfc",
+        "quiet": "#616d78",
+        "faint": "#8d98a2",
+        "chosen": "#cdebdd",
+        "chosen-blurred": "#e3e9ec",
+        "topic-deployment": "#7a3fb0",
+        "topic-node": "#0e7186",
+    },
 )
 
 THEMES: Final = (NOMAD_DARK, NOMAD_LIGHT)
 
-VARIABLES: Final = {"topic-deployment": "#b98ae6", "topic-node": "#4fb8cc"}
-"""What the styles use beyond Textual's own variables, for themes that do not set them."""
+VARIABLES: Final = {
+    "topic-deployment": "#b98ae6",
+    "topic-node": "#4fb8cc",
+    "quiet": "#7f8b97",
+    "faint": "#5b6671",
+    "chosen": "#7f8b97 30%",
+    "chosen-blurred": "#7f8b97 18%",
+}
+"""What the styles use beyond Textual's own variables, for themes that do not set them.
+
+`quiet` and `faint` are plain colours because Textual's own muted ones, `auto` with an opacity, come out as white in
+content that is not a label.
+"""
 
 TOPIC_GLYPHS: Final[dict[str, str]] = {
     "Allocation": "◆",
@@ -90,6 +115,11 @@ TOPIC_STYLES: Final[dict[str, str]] = {
     "Node": "node",
 }
 """Topics with a colour of their own, as the ending of a component class; the others share `other`."""
+
+
+def ink(style: Style) -> Style:
+    """A style without its ground, so that the row it is drawn on may have one of its own."""
+    return Style(color=style.color, bold=style.bold, italic=style.italic, underline=style.underline, dim=style.dim)
 
 
 def glyph(topic: str) -> str:

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import TOPICS
-from nomad_tui.ui.themes import TOPIC_STYLES, glyph, topic_style
+from nomad_tui.ui.themes import TOPIC_STYLES, glyph, ink, topic_style
 
 TICKED: Final = "▣"
 UNTICKED: Final = "□"
@@ -137,7 +137,7 @@ class TopicPicker(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         row = self.scroll_offset.y + y
         if row >= len(self.topics):
-            return Strip.blank(width)
+            return Strip.blank(width, self.rich_style)
         topic = self.topics[row]
         held = self._counts.get(topic, 0)
         shown = topic not in self.hidden
@@ -151,13 +151,13 @@ class TopicPicker(ScrollView, can_focus=True):
                 Segment(name.ljust(name_width), self._style("name" if shown and held else "empty")),
                 Segment(f" {number} ", self._style("count" if shown and held else "empty")),
             ]
-        ).adjust_cell_length(width, self._style("name"))
+        ).adjust_cell_length(width)
         if row == self.cursor and self.has_focus:
-            strip = strip.apply_style(self._style("cursor"))
-        return strip
+            strip = strip.apply_style(Style(bgcolor=self.get_component_rich_style("topic-picker--cursor").bgcolor))
+        return strip.apply_style(self.rich_style)
 
     def _style(self, name: str) -> Style:
         style = self._styles.get(name)
         if style is None:
-            style = self._styles[name] = self.get_component_rich_style(f"topic-picker--{name}")
+            style = self._styles[name] = ink(self.get_component_rich_style(f"topic-picker--{name}"))
         return style

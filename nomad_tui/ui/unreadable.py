@@ -37,7 +37,7 @@ class UnreadableLines(ModalScreen[None]):
                 excerpt = printable(line.excerpt.decode("utf-8", "replace"), 400)
                 yield Static(
                     Content.from_markup(
-                        "[$warning]$reason[/] [$text-muted]$size[/]\n$excerpt",
+                        "[$warning]$reason[/] [$quiet]$size[/]\n$excerpt",
                         reason=printable(line.reason, 200),
                         size=byte_count(line.length),
                         excerpt=excerpt,

@@ -1,0 +1,199 @@
+"""The pictures of the README, made from the demo's recording, and how each of them comes about.
+
+`python -m tests.scenes` makes them anew in `screenshots/`; `--check` says which differ and exits with 1. The test in
+`test_screenshots.py` compares the same way, so a picture never shows what the program does not.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+from typing import Final
+
+import textual
+from textual.pilot import Pilot
+
+from nomad_tui.core.history import History
+from nomad_tui.core.updates import Connected, Gap, GapReason, Refused, Update
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.session import Session
+from nomad_tui.ui.app import NomadTui
+from tests import recordings
+
+FOLDER: Final = Path(__file__).parents[1] / "screenshots"
+VERSION_FILE: Final = FOLDER / "textual-version"
+"""Which Textual drew the pictures; another one may draw the same screen with other bytes."""
+
+NOW: Final = 1_795_423_940_000_000_000
+"""Some seconds after the recording's last event, in ns since 1970."""
+PATIENCE: Final = 20.0
+
+
+@dataclass(frozen=True)
+class Script:
+    """A source that says what it is told, at once, and then stays connected."""
+
+    updates_to_give: tuple[Update, ...]
+    name: str = "nomad.example.com:4646"
+    live: bool = True
+
+    def scope(self, region: str | None) -> str:
+        return f"{region} · all namespaces" if region else "all namespaces"
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        for update in self.updates_to_give:
+            yield update
+        await asyncio.Event().wait()
+
+
+def tour(frames: int | None = None) -> list[Frame]:
+    """The first frames of the demo's recording."""
+    decoded = [decode(line) for line in recordings.lines("tour")]
+    return [frame for frame in decoded if isinstance(frame, Frame)][:frames]
+
+
+def connected(reconnects: int = 0) -> Connected:
+    return Connected("nomad.example.com:4646", "2.0.6", "global", reconnects)
+
+
+def whole_tour() -> tuple[Update, ...]:
+    return (connected(), *tour())
+
+
+def tour_with_gap() -> tuple[Update, ...]:
+    frames = tour()
+    before, after = frames[150], frames[156]
+    gap = Gap(GapReason.BUFFER, before.index, after.index, 41.0)
+    return (connected(), *frames[:151], connected(1), gap, *frames[156:])
+
+
+def refused() -> tuple[Update, ...]:
+    return (
+        connected(),
+        *tour(40),
+        Refused(
+            "http://nomad.example.com:4646 refused the subscription: no token was sent and its ACLs want one.",
+            "Set NOMAD_TOKEN (--token, --token-file) to one that may read the topics asked for.",
+            12.0,
+            1,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture: what came, how large the terminal is, and which keys were pressed."""
+
+    size: tuple[int, int]
+    updates: Callable[[], tuple[Update, ...]] = whole_tour
+    select: str | None = None
+    """Words of the sentence whose last row is selected."""
+    keys: tuple[str, ...] = ()
+    filter: str = ""
+    theme: str = "nomad-dark"
+    rates: tuple[int, ...] = field(default=(0, 2, 1, 9, 31, 12, 4, 3, 18, 55, 38, 20, 12, 6, 3, 5))
+    """Events in each of the last seconds, as the header shows them."""
+
+
+FAILED: Final = "flaky failed"
+
+SCENES: Final[dict[str, Scene]] = {
+    "dashboard": Scene((180, 50), select=FAILED),
+    "dashboard-100x30": Scene((100, 30), select=FAILED),
+    "dashboard-80x24": Scene((80, 24), select=FAILED),
+    "gap": Scene((140, 36), updates=tour_with_gap, select="gap"),
+    "filter": Scene((140, 36), filter="web canary"),
+    "payload": Scene((140, 40), select=FAILED, keys=("3", "z")),
+    "help": Scene((140, 44), keys=("question_mark",)),
+    "refused": Scene((120, 24), updates=refused),
+    "light": Scene((160, 44), select=FAILED, theme="nomad-light"),
+}
+
+
+class StillSession(Session):
+    """A session whose seconds do not pass."""
+
+    def __init__(self, updates: tuple[Update, ...], rates: tuple[int, ...]) -> None:
+        super().__init__(Script(updates), History(), clock=lambda: 0.0, wall_clock=lambda: NOW)
+        self.status.per_second.extend(rates)
+
+    def tick(self) -> None:
+        pass
+
+
+async def draw(scene: Scene) -> str:
+    """The scene as SVG; the same bytes every time."""
+    updates = scene.updates()
+    rows = sum(len(update.events) if isinstance(update, Frame) else isinstance(update, Gap) for update in updates)
+    session = StillSession(updates, scene.rates)
+    app = NomadTui(session, clock=lambda: NOW, timezone=UTC, filter_text=scene.filter)
+    app.theme = scene.theme
+    async with asyncio.timeout(PATIENCE), app.run_test(size=scene.size, notifications=True) as pilot:
+        await until(pilot, lambda: session.history.end == rows and app.view.complete)
+        if scene.select is not None:
+            select(app, scene.select)
+        await pilot.press(*scene.keys)
+        await until(pilot, lambda: settled(app))
+        app.sync()
+        await pilot.pause()
+        return app.export_screenshot(title="nomad-tui")
+
+
+def select(app: NomadTui, words: str) -> None:
+    """Selects the last row in whose text all words occur, or the gap."""
+    events = app.event_list
+    for row in reversed(range(len(app.view))):
+        sequence = app.view.sequence_at(row)
+        text = "gap" if app.view.history.gap(sequence) else app.text_of(sequence)
+        if all(word in text for word in words.split()):
+            events.select(row)
+            return
+    raise LookupError(words)
+
+
+def settled(app: NomadTui) -> bool:
+    """Whether the inspector shows what the list says is looked at."""
+    event = app.inspector.event
+    return app.event_list.shown == (None if event is None else event.sequence)
+
+
+async def until(pilot: Pilot[None], fact: Callable[[], bool]) -> None:
+    """Waits for a fact; the caller bounds the time."""
+    while not fact():
+        await pilot.pause(0.01)
+
+
+async def draw_all(folder: Path) -> None:
+    """Writes every picture to `folder`."""
+    for name, scene in SCENES.items():
+        (folder / f"{name}.svg").write_text(await draw(scene), encoding="utf-8")
+    (folder / VERSION_FILE.name).write_text(f"{textual.__version__}\n", encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make the pictures in screenshots/ from the demo's recording.")
+    parser.add_argument("--check", action="store_true", help="write nothing; say which differ")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        asyncio.run(draw_all(Path(made)))
+        differing = [
+            name
+            for name in SCENES
+            if not (kept := FOLDER / f"{name}.svg").exists()
+            or kept.read_text("utf-8") != (Path(made) / kept.name).read_text("utf-8")
+        ]
+        if arguments.check:
+            print("\n".join(f"differs: {name}" for name in differing) or "all as they are kept")
+            return 1 if differing else 0
+        for file in Path(made).iterdir():
+            (FOLDER / file.name).write_bytes(file.read_bytes())
+        print("\n".join(f"made: {name}" for name in differing) or "nothing has changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
