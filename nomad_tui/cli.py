@@ -23,7 +23,8 @@ from nomad_tui.sources.source import Source
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _UNITS: Final = {
-    **{"": 1, "B": 1},
+    "": 1,
+    "B": 1,
     **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
     **{f"{letter}{rest}": 1024**power for power, letter in enumerate("KMGT", 1) for rest in ("", "IB")},
 }

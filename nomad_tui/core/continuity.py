@@ -48,26 +48,27 @@ class Continuity:
         """The index to resume from; 0 before the first frame."""
         self._recent: deque[Frame] = deque()
         self._recent_bytes = 0
-        self._expected: dict[int, list[Frame]] | None = None
-        """While repeats are possible: the frames seen of each remembered index that have not come again."""
+        self._expected: dict[int, list[list[Event]]] | None = None
+        """While repeats are possible: per remembered index, the events of each frame that have not come again."""
         self._proven = False
 
     def reconnected(self) -> None:
         """A new connection starts: frames that come next may repeat what was seen."""
         if self.last_index == 0:
             return
-        expected: dict[int, list[Frame]] = {}
+        expected: dict[int, list[list[Event]]] = {}
         for frame in self._recent:
-            expected.setdefault(frame.index, []).append(frame)
+            expected.setdefault(frame.index, []).append(list(frame.events))
         self._expected = expected
         self._proven = False
 
     def join(self, frame: Frame, away: float = 0.0) -> Joined:
         """`frame` without repeats, and the gap before it if there may be one.
 
-        `away` is the time in seconds since the previous connection's last byte, for the gap's text.
+        `away` is the time in seconds since the previous connection's last byte, for the gap's text. A frame none of
+        whose events was asked for counts too: it came, so nothing before it is missing.
         """
-        if frame.index < 0 or not frame.events:
+        if frame.index < 0:
             return Joined(frame, None, 0)
         if self._expected is not None:
             return self._join_after_reconnect(frame, away)
@@ -96,11 +97,11 @@ class Continuity:
             return Joined(frame, gap, 0)
         self._proven = True
         repeats = len(frame.events) - len(new)
+        if not new:
+            return Joined(None, None, repeats)
         if repeats == 0:
             self._remember(frame)
             return Joined(frame, None, 0)
-        if not new:
-            return Joined(None, None, repeats)
         rest = frame.with_events(new)
         self._remember(rest)
         return Joined(rest, None, repeats)
@@ -112,15 +113,14 @@ class Continuity:
             return list(frame.events) if self._proven else None
         coming = [_identity(event) for event in frame.events]
         for position, candidate in enumerate(seen):
-            if coming == [_identity(event) for event in candidate.events] and any(
-                _same_value(ours, theirs) for ours, theirs in zip(candidate.events, frame.events, strict=True)
+            if coming == [_identity(event) for event in candidate] and (
+                not coming or any(map(_same_value, candidate, frame.events))
             ):
                 del seen[position]
                 return []
-        # A subscription that has changed meanwhile narrows or widens a frame: then event by event.
-        left = [event for candidate in seen for event in candidate.events]
-        new = [event for event in frame.events if not _take_same(left, event)]
-        if len(new) == len(frame.events) and frame.index < self.last_index and not self._proven:
+        # A namespace made meanwhile widens a frame: then event by event.
+        new = [event for event in frame.events if not any(_take_same(candidate, event) for candidate in seen)]
+        if new and len(new) == len(frame.events) and frame.index < self.last_index and not self._proven:
             return None
         return new
 

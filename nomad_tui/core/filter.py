@@ -84,8 +84,14 @@ class Matcher:
         if undecided:
             yield
             yield from self._search_sentences(segment, undecided, shown)
+            if self._is_evicted(segment):
+                return
             shown.sort()
         found.extend([first + row for row in shown])
+
+    def _is_evicted(self, segment: Segment) -> bool:
+        """True if the segment was dropped while the search was interrupted: none of its rows can be shown."""
+        return segment.first < self._history.first
 
     def _masks(self, segment: Segment, start: int, stop: int) -> dict[int, int]:
         """Per subject number: which words its envelope holds, as bits; -1 for a hidden topic."""
@@ -120,7 +126,9 @@ class Matcher:
         if self._history.is_filled(segment):
             if segment.text is None:
                 yield from self._keep_sentences(segment)
-            text = _DECOMPRESSOR.decompress(segment.text or b"").decode()
+            if segment.text is None:
+                return
+            text = _DECOMPRESSOR.decompress(segment.text).decode()
             if not any(word in text for word in words):
                 return
             sentences = text.split("\n")
@@ -130,25 +138,25 @@ class Matcher:
                 if all(word in sentences[row] for bit, word in enumerate(words) if missing >> bit & 1)
             )
             return
-        for count, (row, missing) in enumerate(undecided, 1):
+        for count, (row, missing) in enumerate(undecided):
+            if count % ROWS_A_STEP == 0:
+                yield
+            if self._is_evicted(segment):
+                return
             text = sentence(self._history, segment.first + row).text.lower()
             if all(word in text for bit, word in enumerate(words) if missing >> bit & 1):
                 shown.append(row)
-            if count % ROWS_A_STEP == 0:
-                yield
-                if segment.first < self._history.first:
-                    return
 
     def _keep_sentences(self, segment: Segment) -> Iterator[None]:
         """Derives every sentence of a filled segment once; later searches read them at 100 million rows a minute."""
         lines: list[str] = []
         for row in range(len(segment)):
-            is_gap = segment.subject[row] == GAP_SUBJECT
-            lines.append("" if is_gap else sentence(self._history, segment.first + row).text.lower())
             if row % ROWS_A_STEP == 0:
                 yield
-                if segment.first < self._history.first:
-                    return
+            if self._is_evicted(segment):
+                return
+            is_gap = segment.subject[row] == GAP_SUBJECT
+            lines.append("" if is_gap else sentence(self._history, segment.first + row).text.lower())
         self._history.keep_text(segment, _COMPRESSOR.compress("\n".join(lines).encode()))
 
 

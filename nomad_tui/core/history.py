@@ -212,13 +212,11 @@ class History:
         """Adds a frame's events; `received` is in ns since 1970."""
         if not frame.events:
             return
-        segment = self._segments[-1]
-        if len(segment.index) >= self._segment_events or segment.retained >= self._segment_bytes:
-            segment = self._new_segment()
+        segment = self._segment_to_fill()
         row = len(segment.index)
         self._add_line(segment, frame.line, row, received)
         sequence = segment.first + row
-        frame_index = frame.index if frame.index < _LARGEST_INDEX else -1
+        frame_index = frame.index if 0 <= frame.index < _LARGEST_INDEX else -1
         by_identity = self._by_identity
         types = self._types
         counts = self.topic_counts
@@ -245,11 +243,11 @@ class History:
 
     def append_gap(self, gap: Gap, received: int) -> None:
         """Adds a row that says where events may be missing."""
-        segment = self._segments[-1]
+        segment = self._segment_to_fill()
         row = len(segment.index)
         self._add_line(segment, b"", row, received)
         segment.gaps[row] = gap
-        segment.index.append(gap.before)
+        segment.index.append(gap.before if 0 <= gap.before < _LARGEST_INDEX else -1)
         segment.subject.append(GAP_SUBJECT)
         segment.type.append(0)
         segment.distance.append(0)
@@ -281,8 +279,11 @@ class History:
         segment.retained += len(block.compressed)
         self._sealed_bytes += len(block.compressed)
 
-    def _new_segment(self) -> Segment:
+    def _segment_to_fill(self) -> Segment:
+        """The newest segment, or a new one if that is full."""
         filled = self._segments[-1]
+        if len(filled.index) < self._segment_events and filled.retained < self._segment_bytes:
+            return filled
         if filled.blocks and not filled.blocks[-1].compressed:
             self._seal(filled, filled.blocks[-1])
         segment = Segment(self.end)

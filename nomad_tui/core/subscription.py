@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, released_topic, released_type, typed_topic
+from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, released_topic, typed_topic
 from nomad_tui.core.wire import Event
 
 
@@ -19,6 +19,7 @@ class SubscriptionError(ValueError):
 
 
 _EVERY_KEY: Final = frozenset((ALL,))
+_NO_KEY: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,7 @@ class Subscription:
     """
 
     topics: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    types: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Topics of which only some types are wanted: the beta page's topic `NodeDrain` is a type of `Node`."""
+    """By released name, and `NodeDrain`, which the beta page has as a topic and released servers as a type of `Node`."""
 
     @classmethod
     def parse(cls, wanted: Iterable[str]) -> "Subscription":
@@ -40,8 +40,6 @@ class Subscription:
         topic or key.
         """
         keys: dict[str, set[str]] = {}
-        types: dict[str, frozenset[str]] = {}
-        whole: set[str] = set()
         for text in wanted:
             name, colon, key = text.partition(":")
             if not name.strip() or (colon and not key.strip()):
@@ -53,20 +51,8 @@ class Subscription:
                     f"The topic {text!r} has a key with a colon, which Nomad's event stream refuses: "
                     f"subscribe to {name} and use --filter for the key."
                 )
-            topic = typed_topic(name.strip())
-            if topic == NODE_DRAIN:
-                topic = "Node"
-                types[topic] = frozenset((NODE_DRAIN,))
-            else:
-                whole.add(topic)
-            keys.setdefault(topic, set()).add(key.strip() or ALL)
-        return cls(
-            {
-                topic: _EVERY_KEY if ALL in wanted_keys else frozenset(wanted_keys)
-                for topic, wanted_keys in keys.items()
-            },
-            {topic: only for topic, only in types.items() if topic not in whole},
-        )
+            keys.setdefault(typed_topic(name.strip()), set()).add(key.strip() or ALL)
+        return cls({topic: _narrowest(wanted_keys) for topic, wanted_keys in keys.items()})
 
     @property
     def everything(self) -> bool:
@@ -77,19 +63,20 @@ class Subscription:
         """The `topic` parameters of a request, each topic once; `beta` for a server of the 1.0-beta dialect."""
         if self.everything or (ALL in self.topics and len(self.topics) > 1):
             return [("topic", "*:*")]
-        return [
-            ("topic", f"{beta_topic(topic) if beta else topic}:{_single(keys)}")
-            for topic, keys in sorted(self.topics.items())
-        ]
+        asked: dict[str, frozenset[str]] = {}
+        for topic, keys in self.topics.items():
+            for name in _names(topic, beta):
+                asked[name] = asked.get(name, frozenset()) | keys
+        return [("topic", f"{name}:{_single(keys)}") for name, keys in sorted(asked.items())]
 
     def admits(self, event: Event) -> bool:
         """Whether an event that a server sent is one of those asked for."""
         if self.everything:
             return True
         topic = released_topic(event.topic)
-        if (types := self.types.get(topic)) and released_type(event.type) not in types:
-            return False
-        keys = self.topics.get(topic, frozenset()) | self.topics.get(ALL, frozenset())
+        keys = self.topics.get(topic, _NO_KEY) | self.topics.get(ALL, _NO_KEY)
+        if topic == "Node" and event.type == NODE_DRAIN:
+            keys |= self.topics.get(NODE_DRAIN, _NO_KEY)
         if ALL in keys or event.key in keys:
             return True
         return event.filter_keys is not None and not keys.isdisjoint(event.filter_keys)
@@ -101,6 +88,18 @@ class Subscription:
             topic if keys == _EVERY_KEY else f"{topic}:{'|'.join(sorted(keys))}"
             for topic, keys in sorted(self.topics.items())
         )
+
+
+def _names(topic: str, beta: bool) -> tuple[str, ...]:
+    """What to ask a server for to get all events of a topic."""
+    if not beta:
+        return ("Node",) if topic == NODE_DRAIN else (topic,)
+    # A beta server may send a drain under either topic.
+    return ("Node", NODE_DRAIN) if topic in ("Node", NODE_DRAIN) else (beta_topic(topic),)
+
+
+def _narrowest(keys: set[str]) -> frozenset[str]:
+    return _EVERY_KEY if ALL in keys else frozenset(keys)
 
 
 def _single(keys: frozenset[str]) -> str:

@@ -39,7 +39,7 @@ def printable(text: str, limit: int | None = None) -> str:
     picture, an invisible or reordering one becomes U+FFFD, so a forged name still looks forged.
     """
     if limit is not None and len(text) > limit:
-        text = text[: max(0, limit - 1)] + ELLIPSIS
+        text = text[: limit - 1] + ELLIPSIS if limit > 0 else ""
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_PRINTABLE)

@@ -72,8 +72,8 @@ class Gap:
     def sentence(self) -> str:
         if self.reason is GapReason.REBUILT:
             return (
-                f"the index went back from {self.after:,} to {self.before:,}: the server was rebuilt or is another one, "
-                f"and what happened between is not known"
+                f"the index went back from {self.after:,} to {self.before:,}: "
+                "the server was rebuilt or is another one, and what happened between is not known"
             )
         return (
             f"events {self.after + 1:,}–{self.before - 1:,} may be missing: reconnected after {self.away:.0f} s, "

@@ -14,7 +14,10 @@ from nomad_tui.core.history import History
 
 
 class View:
-    """Rows number from 0 for the oldest. Row numbers shift when older rows are found or evicted; sequences do not."""
+    """Rows number from 0 for the oldest, and every row is held by the history: one that is evicted is gone at once.
+
+    Row numbers shift when older rows are found or evicted; sequences do not.
+    """
 
     def __init__(self, history: History, chosen: Filter | None = None) -> None:
         self.history = history
@@ -42,7 +45,6 @@ class View:
         """Searches on for about so long; True if there is more to do."""
         if self.filter.everything:
             return False
-        self._forget_evicted()
         deadline = perf_counter() + seconds
         while perf_counter() < deadline:
             if self._forwards is None and self._searched_to < self.history.end:
@@ -60,6 +62,7 @@ class View:
     def __len__(self) -> int:
         if self.filter.everything:
             return len(self.history)
+        self._forget_evicted()
         return len(self._older) + len(self._newer)
 
     def sequence_at(self, row: int) -> int:
@@ -75,6 +78,7 @@ class View:
         """The row of a sequence number, or where it would stand; from 0 to `len`."""
         if self.filter.everything:
             return min(max(sequence - self.history.first, 0), len(self.history))
+        self._forget_evicted()
         older = len(self._older)
         if self._newer and sequence >= self._newer[0]:
             return older + bisect_left(self._newer, sequence)

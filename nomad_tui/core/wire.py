@@ -51,7 +51,8 @@ class Frame:
 
     def with_events(self, events: list[Event]) -> "Frame":
         """The same frame with only some of its own events, each with the bytes it came in."""
-        kept = [position for position, event in enumerate(self.events) if any(event is wanted for wanted in events)]
+        wanted = set(map(id, events))
+        kept = [position for position, event in enumerate(self.events) if id(event) in wanted]
         try:
             texts = event_lines(self.line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -126,7 +127,7 @@ class LineSplitter:
         self._length += len(part)
         if self._length <= self.max_line:
             self._parts.append(part)
-        elif len(self._parts) != 1 or len(self._parts[0]) > EXCERPT:
+        elif len(self._parts) != 1 or len(self._parts[0]) != EXCERPT:
             self._parts = [b"".join([*self._parts, part[:EXCERPT]])[:EXCERPT]]
 
     def _line_under_way(self) -> bytes:
@@ -168,14 +169,15 @@ _decode_loose = msgspec.json.Decoder(_LooseBatch).decode
 _decode_raws = msgspec.json.Decoder(_RawBatch).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
-_LONE_SURROGATE: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(?:"
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+_HEARTBEAT: Final = re.compile(rb"\{\s*\}")
+_ESCAPE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]')
-_PAYLOAD_DEPTH: Final = 3
-"""`{ "Events": [ { "Payload":` : three brackets are open where a payload's key stands."""
+"""A pair of surrogates, a lone one (the group), or any other escape."""
+_TOKENS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]')
+_PAYLOAD_DEPTHS: Final = (1, 3)
+"""Brackets that are open where a payload's key stands: in a line of a single event, and in a frame's
+`{ "Events": [ { "Payload":`."""
 
 
 def decode(line: bytes) -> Frame | Heartbeat | Unreadable | None:
@@ -216,58 +218,68 @@ def event_text(event: Event, frame_index: int) -> bytes:
             "Key": event.key,
             "Namespace": event.namespace,
             "FilterKeys": event.filter_keys,
-            "Index": frame_index if event.index < 0 else event.index,
+            "Index": orjson.Fragment(b"%d" % (frame_index if event.index < 0 else event.index)),
             "Payload": orjson.Fragment(bytes(event.payload)),
         }
     )
 
 
-def _without_events(index: int, line: bytes) -> Frame:
-    if b'"Topic"' in line:
-        event = _decode_event(line)
-        return Frame(index, [event], line)
-    return Frame(index, [], line)
+def _without_events(index: int, line: bytes) -> Frame | Heartbeat | Unreadable | None:
+    if b'"Topic"' not in line:
+        return Frame(index, [], line)
+    try:
+        return Frame(index, [_decode_event(line)], line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _decode_slowly(line)
 
 
 def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     stripped = line.strip()
     if not stripped:
         return None
-    if stripped == b"{}":
+    if _HEARTBEAT.fullmatch(stripped):
         return HEARTBEAT
     repaired: list[str] = []
     text = stripped.decode("utf-8", "replace").encode()
     if text != stripped:
         repaired.append("bytes that are not UTF-8 were replaced")
-    mended = _LONE_SURROGATE.sub(rb"\1\\ufffd", text)
+    mended = _ESCAPE.sub(_without_lone_surrogate, text)
     if mended != text:
         repaired.append("lone surrogates were replaced")
-    payloads: list[bytes] = []
     try:
         try:
-            loose = _decode_loose(mended)
+            return _mended_frame(line, mended, repaired, {})
         except RecursionError:
-            mended, payloads = _without_payloads(mended)
+            without_payloads, payloads = _without_payloads(mended)
             repaired.append("a payload is nested too deeply to unfold")
-            loose = _decode_loose(mended)
+            return _mended_frame(line, without_payloads, repaired, payloads)
     except msgspec.ValidationError:
-        return Unreadable("JSON, but not a frame", line[:EXCERPT], len(line))
-    except (msgspec.DecodeError, RecursionError):
-        return Unreadable("not JSON", line[:EXCERPT], len(line))
-    index = loose.index if isinstance(loose.index, int) else -1
+        reason = "JSON, but not a frame"
+    except msgspec.DecodeError:
+        reason = "not JSON"
+    except RecursionError:
+        reason = "nested too deeply, outside of any payload"
+    return Unreadable(reason, line[:EXCERPT], len(line))
+
+
+def _without_lone_surrogate(escape: re.Match[bytes]) -> bytes:
+    return escape[0] if escape[1] is None else rb"\ufffd"
+
+
+def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dict[bytes, bytes]) -> Frame | Unreadable:
+    """The frame of `line` as read from `mended`, in which each of `payloads` stands as its number."""
+    loose = _decode_loose(mended)
     if loose.events is None and b'"Topic"' in mended:
         raws = [msgspec.Raw(mended)]
     elif isinstance(loose.events, list):
         raws = _decode_raws(mended).events
-    elif not isinstance(loose.index, int) and loose.events is None and mended.strip() == b"{}":
-        return HEARTBEAT
     else:
         return Unreadable("JSON, but not a frame", line[:EXCERPT], len(line))
     events = [event for raw in raws if (event := _lenient_event(raw, repaired)) is not None]
-    if payloads and len(payloads) == len(events):
-        for event, payload in zip(events, payloads, strict=True):
+    for event in events:
+        if payload := payloads.get(bytes(event.payload)):
             event.payload = msgspec.Raw(payload)
-    return Frame(index, events, line, "; ".join(dict.fromkeys(repaired)) or None)
+    return Frame(_whole_number(loose.index), events, line, "; ".join(dict.fromkeys(repaired)) or None)
 
 
 def _lenient_event(raw: msgspec.Raw, repaired: list[str]) -> Event | None:
@@ -291,10 +303,12 @@ def _lenient_event(raw: msgspec.Raw, repaired: list[str]) -> Event | None:
     keys = _value(members.get("FilterKeys"))
     if isinstance(keys, list):
         event.filter_keys = tuple(key if isinstance(key, str) else str(key) for key in keys)
-    index = _value(members.get("Index"))
-    if isinstance(index, int) and not isinstance(index, bool):
-        event.index = index
+    event.index = _whole_number(_value(members.get("Index")))
     return event
+
+
+def _whole_number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
 def _value(raw: msgspec.Raw | None) -> Any:
@@ -308,21 +322,22 @@ def _as_text(raw: msgspec.Raw | None) -> str:
     return value if isinstance(value, str) else bytes(raw or b"").decode("utf-8", "replace")
 
 
-def _without_payloads(line: bytes) -> tuple[bytes, list[bytes]]:
-    """`line` with every event's payload replaced by null, and the payloads, in order."""
+def _without_payloads(line: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """`line` with a number in the place of every event's payload, and the payloads by these numbers."""
     kept: list[bytes] = []
-    payloads: list[bytes] = []
+    payloads: dict[bytes, bytes] = {}
     done = 0
     for start, end in _payload_extents(line):
-        kept += (line[done:start], b"null")
-        payloads.append(line[start:end])
+        number = b"%d" % len(payloads)
+        kept += (line[done:start], number)
+        payloads[number] = line[start:end]
         done = end
     return b"".join([*kept, line[done:]]), payloads
 
 
 def _payload_extents(line: bytes) -> Iterator[tuple[int, int]]:
     """Where each event's payload starts and ends, found by counting brackets: nesting costs no stack."""
-    depth = 0
+    depth = depth_of_key = 0
     after_key = False
     start: int | None = None
     for token in _TOKENS.finditer(line):
@@ -331,15 +346,15 @@ def _payload_extents(line: bytes) -> Iterator[tuple[int, int]]:
                 depth += 1
             case b"}" | b"]":
                 depth -= 1
-                if start is not None and depth < _PAYLOAD_DEPTH:
+                if start is not None and depth < depth_of_key:
                     yield start, token.start()
                     start = None
-            case b"," if start is not None and depth == _PAYLOAD_DEPTH:
+            case b"," if start is not None and depth == depth_of_key:
                 yield start, token.start()
                 start = None
             case b":" if after_key and start is None:
-                start = token.end()
-            case b'"Payload"' if depth == _PAYLOAD_DEPTH and start is None:
+                start, depth_of_key = token.end(), depth
+            case b'"Payload"' if depth in _PAYLOAD_DEPTHS and start is None:
                 after_key = True
                 continue
             case _:

@@ -1,7 +1,6 @@
 """The dashboard: three panes on one session, and who does what when a key is pressed."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
@@ -30,6 +29,7 @@ from nomad_tui.session import KEYS_COUNT_FOR, Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_line import FilterLine
+from nomad_tui.ui.garbage import Collector
 from nomad_tui.ui.inspector import InspectedEvent, Inspector
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
@@ -38,6 +38,8 @@ from nomad_tui.ui.unreadable import UnreadableLines
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has come: 20 times a second, however fast it comes."""
+BURST: Final = 500
+"""Events between two looks from which on every second look leaves the list as it is: nobody can read it then."""
 HEADER_EVERY: Final = 5
 """Looks between two updates of the header, and of the inspector while it shows the newest event."""
 INSPECT_AFTER: Final = 0.04
@@ -49,8 +51,6 @@ SEARCH_SLICE_WITH_KEYS: Final = 0.001
 """Seconds of searching between two turns for keys and drawing."""
 FORWARD_SLICE: Final = 0.01
 """Seconds a look may take to match what has come since the last one."""
-COLLECT_AFTER: Final = 2.0
-"""Seconds without a key after which the garbage collector may take its 50 ms."""
 
 PANES: Final = ("topics", "events", "inspector")
 
@@ -116,7 +116,8 @@ class NomadTui(App[None]):
         self._inspected: int | None = None
         self._inspect_timer: Timer | None = None
         self._filter_timer: Timer | None = None
-        self._collected_at = 0.0
+        self._received = 0
+        self._collector = Collector()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NOMAD_DARK.name
@@ -148,18 +149,10 @@ class NomadTui(App[None]):
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
-        self._spare_the_collector()
-
-    def _spare_the_collector(self) -> None:
-        """Textual's own 58,000 objects are never garbage, and a full collection of them takes 50–65 ms (measured)."""
-        gc.collect()
-        gc.freeze()
-        self._thresholds = gc.get_threshold()
-        gc.set_threshold(5000, 20, 1000)
+        self._collector.start()
 
     def on_unmount(self) -> None:
-        gc.set_threshold(*self._thresholds)
-        gc.unfreeze()
+        self._collector.stop()
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
@@ -170,7 +163,10 @@ class NomadTui(App[None]):
 
     def _look(self) -> None:
         self.view.advance(FORWARD_SLICE)
-        self.event_list.sync()
+        received = self.session.history.received_events
+        if received - self._received < BURST or self._looks % 2 == 0:
+            self.event_list.sync()
+        self._received = received
         if self._looks % HEADER_EVERY == 0:
             self.sync()
         self._looks += 1
@@ -184,14 +180,7 @@ class NomadTui(App[None]):
         self._show_matches()
         if self.event_list.cursor is None:
             self._inspect()
-        now = perf_counter()
-        if (
-            now - session.last_key > COLLECT_AFTER
-            and now - self._collected_at > COLLECT_AFTER
-            and session.status.rate < 1
-        ):
-            self._collected_at = now
-            gc.collect()
+        self._collector.consider(session.history.received_events, session.last_key)
 
     def _show_matches(self) -> None:
         history = self.session.history

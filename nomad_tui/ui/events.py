@@ -6,7 +6,7 @@ evicted above, or found above by a filter that is still searching.
 """
 
 from collections import OrderedDict
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import ClassVar, Final
 
 from rich.segment import Segment
@@ -22,22 +22,11 @@ from textual.strip import Strip
 
 from nomad_tui.core.readable import count
 from nomad_tui.core.rows import EventRow, GapRow, row
-from nomad_tui.core.sentence import Part, Role
-from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.core.sentence import Role
 from nomad_tui.core.view import View
-from nomad_tui.ui.themes import TOPIC_STYLES, glyph, ink, topic_style
+from nomad_tui.ui.event_line import Clock, Palette, line
+from nomad_tui.ui.themes import TOPIC_STYLES, ink
 
-TIME_WIDTH: Final = 12
-TOPIC_WIDTH: Final = 10
-SUBJECT_SHARE: Final = 0.28
-"""Of the width that time and topic leave; the sentence needs the larger part."""
-PLACE_FROM: Final = 92
-"""Cells; a narrower list has no column for the node's name and says it after the sentence."""
-PLACE_WIDTH: Final = 12
-NO_TOPIC_BELOW: Final = 80
-"""Cells; a narrower list shows the topic's glyph only."""
-BACKLOG_FROM: Final = 10_000_000_000
-"""ns between what happened and its receipt from which on the receipt says nothing about when it happened."""
 ROWS_KEPT: Final = 1024
 """Rows and lines built and kept, many times a screenful."""
 
@@ -101,15 +90,13 @@ class EventList(ScrollView, can_focus=True):
         """The operator wants to go to the pane on the left."""
 
     def __init__(self, view: View, live: bool, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
+        """`live` is whether the time an event was received says anything; `timezone` None is this machine's."""
         super().__init__(id=id)
         self.view = view
-        self._live = live
-        """Whether the time an event was received says anything."""
-        self._timezone = timezone
-        """None for this machine's."""
+        self._clock = Clock(timezone, live)
         self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
         self._strips: OrderedDict[tuple[int, int, int], Strip] = OrderedDict()
-        self._styles: dict[str, Style] = {}
+        self._palettes: dict[int, Palette] = {}
         self._row_count = 0
         self._top: int | None = None
         """Sequence number of the row at the top, while not following."""
@@ -309,7 +296,7 @@ class EventList(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._styles.clear()
+        self._palettes.clear()
         self._strips.clear()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
@@ -325,16 +312,9 @@ class EventList(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         number = self.scroll_offset.y + y
         if number >= self._row_count or number >= len(self.view):
-            hint = ""
-            if self._row_count == 0 and y == 1:
-                hint = (
-                    "  searching …"
-                    if not self.view.complete
-                    else "  no event matches"
-                    if len(self.view.history)
-                    else ""
-                )
-            return Strip([Segment(hint.ljust(width), self._style("hint"))], width).apply_style(self.rich_style)
+            hint = self._hint() if y == 1 else ""
+            style = ink(self.get_component_rich_style("event-list--hint"))
+            return Strip([Segment(hint.ljust(width), self.rich_style + style)], width)
         sequence = self.view.sequence_at(number)
         cursor = 0 if sequence != self.cursor else 2 if self.has_focus else 1
         key = (sequence, width, cursor)
@@ -345,14 +325,10 @@ class EventList(ScrollView, can_focus=True):
                 self._strips.popitem(last=False)
         return strip
 
-    def _style(self, name: str) -> Style:
-        style = self._styles.get(name)
-        if style is None:
-            style = self._styles[name] = ink(self.get_component_rich_style(f"event-list--{name}"))
-        return style
-
-    def _ground(self, name: str) -> Style:
-        return Style(bgcolor=self.get_component_rich_style(f"event-list--{name}").bgcolor)
+    def _hint(self) -> str:
+        if self._row_count or not len(self.view.history):
+            return ""
+        return "  no event matches" if self.view.complete else "  searching …"
 
     def _build(self, sequence: int, width: int, cursor: int) -> Strip:
         looked_up = self._rows.get(sequence)
@@ -360,78 +336,19 @@ class EventList(ScrollView, can_focus=True):
             looked_up = self._rows[sequence] = row(self.view.history, sequence)
             if len(self._rows) > ROWS_KEPT:
                 self._rows.popitem(last=False)
-        if isinstance(looked_up, GapRow):
-            segments = self._gap_segments(looked_up, width)
-        else:
-            segments = self._event_segments(looked_up, width)
-        strip = Strip(segments).adjust_cell_length(width)
+        palette = self._palettes.get(cursor)
+        if palette is None:
+            palette = self._palettes[cursor] = self._palette(cursor)
+        return line(looked_up, width, palette, self._clock)
+
+    def _palette(self, cursor: int) -> Palette:
+        """The styles of a row on its ground, which is another one under the cursor."""
+        ground = self.rich_style
         if cursor:
-            strip = strip.apply_style(self._ground("cursor" if cursor == 2 else "cursor-blurred"))
-        return strip.apply_style(self.rich_style)
-
-    def _gap_segments(self, gap_row: GapRow, width: int) -> list[Segment]:
-        text = printable(f"──── gap: {gap_row.gap.sentence} ", width)
-        return [Segment(text + "─" * max(0, width - len(text)), self._style("gap"))]
-
-    def _event_segments(self, event: EventRow, width: int) -> list[Segment]:
-        style = self._style
-        topic = style(topic_style(event.topic))
-        segments = [
-            Segment(self._time(event), style("time" if event.moment is not None else "received")),
-            Segment(f"  {glyph(event.topic)} ", topic),
-        ]
-        left = width - TIME_WIDTH - 4
-        if width >= NO_TOPIC_BELOW:
-            segments += _column([(printable(event.topic, 60), topic)], TOPIC_WIDTH)
-            segments.append(Segment(" ", style("plain")))
-            left -= TOPIC_WIDTH + 1
-        sentence = event.sentence
-        subject_width = max(12, min(36, int(left * SUBJECT_SHARE)))
-        segments += _column(self._parts(sentence.subject), subject_width)
-        segments.append(Segment("  ", style("plain")))
-        left -= subject_width + 2
-        happened = self._parts(sentence.happened)
-        if width >= PLACE_FROM:
-            place = [(sentence.place, style("place"))]
-            segments += _column(happened, left - PLACE_WIDTH - 1)
-            segments.append(Segment(" ", style("plain")))
-            segments += _column(place, PLACE_WIDTH)
-        else:
-            if sentence.place:
-                happened += [("  ", style("plain")), (sentence.place, style("place"))]
-            segments += _column(happened, left)
-        return segments
-
-    def _parts(self, parts: tuple[Part, ...]) -> list[tuple[str, Style]]:
-        return [(part.text, self._style(part.role)) for part in parts]
-
-    def _time(self, event: EventRow) -> str:
-        """When it happened; else when it was received, or a time shortly before it where that is long ago."""
-        if event.moment is not None:
-            return self._clock(event.moment)
-        if event.shortly_after is not None and event.received - event.shortly_after > BACKLOG_FROM:
-            return f"~{self._clock(event.shortly_after)[:8]}".ljust(TIME_WIDTH)
-        return self._clock(event.received) if self._live else " " * TIME_WIDTH
-
-    def _clock(self, nanoseconds: int) -> str:
-        try:
-            at = datetime.fromtimestamp(nanoseconds // 1_000_000_000, self._timezone)
-        except (OverflowError, ValueError, OSError):
-            return " " * TIME_WIDTH
-        return f"{at:%H:%M:%S}.{nanoseconds // 1_000_000 % 1000:03}"
-
-
-def _column(parts: list[tuple[str, Style]], width: int) -> list[Segment]:
-    """The parts in exactly `width` cells: filled up with spaces, or cut with an ellipsis."""
-    segments = [Segment(text, style) for text, style in parts if text]
-    used = sum(segment.cell_length for segment in segments)
-    last = segments[-1].style if segments else None
-    if used > width:
-        cut = Strip(segments, used).crop(0, max(0, width - 1))
-        kept = list(cut)
-        used = cut.cell_length
-        segments = [*kept, Segment(ELLIPSIS, last)]
-        used += 1
-    if used < width:
-        segments.append(Segment(" " * (width - used), None))
-    return segments
+            name = "event-list--cursor" if cursor == 2 else "event-list--cursor-blurred"
+            ground += Style(bgcolor=self.get_component_rich_style(name).bgcolor)
+        prefix = "event-list--"
+        return {
+            name.removeprefix(prefix): ground + ink(self.get_component_rich_style(name))
+            for name in self.COMPONENT_CLASSES
+        }

@@ -1,0 +1,163 @@
+"""Runs the measurements and prints them as a table; see the package."""
+
+import argparse
+import json
+import os
+import pty
+import random
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from threading import Event, Thread
+from typing import Any
+
+from nomad_tui.core.wire import Frame, decode
+from tests import recordings
+
+ROWS, COLUMNS = 50, 180
+KEY_EVERY = 0.12
+IDLE_KEYS = 60
+
+
+@contextmanager
+def server(repeat: int) -> Iterator[str]:
+    """The stand-in server in a process of its own; gives its address."""
+    command = [sys.executable, "-m", "nomad_tui.sources.standin", str(recordings.path("load"))]
+    command += ["--from-start", "--repeat", str(repeat)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def bare(repeat: int, expected: int) -> dict[str, float]:
+    with server(repeat) as address:
+        command = [sys.executable, "-m", "tests.bench.bare", address, str(expected)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        result: dict[str, float] = json.loads(done.stdout)
+        return result
+
+
+def dashboard(repeat: int, expected: int, keys: bool) -> dict[str, Any]:
+    """One run of the dashboard; with `keys`, keys are pressed while it reads and for a while after."""
+    with tempfile.TemporaryDirectory() as folder, server(repeat) as address:
+        report = Path(folder) / "report.json"
+        process, terminal = pty.fork()
+        if process == 0:
+            os.environ |= {
+                "TERM": "xterm-256color",
+                "COLUMNS": str(COLUMNS),
+                "LINES": str(ROWS),
+                "COLORTERM": "truecolor",
+            }
+            arguments = [address, str(expected), "keys" if keys else "-", str(report)]
+            os.execv(sys.executable, [sys.executable, "-m", "tests.bench.dashboard", *arguments])
+        stop = Event()
+        emptier = Thread(target=_empty, args=(terminal, stop), daemon=True)
+        emptier.start()
+        pressed: list[float] = []
+        if keys:
+            time.sleep(1.0)
+            while not report.exists():
+                pressed.append(_press(terminal, b"k"))
+            ends = time.perf_counter() + 4 * KEY_EVERY
+            while time.perf_counter() < ends:
+                time.sleep(0.05)
+            pressed += [_press(terminal, b"k") for _ in range(IDLE_KEYS)]
+            time.sleep(0.5)
+            os.write(terminal, b"q")
+        os.waitpid(process, 0)
+        stop.set()
+        emptier.join()
+        os.close(terminal)
+        result: dict[str, Any] = json.loads(report.read_text())
+        result["pressed"] = pressed
+        return result
+
+
+def _press(terminal: int, key: bytes) -> float:
+    time.sleep(KEY_EVERY * random.uniform(0.75, 1.25))
+    at = time.perf_counter()
+    os.write(terminal, key)
+    return at
+
+
+def _empty(terminal: int, stop: Event) -> None:
+    while not stop.is_set():
+        ready, _, _ = select.select([terminal], [], [], 0.1)
+        try:
+            if ready and not os.read(terminal, 1 << 16):
+                return
+        except OSError:
+            return
+
+
+def answers(pressed: list[float], frames: list[float]) -> list[float]:
+    """Seconds from each key to the first frame that shows another selection."""
+    found: list[float] = []
+    frames = sorted(frames)
+    for at, following in zip(pressed, [*pressed[1:], float("inf")], strict=True):
+        shown = next((frame for frame in frames if at < frame), None)
+        if shown is not None and shown < following + 1.0:
+            found.append(shown - at)
+    return found
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the dashboard against a bare loop over the same stream.")
+    parser.add_argument("--repeat", type=int, default=20, help="how often the recording is sent (10,764 events each)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
+    parser.add_argument("--large", action="store_true", help="once more with five times as many events, for memory")
+    options = parser.parse_args()
+    each = sum(len(frame.events) for line in recordings.lines("load") if isinstance(frame := decode(line), Frame))
+    expected = each * options.repeat
+
+    print(f"load x{options.repeat}: {expected:,} events\n")
+    print(f"{'':34}{'events/s':>10}{'ratio':>8}{'stall p50':>11}{'p99':>8}{'max':>8}{'RSS MB':>8}")
+    floors, ratios = [], []
+    for _ in range(options.runs):
+        floor = bare(options.repeat, expected)
+        floors.append(floor["events"] / floor["seconds"])
+        print(f"{'bare loop':34}{floors[-1]:10,.0f}{1:8.2f}   {floor['bytes'] / floor['seconds'] / 1e6:,.0f} MB/s")
+        ratios.append(_row("dashboard", dashboard(options.repeat, expected, keys=False), floors[-1]))
+    print(f"{'median ratio':44}{median(ratios):8.2f}   (at least 0.45, aim 0.70)\n")
+
+    run = dashboard(options.repeat, expected, keys=True)
+    _row("dashboard, keys pressed", run, median(floors))
+    busy = answers([at for at in run["pressed"] if at < run["until"]], run["frames"])
+    idle = answers([at for at in run["pressed"] if at >= run["until"]], run["frames"])
+    for name, times, bound in (("key to frame, while reading", busy, 50), ("key to frame, idle", idle, 20)):
+        line = f"median {median(times) * 1e3:5.1f} ms   p99 {percentile(times, 0.99) * 1e3:6.1f} ms"
+        print(f"{name:34}{line}   {len(times)} keys (median at most {bound} ms)")
+    if options.large:
+        print()
+        large = dashboard(options.repeat * 5, expected * 5, keys=False)
+        _row(f"dashboard, {expected * 5:,} events", large, median(floors))
+        print(f"{'':34}retained {large['retained'] / 1e6:,.0f} MB, resident at most {large['rss'] / 1e6:,.0f} MB (400)")
+
+
+def _row(name: str, run: dict[str, Any], floor: float) -> float:
+    rate = float(run["events"] / run["seconds"])
+    stalls = [stall * 1e3 for stall in run["stalls"]]
+    print(
+        f"{name:34}{rate:10,.0f}{rate / floor:8.2f}{median(stalls):8.1f} ms{percentile(stalls, 0.99):8.1f}"
+        f"{max(stalls):8.1f}{run['rss'] / 1e6:8,.0f}"
+    )
+    return rate / floor
+
+
+if __name__ == "__main__":
+    main()

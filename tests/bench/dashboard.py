@@ -1,0 +1,97 @@
+"""The dashboard under measurement: the real application on a real terminal, which notes when things happen."""
+
+import asyncio
+import json
+import resource
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from nomad_tui.config import Connection
+from nomad_tui.core.history import History
+from nomad_tui.session import Session
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.ui.app import NomadTui
+
+TICK = 0.001
+"""Seconds between two looks at whether the event loop is stalled."""
+
+
+class Measured(NomadTui):
+    """Notes when each row that a key selected is on the terminal, and how long the event loop stands still."""
+
+    def __init__(self, session: Session, expected: int, keys_while_reading: bool, report: Path) -> None:
+        super().__init__(session)
+        self._expected = expected
+        self._keys_while_reading = keys_while_reading
+        self._report = report
+        self._frames: list[float] = []
+        self._drawn: int | None = None
+        self._stalls: list[float] = []
+        self._measuring = True
+        self._running_panes = False
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._running_panes = True
+        self.run_worker(self._watch_loop(), group="bench")
+        self.run_worker(self._watch_progress(), group="bench")
+
+    def _display(self, screen: Any, renderable: Any) -> None:
+        super()._display(screen, renderable)
+        if self._running_panes and self.event_list.cursor != self._drawn:
+            self._drawn = self.event_list.cursor
+            self._frames.append(perf_counter())
+
+    async def _watch_loop(self) -> None:
+        last = perf_counter()
+        while self._measuring:
+            await asyncio.sleep(TICK)
+            now = perf_counter()
+            self._stalls.append(now - last - TICK)
+            last = now
+
+    async def _watch_progress(self) -> None:
+        history = self.session.history
+        while history.received_events == 0:
+            await asyncio.sleep(TICK)
+        started = perf_counter()
+        while history.received_events < self._expected:
+            await asyncio.sleep(0.01)
+        seconds = perf_counter() - started
+        self._measuring = False
+        result = {
+            "events": history.received_events,
+            "seconds": seconds,
+            "stalls": self._stalls,
+            "held": history.held,
+            "retained": history.retained_bytes,
+            "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+            "until": perf_counter(),
+        }
+        self._write(result)
+        if not self._keys_while_reading:
+            self.exit()
+
+    def _write(self, result: dict[str, Any]) -> None:
+        result["frames"] = self._frames
+        part = self._report.with_suffix(".part")
+        part.write_text(json.dumps(result))
+        part.rename(self._report)
+
+    async def action_quit(self) -> None:
+        """Asked for by the measurer after its last key: what was drawn since is added to the report."""
+        self._write(json.loads(self._report.read_text()))
+        self.exit()
+
+
+def main() -> None:
+    address, expected, with_keys, report = sys.argv[1:5]
+    connection = Connection.from_environment({"address": address}, environ={})
+    session = Session(LiveServer(connection), History(max_events=2_000_000))
+    Measured(session, int(expected), with_keys == "keys", Path(report)).run()
+
+
+if __name__ == "__main__":
+    main()
