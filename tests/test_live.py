@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ from nomad_tui.sources.standin import (
 )
 from tests import recordings
 
-SECONDS = 30
+SECONDS = 20
 """How long a test may take before it counts as hung."""
 
 SOON = 0.01
@@ -125,6 +125,25 @@ async def reading(
         yield Reader(source, stream)
 
 
+@asynccontextmanager
+async def following(
+    lines: Iterable[bytes] = (),
+    options: Options | None = None,
+    *topics: str,
+    index: int = 0,
+    silence: float = SECONDS,
+    max_line: int = 10_000_000,
+    flags: Flags | None = None,
+) -> AsyncIterator[tuple[StandIn, Reader]]:
+    """A server and one reader of it."""
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(lines, options) as server,
+        reading(server, *topics, index=index, silence=silence, max_line=max_line, flags=flags) as reader,
+    ):
+        yield server, reader
+
+
 def asked(server: StandIn) -> list[Request]:
     """The requests for the stream."""
     return [request for request in server.requests if request.path == "/v1/event/stream"]
@@ -144,9 +163,11 @@ def events_of(lines: Iterable[bytes]) -> list[bytes]:
 
 async def test_a_request_says_where_to_start_and_what_to_send() -> None:
     options = Options(other_regions=("europe",), lead=ALL_FRAMES)
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 9)), options) as server:
-        async with reading(server, "job", "Alloc:web", index=5, flags={"region": "europe"}) as reader:
-            await reader.until_index(8)
+    async with following(frames(range(1, 9)), options, "job", "Alloc:web", index=5, flags={"region": "europe"}) as (
+        server,
+        reader,
+    ):
+        await reader.until_index(8)
         assert asked(server)[0].query == (
             ("index", "5"),
             ("topic", "Allocation:web"),
@@ -170,9 +191,8 @@ async def test_a_request_for_everything_asks_for_all_namespaces_unless_one_is_na
 async def test_a_beta_server_is_asked_in_its_own_words() -> None:
     options = Options(version="1.0.0-beta3", lead=ALL_FRAMES)
     beta = frame(3, event("Alloc", "a1"), event("Eval", "e1"))
-    async with asyncio.timeout(SECONDS), StandIn([beta], options) as server:
-        async with reading(server, "Allocation") as reader:
-            await reader.until_index(3)
+    async with following([beta], options, "Allocation") as (server, reader):
+        await reader.until_index(3)
         assert asked(server)[0].all("topic") == ["Alloc:*"]
         assert [json.loads(text)["Key"] for text in reader.events] == ["a1"]
 
@@ -181,29 +201,30 @@ async def test_the_token_file_is_read_again_at_each_connect(tmp_path: Path) -> N
     file = tmp_path / "token"
     file.write_text(f"{FIRST_TOKEN}\n")
     options = Options(tokens=dict.fromkeys((FIRST_TOKEN, SECOND_TOKEN), MANAGEMENT))
-    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
-        async with reading(server, flags={"token_file": str(file)}) as reader:
-            await reader.until_kind(Connected)
-            file.write_text(f"{SECOND_TOKEN}\n")
-            server.revoke(FIRST_TOKEN)
-            await reader.until_kind(Retrying)
-            await reader.until_kind(Connected)
+    async with following(options=options, flags={"token_file": str(file)}) as (server, reader):
+        await reader.until_kind(Connected)
+        file.write_text(f"{SECOND_TOKEN}\n")
+        server.revoke(FIRST_TOKEN)
+        await reader.until_kind(Retrying)
+        await reader.until_kind(Connected)
         assert [request.secret for request in asked(server)] == [FIRST_TOKEN, SECOND_TOKEN]
 
 
 async def test_a_token_file_that_has_gone_is_said_and_awaited(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(FIRST_TOKEN)
-    async with asyncio.timeout(SECONDS), StandIn(options=Options(tokens={FIRST_TOKEN: MANAGEMENT})) as server:
-        async with reading(server, flags={"token_file": str(file)}) as reader:
-            await reader.until_kind(Connected)
-            file.unlink()
-            server.inject(End())
-            refused = await reader.until_kind(Refused)
-            assert "--token-file" in refused.what and str(file) in refused.what
-            file.write_text(FIRST_TOKEN)
-            await reader.until_tried_again()
-            await reader.until_kind(Connected)
+    async with following(options=Options(tokens={FIRST_TOKEN: MANAGEMENT}), flags={"token_file": str(file)}) as (
+        server,
+        reader,
+    ):
+        await reader.until_kind(Connected)
+        file.unlink()
+        server.inject(End())
+        refused = await reader.until_kind(Refused)
+        assert "--token-file" in refused.what and str(file) in refused.what
+        file.write_text(FIRST_TOKEN)
+        await reader.until_tried_again()
+        await reader.until_kind(Connected)
 
 
 async def test_the_server_says_who_it_is_where_it_may() -> None:
@@ -245,9 +266,8 @@ ENDINGS: list[Fault] = [End(), Cut(), Cut(fragment=b"{"), Cut(fragment=b'{"Index
 async def test_every_event_comes_once_however_often_the_stream_ends(fault: Fault) -> None:
     lines = recorded("tour")
     faults = tuple(Scheduled(fault=fault, after_frames=40 + 9 * stream, stream=stream) for stream in range(5))
-    async with asyncio.timeout(SECONDS), StandIn(lines, Options(faults=faults)) as server:
-        async with reading(server) as reader:
-            await reader.until(lambda: len(reader.events) >= 625)
+    async with following(lines, Options(buffer_size=500, faults=faults)) as (_, reader):
+        await reader.until(lambda: len(reader.events) >= 625)
     assert reader.events == events_of(lines)
     assert reader.all(Gap) == []
     assert [connected.reconnects for connected in reader.all(Connected)] == [0, 1, 2, 3, 4, 5]
@@ -264,9 +284,8 @@ async def test_a_stream_cut_anywhere_loses_no_frame_of_a_shared_index(start: int
         for stream, part in enumerate((1, 7, 5, 3, 2))
     )
     options = Options(from_start=True, faults=faults)
-    async with asyncio.timeout(SECONDS), StandIn(lines, options) as server:
-        async with reading(server) as reader:
-            await reader.until(lambda: reader.events[-1:] == events_of(lines[-1:]))
+    async with following(lines, options) as (_, reader):
+        await reader.until(lambda: reader.events[-1:] == events_of(lines[-1:]))
     assert reader.events == events_of(lines)
     assert reader.all(Gap) == []
     assert len(reader.all(Connected)) > 3
@@ -275,12 +294,11 @@ async def test_a_stream_cut_anywhere_loses_no_frame_of_a_shared_index(start: int
 async def test_a_restart_that_keeps_the_buffer_loses_and_repeats_nothing() -> None:
     lines = recorded("tour", 0, 90)
     options = Options(lead=ALL_FRAMES, buffer_size=200)
-    async with asyncio.timeout(SECONDS), StandIn(lines[:60], options) as server:
-        async with reading(server) as reader:
-            await reader.until(lambda: reader.events == events_of(lines[:60]))
-            await server.restart()
-            server.publish(*lines[60:])
-            await reader.until(lambda: len(reader.events) >= len(events_of(lines)))
+    async with following(lines[:60], options) as (server, reader):
+        await reader.until(lambda: reader.events == events_of(lines[:60]))
+        await server.restart()
+        server.publish(*lines[60:])
+        await reader.until(lambda: len(reader.events) >= len(events_of(lines)))
     assert reader.events == events_of(lines)
     assert reader.all(Gap) == []
     last = json.loads(lines[59])["Index"]
@@ -291,23 +309,21 @@ async def test_a_restart_that_keeps_the_buffer_loses_and_repeats_nothing() -> No
 async def test_a_restarted_server_that_plays_everything_again_is_not_shown_again() -> None:
     """It replays its log since the last snapshot, so that a reader ahead of it meets lower indexes that it knows."""
     lines = frames(range(10, 40))
-    async with asyncio.timeout(SECONDS), StandIn(lines, Options(lead=ALL_FRAMES)) as server:
-        async with reading(server) as reader:
-            await reader.until_index(39)
-            await server.restart(lines[:5])
-            await reader.until_kind(Connected)
-            server.publish(*lines[5:], frame(40))
-            await reader.until_index(40)
+    async with following(lines, Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(39)
+        await server.restart(lines[:5])
+        await reader.until_kind(Connected)
+        server.publish(*lines[5:], frame(40))
+        await reader.until_index(40)
     assert reader.indexes == [*range(10, 41)]
     assert reader.all(Gap) == []
 
 
 async def test_a_buffer_that_has_moved_on_is_a_gap() -> None:
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 21)), Options(lead=ALL_FRAMES)) as server:
-        async with reading(server) as reader:
-            await reader.until_index(20)
-            await server.restart(frames(range(25, 28)))
-            await reader.until_index(27)
+    async with following(frames(range(1, 21)), Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(20)
+        await server.restart(frames(range(25, 28)))
+        await reader.until_index(27)
     [gap] = reader.all(Gap)
     assert (gap.reason, gap.after, gap.before) == (GapReason.BUFFER, 20, 25)
     assert reader.indexes == [*range(1, 21), 25, 26, 27]
@@ -315,15 +331,14 @@ async def test_a_buffer_that_has_moved_on_is_a_gap() -> None:
 
 
 async def test_an_emptied_buffer_is_a_gap_when_the_next_event_comes() -> None:
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 4)), Options(lead=ALL_FRAMES)) as server:
-        async with reading(server) as reader:
-            await reader.until_index(3)
-            await server.restart(keep=0)
-            await reader.until_kind(Connected)
-            await reader.until_kind(Heartbeat)
-            assert reader.all(Gap) == []
-            server.publish(frame(4), frame(5))
-            await reader.until_index(5)
+    async with following(frames(range(1, 4)), Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(3)
+        await server.restart(keep=0)
+        await reader.until_kind(Connected)
+        await reader.until_kind(Heartbeat)
+        assert reader.all(Gap) == []
+        server.publish(frame(4), frame(5))
+        await reader.until_index(5)
     [gap] = reader.all(Gap)
     assert (gap.after, gap.before) == (3, 4)
     assert "no longer held 3" in gap.sentence
@@ -333,33 +348,31 @@ async def test_an_emptied_buffer_is_a_gap_when_the_next_event_comes() -> None:
 async def test_a_gap_says_how_long_the_stream_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(live, "monotonic", lambda: now)
-    async with asyncio.timeout(SECONDS), StandIn(frames([3]), Options(lead=1)) as server:
-        async with reading(server) as reader:
-            await reader.until_index(3)
-            async with server.down():
-                await reader.until_kind(Retrying)
-                now += 41
-            await server.restart(keep=0)
-            await reader.until_kind(Heartbeat)
-            now += 600
-            server.publish(frame(9))
-            await reader.until_kind(Frame)
+    async with following(frames([3]), Options(lead=1)) as (server, reader):
+        await reader.until_index(3)
+        async with server.down():
+            await reader.until_kind(Retrying)
+            now += 41
+        await server.restart(keep=0)
+        await reader.until_kind(Heartbeat)
+        now += 600
+        server.publish(frame(9))
+        await reader.until_kind(Frame)
     assert [gap.away for gap in reader.all(Gap)] == [41]
     assert "reconnected after 41 s" in reader.all(Gap)[0].sentence
 
 
 async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_first_event() -> None:
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(50, 60)), Options(lead=ALL_FRAMES)) as server:
-        async with reading(server, index=55) as reader:
-            await reader.until_index(59)
-            await server.restart([frame(index, event("Job", "rebuilt")) for index in range(3, 7)])
-            await reader.until_index(6)
-            server.publish(frame(7))
-            await reader.until_index(7)
-            server.inject(End())
-            await reader.until_kind(Connected)
-            server.publish(frame(8))
-            await reader.until_index(8)
+    async with following(frames(range(50, 60)), Options(lead=ALL_FRAMES), index=55) as (server, reader):
+        await reader.until_index(59)
+        await server.restart([frame(index, event("Job", "rebuilt")) for index in range(3, 7)])
+        await reader.until_index(6)
+        server.publish(frame(7))
+        await reader.until_index(7)
+        server.inject(End())
+        await reader.until_kind(Connected)
+        server.publish(frame(8))
+        await reader.until_index(8)
     [gap] = reader.all(Gap)
     assert (gap.reason, gap.after) == (GapReason.REBUILT, 59)
     assert reader.indexes == [*range(55, 60), 3, 4, 5, 6, 7, 8]
@@ -369,12 +382,11 @@ async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_fi
 async def test_events_that_were_not_asked_for_are_no_gap() -> None:
     """Two jobs are asked for: the server sends its topic, and what of it was seen proves that nothing was missed."""
     lines = [frame(1, event("Job", "web")), *frames(range(2, 200))]
-    async with asyncio.timeout(SECONDS), StandIn(lines, Options(lead=ALL_FRAMES, buffer_size=300)) as server:
-        async with reading(server, "Job:web", "Job:db") as reader:
-            await reader.until_index(199)
-            await server.restart(keep=5)
-            server.publish(frame(200, event("Job", "other"), event("Job", "db")))
-            await reader.until_index(200)
+    async with following(lines, Options(lead=ALL_FRAMES, buffer_size=300), "Job:web", "Job:db") as (server, reader):
+        await reader.until_index(199)
+        await server.restart(keep=5)
+        server.publish(frame(200, event("Job", "other"), event("Job", "db")))
+        await reader.until_index(200)
     assert reader.all(Gap) == []
     keys = [each.key for update in reader.all(Frame) for each in update.events]
     assert keys == ["web", "db"]
@@ -382,14 +394,13 @@ async def test_events_that_were_not_asked_for_are_no_gap() -> None:
 
 
 async def test_a_server_that_is_down_for_a_while_is_awaited() -> None:
-    async with asyncio.timeout(SECONDS), StandIn(frames([1, 2]), Options(lead=ALL_FRAMES)) as server:
-        async with reading(server) as reader:
-            await reader.until_index(2)
-            async with server.down():
-                while len(reader.all(Retrying)) < 4:
-                    await reader.next()
-            server.publish(frame(3))
-            await reader.until_index(3)
+    async with following(frames([1, 2]), Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(2)
+        async with server.down():
+            while len(reader.all(Retrying)) < 4:
+                await reader.next()
+        server.publish(frame(3))
+        await reader.until_index(3)
     assert reader.indexes == [1, 2, 3]
     assert [retrying.attempt for retrying in reader.all(Retrying)] == [1, 2, 3, 4]
     ended, *unreachable = reader.all(Retrying)
@@ -400,28 +411,25 @@ async def test_a_server_that_is_down_for_a_while_is_awaited() -> None:
 
 async def test_events_that_drip_in_are_put_together() -> None:
     options = Options(lead=ALL_FRAMES, faults=(Scheduled(fault=Drip(size=1, seconds=0), after_bytes=0),))
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 6)), options) as server:
-        async with reading(server) as reader:
-            await reader.until_index(5)
+    async with following(frames(range(1, 6)), options) as (_, reader):
+        await reader.until_index(5)
     assert reader.indexes == [1, 2, 3, 4, 5]
     assert reader.all(Retrying) == []
 
 
 async def test_a_server_that_falls_silent_is_left_and_asked_again() -> None:
     options = Options(lead=ALL_FRAMES, faults=(Scheduled(fault=Silence(), after_frames=2),))
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 5)), options) as server:
-        async with reading(server, silence=0.2) as reader:
-            await reader.until_index(4)
+    async with following(frames(range(1, 5)), options, silence=0.2) as (_, reader):
+        await reader.until_index(4)
     assert reader.indexes == [1, 2, 3, 4]
     [retrying] = reader.all(Retrying)
     assert "went silent" in retrying.what
 
 
 async def test_heartbeats_keep_a_quiet_stream_alive() -> None:
-    async with asyncio.timeout(SECONDS), StandIn(options=Options(heartbeat=0.1)) as server:
-        async with reading(server, silence=1.0) as reader:
-            for _ in range(15):
-                await reader.until_kind(Heartbeat)
+    async with following(options=Options(heartbeat=0.1), silence=1.0) as (_, reader):
+        for _ in range(15):
+            await reader.until_kind(Heartbeat)
     assert reader.all(Retrying) == []
 
 
@@ -438,13 +446,12 @@ async def test_heartbeats_keep_a_quiet_stream_alive() -> None:
 )
 async def test_a_refusal_is_named_and_seldom_tried_again(release: Release, words: str) -> None:
     options = Options(release=release, tokens={FIRST_TOKEN: MANAGEMENT})
-    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
-        async with reading(server) as reader:
-            first = await reader.until_kind(Refused)
-            await reader.until_tried_again()
-            second = await reader.until_kind(Refused)
-            await reader.until_tried_again()
-            third = await reader.until_kind(Refused)
+    async with following(options=options) as (_, reader):
+        first = await reader.until_kind(Refused)
+        await reader.until_tried_again()
+        second = await reader.until_kind(Refused)
+        await reader.until_tried_again()
+        third = await reader.until_kind(Refused)
     assert words in first.what and "NOMAD_TOKEN" in first.remedy
     assert [refused.attempt for refused in (first, second, third)] == [1, 2, 3]
     assert 5 <= first.delay <= second.delay <= third.delay <= 30
@@ -453,23 +460,21 @@ async def test_a_refusal_is_named_and_seldom_tried_again(release: Release, words
 
 @pytest.mark.parametrize("release", list(Release))
 async def test_a_region_that_the_server_does_not_know_is_named(release: Release) -> None:
-    async with asyncio.timeout(SECONDS), StandIn(options=Options(release=release)) as server:
-        async with reading(server, flags={"region": "atlantis"}) as reader:
-            refused = await reader.until_kind(Refused)
+    async with following(options=Options(release=release), flags={"region": "atlantis"}) as (_, reader):
+        refused = await reader.until_kind(Refused)
     assert "region atlantis" in refused.what and "NOMAD_REGION" in refused.remedy
 
 
 async def test_a_token_that_loses_its_rights_is_refused_until_it_has_them_again() -> None:
     options = Options(tokens={FIRST_TOKEN: MANAGEMENT}, namespaces=())
-    async with asyncio.timeout(SECONDS), StandIn(frames([1]), options) as server:
-        async with reading(server, flags={"token": FIRST_TOKEN}) as reader:
-            await reader.until_index(1)
-            server.put_token(FIRST_TOKEN, Token())
-            refused = await reader.until_kind(Refused)
-            server.put_token(FIRST_TOKEN, MANAGEMENT)
-            await reader.until_tried_again()
-            server.publish(frame(2))
-            await reader.until_index(2)
+    async with following(frames([1]), options, flags={"token": FIRST_TOKEN}) as (server, reader):
+        await reader.until_index(1)
+        server.put_token(FIRST_TOKEN, Token())
+        refused = await reader.until_kind(Refused)
+        server.put_token(FIRST_TOKEN, MANAGEMENT)
+        await reader.until_tried_again()
+        server.publish(frame(2))
+        await reader.until_index(2)
     assert "lacks a capability" in refused.what
     assert reader.indexes == [1, 2]
 
@@ -486,20 +491,18 @@ async def test_a_token_that_loses_its_rights_is_refused_until_it_has_them_again(
 )
 async def test_the_last_words_of_an_old_server_are_explained(end: Callable[[StandIn], None], words: str) -> None:
     options = Options(release=Release.OLD, tokens={FIRST_TOKEN: MANAGEMENT})
-    async with asyncio.timeout(SECONDS), StandIn(frames([1]), options) as server:
-        async with reading(server, flags={"token": FIRST_TOKEN}) as reader:
-            await reader.until_index(1)
-            end(server)
-            retrying = await reader.until_kind(Retrying)
+    async with following(frames([1]), options, flags={"token": FIRST_TOKEN}) as (server, reader):
+        await reader.until_index(1)
+        end(server)
+        retrying = await reader.until_kind(Retrying)
     assert words in retrying.what
     assert reader.all(Unreadable) == []
 
 
 async def test_a_line_that_is_no_frame_is_told_and_the_stream_goes_on() -> None:
     faults = (Scheduled(fault=Garbage(b"<html>\x1b[2J"), after_frames=2), Scheduled(fault=End(), after_frames=4))
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 7)), Options(faults=faults)) as server:
-        async with reading(server) as reader:
-            await reader.until_index(6)
+    async with following(frames(range(1, 7)), Options(faults=faults)) as (_, reader):
+        await reader.until_index(6)
     assert reader.indexes == [1, 2, 3, 4, 5, 6]
     assert [unreadable.excerpt for unreadable in reader.all(Unreadable)] == [b"<html>\x1b[2J"]
     [retrying] = reader.all(Retrying)
@@ -508,26 +511,23 @@ async def test_a_line_that_is_no_frame_is_told_and_the_stream_goes_on() -> None:
 
 async def test_a_line_that_is_too_long_is_skipped_and_the_stream_goes_on() -> None:
     options = Options(faults=(Scheduled(fault=LongLine(500_000), after_frames=2),))
-    async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 5)), options) as server:
-        async with reading(server, max_line=10_000) as reader:
-            await reader.until_index(4)
+    async with following(frames(range(1, 5)), options, max_line=10_000) as (_, reader):
+        await reader.until_index(4)
     assert reader.indexes == [1, 2, 3, 4]
     [skipped] = reader.all(Unreadable)
     assert skipped.length == 500_000 and "--max-line" in skipped.reason
 
 
 async def test_releases_with_a_broken_status_line_are_named() -> None:
-    async with asyncio.timeout(SECONDS), StandIn(options=Options(protocol="HTTP/0.0")) as server:
-        async with reading(server) as reader:
-            refused = await reader.until_kind(Refused)
+    async with following(options=Options(protocol="HTTP/0.0")) as (_, reader):
+        refused = await reader.until_kind(Refused)
     assert all(release in refused.what for release in ("1.11.2", "1.10.8", "1.8.20", "nomad#27582"))
 
 
 async def test_connections_that_are_reset_are_tried_again() -> None:
-    async with asyncio.timeout(SECONDS), StandIn(frames([1]), Options(lead=1)) as server:
-        server.refuse(3)
-        async with reading(server) as reader:
-            await reader.until_index(1)
+    async with following(frames([1]), Options(lead=1)) as (server, reader):
+        server.refuse(9)
+        await reader.until_index(1)
     assert reader.all(Retrying) != []
     assert reader.indexes == [1]
 
@@ -539,42 +539,38 @@ async def test_connections_that_are_reset_are_tried_again() -> None:
 def test_delays_grow_within_their_bounds(shortest: float, longest: float, seed: object) -> None:
     waited = list(islice(delays(shortest, longest), 20))
     assert all(shortest <= delay <= longest for delay in waited)
-    assert all(
-        later >= earlier / 1.001 for earlier, later in zip(waited, waited[1:], strict=False) if later < longest / 2
-    )
+    assert all(later >= earlier / 1.001 for earlier, later in pairwise(waited) if later < longest / 2)
     assert all(delay >= longest / 2 for delay in waited[15:])
 
 
 def test_readers_do_not_come_back_at_the_same_time() -> None:
     eighth = {next(islice(delays(), 8, None)) for _ in range(50)}
     assert len(eighth) > 40
-    assert SHORTEST_DELAY == next(delays()) and max(eighth) <= LONGEST_DELAY == 30
+    assert next(delays()) == SHORTEST_DELAY and max(eighth) <= LONGEST_DELAY == 30
 
 
 async def test_a_server_that_ends_every_stream_at_once_is_asked_less_and_less_often() -> None:
     options = Options(from_start=True, at_end=AtEnd.EOF)
-    async with asyncio.timeout(SECONDS), StandIn(frames([1]), options) as server:
-        async with reading(server) as reader:
-            for _ in range(8):
-                await reader.until_kind(Retrying)
-                await reader.until_tried_again()
+    async with following(frames([1]), options) as (_, reader):
+        for _ in range(8):
+            await reader.until_kind(Retrying)
+            await reader.until_tried_again()
     waited = [retrying.delay for retrying in reader.all(Retrying)]
     assert waited == sorted(waited) and waited[-1] > 30 * waited[0]
     assert reader.indexes == [1]
 
 
 async def test_a_good_connection_makes_the_next_attempt_soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with asyncio.timeout(SECONDS), StandIn() as server:
-        async with reading(server) as reader:
-            async with server.down():
-                for _ in range(6):
-                    await reader.until_kind(Retrying)
-                    await reader.until_tried_again()
-            monkeypatch.setattr(live, "SETTLED", 0.0)
-            await reader.until_kind(Connected)
-            await asyncio.sleep(0)
-            server.inject(End())
-            again = await reader.until_kind(Retrying)
+    async with following() as (server, reader):
+        async with server.down():
+            for _ in range(6):
+                await reader.until_kind(Retrying)
+                await reader.until_tried_again()
+        monkeypatch.setattr(live, "SETTLED", 0.0)
+        await reader.until_kind(Connected)
+        await asyncio.sleep(0)
+        server.inject(End())
+        again = await reader.until_kind(Retrying)
     assert reader.all(Retrying)[-2].delay > 5 * SOON
     assert (again.delay, again.attempt) == (SOON, 1)
 
@@ -583,10 +579,9 @@ async def test_a_good_connection_makes_the_next_attempt_soon_again(monkeypatch: 
 
 
 async def test_whoever_stops_reading_leaves_the_server() -> None:
-    async with asyncio.timeout(SECONDS), StandIn() as server:
-        async with reading(server) as reader:
-            await reader.until_kind(Connected)
-            assert server.subscribers == 1
+    async with following() as (server, reader):
+        await reader.until_kind(Connected)
+        assert server.subscribers == 1
         await server.until(lambda: server.subscribers == 0)
 
 

@@ -19,7 +19,6 @@ _NODE_WRITES: Final = frozenset(("NodeRegistration", "NodeStreamEvent", "NodeDra
 
 class _Written(msgspec.Struct, rename="pascal"):
     modify_time: Any = None
-    create_index: Any = None
     modify_index: Any = None
     job_modify_index: Any = None
     submit_time: Any = None
@@ -70,35 +69,36 @@ _MOST_EVENTS_ASKED: Final = 64
 
 
 def frame_moment(frame: Frame) -> int | None:
-    """When the write behind a frame happened, in ns since 1970 on the server's clock; None where nothing tells it."""
-    from_nodes: int | None = None
+    """When the write behind a frame happened, in ns since 1970 on the server's clock; None where nothing tells it.
+
+    The newest time of all objects that the write changed: some writes leave an object's own time as it was (an
+    evaluation in a plan's result, an allocation whose desired status changes).
+    """
+    moments: list[int] = []
+    from_nodes: list[int] = []
     for event in frame.events[:_MOST_EVENTS_ASKED]:
         try:
-            moment = _moment(event)
+            moment = _moment(event, frame.index)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError):
             continue
-        if moment is None or not 0 < moment < 1 << 63:
-            continue
-        if released_topic(event.topic) != "Node":
-            return moment
-        from_nodes = moment
-    return from_nodes
+        if moment is not None and 0 < moment < 1 << 63:
+            (from_nodes if released_topic(event.topic) == "Node" else moments).append(moment)
+    return max(moments or from_nodes, default=None)
 
 
-def _moment(event: Event) -> int | None:
+def _moment(event: Event, index: int) -> int | None:
     match released_topic(event.topic):
         case "Allocation":
-            return _integer(_allocation(event.payload).allocation.modify_time)
+            return _modified(_allocation(event.payload).allocation, index)
         case "Evaluation":
-            return _integer(_evaluation(event.payload).evaluation.modify_time)
+            return _modified(_evaluation(event.payload).evaluation, index)
         case "Deployment":
-            return _integer(_deployment(event.payload).deployment.modify_time)
+            return _modified(_deployment(event.payload).deployment, index)
         case "Variable":
-            return _integer(_variable(event.payload).metadata.modify_time)
+            return _modified(_variable(event.payload).metadata, index)
         case "Job":
             job = _job(event.payload).job
-            registered = job.job_modify_index is not None and job.job_modify_index == job.modify_index
-            return _integer(job.submit_time) if registered else None
+            return _integer(job.submit_time) if job.job_modify_index == index else None
         case "Node" if released_type(event.type) in _NODE_WRITES:
             node = _node(event.payload).node
             newest = _timestamp(node.events[-1].timestamp) if node.events else None
@@ -106,6 +106,11 @@ def _moment(event: Event) -> int | None:
             return max(newest or 0, (status or 0) * SECOND) or None
         case _:
             return None
+
+
+def _modified(written: _Written, index: int) -> int | None:
+    """The time of the write; None for an object that this write sent along without changing it."""
+    return _integer(written.modify_time) if written.modify_index == index else None
 
 
 def _integer(value: Any) -> int | None:

@@ -8,6 +8,8 @@ from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.updates import Gap
 
+BACKLOG_FROM: Final = 10_000_000_000
+"""ns between what happened and its receipt from which on the receipt says nothing about when it happened."""
 LOOK_BACK: Final = 32
 """Rows in which an earlier moment is looked for; services come and go a dozen at a time."""
 
@@ -24,6 +26,18 @@ class EventRow:
     """Where `moment` is None: the newest known moment of the events just before it, which it cannot precede."""
     received: int
     """When its bytes arrived, in ns since 1970 on this machine's clock."""
+
+    def when(self, live: bool) -> tuple[int | None, bool]:
+        """The best that is known of when it happened, in ns since 1970, and whether it is exact.
+
+        An event without a moment of its own happened when it was received, unless it comes from a backlog or, with
+        `live` false, from a recording: then shortly after the events before it.
+        """
+        if self.moment is not None:
+            return self.moment, True
+        if self.shortly_after is not None and self.received - self.shortly_after > BACKLOG_FROM:
+            return self.shortly_after, False
+        return (self.received, True) if live else (None, False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Subscription:
     """
 
     topics: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By released name, and `NodeDrain`, which the beta page has as a topic and released servers as a type of `Node`."""
+    """By released name; `NodeDrain`, a topic on the beta page, stands for the events of that type of topic `Node`."""
 
     @classmethod
     def parse(cls, wanted: Iterable[str]) -> "Subscription":

@@ -24,9 +24,10 @@ def _table() -> dict[int, str | None]:
     table |= dict.fromkeys(bidirectional, REPLACEMENT)
     table |= dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)  # lone surrogates cannot be encoded
     table |= dict.fromkeys(range(0xE0000, 0xE0080), REPLACEMENT)  # invisible tag characters
-    table |= dict.fromkeys((0xFEFF, 0x00AD, *range(0x2060, 0x2065)), REPLACEMENT)
+    invisible = (0x00AD, 0x180E, *range(0x2060, 0x2065), *range(0x206A, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC))
+    table |= dict.fromkeys(invisible, REPLACEMENT)
     # Joiners and variation selectors make terminals disagree about a character's width.
-    return table | dict.fromkeys((0x200B, 0x200C, 0x200D, *range(0xFE00, 0xFE10)), None)
+    return table | dict.fromkeys((0x200B, 0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)), None)
 
 
 _PRINTABLE: Final = _table()

@@ -330,7 +330,7 @@ def _without_payloads(line: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     for start, end in _payload_extents(line):
         number = b"%d" % len(payloads)
         kept += (line[done:start], number)
-        payloads[number] = line[start:end]
+        payloads[number] = line[start:end].strip()
         done = end
     return b"".join([*kept, line[done:]]), payloads
 

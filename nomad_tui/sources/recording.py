@@ -1,20 +1,26 @@
 """Recordings as a source: NDJSON files of frames or of single events, plain, gzip or zstandard, and pipes."""
 
 import asyncio
-import gzip
+import os
+import stat
 import sys
-from collections.abc import AsyncGenerator, Sequence
+import zlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, Protocol
 
 import zstandard
 
+from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Connected, Ended, Update
-from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, LineSplitter, Unreadable, decode
+from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, LineSplitter, Unreadable, decode
 
 STANDARD_INPUT: Final = "-"
 CHUNK_BYTES: Final = 256 * 1024
+PACKED_BYTES: Final = 16 * 1024
+"""Of an archive at once: event streams shrink up to sixty times, and a megabyte is read in about a millisecond."""
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
@@ -65,7 +71,7 @@ class Recording:
 
     async def updates(self) -> AsyncGenerator[Update, None]:
         for path in self.paths:
-            yield Connected(path)
+            yield Connected("standard input" if path == STANDARD_INPUT else Path(path).name)
             async for update in self._read(path):
                 yield update
         count = len(self.paths)
@@ -75,54 +81,154 @@ class Recording:
 
     async def _read(self, path: str) -> AsyncGenerator[Update, None]:
         splitter = LineSplitter(self.max_line)
+        continuity = Continuity()
+        trouble: Unreadable | None = None
         try:
-            file = await asyncio.to_thread(self._open, path)
-        except OSError as error:
-            yield Unreadable(f"the recording cannot be opened: {error.strerror or error}", path.encode(), 0)
-            return
-        try:
-            while chunk := await asyncio.to_thread(_read_some, file):
-                for line in splitter.feed(chunk):
-                    decoded = decode(line)
-                    if decoded is not None:
-                        yield decoded
-                while splitter.oversized:
-                    yield splitter.oversized.pop(0)
-        except (OSError, EOFError, zstandard.ZstdError) as error:
-            yield Unreadable(f"the recording cannot be read further: {error}", b"", 0, cut=True)
-        finally:
-            if path != STANDARD_INPUT:
-                file.close()
+            async with aclosing(_unpacked(self._raw(path))) as chunks:
+                async for chunk in chunks:
+                    for line in splitter.feed(chunk):
+                        for update in _updates(line, continuity):
+                            yield update
+                    while splitter.oversized:
+                        yield splitter.oversized.pop(0)
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            trouble = Unreadable(f"the recording cannot be read further: {reason}", b"", 0, cut=True)
         rest = splitter.finish()
         if splitter.oversized:
             yield splitter.oversized.pop()
-        decoded = decode(rest)
-        if isinstance(decoded, Unreadable):
-            yield Unreadable("cut in the middle, at the end of the recording", rest[:EXCERPT], len(rest), cut=True)
-        elif decoded is not None:
-            yield decoded
+        for update in _updates(rest, continuity):
+            if isinstance(update, Unreadable):
+                yield Unreadable("cut in the middle, at the end of the recording", rest[:EXCERPT], len(rest), cut=True)
+            else:
+                yield update
+        if trouble is not None:
+            yield trouble
 
-    def _open(self, path: str) -> BinaryIO:
+    async def _raw(self, path: str) -> AsyncGenerator[bytes, None]:
         if path == STANDARD_INPUT:
-            raw = self._standard_input or sys.stdin.buffer
+            file = self._standard_input or sys.stdin.buffer
         else:
-            raw = Path(path).open("rb")  # noqa: SIM115 - closed by the reader
-        head = _peek(raw)
+            file = await asyncio.to_thread(Path(path).open, "rb")
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            with file:
+                while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                    yield chunk
+            return
+        # A thread that waits for a silent pipe could not be stopped, and the program could not be left.
+        reader = asyncio.StreamReader(limit=CHUNK_BYTES)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+        try:
+            while chunk := await reader.read(CHUNK_BYTES):
+                yield chunk
+        finally:
+            transport.close()
+
+
+def _updates(line: bytes, continuity: Continuity) -> Iterator[Update]:
+    decoded = decode(line)
+    if isinstance(decoded, Frame):
+        # A recording repeats nothing of itself, but it may go back to where another server, or an older one, begins.
+        gap = continuity.join(decoded).gap
+        if gap is not None:
+            yield gap
+        yield decoded
+    elif decoded is not None:
+        yield decoded
+
+
+async def _unpacked(raw: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The chunks, unpacked if the first bytes say that they are gzip or zstandard.
+
+    Raises `zlib.error` or `zstandard.ZstdError` for damage and `EOFError` for an archive that is cut off.
+    """
+    async with aclosing(raw):
+        head = b""
+        async for chunk in raw:
+            head += chunk
+            if len(head) >= len(_ZSTANDARD):
+                break
+        unpack: Unpacker = _Plain()
         if head.startswith(_GZIP):
-            return cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))
-        if head.startswith(_ZSTANDARD):
-            reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
-            return cast(BinaryIO, reader)
-        return raw
+            unpack = _Gzip()
+        elif head.startswith(_ZSTANDARD):
+            unpack = _Zstandard()
+        for piece in _pieces(head, unpack.piece):
+            yield unpack(piece)
+        async for chunk in raw:
+            for piece in _pieces(chunk, unpack.piece):
+                yield unpack(piece)
+        if not unpack.complete:
+            raise EOFError("the archive is cut off")
 
 
-def _peek(file: BinaryIO) -> bytes:
-    """The first bytes, left to be read again."""
-    peek = getattr(file, "peek", None)
-    return bytes(peek(4))[:4] if peek is not None else b""
+def _pieces(chunk: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(chunk), size):
+        yield chunk[start : start + size]
 
 
-def _read_some(file: BinaryIO) -> bytes:
-    """What there is, up to a chunk: a pipe's lines are shown when they come, not when a chunk is full."""
-    read1 = getattr(file, "read1", None)
-    return bytes(read1(CHUNK_BYTES)) if read1 is not None else file.read(CHUNK_BYTES)
+class Unpacker(Protocol):
+    """Unpacks an archive given in pieces."""
+
+    piece: int
+    """Bytes to be handed over at once: what comes of them must not hold up the screen."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the archive could end here."""
+        ...
+
+    def __call__(self, packed: bytes) -> bytes: ...
+
+
+class _Plain:
+    piece = CHUNK_BYTES
+    complete = True
+
+    def __call__(self, packed: bytes) -> bytes:
+        return packed
+
+
+class _Gzip:
+    """Members one after another, as `cat a.gz b.gz` makes them."""
+
+    piece = PACKED_BYTES
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+    @property
+    def complete(self) -> bool:
+        return self._member.eof
+
+    def __call__(self, packed: bytes) -> bytes:
+        unpacked = bytearray()
+        while packed:
+            if self._member.eof:
+                self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            unpacked += self._member.decompress(packed)
+            packed = self._member.unused_data
+        return bytes(unpacked)
+
+
+class _Zstandard:
+    """Frames one after another, as `zstd` makes them of several inputs."""
+
+    piece = PACKED_BYTES
+
+    def __init__(self) -> None:
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+
+    @property
+    def complete(self) -> bool:
+        return self._frame.eof
+
+    def __call__(self, packed: bytes) -> bytes:
+        unpacked = bytearray()
+        while packed:
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            unpacked += self._frame.decompress(packed)
+            packed = self._frame.unused_data
+        return bytes(unpacked)

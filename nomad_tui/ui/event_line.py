@@ -27,8 +27,6 @@ NO_TOPIC_BELOW: Final = 80
 GUTTER: Final = 2
 MIN_WIDTH: Final = 40
 """Cells; the columns of a narrower list do not all fit and are cut off at its edge."""
-BACKLOG_FROM: Final = 10_000_000_000
-"""ns between what happened and its receipt from which on the receipt says nothing about when it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +39,10 @@ class Clock:
     """Whether the time an event was received says anything."""
 
     def tell(self, event: EventRow) -> str:
-        """When it happened; else when it was received, or a time shortly before it where that is long ago."""
-        if event.moment is not None:
-            return self._tell(event.moment)
-        if event.shortly_after is not None and event.received - event.shortly_after > BACKLOG_FROM:
-            return f"~{self._tell(event.shortly_after)[:8]}".ljust(TIME_WIDTH)
-        return self._tell(event.received) if self.live else " " * TIME_WIDTH
+        nanoseconds, exact = event.when(self.live)
+        if nanoseconds is None:
+            return " " * TIME_WIDTH
+        return self._tell(nanoseconds) if exact else f"~{self._tell(nanoseconds)[:8]}".ljust(TIME_WIDTH)
 
     def _tell(self, nanoseconds: int) -> str:
         try:
