@@ -114,7 +114,7 @@ def stream_options(command: Function) -> Function:
     for option in (
         click.option(
             "--index",
-            type=click.IntRange(min=0, max=(1 << 63) - 1),
+            type=click.IntRange(min=0),
             default=0,
             metavar="INDEX",
             help="Where to start. Default: 0, everything the server's buffer holds.",

@@ -239,14 +239,16 @@ async def test_the_server_says_who_it_is_where_it_may() -> None:
 
 async def test_a_server_that_never_says_who_it_is_still_sends_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PATIENCE_WITH_IDENTITY", 0.05)
-    hung_up = asyncio.Event()
+    hung_up: asyncio.Queue[str] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if b"/v1/event/stream" in await reader.readuntil(b"\r\n\r\n"):
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/v1/event/stream" in head:
             writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}\n" + frame(3) + b"\n")
         await reader.read()
-        hung_up.set()
         writer.close()
+        await writer.wait_closed()
+        hung_up.put_nowait(head.split()[1].decode())
 
     async with asyncio.timeout(SECONDS), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
@@ -254,7 +256,8 @@ async def test_a_server_that_never_says_who_it_is_still_sends_its_events(monkeyp
         async with aclosing(source.updates()) as updates:
             kinds = [type(await anext(updates)) for _ in range(4)]
         assert kinds == [Connecting, Connected, Heartbeat, Frame]
-        await hung_up.wait()
+        assert (await hung_up.get()).startswith("/v1/agent/self")
+        assert (await hung_up.get()).startswith("/v1/event/stream")
 
 
 # Going on where the last connection ended
@@ -265,13 +268,13 @@ ENDINGS: list[Fault] = [End(), Cut(), Cut(fragment=b"{"), Cut(fragment=b'{"Index
 @pytest.mark.parametrize("fault", ENDINGS, ids=repr)
 async def test_every_event_comes_once_however_often_the_stream_ends(fault: Fault) -> None:
     lines = recorded("tour")
-    faults = tuple(Scheduled(fault=fault, after_frames=40 + 9 * stream, stream=stream) for stream in range(5))
+    faults = tuple(Scheduled(fault=fault, after_frames=40 + 9 * stream, stream=stream) for stream in range(4))
     async with following(lines, Options(buffer_size=500, faults=faults)) as (_, reader):
         await reader.until(lambda: len(reader.events) >= 625)
     assert reader.events == events_of(lines)
     assert reader.all(Gap) == []
-    assert [connected.reconnects for connected in reader.all(Connected)] == [0, 1, 2, 3, 4, 5]
-    assert [retrying.attempt for retrying in reader.all(Retrying)] == [1] * 5
+    assert [connected.reconnects for connected in reader.all(Connected)] == [0, 1, 2, 3, 4]
+    assert [retrying.attempt for retrying in reader.all(Retrying)] == [1] * 4
 
 
 @pytest.mark.parametrize("start", range(0, 300, 60))
@@ -285,7 +288,7 @@ async def test_a_stream_cut_anywhere_loses_no_frame_of_a_shared_index(start: int
     )
     options = Options(from_start=True, faults=faults)
     async with following(lines, options) as (_, reader):
-        await reader.until(lambda: reader.events[-1:] == events_of(lines[-1:]))
+        await reader.until(lambda: len(reader.events) >= len(events_of(lines)))
     assert reader.events == events_of(lines)
     assert reader.all(Gap) == []
     assert len(reader.all(Connected)) > 3
@@ -512,7 +515,7 @@ async def test_a_line_that_is_no_frame_is_told_and_the_stream_goes_on() -> None:
 async def test_a_line_that_is_too_long_is_skipped_and_the_stream_goes_on() -> None:
     options = Options(faults=(Scheduled(fault=LongLine(500_000), after_frames=2),))
     async with following(frames(range(1, 5)), options, max_line=10_000) as (_, reader):
-        await reader.until_index(4)
+        await reader.until(lambda: 4 in reader.indexes and reader.all(Unreadable) != [])
     assert reader.indexes == [1, 2, 3, 4]
     [skipped] = reader.all(Unreadable)
     assert skipped.length == 500_000 and "--max-line" in skipped.reason
@@ -535,7 +538,7 @@ async def test_connections_that_are_reset_are_tried_again() -> None:
 # How soon
 
 
-@given(shortest=st.floats(0.01, 10), longest=st.floats(10, 100), seed=st.randoms())
+@given(shortest=st.floats(0.01, 10), longest=st.floats(10, 100), seed=st.random_module())
 def test_delays_grow_within_their_bounds(shortest: float, longest: float, seed: object) -> None:
     waited = list(islice(delays(shortest, longest), 20))
     assert all(shortest <= delay <= longest for delay in waited)
@@ -579,9 +582,10 @@ async def test_a_good_connection_makes_the_next_attempt_soon_again(monkeypatch: 
 
 
 async def test_whoever_stops_reading_leaves_the_server() -> None:
-    async with following() as (server, reader):
-        await reader.until_kind(Connected)
-        assert server.subscribers == 1
+    async with asyncio.timeout(SECONDS), StandIn() as server:
+        async with reading(server) as reader:
+            await reader.until_kind(Connected)
+            assert server.subscribers == 1
         await server.until(lambda: server.subscribers == 0)
 
 

@@ -7,10 +7,25 @@ from nomad_tui.core.topics import TOPICS, TYPES, beta_topic, payload_keys, relea
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
 
-RELEASED = (
-    "Job Evaluation Allocation Deployment Node NodePool Service HostVolume CSIVolume CSIPlugin Variable Operator "
-    "ACLToken ACLPolicy ACLRole ACLAuthMethod ACLBindingRule"
-).split()
+RELEASED = [
+    "Job",
+    "Evaluation",
+    "Allocation",
+    "Deployment",
+    "Node",
+    "NodePool",
+    "Service",
+    "HostVolume",
+    "CSIVolume",
+    "CSIPlugin",
+    "Variable",
+    "Operator",
+    "ACLToken",
+    "ACLPolicy",
+    "ACLRole",
+    "ACLAuthMethod",
+    "ACLBindingRule",
+]
 
 BETA_TOPICS = {"Alloc": "Allocation", "Eval": "Evaluation"}
 BETA_TYPES = {

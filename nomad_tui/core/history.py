@@ -30,8 +30,8 @@ BLOCK_BYTES: Final = 256 * 1024
 """Before compression. Larger blocks shrink better, but looking at one payload unpacks its whole block."""
 SEGMENT_EVENTS: Final = 4096
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
-UNPACKED_BYTES: Final = 32 * 1024 * 1024
-"""Blocks kept unpacked for the next look, and the newest of them whatever its size."""
+UNPACKED_BYTES: Final = 16 * 1024 * 1024
+"""Blocks kept unpacked for the next look, and as much again of decoded frames; the newest whatever its size."""
 FRAMES_KEPT: Final = 64
 """Decoded frames kept for the next look: a screenful of rows comes from about as many."""
 EVENT_BYTES: Final = 28

@@ -74,6 +74,8 @@ def frame_moment(frame: Frame) -> int | None:
     The newest time of all objects that the write changed: some writes leave an object's own time as it was (an
     evaluation in a plan's result, an allocation whose desired status changes).
     """
+    if frame.moment_known:
+        return frame.moment
     moments: list[int] = []
     from_nodes: list[int] = []
     for event in frame.events[:_MOST_EVENTS_ASKED]:
@@ -83,7 +85,9 @@ def frame_moment(frame: Frame) -> int | None:
             continue
         if moment is not None and 0 < moment < 1 << 63:
             (from_nodes if released_topic(event.topic) == "Node" else moments).append(moment)
-    return max(moments or from_nodes, default=None)
+    frame.moment = max(moments or from_nodes, default=None)
+    frame.moment_known = True
+    return frame.moment
 
 
 def _moment(event: Event, index: int) -> int | None:

@@ -8,7 +8,7 @@ chunking can be tested.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -48,6 +48,10 @@ class Frame:
     """As received, without the line feed; `decode` gives this frame for it again."""
     repaired: str | None = None
     """What had to be mended or left out to read the line, as a sentence's end; None for almost every frame."""
+
+    moment: int | None = field(default=None, compare=False)
+    """What `core.moment` found out about when it happened, once it was asked."""
+    moment_known: bool = field(default=False, compare=False)
 
     def with_events(self, events: list[Event]) -> "Frame":
         """The same frame with only some of its own events, each with the bytes it came in."""

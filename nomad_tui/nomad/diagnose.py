@@ -47,6 +47,7 @@ def refusal(connection: Connection) -> Trouble:
     if connection.region is not None:
         reasons.append("it does not know the region {region}")
         remedies.append("correct NOMAD_REGION (--region)")
+    remedies.append("name only topics that it may read (--topic): all of them need a management token")
     why, remedy = ", or ".join(reasons), ", or ".join(remedies)
     return _trouble(Case(Kind.REFUSED, "{address} refused the subscription", why, remedy, refused=True), facts)
 

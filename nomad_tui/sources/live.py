@@ -18,11 +18,11 @@ from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
-from nomad_tui.core.updates import Connected, Connecting, Refused, Retrying, Update
+from nomad_tui.core.updates import Connected, Connecting, GapReason, Refused, Retrying, Update
 from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, LineSplitter, Unreadable, decode
 from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError
-from nomad_tui.nomad.diagnose import Trouble
+from nomad_tui.nomad.diagnose import Kind, Trouble
 
 SHORTEST_DELAY: Final = 0.5
 LONGEST_DELAY: Final = 30.0
@@ -139,29 +139,35 @@ class LiveServer:
         splitter = LineSplitter(self.max_line)
         narrow = None if self.subscription.everything else self.subscription
         connected = False
+        resuming = continuity.last_index > 0
+        away = 0.0
         last_text: bytes | None = None
         async with client.open_stream(self._parameters(server), self.silence) as response:
             async for chunk in response.content.iter_any():
                 lines = splitter.feed(chunk)
                 if lines and not connected:
                     connected = True
+                    away = monotonic() - self._last_byte
                     yield self._connected(server, connections)
                 for line in lines:
                     update = decode(line)
                     if isinstance(update, Frame):
                         if narrow is not None:
                             update = _narrowed(update, narrow)
-                        joined = continuity.join(update, monotonic() - self._last_byte)
+                        joined = continuity.join(update, away)
                         if joined.gap is not None:
                             yield joined.gap
+                            if resuming and joined.gap.reason is GapReason.REBUILT:
+                                yield self._start_over()
+                                return
+                        resuming = False
                         self.repeats += joined.repeats
                         if joined.frame is not None:
                             yield joined.frame
-                    elif isinstance(update, Unreadable):
-                        last_text = update.excerpt
-                        yield update
                     elif update is not None:
                         yield update
+                    if update is not None:
+                        last_text = update.excerpt if isinstance(update, Unreadable) else None
                 while splitter.oversized:
                     yield splitter.oversized.pop(0)
                 self._last_byte = monotonic()
@@ -173,6 +179,18 @@ class LiveServer:
         if rest and not rest.lstrip().startswith(b"{"):
             last_text = rest[:EXCERPT]
         yield diagnose.ended(last_text)
+
+    def _start_over(self) -> Trouble:
+        """For a rebuilt server: asked for an index above its newest, it sends its newest frame and none before it."""
+        self._continuity = Continuity()
+        self.start_index = 0
+        return Trouble(
+            Kind.ENDED,
+            "The server has another history now",
+            "its newest index is below one that was seen before",
+            "Everything that it holds is asked for next",
+            refused=False,
+        )
 
     def _connected(self, server: ServerInfo | None, connections: int) -> Connected:
         return Connected(

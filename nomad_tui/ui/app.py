@@ -13,7 +13,6 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.getters import query_one
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, HelpPanel, Static
@@ -41,7 +40,9 @@ SYNC_EVERY: Final = 0.05
 BURST: Final = 500
 """Events between two looks from which on every second look leaves the list as it is: nobody can read it then."""
 HEADER_EVERY: Final = 5
-"""Looks between two updates of the header, and of the inspector while it shows the newest event."""
+"""Looks between two updates of the header and the counts."""
+NEWEST_EVERY: Final = 20
+"""Looks between two updates of the inspector while it shows the newest event: faster cannot be read."""
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
 FILTER_AFTER: Final = 0.1
@@ -89,14 +90,6 @@ class NomadTui(App[None]):
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit"),
     ]
 
-    header = query_one("#header", Header)
-    trouble = query_one("#trouble", Trouble)
-    topics = query_one("#topics", TopicPicker)
-    event_list = query_one("#events", EventList)
-    inspector = query_one("#inspector", Inspector)
-    filter_line = query_one("#filter", FilterLine)
-    matches = query_one("#matches", Static)
-
     def __init__(
         self,
         session: Session,
@@ -109,9 +102,15 @@ class NomadTui(App[None]):
         super().__init__()
         self.session = session
         self.view = View(session.history, Filter.parse(filter_text))
-        self._clock = clock
-        self._timezone = timezone
-        self._filter_text = filter_text
+        self.header = Header(id="header")
+        self.trouble = Trouble(id="trouble")
+        self.topics = TopicPicker(id="topics")
+        self.event_list = EventList(self.view, session.source.live, timezone, id="events")
+        self.inspector = Inspector(clock=clock, timezone=timezone, id="inspector")
+        self.filter_line = FilterLine(
+            filter_text, placeholder="filter: words that must all occur", id="filter", compact=True
+        )
+        self.matches = Static(id="matches")
         self._looks = 0
         self._inspected: int | None = None
         self._inspect_timer: Timer | None = None
@@ -126,19 +125,17 @@ class NomadTui(App[None]):
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
-        yield Header(id="header")
-        yield Trouble(id="trouble")
+        yield self.header
+        yield self.trouble
         with Horizontal(id="panes"):
-            yield TopicPicker(id="topics")
+            yield self.topics
             with Container(id="main"):
-                yield EventList(self.view, self.session.source.live, self._timezone, id="events")
-                yield Inspector(clock=self._clock, timezone=self._timezone, id="inspector")
+                yield self.event_list
+                yield self.inspector
         with Horizontal(id="filter-row"):
             yield Static(Content("/"), id="filter-mark")
-            yield FilterLine(
-                self._filter_text, placeholder="filter: words that must all occur", id="filter", compact=True
-            )
-            yield Static(id="matches")
+            yield self.filter_line
+            yield self.matches
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -162,6 +159,8 @@ class NomadTui(App[None]):
     # Taking over what has come
 
     def _look(self) -> None:
+        if not self.event_list.is_attached:
+            return  # the screen is being taken down
         self.view.advance(FORWARD_SLICE)
         received = self.session.history.received_events
         if received - self._received < BURST or self._looks % 2 == 0:
@@ -178,7 +177,7 @@ class NomadTui(App[None]):
         self.trouble.sync(session)
         self.topics.sync(session.history.topic_counts)
         self._show_matches()
-        if self.event_list.cursor is None:
+        if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
             self._inspect()
         self._collector.consider(session.history.received_events, session.last_key)
 

@@ -14,10 +14,9 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from nomad_tui.core.readable import count
@@ -25,6 +24,7 @@ from nomad_tui.core.rows import EventRow, GapRow, row
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.view import View
 from nomad_tui.ui.event_line import Clock, Palette, line
+from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.themes import TOPIC_STYLES, ink
 
 ROWS_KEPT: Final = 1024
@@ -38,7 +38,7 @@ the border. *Pause* freezes the picture only: events go on being read and counte
 """
 
 
-class EventList(ScrollView, can_focus=True):
+class EventList(LineView, can_focus=True):
     """Rows of a `View`. Messages say what the operator did; the app decides what that means."""
 
     BINDING_GROUP_TITLE = "Events"
@@ -130,7 +130,7 @@ class EventList(ScrollView, can_focus=True):
         grown = rows != self._row_count
         self._row_count = rows
         if grown:
-            self.virtual_size = Size(self.scrollable_content_region.width, rows)
+            self.set_row_count(rows)
         height = self.scrollable_content_region.height
         if self.following:
             target = max(0, rows - height)

@@ -130,12 +130,19 @@ class Inspector(Vertical):
             else:
                 lines.append([fact])
                 left = width - fact.cell_length
-        self.facts.update(Content("\n").join([Content("  ").join(line) for line in lines]))
+        _put(self.facts, Content("\n").join([Content("  ").join(line) for line in lines]))
 
     def _describe(self, heading: tuple[Content, ...], facts: tuple[tuple[str, str], ...], trouble: str | None) -> None:
-        self.heading.update(Content("\n").join(heading))
+        _put(self.heading, Content("\n").join(heading))
         self._lay_out_facts()
         described = any(value for _, value in facts)
         self.facts.display = described
-        self.trouble.update(Content(f"! {trouble}" if trouble else ""))
+        self.trouble.update(Content(f"! {trouble}" if trouble else ""), layout=trouble is not None)
         self.trouble.display = trouble is not None
+
+
+def _put(static: Static, content: Content) -> None:
+    """Shows other content; lays the screen out anew only if it takes another number of lines."""
+    before = static.content
+    same_height = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")
+    static.update(content, layout=not same_height or not before)

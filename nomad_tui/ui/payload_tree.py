@@ -13,12 +13,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from nomad_tui.core.payload import SEPARATOR, Folding, Kind, Path, Payload, Rows, Value, annotation, flatten
 from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.line_view import LineView
 
 INDENT: Final = 2
 """Cells for each level, and for the triangle before a key."""
@@ -46,7 +45,7 @@ _COMPONENTS: Final = {
 }
 
 
-class PayloadTree(ScrollView, can_focus=True):
+class PayloadTree(LineView, can_focus=True):
     """The rows of one payload. What is open and where the cursor stands outlive the payload."""
 
     BINDING_GROUP_TITLE = "Payload"
@@ -213,7 +212,7 @@ What you open here stays open in the next event that has it, and the cursor stay
     def _flatten(self, path: Path) -> None:
         self._rows = Rows() if self._payload is None else flatten(self._payload.value, self.folding)
         self._cursor = self._rows.find(path)
-        self.virtual_size = Size(0, len(self._rows))
+        self.set_row_count(len(self._rows))
         self._forget_strips()
 
     def _forget_strips(self) -> None:

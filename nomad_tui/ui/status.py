@@ -31,7 +31,9 @@ class Header(Static):
     def sync(self, session: Session, scope: str) -> None:
         """`scope` is where the events come from, such as `global · all namespaces`; untrusted text."""
         width = self.content_region.width or self.app.size.width
-        self.update(header(session, scope, width))
+        line = header(session, scope, width)
+        if line != self.content:
+            self.update(line, layout=False)
 
 
 def header(session: Session, scope: str, width: int) -> Content:

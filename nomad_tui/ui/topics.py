@@ -83,7 +83,8 @@ class TopicPicker(ScrollView, can_focus=True):
 
     def sync(self, counts: Mapping[str, int]) -> None:
         """Takes over how many events are held of each topic; repaints only if that has changed."""
-        if counts == self._counts:
+        changed = {topic for topic, held in counts.items() if self._counts.get(topic) != held}
+        if not changed:
             return
         self._counts = dict(counts)
         known = set(self.topics)
@@ -91,7 +92,10 @@ class TopicPicker(ScrollView, can_focus=True):
             if topic not in known and len(self.topics) < len(TOPICS) + MOST_UNKNOWN_TOPICS:
                 self.topics.append(topic)
                 self.virtual_size = Size(1, len(self.topics))
-        self.refresh()
+        width = self.scrollable_content_region.width
+        for row, topic in enumerate(self.topics):
+            if topic in changed:
+                self.refresh(Region(0, row - self.scroll_offset.y, width, 1))
 
     def action_cursor(self, rows: int) -> None:
         self._move(min(max(self.cursor + rows, 0), len(self.topics) - 1))

@@ -1,0 +1,22 @@
+"""A scrolling view of lines whose number changes often, without laying out the whole screen each time."""
+
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+
+
+class LineView(ScrollView):
+    """To be drawn by `render_line`, one line a row."""
+
+    def set_row_count(self, rows: int) -> None:
+        """Tells the scrollbar how many rows there are.
+
+        Assigning `virtual_size` lays out and repaints the whole screen, some 20 KB to the terminal each time, so that
+        is left for when the scrollbar appears or goes.
+        """
+        size = Size(self.scrollable_content_region.width, rows)
+        height = self.scrollable_content_region.height
+        if (rows > height) != (self.virtual_size.height > height):
+            self.virtual_size = size
+        else:
+            self.set_reactive(LineView.virtual_size, size)
+            self._scroll_update(size)

@@ -1,0 +1,162 @@
+"""The real dashboard without a terminal, on a source that a test tells what to say and when."""
+
+import asyncio
+import html
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import groupby
+from typing import Any, Final
+
+import orjson
+from rich.cells import cell_len
+from textual.pilot import Pilot
+
+from nomad_tui.core.history import History
+from nomad_tui.core.updates import Connected, Update
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.session import Session
+from nomad_tui.sources.source import Source
+from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.events import EventList
+from tests import recordings, scenes
+
+SECONDS: Final = 30
+"""How long a dashboard may be open in a test before it counts as hung."""
+
+WIDE: Final = (180, 50)
+MEDIUM: Final = (100, 30)
+NARROW: Final = (80, 24)
+SIZES: Final = (WIDE, MEDIUM, NARROW)
+
+
+class Told:
+    """A source that says what it is told, when it is told, and stays connected meanwhile."""
+
+    name = "nomad.example.com:4646"
+    live = True
+
+    def __init__(self, *updates: Update) -> None:
+        self._to_say: asyncio.Queue[Update] = asyncio.Queue()
+        self.tell(*updates)
+
+    def scope(self, region: str | None) -> str:
+        return "all namespaces"
+
+    def tell(self, *updates: Update) -> None:
+        for update in updates:
+            self._to_say.put_nowait(update)
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        while True:
+            yield await self._to_say.get()
+
+
+CONNECTED: Final = Connected("nomad.example.com:4646", "2.0.6", "global")
+
+
+def event(topic: str, key: str, **payload: Any) -> dict[str, Any]:
+    return {"Topic": topic, "Type": "JobRegistered", "Key": key, "Namespace": "default", "Payload": payload}
+
+
+def frame(index: int, *events: dict[str, Any]) -> Frame:
+    decoded = decode(orjson.dumps({"Index": index, "Events": events}))
+    assert isinstance(decoded, Frame)
+    return decoded
+
+
+def jobs(numbers: Iterable[int]) -> list[Frame]:
+    """A frame for each number: the registration of job `job-NUMBER`, under that index."""
+    return [
+        frame(number, event("Job", f"job-{number}", Job={"ID": f"job-{number}", "Type": "service"}))
+        for number in numbers
+    ]
+
+
+def frames(recording: str) -> list[Frame]:
+    """All frames of a recording, which for `hostile` is most of it."""
+    return [decoded for line in recordings.lines(recording) if isinstance(decoded := decode(line), Frame)]
+
+
+@dataclass
+class Dashboard:
+    app: NomadTui
+    pilot: Pilot[None]
+
+    @property
+    def events(self) -> EventList:
+        return self.app.event_list
+
+    @property
+    def history(self) -> History:
+        return self.app.session.history
+
+    async def until(self, fact: Callable[[], object]) -> None:
+        while not fact():
+            await self.pilot.pause(0.01)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        await self.pilot.press(*("space" if character == " " else character for character in text))
+
+    async def shows(self, received: int) -> None:
+        """Waits until so many events have come and the list and everything around it show them."""
+        await self.until(lambda: self.history.received_events >= received and self.app.view.complete)
+        await self.caught_up()
+
+    async def caught_up(self) -> None:
+        """Waits until the screen says what the session knows and the inspector shows what is looked at."""
+        await self.until(lambda: self.app.view.complete)
+        self.events.sync()
+        self.app.sync()
+        await self.until(lambda: scenes.settled(self.app))
+        await self.pilot.pause()
+
+    def rows(self) -> Sequence[str]:
+        """The list as it is drawn, a string a row."""
+        return [self.events.render_line(y).text for y in range(self.events.scrollable_content_region.height)]
+
+    def screen(self) -> list[str]:
+        return drawn(self.app.export_screenshot())
+
+    def __contains__(self, text: str) -> bool:
+        """Whether the screen shows a text on one line."""
+        return any(text in line for line in self.screen())
+
+    async def appears(self, text: str) -> None:
+        await self.until(lambda: text in self)
+
+    @property
+    def inspected(self) -> str | None:
+        """The title of the inspector."""
+        return str(self.app.inspector.border_title)
+
+
+@asynccontextmanager
+async def dashboard(
+    source: Source, size: tuple[int, int] = MEDIUM, *, history: History | None = None, filter_text: str = ""
+) -> AsyncIterator[Dashboard]:
+    app = NomadTui(Session(source, history), timezone=UTC, filter_text=filter_text)
+    async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        yield Dashboard(app, pilot)
+
+
+_TEXT: Final = re.compile(r'<text class="\S+-r\d+" x="([\d.]+)"[^>]*-line-(\d+)\)">([^<]*)</text>')
+_CELL: Final = 12.2
+"""Width of a cell in the pictures."""
+
+
+def drawn(svg: str) -> list[str]:
+    """The lines of a picture that hold any text, as they stand on the screen."""
+    found = [(int(number), float(x), html.unescape(text)) for x, number, text in _TEXT.findall(svg)]
+    lines = []
+    for _, texts in groupby(found, lambda text: text[0]):
+        line = ""
+        for _, x, text in texts:
+            line += " " * (round(x / _CELL) - cell_len(line)) + text.replace("\xa0", " ").rstrip("\n")
+        lines.append(line.rstrip())
+    return lines

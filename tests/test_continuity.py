@@ -1,0 +1,491 @@
+"""However a stream is interrupted, its events are seen once each and in order, or a gap says where some are missing."""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from nomad_tui.core.continuity import REMEMBERED_FRAMES, Continuity
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Event, Frame, decode
+from tests import recordings
+
+Seen: TypeAlias = tuple[int, str, str, str, str]
+Resend: TypeAlias = Callable[[bytes], bytes]
+
+
+def frame_of(line: bytes) -> Frame:
+    frame = decode(line)
+    assert isinstance(frame, Frame)
+    return frame
+
+
+def line_of(index: int, *events: dict[str, Any]) -> bytes:
+    return json.dumps({"Index": index, "Events": [{"Index": index, **event} for event in events]}).encode()
+
+
+def event(key: str, payload: object, topic: str = "Job", namespace: str = "default") -> dict[str, Any]:
+    return {"Topic": topic, "Type": "PlanResult", "Key": key, "Namespace": namespace, "Payload": payload}
+
+
+def identity(event: Event) -> Seen:
+    """An event by what an operator sees of it: times and generated IDs of its payload are not compared."""
+    value = without_computed(json.loads(bytes(event.payload)))
+    return (event.index, event.topic, event.type, event.key, json.dumps(value, sort_keys=True))
+
+
+def events_of(lines: Iterable[bytes]) -> list[Seen]:
+    return [identity(event) for line in lines for event in frame_of(line).events]
+
+
+class Reader:
+    """What somebody in front of the screen gets to see of several connections."""
+
+    def __init__(self) -> None:
+        self.continuity = Continuity()
+        self.seen: list[Seen | Gap] = []
+        self.repeats = 0
+
+    def connect(self, lines: Iterable[bytes] = ()) -> None:
+        self.continuity.reconnected()
+        self.receive(lines)
+
+    def receive(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            joined = self.continuity.join(frame_of(line), away=3.0)
+            if joined.gap is not None:
+                self.seen.append(joined.gap)
+            if joined.frame is not None:
+                self.seen += map(identity, joined.frame.events)
+                again = frame_of(joined.frame.line)
+                assert list(map(identity, again.events)) == list(map(identity, joined.frame.events))
+            self.repeats += joined.repeats
+
+    @property
+    def gaps(self) -> list[Gap]:
+        return [each for each in self.seen if isinstance(each, Gap)]
+
+
+def from_index(lines: Sequence[bytes], index: int) -> list[bytes]:
+    """What a server sends that holds `lines` and is asked for `index`."""
+    held = [line for line in lines if frame_of(line).index >= index]
+    return held or list(lines[-1:])
+
+
+# How a server may send its frames again
+
+
+def same(line: bytes) -> bytes:
+    return line
+
+
+def shuffled(line: bytes) -> bytes:
+    """The keys of every object in another order, as servers send them each time."""
+    order = random.Random(len(line))
+
+    def shuffle(value: Any) -> Any:
+        if isinstance(value, dict):
+            members = [(key, shuffle(member)) for key, member in value.items()]
+            order.shuffle(members)
+            return dict(members)
+        return [shuffle(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(shuffle(json.loads(line)), separators=(",", ":")).encode()
+
+
+def is_time(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 10**17
+
+
+def is_uuid(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 36 and value.count("-") == 4
+
+
+def without_computed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_computed(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [without_computed(item) for item in value]
+    return None if is_time(value) or is_uuid(value) else value
+
+
+def recomputed(line: bytes) -> bytes:
+    """After a restart: the times and generated IDs in payloads are others; the envelope is as it was."""
+    order = random.Random(line)
+
+    def compute(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: compute(member) for key, member in value.items()}
+        if isinstance(value, list):
+            return [compute(item) for item in value]
+        if is_time(value):
+            return value + order.randrange(10**9)
+        return str(UUID(int=order.getrandbits(128))) if is_uuid(value) else value
+
+    frame = json.loads(line)
+    for each in frame["Events"]:
+        each["Payload"] = compute(each["Payload"])
+    return shuffled(json.dumps(frame).encode())
+
+
+RESENDS: list[Resend] = [same, shuffled, recomputed]
+
+
+# A part of a real stream, every way to interrupt it
+
+
+def load_frames() -> list[bytes]:
+    return [line for line in recordings.lines("load") if isinstance(frame := decode(line), Frame) and frame.events]
+
+
+def narrowed(lines: Iterable[bytes], topic: str) -> list[bytes]:
+    """What a server sends for `topic=…:*`: frames with other events only are not sent at all."""
+    frames = map(frame_of, lines)
+    wanted = ((frame, [event for event in frame.events if event.topic == topic]) for frame in frames)
+    return [frame.with_events(events).line for frame, events in wanted if events]
+
+
+def window(lines: Sequence[bytes], length: int, looks: Callable[[Sequence[Frame]], bool]) -> list[bytes]:
+    """`length` frames around the first index with two frames that look as asked."""
+    frames = [frame_of(line) for line in lines]
+    place = next(
+        place
+        for place in range(length // 2, len(frames) - 1)
+        if frames[place].index == frames[place + 1].index and looks(frames[place : place + 2])
+    )
+    return list(lines[place - length // 2 : place + length // 2])
+
+
+def keys(frame: Frame) -> list[tuple[str, str, str]]:
+    return [(event.topic, event.type, event.key) for event in frame.events]
+
+
+def two_with_one_identity(frames: Sequence[Frame]) -> bool:
+    return bool(set(keys(frames[0])) & set(keys(frames[1])))
+
+
+def two_that_look_alike(frames: Sequence[Frame]) -> bool:
+    return keys(frames[0]) == keys(frames[1])
+
+
+ALL_TOPICS = window(load_frames(), 60, two_with_one_identity)
+JOBS_ONLY = window(narrowed(load_frames(), "Job"), 60, two_that_look_alike)
+"""Of these, both frames of an index have the same topic, type and key: the job pending, then running."""
+
+streams = pytest.mark.parametrize("lines", [ALL_TOPICS, JOBS_ONLY], ids=["all topics", "jobs only"])
+resends = pytest.mark.parametrize("resend", RESENDS)
+
+
+def interrupted(lines: Sequence[bytes]) -> Iterator[tuple[int, Reader]]:
+    """Readers that were cut off after each of the frames."""
+    for cut in range(1, len(lines) + 1):
+        reader = Reader()
+        reader.connect(lines[:cut])
+        yield cut, reader
+
+
+@streams
+def test_the_recorded_part_is_worth_testing_on(lines: list[bytes]) -> None:
+    frames_of_index = [len(list(frames)) for _, frames in groupby(lines, lambda line: frame_of(line).index)]
+    assert frames_of_index.count(2) >= 5
+    assert len(set(events_of(lines))) == len(events_of(lines))
+
+
+@streams
+@resends
+def test_a_stream_resumed_at_any_frame_is_seen_once_and_without_a_gap(lines: list[bytes], resend: Resend) -> None:
+    for cut, reader in interrupted(lines):
+        reader.connect(map(resend, from_index(lines, reader.continuity.last_index)))
+        assert reader.seen == events_of(lines), cut
+
+
+@streams
+@resends
+def test_a_stream_resumed_at_each_of_its_frames_in_turn_is_seen_once(lines: list[bytes], resend: Resend) -> None:
+    reader = Reader()
+    for end in range(1, len(lines) + 1):
+        reader.connect(map(resend, from_index(lines[:end], reader.continuity.last_index)))
+    assert reader.seen == events_of(lines)
+
+
+@streams
+@resends
+def test_the_second_frame_of_an_index_is_kept_when_the_first_is_gone(lines: list[bytes], resend: Resend) -> None:
+    """Whether it had been seen or not: the server's buffer begins with it."""
+    tried = 0
+    for cut, reader in interrupted(lines):
+        last = reader.continuity.last_index
+        held = from_index(lines, last)[1:]
+        if held and frame_of(held[0]).index == last:
+            reader.connect(map(resend, held))
+            assert reader.seen == events_of(lines), cut
+            tried += 1
+    assert tried >= 10
+
+
+@streams
+@resends
+def test_a_gap_says_exactly_where_frames_are_missing(lines: list[bytes], resend: Resend) -> None:
+    for cut, reader in interrupted(lines[:-10]):
+        last = reader.continuity.last_index
+        held = [line for line in lines if frame_of(line).index > last][5:]
+        reader.connect(map(resend, held))
+        gap = Gap(GapReason.BUFFER, last, frame_of(held[0]).index, 3.0)
+        assert reader.seen == [*events_of(lines[:cut]), gap, *events_of(held)]
+
+
+@streams
+@resends
+def test_a_server_that_lags_behind_repeats_what_was_seen_and_shows_nothing_twice(
+    lines: list[bytes], resend: Resend
+) -> None:
+    """Asked for an index that it has not reached, it sends its newest frame, and from there what it catches up on."""
+    for behind in (1, 2, 3, 7, 25):
+        for cut, reader in interrupted(lines):
+            if cut > behind:
+                reader.connect(map(resend, lines[cut - behind - 1 :]))
+                assert reader.seen == events_of(lines), (cut, behind)
+
+
+@streams
+def test_a_rebuilt_server_is_named_and_all_of_its_events_are_shown(lines: list[bytes]) -> None:
+    rebuilt = [line_of(index, event(f"new-{index}", {"Status": index})) for index in (3, 4, 5)]
+    for cut, reader in interrupted(lines):
+        last = reader.continuity.last_index
+        reader.connect(rebuilt)
+        gap = Gap(GapReason.REBUILT, last, 3, 3.0)
+        assert reader.seen == [*events_of(lines[:cut]), gap, *events_of(rebuilt)]
+        assert reader.continuity.last_index == 5
+
+
+def test_all_of_the_load_recording_cut_every_now_and_then_is_seen_once() -> None:
+    lines = load_frames()
+    expected = [
+        (event.index, event.topic, event.key, bytes(event.payload)) for line in lines for event in frame_of(line).events
+    ]
+    continuity = Continuity()
+    seen = []
+    position = 0
+    for end in [*range(97, len(lines), 97), len(lines)]:
+        continuity.reconnected()
+        while position and frame_of(lines[position - 1]).index == continuity.last_index:
+            position -= 1
+        for line in lines[position:end]:
+            joined = continuity.join(frame_of(line))
+            assert joined.gap is None
+            seen += joined.frame.events if joined.frame is not None else []
+        position = end
+    assert [(event.index, event.topic, event.key, bytes(event.payload)) for event in seen] == expected
+
+
+# Single cases
+
+
+def test_a_first_connection_is_seen_as_it_comes() -> None:
+    reader = Reader()
+    reader.connect(ALL_TOPICS[:9])
+    assert reader.seen == events_of(ALL_TOPICS[:9])
+    assert reader.continuity.last_index == frame_of(ALL_TOPICS[8]).index
+
+
+def test_the_same_event_twice_at_one_index_is_two_events() -> None:
+    pending = line_of(7, event("web", {"Job": {"Status": "pending"}}))
+    running = line_of(7, event("web", {"Job": {"Status": "running"}}))
+    for before, after in (([pending], [pending, running]), ([pending], [running]), ([pending, running], [running])):
+        reader = Reader()
+        reader.connect(before)
+        reader.connect(after)
+        assert reader.seen == events_of([pending, running])
+
+
+def test_two_equal_events_at_one_index_are_two_events() -> None:
+    line = line_of(7, event("web", {"Job": {"Status": "pending"}}))
+    reader = Reader()
+    reader.connect([line])
+    reader.connect([line, line])
+    assert reader.seen == events_of([line, line])
+
+
+def test_a_frame_of_which_something_was_computed_anew_is_a_repeat_as_long_as_some_of_it_is_the_same() -> None:
+    before = line_of(7, event("web", {"Score": 0.5}), event("db", {"Score": 1}))
+    after = line_of(7, event("web", {"Score": 0.75}), event("db", {"Score": 1}))
+    reader = Reader()
+    reader.connect([before])
+    reader.connect([after, line_of(8, event("web", {}))])
+    assert reader.seen == events_of([before, line_of(8, event("web", {}))])
+    assert reader.repeats == 2
+
+
+def test_a_namespace_that_was_made_meanwhile_adds_its_events_to_a_frame_that_was_seen() -> None:
+    ours = event("n1", {"Node": {"Status": "ready"}}, topic="Node")
+    theirs = event("ledger", {"Job": {"ID": "ledger"}}, namespace="payments")
+    reader = Reader()
+    reader.connect([line_of(7, ours)])
+    reader.connect([line_of(7, ours, theirs)])
+    assert reader.seen == events_of([line_of(7, ours, theirs)])
+    reader.connect([line_of(7, ours, theirs), line_of(8, ours)])
+    assert reader.seen == events_of([line_of(7, ours, theirs), line_of(8, ours)])
+
+
+def test_an_event_is_repeated_by_one_event_only() -> None:
+    ours = event("n1", {"Node": {"Status": "ready"}}, topic="Node")
+    theirs = event("ledger", {"Job": {"ID": "ledger"}}, namespace="payments")
+    reader = Reader()
+    reader.connect([line_of(7, ours)])
+    reader.connect([line_of(7, ours, theirs), line_of(7, ours)])
+    assert reader.seen == events_of([line_of(7, ours), line_of(7, theirs), line_of(7, ours)])
+
+
+def test_frames_without_an_event_that_was_asked_for_prove_that_nothing_is_missing() -> None:
+    """A subscription to two keys of a topic is narrowed on this side: most frames of the topic are left empty."""
+    wanted, unwanted = event("web", {"Status": 1}), event("db", {"Status": 2})
+    lines = [line_of(7, wanted), line_of(8, unwanted), line_of(9, unwanted), line_of(10, wanted)]
+    as_narrowed = [
+        frame_of(line).with_events([event for event in frame_of(line).events if event.key == "web"]).line
+        for line in lines
+    ]
+    reader = Reader()
+    reader.connect(as_narrowed[:2])
+    assert reader.continuity.last_index == 8
+    reader.connect(as_narrowed[1:])
+    assert reader.seen == events_of([lines[0], lines[3]])
+    reader.connect([as_narrowed[2], *as_narrowed[3:]])
+    assert reader.seen == events_of([lines[0], lines[3]])
+    reader.connect([line_of(12), line_of(13, wanted)])
+    assert reader.seen[2:] == [Gap(GapReason.BUFFER, 10, 12, 3.0), *events_of([line_of(13, wanted)])]
+
+
+def test_an_index_that_goes_back_within_a_connection_is_a_gap() -> None:
+    reader = Reader()
+    reader.connect([line_of(7, event("a", 1)), line_of(5, event("b", 2)), line_of(6, event("c", 3))])
+    assert reader.gaps == [Gap(GapReason.REBUILT, 7, 5, 3.0)]
+    assert isinstance(reader.seen[1], Gap)
+    assert len(reader.seen) == 4
+
+
+def test_another_server_with_other_events_under_an_index_that_was_seen_is_a_gap() -> None:
+    reader = Reader()
+    reader.connect([line_of(index, event("web", {"Status": index})) for index in (5, 6, 7)])
+    reader.connect([line_of(6, event("other", {"Status": "x"}))])
+    assert reader.gaps == [Gap(GapReason.REBUILT, 7, 6, 3.0)]
+    assert len(reader.seen) == 5
+
+
+def test_a_frame_without_an_index_is_shown_and_changes_nothing() -> None:
+    reader = Reader()
+    reader.connect([line_of(7, event("a", 1))])
+    reader.connect([b'{"Events":[{"Key":"b","Payload":1}]}', line_of(7, event("a", 1)), line_of(8, event("c", 1))])
+    assert [each[3] for each in reader.seen if not isinstance(each, Gap)] == ["a", "b", "c"]
+    assert reader.gaps == []
+
+
+def test_no_gap_is_told_twice() -> None:
+    reader = Reader()
+    reader.connect([line_of(7, event("a", 1))])
+    reader.connect([line_of(9, event("b", 1)), line_of(10, event("c", 1)), line_of(12, event("d", 1))])
+    reader.connect([line_of(12, event("d", 1)), line_of(20, event("e", 1))])
+    assert reader.gaps == [Gap(GapReason.BUFFER, 7, 9, 3.0)]
+
+
+def test_a_gap_says_what_may_be_missing() -> None:
+    assert Gap(GapReason.BUFFER, 1035, 1451, 41.2).sentence == (
+        "events 1,036–1,450 may be missing: reconnected after 41 s, when the server no longer held 1,035"
+    )
+    assert "went back from 1,035 to 12" in Gap(GapReason.REBUILT, 1035, 12, 1.0).sentence
+
+
+def test_what_is_remembered_does_not_grow_with_the_stream() -> None:
+    reader = Reader()
+    lines = [line_of(index, event("web", {"Text": "x" * 1000})) for index in range(1, 4 * REMEMBERED_FRAMES)]
+    reader.connect(lines)
+    assert len(reader.continuity._recent) <= REMEMBERED_FRAMES
+    one_index = [line_of(len(lines) + 1, event(f"job-{number}", number)) for number in range(2 * REMEMBERED_FRAMES)]
+    reader.receive(one_index)
+    reader.connect(one_index)
+    assert reader.seen == events_of([*lines, *one_index])
+
+
+# Any history of cuts
+
+
+class Interruptions(RuleBasedStateMachine):
+    """A cluster, of which some servers lag behind, each with a small buffer; and one reader."""
+
+    @initialize(buffer_size=st.integers(1, 6))
+    def start(self, buffer_size: int) -> None:
+        self.buffer_size = buffer_size
+        self.published: list[bytes] = []
+        self.serial = 0
+        self.reader = Reader()
+        self.expected: list[Seen | Gap] = []
+        self.delivered = 0
+        """Frames published up to here were delivered, or are in a gap."""
+        self.together_from = 0
+        """Frames from here on to `delivered` were delivered without a gap between them."""
+        self.sending: list[bytes] = []
+        """What this connection's server has sent and the reader has not read."""
+        self.resend: Resend = same
+
+    def index(self) -> int:
+        return frame_of(self.published[-1]).index if self.published else 0
+
+    @rule(
+        step=st.integers(0, 3),
+        shape=st.lists(st.sampled_from(["Job:web", "Job:db", "Node:n1"]), min_size=1, max_size=3, unique=True),
+    )
+    def publish(self, step: int, shape: list[str]) -> None:
+        index = self.index() + (step if self.published else step + 1)
+        if sum(frame_of(line).index == index for line in self.published[-2:]) == 2:
+            index += 1
+        self.serial += 1
+        payload = {
+            "Status": self.serial,
+            "ModifyTime": 1_700_000_000_000_000_000 + self.serial,
+            "ID": str(UUID(int=self.serial)),
+        }
+        events = [event(each.partition(":")[2], payload, each.partition(":")[0]) for each in shape]
+        self.published.append(line_of(index, *events))
+        self.sending.append(self.published[-1])
+
+    @rule(count=st.integers(1, 5))
+    def read(self, count: int) -> None:
+        for line in self.sending[:count]:
+            self.reader.receive([self.resend(line)])
+            position = self.published.index(line)
+            if position >= self.delivered:
+                self.expected += events_of([line])
+                self.delivered = position + 1
+        del self.sending[:count]
+
+    @precondition(lambda self: self.published)
+    @rule(behind=st.integers(0, 8), resend=st.sampled_from(RESENDS))
+    def reconnect(self, behind: int, resend: Resend) -> None:
+        end = max(len(self.published) - behind, min(self.together_from + 1, len(self.published)))
+        held = self.published[max(0, end - self.buffer_size) : end]
+        last = self.reader.continuity.last_index
+        self.sending = from_index(held, last) + self.published[end:]
+        self.resend = resend
+        self.reader.connect()
+        first = frame_of(self.sending[0]).index
+        if last and first > last:
+            self.expected.append(Gap(GapReason.BUFFER, last, first, 3.0))
+            self.read(1)
+            self.together_from = self.delivered - 1
+        elif not last:
+            self.read(1)
+            self.together_from = self.delivered - 1
+
+    @invariant()
+    def everything_is_seen_once_in_order(self) -> None:
+        assert self.reader.seen == self.expected
+
+
+Interruptions.TestCase.settings = settings(max_examples=120, stateful_step_count=30)
+TestInterruptions = Interruptions.TestCase

@@ -1,0 +1,183 @@
+"""What the screen may say about a connection at every stage, and that reading leaves it time to say it."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+from nomad_tui.config import Connection
+from nomad_tui.core.history import History
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.session import RATE_SECONDS, UNREADABLE_KEPT, Session, State
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.recording import Recording
+from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, Options, StandIn, Token
+from tests import recordings
+
+SECONDS = 20
+"""How long a test may take before it counts as hung."""
+
+TOKEN = "00000000-0000-4000-8000-00000000000a"
+
+
+def frame(index: int, **payload: Any) -> bytes:
+    event = {"Topic": "Job", "Type": "JobRegistered", "Key": f"job-{index}", "Payload": payload}
+    return json.dumps({"Index": index, "Events": [event, event]}).encode()
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    """Wait for something to become true while the session runs."""
+    while not fact():  # noqa: ASYNC110 - a session tells nobody: it is asked
+        await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def running(session: Session, seconds: float = SECONDS) -> AsyncIterator[Session]:
+    task = asyncio.create_task(session.run())
+    try:
+        async with asyncio.timeout(seconds):
+            yield session
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    assert task.cancelled()
+
+
+def live(server: StandIn, **flags: str) -> LiveServer:
+    return LiveServer(
+        Connection.from_environment({"address": server.address, **flags}, environ={}), shortest_delay=0.01
+    )
+
+
+async def test_status_is_right_at_every_stage() -> None:
+    now = 100.0
+    options = Options(version="1.9.4", region="europe", tokens={TOKEN: MANAGEMENT}, namespaces=())
+    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
+        source = live(server, token=TOKEN)
+        session = Session(source, clock=lambda: now, wall_clock=lambda: 7)
+        status = session.status
+        assert (status.state, status.to, status.last_heard) == (State.CONNECTING, server.address, None)
+
+        async with running(session):
+            await until(lambda: status.state is State.LIVE)
+            assert (status.to, status.version, status.region) == (server.address, "1.9.4", "europe")
+            assert (status.what, status.remedy, status.reconnects, status.attempt) == ("", "", 0, 0)
+            assert status.last_heard == 100
+
+            now = 130
+            server.publish(frame(41))
+            await until(lambda: session.history.held == 2)
+            assert (status.last_index, status.last_heard) == (41, 130)
+            assert session.history.event(0).received == 7
+
+            async with server.down():
+                await until(lambda: status.state is State.RETRYING and status.attempt >= 2)
+                assert "nothing listens there" in status.what and "NOMAD_ADDR" in status.remedy
+                assert 130 < status.next_attempt <= 160
+                assert status.last_heard == 130
+            await until(lambda: status.state is State.LIVE)
+            assert (status.what, status.remedy, status.reconnects, status.attempt) == ("", "", 1, 0)
+
+            server.put_token(TOKEN, Token())
+            await until(lambda: status.state is State.REFUSED)
+            assert "lacks a capability" in status.what and "NOMAD_TOKEN" in status.remedy
+            assert 135 <= status.next_attempt <= 160
+            attempt = status.attempt
+            source.retry_now()
+            await until(lambda: status.attempt > attempt)
+            assert status.state is State.REFUSED, "an attempt alone does not make it less refused"
+
+            server.put_token(TOKEN, MANAGEMENT)
+            source.retry_now()
+            await until(lambda: status.state is State.LIVE)
+            assert (status.what, status.reconnects) == ("", 2)
+            assert session.history.held == 2, "what was shown stays, and repeats are not shown"
+
+
+async def test_a_gap_has_its_place_among_the_events() -> None:
+    async with StandIn([frame(3)], Options(lead=1)) as server, running(Session(live(server))) as session:
+        await until(lambda: session.history.held == 2)
+        await server.restart([frame(9)])
+        await until(lambda: session.history.end == 5)
+        gap = session.history.gap(2)
+        assert gap is not None and (gap.after, gap.before) == (3, 9)
+        assert session.history.gaps == 1
+
+
+async def test_lines_that_are_no_frames_are_counted_and_the_first_are_kept() -> None:
+    async with StandIn(options=Options(raw=True)) as server, running(Session(live(server))) as session:
+        await until(lambda: session.status.state is State.LIVE)
+        server.publish(*(b"no frame %d" % number for number in range(30)), frame(1))
+        await until(lambda: session.history.held == 2 and session.status.unreadable == 30)
+        kept = [unreadable.excerpt for unreadable in session.status.unreadable_lines]
+        assert kept == [b"no frame %d" % number for number in range(UNREADABLE_KEPT)]
+
+
+async def test_a_cut_line_at_the_end_of_a_stream_is_nothing_to_report() -> None:
+    async with StandIn([frame(1)], Options(lead=1)) as server, running(Session(live(server))) as session:
+        await until(lambda: session.history.held == 2)
+        server.inject(Cut())
+        await until(lambda: session.status.reconnects == 1)
+        assert (session.status.unreadable, session.history.held) == (0, 2)
+
+
+async def test_frames_that_had_to_be_mended_are_counted() -> None:
+    mended = frame(2).replace(b"job-2", b"job-\xff")
+    options = Options(lead=ALL_FRAMES, raw=True)
+    async with StandIn([frame(1), mended], options) as server, running(Session(live(server))) as session:
+        await until(lambda: session.history.held == 4)
+        assert (session.status.repaired, session.status.unreadable) == (1, 0)
+
+
+async def test_the_rate_is_that_of_whole_seconds() -> None:
+    async with StandIn() as server, running(Session(live(server))) as session:
+        await server.subscribed()
+        for index in range(1, 4):
+            server.publish(*[frame(index)] * index)
+            await until(lambda: session.history.received_events == index * (index + 1))  # noqa: B023 - awaited here
+            session.tick()
+        assert list(session.status.per_second) == [0] * (RATE_SECONDS - 3) + [2, 4, 6]
+        assert session.status.rate == 4
+
+
+async def test_a_recording_ends() -> None:
+    session = Session(Recording([str(recordings.path("beta"))]))
+    async with asyncio.timeout(SECONDS):
+        await session.run()
+    assert session.status.state is State.ENDED
+    assert "read to its end" in session.status.what
+    assert session.history.held == sum(line.count(b'"Topic"') for line in recordings.lines("beta"))
+
+
+async def test_others_get_their_turn_while_events_pour_in_and_more_of_them_while_keys_come() -> None:
+    """Counted in events, not in time: a slow machine reads fewer of them between two turns as well."""
+    arguments = (str(recordings.path("load")), "--from-start", "--repeat", "20")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "nomad_tui.sources.standin", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    turns: list[int] = []
+    try:
+        async with asyncio.timeout(6 * SECONDS):
+            address = (await process.stdout.readline()).decode().strip()
+            connection = Connection.from_environment({"address": address}, environ={})
+            session = Session(LiveServer(connection, Subscription()), History(max_events=50_000))
+            async with running(session, 6 * SECONDS):
+                while session.history.received_events < 20 * 10_764:
+                    if session.history.received_events > 10 * 10_764:
+                        session.last_key = perf_counter()
+                    turns.append(session.history.received_events)
+                    await asyncio.sleep(0.001)
+    finally:
+        process.terminate()
+        await process.wait()
+    first = sum(1 for turn in turns if 0 < turn <= 10 * 10_764)
+    second = len(turns) - first
+    between = [later - earlier for earlier, later in pairwise(turns)]
+    assert max(between) < 5_000
+    assert first > 10 * 10_764 / 1_000
+    assert second > 1.5 * first
