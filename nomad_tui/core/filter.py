@@ -13,6 +13,7 @@ import zstandard
 
 from nomad_tui.core.history import GAP_SUBJECT, History, Segment, Subject
 from nomad_tui.core.rows import sentence
+from nomad_tui.core.topics import released_word
 
 ROWS_A_STEP: Final = 48
 """Sentences derived between two chances to yield: about half a millisecond of work."""
@@ -30,7 +31,7 @@ class Filter:
     @classmethod
     def parse(cls, text: str, hidden_topics: frozenset[str] = frozenset()) -> "Filter":
         """From what an operator typed: words between white space, each of which must occur."""
-        return cls(tuple(dict.fromkeys(text.lower().split())), hidden_topics)
+        return cls(tuple(dict.fromkeys(released_word(word) for word in text.split())), hidden_topics)
 
     @property
     def everything(self) -> bool:

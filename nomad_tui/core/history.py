@@ -254,6 +254,7 @@ class History:
         self.gaps += 1
         self.gaps_held += 1
         self.end += 1
+        self._evict()
 
     def _add_line(self, segment: Segment, line: bytes, row: int, received: int) -> None:
         block = segment.blocks[-1] if segment.blocks else None

@@ -145,6 +145,16 @@ def typed_topic(name: str) -> str:
     return known if known == NODE_DRAIN else released_topic(known)
 
 
+_RELEASED_WORDS: Final[dict[str, str]] = {
+    beta.casefold(): released.casefold() for beta, released in (*BETA_TYPES.items(), *_RELEASED_TOPICS.items())
+}
+
+
+def released_word(word: str) -> str:
+    """A word of a search, in lower case; a name of the 1.0-beta page becomes the released one, as it is shown."""
+    return _RELEASED_WORDS.get(word.casefold(), word.lower())
+
+
 def payload_keys(name: str) -> Iterable[str]:
     """Where to look for the object of a topic in its payload, the documented key first."""
     known = _BY_NAME.get(name)

@@ -21,7 +21,7 @@ class View:
 
     def __init__(self, history: History, chosen: Filter | None = None) -> None:
         self.history = history
-        self.filter = chosen or Filter()
+        self.filter = chosen if chosen is not None else Filter()
         self.show(self.filter)
 
     def show(self, chosen: Filter) -> None:

@@ -38,6 +38,12 @@ def server(repeat: int) -> Iterator[str]:
             process.terminate()
 
 
+def events_in(repeat: int) -> int:
+    """How many events the recording holds when it is sent so often."""
+    decoded = (decode(line) for line in recordings.lines("load"))
+    return repeat * sum(len(frame.events) for frame in decoded if isinstance(frame, Frame))
+
+
 def bare(repeat: int, expected: int) -> dict[str, float]:
     with server(repeat) as address:
         command = [sys.executable, "-m", "tests.bench.bare", address, str(expected)]
@@ -122,8 +128,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
     parser.add_argument("--large", action="store_true", help="once more with five times as many events, for memory")
     options = parser.parse_args()
-    each = sum(len(frame.events) for line in recordings.lines("load") if isinstance(frame := decode(line), Frame))
-    expected = each * options.repeat
+    expected = events_in(options.repeat)
 
     print(f"load x{options.repeat}: {expected:,} events\n")
     print(f"{'':34}{'events/s':>10}{'ratio':>8}{'stall p50':>11}{'p99':>8}{'max':>8}{'RSS MB':>8}")

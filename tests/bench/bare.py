@@ -32,18 +32,20 @@ async def read(address: str, expected: int) -> dict[str, float]:
     started = None
     rest = b""
     url = f"{address}/v1/event/stream"
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=256 * 1024) as session:
-        async with session.get(url, params={"namespace": "*"}) as response:
-            async for chunk in response.content.iter_any():
-                started = started or perf_counter()
-                size += len(chunk)
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    batch = decode(line).events
-                    kept.extend(batch)
-                    events += len(batch)
-                if events >= expected:
-                    break
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=256 * 1024) as session,
+        session.get(url, params={"namespace": "*"}) as response,
+    ):
+        async for chunk in response.content.iter_any():
+            started = started or perf_counter()
+            size += len(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                batch = decode(line).events
+                kept.extend(batch)
+                events += len(batch)
+            if events >= expected:
+                break
     return {"events": events, "bytes": size, "seconds": perf_counter() - (started or 0.0)}
 
 
