@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from nomad_tui import __version__
 from nomad_tui.config import Connection
@@ -55,7 +56,27 @@ class ByteSize(click.ParamType[int]):
 
 
 class _Group(click.Group):
-    """Prints a mistake as one sentence, without click's usage block, and exits with 2."""
+    """Prints a mistake as one sentence, without click's usage block, and exits with 2.
+
+    Options before a command count as if they stood behind it.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            taken = {parameter.name for parameter in command.params}
+            given = {
+                option.name: ctx.params[option.name]
+                for option in self.params
+                if ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+            }
+            for option in self.params:
+                if option.name in given.keys() - taken:
+                    raise click.UsageError(f"The command {name} has no option {option.opts[0]}: leave it out.")
+            ctx.default_map = {name: given}
+        return name, command, rest
 
     def main(
         self,
@@ -166,6 +187,7 @@ def demo(filter_text: str, max_events: int, max_memory: int, max_line: int) -> N
     """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
     from nomad_tui.demo import run_demo
 
+    _need_terminal()
     run_demo(History(max_events, max_memory), filter_text, max_line)
 
 
@@ -228,6 +250,8 @@ def tail(
     from nomad_tui.tail import DEFAULT_RETRIES, Options, Output
     from nomad_tui.tail import tail as run_tail
 
+    if sys.stdout is None:
+        raise click.UsageError("Standard output is closed: leave it open, events are printed there.")
     source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
     options = Options(
         output=Output(output),
@@ -238,10 +262,15 @@ def tail(
     )
     try:
         return asyncio.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
-    except BrokenPipeError:
+    except OSError as error:
         # What is still buffered has no reader; the interpreter would complain of it when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):
+            return 0
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(
+            f"The events cannot be written to standard output ({reason}): make room there, or send them elsewhere."
+        ) from None
 
 
 def _subscription(topics: Sequence[str]) -> Subscription:
@@ -256,9 +285,14 @@ def _dashboard(source: Source, history: History, filter_text: str) -> None:
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
 
-    if not sys.stdout.isatty():
-        raise click.UsageError("The dashboard needs a terminal: use nomad-tui tail to print events.")
+    _need_terminal()
     NomadTui(Session(source, history), filter_text=filter_text).run()
+
+
+def _need_terminal() -> None:
+    """Textual reads keys from standard input and draws on standard error."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("The dashboard needs a terminal: use nomad-tui tail to print events.")
 
 
 def _standard_input_for_recording() -> int:

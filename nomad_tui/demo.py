@@ -1,11 +1,14 @@
 """A recorded cluster served by the stand-in server on loopback, read by the very same client as a real one."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from nomad_tui.config import Connection
 from nomad_tui.core.history import History
+from nomad_tui.core.wire import DEFAULT_MAX_LINE
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.standin import Options, StandIn, read_lines
@@ -25,9 +28,14 @@ def run_demo(history: History, filter_text: str, max_line: int) -> None:
 
 
 async def _run(history: History, filter_text: str, max_line: int) -> None:
-    options = Options(pace=PACE, lead=LEAD, repeat=None)
-    async with StandIn(read_lines(RECORDING), options) as server:
+    async with recorded_cluster(max_line) as source:
+        await NomadTui(Session(source, history), filter_text=filter_text).run_async()
+
+
+@asynccontextmanager
+async def recorded_cluster(max_line: int = DEFAULT_MAX_LINE, pace: float = PACE) -> AsyncIterator[LiveServer]:
+    """A server of its own for the recording, and what reads it; `pace` is in frames a second."""
+    async with StandIn(read_lines(RECORDING), Options(pace=pace, lead=LEAD, repeat=None)) as server:
         # Nothing of the environment: the demo must run beside whatever NOMAD_ADDR and NOMAD_TOKEN say.
         connection = Connection.from_environment({"address": server.address}, environ={})
-        source = LiveServer(connection, max_line=max_line)
-        await NomadTui(Session(source, history), filter_text=filter_text).run_async()
+        yield LiveServer(connection, max_line=max_line)

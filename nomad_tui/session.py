@@ -21,7 +21,7 @@ from nomad_tui.sources.source import Source
 
 SLICE: Final = 0.004
 """Seconds of reading between two turns for the rest of the program."""
-SLICE_WITH_KEYS: Final = 0.001
+SLICE_WITH_KEYS: Final = 0.003
 PAUSE_WITH_KEYS: Final = 0.002
 KEYS_COUNT_FOR: Final = 0.3
 """Seconds after a key during which keys have the right of way."""
@@ -56,7 +56,6 @@ class Status:
     last_heard: float | None = None
     """The session's clock at the last line, heartbeats included; None before the first."""
     last_index: int = 0
-    repeats: int = 0
     unreadable: int = 0
     """Lines, or parts of them, that could not be shown."""
     repaired: int = 0

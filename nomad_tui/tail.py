@@ -5,6 +5,7 @@ be read) goes to standard error, one line each.
 """
 
 import asyncio
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -35,8 +36,14 @@ DEFAULT_RETRIES: Final = 10
 """Attempts in a row after a connection was lost: about four minutes."""
 REFUSALS: Final = 3
 """Refusals in a row after a stream had worked: a server that is stopping refuses too, for a moment."""
+TIME_WIDTH: Final = 24
+"""Characters: a `~` where the time is only about right, date, and time to the millisecond."""
 TURN: Final = 0.005
 """Seconds of reading between two turns for timers and signals."""
+
+
+_NOT_PLAIN: Final = re.compile(rb"[^ -~]")
+_SPACES: Final = str.maketrans("\t\r", "  ")
 
 
 class Output(StrEnum):
@@ -173,22 +180,21 @@ class _Tail:
                     excerpt = printable(update.excerpt.decode("utf-8", "replace"), 100)
                     self._say(f"unreadable, {update.reason}: {excerpt}")
             case Retrying():
-                self._report(update)
-                if not self._been_connected or update.attempt > self._options.retries:
-                    raise _FinishedError(Exit.LOST)
+                self._report(update, Exit.LOST, again=update.attempt <= self._options.retries)
             case Refused():
-                self._report(update)
                 self._refusals += 1
-                if not self._been_connected or self._refusals >= REFUSALS:
-                    raise _FinishedError(Exit.REFUSED)
+                self._report(update, Exit.REFUSED, again=self._refusals < REFUSALS)
             case Ended():
                 raise _FinishedError(Exit.DONE)
             case _:
                 pass
 
-    def _report(self, trouble: Retrying | Refused) -> None:
-        again = f" Trying again in {trouble.delay:.1f} s." if self._been_connected else ""
-        self._say(f"{trouble.what} {trouble.remedy}{again}")
+    def _report(self, trouble: Retrying | Refused, code: Exit, again: bool) -> None:
+        """Says what happened, and ends with `code` unless a stream that once worked is worth another attempt."""
+        if not (again and self._been_connected):
+            self._say(f"{trouble.what} {trouble.remedy}")
+            raise _FinishedError(code)
+        self._say(f"{trouble.what} {trouble.remedy} Trying again in {trouble.delay:.1f} s.")
 
     def _say(self, text: str) -> None:
         self._errors.write(f"nomad-tui: {printable(text)}\n")
@@ -229,15 +235,19 @@ class _Tail:
                         yield self._line(found).encode()
 
     def _line(self, found: EventRow) -> str:
-        at = datetime.fromtimestamp((found.moment or found.received) / 1e9, self._options.timezone)
-        time = at.isoformat(" ", "milliseconds") if found.moment or self._source.live else "-" * 23
-        return f"{time[:23]}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
+        nanoseconds, exact = found.when(self._source.live)
+        time = " " * TIME_WIDTH
+        if nanoseconds is not None:
+            at = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, self._options.timezone)
+            time = f" {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}" if exact else f"~{at:%Y-%m-%d %H:%M:%S}    "
+        return f"{time}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
 
     def _safe(self, line: bytes) -> bytes:
         """A terminal acts on some characters that JSON lets stand; as `\\u` escapes their value is the same."""
-        if not self._plain_terminal or self._options.output is Output.LINE or (line.isascii() and b"\x7f" not in line):
+        if not self._plain_terminal or self._options.output is Output.LINE or not _NOT_PLAIN.search(line):
             return line
-        text = line.decode("utf-8", "replace")
+        # Tabs and carriage returns can only stand between the tokens of JSON, where an escape could not.
+        text = line.decode("utf-8", "replace").translate(_SPACES)
         return "".join(character if character.isprintable() else _escaped(character) for character in text).encode()
 
 

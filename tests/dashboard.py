@@ -54,6 +54,8 @@ class Told:
             yield await self._to_say.get()
 
 
+_KEYS: Final = {" ": "space", "/": "slash", "?": "question_mark", "<": "less_than_sign", ">": "greater_than_sign"}
+
 CONNECTED: Final = Connected("nomad.example.com:4646", "2.0.6", "global")
 
 
@@ -101,7 +103,7 @@ class Dashboard:
         await self.pilot.press(*keys)
 
     async def type(self, text: str) -> None:
-        await self.pilot.press(*("space" if character == " " else character for character in text))
+        await self.pilot.press(*(_KEYS.get(character, character) for character in text))
 
     async def shows(self, received: int) -> None:
         """Waits until so many events have come and the list and everything around it show them."""
@@ -113,8 +115,9 @@ class Dashboard:
         await self.until(lambda: self.app.view.complete)
         self.events.sync()
         self.app.sync()
+        self.events.post_message(EventList.Selected(self.events.cursor))  # the newest event is awaited less calmly
         await self.until(lambda: scenes.settled(self.app))
-        await self.pilot.pause()
+        await self.pilot.pause(0)
 
     def rows(self) -> Sequence[str]:
         """The list as it is drawn, a string a row."""

@@ -180,7 +180,7 @@ async def test_the_selection_is_an_event_and_not_a_row() -> None:
         await opened.shows(150)
         assert selected(opened) == chosen
         opened.app.filter_line.value = "job-9"
-        await opened.until(lambda: "12" in str(opened.app.matches.content))
+        await opened.until(lambda: "11 of 150" in str(opened.app.matches.content))
         await opened.caught_up()
         assert selected(opened) == chosen
         assert chosen in shown(opened)
@@ -261,11 +261,13 @@ async def test_keys_and_clicks_between_an_eviction_and_the_next_look_do_no_harm(
                 lambda: events.user_scrolled(),
                 lambda: events.clear_selection(),
                 lambda: opened.rows(),
+                lambda: opened.app.action_pause(),
+                lambda: events.action_cursor(-1),
+                lambda: opened.app.action_pause(),
             ):
                 evict()
                 act()
-                assert events.cursor is None or history.first <= events.cursor < history.end
-                opened.rows()
+                assert shown(opened), "never an empty screen while events are held"
         await opened.caught_up()
 
 
@@ -317,8 +319,7 @@ async def test_the_wheel_leaves_the_end_and_comes_back_to_it() -> None:
 
         async def wheel(kind: type[textual_events.MouseEvent]) -> None:
             opened.events.post_message(kind(opened.events, 5, 5, 0, 0, 0, False, False, False))
-            await opened.pilot.pause()
-            await opened.pilot.pause()
+            await opened.pilot.pause(0.02)
 
         before = shown(opened)
         await wheel(textual_events.MouseScrollUp)
@@ -461,7 +462,6 @@ async def test_the_selected_row_says_the_same_as_before() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         before = opened.rows()
-        styles = [opened.events.render_line(y).divide([20])[0] for y in range(4)]
         for _ in range(4):
             await opened.press("k")
             assert opened.rows() == before
@@ -473,7 +473,6 @@ async def test_the_selected_row_says_the_same_as_before() -> None:
         assert ground is not None
         assert other is not None
         assert ground.bgcolor != other.bgcolor
-        assert styles
 
 
 async def test_an_empty_list_says_why_it_is_empty() -> None:

@@ -382,6 +382,19 @@ async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_fi
     assert reader.updates.index(gap) < reader.updates.index(reader.all(Frame)[5])
 
 
+async def test_an_index_that_goes_back_in_the_middle_of_a_stream_is_said_and_the_stream_goes_on() -> None:
+    async with following(frames([10, 11]), Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(11)
+        server.inject(End())
+        await reader.until_kind(Connected)
+        server.publish(frame(12), frame(3), frame(4))
+        await reader.until_index(4)
+    assert reader.indexes == [10, 11, 12, 3, 4]
+    [gap] = reader.all(Gap)
+    assert (gap.reason, gap.after, gap.before) == (GapReason.REBUILT, 12, 3)
+    assert len(reader.all(Retrying)) == 1
+
+
 async def test_events_that_were_not_asked_for_are_no_gap() -> None:
     """Two jobs are asked for: the server sends its topic, and what of it was seen proves that nothing was missed."""
     lines = [frame(1, event("Job", "web")), *frames(range(2, 200))]
@@ -515,7 +528,7 @@ async def test_a_line_that_is_no_frame_is_told_and_the_stream_goes_on() -> None:
 async def test_a_line_that_is_too_long_is_skipped_and_the_stream_goes_on() -> None:
     options = Options(faults=(Scheduled(fault=LongLine(500_000), after_frames=2),))
     async with following(frames(range(1, 5)), options, max_line=10_000) as (_, reader):
-        await reader.until(lambda: 4 in reader.indexes and reader.all(Unreadable) != [])
+        await reader.until_index(4)
     assert reader.indexes == [1, 2, 3, 4]
     [skipped] = reader.all(Unreadable)
     assert skipped.length == 500_000 and "--max-line" in skipped.reason

@@ -191,7 +191,7 @@ async def test_a_hostile_recording_is_read_to_its_end() -> None:
 
 async def test_a_pipe_is_shown_as_it_grows() -> None:
     reading, writing = os.pipe()
-    with open(writing, "wb", buffering=0) as pipe, open(reading, "rb") as file:
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading, "rb") as file:
         async with asyncio.timeout(SECONDS):
             stream = Recording(["-"], standard_input=file).updates()
             assert await anext(stream) == Connected("standard input")
@@ -210,7 +210,7 @@ async def test_a_pipe_is_shown_as_it_grows() -> None:
 async def test_a_packed_pipe_is_shown_as_it_grows() -> None:
     reading, writing = os.pipe()
     compressor = zstandard.ZstdCompressor().compressobj()
-    with open(writing, "wb", buffering=0) as pipe, open(reading, "rb") as file:
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading, "rb") as file:
         async with asyncio.timeout(SECONDS):
             stream = Recording(["-"], standard_input=file).updates()
             assert isinstance(await anext(stream), Connected)

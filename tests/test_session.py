@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from time import perf_counter
@@ -12,6 +12,8 @@ from typing import Any
 from nomad_tui.config import Connection
 from nomad_tui.core.history import History
 from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.updates import Update
+from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import RATE_SECONDS, UNREADABLE_KEPT, Session, State
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import Recording
@@ -86,10 +88,12 @@ async def test_status_is_right_at_every_stage() -> None:
             await until(lambda: status.state is State.REFUSED)
             assert "lacks a capability" in status.what and "NOMAD_TOKEN" in status.remedy
             assert 135 <= status.next_attempt <= 160
-            attempt = status.attempt
+            asked = len(server.requests)
             source.retry_now()
-            await until(lambda: status.attempt > attempt)
+            await server.until(lambda: len(server.requests) > asked)
             assert status.state is State.REFUSED, "an attempt alone does not make it less refused"
+            attempt = status.attempt
+            await until(lambda: status.attempt > attempt)
 
             server.put_token(TOKEN, MANAGEMENT)
             source.retry_now()
@@ -151,6 +155,43 @@ async def test_a_recording_ends() -> None:
     assert session.status.state is State.ENDED
     assert "read to its end" in session.status.what
     assert session.history.held == sum(line.count(b'"Topic"') for line in recordings.lines("beta"))
+
+
+class Torrent:
+    """A source that always has the next frame and never waits."""
+
+    name = "torrent"
+    live = True
+
+    def __init__(self, frames: list[Frame], times: int) -> None:
+        self._frames = frames
+        self._times = times
+
+    def scope(self, region: str | None) -> str:
+        return "everything"
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        for _ in range(self._times):
+            for each in self._frames:
+                yield each
+
+
+async def test_a_source_that_never_waits_leaves_others_their_turn() -> None:
+    held = [update for line in recordings.lines("load") if isinstance(update := decode(line), Frame)]
+    session = Session(Torrent(held, times=8), History(max_events=20_000))
+    turns: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            turns.append(session.history.received_events)
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(SECONDS):
+        watching = asyncio.create_task(watch())
+        await session.run()
+        watching.cancel()
+    assert max(later - earlier for earlier, later in pairwise(turns)) < 20_000
+    assert len(turns) > session.history.received_events / 5_000
 
 
 async def test_others_get_their_turn_while_events_pour_in_and_more_of_them_while_keys_come() -> None:

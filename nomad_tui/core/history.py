@@ -424,6 +424,15 @@ class History:
             position=position,
         )
 
+    def frame(self, sequence: int) -> tuple[Frame, int]:
+        """The frame of a row and the sequence number of its first event. Raises as `event` does."""
+        segment = self.segment_of(sequence)
+        row = sequence - segment.first
+        if segment.subject[row] == GAP_SUBJECT:
+            raise LookupError(sequence)
+        frame, position, _ = self._frame_at(segment, row)
+        return frame, sequence - position
+
     def payload(self, sequence: int) -> bytes:
         """The payload as it came. Raises as `event` does."""
         segment = self.segment_of(sequence)

@@ -74,47 +74,66 @@ def frame_moment(frame: Frame) -> int | None:
     The newest time of all objects that the write changed: some writes leave an object's own time as it was (an
     evaluation in a plan's result, an allocation whose desired status changes).
     """
-    if frame.moment_known:
-        return frame.moment
-    moments: list[int] = []
-    from_nodes: list[int] = []
+    return _moments(frame)[0]
+
+
+def no_earlier_than(frame: Frame) -> int | None:
+    """The newest time that any object of a frame tells, of this write or of one before it; None where none does."""
+    return _moments(frame)[1]
+
+
+def _moments(frame: Frame) -> tuple[int | None, int | None]:
+    if frame.moments is not None:
+        return frame.moments
+    of_this_write: list[int] = []
+    of_nodes: list[int] = []
+    told: list[int] = []
     for event in frame.events[:_MOST_EVENTS_ASKED]:
         try:
-            moment = _moment(event, frame.index)
+            time, index = _told(event)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError):
             continue
-        if moment is not None and 0 < moment < 1 << 63:
-            (from_nodes if released_topic(event.topic) == "Node" else moments).append(moment)
-    frame.moment = max(moments or from_nodes, default=None)
-    frame.moment_known = True
-    return frame.moment
+        if time is None or not 0 < time < 1 << 63:
+            continue
+        told.append(time)
+        if index == frame.index:
+            of_this_write.append(time)
+        elif index is _THIS_WRITE:
+            of_nodes.append(time)
+    frame.moments = (max(of_this_write or of_nodes, default=None), max(told, default=None))
+    return frame.moments
 
 
-def _moment(event: Event, index: int) -> int | None:
+_THIS_WRITE: Final = object()
+"""In place of an index, for objects that do not tell the index of their time but were written now."""
+
+
+def _told(event: Event) -> tuple[int | None, object]:
+    """The time that an event's object tells, and the index of the write it belongs to."""
     match released_topic(event.topic):
         case "Allocation":
-            return _modified(_allocation(event.payload).allocation, index)
+            return _modified(_allocation(event.payload).allocation)
         case "Evaluation":
-            return _modified(_evaluation(event.payload).evaluation, index)
+            return _modified(_evaluation(event.payload).evaluation)
         case "Deployment":
-            return _modified(_deployment(event.payload).deployment, index)
+            return _modified(_deployment(event.payload).deployment)
         case "Variable":
-            return _modified(_variable(event.payload).metadata, index)
+            return _modified(_variable(event.payload).metadata)
         case "Job":
             job = _job(event.payload).job
-            return _integer(job.submit_time) if job.job_modify_index == index else None
-        case "Node" if released_type(event.type) in _NODE_WRITES:
+            return _integer(job.submit_time), job.job_modify_index
+        case "Node":
             node = _node(event.payload).node
             newest = _timestamp(node.events[-1].timestamp) if node.events else None
             status = _integer(node.status_updated_at)
-            return max(newest or 0, (status or 0) * SECOND) or None
+            written_now = _THIS_WRITE if released_type(event.type) in _NODE_WRITES else None
+            return max(newest or 0, (status or 0) * SECOND) or None, written_now
         case _:
-            return None
+            return None, None
 
 
-def _modified(written: _Written, index: int) -> int | None:
-    """The time of the write; None for an object that this write sent along without changing it."""
-    return _integer(written.modify_time) if written.modify_index == index else None
+def _modified(written: _Written) -> tuple[int | None, object]:
+    return _integer(written.modify_time), written.modify_index
 
 
 def _integer(value: Any) -> int | None:

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
-from nomad_tui.core.history import History
-from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.history import HeldEvent, History
+from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.updates import Gap
 
 BACKLOG_FROM: Final = 10_000_000_000
 """ns between what happened and its receipt from which on the receipt says nothing about when it happened."""
 LOOK_BACK: Final = 32
-"""Rows in which an earlier moment is looked for; services come and go a dozen at a time."""
+"""Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class EventRow:
     moment: int | None
     """When it happened, in ns since 1970 on the server's clock; None where the payloads of its frame tell none."""
     shortly_after: int | None
-    """Where `moment` is None: the newest known moment of the events just before it, which it cannot precede."""
+    """Where `moment` is None: the newest known time of its own objects or of the events just before it."""
     received: int
     """When its bytes arrived, in ns since 1970 on this machine's clock."""
 
@@ -59,7 +59,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         topic=event.topic,
         sentence=describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous)),
         moment=moment,
-        shortly_after=None if moment is not None else _moment_before(history, sequence),
+        shortly_after=None if moment is not None else _shortly_before(history, event),
         received=event.received,
     )
 
@@ -70,11 +70,16 @@ def sentence(history: History, sequence: int) -> Sentence:
     return describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous))
 
 
-def _moment_before(history: History, sequence: int) -> int | None:
-    for earlier in range(sequence - 1, max(history.first, sequence - LOOK_BACK) - 1, -1):
-        if history.gap(earlier) is None and (moment := frame_moment(history.event(earlier).frame)) is not None:
-            return moment
-    return None
+def _shortly_before(history: History, event: HeldEvent) -> int | None:
+    """The newest time known of an event's own frame or, where that tells none, of the frames just before it."""
+    told = no_earlier_than(event.frame)
+    sequence = event.sequence - event.position - 1
+    for _ in range(LOOK_BACK):
+        if told is not None or sequence < history.first or history.gap(sequence) is not None:
+            break
+        frame, first = history.frame(sequence)
+        told, sequence = frame_moment(frame), first - 1
+    return told
 
 
 def _before(history: History, previous: int | None) -> bytes | None:

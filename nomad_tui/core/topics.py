@@ -145,13 +145,14 @@ def typed_topic(name: str) -> str:
     return known if known == NODE_DRAIN else released_topic(known)
 
 
-_RELEASED_WORDS: Final[dict[str, str]] = {
-    beta.casefold(): released.casefold() for beta, released in (*BETA_TYPES.items(), *_RELEASED_TOPICS.items())
-}
+_RELEASED_WORDS: Final[dict[str, str]] = {beta.casefold(): released.casefold() for beta, released in BETA_TYPES.items()}
 
 
 def released_word(word: str) -> str:
-    """A word of a search, in lower case; a name of the 1.0-beta page becomes the released one, as it is shown."""
+    """A word of a search, in lower case; a type of the 1.0-beta page becomes the released one, as it is shown.
+
+    Topics stay: `alloc` is found in `Allocation`, and in a job of that name too.
+    """
     return _RELEASED_WORDS.get(word.casefold(), word.lower())
 
 

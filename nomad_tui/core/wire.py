@@ -49,9 +49,8 @@ class Frame:
     repaired: str | None = None
     """What had to be mended or left out to read the line, as a sentence's end; None for almost every frame."""
 
-    moment: int | None = field(default=None, compare=False)
+    moments: tuple[int | None, int | None] | None = field(default=None, compare=False)
     """What `core.moment` found out about when it happened, once it was asked."""
-    moment_known: bool = field(default=False, compare=False)
 
     def with_events(self, events: list[Event]) -> "Frame":
         """The same frame with only some of its own events, each with the bytes it came in."""

@@ -149,6 +149,8 @@ class LiveServer:
                     connected = True
                     away = monotonic() - self._last_byte
                     yield self._connected(server, connections)
+                while splitter.oversized:
+                    yield splitter.oversized.pop(0)
                 for line in lines:
                     update = decode(line)
                     if isinstance(update, Frame):
@@ -168,8 +170,6 @@ class LiveServer:
                         yield update
                     if update is not None:
                         last_text = update.excerpt if isinstance(update, Unreadable) else None
-                while splitter.oversized:
-                    yield splitter.oversized.pop(0)
                 self._last_byte = monotonic()
         rest = splitter.finish()
         if not connected:

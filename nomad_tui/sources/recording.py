@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -61,12 +61,15 @@ class Recording:
             if path == STANDARD_INPUT:
                 continue
             try:
-                with Path(path).open("rb") as file:
-                    file.read(1)
+                # What is read from a pipe is gone, and closing it ends whoever writes into it.
+                if not _is_pipe(Path(path).stat()):
+                    with Path(path).open("rb") as file:
+                        file.read(1)
             except OSError as error:
+                reason = (error.strerror or str(error)).lower()
                 raise RecordingError(
-                    f"The recording {printable(path)} cannot be opened: {error.strerror or error}. "
-                    "Name a file of NDJSON (plain, .gz or .zst), or - for standard input."
+                    f"The recording {printable(path)} cannot be opened ({reason}): "
+                    "name a file of NDJSON, plain, .gz or .zst, or - for standard input."
                 ) from None
 
     async def updates(self) -> AsyncGenerator[Update, None]:
@@ -86,11 +89,12 @@ class Recording:
         try:
             async with aclosing(_unpacked(self._raw(path))) as chunks:
                 async for chunk in chunks:
-                    for line in splitter.feed(chunk):
-                        for update in _updates(line, continuity):
-                            yield update
+                    lines = splitter.feed(chunk)
                     while splitter.oversized:
                         yield splitter.oversized.pop(0)
+                    for line in lines:
+                        for update in _updates(line, continuity):
+                            yield update
         except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             trouble = Unreadable(f"the recording cannot be read further: {reason}", b"", 0, cut=True)
@@ -109,8 +113,8 @@ class Recording:
         if path == STANDARD_INPUT:
             file = self._standard_input or sys.stdin.buffer
         else:
-            file = await asyncio.to_thread(Path(path).open, "rb")
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file = await asyncio.to_thread(open, path, "rb", opener=_open_without_waiting)
+        if not _is_pipe(os.fstat(file.fileno())):
             with file:
                 while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
                     yield chunk
@@ -124,6 +128,15 @@ class Recording:
                 yield chunk
         finally:
             transport.close()
+
+
+def _is_pipe(status: os.stat_result) -> bool:
+    return stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Opening a named pipe would otherwise wait for somebody who writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _updates(line: bytes, continuity: Continuity) -> Iterator[Update]:
@@ -151,14 +164,16 @@ async def _unpacked(raw: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, N
                 break
         unpack: Unpacker = _Plain()
         if head.startswith(_GZIP):
-            unpack = _Gzip()
+            unpack = _Packed(lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16))
         elif head.startswith(_ZSTANDARD):
-            unpack = _Zstandard()
+            unpack = _Packed(lambda: zstandard.ZstdDecompressor().decompressobj())
         for piece in _pieces(head, unpack.piece):
-            yield unpack(piece)
+            for unpacked in unpack(piece):
+                yield unpacked
         async for chunk in raw:
             for piece in _pieces(chunk, unpack.piece):
-                yield unpack(piece)
+                for unpacked in unpack(piece):
+                    yield unpacked
         if not unpack.complete:
             raise EOFError("the archive is cut off")
 
@@ -179,56 +194,45 @@ class Unpacker(Protocol):
         """Whether the archive could end here."""
         ...
 
-    def __call__(self, packed: bytes) -> bytes: ...
+    def __call__(self, packed: bytes) -> Iterator[bytes]: ...
 
 
 class _Plain:
     piece = CHUNK_BYTES
     complete = True
 
-    def __call__(self, packed: bytes) -> bytes:
-        return packed
+    def __call__(self, packed: bytes) -> Iterator[bytes]:
+        yield packed
 
 
-class _Gzip:
-    """Members one after another, as `cat a.gz b.gz` makes them."""
+class _Decompressor(Protocol):
+    """One member of a gzip file or one frame of a zstandard file."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _Packed:
+    """Members one after another, as `cat a.gz b.gz` makes them and `zstd` of several inputs."""
 
     piece = PACKED_BYTES
 
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    def __init__(self, start: Callable[[], _Decompressor]) -> None:
+        self._start = start
+        self._member = start()
 
     @property
     def complete(self) -> bool:
         return self._member.eof
 
-    def __call__(self, packed: bytes) -> bytes:
-        unpacked = bytearray()
+    def __call__(self, packed: bytes) -> Iterator[bytes]:
         while packed:
             if self._member.eof:
-                self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            unpacked += self._member.decompress(packed)
+                self._member = self._start()
+            yield self._member.decompress(packed)
             packed = self._member.unused_data
-        return bytes(unpacked)
-
-
-class _Zstandard:
-    """Frames one after another, as `zstd` makes them of several inputs."""
-
-    piece = PACKED_BYTES
-
-    def __init__(self) -> None:
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-
-    @property
-    def complete(self) -> bool:
-        return self._frame.eof
-
-    def __call__(self, packed: bytes) -> bytes:
-        unpacked = bytearray()
-        while packed:
-            if self._frame.eof:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            unpacked += self._frame.decompress(packed)
-            packed = self._frame.unused_data
-        return bytes(unpacked)

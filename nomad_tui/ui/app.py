@@ -107,10 +107,9 @@ class NomadTui(App[None]):
         self.topics = TopicPicker(id="topics")
         self.event_list = EventList(self.view, session.source.live, timezone, id="events")
         self.inspector = Inspector(clock=clock, timezone=timezone, id="inspector")
-        self.filter_line = FilterLine(
-            filter_text, placeholder="filter: words that must all occur", id="filter", compact=True
-        )
+        self.filter_line = FilterLine(placeholder="filter: words that must all occur", id="filter", compact=True)
         self.matches = Static(id="matches")
+        self._filter_text = filter_text
         self._looks = 0
         self._inspected: int | None = None
         self._inspect_timer: Timer | None = None
@@ -141,6 +140,8 @@ class NomadTui(App[None]):
     def on_mount(self) -> None:
         self.topics.border_title = Content("1 Topics")
         self.event_list.border_title = Content("2 Events")
+        with self.prevent(FilterLine.Changed):
+            self.filter_line.value = self._filter_text
         self.event_list.focus()
         self.run_worker(self.session.run(), name="stream", group="stream", description="reads the source")
         self.set_interval(SYNC_EVERY, self._look)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final, TypeAlias
 
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -57,16 +58,18 @@ def line(row: EventRow | GapRow, width: int, palette: Palette, clock: Clock) -> 
     if isinstance(row, GapRow):
         text = printable(f"──── gap: {row.gap.sentence} ", width)
         return Strip([Segment(text + "─" * max(0, width - len(text)), palette["gap"])], width)
-    return Strip(_segments(row, width, palette, clock), width)
+    laid_out = max(width, MIN_WIDTH)
+    strip = Strip(_segments(row, laid_out, palette, clock), laid_out)
+    return strip if laid_out == width else strip.crop(0, width)
 
 
 def _segments(event: EventRow, width: int, palette: Palette, clock: Clock) -> list[Segment]:
     plain, place = palette["plain"], palette["place"]
     sentence = event.sentence
-    left = max(1, width - TIME_WIDTH - 4)
+    left = width - TIME_WIDTH - 4
     topic = f"{glyph(event.topic)} "
     if width >= NO_TOPIC_BELOW:
-        topic += f"{printable(event.topic, TOPIC_WIDTH):{TOPIC_WIDTH}} "
+        topic += f"{set_cell_size(printable(event.topic, TOPIC_WIDTH), TOPIC_WIDTH)} "
         left -= TOPIC_WIDTH + 1
     line = [
         Segment(f"{clock.tell(event)}  ", palette["time" if event.moment is not None else "received"]),
@@ -83,8 +86,6 @@ def _segments(event: EventRow, width: int, palette: Palette, clock: Clock) -> li
         if sentence.place:
             happened.append((f"  {sentence.place}", place))
         _add(line, happened, left, 0, plain)
-    if width < MIN_WIDTH:
-        return list(Strip(line).adjust_cell_length(width, plain))
     return line
 
 

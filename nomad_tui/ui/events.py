@@ -11,12 +11,13 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import var
+from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
 from textual.strip import Strip
 
 from nomad_tui.core.readable import count
@@ -99,7 +100,7 @@ class EventList(LineView, can_focus=True):
         self._palettes: dict[int, Palette] = {}
         self._row_count = 0
         self._top: int | None = None
-        """Sequence number of the row at the top, while not following."""
+        """Sequence number of the row at the top; None before the first."""
         self._seen_to = 0
         """Up to where the operator has seen the events; those after it are new."""
 
@@ -123,6 +124,19 @@ class EventList(LineView, can_focus=True):
         if self.cursor is not None or not self.following or self.row_count == 0:
             return self.cursor
         return self.view.sequence_at(self.row_count - 1)
+
+    @property
+    def _rows_drawn(self) -> int:
+        """Rows that the list counts with and that are still there: some may have been evicted since it last looked."""
+        return min(self._row_count, self.row_count)
+
+    @property
+    def _first_row(self) -> int:
+        """The row at the top of the screen, found by its event.
+
+        Between two looks the rows are renumbered by an eviction, and by a search that finds older ones.
+        """
+        return self.scroll_offset.y if self._top is None else self.view.row_at(self._top)
 
     def sync(self) -> None:
         """Takes over what has come, without moving what is being read."""
@@ -157,7 +171,7 @@ class EventList(LineView, can_focus=True):
         self.refresh()
 
     def _remember_place(self) -> None:
-        rows = self._row_count
+        rows = self._rows_drawn
         top = self.scroll_offset.y
         if 0 <= top < rows:
             self._top = self.view.sequence_at(top)
@@ -191,55 +205,79 @@ class EventList(LineView, can_focus=True):
         self._label()
 
     def on_mouse_scroll_up(self) -> None:
+        self._before_scrolling()
         self.following = False
-        self.call_after_refresh(self.user_scrolled)
 
     def on_mouse_scroll_down(self) -> None:
+        self._before_scrolling()
+
+    @on(ScrollTo)
+    @on(ScrollUp)
+    @on(ScrollDown)
+    def _use_scrollbar(self, message: ScrollTo | ScrollUp | ScrollDown) -> None:
+        """Without Textual's animation, in the midst of which the list would go on following."""
+        message.stop()
+        message.prevent_default()
+        self._before_scrolling()
+        self.following = False
+        if isinstance(message, ScrollTo):
+            self.scroll_to(y=message.y, animate=False)
+        elif isinstance(message, ScrollUp):
+            self.scroll_page_up(animate=False)
+        else:
+            self.scroll_page_down(animate=False)
+
+    def _before_scrolling(self) -> None:
+        if self._first_row != self.scroll_offset.y:
+            self.sync()
         self.call_after_refresh(self.user_scrolled)
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        row_number = self.scroll_offset.y + offset.y
-        if row_number < self._row_count:
+        row_number = self._first_row + offset.y
+        if row_number < self._rows_drawn:
             self.select(row_number)
             if event.chain == 2:
                 self.action_inspect()
 
     def action_cursor(self, rows: int) -> None:
-        if self._row_count == 0:
+        count = self._rows_drawn
+        if count == 0:
             return
+        top = self._first_row
         if self.cursor is None:
-            bottom = min(self.scroll_offset.y + self.scrollable_content_region.height, self._row_count) - 1
-            self.select(bottom if self.following else self.scroll_offset.y)
+            bottom = min(top + self.scrollable_content_region.height, count) - 1
+            self.select(bottom if self.following else top)
             return
         at = self.view.row_at(self.cursor)
-        self.select(min(max(at + rows, 0), self._row_count - 1))
+        self.select(min(max(at + rows, 0), count - 1))
 
     def action_page(self, pages: float) -> None:
-        if self._row_count == 0:
+        count = self._rows_drawn
+        if count == 0:
             return
         height = self.scrollable_content_region.height
         step = int(height * pages)
-        at = self.scroll_offset.y + height // 2 if self.cursor is None else self.view.row_at(self.cursor)
-        top = min(max(self.scroll_offset.y + step, 0), max(0, self._row_count - height))
+        top = self._first_row
+        at = top + height // 2 if self.cursor is None else self.view.row_at(self.cursor)
         self.following = False
-        self._scroll_to_row(top)
-        self.select(min(max(at + step, 0), self._row_count - 1))
+        self._scroll_to_row(min(max(top + step, 0), max(0, count - height)))
+        self.select(min(max(at + step, 0), count - 1))
 
     def action_oldest(self) -> None:
-        if self._row_count:
+        if self._rows_drawn:
             self.select(0)
 
     def action_newest(self) -> None:
-        if self._row_count:
-            self.select(self._row_count - 1)
+        if count := self._rows_drawn:
+            self.select(count - 1)
         self.follow(True)
 
     def action_inspect(self) -> None:
-        if self.cursor is None and self._row_count:
-            self.select(self._row_count - 1 if self.following else self.scroll_offset.y)
+        if self.cursor is None and (count := self._rows_drawn):
+            self.select(count - 1 if self.following else self._first_row)
         self.post_message(self.Inspect())
 
     def action_leave(self) -> None:
@@ -266,7 +304,7 @@ class EventList(LineView, can_focus=True):
         """Selects a row, brings it into view and stops following."""
         self.following = False
         self._move_cursor(self.view.sequence_at(row_number))
-        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        top, height = self._first_row, self.scrollable_content_region.height
         if row_number < top:
             self._scroll_to_row(row_number)
         elif row_number >= top + height:
@@ -288,7 +326,7 @@ class EventList(LineView, can_focus=True):
         self._remember_place()
 
     def _refresh_sequence(self, sequence: int) -> None:
-        at = self.view.row_at(sequence) - self.scroll_offset.y
+        at = self.view.row_at(sequence) - self._first_row
         if 0 <= at < self.scrollable_content_region.height:
             self.refresh(Region(0, at, self.scrollable_content_region.width, 1))
 
@@ -310,8 +348,8 @@ class EventList(LineView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        number = self.scroll_offset.y + y
-        if number >= self._row_count or number >= len(self.view):
+        number = self._first_row + y
+        if number >= self._rows_drawn:
             hint = self._hint() if y == 1 else ""
             style = ink(self.get_component_rich_style("event-list--hint"))
             return Strip([Segment(hint.ljust(width), self.rich_style + style)], width)
@@ -326,8 +364,12 @@ class EventList(LineView, can_focus=True):
         return strip
 
     def _hint(self) -> str:
-        if self._row_count or not len(self.view.history):
+        if self._rows_drawn:
             return ""
+        if not len(self.view.history):
+            return "  no events yet"
+        if self.paused_at is not None and len(self.view):
+            return "  what the pause kept on the screen has been evicted"
         return "  no event matches" if self.view.complete else "  searching …"
 
     def _build(self, sequence: int, width: int, cursor: int) -> Strip:

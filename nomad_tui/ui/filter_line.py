@@ -34,6 +34,9 @@ sentence.
         self.can_focus = True
         self.focus()
 
+    def on_mouse_down(self) -> None:
+        self.edit()
+
     def on_blur(self) -> None:
         self.can_focus = False
 

@@ -12,6 +12,16 @@ from nomad_tui.core.text import printable
 from nomad_tui.session import Session, State, Status
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
+_LAST_WARNING: Final = 5
+"""How long the least of the warnings stays in the header, of 0 for always to 9."""
+_PROGRAM: Final = "nomad-tui  "
+SHORTEST_NAME: Final = 12
+LONGEST_NAME: Final = 60
+"""Characters of what is watched: a host may have a long name, and a recording a long path."""
+LONGEST_ACCOUNT: Final = 270
+LONGEST_REMEDY: Final = 230
+"""Characters of a trouble's two halves: with when it is tried again they fill eight lines of 80 cells at most, and a
+server's answer quoted in them does not push the remedy off the screen."""
 _SECOND: Final = 1_000_000_000
 HEARTBEAT_LATE: Final = 45.0
 """Seconds without a line after which the heartbeat's age is a warning; servers send one every 30 s."""
@@ -42,42 +52,48 @@ def header(session: Session, scope: str, width: int) -> Content:
     state, colour = _STATES[status.state]
     if status.state is State.LIVE and not live:
         state = "● reading"
-    to = printable(status.to, 60).removeprefix("http://")
     version = f" {printable(status.version, 20)}" if status.version else ""
     # In the order of the screen; the number says how long a part stays when the line gets short.
     parts: list[tuple[int, Content]] = [
-        (0, Content.from_markup("[b $primary]nomad-tui[/]  [b]$to[/]", to=to)),
-        (6, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
+        (9, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
         (0, Content.from_markup(f"[{colour}]$state[/][$quiet]$version[/]", state=state, version=version)),
     ]
     if live and status.last_heard is not None:
         heard = session.clock() - status.last_heard
         late = "$warning" if heard > HEARTBEAT_LATE else "$quiet"
-        parts.append((3, Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * _SECOND))))
+        parts.append((6, Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * _SECOND))))
     parts += [
-        (4, Content.from_markup("$rate/s", rate=count(round(status.rate)))),
-        (5, Content.from_markup("[$primary]$bars[/]", bars=_bars(list(status.per_second)))),
+        (7, Content.from_markup("$rate/s", rate=count(round(status.rate)))),
+        (8, Content.from_markup("[$primary]$bars[/]", bars=_bars(list(status.per_second)))),
         (1, Content.from_markup("[$quiet]held[/] [b]$held[/]", held=count(history.held))),
-        (5, Content.from_markup("[$quiet]$size[/]", size=byte_count(history.retained_bytes))),
+        (8, Content.from_markup("[$quiet]$size[/]", size=byte_count(history.retained_bytes))),
     ]
-    parts += [(2, warning) for warning in _warnings(status, history)]
-    gap = Content("   ")
-    for longest in range(6, -1, -1):
-        line = gap.join([part for rank, part in parts if rank <= longest])
+    parts += _warnings(status, history)
+
+    def facts(longest: int) -> Content:
+        between = Content("   " if longest > _LAST_WARNING else "  ")
+        return between.join([Content(""), *(part for rank, part in parts if rank <= longest)])
+
+    # A long name gives way to the warnings, but never altogether.
+    room = width - len(_PROGRAM) - facts(_LAST_WARNING).cell_length
+    to = printable(status.to.removeprefix("http://"), min(LONGEST_NAME, max(SHORTEST_NAME, room)))
+    name = Content.from_markup("[b $primary]$program[/][b]$to[/]", program=_PROGRAM, to=to)
+    for longest in range(9, -1, -1):
+        line = name + facts(longest)
         if line.cell_length <= width:
             break
     return line
 
 
-def _warnings(status: Status, history: History) -> Iterator[Content]:
+def _warnings(status: Status, history: History) -> Iterator[tuple[int, Content]]:
     if history.gaps:
-        yield Content.from_markup("[$warning]gaps $gaps[/]", gaps=count(history.gaps))
+        yield 2, Content.from_markup("[$warning]gaps $gaps[/]", gaps=count(history.gaps))
     if status.unreadable:
-        yield Content.from_markup("[$warning]unreadable $lines[/]", lines=count(status.unreadable))
+        yield 3, Content.from_markup("[$warning]unreadable $lines[/]", lines=count(status.unreadable))
     if history.evicted:
-        yield Content.from_markup("[$quiet]evicted[/] $evicted", evicted=count(history.evicted))
+        yield 4, Content.from_markup("[$quiet]evicted[/] $evicted", evicted=count(history.evicted))
     if status.reconnects:
-        yield Content.from_markup("[$quiet]↻[/] $reconnects", reconnects=count(status.reconnects))
+        yield _LAST_WARNING, Content.from_markup("[$quiet]↻[/] $reconnects", reconnects=count(status.reconnects))
 
 
 def _bars(numbers: list[int]) -> str:
@@ -104,8 +120,8 @@ class Trouble(Static):
         self.update(
             Content.from_markup(
                 "[b]$what[/] $remedy [$quiet]$again[/]",
-                what=printable(status.what, 600),
-                remedy=printable(status.remedy, 600),
+                what=printable(status.what, LONGEST_ACCOUNT),
+                remedy=printable(status.remedy, LONGEST_REMEDY),
                 again=again,
             )
         )

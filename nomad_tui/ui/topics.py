@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -76,6 +77,8 @@ class TopicPicker(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.topics: list[str] = [topic.name for topic in TOPICS]
         self._counts: dict[str, int] = {}
+        self._hides_unknown = False
+        """Whether topics that have not come yet will be hidden, as after `none` and `only`."""
         self._styles: dict[str, Style] = {}
 
     def on_mount(self) -> None:
@@ -86,12 +89,13 @@ class TopicPicker(ScrollView, can_focus=True):
         changed = {topic for topic, held in counts.items() if self._counts.get(topic) != held}
         if not changed:
             return
+        known = {*self.topics, *self._counts}
         self._counts = dict(counts)
-        known = set(self.topics)
-        for topic in counts:
-            if topic not in known and len(self.topics) < len(TOPICS) + MOST_UNKNOWN_TOPICS:
-                self.topics.append(topic)
-                self.virtual_size = Size(1, len(self.topics))
+        if unknown := [topic for topic in counts if topic not in known]:
+            self.topics += unknown[: max(0, len(TOPICS) + MOST_UNKNOWN_TOPICS - len(self.topics))]
+            self.virtual_size = Size(1, len(self.topics))
+            if self._hides_unknown:
+                self._hide(self.hidden | set(unknown))
         width = self.scrollable_content_region.width
         for row, topic in enumerate(self.topics):
             if topic in changed:
@@ -104,13 +108,16 @@ class TopicPicker(ScrollView, can_focus=True):
         self._hide(self.hidden ^ {self.topics[self.cursor]})
 
     def action_all(self) -> None:
+        self._hides_unknown = False
         self._hide(frozenset())
 
     def action_none(self) -> None:
-        self._hide(frozenset(self.topics))
+        self._hides_unknown = True
+        self._hide(frozenset((*self.topics, *self._counts)))
 
     def action_only(self) -> None:
-        self._hide(frozenset(self.topics) - {self.topics[self.cursor]})
+        self._hides_unknown = True
+        self._hide(frozenset((*self.topics, *self._counts)) - {self.topics[self.cursor]})
 
     def action_leave(self) -> None:
         self.post_message(self.Leave())
@@ -152,7 +159,7 @@ class TopicPicker(ScrollView, can_focus=True):
             [
                 Segment(f"{TICKED if shown else UNTICKED} ", self._style("tick" if shown else "empty")),
                 Segment(f"{glyph(topic)} ", self._style(topic_style(topic) if shown and held else "empty")),
-                Segment(name.ljust(name_width), self._style("name" if shown and held else "empty")),
+                Segment(set_cell_size(name, name_width), self._style("name" if shown and held else "empty")),
                 Segment(f" {number} ", self._style("count" if shown and held else "empty")),
             ]
         ).adjust_cell_length(width)

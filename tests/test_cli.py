@@ -1,0 +1,405 @@
+"""The command line: what was given reaches the server, what is wrong is told in a sentence, the dashboard opens."""
+
+import asyncio
+import base64
+import os
+import pty
+import ssl
+import sys
+import termios
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+import trustme
+from click.testing import CliRunner
+
+from nomad_tui import __version__
+from nomad_tui.cli import ByteSize, main
+from nomad_tui.options import HELP
+from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn
+from tests import recordings
+
+SECONDS = 60
+"""How long a test may take before it counts as hung."""
+
+PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
+
+SECRET = "00000000-0000-4000-8000-00000000000a"
+OTHER = "00000000-0000-4000-8000-00000000000b"
+
+VARIABLES = [setting.variable for setting in HELP if setting.variable is not None]
+COMMANDS = ["demo", "open", "tail"]
+
+
+def frame(index: int, text: str = "") -> bytes:
+    return b'{"Index":%d,"Events":[{"Topic":"Job","Key":"job-%d","Payload":{"Text":"%s"}}]}' % (
+        index,
+        index,
+        text.encode(),
+    )
+
+
+# Settings reach the server
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to give settings: their variables, their flags, or both when they contradict each other."""
+
+    name: str
+    command_line: Callable[[list[str]], list[str]]
+    """The whole of it, made of the flags."""
+    by_variable: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+TAIL = ["tail", "--limit", "1"]
+WAYS = [
+    Way("variables", lambda flags: TAIL, by_variable=True),
+    Way("flags", lambda flags: [*TAIL, *flags]),
+    Way("flags before the command", lambda flags: [*flags, *TAIL]),
+    Way("flags on both sides", lambda flags: [*flags[:2], *TAIL, *flags[2:]]),
+]
+
+
+async def request(way: Way, settings: dict[str, str], server: StandIn) -> Request:
+    """The request for the stream by a `tail` that was given `settings`, by their names, and contrary variables."""
+    given = {setting: settings[setting.name] for setting in HELP if setting.name in settings}
+    if way.by_variable:
+        flags: list[str] = []
+        environ = {setting.variable: value for setting, value in given.items() if setting.variable is not None}
+    else:
+        flags = [
+            part for setting, value in given.items() for part in ([setting.flag, value] if value else [setting.flag])
+        ]
+        environ = {setting.variable: "wrong" for setting in given if setting.variable is not None}
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, *way.command_line(flags), stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, out.count(b"\n"), err) == (0, 1, b"")
+    return next(each for each in server.requests if each.path == "/v1/event/stream")
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+async def test_settings_reach_the_server(way: Way) -> None:
+    options = Options(
+        tokens={SECRET: MANAGEMENT, OTHER: MANAGEMENT},
+        other_regions=("europe",),
+        basic_auth=("ann", "pass"),
+        lead=ALL_FRAMES,
+    )
+    async with asyncio.timeout(SECONDS), StandIn([frame(1)], options) as server:
+        settings = {"address": server.address, "region": "europe", "namespace": "payments", "token": SECRET}
+        asked = await request(way, {**settings, "http_auth": "ann:pass"}, server)
+    assert (asked.first("region"), asked.first("namespace"), asked.secret) == ("europe", "payments", SECRET)
+    assert asked.headers["authorization"] == f"Basic {base64.b64encode(b'ann:pass').decode()}"
+
+
+@pytest.mark.parametrize("way", WAYS[1:3], ids=str)
+async def test_a_token_file_beats_the_variable(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOMAD_TOKEN", OTHER)
+    (tmp_path / "token").write_text(f"{SECRET}\n")
+    options = Options(tokens={SECRET: MANAGEMENT}, lead=ALL_FRAMES)
+    async with asyncio.timeout(SECONDS), StandIn([frame(1)], options) as server:
+        asked = await request(way, {"address": server.address, "token_file": str(tmp_path / "token")}, server)
+    assert asked.secret == SECRET
+
+
+@pytest.mark.parametrize("way", WAYS[:3], ids=str)
+@pytest.mark.parametrize(
+    "settings", ["ca_cert client_cert client_key tls_server_name", "ca_path tls_server_name", "tls_skip_verify"]
+)
+async def test_tls_settings_reach_the_server(way: Way, settings: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    (tmp_path / "authorities").mkdir()
+    for file in ("ca.pem", "authorities/any.pem"):
+        authority.cert_pem.write_to_path(tmp_path / file)
+    client = authority.issue_cert("client.global.nomad")
+    client.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    client.private_key_pem.write_to_path(tmp_path / "client-key.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("server.global.nomad").configure_cert(context)
+    if "client_cert" in settings:
+        context.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(context)
+    values = {
+        "ca_cert": str(tmp_path / "ca.pem"),
+        "ca_path": str(tmp_path / "authorities"),
+        "client_cert": str(tmp_path / "client.pem"),
+        "client_key": str(tmp_path / "client-key.pem"),
+        "tls_server_name": "server.global.nomad",
+        "tls_skip_verify": "1" if way.by_variable else "",
+    }
+    async with asyncio.timeout(SECONDS), StandIn([frame(1)], Options(tls=context, lead=ALL_FRAMES)) as server:
+        await request(way, {"address": server.address, **{name: values[name] for name in settings.split()}}, server)
+
+
+async def test_options_of_the_stream_count_before_the_command_too() -> None:
+    options = Options(lead=ALL_FRAMES)
+    lines = [frame(1), frame(2), frame(3, "x" * 3000), frame(4)]
+    async with asyncio.timeout(SECONDS), StandIn(lines, options) as server:
+        arguments = (
+            "--address",
+            server.address,
+            "--topic",
+            "job",
+            "--index",
+            "2",
+            "--filter",
+            "job",
+            "--max-line",
+            "2K",
+        )
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, *arguments, "tail", "--limit", "2", stdout=PIPE, stderr=PIPE
+        )
+        out, err = await process.communicate()
+    assert [line.split()[2] for line in out.splitlines()] == [b"2", b"4"]
+    assert b"--max-line" in err and err.count(b"\n") == 1
+    asked = server.requests[-1]
+    assert (asked.first("index"), asked.all("topic")) == ("2", ["Job:*"])
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tail", "--limit", "0"], "--limit"),
+        (["tail", "--limit", "x"], "--limit"),
+        (["tail", "--idle-exit", "0"], "--idle-exit"),
+        (["tail", "--retries", "-1"], "--retries"),
+        (["tail", "--index", "-1"], "--index"),
+        (["tail", "--output", "yaml"], "'yaml' is not one of 'line', 'ndjson', 'frames'"),
+        (["tail", "--topic", "Job:a:b"], "colon"),
+        (["tail", "--topic", ""], "incomplete"),
+        (["tail", "--max-line", "12"], "such as 512MiB"),
+        (["tail", "--max-line", "many"], "such as 512MiB"),
+        (["--max-memory", "1KiB"], "such as 512MiB"),
+        (["--max-events", "1"], "--max-events"),
+        (["tail", "--frob"], "--frob"),
+        (["tail", "what"], "what"),
+        (["frob"], "frob"),
+        (["open"], "FILE"),
+        (["open", "-", "-"], "name it once"),
+        (["open", "missing.ndjson"], "no such file or directory"),
+        (["open", "."], "is a directory"),
+        (["--topic", "Job", "demo"], "--topic"),
+        (["--max-events", "99", "tail"], "--max-events"),
+        (["tail", "--address", "ftp://nomad"], "--address is 'ftp://nomad'"),
+        (["--address", "ftp://nomad", "tail"], "--address is 'ftp://nomad'"),
+        (["tail", "--token-file", "missing"], "--token-file"),
+        (["tail", "--token", "a", "--token-file", "b"], "--token and --token-file"),
+        (["--token", "a", "tail", "--token-file", "b"], "--token and --token-file"),
+        (["tail", "--ca-cert", "missing.pem"], "--ca-cert"),
+        (["tail", "--client-cert", "missing.pem"], "--client-key"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_value_is_told_in_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    [sentence] = result.stderr.splitlines()
+    assert sentence.startswith("nomad-tui: ") and words in sentence
+    assert "Usage" not in sentence and "Traceback" not in sentence
+
+
+@pytest.mark.parametrize("command", [[], ["tail"]], ids=str)
+def test_a_wrong_variable_is_told_in_one_sentence(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOMAD_SKIP_VERIFY", "perhaps")
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "NOMAD_SKIP_VERIFY is 'perhaps'" in result.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["open", str(recordings.path("tour"))]], ids=str)
+def test_the_dashboard_without_a_terminal_points_to_tail(command: list[str]) -> None:
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "needs a terminal: use nomad-tui tail" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("256MiB", 256 * 1024**2),
+        ("256M", 256 * 1024**2),
+        ("256 mb", 256_000_000),
+        ("1.5GiB", 3 * 1024**3 // 2),
+        ("2T", 2 * 1024**4),
+        ("64000000", 64_000_000),
+        ("64000000B", 64_000_000),
+        ("3KB", 3000),
+    ],
+)
+def test_sizes_are_numbers_with_a_unit(text: str, size: int) -> None:
+    assert ByteSize(1024).convert(text, None, None) == size
+
+
+@pytest.mark.parametrize("text", ["", "MiB", "-1MiB", "1e6", "1,5GiB", "1 PB", "0", "1023", "nan", "٣MiB MiB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="such as 512MiB"):
+        ByteSize(1024).convert(text, None, None)
+
+
+# Help
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert __version__ in result.stdout and "nomad-tui" in result.stdout
+
+
+@pytest.mark.parametrize("command", [[], ["tail"]], ids=str)
+def test_help_names_every_flag_and_variable(command: list[str]) -> None:
+    result = CliRunner().invoke(main, [*command, "--help"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [flag for setting in HELP if (flag := setting.flag) not in result.stdout] == []
+    assert [variable for variable in VARIABLES if f"[{variable}]" not in result.stdout] == []
+
+
+def test_help_names_every_command_and_every_command_has_some() -> None:
+    listed = CliRunner().invoke(main, ["-h"]).stdout
+    for command in COMMANDS:
+        result = CliRunner().invoke(main, [command, "--help"])
+        assert result.exit_code == 0 and command in listed
+        assert f"nomad-tui {command}" in result.stdout.replace("main", "nomad-tui")
+    assert "Exit codes: 0" in CliRunner().invoke(main, ["tail", "--help"]).stdout
+
+
+# The dashboard in a terminal
+
+IN_ITS_OWN_TERMINAL = """if True:
+    import fcntl, os, sys, termios
+    os.setsid()
+    fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+    os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Runs a program whose controlling terminal is its standard output."""
+
+
+class Terminal:
+    """A program in a terminal of 200 by 50: what it draws, and keys for it."""
+
+    def __init__(self, process: Process, master: int, drawn: asyncio.StreamReader) -> None:
+        self.process = process
+        self._master = master
+        self._drawn = drawn
+        self.text = ""
+
+    async def until(self, text: str) -> None:
+        """Wait until something has been drawn."""
+        while text not in self.text:
+            piece = await self._drawn.read(2**16)
+            assert piece, f"it ended without drawing {text!r}: {self.text[-2000:]!r}"
+            self.text += piece.decode("utf-8", "replace")
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    async def ended(self) -> int:
+        """The exit code; what it draws meanwhile is read, or it could not end."""
+        reading = asyncio.create_task(self._drawn.read())
+        code = await self.process.wait()
+        reading.cancel()
+        return code
+
+
+@asynccontextmanager
+async def terminal(*arguments: str, stdin: int | None = None) -> AsyncIterator[Terminal]:
+    """`nomad-tui` in a terminal; `stdin` instead of the terminal's keyboard."""
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (50, 200))
+    before = termios.tcgetattr(slave)
+    environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", IN_ITS_OWN_TERMINAL, PROGRAM, *arguments),
+        stdin=slave if stdin is None else stdin,
+        stdout=slave,
+        stderr=slave,
+        env=environ,
+    )
+    drawn = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(drawn), os.fdopen(os.dup(master), "rb", buffering=0)
+    )
+    try:
+        yield Terminal(process, master, drawn)
+        assert termios.tcgetattr(slave) == before, "the terminal is left as it was found"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        transport.close()
+        os.close(master)
+        os.close(slave)
+
+
+async def test_the_dashboard_opens_on_a_server_and_leaves_it() -> None:
+    options = Options(lead=ALL_FRAMES, buffer_size=1000, version="1.9.4")
+    async with asyncio.timeout(SECONDS), StandIn(recordings.lines("tour"), options) as server:
+        async with terminal("--address", server.address, "--topic", "Job") as screen:
+            await screen.until("1.9.4")
+            await screen.until("logship")
+            assert server.subscribers == 1
+            screen.press("q")
+            assert await screen.ended() == 0
+        await server.until(lambda: server.subscribers == 0)
+
+
+async def test_the_demo_opens_beside_any_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOMAD_ADDR", "http://nomad.invalid:4646")
+    monkeypatch.setenv("NOMAD_TOKEN", SECRET)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with asyncio.timeout(SECONDS), terminal("demo") as screen:
+        await screen.until("edge-1")
+        screen.press("q")
+        assert await screen.ended() == 0
+
+
+async def test_a_recording_opens_within_its_bounds() -> None:
+    arguments = ("open", str(recordings.path("load")), "--max-events", "4096", "--max-memory", "2MiB")
+    async with asyncio.timeout(SECONDS), terminal(*arguments) as screen:
+        await screen.until("read to the end")
+        await screen.until("evicted")
+        screen.press("q")
+        assert await screen.ended() == 0
+
+
+async def test_a_pipe_opens_and_is_left_while_it_is_silent() -> None:
+    reading, writing = os.pipe()
+    try:
+        async with asyncio.timeout(SECONDS), terminal("open", "-", stdin=reading) as screen:
+            os.write(writing, frame(1) + b"\n")
+            await screen.until("job-1")
+            screen.press("q")
+            assert await screen.ended() == 0
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+async def test_a_pipe_needs_a_terminal_for_the_keys_and_a_terminal_is_no_recording() -> None:
+    async with asyncio.timeout(SECONDS):
+        async with terminal("open", "-") as screen:
+            await screen.until("Standard input is the terminal")
+            assert await screen.ended() == 2
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, "open", "-", stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
+        )
+        out, err = await process.communicate()
+        assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
+        assert b"needs a terminal for its keys" in err

@@ -1,0 +1,38 @@
+"""The demo: a cluster that needs no cluster, and never ends."""
+
+import asyncio
+from itertools import pairwise
+
+from nomad_tui import demo
+from tests.dashboard import SECONDS, dashboard, frames
+from tests.test_cli import terminal
+
+FAST = 400.0
+"""Frames a second."""
+RECORDED = frames("tour")
+
+
+async def test_the_demo_shows_events_at_once_and_starts_over_with_higher_indexes() -> None:
+    async with demo.recorded_cluster(pace=FAST) as source, dashboard(source) as opened:
+        await opened.until(lambda: opened.history.held >= sum(len(frame.events) for frame in RECORDED[: demo.LEAD]))
+        await opened.appears("● live")
+        await opened.until(lambda: opened.history.received_events > 2 * 625)
+        history = opened.history
+        indexes = [history.event(sequence).index for sequence in range(0, 2 * 625)]
+        first, second = indexes[:625], indexes[625:]
+        rise = {later - earlier for earlier, later in zip(first, second, strict=True)}
+        assert len(rise) == 1, "the second time is the first under higher indexes"
+        assert rise.pop() > max(first) - min(first)
+        assert sum(later < earlier for earlier, later in pairwise(indexes)) == 0
+        assert history.gaps == 0
+        assert opened.app.session.status.unreadable == 0
+
+
+async def test_the_demo_runs_in_a_terminal_until_it_is_quit() -> None:
+    async with asyncio.timeout(SECONDS), terminal("demo") as screen:
+        await screen.until("following")
+        await screen.until("edge-1")
+        screen.press("k")
+        await screen.until("follow off")
+        screen.press("q")
+        assert await screen.ended() == 0

@@ -1,0 +1,130 @@
+"""Imports point one way: core <- nomad and configuration <- sources <- session <- ui <- the command line."""
+
+import ast
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+import nomad_tui
+import nomad_tui.core
+
+ROOT = Path(nomad_tui.__file__).parent
+
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset(("core",)),
+    frozenset(("config", "nomad")),
+    frozenset(("sources",)),
+    frozenset(("session", "options", "tail")),
+    frozenset(("ui",)),
+    frozenset(("demo",)),
+    frozenset(("cli",)),
+    frozenset(("__main__",)),
+)
+"""Parts of the package, innermost first: each may import itself, its own layer and those before it."""
+
+EVERY_LIBRARY = frozenset(("aiohttp", "click", "h11", "msgspec", "orjson", "rich", "textual", "zstandard"))
+LIBRARIES: dict[str, frozenset[str]] = {
+    "core": frozenset(("msgspec", "orjson", "zstandard")),
+    "nomad": frozenset(("aiohttp", "orjson")),
+    "config": frozenset(("aiohttp",)),
+    "sources": frozenset(("aiohttp", "click", "h11", "msgspec", "orjson", "zstandard")),
+    "session": frozenset(),
+    "tail": frozenset(("msgspec", "orjson")),
+    "options": frozenset(("click",)),
+}
+"""What may be imported beside the standard library; the other parts may import whatever is a dependency."""
+
+
+def part(module: str) -> str | None:
+    """`sources` for `nomad_tui.sources.live`; None for the package itself and whatever is outside it."""
+    package, _, inside = module.partition(".")
+    return inside.partition(".")[0] or None if package == "nomad_tui" else None
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for file in sorted(ROOT.rglob("*.py")):
+        names = [ROOT.name, *file.relative_to(ROOT).with_suffix("").parts]
+        yield ".".join(names).removesuffix(".__init__"), ast.parse(file.read_text(encoding="utf-8"))
+
+
+def imports(module: str, tree: ast.Module) -> Iterator[str]:
+    """Every module that is imported anywhere in `tree`, in functions and under `if TYPE_CHECKING` too."""
+    is_package = (ROOT / "/".join(module.split(".")[1:]) / "__init__.py").exists()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = module if is_package else module.rpartition(".")[0]
+            source = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
+            yield from (f"{source}.{alias.name}" if source == "nomad_tui" else source for alias in node.names)
+
+
+MODULES = dict(modules())
+
+
+def layer(of: str) -> int:
+    return next(number for number, parts in enumerate(LAYERS) if of in parts)
+
+
+def test_every_part_has_its_layer() -> None:
+    assert {named for module in MODULES if (named := part(module))} <= frozenset().union(*LAYERS)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if part(module)])
+def test_imports_point_inwards(module: str) -> None:
+    own = part(module)
+    assert own is not None
+    inner = {named for imported in imports(module, MODULES[module]) if (named := part(imported)) and named[:2] != "__"}
+    assert not {named for named in inner - {own} if layer(named) > layer(own)}
+    libraries = {imported.partition(".")[0] for imported in imports(module, MODULES[module])} - {"nomad_tui"}
+    assert libraries - sys.stdlib_module_names <= LIBRARIES.get(own, EVERY_LIBRARY)
+
+
+def test_sources_read_the_same_for_every_screen() -> None:
+    """Neither the screen nor its library is known to anything that reads a stream."""
+    for module, tree in MODULES.items():
+        if part(module) not in ("ui", "demo", "cli", "__main__"):
+            assert not [name for name in imports(module, tree) if name.partition(".")[0] in ("textual", "rich")], module
+
+
+def test_core_names_nothing_that_reads_or_writes() -> None:
+    for module, tree in MODULES.items():
+        if part(module) == "core":
+            assert not {name.partition(".")[0] for name in imports(module, tree)} & INPUT_AND_OUTPUT, module
+            assert not [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in ("open", "print")]
+
+
+INPUT_AND_OUTPUT = frozenset(
+    ("asyncio", "concurrent", "http", "io", "logging", "multiprocessing", "os", "pathlib", "selectors", "shutil")
+) | frozenset(("socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "urllib"))
+NO_CORE_MODULE_LOADS = ("asyncio", "ssl", "aiohttp", "textual", "rich", "click")
+"""Not even through the libraries it uses."""
+CORE = [name for _, name, _ in pkgutil.walk_packages(nomad_tui.core.__path__, "nomad_tui.core.")]
+
+LOOK = """
+import importlib, sys
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+    outside = {name for name in sys.modules if name.startswith("nomad_tui.") and not name.startswith("nomad_tui.core")}
+    loaded = outside | set(sys.argv[1].split()) & set(sys.modules)
+    if loaded:
+        sys.exit(f"{module} loads {', '.join(sorted(loaded))}")
+"""
+
+
+def test_core_does_no_input_or_output_and_draws_nothing() -> None:
+    """Whatever a module of it imports, directly or through others, is looked at after it is loaded."""
+    assert len(CORE) > 20
+    looked = subprocess.run(
+        [sys.executable, "-c", LOOK, " ".join(NO_CORE_MODULE_LOADS), *CORE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (looked.returncode, looked.stderr) == (0, "")
