@@ -7,7 +7,7 @@ from typing import IO, Any, Final, TypeVar
 import click
 
 from nomad_tui import config
-from nomad_tui.config import ConfigurationError, Connection, Flags, Setting
+from nomad_tui.config import ConfigurationError, Connection, Setting
 
 R = TypeVar("R")
 
@@ -40,17 +40,13 @@ class ConfigurationFailure(click.ClickException):
 def connection_options(command: Callable[..., R]) -> Callable[..., R | None]:
     """Adds the flags to `command` and hands it the resulting `Connection` as its first argument.
 
-    Of a group that is given a subcommand the function is not called: its flags count for the subcommand.
+    Of a group that is given a subcommand the function is not called.
     """
 
     @functools.wraps(command)
     def connected(*arguments: Any, **options: Any) -> R | None:
         flags = {setting.name: options.pop(setting.name) for setting in HELP}
-        context = click.get_current_context()
-        inherited: Flags = context.obj or {}
-        flags = {name: value or inherited.get(name) for name, value in flags.items()}
-        if context.invoked_subcommand is not None:
-            context.obj = flags
+        if click.get_current_context().invoked_subcommand is not None:
             return None
         try:
             connection = Connection.from_environment(flags)

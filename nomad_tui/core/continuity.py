@@ -165,7 +165,10 @@ _NANOSECOND_TIMES: Final = 10**17
 
 
 def _settled(event: Event) -> bytes:
-    """The payload with sorted keys, without the times and IDs that a restarted server computes anew."""
+    """The payload with sorted keys, without the times and IDs that a restarted server computes anew.
+
+    Without empty members too: a `NextEval` may be empty, or not there, where there is an ID the other time.
+    """
     try:
         value = orjson.loads(bytes(event.payload))
         return orjson.dumps(_without_computed(value), option=orjson.OPT_SORT_KEYS)
@@ -175,11 +178,12 @@ def _settled(event: Event) -> bytes:
 
 def _without_computed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_computed(member) for key, member in value.items()}
+        settled = ((key, _without_computed(member)) for key, member in value.items())
+        return {key: member for key, member in settled if member is not None}
     if isinstance(value, list):
         return [_without_computed(item) for item in value]
     if isinstance(value, str):
-        return None if _COMPUTED.fullmatch(value) else value
+        return value if value and not _COMPUTED.fullmatch(value) else None
     if isinstance(value, int) and value >= _NANOSECOND_TIMES:
         return None
     return value

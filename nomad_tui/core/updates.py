@@ -66,7 +66,7 @@ class Gap:
     before: int
     """The first index seen after it; lower than `after` for a rebuilt server."""
     away: float
-    """Seconds between the last byte of the old connection and the first frame of the new one."""
+    """Seconds between the last byte of the old connection and the first line of the new one."""
 
     @property
     def sentence(self) -> str:
