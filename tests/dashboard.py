@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, S
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
 import orjson
 from rich.cells import cell_len
+from textual import events as textual_events
 from textual.pilot import Pilot
 
 from nomad_tui.core.history import History
@@ -54,7 +56,8 @@ class Told:
             yield await self._to_say.get()
 
 
-_KEYS: Final = {" ": "space", "/": "slash", "?": "question_mark", "<": "less_than_sign", ">": "greater_than_sign"}
+_NAMES: Final = {" ": "space", "/": "slash", "?": "question_mark", "<": "less_than_sign", ">": "greater_than_sign"}
+_CHARACTERS: Final = {name: character for character, name in _NAMES.items()}
 
 CONNECTED: Final = Connected("nomad.example.com:4646", "2.0.6", "global")
 
@@ -77,9 +80,10 @@ def jobs(numbers: Iterable[int]) -> list[Frame]:
     ]
 
 
-def frames(recording: str) -> list[Frame]:
+@cache
+def frames(recording: str) -> tuple[Frame, ...]:
     """All frames of a recording, which for `hostile` is most of it."""
-    return [decoded for line in recordings.lines(recording) if isinstance(decoded := decode(line), Frame)]
+    return tuple(decoded for line in recordings.lines(recording) if isinstance(decoded := decode(line), Frame))
 
 
 @dataclass
@@ -100,10 +104,18 @@ class Dashboard:
             await self.pilot.pause(0.01)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Presses keys by Textual's names, one after another, each when the one before has had its effect.
+
+        The pilot waits after each for the process to be idle, which makes a second of a dozen keys.
+        """
+        for key in keys:
+            character = _CHARACTERS.get(key, key if len(key) == 1 else None)
+            self.app.post_message(textual_events.Key(_NAMES.get(key, key), character))
+            for _ in range(3):
+                await self.pilot.pause(0)
 
     async def type(self, text: str) -> None:
-        await self.pilot.press(*(_KEYS.get(character, character) for character in text))
+        await self.press(*text)
 
     async def shows(self, received: int) -> None:
         """Waits until so many events have come and the list and everything around it show them."""

@@ -478,7 +478,7 @@ class Interruptions(RuleBasedStateMachine):
     @rule(behind=st.integers(0, 8), resend=st.sampled_from(RESENDS))
     def reconnect(self, behind: int, resend: Resend) -> None:
         end = max(len(self.published) - behind, min(self.together_from + 1, len(self.published)))
-        held = self.published[max(0, end - self.buffer_size) : end]
+        held = self.published[max(end - self.buffer_size, min(self.together_from, end - 1)) : end]
         last = self.reader.continuity.last_index
         self.sending = from_index(held, last) + self.published[end:]
         self.resend = resend

@@ -97,25 +97,24 @@ async def test_a_click_on_the_filter_line_edits_it() -> None:
         assert len(listed(opened)) == 1
 
 
-@pytest.mark.parametrize("pasted", [RUBBISH, "x" * 10_000, "ab " * 3_333, "\n" * 200, "word\n" * 500, "\ud800"])
-async def test_pasted_rubbish_is_harmless(pasted: str) -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+async def test_pasted_rubbish_is_harmless() -> None:
+    source = Told(CONNECTED, *frames("tour"))
+    async with dashboard(source, NARROW) as opened:
         await opened.shows(625)
-        await opened.press("slash")
-        opened.app.post_message(textual_events.Paste(pasted))
-        await opened.until(lambda: opened.app.filter_line.value or not pasted.strip())
-        value = opened.app.filter_line.value
-        assert value == "" or value.isprintable()
-        await applied(opened, value)
-        assert all(text.isprintable() for text in opened.screen())
-        await opened.press("enter")
-        source = opened.app.session.source
-        assert isinstance(source, Told)
-        source.tell(*jobs(range(5)))
-        await opened.shows(630)
-        await opened.press("escape")
-        await applied(opened, "")
-        assert len(opened.app.view) == 630
+        for pasted in (RUBBISH, "x" * 10_000, "ab " * 3_333, "\n" * 200, "word\n" * 500, "\ud800"):
+            await opened.press("slash")
+            opened.app.post_message(textual_events.Paste(pasted))
+            await opened.until(lambda pasted=pasted: opened.app.filter_line.value or not pasted.strip())  # type: ignore[misc]
+            value = opened.app.filter_line.value
+            assert value == "" or value.isprintable()
+            await applied(opened, value)
+            assert all(text.isprintable() for text in opened.screen())
+            await opened.press("enter")
+            source.tell(*jobs(range(5)))
+            await opened.shows(opened.history.received_events + 5)
+            await opened.press("escape")
+            await applied(opened, "")
+            assert len(opened.app.view) == opened.history.held
 
 
 async def test_new_events_are_matched_as_they_arrive() -> None:

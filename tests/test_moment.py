@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nomad_tui.core.moment import SECOND, frame_moment
+from nomad_tui.core.moment import SECOND, frame_moment, no_earlier_than
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
@@ -19,10 +19,14 @@ NEWS = "2026-11-23T08:49:12Z"
 NEWS_MOMENT = int(datetime(2026, 11, 23, 8, 49, 12, tzinfo=UTC).timestamp()) * SECOND
 
 
-def moment(*events: dict[str, Any], index: int = 7) -> int | None:
-    frame = decode(json.dumps({"Index": index, "Events": events}).encode())
+def frame_of(*events: dict[str, Any]) -> Frame:
+    frame = decode(json.dumps({"Index": 7, "Events": events}).encode())
     assert isinstance(frame, Frame)
-    return frame_moment(frame)
+    return frame
+
+
+def moment(*events: dict[str, Any]) -> int | None:
+    return frame_moment(frame_of(*events))
 
 
 def written(topic: str, at: object = NOW, index: int = 7, **fields: object) -> dict[str, Any]:
@@ -69,6 +73,13 @@ def test_a_node_that_an_allocation_changed_tells_nothing() -> None:
 def test_an_object_that_was_only_sent_along_tells_nothing() -> None:
     assert moment(written("Evaluation", index=6)) is None
     assert moment(written("Evaluation", at=NOW + MINUTE, index=6), written("Allocation")) == NOW
+
+
+def test_an_object_that_was_only_sent_along_tells_what_it_cannot_have_preceded() -> None:
+    frame = frame_of(written("Evaluation", NOW - MINUTE, index=5), written("Deployment", NOW, index=6))
+    assert frame_moment(frame) is None
+    assert no_earlier_than(frame) == NOW
+    assert no_earlier_than(frame_of(written("Allocation", 0), {"Topic": "Service", "Payload": None})) is None
 
 
 def test_all_events_of_a_write_happened_when_its_newest_object_changed() -> None:
@@ -118,7 +129,12 @@ def test_recorded_frames_tell_their_times_in_order(name: str, share: float) -> N
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.datetimes().map(str),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.datetimes().map(str),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(

@@ -54,7 +54,15 @@ async def test_the_header_of_a_live_stream() -> None:
     session = await told(CONNECTED, *frames("tour"), seconds=3)
     session.tick()
     text = await says(session)
-    for fact in ("nomad.example.com:4646", "global · all namespaces", "● live 2.0.6", "♥ 3 s", "208/s", "held 625", "kB"):
+    for fact in (
+        "nomad.example.com:4646",
+        "global · all namespaces",
+        "● live 2.0.6",
+        "♥ 3 s",
+        "208/s",
+        "held 625",
+        "kB",
+    ):
         assert fact in text
     for trouble in ("gaps", "unreadable", "evicted", "↻"):
         assert trouble not in text
@@ -98,7 +106,9 @@ async def test_a_late_heartbeat_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize("width", range(60, 201, 7))
-@pytest.mark.parametrize("name", ["n:4646", "nomad.prod.eu-central-1.example.com:4646", "/recordings/" * 20, "日本" * 40])
+@pytest.mark.parametrize(
+    "name", ["n:4646", "nomad.prod.eu-central-1.example.com:4646", "/recordings/" * 20, "日本" * 40]
+)
 async def test_the_header_keeps_to_its_line_and_to_what_matters_most(width: int, name: str) -> None:
     updates = [Connected(name, "2.0.6", "global", 3), *jobs(range(200)), GAP, GAP]
     text = (await says(await told(*updates, history=History(max_events=64)), width)).rstrip()

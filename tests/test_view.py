@@ -227,7 +227,9 @@ def test_rows_and_sequence_numbers_belong_together(typed: str) -> None:
 def check_places(view: View) -> None:
     """Rows ascend and are held, a row is found at its number, and what is not shown has its place between them."""
     history = view.history
+    after_the_last = view.row_at(history.end)
     found = rows(view)
+    assert after_the_last == len(found)
     assert all(earlier < later for earlier, later in itertools.pairwise(found))
     assert all(history.first <= sequence < history.end for sequence in found)
     assert [view.row_at(sequence) for sequence in found] == list(range(len(found)))
@@ -331,6 +333,17 @@ def test_a_search_survives_the_eviction_of_what_it_searches(steps: None) -> None
         check_places(view)
         finish(view)
         assert rows(view) == naive(history, chosen)
+
+
+def test_an_object_is_not_taken_for_one_whose_events_are_gone() -> None:
+    """A history gives the number of an object that is gone to another one."""
+    history = History(max_events=64)
+    view = View(history, Filter.parse("wanted"))
+    for index in range(1, 600):
+        name = "wanted" if index // 40 % 2 else "other"
+        history.append(frame(index, {"Topic": "FutureTopic", "Key": f"{name}-{index}"}), 1)
+        finish(view)
+        assert rows(view) == naive(history, view.filter)
 
 
 def synthetic() -> Iterator[Frame]:

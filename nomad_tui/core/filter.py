@@ -85,8 +85,6 @@ class Matcher:
         if undecided:
             yield
             yield from self._search_sentences(segment, undecided, shown)
-            if self._is_evicted(segment):
-                return
             shown.sort()
         found.extend([first + row for row in shown])
 

@@ -173,10 +173,11 @@ _decode_raws = msgspec.json.Decoder(_RawBatch).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 _HEARTBEAT: Final = re.compile(rb"\{\s*\}")
-_ESCAPE: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+_SURROGATES: Final = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)"
+    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-"""A pair of surrogates, a lone one (the group), or any other escape."""
+"""Escaped backslashes, if there are any, and after them a pair of surrogates or a lone one."""
 _TOKENS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]')
 _PAYLOAD_DEPTHS: Final = (1, 3)
 """Brackets that are open where a payload's key stands: in a line of a single event, and in a frame's
@@ -246,7 +247,7 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     text = stripped.decode("utf-8", "replace").encode()
     if text != stripped:
         repaired.append("bytes that are not UTF-8 were replaced")
-    mended = _ESCAPE.sub(_without_lone_surrogate, text)
+    mended = _SURROGATES.sub(_without_lone_surrogate, text)
     if mended != text:
         repaired.append("lone surrogates were replaced")
     try:
@@ -265,8 +266,8 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     return Unreadable(reason, line[:EXCERPT], len(line))
 
 
-def _without_lone_surrogate(escape: re.Match[bytes]) -> bytes:
-    return escape[0] if escape[1] is None else rb"\ufffd"
+def _without_lone_surrogate(found: re.Match[bytes]) -> bytes:
+    return found[1] + rb"\ufffd" if found[2] is None else found[0]
 
 
 def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dict[bytes, bytes]) -> Frame | Unreadable:

@@ -18,7 +18,14 @@ class UnreadableLines(ModalScreen[None]):
     """The first lines that were no frames, as they came, made fit to be drawn."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,u,enter", "dismiss", "Close", id="unreadable.close", key_display="Esc"),
+        Binding(
+            "escape,q,u,enter",
+            "dismiss",
+            "Close",
+            id="unreadable.close",
+            key_display="Esc",
+            tooltip="Back to the events",
+        ),
     ]
 
     def __init__(self, status: Status) -> None:
