@@ -18,7 +18,7 @@ async def test_the_demo_shows_events_at_once_and_starts_over_with_higher_indexes
         await opened.appears("● live")
         await opened.until(lambda: opened.history.received_events > 2 * 625)
         history = opened.history
-        indexes = [history.event(sequence).index for sequence in range(0, 2 * 625)]
+        indexes = [history.event(sequence).index for sequence in range(2 * 625)]
         first, second = indexes[:625], indexes[625:]
         rise = {later - earlier for earlier, later in zip(first, second, strict=True)}
         assert len(rise) == 1, "the second time is the first under higher indexes"

@@ -69,7 +69,13 @@ async def test_the_header_of_a_live_stream() -> None:
 
 
 async def test_the_header_counts_what_an_operator_should_know() -> None:
-    updates = [CONNECTED, *jobs(range(200)), GAP, Unreadable("no JSON", b"<html>", 6), Connected("x", None, None, 2)]
+    updates: list[Update] = [
+        CONNECTED,
+        *jobs(range(200)),
+        GAP,
+        Unreadable("no JSON", b"<html>", 6),
+        Connected("x", None, None, 2),
+    ]
     text = await says(await told(*updates, history=History(max_events=64)))
     assert "gaps 1" in text
     assert "unreadable 1" in text
@@ -110,7 +116,7 @@ async def test_a_late_heartbeat_is_a_warning() -> None:
     "name", ["n:4646", "nomad.prod.eu-central-1.example.com:4646", "/recordings/" * 20, "日本" * 40]
 )
 async def test_the_header_keeps_to_its_line_and_to_what_matters_most(width: int, name: str) -> None:
-    updates = [Connected(name, "2.0.6", "global", 3), *jobs(range(200)), GAP, GAP]
+    updates: list[Update] = [Connected(name, "2.0.6", "global", 3), *jobs(range(200)), GAP, GAP]
     text = (await says(await told(*updates, history=History(max_events=64)), width)).rstrip()
     assert "\n" not in text
     assert text.startswith("nomad-tui")

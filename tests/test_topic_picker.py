@@ -107,9 +107,9 @@ async def test_keys_move_within_the_topics() -> None:
             await opened.press(key)
             assert opened.app.topics.cursor == row, key
         await opened.press("l")
-        assert opened.app.focused is opened.events
+        assert opened.focus == "events"
         await opened.press("h")
-        assert opened.app.focused is opened.app.topics
+        assert opened.focus == "topics"
 
 
 async def test_hidden_events_that_come_later_stay_hidden_and_are_counted() -> None:

@@ -59,7 +59,7 @@ async def test_every_way_out_leads_back_to_the_dashboard_which_went_on() -> None
             assert opened.app.is_running
             await opened.shows(number * 100 + 100)
             assert f"job-{number}99" in opened if number else "job-99" in opened
-            assert opened.app.focused is opened.events
+            assert opened.focus == "events"
 
 
 async def test_nothing_unreadable_is_said_too() -> None:

@@ -163,6 +163,9 @@ class Segment:
         return len(self.index)
 
 
+MOST_TYPES: Final = 10_000
+"""Distinct type names that are kept; servers send 36, a hostile one any number."""
+OTHER_TYPES: Final = "(one type too many)"
 _LARGEST_INDEX: Final = 1 << 63
 """Exclusive; Nomad's indexes are unsigned 64-bit, and half of that is what a signed column holds."""
 _LARGEST_DISTANCE: Final = 1 << 32
@@ -234,7 +237,7 @@ class History:
             last = of.last
             segment.distance.append(sequence - last if last >= 0 and sequence - last < _LARGEST_DISTANCE else 0)
             of.last = subject.last = sequence
-            counts[subject.topic] += 1
+            counts[subject.topic] = counts.get(subject.topic, 0) + 1
             sequence += 1
         self.received_events += len(frame.events)
         self.end = sequence
@@ -304,10 +307,13 @@ class History:
         else:
             self._subjects[number] = subject
         self._by_identity[identity] = subject
-        self.topic_counts.setdefault(subject.topic, 0)
         return subject
 
     def _new_type(self, name: str) -> int:
+        if len(self._type_names) == MOST_TYPES:
+            self._type_names.append(OTHER_TYPES)
+        if len(self._type_names) > MOST_TYPES:
+            return MOST_TYPES
         number = self._types[name] = len(self._type_names)
         self._type_names.append(released_type(name))
         return number
@@ -349,6 +355,8 @@ class History:
                     self._drop(subject, oldest)
             for block in segment.blocks:
                 self._forget_unpacked(block)
+        for topic in [topic for topic, held in self.topic_counts.items() if not held]:
+            del self.topic_counts[topic]
 
     def _drop(self, subject: Subject, oldest: int) -> None:
         """Forgets a subject none of whose events is held."""

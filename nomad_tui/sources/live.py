@@ -172,6 +172,8 @@ class LiveServer:
                         last_text = update.excerpt if isinstance(update, Unreadable) else None
                 self._last_byte = monotonic()
         rest = splitter.finish()
+        if splitter.oversized:
+            yield splitter.oversized.pop()
         if not connected:
             yield diagnose.refusal(self.connection)
             return

@@ -26,7 +26,7 @@ PLACE_WIDTH: Final = 12
 NO_TOPIC_BELOW: Final = 80
 """Cells; a narrower list shows the topic's glyph only."""
 GUTTER: Final = 2
-MIN_WIDTH: Final = 40
+MIN_WIDTH: Final = 34
 """Cells; the columns of a narrower list do not all fit and are cut off at its edge."""
 
 

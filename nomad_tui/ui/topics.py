@@ -86,7 +86,7 @@ class TopicPicker(ScrollView, can_focus=True):
 
     def sync(self, counts: Mapping[str, int]) -> None:
         """Takes over how many events are held of each topic; repaints only if that has changed."""
-        changed = {topic for topic, held in counts.items() if self._counts.get(topic) != held}
+        changed = {topic for topic in {**counts, **self._counts} if self._counts.get(topic) != counts.get(topic)}
         if not changed:
             return
         known = {*self.topics, *self._counts}
