@@ -46,7 +46,7 @@ class ByteSize(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Z]*)", str(value).strip().upper())
+        match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*([A-Z]*)", str(value).strip().upper())
         if match is None or match[2] not in _UNITS:
             self.fail(f"{value!r} is not a size: write a number with a unit, such as 512MiB.", param, ctx)
         size = int(float(match[1]) * _UNITS[match[2]])
@@ -171,31 +171,31 @@ def main(
     max_events: int,
     max_memory: int,
     max_line: int,
-) -> None:
+) -> int:
     """Watch a Nomad cluster's event stream: live, honest, searchable.
 
     Without a command: the dashboard on NOMAD_ADDR. Flags beat the environment.
     """
     source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
-    _dashboard(source, History(max_events, max_memory), filter_text)
+    return _dashboard(source, History(max_events, max_memory), filter_text)
 
 
 @main.command()
 @filter_option
 @history_options
-def demo(filter_text: str, max_events: int, max_memory: int, max_line: int) -> None:
+def demo(filter_text: str, max_events: int, max_memory: int, max_line: int) -> int:
     """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
     from nomad_tui.demo import run_demo
 
     _need_terminal()
-    run_demo(History(max_events, max_memory), filter_text, max_line)
+    return run_demo(History(max_events, max_memory), filter_text, max_line)
 
 
 @main.command("open")
 @click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
 @filter_option
 @history_options
-def open_(files: Sequence[str], filter_text: str, max_events: int, max_memory: int, max_line: int) -> None:
+def open_(files: Sequence[str], filter_text: str, max_events: int, max_memory: int, max_line: int) -> int:
     """The dashboard on recordings: NDJSON of frames or events, plain, .gz or .zst; - is standard input."""
     if list(files).count(STANDARD_INPUT) > 1:
         raise click.UsageError("Standard input (-) can be read only once: name it once.")
@@ -205,7 +205,7 @@ def open_(files: Sequence[str], filter_text: str, max_events: int, max_memory: i
         recording.check()
     except RecordingError as error:
         raise ConfigurationFailure(str(error)) from None
-    _dashboard(recording, History(max_events, max_memory), filter_text)
+    return _dashboard(recording, History(max_events, max_memory), filter_text)
 
 
 @main.command()
@@ -280,13 +280,15 @@ def _subscription(topics: Sequence[str]) -> Subscription:
         raise ConfigurationFailure(str(error)) from None
 
 
-def _dashboard(source: Source, history: History, filter_text: str) -> None:
+def _dashboard(source: Source, history: History, filter_text: str) -> int:
     # Textual takes a quarter of a second to import, which `tail` and `--help` need not wait for.
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
 
     _need_terminal()
-    NomadTui(Session(source, history), filter_text=filter_text).run()
+    app = NomadTui(Session(source, history), filter_text=filter_text)
+    app.run()
+    return app.return_code or 0
 
 
 def _need_terminal() -> None:

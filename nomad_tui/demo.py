@@ -22,14 +22,16 @@ PACE: Final = 3.0
 """Frames a second after that: fast enough to be lively, slow enough to be read."""
 
 
-def run_demo(history: History, filter_text: str, max_line: int) -> None:
-    """Opens the dashboard on the recording, which starts over with higher indexes at its end."""
-    asyncio.run(_run(history, filter_text, max_line))
+def run_demo(history: History, filter_text: str, max_line: int) -> int:
+    """Opens the dashboard on the recording, which starts over with higher indexes at its end. Returns the exit code."""
+    return asyncio.run(_run(history, filter_text, max_line))
 
 
-async def _run(history: History, filter_text: str, max_line: int) -> None:
+async def _run(history: History, filter_text: str, max_line: int) -> int:
     async with recorded_cluster(max_line) as source:
-        await NomadTui(Session(source, history), filter_text=filter_text).run_async()
+        app = NomadTui(Session(source, history), filter_text=filter_text)
+        await app.run_async()
+        return app.return_code or 0
 
 
 @asynccontextmanager

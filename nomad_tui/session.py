@@ -55,7 +55,6 @@ class Status:
     reconnects: int = 0
     last_heard: float | None = None
     """The session's clock at the last line, heartbeats included; None before the first."""
-    last_index: int = 0
     unreadable: int = 0
     """Lines, or parts of them, that could not be shown."""
     repaired: int = 0
@@ -118,7 +117,6 @@ class Session:
         match update:
             case Frame():
                 self.history.append(update, self._wall_clock())
-                status.last_index = update.index
                 status.last_heard = self.clock()
                 if update.repaired is not None:
                     status.repaired += 1

@@ -8,7 +8,7 @@ import asyncio
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import IntEnum, StrEnum
@@ -83,7 +83,7 @@ class _FinishedError(Exception):
         self.code = code
 
 
-async def tail(source: Source, options: Options, output: BinaryIO, errors: TextIO) -> Exit:
+async def tail(source: Source, options: Options, output: BinaryIO, errors: TextIO | None) -> Exit:
     """Prints until the limit, the end of a recording, or trouble that waiting does not mend.
 
     Raises `BrokenPipeError` when nobody reads `output` any more.
@@ -92,7 +92,7 @@ async def tail(source: Source, options: Options, output: BinaryIO, errors: TextI
 
 
 class _Tail:
-    def __init__(self, source: Source, options: Options, output: BinaryIO, errors: TextIO) -> None:
+    def __init__(self, source: Source, options: Options, output: BinaryIO, errors: TextIO | None) -> None:
         self._source = source
         self._options = options
         self._output = output
@@ -172,8 +172,7 @@ class _Tail:
             case Connected():
                 self._been_connected = True
             case Gap():
-                self._errors.write(f"gap: {update.sentence}\n")
-                self._errors.flush()
+                self._tell(f"gap: {update.sentence}")
             case Unreadable():
                 self._unreadable += 1
                 if self._unreadable <= UNREADABLE_SHOWN:
@@ -197,8 +196,14 @@ class _Tail:
         self._say(f"{trouble.what} {trouble.remedy} Trying again in {trouble.delay:.1f} s.")
 
     def _say(self, text: str) -> None:
-        self._errors.write(f"nomad-tui: {printable(text)}\n")
-        self._errors.flush()
+        self._tell(f"nomad-tui: {printable(text)}")
+
+    def _tell(self, line: str) -> None:
+        """Standard error may be closed, or nobody may read it: that must not end the events or change the exit code."""
+        if self._errors is not None:
+            with suppress(OSError):
+                self._errors.write(f"{line}\n")
+                self._errors.flush()
 
     def _print(self, frame: Frame) -> None:
         if self._needs_history:

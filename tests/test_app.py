@@ -170,7 +170,7 @@ async def test_no_server_is_said_with_the_remedy_and_tried_again() -> None:
         await opened.until(lambda: opened.app.session.status.attempt >= 3)
         async with StandIn(recordings.lines("tour"), Options(lead=ALL_FRAMES, buffer_size=1_000, port=port)):
             await opened.shows(625)
-            await opened.appears("● live 2.0.6")
+            await opened.appears("● live")
             await opened.until(lambda: not opened.app.trouble.display)
 
 
@@ -453,6 +453,19 @@ async def test_q_quits_with_code_0() -> None:
         await opened.shows(625)
         await opened.press("q")
         await opened.until(lambda: not opened.app.is_running)
+        assert opened.app.return_code == 0
+
+
+@pytest.mark.parametrize("keys", ["k", "/x", "jp"])
+async def test_leaving_at_once_after_another_key_is_no_crash(keys: str) -> None:
+    """What a key has set off a moment later must not meet a screen that is gone."""
+    for turns in (0, 3):
+        async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+            await opened.shows(625)
+            await opened.type(keys)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            opened.app.exit()
         assert opened.app.return_code == 0
 
 

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual import events as textual_events
 from textual.scrollbar import ScrollTo
 
+from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import row
 from nomad_tui.core.updates import Gap, GapReason
@@ -205,6 +206,27 @@ async def test_a_selection_that_the_filter_hides_comes_back_with_it() -> None:
         await opened.until(lambda: opened.app.view.filter.everything)
         await opened.caught_up()
         assert "job-98" in shown(opened)
+
+
+@pytest.mark.parametrize("selects", [True, False])
+async def test_the_selection_or_the_place_is_found_again_however_long_the_search_takes(selects: bool) -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(1_000))), history=History(max_events=1_600)) as opened:
+        await opened.shows(1_000)
+        events, view = opened.events, opened.app.view
+        events.select(500)
+        await opened.press("j", "j")
+        chosen = "job-502"
+        if not selects:
+            await opened.press("escape")
+            chosen = shown(opened)[0]
+        for text in ("job", "ob-", ""):
+            view.show(Filter.parse(text))
+            events.renew()
+            while view.advance(0.0001):
+                events.sync()
+            events.sync()
+            assert chosen in shown(opened)
+            assert not events.following
 
 
 async def test_an_evicted_selection_stays_in_the_inspector_and_hurts_nobody() -> None:
@@ -514,7 +536,7 @@ async def test_a_search_under_way_is_said() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         view = opened.app.view
-        view.show(type(view.filter).parse("nowhere to be found"))
+        view.show(Filter.parse("nowhere to be found"))
         opened.events.renew()
         assert "searching …" in "\n".join(opened.rows())
         while view.advance(0.01):

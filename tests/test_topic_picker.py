@@ -160,8 +160,8 @@ async def test_topics_that_come_after_none_or_only_are_hidden_too(key: str) -> N
 async def test_a_server_that_makes_up_topics_does_not_fill_the_pane_for_ever() -> None:
     source = Told(CONNECTED)
     async with dashboard(source) as opened:
-        source.tell(*(frame(number, event(f"Topic{number}", "k")) for number in range(500)))
-        await opened.shows(500)
+        source.tell(*(frame(number, event(f"Topic{number}", "k")) for number in range(150)))
+        await opened.shows(150)
         assert len(opened.app.topics.topics) == len(KNOWN) + MOST_UNKNOWN_TOPICS
         await opened.press("1", "G", "n")
         await opened.caught_up()

@@ -24,7 +24,10 @@ from nomad_tui.core.wire import Event, Frame
 REMEMBERED_FRAMES: Final = 256
 """Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
-"""Bound on those frames' lines; the frames of the newest index are kept whatever their size."""
+"""Bound on those frames' lines; the frames of the newest index are kept beyond it."""
+MOST_FRAMES: Final = 4_096
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Bounds on the frames of the newest index: a server that never changes its index must not fill the memory."""
 
 Identity: TypeAlias = tuple[str, str, str]
 
@@ -51,6 +54,10 @@ class Continuity:
         self._expected: dict[int, list[list[Event]]] | None = None
         """While repeats are possible: per remembered index, the events of each frame that have not come again."""
         self._proven = False
+        self._came_again: set[int] = set()
+        """Remembered indexes of which something was repeated in this connection."""
+        self._strange: int | None = None
+        """The remembered index under which only unknown events have come so far."""
 
     def reconnected(self) -> None:
         """A new connection starts: frames that come next may repeat what was seen."""
@@ -61,6 +68,8 @@ class Continuity:
             expected.setdefault(frame.index, []).append(list(frame.events))
         self._expected = expected
         self._proven = False
+        self._came_again = set()
+        self._strange = None
 
     def join(self, frame: Frame, away: float = 0.0) -> Joined:
         """`frame` without repeats, and the gap before it if there may be one.
@@ -81,6 +90,16 @@ class Continuity:
         return Joined(frame, None, 0)
 
     def _join_after_reconnect(self, frame: Frame, away: float) -> Joined:
+        joined = self._line_up(frame, away)
+        if self._strange is not None and self._strange < frame.index:
+            # Below the last index everything had been seen, so a server that sends something else there, and nothing
+            # of what was seen, was set back to an earlier state and has gone on from there.
+            if joined.gap is None and self._strange not in self._came_again:
+                joined.gap = Gap(GapReason.REBUILT, self.last_index, self._strange, away)
+            self._strange = None
+        return joined
+
+    def _line_up(self, frame: Frame, away: float) -> Joined:
         if frame.index > self.last_index:
             gap = None
             if not self._proven:
@@ -97,6 +116,10 @@ class Continuity:
             return Joined(frame, gap, 0)
         self._proven = True
         repeats = len(frame.events) - len(new)
+        if repeats:
+            self._came_again.add(frame.index)
+        elif new and frame.index < self.last_index and frame.index in (self._expected or {}):
+            self._strange = frame.index
         if not new:
             return Joined(None, None, repeats)
         if repeats == 0:
@@ -119,7 +142,19 @@ class Continuity:
                 del seen[position]
                 return []
         # A namespace made meanwhile widens a frame: then event by event.
-        new = [event for event in frame.events if not any(_take_same(candidate, event) for candidate in seen)]
+        left: dict[tuple[Identity, bytes], list[Event]] = {}
+        for event in reversed([event for candidate in seen for event in candidate]):
+            left.setdefault((_identity(event), _settled(event)), []).append(event)
+        new: list[Event] = []
+        repeated: set[int] = set()
+        for event in frame.events:
+            same = left.get((_identity(event), _settled(event)))
+            if same:
+                repeated.add(id(same.pop()))
+            else:
+                new.append(event)
+        for candidate in seen:
+            candidate[:] = [event for event in candidate if id(event) not in repeated]
         if new and len(new) == len(frame.events) and frame.index < self.last_index and not self._proven:
             return None
         return new
@@ -129,9 +164,10 @@ class Continuity:
         recent = self._recent
         recent.append(frame)
         self._recent_bytes += len(frame.line)
-        while recent[0].index != frame.index and (
-            len(recent) > REMEMBERED_FRAMES or self._recent_bytes > REMEMBERED_BYTES
-        ):
+        while (
+            recent[0].index != frame.index
+            and (len(recent) > REMEMBERED_FRAMES or self._recent_bytes > REMEMBERED_BYTES)
+        ) or (len(recent) > 1 and (len(recent) > MOST_FRAMES or self._recent_bytes > MOST_BYTES)):
             self._recent_bytes -= len(recent.popleft().line)
 
     def _forget(self) -> None:
@@ -146,15 +182,6 @@ def _identity(event: Event) -> Identity:
 
 def _same_value(ours: Event, theirs: Event) -> bool:
     return bytes(ours.payload) == bytes(theirs.payload) or _settled(ours) == _settled(theirs)
-
-
-def _take_same(left: list[Event], event: Event) -> bool:
-    """Removes the first event of `left` that is the same as `event`; False if there is none."""
-    for position, candidate in enumerate(left):
-        if _identity(candidate) == _identity(event) and _same_value(candidate, event):
-            del left[position]
-            return True
-    return False
 
 
 _COMPUTED: Final = re.compile(

@@ -18,6 +18,9 @@ from nomad_tui.core.topics import released_word
 ROWS_A_STEP: Final = 48
 """Sentences derived between two chances to yield: about half a millisecond of work."""
 
+WORDS_A_STEP: Final = 4_000
+"""Words looked for in envelopes between two chances to yield: under a millisecond of work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -66,7 +69,11 @@ class Matcher:
         if self.filter.everything:
             found.extend(range(segment.first + start, segment.first + stop))
             return
-        masks = self._masks(segment, start, stop)
+        masks: dict[int, int] = {GAP_SUBJECT: self._all_found}
+        for _ in self._learn_subjects(segment, start, stop, masks):
+            yield
+            if self._is_evicted(segment):
+                return
         self._learn_types()
         types = self._found_in_type
         all_found = self._all_found
@@ -92,21 +99,22 @@ class Matcher:
         """True if the segment was dropped while the search was interrupted: none of its rows can be shown."""
         return segment.first < self._history.first
 
-    def _masks(self, segment: Segment, start: int, stop: int) -> dict[int, int]:
-        """Per subject number: which words its envelope holds, as bits; -1 for a hidden topic."""
-        masks = {GAP_SUBJECT: self._all_found}
+    def _learn_subjects(self, segment: Segment, start: int, stop: int, masks: dict[int, int]) -> Iterator[None]:
+        """Adds per subject number which words its envelope holds, as bits; -1 for a hidden topic."""
         numbers = segment.subject if (start, stop) == (0, len(segment)) else segment.subject[start:stop]
-        for number in set(numbers):
-            if number == GAP_SUBJECT:
-                continue
+        looked_at = 0
+        for number in set(numbers) - {GAP_SUBJECT}:
             subject = self._history.subject(number)
             assert subject is not None, "subjects are kept while an event of them is held"
             known = self._found_in_subject.get(number)
             # A number is given to another subject once the first one's events have been evicted.
             if known is None or known[0] is not subject:
                 known = self._found_in_subject[number] = (subject, self._mask(subject))
+                looked_at += len(self.filter.words) + 1
+                if looked_at > WORDS_A_STEP:
+                    looked_at = 0
+                    yield
             masks[number] = known[1]
-        return masks
 
     def _mask(self, subject: Subject) -> int:
         if subject.topic in self.filter.hidden_topics:
@@ -156,7 +164,8 @@ class Matcher:
                 return
             is_gap = segment.subject[row] == GAP_SUBJECT
             lines.append("" if is_gap else sentence(self._history, segment.first + row).text.lower())
-        self._history.keep_text(segment, _COMPRESSOR.compress("\n".join(lines).encode()))
+        # A copy, as `History` makes of its blocks: the compressor's own result keeps its worst-case buffer.
+        self._history.keep_text(segment, bytes(memoryview(_COMPRESSOR.compress("\n".join(lines).encode()))))
 
 
 _COMPRESSOR: Final = zstandard.ZstdCompressor(level=1)

@@ -36,10 +36,16 @@ FRAMES_KEPT: Final = 64
 """Decoded frames kept for the next look: a screenful of rows comes from about as many."""
 EVENT_BYTES: Final = 28
 """Columns: index 8, subject 4, type 4, distance to the object's previous event 4, and its share of its frame's 28."""
-SUBJECT_BYTES: Final = 560
-"""Estimated: the object, its identity tuple, two dictionary entries and strings of usual length."""
+SUBJECT_BYTES: Final = 500
+"""Estimated: the object, its identity tuple and two dictionary entries. Its strings come on top."""
 
 Identity: TypeAlias = tuple[str, str, str, tuple[str, ...] | None]
+
+
+def _weight(identity: Identity) -> int:
+    """Bytes that a subject takes, about."""
+    topic, key, namespace, filter_keys = identity
+    return SUBJECT_BYTES + len(topic) + len(key) + len(namespace) + sum(map(len, filter_keys or ()))
 
 
 class ObjectHistory:
@@ -55,7 +61,7 @@ class ObjectHistory:
 class Subject:
     """What all events of one object share."""
 
-    __slots__ = ("filter_keys", "id", "identity", "key", "last", "namespace", "of", "topic")
+    __slots__ = ("counted_as", "filter_keys", "id", "identity", "key", "last", "namespace", "of", "topic")
 
     def __init__(self, number: int, identity: Identity, of: ObjectHistory) -> None:
         self.id = number
@@ -63,6 +69,7 @@ class Subject:
         topic, self.key, self.namespace, self.filter_keys = identity
         self.topic = released_topic(topic)
         """The released name; the name as sent is in the frame's line."""
+        self.counted_as = self.topic
         self.of = of
         self.last = -1
         """Sequence number of the newest event with just this subject."""
@@ -147,7 +154,7 @@ class Segment:
         """Per frame: its first row."""
         self.frame_block = array("I")
         self.frame_offset = array("I")
-        """Per frame: bytes from its block's start, and which line of the block while that is open."""
+        """Per frame: bytes from its block's start."""
         self.frame_length = array("I")
         self.received = array("q")
         """Per frame: ns since 1970."""
@@ -157,15 +164,21 @@ class Segment:
         self.retained = 0
         """Bytes of compressed blocks."""
         self.text: bytes | None = None
-        """For `core.view`: the lower-case sentence of every row, compressed, once a search has needed them."""
+        """For `core.filter`: the lower-case sentence of every row, compressed, once a search has needed them."""
 
     def __len__(self) -> int:
         return len(self.index)
 
 
 MOST_TYPES: Final = 10_000
-"""Distinct type names that are kept; servers send 36, a hostile one any number."""
-OTHER_TYPES: Final = "(one type too many)"
+LONGEST_TYPE: Final = 200
+"""Distinct type names that are kept, and characters of one; servers send 36, a hostile one any number."""
+OTHER_TYPE: Final = 0
+"""The number of all types beyond those bounds; their names are in the frames' lines."""
+MOST_TOPICS: Final = 200
+OTHER_TOPICS: Final = "(other topics)"
+"""Under this name the events of all topics beyond `MOST_TOPICS` are counted."""
+GAP_BYTES: Final = 240
 _LARGEST_INDEX: Final = 1 << 63
 """Exclusive; Nomad's indexes are unsigned 64-bit, and half of that is what a signed column holds."""
 _LARGEST_DISTANCE: Final = 1 << 32
@@ -179,7 +192,7 @@ class History:
     def __init__(self, max_events: int = DEFAULT_MAX_EVENTS, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.max_events = max_events
         self.max_bytes = max_bytes
-        self._segment_events = max(16, min(SEGMENT_EVENTS, max_events // 16))
+        self._segment_events = max(1, min(SEGMENT_EVENTS, max_events // 16))
         self._segment_bytes = max(BLOCK_BYTES, min(SEGMENT_BYTES, max_bytes // 16))
         self.end = 0
         """The sequence number that the next row will get."""
@@ -196,12 +209,13 @@ class History:
         self._starts: list[int] = [0]
         self._sealed_bytes = 0
         self._open_bytes = 0
+        self._subject_bytes = 0
         self._subjects: list[Subject | None] = [None]
         self._free_subjects: list[int] = []
         self._by_identity: dict[Identity, Subject] = {}
         self._objects: dict[tuple[str, str, str], ObjectHistory] = {}
         self._types: dict[str, int] = {}
-        self._type_names: list[str] = []
+        self._type_names: list[str] = ["(another type)"]
         self._compressor = zstandard.ZstdCompressor(level=1, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
         self._unpacked: OrderedDict[int, bytes] = OrderedDict()
@@ -237,7 +251,8 @@ class History:
             last = of.last
             segment.distance.append(sequence - last if last >= 0 and sequence - last < _LARGEST_DISTANCE else 0)
             of.last = subject.last = sequence
-            counts[subject.topic] = counts.get(subject.topic, 0) + 1
+            counted_as = subject.counted_as
+            counts[counted_as] = counts.get(counted_as, 0) + 1
             sequence += 1
         self.received_events += len(frame.events)
         self.end = sequence
@@ -302,18 +317,19 @@ class History:
             of = self._objects[topic, namespace, key] = ObjectHistory()
         number = self._free_subjects.pop() if self._free_subjects else len(self._subjects)
         subject = Subject(number, identity, of)
+        if subject.topic not in self.topic_counts and len(self.topic_counts) >= MOST_TOPICS:
+            subject.counted_as = OTHER_TOPICS
         if number == len(self._subjects):
             self._subjects.append(subject)
         else:
             self._subjects[number] = subject
         self._by_identity[identity] = subject
+        self._subject_bytes += _weight(identity)
         return subject
 
     def _new_type(self, name: str) -> int:
-        if len(self._type_names) == MOST_TYPES:
-            self._type_names.append(OTHER_TYPES)
-        if len(self._type_names) > MOST_TYPES:
-            return MOST_TYPES
+        if len(self._types) >= MOST_TYPES or len(name) > LONGEST_TYPE:
+            return OTHER_TYPE
         number = self._types[name] = len(self._type_names)
         self._type_names.append(released_type(name))
         return number
@@ -333,41 +349,47 @@ class History:
     @property
     def retained_bytes(self) -> int:
         """Bytes that count towards `max_bytes`."""
-        rows = self.end - self._starts[0]
-        return self._sealed_bytes + self._open_bytes + rows * EVENT_BYTES + len(self._by_identity) * SUBJECT_BYTES
+        columns = (self.end - self._starts[0]) * EVENT_BYTES + self.gaps_held * GAP_BYTES
+        return self._sealed_bytes + self._open_bytes + columns + self._subject_bytes
 
     def _evict(self) -> None:
         while len(self._segments) > 1 and (
             self.end - self.first > self.max_events or self.retained_bytes > self.max_bytes
         ):
-            segment = self._segments.pop(0)
-            self._starts.pop(0)
-            self._sealed_bytes -= segment.retained + len(segment.text or b"")
-            self.evicted += len(segment) - len(segment.gaps)
-            self.gaps_held -= len(segment.gaps)
-            oldest = self.first
-            for number in segment.subject:
-                subject = self._subjects[number]
-                if subject is None:
-                    continue
-                self.topic_counts[subject.topic] -= 1
-                if subject.last < oldest:
-                    self._drop(subject, oldest)
-            for block in segment.blocks:
-                self._forget_unpacked(block)
-        for topic in [topic for topic, held in self.topic_counts.items() if not held]:
-            del self.topic_counts[topic]
+            self._evict_segment()
+
+    def _evict_segment(self) -> None:
+        segment = self._segments.pop(0)
+        self._starts.pop(0)
+        self._sealed_bytes -= segment.retained + len(segment.text or b"")
+        self.evicted += len(segment) - len(segment.gaps)
+        self.gaps_held -= len(segment.gaps)
+        oldest = self.first
+        counts = self.topic_counts
+        dropped: set[Subject] = set()
+        for number in segment.subject:
+            subject = self._subjects[number]
+            if subject is None:
+                continue
+            counts[subject.counted_as] -= 1
+            if not counts[subject.counted_as]:
+                del counts[subject.counted_as]
+            if subject.last < oldest:
+                dropped.add(subject)
+        for subject in dropped:
+            self._drop(subject, oldest)
+        for block in segment.blocks:
+            self._forget_unpacked(block)
 
     def _drop(self, subject: Subject, oldest: int) -> None:
         """Forgets a subject none of whose events is held."""
-        # Its events still to come in the segment under eviction are found by `_subjects`, so it stays there
-        # until the last of them: `last` names it.
         topic, key, namespace, _ = subject.identity
-        if self._by_identity.pop(subject.identity, None) is None:
-            return
+        del self._by_identity[subject.identity]
+        self._subject_bytes -= _weight(subject.identity)
+        self._subjects[subject.id] = None
         self._free_subjects.append(subject.id)
         if subject.of.last < oldest:
-            self._objects.pop((topic, namespace, key), None)
+            self._objects.pop((topic, namespace, key), None)  # gone with a subject of other filter keys, perhaps
 
     # Looking
 
@@ -472,6 +494,8 @@ class History:
             self._frames_bytes += len(decoded.line)
             while len(self._frames) > 1 and (len(self._frames) > FRAMES_KEPT or self._frames_bytes > UNPACKED_BYTES):
                 self._frames_bytes -= len(self._frames.popitem(last=False)[1].line)
+        else:
+            self._frames.move_to_end(key)
         return frame, position, segment.received[number]
 
     def _content(self, block: _Block) -> bytes:
@@ -495,7 +519,7 @@ class History:
             self._unpacked_bytes -= len(content)
 
     def keep_text(self, segment: Segment, text: bytes) -> None:
-        """Stores what `core.view` computed of a filled segment; counts towards `max_bytes`."""
+        """Stores what `core.filter` computed of a filled segment; counts towards `max_bytes`."""
         self._sealed_bytes += len(text) - len(segment.text or b"")
         segment.text = text
 

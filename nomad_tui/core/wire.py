@@ -18,6 +18,9 @@ import orjson
 DEFAULT_MAX_LINE: Final = 64 * 1024 * 1024
 """Bytes. Far above any frame seen, far below what would exhaust an operator's machine."""
 
+LONGEST_MENDED: Final = 4 * 1024 * 1024
+"""Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""
+
 EXCERPT: Final = 400
 """Bytes of an unreadable line that are kept to be looked at."""
 
@@ -193,6 +196,8 @@ def decode(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     """
     if line == b"{}":
         return HEARTBEAT
+    if not line:
+        return None
     try:
         batch = _decode_batch(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -250,6 +255,8 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     mended = _SURROGATES.sub(_without_lone_surrogate, text)
     if mended != text:
         repaired.append("lone surrogates were replaced")
+    if len(line) > LONGEST_MENDED:
+        return _mended_long_line(line, mended, repaired)
     try:
         try:
             return _mended_frame(line, mended, repaired, {})
@@ -264,6 +271,14 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     except RecursionError:
         reason = "nested too deeply, outside of any payload"
     return Unreadable(reason, line[:EXCERPT], len(line))
+
+
+def _mended_long_line(line: bytes, mended: bytes, repaired: list[str]) -> Frame | Unreadable:
+    try:
+        batch = _decode_batch(mended)
+    except (msgspec.MsgspecError, RecursionError):
+        return Unreadable("not a frame, and too long to be mended", line[:EXCERPT], len(line))
+    return Frame(batch.index, batch.events or [], line, "; ".join(repaired) or None)
 
 
 def _without_lone_surrogate(found: re.Match[bytes]) -> bytes:

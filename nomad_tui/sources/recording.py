@@ -1,14 +1,18 @@
 """Recordings as a source: NDJSON files of frames or of single events, plain, gzip or zstandard, and pipes."""
 
 import asyncio
+import gzip
+import io
 import os
+import select
 import stat
 import sys
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from threading import Lock
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import zstandard
 
@@ -17,10 +21,13 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Connected, Ended, Update
 from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, LineSplitter, Unreadable, decode
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 STANDARD_INPUT: Final = "-"
 CHUNK_BYTES: Final = 256 * 1024
-PACKED_BYTES: Final = 16 * 1024
-"""Of an archive at once: event streams shrink up to sixty times, and a megabyte is read in about a millisecond."""
+PACKED_BYTES: Final = 2 * 1024
+"""Of a zstandard archive at once: of a stream they are 45 KB, of an archive made to do harm up to 64 MB."""
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
@@ -75,8 +82,9 @@ class Recording:
     async def updates(self) -> AsyncGenerator[Update, None]:
         for path in self.paths:
             yield Connected("standard input" if path == STANDARD_INPUT else Path(path).name)
-            async for update in self._read(path):
-                yield update
+            async with aclosing(self._read(path)) as updates:
+                async for update in updates:
+                    yield update
         count = len(self.paths)
         yield Ended(
             "the recording was read to its end" if count == 1 else f"{count} recordings were read to their ends"
@@ -87,7 +95,7 @@ class Recording:
         continuity = Continuity()
         trouble: Unreadable | None = None
         try:
-            async with aclosing(_unpacked(self._raw(path))) as chunks:
+            async with aclosing(self._chunks(path)) as chunks:
                 async for chunk in chunks:
                     lines = splitter.feed(chunk)
                     while splitter.oversized:
@@ -97,6 +105,8 @@ class Recording:
                             yield update
         except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            if isinstance(error, EOFError):
+                reason = "the archive is cut off"
             trouble = Unreadable(f"the recording cannot be read further: {reason}", b"", 0, cut=True)
         rest = splitter.finish()
         if splitter.oversized:
@@ -109,34 +119,27 @@ class Recording:
         if trouble is not None:
             yield trouble
 
-    async def _raw(self, path: str) -> AsyncGenerator[bytes, None]:
-        if path == STANDARD_INPUT:
-            file = self._standard_input or sys.stdin.buffer
-        else:
+    async def _chunks(self, path: str) -> AsyncGenerator[bytes, None]:
+        """What the file holds, unpacked, in pieces of at most `CHUNK_BYTES`: an archive may hold any number of bytes."""
+        file: BinaryIO = self._standard_input or sys.stdin.buffer
+        if path != STANDARD_INPUT:
             file = await asyncio.to_thread(open, path, "rb", opener=_open_without_waiting)
-        if not _is_pipe(os.fstat(file.fileno())):
-            with file:
-                while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
-                    yield chunk
-            return
-        # A thread that waits for a silent pipe could not be stopped, and the program could not be left.
-        reader = asyncio.StreamReader(limit=CHUNK_BYTES)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+        waiting = _Interruptible(file)
         try:
-            while chunk := await reader.read(CHUNK_BYTES):
+            read = await asyncio.to_thread(_unpacked, waiting)
+            while chunk := await asyncio.to_thread(read, CHUNK_BYTES):
                 yield chunk
         finally:
-            transport.close()
-
-
-def _is_pipe(status: os.stat_result) -> bool:
-    return stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)
+            waiting.interrupt()
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
     """Opening a named pipe would otherwise wait for somebody who writes into it."""
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _is_pipe(status: os.stat_result) -> bool:
+    return stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)
 
 
 def _updates(line: bytes, continuity: Continuity) -> Iterator[Update]:
@@ -151,88 +154,84 @@ def _updates(line: bytes, continuity: Continuity) -> Iterator[Update]:
         yield decoded
 
 
-async def _unpacked(raw: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The chunks, unpacked if the first bytes say that they are gzip or zstandard.
+class _Interruptible(io.RawIOBase):
+    """A file on which a thread may wait without keeping the program from ending.
 
-    Raises `zlib.error` or `zstandard.ZstdError` for damage and `EOFError` for an archive that is cut off.
+    `interrupt` makes a wait end as if the file had, and closes the file once nobody waits any more.
     """
-    async with aclosing(raw):
-        head = b""
-        async for chunk in raw:
-            head += chunk
-            if len(head) >= len(_ZSTANDARD):
-                break
-        unpack: Unpacker = _Plain()
-        if head.startswith(_GZIP):
-            unpack = _Packed(lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16))
-        elif head.startswith(_ZSTANDARD):
-            unpack = _Packed(lambda: zstandard.ZstdDecompressor().decompressobj())
-        for piece in _pieces(head, unpack.piece):
-            for unpacked in unpack(piece):
-                yield unpacked
-        async for chunk in raw:
-            for piece in _pieces(chunk, unpack.piece):
-                for unpacked in unpack(piece):
-                    yield unpacked
-        if not unpack.complete:
-            raise EOFError("the archive is cut off")
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._wake, self._interrupt = os.pipe()
+        self._lock = Lock()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        with self._lock, memoryview(buffer).cast("B") as space:
+            if self.closed:
+                return 0
+            descriptor = self._file.fileno()
+            while True:
+                ready, _, _ = select.select([descriptor, self._wake], [], [])
+                if self._wake in ready:
+                    return 0
+                try:
+                    some = os.read(descriptor, len(space))
+                except BlockingIOError:
+                    continue
+                space[: len(some)] = some
+                return len(some)
+
+    def interrupt(self) -> None:
+        os.write(self._interrupt, b".")
+        with self._lock:
+            self._file.close()
+            os.close(self._wake)
+            os.close(self._interrupt)
+            self.close()
 
 
-def _pieces(chunk: bytes, size: int) -> Iterator[bytes]:
-    for start in range(0, len(chunk), size):
-        yield chunk[start : start + size]
+def _unpacked(file: io.RawIOBase) -> Callable[[int], bytes]:
+    """The file as it was before it was packed with gzip or zstandard, if the first bytes say so.
+
+    What is returned gives some bytes, at most as many as it is asked for, and none at the end. Members one after
+    another are read as one, as `cat a.gz b.gz` makes them and `zstd` of several inputs.
+    """
+    buffered = io.BufferedReader(file, CHUNK_BYTES)
+    head = buffered.peek(len(_ZSTANDARD))
+    if head.startswith(_GZIP):
+        return gzip.GzipFile(fileobj=buffered, mode="rb").read1
+    if head.startswith(_ZSTANDARD):
+        return _Zstandard(buffered).read
+    return buffered.read1
 
 
-class Unpacker(Protocol):
-    """Unpacks an archive given in pieces."""
+class _Zstandard:
+    """Frames one after another. (The library's own reader takes an archive that is cut off for a whole one.)"""
 
-    piece: int
-    """Bytes to be handed over at once: what comes of them must not hold up the screen."""
+    def __init__(self, packed: "io.BufferedReader[io.RawIOBase]") -> None:
+        self._packed = packed
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._rest = b""
+        """Packed bytes behind the end of a frame."""
+        self._unpacked = b""
+        self._given = 0
+        """Bytes of `_unpacked` that were returned."""
 
-    @property
-    def complete(self) -> bool:
-        """Whether the archive could end here."""
-        ...
-
-    def __call__(self, packed: bytes) -> Iterator[bytes]: ...
-
-
-class _Plain:
-    piece = CHUNK_BYTES
-    complete = True
-
-    def __call__(self, packed: bytes) -> Iterator[bytes]:
-        yield packed
-
-
-class _Decompressor(Protocol):
-    """One member of a gzip file or one frame of a zstandard file."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-class _Packed:
-    """Members one after another, as `cat a.gz b.gz` makes them and `zstd` of several inputs."""
-
-    piece = PACKED_BYTES
-
-    def __init__(self, start: Callable[[], _Decompressor]) -> None:
-        self._start = start
-        self._member = start()
-
-    @property
-    def complete(self) -> bool:
-        return self._member.eof
-
-    def __call__(self, packed: bytes) -> Iterator[bytes]:
-        while packed:
-            if self._member.eof:
-                self._member = self._start()
-            yield self._member.decompress(packed)
-            packed = self._member.unused_data
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, none at the end. Raises `EOFError` where the archive is cut off."""
+        while self._given == len(self._unpacked):
+            packed = self._rest or self._packed.read1(PACKED_BYTES)
+            if not packed:
+                if not self._frame.eof:
+                    raise EOFError
+                return b""
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._unpacked, self._given = self._frame.decompress(packed), 0
+            self._rest = self._frame.unused_data
+        some = self._unpacked[self._given : self._given + size]
+        self._given += len(some)
+        return some

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from time import perf_counter
+from traceback import format_exc
 from typing import ClassVar, Final
 
 import orjson
+from rich.text import Text
 from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -38,11 +40,13 @@ from nomad_tui.ui.unreadable import UnreadableLines
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has come: 20 times a second, however fast it comes."""
 BURST: Final = 500
-"""Events between two looks from which on every second look leaves the list as it is: nobody can read it then."""
+"""Events between two looks from which on three of four looks leave the list as it is: nobody can read it then."""
 HEADER_EVERY: Final = 5
 """Looks between two updates of the header and the counts."""
 NEWEST_EVERY: Final = 20
 """Looks between two updates of the inspector while it shows the newest event: faster cannot be read."""
+AGES_EVERY: Final = 200
+"""Looks between two updates of the ages in the payload."""
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
 FILTER_AFTER: Final = 0.1
@@ -100,6 +104,7 @@ class NomadTui(App[None]):
     ) -> None:
         """`clock` gives ns since 1970; `timezone` None is this machine's."""
         super().__init__()
+        filter_text = printable(filter_text)
         self.session = session
         self.view = View(session.history, Filter.parse(filter_text))
         self.header = Header(id="header")
@@ -143,11 +148,21 @@ class NomadTui(App[None]):
         with self.prevent(FilterLine.Changed):
             self.filter_line.value = self._filter_text
         self.event_list.focus()
-        self.run_worker(self.session.run(), name="stream", group="stream", description="reads the source")
+        self.run_worker(self._read(), name="stream", group="stream", description="reads the source")
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
         self._collector.start()
+
+    async def _read(self) -> None:
+        """Reads the source. Whatever it does not expect is a bug of ours: the program ends and says so.
+
+        Textual's own report would print the values of local variables, a token among them.
+        """
+        try:
+            await self.session.run()
+        except Exception:
+            self.exit(return_code=1, message=Text("".join(map(_printable_line, format_exc().splitlines()))))
 
     def on_unmount(self) -> None:
         self._collector.stop()
@@ -160,16 +175,21 @@ class NomadTui(App[None]):
     # Taking over what has come
 
     def _look(self) -> None:
-        if not self.event_list.is_attached:
-            return  # the screen is being taken down
+        if not self._stands:
+            return
         self.view.advance(FORWARD_SLICE)
         received = self.session.history.received_events
-        if received - self._received < BURST or self._looks % 2 == 0:
+        if received - self._received < BURST or self._looks % 4 == 0:
             self.event_list.sync()
         self._received = received
         if self._looks % HEADER_EVERY == 0:
             self.sync()
         self._looks += 1
+
+    @property
+    def _stands(self) -> bool:
+        """False while the screen is being taken down, when timers still go off."""
+        return self.event_list.is_attached and bool(self.inspector.children)
 
     def sync(self) -> None:
         """Brings everything but the event list up to date; that is asked more often."""
@@ -180,6 +200,8 @@ class NomadTui(App[None]):
         self._show_matches()
         if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
             self._inspect()
+        if self._looks % AGES_EVERY == 0:
+            self.inspector.tell_ages()
         self._collector.consider(session.history.received_events, session.last_key)
 
     def _show_matches(self) -> None:
@@ -209,6 +231,8 @@ class NomadTui(App[None]):
         self._apply_filter()
 
     def _apply_filter(self) -> None:
+        if not self._stands:
+            return
         self.view.show(Filter.parse(self.filter_line.value, self.topics.hidden))
         self.view.advance(FORWARD_SLICE)
         self.event_list.renew()
@@ -249,7 +273,7 @@ class NomadTui(App[None]):
 
     def _inspect(self) -> None:
         sequence = self.event_list.shown
-        if sequence == self._inspected:
+        if sequence == self._inspected or not self._stands:
             return
         if sequence is not None and sequence < self.session.history.first:
             return  # evicted while selected: what is shown of it stays
@@ -364,6 +388,10 @@ class NomadTui(App[None]):
         yield SystemCommand("No topics", "Hide every topic", self.topics.action_none)
         yield SystemCommand("Retry now", "Try a lost connection again now", self.action_retry)
         yield SystemCommand("Unreadable lines", "Look at what came and was no event", self.action_unreadable)
+
+
+def _printable_line(text: str) -> str:
+    return printable(text) + "\n"
 
 
 def _heading(found: EventRow) -> Iterable[Content]:

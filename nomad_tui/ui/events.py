@@ -99,8 +99,12 @@ class EventList(LineView, can_focus=True):
         self._strips: OrderedDict[tuple[int, int, int], Strip] = OrderedDict()
         self._palettes: dict[int, Palette] = {}
         self._row_count = 0
+        self._newest: int | None = None
+        """Sequence number of the last row that was there at the last look."""
         self._top: int | None = None
         """Sequence number of the row at the top; None before the first."""
+        self._sought: int | None = None
+        """Sequence number to bring to the top as soon as a filter that is still searching has got there."""
         self._seen_to = 0
         """Up to where the operator has seen the events; those after it are new."""
 
@@ -141,11 +145,18 @@ class EventList(LineView, can_focus=True):
     def sync(self) -> None:
         """Takes over what has come, without moving what is being read."""
         rows = self.row_count
+        newest = self.view.sequence_at(rows - 1) if rows else None
         grown = rows != self._row_count
-        self._row_count = rows
+        # As many rows may have been evicted as have come.
+        changed = grown or newest != self._newest
+        self._row_count, self._newest = rows, newest
         if grown:
             self.set_row_count(rows)
         height = self.scrollable_content_region.height
+        if self._sought is not None:
+            self._top = self._sought
+            if self.view.complete or (rows and self.view.sequence_at(0) <= self._sought):
+                self._sought = None
         if self.following:
             target = max(0, rows - height)
         elif self._top is None:
@@ -156,17 +167,18 @@ class EventList(LineView, can_focus=True):
             self.set_scroll(None, float(target))
             self.scroll_target_y = float(target)
             self.refresh()
-        elif grown:
+        elif changed:
             self.refresh()
         self._remember_place()
         self._label()
 
     def renew(self) -> None:
-        """After the view was given another filter: the selection stays, the newest matches are shown."""
+        """After the view was given another filter: while not following, the selection or else the place is kept."""
         self._strips.clear()
         self._row_count = -1
-        if self.cursor is not None and not self.following:
-            self._top = self.cursor
+        if not self.following:
+            places = (self.cursor, self._sought, self._top)
+            self._sought = next((place for place in places if place is not None), None)
         self.sync()
         self.refresh()
 
@@ -230,6 +242,7 @@ class EventList(LineView, can_focus=True):
     def _before_scrolling(self) -> None:
         if self._first_row != self.scroll_offset.y:
             self.sync()
+        self._sought = None
         self.call_after_refresh(self.user_scrolled)
 
     def on_click(self, event: events.Click) -> None:
@@ -287,6 +300,7 @@ class EventList(LineView, can_focus=True):
         """Keeps the newest event in view from now on, or leaves the list where it is."""
         if following:
             self.paused_at = None
+        self._sought = None
         self.following = following
         self.sync()
 
@@ -303,6 +317,7 @@ class EventList(LineView, can_focus=True):
     def select(self, row_number: int) -> None:
         """Selects a row, brings it into view and stops following."""
         self.following = False
+        self._sought = None
         self._move_cursor(self.view.sequence_at(row_number))
         top, height = self._first_row, self.scrollable_content_region.height
         if row_number < top:
@@ -351,6 +366,8 @@ class EventList(LineView, can_focus=True):
         number = self._first_row + y
         if number >= self._rows_drawn:
             hint = self._hint() if y == 1 else ""
+            if not hint:
+                return Strip.blank(width, self.rich_style)
             style = ink(self.get_component_rich_style("event-list--hint"))
             return Strip([Segment(hint.ljust(width), self.rich_style + style)], width)
         sequence = self.view.sequence_at(number)

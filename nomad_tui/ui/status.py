@@ -117,11 +117,11 @@ class Trouble(Static):
             f"Trying again in {wait} s (attempt {status.attempt + 1}); r tries now." if wait else "Trying again now."
         )
         self.set_class(status.state is State.REFUSED, "-refused")
-        self.update(
-            Content.from_markup(
-                "[b]$what[/] $remedy [$quiet]$again[/]",
-                what=printable(status.what, LONGEST_ACCOUNT),
-                remedy=printable(status.remedy, LONGEST_REMEDY),
-                again=again,
-            )
+        account = Content.from_markup(
+            "[b]$what[/] $remedy [$quiet]$again[/]",
+            what=printable(status.what, LONGEST_ACCOUNT),
+            remedy=printable(status.remedy, LONGEST_REMEDY),
+            again=again,
         )
+        if account != self.content:
+            self.update(account)
