@@ -18,7 +18,7 @@ from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.nomad import client as client_module
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case
 from nomad_tui.nomad.client import Client
-from nomad_tui.nomad.diagnose import Kind, Trouble, ended, explain, refusal, silence
+from nomad_tui.nomad.diagnose import Kind, Trouble, ended, explain, refusal
 from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
 
 SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
@@ -350,13 +350,6 @@ def test_a_refusal_names_the_token_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("8d6ae3f7")
     told = refusal(Connection.from_environment({"token_file": str(tmp_path / "token")}, {}))
     assert f"the token in {tmp_path / 'token'}" in told.why
-
-
-def test_silence_tells_how_long_it_was() -> None:
-    told = silence(75.0)
-    assert (told.kind, told.refused) == (Kind.SILENT, False)
-    assert_readable(told, "The server")
-    assert "75 s" in told.why
 
 
 @pytest.mark.parametrize(

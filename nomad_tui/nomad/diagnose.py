@@ -15,7 +15,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble
 from nomad_tui.nomad.client import UnexpectedAnswerError
 
-__all__ = ["Kind", "Trouble", "ended", "explain", "refusal", "silence"]
+__all__ = ["Kind", "Trouble", "ended", "explain", "refusal"]
 
 QUOTED: Final = 160
 """Characters of somebody else's text in a sentence."""
@@ -50,17 +50,6 @@ def refusal(connection: Connection) -> Trouble:
     remedies.append("name only topics that it may read (--topic): all of them need a management token")
     why, remedy = ", or ".join(reasons), ", or ".join(remedies)
     return _trouble(Case(Kind.REFUSED, "{address} refused the subscription", why, remedy, refused=True), facts)
-
-
-def silence(seconds: float) -> Trouble:
-    """For a stream that sent nothing, not even a heartbeat, for so long."""
-    return Trouble(
-        Kind.SILENT,
-        "The server went silent",
-        f"nothing came for {seconds:.0f} s, though Nomad sends a heartbeat every 30 s",
-        "If this happens again, check the server at NOMAD_ADDR (--address) and any proxy before it",
-        refused=False,
-    )
 
 
 def ended(last_text: bytes | None) -> Trouble:

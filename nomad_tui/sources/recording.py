@@ -120,7 +120,7 @@ class Recording:
             yield trouble
 
     async def _chunks(self, path: str) -> AsyncGenerator[bytes, None]:
-        """What the file holds, unpacked, in pieces of at most `CHUNK_BYTES`: an archive may hold any number of bytes."""
+        """What the file holds, unpacked, in pieces of at most `CHUNK_BYTES`."""
         file: BinaryIO = self._standard_input or sys.stdin.buffer
         if path != STANDARD_INPUT:
             file = await asyncio.to_thread(open, path, "rb", opener=_open_without_waiting)

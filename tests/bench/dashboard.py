@@ -47,7 +47,7 @@ class Measured(NomadTui):
     async def _watch_loop(self) -> None:
         last = perf_counter()
         while self._measuring:
-            await asyncio.sleep(TICK)  # noqa: ASYNC110
+            await asyncio.sleep(TICK)
             now = perf_counter()
             self._stalls.append(now - last - TICK)
             last = now
@@ -55,7 +55,7 @@ class Measured(NomadTui):
     async def _watch_progress(self) -> None:
         history = self.session.history
         while history.received_events == 0:
-            await asyncio.sleep(TICK)  # noqa: ASYNC110
+            await asyncio.sleep(TICK)
         started = perf_counter()
         while history.received_events < self._expected:
             await asyncio.sleep(0.01)
