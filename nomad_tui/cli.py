@@ -15,6 +15,7 @@ from nomad_tui.config import Connection
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
 from nomad_tui.core.subscription import Subscription, SubscriptionError
+from nomad_tui.core.text import printable
 from nomad_tui.core.wire import DEFAULT_MAX_LINE
 from nomad_tui.options import ConfigurationFailure, connection_options
 from nomad_tui.sources.live import LiveServer
@@ -53,6 +54,18 @@ class ByteSize(click.ParamType[int]):
         if size < self.smallest:
             self.fail(f"{value!r} is less than {self.smallest:,} bytes: write a unit, such as 512MiB.", param, ctx)
         return size
+
+
+class Index(click.ParamType[int]):
+    """A Nomad index: an unsigned number of which servers take 63 bits."""
+
+    name = "index"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if re.fullmatch(r"[0-9]{1,19}", text) is None or int(text) >= 1 << 63:
+            self.fail(f"{text[:40]!r} is no index: write a whole number from 0 to {(1 << 63) - 1}.", param, ctx)
+        return int(text)
 
 
 class _Group(click.Group):
@@ -135,7 +148,7 @@ def stream_options(command: Function) -> Function:
     for option in (
         click.option(
             "--index",
-            type=click.IntRange(min=0),
+            type=Index(),
             default=0,
             metavar="INDEX",
             help="Where to start. Default: 0, everything the server's buffer holds.",
@@ -252,7 +265,14 @@ def tail(
 
     if sys.stdout is None:
         raise click.UsageError("Standard output is closed: leave it open, events are printed there.")
-    source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
+    subscription = _subscription(topics)
+    for topic in subscription.unknown_topics:
+        click.echo(
+            f"nomad-tui: No release is known to send the topic {printable(topic, 60)}: one that does not know it "
+            "answers with silence.",
+            err=True,
+        )
+    source = LiveServer(connection, subscription, index, max_line=max_line)
     options = Options(
         output=Output(output),
         filter=Filter.parse(filter_text),

@@ -49,6 +49,8 @@ class Status:
     what: str = ""
     """While not live: what happened and why, in one or two sentences."""
     remedy: str = ""
+    connecting_since: float = 0.0
+    """The session's clock when the connection under way was begun."""
     next_attempt: float = 0.0
     """The session's clock at which a lost connection is tried again."""
     attempt: int = 0
@@ -116,7 +118,7 @@ class Session:
         status = self.status
         match update:
             case Frame():
-                self.history.append(update, self._wall_clock())
+                self.history.append(update, self._wall_clock() if update.fresh else 0)
                 status.last_heard = self.clock()
                 if update.repaired is not None:
                     status.repaired += 1
@@ -132,6 +134,7 @@ class Session:
                 if status.state is not State.REFUSED:
                     status.state = State.CONNECTING
                 status.to = update.to
+                status.connecting_since = self.clock()
             case Connected():
                 status.state = State.LIVE
                 status.to, status.version, status.region = update.to, update.version, update.region

@@ -5,8 +5,11 @@ be read) goes to standard error, one line each.
 """
 
 import asyncio
+import os
 import re
+import select
 import signal
+import stat
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -38,6 +41,8 @@ REFUSALS: Final = 3
 """Refusals in a row after a stream had worked: a server that is stopping refuses too, for a moment."""
 TIME_WIDTH: Final = 24
 """Characters: a `~` where the time is only about right, date, and time to the millisecond."""
+NO_TIME: Final = " ---------- ------------"
+"""As wide, and as many words, so that the columns stay where they are."""
 TURN: Final = 0.005
 """Seconds of reading between two turns for timers and signals."""
 
@@ -105,6 +110,9 @@ class _Tail:
         self._unreadable = 0
         self._refusals = 0
         self._been_connected = False
+        self._connected = False
+        self._lost = False
+        """Whether the last attempt failed, and that was said."""
         self._heard_event = asyncio.Event()
 
     async def run(self) -> Exit:
@@ -149,9 +157,17 @@ class _Tail:
                     turn = loop.time()
 
     async def _flush(self) -> None:
+        """Writes what was printed. Raises `BrokenPipeError` as soon as nobody reads it, event or no event."""
+        pipe = None
+        with suppress(OSError):  # what is no file has no descriptor
+            if stat.S_ISFIFO(os.fstat(self._output.fileno()).st_mode):
+                pipe = select.poll()
+                pipe.register(self._output.fileno(), select.POLLERR)
         while True:
             await asyncio.sleep(FLUSH_EVERY)
             self._output.flush()
+            if pipe is not None and any(event & select.POLLERR for _, event in pipe.poll(0)):
+                raise BrokenPipeError
 
     async def _watch_idleness(self, seconds: float) -> None:
         while True:
@@ -160,7 +176,13 @@ class _Tail:
                 async with asyncio.timeout(seconds):
                     await self._heard_event.wait()
             except TimeoutError:
-                raise _FinishedError(Exit.DONE) from None
+                if self._connected:
+                    raise _FinishedError(Exit.DONE) from None
+                if not self._lost:
+                    self._say(
+                        f"{self._source.name} has not answered within {seconds:g} s. Check NOMAD_ADDR (--address)."
+                    )
+                raise _FinishedError(Exit.LOST) from None
 
     def _take(self, update: Update) -> None:
         match update:
@@ -170,7 +192,8 @@ class _Tail:
                     self._heard_event.set()
                     self._print(update)
             case Connected():
-                self._been_connected = True
+                self._been_connected = self._connected = True
+                self._lost = False
             case Gap():
                 self._tell(f"gap: {update.sentence}")
             case Unreadable():
@@ -190,6 +213,8 @@ class _Tail:
 
     def _report(self, trouble: Retrying | Refused, code: Exit, again: bool) -> None:
         """Says what happened, and ends with `code` unless a stream that once worked is worth another attempt."""
+        self._connected = False
+        self._lost = True
         if not (again and self._been_connected):
             self._say(f"{trouble.what} {trouble.remedy}")
             raise _FinishedError(code)
@@ -208,7 +233,7 @@ class _Tail:
     def _print(self, frame: Frame) -> None:
         if self._needs_history:
             first = self._history.end
-            self._history.append(frame, time_ns())
+            self._history.append(frame, time_ns() if frame.fresh else 0)
             shown = [position for position in range(len(frame.events)) if self._matcher.matches(first + position)]
         else:
             first = 0
@@ -240,8 +265,8 @@ class _Tail:
                         yield self._line(found).encode()
 
     def _line(self, found: EventRow) -> str:
-        nanoseconds, exact = found.when(self._source.live)
-        time = " " * TIME_WIDTH
+        nanoseconds, exact = found.when()
+        time = NO_TIME
         if nanoseconds is not None:
             at = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, self._options.timezone)
             time = f" {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}" if exact else f"~{at:%Y-%m-%d %H:%M:%S}    "

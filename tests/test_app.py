@@ -14,6 +14,7 @@ import orjson
 import pytest
 from textual.binding import Binding
 from textual.command import CommandPalette
+from textual.events import Key
 from textual.widgets import HelpPanel
 
 from nomad_tui.config import Connection
@@ -405,9 +406,34 @@ async def test_help_shows_the_keys_of_the_focused_pane() -> None:
             await opened.press("question_mark")
             await opened.until(lambda: opened.app.screen.query(HelpPanel))
             await opened.appears(words)
-            await opened.press("question_mark" if key != "1" else "escape")
+            await opened.press("escape")
             await opened.until(lambda: not opened.app.screen.query(HelpPanel))
             assert opened.focus
+
+
+async def test_help_can_be_read_to_its_end_by_keyboard_on_a_small_screen() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+        await opened.shows(625)
+        await opened.press("question_mark")
+        await opened.appears("Oldest")
+        assert "Retry now" not in opened
+        seen = set()
+        while opened.app.screen.query(HelpPanel):
+            seen.update(opened.screen())
+            await opened.press("question_mark")
+            await opened.pilot.pause()
+        assert any("Retry" in line for line in seen)
+        assert opened.focus == "events"
+
+
+async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        for key in ("slash", *"flaky", "enter", "3", "j", "j"):
+            opened.app.post_message(Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
+        await opened.until(lambda: opened.focus == "inspector" and opened.app.inspector.payload_tree.cursor_path)
+        assert opened.app.filter_line.value == "flaky"
+        assert opened.events.cursor is None
 
 
 async def test_the_palette_lists_our_commands_and_runs_them() -> None:

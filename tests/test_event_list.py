@@ -447,7 +447,7 @@ WIDTHS: Final = range(20, 201)
 
 
 def test_every_row_fills_every_width_exactly(recorded: History) -> None:
-    clock, styles = Clock(UTC, True), palette()
+    clock, styles = Clock(UTC), palette()
     for sequence in range(recorded.first, recorded.end):
         found = row(recorded, sequence)
         wrong = []
@@ -459,7 +459,7 @@ def test_every_row_fills_every_width_exactly(recorded: History) -> None:
 
 
 def test_what_happened_begins_in_the_same_column_in_every_row(recorded: History) -> None:
-    clock, styles = Clock(UTC, True), palette()
+    clock, styles = Clock(UTC), palette()
     for width in (60, 90, 120):
         columns = set()
         for sequence in range(recorded.end - 6, recorded.end - 1):

@@ -12,7 +12,7 @@ every view shows them in their place.
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -100,7 +100,7 @@ class HeldEvent:
     filter_keys: tuple[str, ...] | None
     job: str
     received: int
-    """When its bytes arrived: ns since 1970, this machine's clock."""
+    """When its bytes arrived: ns since 1970, this machine's clock. 0 where that says nothing about when it happened."""
     previous: int | None
     """Sequence number of the object's previous event, if it is still held."""
     payload: bytes
@@ -138,6 +138,7 @@ class Segment:
         "received",
         "retained",
         "subject",
+        "subject_bytes",
         "text",
         "type",
     )
@@ -163,6 +164,8 @@ class Segment:
         """Rows that are no events but gaps in the stream."""
         self.retained = 0
         """Bytes of compressed blocks."""
+        self.subject_bytes = 0
+        """Bytes of all subjects when the segment was begun."""
         self.text: bytes | None = None
         """For `core.filter`: the lower-case sentence of every row, compressed, once a search has needed them."""
 
@@ -226,7 +229,7 @@ class History:
     # Adding
 
     def append(self, frame: Frame, received: int) -> None:
-        """Adds a frame's events; `received` is in ns since 1970."""
+        """Adds a frame's events; `received` is in ns since 1970, or 0 for what happened some time before."""
         if not frame.events:
             return
         segment = self._segment_to_fill()
@@ -301,11 +304,13 @@ class History:
     def _segment_to_fill(self) -> Segment:
         """The newest segment, or a new one if that is full."""
         filled = self._segments[-1]
-        if len(filled.index) < self._segment_events and filled.retained < self._segment_bytes:
+        retained = filled.retained + self._subject_bytes - filled.subject_bytes
+        if len(filled.index) < self._segment_events and retained < self._segment_bytes:
             return filled
         if filled.blocks and not filled.blocks[-1].compressed:
             self._seal(filled, filled.blocks[-1])
         segment = Segment(self.end)
+        segment.subject_bytes = self._subject_bytes
         self._segments.append(segment)
         self._starts.append(segment.first)
         return segment
@@ -397,8 +402,8 @@ class History:
         """Rows held: events and gaps."""
         return self.end - self.first
 
-    def segments(self) -> Iterable[Segment]:
-        """Segments held, oldest first."""
+    def segments(self) -> Sequence[Segment]:
+        """Segments held, oldest first; a copy."""
         return tuple(self._segments)
 
     def segment_of(self, sequence: int) -> Segment:

@@ -8,8 +8,6 @@ from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.updates import Gap
 
-BACKLOG_FROM: Final = 10_000_000_000
-"""ns between what happened and its receipt from which on the receipt says nothing about when it happened."""
 LOOK_BACK: Final = 32
 """Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
 
@@ -23,21 +21,19 @@ class EventRow:
     moment: int | None
     """When it happened, in ns since 1970 on the server's clock; None where the payloads of its frame tell none."""
     shortly_after: int | None
-    """Where `moment` is None: the newest known time of its own objects or of the events just before it."""
+    """Where nothing else tells: the newest known time of its own objects and of the events just before it."""
     received: int
-    """When its bytes arrived, in ns since 1970 on this machine's clock."""
+    """When its bytes arrived, in ns since 1970 on this machine's clock; 0 for a server's backlog and a recording."""
 
-    def when(self, live: bool) -> tuple[int | None, bool]:
+    def when(self) -> tuple[int | None, bool]:
         """The best that is known of when it happened, in ns since 1970, and whether it is exact.
 
-        An event without a moment of its own happened when it was received, unless it comes from a backlog or, with
-        `live` false, from a recording: then shortly after the events before it.
+        An event without a moment of its own happened when it was received, unless it had waited in a buffer or a
+        recording: then some time after the events before it.
         """
         if self.moment is not None:
             return self.moment, True
-        if self.shortly_after is not None and self.received - self.shortly_after > BACKLOG_FROM:
-            return self.shortly_after, False
-        return (self.received, True) if live else (None, False)
+        return (self.received, True) if self.received else (self.shortly_after, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         topic=event.topic,
         sentence=describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous)),
         moment=moment,
-        shortly_after=None if moment is not None else _shortly_before(history, event),
+        shortly_after=_shortly_before(history, event) if moment is None and not event.received else None,
         received=event.received,
     )
 
@@ -71,15 +67,15 @@ def sentence(history: History, sequence: int) -> Sentence:
 
 
 def _shortly_before(history: History, event: HeldEvent) -> int | None:
-    """The newest time known of an event's own frame or, where that tells none, of the frames just before it."""
-    told = no_earlier_than(event.frame)
+    """The newest time known of an event's own objects and of the frames just before it, whichever is later."""
+    before: int | None = None
     sequence = event.sequence - event.position - 1
     for _ in range(LOOK_BACK):
-        if told is not None or sequence < history.first or history.gap(sequence) is not None:
+        if before is not None or sequence < history.first or history.gap(sequence) is not None:
             break
         frame, first = history.frame(sequence)
-        told, sequence = frame_moment(frame), first - 1
-    return told
+        before, sequence = frame_moment(frame), first - 1
+    return max(before or 0, no_earlier_than(event.frame) or 0) or None
 
 
 def _before(history: History, previous: int | None) -> bytes | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, released_topic, typed_topic
+from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, is_known, released_topic, typed_topic
 from nomad_tui.core.wire import Event
 
 
@@ -58,6 +58,11 @@ class Subscription:
     def everything(self) -> bool:
         """True if no event is left out, so that `admits` need not be asked."""
         return not self.topics or (self.topics.get(ALL) == _EVERY_KEY)
+
+    @property
+    def unknown_topics(self) -> list[str]:
+        """The topics asked for that no release is known to send."""
+        return [name for name in sorted(self.topics) if name not in (ALL, NODE_DRAIN) and not is_known(name)]
 
     def parameters(self, beta: bool = False) -> list[tuple[str, str]]:
         """The `topic` parameters of a request, each topic once; `beta` for a server of the 1.0-beta dialect."""

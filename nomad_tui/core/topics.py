@@ -118,6 +118,11 @@ def topic(name: str) -> Topic | None:
     return _BY_NAME.get(name)
 
 
+def is_known(name: str) -> bool:
+    """Whether a release is known to send the topic; `name` as released."""
+    return name in _BY_NAME
+
+
 def released_topic(name: str) -> str:
     """The released name of a topic received from a server of either dialect."""
     if name == NODE_DRAIN:

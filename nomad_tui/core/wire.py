@@ -52,6 +52,11 @@ class Frame:
     repaired: str | None = None
     """What had to be mended or left out to read the line, as a sentence's end; None for almost every frame."""
 
+    fresh: bool = field(default=False, compare=False)
+    """Whether its reader was connected when it was written, so that its receipt tells when that was.
+
+    False for what a server's buffer or a recording held.
+    """
     moments: tuple[int | None, int | None] | None = field(default=None, compare=False)
     """What `core.moment` found out about when it happened, once it was asked."""
 
@@ -66,7 +71,7 @@ class Frame:
         if len(texts) != len(self.events):
             texts = [event_text(event, self.index) for event in self.events]
         line = b'{"Index":%d,"Events":[%s]}' % (self.index, b",".join(texts[position] for position in kept))
-        return Frame(self.index, events, line, self.repaired)
+        return Frame(self.index, events, line, self.repaired, self.fresh)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,14 @@ SETTLED: Final = 10.0
 """Seconds after which a connection counts as good and the next delay is the shortest again: a server that accepts
 and ends each connection at once would otherwise be asked twice a second."""
 
+BACKLOG_SECONDS: Final = 1.0
+"""Seconds after which a server has sent what it had in its buffer, where it does not say its newest index."""
 PATIENCE_WITH_IDENTITY: Final = 2.0
 """Seconds that the header's version may delay the events."""
+
+REFUSALS: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN, Kind.BAD_REQUEST))
+"""What a Nomad server answers to a subscription it will not serve. Other troubles that waiting does not mend, a
+certificate or a wrong address, are tried again as seldom, but nobody has refused anything yet."""
 
 
 def delays(shortest: float = SHORTEST_DELAY, longest: float = LONGEST_DELAY) -> Iterator[float]:
@@ -119,7 +125,7 @@ class LiveServer:
                     refusal_waits = delays(max(self._shortest_delay, SHORTEST_DELAY_AFTER_REFUSAL))
             attempt += 1
             delay = next(refusal_waits if trouble.refused else waits)
-            kind = Refused if trouble.refused else Retrying
+            kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
             yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
             await self._wait(delay)
 
@@ -142,18 +148,23 @@ class LiveServer:
         resuming = continuity.last_index > 0
         away = 0.0
         last_text: bytes | None = None
+        newest = server.newest_index if server is not None else None
+        connected_at = monotonic()
         async with client.open_stream(self._parameters(server), self.silence) as response:
             async for chunk in response.content.iter_any():
                 lines = splitter.feed(chunk)
-                if lines and not connected:
+                if (lines or splitter.oversized) and not connected:
                     connected = True
-                    away = monotonic() - self._last_byte
+                    connected_at = monotonic()
+                    away = connected_at - self._last_byte
                     yield self._connected(server, connections)
                 while splitter.oversized:
                     yield splitter.oversized.pop(0)
+                settled = monotonic() - connected_at > BACKLOG_SECONDS
                 for line in lines:
                     update = decode(line)
                     if isinstance(update, Frame):
+                        update.fresh = settled if newest is None else update.index > newest
                         if narrow is not None:
                             update = _narrowed(update, narrow)
                         joined = continuity.join(update, away)

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import zstandard
 
@@ -20,9 +20,6 @@ from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Connected, Ended, Update
 from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, LineSplitter, Unreadable, decode
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 STANDARD_INPUT: Final = "-"
 CHUNK_BYTES: Final = 256 * 1024
@@ -168,7 +165,7 @@ class _Interruptible(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: Any) -> int:
         with self._lock, memoryview(buffer).cast("B") as space:
             if self.closed:
                 return 0

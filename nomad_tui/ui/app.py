@@ -1,8 +1,10 @@
 """The dashboard: three panes on one session, and who does what when a key is pressed."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import tzinfo
 from time import perf_counter
 from traceback import format_exc
@@ -17,7 +19,7 @@ from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, HelpPanel, Static
+from textual.widgets import Footer, HelpPanel, KeyPanel, Static
 
 from nomad_tui.config import styles_folder
 from nomad_tui.core.filter import Filter
@@ -26,7 +28,7 @@ from nomad_tui.core.rows import EventRow, GapRow, row, sentence
 from nomad_tui.core.sentence import Part, Role
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
-from nomad_tui.session import KEYS_COUNT_FOR, Session
+from nomad_tui.session import KEYS_COUNT_FOR, Session, State
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_line import FilterLine
@@ -52,8 +54,10 @@ INSPECT_AFTER: Final = 0.04
 FILTER_AFTER: Final = 0.1
 """Seconds between a key in the filter and the search."""
 SEARCH_SLICE: Final = 0.004
-SEARCH_SLICE_WITH_KEYS: Final = 0.001
-"""Seconds of searching between two turns for keys and drawing."""
+SEARCH_SLICE_WHILE_BUSY: Final = 0.002
+"""Seconds of searching between two turns for everything else; fewer while keys or events come."""
+SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
+"""Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
 FORWARD_SLICE: Final = 0.01
 """Seconds a look may take to match what has come since the last one."""
 
@@ -79,18 +83,39 @@ class NomadTui(App[None]):
     ENABLE_COMMAND_PALETTE = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", id="app.filter", key_display="/", tooltip="Type words to filter by"),
+        # These have priority, so that keys typed ahead of a slow connection find the pane they are meant for.
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            id="app.filter",
+            key_display="/",
+            tooltip="Type words to filter by",
+            priority=True,
+        ),
         Binding("f", "follow", "Follow", id="app.follow", tooltip="Keep the newest event in view, or stop"),
         Binding("p", "pause", "Pause", id="app.pause", tooltip="Freeze the picture; events go on being read"),
         Binding("z", "zoom", "Zoom", id="app.zoom", tooltip="Give the focused pane the whole screen, or take it back"),
-        Binding("1", "pane('topics')", "Topics", id="app.topics", show=False, tooltip="Go to the topics"),
-        Binding("2", "pane('events')", "Events", id="app.events", show=False, tooltip="Go to the events"),
-        Binding("3", "pane('inspector')", "Payload", id="app.payload", show=False, tooltip="Go to the payload"),
+        Binding(
+            "1", "pane('topics')", "Topics", id="app.topics", show=False, tooltip="Go to the topics", priority=True
+        ),
+        Binding(
+            "2", "pane('events')", "Events", id="app.events", show=False, tooltip="Go to the events", priority=True
+        ),
+        Binding(
+            "3",
+            "pane('inspector')",
+            "Payload",
+            id="app.payload",
+            show=False,
+            tooltip="Go to the payload",
+            priority=True,
+        ),
         Binding("r", "retry", "Retry now", id="app.retry", show=False, tooltip="Try a lost connection again now"),
         Binding("u", "unreadable", "Unreadable", id="app.unreadable", show=False, tooltip="Lines that were no events"),
         Binding("escape", "escape", "Back", id="app.escape", show=False, tooltip="Leave zoom; select nothing"),
         Binding("ctrl+p", "command_palette", "Palette", id="app.palette", key_display="^p", tooltip="All commands"),
-        Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="All keys, and what they do"),
+        Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="All keys, page by page"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit"),
     ]
 
@@ -110,7 +135,7 @@ class NomadTui(App[None]):
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
-        self.event_list = EventList(self.view, session.source.live, timezone, id="events")
+        self.event_list = EventList(self.view, timezone, id="events")
         self.inspector = Inspector(clock=clock, timezone=timezone, id="inspector")
         self.filter_line = FilterLine(placeholder="filter: words that must all occur", id="filter", compact=True)
         self.matches = Static(id="matches")
@@ -120,6 +145,7 @@ class NomadTui(App[None]):
         self._inspect_timer: Timer | None = None
         self._filter_timer: Timer | None = None
         self._received = 0
+        self._searching = False
         self._collector = Collector()
         for theme in THEMES:
             self.register_theme(theme)
@@ -147,12 +173,21 @@ class NomadTui(App[None]):
         self.event_list.border_title = Content("2 Events")
         with self.prevent(FilterLine.Changed):
             self.filter_line.value = self._filter_text
-        self.event_list.focus()
+        self.screen.set_focus(self.event_list)
+        self._end_on_signals()
         self.run_worker(self._read(), name="stream", group="stream", description="reads the source")
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
         self._collector.start()
+
+    def _end_on_signals(self) -> None:
+        """Leaves the terminal as it was found when the program is told to end, and not only by a key."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # Only the main thread may; an application in another one is not told by signals.
+            with suppress(RuntimeError, ValueError):
+                loop.add_signal_handler(number, self.exit, None, 128 + number)
 
     async def _read(self) -> None:
         """Reads the source. Whatever it does not expect is a bug of ours: the program ends and says so.
@@ -166,6 +201,9 @@ class NomadTui(App[None]):
 
     def on_unmount(self) -> None:
         self._collector.stop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(RuntimeError, ValueError):
+                asyncio.get_running_loop().remove_signal_handler(number)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
@@ -177,7 +215,8 @@ class NomadTui(App[None]):
     def _look(self) -> None:
         if not self._stands:
             return
-        self.view.advance(FORWARD_SLICE)
+        if self.view.advance(FORWARD_SLICE) and not self._searching:
+            self._start_search()
         received = self.session.history.received_events
         if received - self._received < BURST or self._looks % 4 == 0:
             self.event_list.sync()
@@ -198,11 +237,23 @@ class NomadTui(App[None]):
         self.trouble.sync(session)
         self.topics.sync(session.history.topic_counts)
         self._show_matches()
+        self.event_list.hint = self._hint()
         if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
             self._inspect()
         if self._looks % AGES_EVERY == 0:
             self.inspector.tell_ages()
         self._collector.consider(session.history.received_events, session.last_key)
+
+    def _hint(self) -> str:
+        """Why an empty list is empty, where it cannot know that itself."""
+        status, history = self.session.status, self.session.history
+        if not len(history):
+            if status.state is not State.ENDED:
+                return ""
+            return "no events in it" + (", but lines that could not be read: u shows them" if status.unreadable else "")
+        if self.view.complete and self.topics.hidden >= history.topic_counts.keys():
+            return "every topic is hidden: 1 goes to the topics, a shows them all"
+        return ""
 
     def _show_matches(self) -> None:
         history = self.session.history
@@ -213,6 +264,8 @@ class NomadTui(App[None]):
             searching = "" if self.view.complete else " …"
             title = f"2 Events  {count(shown)} of {count(history.held)}{searching}"
             matches = f"{count(shown)} of {count(history.held)}{searching} "
+        if day := self.event_list.day:
+            title += f"  {day}"
         if str(self.event_list.border_title) != title:
             self.event_list.border_title = Content(title)
         if str(self.matches.content) != matches:
@@ -237,18 +290,25 @@ class NomadTui(App[None]):
         self.view.advance(FORWARD_SLICE)
         self.event_list.renew()
         self._show_matches()
-        self.run_worker(self._search(), name="search", group="search", exclusive=True, description="applies the filter")
+
+    def _start_search(self) -> None:
+        self._searching = True
+        self.run_worker(self._search(), name="search", group="search", description="applies the filter")
 
     async def _search(self) -> None:
-        """Looks through what is held, newest first, in slices that leave keys and drawing their turn."""
-        with_keys = False
-        while self.view.advance(SEARCH_SLICE_WITH_KEYS if with_keys else SEARCH_SLICE):
-            with_keys = perf_counter() - self.session.last_key < KEYS_COUNT_FOR
-            await asyncio.sleep(0.002 if with_keys else 0)
+        """Looks through what is held, newest first, in slices that leave keys, drawing and reading their turn."""
+        received = self.session.history.received_events
+        yielding = False
+        while self.view.advance(SEARCH_SLICE_WHILE_BUSY if yielding else SEARCH_SLICE):
+            before, received = received, self.session.history.received_events
+            yielding = received != before or perf_counter() - self.session.last_key < KEYS_COUNT_FOR
+            await asyncio.sleep(SEARCH_PAUSE_WHILE_BUSY if yielding else 0)
+        self._searching = False
 
     @on(FilterLine.Leave)
     def _leave_filter(self) -> None:
-        self.event_list.focus()
+        if self.focused is None:  # unless a key typed ahead has gone to a pane already
+            self.action_pane("events")
 
     # Inspecting
 
@@ -317,6 +377,11 @@ class NomadTui(App[None]):
 
     # Keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("filter", "pane"):
+            return self.focused is not self.filter_line and len(self.screen_stack) == 1
+        return super().check_action(action, parameters)
+
     def action_filter(self) -> None:
         self.filter_line.edit()
 
@@ -327,12 +392,16 @@ class NomadTui(App[None]):
         self.event_list.pause(self.event_list.paused_at is None)
 
     def action_pane(self, pane: str) -> None:
-        panes = self.query_one("#panes")
-        panes.set_class(pane == "topics", "-topics")
+        self.query_one("#panes").set_class(pane == "topics", "-topics")
         if self._zoomed is not None:
             self._zoom(pane)
-        target = self.inspector.payload_tree if pane == "inspector" else self.query_one(f"#{pane}")
-        target.focus()
+        # At once: `focus` waits for its turn, and keys typed ahead would go to the pane that is being left.
+        self.screen.set_focus(self.inspector.payload_tree if pane == "inspector" else self.query_one(f"#{pane}"))
+
+    @on(events.DescendantFocus)
+    def _fold_topics_away(self) -> None:
+        """On a narrow screen the topics are there while they have the focus."""
+        self.query_one("#panes").set_class(self.focused is self.topics, "-topics")
 
     @property
     def _zoomed(self) -> str | None:
@@ -365,10 +434,15 @@ class NomadTui(App[None]):
             self.event_list.clear_selection()
 
     def action_help(self) -> None:
-        if self.screen.query(HelpPanel):
-            self.action_hide_help_panel()
-        else:
+        """Shows the help, then its next page each time, and hides it after the last."""
+        if not self.screen.query(HelpPanel):
             self.action_show_help_panel()
+            return
+        keys = self.screen.query_one(KeyPanel)
+        if keys.scroll_offset.y < keys.max_scroll_y:
+            keys.scroll_page_down(animate=False)
+        else:
+            self.action_hide_help_panel()
 
     def action_retry(self) -> None:
         source = self.session.source

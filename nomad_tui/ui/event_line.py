@@ -36,21 +36,33 @@ class Clock:
 
     timezone: tzinfo | None
     """None for this machine's."""
-    live: bool
-    """Whether the time an event was received says anything."""
 
     def tell(self, event: EventRow) -> str:
-        nanoseconds, exact = event.when(self.live)
+        nanoseconds, exact = event.when()
         if nanoseconds is None:
             return " " * TIME_WIDTH
         return self._tell(nanoseconds) if exact else f"~{self._tell(nanoseconds)[:8]}".ljust(TIME_WIDTH)
 
+    def date(self, event: EventRow) -> str:
+        """The day, such as `2026-11-23`; empty where none is known."""
+        nanoseconds, _ = event.when()
+        at = None if nanoseconds is None else self._at(nanoseconds)
+        return "" if at is None else f"{at:%Y-%m-%d}"
+
+    def today(self) -> str:
+        return f"{datetime.now(self.timezone):%Y-%m-%d}"
+
     def _tell(self, nanoseconds: int) -> str:
-        try:
-            at = datetime.fromtimestamp(nanoseconds // 1_000_000_000, self.timezone)
-        except (OverflowError, ValueError, OSError):
+        at = self._at(nanoseconds)
+        if at is None:
             return " " * TIME_WIDTH
         return f"{at.hour:02}:{at.minute:02}:{at.second:02}.{nanoseconds // 1_000_000 % 1000:03}"
+
+    def _at(self, nanoseconds: int) -> datetime | None:
+        try:
+            return datetime.fromtimestamp(nanoseconds // 1_000_000_000, self.timezone)
+        except (OverflowError, ValueError, OSError):
+            return None
 
 
 def line(row: EventRow | GapRow, width: int, palette: Palette, clock: Clock) -> Strip:
@@ -72,14 +84,14 @@ def _segments(event: EventRow, width: int, palette: Palette, clock: Clock) -> li
         topic += f"{set_cell_size(printable(event.topic, TOPIC_WIDTH), TOPIC_WIDTH)} "
         left -= TOPIC_WIDTH + 1
     line = [
-        Segment(f"{clock.tell(event)}  ", palette["time" if event.moment is not None else "received"]),
+        Segment(f"{clock.tell(event)}  ", palette["time" if event.when()[1] else "received"]),
         Segment(topic, palette[topic_style(event.topic)]),
     ]
     subject_width = max(12, min(36, int(left * SUBJECT_SHARE)))
     _add(line, [(part.text, palette[part.role]) for part in sentence.subject], subject_width, GUTTER, plain)
     left -= subject_width + GUTTER
     happened = [(part.text, palette[part.role]) for part in sentence.happened]
-    if width >= PLACE_FROM:
+    if width >= PLACE_FROM and sentence.place:
         _add(line, happened, left - PLACE_WIDTH - 1, 1, plain)
         _add(line, [(sentence.place, place)], PLACE_WIDTH, 0, plain)
     else:

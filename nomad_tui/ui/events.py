@@ -74,6 +74,8 @@ class EventList(LineView, can_focus=True):
     """Whether the newest event is kept in view."""
     cursor: var[int | None] = var(None)
     """Sequence number of the selected event; None while none is selected."""
+    hint = ""
+    """What an empty list says, where the app knows better why it is empty."""
     paused_at: var[int | None] = var(None)
     """The first sequence number that is not shown while paused; None while not paused."""
 
@@ -90,11 +92,11 @@ class EventList(LineView, can_focus=True):
     class Leave(Message):
         """The operator wants to go to the pane on the left."""
 
-    def __init__(self, view: View, live: bool, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
-        """`live` is whether the time an event was received says anything; `timezone` None is this machine's."""
+    def __init__(self, view: View, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
+        """`timezone` None is this machine's."""
         super().__init__(id=id)
         self.view = view
-        self._clock = Clock(timezone, live)
+        self._clock = Clock(timezone)
         self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
         self._strips: OrderedDict[tuple[int, int, int], Strip] = OrderedDict()
         self._palettes: dict[int, Palette] = {}
@@ -383,22 +385,38 @@ class EventList(LineView, can_focus=True):
     def _hint(self) -> str:
         if self._rows_drawn:
             return ""
-        if not len(self.view.history):
-            return "  no events yet"
         if self.paused_at is not None and len(self.view):
             return "  what the pause kept on the screen has been evicted"
+        if self.hint:
+            return f"  {self.hint}"
+        if not len(self.view.history):
+            return "  no events yet"
         return "  no event matches" if self.view.complete else "  searching …"
 
-    def _build(self, sequence: int, width: int, cursor: int) -> Strip:
-        looked_up = self._rows.get(sequence)
-        if looked_up is None:
-            looked_up = self._rows[sequence] = row(self.view.history, sequence)
+    @property
+    def day(self) -> str:
+        """The day of the row at the top, such as `2026-11-23`; empty for today, or where none is known."""
+        rows = self._rows_drawn
+        first = self._first_row
+        if not 0 <= first < rows:
+            return ""
+        top = self._looked_up(self.view.sequence_at(first))
+        day = self._clock.date(top) if isinstance(top, EventRow) else ""
+        return "" if day == self._clock.today() else day
+
+    def _looked_up(self, sequence: int) -> EventRow | GapRow:
+        found = self._rows.get(sequence)
+        if found is None:
+            found = self._rows[sequence] = row(self.view.history, sequence)
             if len(self._rows) > ROWS_KEPT:
                 self._rows.popitem(last=False)
+        return found
+
+    def _build(self, sequence: int, width: int, cursor: int) -> Strip:
         palette = self._palettes.get(cursor)
         if palette is None:
             palette = self._palettes[cursor] = self._palette(cursor)
-        return line(looked_up, width, palette, self._clock)
+        return line(self._looked_up(sequence), width, palette, self._clock)
 
     def _palette(self, cursor: int) -> Palette:
         """The styles of a row on its ground, which is another one under the cursor."""

@@ -30,9 +30,9 @@ sentence.
         """The operator is done typing."""
 
     def edit(self) -> None:
-        """Takes the focus."""
+        """Takes the focus, at once: keys typed ahead are meant for the filter."""
         self.can_focus = True
-        self.focus()
+        self.screen.set_focus(self)
 
     def on_mouse_down(self) -> None:
         self.edit()
@@ -42,13 +42,29 @@ sentence.
 
     def action_clear_filter(self) -> None:
         self.value = ""
-        self.post_message(self.Leave())
+        self.action_leave()
 
     def action_leave(self) -> None:
+        self.screen.set_focus(None)  # at once: keys typed ahead are not meant for the filter any more
         self.post_message(self.Leave())
 
-    def on_input_submitted(self) -> None:
-        self.post_message(self.Leave())
+    def on_key(self, event: events.Key) -> None:
+        """Leaves with Enter here, and not by its binding, which waits for its turn while keys typed ahead come in.
+
+        One that was already on its way here when the line was left goes where keys go now.
+        """
+        left = self.screen.focused is not self
+        if not left and event.key != "enter":
+            return
+        event.stop()
+        event.prevent_default()
+        if left:
+            self.app.post_message(events.Key(event.key, event.character))
+        else:
+            self.action_leave()
+
+    async def action_submit(self) -> None:
+        self.action_leave()
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste may hold several lines and control characters; the line takes it as words."""

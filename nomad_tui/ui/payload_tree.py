@@ -416,6 +416,7 @@ What you open here stays open in the next event that has it, and the cursor stay
     def action_fold_all(self) -> None:
         if len(self._rows):
             self.folding.close_all()
+            self._set_shift(0)
             self._refold()
 
     # Mouse

@@ -23,6 +23,8 @@ LONGEST_REMEDY: Final = 230
 """Characters of a trouble's two halves: with when it is tried again they fill eight lines of 80 cells at most, and a
 server's answer quoted in them does not push the remedy off the screen."""
 _SECOND: Final = 1_000_000_000
+UNANSWERED_FROM: Final = 5.0
+"""Seconds after which a connection that was neither accepted nor refused is said to be unanswered."""
 HEARTBEAT_LATE: Final = 45.0
 """Seconds without a line after which the heartbeat's age is a warning; servers send one every 30 s."""
 
@@ -108,19 +110,26 @@ class Trouble(Static):
 
     def sync(self, session: Session) -> None:
         status = session.status
-        trouble = bool(status.what) and status.state in (State.RETRYING, State.REFUSED, State.CONNECTING)
-        self.display = trouble
-        if not trouble:
+        what, remedy, again = status.what, status.remedy, ""
+        unanswered = session.clock() - status.connecting_since
+        if status.state is State.CONNECTING and unanswered > UNANSWERED_FROM:
+            what = f"No answer from {status.to} for {unanswered:.0f} s, though nothing has failed yet."
+            remedy = "If this goes on, check NOMAD_ADDR (--address) and whatever stands between."
+        elif status.state in (State.RETRYING, State.REFUSED, State.CONNECTING) and what:
+            wait = max(0, round(status.next_attempt - session.clock()))
+            again = "Trying again now."
+            if wait:
+                again = f"Trying again in {wait} s (attempt {status.attempt + 1}); r tries now."
+        else:
+            what = ""
+        self.display = bool(what)
+        if not what:
             return
-        wait = max(0, round(status.next_attempt - session.clock()))
-        again = (
-            f"Trying again in {wait} s (attempt {status.attempt + 1}); r tries now." if wait else "Trying again now."
-        )
         self.set_class(status.state is State.REFUSED, "-refused")
         account = Content.from_markup(
             "[b]$what[/] $remedy [$quiet]$again[/]",
-            what=printable(status.what, LONGEST_ACCOUNT),
-            remedy=printable(status.remedy, LONGEST_REMEDY),
+            what=printable(what, LONGEST_ACCOUNT),
+            remedy=printable(remedy, LONGEST_REMEDY),
             again=again,
         )
         if account != self.content:

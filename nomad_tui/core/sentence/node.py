@@ -115,18 +115,23 @@ def _happened(now: Node, before: Node | None, type_: str) -> list[Part]:
         return [status(now.status), DOT, plain(told)]
     if now.computed_class != before.computed_class and before.computed_class:
         return [status(now.status), DOT, plain("registered again, attributes changed")]
-    return _quiet(now, type_)
+    return [status(now.status), DOT, *standing] if (standing := _standing(now)) else _quiet(now, type_)
 
 
 def _state(now: Node, type_: str) -> list[Part]:
     """What the payload alone proves, with the newest of the node's own events where that is what came."""
-    if now.is_draining():
-        return [status(now.status), DOT, *_drain(now, "draining")]
-    if now.scheduling_eligibility == "ineligible":
-        return [status(now.status), DOT, warn("ineligible")]
+    if standing := _standing(now):
+        return [status(now.status), DOT, *standing]
     if type_ == "NodeStreamEvent" and now.events and (told := _told(now.events[-1])):
         return [status(now.status), DOT, plain(told)]
     return _quiet(now, type_)
+
+
+def _standing(now: Node) -> list[Part]:
+    """What an operator must not forget about a node, whatever else is said of it."""
+    if now.is_draining():
+        return _drain(now, "draining")
+    return [warn("ineligible")] if now.scheduling_eligibility == "ineligible" else []
 
 
 def _quiet(now: Node, type_: str) -> list[Part]:
