@@ -207,6 +207,8 @@ class NomadTui(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
+            if not self._stands or not self.screen_stack:
+                return  # keys typed ahead of a quit have nowhere to go, and Textual falls over them
             self.session.last_key = perf_counter()
         await super().on_event(event)
 
