@@ -135,7 +135,7 @@ class NomadTui(App[None]):
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
-        self.event_list = EventList(self.view, timezone, id="events")
+        self.event_list = EventList(self.view, timezone, clock, id="events")
         self.inspector = Inspector(clock=clock, timezone=timezone, id="inspector")
         self.filter_line = FilterLine(placeholder="filter: words that must all occur", id="filter", compact=True)
         self.matches = Static(id="matches")

@@ -1,7 +1,9 @@
 """How one row of the event list looks: columns of exact widths, cut with an ellipsis, never wrapped."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from time import time_ns
 from typing import Final, TypeAlias
 
 from rich.cells import set_cell_size
@@ -36,6 +38,8 @@ class Clock:
 
     timezone: tzinfo | None
     """None for this machine's."""
+    now: Callable[[], int] = time_ns
+    """ns since 1970."""
 
     def tell(self, event: EventRow) -> str:
         nanoseconds, exact = event.when()
@@ -50,7 +54,8 @@ class Clock:
         return "" if at is None else f"{at:%Y-%m-%d}"
 
     def today(self) -> str:
-        return f"{datetime.now(self.timezone):%Y-%m-%d}"
+        at = self._at(self.now())
+        return "" if at is None else f"{at:%Y-%m-%d}"
 
     def _tell(self, nanoseconds: int) -> str:
         at = self._at(nanoseconds)

@@ -6,7 +6,9 @@ evicted above, or found above by a filter that is still searching.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import tzinfo
+from time import time_ns
 from typing import ClassVar, Final
 
 from rich.segment import Segment
@@ -92,11 +94,17 @@ class EventList(LineView, can_focus=True):
     class Leave(Message):
         """The operator wants to go to the pane on the left."""
 
-    def __init__(self, view: View, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
-        """`timezone` None is this machine's."""
+    def __init__(
+        self,
+        view: View,
+        timezone: tzinfo | None = None,
+        clock: Callable[[], int] = time_ns,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """`timezone` None is this machine's; `clock` gives ns since 1970."""
         super().__init__(id=id)
         self.view = view
-        self._clock = Clock(timezone)
+        self._clock = Clock(timezone, clock)
         self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
         self._strips: OrderedDict[tuple[int, int, int], Strip] = OrderedDict()
         self._palettes: dict[int, Palette] = {}
