@@ -18,6 +18,7 @@ import textual
 from textual.pilot import Pilot
 
 from nomad_tui.core.history import History
+from nomad_tui.core.rows import sentence
 from nomad_tui.core.updates import Connected, Gap, GapReason, Refused, Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
@@ -148,7 +149,7 @@ def select(app: NomadTui, words: str) -> None:
     events = app.event_list
     for row in reversed(range(len(app.view))):
         sequence = app.view.sequence_at(row)
-        text = "gap" if app.view.history.gap(sequence) else app.text_of(sequence)
+        text = "gap" if app.view.history.gap(sequence) else sentence(app.view.history, sequence).text
         if all(word in text for word in words.split()):
             events.select(row)
             return

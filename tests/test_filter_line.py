@@ -3,6 +3,7 @@
 import pytest
 from textual import events as textual_events
 
+from nomad_tui.core.rows import sentence
 from nomad_tui.core.updates import Gap, GapReason
 from tests.dashboard import CONNECTED, NARROW, SIZES, Dashboard, Told, dashboard, event, frame, frames, jobs
 
@@ -12,7 +13,7 @@ RUBBISH = "\x1b]0;OWNED\x07\x1b[2J canary\r\n\tweb\x00\x9b31m \u202e[bold]["
 def listed(opened: Dashboard) -> list[str]:
     """The text of every row that the view lets through."""
     view = opened.app.view
-    return [opened.app.text_of(view.sequence_at(number)) for number in range(len(view))]
+    return [sentence(view.history, view.sequence_at(number)).text for number in range(len(view))]
 
 
 async def applied(opened: Dashboard, text: str) -> None:

@@ -420,10 +420,6 @@ class History:
         """Every subject of which an event is held."""
         return iter(self._by_identity.values())
 
-    def type_name(self, number: int) -> str:
-        """The released name of a row's `type` column."""
-        return self._type_names[number]
-
     def type_names(self) -> list[str]:
         """All names that the `type` column may refer to, by number."""
         return self._type_names

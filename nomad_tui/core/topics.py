@@ -23,7 +23,6 @@ class Topic:
     """What a token needs to subscribe, in the words of an ACL policy."""
     beta_name: str | None = None
     """What the 1.0-beta page calls it, where that differs."""
-    namespaced: bool = True
 
 
 TOPICS: Final[tuple[Topic, ...]] = (
@@ -31,19 +30,19 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("Evaluation", "Evaluation", "namespace read-job", beta_name="Eval"),
     Topic("Job", "Job", "namespace read-job"),
     Topic("Deployment", "Deployment", "namespace read-job"),
-    Topic("Node", "Node", "node:read", namespaced=False),
+    Topic("Node", "Node", "node:read"),
     Topic("Service", "Service", "namespace read-job"),
-    Topic("NodePool", "NodePool", "management", namespaced=False),
+    Topic("NodePool", "NodePool", "management"),
     Topic("Variable", "Metadata", "any variables capability"),
     Topic("HostVolume", "Volume", "namespace host-volume-read"),
     Topic("CSIVolume", "Volume", "namespace csi-read-volume"),
-    Topic("CSIPlugin", "Plugin", "namespace read-job", namespaced=False),
-    Topic("Operator", None, "operator:read", namespaced=False),
-    Topic("ACLToken", "ACLToken", "management", namespaced=False),
-    Topic("ACLPolicy", "ACLPolicy", "management", namespaced=False),
-    Topic("ACLRole", "ACLRole", "management", namespaced=False),
-    Topic("ACLAuthMethod", "AuthMethod", "management", namespaced=False),
-    Topic("ACLBindingRule", "ACLBindingRule", "management", namespaced=False),
+    Topic("CSIPlugin", "Plugin", "namespace read-job"),
+    Topic("Operator", None, "operator:read"),
+    Topic("ACLToken", "ACLToken", "management"),
+    Topic("ACLPolicy", "ACLPolicy", "management"),
+    Topic("ACLRole", "ACLRole", "management"),
+    Topic("ACLAuthMethod", "AuthMethod", "management"),
+    Topic("ACLBindingRule", "ACLBindingRule", "management"),
 )
 """The 17 topics that servers up to 2.0 publish, in the order the topic picker lists them.
 

@@ -24,7 +24,7 @@ from textual.widgets import Footer, HelpPanel, KeyPanel, Static
 from nomad_tui.config import styles_folder
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.readable import byte_count, count
-from nomad_tui.core.rows import EventRow, GapRow, row, sentence
+from nomad_tui.core.rows import EventRow, GapRow, row
 from nomad_tui.core.sentence import Part, Role
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
@@ -80,7 +80,6 @@ class NomadTui(App[None]):
     CSS_PATH: ClassVar = sorted(styles_folder().glob("*.tcss"))
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]  # noqa: RUF012
     PAUSE_GC_ON_SCROLL = True
-    ENABLE_COMMAND_PALETTE = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # These have priority, so that keys typed ahead of a slow connection find the pane they are meant for.
@@ -341,10 +340,6 @@ class NomadTui(App[None]):
             return  # evicted while selected: what is shown of it stays
         self._inspected = sequence
         self.inspector.show(None if sequence is None else self._described(sequence))
-
-    def text_of(self, sequence: int) -> str:
-        """The sentence of an event held, as plain text."""
-        return sentence(self.session.history, sequence).text
 
     def _described(self, sequence: int) -> InspectedEvent:
         history = self.session.history

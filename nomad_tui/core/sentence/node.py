@@ -45,7 +45,6 @@ class LastDrain(Object):
 
 
 class Driver(Object):
-    detected: bool = False
     healthy: bool = False
     health_description: str = ""
 
