@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 from rich.cells import cell_len
 from textual import events as textual_events
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from nomad_tui.core.history import History
@@ -22,11 +23,12 @@ from nomad_tui.core.updates import Connected, Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
-from nomad_tui.ui.app import PANES, NomadTui
+from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.events import EventList
+from nomad_tui.ui.panes import Pane
 from tests import recordings, scenes
 
-SECONDS: Final = 30
+SECONDS: Final = 60
 """How long a dashboard may be open in a test before it counts as hung."""
 
 WIDE: Final = (180, 50)
@@ -105,7 +107,7 @@ class Dashboard:
         """Where keys go: `topics`, `events`, `inspector`, `filter`, or "" for somewhere else."""
         node = self.app.focused
         names = [] if node is None else [each.id for each in node.ancestors_with_self]
-        return next((name for name in names if name in (*PANES, "filter")), "") or ""
+        return next((name for name in names if name in (*Pane, "filter")), "") or ""
 
     async def until(self, fact: Callable[[], object]) -> None:
         while not fact():
@@ -114,13 +116,26 @@ class Dashboard:
     async def press(self, *keys: str) -> None:
         """Presses keys by Textual's names, one after another, each when the one before has had its effect.
 
-        The pilot waits after each for the process to be idle, which makes a second of a dozen keys.
+        A key goes from the application to the widget in focus and bubbles up through all that hold it, and so does
+        what the widget makes of it; each is asked in turn to say when it has got that far. (The pilot's own way
+        makes a second of a dozen keys.)
         """
         for key in keys:
             character = _CHARACTERS.get(key, key if len(key) == 1 else None)
             self.app.post_message(textual_events.Key(_NAMES.get(key, key), character))
-            for _ in range(3):
-                await self.pilot.pause(0)
+            for _ in range(2):
+                await self._has_worked(self.app)
+                if self.app.screen_stack:
+                    for node in (self.app.focused or self.app.screen).ancestors_with_self:
+                        await self._has_worked(node)
+        await self.pilot.pause(0)
+
+    async def _has_worked(self, pump: MessagePump) -> None:
+        """Waits until everything that was sent to a part of the application has been dealt with."""
+        done = asyncio.Event()
+        if pump.is_running and pump.call_later(done.set):
+            while pump.is_running and not done.is_set():  # noqa: ASYNC110 - one that ends never says anything more
+                await asyncio.sleep(0)
 
     async def type(self, text: str) -> None:
         await self.press(*text)

@@ -15,7 +15,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
@@ -34,6 +34,7 @@ from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_line import FilterLine
 from nomad_tui.ui.garbage import Collector
 from nomad_tui.ui.inspector import InspectedEvent, Inspector
+from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
 from nomad_tui.ui.topics import TopicPicker
@@ -60,8 +61,6 @@ SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
 """Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
 FORWARD_SLICE: Final = 0.01
 """Seconds a look may take to match what has come since the last one."""
-
-PANES: Final = ("topics", "events", "inspector")
 
 _ROLE_STYLES: Final[dict[Role, str]] = {
     Role.PLAIN: "$foreground",
@@ -136,6 +135,7 @@ class NomadTui(App[None]):
         self.topics = TopicPicker(id="topics")
         self.event_list = EventList(self.view, timezone, clock, id="events")
         self.inspector = Inspector(clock=clock, timezone=timezone, id="inspector")
+        self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
         self.filter_line = FilterLine(placeholder="filter: words that must all occur", id="filter", compact=True)
         self.matches = Static(id="matches")
         self._filter_text = filter_text
@@ -156,11 +156,7 @@ class NomadTui(App[None]):
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.trouble
-        with Horizontal(id="panes"):
-            yield self.topics
-            with Container(id="main"):
-                yield self.event_list
-                yield self.inspector
+        yield self.panes
         with Horizontal(id="filter-row"):
             yield Static(Content("/"), id="filter-mark")
             yield self.filter_line
@@ -389,40 +385,16 @@ class NomadTui(App[None]):
         self.event_list.pause(self.event_list.paused_at is None)
 
     def action_pane(self, pane: str) -> None:
-        self.query_one("#panes").set_class(pane == "topics", "-topics")
-        if self._zoomed is not None:
-            self._zoom(pane)
-        # At once: `focus` waits for its turn, and keys typed ahead would go to the pane that is being left.
-        self.screen.set_focus(self.inspector.payload_tree if pane == "inspector" else self.query_one(f"#{pane}"))
-
-    @on(events.DescendantFocus)
-    def _fold_topics_away(self) -> None:
-        """On a narrow screen the topics are there while they have the focus."""
-        self.query_one("#panes").set_class(self.focused is self.topics, "-topics")
-
-    @property
-    def _zoomed(self) -> str | None:
-        panes = self.query_one("#panes")
-        return next((pane for pane in PANES if panes.has_class(f"-zoom-{pane}")), None)
-
-    def _zoom(self, zoomed: str | None) -> None:
-        panes = self.query_one("#panes")
-        for pane in PANES:
-            panes.set_class(pane == zoomed, f"-zoom-{pane}")
+        self.panes.go_to(Pane(pane))
 
     def action_zoom(self) -> None:
-        if self._zoomed is not None:
-            self._zoom(None)
-            return
-        focused = self.focused
-        holders = [] if focused is None else [node.id for node in focused.ancestors_with_self]
-        self._zoom(next((pane for pane in PANES if pane in holders), "events"))
+        self.panes.zoom(self.panes.focused if self.panes.zoomed is None else None)
 
     def action_escape(self) -> None:
         if self.screen.query(HelpPanel):
             self.action_hide_help_panel()
-        elif self._zoomed is not None:
-            self._zoom(None)
+        elif self.panes.zoomed is not None:
+            self.panes.zoom(None)
         elif self.filter_line.value and self.focused is self.event_list and self.event_list.cursor is None:
             self.filter_line.value = ""
         elif self.focused is not self.event_list:
