@@ -12,8 +12,8 @@ from click.core import ParameterSource
 
 from nomad_tui import __version__
 from nomad_tui.config import Connection
-from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
+from nomad_tui.core.search import Filter
 from nomad_tui.core.subscription import Subscription, SubscriptionError
 from nomad_tui.core.text import printable
 from nomad_tui.core.wire import DEFAULT_MAX_LINE

@@ -20,9 +20,9 @@ from typing import BinaryIO, Final, TextIO
 
 import msgspec
 
-from nomad_tui.core.filter import Filter, Matcher
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import EventRow, row
+from nomad_tui.core.search import Filter, Matcher
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Connected, Ended, Gap, Refused, Retrying, Update
 from nomad_tui.core.wire import Frame, Unreadable, event_lines, event_text

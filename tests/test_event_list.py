@@ -9,9 +9,9 @@ from rich.style import Style
 from textual import events as textual_events
 from textual.scrollbar import ScrollTo
 
-from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import row
+from nomad_tui.core.search import Filter
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.ui.event_line import Clock, Palette, line
 from nomad_tui.ui.events import EventList

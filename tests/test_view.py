@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core import view as view_module
-from nomad_tui.core.filter import Filter, Matcher
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import EventRow, GapRow, row, sentence
+from nomad_tui.core.search import Filter, Matcher
 from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.view import View

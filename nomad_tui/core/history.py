@@ -167,7 +167,7 @@ class Segment:
         self.subject_bytes = 0
         """Bytes of all subjects when the segment was begun."""
         self.text: bytes | None = None
-        """For `core.filter`: the lower-case sentence of every row, compressed, once a search has needed them."""
+        """For `core.search`: the lower-case sentence of every row, compressed, once a search has needed them."""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -520,7 +520,7 @@ class History:
             self._unpacked_bytes -= len(content)
 
     def keep_text(self, segment: Segment, text: bytes) -> None:
-        """Stores what `core.filter` computed of a filled segment; counts towards `max_bytes`."""
+        """Stores what `core.search` computed of a filled segment; counts towards `max_bytes`."""
         self._sealed_bytes += len(text) - len(segment.text or b"")
         segment.text = text
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from time import perf_counter
 
-from nomad_tui.core.filter import Filter, Matcher
 from nomad_tui.core.history import History, Segment
+from nomad_tui.core.search import Filter, Matcher
 
 
 class View:

@@ -22,9 +22,9 @@ from textual.timer import Timer
 from textual.widgets import Footer, HelpPanel, KeyPanel, Static
 
 from nomad_tui.config import styles_folder
-from nomad_tui.core.filter import Filter
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.rows import EventRow, GapRow, row
+from nomad_tui.core.search import Filter
 from nomad_tui.core.sentence import Part, Role
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
