@@ -17,7 +17,7 @@ ROOT = Path(nomad_tui.__file__).parent
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
-    frozenset(("config", "nomad")),
+    frozenset(("config", "nomad", "personal")),
     frozenset(("sources",)),
     frozenset(("session", "options", "tail")),
     frozenset(("ui",)),
@@ -27,11 +27,27 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 """Parts of the package, innermost first: each may import itself, its own layer and those before it."""
 
-EVERY_LIBRARY = frozenset(("aiohttp", "click", "h11", "msgspec", "orjson", "rich", "textual", "zstandard"))
+EVERY_LIBRARY = frozenset(
+    (
+        "aiohttp",
+        "click",
+        "h11",
+        "lark",
+        "msgspec",
+        "orjson",
+        "platformdirs",
+        "re2",
+        "rich",
+        "textual",
+        "tomli_w",
+        "zstandard",
+    )
+)
 LIBRARIES: dict[str, frozenset[str]] = {
-    "core": frozenset(("msgspec", "orjson", "zstandard")),
+    "core": frozenset(("lark", "msgspec", "orjson", "re2", "zstandard")),
     "nomad": frozenset(("aiohttp", "orjson")),
     "config": frozenset(("aiohttp",)),
+    "personal": frozenset(("msgspec", "platformdirs", "tomli_w")),
     "sources": frozenset(("aiohttp", "click", "h11", "msgspec", "orjson", "zstandard")),
     "session": frozenset(),
     "tail": frozenset(("msgspec", "orjson")),

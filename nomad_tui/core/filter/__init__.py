@@ -1,0 +1,42 @@
+"""The filter language: what an operator types, as a value, and back as text.
+
+A filter is parsed once. What it means for an event is asked of its nodes: `Word` and `InPayload` of their texts,
+`Field` of its values, expressions by `compile_all`.
+"""
+
+from nomad_tui.core.filter.combine import And, Not, Or
+from nomad_tui.core.filter.comparison import Comparison
+from nomad_tui.core.filter.errors import FilterError
+from nomad_tui.core.filter.expression import Each, Expression, Match, compile_all
+from nomad_tui.core.filter.nodes import Node
+from nomad_tui.core.filter.parsing import LONGEST_FILTER, MOST_BRACKETS, Filter
+from nomad_tui.core.filter.terms import FIELDS, Field, FieldDescription, InPayload, Kind, Operator, Word
+from nomad_tui.core.filter.text import Glob, Text
+from nomad_tui.core.filter.times import Age, Instant
+
+__all__ = [
+    "FIELDS",
+    "LONGEST_FILTER",
+    "MOST_BRACKETS",
+    "Age",
+    "And",
+    "Comparison",
+    "Each",
+    "Expression",
+    "Field",
+    "FieldDescription",
+    "Filter",
+    "FilterError",
+    "Glob",
+    "InPayload",
+    "Instant",
+    "Kind",
+    "Match",
+    "Node",
+    "Not",
+    "Operator",
+    "Or",
+    "Text",
+    "Word",
+    "compile_all",
+]

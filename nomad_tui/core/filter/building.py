@@ -1,0 +1,271 @@
+"""What the parser does with each rule of the grammar: tokens to nodes, and the mistakes that only values show."""
+
+import re
+from difflib import get_close_matches
+from typing import Final
+
+from lark import Token, Transformer
+
+from nomad_tui.core.filter.combine import all_of, any_of, negated
+from nomad_tui.core.filter.comparison import Comparison
+from nomad_tui.core.filter.errors import FilterError, shown
+from nomad_tui.core.filter.expression import Each, Match
+from nomad_tui.core.filter.nodes import Node
+from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, Path, read_path, read_pointer
+from nomad_tui.core.filter.terms import (
+    BY_NAME,
+    FIELDS,
+    Field,
+    FieldDescription,
+    InPayload,
+    Kind,
+    Operator,
+    Value,
+    Word,
+)
+from nomad_tui.core.filter.text import Glob, PatternError, Text, read_pattern
+from nomad_tui.core.filter.times import Age, read_time
+from nomad_tui.core.filter.writing import unquoted
+from nomad_tui.core.topics import NODE_DRAIN, released_word
+
+Item = Node | Token
+"""What a rule is given: terms that are built already, and the tokens around them."""
+
+_ELSEWHERE: Final = {"=": "==", "==": "==", "&&": "and", "||": "or", "!": "not or -", "&": "and", "|": "or"}
+"""How other languages write what is written otherwise here."""
+_NUMBER: Final = re.compile(r"[0-9]{1,20}")
+_FIELD: Final = re.compile(r"([A-Za-z]+):(<=|>=|[<>=])?")
+_REST_OF_TERM: Final = re.compile(r"[^\s()\"`{}]+")
+
+AFTER_PATH: Final = "==, !=, contains, matches, in, is empty or is not empty"
+
+
+def place(token: Token) -> int:
+    """Characters before a token."""
+    return token.start_pos or 0
+
+
+def field_of(start: str, position: int, text: str) -> FieldDescription:
+    """The field whose name stands before the colon of `start`, as at `position` of the filter `text`.
+
+    Raises `FilterError` if there is none of that name, or if it takes no comparison.
+    """
+    found = _FIELD.fullmatch(start)
+    assert found is not None, "the grammar has the same pattern"
+    name = found[1]
+    known = BY_NAME.get(name.lower())
+    if known is None:
+        rest = _REST_OF_TERM.match(text, position)
+        near = get_close_matches(name[:40].lower(), BY_NAME, n=1, cutoff=0.7)
+        fields = f"did you mean {near[0]}:?" if near else "fields are " + ", ".join(each.name for each in FIELDS) + "."
+        raise FilterError(
+            f"There is no field {shown(name)}; {fields} Quotes make it a text: {shown(rest[0] if rest else name)}.",
+            position,
+            len(name),
+        )
+    written = found[2]
+    takes_comparison = known.kind in (Kind.NUMBER, Kind.TIME)
+    if written and not (takes_comparison or (written == "=" and known.kind is Kind.TEXT)):
+        said = f"{known.name}: takes no {written} before its value"
+        accepted = "only index: and time: take <, <=, > and >=" if written != "=" else "leave it out"
+        raise FilterError(f"{said}; {accepted}.", position + len(name) + 1, len(written))
+    return known
+
+
+class Builder(Transformer[Token, Node]):
+    """Called by the parser as it goes, so that no depth of a filter is a depth of calls."""
+
+    def disjunction(self, parts: list[Node]) -> Node:
+        return any_of(parts)
+
+    def conjunction(self, parts: list[Node]) -> Node:
+        return all_of(parts)
+
+    def negation(self, items: list[Node]) -> Node:
+        return negated(items[-1])
+
+    def group(self, items: list[Node]) -> Node:
+        return items[1]
+
+    def word(self, items: list[Token]) -> Node:
+        token = items[0]
+        if token in _ELSEWHERE:
+            raise FilterError(
+                f"{shown(token)} is written {_ELSEWHERE[token]} here; quotes make it a word.", place(token), len(token)
+            )
+        if "[" in token and re.search(r"\[\s*[\"`]", token):
+            end = place(token) + len(token)
+            raise FilterError(f"After {shown(token)} comes {AFTER_PATH}; quotes make it a word.", end)
+        # A type of the 1.0-beta page is looked for as the released one, as which it is shown.
+        released = released_word(token)
+        return Word(Text(str(token) if released == token.lower() else released))
+
+    def quoted_word(self, items: list[Token]) -> Node:
+        return Word(Text(unquoted(items[0], place(items[0]))))
+
+    def pattern(self, items: list[Token]) -> Node:
+        return Word(_pattern(items[0]))
+
+    def in_payload(self, items: list[Token]) -> Node:
+        return InPayload(_text(items[1]))
+
+    def value_of_field(self, items: list[Token]) -> Token:
+        return items[0]
+
+    def operand(self, items: list[Token]) -> Token:
+        return items[0]
+
+    selector = collection = literal = operand
+
+    def field(self, items: list[Token]) -> Node:
+        found = _FIELD.fullmatch(items[0])
+        assert found is not None, "the grammar has the same pattern"
+        known = BY_NAME[found[1].lower()]
+        tokens = [item for item in items[1:] if item.type != "COMMA"]
+        operator = Operator(found[2] or "")
+        match known.kind:
+            case Kind.PAYLOAD:
+                return any_of(InPayload(_text(token)) for token in tokens)
+            case Kind.TIME:
+                return any_of(_time(operator, token) for token in tokens)
+            case Kind.NUMBER:
+                return _index(known, operator, tokens)
+        if known.name == "topic":
+            return _topic(operator, tokens)
+        return Field(known.name, operator, tuple(dict.fromkeys(_value(operator, token) for token in tokens)))
+
+    def comparison(self, items: list[Token]) -> Node:
+        path, operator, literal = items
+        comparison = Comparison(" ".join(operator.split()).lower())
+        value = _literal(literal)
+        try:
+            return Match(_path(path), comparison, value)
+        except PatternError as error:
+            raise _bad_pattern(error, literal) from None
+
+    def membership(self, items: list[Token]) -> Node:
+        literal, operator, path = items
+        comparison = Comparison.CONTAINS if operator.type == "IN" else Comparison.NOT_CONTAINS
+        return Match(_path(path), comparison, _literal(literal))
+
+    def check(self, items: list[Token]) -> Node:
+        path, *words = items
+        return Match(_path(path), Comparison(" ".join(words).lower()))
+
+    def each(self, items: list[Item]) -> Node:
+        quantifier, path, *others = [item for item in items if isinstance(item, Token)]
+        names = [token for token in others if token.type == "NAME"]
+        body = next(item for item in items if not isinstance(item, Token))
+        first = str(names[0])
+        if len(names) == 1:
+            return Each(str(quantifier), _path(path), (first,), body)
+        second = str(names[1])
+        if first == second and first != "_":
+            raise FilterError(
+                f"{shown(first)} cannot name both the place and the value; give one of them another name, or _.",
+                place(names[1]),
+                len(second),
+            )
+        return Each(str(quantifier), _path(path), (first, second), body)
+
+
+def _pattern(token: Token) -> Text:
+    try:
+        return read_pattern(token)
+    except PatternError as error:
+        raise _bad_pattern(error, token) from None
+
+
+def _bad_pattern(error: PatternError, token: Token) -> FilterError:
+    at = token.find(error.fragment, 1) if error.fragment else -1
+    position, length = (place(token) + at, len(error.fragment)) if at > 0 else (place(token), len(token))
+    reason = f"{error.text}: {shown(error.fragment)}" if error.fragment else error.text
+    return FilterError(
+        f"This is no regular expression ({reason}); RE2's syntax is accepted, without look-around and back-references.",
+        position,
+        length,
+    )
+
+
+def _text(token: Token) -> Text:
+    if token.type == "REGEX":
+        return _pattern(token)
+    return Text(str(token) if token.type in ("TEXT", "LISTED") else unquoted(token, place(token)))
+
+
+def _value(operator: Operator, token: Token) -> Text | Glob:
+    if operator is Operator.IS and token.type == "REGEX":
+        raise FilterError(
+            "After = comes a whole value; leave the = out for a regular expression.", place(token), len(token)
+        )
+    if token.type == "LISTED" and "*" in token and operator is not Operator.IS:
+        return Glob(str(token))
+    return _text(token)
+
+
+def _topic(operator: Operator, tokens: list[Token]) -> Node:
+    """On the beta page `NodeDrain` is a topic, on released servers a type of topic `Node`."""
+    values = dict.fromkeys(_value(operator, token) for token in tokens)
+    drains = [value for value in values if value.source.casefold() == NODE_DRAIN.casefold()]
+    others = tuple(value for value in values if value not in drains)
+    parts: list[Node] = [Field("topic", operator, others)] if others else []
+    if drains:
+        named = (Field(field, Operator.IS, (Text(name),)) for field, name in (("topic", "Node"), ("type", NODE_DRAIN)))
+        parts.append(all_of(named))
+    return any_of(parts)
+
+
+def _index(known: FieldDescription, operator: Operator, tokens: list[Token]) -> Node:
+    numbers: list[Value] = []
+    for token in tokens:
+        written = unquoted(token, place(token)) if token.type in ("STRING", "RAW") else str(token)
+        if token.type == "REGEX" or not _NUMBER.fullmatch(written):
+            raise FilterError(f"After {known.name}: comes a number, such as {known.example}.", place(token), len(token))
+        numbers.append(int(written))
+    if operator is Operator.IS:
+        operator = Operator.STARTS_WITH
+    if operator is not Operator.STARTS_WITH and len(numbers) > 1:
+        raise FilterError(
+            f"{operator.value} takes one number; write index:>1000 index:<2000 for a range.",
+            place(tokens[1]),
+            len(tokens[1]),
+        )
+    return Field(known.name, operator, tuple(dict.fromkeys(numbers)))
+
+
+def _time(operator: Operator, token: Token) -> Node:
+    written = unquoted(token, place(token)) if token.type in ("STRING", "RAW") else str(token)
+    value = None if token.type == "REGEX" else read_time(written)
+    if value is None:
+        raise FilterError(
+            f"{shown(written)} is no time; accepted are ages (5m, 1h30m, 2d), times of day (14:30, 14:30:05), "
+            "dates (2026-11-23) and both (2026-11-23T14:30Z).",
+            place(token),
+            len(token),
+        )
+    if operator in (Operator.IS, Operator.STARTS_WITH):
+        operator = Operator.LESS if isinstance(value, Age) else Operator.STARTS_WITH
+    return Field("time", operator, (value,))
+
+
+def _path(token: Token) -> Path:
+    if token.type == "STRING":
+        path = read_pointer(unquoted(token, place(token)))
+        wanted = 'A quoted path is a JSON pointer, such as "/Allocation/ClientStatus"'
+    else:
+        path = read_path(token, place(token)) if token.type == "WORD" else None
+        wanted = 'A path looks like Allocation.ClientStatus, Tasks.0.Name or Meta["my-key"]'
+    if path is None:
+        raise FilterError(f"{shown(token)} is no path into the payload. {wanted}.", place(token), len(token))
+    if len(path) > MOST_STEPS:
+        raise FilterError(f"A path has at most {MOST_STEPS} steps.", place(token), len(token))
+    return path
+
+
+def _literal(token: Token) -> str:
+    if token.type in ("STRING", "RAW"):
+        return unquoted(token, place(token))
+    if "[" in token and IDENTIFIER.match(token):
+        # Nomad takes a path for a value and compares with how it writes it, with dots.
+        return ".".join(read_path(token, place(token)) or (str(token),))
+    return str(token)

@@ -1,0 +1,163 @@
+"""The terms that look at an event as it is listed, and at its payload's bytes: words, fields and `~word`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import Enum
+from typing import ClassVar, Final
+
+from nomad_tui.core.filter.text import Glob, Text
+from nomad_tui.core.filter.times import Age, Instant, Range
+from nomad_tui.core.topics import BETA_TYPES, beta_topic
+
+
+class Operator(Enum):
+    """What stands between a field's colon and its value; the value is how it is written."""
+
+    STARTS_WITH = ""
+    """Of texts; numbers are equal and times within the day, minute or second."""
+    IS = "="
+    """Whole and exact."""
+    LESS = "<"
+    AT_MOST = "<="
+    GREATER = ">"
+    AT_LEAST = ">="
+
+
+class Kind(Enum):
+    TEXT = "text"
+    NUMBER = "number"
+    TIME = "time"
+    PAYLOAD = "payload"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDescription:
+    """One field of the language, for help and completion."""
+
+    name: str
+    description: str
+    example: str
+    """A whole filter."""
+    aliases: tuple[str, ...] = ()
+    kind: Kind = Kind.TEXT
+
+
+FIELDS: Final[tuple[FieldDescription, ...]] = (
+    FieldDescription("topic", "the topic, in either dialect", "topic:alloc"),
+    FieldDescription("type", "the type, in either dialect", "type:PlanResult"),
+    FieldDescription("key", "the key", "key:web"),
+    FieldDescription("ns", "the namespace", "ns:prod*", ("namespace",)),
+    FieldDescription("job", "the job", "job:web,api"),
+    FieldDescription("group", "the task group", "group:frontend"),
+    FieldDescription("task", "a task", "task:nginx"),
+    FieldDescription("node", "the node's name or ID", "node:edge-1"),
+    FieldDescription("alloc", "the allocation's ID or name", "alloc:0ddba11", ("allocation",)),
+    FieldDescription("eval", "the evaluation's ID", "eval:5ca1ab1e", ("evaluation",)),
+    FieldDescription("deploy", "the deployment's ID", "deploy:f00dcafe", ("deployment",)),
+    FieldDescription("status", "the object's status", "status:failed,lost"),
+    FieldDescription("index", "the Raft index", "index:>1000", kind=Kind.NUMBER),
+    FieldDescription("time", "an age, a time of day or a date", "time:<5m", kind=Kind.TIME),
+    FieldDescription("user", "the user a task runs as", "user:root"),
+    FieldDescription("region", "the region", "region:global"),
+    FieldDescription("payload", "anywhere in the payload's bytes; ~word for short", "payload:oom", kind=Kind.PAYLOAD),
+)
+
+BY_NAME: Final = {name: known for known in FIELDS for name in (known.name, *known.aliases)}
+
+_BETA_NAME: Final = {released: beta for beta, released in BETA_TYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Anywhere in topic, type, key, namespace, filter keys or the row's sentence."""
+
+    text: Text
+    is_expression: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return self.text.as_word()
+
+
+@dataclass(frozen=True, slots=True)
+class InPayload:
+    """Anywhere in the payload's bytes."""
+
+    text: Text
+    is_expression: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return f"~{self.text.as_value()}"
+
+
+Value = Text | Glob | int | Age | Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that has one of several values. Which of its attributes to ask depends on the field's kind."""
+
+    name: str
+    """As in `FIELDS`; never an alias, never `payload`."""
+    operator: Operator
+    values: tuple[Value, ...]
+    """`Text` and `Glob` of texts, `int` of index, one `Age` or `Instant` of time."""
+    matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    """Whether a text is one of the values. Topics and types are given by their released names."""
+    matches_index: Callable[[int], bool] = field(init=False, repr=False, compare=False)
+    is_expression: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matches", self._text_test())
+        object.__setattr__(self, "matches_index", self._index_test())
+
+    def __str__(self) -> str:
+        written = (value.as_value() if isinstance(value, Text | Glob) else str(value) for value in self.values)
+        return f"{self.name}:{self.operator.value}{','.join(written)}"
+
+    def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
+        """Which times match, in ns since 1970: from (inclusive) and to (exclusive), None where it is open.
+
+        Everything is open unless the field is `time`. `zone` None is this machine's.
+        """
+        value = self.values[0]
+        if not isinstance(value, Age | Instant):
+            return None, None
+        start, end = value.unit(now_ns, zone)
+        match self.operator:
+            case Operator.LESS | Operator.AT_MOST if isinstance(value, Age):
+                return start, None
+            case Operator.GREATER | Operator.AT_LEAST if isinstance(value, Age):
+                return None, end
+            case Operator.LESS:
+                return None, start
+            case Operator.AT_MOST:
+                return None, end
+            case Operator.GREATER | Operator.AT_LEAST:
+                return start, None
+        return start, end
+
+    def _text_test(self) -> Callable[[str], bool]:
+        whole = self.operator is Operator.IS
+        tests = tuple(value.starts(whole) for value in self.values if isinstance(value, Text | Glob))
+        one = tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
+        match self.name:
+            case "topic":
+                return lambda value: one(value) or one(beta_topic(value))
+            case "type":
+                return lambda value: one(value) or (value in _BETA_NAME and one(_BETA_NAME[value]))
+        return one
+
+    def _index_test(self) -> Callable[[int], bool]:
+        numbers = frozenset(value for value in self.values if isinstance(value, int))
+        limit = min(numbers, default=0)
+        match self.operator:
+            case Operator.LESS:
+                return lambda index: index < limit
+            case Operator.AT_MOST:
+                return lambda index: index <= limit
+            case Operator.GREATER:
+                return lambda index: index > limit
+            case Operator.AT_LEAST:
+                return lambda index: index >= limit
+        return lambda index: index in numbers

@@ -1,0 +1,249 @@
+"""What is looked for in a text: a literal in smart case, a regular expression, or a pattern with `*`.
+
+Regular expressions are RE2's: matching takes time in proportion to the text whatever the pattern, and they are what
+`matches` means in Nomad's own filters. They look at UTF-8 bytes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import re2
+
+from nomad_tui.core.filter.writing import is_plain_value, is_plain_word, quoted
+from nomad_tui.core.topics import released_word
+
+MOST_MEMORY: Final = 2 * 1024 * 1024
+"""Bytes that one regular expression may use while it matches; it gets slower, not larger, beyond that."""
+
+LARGEST_PROGRAM: Final = 2_000
+"""RE2 instructions, of which each may be looked at for each byte: at most 15 ms for a payload of 2.8 KB.
+
+One Unicode class such as `\\pL` takes 1,200.
+"""
+
+
+class PatternError(ValueError):
+    """RE2 does not accept a regular expression. `text` says why, in RE2's words; `fragment` is the part it means."""
+
+    def __init__(self, text: str, fragment: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.fragment = fragment
+
+
+def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]:
+    """Whether a regular expression is found in UTF-8 bytes. Raises `PatternError`."""
+    options = re2.Options()
+    options.max_mem = MOST_MEMORY
+    options.log_errors = False  # RE2 would write to the terminal that the dashboard is drawn on
+    options.never_capture = True
+    options.case_sensitive = not ignore_case
+    try:
+        compiled = re2.compile(pattern.encode("utf-8", "surrogatepass"), options)
+    except re2.error as error:
+        raise _explained(error) from None
+    finally:
+        re2.purge()  # its cache would keep the memory of a hundred patterns that were typed on the way to this one
+    if compiled.programsize > LARGEST_PROGRAM:
+        raise PatternError("it is too large", "")
+    search = compiled.search
+    return lambda data: search(data) is not None
+
+
+def _explained(error: Exception) -> PatternError:
+    reason = error.args[0] if error.args else b""
+    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    if "too large" in text:
+        return PatternError("it is too large", "")
+    said, _, fragment = text.partition(": ")
+    return PatternError(said, fragment)
+
+
+def has_capital(text: str) -> bool:
+    return any(character.isupper() for character in text)
+
+
+_ODD: Final = re.compile(r'[^ -~]|["\\<>&]')
+"""Characters that a JSON encoder may write in another form."""
+_JSON_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_JSON_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+def _unescaped(data: str) -> str:
+    """JSON as it stands, with every escape sequence replaced by the character it means."""
+    text = _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _named(found[2]), data)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _named(letter: str) -> str:
+    return _JSON_ESCAPES.get(letter, letter)
+
+
+LOWERED_BYTES: Final = 16 * 1024
+"""Bytes from which RE2 (4 GB/s) finds a literal sooner than `bytes.lower` (1.7 GB/s) makes a copy, measured."""
+
+
+def _ignoring_case(needle: bytes) -> Callable[[bytes], object]:
+    options = re2.Options()
+    options.literal = True
+    options.case_sensitive = False
+    options.never_capture = True
+    options.encoding = re2.Options.Encoding.LATIN1  # as UTF-8, `k` would find the Kelvin sign as well
+    compiled = re2.compile(needle, options)
+    re2.purge()
+    search: Callable[[bytes], object] = compiled.search
+    return search
+
+
+def _literal_in_bytes(literal: str, exact: bool) -> Callable[[bytes], bool]:
+    if not _ODD.search(literal):
+        needle = literal.encode()
+        if exact:
+            return lambda data: needle in data
+        lower_needle = needle.lower()
+        search = _ignoring_case(needle)
+        return lambda data: lower_needle in data.lower() if len(data) < LOWERED_BYTES else search(data) is not None
+    wanted = literal if exact else literal.lower()
+
+    def found(data: bytes) -> bool:
+        text = data.decode("utf-8", "replace")
+        if wanted in (text if exact else text.lower()):
+            return True
+        if "\\" not in text:
+            return False
+        text = _unescaped(text)
+        return wanted in (text if exact else text.lower())
+
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A literal, in smart case: lower case finds all, a capital is exact; or a regular expression.
+
+    Raises `PatternError` if it is a regular expression that RE2 does not accept.
+    """
+
+    source: str
+    """The literal, or the regular expression without its slashes."""
+    is_regular: bool = False
+    ignore_case: bool = False
+    """Of a regular expression only."""
+    matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    """Whether it occurs anywhere in a text."""
+    in_bytes: Callable[[bytes], bool] = field(init=False, repr=False, compare=False)
+    """Whether it occurs in the bytes of a payload.
+
+    A literal is also found in the forms JSON encoders give it: `\\"`, `\\\\`, `\\u003c` for `<`, `\\u00e9` for `é`.
+    """
+
+    def __post_init__(self) -> None:
+        matches: Callable[[str], bool]
+        if self.is_regular:
+            search = searcher(self.source, self.ignore_case)
+            in_bytes = search
+
+            def matches(text: str) -> bool:
+                return search(text.encode("utf-8", "surrogatepass"))
+        else:
+            source, exact = self.source, self.exact
+            in_bytes = _literal_in_bytes(source, exact)
+            if exact:
+
+                def matches(text: str) -> bool:
+                    return source in text
+            else:
+                lower = source.lower()
+
+                def matches(text: str) -> bool:
+                    return lower in text.lower()
+
+        object.__setattr__(self, "matches", matches)
+        object.__setattr__(self, "in_bytes", in_bytes)
+
+    @property
+    def literal(self) -> str | None:
+        """None for a regular expression."""
+        return None if self.is_regular else self.source
+
+    @property
+    def exact(self) -> bool:
+        """Whether case counts."""
+        return not self.ignore_case if self.is_regular else has_capital(self.source)
+
+    def as_word(self) -> str:
+        """How it is written where a term starts."""
+        if self.is_regular:
+            return _written_pattern(self)
+        # The beta page's name of a type would be read as the released one.
+        plain = is_plain_word(self.source) and released_word(self.source) == self.source.lower()
+        return self.source if plain else quoted(self.source)
+
+    def as_value(self) -> str:
+        """How it is written after a colon, a comma or a tilde."""
+        if self.is_regular:
+            return _written_pattern(self)
+        return self.source if is_plain_value(self.source) else quoted(self.source)
+
+    def starts(self, whole: bool) -> Callable[[str], bool]:
+        """A test for the value of a field: is it, or starts with, the literal. An empty literal finds an empty value.
+
+        A regular expression may be found anywhere in the value.
+        """
+        if self.is_regular:
+            return self.matches
+        source = self.source
+        if whole or not source:
+            return lambda value: value == source
+        if self.exact:
+            return lambda value: value.startswith(source)
+        lower = source.lower()
+        return lambda value: value.lower().startswith(lower)
+
+
+_PATTERN_PART: Final = re.compile(r"\\[\s\S]|/")
+
+
+def _written_pattern(text: Text) -> str:
+    escaped = _PATTERN_PART.sub(lambda part: "\\/" if part[0] == "/" else part[0], text.source)
+    return f"/{escaped}/{'i' if text.ignore_case else ''}"
+
+
+def read_pattern(written: str) -> Text:
+    """A regular expression between slashes, perhaps with an `i` behind. Raises `PatternError`."""
+    ignore_case = written.endswith("i")
+    source = written[1:-2] if ignore_case else written[1:-1]
+    return Text(_PATTERN_PART.sub(lambda part: "/" if part[0] == "\\/" else part[0], source), True, ignore_case)
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A pattern for a whole value in which `*` stands for any characters, in smart case. Never an empty value."""
+
+    source: str
+
+    def as_value(self) -> str:
+        return self.source
+
+    def starts(self, whole: bool) -> Callable[[str], bool]:
+        """A test for the value of a field."""
+        exact = has_capital(self.source)
+        first, *middle, last = (self.source if exact else self.source.lower()).split("*")
+        around = len(first) + len(last)
+
+        def matches(value: str) -> bool:
+            if not exact:
+                value = value.lower()
+            if not value or len(value) < around or not value.startswith(first) or not value.endswith(last):
+                return False
+            at, end = len(first), len(value) - len(last)
+            for part in middle:
+                found = value.find(part, at, end)
+                if found < 0:
+                    return False
+                at = found + len(part)
+            return True
+
+        return matches

@@ -1,0 +1,83 @@
+"""How values are written in a filter: strings in quotes, and which texts need none."""
+
+import re
+from typing import Final
+
+from nomad_tui.core.filter.errors import FilterError
+
+KEYWORDS: Final = frozenset(
+    ("and", "or", "not", "AND", "OR", "NOT", "in", "contains", "matches", "is", "empty", "nil", "any", "all", "as")
+)
+"""Words that mean something in one place or another, so that they are written in quotes everywhere."""
+
+_PLAIN: Final = re.compile(r"\w[\w./@%#:-]*")
+_LIKE_A_FIELD: Final = re.compile(r"[A-Za-z]+:")
+
+_NAMED_ESCAPES: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_ESCAPES_OF: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)} | {
+    ord("\n"): "\\n",
+    ord("\r"): "\\r",
+    ord("\t"): "\\t",
+    ord("\\"): "\\\\",
+    ord('"'): '\\"',
+}
+_ESCAPE: Final = re.compile(
+    r"""(?P<bytes>(?:\\x[0-9a-fA-F]{2}|\\[0-7]{3})+)
+      | \\u(?P<short>[0-9a-fA-F]{4})
+      | \\U(?P<long>[0-9a-fA-F]{8})
+      | \\(?P<one>[\s\S])""",
+    re.VERBOSE,
+)
+_BYTE: Final = re.compile(r"\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
+
+
+def is_plain_word(text: str) -> bool:
+    """Whether a word means itself without quotes."""
+    return _PLAIN.fullmatch(text) is not None and text not in KEYWORDS and not _LIKE_A_FIELD.match(text)
+
+
+def is_plain_value(text: str) -> bool:
+    """Whether a value means itself without quotes right after a colon, a comma or a tilde."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def quoted(text: str) -> str:
+    """`text` in double quotes; `unquoted` gives it back."""
+    return f'"{text.translate(_ESCAPES_OF)}"'
+
+
+def unquoted(string: str, position: int) -> str:
+    """What a string in double quotes or back quotes stands for, by the rules of Go's `strconv.Unquote`.
+
+    Beyond them `\\"` and a line feed may stand in double quotes. Raises `FilterError` for an escape that Go does
+    not know; `position` is where the string stands in the filter.
+    """
+    inner = string[1:-1]
+    if string[0] == "`":
+        return inner.replace("\r", "")
+    if "\\" not in inner:
+        return inner
+
+    def replaced(match: re.Match[str]) -> str:
+        found = _character(match)
+        if found is None:
+            raise FilterError(
+                'A backslash in double quotes comes before \\, ", n, t, r, x41 or u00e9; '
+                "in back quotes (`\\d`) everything means itself.",
+                position + 1 + match.start(),
+                len(match[0]),
+            )
+        return found
+
+    return _ESCAPE.sub(replaced, inner)
+
+
+def _character(match: re.Match[str]) -> str | None:
+    if match["bytes"]:
+        codes = [int(found[1], 16) if found[1] else int(found[2], 8) for found in _BYTE.finditer(match["bytes"])]
+        return bytes(codes).decode("utf-8", "replace") if max(codes) < 256 else None
+    if match["one"]:
+        one = match["one"]
+        return one if one in '\\"' else _NAMED_ESCAPES.get(one)
+    code = int(match["short"] or match["long"], 16)
+    return chr(code) if code < 0xD800 or 0xDFFF < code < 0x110000 else None
