@@ -17,7 +17,7 @@ from typing import Final
 from nomad_tui.core.history import History
 from nomad_tui.core.updates import Connected, Connecting, Ended, Gap, Refused, Retrying, Update
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
-from nomad_tui.sources.source import Source
+from nomad_tui.sources.source import Source, Watchable
 
 SLICE: Final = 0.004
 """Seconds of reading between two turns for the rest of the program."""
@@ -55,6 +55,8 @@ class Status:
     """The session's clock at which a lost connection is tried again."""
     attempt: int = 0
     reconnects: int = 0
+    refused_topics: tuple[str, ...] = ()
+    """Topics that are ticked and that the server would not send; the stream goes on without them."""
     last_heard: float | None = None
     """The session's clock at the last line, heartbeats included; None before the first."""
     unreadable: int = 0
@@ -108,6 +110,11 @@ class Session:
                     await asyncio.sleep(0)
                     turn = perf_counter()
 
+    def watch(self, topics: frozenset[str] | None) -> None:
+        """The operator wants these topics, by released names; None for all. A recording brings everything anyway."""
+        if isinstance(self.source, Watchable):
+            self.source.watch(topics)
+
     def tick(self) -> None:
         """Closes one second of the event rate; to be called once a second."""
         received = self.history.received_events
@@ -139,6 +146,7 @@ class Session:
                 status.state = State.LIVE
                 status.to, status.version, status.region = update.to, update.version, update.region
                 status.reconnects = update.reconnects
+                status.refused_topics = update.refused_topics
                 status.what = status.remedy = ""
                 status.attempt = 0
                 status.last_heard = self.clock()

@@ -409,6 +409,22 @@ def test_a_gap_says_what_may_be_missing() -> None:
         "events 1,036–1,450 may be missing: reconnected after 41 s, when the server no longer held 1,035"
     )
     assert "went back from 1,035 to 12" in Gap(GapReason.REBUILT, 1035, 12, 1.0).sentence
+    assert Gap(GapReason.BUFFER, 3, 4, 1.0).sentence.startswith("events at index 3 may be missing")
+    assert Gap(GapReason.BUFFER, 3, 5, 1.0).sentence.startswith("events at index 4 may be missing")
+
+
+def test_a_gap_names_the_topics_that_were_left_out() -> None:
+    def topics(*names: str) -> str:
+        sentence = Gap(GapReason.UNSUBSCRIBED, 10, 20, 1.0, names).sentence
+        assert sentence.endswith(
+            " may be missing: not subscribed to meanwhile, and the server no longer holds all of them"
+        )
+        return sentence.partition(" may be")[0].removeprefix("events 11–19 of ")
+
+    assert topics("Job") == "Job"
+    assert topics("Job", "*") == "Job and unknown topics"
+    assert topics("Allocation", "Deployment", "Evaluation", "Job") == "Allocation, Deployment, Evaluation and Job"
+    assert topics("A", "B", "C", "D", "E", "*") == "A, B, C and 3 other topics"
 
 
 def test_what_is_remembered_does_not_grow_with_the_stream() -> None:

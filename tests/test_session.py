@@ -102,6 +102,39 @@ async def test_status_is_right_at_every_stage() -> None:
             assert session.history.held == 2, "what was shown stays, and repeats are not shown"
 
 
+async def test_topics_that_are_left_out_and_come_back_leave_the_header_calm() -> None:
+    async with StandIn([frame(1)], Options(lead=ALL_FRAMES)) as server:
+        connection = Connection.from_environment({"address": server.address}, environ={})
+        session = Session(LiveServer(connection, ticks_settle=0.01))
+        states: set[State] = set()
+
+        async def watch() -> None:
+            while True:
+                states.add(session.status.state)
+                await asyncio.sleep(0)
+
+        async with running(session):
+            await until(lambda: session.history.held == 2)
+            watching = asyncio.create_task(watch())
+            session.watch(frozenset(("Node",)))
+            await until(lambda: len(server.streams) == 1 and "Node" in server.streams[0].asked.topics)
+            server.publish(frame(2))
+            session.watch(None)
+            await until(lambda: session.history.held == 4)
+            watching.cancel()
+            assert states == {State.LIVE}
+            assert (session.status.reconnects, session.status.refused_topics, session.history.gaps) == (0, (), 0)
+            assert session.history.event(2).received == 0, "it happened some time before"
+
+
+async def test_a_recording_brings_everything_whatever_is_wanted() -> None:
+    session = Session(Recording([str(recordings.path("beta"))]))
+    session.watch(frozenset(("Node",)))
+    async with asyncio.timeout(SECONDS):
+        await session.run()
+    assert len(session.history.topic_counts) > 1
+
+
 async def test_a_gap_has_its_place_among_the_events() -> None:
     async with StandIn([frame(3)], Options(lead=1)) as server, running(Session(live(server))) as session:
         await until(lambda: session.history.held == 2)

@@ -236,3 +236,84 @@ def test_none_of_the_servers_traps_loses_or_repeats_an_event(
     expected = wanted(typed.split())
     assert expected
     assert runner.run(arriving(server, Subscription.parse(typed.split()))) == expected
+
+
+# What is left of a subscription
+
+
+@pytest.mark.parametrize(
+    ("typed", "topics", "left"),
+    [
+        ("", "Job Node", "Job:* Node:*"),
+        ("", "Job Rocket", "Job:* Rocket:*"),
+        ("*", "Job", "Job:*"),
+        ("*:* Job:web", "Job Node", "Job:* Node:*"),
+        ("*:web", "Job Node", "Job:web Node:web"),
+        ("*:web Node", "Job Node", "Job:web Node:*"),
+        ("*:web Node", "Job", "Job:web"),
+        ("Job Node", "Node Allocation", "Node:*"),
+        ("Job:web Job:db Node", "Job", "Job:*"),
+        ("Job:web Node", "Job", "Job:web"),
+        ("NodeDrain Job", "Node", "Node:*"),
+        ("alloc:web Job", "Allocation", "Allocation:web"),
+        # A name that no request can hold
+        ("", "Job odd:topic", "*:*"),
+        ("", "Job *", "*:*"),
+        ("*:web", "Job (other)", "*:web"),
+        ("Job Node", "Job odd:topic", "Job:*"),
+    ],
+)
+def test_what_is_left_of_a_subscription_keeps_its_keys(typed: str, topics: str, left: str) -> None:
+    narrower = Subscription.parse(typed.split()).only(frozenset(topics.split()))
+    assert narrower is not None
+    assert " ".join(value for _, value in narrower.parameters()) == left
+
+
+def test_a_subscription_of_which_all_is_wanted_stays_what_it_is() -> None:
+    for typed in ("Job", "Job:web Node", "NodeDrain", "alloc:web Future"):
+        whole = Subscription.parse(typed.split())
+        assert whole.only(frozenset((*TOPICS, "Node", "Future"))) == whole
+
+
+@pytest.mark.parametrize(
+    ("typed", "topics"), [("", ""), ("Job", "Node"), ("Job:web Node:n1", "Allocation"), ("*:web", "")]
+)
+def test_nothing_may_be_left_of_a_subscription(typed: str, topics: str) -> None:
+    assert Subscription.parse(typed.split()).only(frozenset(topics.split())) is None
+
+
+@settings(max_examples=60)
+@given(st.lists(items, max_size=4), st.sets(st.sampled_from(TOPICS), min_size=1))
+def test_what_arrives_is_what_is_left_and_never_more_than_there_was(
+    runner: asyncio.Runner, server: StandIn, typed: list[str], topics: set[str]
+) -> None:
+    narrower = Subscription.parse(typed).only(frozenset(topics))
+    arrived = [] if narrower is None else runner.run(arriving(server, narrower))
+    assert arrived == [event for event in wanted(typed) if event[1] in topics]
+
+
+@pytest.mark.parametrize(
+    ("typed", "frame", "parameters"),
+    [
+        # Something of it is asked for anyway
+        ("Node", [event("Job"), event("Node", "n1")], "Node:*"),
+        ("Job:web", [event("Job", "web")], "Job:web"),
+        ("Job:web", [event("Job", "other", filter_keys=("web",))], "Job:web"),
+        ("", [event("Job")], "*:*"),
+        # One of its objects beside it
+        ("Node", [event("Job", "web")], "Job:web Node:*"),
+        ("Node", [event("Alloc", "a1")], "Alloc:a1 Node:*"),
+        ("Node", [event("Job", "with:colon"), event("Evaluation", "e1")], "Evaluation:e1 Node:*"),
+        ("Node", [event("Job", "with:colon", filter_keys=("", "web"))], "Job:web Node:*"),
+        # No other key of a topic that is asked for: the server would send nothing, or some events twice
+        ("Job:web", [event("Job", "db")], "Job:web"),
+        # Nothing that a request could hold
+        ("Node", [event("Job", "*"), event("Job", ""), event("Job", "x" * 300), event("odd:topic")], "Node:*"),
+        ("Node", [], "Node:*"),
+    ],
+)
+def test_a_frame_that_must_come_again_is_asked_for_by_one_of_its_objects(
+    typed: str, frame: list[Event], parameters: str
+) -> None:
+    subscription = Subscription.parse(typed.split())
+    assert " ".join(value for _, value in subscription.parameters(witnesses=[frame])) == parameters

@@ -9,15 +9,21 @@ pending and once with it running. So payloads are compared, by value (servers wr
 every time) and without times and generated IDs (a restarted server replays its log and computes those anew: 7 of 513
 payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at all: if it has the same events in the
 same order as one that was seen and any of their payloads is the same, all of it is a repeat.
+
+A connection for topics that were not subscribed to for a while (`core.coverage`) is asked for the last index seen of
+them, which may be any number of frames back. What was seen of the other topics since is told by its index where the
+frames are no longer remembered, and each topic's events at the very index where it stopped by comparing payloads.
 """
 
 import re
-from collections import deque
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import orjson
 
+from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
 
@@ -25,9 +31,7 @@ REMEMBERED_FRAMES: Final = 256
 """Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Bound on those frames' lines; the frames of the newest index are kept beyond it."""
-MOST_FRAMES: Final = 4_096
-MOST_BYTES: Final = 64 * 1024 * 1024
-"""Bounds on the frames of the newest index: a server that never changes its index must not fill the memory."""
+__all__ = ["MOST_BYTES", "MOST_FRAMES", "REMEMBERED_BYTES", "REMEMBERED_FRAMES", "Continuity", "Joined", "Resumption"]
 
 Identity: TypeAlias = tuple[str, str, str]
 
@@ -41,6 +45,18 @@ class Joined:
     gap: Gap | None
     """What may be missing before it."""
     repeats: int
+    missed: Gap | None = None
+    """What may be missing before it of topics that were not subscribed to for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How to ask for a stream so that it goes on where it stopped."""
+
+    index: int
+    """0 if nothing has been seen."""
+    witnesses: list[Sequence[Event]]
+    """Frames that prove it if they are sent again; of each, its events as the server sent them."""
 
 
 class Continuity:
@@ -48,49 +64,89 @@ class Continuity:
 
     def __init__(self) -> None:
         self.last_index = 0
-        """The index to resume from; 0 before the first frame."""
-        self._recent: deque[Frame] = deque()
+        """The highest index seen; 0 before the first frame."""
+        self._coverage = Coverage()
+        self._recent: list[Frame] = []
+        """Frames seen, in the order of their indexes."""
         self._recent_bytes = 0
+        self._forgotten = 0
+        """Frames are no longer all remembered up to this index; beyond it they are."""
+        self._newest: Sequence[Event] = ()
+        """The events of the newest frame of the last index, as the server sent them."""
         self._expected: dict[int, list[list[Event]]] | None = None
         """While repeats are possible: per remembered index, the events of each frame that have not come again."""
+        self._resumed_from = 0
+        """The index this connection was asked for."""
+        self._begun = False
+        """Whether a frame of this connection has come."""
         self._proven = False
         self._came_again: set[int] = set()
         """Remembered indexes of which something was repeated in this connection."""
         self._strange: int | None = None
         """The remembered index under which only unknown events have come so far."""
 
-    def reconnected(self) -> None:
-        """A new connection starts: frames that come next may repeat what was seen."""
+    def resumption(self, topics: frozenset[str] | None = None) -> Resumption:
+        """How to ask a server for `topics`, by released names; None for all that the session was started with.
+
+        Topics that were not asked for meanwhile are asked for from the last index at which they were.
+        """
+        places = self._coverage.places(topics)
+        index = min([self.last_index, *(place.index for place in places)])
+        return Resumption(index, [self._newest, *(place.newest for place in places)])
+
+    def reconnected(self, topics: frozenset[str] | None = None) -> None:
+        """A new connection, asked for as `resumption` says, starts: frames that come may repeat what was seen."""
+        coverage = self._coverage
+        self._resumed_from = self.resumption(topics).index
+        coverage.reconnected(topics, self._place())
+        self._begun = self._proven = False
+        self._came_again = set()
+        self._strange = None
         if self.last_index == 0:
             return
         expected: dict[int, list[list[Event]]] = {}
         for frame in self._recent:
-            expected.setdefault(frame.index, []).append(list(frame.events))
+            expected.setdefault(frame.index, []).append([event for event in frame.events if coverage.asks_for(event)])
+        places = [place for place in coverage.places(topics) if place.index <= self._forgotten]
+        expected |= {place.index: [] for place in places if place.index < self.last_index}
+        for place in places:
+            if place.index < self.last_index:
+                frames = ([event for event in seen if coverage.start(event) is place] for seen, _ in place.frames)
+                expected[place.index] += [events for events in frames if events]
         self._expected = expected
-        self._proven = False
-        self._came_again = set()
-        self._strange = None
 
-    def join(self, frame: Frame, away: float = 0.0) -> Joined:
+    def _place(self) -> Place:
+        """Where everything is that is not behind."""
+        place = Place(self.last_index, self._newest)
+        for frame in self._recent[bisect_right(self._recent, self.last_index - 1, key=_index) :]:
+            place.add(frame.events, len(frame.line))
+        return place
+
+    def join(self, frame: Frame, away: float = 0.0, sent: Sequence[Event] | None = None) -> Joined:
         """`frame` without repeats, and the gap before it if there may be one.
 
         `away` is the time in seconds since the previous connection's last byte, for the gap's text. A frame none of
-        whose events was asked for counts too: it came, so nothing before it is missing.
+        whose events was asked for counts too: it came, so nothing before it is missing. `sent` are all events that
+        the server sent in it, if `frame` has only some of them left.
         """
         if frame.index < 0:
             return Joined(frame, None, 0)
+        sent = frame.events if sent is None else sent
         if self._expected is not None:
-            return self._join_after_reconnect(frame, away)
+            return self._join_after_reconnect(frame, away, sent)
         if frame.index < self.last_index:
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
-            self._forget()
-            self._remember(frame)
+            self._start_over(frame, sent)
             return Joined(frame, gap, 0)
-        self._remember(frame)
+        self._remember(frame, sent)
         return Joined(frame, None, 0)
 
-    def _join_after_reconnect(self, frame: Frame, away: float) -> Joined:
-        joined = self._line_up(frame, away)
+    def _join_after_reconnect(self, frame: Frame, away: float, sent: Sequence[Event]) -> Joined:
+        missed = None if self._begun else self._coverage.missed(frame.index)
+        self._begun = True
+        joined = self._line_up(frame, away, sent)
+        if missed is not None:
+            joined.missed = Gap(GapReason.UNSUBSCRIBED, missed[0], frame.index, away, missed[1])
         if self._strange is not None and self._strange < frame.index:
             # Below the last index everything had been seen, so a server that sends something else there, and nothing
             # of what was seen, was set back to an earlier state and has gone on from there.
@@ -99,81 +155,120 @@ class Continuity:
             self._strange = None
         return joined
 
-    def _line_up(self, frame: Frame, away: float) -> Joined:
+    def _line_up(self, frame: Frame, away: float, sent: Sequence[Event]) -> Joined:
         if frame.index > self.last_index:
             gap = None
             if not self._proven:
                 gap = Gap(GapReason.BUFFER, self.last_index, frame.index, away)
             self._expected = None
-            self._remember(frame)
+            self._coverage.caught_up()
+            self._remember(frame, sent)
             return Joined(frame, gap, 0)
         new = self._not_seen(frame)
         if new is None:
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
             self._expected = None
-            self._forget()
-            self._remember(frame)
+            self._start_over(frame, sent)
             return Joined(frame, gap, 0)
         self._proven = True
+        self._coverage.advance(frame.index, sent, new, len(frame.line))
         repeats = len(frame.events) - len(new)
         if repeats:
             self._came_again.add(frame.index)
-        elif new and frame.index < self.last_index and frame.index in (self._expected or {}):
-            self._strange = frame.index
         if not new:
             return Joined(None, None, repeats)
-        if repeats == 0:
-            self._remember(frame)
-            return Joined(frame, None, 0)
-        rest = frame.with_events(new)
-        self._remember(rest)
-        return Joined(rest, None, repeats)
+        left = frame if repeats == 0 else frame.with_events(new)
+        self._remember(left, sent)
+        return Joined(left, None, repeats)
 
     def _not_seen(self, frame: Frame) -> list[Event] | None:
         """The frame's events that are no repeats; None if this server's past is another one than that seen."""
-        seen = (self._expected or {}).get(frame.index)
-        if seen is None:
-            return list(frame.events) if self._proven else None
-        coming = [_identity(event) for event in frame.events]
-        for position, candidate in enumerate(seen):
-            if coming == [_identity(event) for event in candidate] and (
-                not coming or any(map(_same_value, candidate, frame.events))
-            ):
-                del seen[position]
-                return []
-        # A namespace made meanwhile widens a frame: then event by event.
-        left: dict[tuple[Identity, bytes], list[Event]] = {}
-        for event in reversed([event for candidate in seen for event in candidate]):
-            left.setdefault((_identity(event), _settled(event)), []).append(event)
-        new: list[Event] = []
-        repeated: set[int] = set()
+        index = frame.index
+        new: set[int] = set()
+        doubtful: list[Event] = []
+        stopped_here = index == self.last_index
         for event in frame.events:
-            same = left.get((_identity(event), _settled(event)))
-            if same:
-                repeated.add(id(same.pop()))
-            else:
-                new.append(event)
-        for candidate in seen:
-            candidate[:] = [event for event in candidate if id(event) not in repeated]
-        if new and len(new) == len(frame.events) and frame.index < self.last_index and not self._proven:
-            return None
-        return new
+            start = self._coverage.start(event)
+            stopped_at = self.last_index if start is None else start.index
+            if stopped_at < index:
+                new.add(id(event))
+            elif stopped_at == index or index > self._forgotten or index < self._resumed_from:
+                doubtful.append(event)
+                stopped_here |= stopped_at == index
+        seen = (self._expected or {}).get(index)
+        another_past = index < self._resumed_from and not self._proven
+        if seen is None:
+            if another_past:
+                return None
+            unknown = doubtful
+        else:
+            comparable = any(seen)
+            unknown = _unseen(doubtful, seen)
+            if unknown and len(unknown) == len(doubtful) and not stopped_here:
+                if another_past:
+                    return None
+                if comparable:
+                    self._strange = index
+        new.update(map(id, unknown))
+        return [event for event in frame.events if id(event) in new]
 
-    def _remember(self, frame: Frame) -> None:
-        self.last_index = max(self.last_index, frame.index)
+    def _remember(self, frame: Frame, sent: Sequence[Event]) -> None:
         recent = self._recent
-        recent.append(frame)
+        if frame.index >= self.last_index:
+            self.last_index = frame.index
+            self._newest = sent
+            recent.append(frame)
+        elif frame.index > self._forgotten:
+            recent.insert(bisect_right(recent, frame.index, key=_index), frame)
+        else:
+            return
         self._recent_bytes += len(frame.line)
         while (
-            recent[0].index != frame.index
+            recent[0].index != self.last_index
             and (len(recent) > REMEMBERED_FRAMES or self._recent_bytes > REMEMBERED_BYTES)
         ) or (len(recent) > 1 and (len(recent) > MOST_FRAMES or self._recent_bytes > MOST_BYTES)):
-            self._recent_bytes -= len(recent.popleft().line)
+            gone = recent.pop(0)
+            self._recent_bytes -= len(gone.line)
+            self._forgotten = gone.index
 
-    def _forget(self) -> None:
+    def _start_over(self, frame: Frame, sent: Sequence[Event]) -> None:
+        """The indexes begin anew with `frame`."""
         self._recent.clear()
         self._recent_bytes = 0
+        self._forgotten = 0
         self.last_index = 0
+        self._coverage.started_over(Place(frame.index, sent))
+        self._remember(frame, sent)
+
+
+def _unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
+    """Which of a frame's events are in none of the frames `seen`; what is found is taken out of these."""
+    identities = [_identity(event) for event in coming]
+    for position, candidate in enumerate(seen):
+        if identities == [_identity(event) for event in candidate] and (
+            not coming or any(map(_same_value, candidate, coming))
+        ):
+            del seen[position]
+            return []
+    # A namespace made meanwhile widens a frame: then event by event.
+    left: dict[tuple[Identity, bytes], list[Event]] = {}
+    for event in reversed([event for candidate in seen for event in candidate]):
+        left.setdefault((_identity(event), _settled(event)), []).append(event)
+    new: list[Event] = []
+    repeated: set[int] = set()
+    for event in coming:
+        same = left.get((_identity(event), _settled(event)))
+        if same:
+            repeated.add(id(same.pop()))
+        else:
+            new.append(event)
+    for candidate in seen:
+        candidate[:] = [event for event in candidate if id(event) not in repeated]
+    return new
+
+
+def _index(frame: Frame) -> int:
+    return frame.index
 
 
 def _identity(event: Event) -> Identity:

@@ -6,7 +6,8 @@ topics beside `*:key` are lost, and an event that matches two requested keys is 
 request holds each topic once, with one key, and what is narrower than that is narrowed here, by `admits`.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,10 @@ class SubscriptionError(ValueError):
 
 _EVERY_KEY: Final = frozenset((ALL,))
 _NO_KEY: Final[frozenset[str]] = frozenset()
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+"""Topics that can be asked for: Nomad's are single words; one with a colon is answered with 400."""
+_LONGEST_WITNESS: Final = 200
+"""Characters of an object's name in a request, whose line servers and proxies bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +69,48 @@ class Subscription:
         """The topics asked for that no release is known to send."""
         return [name for name in sorted(self.topics) if name not in (ALL, NODE_DRAIN) and not is_known(name)]
 
-    def parameters(self, beta: bool = False) -> list[tuple[str, str]]:
-        """The `topic` parameters of a request, each topic once; `beta` for a server of the 1.0-beta dialect."""
+    @property
+    def released_topics(self) -> frozenset[str] | None:
+        """The topics asked for, as their events are shown; None if unknown ones are among them."""
+        if ALL in self.topics or self.everything:
+            return None
+        return frozenset(map(released_topic, self.topics))
+
+    def only(self, topics: frozenset[str]) -> "Subscription | None":
+        """What of it is of these topics, with the keys wanted of each: never more than it was; None if nothing is left.
+
+        `topics` are released names. Where all topics are asked for and one of these cannot be named in a request, it
+        stays as it is.
+        """
+        open_ended = self.released_topics is None
+        if open_ended and not all(map(_NAME.fullmatch, topics)):
+            return self
+        if self.everything:
+            wanted = dict.fromkeys(topics, _EVERY_KEY)
+        else:
+            wanted = dict.fromkeys(topics, self.topics[ALL]) if open_ended else {}
+            for topic, keys in self.topics.items():
+                if released_topic(topic) in topics:
+                    wanted[topic] = wanted.get(topic, _NO_KEY) | keys
+        return type(self)(wanted) if wanted else None
+
+    def parameters(self, beta: bool = False, witnesses: Iterable[Sequence[Event]] = ()) -> list[tuple[str, str]]:
+        """The `topic` parameters of a request, each topic once; `beta` for a server of the 1.0-beta dialect.
+
+        Of `witnesses`, each the events of one frame as the server sent them, every frame will be sent again if the
+        server still holds it: one with nothing in it that is asked for adds the object of one of its events. That
+        object's later events come too; `admits` does not let them through.
+        """
         if self.everything or (ALL in self.topics and len(self.topics) > 1):
             return [("topic", "*:*")]
         asked: dict[str, frozenset[str]] = {}
         for topic, keys in self.topics.items():
             for name in _names(topic, beta):
                 asked[name] = asked.get(name, frozenset()) | keys
-        return [("topic", f"{name}:{_single(keys)}") for name, keys in sorted(asked.items())]
+        single = {name: _single(keys) for name, keys in asked.items()}
+        parameters = {("topic", f"{name}:{key}") for name, key in single.items()}
+        parameters |= {("topic", witness) for events in witnesses if (witness := _witness(events, single))}
+        return sorted(parameters)
 
     def admits(self, event: Event) -> bool:
         """Whether an event that a server sent is one of those asked for."""
@@ -109,3 +147,21 @@ def _narrowest(keys: set[str]) -> frozenset[str]:
 
 def _single(keys: frozenset[str]) -> str:
     return next(iter(keys)) if len(keys) == 1 else ALL
+
+
+def _witness(events: Sequence[Event], asked: Mapping[str, str]) -> str | None:
+    """What to ask for beside `asked`, names with their keys, to get a frame of these events.
+
+    Never another key of a topic that is asked for: an event with both would be sent twice, and beside `*` no key
+    matches anything.
+    """
+    for event in events:
+        key = asked.get(event.topic, asked.get(ALL))
+        if key is not None and (key in (ALL, event.key) or key in (event.filter_keys or ())):
+            return None
+    for event in events:
+        if event.topic not in asked and _NAME.fullmatch(event.topic):
+            for key in (event.key, *(event.filter_keys or ())):
+                if key and key != ALL and ":" not in key and len(key) <= _LONGEST_WITNESS:
+                    return f"{event.topic}:{key}"
+    return None

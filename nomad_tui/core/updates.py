@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from nomad_tui.core.topics import ALL
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 
 
@@ -23,7 +24,9 @@ class Connected:
     """The server's release, where the token may read it."""
     region: str | None = None
     reconnects: int = 0
-    """How often this source has been connected before."""
+    """How often this source has lost a connection before."""
+    refused_topics: tuple[str, ...] = ()
+    """Topics that the operator ticked again and this server would not send; they are asked for again, but seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ class GapReason(StrEnum):
     """The server no longer held the last event seen."""
     REBUILT = "rebuilt"
     """The server's indexes are lower than those seen: it was rebuilt or restored, or it is another one."""
+    UNSUBSCRIBED = "unsubscribed"
+    """Topics that were not subscribed to for a while were asked for again too late: the server's buffer begins after
+    the last index seen of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ class Gap:
     """The first index seen after it; lower than `after` for a rebuilt server."""
     away: float
     """Seconds between the last byte of the old connection and the first line of the new one."""
+    topics: tuple[str, ...] = ()
+    """Which topics lack something, `*` for those that no release is known to send; empty for all that are read."""
 
     @property
     def sentence(self) -> str:
@@ -75,10 +83,34 @@ class Gap:
                 f"the index went back from {self.after:,} to {self.before:,}: "
                 "the server was rebuilt or is another one, and what happened between is not known"
             )
+        if self.reason is GapReason.UNSUBSCRIBED:
+            return (
+                f"{self._missing} of {_listed(self.topics)} may be missing: not subscribed to meanwhile, "
+                "and the server no longer holds all of them"
+            )
         return (
-            f"events {self.after + 1:,}–{self.before - 1:,} may be missing: reconnected after {self.away:.0f} s, "
+            f"{self._missing} may be missing: reconnected after {self.away:.0f} s, "
             f"when the server no longer held {self.after:,}"
         )
+
+    @property
+    def _missing(self) -> str:
+        first, last = self.after + 1, self.before - 1
+        if first >= last:
+            # Several frames may share an index: the last one seen may not have been the last of its index.
+            return f"events at index {min(first, last):,}"
+        return f"events {first:,}–{last:,}"
+
+
+LISTED: Final = 4
+"""Topics that are named in a sentence before the rest of them is counted."""
+
+
+def _listed(topics: tuple[str, ...]) -> str:
+    names = ["unknown topics" if topic == ALL else topic for topic in topics]
+    if len(names) > LISTED:
+        names[LISTED - 1 :] = [f"{len(names) - LISTED + 1} other topics"]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 A connection is asked for the last index seen, so that what the server sends first tells whether anything was missed
 (`core.continuity`). A 200 says nothing on these servers: only the first line does, and a body that ends before it is a
 refusal, which is tried again seldom.
+
+Which topics are asked for follows the dashboard's ticks (`sources.ticked`): the stream is left at a frame's end and
+asked for anew, which is neither a lost connection nor a reason to wait.
 """
 
 import asyncio
@@ -23,6 +26,7 @@ from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, LineSplitter, 
 from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.diagnose import Kind, Trouble
+from nomad_tui.sources.ticked import TICKS_SETTLE, Ticked
 
 SHORTEST_DELAY: Final = 0.5
 LONGEST_DELAY: Final = 30.0
@@ -62,6 +66,7 @@ class LiveServer:
         silence: float = SILENCE,
         max_line: int = DEFAULT_MAX_LINE,
         shortest_delay: float = SHORTEST_DELAY,
+        ticks_settle: float = TICKS_SETTLE,
     ) -> None:
         """`index` is where to start: 0 for everything the server's buffer holds. Times are in seconds."""
         self.connection = connection
@@ -72,6 +77,7 @@ class LiveServer:
         self.repeats = 0
         """Events dropped because they had been seen."""
         self._shortest_delay = shortest_delay
+        self._ticked = Ticked(self.subscription, ticks_settle)
         self._continuity = Continuity()
         self._last_byte = 0.0
         self._retry_now = asyncio.Event()
@@ -92,6 +98,23 @@ class LiveServer:
             parts.append(str(self.subscription))
         return " · ".join(part for part in parts if part)
 
+    def watch(self, topics: frozenset[str] | None) -> None:
+        """Asks for these topics only, by released names, once that has not changed for some seconds; None is for all.
+
+        It is never more than the session was started with. Topics that are left out and come back are read on from
+        where they were left, or a gap says what the server no longer holds of them.
+
+        A topic that nobody has heard of yet cannot be asked for by name: while anything is left out, the first event
+        of a new kind does not come. None gets it, if the server still holds it. If nothing would be left to ask for,
+        the connection stays as it is: it costs little, and tells whether the server is there.
+        """
+        self._ticked.watch(topics)
+
+    @property
+    def watched(self) -> Subscription:
+        """What the server sends now, or was last known to send."""
+        return self._ticked.accepted
+
     def retry_now(self) -> None:
         """Cuts the wait before the next attempt short."""
         self._retry_now.set()
@@ -100,29 +123,44 @@ class LiveServer:
         waits = delays(self._shortest_delay)
         refusal_waits = delays(max(self._shortest_delay, SHORTEST_DELAY_AFTER_REFUSAL))
         attempt = 0
-        connections = 0
+        losses = 0
+        changing = False
         while True:
-            yield Connecting(self.name)
+            if not changing:
+                yield Connecting(self.name)
             trouble: Trouble | None = None
             connected_at: float | None = None
+            answered = False
+            subscription = self._ticked.subscription(self._continuity.last_index > 0)
             try:
-                async with Client(self.connection) as client, aclosing(self._read(client, connections)) as updates:
+                async with (
+                    Client(self.connection) as client,
+                    aclosing(self._read(client, subscription, losses)) as updates,
+                ):
                     async for update in updates:
                         if isinstance(update, Trouble):
                             trouble = update
                             break
                         if isinstance(update, Connected):
                             connected_at = monotonic()
-                            connections += 1
                         yield update
             except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
                 trouble = diagnose.explain(error, self.connection)
-            trouble = trouble or diagnose.ended(None)
+                answered = isinstance(error, UnexpectedAnswerError)
             if connected_at is not None:
                 attempt = 0
                 if monotonic() - connected_at > SETTLED:
                     waits = delays(self._shortest_delay)
                     refusal_waits = delays(max(self._shortest_delay, SHORTEST_DELAY_AFTER_REFUSAL))
+            if trouble is None:
+                changing = True
+                continue
+            changing = connected_at is None and (trouble.refused or answered) and self._ticked.not_taken(subscription)
+            if changing:
+                continue
+            self._ticked.lost()
+            if connected_at is not None:
+                losses += 1
             attempt += 1
             delay = next(refusal_waits if trouble.refused else waits)
             kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
@@ -137,39 +175,57 @@ class LiveServer:
         except TimeoutError:
             pass
 
-    async def _read(self, client: Client, connections: int) -> AsyncGenerator[Update | Trouble, None]:
-        """One connection: what it brings, and last the trouble that ended it."""
+    async def _read(
+        self, client: Client, subscription: Subscription, losses: int
+    ) -> AsyncGenerator[Update | Trouble, None]:
+        """One connection: what it brings, and last the trouble that ended it; none if other topics are to be read."""
         server = await _identify(client)
-        continuity = self._continuity
-        continuity.reconnected()
+        continuity, ticked = self._continuity, self._ticked
         splitter = LineSplitter(self.max_line)
-        narrow = None if self.subscription.everything else self.subscription
+        narrow = None if subscription.everything else subscription
         connected = False
-        resuming = continuity.last_index > 0
+        seen_before = continuity.last_index
+        resuming = seen_before > 0
         away = 0.0
         last_text: bytes | None = None
         newest = server.newest_index if server is not None else None
         connected_at = monotonic()
-        async with client.open_stream(self._parameters(server), self.silence) as response:
-            async for chunk in response.content.iter_any():
+        async with client.open_stream(self._parameters(server, subscription), self.silence) as response:
+            changing = False
+            while not changing:
+                chunk = await ticked.chunk(response.content, connected and continuity.last_index > 0)
+                if chunk is None:
+                    changing = True
+                    chunk = response.content.read_nowait()
+                elif not chunk:
+                    break
                 lines = splitter.feed(chunk)
                 if (lines or splitter.oversized) and not connected:
                     connected = True
                     connected_at = monotonic()
                     away = connected_at - self._last_byte
-                    yield self._connected(server, connections)
+                    continuity.reconnected(subscription.released_topics)
+                    ticked.taken(subscription)
+                    yield self._connected(server, losses)
                 while splitter.oversized:
                     yield splitter.oversized.pop(0)
                 settled = monotonic() - connected_at > BACKLOG_SECONDS
                 for line in lines:
                     update = decode(line)
                     if isinstance(update, Frame):
-                        update.fresh = settled if newest is None else update.index > newest
+                        if newest is None:
+                            update.fresh = settled and update.index > seen_before
+                        else:
+                            update.fresh = update.index > newest
+                        sent = update.events
                         if narrow is not None:
                             update = _narrowed(update, narrow)
-                        joined = continuity.join(update, away)
+                        joined = continuity.join(update, away, sent)
+                        if joined.missed is not None:
+                            yield joined.missed
                         if joined.gap is not None:
                             yield joined.gap
+                            seen_before = 0
                             if resuming and joined.gap.reason is GapReason.REBUILT:
                                 yield self._start_over()
                                 return
@@ -182,6 +238,8 @@ class LiveServer:
                     if update is not None:
                         last_text = update.excerpt if isinstance(update, Unreadable) else None
                 self._last_byte = monotonic()
+        if changing:
+            return
         rest = splitter.finish()
         if splitter.oversized:
             yield splitter.oversized.pop()
@@ -205,18 +263,20 @@ class LiveServer:
             refused=False,
         )
 
-    def _connected(self, server: ServerInfo | None, connections: int) -> Connected:
+    def _connected(self, server: ServerInfo | None, losses: int) -> Connected:
         return Connected(
             self.name,
             server.version if server is not None else None,
             server.region if server is not None else None,
-            connections,
+            losses,
+            self._ticked.refused_topics,
         )
 
-    def _parameters(self, server: ServerInfo | None) -> list[tuple[str, str]]:
+    def _parameters(self, server: ServerInfo | None, subscription: Subscription) -> list[tuple[str, str]]:
         beta = server is not None and (server.version or "").startswith("1.0.0-beta")
-        parameters = [("index", str(self._continuity.last_index or self.start_index))]
-        parameters += self.subscription.parameters(beta)
+        resumption = self._continuity.resumption(subscription.released_topics)
+        parameters = [("index", str(resumption.index or self.start_index))]
+        parameters += subscription.parameters(beta, resumption.witnesses)
         parameters.append(("namespace", self.connection.namespace))
         if self.connection.region is not None:
             parameters.append(("region", self.connection.region))

@@ -1,7 +1,7 @@
 """What the dashboard and `tail` ask of whatever events come from."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nomad_tui.core.updates import Update
 
@@ -28,4 +28,13 @@ class Source(Protocol):
 
         Expected trouble is an update, never an exception. Closing the generator closes what it holds open.
         """
+        ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A source that can leave topics out while it is read, to spare the server and the network."""
+
+    def watch(self, topics: frozenset[str] | None) -> None:
+        """The topics whose events are wanted, by released names; None for all."""
         ...

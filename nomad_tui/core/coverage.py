@@ -1,0 +1,138 @@
+"""How far each topic has been read, while the topics that a server is asked for change.
+
+Topics that are asked for all along are read up to one and the same index, which `core.continuity` keeps. A topic that
+is left out stops at a place of its own. Asked for again it starts from that place, comes nearer with every frame and
+is at the end level with the others; a connection lost on the way leaves it at the place it has come to.
+
+`topics` is always what one request asks for, by released names; None is all that the session was started with. Names
+that nobody has heard of yet cannot be in such a set, so leaving None also makes a place under `ALL`, for all topics
+that are in no set since.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from nomad_tui.core.topics import ALL, TOPICS, released_topic
+from nomad_tui.core.wire import Event
+
+MOST_FRAMES: Final = 4_096
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Bounds on the frames kept of one index: a server that never changes its index must not fill the memory."""
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where the reading of one or more topics stopped: they were seen below `index`, and of it what is kept here."""
+
+    index: int
+    newest: Sequence[Event]
+    """The events of its newest frame, as the server sent them: sent again, they prove that the server holds it."""
+    frames: deque[tuple[Sequence[Event], int]] = field(default_factory=deque)
+    """Per frame of that index the events seen, of any topic, and the bytes of its line."""
+    size: int = 0
+
+    def add(self, events: Sequence[Event], size: int) -> None:
+        self.frames.append((events, size))
+        self.size += size
+        while len(self.frames) > MOST_FRAMES or (len(self.frames) > 1 and self.size > MOST_BYTES):
+            self.size -= self.frames.popleft()[1]
+
+
+class Coverage:
+    """Which topics are behind the others, and from where each of them is to be read."""
+
+    def __init__(self) -> None:
+        self.topics: frozenset[str] | None = None
+        """What the connection asks for."""
+        self._behind: dict[str, Place] = {}
+        """By topic; `ALL` stands for the topics that are neither here nor in `_level`."""
+        self._level: set[str] = set()
+        """The topics that are not behind, while `ALL` is."""
+        self._coming: dict[str, Place] = {}
+        """Topics that this connection catches up with: their places when it began."""
+
+    def places(self, topics: frozenset[str] | None) -> list[Place]:
+        """From where a connection for `topics` has to be read, beside the last index; empty if none is behind."""
+        return list(dict.fromkeys(self._places(topics).values()))
+
+    def _places(self, topics: frozenset[str] | None) -> dict[str, Place]:
+        if topics is None:
+            return dict(self._behind)
+        return {topic: place for topic in topics if (place := self._place(topic)) is not None}
+
+    def _place(self, topic: str) -> Place | None:
+        if topic in self._level:
+            return None
+        return self._behind.get(topic) or self._behind.get(ALL)
+
+    def reconnected(self, topics: frozenset[str] | None, now: Place) -> None:
+        """A new connection asks for `topics`; `now` is the place that all topics have reached that are not behind."""
+        if topics is not None:
+            if ALL in self._behind:
+                self._behind |= dict.fromkeys(self._level - topics, now)
+                self._level &= topics
+            else:
+                self._behind[ALL] = now
+                self._level = set(topics)
+        self._coming = self._places(topics)
+        self._behind |= self._coming
+        self.topics = topics
+
+    @property
+    def catching_up(self) -> bool:
+        return bool(self._coming)
+
+    def asks_for(self, event: Event) -> bool:
+        return self.topics is None or released_topic(event.topic) in self.topics
+
+    def start(self, event: Event) -> Place | None:
+        """Where the event's topic was when the connection began; None if it was level with the others."""
+        if not self._coming:
+            return None
+        topic = released_topic(event.topic)
+        return None if topic in self._level else self._coming.get(topic) or self._coming.get(ALL)
+
+    def advance(self, index: int, sent: Sequence[Event], seen: Sequence[Event], size: int) -> None:
+        """A frame came that is not beyond the last index: `sent` by the server, and `seen` for the first time."""
+        reached: Place | None = None
+        for topic in self._coming:
+            place = self._behind[topic]
+            if place.index < index:
+                reached = reached or Place(index, sent)
+                self._behind[topic] = reached
+        for place in {self._behind[topic] for topic in self._coming}:
+            if place.index == index:
+                place.newest = sent
+                if seen:
+                    place.add(seen, size)
+
+    def caught_up(self) -> None:
+        """A frame came that is beyond the last index."""
+        for topic in self._coming:
+            del self._behind[topic]
+        if self.topics is None:
+            self._level.clear()
+        else:
+            self._level |= self._coming.keys()
+        self._coming = {}
+
+    def started_over(self, place: Place) -> None:
+        """The server's indexes begin anew at `place`; what topics that are left out did before is not known."""
+        self.caught_up()
+        self._behind = dict.fromkeys(self._behind, place)
+
+    def missed(self, first: int) -> tuple[int, tuple[str, ...]] | None:
+        """After which index what topics may lack something, if a connection's first frame has the index `first`."""
+        lacking = {topic: place.index for topic, place in self._coming.items() if place.index < first}
+        if not lacking:
+            return None
+        return min(lacking.values()), tuple(self._named(lacking.keys()))
+
+    def _named(self, topics: Iterable[str]) -> list[str]:
+        """`ALL` spelt out; it stays at the end, for the topics that no release is known to send."""
+        named = set(topics)
+        if ALL in named:
+            named |= {topic.name for topic in TOPICS} - self._behind.keys() - self._level
+        return sorted(named, key=lambda topic: (topic == ALL, topic))

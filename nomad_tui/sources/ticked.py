@@ -1,0 +1,108 @@
+"""Which topics to ask a server for, as the operator ticks them, and when to connect anew for that.
+
+Ticks must never cost the operator the stream. A subscription that a server does not take is given up for the one it
+took last, and that for the one the session was started with, which is also never exceeded.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Final
+
+import aiohttp
+
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.topics import TOPICS
+
+TICKS_SETTLE: Final = 3.0
+"""Seconds without another tick before the server is asked for other topics: ticking through a list is one change."""
+ASKED_AGAIN: Final = 60.0
+"""Seconds before a server is asked again for what it did not take: each time costs a good connection."""
+
+
+class Ticked:
+    def __init__(self, whole: Subscription, settle: float = TICKS_SETTLE) -> None:
+        """`whole` is what the session was started with; `settle` is in seconds."""
+        self.whole = whole
+        self.accepted = whole
+        """What a server took last."""
+        self._wanted = whole
+        self._settle = settle
+        self._settled_at = 0.0
+        self._not_taken: list[Subscription] = []
+        """What was asked for in vain, for now."""
+        self._holding = True
+        """Whether the connection cannot be left yet."""
+        self._waiting: asyncio.Timeout | None = None
+
+    def watch(self, topics: frozenset[str] | None) -> None:
+        """As `LiveServer.watch`."""
+        wanted = self.whole if topics is None else self.whole.only(topics) or self.accepted
+        self._settled_at = monotonic() + self._settle
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._not_taken.clear()
+        if self._waiting is not None and not self._waiting.expired():
+            left = self._seconds_left()
+            self._waiting.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
+
+    # Between two connections
+
+    def subscription(self, anything_seen: bool) -> Subscription:
+        """What to ask for next. Before anything was seen there is no index to come back to: nothing is left out."""
+        first = self._wanted if anything_seen else self.whole
+        return next((each for each in (first, self.accepted, self.whole) if each not in self._not_taken), first)
+
+    def not_taken(self, subscription: Subscription) -> bool:
+        """A server did not take it; True if there is another one to ask for at once."""
+        self._not_taken.append(subscription)
+        self._settled_at = max(self._settled_at, monotonic() + ASKED_AGAIN)
+        if all(each in self._not_taken for each in (self._wanted, self.accepted, self.whole)):
+            self._not_taken.clear()
+            return False
+        return True
+
+    def lost(self) -> None:
+        """A connection ended or could not be made: whoever answers next may take what this server did not."""
+        self._not_taken.clear()
+
+    # During one
+
+    def taken(self, subscription: Subscription) -> None:
+        self.accepted = subscription
+
+    @property
+    def refused_topics(self) -> tuple[str, ...]:
+        """Topics that are ticked and cannot be had."""
+        got = self.accepted.released_topics
+        if got is None or self._wanted not in self._not_taken:
+            return ()
+        wanted = self._wanted.released_topics
+        names = [topic.name for topic in TOPICS] if wanted is None else sorted(wanted)
+        return tuple(name for name in names if name not in got)
+
+    async def chunk(self, content: aiohttp.StreamReader, changeable: bool) -> bytes | None:
+        """What comes next; empty at the stream's end, None if it is time to ask for other topics and it may be done.
+
+        Then what has arrived is left in `content`.
+        """
+        self._holding = not changeable
+        left = self._seconds_left()
+        if left != 0:
+            waiting = asyncio.timeout(left)
+            try:
+                async with waiting:
+                    self._waiting = waiting
+                    return await content.readany()
+            except TimeoutError:
+                if not waiting.expired():
+                    raise
+            finally:
+                self._waiting = None
+        self._not_taken.clear()
+        return None
+
+    def _seconds_left(self) -> float | None:
+        """Until the connection is to be made anew; None if it is not."""
+        if self._holding or self._wanted == self.accepted:
+            return None
+        return max(0.0, self._settled_at - monotonic())
