@@ -5,19 +5,23 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
+from rich.cells import cell_len
 
 from nomad_tui import __version__
 from nomad_tui.config import Connection
+from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
-from nomad_tui.core.search import Filter
 from nomad_tui.core.subscription import Subscription, SubscriptionError
 from nomad_tui.core.text import printable
 from nomad_tui.core.wire import DEFAULT_MAX_LINE
 from nomad_tui.options import ConfigurationFailure, connection_options
+from nomad_tui.personal.folders import Folders
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
 from nomad_tui.sources.source import Source
@@ -66,6 +70,34 @@ class Index(click.ParamType[int]):
         if re.fullmatch(r"[0-9]{1,19}", text) is None or int(text) >= 1 << 63:
             self.fail(f"{text[:40]!r} is no index: write a whole number from 0 to {(1 << 63) - 1}.", param, ctx)
         return int(text)
+
+
+class FilterText(click.ParamType[Filter]):
+    """A filter; a mistake in it is pointed at."""
+
+    name = "filter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Filter:
+        if isinstance(value, Filter):
+            return value
+        text = str(value)
+        try:
+            return Filter.parse(text)
+        except FilterError as error:
+            self.fail(f"{error.text}\n{_pointed_at(text, error)}", param, ctx)
+
+
+POINTED_AT_WIDTH: Final = 76
+"""Cells of a filter that are repeated under a mistake in it."""
+
+
+def _pointed_at(text: str, error: FilterError) -> str:
+    """The part of a text that a mistake is in, and below it a mark at the place."""
+    start = max(0, error.position - POINTED_AT_WIDTH // 2)
+    shown = "".join(character if character.isprintable() else " " for character in text[start:][:POINTED_AT_WIDTH])
+    before = "".join(shown[: error.position - start])
+    mark = "^" * max(1, cell_len(shown[len(before) :][: error.length]))
+    return f"  {shown}\n  {' ' * cell_len(before)}{mark}"
 
 
 class _Group(click.Group):
@@ -166,8 +198,28 @@ def stream_options(command: Function) -> Function:
 
 
 filter_option = click.option(
-    "--filter", "filter_text", default="", metavar="TEXT", help="Show only events in which all these words occur."
+    "--filter",
+    "chosen",
+    type=FilterText(),
+    default="",
+    metavar="FILTER",
+    help="Show only events that match, such as 'web status:failed' or 'ClientStatus == \"lost\"'; see the README.",
 )
+
+
+config_option = click.option(
+    "--config",
+    "folders",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=lambda _context, _option, folder: _folders(folder),
+    metavar="FOLDER",
+    help="Where your settings and saved filters are.",
+)
+
+
+def _folders(config: Path | None) -> Folders:
+    folders = Folders.of_user()
+    return folders if config is None else replace(folders, config=config)
 
 
 @click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -175,12 +227,14 @@ filter_option = click.option(
 @connection_options
 @stream_options
 @filter_option
+@config_option
 @history_options
 def main(
     connection: Connection,
     topics: Sequence[str],
     index: int,
-    filter_text: str,
+    chosen: Filter,
+    folders: Folders,
     max_events: int,
     max_memory: int,
     max_line: int,
@@ -190,25 +244,29 @@ def main(
     Without a command: the dashboard on NOMAD_ADDR. Flags beat the environment.
     """
     source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
-    return _dashboard(source, History(max_events, max_memory), filter_text)
+    return _dashboard(source, History(max_events, max_memory), str(chosen), folders)
 
 
 @main.command()
 @filter_option
+@config_option
 @history_options
-def demo(filter_text: str, max_events: int, max_memory: int, max_line: int) -> int:
+def demo(chosen: Filter, folders: Folders, max_events: int, max_memory: int, max_line: int) -> int:
     """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
     from nomad_tui.demo import run_demo
 
     _need_terminal()
-    return run_demo(History(max_events, max_memory), filter_text, max_line)
+    return run_demo(History(max_events, max_memory), str(chosen), folders, max_line)
 
 
 @main.command("open")
 @click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
 @filter_option
+@config_option
 @history_options
-def open_(files: Sequence[str], filter_text: str, max_events: int, max_memory: int, max_line: int) -> int:
+def open_(
+    files: Sequence[str], chosen: Filter, folders: Folders, max_events: int, max_memory: int, max_line: int
+) -> int:
     """The dashboard on recordings: NDJSON of frames or events, plain, .gz or .zst; - is standard input."""
     if list(files).count(STANDARD_INPUT) > 1:
         raise click.UsageError("Standard input (-) can be read only once: name it once.")
@@ -218,7 +276,7 @@ def open_(files: Sequence[str], filter_text: str, max_events: int, max_memory: i
         recording.check()
     except RecordingError as error:
         raise ConfigurationFailure(str(error)) from None
-    return _dashboard(recording, History(max_events, max_memory), filter_text)
+    return _dashboard(recording, History(max_events, max_memory), str(chosen), folders)
 
 
 @main.command()
@@ -249,7 +307,7 @@ def tail(
     connection: Connection,
     topics: Sequence[str],
     index: int,
-    filter_text: str,
+    chosen: Filter,
     output: str,
     limit: int | None,
     idle_exit: float | None,
@@ -275,7 +333,7 @@ def tail(
     source = LiveServer(connection, subscription, index, max_line=max_line)
     options = Options(
         output=Output(output),
-        filter=Filter.parse(filter_text),
+        filter=chosen,
         limit=limit,
         idle_exit=idle_exit,
         retries=DEFAULT_RETRIES if retries is None else retries,
@@ -300,13 +358,18 @@ def _subscription(topics: Sequence[str]) -> Subscription:
         raise ConfigurationFailure(str(error)) from None
 
 
-def _dashboard(source: Source, history: History, filter_text: str) -> int:
+def _dashboard(source: Source, history: History, filter_text: str, folders: Folders) -> int:
     # Textual takes a quarter of a second to import, which `tail` and `--help` need not wait for.
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
 
     _need_terminal()
-    app = NomadTui(Session(source, history), filter_text=filter_text)
+    app = NomadTui(
+        Session(source, history),
+        filter_text=filter_text,
+        folders=folders,
+        namespace=os.environ.get("NOMAD_NAMESPACE", ""),
+    )
     app.run()
     return app.return_code or 0
 

@@ -20,9 +20,11 @@ from typing import BinaryIO, Final, TextIO
 
 import msgspec
 
+from nomad_tui.core.derived import Derived
+from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import EventRow, row
-from nomad_tui.core.search import Filter, Matcher
+from nomad_tui.core.search import Matcher
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Connected, Ended, Gap, Refused, Retrying, Update
 from nomad_tui.core.wire import Frame, Unreadable, event_lines, event_text
@@ -103,7 +105,7 @@ class _Tail:
         self._output = output
         self._errors = errors
         self._history = History(HELD_EVENTS, HELD_BYTES)
-        self._matcher = Matcher(self._history, options.filter)
+        self._matcher = Matcher(Derived(self._history), options.filter, timezone=options.timezone)
         self._needs_history = options.output is Output.LINE or not options.filter.everything
         self._plain_terminal = output.isatty()
         self._printed = 0

@@ -181,7 +181,7 @@ CHOICE = [
         (["--namespace", "default"], ["n1", "web", "a1", "db", "n1"]),
         (["--namespace", "payments", "--topic", "Job"], ["web"]),
         (["--index", "2"], ["db", "web", "e1", "n1"]),
-        (["--filter", "JOB payments"], ["web"]),
+        (["--filter", "Job payments"], ["web"]),
         (["--filter", "web", "--topic", "Allocation"], ["a1"]),
         (["--filter", "nothing-of-the-kind"], []),
         (["--limit", "2"], ["n1", "web"]),

@@ -3,7 +3,9 @@
 import itertools
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core import view as view_module
-from nomad_tui.core.history import History
-from nomad_tui.core.rows import EventRow, GapRow, row, sentence
-from nomad_tui.core.search import Filter, Matcher
+from nomad_tui.core.derived import Derived, Preparation
+from nomad_tui.core.facets import Dimension, ticked, with_ticked
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.history import FACTS_BYTES, HeldEvent, History
+from nomad_tui.core.rows import EventRow, GapRow, happened, row, sentence
+from nomad_tui.core.search import Matcher
 from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.view import View
@@ -48,25 +53,40 @@ def rows(view: View) -> list[int]:
     return [view.sequence_at(number) for number in range(len(view))]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Words that must all occur, and topics that are hidden."""
+
+    typed: str = ""
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def filter(self) -> Filter:
+        return Filter.parse(self.typed)
+
+    def view(self, history: History) -> View:
+        return View(history, self.filter, self.hidden)
+
+    def shows(self, event: tuple[str, str] | None) -> bool:
+        """The filter, said plainly: lower case finds all, a capital is exact."""
+        if event is None:
+            return True
+        topic, text = event
+        found = [word in (text if word != word.lower() else text.lower()) for word in self.typed.split()]
+        return topic not in self.hidden and all(found)
+
+
 def said(history: History, sequence: int) -> tuple[str, str] | None:
     """An event's topic and all that an operator sees of it; None for a gap."""
     if history.gap(sequence) is not None:
         return None
     event = history.event(sequence)
-    places = (event.topic, event.type, event.key, event.namespace, event.job, sentence(history, sequence).text)
-    return event.topic, "\n".join(places).lower()
+    places = (event.topic, event.type, event.key, event.namespace, *(event.filter_keys or ()))
+    return event.topic, "\n".join((*places, sentence(history, sequence).text))
 
 
-def is_shown(event: tuple[str, str] | None, chosen: Filter) -> bool:
-    """The filter, said plainly."""
-    if event is None:
-        return True
-    topic, text = event
-    return topic not in chosen.hidden_topics and all(word in text for word in chosen.words)
-
-
-def naive(history: History, chosen: Filter) -> list[int]:
-    return [row for row in range(history.first, history.end) if is_shown(said(history, row), chosen)]
+def naive(history: History, chosen: Chosen) -> list[int]:
+    return [row for row in range(history.first, history.end) if chosen.shows(said(history, row))]
 
 
 @cache
@@ -114,18 +134,16 @@ def finish(view: View) -> None:
 def test_a_filter_shows_exactly_the_events_that_hold_its_words(name: str, typed: str) -> None:
     history = history_of(name)
     for hidden in (frozenset[str](), frozenset(("Allocation", "Node"))):
-        chosen = Filter.parse(typed, hidden)
-        view = View(history, chosen)
+        chosen = Chosen(typed, hidden)
+        view = chosen.view(history)
         finish(view)
         assert view.complete
-        assert rows(view) == [row for row, event in enumerate(all_said(name)) if is_shown(event, chosen)]
+        assert rows(view) == [row for row, event in enumerate(all_said(name)) if chosen.shows(event)]
 
 
 def test_the_recorded_filters_are_worth_testing_with() -> None:
     history = history_of("tour")
-    found = {
-        typed: len(naive(history, Filter.parse(typed))) for typed in ("web", "failed", "payments", "pending running")
-    }
+    found = {typed: len(naive(history, Chosen(typed))) for typed in ("web", "failed", "payments", "pending running")}
     assert all(count > history.gaps for count in found.values()), found
 
 
@@ -136,9 +154,10 @@ def events(*members: dict[str, Any]) -> History:
 
 
 def shown(history: History, typed: str, hidden: frozenset[str] = frozenset()) -> list[int]:
-    view = View(history, Filter.parse(typed, hidden))
+    view = Chosen(typed, hidden).view(history)
     finish(view)
-    assert rows(view) == [row for row in range(history.end) if Matcher(history, view.filter).matches(row)]
+    matcher = Matcher(Derived(history), view.filter, hidden)
+    assert rows(view) == [row for row in range(history.end) if matcher.matches(row)]
     return rows(view)
 
 
@@ -154,9 +173,19 @@ EVALUATION = {
 
 @pytest.mark.parametrize(
     "typed",
-    ["evaluation", "evaluationupdated", "012", "production", "web-shop", "blocked", "shop block prod", "SHOP Blocked"],
+    [
+        "evaluation",
+        "evaluationupdated",
+        "012",
+        "production",
+        "web-shop",
+        "blocked",
+        "shop block prod",
+        "Web d1",
+        "Shop",
+    ],
 )
-def test_a_word_is_found_wherever_an_operator_sees_it_in_any_case(typed: str) -> None:
+def test_a_word_is_found_wherever_an_operator_sees_it(typed: str) -> None:
     other = {"Topic": "Node", "Type": "NodeDrain", "Key": "n1", "Payload": {}}
     assert shown(events(other, EVALUATION, other), typed) == [1]
 
@@ -175,7 +204,7 @@ def test_names_of_the_beta_page_find_what_is_shown_under_the_released_ones() -> 
         {"Topic": "Node", "Type": "NodeStreamEvent", "Key": "n1"},
     )
     assert shown(history, "AllocUpdated") == shown(history, "AllocationUpdated") == [0]
-    assert shown(history, "evalupdated") == shown(history, "EVAL") == [1]
+    assert shown(history, "evalupdated") == shown(history, "Eval") == [1]
     assert shown(history, "nodeevent") == [3]
     assert shown(history, "alloc") == [0, 2]
     assert shown(history, "Allocation") == [0]
@@ -190,10 +219,10 @@ def test_hidden_topics_are_not_shown_whatever_their_words_and_gaps_always_are() 
     assert shown(history, "no-such-word") == [2]
 
 
-def test_a_filter_is_what_was_typed_between_white_space() -> None:
-    assert Filter.parse("  Web \t web\u2003FAILED ").words == ("web", "failed")
-    assert Filter.parse("   ").everything
-    assert not Filter.parse("", frozenset(("Node",))).everything
+def test_a_capital_is_exact() -> None:
+    history = events(EVALUATION)
+    assert shown(history, "Shop") == shown(history, "Production") == [0]
+    assert shown(history, "SHOP") == shown(history, "Blocked") == []
 
 
 def test_a_row_is_looked_up_whole() -> None:
@@ -240,9 +269,9 @@ def check_places(view: View) -> None:
 
 def test_the_newest_matches_appear_first(steps: None) -> None:
     history = history_of("load", max_events=16 * 256)
-    chosen = Filter.parse("complete")
+    chosen = Chosen("complete")
     expected = naive(history, chosen)
-    view = View(history, chosen)
+    view = chosen.view(history)
     lengths = []
     while view.advance(2.0):
         assert rows(view) == expected[len(expected) - len(view) :]
@@ -270,7 +299,7 @@ def test_a_search_can_be_given_up_for_another(steps: None) -> None:
         view.advance(2.0)
         view.show(Filter.parse(typed))
     finish(view)
-    assert rows(view) == naive(history, Filter.parse("running"))
+    assert rows(view) == naive(history, Chosen("running"))
 
 
 def test_without_a_filter_nothing_is_searched_unpacked_or_parsed() -> None:
@@ -288,7 +317,7 @@ def test_without_a_filter_nothing_is_searched_unpacked_or_parsed() -> None:
 
 def test_words_that_every_name_decides_need_no_payload() -> None:
     history = history_of("load")
-    view = View(history, Filter.parse("", frozenset(("Allocation",))))
+    view = View(history, Filter(), frozenset(("Allocation",)))
     finish(view)
     assert 0 < len(view) < len(history)
     assert not history._frames
@@ -301,7 +330,7 @@ def test_a_second_search_does_not_read_the_payloads_again() -> None:
     history._unpacked.clear()
     view = View(history, Filter.parse("pending"))
     finish(view)
-    assert rows(view) == naive(history, Filter.parse("pending"))
+    assert rows(view) == naive(history, Chosen("pending"))
     filled = [segment for segment in history.segments() if history.is_filled(segment)]
     assert len(filled) >= 2
     assert all(segment.text is not None for segment in filled)
@@ -310,11 +339,14 @@ def test_a_second_search_does_not_read_the_payloads_again() -> None:
 def test_sentences_that_are_kept_count_towards_the_bounds_and_leave_with_their_events() -> None:
     history = history_of("load", max_events=4096)
     before = history.retained_bytes
-    finish(View(history, Filter.parse("complete")))
+    finish(View(history, Filter.parse("complete"), counts_facets=True))
     assert history.retained_bytes > before
     for each in recorded("load") * 2:
         history.append(each, 1)
-    assert history._sealed_bytes == sum(segment.retained + len(segment.text or b"") for segment in history.segments())
+    assert history._sealed_bytes == sum(
+        segment.retained + len(segment.text or b"") + FACTS_BYTES * len(segment.status)
+        for segment in history.segments()
+    )
 
 
 # While events come and go
@@ -326,8 +358,8 @@ def test_a_search_survives_the_eviction_of_what_it_searches(steps: None) -> None
         history = History(max_events=1600)
         feed = synthetic()
         fill(history, feed, 1600)
-        chosen = Filter.parse("blocked")
-        view = View(history, chosen)
+        chosen = Chosen("blocked")
+        view = chosen.view(history)
         view.advance(float(interrupted_after))
         fill(history, feed, 1590)
         check_places(view)
@@ -338,12 +370,13 @@ def test_a_search_survives_the_eviction_of_what_it_searches(steps: None) -> None
 def test_an_object_is_not_taken_for_one_whose_events_are_gone() -> None:
     """A history gives the number of an object that is gone to another one."""
     history = History(max_events=64)
-    view = View(history, Filter.parse("wanted"))
+    chosen = Chosen("wanted")
+    view = chosen.view(history)
     for index in range(1, 600):
         name = "wanted" if index // 40 % 2 else "other"
         history.append(frame(index, {"Topic": "FutureTopic", "Key": f"{name}-{index}"}), 1)
         finish(view)
-        assert rows(view) == naive(history, view.filter)
+        assert rows(view) == naive(history, chosen)
 
 
 def synthetic() -> Iterator[Frame]:
@@ -367,7 +400,7 @@ def fill(history: History, feed: Iterator[Frame], count: int) -> None:
 
 
 filters = st.builds(
-    Filter.parse,
+    Chosen,
     st.sampled_from(["", "blocked", "failed job-1", "job-2", "evaluation complete", "planresult", "nowhere", "7"]),
     st.sampled_from([frozenset[str](), frozenset(("Job",)), frozenset(("Evaluation",))]),
 )
@@ -384,12 +417,12 @@ doings = st.one_of(
 @settings(max_examples=80)
 @given(st.sampled_from([64, 800, 1600]), st.integers(0, 2000), filters, st.lists(doings, max_size=20))
 def test_whatever_comes_and_goes_the_rows_are_those_of_the_filter(
-    max_events: int, at_first: int, chosen: Filter, doings: list[tuple[str, Any]]
+    max_events: int, at_first: int, chosen: Chosen, doings: list[tuple[str, Any]]
 ) -> None:
     history = History(max_events=max_events)
     feed = synthetic()
     fill(history, feed, at_first)
-    view = View(history, chosen)
+    view = chosen.view(history)
     with pytest.MonkeyPatch.context() as patch:
         count_steps(patch)
         for doing, what in doings:
@@ -398,11 +431,269 @@ def test_whatever_comes_and_goes_the_rows_are_those_of_the_filter(
             elif doing == "gap":
                 history.append_gap(GAP, 1)
             elif doing == "show":
-                view.show(what)
+                chosen = what
+                view.show(what.filter, what.hidden)
             else:
                 view.advance(float(what) + 1)
             check_places(view)
         finish(view)
     assert view.complete
     check_places(view)
-    assert rows(view) == naive(history, view.filter)
+    assert rows(view) == naive(history, chosen)
+
+
+# Every field of the language
+
+
+def field_history() -> History:
+    history = history_of("tour")
+    history.append_gap(GAP, 1)
+    return history
+
+
+def found(history: History, typed: str, **options: Any) -> list[HeldEvent]:
+    view = View(history, Filter.parse(typed), **options)
+    finish(view)
+    return [history.event(sequence) for sequence in rows(view) if history.gap(sequence) is None]
+
+
+@pytest.mark.parametrize(
+    ("typed", "path", "value"),
+    [
+        ("topic:allocation status:failed", ("Allocation", "ClientStatus"), "failed"),
+        ("topic:Alloc status:=failed", ("Allocation", "ClientStatus"), "failed"),
+        ("topic:eval status:blocked", ("Evaluation", "Status"), "blocked"),
+        ("topic:deployment status:success*", ("Deployment", "Status"), "successful"),
+        ("topic:node node:edge-1", ("Node", "Name"), "edge-1"),
+        ("topic:alloc node:edge-1", ("Allocation", "NodeName"), "edge-1"),
+        ("topic:alloc group:cache", ("Allocation", "TaskGroup"), "cache"),
+    ],
+)
+def test_a_field_finds_just_the_events_whose_payload_has_the_value(
+    typed: str, path: tuple[str, str], value: str
+) -> None:
+    history = field_history()
+    matching = []
+    for sequence in range(history.end):
+        if history.gap(sequence) is None:
+            payload = json.loads(history.payload(sequence))
+            if payload.get(path[0], {}).get(path[1]) == value and history.event(sequence).topic == path[0]:
+                matching.append(sequence)
+    assert matching
+    assert [event.sequence for event in found(history, typed)] == matching
+
+
+def test_ids_are_found_by_their_short_form_in_their_own_objects_and_in_those_that_name_them() -> None:
+    history = field_history()
+    allocation = next(event for event in found(history, "topic:alloc") if b'"DeploymentID":""' not in event.payload)
+    value = json.loads(allocation.payload)["Allocation"]
+    of_it = found(history, f"alloc:{value['ID'][:8]}")
+    assert {event.topic for event in of_it} <= {"Allocation", "Service"}
+    assert all(event.key == value["ID"] for event in of_it if event.topic == "Allocation")
+    for field, name in (("eval", "EvalID"), ("deploy", "DeploymentID")):
+        topics = {event.topic for event in found(history, f"{field}:{value[name][:8]}")}
+        assert {"Allocation", "Evaluation" if field == "eval" else "Deployment"} <= topics
+    by_node = found(history, f"node:{value['NodeID'][:8]}")
+    assert by_node == found(history, f"node:={value['NodeName']}")
+    assert {"Allocation", "Node"} <= {event.topic for event in by_node}
+
+
+def test_index_region_user_and_task() -> None:
+    history = field_history()
+    assert {event.index for event in found(history, "index:>100 index:<=110")} <= set(range(101, 111))
+    assert [event.index for event in found(history, "index:14,15")] == [
+        event.index for event in found(history, "") if event.index in (14, 15)
+    ]
+    view = View(history, Filter.parse("region:europe topic:node"))
+    view.region = "europe-1"
+    view.show(view.filter)
+    finish(view)
+    assert len(view) - history.gaps == len(found(history, "topic:node"))
+    job = {
+        "Topic": "Job",
+        "Type": "JobRegistered",
+        "Key": "web",
+        "Namespace": "default",
+        "Payload": {
+            "Job": {
+                "ID": "web",
+                "Region": "asia",
+                "TaskGroups": [{"Name": "front", "Tasks": [{"Name": "nginx", "User": "www-data"}]}],
+            }
+        },
+    }
+    for typed in ("user:www-data", "task:nginx", "group:front", "region:=asia", "user:www* task:/^ng/"):
+        assert len(found(events(job, EVALUATION), typed)) == 1, typed
+
+
+def test_time_is_the_one_the_list_shows() -> None:
+    history = field_history()
+    held = [event.sequence for event in found(history, "")]
+    moments = {sequence: happened(history, sequence) for sequence in held}
+    now = max(moment for moment in moments.values() if moment is not None)
+    view = View(history)
+    view.show(Filter.parse("time:<20s"), now=now)
+    finish(view)
+    recent = [sequence for sequence, moment in moments.items() if moment is not None and moment >= now - 20 * 10**9]
+    assert 0 < len(recent) < len(held)
+    assert [sequence for sequence in rows(view) if history.gap(sequence) is None] == recent
+
+
+def test_a_payloads_bytes_and_expressions_over_it() -> None:
+    history = field_history()
+    crashed = found(history, "~OOM")
+    assert all(b"OOM" in event.payload for event in crashed)
+    assert found(history, "~oom") == [event for event in found(history, "") if b"oom" in event.payload.lower()]
+    failed = found(history, 'Allocation.ClientStatus == "failed"')
+    assert failed
+    assert (
+        failed == found(history, 'topic:alloc ClientStatus == "failed"') == found(history, "topic:alloc status:failed")
+    )
+    assert found(history, 'ClientStatus == "failed" and JobID matches "^fl" and -~nowhere') == [
+        event for event in failed if event.job.startswith("fl")
+    ]
+
+
+def test_or_and_not_join_what_is_decided_in_different_places() -> None:
+    history = field_history()
+    everything = [event.sequence for event in found(history, "")]
+    for typed in (
+        "status:failed or topic:node",
+        "~oom or status:blocked or web",
+        "-(status:failed or ~oom) web",
+        '-ClientStatus == "failed"',
+        "(time:<1s or index:<50) -type:PlanResult",
+        "job:web (status:running or ~canary)",
+    ):
+        inside = [event.sequence for event in found(history, typed)]
+        outside = [event.sequence for event in found(history, f"-({typed})")]
+        assert inside
+        assert sorted(inside + outside) == everything
+
+
+# Facets
+
+
+def counted(view: View) -> dict[Dimension, Counter[str]]:
+    return {dimension: Counter(view.counts(dimension)) for dimension in Dimension}
+
+
+def test_facets_count_what_is_held_and_matches_the_rest_of_the_filter() -> None:
+    history = field_history()
+    view = View(history, counts_facets=True)
+    finish(view)
+    assert view.facets_complete
+    assert counted(view)[Dimension.TOPIC] == history.topic_counts
+    events_held = found(history, "")
+    assert counted(view)[Dimension.JOB] == Counter(event.job for event in events_held if event.job)
+    assert counted(view)[Dimension.STATUS]["failed"] == len(found(history, "status:=failed"))
+
+    chosen = with_ticked(Filter.parse("web"), Dimension.STATUS, ["running", "pending"])
+    assert ticked(chosen, Dimension.STATUS) == {"running", "pending"}
+    chosen = with_ticked(chosen, Dimension.JOB, ["web"])
+    view.show(chosen, frozenset(("Evaluation",)))
+    finish(view)
+    shown_now = [history.event(sequence) for sequence in rows(view) if history.gap(sequence) is None]
+    assert shown_now == [
+        event for event in found(history, "web status:=running,pending job:=web") if event.topic != "Evaluation"
+    ]
+    counts = counted(view)
+    assert counts[Dimension.TYPE] == Counter(event.type for event in shown_now)
+    not_evaluations = [event for event in found(history, "web job:=web") if event.topic != "Evaluation"]
+    with_status = [event for event in not_evaluations if status(history, event)]
+    assert counts[Dimension.STATUS] == Counter(status(history, event) for event in with_status)
+    assert counts[Dimension.TOPIC] == Counter(
+        event.topic for event in found(history, "web status:=running,pending job:=web")
+    )
+
+
+def status(history: History, event: HeldEvent) -> str:
+    return sentence(history, event.sequence).status
+
+
+@settings(max_examples=40)
+@given(st.lists(st.one_of(st.integers(1, 400), st.none()), max_size=12), st.sampled_from(["", "blocked", "job:=job-1"]))
+def test_facets_stay_right_while_events_come_and_go(doings: list[int | None], typed: str) -> None:
+    history = History(max_events=800)
+    feed = synthetic()
+    view = View(history, Filter.parse(typed), counts_facets=True)
+    with pytest.MonkeyPatch.context() as patch:
+        count_steps(patch)
+        for doing in doings:
+            if doing is None:
+                view.advance(6.0)
+            else:
+                fill(history, feed, doing)
+    finish(view)
+    again = View(history, Filter.parse(typed), counts_facets=True)
+    finish(again)
+    assert counted(view) == counted(again)
+    assert rows(view) == rows(again)
+
+
+# Folding
+
+
+def alike(status: str, *, key: str = "node-1") -> dict[str, Any]:
+    return {"Topic": "FutureTopic", "Type": "Changed", "Key": key, "Payload": {"Status": status}}
+
+
+def said_in_a_row(*statuses: str) -> History:
+    history = History()
+    for index, one in enumerate(statuses):
+        history.append(frame(index, {"Topic": "Variable", "Type": one, "Key": "v", "Payload": {}}), 1)
+    return history
+
+
+def test_an_object_that_says_the_same_again_is_folded_into_the_first_time() -> None:
+    history = said_in_a_row("Locked", "Locked", "Freed", "Freed", "Freed", "Locked")
+    view = View(history)
+    view.show(Filter(), fold=True)
+    finish(view)
+    assert [(sequence, view.repeats(sequence)) for sequence in rows(view)] == [(0, 1), (2, 2), (5, 0)]
+    history.append(frame(9, {"Topic": "Variable", "Type": "Locked", "Key": "v", "Payload": {}}), 1)
+    finish(view)
+    assert view.repeats(5) == 1
+    view.show(Filter())
+    assert len(view) == 7
+
+
+def test_what_is_folded_is_shown_again_when_its_first_is_gone() -> None:
+    history = History(max_events=64)
+    view = View(history)
+    view.show(Filter(), fold=True)
+    for index in range(300):
+        history.append(frame(index, {"Topic": "Variable", "Type": "Locked", "Key": "v", "Payload": {}}), 1)
+        if index % 7 == 0:
+            finish(view)
+            check_places(view)
+            assert rows(view) == [history.first]
+            assert view.repeats(history.first) == len(history) - 1
+
+
+def test_folding_in_a_recording_hides_just_the_repeats() -> None:
+    history = history_of("load")
+    view = View(history)
+    view.show(Filter.parse("complete"), fold=True)
+    finish(view)
+    whole = Chosen("complete").view(history)
+    finish(whole)
+    folded = rows(view)
+    assert len(folded) + sum(view.repeats(sequence) for sequence in folded) == len(whole)
+    assert set(folded) <= set(rows(whole))
+
+
+# Working ahead
+
+
+def test_what_was_prepared_while_idle_is_not_read_again() -> None:
+    history = history_of("load")
+    preparation = Preparation(Derived(history))
+    while preparation.advance(1000.0):
+        pass
+    segments = [segment for segment in history.segments() if history.is_filled(segment)]
+    assert segments
+    assert all(segment.text is not None and len(segment.status) == len(segment) for segment in segments)
+    view = Chosen("complete").view(history)
+    finish(view)
+    assert rows(view) == naive(history, Chosen("complete"))

@@ -1,6 +1,6 @@
 """Every event seen, bounded by events and by bytes, addressed by a sequence number that never changes.
 
-An event costs 28 bytes of columns plus its share of a compressed block: the lines of frames are kept as they came,
+An event costs 36 bytes of columns plus its share of a compressed block: the lines of frames are kept as they came,
 in blocks of about 256 KB under zstandard level 1 (this stream shrinks 22 times at 1 GB/s, measured). What is the
 same for all events of one object (topic, key, namespace, filter keys) is kept once, as its `Subject`, for as long as
 an event of it is held. Payloads are found and parsed when somebody looks at them.
@@ -34,10 +34,17 @@ UNPACKED_BYTES: Final = 16 * 1024 * 1024
 """Blocks kept unpacked for the next look, and as much again of decoded frames; the newest whatever its size."""
 FRAMES_KEPT: Final = 64
 """Decoded frames kept for the next look: a screenful of rows comes from about as many."""
-EVENT_BYTES: Final = 28
-"""Columns: index 8, subject 4, type 4, distance to the object's previous event 4, and its share of its frame's 28."""
+EVENT_BYTES: Final = 36
+"""Columns: index 8, subject 4, type 4, distance to the object's previous event 4, place of its payload 8, and its share
+of its frame's 28."""
+FACTS_BYTES: Final = 8
+"""More an event once its status and its node have been looked for."""
+NOT_IN_PLACE: Final = (1 << 32) - 1
+"""Stands for the place of a payload that is not found in its frame's line, byte for byte behind its key."""
 SUBJECT_BYTES: Final = 500
 """Estimated: the object, its identity tuple and two dictionary entries. Its strings come on top."""
+
+_PAYLOAD: Final = b'"Payload":'
 
 Identity: TypeAlias = tuple[str, str, str, tuple[str, ...] | None]
 
@@ -46,6 +53,22 @@ def _weight(identity: Identity) -> int:
     """Bytes that a subject takes, about."""
     topic, key, namespace, filter_keys = identity
     return SUBJECT_BYTES + len(topic) + len(key) + len(namespace) + sum(map(len, filter_keys or ()))
+
+
+class Node:
+    """A node as far as events have named it."""
+
+    __slots__ = ("id", "name")
+
+    def __init__(self, id_: str, name: str) -> None:
+        self.id = id_
+        self.name = name
+        """Empty until an event has told it."""
+
+    @property
+    def value(self) -> str:
+        """What people call it: its name, or else its ID."""
+        return self.name or self.id
 
 
 class ObjectHistory:
@@ -113,9 +136,11 @@ class HeldEvent:
 class _Block:
     """Lines of consecutive frames: as they came while the block fills, compressed from then on."""
 
-    __slots__ = ("compressed", "lines", "size")
+    __slots__ = ("compressed", "first_frame", "lines", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, first_frame: int) -> None:
+        self.first_frame = first_frame
+        """The number of its first frame in the segment."""
         self.lines: list[bytes] = []
         self.compressed = b""
         self.size = 0
@@ -135,8 +160,13 @@ class Segment:
         "frame_row",
         "gaps",
         "index",
+        "node",
+        "payload_at",
+        "payload_length",
         "received",
         "retained",
+        "sentences",
+        "status",
         "subject",
         "subject_bytes",
         "text",
@@ -151,6 +181,9 @@ class Segment:
         self.type = array("I")
         self.distance = array("I")
         """How many sequence numbers back the object's previous event is; 0 for none."""
+        self.payload_at = array("I")
+        """Where the payload begins, in bytes from its block's start, or `NOT_IN_PLACE`."""
+        self.payload_length = array("I")
         self.frame_row = array("I")
         """Per frame: its first row."""
         self.frame_block = array("I")
@@ -166,8 +199,14 @@ class Segment:
         """Bytes of compressed blocks."""
         self.subject_bytes = 0
         """Bytes of all subjects when the segment was begun."""
+        self.status = array("I")
+        """For `core.derived`: the numbers of the objects' statuses, for as many rows as have been looked at."""
+        self.node = array("I")
+        """For `core.derived`: the numbers of the nodes that events belong to, for the same rows."""
+        self.sentences: list[str | None] = []
+        """For `core.derived`: the sentences of rows that were asked for, while the segment fills."""
         self.text: bytes | None = None
-        """For `core.search`: the lower-case sentence of every row, compressed, once a search has needed them."""
+        """For `core.derived`: the same, compressed, once it is filled."""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -182,6 +221,10 @@ MOST_TOPICS: Final = 200
 OTHER_TOPICS: Final = "(other topics)"
 """Under this name the events of all topics beyond `MOST_TOPICS` are counted."""
 GAP_BYTES: Final = 240
+MOST_STATUSES: Final = 4_000
+MOST_NODES: Final = 100_000
+"""Distinct ones that are told apart; a hostile server may send any number of them."""
+OTHER: Final = "(other)"
 _LARGEST_INDEX: Final = 1 << 63
 """Exclusive; Nomad's indexes are unsigned 64-bit, and half of that is what a signed column holds."""
 _LARGEST_DISTANCE: Final = 1 << 32
@@ -219,6 +262,12 @@ class History:
         self._objects: dict[tuple[str, str, str], ObjectHistory] = {}
         self._types: dict[str, int] = {}
         self._type_names: list[str] = ["(another type)"]
+        self.statuses: list[str] = [""]
+        """All names that the `status` column may refer to, by number; 0 is none."""
+        self.nodes: list[Node] = [Node("", "")]
+        """The same for the `node` column."""
+        self._status_numbers: dict[str, int] = {"": 0}
+        self._node_numbers: dict[str, int] = {"": 0}
         self._compressor = zstandard.ZstdCompressor(level=1, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
         self._unpacked: OrderedDict[int, bytes] = OrderedDict()
@@ -240,6 +289,7 @@ class History:
         by_identity = self._by_identity
         types = self._types
         counts = self.topic_counts
+        line, line_at, searched = frame.line, segment.frame_offset[-1], 0
         for event in frame.events:
             identity = (event.topic, event.key, event.namespace, event.filter_keys)
             subject = by_identity.get(identity)
@@ -256,6 +306,16 @@ class History:
             of.last = subject.last = sequence
             counted_as = subject.counted_as
             counts[counted_as] = counts.get(counted_as, 0) + 1
+            payload = event.payload
+            at = line.find(_PAYLOAD, searched) + len(_PAYLOAD)
+            if at >= len(_PAYLOAD) and line.startswith(payload, at):
+                length = len(payload)
+                segment.payload_at.append(line_at + at)
+                segment.payload_length.append(length)
+                searched = at + length
+            else:
+                segment.payload_at.append(NOT_IN_PLACE)
+                segment.payload_length.append(len(payload))
             sequence += 1
         self.received_events += len(frame.events)
         self.end = sequence
@@ -272,6 +332,8 @@ class History:
         segment.subject.append(GAP_SUBJECT)
         segment.type.append(0)
         segment.distance.append(0)
+        segment.payload_at.append(NOT_IN_PLACE)
+        segment.payload_length.append(0)
         self.gaps += 1
         self.gaps_held += 1
         self.end += 1
@@ -282,7 +344,7 @@ class History:
         if block is None or block.compressed or (block.lines and block.size + len(line) > BLOCK_BYTES):
             if block is not None and not block.compressed:
                 self._seal(segment, block)
-            block = _Block()
+            block = _Block(len(segment.frame_row))
             segment.blocks.append(block)
         segment.frame_row.append(row)
         segment.frame_block.append(len(segment.blocks) - 1)
@@ -366,7 +428,7 @@ class History:
     def _evict_segment(self) -> None:
         segment = self._segments.pop(0)
         self._starts.pop(0)
-        self._sealed_bytes -= segment.retained + len(segment.text or b"")
+        self._sealed_bytes -= segment.retained + self._derived_bytes(segment)
         self.evicted += len(segment) - len(segment.gaps)
         self.gaps_held -= len(segment.gaps)
         oldest = self.first
@@ -468,10 +530,18 @@ class History:
         """The payload as it came. Raises as `event` does."""
         segment = self.segment_of(sequence)
         row = sequence - segment.first
-        if segment.subject[row] == GAP_SUBJECT:
-            raise LookupError(sequence)
-        frame, position, _ = self._frame_at(segment, row)
-        return bytes(frame.events[position].payload)
+        at = segment.payload_at[row]
+        if at == NOT_IN_PLACE:
+            if segment.subject[row] == GAP_SUBJECT:
+                raise LookupError(sequence)
+            frame, position, _ = self._frame_at(segment, row)
+            return bytes(frame.events[position].payload)
+        number = bisect_right(segment.frame_row, row) - 1
+        block = segment.blocks[segment.frame_block[number]]
+        if block.compressed:
+            return self._content(block)[at : at + segment.payload_length[row]]
+        at -= segment.frame_offset[number]
+        return block.lines[number - block.first_frame][at : at + segment.payload_length[row]]
 
     def previous(self, sequence: int) -> int | None:
         """Sequence number of the object's previous event, if it is still held."""
@@ -520,10 +590,74 @@ class History:
             self._unpacked_bytes -= len(content)
 
     def keep_text(self, segment: Segment, text: bytes) -> None:
-        """Stores what `core.search` computed of a filled segment; counts towards `max_bytes`."""
+        """Stores the sentences of a filled segment, compressed; they count towards `max_bytes`."""
+        segment.sentences = []
         self._sealed_bytes += len(text) - len(segment.text or b"")
         segment.text = text
+
+    def keep_facts(self, segment: Segment, status: str, node_id: str, node_name: str) -> None:
+        """Stores what the next row of a segment belongs to, "" for nothing; it counts towards `max_bytes`."""
+        segment.status.append(self._status(status))
+        segment.node.append(self._node(node_id, node_name))
+        self._sealed_bytes += FACTS_BYTES
+
+    def _status(self, status: str) -> int:
+        number = self._status_numbers.get(status)
+        if number is None:
+            if len(self.statuses) > MOST_STATUSES:
+                status = OTHER
+            if status not in self._status_numbers:
+                self._status_numbers[status] = len(self.statuses)
+                self.statuses.append(status)
+            number = self._status_numbers[status]
+        return number
+
+    def _node(self, id_: str, name: str) -> int:
+        number = self._node_numbers.get(id_ or name)
+        if number is None:
+            if len(self.nodes) > MOST_NODES:
+                id_ = name = OTHER
+            if (id_ or name) not in self._node_numbers:
+                self._node_numbers[id_ or name] = len(self.nodes)
+                self.nodes.append(Node(id_, name))
+            number = self._node_numbers[id_ or name]
+        elif name and number and self.nodes[number].name != name:
+            self.nodes[number].name = name
+        return number
+
+    def _derived_bytes(self, segment: Segment) -> int:
+        return len(segment.text or b"") + len(segment.status) * FACTS_BYTES
 
     def is_filled(self, segment: Segment) -> bool:
         """True once no more events will be added to it."""
         return segment is not self._segments[-1]
+
+
+class PayloadReader:
+    """Reads payloads row after row, as a search does, and leaves alone what is kept unpacked for the screen."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._decompress = zstandard.ZstdDecompressor().decompress
+        self._block: _Block | None = None
+        self._size = 0
+        self._content = b""
+
+    def block(self, segment: Segment, row: int) -> tuple[bytes, int]:
+        """The lines of the row's block, one behind the other, and the first row of the segment behind the block."""
+        number = bisect_right(segment.frame_row, row) - 1
+        place = segment.frame_block[number]
+        block = segment.blocks[place]
+        if block is not self._block or block.size != self._size:
+            self._block, self._size = block, block.size
+            self._content = self._decompress(block.compressed) if block.compressed else b"".join(block.lines)
+        behind = segment.blocks[place + 1].first_frame if place + 1 < len(segment.blocks) else None
+        return self._content, len(segment) if behind is None else segment.frame_row[behind]
+
+    def payload(self, segment: Segment, row: int) -> bytes:
+        """The payload of a row that is an event."""
+        at = segment.payload_at[row]
+        if at == NOT_IN_PLACE:
+            return self._history.payload(segment.first + row)
+        content, _ = self.block(segment, row)
+        return content[at : at + segment.payload_length[row]]

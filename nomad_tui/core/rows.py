@@ -24,6 +24,11 @@ class EventRow:
     """Where nothing else tells: the newest known time of its own objects and of the events just before it."""
     received: int
     """When its bytes arrived, in ns since 1970 on this machine's clock; 0 for a server's backlog and a recording."""
+    type: str = ""
+    namespace: str = ""
+    """Empty for objects that belong to no namespace; untrusted, as the type is."""
+    size: int = 0
+    """Bytes of the payload as it came."""
 
     def when(self) -> tuple[int | None, bool]:
         """The best that is known of when it happened, in ns since 1970, and whether it is exact.
@@ -34,6 +39,11 @@ class EventRow:
         if self.moment is not None:
             return self.moment, True
         return (self.received, True) if self.received else (self.shortly_after, False)
+
+    @property
+    def node(self) -> str:
+        """The name of the node where it happened, fit to be drawn; empty where the payload does not say."""
+        return self.sentence.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,19 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         moment=moment,
         shortly_after=_shortly_before(history, event) if moment is None and not event.received else None,
         received=event.received,
+        type=event.type,
+        namespace=event.namespace,
+        size=len(event.payload),
     )
+
+
+def happened(history: History, sequence: int) -> int | None:
+    """What `EventRow.when` tells, without the sentence; None for a gap too. Raises `IndexError` if it is not held."""
+    if history.gap(sequence) is not None:
+        return None
+    event = history.event(sequence)
+    moment = frame_moment(event.frame)
+    return moment if moment is not None else event.received or _shortly_before(history, event)
 
 
 def sentence(history: History, sequence: int) -> Sentence:

@@ -1,59 +1,114 @@
-"""Which events are shown: topics that are not hidden, and words that all occur somewhere in an event.
+"""Applies a filter to the columns of a history, and counts what the picker shows beside it.
 
-A filter is a value; `Matcher` applies it to the columns of a history. Whatever the envelope alone can decide is decided
-per object, not per event, and a row's sentence is only looked at for the words that are not found there.
+A filter is decided in stages, cheapest first. Whatever the envelope tells is decided once per object and type, not per
+event: most events are shown or left out there. What the envelope leaves open of the filter is asked of the rest, from
+columns, payloads and sentences in that order.
 """
 
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import IntEnum
+from time import time_ns
+from typing import Final, TypeAlias
 
-import zstandard
+from nomad_tui.core.derived import Derived
+from nomad_tui.core.facets import Dimension, split
+from nomad_tui.core.facts import related
+from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
+from nomad_tui.core.filter.combine import is_expression
+from nomad_tui.core.history import GAP_SUBJECT, NOT_IN_PLACE, Segment, Subject
+from nomad_tui.core.rows import happened
 
-from nomad_tui.core.history import GAP_SUBJECT, History, Segment, Subject
-from nomad_tui.core.rows import sentence
-from nomad_tui.core.topics import released_word
+ROWS_A_STEP: Final = 32
+"""Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
+PAIRS_A_STEP: Final = 100
+"""Pairs of object and type decided between two chances to yield."""
 
-ROWS_A_STEP: Final = 48
-"""Sentences derived between two chances to yield: about half a millisecond of work."""
 
-WORDS_A_STEP: Final = 4_000
-"""Words looked for in envelopes between two chances to yield: under a millisecond of work."""
+class Cost(IntEnum):
+    """What has to be looked at to decide a part of a filter."""
+
+    COLUMN = 1
+    FACTS = 2
+    PAYLOAD = 3
+    SENTENCE = 4
+    TIME = 5
+
+
+Test: TypeAlias = Callable[[Segment, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Shows an event if its topic is not hidden and every word occurs in it, whatever the case."""
+class Undecided:
+    """What remains of a filter once the envelope is known."""
 
-    words: tuple[str, ...] = ()
-    """In lower case. Looked for in topic, type, key, namespace, job and the row's sentence."""
-    hidden_topics: frozenset[str] = frozenset()
-    """Released names."""
+    cost: Cost
+    """The dearest thing that the test looks at."""
+    facts: bool
+    """Whether it looks at a column that has to be filled first."""
+    test: Test
+    """Takes a row of a segment."""
+    blocks: tuple[InPayload, ...] = ()
+    """Texts all of which a payload must hold; no row of a block without them is shown."""
 
-    @classmethod
-    def parse(cls, text: str, hidden_topics: frozenset[str] = frozenset()) -> "Filter":
-        """From what an operator typed: words between white space, each of which must occur."""
-        return cls(tuple(dict.fromkeys(released_word(word) for word in text.split())), hidden_topics)
 
-    @property
-    def everything(self) -> bool:
-        """True if no event is left out."""
-        return not self.words and not self.hidden_topics
+Decision: TypeAlias = bool | Undecided
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many events have each value of each dimension and match everything else that is asked for."""
+
+    of: dict[Dimension, Counter[str]] = field(default_factory=lambda: {dimension: Counter() for dimension in Dimension})
+
+    def add(self, other: "Counts", sign: int = 1) -> None:
+        """Adds another's counts, or takes them away; a value with none left is forgotten."""
+        for dimension, counter in other.of.items():
+            mine = self.of[dimension]
+            for value, count in counter.items():
+                mine[value] += sign * count
+                if not mine[value]:
+                    del mine[value]
 
 
 class Matcher:
-    """One filter over one history."""
+    """One filter over one history.
 
-    def __init__(self, history: History, chosen: Filter) -> None:
-        self.filter = chosen
-        self._history = history
-        self._all_found = (1 << len(chosen.words)) - 1
-        self._found_in_subject: dict[int, tuple[Subject, int]] = {}
-        self._found_in_type: list[int] = []
+    `now` is what ages such as `time:<5m` are counted back from, in ns since 1970, and `timezone` is that of clock
+    times; None is this machine's. `region` is that of the server.
+    """
+
+    def __init__(
+        self,
+        derived: Derived,
+        chosen: Filter,
+        hidden_topics: frozenset[str] = frozenset(),
+        *,
+        counting: bool = False,
+        region: str = "",
+        now: int | None = None,
+        timezone: tzinfo | None = None,
+    ) -> None:
+        self._derived = derived
+        self._history = derived.history
+        self._region = region
+        self._now = time_ns() if now is None else now
+        self._timezone = timezone
+        self._hidden = hidden_topics
+        self._ticked: dict[Dimension, Field] = {}
+        self._root = chosen.root
+        if counting:
+            self._root, self._ticked = split(chosen)
+        self._decisions: dict[int, tuple[Subject, dict[int, Decision]]] = {}
+        """Per subject number: whose it is, and per number of a type what the envelope says."""
+        self._compiled: dict[Node, Undecided] = {}
+        self._counting = counting
 
     def matches(self, sequence: int) -> bool:
-        """Whether one held row is shown; gaps always are."""
+        """Whether one held row is shown; gaps always are. Raises `IndexError` for a row that is not held."""
         segment = self._history.segment_of(sequence)
         row = sequence - segment.first
         found = array("Q")
@@ -61,112 +116,309 @@ class Matcher:
             pass
         return bool(found)
 
-    def search(self, segment: Segment, start: int, stop: int, found: "array[int]") -> Iterator[None]:
+    def search(
+        self, segment: Segment, start: int, stop: int, found: "array[int]", counts: Counts | None = None
+    ) -> Iterator[None]:
         """Appends the sequence numbers of matching rows in [start, stop) to `found`, in order.
 
-        A generator, so that a search can be interrupted: it yields after every millisecond or so of work.
+        A generator, so that a search can be interrupted: it yields after every millisecond or so of work. `counts`
+        is what a matcher that was made for `counting` adds to.
         """
-        if self.filter.everything:
-            found.extend(range(segment.first + start, segment.first + stop))
-            return
-        masks: dict[int, int] = {GAP_SUBJECT: self._all_found}
-        for _ in self._learn_subjects(segment, start, stop, masks):
-            yield
-            if self._is_evicted(segment):
-                return
-        self._learn_types()
-        types = self._found_in_type
-        all_found = self._all_found
-        first = segment.first
-        undecided: list[tuple[int, int]] = []
         shown: list[int] = []
-        for row in range(start, stop):
-            mask = masks[segment.subject[row]]
-            if mask < 0:
-                continue
-            mask |= types[segment.type[row]] if mask != all_found else 0
-            if mask == all_found:
-                shown.append(row)
-            else:
-                undecided.append((row, all_found & ~mask))
+        undecided: list[tuple[int, Undecided]] = []
+        yield from self._ask_envelopes(segment, start, stop, shown, undecided)
         if undecided:
-            yield
-            yield from self._search_sentences(segment, undecided, shown)
+            if any(remaining.facts for _, remaining in undecided):
+                yield from self._derived.facts(segment, stop)
+            yield from self._ask_rows(segment, undecided, shown)
             shown.sort()
-        found.extend([first + row for row in shown])
+        if self._counting and shown and not self._is_evicted(segment):
+            yield from self._derived.facts(segment, stop)
+            if not self._is_evicted(segment):
+                shown = self._count(segment, shown, counts)
+        if not self._is_evicted(segment):
+            first = segment.first
+            found.extend([first + row for row in shown])
 
     def _is_evicted(self, segment: Segment) -> bool:
         """True if the segment was dropped while the search was interrupted: none of its rows can be shown."""
         return segment.first < self._history.first
 
-    def _learn_subjects(self, segment: Segment, start: int, stop: int, masks: dict[int, int]) -> Iterator[None]:
-        """Adds per subject number which words its envelope holds, as bits; -1 for a hidden topic."""
-        numbers = segment.subject if (start, stop) == (0, len(segment)) else segment.subject[start:stop]
-        looked_at = 0
-        for number in set(numbers) - {GAP_SUBJECT}:
-            subject = self._history.subject(number)
-            assert subject is not None, "subjects are kept while an event of them is held"
-            known = self._found_in_subject.get(number)
-            # A number is given to another subject once the first one's events have been evicted.
-            if known is None or known[0] is not subject:
-                known = self._found_in_subject[number] = (subject, self._mask(subject))
-                looked_at += len(self.filter.words) + 1
-                if looked_at > WORDS_A_STEP:
-                    looked_at = 0
+    # The envelope
+
+    def _ask_envelopes(
+        self, segment: Segment, start: int, stop: int, shown: list[int], undecided: list[tuple[int, Undecided]]
+    ) -> Iterator[None]:
+        subjects, types = segment.subject, segment.type
+        decisions: dict[int, Decision] = {}
+        for row in range(start, stop):
+            pair = subjects[row] << 32 | types[row]
+            decision = decisions.get(pair)
+            if decision is None:
+                if len(decisions) % PAIRS_A_STEP == PAIRS_A_STEP - 1:
                     yield
-            masks[number] = known[1]
-
-    def _mask(self, subject: Subject) -> int:
-        if subject.topic in self.filter.hidden_topics:
-            return -1
-        text = "\n".join((subject.topic, subject.key, subject.namespace, subject.job)).lower()
-        return sum(1 << bit for bit, word in enumerate(self.filter.words) if word in text)
-
-    def _learn_types(self) -> None:
-        names = self._history.type_names()
-        for name in names[len(self._found_in_type) :]:
-            lower = name.lower()
-            self._found_in_type.append(sum(1 << bit for bit, word in enumerate(self.filter.words) if word in lower))
-
-    def _search_sentences(self, segment: Segment, undecided: list[tuple[int, int]], shown: list[int]) -> Iterator[None]:
-        words = self.filter.words
-        if self._history.is_filled(segment):
-            if segment.text is None:
-                yield from self._keep_sentences(segment)
-            if segment.text is None:
-                return
-            text = _DECOMPRESSOR.decompress(segment.text).decode()
-            if not any(word in text for word in words):
-                return
-            sentences = text.split("\n")
-            shown.extend(
-                row
-                for row, missing in undecided
-                if all(word in sentences[row] for bit, word in enumerate(words) if missing >> bit & 1)
-            )
-            return
-        for count, (row, missing) in enumerate(undecided):
-            if count % ROWS_A_STEP == 0:
-                yield
-            if self._is_evicted(segment):
-                return
-            text = sentence(self._history, segment.first + row).text.lower()
-            if all(word in text for bit, word in enumerate(words) if missing >> bit & 1):
+                    if self._is_evicted(segment):
+                        shown.clear()
+                        undecided.clear()
+                        return
+                decision = decisions[pair] = self._decision(subjects[row], types[row])
+            if decision is True:
                 shown.append(row)
+            elif decision is not False:
+                undecided.append((row, decision))
 
-    def _keep_sentences(self, segment: Segment) -> Iterator[None]:
-        """Derives every sentence of a filled segment once; later searches read them at 100 million rows a minute."""
-        lines: list[str] = []
-        for row in range(len(segment)):
-            if row % ROWS_A_STEP == 0:
+    def _decision(self, number: int, type_number: int) -> Decision:
+        """What the envelope alone says of an object's events of one type."""
+        if number == GAP_SUBJECT:
+            return True
+        subject = self._history.subject(number)
+        assert subject is not None, "subjects are kept while an event of them is held"
+        known = self._decisions.get(number)
+        # A number is given to another subject once the first one's events have been evicted.
+        if known is None or known[0] is not subject:
+            known = self._decisions[number] = (subject, {})
+        decision = known[1].get(type_number)
+        if decision is None:
+            decision = known[1][type_number] = self._decide(subject, self._history.type_names()[type_number])
+        return decision
+
+    def _decide(self, subject: Subject, type_name: str) -> Decision:
+        if not self._counting and subject.topic in self._hidden:
+            return False
+        if self._root is None:
+            return True
+        remaining = self._remaining(self._root, subject, type_name)
+        return remaining if isinstance(remaining, bool) else self._compile(remaining)
+
+    def _remaining(self, node: Node, subject: Subject, type_name: str) -> bool | Node:
+        """The filter with everything decided that the envelope decides."""
+        match node:
+            case And(parts) | Or(parts):
+                absorbing = isinstance(node, Or)
+                left: list[Node] = []
+                for part in parts:
+                    remaining = self._remaining(part, subject, type_name)
+                    if remaining is absorbing:
+                        return absorbing
+                    if not isinstance(remaining, bool):
+                        left.append(remaining)
+                if not left:
+                    return not absorbing
+                return left[0] if len(left) == 1 else type(node)(tuple(left))
+            case Not(part):
+                remaining = self._remaining(part, subject, type_name)
+                return not remaining if isinstance(remaining, bool) else Not(remaining)
+            case Word(text):
+                told = (subject.topic, subject.key, subject.namespace, type_name, *(subject.filter_keys or ()))
+                return True if any(map(text.matches, told)) else node
+            case Field():
+                return self._envelope_field(node, subject, type_name)
+            case _:
+                return node
+
+    def _envelope_field(self, node: Field, subject: Subject, type_name: str) -> bool | Node:
+        topic = subject.topic
+        match node.name:
+            case "topic":
+                return node.matches(topic)
+            case "type":
+                return node.matches(type_name)
+            case "key":
+                return _holds(node, subject.key)
+            case "ns":
+                return _holds(node, subject.namespace)
+            case "job":
+                return _holds(node, subject.job)
+            case name if _OWN_KEY.get(name) == topic:
+                return _holds(node, subject.key)
+            case name if name in _NAMING and topic not in _NAMING[name]:
+                return False
+            case "region" if topic != "Job":
+                return _holds(node, self._region)
+            case _:
+                return node
+
+    # What the envelope leaves open
+
+    def _compile(self, node: Node) -> Undecided:
+        known = self._compiled.get(node)
+        if known is None:
+            known = self._compiled[node] = self._compiled_anew(node)
+        return known
+
+    def _compiled_anew(self, node: Node) -> Undecided:
+        if is_expression(node):
+            return Undecided(Cost.PAYLOAD, False, self._expression(node))
+        match node:
+            case And(parts) | Or(parts):
+                return self._combination(node, parts)
+            case Not(part):
+                member = self._compile(part)
+                test = member.test
+                return Undecided(member.cost, member.facts, lambda segment, row: not test(segment, row))
+            case Word(text):
+                sentence, holds = self._derived.sentence, text.matches
+                return Undecided(Cost.SENTENCE, False, lambda segment, row: holds(sentence(segment, row)))
+            case InPayload(text):
+                payload, occurs = self._derived.payloads.payload, text.in_bytes
+                blocks = () if text.literal is None else (node,)
+                return Undecided(Cost.PAYLOAD, False, lambda segment, row: occurs(payload(segment, row)), blocks)
+            case Field():
+                return self._field(node)
+            case _:
+                raise TypeError("expressions are all that is left")
+
+    def _combination(self, node: And | Or, parts: tuple[Node, ...]) -> Undecided:
+        expressions = [part for part in parts if is_expression(part)]
+        if len(expressions) > 1:  # decoded once for all of them
+            others = [part for part in parts if not is_expression(part)]
+            parts = (*others, type(node)(tuple(expressions)))
+        members = sorted(map(self._compile, parts), key=lambda member: member.cost)
+        tests = [member.test for member in members]
+        cost, facts = members[-1].cost, any(member.facts for member in members)
+        if isinstance(node, Or):
+            return Undecided(cost, facts, lambda segment, row: any(test(segment, row) for test in tests))
+        blocks = tuple(text for member in members for text in member.blocks)
+        return Undecided(cost, facts, lambda segment, row: all(test(segment, row) for test in tests), blocks)
+
+    def _expression(self, node: Node) -> Test:
+        holds, payload = compile_all((node,)), self._derived.payloads.payload
+        subjects = self._history.subject
+
+        def test(segment: Segment, row: int) -> bool:
+            subject = subjects(segment.subject[row])
+            return subject is not None and holds(payload(segment, row), subject.topic)[0]
+
+        return test
+
+    def _field(self, node: Field) -> Undecided:
+        match node.name:
+            case "index":
+                holds = node.matches_index
+                return Undecided(Cost.COLUMN, False, lambda segment, row: holds(segment.index[row]))
+            case "time":
+                return Undecided(Cost.TIME, False, self._time(node))
+            case "status":
+                return Undecided(Cost.FACTS, True, self._status(node))
+            case "node":
+                return Undecided(Cost.FACTS, True, self._node(node))
+            case _:
+                return Undecided(Cost.PAYLOAD, False, self._related(node))
+
+    def _time(self, node: Field) -> Test:
+        earliest, end = node.bounds(self._now, self._timezone)
+
+        def test(segment: Segment, row: int) -> bool:
+            at = happened(self._history, segment.first + row)
+            return at is not None and (earliest is None or earliest <= at) and (end is None or at < end)
+
+        return test
+
+    def _status(self, node: Field) -> Test:
+        statuses = self._history.statuses
+        known: dict[int, bool] = {0: False}
+
+        def test(segment: Segment, row: int) -> bool:
+            number = segment.status[row]
+            holds = known.get(number)
+            if holds is None:
+                holds = known[number] = node.matches(statuses[number])
+            return holds
+
+        return test
+
+    def _node(self, node: Field) -> Test:
+        nodes = self._history.nodes
+
+        def test(segment: Segment, row: int) -> bool:
+            number = segment.node[row]
+            return number > 0 and (_holds(node, nodes[number].name) or _holds(node, nodes[number].id))
+
+        return test
+
+    def _related(self, node: Field) -> Test:
+        history, payload, region = self._history, self._derived.payloads.payload, self._region
+
+        def test(segment: Segment, row: int) -> bool:
+            subject = history.subject(segment.subject[row])
+            if subject is None:
+                return False
+            return any(_holds(node, value) for value in related(node.name, subject, payload(segment, row), region))
+
+        return test
+
+    def _ask_rows(self, segment: Segment, undecided: list[tuple[int, Undecided]], shown: list[int]) -> Iterator[None]:
+        """Asks columns, payloads and sentences about the rows that the envelope leaves open."""
+        block_of = self._derived.payloads.block
+        behind = 0
+        content = b""
+        held: dict[int, bool] = {}
+        for count, (row, remaining) in enumerate(undecided):
+            if count % ROWS_A_STEP == 0 and remaining.cost > Cost.FACTS:
                 yield
-            if self._is_evicted(segment):
-                return
-            is_gap = segment.subject[row] == GAP_SUBJECT
-            lines.append("" if is_gap else sentence(self._history, segment.first + row).text.lower())
-        # A copy, as `History` makes of its blocks: the compressor's own result keeps its worst-case buffer.
-        self._history.keep_text(segment, bytes(memoryview(_COMPRESSOR.compress("\n".join(lines).encode()))))
+                if self._is_evicted(segment):
+                    break
+            if remaining.blocks and segment.payload_at[row] != NOT_IN_PLACE:
+                if row >= behind:
+                    content, behind = block_of(segment, row)
+                    held.clear()
+                holds = held.get(id(remaining))
+                if holds is None:
+                    holds = held[id(remaining)] = all(part.text.in_bytes(content) for part in remaining.blocks)
+                if not holds:
+                    continue
+            if remaining.test(segment, row):
+                shown.append(row)
+        self._derived.keep()
+
+    # The facets
+
+    def _count(self, segment: Segment, matching: list[int], counts: Counts | None) -> list[int]:
+        """Those of the rows that everything ticked lets through; counts each for every dimension that does not
+        itself leave it out."""
+        subjects, types, statuses, nodes = segment.subject, segment.type, segment.status, segment.node
+        keys = [(subjects[row], types[row], statuses[row], nodes[row]) for row in matching]
+        shown = {key: self._tally(*key, count, counts) for key, count in Counter(keys).items()}
+        return [row for row, key in zip(matching, keys, strict=True) if shown[key]]
+
+    def _tally(self, number: int, type_: int, status: int, node: int, count: int, counts: Counts | None) -> bool:
+        if number == GAP_SUBJECT:
+            return True
+        subject = self._history.subject(number)
+        if subject is None:
+            return False
+        values = {
+            Dimension.TOPIC: subject.topic,
+            Dimension.STATUS: self._history.statuses[status],
+            Dimension.TYPE: self._history.type_names()[type_],
+            Dimension.NAMESPACE: subject.namespace,
+            Dimension.JOB: subject.job,
+            Dimension.NODE: self._history.nodes[node].value,
+        }
+        left_out = []
+        if subject.topic in self._hidden:
+            left_out.append(Dimension.TOPIC)
+        for dimension, ticked in self._ticked.items():
+            if not _holds(ticked, values[dimension]):
+                left_out.append(dimension)
+        if counts is not None and len(left_out) < 2:
+            for dimension in left_out or values:
+                if value := values[dimension]:
+                    counts.of[dimension][value] += count
+        return not left_out
 
 
-_COMPRESSOR: Final = zstandard.ZstdCompressor(level=1)
-_DECOMPRESSOR: Final = zstandard.ZstdDecompressor()
+_OWN_KEY: Final = {"alloc": "Allocation", "eval": "Evaluation", "deploy": "Deployment"}
+"""Fields that an object of a topic answers with its own key."""
+
+_NAMING: Final[dict[str, frozenset[str]]] = {
+    "group": frozenset(("Allocation", "Deployment", "Job")),
+    "task": frozenset(("Allocation", "Job")),
+    "user": frozenset(("ACLToken", "Job")),
+}
+"""Topics whose payloads name one; no other has to be read."""
+
+
+def _holds(node: Field, value: str) -> bool:
+    """Whether an event's value is one of those asked for; to have none is never that."""
+    return bool(value) and node.matches(value)

@@ -1,0 +1,114 @@
+"""Facets: the values that events have in some dimensions, and what is ticked of them.
+
+What is ticked is part of the filter's text (`status:=failed,lost`), so that what is shown, typed and saved is one.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from nomad_tui.core.filter import And, Field, Filter, Node, Not, Operator, Text
+from nomad_tui.core.filter.combine import all_of
+
+
+class Dimension(StrEnum):
+    """What events are counted by; the value is the field's name in a filter."""
+
+    TOPIC = "topic"
+    STATUS = "status"
+    TYPE = "type"
+    NAMESPACE = "ns"
+    JOB = "job"
+    NODE = "node"
+
+
+_TICKED: Final = frozenset(Dimension) - {Dimension.TOPIC}
+"""Topics are ticked beside the filter, because that narrows the subscription too."""
+
+
+def split(chosen: Filter) -> tuple[Node | None, dict[Dimension, Field]]:
+    """The filter without what is ticked in it, and that: at most one term of a dimension."""
+    ticked: dict[Dimension, Field] = {}
+    rest: list[Node] = []
+    for part in _parts(chosen):
+        if isinstance(part, Field) and (dimension := _dimension(part)) is not None and dimension not in ticked:
+            ticked[dimension] = part
+        else:
+            rest.append(part)
+    return _filter(rest).root, ticked
+
+
+def ticked(chosen: Filter, dimension: Dimension) -> frozenset[str]:
+    """The values of the dimension that the filter asks for; empty if it leaves out none."""
+    term = split(chosen)[1].get(dimension)
+    return frozenset() if term is None else frozenset(_values(term))
+
+
+def with_ticked(chosen: Filter, dimension: Dimension, values: Iterable[str]) -> Filter:
+    """The filter with other values ticked, in the place of those before; none for all."""
+    wanted = sorted(set(values))
+    term = _term(dimension, *wanted) if wanted else None
+    before = split(chosen)[1].get(dimension)
+    parts: list[Node] = []
+    for part in _parts(chosen):
+        if part is not before:
+            parts.append(part)
+        elif term is not None:
+            parts.append(term)
+    if before is None and term is not None:
+        parts.append(term)
+    return _filter(parts)
+
+
+def only(chosen: Filter, field: str, value: str) -> Filter:
+    """The filter with one more thing asked for: the whole and exact value of a field."""
+    for dimension in _TICKED:
+        if dimension == field:
+            return with_ticked(without(chosen, field, value, said=False), dimension, (value,))
+    return _filter([*_parts(without(chosen, field, value, said=False)), _term(field, value)])
+
+
+def without(chosen: Filter, field: str, value: str, *, said: bool = True) -> Filter:
+    """The filter with a value left out, or with `said` off no longer left out."""
+    term = Not(_term(field, value))
+    parts = [part for part in _parts(chosen) if part != term]
+    for dimension in _TICKED:
+        if dimension == field and said:
+            rest = with_ticked(_filter(parts), dimension, ticked(chosen, dimension) - {value})
+            parts = _parts(rest)
+    return _filter([*parts, term] if said else parts)
+
+
+def left_out(chosen: Filter, field: str) -> frozenset[str]:
+    """The values that the filter leaves out by terms such as `-job:=web`."""
+    found: set[str] = set()
+    for part in _parts(chosen):
+        term = part.part if isinstance(part, Not) else None
+        if isinstance(term, Field) and term.name == field and term.operator is Operator.IS:
+            found.update(_values(term))
+    return frozenset(found)
+
+
+def _parts(chosen: Filter) -> list[Node]:
+    """The terms all of which must hold."""
+    if chosen.root is None:
+        return []
+    return list(chosen.root.parts) if isinstance(chosen.root, And) else [chosen.root]
+
+
+def _filter(parts: list[Node]) -> Filter:
+    return Filter(all_of(parts) if parts else None)
+
+
+def _dimension(term: Field) -> Dimension | None:
+    """The dimension of which a term is what is ticked."""
+    whole = term.operator is Operator.IS and len(_values(term)) == len(term.values)
+    return next((dimension for dimension in _TICKED if whole and dimension == term.name), None)
+
+
+def _values(term: Field) -> list[str]:
+    return [value.source for value in term.values if isinstance(value, Text) and not value.is_regular]
+
+
+def _term(field: str, *values: str) -> Field:
+    return Field(field, Operator.IS, tuple(Text(value) for value in values))

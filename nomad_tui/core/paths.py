@@ -1,0 +1,132 @@
+"""The paths that payloads have, as a filter writes them: `Allocation.ClientStatus`, `Node.Attributes["os.name"]`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from nomad_tui.core.filter.errors import FilterError
+from nomad_tui.core.filter.path import read_path, write_path
+from nomad_tui.core.filter.writing import quoted
+from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
+from nomad_tui.core.payload.rows import Path
+from nomad_tui.core.text import printable
+
+MOST_MEMBERS: Final = 400
+"""Keys remembered of one object; a map by ID, such as an allocation's deployment states, has any number."""
+DEEPEST: Final = 8
+MOST_PATHS: Final = 20_000
+LARGEST_PAYLOAD: Final = 1024 * 1024
+"""Bytes. A larger one is not looked into: it would hold up the keys for more than 5 ms."""
+MOST_EXAMPLES: Final = 12
+LONGEST_EXAMPLE: Final = 60
+LONGEST_VALUE: Final = 500
+"""Characters of a text that is compared whole."""
+
+
+class Member:
+    """What stands at one path: members of its own, or values seen there."""
+
+    __slots__ = ("examples", "members")
+
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
+        self.examples: dict[str, None] = {}
+        """Values seen, as a filter writes them, in the order they came."""
+
+
+class Paths:
+    """The paths of the payloads it was shown."""
+
+    def __init__(self) -> None:
+        self.root = Member()
+        """Paths from the payload on."""
+        self.objects = Member()
+        """Paths from the payload's object on, whichever topic it is of."""
+        self._count = 0
+
+    def learn(self, payload: bytes) -> None:
+        """Looks into one payload; whatever it holds, never raises."""
+        if len(payload) > LARGEST_PAYLOAD:
+            return
+        try:
+            value = orjson.loads(payload)
+        except (ValueError, RecursionError):
+            return
+        self._learn(self.root, value, 0)
+        if isinstance(value, dict):
+            for inner in value.values():
+                self._learn(self.objects, inner, 1)
+
+    def _learn(self, at: Member, value: object, depth: int) -> None:
+        if isinstance(value, dict):
+            if depth >= DEEPEST:
+                return
+            for key, inner in value.items():
+                member = at.members.get(key)
+                if member is None:
+                    if len(at.members) >= MOST_MEMBERS or self._count >= MOST_PATHS or printable(key) != key:
+                        continue
+                    self._count += 1
+                    member = at.members[key] = Member()
+                self._learn(member, inner, depth + 1)
+        elif (example := _example(value)) is not None:
+            at.examples.pop(example, None)
+            at.examples[example] = None
+            if len(at.examples) > MOST_EXAMPLES:
+                del at.examples[next(iter(at.examples))]
+
+    def find(self, text: str) -> Member | None:
+        """What stands at a path as it is written in a filter; None if no payload had it."""
+        steps = split(text)
+        return None if steps is None else self._at(steps)
+
+    def members(self, steps: tuple[str, ...]) -> Mapping[str, Member]:
+        """The members of an object, by their keys; from the payload on or from its object on."""
+        found = self._at(steps)
+        return {} if found is None else found.members
+
+    def _at(self, steps: tuple[str, ...]) -> Member | None:
+        for root in (self.root, self.objects):
+            at: Member | None = root
+            for step in steps:
+                at = at.members.get(step) if at is not None else None
+            if at is not None and at is not root:
+                return at
+        return None
+
+
+def _example(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_EXAMPLE and printable(value) == value:
+        return quoted(value)
+    return None
+
+
+def condition(path: Path, value: Value) -> str | None:
+    """The expression that is true of payloads with this value at a path; of a container, that it has any or none.
+
+    None where the language has no way to say it.
+    """
+    if not path or not isinstance(path[0], str) or isinstance(value, Raw | RawText):
+        return None
+    written = write_path(tuple(map(str, path)))
+    if isinstance(value, dict | list | Members):
+        return f"{written} is not empty" if value else f"{written} is empty"
+    if value is None:
+        return f"{written} is nil"
+    if isinstance(value, bool):
+        return f'{written} == "{"true" if value else "false"}"'
+    text = str(value)
+    return f"{written} == {quoted(text)}" if len(text) <= LONGEST_VALUE else None
+
+
+def split(text: str) -> tuple[str, ...] | None:
+    """The steps of a path as it is written in a filter; None for what is no whole path."""
+    try:
+        return read_path(text, 0) if text else None
+    except FilterError:
+        return None
