@@ -9,6 +9,7 @@ from typing import Final
 from nomad_tui.config import Connection
 from nomad_tui.core.history import History
 from nomad_tui.core.wire import DEFAULT_MAX_LINE
+from nomad_tui.personal.folders import Folders
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.standin import Options, StandIn, read_lines
@@ -22,14 +23,14 @@ PACE: Final = 3.0
 """Frames a second after that: fast enough to be lively, slow enough to be read."""
 
 
-def run_demo(history: History, filter_text: str, max_line: int) -> int:
+def run_demo(history: History, filter_text: str, folders: Folders | None, max_line: int) -> int:
     """Opens the dashboard on the recording, which starts over with higher indexes at its end. Returns the exit code."""
-    return asyncio.run(_run(history, filter_text, max_line))
+    return asyncio.run(_run(history, filter_text, folders, max_line))
 
 
-async def _run(history: History, filter_text: str, max_line: int) -> int:
+async def _run(history: History, filter_text: str, folders: Folders | None, max_line: int) -> int:
     async with recorded_cluster(max_line) as source:
-        app = NomadTui(Session(source, history), filter_text=filter_text)
+        app = NomadTui(Session(source, history), filter_text=filter_text, folders=folders)
         await app.run_async()
         return app.return_code or 0
 

@@ -24,8 +24,12 @@ def one_time_zone() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's cluster and proxy are never asked, and their token never sent."""
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A developer's cluster and proxy are never asked, their token never sent, and their own files left alone."""
     for name in list(os.environ):
         if name.startswith("NOMAD_") or name.upper() in PROXIES:
             monkeypatch.delenv(name)
+    home = tmp_path_factory.getbasetemp() / "home"
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))

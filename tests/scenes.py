@@ -157,9 +157,9 @@ def select(app: NomadTui, words: str) -> None:
 
 
 def settled(app: NomadTui) -> bool:
-    """Whether the inspector shows what the list says is looked at."""
+    """Whether the inspector shows what the list says is looked at, and the picker has counted what is held."""
     event = app.inspector.event
-    return app.event_list.shown == (None if event is None else event.sequence)
+    return app.topics.is_settled and app.event_list.shown == (None if event is None else event.sequence)
 
 
 async def until(pilot: Pilot[None], fact: Callable[[], bool]) -> None:

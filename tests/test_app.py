@@ -27,6 +27,7 @@ from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_line import FilterLine
 from nomad_tui.ui.payload_tree import PayloadTree
+from nomad_tui.ui.saved import NameFilter
 from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
 from tests import recordings, scenes
@@ -441,7 +442,21 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
         await opened.shows(625)
         app = opened.app
         commands = {command.title: command for command in app.get_system_commands(app.screen)}
-        ours = {"Filter", "Follow", "Pause", "Zoom", "All topics", "No topics", "Retry now", "Unreadable lines"}
+        ours = {
+            "Filter",
+            "Save filter",
+            "Columns",
+            "Highlight",
+            "Fold repeats",
+            "Go to",
+            "Follow",
+            "Pause",
+            "Zoom",
+            "All topics",
+            "No topics",
+            "Retry now",
+            "Unreadable lines",
+        }
         assert ours <= set(commands)
         assert all(commands[title].help for title in ours)
 
@@ -495,7 +510,7 @@ async def test_leaving_at_once_after_another_key_is_no_crash(keys: str) -> None:
         assert opened.app.return_code == 0
 
 
-WITH_BINDINGS: Final = (NomadTui, TopicPicker, EventList, PayloadTree, FilterLine, UnreadableLines)
+WITH_BINDINGS: Final = (NomadTui, TopicPicker, EventList, PayloadTree, FilterLine, UnreadableLines, NameFilter)
 
 
 @pytest.mark.parametrize("owner", WITH_BINDINGS, ids=lambda owner: owner.__name__)

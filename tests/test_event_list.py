@@ -9,9 +9,9 @@ from rich.style import Style
 from textual import events as textual_events
 from textual.scrollbar import ScrollTo
 
+from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import row
-from nomad_tui.core.search import Filter
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.ui.event_line import Clock, Palette, line
 from nomad_tui.ui.events import EventList
@@ -181,7 +181,7 @@ async def test_the_selection_is_an_event_and_not_a_row() -> None:
         await opened.shows(150)
         assert selected(opened) == chosen
         opened.app.filter_line.value = "job-9"
-        await opened.until(lambda: "11 of 150" in str(opened.app.matches.content))
+        await opened.until(lambda: "11 of 150" in str(opened.events.border_title))
         await opened.caught_up()
         assert selected(opened) == chosen
         assert chosen in shown(opened)

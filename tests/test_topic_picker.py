@@ -1,24 +1,51 @@
-"""The topic picker: what it counts, and that ticking shows and hides at once."""
+"""The picker: what it counts, and that ticking shows and hides at once."""
 
 from collections import Counter
 
 import pytest
 from rich.cells import cell_len
+from textual import events as textual_events
 
+from nomad_tui.core.facets import Dimension
 from nomad_tui.core.history import History
 from nomad_tui.core.topics import TOPICS
-from nomad_tui.ui.topics import MOST_UNKNOWN_TOPICS, TopicPicker
-from tests.dashboard import CONNECTED, MEDIUM, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
+from nomad_tui.ui.facets import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
+from nomad_tui.ui.topics import TopicPicker, shortened
+from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
 
 KNOWN = [topic.name for topic in TOPICS]
 COUNTS = Counter(event.topic for frame in frames("tour") for event in frame.events)
 
 
-def topic_rows(opened: Dashboard) -> dict[str, str]:
-    """The pane's rows by the topic's name."""
+async def counted(opened: Dashboard) -> None:
+    """Waits until the picker says what is held."""
+    await opened.until(lambda: opened.app.view.facets_complete)
+    await opened.caught_up()
+    app = opened.app
+    app.topics.sync(opened.history.topic_counts, app.view.counts, False, at_once=True)
+    await opened.until(lambda: app.topics.is_settled)
+    app.sync()
+
+
+def drawn_rows(opened: Dashboard) -> list[str]:
+    """All rows of the pane, in view or not."""
     picker = opened.app.topics
-    texts = [picker.render_line(y).text for y in range(picker.scrollable_content_region.height)]
-    return {text.split()[2]: text for text in texts if text.strip()}
+    width = picker.scrollable_content_region.width
+    return ["".join(piece.text for piece in picker._pieces(row, width)) for row in picker.rows]
+
+
+def section(opened: Dashboard, title: str) -> list[str]:
+    """The rows of one section without its heading."""
+    texts = drawn_rows(opened)
+    headings = [number for number, row in enumerate(opened.app.topics.rows) if row.kind is Kind.HEADING]
+    start = next(number for number in headings if texts[number].split()[1] == title)
+    stop = next((number for number in headings if number > start), len(texts))
+    return texts[start + 1 : stop]
+
+
+def topic_rows(opened: Dashboard) -> dict[str, str]:
+    """The rows of the topics by the topic's name."""
+    return {text.split()[2]: text for text in section(opened, "Topics") if not text.startswith("  …")}
 
 
 def listed(opened: Dashboard) -> set[str]:
@@ -27,17 +54,52 @@ def listed(opened: Dashboard) -> set[str]:
     return {history.event(view.sequence_at(number)).topic for number in range(len(view))}
 
 
+async def go_to(opened: Dashboard, value: str) -> None:
+    """Puts the cursor on a value, with keys."""
+    if opened.focus != "topics":
+        await opened.press("1")
+    await opened.press("g")
+    picker = opened.app.topics
+    while picker.row is None or picker.row.value != value:
+        before = picker.cursor
+        await opened.press("j")
+        assert picker.cursor != before, value
+
+
+async def filtered(opened: Dashboard, text: str) -> None:
+    """Waits until the filter line says so and all of it is in force."""
+    await opened.until(lambda: opened.app.filter_line.value == text)
+    await opened.until(lambda: str(opened.app.view.filter) == text)
+    await counted(opened)
+
+
 async def test_every_topic_has_its_count_as_events_come() -> None:
     source = Told(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
+        await counted(opened)
         rows = topic_rows(opened)
-        assert list(rows) == KNOWN
+        assert list(rows) == [topic for topic in KNOWN if topic in COUNTS]
         assert rows["Allocation"].split() == ["▣", "◆", "Allocation", str(COUNTS["Allocation"])]
-        assert rows["Operator"].split() == ["▣", "◉", "Operator", "·"]
         source.tell(*jobs(range(1_000, 2_000)))
         await opened.shows(1_625)
+        await counted(opened)
         assert topic_rows(opened)["Job"].split()[-1] == f"{COUNTS['Job'] + 1_000:,}"
+
+
+async def test_topics_without_events_are_folded_away_until_they_are_asked_for() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await counted(opened)
+        silent = len(KNOWN) - len(COUNTS)
+        assert section(opened, "Topics")[-1] == f"  … {silent} silent"
+        await opened.press("1")
+        picker = opened.app.topics
+        while picker.row is None or picker.row.kind is not Kind.MORE:
+            await opened.press("j")
+        await opened.press("enter")
+        assert list(topic_rows(opened)) == KNOWN
+        assert topic_rows(opened)["Operator"].split() == ["▣", "◉", "Operator", "·"]
 
 
 async def test_counts_fall_when_events_are_evicted() -> None:
@@ -46,16 +108,18 @@ async def test_counts_fall_when_events_are_evicted() -> None:
         await opened.until(lambda: opened.history.received_events == 625)
         source.tell(*jobs(range(200)))
         await opened.until(lambda: opened.history.received_events == 825)
-        await opened.caught_up()
-        assert topic_rows(opened)["Allocation"].split()[-1] == "·"
+        await counted(opened)
+        assert "Allocation" not in topic_rows(opened)
         assert topic_rows(opened)["Job"].split()[-1] == str(opened.history.held)
 
 
 async def test_a_topic_that_is_unticked_leaves_the_list_at_once_and_comes_back() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
+        await counted(opened)
         assert "Allocation" in listed(opened)
-        await opened.press("1", "space")
+        await go_to(opened, "Allocation")
+        await opened.press("space")
         assert topic_rows(opened)["Allocation"].startswith("□ ◆ Allocation")
         await opened.caught_up()
         assert "Allocation" not in listed(opened)
@@ -71,13 +135,16 @@ async def test_all_none_and_only_this() -> None:
     source = Told(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
-        await opened.press("1", "j", "j", "o")
+        await counted(opened)
+        await go_to(opened, "Job")
+        await opened.press("o")
         await opened.caught_up()
         assert listed(opened) == {"Job"}
         await opened.press("n")
         await opened.caught_up()
         assert listed(opened) == set()
         assert "no event matches" in opened
+        await go_to(opened, "Job")
         await opened.press("space")
         await opened.caught_up()
         assert listed(opened) == {"Job"}
@@ -89,23 +156,31 @@ async def test_all_none_and_only_this() -> None:
 async def test_a_click_ticks() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        await opened.pilot.click(TopicPicker, offset=(5, 3))
+        await counted(opened)
+        await opened.pilot.click(TopicPicker, offset=(5, 4))
         await opened.caught_up()
         assert topic_rows(opened)["Job"].startswith("□")
         assert "Job" not in listed(opened)
-        await opened.pilot.click(TopicPicker, offset=(5, 3))
+        await opened.pilot.click(TopicPicker, offset=(5, 4))
         await opened.caught_up()
         assert len(opened.app.view) == 625
-        await opened.pilot.click(TopicPicker, offset=(5, 24))
-        assert opened.app.topics.hidden == frozenset(), "below the last topic there is nothing to tick"
 
 
-async def test_keys_move_within_the_topics() -> None:
-    async with dashboard(Told(CONNECTED)) as opened:
+async def test_keys_move_within_the_picker() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await counted(opened)
         await opened.press("1")
-        for key, row in (("k", 0), ("j", 1), ("down", 2), ("up", 1), ("G", 16), ("j", 16), ("ctrl+u", 6), ("g", 0)):
+        picker = opened.app.topics
+        last = len(picker.rows) - 1
+        for key, row in (("k", 0), ("j", 1), ("down", 2), ("up", 1), ("G", last), ("j", last), ("g", 0)):
             await opened.press(key)
-            assert opened.app.topics.cursor == row, key
+            assert picker.cursor == row, key
+        await opened.press("J")
+        assert picker.row is not None
+        assert (picker.row.kind, picker.row.dimension) == (Kind.HEADING, Dimension.STATUS)
+        await opened.press("J", "K", "K")
+        assert picker.cursor == 0
         await opened.press("l")
         assert opened.focus == "events"
         await opened.press("h")
@@ -116,9 +191,12 @@ async def test_hidden_events_that_come_later_stay_hidden_and_are_counted() -> No
     source = Told(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
-        await opened.press("1", "j", "j", "space")
+        await counted(opened)
+        await go_to(opened, "Job")
+        await opened.press("space")
         source.tell(*jobs(range(1_000, 1_010)))
         await opened.shows(635)
+        await counted(opened)
         assert "Job" not in listed(opened)
         assert topic_rows(opened)["Job"].split()[-1] == str(COUNTS["Job"] + 10)
         await opened.press("space")
@@ -132,10 +210,12 @@ async def test_unknown_topics_are_added_as_they_come() -> None:
         await opened.shows(3)
         source.tell(frame(9, event("Quota", "q"), event("[red]x[/]", "m"), event("\x1b[2JEsc", "e")))
         await opened.shows(6)
+        await counted(opened)
         rows = topic_rows(opened)
-        assert list(rows) == [*KNOWN, "Quota", "[red]x[/]", "␛[2JEsc"]
+        assert list(rows) == ["Job", "Quota", "[red]x[/]", "␛[2JEsc"]
         assert rows["Quota"].split() == ["▣", "◇", "Quota", "1"]
-        await opened.press("1", "G", "space")
+        await go_to(opened, "\x1b[2JEsc")
+        await opened.press("space")
         await opened.caught_up()
         assert listed(opened) == {"Job", "Quota", "[red]x[/]"}
 
@@ -145,13 +225,16 @@ async def test_topics_that_come_after_none_or_only_are_hidden_too(key: str) -> N
     source = Told(CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
-        await opened.press("1", key)
+        await counted(opened)
+        await go_to(opened, "Job")
+        await opened.press(key)
         source.tell(frame(9, event("Quota", "q")))
         await opened.shows(4)
-        await opened.until(lambda: opened.app.view.filter.hidden_topics >= {"Quota"})
+        await opened.until(lambda: opened.app.view.hidden_topics >= {"Quota"})
+        await counted(opened)
         assert topic_rows(opened)["Quota"].startswith("□")
         assert "Quota" not in listed(opened)
-        await opened.press("a")
+        await opened.press("g", "a")
         source.tell(frame(10, event("Recommendation", "r")))
         await opened.shows(5)
         assert listed(opened) == {"Job", "Quota", "Recommendation"}
@@ -162,22 +245,200 @@ async def test_a_server_that_makes_up_topics_does_not_fill_the_pane_for_ever() -
     async with dashboard(source) as opened:
         source.tell(*(frame(number, event(f"Topic{number}", "k")) for number in range(150)))
         await opened.shows(150)
-        assert len(opened.app.topics.topics) == len(KNOWN) + MOST_UNKNOWN_TOPICS
-        await opened.press("1", "G", "n")
+        await counted(opened)
+        assert len(topic_rows(opened)) == MOST_UNKNOWN_TOPICS
+        await opened.press("1", "n")
         await opened.caught_up()
         assert listed(opened) == set(), "none hides those without a row too"
 
 
-@pytest.mark.parametrize("size", [MEDIUM, WIDE])
+# The other facets
+
+
+async def test_the_most_frequent_values_are_listed_with_their_counts() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        await counted(opened)
+        texts = section(opened, "Status")
+        numbers = [int(text.split()[-1]) for text in texts[:FEW]]
+        assert numbers == sorted(numbers, reverse=True)
+        assert texts[0].startswith("□ running")
+        assert texts[-1].startswith("  … ")
+        titles = [text.split()[1] for text in drawn_rows(opened) if text.startswith("▾")]
+        assert titles == ["Topics", "Status", "Types", "Namespaces", "Jobs", "Nodes"]
+
+
+async def test_a_tick_stands_in_the_filter_and_narrows() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        await counted(opened)
+        await go_to(opened, "lost")
+        lost = int(section(opened, "Status")[5].split()[-1])
+        await opened.press("space")
+        await filtered(opened, "status:=lost")
+        assert len(opened.app.view) == lost
+        assert f"{lost} of 625" in opened
+        assert [text.split()[1] for text in section(opened, "Status") if text.startswith("▣")] == ["lost"]
+        running = next(text for text in section(opened, "Status") if "running" in text)
+        assert running.split()[-1] != "·", "a section's own ticks do not narrow its counts"
+        await go_to(opened, "running")
+        await opened.press("space")
+        await filtered(opened, "status:=lost,running")
+        await opened.press("space")
+        await filtered(opened, "status:=lost")
+        await opened.press("a")
+        await filtered(opened, "")
+        assert len(opened.app.view) == 625
+
+
+async def test_ticks_pressed_ahead_all_count() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        await counted(opened)
+        await go_to(opened, "running")
+        for key in ("space", "j", "space", "minus"):
+            opened.app.post_message(textual_events.Key(key, None))
+        await opened.until(lambda: "-status" in opened.app.filter_line.value)
+        await filtered(opened, "status:=running -status:=pending")
+
+
+async def test_what_is_typed_is_ticked() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE, filter_text="status:=lost -job:=web oom") as opened:
+        await opened.shows(625)
+        await counted(opened)
+        assert any(text.startswith("▣ lost") for text in section(opened, "Status"))
+        assert any(text.startswith("⊟ web") for text in section(opened, "Jobs")), "listed though none matches"
+        await go_to(opened, "lost")
+        await opened.press("space")
+        await filtered(opened, "-job:=web oom")
+
+
+async def test_only_this_and_not_this_go_into_the_filter() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE, filter_text="web") as opened:
+        await opened.shows(625)
+        await counted(opened)
+        await go_to(opened, "running")
+        await opened.press("plus")
+        await filtered(opened, "web status:=running")
+        only = len(opened.app.view)
+        await opened.press("a")
+        await filtered(opened, "web")
+        every = len(opened.app.view)
+        await go_to(opened, "running")
+        await opened.press("minus")
+        await filtered(opened, "web -status:=running")
+        assert 0 < len(opened.app.view) == every - only
+        await go_to(opened, "Allocation")
+        await opened.press("plus")
+        await filtered(opened, "web -status:=running topic:=Allocation")
+        assert listed(opened) == {"Allocation"}
+        assert opened.app.filtering.hidden == frozenset()
+
+
+async def test_sections_fold_and_show_all_their_values() -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(40)))) as opened:
+        await opened.shows(40)
+        await counted(opened)
+        assert len(section(opened, "Jobs")) == FEW + 1
+        await opened.press("1", "G")
+        picker = opened.app.topics
+        assert picker.row is not None
+        assert picker.row.kind is Kind.MORE
+        await opened.press("enter")
+        assert len(section(opened, "Jobs")) == 41
+        await opened.press("G", "enter")
+        assert len(section(opened, "Jobs")) == FEW + 1
+        await opened.press("g", "enter")
+        assert section(opened, "Topics") == []
+        await opened.press("enter")
+        assert section(opened, "Topics") != []
+
+
+async def test_rows_do_not_change_places_while_they_are_read() -> None:
+    source = Told(CONNECTED, *jobs([1, 1, 1, 2, 2, 3]))
+    async with dashboard(source) as opened:
+        await opened.shows(6)
+        await counted(opened)
+        assert [text.split()[1] for text in section(opened, "Jobs")] == ["job-1", "job-2", "job-3"]
+        await opened.press("1")
+        source.tell(*jobs([3, 3, 3, 3, 4]))
+        await opened.shows(11)
+        await counted(opened)
+        assert [text.split()[1:] for text in section(opened, "Jobs")] == [
+            ["job-1", "3"],
+            ["job-2", "2"],
+            ["job-3", "5"],
+            ["job-4", "1"],
+        ]
+        await opened.press("2")
+        await counted(opened)
+        assert [text.split()[1] for text in section(opened, "Jobs")] == ["job-3", "job-1", "job-2", "job-4"]
+
+
+async def test_hostile_values_are_drawn_safely_and_found_again() -> None:
+    names = ["\x1b]0;OWNED\x07", 'say "hi"', "a,b c", "-x", "日本", "*", "/x/"]
+    source = Told(CONNECTED, frame(1, *(event("Job", name, Job={"ID": name}) for name in names)))
+    async with dashboard(source, WIDE) as opened:
+        await opened.shows(len(names))
+        await counted(opened)
+        await opened.press("1", "G", "enter")
+        assert all(text.isprintable() for text in drawn_rows(opened))
+        for name in names:
+            await go_to(opened, name)
+            await opened.press("o")
+            await opened.until(lambda: opened.app.filtering.error is None and len(opened.app.view) == 1)
+            await counted(opened)
+            assert opened.app.filter_line.value.isprintable()
+            assert opened.history.event(opened.app.view.sequence_at(0)).key == name
+            await opened.press("a")
+            await filtered(opened, "")
+
+
+def test_any_number_of_values_is_ranked_in_small_steps() -> None:
+    values = Section(Dimension.JOB)
+    counts = {f"job-{number}": number % 1_000 + (number == 77_777) * 5_000 for number in range(100_000)}
+    steps = sum(1 for _ in values.rank(counts, hold=False))
+    assert steps >= 40
+    assert values.listed[0] == "job-77777"
+    assert len(values.listed) == FEW
+    assert values.more == 100_000 - FEW
+    values.unfolded = True
+    for _ in values.rank(counts, hold=True):
+        pass
+    assert len(values.listed) == MANY
+
+
+@pytest.mark.parametrize("size", [NARROW, MEDIUM, WIDE])
 async def test_rows_fill_the_pane_whatever_the_name(size: tuple[int, int]) -> None:
     source = Told(CONNECTED, *jobs(range(3)))
     names = ["日本語のとても長い題名", "e\u0301" * 30, "👩‍👩‍👧‍👦" * 4, "x" * 10_000, "\u202eRLO"]
     async with dashboard(source, size) as opened:
-        source.tell(frame(9, *(event(name, "k") for name in names)))
-        await opened.shows(8)
+        source.tell(frame(9, *(event(name, "k", Job={"Status": name}) for name in names)))
+        source.tell(frame(10, *(event("Job", name, Job={"ID": name, "Status": name}) for name in names)))
+        await opened.shows(13)
+        await opened.press("1")
+        await opened.until(lambda: opened.app.view.counts_facets)
+        await counted(opened)
         picker = opened.app.topics
-        texts = [picker.render_line(y).text for y in range(len(picker.topics))]
+        texts = []
+        for y in range(len(picker.rows)):
+            await opened.press("j") if y else None
+            texts += [picker.render_line(line).text for line in range(picker.scrollable_content_region.height)]
         assert {cell_len(text) for text in texts} == {picker.scrollable_content_region.width}
         assert all(text.isprintable() for text in texts)
-        for text in texts[len(KNOWN) :]:
-            assert text.endswith(" 1 "), "a long name does not push the count away"
+        assert sum(text.endswith(" 1") for text in topic_rows(opened).values()) == len(names)
+
+
+def test_long_names_are_told_apart_by_both_ends() -> None:
+    assert shortened("AllocationUpdateDesiredStatus", 16) == "Allocati…dStatus"
+    assert shortened("short", 16) == "short"
+    assert all(len(shortened("x" * 50, width)) == width for width in range(1, 20))
+
+
+async def test_a_paste_into_the_picker_is_harmless() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await opened.press("1")
+        opened.app.post_message(textual_events.Paste("\x1b[2J" * 100))
+        await opened.press("j")
+        assert opened.focus == "topics"

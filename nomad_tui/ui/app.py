@@ -1,40 +1,47 @@
 """The dashboard: three panes on one session, and who does what when a key is pressed."""
 
-import asyncio
-import signal
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import tzinfo
 from time import perf_counter
 from traceback import format_exc
 from typing import ClassVar, Final
 
-import orjson
 from rich.text import Text
 from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.binding import BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, HelpPanel, KeyPanel, Static
+from textual.widgets import Footer, HelpPanel, KeyPanel
 
 from nomad_tui.config import styles_folder
-from nomad_tui.core.readable import byte_count, count
-from nomad_tui.core.rows import EventRow, GapRow, row
-from nomad_tui.core.search import Filter
-from nomad_tui.core.sentence import Part, Role
+from nomad_tui.core.filter import FilterError
+from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
-from nomad_tui.session import KEYS_COUNT_FOR, Session, State
+from nomad_tui.core.vocabulary import Seen
+from nomad_tui.personal.filter_history import FilterHistory
+from nomad_tui.personal.folders import FileError, Folders
+from nomad_tui.personal.saved_filters import SavedFilters
+from nomad_tui.personal.settings import read_settings
+from nomad_tui.session import Session, State
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
+from nomad_tui.ui.commands import DASHBOARD_KEYS, dashboard_commands
+from nomad_tui.ui.completion import CandidateList
+from nomad_tui.ui.described import described
 from nomad_tui.ui.events import EventList
+from nomad_tui.ui.filter_bar import FilterBar
 from nomad_tui.ui.filter_line import FilterLine
+from nomad_tui.ui.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering
 from nomad_tui.ui.garbage import Collector
-from nomad_tui.ui.inspector import InspectedEvent, Inspector
+from nomad_tui.ui.inspector import Inspector
 from nomad_tui.ui.panes import Pane, Panes
+from nomad_tui.ui.payload_tree import PayloadTree
+from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hint
+from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
 from nomad_tui.ui.topics import TopicPicker
@@ -50,26 +57,12 @@ NEWEST_EVERY: Final = 20
 """Looks between two updates of the inspector while it shows the newest event: faster cannot be read."""
 AGES_EVERY: Final = 200
 """Looks between two updates of the ages in the payload."""
+LEARN_EVERY: Final = 40
+"""Looks between two at the newest payloads, for completion, while the filter line has the focus."""
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
-FILTER_AFTER: Final = 0.1
+FILTER_AFTER: Final = 0.03
 """Seconds between a key in the filter and the search."""
-SEARCH_SLICE: Final = 0.004
-SEARCH_SLICE_WHILE_BUSY: Final = 0.002
-"""Seconds of searching between two turns for everything else; fewer while keys or events come."""
-SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
-"""Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
-FORWARD_SLICE: Final = 0.01
-"""Seconds a look may take to match what has come since the last one."""
-
-_ROLE_STYLES: Final[dict[Role, str]] = {
-    Role.PLAIN: "$foreground",
-    Role.DIM: "$quiet",
-    Role.OBJECT: "bold $foreground",
-    Role.GOOD: "$success",
-    Role.WARN: "$warning",
-    Role.BAD: "$error",
-}
 
 
 class NomadTui(App[None]):
@@ -79,43 +72,9 @@ class NomadTui(App[None]):
     CSS_PATH: ClassVar = sorted(styles_folder().glob("*.tcss"))
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]  # noqa: RUF012
     PAUSE_GC_ON_SCROLL = True
+    COMMANDS = App.COMMANDS | {SavedFilterCommands}
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        # These have priority, so that keys typed ahead of a slow connection find the pane they are meant for.
-        Binding(
-            "slash",
-            "filter",
-            "Filter",
-            id="app.filter",
-            key_display="/",
-            tooltip="Type words to filter by",
-            priority=True,
-        ),
-        Binding("f", "follow", "Follow", id="app.follow", tooltip="Keep the newest event in view, or stop"),
-        Binding("p", "pause", "Pause", id="app.pause", tooltip="Freeze the picture; events go on being read"),
-        Binding("z", "zoom", "Zoom", id="app.zoom", tooltip="Give the focused pane the whole screen, or take it back"),
-        Binding(
-            "1", "pane('topics')", "Topics", id="app.topics", show=False, tooltip="Go to the topics", priority=True
-        ),
-        Binding(
-            "2", "pane('events')", "Events", id="app.events", show=False, tooltip="Go to the events", priority=True
-        ),
-        Binding(
-            "3",
-            "pane('inspector')",
-            "Payload",
-            id="app.payload",
-            show=False,
-            tooltip="Go to the payload",
-            priority=True,
-        ),
-        Binding("r", "retry", "Retry now", id="app.retry", show=False, tooltip="Try a lost connection again now"),
-        Binding("u", "unreadable", "Unreadable", id="app.unreadable", show=False, tooltip="Lines that were no events"),
-        Binding("escape", "escape", "Back", id="app.escape", show=False, tooltip="Leave zoom; select nothing"),
-        Binding("ctrl+p", "command_palette", "Palette", id="app.palette", key_display="^p", tooltip="All commands"),
-        Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="All keys, page by page"),
-        Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = DASHBOARD_KEYS
 
     def __init__(
         self,
@@ -124,31 +83,50 @@ class NomadTui(App[None]):
         clock: Callable[[], int] = time.time_ns,
         timezone: tzinfo | None = None,
         filter_text: str = "",
+        folders: Folders | None = None,
+        namespace: str = "",
     ) -> None:
-        """`clock` gives ns since 1970; `timezone` None is this machine's."""
+        """`clock` gives ns since 1970; `timezone` None is this machine's.
+
+        Without `folders` nothing is read of the operator's settings and nothing is kept. `namespace` is the one the
+        operator works in, for the preset of that name.
+        """
         super().__init__()
-        filter_text = printable(filter_text)
         self.session = session
-        self.view = View(session.history, Filter.parse(filter_text))
+        saved = SavedFilters(None if folders is None else folders.config, namespace)
+        self.filter_history = FilterHistory(None if folders is None else folders.state)
+        self._folders = folders
+        self.filtering = Filtering(session, filter_text, timezone)
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
         self.event_list = EventList(self.view, timezone, clock, id="events")
         self.inspector = Inspector(clock=clock, timezone=timezone, id="inspector")
         self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
-        self.filter_line = FilterLine(placeholder="filter: words that must all occur", id="filter", compact=True)
-        self.matches = Static(id="matches")
-        self._filter_text = filter_text
+        self.candidates = CandidateList(id="candidates")
+        self.seen = Seen(self.view)
+        self.filter_line = FilterLine(
+            self.filter_history, self.seen, self.candidates, placeholder=hint(saved), id="filter"
+        )
+        self.saved = SavedFilterActions(self, saved, self.filter_line)
+        self.filter_bar = FilterBar(self.filter_line, id="filter-bar")
         self._looks = 0
         self._inspected: int | None = None
         self._inspect_timer: Timer | None = None
         self._filter_timer: Timer | None = None
         self._received = 0
-        self._searching = False
+        self._told = self.filter_history.trouble
+        """The trouble with the history of filters that was last told."""
         self._collector = Collector()
+        self._signals = EndingSignals()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NOMAD_DARK.name
+
+    @property
+    def view(self) -> View:
+        """The events that match."""
+        return self.filtering.view
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
@@ -157,32 +135,40 @@ class NomadTui(App[None]):
         yield self.header
         yield self.trouble
         yield self.panes
-        with Horizontal(id="filter-row"):
-            yield Static(Content("/"), id="filter-mark")
-            yield self.filter_line
-            yield self.matches
+        yield self.filter_bar
+        yield self.candidates
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.topics.border_title = Content("1 Topics")
+        self.topics.border_title = Content("1 Facets")
         self.event_list.border_title = Content("2 Events")
         with self.prevent(FilterLine.Changed):
-            self.filter_line.value = self._filter_text
+            self.filter_line.put(self.filtering.text)
+        self._show_filter()
         self.screen.set_focus(self.event_list)
-        self._end_on_signals()
+        self._read_settings()
+        self._signals.listen(self.exit)
         self.run_worker(self._read(), name="stream", group="stream", description="reads the source")
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
         self._collector.start()
 
-    def _end_on_signals(self) -> None:
-        """Leaves the terminal as it was found when the program is told to end, and not only by a key."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            # Only the main thread may; an application in another one is not told by signals.
-            with suppress(RuntimeError, ValueError):
-                loop.add_signal_handler(number, self.exit, None, 128 + number)
+    def _read_settings(self) -> None:
+        """Takes over what the operator has set, and says once what is wrong with it."""
+        troubles = [self.saved.filters.trouble, self.filter_history.trouble]
+        if self._folders is not None:
+            try:
+                columns = read_settings(self._folders.config, tuple(Column)).list.columns
+                if columns is not None:
+                    self.event_list.set_columns(parse_columns(columns))
+            except FileError as error:
+                troubles.append(str(error))
+        for trouble in filter(None, troubles):
+            self.warn(trouble)
+
+    def warn(self, text: str) -> None:
+        self.notify(text, severity="warning", markup=False)
 
     async def _read(self) -> None:
         """Reads the source. Whatever it does not expect is a bug of ours: the program ends and says so.
@@ -196,9 +182,7 @@ class NomadTui(App[None]):
 
     def on_unmount(self) -> None:
         self._collector.stop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with suppress(RuntimeError, ValueError):
-                asyncio.get_running_loop().remove_signal_handler(number)
+        self._signals.ignore()
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
@@ -212,10 +196,16 @@ class NomadTui(App[None]):
     def _look(self) -> None:
         if not self._stands:
             return
-        if self.view.advance(FORWARD_SLICE) and not self._searching:
-            self._start_search()
         received = self.session.history.received_events
-        if received - self._received < BURST or self._looks % 4 == 0:
+        come = received - self._received
+        if come < BURST or not self.filtering.shown.everything:
+            if self.filtering.advance(FORWARD_SLICE):
+                self.filtering.begin_search(self._search)
+            elif not come:
+                self.filtering.prepare(PREPARATION_SLICE)
+        if self.filter_line.has_focus and not self.view.counts_facets:
+            self.seen.read_facts(PREPARATION_SLICE)
+        if come < BURST or self._looks % 4 == 0:
             self.event_list.sync()
         self._received = received
         if self._looks % HEADER_EVERY == 0:
@@ -232,13 +222,21 @@ class NomadTui(App[None]):
         session = self.session
         self.header.sync(session, session.source.scope(session.status.region))
         self.trouble.sync(session)
-        self.topics.sync(session.history.topic_counts)
+        is_typing = self.filter_line.has_focus
+        self.view.counts_facets = self.topics.is_on_screen
+        self.filtering.know_region(session.status.region or "")
+        self.topics.sync(session.history.topic_counts, self.view.counts, not self.view.facets_complete)
+        if is_typing and self._looks % LEARN_EVERY == 0:
+            self.seen.look()
         self._show_matches()
+        self.event_list.server_region = session.status.region or ""
         self.event_list.hint = self._hint()
         if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
             self._inspect()
         if self._looks % AGES_EVERY == 0:
             self.inspector.tell_ages()
+            if self.filtering.has_ages:
+                self._apply_filter()
         self._collector.consider(session.history.received_events, session.last_key)
 
     def _hint(self) -> str:
@@ -248,64 +246,133 @@ class NomadTui(App[None]):
             if status.state is not State.ENDED:
                 return ""
             return "no events in it" + (", but lines that could not be read: u shows them" if status.unreadable else "")
-        if self.view.complete and self.topics.hidden >= history.topic_counts.keys():
+        if self.view.complete and self.filtering.hidden >= history.topic_counts.keys():
             return "every topic is hidden: 1 goes to the topics, a shows them all"
         return ""
 
     def _show_matches(self) -> None:
-        history = self.session.history
-        if self.view.filter.everything:
-            title, matches = "2 Events", ""
-        else:
-            shown = max(0, len(self.view) - history.gaps_held)
-            searching = "" if self.view.complete else " …"
-            title = f"2 Events  {count(shown)} of {count(history.held)}{searching}"
-            matches = f"{count(shown)} of {count(history.held)}{searching} "
+        history, filtering = self.session.history, self.filtering
+        searching = "" if filtering.complete else " …"
+        title = "2 Events"
+        matches = ""
+        if not self.view.everything:
+            found = max(0, len(self.view) - history.gaps_held)
+            matches = f"{count(found)} of {count(history.held)}{searching}"
+            title += f"  {matches}" + (" highlighted" if filtering.highlighting else "")
+        if filtering.folding:
+            title += "  folded"
         if day := self.event_list.day:
             title += f"  {day}"
         if str(self.event_list.border_title) != title:
             self.event_list.border_title = Content(title)
-        if str(self.matches.content) != matches:
-            self.matches.update(Content(matches))
+        if filtering.error is not None:
+            matches = f"as before: {matches}" if matches else "as before: all"
+        self.filter_bar.show_matches(f"{matches} " if matches else "")
 
     # Filtering
 
     @on(FilterLine.Changed, "#filter")
-    def _filter_soon(self) -> None:
+    def _read_filter(self) -> None:
+        """Parses at once, so that a mistake shows as it is typed; searches when the keys pause for a moment."""
+        differs = self.filtering.read(self.filter_line.value)
+        self._show_filter()
         if self._filter_timer is not None:
             self._filter_timer.stop()
-        self._filter_timer = self.set_timer(FILTER_AFTER, self._apply_filter)
+            self._filter_timer = None
+            differs = True
+        if differs:
+            self._filter_timer = self.set_timer(FILTER_AFTER, self._apply_filter)
 
-    @on(TopicPicker.Changed)
-    def _hide_topics(self) -> None:
-        self._apply_filter()
+    def _put(self, text: str) -> None:
+        """Shows another text and takes it over at once: another key may add to it before the line's message comes."""
+        self.filter_line.put(text)
+        self._read_filter()
+
+    def _show_filter(self) -> None:
+        self.filter_bar.show_error(self.filtering.error)
+        self.topics.choose(self.filtering.ticks, self.filtering.exclusions)
+        self._show_matches()
 
     def _apply_filter(self) -> None:
+        self._filter_timer = None
         if not self._stands:
             return
-        self.view.show(Filter.parse(self.filter_line.value, self.topics.hidden))
-        self.view.advance(FORWARD_SLICE)
+        if self.filtering.apply():
+            self.filtering.begin_search(self._search)
         self.event_list.renew()
         self._show_matches()
 
-    def _start_search(self) -> None:
-        self._searching = True
-        self.run_worker(self._search(), name="search", group="search", description="applies the filter")
+    def _search(self, filtering: Filtering) -> None:
+        self.run_worker(filtering.search(), name="search", group="search", description="applies the filter")
 
-    async def _search(self) -> None:
-        """Looks through what is held, newest first, in slices that leave keys, drawing and reading their turn."""
-        received = self.session.history.received_events
-        yielding = False
-        while self.view.advance(SEARCH_SLICE_WHILE_BUSY if yielding else SEARCH_SLICE):
-            before, received = received, self.session.history.received_events
-            yielding = received != before or perf_counter() - self.session.last_key < KEYS_COUNT_FOR
-            await asyncio.sleep(SEARCH_PAUSE_WHILE_BUSY if yielding else 0)
-        self._searching = False
+    @on(TopicPicker.Changed)
+    def _hide_topics(self, message: TopicPicker.Changed) -> None:
+        self.filtering.hidden = message.hidden
+        self._apply_filter()
+        known = frozenset((*self.topics.topic_section.topics, *self.session.history.topic_counts))
+        self.session.watch(known - message.hidden if message.hidden else None)
+
+    @on(TopicPicker.Ticked)
+    def _tick(self, message: TopicPicker.Ticked) -> None:
+        self._put(self.filtering.with_ticked(message.dimension, message.values))
+
+    @on(TopicPicker.Narrow)
+    def _narrow_to_facet(self, message: TopicPicker.Narrow) -> None:
+        self._put(self.filtering.narrowed(message.dimension, message.value, message.only))
+
+    @on(PayloadTree.Narrow)
+    def _narrow_to_value(self, message: PayloadTree.Narrow) -> None:
+        try:
+            self._put(self.filtering.added(message.term))
+        except FilterError as error:
+            self.warn(f"This cannot be added to the filter. {error}")
+        else:
+            self.notify(f"Added to the filter: {printable(message.term, 200)}", markup=False, timeout=3)
+
+    @on(EventList.ToggleHighlight)
+    def action_highlight(self) -> None:
+        filtering = self.filtering
+        filtering.highlighting = not filtering.highlighting
+        filtering.apply()
+        self.event_list.view = filtering.shown
+        self.event_list.highlight(self.view if filtering.highlighting else None)
+        self._show_matches()
+
+    @on(EventList.FoldRepeats)
+    def action_fold(self) -> None:
+        self.filtering.folding = not self.filtering.folding
+        self._apply_filter()
+
+    @on(FilterLine.Entered)
+    def _learn_words(self) -> None:
+        self.seen.look()
+
+    @on(CandidateList.Chosen)
+    def _take_candidate(self, message: CandidateList.Chosen) -> None:
+        self.filter_line.take(message.number)
+
+    @on(FilterLine.Left)
+    def _remember_filter(self) -> None:
+        if self.filtering.error is None and self.filter_line.value.strip():
+            self.filter_history.remember(self.filter_line.value)
+            self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        if self.filter_history.trouble not in ("", self._told):
+            self._told = self.filter_history.trouble
+            self.warn(self._told)
 
     @on(FilterLine.Leave)
     def _leave_filter(self) -> None:
         if self.focused is None:  # unless a key typed ahead has gone to a pane already
             self.action_pane("events")
+
+    def action_saved(self, key: str) -> None:
+        self.saved.toggle(key)
+
+    @on(FilterLine.Save)
+    def action_save_filter(self) -> None:
+        self.saved.save(self.filtering.error is None)
 
     # Inspecting
 
@@ -335,42 +402,13 @@ class NomadTui(App[None]):
         if sequence is not None and sequence < self.session.history.first:
             return  # evicted while selected: what is shown of it stays
         self._inspected = sequence
-        self.inspector.show(None if sequence is None else self._described(sequence))
-
-    def _described(self, sequence: int) -> InspectedEvent:
-        history = self.session.history
-        found = row(history, sequence)
-        if isinstance(found, GapRow):
-            gap = found.gap
-            return InspectedEvent(
-                sequence=sequence,
-                title="3 Gap",
-                heading=(Content.styled("Events may be missing here", "bold $warning"), Content(gap.sentence)),
-                facts=(),
-                payload=orjson.dumps(
-                    {"Reason": gap.reason, "After": gap.after, "Before": gap.before, "AwaySeconds": round(gap.away, 1)}
-                ),
-            )
-        event = history.event(sequence)
-        return InspectedEvent(
-            sequence=sequence,
-            title=f"3 {event.topic} {event.key[:8] if len(event.key) == 36 else event.key}",
-            heading=tuple(_heading(found)),
-            facts=(
-                ("Type", event.type),
-                ("Index", str(event.index)),
-                ("Namespace", event.namespace),
-                ("Size", byte_count(len(event.payload))),
-                ("Key", event.key),
-                ("FilterKeys", ", ".join(key for key in event.filter_keys or () if key)),
-            ),
-            payload=event.payload,
-            trouble=event.frame.repaired,
-        )
+        self.inspector.show(None if sequence is None else described(self.session.history, sequence))
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "saved":
+            return len(self.screen_stack) == 1
         if action in ("filter", "pane"):
             return self.focused is not self.filter_line and len(self.screen_stack) == 1
         return super().check_action(action, parameters)
@@ -396,7 +434,7 @@ class NomadTui(App[None]):
         elif self.panes.zoomed is not None:
             self.panes.zoom(None)
         elif self.filter_line.value and self.focused is self.event_list and self.event_list.cursor is None:
-            self.filter_line.value = ""
+            self.filter_line.put("")
         elif self.focused is not self.event_list:
             self.action_pane("events")
         else:
@@ -418,31 +456,20 @@ class NomadTui(App[None]):
         if isinstance(source, LiveServer):
             source.retry_now()
 
+    def action_columns(self) -> None:
+        def choose(columns: tuple[Column, ...] | None) -> None:
+            if columns is not None:
+                self.event_list.set_columns(columns)
+
+        self.push_screen(ColumnChooser(self.event_list.columns), choose)
+
     def action_unreadable(self) -> None:
         self.push_screen(UnreadableLines(self.session.status))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
-        yield SystemCommand("Filter", "Type words that must all occur in an event", self.action_filter)
-        yield SystemCommand("Follow", "Keep the newest event in view, or stop", self.action_follow)
-        yield SystemCommand("Pause", "Freeze the picture, or go on; events are read all the same", self.action_pause)
-        yield SystemCommand("Zoom", "Give the focused pane the whole screen, or take it back", self.action_zoom)
-        yield SystemCommand("All topics", "Show every topic", self.topics.action_all)
-        yield SystemCommand("No topics", "Hide every topic", self.topics.action_none)
-        yield SystemCommand("Retry now", "Try a lost connection again now", self.action_retry)
-        yield SystemCommand("Unreadable lines", "Look at what came and was no event", self.action_unreadable)
+        yield from dashboard_commands(self)
 
 
 def _printable_line(text: str) -> str:
     return printable(text) + "\n"
-
-
-def _heading(found: EventRow) -> Iterable[Content]:
-    said = found.sentence
-    place = [Content.styled(f"  on {said.place}", "$quiet")] if said.place else []
-    yield Content("").join([*_contents(said.subject), *place])
-    yield Content("").join(list(_contents(said.happened)))
-
-
-def _contents(parts: Iterable[Part]) -> Iterable[Content]:
-    return (Content.styled(printable(part.text), _ROLE_STYLES[part.role]) for part in parts)

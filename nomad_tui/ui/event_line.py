@@ -11,25 +11,28 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.rows import EventRow, GapRow
 from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.columns import (
+    DEFAULT_COLUMNS,
+    FIRST_GUTTER,
+    RIGHT_ALIGNED,
+    TIME_WIDTH,
+    TOPIC_WIDTH,
+    Column,
+    Layout,
+    Placed,
+    lay_out,
+)
 from nomad_tui.ui.themes import glyph, topic_style
 
 Palette: TypeAlias = dict[str, Style]
 """The list's component classes, without their prefix, to a style on the row's ground."""
 
-TIME_WIDTH: Final = 12
-TOPIC_WIDTH: Final = 10
-SUBJECT_SHARE: Final = 0.28
-"""Of the width that time and topic leave; the sentence needs the larger part."""
-PLACE_FROM: Final = 92
-"""Cells; a narrower list has no column for the node's name and says it after the sentence."""
-PLACE_WIDTH: Final = 12
-NO_TOPIC_BELOW: Final = 80
-"""Cells; a narrower list shows the topic's glyph only."""
-GUTTER: Final = 2
-MIN_WIDTH: Final = 34
-"""Cells; the columns of a narrower list do not all fit and are cut off at its edge."""
+MARK: Final = "★"
+MATCH: Final = "▎"
+"""Stand in the two empty cells behind the first column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class Clock:
         if nanoseconds is None:
             return " " * TIME_WIDTH
         return self._tell(nanoseconds) if exact else f"~{self._tell(nanoseconds)[:8]}".ljust(TIME_WIDTH)
+
+    def tell_received(self, event: EventRow) -> str:
+        """When its bytes arrived; blank for what had waited in a buffer or a recording."""
+        return self._tell(event.received) if event.received else " " * TIME_WIDTH
 
     def date(self, event: EventRow) -> str:
         """The day, such as `2026-11-23`; empty where none is known."""
@@ -70,40 +77,122 @@ class Clock:
             return None
 
 
-def line(row: EventRow | GapRow, width: int, palette: Palette, clock: Clock) -> Strip:
-    """The row in exactly `width` cells."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the list knows of a row beside its event."""
+
+    marked: bool = False
+    matching: bool | None = None
+    """Whether it is one of the matches that are pointed out among other rows; None where none are."""
+    repeats: int = 0
+    """Further events of the same object with the same sentence, which this row stands for too."""
+
+
+PLAIN: Final = Look()
+
+
+def line(
+    row: EventRow | GapRow,
+    width: int,
+    palette: Palette,
+    clock: Clock,
+    columns: tuple[Column, ...] = DEFAULT_COLUMNS,
+    look: Look = PLAIN,
+    region: str = "",
+) -> Strip:
+    """The row in exactly `width` cells. `region` is untrusted, as everything is that a server tells."""
     if isinstance(row, GapRow):
         text = printable(f"──── gap: {row.gap.sentence} ", width)
-        return Strip([Segment(text + "─" * max(0, width - len(text)), palette["gap"])], width)
-    laid_out = max(width, MIN_WIDTH)
-    strip = Strip(_segments(row, laid_out, palette, clock), laid_out)
-    return strip if laid_out == width else strip.crop(0, width)
+        text += "─" * max(0, width - len(text))
+        if look.marked and width:
+            return Strip([Segment(MARK, palette["mark"]), Segment(text[1:], palette["gap"])], width)
+        return Strip([Segment(text, palette["gap"])], width)
+    layout = lay_out(columns, width)
+    strip = Strip(_segments(row, layout, palette, clock, look, region), layout.width)
+    return strip if layout.width == width else strip.crop(0, width)
 
 
-def _segments(event: EventRow, width: int, palette: Palette, clock: Clock) -> list[Segment]:
-    plain, place = palette["plain"], palette["place"]
-    sentence = event.sentence
-    left = width - TIME_WIDTH - 4
-    topic = f"{glyph(event.topic)} "
-    if width >= NO_TOPIC_BELOW:
-        topic += f"{set_cell_size(printable(event.topic, TOPIC_WIDTH), TOPIC_WIDTH)} "
-        left -= TOPIC_WIDTH + 1
-    line = [
-        Segment(f"{clock.tell(event)}  ", palette["time" if event.when()[1] else "received"]),
-        Segment(topic, palette[topic_style(event.topic)]),
-    ]
-    subject_width = max(12, min(36, int(left * SUBJECT_SHARE)))
-    _add(line, [(part.text, palette[part.role]) for part in sentence.subject], subject_width, GUTTER, plain)
-    left -= subject_width + GUTTER
-    happened = [(part.text, palette[part.role]) for part in sentence.happened]
-    if width >= PLACE_FROM and sentence.place:
-        _add(line, happened, left - PLACE_WIDTH - 1, 1, plain)
-        _add(line, [(sentence.place, place)], PLACE_WIDTH, 0, plain)
-    else:
-        if sentence.place:
-            happened.append((f"  {sentence.place}", place))
-        _add(line, happened, left, 0, plain)
+def heading(width: int, style: Style, columns: tuple[Column, ...]) -> Strip:
+    """The names of the columns, above them, in exactly `width` cells."""
+    text = ""
+    for placed in lay_out(columns, width).placed:
+        name = placed.column if placed.width >= len(placed.column) else ""
+        aligned = name.rjust(placed.width) if placed.column in RIGHT_ALIGNED else name.ljust(placed.width)
+        text += aligned + " " * placed.gutter
+    return Strip([Segment(text.ljust(width)[:width], style)], width)
+
+
+def _segments(
+    event: EventRow, layout: Layout, palette: Palette, clock: Clock, look: Look, region: str
+) -> list[Segment]:
+    plain = palette["plain"]
+    line: list[Segment] = []
+    placed = layout.placed
+    covered = False
+    for number, at in enumerate(placed):
+        if covered:
+            covered = False
+            continue
+        width, gutter = at.width, at.gutter
+        signs = number == 0 and bool(look.marked or look.matching)
+        if at.column is Column.SENTENCE:
+            if not event.node and number + 1 < len(placed) and (after := placed[number + 1]).column is Column.NODE:
+                # It runs on over the column that would stay empty.
+                covered = True
+                width, gutter = width + gutter + after.width, after.gutter
+            _add_sentence(line, event, width, gutter - signs * FIRST_GUTTER, palette, look, layout.says_node)
+        else:
+            _add(line, _cell(at, event, palette, clock, region), width, gutter - signs * FIRST_GUTTER, plain)
+        if signs:
+            line.append(Segment(MARK if look.marked else " ", palette["mark"]))
+            line.append(Segment(MATCH if look.matching else " ", palette["match"]))
+    left = layout.width - sum(at.width + at.gutter for at in placed)
+    if left > 0:
+        line.append(Segment(" " * left, plain))
     return line
+
+
+def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: str) -> list[tuple[str, Style]]:
+    """What stands in a column other than the sentence's."""
+    match at.column:
+        case Column.TIME:
+            return [(clock.tell(event), palette["time" if event.when()[1] else "received"])]
+        case Column.TOPIC:
+            sign = glyph(event.topic)
+            name = set_cell_size(printable(event.topic, TOPIC_WIDTH), TOPIC_WIDTH)
+            return [(f"{sign} {name}" if at.width > 1 else sign, palette[topic_style(event.topic)])]
+        case Column.OBJECT:
+            return [(part.text, palette[part.role]) for part in event.sentence.subject]
+        case Column.NODE:
+            return [(event.node, palette["place"])]
+        case Column.INDEX:
+            digits = str(event.index) if event.index >= 0 else ""
+            shown = digits if len(digits) <= at.width else ELLIPSIS + digits[1 - at.width :]
+            return [(shown.rjust(at.width), palette["dim"])]
+        case Column.SIZE:
+            return [(byte_count(event.size).rjust(at.width), palette["dim"])]
+        case Column.RECEIVED:
+            return [(clock.tell_received(event), palette["time"])]
+        case Column.TYPE:
+            return [(printable(event.type, at.width + 1), palette["plain"])]
+        case Column.NAMESPACE:
+            return [(printable(event.namespace, at.width + 1), palette["place"])]
+        case _:
+            return [(printable(region, at.width + 1), palette["place"])]
+
+
+def _add_sentence(
+    line: list[Segment], event: EventRow, width: int, gutter: int, palette: Palette, look: Look, says_node: bool
+) -> None:
+    """Appends what happened. The count of repeats stays in sight however long that is."""
+    parts = [(part.text, palette[part.role]) for part in event.sentence.happened]
+    if look.repeats:
+        times = f" ×{count(look.repeats + 1)}"
+        kept, _ = _cut(parts, max(0, width - len(times)))
+        parts = [*((segment.text, segment.style or palette["plain"]) for segment in kept), (times, palette["dim"])]
+    if says_node and event.node:
+        parts.append((f"  {event.node}", palette["place"]))
+    _add(line, parts, width, gutter, palette["plain"])
 
 
 def _add(line: list[Segment], parts: list[tuple[str, Style]], width: int, gutter: int, plain: Style) -> None:
@@ -111,14 +200,21 @@ def _add(line: list[Segment], parts: list[tuple[str, Style]], width: int, gutter
 
     Spaces join the last part's segment: the fewer segments a line has, the sooner it is on the screen.
     """
-    segments = [Segment(text, style) for text, style in parts if text]
-    used = sum(len(segment.text) if segment.text.isascii() else segment.cell_length for segment in segments)
-    if used > width:
-        *segments, last = Strip(segments, used).crop(0, max(0, width - 1))
-        segments.append(Segment(last.text + ELLIPSIS, last.style))
-        used = width
+    segments, used = _cut(parts, width)
     spaces = " " * (width - used + gutter)
     if spaces:
         text, style = (segments[-1].text, segments[-1].style) if segments else ("", plain)
         segments[-1:] = [Segment(text + spaces, style)]
     line += segments
+
+
+def _cut(parts: list[tuple[str, Style]], width: int) -> tuple[list[Segment], int]:
+    """The parts in at most `width` cells, cut with an ellipsis if they are wider, and the cells they take."""
+    segments = [Segment(text, style) for text, style in parts if text]
+    used = sum(len(segment.text) if segment.text.isascii() else segment.cell_length for segment in segments)
+    if used > width:
+        kept = list(Strip(segments, used).crop(0, max(0, width - 1)))
+        last = kept.pop() if kept else Segment("", segments[0].style)
+        segments = [*kept, Segment(last.text + ELLIPSIS, last.style)] if width else []
+        used = width
+    return segments, used

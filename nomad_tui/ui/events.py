@@ -21,23 +21,35 @@ from textual.message import Message
 from textual.reactive import var
 from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
 from textual.strip import Strip
+from textual.timer import Timer
 
 from nomad_tui.core.readable import count
 from nomad_tui.core.rows import EventRow, GapRow, row
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.view import View
-from nomad_tui.ui.event_line import Clock, Palette, line
+from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
+from nomad_tui.ui.event_line import Clock, Look, Palette, heading, line
+from nomad_tui.ui.go_to import GoTo, UnknownPlaceError, find
 from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.marks import Marks, match_beyond
 from nomad_tui.ui.themes import TOPIC_STYLES, ink
 
 ROWS_KEPT: Final = 1024
 """Rows and lines built and kept, many times a screenful."""
+
+NOTE_SECONDS: Final = 4.0
+"""For which the border says what a key has led to, unless another key comes first."""
+SEARCHING: Final = "searching …"
 
 _HELP: Final = """\
 **Events**, oldest above, in the order they arrived. A row says what happened to which object.
 
 While *following*, the newest event stays in view; moving up stops that, and the count of new events below stands in
 the border. *Pause* freezes the picture only: events go on being read and counted.
+
+`m` marks an event (★), `'` goes to the next mark and `"` to the one above. `:` goes to an index or a time. `F` folds
+repeats of one object's sentence into *×12*. `H` shows all events and points out (▎) those that match the filter; `n`
+and `N` go from match to match.
 """
 
 
@@ -55,6 +67,10 @@ class EventList(LineView, can_focus=True):
         "event-list--cursor-blurred",
         "event-list--hint",
         "event-list--place",
+        "event-list--mark",
+        "event-list--match",
+        "event-list--unmatched",
+        "event-list--heading",
         *(f"event-list--{role}" for role in Role),
         *(f"event-list--{style}" for style in (*TOPIC_STYLES.values(), "other")),
     }
@@ -70,6 +86,24 @@ class EventList(LineView, can_focus=True):
         Binding("G,end", "newest", "Newest", id="events.newest", show=False, tooltip="The newest event; follows again"),
         Binding("enter,l,right", "inspect", "Inspect", id="events.inspect", show=False, tooltip="Go to the payload"),
         Binding("h,left", "leave", "Topics", id="events.topics", show=False, tooltip="Go to the topics"),
+        Binding("m", "mark", "Mark", id="events.mark", show=False, tooltip="Mark this event, or take the mark away"),
+        Binding("'", "to_mark(1)", "Next mark", id="events.next-mark", show=False, tooltip="The next mark below"),
+        Binding('"', "to_mark(-1)", "Mark above", id="events.mark-above", show=False, tooltip="The next mark above"),
+        # With priority, so that what is typed ahead after it finds the line it is meant for.
+        Binding(
+            ":", "go_to", "Go to", id="events.go-to", show=False, tooltip="Go to an index or a time", priority=True
+        ),
+        Binding("n", "match(1)", "Next match", id="events.next-match", show=False, tooltip="The next match below"),
+        Binding("N", "match(-1)", "Match above", id="events.match-above", show=False, tooltip="The next match above"),
+        Binding(
+            "H",
+            "highlight",
+            "Highlight",
+            id="events.highlight",
+            show=False,
+            tooltip="Show what does not match too, or hide it",
+        ),
+        Binding("F", "fold", "Fold", id="events.fold", show=False, tooltip="Fold repeats of one sentence, or unfold"),
     ]
 
     following: var[bool] = var(True)
@@ -80,6 +114,8 @@ class EventList(LineView, can_focus=True):
     """What an empty list says, where the app knows better why it is empty."""
     paused_at: var[int | None] = var(None)
     """The first sequence number that is not shown while paused; None while not paused."""
+    server_region: var[str] = var("")
+    """The region of the server asked, for the column `region`; untrusted. (A widget's own `region` is its place.)"""
 
     class Selected(Message):
         """Another event was selected, or none."""
@@ -94,27 +130,47 @@ class EventList(LineView, can_focus=True):
     class Leave(Message):
         """The operator wants to go to the pane on the left."""
 
+    class FoldRepeats(Message):
+        """The operator wants repeats folded, or no longer."""
+
+    class ToggleHighlight(Message):
+        """The operator wants to see the events around the matches, or no longer."""
+
     def __init__(
         self,
         view: View,
         timezone: tzinfo | None = None,
         clock: Callable[[], int] = time_ns,
         id: str | None = None,  # noqa: A002
+        columns: tuple[Column, ...] = DEFAULT_COLUMNS,
     ) -> None:
         """`timezone` None is this machine's; `clock` gives ns since 1970."""
         super().__init__(id=id)
         self.view = view
+        self.matches: View | None = None
+        """Which of the rows are pointed out; None where the view holds nothing but matches."""
+        self.columns = columns
+        self._marks = Marks()
+        self._note = ""
+        """What the last key has led to, in the border for a while."""
+        self._note_timer: Timer | None = None
+        self._looks: list[Look] = []
+        """Of the rows on the screen, at the last look."""
         self._clock = Clock(timezone, clock)
         self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
-        self._strips: OrderedDict[tuple[int, int, int], Strip] = OrderedDict()
-        self._palettes: dict[int, Palette] = {}
+        self._strips: OrderedDict[tuple[int, int, int, Look], Strip] = OrderedDict()
+        self._palettes: dict[tuple[int, bool], Palette] = {}
         self._row_count = 0
         self._newest: int | None = None
         """Sequence number of the last row that was there at the last look."""
         self._top: int | None = None
         """Sequence number of the row at the top; None before the first."""
         self._sought: int | None = None
-        """Sequence number to bring to the top as soon as a filter that is still searching has got there."""
+        """Sequence number to show again as soon as a filter that is still searching has got there."""
+        self._sought_below = 0
+        """How many rows below the top that one is to stand."""
+        self._cursor_below = 0
+        """How many rows below the top the selected one stood at the last look; 0 where it was not on the screen."""
         self._seen_to = 0
         """Up to where the operator has seen the events; those after it are new."""
 
@@ -140,6 +196,24 @@ class EventList(LineView, can_focus=True):
         return self.view.sequence_at(self.row_count - 1)
 
     @property
+    def marks(self) -> tuple[int, ...]:
+        """Sequence numbers of the marked rows that are held, in the order of arrival."""
+        return self._marks.held(self.view.history.first)
+
+    @property
+    def _heading_rows(self) -> int:
+        """Lines above the rows: the columns' names, where the operator has chosen others than the usual ones.
+
+        Of the usual columns each says what it is; an index and a size, a namespace and a region do not.
+        """
+        return 0 if self.columns == DEFAULT_COLUMNS else 1
+
+    @property
+    def _page(self) -> int:
+        """Rows that fit on the screen."""
+        return max(0, self.scrollable_content_region.height - self._heading_rows)
+
+    @property
     def _rows_drawn(self) -> int:
         """Rows that the list counts with and that are still there: some may have been evicted since it last looked."""
         return min(self._row_count, self.row_count)
@@ -161,11 +235,13 @@ class EventList(LineView, can_focus=True):
         changed = grown or newest != self._newest
         self._row_count, self._newest = rows, newest
         if grown:
-            self.set_row_count(rows)
-        height = self.scrollable_content_region.height
+            self.set_row_count(rows + self._heading_rows)
+        height = self._page
         if self._sought is not None:
-            self._top = self._sought
-            if self.view.complete or (rows and self.view.sequence_at(0) <= self._sought):
+            at = self.view.row_at(self._sought)
+            top = max(0, at - self._sought_below)
+            self._top = self.view.sequence_at(top) if top < rows else self._sought
+            if self.view.complete or (at >= self._sought_below and rows and self.view.sequence_at(0) <= self._sought):
                 self._sought = None
         if self.following:
             target = max(0, rows - height)
@@ -180,7 +256,21 @@ class EventList(LineView, can_focus=True):
         elif changed:
             self.refresh()
         self._remember_place()
+        self._look_again()
         self._label()
+
+    def _look_again(self) -> None:
+        """Repaints where a row has been found to match, or to be repeated, since it was drawn."""
+        if self.matches is None and not self.view.fold:
+            return
+        top = self.scroll_offset.y
+        shown = range(top, min(top + self._page, self._rows_drawn))
+        looks = [self._look(self.view.sequence_at(row)) for row in shown]
+        if looks != self._looks:
+            self._looks = looks
+            self.refresh()
+        if self.matches is not None and self.matches.complete and self._note == SEARCHING:
+            self._note = ""
 
     def renew(self) -> None:
         """After the view was given another filter: while not following, the selection or else the place is kept."""
@@ -188,16 +278,48 @@ class EventList(LineView, can_focus=True):
         self._row_count = -1
         if not self.following:
             places = (self.cursor, self._sought, self._top)
-            self._sought = next((place for place in places if place is not None), None)
+            sought = next((place for place in places if place is not None), None)
+            if sought != self._sought or sought is None:
+                self._sought, self._sought_below = sought, self._cursor_below if sought == self.cursor else 0
         self.sync()
         self.refresh()
+
+    def set_columns(self, columns: tuple[Column, ...]) -> None:
+        """Shows other columns; what is being read stays, and the selected event stays in view under their names."""
+        self.columns = columns
+        below = self._cursor_below
+        self._forget_drawn()
+        if not self.following and below >= self._page > 0:
+            self._scroll_to_row(self._first_row + below - self._page + 1)
+
+    def watch_server_region(self) -> None:
+        if Column.REGION in self.columns:
+            self._forget_drawn()
+
+    def highlight(self, matches: View | None) -> None:
+        """Points out which rows match, while the view shows others too; None where it holds nothing but matches.
+
+        To be called after the view was given its filter. The selected event stays where it is on the screen. Whoever
+        calls lends `matches` the time to search, as it does the view.
+        """
+        self.matches = matches
+        self.renew()
+
+    def _forget_drawn(self) -> None:
+        self._strips.clear()
+        self._row_count = -1
+        if self.is_attached:
+            self.sync()
+            self.refresh()
 
     def _remember_place(self) -> None:
         rows = self._rows_drawn
         top = self.scroll_offset.y
         if 0 <= top < rows:
             self._top = self.view.sequence_at(top)
-        bottom = min(top + self.scrollable_content_region.height, rows) - 1
+        below = 0 if self.cursor is None else self.view.row_at(self.cursor) - top
+        self._cursor_below = below if 0 <= below < self._page else 0
+        bottom = min(top + self._page, rows) - 1
         if 0 <= bottom < rows:
             self._seen_to = max(self._seen_to, self.view.sequence_at(bottom) + 1)
 
@@ -209,6 +331,8 @@ class EventList(LineView, can_focus=True):
             text = "following"
         else:
             text = f"▼ {count(new)} new · End" if new else "follow off"
+        if self._note:
+            text = f"{self._note} · {text}"
         if str(self.border_subtitle or "") != text:
             self.border_subtitle = Content(text)
 
@@ -221,7 +345,7 @@ class EventList(LineView, can_focus=True):
 
     def user_scrolled(self) -> None:
         """Following ends when the operator scrolls up and begins again at the end of the list."""
-        at_end = self.scroll_offset.y >= self._row_count - self.scrollable_content_region.height
+        at_end = self.scroll_offset.y >= self._row_count - self._page
         self.following = at_end and self.paused_at is None
         self._remember_place()
         self._label()
@@ -257,9 +381,9 @@ class EventList(LineView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None:
+        if offset is None or offset.y < self._heading_rows:
             return
-        row_number = self._first_row + offset.y
+        row_number = self._first_row + offset.y - self._heading_rows
         if row_number < self._rows_drawn:
             self.select(row_number)
             if event.chain == 2:
@@ -271,7 +395,7 @@ class EventList(LineView, can_focus=True):
             return
         top = self._first_row
         if self.cursor is None:
-            bottom = min(top + self.scrollable_content_region.height, count) - 1
+            bottom = min(top + self._page, count) - 1
             self.select(bottom if self.following else top)
             return
         at = self.view.row_at(self.cursor)
@@ -281,7 +405,7 @@ class EventList(LineView, can_focus=True):
         count = self._rows_drawn
         if count == 0:
             return
-        height = self.scrollable_content_region.height
+        height = self._page
         step = int(height * pages)
         top = self._first_row
         at = top + height // 2 if self.cursor is None else self.view.row_at(self.cursor)
@@ -306,11 +430,113 @@ class EventList(LineView, can_focus=True):
     def action_leave(self) -> None:
         self.post_message(self.Leave())
 
+    def action_mark(self) -> None:
+        sequence = self.shown
+        if sequence is None or sequence < self.view.history.first:
+            self._say("nothing to mark is selected")
+            return
+        self._marks.toggle(sequence)
+        self._refresh_sequence(sequence)
+
+    def action_to_mark(self, step: int) -> None:
+        marks = self.marks
+        if not marks:
+            self._say("nothing is marked: m marks an event")
+            return
+        start, end = self._beginning(step), self._other_end(step)
+        rows = self._rows_drawn
+        found = self._marks.beyond(start, step, self.view, rows)
+        wrapped = found is None
+        if found is None:
+            found = self._marks.beyond(end, step, self.view, rows)
+        if found is None:
+            self._say(f"all marks are hidden ({count(len(marks))})")
+            return
+        self._jump(self.view.row_at(found))
+        if wrapped:
+            self._say("on from the oldest mark" if step > 0 else "on from the newest mark")
+
+    def action_match(self, step: int) -> None:
+        """To the next match, or to the next row where the list holds nothing else."""
+        view = self.view
+        matches = view if self.matches is None else self.matches
+        found = self._match_beyond(self._beginning(step), step)
+        wrapped = found is None
+        if found is None and matches.complete:
+            found = self._match_beyond(self._other_end(step), step)
+        if found is None:
+            self._say("no event matches" if matches.complete else SEARCHING)
+            return
+        self._jump(view.row_at(found))
+        if wrapped:
+            self._say("on from the oldest match" if step > 0 else "on from the newest match")
+        elif not matches.complete:
+            self._say(SEARCHING)
+
+    def _match_beyond(self, sequence: int, step: int) -> int | None:
+        if self.matches is not None:
+            return match_beyond(self.matches, sequence, step, self.view, self._rows_drawn)
+        row = self.view.row_at(sequence + 1) if step > 0 else self.view.row_at(sequence) - 1
+        return self.view.sequence_at(row) if 0 <= row < self._rows_drawn else None
+
+    def _beginning(self, step: int) -> int:
+        """The sequence number beyond which to look, which counts itself where nothing is selected."""
+        if self.cursor is not None:
+            return self.cursor
+        rows = self._rows_drawn
+        if not rows:
+            return -1
+        if self.following:
+            return self.view.sequence_at(rows - 1) + (step < 0)
+        return self.view.sequence_at(min(self._first_row, rows - 1)) - (step > 0)
+
+    def _other_end(self, step: int) -> int:
+        return -1 if step > 0 else self.view.history.end
+
+    def action_fold(self) -> None:
+        self.post_message(self.FoldRepeats())
+
+    def action_highlight(self) -> None:
+        self.post_message(self.ToggleHighlight())
+
+    def action_go_to(self) -> None:
+        self.app.push_screen(GoTo(self.go_to))
+
+    def go_to(self, text: str) -> str:
+        """Selects the first row shown at or after an index or a time; says in a sentence if there is none."""
+        try:
+            row_number = find(text, self.view, self._rows_drawn, self._clock.now(), self._clock.timezone)
+        except UnknownPlaceError as error:
+            return str(error)
+        self._jump(row_number)
+        if not self.view.complete:
+            self._say(SEARCHING)
+        return ""
+
+    def _jump(self, row_number: int) -> None:
+        """Selects a row; one that was not on the screen comes to stand among the rows around it."""
+        top, height = self._first_row, self._page
+        self.select(row_number)
+        if not top <= row_number < top + height:
+            self._scroll_to_row(min(max(row_number - height // 3, 0), max(0, self._rows_drawn - height)))
+
+    def _say(self, note: str) -> None:
+        self._note = note
+        if self._note_timer is not None:
+            self._note_timer.stop()
+        self._note_timer = self.set_timer(NOTE_SECONDS, self._say_no_more)
+        self._label()
+
+    def _say_no_more(self) -> None:
+        self._note = ""
+        self._label()
+
     def follow(self, following: bool) -> None:
         """Keeps the newest event in view from now on, or leaves the list where it is."""
         if following:
             self.paused_at = None
         self._sought = None
+        self._note = ""
         self.following = following
         self.sync()
 
@@ -329,7 +555,7 @@ class EventList(LineView, can_focus=True):
         self.following = False
         self._sought = None
         self._move_cursor(self.view.sequence_at(row_number))
-        top, height = self._first_row, self.scrollable_content_region.height
+        top, height = self._first_row, self._page
         if row_number < top:
             self._scroll_to_row(row_number)
         elif row_number >= top + height:
@@ -338,6 +564,7 @@ class EventList(LineView, can_focus=True):
         self._label()
 
     def _move_cursor(self, sequence: int | None) -> None:
+        self._note = ""
         before, self.cursor = self.cursor, sequence
         for changed in (before, sequence):
             if changed is not None:
@@ -352,8 +579,8 @@ class EventList(LineView, can_focus=True):
 
     def _refresh_sequence(self, sequence: int) -> None:
         at = self.view.row_at(sequence) - self._first_row
-        if 0 <= at < self.scrollable_content_region.height:
-            self.refresh(Region(0, at, self.scrollable_content_region.width, 1))
+        if 0 <= at < self._page:
+            self.refresh(Region(0, at + self._heading_rows, self.scrollable_content_region.width, 1))
 
     # Drawing
 
@@ -373,6 +600,10 @@ class EventList(LineView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
+        y -= self._heading_rows
+        if y < 0:
+            style = self.rich_style + ink(self.get_component_rich_style("event-list--heading"))
+            return heading(width, style, self.columns)
         number = self._first_row + y
         if number >= self._rows_drawn:
             hint = self._hint() if y == 1 else ""
@@ -382,10 +613,11 @@ class EventList(LineView, can_focus=True):
             return Strip([Segment(hint.ljust(width), self.rich_style + style)], width)
         sequence = self.view.sequence_at(number)
         cursor = 0 if sequence != self.cursor else 2 if self.has_focus else 1
-        key = (sequence, width, cursor)
+        look = self._look(sequence)
+        key = (sequence, width, cursor, look)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strips[key] = self._build(sequence, width, cursor)
+            strip = self._strips[key] = self._build(sequence, width, cursor, look)
             if len(self._strips) > ROWS_KEPT:
                 self._strips.popitem(last=False)
         return strip
@@ -420,20 +652,29 @@ class EventList(LineView, can_focus=True):
                 self._rows.popitem(last=False)
         return found
 
-    def _build(self, sequence: int, width: int, cursor: int) -> Strip:
-        palette = self._palettes.get(cursor)
-        if palette is None:
-            palette = self._palettes[cursor] = self._palette(cursor)
-        return line(self._looked_up(sequence), width, palette, self._clock)
+    def _look(self, sequence: int) -> Look:
+        return Look(
+            marked=sequence in self._marks,
+            matching=None if self.matches is None else sequence in self.matches,
+            repeats=self.view.repeats(sequence) if self.view.fold else 0,
+        )
 
-    def _palette(self, cursor: int) -> Palette:
-        """The styles of a row on its ground, which is another one under the cursor."""
+    def _build(self, sequence: int, width: int, cursor: int, look: Look) -> Strip:
+        found = self._looked_up(sequence)
+        key = (cursor, look.matching is not False or isinstance(found, GapRow))
+        palette = self._palettes.get(key)
+        if palette is None:
+            palette = self._palettes[key] = self._palette(*key)
+        return line(found, width, palette, self._clock, self.columns, look, self.server_region)
+
+    def _palette(self, cursor: int, matching: bool) -> Palette:
+        """The styles of a row on its ground, which is another one under the cursor; all alike if it does not match."""
         ground = self.rich_style
         if cursor:
             name = "event-list--cursor" if cursor == 2 else "event-list--cursor-blurred"
             ground += Style(bgcolor=self.get_component_rich_style(name).bgcolor)
         prefix = "event-list--"
-        return {
-            name.removeprefix(prefix): ground + ink(self.get_component_rich_style(name))
-            for name in self.COMPONENT_CLASSES
-        }
+        names = {name.removeprefix(prefix): name for name in self.COMPONENT_CLASSES}
+        if not matching:
+            names = {role: name if role == "mark" else f"{prefix}unmatched" for role, name in names.items()}
+        return {role: ground + ink(self.get_component_rich_style(name)) for role, name in names.items()}

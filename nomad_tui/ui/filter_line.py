@@ -1,47 +1,230 @@
 """The line where a filter is typed."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.widgets import Input
 
+from nomad_tui.core.completion import Completion, Vocabulary, complete
 from nomad_tui.core.text import printable
+from nomad_tui.personal.filter_history import FilterHistory
+from nomad_tui.ui.completion import CandidateList
+
+_HELP: Final = """\
+**Filter**: words, in any order, all of which must occur in an event: `web failed`, `"two words"`, `/regex/`.
+A field by its name: `status:failed,lost`, `job:=web`, `time:<5m`; anywhere in the payload: `~word`.
+An expression over the payload: `Allocation.ClientStatus == "failed"`.
+`-` negates, `or` and parentheses combine.
+
+*Tab* takes what the list proposes; *down* goes into the list, *ctrl+space* opens it.
+*Up* and *down* go through earlier filters. *Enter* keeps the filter and goes to the events, *Esc* clears it.
+*ctrl+s* saves it under a name and a key of its own; *F1* to *F8* apply the saved ones.
+"""
 
 
 class FilterLine(Input, can_focus=False):
-    """Takes the focus only when it is asked to, so that Tab moves between the panes."""
+    """Takes the focus only when it is asked to, so that Tab moves between the panes.
+
+    Up and down are the history. The list of candidates has them from when `down` went into it, which it does unless
+    an earlier filter is being looked at; until then Tab takes the first candidate, and Enter leaves the line.
+    """
 
     BINDING_GROUP_TITLE = "Filter"
-    HELP = """\
-**Filter**: words, in any case and order, all of which must occur in an event's topic, type, key, namespace, job or
-sentence.
-
-*Enter* keeps the filter and goes to the events, *Esc* clears it.
-"""
+    HELP = _HELP
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "clear_filter", "Clear", id="filter.clear", tooltip="Clear the filter"),
-        Binding("up,down", "leave", "Events", id="filter.leave", show=False, tooltip="Go to the events"),
+        Binding("escape", "clear_filter", "Clear", id="filter.clear", tooltip="Close the list, or clear the filter"),
+        Binding("tab", "take", "Complete", id="filter.take", show=False, tooltip="Take what is marked in the list"),
+        Binding("up", "earlier", "Earlier", id="filter.earlier", tooltip="The filter before, or up in the list"),
+        Binding("down", "later", "Later", id="filter.later", show=False, tooltip="The filter after, or into the list"),
+        Binding(
+            "ctrl+@,ctrl+space",
+            "propose",
+            "Propose",
+            id="filter.propose",
+            show=False,
+            tooltip="List what could stand here",
+        ),
+        Binding("ctrl+s", "save", "Save", id="filter.save", tooltip="Save the filter under a name"),
     ]
+
+    class Entered(Message):
+        """The line has got the focus."""
 
     class Leave(Message):
         """The operator is done typing."""
 
+    class Left(Message):
+        """The focus went elsewhere, by whatever way."""
+
+    class Save(Message):
+        """The operator wants to keep the filter under a name."""
+
+    def __init__(
+        self,
+        history: FilterHistory,
+        vocabulary: Vocabulary,
+        candidates: CandidateList,
+        *,
+        placeholder: str,
+        id: str,  # noqa: A002
+    ) -> None:
+        super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+        self._history = history
+        self._vocabulary = vocabulary
+        self._candidates = candidates
+        self._place: int | None = None
+        """Which of the earlier filters is looked at; None while none is."""
+        self._draft = ""
+        """What was typed before an earlier filter was looked at."""
+        self._silent_at: str | None = None
+        """The text at which no list is shown, because the operator closed it or did not type it."""
+        self._asked_at: str | None = None
+        """The text at which the list was asked for."""
+        self._chosen = 0
+        self._choosing = False
+        self._known: tuple[str, int, str | None, str | None] | None = None
+        self._completion: Completion | None = None
+
     def edit(self) -> None:
         """Takes the focus, at once: keys typed ahead are meant for the filter."""
         self.can_focus = True
+        self._silent_at = self.value
         self.screen.set_focus(self)
+
+    def put(self, text: str) -> None:
+        """Shows another text, as if it had been typed, but proposes nothing."""
+        self._place = None
+        self._set(printable(text))
+
+    def _set(self, text: str) -> None:
+        self._silent_at = text
+        self.value = text
+        self.cursor_position = len(text)
+        self.call_after_refresh(self._bring_cursor_into_view)
+
+    def _bring_cursor_into_view(self) -> None:
+        """Textual leaves that out for the first text that an input gets."""
+        self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
 
     def on_mouse_down(self) -> None:
         self.edit()
 
+    def on_focus(self) -> None:
+        self.post_message(self.Entered())
+
     def on_blur(self) -> None:
         self.can_focus = False
+        self._place = None
+        self._candidates.close()
+        self.post_message(self.Left())
+
+    # The list of candidates
+
+    @property
+    def completion(self) -> Completion | None:
+        """What could stand where the cursor is now; None while the list is closed."""
+        state = (self.value, self.cursor_position, self._silent_at, self._asked_at)
+        if state != self._known:
+            self._known = state
+            self._chosen, self._choosing = 0, False
+            self._completion = None
+            if self.value != self._silent_at and self.selection.is_empty:
+                asked = self.value == self._asked_at
+                self._completion = complete(self.value, self.cursor_position, self._vocabulary, asked=asked)
+        return self._completion
+
+    def watch_value(self) -> None:
+        if self._silent_at != self.value:
+            self._place = None
+        self.call_later(self._show_candidates)
+
+    def watch_selection(self) -> None:
+        self.call_later(self._show_candidates)
+
+    def _show_candidates(self) -> None:
+        completion = self.completion if self.has_focus else None
+        if completion is None:
+            self._candidates.close()
+            return
+        x, y, *_ = self.content_region
+        before = self._position_to_cell(completion.start)
+        self._candidates.offer(completion, self._chosen, Offset(x + before - self.scroll_offset.x, y))
+
+    def take(self, number: int) -> None:
+        """Puts a candidate where the cursor is."""
+        completion = self.completion
+        if completion is None or number >= len(completion.candidates):
+            return
+        text = completion.candidates[number].text
+        start, cursor = completion.start, self.cursor_position
+        self.value = self.value[:start] + text + self.value[cursor:]
+        self.cursor_position = start + len(text)
+        if text[-1:] not in (":", ".", " "):
+            self._silent_at = self.value
+
+    def _choose(self, number: int) -> None:
+        self._chosen = number
+        self._choosing = number >= 0
+        self._chosen = max(0, number)
+        self._show_candidates()
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "take":
+            return self.completion is not None
+        return super().check_action(action, parameters)
+
+    def action_take(self) -> None:
+        self.take(self._chosen)
+
+    def action_propose(self) -> None:
+        self._silent_at = None
+        self._asked_at = self.value
+        self._show_candidates()
+
+    def action_earlier(self) -> None:
+        if self.completion is not None and self._choosing:
+            self._choose(self._chosen - 1)
+            return
+        texts = self._history.texts
+        if self._place is None:
+            self._draft = self.value
+        place = len(texts) if self._place is None else self._place
+        place -= 1
+        while 0 <= place < len(texts) and texts[place] == self.value:
+            place -= 1
+        if 0 <= place < len(texts):
+            self._set(texts[place])
+            self._place = place
+
+    def action_later(self) -> None:
+        if self._place is not None:
+            texts = self._history.texts
+            place = self._place + 1
+            if place < len(texts):
+                self._set(texts[place])
+                self._place = place
+            else:
+                self._set(self._draft)
+                self._place = None
+        elif (completion := self.completion) is not None:
+            number = self._chosen + 1 if self._choosing else min(1, len(completion.candidates) - 1)
+            self._choose(min(number, len(completion.candidates) - 1))
+
+    def action_save(self) -> None:
+        self.post_message(self.Save())
 
     def action_clear_filter(self) -> None:
-        self.value = ""
+        if self.completion is not None:
+            self._silent_at, self._asked_at = self.value, None
+            self._show_candidates()
+            return
+        self._set("")
         self.action_leave()
 
     def action_leave(self) -> None:
@@ -60,6 +243,8 @@ sentence.
         event.prevent_default()
         if left:
             self.app.post_message(events.Key(event.key, event.character))
+        elif self.completion is not None and self._choosing:
+            self.take(self._chosen)
         else:
             self.action_leave()
 
@@ -67,7 +252,8 @@ sentence.
         self.action_leave()
 
     def on_paste(self, event: events.Paste) -> None:
-        """A paste may hold several lines and control characters; the line takes it as words."""
+        """A paste may hold several lines and control characters; the line takes it as one line of text."""
         event.prevent_default()
         event.stop()
         self.insert_text_at_cursor(printable(" ".join(event.text.split())))
+        self.call_after_refresh(self._bring_cursor_into_view)

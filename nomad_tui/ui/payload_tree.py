@@ -13,8 +13,10 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.strip import Strip
 
+from nomad_tui.core.paths import condition
 from nomad_tui.core.payload import SEPARATOR, Folding, Kind, Path, Payload, Rows, Value, annotation, flatten
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.line_view import LineView
@@ -58,6 +60,7 @@ What you open here stays open in the next event that has it, and the cursor stay
 - **h** and **l** fold and unfold, or go to the parent and the first child
 - **E** unfolds all under the cursor, **C** folds everything but the object itself
 - **<** and **>** move the view sideways along a long value
+- **+** and **-** add to the filter that an event must have this value, or must not
 - a click on a triangle folds or unfolds
 """
     DEFAULT_CSS = """
@@ -137,6 +140,22 @@ What you open here stays open in the next event that has it, and the cursor stay
         ),
         Binding("C", "fold_all", "Fold all", id="payload.fold_all", tooltip="Fold everything but the object"),
         Binding(
+            "plus",
+            "narrow(True)",
+            "Only",
+            id="payload.add_only",
+            tooltip="Add to the filter: only this",
+            key_display="+",
+        ),
+        Binding(
+            "minus",
+            "narrow(False)",
+            "Not",
+            id="payload.add_not",
+            tooltip="Add to the filter: not this",
+            key_display="-",
+        ),
+        Binding(
             "less_than_sign,shift+left",
             "shift(-1)",
             "View left",
@@ -155,6 +174,14 @@ What you open here stays open in the next event that has it, and the cursor stay
             show=False,
         ),
     ]
+
+    class Narrow(Message):
+        """The operator wants to see only events that have the value under the cursor, or only others."""
+
+        def __init__(self, term: str) -> None:
+            self.term = term
+            """A term of the filter language."""
+            super().__init__()
 
     def __init__(self, *, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -418,6 +445,15 @@ What you open here stays open in the next event that has it, and the cursor stay
             self.folding.close_all()
             self._set_shift(0)
             self._refold()
+
+    # Filtering
+
+    def action_narrow(self, only: bool) -> None:
+        term = condition(self.cursor_path, self.cursor_value) if len(self._rows) else None
+        if term is None:
+            self.notify("No filter can name this value: it is too long, or not part of a JSON object.", markup=False)
+        else:
+            self.post_message(self.Narrow(term if only else f"not {term}"))
 
     # Mouse
 

@@ -120,6 +120,9 @@ class Trouble(Static):
             again = "Trying again now."
             if wait:
                 again = f"Trying again in {wait} s (attempt {status.attempt + 1}); r tries now."
+        elif status.state is State.LIVE and status.refused_topics:
+            what = f"The server takes no subscription with {', '.join(status.refused_topics)}."
+            remedy = "Events of the other topics go on; use a token that may read these, or untick them."
         else:
             what = ""
         self.display = bool(what)

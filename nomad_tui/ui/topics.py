@@ -1,6 +1,7 @@
-"""The topic picker: every topic with its count, ticked while its events are shown."""
+"""The picker: topics and the other facets of what is held, with counts, and ticks that narrow what is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from time import perf_counter
 from typing import ClassVar, Final
 
 from rich.cells import set_cell_size
@@ -8,38 +9,52 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from nomad_tui.core.facets import Dimension
 from nomad_tui.core.readable import count
-from nomad_tui.core.text import printable
-from nomad_tui.core.topics import TOPICS
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.facets import MANY, TITLES, Kind, Row, Section, TopicSection
+from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.themes import TOPIC_STYLES, glyph, ink, topic_style
 
 TICKED: Final = "▣"
 UNTICKED: Final = "□"
-MOST_UNKNOWN_TOPICS: Final = 64
-"""Unknown topics that get a row of their own; a server may send any number of names."""
+EXCLUDED: Final = "⊟"
+OPEN: Final = "▾"
+FOLDED: Final = "▸"
+RANK_SLICE: Final = 0.002
+"""Seconds a look may take to choose which values are listed."""
+RANK_EVERY: Final = 1.0
+"""Seconds between two such choices: rows that change places more often cannot be read."""
 
 _HELP: Final = """\
-**Topics** of Nomad's event stream, with the number of events held of each. Unticking one hides its events; they go on
-being read and counted. Topics that no release is known to send are added as they come.
+**Facets**: what the events held are about, with the number of those that match the rest of the filter.
+
+*Space* ticks. Unticking a topic hides its events, and a moment later the server is no longer asked for them; ticked
+again, it is asked for what it still has of the time between. Ticking any other value shows only events that have it or
+another ticked value of its section, and stands in the filter as `status:=failed`.
+
+**+** adds "only this" to the filter, **-** "not this". *Space* on a heading folds its section, and on "… more" it lists
+the rest.
 """
 
 
-class TopicPicker(ScrollView, can_focus=True):
-    """Says which topics are hidden; what that means for the list is the app's business."""
+class TopicPicker(LineView, can_focus=True):
+    """Says what was ticked; what that means for the filter and the list is the app's business."""
 
-    BINDING_GROUP_TITLE = "Topics"
+    BINDING_GROUP_TITLE = "Facets"
     HELP = _HELP
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "topic-picker--heading",
         "topic-picker--name",
         "topic-picker--empty",
         "topic-picker--tick",
+        "topic-picker--excluded",
         "topic-picker--count",
         "topic-picker--cursor",
         *(f"topic-picker--{style}" for style in (*TOPIC_STYLES.values(), "other")),
@@ -48,14 +63,20 @@ class TopicPicker(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "cursor(-1)", "Up", id="topics.up", show=False),
         Binding("down,j", "cursor(1)", "Down", id="topics.down", show=False),
-        Binding("g,home", "cursor(-1000)", "First", id="topics.first", show=False),
-        Binding("G,end", "cursor(1000)", "Last", id="topics.last", show=False),
+        Binding("g,home", "cursor(-10000)", "First", id="topics.first", show=False),
+        Binding("G,end", "cursor(10000)", "Last", id="topics.last", show=False),
         Binding("ctrl+u,pageup", "cursor(-10)", "Up ten", id="topics.page-up", show=False),
         Binding("ctrl+d,pagedown", "cursor(10)", "Down ten", id="topics.page-down", show=False),
-        Binding("space,enter", "tick", "Tick", id="topics.toggle", tooltip="Show or hide this topic's events"),
-        Binding("a", "all", "All", id="topics.all", tooltip="Show every topic"),
-        Binding("n", "none", "None", id="topics.none", tooltip="Hide every topic"),
-        Binding("o", "only", "Only this", id="topics.only", tooltip="Show this topic and no other"),
+        Binding("right_square_bracket,J", "section(1)", "Next section", id="topics.next-section", show=False),
+        Binding("left_square_bracket,K", "section(-1)", "Section before", id="topics.section-before", show=False),
+        Binding("space,enter", "tick", "Tick", id="topics.toggle", tooltip="Tick or untick; fold or unfold"),
+        Binding("plus", "narrow(True)", "Only", id="topics.add-only", key_display="+", tooltip="Add: only this"),
+        Binding("minus", "narrow(False)", "Not", id="topics.add-not", key_display="-", tooltip="Add: not this"),
+        Binding("a", "all", "All", id="topics.all", tooltip="Untick all of a section; show every topic"),
+        Binding("n", "none", "No topics", id="topics.none", show=False, tooltip="Hide every topic"),
+        Binding(
+            "o", "only", "Only this", id="topics.only", show=False, tooltip="Tick this and nothing else of its section"
+        ),
         Binding("l,right", "leave", "Events", id="topics.events", show=False, tooltip="Go to the events"),
     ]
 
@@ -70,105 +91,316 @@ class TopicPicker(ScrollView, can_focus=True):
             self.hidden = hidden
             super().__init__()
 
+    class Ticked(Message):
+        """Other values of a dimension are ticked; none stands for all."""
+
+        def __init__(self, dimension: Dimension, values: frozenset[str]) -> None:
+            self.dimension = dimension
+            self.values = values
+            super().__init__()
+
+    class Narrow(Message):
+        """The operator wants to see only this, or anything but this."""
+
+        def __init__(self, dimension: Dimension, value: str, only: bool) -> None:
+            self.dimension = dimension
+            self.value = value
+            self.only = only
+            super().__init__()
+
     class Leave(Message):
         """The operator wants to go to the pane on the right."""
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.topics: list[str] = [topic.name for topic in TOPICS]
-        self._counts: dict[str, int] = {}
+        self.topic_section = TopicSection()
+        self.sections: dict[Dimension, Section] = {
+            dimension: self.topic_section if dimension is Dimension.TOPIC else Section(dimension)
+            for dimension in TITLES
+        }
+        self.rows: list[Row] = []
+        self.counting = False
+        """Whether the counts are still growing."""
+        self._counts: Callable[[Dimension], Mapping[str, int]] = lambda _dimension: {}
         self._hides_unknown = False
         """Whether topics that have not come yet will be hidden, as after `none` and `only`."""
+        self._ranking: Iterator[None] | None = None
+        self._ranked_at = 0.0
+        self._awaits_counts = True
+        """Whether the values were last chosen while they were not all counted for the filter in force."""
         self._styles: dict[str, Style] = {}
+        self._drawn: list[object] = []
+        """What each row said when it was last drawn."""
 
-    def on_mount(self) -> None:
-        self.virtual_size = Size(1, len(self.topics))
+    # What is listed
 
-    def sync(self, counts: Mapping[str, int]) -> None:
-        """Takes over how many events are held of each topic; repaints only if that has changed."""
-        changed = {topic for topic in {**counts, **self._counts} if self._counts.get(topic) != counts.get(topic)}
-        if not changed:
+    def sync(
+        self,
+        held: Mapping[str, int],
+        counts: Callable[[Dimension], Mapping[str, int]],
+        counting: bool,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Takes over what is held of each topic and how much of each value matches; `counting` while that grows.
+
+        Repaints only what has changed. `at_once` does not wait for its turn to rank the values.
+        """
+        self._counts = counts
+        at_once = at_once or (self._awaits_counts and not counting)
+        self.counting = counting
+        topics = self.topic_section
+        unknown = held.keys() - topics.held.keys() - set(topics.topics)
+        topics.held = dict(held)
+        topics.hidden = self.hidden
+        topics.add(topic for topic in held if topic in unknown)
+        if unknown and self._hides_unknown:
+            self._hide(self.hidden | unknown)
+        if not self.is_on_screen:
             return
-        known = {*self.topics, *self._counts}
-        self._counts = dict(counts)
-        if unknown := [topic for topic in counts if topic not in known]:
-            self.topics += unknown[: max(0, len(TOPICS) + MOST_UNKNOWN_TOPICS - len(self.topics))]
-            self.virtual_size = Size(1, len(self.topics))
-            if self._hides_unknown:
-                self._hide(self.hidden | set(unknown))
-        width = self.scrollable_content_region.width
-        for row, topic in enumerate(self.topics):
-            if topic in changed:
-                self.refresh(Region(0, row - self.scroll_offset.y, width, 1))
+        now = perf_counter()
+        if self._ranking is None and (at_once or now - self._ranked_at >= RANK_EVERY or not self.rows):
+            self._ranked_at = now
+            self._awaits_counts = counting
+            self._ranking = self._rank()
+        while self._ranking is not None and perf_counter() - now < RANK_SLICE:
+            if next(self._ranking, _DONE) is _DONE:
+                self._ranking = None
+        for section in self.sections.values():
+            if not self._ranking:
+                section.counts = counts(section.dimension)
+        self._list()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is listed is chosen from everything held; true of a picker that is not on the screen."""
+        return not self.is_on_screen or not (self.counting or self._awaits_counts or self._ranking is not None)
+
+    @property
+    def is_on_screen(self) -> bool:
+        return bool(self.region.area)
+
+    def choose(self, ticked: Mapping[Dimension, frozenset[str]], excluded: Mapping[Dimension, frozenset[str]]) -> None:
+        """Shows which values the filter names as the only ones of their dimension, and which it leaves out."""
+        for dimension, section in self.sections.items():
+            section.ticked = ticked.get(dimension, frozenset())
+            section.excluded = excluded.get(dimension, frozenset())
+        self._ranking = self._rank()
+        self._awaits_counts = True
+        self._list()
+
+    def _rank(self) -> Iterator[None]:
+        for dimension, section in self.sections.items():
+            yield from section.rank(self._counts(dimension), hold=self.has_focus)
+            yield
+
+    def _list(self) -> None:
+        rows = [row for section in self.sections.values() for row in section.rows()]
+        if rows != self.rows:
+            at = self.rows[self.cursor] if self.cursor < len(self.rows) else None
+            self.rows = rows
+            if at in rows:
+                self.cursor = rows.index(at)
+            else:
+                self.cursor = max(0, min(self.cursor, len(rows) - 1))
+            self.set_row_count(len(rows))
+        drawn = [self._said(row) for row in rows]
+        if len(drawn) != len(self._drawn):
+            self.refresh()
+        else:
+            width = self.scrollable_content_region.width
+            for number, (before, now) in enumerate(zip(self._drawn, drawn, strict=True)):
+                if before != now:
+                    self.refresh(Region(0, number - self.scroll_offset.y, width, 1))
+        self._drawn = drawn
+
+    def _said(self, row: Row) -> object:
+        section = self.sections[row.dimension]
+        match row.kind:
+            case Kind.HEADING:
+                return row, section.folded, self.counting, section.title
+            case Kind.MORE:
+                return row, section.more, section.unfolded
+            case Kind.VALUE:
+                return row, self._state(row), section.counts.get(row.value, 0), row.value in self.topic_section.held
+
+    def _state(self, row: Row) -> str:
+        section = self.sections[row.dimension]
+        if row.value in section.excluded:
+            return EXCLUDED
+        if section.ticked:
+            return TICKED if row.value in section.ticked and row.value not in self.hidden else UNTICKED
+        if row.dimension is Dimension.TOPIC:
+            return UNTICKED if row.value in self.hidden else TICKED
+        return UNTICKED
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+
+    # What the operator does
 
     def action_cursor(self, rows: int) -> None:
-        self._move(min(max(self.cursor + rows, 0), len(self.topics) - 1))
+        self._move(min(max(self.cursor + rows, 0), len(self.rows) - 1))
+
+    def action_section(self, direction: int) -> None:
+        headings = [number for number, row in enumerate(self.rows) if row.kind is Kind.HEADING]
+        beyond = [number for number in headings if (number - self.cursor) * direction > 0]
+        if beyond:
+            self._move(beyond[0] if direction > 0 else beyond[-1])
 
     def action_tick(self) -> None:
-        self._hide(self.hidden ^ {self.topics[self.cursor]})
+        row = self.row
+        if row is None:
+            return
+        section = self.sections[row.dimension]
+        match row.kind:
+            case Kind.HEADING:
+                section.folded = not section.folded
+                self._list()
+            case Kind.MORE:
+                section.unfolded = not section.unfolded
+                self._ranking = None
+                section.listed = [] if not section.unfolded else section.listed
+                for _ in section.rank(self._counts(row.dimension), hold=True):
+                    pass
+                self._list()
+            case Kind.VALUE if row.dimension is Dimension.TOPIC and not section.ticked:
+                self._hide(self.hidden ^ {row.value})
+            case Kind.VALUE:
+                section.ticked ^= {row.value}  # at once, as the next key may come before the filter has been read
+                self.post_message(self.Ticked(row.dimension, section.ticked))
+                self._list()
+
+    def action_narrow(self, only: bool) -> None:
+        row = self.row
+        if row is not None and row.kind is Kind.VALUE:
+            self.post_message(self.Narrow(row.dimension, row.value, only))
 
     def action_all(self) -> None:
+        """Where the cursor is among the topics, all of them; elsewhere whatever is ticked there is unticked."""
+        row = self.row
+        dimension = Dimension.TOPIC if row is None else row.dimension
+        if self.sections[dimension].ticked:
+            self.post_message(self.Ticked(dimension, frozenset()))
+        if dimension is Dimension.TOPIC:
+            self.show_all_topics()
+
+    def show_all_topics(self) -> None:
         self._hides_unknown = False
         self._hide(frozenset())
 
     def action_none(self) -> None:
         self._hides_unknown = True
-        self._hide(frozenset((*self.topics, *self._counts)))
+        self._hide(self._every_topic)
 
     def action_only(self) -> None:
-        self._hides_unknown = True
-        self._hide(frozenset((*self.topics, *self._counts)) - {self.topics[self.cursor]})
+        row = self.row
+        if row is None or row.kind is not Kind.VALUE:
+            return
+        if row.dimension is Dimension.TOPIC and not self.topic_section.ticked:
+            self._hides_unknown = True
+            self._hide(self._every_topic - {row.value})
+        else:
+            self.post_message(self.Ticked(row.dimension, frozenset((row.value,))))
 
     def action_leave(self) -> None:
         self.post_message(self.Leave())
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None or self.scroll_offset.y + offset.y >= len(self.topics):
+        if offset is None or self.scroll_offset.y + offset.y >= len(self.rows):
             return
         self._move(self.scroll_offset.y + offset.y)
         self.action_tick()
 
+    @property
+    def _every_topic(self) -> frozenset[str]:
+        return frozenset((*self.topic_section.topics, *self.topic_section.held))
+
     def _move(self, row: int) -> None:
-        self.cursor = row
-        self.scroll_to_region(Region(0, row, 1, 1), animate=False, force=True)
+        self.cursor = max(0, row)
+        self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
         self.refresh()
 
     def _hide(self, hidden: frozenset[str]) -> None:
         if hidden != self.hidden:
-            self.hidden = hidden
+            self.hidden = self.topic_section.hidden = hidden
             self.refresh()
             self.post_message(self.Changed(hidden))
+
+    # Drawing
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._styles.clear()
 
+    def on_resize(self) -> None:
+        self._drawn = []
+        self._list()
+
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        row = self.scroll_offset.y + y
-        if row >= len(self.topics):
+        number = self.scroll_offset.y + y
+        if number >= len(self.rows):
             return Strip.blank(width, self.rich_style)
-        topic = self.topics[row]
-        held = self._counts.get(topic, 0)
-        shown = topic not in self.hidden
-        number = count(held) if held else "·"
-        name_width = max(1, width - len(number) - 6)
-        name = printable(topic, name_width)
-        strip = Strip(
-            [
-                Segment(f"{TICKED if shown else UNTICKED} ", self._style("tick" if shown else "empty")),
-                Segment(f"{glyph(topic)} ", self._style(topic_style(topic) if shown and held else "empty")),
-                Segment(set_cell_size(name, name_width), self._style("name" if shown and held else "empty")),
-                Segment(f" {number} ", self._style("count" if shown and held else "empty")),
-            ]
-        ).adjust_cell_length(width)
-        if row == self.cursor and self.has_focus:
+        strip = Strip(self._pieces(self.rows[number], width)).adjust_cell_length(width)
+        if number == self.cursor and self.has_focus:
             strip = strip.apply_style(Style(bgcolor=self.get_component_rich_style("topic-picker--cursor").bgcolor))
         return strip.apply_style(self.rich_style)
+
+    def _pieces(self, row: Row, width: int) -> list[Segment]:
+        section = self.sections[row.dimension]
+        match row.kind:
+            case Kind.HEADING:
+                fold = FOLDED if section.folded else OPEN
+                number = len(section.ticked | section.excluded)
+                chosen = f" {count(number)} chosen" if section.folded and number else ""
+                return [
+                    Segment(f"{fold} {section.title}", self._style("heading")),
+                    Segment(chosen + (" …" if self.counting else ""), self._style("count")),
+                ]
+            case Kind.MORE:
+                text = f"  … {count(section.more)} more"
+                if section.unfolded:
+                    listed = len(section.listed) >= MANY and section.more
+                    text = f"  … {count(section.more)} more: type" if listed else "  … fewer"
+                elif row.dimension is Dimension.TOPIC:
+                    text = f"  … {count(section.more)} silent"
+                return [Segment(text, self._style("count"))]
+            case Kind.VALUE:
+                return self._value_pieces(row, section, width)
+
+    def _value_pieces(self, row: Row, section: Section, width: int) -> list[Segment]:
+        is_topic = row.dimension is Dimension.TOPIC
+        state = self._state(row)
+        matching = section.counts.get(row.value, 0)
+        lit = bool(matching) and (state == TICKED or not (is_topic or section.ticked))
+        number = count(matching) if matching else "·"
+        name_width = max(1, width - len(number) - (5 if is_topic else 3))
+        name = printable(row.value, name_width) if is_topic else shortened(row.value, name_width)
+        tick = "tick" if state == TICKED else "excluded" if state == EXCLUDED else "empty"
+        return [
+            Segment(f"{state} ", self._style(tick)),
+            *([Segment(f"{glyph(row.value)} ", self._style(topic_style(row.value) if lit else "empty"))] * is_topic),
+            Segment(set_cell_size(name, name_width), self._style("name" if lit else "empty")),
+            Segment(f" {number}", self._style("count" if lit else "empty")),
+        ]
 
     def _style(self, name: str) -> Style:
         style = self._styles.get(name)
         if style is None:
             style = self._styles[name] = ink(self.get_component_rich_style(f"topic-picker--{name}"))
         return style
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut in the middle: the ends of type names and of jobs tell more of them apart than their beginnings alone."""
+    if len(text) <= width:
+        return printable(text)
+    end = (width - 1) // 2
+    return printable(text[: width - 1 - end]) + ELLIPSIS + printable(text[len(text) - end :])
+
+
+_DONE: Final = object()

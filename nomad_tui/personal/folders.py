@@ -1,0 +1,83 @@
+"""Where the program's own files are, and how one of them is read and written."""
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import platformdirs
+
+from nomad_tui.core.text import printable
+
+PROGRAM: Final = "nomad-tui"
+MOST_BYTES: Final = 1024 * 1024
+"""Read of one file; what the program writes itself is far smaller."""
+
+
+class FileError(Exception):
+    """Its text is one sentence: which file, what is wrong with it, and what follows from that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    config: Path
+    """For `config.toml`, which the program only reads, and `filters.toml`, which it also writes."""
+    state: Path
+    """For the history of the filter line."""
+
+    @classmethod
+    def of_user(cls) -> Self:
+        """Where this operating system keeps such files; none of them need exist."""
+        return cls(
+            config=Path(platformdirs.user_config_dir(PROGRAM, appauthor=False)),
+            state=Path(platformdirs.user_state_dir(PROGRAM, appauthor=False)),
+        )
+
+
+def read_text(file: Path) -> str | None:
+    """The whole file; None if there is none. Raises `FileError` for one that cannot be read or is not UTF-8."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"{shown(file)} cannot be read: {reason(error)}.") from error
+    if len(content) > MOST_BYTES:
+        raise FileError(f"{shown(file)} is left alone, because it is larger than 1 MiB.")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise FileError(f"{shown(file)} cannot be read: it is not UTF-8 at byte {error.start}.") from error
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replaces the whole file or, whatever happens, nothing of it. Nobody else may read it.
+
+    A link stays one, and the file that it leads to is replaced. Raises `FileError`.
+    """
+    try:
+        target = file.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as opened:
+                opened.write(text)
+            Path(name).replace(target)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        raise FileError(f"{shown(file)} cannot be written: {reason(error)}.") from error
+
+
+def shown(file: Path) -> str:
+    """A file's name as it may stand in a sentence."""
+    return printable(str(file), 200)
+
+
+def reason(error: Exception) -> str:
+    return printable((error.strerror if isinstance(error, OSError) else None) or str(error), 200)

@@ -1,0 +1,73 @@
+"""The keys of the whole dashboard, and its commands in the palette."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+
+from nomad_tui.personal.saved_filters import KEYS
+
+if TYPE_CHECKING:
+    from nomad_tui.ui.app import NomadTui
+
+DASHBOARD_KEYS: Final[list[BindingType]] = [
+    # These have priority, so that keys typed ahead of a slow connection find the pane they are meant for.
+    Binding(
+        "slash",
+        "filter",
+        "Filter",
+        id="app.filter",
+        key_display="/",
+        tooltip="Type what to show",
+        priority=True,
+    ),
+    Binding("f", "follow", "Follow", id="app.follow", tooltip="Keep the newest event in view, or stop"),
+    Binding("p", "pause", "Pause", id="app.pause", tooltip="Freeze the picture; events go on being read"),
+    Binding("z", "zoom", "Zoom", id="app.zoom", tooltip="Give the focused pane the whole screen, or take it back"),
+    Binding("1", "pane('topics')", "Topics", id="app.topics", show=False, tooltip="Go to the topics", priority=True),
+    Binding("2", "pane('events')", "Events", id="app.events", show=False, tooltip="Go to the events", priority=True),
+    Binding(
+        "3",
+        "pane('inspector')",
+        "Payload",
+        id="app.payload",
+        show=False,
+        tooltip="Go to the payload",
+        priority=True,
+    ),
+    Binding("r", "retry", "Retry now", id="app.retry", show=False, tooltip="Try a lost connection again now"),
+    Binding("u", "unreadable", "Unreadable", id="app.unreadable", show=False, tooltip="Lines that were no events"),
+    Binding("escape", "escape", "Back", id="app.escape", show=False, tooltip="Leave zoom; select nothing"),
+    *(
+        Binding(
+            key.lower(),
+            f"saved('{key}')",
+            "Saved filter",
+            id=f"app.{key.lower()}",
+            show=False,
+            tooltip=f"Apply the filter saved under {key}, or clear it",
+        )
+        for key in KEYS
+    ),
+    Binding("ctrl+p", "command_palette", "Palette", id="app.palette", key_display="^p", tooltip="All commands"),
+    Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="All keys, page by page"),
+    Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit"),
+]
+
+
+def dashboard_commands(app: "NomadTui") -> Iterable[SystemCommand]:
+    """What the palette offers beside Textual's own commands and the saved filters."""
+    yield SystemCommand("Filter", "Type what an event must have to be shown", app.action_filter)
+    yield SystemCommand("Save filter", "Keep the filter under a name and a key", app.action_save_filter)
+    yield SystemCommand("Columns", "Choose and order the columns of the list", app.action_columns)
+    yield SystemCommand("Highlight", "Show what does not match too, or hide it", app.action_highlight)
+    yield SystemCommand("Fold repeats", "Show repeats of one sentence as one row, or all", app.action_fold)
+    yield SystemCommand("Go to", "Go to an index or a time", app.event_list.action_go_to)
+    yield SystemCommand("Follow", "Keep the newest event in view, or stop", app.action_follow)
+    yield SystemCommand("Pause", "Freeze the picture, or go on; events are read all the same", app.action_pause)
+    yield SystemCommand("Zoom", "Give the focused pane the whole screen, or take it back", app.action_zoom)
+    yield SystemCommand("All topics", "Show every topic", app.topics.show_all_topics)
+    yield SystemCommand("No topics", "Hide every topic", app.topics.action_none)
+    yield SystemCommand("Retry now", "Try a lost connection again now", app.action_retry)
+    yield SystemCommand("Unreadable lines", "Look at what came and was no event", app.action_unreadable)

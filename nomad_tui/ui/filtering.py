@@ -1,0 +1,172 @@
+"""What is shown of what is held: the filter that is typed, the ticks, and the search that applies them.
+
+The filter's text is the one truth: ticks of facets and what is added from a payload are written into it. Only hidden
+topics stand beside it, because they narrow the subscription too.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import tzinfo
+from time import perf_counter
+from typing import Final
+
+from nomad_tui.core.derived import Preparation
+from nomad_tui.core.facets import Dimension, left_out, only, ticked, with_ticked, without
+from nomad_tui.core.filter import Filter, FilterError
+from nomad_tui.core.text import printable
+from nomad_tui.core.view import View
+from nomad_tui.session import KEYS_COUNT_FOR, Session
+
+FORWARD_SLICE: Final = 0.01
+"""Seconds a look may take to match what has come since the last one."""
+FIRST_SLICE: Final = 0.004
+"""Seconds of searching at once after another filter: a screenful is there before the next drawing."""
+SEARCH_SLICE: Final = 0.004
+SEARCH_SLICE_WHILE_BUSY: Final = 0.002
+"""Seconds of searching between two turns for everything else; fewer while keys or events come."""
+SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
+"""Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
+COUNTING_PAUSE_WHILE_BUSY: Final = 0.03
+PREPARATION_SLICE: Final = 0.004
+"""Seconds of a look that go into work ahead of the next search, while nothing comes and no key is pressed."""
+
+EVERYTHING: Final = Filter.parse("")
+
+
+class Filtering:
+    """Two views of one history: the matches, and while they are highlighted all that stands around them."""
+
+    def __init__(self, session: Session, text: str, timezone: tzinfo | None = None) -> None:
+        """`timezone` is that of times in a filter; None is this machine's."""
+        self.text = printable(text)
+        """As it stands in the filter line."""
+        self.filter = EVERYTHING
+        """The last one that could be read."""
+        self.error: FilterError | None = None
+        """What is wrong with the text; the filter is an earlier one then."""
+        self.hidden: frozenset[str] = frozenset()
+        """Topics that are not shown, by released name."""
+        self.folding = False
+        """Whether repeats of one object's sentence are one row."""
+        self.highlighting = False
+        """Whether what does not match is shown too."""
+        self.read(text)
+        self.view = View(session.history, self.filter, timezone=timezone)
+        self.context = View(session.history, derived=self.view.derived, timezone=timezone)
+        """Everything but the hidden topics; searched only while the matches are highlighted."""
+        self._session = session
+        self._searching = False
+        self._preparation = Preparation(self.view.derived)
+
+    @property
+    def shown(self) -> View:
+        """What the list shows."""
+        return self.context if self.highlighting else self.view
+
+    @property
+    def complete(self) -> bool:
+        return self.view.complete and (not self.highlighting or self.context.complete)
+
+    def read(self, text: str) -> bool:
+        """Takes over what stands in the filter line; True if it is another filter than the last one."""
+        self.text = printable(text)
+        try:
+            chosen = Filter.parse(self.text)
+        except FilterError as error:
+            self.error = error
+            return False
+        self.error = None
+        differs = chosen != self.filter
+        self.filter = chosen
+        return differs
+
+    def apply(self) -> bool:
+        """Begins to search for what the filter, the ticks and the folding let through; ends the search before.
+
+        True if there is more to search than was found at once.
+        """
+        self.view.show(self.filter, self.hidden, fold=self.folding)
+        if self.highlighting:
+            self.context.show(EVERYTHING, self.hidden, fold=self.folding)
+        return self.advance(FIRST_SLICE)
+
+    @property
+    def has_ages(self) -> bool:
+        """Whether what matches changes as time passes."""
+        return "time:" in str(self.filter)
+
+    def know_region(self, region: str) -> None:
+        """Takes over the server's region, which a filter may ask for."""
+        if region != self.view.region:
+            self.view.region = region
+            if not self.filter.everything:
+                self.apply()
+
+    def advance(self, seconds: float) -> bool:
+        """Matches what has come, and searches on for about so long; True if there is more to do."""
+        more = self.view.advance(seconds)
+        if self.highlighting:
+            more = self.context.advance(seconds) or more
+        return more
+
+    # Changing the text
+
+    def with_ticked(self, dimension: Dimension, values: frozenset[str]) -> str:
+        """The text with other ticks of one dimension."""
+        return written(with_ticked(self.filter, dimension, values))
+
+    def narrowed(self, dimension: Dimension, value: str, is_wanted: bool) -> str:
+        """The text with only one value of a dimension, or without it."""
+        return written((only if is_wanted else without)(self.filter, dimension, value))
+
+    def added(self, term: str) -> str:
+        """The text with one more condition. Raises `FilterError` if the term cannot be read."""
+        text = str(self.filter)
+        return written(Filter.parse(f"({text}) {term}" if text else term))
+
+    @property
+    def ticks(self) -> dict[Dimension, frozenset[str]]:
+        return {dimension: ticked(self.filter, dimension) for dimension in Dimension}
+
+    @property
+    def exclusions(self) -> dict[Dimension, frozenset[str]]:
+        return {dimension: left_out(self.filter, dimension) for dimension in Dimension}
+
+    # Searching
+
+    def begin_search(self, run: Callable[["Filtering"], object]) -> None:
+        """Starts the search unless it is running; `run` runs `search` beside everything else."""
+        if not self._searching:
+            self._searching = True
+            run(self)
+
+    async def search(self) -> None:
+        """Looks through what is held, newest first, in slices that leave keys, drawing and reading their turn.
+
+        While the list is all there and only the facets are still counted, reading has even more of the time.
+        """
+        history = self._session.history
+        received = history.received_events
+        is_busy = False
+        try:
+            while self.advance(SEARCH_SLICE_WHILE_BUSY if is_busy else SEARCH_SLICE):
+                before, received = received, history.received_events
+                is_busy = received != before or self._has_keys
+                pause = COUNTING_PAUSE_WHILE_BUSY if self.shown.everything else SEARCH_PAUSE_WHILE_BUSY
+                await asyncio.sleep(pause if is_busy else 0)
+        finally:
+            self._searching = False
+
+    def prepare(self, seconds: float) -> None:
+        """Derives what later searches will need, if there is nothing else to do."""
+        if not self._searching and not self._has_keys:
+            self._preparation.advance(seconds)
+
+    @property
+    def _has_keys(self) -> bool:
+        return perf_counter() - self._session.last_key < KEYS_COUNT_FOR
+
+
+def written(chosen: Filter) -> str:
+    """A filter's text, fit to be drawn and typed: what may not be drawn stands as an escape in its quotes."""
+    return "".join(each if printable(each) == each else f"\\u{ord(each):04x}" for each in str(chosen))

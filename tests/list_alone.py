@@ -1,0 +1,152 @@
+"""The event list alone on a screen, with what its owner does about its messages: for what needs no other pane."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, ClassVar, Final
+
+import orjson
+from textual import events as textual_events
+from textual import on
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from nomad_tui.config import styles_folder
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.history import History
+from nomad_tui.core.view import View
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
+from nomad_tui.ui.events import EventList
+from nomad_tui.ui.go_to import GoTo
+from nomad_tui.ui.themes import NOMAD_DARK, VARIABLES
+
+SECONDS: Final = 30
+NOW: Final = 1_795_423_940_000_000_000
+"""2026-11-23 08:52:20 UTC, in ns since 1970."""
+
+
+def event(topic: str, key: str, namespace: str = "default", **payload: Any) -> dict[str, Any]:
+    return {"Topic": topic, "Type": "JobRegistered", "Key": key, "Namespace": namespace, "Payload": payload}
+
+
+def frame(index: int, *events: dict[str, Any]) -> Frame:
+    decoded = decode(orjson.dumps({"Index": index, "Events": events}))
+    assert isinstance(decoded, Frame)
+    return decoded
+
+
+def job(number: int, moment: int = 0) -> Frame:
+    """The registration of job `job-NUMBER` under that index, submitted at `moment` ns since 1970 if any."""
+    known = {"SubmitTime": moment, "JobModifyIndex": number} if moment else {}
+    return frame(number, event("Job", f"job-{number}", Job={"ID": f"job-{number}", "Type": "service", **known}))
+
+
+def history_of(frames: Iterable[Frame], received: int = 0) -> History:
+    history = History()
+    for each in frames:
+        history.append(each, received)
+    return history
+
+
+class ListAlone(App[None]):
+    CSS_PATH: ClassVar = [styles_folder() / "events.tcss", styles_folder() / "go_to.tcss"]
+    CSS = "EventList { height: 1fr; } "
+
+    def __init__(self, history: History, columns: tuple[Column, ...], filter_text: str) -> None:
+        super().__init__()
+        self.chosen = Filter.parse(filter_text)
+        self.view = View(history, self.chosen)
+        self.events = EventList(self.view, UTC, lambda: NOW, columns=columns)
+        self.fold_asked = 0
+        self.register_theme(NOMAD_DARK)
+        self.theme = NOMAD_DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {**super().get_theme_variable_defaults(), **VARIABLES}
+
+    def compose(self) -> ComposeResult:
+        yield self.events
+
+    @on(EventList.ToggleHighlight)
+    def toggle_highlight(self) -> None:
+        matches = View(self.view.history, self.chosen) if self.events.matches is None else None
+        self.view.show(Filter() if matches is not None else self.chosen)
+        self.events.highlight(matches)
+
+    @on(EventList.FoldRepeats)
+    def count_fold(self) -> None:
+        self.fold_asked += 1
+
+
+@dataclass
+class Alone:
+    app: ListAlone
+    pilot: Pilot[None]
+
+    @property
+    def events(self) -> EventList:
+        return self.app.events
+
+    @property
+    def subtitle(self) -> str:
+        return str(self.events.border_subtitle)
+
+    @property
+    def selected(self) -> str | None:
+        """The key of the selected event."""
+        cursor = self.events.cursor
+        return None if cursor is None else self.app.view.history.event(cursor).key
+
+    @property
+    def rows(self) -> list[str]:
+        """The list as it is drawn, a string a row."""
+        return [self.events.render_line(y).text for y in range(self.events.scrollable_content_region.height)]
+
+    def row_of(self, words: str) -> int:
+        """Where the row with these words stands on the screen."""
+        return next(y for y, text in enumerate(self.rows) if words in text)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause(0)
+
+    async def at_once(self, keys: str) -> None:
+        """Types faster than anything is answered; `\\r` is Enter."""
+        for key in keys:
+            name = {"\r": "enter", ":": "colon", "-": "minus", " ": "space"}.get(key, key)
+            self.app.post_message(textual_events.Key(name, None if key == "\r" else key))
+        await self.pilot.pause(0)
+
+    async def until(self, fact: Callable[[], object]) -> None:
+        while not fact():
+            await self.pilot.pause(0.01)
+
+    def search(self) -> None:
+        """Searches to the end, as the owner does bit by bit."""
+        for view in (self.app.view, self.events.matches):
+            while view is not None and not view.complete:
+                view.advance(0.01)
+        self.events.sync()
+
+    @property
+    def prompt(self) -> GoTo | None:
+        screen = self.app.screen
+        return screen if isinstance(screen, GoTo) else None
+
+
+@asynccontextmanager
+async def list_alone(
+    history: History,
+    size: tuple[int, int] = (100, 30),
+    columns: tuple[Column, ...] = DEFAULT_COLUMNS,
+    filter_text: str = "",
+) -> AsyncIterator[Alone]:
+    app = ListAlone(history, columns, filter_text)
+    async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        alone = Alone(app, pilot)
+        alone.search()
+        await pilot.pause()  # for the scrollbar, which makes the rows a cell narrower
+        yield alone
