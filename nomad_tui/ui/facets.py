@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 from nomad_tui.core.facets import Dimension
+from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.topics import TOPICS
 
 FEW: Final = 6
@@ -70,16 +71,22 @@ class Section:
         names = list(counts)
         for start in range(0, len(names), VALUES_A_STEP):
             some = ((counts.get(name, 0), name) for name in names[start : start + VALUES_A_STEP])
-            best = nlargest(limit, chain(best, some), key=_by_count)
+            best = nlargest(limit, chain(best, some), key=self._order)
             if start + VALUES_A_STEP < len(names):
                 yield
         self.counts = counts
-        found = [name for _, name in sorted(best, key=_by_count, reverse=True)]
+        found = [name for _, name in sorted(best, key=self._order, reverse=True)]
         if hold:
             found = [*self.listed, *(name for name in found if name not in self.listed)]
             found = found[: max(limit, len(self.listed))]
         chosen = sorted((self.ticked | self.excluded) - set(found))
         self.listed = [*found, *chosen]
+
+    def _order(self, counted: tuple[int, str]) -> tuple[bool, int, tuple[int, ...]]:
+        """What is wrong first, then the most frequent, and by name where they are even."""
+        number, name = counted
+        is_bad = self.dimension is Dimension.STATUS and status_role(name) is Role.BAD
+        return is_bad, number, tuple(-ord(character) for character in name[:24])
 
     def rows(self) -> Iterator[Row]:
         if not self.listed:
@@ -122,8 +129,3 @@ class TopicSection(Section):
         self.listed = [topic for topic in self.topics if topic in kept]
         self._silent = len(self.topics) - len(self.listed)
         yield from ()
-
-
-def _by_count(counted: tuple[int, str]) -> tuple[int, tuple[int, ...]]:
-    """The most frequent first, and by name where they are even."""
-    return counted[0], tuple(-ord(character) for character in counted[1][:24])

@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from nomad_tui.core.facets import Dimension
 from nomad_tui.core.readable import count
+from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.facets import MANY, TITLES, Kind, Row, Section, TopicSection
 from nomad_tui.ui.line_view import LineView
@@ -43,6 +44,9 @@ the rest.
 """
 
 
+_STATUS_STYLES: Final = {Role.GOOD: "good", Role.WARN: "warn", Role.BAD: "bad"}
+
+
 class TopicPicker(LineView, can_focus=True):
     """Says what was ticked; what that means for the filter and the list is the app's business."""
 
@@ -52,6 +56,10 @@ class TopicPicker(LineView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "topic-picker--heading",
         "topic-picker--name",
+        "topic-picker--value",
+        "topic-picker--good",
+        "topic-picker--warn",
+        "topic-picker--bad",
         "topic-picker--empty",
         "topic-picker--tick",
         "topic-picker--excluded",
@@ -381,10 +389,13 @@ class TopicPicker(LineView, can_focus=True):
         name_width = max(1, width - len(number) - (5 if is_topic else 3))
         name = printable(row.value, name_width) if is_topic else shortened(row.value, name_width)
         tick = "tick" if state == TICKED else "excluded" if state == EXCLUDED else "empty"
+        ink_of_name = "name" if is_topic else "value"
+        if row.dimension is Dimension.STATUS:
+            ink_of_name = _STATUS_STYLES.get(status_role(row.value), "value")
         return [
             Segment(f"{state} ", self._style(tick)),
             *([Segment(f"{glyph(row.value)} ", self._style(topic_style(row.value) if lit else "empty"))] * is_topic),
-            Segment(set_cell_size(name, name_width), self._style("name" if lit else "empty")),
+            Segment(set_cell_size(name, name_width), self._style(ink_of_name if lit else "empty")),
             Segment(f" {number}", self._style("count" if lit else "empty")),
         ]
 

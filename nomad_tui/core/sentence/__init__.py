@@ -7,9 +7,9 @@ only the name of the write that changed the object, so it decides nothing by its
 """
 
 from nomad_tui.core.sentence import allocation, deployment, evaluation, job, node, others
-from nomad_tui.core.sentence.parts import Part, Role, Sentence, dim, named, sentence, words
+from nomad_tui.core.sentence.parts import Part, Role, Sentence, dim, named, sentence, status_role, words
 
-__all__ = ["Part", "Role", "Sentence", "describe"]
+__all__ = ["Part", "Role", "Sentence", "describe", "status_role"]
 
 
 def describe(topic: str, type_: str, key: str, payload: bytes, previous: bytes | None) -> Sentence:

@@ -120,6 +120,11 @@ def status(word: str) -> Part:
     return known if known is not None else plain(word or "no status", VALUE_LIMIT)
 
 
+def status_role(word: str) -> Role:
+    """What a status means; `Role.PLAIN` for an unknown one."""
+    return _STATUS_ROLES.get(word, Role.PLAIN)
+
+
 def became(before: str, now: str) -> list[Part]:
     """`pending → running`."""
     return [plain(before or "no status", VALUE_LIMIT), ARROW, status(now)]
