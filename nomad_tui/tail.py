@@ -105,7 +105,9 @@ class _Tail:
         self._output = output
         self._errors = errors
         self._history = History(HELD_EVENTS, HELD_BYTES)
-        self._matcher = Matcher(Derived(self._history), options.filter, timezone=options.timezone)
+        self._derived = Derived(self._history)
+        self._region = ""
+        self._matcher = self._new_matcher()
         self._needs_history = options.output is Output.LINE or not options.filter.everything
         self._plain_terminal = output.isatty()
         self._printed = 0
@@ -116,6 +118,10 @@ class _Tail:
         self._lost = False
         """Whether the last attempt failed, and that was said."""
         self._heard_event = asyncio.Event()
+
+    def _new_matcher(self) -> Matcher:
+        options = self._options
+        return Matcher(self._derived, options.filter, region=self._region, timezone=options.timezone)
 
     async def run(self) -> Exit:
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._flush())]
@@ -196,6 +202,9 @@ class _Tail:
             case Connected():
                 self._been_connected = self._connected = True
                 self._lost = False
+                if update.region not in (None, self._region):
+                    self._region = update.region or ""
+                    self._matcher = self._new_matcher()
             case Gap():
                 self._tell(f"gap: {update.sentence}")
             case Unreadable():

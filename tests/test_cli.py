@@ -216,6 +216,24 @@ def test_a_wrong_value_is_told_in_one_sentence(
     assert "Usage" not in sentence and "Traceback" not in sentence
 
 
+@pytest.mark.parametrize("command", [[], ["tail"], ["demo"], ["open", str(recordings.path("tour"))]], ids=str)
+@pytest.mark.parametrize(
+    ("text", "words", "pointer"),
+    [
+        ("web satus:failed", "did you mean status:?", "      ^^^^^"),
+        ("日本 (web", "is not closed", "           ^"),
+        ("x" * 200 + " /(/", "no regular expression", None),
+    ],
+)
+def test_a_mistake_in_a_filter_is_pointed_at(command: list[str], text: str, words: str, pointer: str | None) -> None:
+    result = CliRunner().invoke(main, [*command, "--filter", text])
+    assert (result.exit_code, result.stdout) == (2, "")
+    sentence, repeated, pointed_at = result.stderr.splitlines()
+    assert sentence.startswith("nomad-tui: ") and words in sentence
+    assert len(repeated) <= 80
+    assert pointed_at == pointer if pointer is not None else repeated[pointed_at.index("^") :].startswith("(")
+
+
 @pytest.mark.parametrize("command", [[], ["tail"]], ids=str)
 def test_a_wrong_variable_is_told_in_one_sentence(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOMAD_SKIP_VERIFY", "perhaps")
