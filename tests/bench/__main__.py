@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -23,6 +23,9 @@ from tests import recordings
 ROWS, COLUMNS = 50, 180
 KEY_EVERY = 0.12
 IDLE_KEYS = 60
+FILTERS = ("pending", "status:complete", "~clientstatus", 'ClientStatus == "running"')
+"""A word of the sentence, of which none is known yet; a status; bytes and an expression that many payloads match."""
+SECONDS_TO_LOOK = 2.0
 
 
 @contextmanager
@@ -52,8 +55,11 @@ def bare(repeat: int, expected: int) -> dict[str, float]:
         return result
 
 
-def dashboard(repeat: int, expected: int, keys: bool) -> dict[str, Any]:
-    """One run of the dashboard; with `keys`, keys are pressed while it reads and for a while after."""
+def dashboard(repeat: int, expected: int, keys: bool, filters: Sequence[str] = ()) -> dict[str, Any]:
+    """One run of the dashboard; with `keys`, keys are pressed while it reads and for a while after.
+
+    Then the filters are typed, each in the place of the one before; `typed` says when the last key of each was.
+    """
     with tempfile.TemporaryDirectory() as folder, server(repeat) as address:
         report = Path(folder) / "report.json"
         process, terminal = pty.fork()
@@ -64,7 +70,7 @@ def dashboard(repeat: int, expected: int, keys: bool) -> dict[str, Any]:
                 "LINES": str(ROWS),
                 "COLORTERM": "truecolor",
             }
-            arguments = [address, str(expected), "keys" if keys else "-", str(report)]
+            arguments = [address, str(expected), "open" if keys or filters else "-", str(report)]
             os.execv(sys.executable, [sys.executable, "-m", "tests.bench.dashboard", *arguments])
         stop = Event()
         emptier = Thread(target=_empty, args=(terminal, stop), daemon=True)
@@ -79,14 +85,31 @@ def dashboard(repeat: int, expected: int, keys: bool) -> dict[str, Any]:
                 time.sleep(0.05)
             pressed += [_press(terminal, b"k") for _ in range(IDLE_KEYS)]
             time.sleep(0.5)
+        while filters and not report.exists():
+            time.sleep(0.05)
+        typed = {text: _type(terminal, text) for text in filters}
+        if keys or filters:
             os.write(terminal, b"q")
         os.waitpid(process, 0)
         stop.set()
         emptier.join()
         os.close(terminal)
         result: dict[str, Any] = json.loads(report.read_text())
-        result["pressed"] = pressed
+        result |= {"pressed": pressed, "typed": typed}
         return result
+
+
+def _type(terminal: int, text: str) -> float:
+    """Types a filter, waits until its first rows must be there, and gives when its last key was pressed."""
+    os.write(terminal, b"/\x15")  # to the line, and everything before the cursor away
+    for character in text:
+        time.sleep(random.uniform(0.05, 0.1))
+        os.write(terminal, character.encode())
+    at = time.perf_counter()
+    time.sleep(SECONDS_TO_LOOK)
+    os.write(terminal, b"\r")
+    time.sleep(0.1)
+    return at
 
 
 def _press(terminal: int, key: bytes) -> float:
@@ -147,6 +170,11 @@ def main() -> None:
     for name, times, bound in (("key to frame, while reading", busy, 50), ("key to frame, idle", idle, 20)):
         line = f"median {median(times) * 1e3:5.1f} ms   p99 {percentile(times, 0.99) * 1e3:6.1f} ms"
         print(f"{name:34}{line}   {len(times)} keys (median at most {bound} ms)")
+    run = dashboard(options.repeat, expected, keys=False, filters=FILTERS)
+    stalls = [stall * 1e3 for stall in run["searching_stalls"]]
+    first = [f"{text}  {(run['searched'][text] - at) * 1e3:.0f} ms" for text, at in run["typed"].items()]
+    print(f"{'last key to first screenful':34}{'   '.join(first)}   (100 ms)")
+    print(f"{'while searching':34}stall p99 {percentile(stalls, 0.99):.1f} ms, max {max(stalls):.1f} ms (50 ms)")
     if options.large:
         print()
         large = dashboard(options.repeat * 5, expected * 5, keys=False)

@@ -16,21 +16,26 @@ from nomad_tui.ui.app import NomadTui
 
 TICK = 0.001
 """Seconds between two looks at whether the event loop is stalled."""
+SCREENFUL = 40
+"""Rows."""
 
 
 class Measured(NomadTui):
     """Notes when each row that a key selected is on the terminal, and how long the event loop stands still."""
 
-    def __init__(self, session: Session, expected: int, keys_while_reading: bool, report: Path) -> None:
+    def __init__(self, session: Session, expected: int, stays_open: bool, report: Path) -> None:
         super().__init__(session)
         self._expected = expected
-        self._keys_while_reading = keys_while_reading
+        self._stays_open = stays_open
         self._report = report
         self._frames: list[float] = []
         self._drawn: int | None = None
         self._stalls: list[float] = []
         self._measuring = True
         self._running_panes = False
+        self._searched: dict[str, float] = {}
+        """Per filter: when a screenful of its result, or all of it, was on the terminal."""
+        self._searching_stalls: list[float] = []
 
     def on_mount(self) -> None:
         # Textual calls the handler of every class in turn, so this one does not call the one above.
@@ -43,13 +48,17 @@ class Measured(NomadTui):
         if self._running_panes and self.event_list.cursor != self._drawn:
             self._drawn = self.event_list.cursor
             self._frames.append(perf_counter())
+        if self._running_panes and not self._measuring:
+            rows, text = len(self.view), str(self.view.filter)
+            if (self.view.complete or rows >= SCREENFUL) and text:
+                self._searched.setdefault(text, perf_counter())
 
     async def _watch_loop(self) -> None:
         last = perf_counter()
-        while self._measuring:
+        while True:
             await asyncio.sleep(TICK)
             now = perf_counter()
-            self._stalls.append(now - last - TICK)
+            (self._stalls if self._measuring else self._searching_stalls).append(now - last - TICK)
             last = now
 
     async def _watch_progress(self) -> None:
@@ -71,26 +80,28 @@ class Measured(NomadTui):
             "until": perf_counter(),
         }
         self._write(result)
-        if not self._keys_while_reading:
+        if not self._stays_open:
             self.exit()
 
     def _write(self, result: dict[str, Any]) -> None:
-        result["frames"] = self._frames
+        result |= {"frames": self._frames, "searched": self._searched, "searching_stalls": self._searching_stalls}
         part = self._report.with_suffix(".part")
         part.write_text(json.dumps(result))
         part.rename(self._report)
 
     async def action_quit(self) -> None:
         """Asked for by the measurer after its last key: what was drawn since is added to the report."""
+        while not self.view.complete:
+            await asyncio.sleep(0.01)
         self._write(json.loads(self._report.read_text()))
         self.exit()
 
 
 def main() -> None:
-    address, expected, with_keys, report = sys.argv[1:5]
+    address, expected, stays_open, report = sys.argv[1:5]
     connection = Connection.from_environment({"address": address}, environ={})
     session = Session(LiveServer(connection), History(max_events=2_000_000))
-    Measured(session, int(expected), with_keys == "keys", Path(report)).run()
+    Measured(session, int(expected), stays_open == "open", Path(report)).run()
 
 
 if __name__ == "__main__":
