@@ -53,7 +53,7 @@ def odd_server(
     else:
         listener = socket.create_server(("127.0.0.1", 0))
         server = OddServer(listener.getsockname()[1])
-    listener.settimeout(0.05)
+    listener.settimeout(0.01)
 
     def serve(connection: socket.socket) -> None:
         if listens:

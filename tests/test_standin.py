@@ -1,6 +1,7 @@
 """The stand-in server answers, publishes, refuses and fails as a Nomad server does, over real sockets."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import signal
@@ -878,6 +879,25 @@ async def test_a_restart_ends_the_streams_and_keeps_address_and_buffer(release: 
         again = await Client.stream(server)
         assert await again.indexes(3) == [1, 2, 3]
         await again.close()
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+async def test_a_restart_leaves_no_connection_open_however_far_that_had_got(over_tls: bool) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(tls=tls if over_tls else None)) as server:
+        address = ("127.0.0.1", int(server.address.rpartition(":")[2]))
+        for turns in range(300):
+            with socket.create_connection(address) as connection:
+                connection.setblocking(False)
+                for _ in range(turns % 10):
+                    await asyncio.sleep(0)
+                await server.restart()
+                reader, writer = await asyncio.open_connection(sock=connection)
+                with contextlib.suppress(ConnectionResetError):
+                    assert await reader.read() == b""
+                writer.close()
 
 
 async def test_a_restart_can_leave_a_shorter_an_empty_or_an_older_buffer() -> None:

@@ -26,6 +26,7 @@ from nomad_tui.sources.standin.subscription import Asked, BadRequestError, Subsc
 
 STREAM_PATH: Final = "/v1/event/stream"
 
+_BACKLOG: Final = 1024
 _DROPPED: Final = b"event dropped from buffer"
 _SERVER_STOPS: Final = b"subscription closed by server, client should resubscribe"
 _TOKEN_EXPIRED: Final = b"ACL token expired"
@@ -50,10 +51,10 @@ class StandIn:
         self._access = Access(self.options.tokens, self.options.anonymous)
         self._namespaces = Namespaces(self.options.namespaces or ())
         self._answers = Answers(self.options, self._access, self._namespaces, lambda: self.newest_index)
-        self._server: asyncio.Server | None = None
-        self._listening = False
+        self._listener: socket.socket | None = None
         self._port = self.options.port
-        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._connections: dict[asyncio.Task[None], Connection | None] = {}
+        """By the task that serves it, from the moment it is accepted; None until its handshake is over."""
         self._publisher: asyncio.Task[None] | None = None
         self._failures: list[BaseException] = []
         self._streams_opened = 0
@@ -67,7 +68,7 @@ class StandIn:
         if self.options.namespaces is None:
             for namespace in sorted(self._recording.namespaces):
                 self._namespaces.make(namespace, 1)
-        await self._listen()
+        self._listen(self._bound())
         if not self.options.from_start:
             self._publisher = asyncio.create_task(self._publish_recording())
             self._publisher.add_done_callback(self._task_ended)
@@ -79,7 +80,10 @@ class StandIn:
         if self._publisher is not None:
             self._publisher.cancel()
             await asyncio.wait({self._publisher})
-        await self._stop_listening()
+        self._stop_listening()
+        await self._end_connections()
+        if self.options.unix_path is not None:
+            self.options.unix_path.unlink(missing_ok=True)
         if self._failures and error is None:
             raise self._failures[0]
 
@@ -90,34 +94,44 @@ class StandIn:
             return f"unix://{self.options.unix_path}"
         return f"{'https' if self.options.tls else 'http'}://127.0.0.1:{self._port}"
 
-    async def _listen(self) -> None:
-        options = self.options
-        self._listening = True
-        if options.unix_path is not None:
-            options.unix_path.unlink(missing_ok=True)
-            self._server = await asyncio.start_unix_server(
-                self._accept, options.unix_path, ssl=options.tls, backlog=1024
-            )
-            return
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port, ssl=options.tls, backlog=1024)
-        self._port = self._server.sockets[0].getsockname()[1]
+    def _bound(self) -> socket.socket:
+        """A socket that has the server's address and refuses connections."""
+        path = self.options.unix_path
+        bound = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
+        try:
+            bound.setblocking(False)
+            if path is None:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                bound.bind(("127.0.0.1", self._port))
+                self._port = bound.getsockname()[1]
+            else:
+                path.unlink(missing_ok=True)
+                bound.bind(str(path))
+        except OSError:
+            bound.close()
+            raise
+        return bound
 
-    async def _stop_listening(self) -> None:
-        if self._server is None:
-            return
-        self._listening = False
-        self._server.close()
+    def _listen(self, bound: socket.socket) -> None:
+        bound.listen(_BACKLOG)
+        asyncio.get_running_loop().add_reader(bound, self._accept, bound)
+        self._listener = bound
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    async def _end_connections(self) -> None:
         for stream in list(self.streams):
             self._end(stream, _SERVER_STOPS)
-        for task, writer in list(self._connections.items()):
-            writer.transport.abort()
+        for task, connection in self._connections.items():
+            if connection is not None:
+                connection.writer.transport.abort()
             task.cancel()
         if self._connections:
             await asyncio.wait(set(self._connections))
-        await self._server.wait_closed()
-        self._server = None
-        if self.options.unix_path is not None:
-            self.options.unix_path.unlink(missing_ok=True)
 
     # What a test or a demo does to it
 
@@ -183,11 +197,13 @@ class StandIn:
     @contextlib.asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
         """The server is stopped for as long: connections end and the address takes no new ones."""
-        await self._stop_listening()
+        self._stop_listening()
+        bound = self._bound()  # kept, or else a client that tries again may be given the port for its own end
         try:
+            await self._end_connections()
             yield
         finally:
-            await self._listen()
+            self._listen(bound)
 
     async def restart(self, lines: Iterable[bytes] | None = None, *, keep: int | None = None) -> None:
         """End all connections and listen again at the same address.
@@ -236,13 +252,33 @@ class StandIn:
 
     # Serving
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._listening:  # accepted in the moment the server was closed
-            writer.transport.abort()
+    # The stand-in accepts for itself: a connection that an asyncio server has accepted and not yet introduced when
+    # it is closed stays open, served by nobody, until its garbage is collected.
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            accepted, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # whoever asked is gone again
             return
-        task = asyncio.create_task(self._serve_connection(Connection(reader, writer)))
-        self._connections[task] = writer
+        accepted.setblocking(False)
+        task = asyncio.create_task(self._serve_accepted(accepted))
+        self._connections[task] = None
         task.add_done_callback(self._task_ended)
+        task.add_done_callback(lambda _: accepted.close())  # a task that is stopped at once never takes it over
+
+    async def _serve_accepted(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        try:
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=self.options.tls)
+        except OSError:  # no handshake came about
+            return
+        connection = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+        task = asyncio.current_task()
+        assert task is not None, "this is a coroutine"
+        self._connections[task] = connection
+        await self._serve_connection(connection)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._connections.pop(task, None)
