@@ -17,6 +17,8 @@ from nomad_tui.core.rows import sentence
 FACTS_A_STEP: Final = 128
 SENTENCES_A_STEP: Final = 32
 """Payloads read between two chances to yield: about half a millisecond of work."""
+BYTES_A_STEP: Final = 256 * 1024
+"""Fewer of them are read where they are large: a payload may have megabytes."""
 
 
 class Derived:
@@ -34,8 +36,11 @@ class Derived:
         """Fills the segment's `status` and `node` columns up to row `stop`."""
         history = self.history
         types = history.type_names()
+        bytes_left = BYTES_A_STEP
         for row in range(len(segment.status), stop):
-            if row % FACTS_A_STEP == 0:
+            bytes_left -= segment.payload_length[row]
+            if row % FACTS_A_STEP == 0 or bytes_left < 0:
+                bytes_left = BYTES_A_STEP
                 yield
             # Somebody else may have gone on meanwhile, or the segment may have been evicted.
             if row < len(segment.status):
@@ -129,8 +134,11 @@ class Preparation:
     def _prepare(self, segment: Segment) -> Iterator[None]:
         derived = self._derived
         yield from derived.facts(segment, len(segment))
+        bytes_left = BYTES_A_STEP
         for row in range(len(segment)):
-            if row % SENTENCES_A_STEP == 0:
+            bytes_left -= segment.payload_length[row]
+            if row % SENTENCES_A_STEP == 0 or bytes_left < 0:
+                bytes_left = BYTES_A_STEP
                 yield
             if segment.first < derived.history.first:
                 return

@@ -62,21 +62,24 @@ def with_ticked(chosen: Filter, dimension: Dimension, values: Iterable[str]) -> 
 
 def only(chosen: Filter, field: str, value: str) -> Filter:
     """The filter with one more thing asked for: the whole and exact value of a field."""
-    for dimension in _TICKED:
-        if dimension == field:
-            return with_ticked(without(chosen, field, value, said=False), dimension, (value,))
-    return _filter([*_parts(without(chosen, field, value, said=False)), _term(field, value)])
+    admitted = readmitted(chosen, field, value)
+    if field in _TICKED:
+        return with_ticked(admitted, Dimension(field), (value,))
+    return _filter([*_parts(admitted), _term(field, value)])
 
 
-def without(chosen: Filter, field: str, value: str, *, said: bool = True) -> Filter:
-    """The filter with a value left out, or with `said` off no longer left out."""
+def without(chosen: Filter, field: str, value: str) -> Filter:
+    """The filter with the whole and exact value of a field left out, and no longer ticked."""
+    rest = readmitted(chosen, field, value)
+    if field in _TICKED:
+        rest = with_ticked(rest, Dimension(field), ticked(rest, Dimension(field)) - {value})
+    return _filter([*_parts(rest), Not(_term(field, value))])
+
+
+def readmitted(chosen: Filter, field: str, value: str) -> Filter:
+    """The filter without the term that leaves a value out."""
     term = Not(_term(field, value))
-    parts = [part for part in _parts(chosen) if part != term]
-    for dimension in _TICKED:
-        if dimension == field and said:
-            rest = with_ticked(_filter(parts), dimension, ticked(chosen, dimension) - {value})
-            parts = _parts(rest)
-    return _filter([*parts, term] if said else parts)
+    return _filter([part for part in _parts(chosen) if part != term])
 
 
 def left_out(chosen: Filter, field: str) -> frozenset[str]:

@@ -224,6 +224,10 @@ GAP_BYTES: Final = 240
 MOST_STATUSES: Final = 4_000
 MOST_NODES: Final = 100_000
 """Distinct ones that are told apart; a hostile server may send any number of them."""
+LONGEST_NAME: Final = 200
+"""Characters of a status, and of a node's ID or name, that is told apart."""
+NAME_BYTES: Final = 250
+"""Of a status or a node beside its characters, estimated."""
 OTHER: Final = "(other)"
 _LARGEST_INDEX: Final = 1 << 63
 """Exclusive; Nomad's indexes are unsigned 64-bit, and half of that is what a signed column holds."""
@@ -266,6 +270,8 @@ class History:
         """All names that the `status` column may refer to, by number; 0 is none."""
         self.nodes: list[Node] = [Node("", "")]
         """The same for the `node` column."""
+        self._named_bytes = 0
+        """Of both."""
         self._status_numbers: dict[str, int] = {"": 0}
         self._node_numbers: dict[str, int] = {"": 0}
         self._compressor = zstandard.ZstdCompressor(level=1, write_content_size=True)
@@ -307,15 +313,16 @@ class History:
             counted_as = subject.counted_as
             counts[counted_as] = counts.get(counted_as, 0) + 1
             payload = event.payload
-            at = line.find(_PAYLOAD, searched) + len(_PAYLOAD)
-            if at >= len(_PAYLOAD) and line.startswith(payload, at):
-                length = len(payload)
+            length = len(payload)
+            place = line.find(_PAYLOAD, searched)
+            at = place + len(_PAYLOAD)
+            if place >= 0 and line.startswith(payload, at):
                 segment.payload_at.append(line_at + at)
-                segment.payload_length.append(length)
                 searched = at + length
             else:
                 segment.payload_at.append(NOT_IN_PLACE)
-                segment.payload_length.append(len(payload))
+                searched = place if place >= 0 else len(line)  # a long line is not gone through for each of its events
+            segment.payload_length.append(length)
             sequence += 1
         self.received_events += len(frame.events)
         self.end = sequence
@@ -417,7 +424,7 @@ class History:
     def retained_bytes(self) -> int:
         """Bytes that count towards `max_bytes`."""
         columns = (self.end - self._starts[0]) * EVENT_BYTES + self.gaps_held * GAP_BYTES
-        return self._sealed_bytes + self._open_bytes + columns + self._subject_bytes
+        return self._sealed_bytes + self._open_bytes + columns + self._subject_bytes + self._named_bytes
 
     def _evict(self) -> None:
         while len(self._segments) > 1 and (
@@ -604,24 +611,29 @@ class History:
     def _status(self, status: str) -> int:
         number = self._status_numbers.get(status)
         if number is None:
-            if len(self.statuses) > MOST_STATUSES:
+            if len(self.statuses) > MOST_STATUSES or len(status) > LONGEST_NAME:
                 status = OTHER
-            if status not in self._status_numbers:
-                self._status_numbers[status] = len(self.statuses)
-                self.statuses.append(status)
-            number = self._status_numbers[status]
+            number = self._status_numbers.get(status)
+        if number is None:
+            number = self._status_numbers[status] = len(self.statuses)
+            self.statuses.append(status)
+            self._named_bytes += NAME_BYTES + len(status)
         return number
 
     def _node(self, id_: str, name: str) -> int:
+        if len(id_) > LONGEST_NAME or len(name) > LONGEST_NAME:
+            id_ = name = OTHER
         number = self._node_numbers.get(id_ or name)
         if number is None:
             if len(self.nodes) > MOST_NODES:
                 id_ = name = OTHER
-            if (id_ or name) not in self._node_numbers:
-                self._node_numbers[id_ or name] = len(self.nodes)
-                self.nodes.append(Node(id_, name))
-            number = self._node_numbers[id_ or name]
+            number = self._node_numbers.get(id_ or name)
+        if number is None:
+            number = self._node_numbers[id_ or name] = len(self.nodes)
+            self.nodes.append(Node(id_, name))
+            self._named_bytes += NAME_BYTES + len(id_) + len(name)
         elif name and number and self.nodes[number].name != name:
+            self._named_bytes += len(name) - len(self.nodes[number].name)
             self.nodes[number].name = name
         return number
 

@@ -1,12 +1,13 @@
 """The paths that payloads have, as a filter writes them: `Allocation.ClientStatus`, `Node.Attributes["os.name"]`."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 import orjson
 
 from nomad_tui.core.filter.errors import FilterError
-from nomad_tui.core.filter.path import read_path, write_path
+from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, read_path, read_pointer, write_path
 from nomad_tui.core.filter.writing import quoted
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
 from nomad_tui.core.payload.rows import Path
@@ -23,6 +24,17 @@ LONGEST_EXAMPLE: Final = 60
 LONGEST_VALUE: Final = 500
 """Characters of a text that is compared whole."""
 
+_SECRET: Final = re.compile(
+    r"secret|token|passw|passphrase|authorization|credential|private|(?:api|access)[_-]?key|\A(?:env|meta|auth|payload)\Z",
+    re.IGNORECASE,
+)
+"""Keys under which values may be secrets: by their own name, and where operators hand secrets to their programs."""
+
+
+def may_be_secret(key: str) -> bool:
+    """Whether what stands under a key of a payload is shown only to who looks at that payload."""
+    return _SECRET.search(key) is not None
+
 
 class Member:
     """What stands at one path: members of its own, or values seen there."""
@@ -32,7 +44,7 @@ class Member:
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.examples: dict[str, None] = {}
-        """Values seen, as a filter writes them, in the order they came."""
+        """Values seen, as a filter writes them, in the order they came; none of what may be a secret."""
 
 
 class Paths:
@@ -58,7 +70,7 @@ class Paths:
             for inner in value.values():
                 self._learn(self.objects, inner, 1)
 
-    def _learn(self, at: Member, value: object, depth: int) -> None:
+    def _learn(self, at: Member, value: object, depth: int, is_secret: bool = False) -> None:
         if isinstance(value, dict):
             if depth >= DEEPEST:
                 return
@@ -69,8 +81,9 @@ class Paths:
                         continue
                     self._count += 1
                     member = at.members[key] = Member()
-                self._learn(member, inner, depth + 1)
-        elif (example := _example(value)) is not None:
+                is_object = depth == 0 and isinstance(inner, dict)  # whose key is the topic, such as ACLToken
+                self._learn(member, inner, depth + 1, is_secret or (may_be_secret(key) and not is_object))
+        elif not is_secret and (example := _example(value)) is not None:
             at.examples.pop(example, None)
             at.examples[example] = None
             if len(at.examples) > MOST_EXAMPLES:
@@ -111,9 +124,12 @@ def condition(path: Path, value: Value) -> str | None:
 
     None where the language has no way to say it.
     """
-    if not path or not isinstance(path[0], str) or isinstance(value, Raw | RawText):
+    if not path or not isinstance(path[0], str) or isinstance(value, Raw | RawText) or len(path) > MOST_STEPS:
         return None
-    written = write_path(tuple(map(str, path)))
+    steps = tuple(map(str, path))
+    written = write_path(steps)
+    if not IDENTIFIER.fullmatch(steps[0]) and read_pointer(written[1:-1]) != steps:
+        return None
     if isinstance(value, dict | list | Members):
         return f"{written} is not empty" if value else f"{written} is empty"
     if value is None:

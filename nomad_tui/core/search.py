@@ -14,7 +14,7 @@ from enum import IntEnum
 from time import time_ns
 from typing import Final, TypeAlias
 
-from nomad_tui.core.derived import Derived
+from nomad_tui.core.derived import BYTES_A_STEP, Derived
 from nomad_tui.core.facets import Dimension, split
 from nomad_tui.core.facts import related
 from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
@@ -130,6 +130,8 @@ class Matcher:
         if undecided:
             if any(remaining.facts for _, remaining in undecided):
                 yield from self._derived.facts(segment, stop)
+            if self._is_evicted(segment):
+                return
             yield from self._ask_rows(segment, undecided, shown)
             shown.sort()
         if self._counting and shown and not self._is_evicted(segment):
@@ -222,7 +224,7 @@ class Matcher:
             case "topic":
                 return node.matches(topic)
             case "type":
-                return node.matches(type_name)
+                return _holds(node, type_name)
             case "key":
                 return _holds(node, subject.key)
             case "ns":
@@ -353,11 +355,16 @@ class Matcher:
         behind = 0
         content = b""
         held: dict[int, bool] = {}
-        for count, (row, remaining) in enumerate(undecided):
-            if count % ROWS_A_STEP == 0 and remaining.cost > Cost.FACTS:
-                yield
-                if self._is_evicted(segment):
-                    break
+        rows_left = bytes_left = 0
+        for row, remaining in undecided:
+            if remaining.cost > Cost.FACTS:
+                rows_left -= 1
+                bytes_left -= segment.payload_length[row]
+                if rows_left < 0 or bytes_left < 0:
+                    yield
+                    if self._is_evicted(segment):
+                        break
+                    rows_left, bytes_left = ROWS_A_STEP - 1, BYTES_A_STEP
             if remaining.blocks and segment.payload_at[row] != NOT_IN_PLACE:
                 if row >= behind:
                     content, behind = block_of(segment, row)
@@ -387,19 +394,20 @@ class Matcher:
         subject = self._history.subject(number)
         if subject is None:
             return False
+        of = self._history.nodes[node]
         values = {
             Dimension.TOPIC: subject.topic,
             Dimension.STATUS: self._history.statuses[status],
             Dimension.TYPE: self._history.type_names()[type_],
             Dimension.NAMESPACE: subject.namespace,
             Dimension.JOB: subject.job,
-            Dimension.NODE: self._history.nodes[node].value,
+            Dimension.NODE: of.value,
         }
         left_out = []
         if subject.topic in self._hidden:
             left_out.append(Dimension.TOPIC)
         for dimension, ticked in self._ticked.items():
-            if not _holds(ticked, values[dimension]):
+            if not _holds(ticked, values[dimension]) and not (dimension is Dimension.NODE and _holds(ticked, of.id)):
                 left_out.append(dimension)
         if counts is not None and len(left_out) < 2:
             for dimension in left_out or values:

@@ -64,8 +64,8 @@ class View:
         self._now = time_ns() if now is None else now
         self._restart()
 
-    def _restart(self) -> None:
-        self._matcher = Matcher(
+    def _new_matcher(self) -> Matcher:
+        return Matcher(
             self.derived,
             self.filter,
             self.hidden_topics,
@@ -74,6 +74,9 @@ class View:
             now=self._now,
             timezone=self.timezone,
         )
+
+    def _restart(self) -> None:
+        self._matcher = self._new_matcher()
         self._found: dict[int, array[int]] = {}
         """Per segment, by its first sequence number: the matches among the rows looked at, in order."""
         self._looked_at: dict[int, tuple[int, int]] = {}
@@ -106,14 +109,17 @@ class View:
 
     @property
     def counts_facets(self) -> bool:
-        """Whether facets are counted; to begin with that starts the search anew."""
+        """Whether facets are counted; to begin with that starts the search anew, to stop leaves what is found."""
         return self._counts_facets
 
     @counts_facets.setter
     def counts_facets(self, counted: bool) -> None:
         if counted != self._counts_facets:
             self._counts_facets = counted
-            self._restart()
+            if counted or self.everything:
+                self._restart()
+            else:
+                self._matcher = self._new_matcher()
 
     def counts(self, dimension: Dimension) -> Mapping[str, int]:
         """Per value, how many events held match all of the filter but what is ticked of this dimension itself.
@@ -170,10 +176,12 @@ class View:
             known = self._found.get(first)
             if known is None:
                 self._found[first] = found
-            elif known[0] > found[0]:
+            elif known[0] > found[-1]:
                 self._found[first] = found + known
-            else:
+            elif known[-1] < found[0]:
                 known.extend(found)
+            else:  # a repeat among the rows just looked at has been unfolded meanwhile
+                self._found[first] = array("Q", sorted((*known, *found)))
             self._number()
 
     # Folding
@@ -192,11 +200,14 @@ class View:
                 yield
                 if segment.first < self.history.first:
                     return
+                self._forget_evicted()
                 previous = self._repeated_by(at)
                 if previous is None:
                     break
                 passed.append(at)
                 at = previous
+            while at < self.history.first:  # evicted on the way there
+                at = passed.pop()
             root = self._roots.get(at, at)
             for one in passed:
                 self._roots[one] = root
@@ -263,13 +274,15 @@ class View:
         self._first = first
         for evicted in [one for one in self._looked_at if one < first]:
             del self._looked_at[evicted]
-            self._found.pop(evicted, None)
             if counts := self._counts.pop(evicted, None):
                 self._total.add(counts, -1)
+        for evicted in [one for one in self._found if one < first]:
+            del self._found[evicted]
         for root in [root for root in self._repeats if root < first]:
             repeats = self._repeats.pop(root)
             self._unfold(repeats[bisect_left(repeats, first) :])
-        for repeat in [one for one in self._roots if one < first]:
+        # Of a root that is gone, the repeats that have not been looked at yet find another one when they are.
+        for repeat in [one for one, root in self._roots.items() if one < first or root < first]:
             del self._roots[repeat]
         self._number()
 
