@@ -5,28 +5,31 @@ import gc
 import html
 import itertools
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
 from typing import Any, Final
 
 import orjson
+import pytest
 from rich.cells import cell_len
-from textual import events as textual_events
-from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from nomad_tui.core.history import History
 from nomad_tui.core.updates import Connected, Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
+from nomad_tui.ui import app as ui_app
+from nomad_tui.ui import filter_updates
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.panes import Pane
 from tests import recordings, scenes
+from tests.pressing import at_rest, has_worked, post_key, resize
 
 SECONDS: Final = 60
 """How long a dashboard may be open in a test before it counts as hung."""
@@ -58,9 +61,6 @@ class Told:
         while True:
             yield await self._to_say.get()
 
-
-_NAMES: Final = {" ": "space", "/": "slash", "?": "question_mark", "<": "less_than_sign", ">": "greater_than_sign"}
-_CHARACTERS: Final = {name: character for character, name in _NAMES.items()}
 
 CONNECTED: Final = Connected("nomad.example.com:4646", "2.0.6", "global")
 
@@ -117,25 +117,24 @@ class Dashboard:
         """Presses keys by Textual's names, one after another, each when the one before has had its effect.
 
         A key goes from the application to the widget in focus and bubbles up through all that hold it, and so does
-        what the widget makes of it; each is asked in turn to say when it has got that far. (The pilot's own way
-        makes a second of a dozen keys.)
+        what the widget makes of it; each is asked in turn to say when it has got that far.
         """
         for key in keys:
-            character = _CHARACTERS.get(key, key if len(key) == 1 else None)
-            self.app.post_message(textual_events.Key(_NAMES.get(key, key), character))
+            post_key(self.app, key)
             for _ in range(2):
-                await self._has_worked(self.app)
+                await has_worked(self.app)
                 if self.app.screen_stack:
                     for node in (self.app.focused or self.app.screen).ancestors_with_self:
-                        await self._has_worked(node)
+                        await has_worked(node)
         await self.pilot.pause(0)
 
-    async def _has_worked(self, pump: MessagePump) -> None:
-        """Waits until everything that was sent to a part of the application has been dealt with."""
-        done = asyncio.Event()
-        if pump.is_running and pump.call_later(done.set):
-            while pump.is_running and not done.is_set():  # noqa: ASYNC110 - one that ends never says anything more
-                await asyncio.sleep(0)
+    async def click(self, part: type[Widget] | str, offset: tuple[int, int], times: int = 1) -> None:
+        """`part` is a kind of widget or a selector."""
+        await self.pilot.click(part, offset=offset, times=times)
+        await at_rest(self.app)
+
+    async def resize(self, width: int, height: int) -> None:
+        await resize(self.app, width, height)
 
     async def type(self, text: str) -> None:
         await self.press(*text)
@@ -148,10 +147,16 @@ class Dashboard:
     async def caught_up(self) -> None:
         """Waits until the screen says what the session knows and the inspector shows what is looked at."""
         await self.until(lambda: self.app.view.complete)
-        self.events.sync()
-        self.app.sync()
-        self.events.post_message(EventList.Selected(self.events.cursor))  # the newest event is awaited less calmly
-        await self.until(lambda: scenes.settled(self.app))
+        asked = False
+        while True:
+            self.events.sync()
+            self.app.sync()
+            if scenes.settled(self.app):
+                break
+            if not asked:
+                self.events.post_message(EventList.Selected(self.events.cursor))  # the newest is awaited less calmly
+                asked = True
+            await self.pilot.pause(0.005)
         await self.pilot.pause(0)
 
     def rows(self) -> Sequence[str]:
@@ -187,8 +192,18 @@ async def dashboard(
         gc.collect()
     gc.freeze()
     app = NomadTui(Session(source, history), timezone=UTC, filter_text=filter_text)
-    async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-        yield Dashboard(app, pilot)
+    with soon():
+        async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+            yield Dashboard(app, pilot)
+
+
+@contextmanager
+def soon() -> Iterator[None]:
+    """The dashboard waits only a moment for another key before it inspects what is selected and applies a filter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ui_app, "INSPECT_AFTER", 0.005)
+        patch.setattr(filter_updates, "FILTER_AFTER", 0.005)
+        yield
 
 
 _TEXT: Final = re.compile(r'<text class="\S+-r\d+" x="([\d.]+)"[^>]*-line-(\d+)\)">([^<]*)</text>')

@@ -10,7 +10,7 @@ from nomad_tui.personal.folders import Folders
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.app import NomadTui
-from tests.dashboard import MEDIUM, SECONDS, Dashboard
+from tests.dashboard import MEDIUM, SECONDS, Dashboard, soon
 
 
 def folders(folder: Path) -> Folders:
@@ -22,5 +22,6 @@ async def kept(
     source: Source, folder: Path, size: tuple[int, int] = MEDIUM, *, namespace: str = ""
 ) -> AsyncIterator[Dashboard]:
     app = NomadTui(Session(source), timezone=UTC, folders=folders(folder), namespace=namespace)
-    async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-        yield Dashboard(app, pilot)
+    with soon():
+        async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+            yield Dashboard(app, pilot)

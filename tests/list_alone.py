@@ -8,7 +8,6 @@ from datetime import UTC
 from typing import Any, ClassVar, Final
 
 import orjson
-from textual import events as textual_events
 from textual import on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
@@ -22,6 +21,7 @@ from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.go_to import GoTo
 from nomad_tui.ui.themes import NOMAD_DARK, VARIABLES
+from tests.pressing import at_rest, post_key
 
 SECONDS: Final = 30
 NOW: Final = 1_795_423_940_000_000_000
@@ -110,15 +110,15 @@ class Alone:
         return next(y for y, text in enumerate(self.rows) if words in text)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause(0)
+        for key in keys:
+            post_key(self.app, key)
+            await at_rest(self.app)
 
     async def at_once(self, keys: str) -> None:
         """Types faster than anything is answered; `\\r` is Enter."""
         for key in keys:
-            name = {"\r": "enter", ":": "colon", "-": "minus", " ": "space"}.get(key, key)
-            self.app.post_message(textual_events.Key(name, None if key == "\r" else key))
-        await self.pilot.pause(0)
+            post_key(self.app, "enter" if key == "\r" else key)
+        await at_rest(self.app)
 
     async def until(self, fact: Callable[[], object]) -> None:
         while not fact():
@@ -148,5 +148,5 @@ async def list_alone(
     async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         alone = Alone(app, pilot)
         alone.search()
-        await pilot.pause()  # for the scrollbar, which makes the rows a cell narrower
+        await at_rest(app)  # for the scrollbar, which makes the rows a cell narrower
         yield alone

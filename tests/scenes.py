@@ -134,7 +134,7 @@ async def draw(scene: Scene) -> str:
     app = NomadTui(session, clock=lambda: NOW, timezone=UTC, filter_text=scene.filter)
     app.theme = scene.theme
     async with asyncio.timeout(PATIENCE), app.run_test(size=scene.size, notifications=True) as pilot:
-        await until(pilot, lambda: session.history.end == rows and app.view.complete)
+        await until(pilot, lambda: session.history.end == rows and app.view.complete and app.topics.is_settled)
         if scene.select is not None:
             select(app, scene.select)
         await pilot.press(*scene.keys)

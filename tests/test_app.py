@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -47,6 +46,7 @@ from tests.dashboard import (
     frames,
     jobs,
 )
+from tests.pressing import at_rest
 from tests.test_cli import Terminal, terminal
 
 SECRET: Final = "00000000-0000-4000-8000-00000000000a"
@@ -162,15 +162,16 @@ async def test_events_that_may_be_missing_are_a_gap_among_the_rows() -> None:
 
 
 async def test_no_server_is_said_with_the_remedy_and_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    async with watching(f"http://127.0.0.1:{port}") as opened:
-        await opened.appears("nothing listens there")
-        trouble = " ".join(line.strip() for line in opened.screen())
-        assert f"127.0.0.1:{port}" in trouble
-        assert "NOMAD_ADDR" in trouble
-        await opened.until(lambda: opened.app.session.status.attempt >= 3)
-        async with StandIn(recordings.lines("tour"), Options(lead=ALL_FRAMES, buffer_size=1_000, port=port)):
+    async with StandIn(recordings.lines("tour"), LARGE) as server, AsyncExitStack() as outage:
+        await server.published()
+        await outage.enter_async_context(server.down())
+        async with watching(server.address) as opened:
+            await opened.appears("nothing listens there")
+            trouble = " ".join(line.strip() for line in opened.screen())
+            assert server.address.removeprefix("http://") in trouble
+            assert "NOMAD_ADDR" in trouble
+            await opened.until(lambda: opened.app.session.status.attempt >= 3)
+            await outage.aclose()
             await opened.shows(625)
             await opened.appears("● live")
             await opened.until(lambda: not opened.app.trouble.display)
@@ -353,13 +354,13 @@ async def test_the_terminal_may_shrink_while_the_topics_have_the_focus() -> None
         for keys in (["1"], ["2", "shift+tab"]):
             await opened.press(*keys)
             assert opened.focus == "topics"
-            await opened.pilot.resize_terminal(*NARROW)
+            await opened.resize(*NARROW)
             await opened.caught_up()
             await opened.press("2", "k")
             assert opened.focus == "events"
             assert opened.events.cursor is not None
             assert opened.events.region.width == NARROW[0]
-            await opened.pilot.resize_terminal(*WIDE)
+            await opened.resize(*WIDE)
             await opened.until(lambda: opened.app.topics.display)
 
 
@@ -368,7 +369,7 @@ async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
         await opened.shows(625)
         app = opened.app
         for size in (*SIZES, (96, 24), (95, 24), (149, 40), (150, 40), (60, 20)):
-            await opened.pilot.resize_terminal(*size)
+            await opened.resize(*size)
             await opened.caught_up()
             shown = [app.header, app.event_list, app.inspector, app.query_one("#filter-row"), app.query_one("Footer")]
             if size[0] >= 96:
@@ -392,9 +393,9 @@ async def test_a_terminal_of_any_size_is_survived() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for size in ((1, 1), (20, 8), (500, 12)):
-            await opened.pilot.resize_terminal(*size)
+            await opened.resize(*size)
             await opened.press("k", "3", "1", "z", "slash", "x", "escape", "z", "2", "g", "G")
-        await opened.pilot.resize_terminal(*MEDIUM)
+        await opened.resize(*MEDIUM)
         await opened.caught_up()
         assert "held 625" in opened
 
@@ -422,7 +423,7 @@ async def test_help_can_be_read_to_its_end_by_keyboard_on_a_small_screen() -> No
         while opened.app.screen.query(HelpPanel):
             seen.update(opened.screen())
             await opened.press("question_mark")
-            await opened.pilot.pause()
+            await at_rest(opened.app)
         assert any("Retry" in line for line in seen)
         assert opened.focus == "events"
 

@@ -17,5 +17,5 @@ def test_the_dashboard_keeps_up_with_a_bare_loop_over_the_same_stream() -> None:
 
 
 def test_keys_pressed_while_events_pour_in_are_answered_and_timed() -> None:
-    run = dashboard(REPEAT, events_in(REPEAT), keys=True)
+    run = dashboard(REPEAT, events_in(REPEAT), keys=True, idle_keys=15)
     assert len(answers(run["pressed"], run["frames"])) > len(run["pressed"]) / 2

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import pty
+import signal
 import ssl
 import sys
 import termios
@@ -312,11 +313,15 @@ IN_ITS_OWN_TERMINAL = """if True:
 class Terminal:
     """A program in a terminal of 200 by 50: what it draws, and keys for it."""
 
-    def __init__(self, process: Process, master: int, drawn: asyncio.StreamReader) -> None:
+    def __init__(
+        self, process: Process, master: int, drawn: asyncio.StreamReader, transport: asyncio.ReadTransport
+    ) -> None:
         self.process = process
         self._master = master
         self._drawn = drawn
+        self._transport = transport
         self.text = ""
+        self.gone = False
 
     async def until(self, text: str) -> None:
         """Wait until something has been drawn."""
@@ -327,6 +332,12 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
+
+    def hang_up(self) -> None:
+        """As a connection over SSH does that is lost."""
+        self._transport.close()
+        os.close(self._master)
+        self.gone = True
 
     async def ended(self) -> int:
         """The exit code; what it draws meanwhile is read, or it could not end."""
@@ -354,15 +365,17 @@ async def terminal(*arguments: str, stdin: int | None = None) -> AsyncIterator[T
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(drawn), os.fdopen(os.dup(master), "rb", buffering=0)
     )
+    screen = Terminal(process, master, drawn, transport)
     try:
-        yield Terminal(process, master, drawn)
-        assert termios.tcgetattr(slave) == before, "the terminal is left as it was found"
+        yield screen
+        assert screen.gone or termios.tcgetattr(slave) == before, "the terminal is left as it was found"
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-        transport.close()
-        os.close(master)
+        if not screen.gone:
+            transport.close()
+            os.close(master)
         os.close(slave)
 
 
@@ -395,6 +408,13 @@ async def test_a_recording_opens_within_its_bounds() -> None:
         await screen.until("evicted")
         screen.press("q")
         assert await screen.ended() == 0
+
+
+async def test_a_terminal_that_goes_away_ends_the_program() -> None:
+    async with asyncio.timeout(SECONDS), terminal("open", str(recordings.path("tour"))) as screen:
+        await screen.until("edge-1")
+        screen.hang_up()
+        assert await screen.process.wait() == 128 + signal.SIGHUP
 
 
 async def test_a_pipe_opens_and_is_left_while_it_is_silent() -> None:

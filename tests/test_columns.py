@@ -18,6 +18,7 @@ from nomad_tui.ui.event_line import MARK, MATCH, Clock, Look, Palette, heading, 
 from nomad_tui.ui.events import EventList
 from tests import recordings
 from tests.list_alone import NOW, Alone, event, frame, history_of, job, list_alone
+from tests.pressing import at_rest
 
 ODD: Final = (
     event("日本語のトピック", "k", "名前空間" * 9, Name="x"),
@@ -183,8 +184,10 @@ async def test_other_columns_are_named_above_and_what_is_read_stays() -> None:
             assert alone.selected == expected
             assert any(f"{expected} " in text for text in alone.rows)
         await alone.pilot.click(EventList, offset=(10, 1))
+        await at_rest(alone.app)
         assert alone.selected == "job-0", "a click on the names selects nothing"
         await alone.pilot.click(EventList, offset=(10, 5))
+        await at_rest(alone.app)
         assert alone.selected == "job-3"
         alone.events.set_columns(DEFAULT_COLUMNS)
         assert "job-0" in alone.rows[0]

@@ -158,13 +158,14 @@ async def test_a_server_that_cannot_be_reached(
     address: str, environ: dict[str, str], kind: Kind, words: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed = str(listener.getsockname()[1])
+    with socket.socket() as silent:  # an address that is taken, and where nobody listens
+        silent.bind(("127.0.0.1", 0))
+        closed = str(silent.getsockname()[1])
 
-    def placed(text: str) -> str:
-        return text.replace("{closed}", closed).replace("{folder}", str(tmp_path))
+        def placed(text: str) -> str:
+            return text.replace("{closed}", closed).replace("{folder}", str(tmp_path))
 
-    told = await trouble({"NOMAD_ADDR": placed(address)} | {name: placed(url) for name, url in environ.items()})
+        told = await trouble({"NOMAD_ADDR": placed(address)} | {name: placed(url) for name, url in environ.items()})
     assert (told.kind, told.refused) == (kind, False), told.sentence
     assert re.search(placed(words), told.sentence)
     assert_readable(told, placed(address))

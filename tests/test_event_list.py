@@ -313,7 +313,7 @@ async def test_an_eviction_does_not_move_what_is_being_read() -> None:
             await opened.press(key)
             assert shown(opened) == before
             assert opened.events.scroll_offset.y == top
-            await opened.pilot.click(EventList, offset=(10, 3))
+            await opened.click(EventList, offset=(10, 3))
             assert selected(opened) == before[2]
             await opened.press("ctrl+d", "ctrl+u")
             assert len(shown(opened)) == height
@@ -349,12 +349,12 @@ async def test_a_click_selects_a_double_click_inspects_and_the_wheel_scrolls() -
     async with dashboard(source) as opened:
         await opened.shows(300)
         target = shown(opened)[3]
-        await opened.pilot.click(EventList, offset=(10, 4))
+        await opened.click(EventList, offset=(10, 4))
         assert selected(opened) == target
         source.tell(*jobs(range(300, 310)))
         await opened.shows(310)
         assert selected(opened) == target
-        await opened.pilot.click(EventList, offset=(10, 6), times=2)
+        await opened.click(EventList, offset=(10, 6), times=2)
         await opened.caught_up()
         assert opened.focus == "inspector"
         assert selected(opened) == shown(opened)[5]
@@ -406,14 +406,14 @@ async def test_resizing_keeps_the_end_or_what_is_being_read() -> None:
     async with dashboard(Told(CONNECTED, *jobs(range(300)))) as opened:
         await opened.shows(300)
         for size in (NARROW, WIDE, MEDIUM):
-            await opened.pilot.resize_terminal(*size)
+            await opened.resize(*size)
             await opened.caught_up()
             assert shown(opened)[-1] == "job-299"
             assert {cell_len(text) for text in opened.rows()} == {opened.events.scrollable_content_region.width}
         await opened.press("pageup", "pageup", "pageup")
         top = shown(opened)[0]
         for size in (NARROW, WIDE, MEDIUM):
-            await opened.pilot.resize_terminal(*size)
+            await opened.resize(*size)
             await opened.caught_up()
             assert shown(opened)[0] == top
 
@@ -443,7 +443,10 @@ def palette() -> Palette:
     return {name.removeprefix(prefix): Style() for name in EventList.COMPONENT_CLASSES}
 
 
-WIDTHS: Final = range(20, 201)
+NARROWEST: Final = 20
+WIDEST: Final = 200
+EACH_AT: Final = 5
+"""A row is drawn at every fifth width, its neighbour at those one wider."""
 
 
 def test_every_row_fills_every_width_exactly(recorded: History) -> None:
@@ -451,7 +454,7 @@ def test_every_row_fills_every_width_exactly(recorded: History) -> None:
     for sequence in range(recorded.first, recorded.end):
         found = row(recorded, sequence)
         wrong = []
-        for width in WIDTHS:
+        for width in range(NARROWEST + sequence % EACH_AT, WIDEST + 1, EACH_AT):
             drawn = line(found, width, styles, clock)
             if cell_len(drawn.text) != width or drawn.cell_length != width or not drawn.text.isprintable():
                 wrong.append((width, drawn.text))
@@ -477,7 +480,7 @@ async def test_every_row_of_every_recording_can_stand_on_the_screen() -> None:
     async with dashboard(Told(CONNECTED, *everything), NARROW) as opened:
         await opened.shows(total)
         for size in (NARROW, MEDIUM, WIDE):
-            await opened.pilot.resize_terminal(*size)
+            await opened.resize(*size)
             await opened.caught_up()
             width, height = opened.events.scrollable_content_region.size
             for top in range(0, total, height):

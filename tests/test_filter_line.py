@@ -31,6 +31,7 @@ from tests.dashboard import (
     jobs,
 )
 from tests.kept import kept
+from tests.pressing import at_rest
 
 RUBBISH = "\x1b]0;OWNED\x07\x1b[2J canary\r\n\tweb\x00\x9b31m \u202e[bold]["
 
@@ -118,7 +119,7 @@ async def test_tab_passes_the_filter_by_and_leaves_it() -> None:
 async def test_a_click_on_the_filter_line_edits_it() -> None:
     async with dashboard(Told(CONNECTED, *jobs(range(30)))) as opened:
         await opened.shows(30)
-        await opened.pilot.click("#filter", offset=(3, 0))
+        await opened.click("#filter", offset=(3, 0))
         assert opened.focus == "filter"
         await opened.type("job-7")
         await applied(opened, "job-7")
@@ -354,7 +355,7 @@ async def test_a_candidate_is_taken_with_the_mouse() -> None:
         await opened.press("slash")
         await opened.press("ctrl+space")
         await opened.appears("the namespace")
-        await opened.pilot.click("#candidates", offset=(3, 3))
+        await opened.click("#candidates", offset=(3, 3))
         await opened.until(lambda: opened.app.filter_line.value == "ns:")
         assert opened.focus == "filter"
 
@@ -405,7 +406,7 @@ async def test_a_history_that_cannot_be_kept_is_said_once(tmp_path: Path) -> Non
             await opened.press("slash")
             await opened.type(text)
             await opened.press("enter")
-            await opened.pilot.pause()
+            await at_rest(opened.app)
         assert len(opened.app.filter_history.texts) == 2
         assert sum("filter-history" in note.message for note in opened.app._notifications) <= 2
 

@@ -17,6 +17,7 @@ from nomad_tui.ui.inspector import InspectedEvent, Inspector
 from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.themes import VARIABLES
 from tests import recordings
+from tests.pressing import at_rest, post_key, resize
 
 STYLES = Path(__file__).parent.parent / "styles"
 
@@ -82,8 +83,9 @@ def event(payload: bytes, **changes: str | None) -> InspectedEvent:
 
 
 async def pressed(pilot: Pilot[None], *keys: str) -> None:
-    await pilot.press(*keys)
-    await pilot.pause()
+    for key in keys:
+        post_key(pilot.app, key)
+        await at_rest(pilot.app)
 
 
 async def test_the_tree_draws_keys_in_a_column_and_counts_of_what_is_folded() -> None:
@@ -106,8 +108,7 @@ async def test_a_wide_line_has_room_for_the_date_and_a_narrow_one_shortens_the_n
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         assert drawn(tree)[-1].endswith("1795424029007000000  14 s ago · 2026-11-23 08:53:49.007")
-        await pilot.resize_terminal(40, 20)
-        await pilot.pause()
+        await resize(pilot.app, 40, 20)
         assert drawn(tree)[-1] == "    SubmitTime  17954240290…  14 s ago"
 
 
@@ -165,7 +166,7 @@ async def test_the_cursor_stays_on_its_line_of_the_screen() -> None:
         await pressed(pilot, "pagedown", "pagedown", "ctrl+d", "ctrl+u", "pageup", "pagedown")
         path, line = tree.cursor_path, tree.rows.find(tree.cursor_path) - tree.scroll_offset.y
         tree.show(parse(items(100, 30)), NOW)
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert tree.cursor_path == path
         assert tree.rows.find(path) - tree.scroll_offset.y == line
         assert cursor_line(tree) == f"{path[-1]}  {int(str(path[-1])[1:])}"
@@ -186,14 +187,18 @@ async def test_clicks_move_the_cursor_and_toggle_on_the_triangle() -> None:
     async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
-        await pilot.pause()
+        await at_rest(pilot.app)
         await pilot.click(tree, offset=(6, 2))
+        await at_rest(pilot.app)
         assert cursor_line(tree) == 'ID          "web"'
         await pilot.click(tree, offset=(2, 1))
+        await at_rest(pilot.app)
         assert cursor_line(tree) == "▼ Groups      [2]"
         await pilot.click(tree, offset=(2, 1))
+        await at_rest(pilot.app)
         assert cursor_line(tree) == "▶ Groups      [2]"
         await pilot.click(tree, offset=(2, 15))
+        await at_rest(pilot.app)
         assert tree.cursor_path == ("Job", "Groups")
 
 
@@ -202,7 +207,7 @@ async def test_a_long_value_is_cut_and_can_be_moved_along() -> None:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"Long":"' + b"0123456789" * 300_000 + b'"}'), NOW)
         tree.focus()
-        await pilot.pause()
+        await at_rest(pilot.app)
         (line,) = drawn(tree)
         assert line.startswith('  Long  "0123456789')
         assert line.endswith("…")
@@ -240,7 +245,7 @@ async def test_odd_text_is_drawn_as_text_within_its_line() -> None:
     async with asyncio.timeout(20), TreeApp().run_test(size=(30, 10)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload.encode()), NOW)
-        await pilot.pause()
+        await at_rest(pilot.app)
         lines = drawn(tree)
         assert lines[0].startswith('  ""      "日本')
         assert lines[0].endswith("…")
@@ -255,7 +260,7 @@ async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -
         inspector = pilot.app.query_one(Inspector)
         assert "No event" in str(inspector.heading.content)
         inspector.show(event(b"not json", title="[/x] \x1b]2;t", type="[red]Type", trouble="A \x1b cut line."))
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert inspector._border_title is not None
         assert inspector._border_title.plain == "[/x] ␛]2;t"
         assert str(inspector.heading.content) == "web registered"
@@ -263,11 +268,11 @@ async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -
         assert str(inspector.trouble.content).startswith("! A ␛ cut line. The payload is not JSON")
         assert drawn(inspector.payload_tree) == ["not json"]
         inspector.show(event(JOB))
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert not inspector.trouble.display
         assert drawn(inspector.payload_tree)[0] == "▼ Job  {6}"
         inspector.clear()
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert inspector.event is None
         assert drawn(inspector.payload_tree) == []
 
@@ -290,7 +295,7 @@ async def test_ages_grow_when_they_are_told_again() -> None:
     async with asyncio.timeout(20), ClockApp().run_test(size=(60, 20)) as pilot:
         inspector = pilot.app.query_one(Inspector)
         inspector.show(event(JOB))
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert drawn(inspector.payload_tree)[-1].endswith("14 s ago")
         now[0] += 6_000_000_000
         inspector.tell_ages()
@@ -314,14 +319,14 @@ async def test_a_change_of_theme_or_focus_changes_the_colours() -> None:
         inspector.show(event(JOB))
         tree = inspector.payload_tree
         pilot.app.set_focus(None)
-        await pilot.pause()
+        await at_rest(pilot.app)
         unfocused = tree.render_line(0)
         tree.focus()
-        await pilot.pause()
+        await at_rest(pilot.app)
         focused = tree.render_line(0)
         assert focused != unfocused
         pilot.app.theme = "textual-light"
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert tree.render_line(0) != focused
 
 
@@ -329,7 +334,7 @@ async def test_the_help_panel_explains_the_pane() -> None:
     async with asyncio.timeout(20), InspectorApp().run_test(size=(100, 40)) as pilot:
         pilot.app.query_one(PayloadTree).focus()
         pilot.app.action_show_help_panel()
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert pilot.app.screen.query_one(HelpPanel).display
 
 

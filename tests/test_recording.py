@@ -232,12 +232,15 @@ def test_whoever_has_enough_does_not_wait_for_a_silent_pipe() -> None:
         import asyncio
         from nomad_tui.sources.recording import Recording
 
-        async def read():
+        async def read(begun):
             async for update in Recording(["-"]).updates():
                 print(type(update).__name__, flush=True)
+                begun.set()
 
         async def leave():
-            task = asyncio.create_task(read())
+            begun = asyncio.Event()
+            task = asyncio.create_task(read(begun))
+            await begun.wait()
             await asyncio.sleep(0.1)
             task.cancel()
 

@@ -473,9 +473,8 @@ async def test_a_recording_comes_whole_and_once_whatever_is_ticked_and_cut_meanw
     monkeypatch.setattr(continuity, "REMEMBERED_FRAMES", chance.choice([4, 32, 256]))
     lines = recorded(name, 0, 240)
     present = sorted({each.topic for line in lines for each in frame_of(line).events})
-    # A restart may leave a connection open that nobody serves: it is given up after the silence.
-    options = Options(buffer_size=LARGE, namespaces=("payments",), heartbeat=0.3)
-    async with watching((), options, silence=1.5) as (server, watched):
+    options = Options(buffer_size=LARGE, namespaces=("payments",))
+    async with watching((), options) as (server, watched):
         published = 0
         while published < len(lines):
             step = chance.randrange(1, 25)

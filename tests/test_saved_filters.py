@@ -13,7 +13,7 @@ from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.view import View
 from nomad_tui.personal.saved_filters import KEYS, PRESETS, SavedFilters
 from nomad_tui.sources.live import LiveServer
-from nomad_tui.ui.saved import NameFilter, hint
+from nomad_tui.ui.saved import NameFilter, hints
 from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Dashboard, Told, dashboard, frames, jobs
 from tests.kept import folders, kept
 
@@ -77,7 +77,7 @@ async def test_function_keys_apply_filters_and_take_them_back() -> None:
 async def test_the_empty_line_says_which_key_has_which_filter() -> None:
     async with dashboard(Told(CONNECTED), WIDE) as opened:
         await opened.appears("F1 failures  F2 deployments  F3 node trouble  F4 placements blocked  F5 out of memory")
-        assert "mine" not in hint(opened.app.saved.filters)
+        assert "mine" not in "".join(hints(opened.app.saved.filters))
 
 
 async def test_mine_is_the_namespace_of_the_environment(tmp_path: Path) -> None:

@@ -293,9 +293,8 @@ async def test_sigterm_ends_it_after_what_was_read_is_printed() -> None:
 
 async def test_no_server_is_code_1() -> None:
     async with asyncio.timeout(SECONDS):
-        async with StandIn() as server:
-            gone = server.address
-        result = await tail(None, "--address", gone)
+        async with StandIn() as server, server.down():
+            result = await tail(server)
     assert (result.code, result.out, len(result.sentences)) == (1, b"", 1)
     assert "nothing listens there" in result.err and "NOMAD_ADDR" in result.err
     assert "Trying again" not in result.err

@@ -8,6 +8,7 @@ from textual import events as textual_events
 
 from nomad_tui.core.facets import Dimension
 from nomad_tui.core.history import History
+from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.topics import TOPICS
 from nomad_tui.ui.facets import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
 from nomad_tui.ui.topics import TopicPicker, shortened
@@ -143,7 +144,7 @@ async def test_all_none_and_only_this() -> None:
         await opened.press("n")
         await opened.caught_up()
         assert listed(opened) == set()
-        assert "no event matches" in opened
+        await opened.until(lambda: "no event matches" in opened or "every topic is hidden" in opened)
         await go_to(opened, "Job")
         await opened.press("space")
         await opened.caught_up()
@@ -153,15 +154,31 @@ async def test_all_none_and_only_this() -> None:
         assert len(opened.app.view) == 625
 
 
+@pytest.mark.parametrize("key", ["space", "minus"])
+async def test_what_is_left_out_is_let_in_again_by_the_same_key_and_by_a_tick(key: str) -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await counted(opened)
+        await go_to(opened, "running")
+        await opened.press("minus")
+        await opened.caught_up()
+        assert opened.app.filter_line.value == "-status:=running"
+        assert 0 < len(opened.app.view) < 625
+        await opened.press(key)
+        await opened.caught_up()
+        assert opened.app.filter_line.value == ""
+        assert len(opened.app.view) == 625
+
+
 async def test_a_click_ticks() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
-        await opened.pilot.click(TopicPicker, offset=(5, 4))
+        await opened.click(TopicPicker, offset=(5, 4))
         await opened.caught_up()
         assert topic_rows(opened)["Job"].startswith("□")
         assert "Job" not in listed(opened)
-        await opened.pilot.click(TopicPicker, offset=(5, 4))
+        await opened.click(TopicPicker, offset=(5, 4))
         await opened.caught_up()
         assert len(opened.app.view) == 625
 
@@ -255,14 +272,14 @@ async def test_a_server_that_makes_up_topics_does_not_fill_the_pane_for_ever() -
 # The other facets
 
 
-async def test_the_most_frequent_values_are_listed_with_their_counts() -> None:
+async def test_what_is_wrong_and_then_the_most_frequent_values_are_listed_with_their_counts() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await counted(opened)
         texts = section(opened, "Status")
-        numbers = [int(text.split()[-1]) for text in texts[:FEW]]
-        assert numbers == sorted(numbers, reverse=True)
-        assert texts[0].startswith("□ running")
+        listed = [(text.split()[1], int(text.split()[-1])) for text in texts[:FEW]]
+        assert listed == sorted(listed, key=lambda each: (status_role(each[0]) is not Role.BAD, -each[1]))
+        assert "running" in dict(listed)
         assert texts[-1].startswith("  … ")
         titles = [text.split()[1] for text in drawn_rows(opened) if text.startswith("▾")]
         assert titles == ["Topics", "Status", "Types", "Namespaces", "Jobs", "Nodes"]
@@ -273,7 +290,7 @@ async def test_a_tick_stands_in_the_filter_and_narrows() -> None:
         await opened.shows(625)
         await counted(opened)
         await go_to(opened, "lost")
-        lost = int(section(opened, "Status")[5].split()[-1])
+        lost = next(int(text.split()[-1]) for text in section(opened, "Status") if text.split()[1] == "lost")
         await opened.press("space")
         await filtered(opened, "status:=lost")
         assert len(opened.app.view) == lost

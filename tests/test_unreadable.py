@@ -8,6 +8,7 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.ui.unreadable import UnreadableLines
 from tests import recordings
 from tests.dashboard import CONNECTED, SIZES, Dashboard, Told, dashboard, jobs
+from tests.pressing import at_rest
 
 
 def shown(opened: Dashboard) -> str:
@@ -31,7 +32,8 @@ async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_as_text(size: 
         assert f"Unreadable: {status.unreadable}, repaired: {status.repaired}" in opened
         texts = [shown(opened)]
         for _ in range(20):
-            await opened.pilot.press("pagedown")  # waits for the scrolling
+            await opened.press("pagedown")
+            await at_rest(opened.app)  # waits for the scrolling
             if shown(opened) == texts[-1]:
                 break
             texts.append(shown(opened))

@@ -144,7 +144,10 @@ class SavedFilters:
     def _write(self, content: dict[str, Any]) -> None:
         content = {name: value for name, value in content.items() if value or name not in ("filters", "forgotten")}
         if self._file is not None:
-            write_text(self._file, tomli_w.dumps(content))
+            try:
+                write_text(self._file, tomli_w.dumps(content))
+            except FileError as error:
+                raise FileError(f"{error} The saved filters stay as they were.") from error
         self._content = content
         self._arrange()
 

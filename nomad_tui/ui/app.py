@@ -12,13 +12,14 @@ from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.content import Content
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, HelpPanel, KeyPanel
 
 from nomad_tui.config import styles_folder
 from nomad_tui.core.filter import FilterError
-from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
 from nomad_tui.core.vocabulary import Seen
@@ -35,14 +36,16 @@ from nomad_tui.ui.described import described
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_bar import FilterBar
 from nomad_tui.ui.filter_line import FilterLine
-from nomad_tui.ui.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering
+from nomad_tui.ui.filter_updates import FilterUpdates
+from nomad_tui.ui.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
 from nomad_tui.ui.garbage import Collector
 from nomad_tui.ui.inspector import Inspector
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.payload_tree import PayloadTree
-from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hint
+from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.status import Header, Trouble
+from nomad_tui.ui.terminal import Terminal
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
 from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
@@ -61,8 +64,6 @@ LEARN_EVERY: Final = 40
 """Looks between two at the newest payloads, for completion, while the filter line has the focus."""
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
-FILTER_AFTER: Final = 0.03
-"""Seconds between a key in the filter and the search."""
 
 
 class NomadTui(App[None]):
@@ -105,15 +106,15 @@ class NomadTui(App[None]):
         self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
         self.candidates = CandidateList(id="candidates")
         self.seen = Seen(self.view)
-        self.filter_line = FilterLine(
-            self.filter_history, self.seen, self.candidates, placeholder=hint(saved), id="filter"
-        )
+        self.filter_line = FilterLine(self.filter_history, self.seen, self.candidates, hints=hints(saved), id="filter")
         self.saved = SavedFilterActions(self, saved, self.filter_line)
-        self.filter_bar = FilterBar(self.filter_line, id="filter-bar")
+        self.filter_bar = FilterBar(self.filter_line, self.candidates, id="filter-bar")
+        self.updates = FilterUpdates(
+            self, self.filtering, self.filter_bar, self.topics, self.event_list, lambda: self._stands
+        )
         self._looks = 0
         self._inspected: int | None = None
         self._inspect_timer: Timer | None = None
-        self._filter_timer: Timer | None = None
         self._received = 0
         self._told = self.filter_history.trouble
         """The trouble with the history of filters that was last told."""
@@ -128,6 +129,10 @@ class NomadTui(App[None]):
         """The events that match."""
         return self.filtering.view
 
+    def get_driver_class(self) -> type[Driver]:
+        found = super().get_driver_class()
+        return Terminal if found is LinuxDriver else found
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
@@ -136,7 +141,6 @@ class NomadTui(App[None]):
         yield self.trouble
         yield self.panes
         yield self.filter_bar
-        yield self.candidates
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -144,11 +148,12 @@ class NomadTui(App[None]):
         self.event_list.border_title = Content("2 Events")
         with self.prevent(FilterLine.Changed):
             self.filter_line.put(self.filtering.text)
-        self._show_filter()
+        self.updates.show()
         self.screen.set_focus(self.event_list)
         self._read_settings()
         self._signals.listen(self.exit)
         self.run_worker(self._read(), name="stream", group="stream", description="reads the source")
+        self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
@@ -186,7 +191,7 @@ class NomadTui(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
-            if not self._stands or not self.screen_stack:
+            if not self._stands:
                 return  # keys typed ahead of a quit have nowhere to go, and Textual falls over them
             self.session.last_key = perf_counter()
         await super().on_event(event)
@@ -200,7 +205,7 @@ class NomadTui(App[None]):
         come = received - self._received
         if come < BURST or not self.filtering.shown.everything:
             if self.filtering.advance(FORWARD_SLICE):
-                self.filtering.begin_search(self._search)
+                self.updates.begin_search()
             elif not come:
                 self.filtering.prepare(PREPARATION_SLICE)
         if self.filter_line.has_focus and not self.view.counts_facets:
@@ -214,8 +219,8 @@ class NomadTui(App[None]):
 
     @property
     def _stands(self) -> bool:
-        """False while the screen is being taken down, when timers still go off."""
-        return self.event_list.is_attached and bool(self.inspector.children)
+        """False while the screen is being taken down, when timers still go off and messages still come."""
+        return bool(self.screen_stack) and self.event_list.is_attached and bool(self.inspector.children)
 
     def sync(self) -> None:
         """Brings everything but the event list up to date; that is asked more often."""
@@ -228,7 +233,7 @@ class NomadTui(App[None]):
         self.topics.sync(session.history.topic_counts, self.view.counts, not self.view.facets_complete)
         if is_typing and self._looks % LEARN_EVERY == 0:
             self.seen.look()
-        self._show_matches()
+        self.updates.show_matches()
         self.event_list.server_region = session.status.region or ""
         self.event_list.hint = self._hint()
         if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
@@ -236,7 +241,7 @@ class NomadTui(App[None]):
         if self._looks % AGES_EVERY == 0:
             self.inspector.tell_ages()
             if self.filtering.has_ages:
-                self._apply_filter()
+                self.updates.apply()
         self._collector.consider(session.history.received_events, session.last_key)
 
     def _hint(self) -> str:
@@ -250,80 +255,35 @@ class NomadTui(App[None]):
             return "every topic is hidden: 1 goes to the topics, a shows them all"
         return ""
 
-    def _show_matches(self) -> None:
-        history, filtering = self.session.history, self.filtering
-        searching = "" if filtering.complete else " …"
-        title = "2 Events"
-        matches = ""
-        if not self.view.everything:
-            found = max(0, len(self.view) - history.gaps_held)
-            matches = f"{count(found)} of {count(history.held)}{searching}"
-            title += f"  {matches}" + (" highlighted" if filtering.highlighting else "")
-        if filtering.folding:
-            title += "  folded"
-        if day := self.event_list.day:
-            title += f"  {day}"
-        if str(self.event_list.border_title) != title:
-            self.event_list.border_title = Content(title)
-        if filtering.error is not None:
-            matches = f"as before: {matches}" if matches else "as before: all"
-        self.filter_bar.show_matches(f"{matches} " if matches else "")
-
     # Filtering
 
     @on(FilterLine.Changed, "#filter")
-    def _read_filter(self) -> None:
-        """Parses at once, so that a mistake shows as it is typed; searches when the keys pause for a moment."""
-        differs = self.filtering.read(self.filter_line.value)
-        self._show_filter()
-        if self._filter_timer is not None:
-            self._filter_timer.stop()
-            self._filter_timer = None
-            differs = True
-        if differs:
-            self._filter_timer = self.set_timer(FILTER_AFTER, self._apply_filter)
-
-    def _put(self, text: str) -> None:
-        """Shows another text and takes it over at once: another key may add to it before the line's message comes."""
-        self.filter_line.put(text)
-        self._read_filter()
-
-    def _show_filter(self) -> None:
-        self.filter_bar.show_error(self.filtering.error)
-        self.topics.choose(self.filtering.ticks, self.filtering.exclusions)
-        self._show_matches()
-
-    def _apply_filter(self) -> None:
-        self._filter_timer = None
-        if not self._stands:
-            return
-        if self.filtering.apply():
-            self.filtering.begin_search(self._search)
-        self.event_list.renew()
-        self._show_matches()
-
-    def _search(self, filtering: Filtering) -> None:
-        self.run_worker(filtering.search(), name="search", group="search", description="applies the filter")
+    def _take_over_filter(self) -> None:
+        self.updates.take_over()
 
     @on(TopicPicker.Changed)
     def _hide_topics(self, message: TopicPicker.Changed) -> None:
         self.filtering.hidden = message.hidden
-        self._apply_filter()
+        self.updates.apply()
         known = frozenset((*self.topics.topic_section.topics, *self.session.history.topic_counts))
         self.session.watch(known - message.hidden if message.hidden else None)
 
     @on(TopicPicker.Ticked)
     def _tick(self, message: TopicPicker.Ticked) -> None:
-        self._put(self.filtering.with_ticked(message.dimension, message.values))
+        self.updates.put(self.filtering.with_ticked(message.dimension, message.values))
 
     @on(TopicPicker.Narrow)
     def _narrow_to_facet(self, message: TopicPicker.Narrow) -> None:
-        self._put(self.filtering.narrowed(message.dimension, message.value, message.only))
+        self.updates.put(self.filtering.narrowed(message.dimension, message.value, message.only))
 
     @on(PayloadTree.Narrow)
     def _narrow_to_value(self, message: PayloadTree.Narrow) -> None:
+        history, inspected = self.session.history, self._inspected
+        if inspected is not None and inspected >= history.first and history.gap(inspected) is not None:
+            self.notify("A gap is no event: every filter shows it.", markup=False)
+            return
         try:
-            self._put(self.filtering.added(message.term))
+            self.updates.put(self.filtering.added(message.term))
         except FilterError as error:
             self.warn(f"This cannot be added to the filter. {error}")
         else:
@@ -331,17 +291,11 @@ class NomadTui(App[None]):
 
     @on(EventList.ToggleHighlight)
     def action_highlight(self) -> None:
-        filtering = self.filtering
-        filtering.highlighting = not filtering.highlighting
-        filtering.apply()
-        self.event_list.view = filtering.shown
-        self.event_list.highlight(self.view if filtering.highlighting else None)
-        self._show_matches()
+        self.updates.highlight()
 
     @on(EventList.FoldRepeats)
     def action_fold(self) -> None:
-        self.filtering.folding = not self.filtering.folding
-        self._apply_filter()
+        self.updates.fold()
 
     @on(FilterLine.Entered)
     def _learn_words(self) -> None:
@@ -353,6 +307,8 @@ class NomadTui(App[None]):
 
     @on(FilterLine.Left)
     def _remember_filter(self) -> None:
+        if self._stands:
+            self.updates.read()
         if self.filtering.error is None and self.filter_line.value.strip():
             self.filter_history.remember(self.filter_line.value)
             self._tell_trouble()
@@ -364,7 +320,7 @@ class NomadTui(App[None]):
 
     @on(FilterLine.Leave)
     def _leave_filter(self) -> None:
-        if self.focused is None:  # unless a key typed ahead has gone to a pane already
+        if self._stands and self.focused is None:  # unless a key typed ahead has gone to a pane already
             self.action_pane("events")
 
     def action_saved(self, key: str) -> None:
@@ -372,6 +328,7 @@ class NomadTui(App[None]):
 
     @on(FilterLine.Save)
     def action_save_filter(self) -> None:
+        self.updates.read()
         self.saved.save(self.filtering.error is None)
 
     # Inspecting

@@ -20,7 +20,10 @@ WIDEST_NOTE: Final = 44
 
 
 class CandidateList(Static):
-    """Drawn over whatever lies above the line, so that nothing moves when it opens. It is told what to show."""
+    """Drawn over whatever lies above the line, so that nothing moves when it opens. It is told what to show.
+
+    It hangs on the bar that holds the line, and goes wherever that is moved by a mistake told under it.
+    """
 
     DEFAULT_CLASSES: ClassVar[str] = "-closed"
 
@@ -38,7 +41,7 @@ class CandidateList(Static):
         self._rows = 0
 
     def offer(self, completion: Completion, chosen: int, at: Offset) -> None:
-        """Lists the candidates around the chosen one, the last row just above `at` on the screen."""
+        """Lists the candidates around the chosen one above the line; `at` is where on the screen they begin in it."""
         candidates = completion.candidates
         screen = self.screen.size
         rows = max(1, min(MOST_ROWS, len(candidates), at.y - 2))
@@ -59,7 +62,7 @@ class CandidateList(Static):
         self.update(Content("\n").join(lines))
         self.styles.width = width
         self.styles.height = len(lines)
-        self.styles.offset = (max(0, min(at.x - 1, screen.width - width)), max(0, at.y - len(lines)))
+        self.styles.offset = (max(0, min(at.x - 1, screen.width - width)), -len(lines))
         self.remove_class("-closed")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The filter line and what belongs to it: how many match, and under it what is wrong with what is typed."""
+"""The filter line and what belongs to it: how many match, what could be typed, and what is wrong with what is typed."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from nomad_tui.core.filter import FilterError
+from nomad_tui.ui.completion import CandidateList
 from nomad_tui.ui.filter_line import FilterLine
 from nomad_tui.ui.mistake import Mistake
 
@@ -20,9 +21,10 @@ MISTAKE_AFTER: Final = 0.3
 class FilterBar(Vertical):
     """The mistake takes rows of its own only while there is one to be told."""
 
-    def __init__(self, line: FilterLine, id: str) -> None:  # noqa: A002
+    def __init__(self, line: FilterLine, candidates: CandidateList, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self.line = line
+        self.candidates = candidates
         self.mark = Static(Content("/"), id="filter-mark")
         self.matches = Static(id="matches")
         self.mistake = Mistake(id="mistake")
@@ -31,11 +33,15 @@ class FilterBar(Vertical):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        yield self.candidates
         with Horizontal(id="filter-row"):
             yield self.mark
             yield self.line
             yield self.matches
         yield self.mistake
+
+    def on_mount(self) -> None:
+        self.watch(self.line, "scroll_x", self._point_again, init=False)
 
     def show_error(self, error: FilterError | None) -> None:
         """Marks the line at once; says what is wrong a moment later, or at once if something was wrong before."""
@@ -76,5 +82,8 @@ class FilterBar(Vertical):
         self.mistake.point(error, column, length, self.region.width)
 
     def on_resize(self) -> None:
+        self._point_again()
+
+    def _point_again(self) -> None:
         if self.mistake.display:
             self._point()

@@ -1,7 +1,9 @@
 """The line where a filter is typed."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Offset, Region
@@ -9,9 +11,13 @@ from textual.message import Message
 from textual.widgets import Input
 
 from nomad_tui.core.completion import Completion, Vocabulary, complete
+from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.personal.filter_history import FilterHistory
 from nomad_tui.ui.completion import CandidateList
+
+LONGEST_LINE: Final = 10_000
+"""Characters. A longer text is no filter but a clipboard that held something else."""
 
 _HELP: Final = """\
 **Filter**: words, in any order, all of which must occur in an event: `web failed`, `"two words"`, `/regex/`.
@@ -69,10 +75,12 @@ class FilterLine(Input, can_focus=False):
         vocabulary: Vocabulary,
         candidates: CandidateList,
         *,
-        placeholder: str,
+        hints: Sequence[str],
         id: str,  # noqa: A002
     ) -> None:
-        super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+        """`hints` are what the empty line says, as many as there is room for, each with the blanks before it."""
+        super().__init__(id=id, compact=True, select_on_focus=False, max_length=LONGEST_LINE)
+        self._hints = hints
         self._history = history
         self._vocabulary = vocabulary
         self._candidates = candidates
@@ -99,6 +107,20 @@ class FilterLine(Input, can_focus=False):
         """Shows another text, as if it had been typed, but proposes nothing."""
         self._place = None
         self._set(printable(text))
+
+    def hint(self, hints: Sequence[str]) -> None:
+        """Says other hints while the line is empty."""
+        self._hints = hints
+        self._fit_hints()
+
+    def _fit_hints(self) -> None:
+        """A line that is too narrow for the first one cuts that."""
+        shown, *others = self._hints
+        for hint in others:
+            if cell_len(shown + hint) > self.content_size.width:
+                break
+            shown += hint
+        self.placeholder = shown
 
     def _set(self, text: str) -> None:
         self._silent_at = text
@@ -144,6 +166,13 @@ class FilterLine(Input, can_focus=False):
 
     def watch_selection(self) -> None:
         self.call_later(self._show_candidates)
+
+    def on_resize(self) -> None:
+        """The number of matches beside the line takes some of its width, or gives it back."""
+        self._fit_hints()
+        if self.has_focus:
+            self._bring_cursor_into_view()
+            self.call_later(self._show_candidates)
 
     def _show_candidates(self) -> None:
         completion = self.completion if self.has_focus else None
@@ -252,8 +281,19 @@ class FilterLine(Input, can_focus=False):
         self.action_leave()
 
     def on_paste(self, event: events.Paste) -> None:
-        """A paste may hold several lines and control characters; the line takes it as one line of text."""
+        """A paste may hold several lines; the line takes them as one."""
         event.prevent_default()
         event.stop()
-        self.insert_text_at_cursor(printable(" ".join(event.text.split())))
+        self.replace(" ".join(event.text.split()), *self.selection)
         self.call_after_refresh(self._bring_cursor_into_view)
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        """What is typed or pasted, by whatever key, is fit to be drawn before it is in the line."""
+        super().replace(printable(text), start, end)
+
+    def restricted(self) -> None:
+        self.notify(
+            f"The filter stays as it was, because its line takes at most {count(LONGEST_LINE)} characters.",
+            severity="warning",
+            markup=False,
+        )

@@ -11,8 +11,9 @@ from time import perf_counter
 from typing import Final
 
 from nomad_tui.core.derived import Preparation
-from nomad_tui.core.facets import Dimension, left_out, only, ticked, with_ticked, without
-from nomad_tui.core.filter import Filter, FilterError
+from nomad_tui.core.facets import Dimension, left_out, only, readmitted, ticked, with_ticked, without
+from nomad_tui.core.filter import And, Filter, FilterError
+from nomad_tui.core.filter.combine import all_of, negated
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
 from nomad_tui.session import KEYS_COUNT_FOR, Session
@@ -31,6 +32,13 @@ PREPARATION_SLICE: Final = 0.004
 """Seconds of a look that go into work ahead of the next search, while nothing comes and no key is pressed."""
 
 EVERYTHING: Final = Filter.parse("")
+_OF_EVERY_KIND: Final = 'web (a or -"b c") /d/ job:=e,"f" ~g H.I == "j" K not contains l m in N O is not empty'
+"""A filter with a term of every kind."""
+
+
+def learn_language() -> None:
+    """Makes the parser of filters, some 40 ms of work; else the first key in the filter line waits for that."""
+    Filter.parse(_OF_EVERY_KIND)
 
 
 class Filtering:
@@ -67,18 +75,22 @@ class Filtering:
     def complete(self) -> bool:
         return self.view.complete and (not self.highlighting or self.context.complete)
 
-    def read(self, text: str) -> bool:
-        """Takes over what stands in the filter line; True if it is another filter than the last one."""
+    def read(self, text: str) -> None:
+        """Takes over what stands in the filter line; the filter stays if there is a mistake in it."""
         self.text = printable(text)
         try:
             chosen = Filter.parse(self.text)
         except FilterError as error:
             self.error = error
-            return False
+            return
         self.error = None
-        differs = chosen != self.filter
-        self.filter = chosen
-        return differs
+        if chosen != self.filter:
+            self.filter = chosen
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the filter that was last read is the one that is searched for."""
+        return self.view.filter is self.filter
 
     def apply(self) -> bool:
         """Begins to search for what the filter, the ticks and the folding let through; ends the search before.
@@ -116,13 +128,20 @@ class Filtering:
         return written(with_ticked(self.filter, dimension, values))
 
     def narrowed(self, dimension: Dimension, value: str, is_wanted: bool) -> str:
-        """The text with only one value of a dimension, or without it."""
-        return written((only if is_wanted else without)(self.filter, dimension, value))
+        """The text with only one value of a dimension, or without it; with it again if it is left out already."""
+        if is_wanted:
+            return written(only(self.filter, dimension, value))
+        change = readmitted if value in left_out(self.filter, dimension) else without
+        return written(change(self.filter, dimension, value))
 
     def added(self, term: str) -> str:
-        """The text with one more condition. Raises `FilterError` if the term cannot be read."""
-        text = str(self.filter)
-        return written(Filter.parse(f"({text}) {term}" if text else term))
+        """The text with one more condition, in the place of its opposite. Raises `FilterError` for no term."""
+        wanted = Filter.parse(term).root
+        if wanted is None:
+            return self.text
+        before = self.filter.root
+        parts = before.parts if isinstance(before, And) else () if before is None else (before,)
+        return written(Filter(all_of([*(part for part in parts if part != negated(wanted)), wanted])))
 
     @property
     def ticks(self) -> dict[Dimension, frozenset[str]]:
@@ -169,4 +188,9 @@ class Filtering:
 
 def written(chosen: Filter) -> str:
     """A filter's text, fit to be drawn and typed: what may not be drawn stands as an escape in its quotes."""
-    return "".join(each if printable(each) == each else f"\\u{ord(each):04x}" for each in str(chosen))
+    return "".join(each if printable(each) == each else _escaped(each) for each in str(chosen))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

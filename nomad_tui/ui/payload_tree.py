@@ -451,7 +451,9 @@ What you open here stays open in the next event that has it, and the cursor stay
     def action_narrow(self, only: bool) -> None:
         term = condition(self.cursor_path, self.cursor_value) if len(self._rows) else None
         if term is None:
-            self.notify("No filter can name this value: it is too long, or not part of a JSON object.", markup=False)
+            self.notify(
+                "No filter can name this value: it is too long, too deep, or not part of a JSON object.", markup=False
+            )
         else:
             self.post_message(self.Narrow(term if only else f"not {term}"))
 

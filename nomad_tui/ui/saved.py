@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Vertical
 from textual.content import Content
-from textual.markup import escape
+from textual.fuzzy import Matcher
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -154,7 +154,7 @@ class SavedFilterActions:
             change()
         except FileError as error:
             self._warn(str(error))
-        self._line.placeholder = hint(self.filters)
+        self._line.hint(hints(self.filters))
 
     def _warn(self, text: str) -> None:
         self._app.notify(text, severity="warning", markup=False)
@@ -172,13 +172,14 @@ class SavedFilterCommands(Provider):
         matcher = self.matcher(query)
         for title, callback, about in self._commands():
             if (score := matcher.match(title)) > 0:
-                yield Hit(score, matcher.highlight(title), callback, title, about)
+                yield Hit(score, _highlighted(matcher, title), callback, title, about)
 
     def _commands(self) -> list[tuple[str, Callable[[], None], str]]:
         actions = cast("NomadTui", self.app).saved
         commands: list[tuple[str, Callable[[], None], str]] = []
         for each in actions.filters.filters:
-            about = escape(f"{each.key}  {each.text}" if each.key else each.text)[:LONGEST_SHOWN]
+            about = printable(f"{each.key}  {each.text}" if each.key else each.text, LONGEST_SHOWN)
+            about = about.replace("[", "\\[")  # the palette takes it for markup, and Textual's `escape` misses some
             commands += [
                 (f"Filter: {each.name}", partial(actions.apply, each), about),
                 (f"Rename filter: {each.name}", partial(actions.rename, each), about),
@@ -187,10 +188,19 @@ class SavedFilterCommands(Provider):
         return commands
 
 
-def hint(filters: SavedFilters) -> str:
-    """Which key has which filter, for the empty filter line."""
-    keys = "  ".join(f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key)
-    return "filter: web status:failed" + (f"   {keys}" if keys else "")
+def _highlighted(matcher: Matcher, title: str) -> Content:
+    """As the matcher does it, which takes brackets in a name for markup."""
+    content = Content(title)
+    _, offsets = matcher.fuzzy_search.match(matcher.query, title)
+    for offset in offsets:
+        content = content.stylize(matcher.match_style, offset, offset + 1)
+    return content
+
+
+def hints(filters: SavedFilters) -> tuple[str, ...]:
+    """What the empty filter line says: what may be typed, and which key has which filter."""
+    keys = [f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key]
+    return ("filter: web status:failed", *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)))
 
 
 def _by_key(saved: SavedFilter) -> str:

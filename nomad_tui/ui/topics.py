@@ -39,8 +39,8 @@ _HELP: Final = """\
 again, it is asked for what it still has of the time between. Ticking any other value shows only events that have it or
 another ticked value of its section, and stands in the filter as `status:=failed`.
 
-**+** adds "only this" to the filter, **-** "not this". *Space* on a heading folds its section, and on "… more" it lists
-the rest.
+**+** adds "only this" to the filter, **-** "not this", and again takes that back. *Space* on a heading folds its
+section, and on "… more" it lists the rest.
 """
 
 
@@ -274,6 +274,8 @@ class TopicPicker(LineView, can_focus=True):
                 for _ in section.rank(self._counts(row.dimension), hold=True):
                     pass
                 self._list()
+            case Kind.VALUE if row.value in section.excluded:
+                self.action_narrow(False)  # which takes back that it is left out
             case Kind.VALUE if row.dimension is Dimension.TOPIC and not section.ticked:
                 self._hide(self.hidden ^ {row.value})
             case Kind.VALUE:

@@ -55,8 +55,10 @@ def bare(repeat: int, expected: int) -> dict[str, float]:
         return result
 
 
-def dashboard(repeat: int, expected: int, keys: bool, filters: Sequence[str] = ()) -> dict[str, Any]:
-    """One run of the dashboard; with `keys`, keys are pressed while it reads and for a while after.
+def dashboard(
+    repeat: int, expected: int, keys: bool, filters: Sequence[str] = (), *, idle_keys: int = IDLE_KEYS
+) -> dict[str, Any]:
+    """One run of the dashboard; with `keys`, keys are pressed while it reads and `idle_keys` more after.
 
     Then the filters are typed, each in the place of the one before; `typed` says when the last key of each was.
     """
@@ -83,7 +85,7 @@ def dashboard(repeat: int, expected: int, keys: bool, filters: Sequence[str] = (
             ends = time.perf_counter() + 4 * KEY_EVERY
             while time.perf_counter() < ends:
                 time.sleep(0.05)
-            pressed += [_press(terminal, b"k") for _ in range(IDLE_KEYS)]
+            pressed += [_press(terminal, b"k") for _ in range(idle_keys)]
             time.sleep(0.5)
         while filters and not report.exists():
             time.sleep(0.05)

@@ -1,0 +1,53 @@
+"""The terminal that keys come from. It may send any bytes: a paste is whatever the clipboard held."""
+
+import os
+import select
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from typing import Final
+
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+READ_AT_ONCE: Final = 4096
+"""Bytes."""
+TICK: Final = 0.1
+"""Seconds after which the parser is asked again whether an Esc alone was the key."""
+
+
+class Terminal(LinuxDriver):
+    """Textual 8.2.8 ends the program over input that is no UTF-8; here it is read as U+FFFD."""
+
+    def run_input_thread(self) -> None:
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        keys = Keys()
+        while not self.exit_event.is_set():
+            readable, _, _ = select.select([self.fileno], [], [], TICK)
+            content = b""
+            if readable:
+                try:
+                    content = os.read(self.fileno, READ_AT_ONCE)
+                except OSError:
+                    return
+                if not content:
+                    return  # the terminal is gone; whoever took it away says so with a signal
+            for message in keys.read(decode(content)):
+                self.process_message(message)
+
+
+class Keys:
+    """What a terminal's input means; a sequence that makes no sense to Textual is dropped."""
+
+    def __init__(self) -> None:
+        self._parser = XTermParser()
+
+    def read(self, text: str) -> Iterator[Message]:
+        """The messages of some more input; without any, those of a sequence that has waited for its end too long."""
+        parser = self._parser
+        try:
+            if text:
+                yield from parser.feed(text)
+            yield from parser.tick()
+        except Exception:  # of a parser that has to do with anything; it cannot go on after one
+            self._parser = XTermParser()

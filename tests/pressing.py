@@ -1,0 +1,70 @@
+"""Keys for an application without a terminal, and waiting until they have had their effect.
+
+Textual's own pilot takes an application for idle while the process gets no processor, which on a busy machine is before
+a key has had any effect, and waits up to a second where the processor is its own.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from textual import events
+from textual.app import App
+from textual.geometry import Size
+from textual.message_pump import MessagePump
+
+_NAMES: Final = {
+    " ": "space",
+    "/": "slash",
+    "?": "question_mark",
+    "<": "less_than_sign",
+    ">": "greater_than_sign",
+    ":": "colon",
+    "-": "minus",
+}
+_CHARACTERS: Final = {name: character for character, name in _NAMES.items()}
+
+
+def post_key(app: App[Any], key: str) -> None:
+    """Presses a key by Textual's name, or by its character."""
+    app.post_message(events.Key(_NAMES.get(key, key), _CHARACTERS.get(key, key if len(key) == 1 else None)))
+
+
+async def has_worked(pump: MessagePump) -> None:
+    """Waits until everything that was sent to a part of the application has been dealt with."""
+    await _is_called(pump, pump.call_later)
+
+
+async def at_rest(app: App[Any]) -> None:
+    """Waits until no part of the screen has anything left to do, and the screen is drawn. Timers are not waited for."""
+    quiet = 0
+    while app.is_running and quiet < 2:  # what one part deals with may send something to another
+        for part in _parts(app):
+            await has_worked(part)
+        if app.screen_stack:
+            await _is_called(app.screen, app.screen.call_after_refresh)
+        quiet = 0 if any(part.message_queue_size for part in _parts(app)) else quiet + 1
+    await app.animator.wait_until_complete()
+
+
+async def resize(app: App[Any], width: int, height: int) -> None:
+    """Makes the terminal another size."""
+    driver = app._driver
+    assert driver is not None
+    driver._size = (width, height)
+    size = Size(width, height)
+    app.post_message(events.Resize(size, size))
+    while app.screen.region.size != size:  # noqa: ASYNC110 - it is told a moment later, by a timer
+        await asyncio.sleep(0.005)
+    await at_rest(app)
+
+
+def _parts(app: App[Any]) -> list[MessagePump]:
+    return [app, *(app.screen.walk_children(with_self=True) if app.screen_stack else ())]
+
+
+async def _is_called(pump: MessagePump, call: Callable[[Callable[[], object]], bool]) -> None:
+    done = asyncio.Event()
+    if pump.is_running and call(done.set):
+        while pump.is_running and not done.is_set():  # noqa: ASYNC110 - one that ends never says anything more
+            await asyncio.sleep(0)
