@@ -413,6 +413,7 @@ async def test_a_recording_opens_within_its_bounds() -> None:
 async def test_a_terminal_that_goes_away_ends_the_program() -> None:
     async with asyncio.timeout(SECONDS), terminal("open", str(recordings.path("tour"))) as screen:
         await screen.until("edge-1")
+        screen.press("/" + "x" * 3_000)  # which it is still busy with when nobody is there any more
         screen.hang_up()
         assert await screen.process.wait() == 128 + signal.SIGHUP
 

@@ -2,8 +2,11 @@
 
 import os
 import select
+import signal
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Timer
 from typing import Final
 
 from textual._xterm_parser import XTermParser
@@ -12,6 +15,8 @@ from textual.message import Message
 
 READ_AT_ONCE: Final = 4096
 """Bytes."""
+GRACE: Final = 5.0
+"""Seconds in which a program whose terminal is gone may end by itself, as its hang-up signal asks it to."""
 TICK: Final = 0.1
 """Seconds after which the parser is asked again whether an Esc alone was the key."""
 
@@ -26,14 +31,20 @@ class Terminal(LinuxDriver):
             readable, _, _ = select.select([self.fileno], [], [], TICK)
             content = b""
             if readable:
-                try:
+                with suppress(OSError):
                     content = os.read(self.fileno, READ_AT_ONCE)
-                except OSError:
-                    return
                 if not content:
-                    return  # the terminal is gone; whoever took it away says so with a signal
+                    _end_before_long()
+                    return
             for message in keys.read(decode(content)):
                 self.process_message(message)
+
+
+def _end_before_long() -> None:
+    """For a terminal that is gone: nothing can be drawn any more, and Textual may wait for ever for its last writes."""
+    end = Timer(GRACE, os._exit, (128 + signal.SIGHUP,))
+    end.daemon = True
+    end.start()
 
 
 class Keys:
