@@ -7,8 +7,8 @@ from nomad_tui import demo
 from tests.dashboard import SECONDS, dashboard, frames
 from tests.test_cli import terminal
 
-FAST = 400.0
-"""Frames a second."""
+FAST = 200.0
+"""Frames a second: a reader may be half a second late before the server has none of them any more."""
 RECORDED = frames("tour")
 
 
@@ -19,10 +19,11 @@ async def test_the_demo_shows_events_at_once_and_starts_over_with_higher_indexes
         await opened.until(lambda: opened.history.received_events > 2 * 625)
         history = opened.history
         indexes = [history.event(sequence).index for sequence in range(2 * 625)]
-        first, second = indexes[:625], indexes[625:]
-        rise = {later - earlier for earlier, later in zip(first, second, strict=True)}
+        # Who comes late at this pace is not sent the very first frames, but the same events under higher indexes.
+        rise = {later - earlier for earlier, later in zip(indexes[:625], indexes[625:], strict=True)}
+        recorded = [event.index for frame in RECORDED for event in frame.events]
         assert len(rise) == 1, "the second time is the first under higher indexes"
-        assert rise.pop() > max(first) - min(first)
+        assert rise.pop() > max(recorded) - min(recorded)
         assert sum(later < earlier for earlier, later in pairwise(indexes)) == 0
         assert history.gaps == 0
         assert opened.app.session.status.unreadable == 0

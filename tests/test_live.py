@@ -255,8 +255,8 @@ async def test_a_server_that_never_says_who_it_is_still_sends_its_events(monkeyp
         source = LiveServer(Connection.from_environment({"address": f"127.0.0.1:{port}"}, environ={}))
         async with aclosing(source.updates()) as updates:
             kinds = [type(await anext(updates)) for _ in range(4)]
-        assert kinds == [Connecting, Connected, Heartbeat, Frame]
-        assert (await hung_up.get()).startswith("/v1/agent/self")
+            assert kinds == [Connecting, Connected, Heartbeat, Frame]
+            assert (await hung_up.get()).startswith("/v1/agent/self")
         assert (await hung_up.get()).startswith("/v1/event/stream")
 
 
