@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 import pytest
 from textual.binding import Binding
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 from textual.events import Key
 from textual.widgets import HelpPanel
 
@@ -633,3 +633,14 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
     assert re.findall("\x1b\\](?:0|1|2|52);", output) == []
     assert re.findall("[\x80-\x9f\u202e]", output) == []
     assert "\x1bc" not in output
+
+
+async def test_a_second_enter_in_the_palette_hurts_nobody() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await opened.press("ctrl+p")
+        await opened.until(lambda: len(opened.app.screen_stack) > 1)
+        await opened.until(lambda: opened.app.screen.query_one(CommandList).option_count > 0)
+        await opened.press("down", "enter", "enter", "enter")
+        await opened.until(lambda: len(opened.app.screen_stack) == 1)
+        assert opened.app.is_running

@@ -30,7 +30,7 @@ from nomad_tui.personal.settings import read_settings
 from nomad_tui.session import Session, State
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
-from nomad_tui.ui.commands import DASHBOARD_KEYS, dashboard_commands
+from nomad_tui.ui.commands import DASHBOARD_KEYS, Palette, dashboard_commands
 from nomad_tui.ui.completion import CandidateList
 from nomad_tui.ui.described import described
 from nomad_tui.ui.events import EventList
@@ -152,7 +152,8 @@ class NomadTui(App[None]):
         self.screen.set_focus(self.event_list)
         self._read_settings()
         self._signals.listen(self.exit)
-        self.run_worker(self._read(), name="stream", group="stream", description="reads the source")
+        # As a function: a coroutine that has not begun when the program ends would be warned of.
+        self.run_worker(self._read, name="stream", group="stream", description="reads the source")  # type: ignore[arg-type]
         self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
@@ -380,7 +381,12 @@ class NomadTui(App[None]):
         self.event_list.pause(self.event_list.paused_at is None)
 
     def action_pane(self, pane: str) -> None:
-        self.panes.go_to(Pane(pane))
+        if self._stands:
+            self.panes.go_to(Pane(pane))
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_zoom(self) -> None:
         self.panes.zoom(self.panes.focused if self.panes.zoomed is None else None)

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from textual.app import SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 
 from nomad_tui.personal.saved_filters import KEYS
 
@@ -71,3 +73,13 @@ def dashboard_commands(app: "NomadTui") -> Iterable[SystemCommand]:
     yield SystemCommand("No topics", "Hide every topic", app.topics.action_none)
     yield SystemCommand("Retry now", "Try a lost connection again now", app.action_retry)
     yield SystemCommand("Unreadable lines", "Look at what came and was no event", app.action_unreadable)
+
+
+class Palette(CommandPalette):
+    """Textual 8.2.8 ends the program over a second Enter that comes before the palette has closed."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        if self.is_current:
+            return super().dismiss(result)
+        nothing: AwaitComplete = AwaitComplete.nothing()  # type: ignore[no-untyped-call]
+        return nothing

@@ -85,7 +85,7 @@ class FilterUpdates:
         self._filtering.begin_search(self._run)
 
     def _run(self, filtering: Filtering) -> None:
-        self._app.run_worker(filtering.search(), name="search", group="search", description="applies the filter")
+        self._app.run_worker(filtering.search, name="search", group="search")  # type: ignore[arg-type]
 
     def highlight(self) -> None:
         """Shows what does not match too, or hides it."""
