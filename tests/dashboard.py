@@ -157,7 +157,7 @@ class Dashboard:
                 self.events.post_message(EventList.Selected(self.events.cursor))  # the newest is awaited less calmly
                 asked = True
             await self.pilot.pause(0.005)
-        await self.pilot.pause(0)
+        await at_rest(self.app)
 
     def rows(self) -> Sequence[str]:
         """The list as it is drawn, a string a row."""
