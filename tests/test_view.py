@@ -237,6 +237,24 @@ def test_a_row_is_looked_up_whole() -> None:
         row(history, 2)
 
 
+@pytest.mark.parametrize(("ahead", "exact"), [(0, True), (36_000, False), (-60, False)])
+def test_what_has_no_time_is_told_by_the_servers_clock(ahead: int, exact: bool) -> None:
+    """A service carries no time; where this machine's clock is another one, its receipt tells another time."""
+    second = 10**9
+    written = 1_795_423_761 * second
+    evaluation = {"ModifyIndex": 7, "ModifyTime": written, "JobID": "web", "Status": "complete"}
+    service = {"Topic": "Service", "Type": "ServiceRegistration", "Key": "s1", "Payload": {"Service": {"ID": "s1"}}}
+    history = History()
+    received = written + ahead * second + second // 10
+    history.append(frame(7, {**EVALUATION, "Payload": {"Evaluation": evaluation}}), received)
+    history.append(frame(8, service), received + 3 * second)
+    looked_up = row(history, 1)
+    assert isinstance(looked_up, EventRow)
+    about = received + 3 * second if exact else written + 3 * second
+    assert looked_up.when() == (about, exact)
+    assert happened(history, 1) == about
+
+
 # Rows and their places
 
 

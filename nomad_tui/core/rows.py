@@ -1,5 +1,6 @@
 """One row of the event list, ready to be drawn: everything looked up, nothing left to parse."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,9 +8,12 @@ from nomad_tui.core.history import HeldEvent, History
 from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.updates import Gap
+from nomad_tui.core.wire import Frame
 
 LOOK_BACK: Final = 32
 """Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
+SAME_CLOCK: Final = 5_000_000_000
+"""ns between a write's own time and its receipt up to which that is no more than the way of the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,8 @@ class EventRow:
     sentence: Sentence
     moment: int | None
     """When it happened, in ns since 1970 on the server's clock; None where the payloads of its frame tell none."""
-    shortly_after: int | None
-    """Where nothing else tells: the newest known time of its own objects and of the events just before it."""
+    about: int | None
+    """Where neither that nor the receipt tells: about when, by the events just before it."""
     received: int
     """When its bytes arrived, in ns since 1970 on this machine's clock; 0 for a server's backlog and a recording."""
     type: str = ""
@@ -34,11 +38,13 @@ class EventRow:
         """The best that is known of when it happened, in ns since 1970, and whether it is exact.
 
         An event without a moment of its own happened when it was received, unless it had waited in a buffer or a
-        recording: then some time after the events before it.
+        recording, or this machine's clock is not the server's: then `about` that time.
         """
         if self.moment is not None:
             return self.moment, True
-        return (self.received, True) if self.received else (self.shortly_after, False)
+        if self.about is not None or not self.received:
+            return self.about, False
+        return self.received, True
 
     @property
     def node(self) -> str:
@@ -65,7 +71,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         topic=event.topic,
         sentence=describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous)),
         moment=moment,
-        shortly_after=_shortly_before(history, event) if moment is None and not event.received else None,
+        about=_about(history, event) if moment is None else None,
         received=event.received,
         type=event.type,
         namespace=event.namespace,
@@ -79,7 +85,7 @@ def happened(history: History, sequence: int) -> int | None:
         return None
     event = history.event(sequence)
     moment = frame_moment(event.frame)
-    return moment if moment is not None else event.received or _shortly_before(history, event)
+    return moment if moment is not None else _about(history, event) or event.received or None
 
 
 def sentence(history: History, sequence: int) -> Sentence:
@@ -88,16 +94,31 @@ def sentence(history: History, sequence: int) -> Sentence:
     return describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous))
 
 
-def _shortly_before(history: History, event: HeldEvent) -> int | None:
-    """The newest time known of an event's own objects and of the frames just before it, whichever is later."""
-    before: int | None = None
+def _about(history: History, event: HeldEvent) -> int | None:
+    """About when an event without a moment of its own happened; None if it was when it was received.
+
+    In a server's buffer or a recording that is the newest time known of its own objects and of the frames just before
+    it, whichever is later. Else it is the receipt on the server's clock, where that is another one.
+    """
+    for frame, received in _frames_before(history, event):
+        moment = frame_moment(frame)
+        if not event.received:
+            if moment is not None:
+                return max(moment, no_earlier_than(event.frame) or 0)
+        elif moment is not None and received:
+            return event.received - (received - moment) if abs(received - moment) > SAME_CLOCK else None
+    return None if event.received else no_earlier_than(event.frame) or None
+
+
+def _frames_before(history: History, event: HeldEvent) -> Iterator[tuple[Frame, int]]:
+    """The frames just before an event's, newest first, and when each was received; none from beyond a gap."""
     sequence = event.sequence - event.position - 1
     for _ in range(LOOK_BACK):
-        if before is not None or sequence < history.first or history.gap(sequence) is not None:
-            break
-        frame, first = history.frame(sequence)
-        before, sequence = frame_moment(frame), first - 1
-    return max(before or 0, no_earlier_than(event.frame) or 0) or None
+        if sequence < history.first or history.gap(sequence) is not None:
+            return
+        before = history.event(sequence)
+        yield before.frame, before.received
+        sequence -= before.position + 1
 
 
 def _before(history: History, previous: int | None) -> bytes | None:
