@@ -1,6 +1,5 @@
 """The paths that payloads have, as a filter writes them: `Allocation.ClientStatus`, `Node.Attributes["os.name"]`."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +10,7 @@ from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, read_path, read_p
 from nomad_tui.core.filter.writing import quoted
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
 from nomad_tui.core.payload.rows import Path
+from nomad_tui.core.secrets import names_secret
 from nomad_tui.core.text import printable
 
 MOST_MEMBERS: Final = 400
@@ -24,16 +24,13 @@ LONGEST_EXAMPLE: Final = 60
 LONGEST_VALUE: Final = 500
 """Characters of a text that is compared whole."""
 
-_SECRET: Final = re.compile(
-    r"secret|token|passw|passphrase|authorization|credential|private|(?:api|access)[_-]?key|\A(?:env|meta|auth|payload)\Z",
-    re.IGNORECASE,
-)
-"""Keys under which values may be secrets: by their own name, and where operators hand secrets to their programs."""
+_OWN_WORDS: Final = frozenset(("meta", "payload"))
+"""Keys, without case, under which operators hand to their programs what they like."""
 
 
 def may_be_secret(key: str) -> bool:
-    """Whether what stands under a key of a payload is shown only to who looks at that payload."""
-    return _SECRET.search(key) is not None
+    """Whether what stands under a key of a payload is proposed to nobody: it may hold a secret, seen or not."""
+    return names_secret(key) or key.lower() in _OWN_WORDS
 
 
 class Member:

@@ -55,7 +55,9 @@ _HARMLESS: Final = frozenset(
 _MEASURES: Final = frozenset({"mb", "ttl", "version"})
 """A key that ends in one of these tells how large or which, such as `SecretsMB` and `plugins.secrets.vault.version`."""
 
-_TRIGGER: Final = r"passwo?r?d|passphrase|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|credential|authorization|basicauth"
+_TRIGGER: Final = (
+    "passwo?r?d|passphrase|secret|token|credential|authorization|basicauth|(?:api|access|private)[_.-]?key"
+)
 _VALUE: Final = r"""("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)"""
 _ASSIGNED: Final = re2.compile(
     rf"""(?i)((?:{_TRIGGER})[\w.-]{{0,40}}(?:["']?\s{{0,4}}=\s{{0,4}}|["']\s{{0,4}}:\s{{0,4}}))({_VALUE[1:-1]})"""
@@ -128,7 +130,7 @@ def _without(found: "re2._Match[str]", mask: str) -> str:
     groups = found.groups()
     value = groups[1].strip("\"'")
     if not value or value.startswith(_REFERENCE):
-        return found.group()
+        return str(found.group())
     quote = groups[1][0] if groups[1][0] in "\"'" and groups[1][-1] == groups[1][0] else ""
     return f"{groups[0]}{quote}{mask}{quote}{''.join(groups[2:])}"
 

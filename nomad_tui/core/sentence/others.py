@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.secrets import masked_text, names_secret
 from nomad_tui.core.sentence.parts import (
     ARROW,
     COMMA,
@@ -33,7 +34,6 @@ from nomad_tui.core.topics import payload_keys
 READ_LIMIT: Final = 1 << 18
 """A payload larger than this is not read: nothing here is known to reach a hundredth of it."""
 
-_SECRET: Final = re.compile(r"secret|token|password|private|key$|hash$", re.IGNORECASE)
 
 _TELLING: Final = ("Status", "State", "Health", "Message", "Description", "Type")
 
@@ -118,7 +118,7 @@ def _service(event: _Event) -> Sentence:
         happened = [plain("registered again")]
     happened.append(plain(f" {where}"))
     if tags:
-        happened.append(dim(f" {tags}"))
+        happened.append(dim(f" {masked_text(tags)}"))
     return sentence(named(_text(event.now, "ServiceName"), event.key), happened)
 
 
@@ -239,7 +239,7 @@ def _telling(now: Fields) -> Iterator[tuple[str, Any]]:
     found = 0
     for name in names:
         value = now[name]
-        if not isinstance(value, str | int | float) or value == "" or _SECRET.search(name) or _INDEXES.search(name):
+        if not isinstance(value, str | int | float) or value == "" or names_secret(name) or _INDEXES.search(name):
             continue
         yield name, value
         found += 1
@@ -250,7 +250,7 @@ def _telling(now: Fields) -> Iterator[tuple[str, Any]]:
 def _scalar(value: str | int | float) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return count(value) if isinstance(value, int) else str(value)
+    return count(value) if isinstance(value, int) else masked_text(str(value))
 
 
 _TELLERS: Final[dict[str, Callable[[_Event], Sentence]]] = {

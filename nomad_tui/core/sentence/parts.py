@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
 
 
@@ -146,8 +147,8 @@ def named(name: str, key: str) -> tuple[Part, ...]:
 
 
 def reason(text: str, *prefixes: str) -> str:
-    """A server's message made fit to stand after a `·`: no prefix that repeats the object, no capital."""
-    text = text[: MESSAGE_LIMIT * 2].strip()
+    """A server's message made fit to stand after a `·`: no prefix that repeats the object, no capital, no secret."""
+    text = masked_text(text[: MESSAGE_LIMIT * 2].strip())
     for prefix in prefixes:
         text = text.removeprefix(prefix)
     if text[1:2].islower():
