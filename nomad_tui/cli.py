@@ -217,6 +217,11 @@ config_option = click.option(
 )
 
 
+reveal_option = click.option(
+    "--reveal", is_flag=True, help="Show the secrets in payloads, which are masked until x shows one."
+)
+
+
 def _folders(config: Path | None) -> Folders:
     folders = Folders.of_user()
     return folders if config is None else replace(folders, config=config)
@@ -228,6 +233,7 @@ def _folders(config: Path | None) -> Folders:
 @stream_options
 @filter_option
 @config_option
+@reveal_option
 @history_options
 def main(
     connection: Connection,
@@ -235,6 +241,7 @@ def main(
     index: int,
     chosen: Filter,
     folders: Folders,
+    reveal: bool,
     max_events: int,
     max_memory: int,
     max_line: int,
@@ -244,28 +251,36 @@ def main(
     Without a command: the dashboard on NOMAD_ADDR. Flags beat the environment.
     """
     source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
-    return _dashboard(source, History(max_events, max_memory), str(chosen), folders)
+    return _dashboard(source, History(max_events, max_memory), str(chosen), folders, reveal)
 
 
 @main.command()
 @filter_option
 @config_option
+@reveal_option
 @history_options
-def demo(chosen: Filter, folders: Folders, max_events: int, max_memory: int, max_line: int) -> int:
+def demo(chosen: Filter, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
     """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
     from nomad_tui.demo import run_demo
 
     _need_terminal()
-    return run_demo(History(max_events, max_memory), str(chosen), folders, max_line)
+    return run_demo(History(max_events, max_memory), str(chosen), folders, max_line, reveal=reveal)
 
 
 @main.command("open")
 @click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
 @filter_option
 @config_option
+@reveal_option
 @history_options
 def open_(
-    files: Sequence[str], chosen: Filter, folders: Folders, max_events: int, max_memory: int, max_line: int
+    files: Sequence[str],
+    chosen: Filter,
+    folders: Folders,
+    reveal: bool,
+    max_events: int,
+    max_memory: int,
+    max_line: int,
 ) -> int:
     """The dashboard on recordings: NDJSON of frames or events, plain, .gz or .zst; - is standard input."""
     if list(files).count(STANDARD_INPUT) > 1:
@@ -276,7 +291,7 @@ def open_(
         recording.check()
     except RecordingError as error:
         raise ConfigurationFailure(str(error)) from None
-    return _dashboard(recording, History(max_events, max_memory), str(chosen), folders)
+    return _dashboard(recording, History(max_events, max_memory), str(chosen), folders, reveal)
 
 
 @main.command()
@@ -288,6 +303,9 @@ def open_(
     type=click.Choice(["line", "ndjson", "frames"]),
     default="line",
     help="A sentence an event, the event objects, or the frames as they came. Default: line.",
+)
+@click.option(
+    "--redact", is_flag=True, help="Mask secrets in ndjson and frames, which are otherwise exactly as the server sent."
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="EVENTS", help="End after so many events.")
 @click.option(
@@ -309,6 +327,7 @@ def tail(
     index: int,
     chosen: Filter,
     output: str,
+    redact: bool,
     limit: int | None,
     idle_exit: float | None,
     retries: int | None,
@@ -334,6 +353,7 @@ def tail(
     options = Options(
         output=Output(output),
         filter=chosen,
+        redact=redact,
         limit=limit,
         idle_exit=idle_exit,
         retries=DEFAULT_RETRIES if retries is None else retries,
@@ -358,7 +378,7 @@ def _subscription(topics: Sequence[str]) -> Subscription:
         raise ConfigurationFailure(str(error)) from None
 
 
-def _dashboard(source: Source, history: History, filter_text: str, folders: Folders) -> int:
+def _dashboard(source: Source, history: History, filter_text: str, folders: Folders, reveal: bool) -> int:
     # Textual takes a quarter of a second to import, which `tail` and `--help` need not wait for.
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
@@ -368,6 +388,7 @@ def _dashboard(source: Source, history: History, filter_text: str, folders: Fold
         Session(source, history),
         filter_text=filter_text,
         folders=folders,
+        reveal=reveal,
         namespace=os.environ.get("NOMAD_NAMESPACE", ""),
     )
     app.run()

@@ -23,14 +23,16 @@ PACE: Final = 3.0
 """Frames a second after that: fast enough to be lively, slow enough to be read."""
 
 
-def run_demo(history: History, filter_text: str, folders: Folders | None, max_line: int) -> int:
+def run_demo(
+    history: History, filter_text: str, folders: Folders | None, max_line: int, *, reveal: bool = False
+) -> int:
     """Opens the dashboard on the recording, which starts over with higher indexes at its end. Returns the exit code."""
-    return asyncio.run(_run(history, filter_text, folders, max_line))
+    return asyncio.run(_run(history, filter_text, folders, max_line, reveal))
 
 
-async def _run(history: History, filter_text: str, folders: Folders | None, max_line: int) -> int:
+async def _run(history: History, filter_text: str, folders: Folders | None, max_line: int, reveal: bool) -> int:
     async with recorded_cluster(max_line) as source:
-        app = NomadTui(Session(source, history), filter_text=filter_text, folders=folders)
+        app = NomadTui(Session(source, history), filter_text=filter_text, folders=folders, reveal=reveal)
         await app.run_async()
         return app.return_code or 0
 

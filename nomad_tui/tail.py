@@ -25,6 +25,7 @@ from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import EventRow, row
 from nomad_tui.core.search import Matcher
+from nomad_tui.core.secrets import masked_text, redact
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Connected, Ended, Gap, Refused, Retrying, Update
 from nomad_tui.core.wire import Frame, Unreadable, event_lines, event_text
@@ -81,6 +82,8 @@ class Options:
     retries: int = DEFAULT_RETRIES
     timezone: tzinfo | None = None
     """Of the times in `Output.LINE`; None for this machine's."""
+    redact: bool = False
+    """Whether secrets are masked in `Output.NDJSON` and `Output.FRAMES`; `Output.LINE` never shows any."""
 
 
 class _FinishedError(Exception):
@@ -109,6 +112,7 @@ class _Tail:
         self._region = ""
         self._matcher = self._new_matcher()
         self._needs_history = options.output is Output.LINE or not options.filter.everything
+        self._redacts = options.redact and options.output is not Output.LINE
         self._plain_terminal = output.isatty()
         self._printed = 0
         self._unreadable = 0
@@ -210,7 +214,7 @@ class _Tail:
             case Unreadable():
                 self._unreadable += 1
                 if self._unreadable <= UNREADABLE_SHOWN:
-                    excerpt = printable(update.excerpt.decode("utf-8", "replace"), 100)
+                    excerpt = printable(masked_text(update.excerpt.decode("utf-8", "replace")), 100)
                     self._say(f"unreadable, {update.reason}: {excerpt}")
             case Retrying():
                 self._report(update, Exit.LOST, again=update.attempt <= self._options.retries)
@@ -255,7 +259,7 @@ class _Tail:
         if not shown:
             return
         for line in self._lines(frame, first, shown):
-            self._output.write(self._safe(line) + b"\n")
+            self._output.write(self._safe(redact(line) if self._redacts else line) + b"\n")
         self._printed += len(shown)
         if limit is not None and self._printed >= limit:
             raise _FinishedError(Exit.DONE)

@@ -428,3 +428,18 @@ def test_parts_of_a_filter_can_be_told_apart() -> None:
     node = root('web status:x ~y A == "1" any B as b { b == 1 } -z')
     assert isinstance(node, And)
     assert [type(part) for part in node.parts] == [Word, Field, InPayload, Match, Each, Not]
+
+
+@pytest.mark.parametrize(
+    ("text", "ages"),
+    [
+        ("time:<5m", True),
+        ("web -(status:failed or time:>1h)", True),
+        ('"time:" web', False),
+        ("time:>2026-11-23", False),
+        ('~"time:<5m"', False),
+        ("", False),
+    ],
+)
+def test_what_matches_changes_with_time_only_where_an_age_is_asked_for(text: str, ages: bool) -> None:
+    assert Filter.parse(text).has_ages is ages

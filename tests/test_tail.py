@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from nomad_tui.core.payload import parse
+from nomad_tui.core.secrets import masked
 from nomad_tui.core.wire import Frame, Unreadable, decode, event_lines
 from nomad_tui.sources.standin import (
     ALL_FRAMES,
@@ -134,6 +136,20 @@ async def test_frames_are_the_bytes_that_the_server_sent() -> None:
         result = await tail(server, "--output", "frames", "--limit", str(len(events_of(lines))))
     assert result.out == b"".join(line + b"\n" for line in lines)
     assert (result.code, result.err) == (0, "")
+
+
+@pytest.mark.parametrize("output", ["ndjson", "frames"])
+async def test_redacted_output_has_the_same_events_without_their_secrets(output: str) -> None:
+    async with asyncio.timeout(SECONDS), StandIn(recorded("beta"), Options(from_start=True)) as server:
+        chosen = (server, "--output", output, "--limit", str(len(events_of(recorded("beta")))))
+        plain = await tail(*chosen)
+        redacted = await tail(*chosen, "--redact")
+    assert b'"SecretID":"<redacted>"' in redacted.out
+    assert len(plain.lines) == len(redacted.lines)
+    for before, after in zip(plain.lines, redacted.lines, strict=True):
+        assert parse(after).value == masked(parse(before).value)
+    secret = next(iter(re.findall(rb'"SecretID":"([^"]+)"', plain.out)))
+    assert secret not in redacted.out
 
 
 async def test_lines_say_when_where_and_what() -> None:

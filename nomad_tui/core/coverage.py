@@ -80,10 +80,6 @@ class Coverage:
         self._behind |= self._coming
         self.topics = topics
 
-    @property
-    def catching_up(self) -> bool:
-        return bool(self._coming)
-
     def asks_for(self, event: Event) -> bool:
         return self.topics is None or released_topic(event.topic) in self.topics
 

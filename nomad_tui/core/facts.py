@@ -96,9 +96,8 @@ class _Objects:
 
 _facts = _Objects(Facts)
 _relations = _Objects(Relations)
-_TASKS: Final = Reader[dict[str, msgspec.Raw]](dict[str, msgspec.Raw] | None)
+_BY_NAME: Final = Reader[dict[str, msgspec.Raw]](dict[str, msgspec.Raw] | None)
 _GROUPS: Final = Reader[list[_Group]](list[_Group] | None)
-_GROUPS_BY_NAME: Final = Reader[dict[str, msgspec.Raw]](dict[str, msgspec.Raw] | None)
 
 
 def status_and_node(topic: str, type_: str, key: str, payload: bytes) -> tuple[str, str, str]:
@@ -155,14 +154,14 @@ def _groups(topic: str, found: Relations) -> Iterable[str]:
     if topic == "Job":
         return (group.name for group in _GROUPS.read(found.task_groups) or ())
     if topic == "Deployment":
-        return _GROUPS_BY_NAME.read(found.task_groups) or ()
+        return _BY_NAME.read(found.task_groups) or ()
     return (found.task_group,)
 
 
 def _tasks(topic: str, found: Relations) -> Iterable[str]:
     if topic == "Job":
         return (task.name for task in _job_tasks(topic, found))
-    return _TASKS.read(found.task_states) or () if topic == "Allocation" else ()
+    return _BY_NAME.read(found.task_states) or () if topic == "Allocation" else ()
 
 
 def _job_tasks(topic: str, found: Relations) -> Iterator[_Task]:

@@ -17,7 +17,7 @@ MOST_BYTES: Final = 1024 * 1024
 
 
 class FileError(Exception):
-    """Its text is one sentence: which file, what is wrong with it, and what follows from that."""
+    """Its text says which file, what is wrong with it, and what to do now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,15 @@ def read_text(file: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise FileError(f"{shown(file)} cannot be read: {reason(error)}.") from error
+        raise FileError(f"{shown(file)} cannot be read: {reason(error)}. See that you may read it.") from error
     if len(content) > MOST_BYTES:
-        raise FileError(f"{shown(file)} is left alone, because it is larger than 1 MiB.")
+        raise FileError(f"{shown(file)} is left alone, because it is larger than 1 MiB. Shorten it or move it away.")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise FileError(f"{shown(file)} cannot be read: it is not UTF-8 at byte {error.start}.") from error
+        raise FileError(
+            f"{shown(file)} cannot be read: it is not UTF-8 at byte {error.start}. Save it as UTF-8."
+        ) from error
 
 
 def write_text(file: Path, text: str) -> None:
@@ -71,7 +73,9 @@ def write_text(file: Path, text: str) -> None:
                 Path(name).unlink()
             raise
     except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
-        raise FileError(f"{shown(file)} cannot be written: {reason(error)}.") from error
+        raise FileError(
+            f"{shown(file)} cannot be written: {reason(error)}. Make room, or see that you may write it."
+        ) from error
 
 
 def shown(file: Path) -> str:

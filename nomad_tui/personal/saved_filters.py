@@ -80,12 +80,6 @@ class SavedFilters:
     def named(self, name: str) -> SavedFilter | None:
         return next((each for each in self.filters if each.name == name), None)
 
-    @property
-    def free_keys(self) -> tuple[str, ...]:
-        """Those that no filter of the operator's own has; presets give theirs up."""
-        taken = {each.key for each in self.filters if not each.preset}
-        return tuple(key for key in KEYS if key not in taken)
-
     def save(self, name: str, text: str, key: str | None = None) -> None:
         """Adds a filter or replaces the one of that name; a key it is given is taken from the one that has it.
 

@@ -86,6 +86,7 @@ class NomadTui(App[None]):
         filter_text: str = "",
         folders: Folders | None = None,
         namespace: str = "",
+        reveal: bool = False,
     ) -> None:
         """`clock` gives ns since 1970; `timezone` None is this machine's.
 
@@ -97,7 +98,7 @@ class NomadTui(App[None]):
         saved = SavedFilters(None if folders is None else folders.config, namespace)
         self.filter_history = FilterHistory(None if folders is None else folders.state)
         self._folders = folders
-        self.filtering = Filtering(session, filter_text, timezone)
+        self.filtering = Filtering(session, filter_text, timezone, clock)
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
@@ -241,7 +242,7 @@ class NomadTui(App[None]):
             self._inspect()
         if self._looks % AGES_EVERY == 0:
             self.inspector.tell_ages()
-            if self.filtering.has_ages:
+            if self.filtering.filter.has_ages:
                 self.updates.apply()
         self._collector.consider(session.history.received_events, session.last_key)
 

@@ -110,7 +110,7 @@ class EventList(LineView, can_focus=True):
     """Whether the newest event is kept in view."""
     cursor: var[int | None] = var(None)
     """Sequence number of the selected event; None while none is selected."""
-    hint = ""
+    hint: var[str] = var("")
     """What an empty list says, where the app knows better why it is empty."""
     paused_at: var[int | None] = var(None)
     """The first sequence number that is not shown while paused; None while not paused."""
@@ -291,6 +291,10 @@ class EventList(LineView, can_focus=True):
         self._forget_drawn()
         if not self.following and below >= self._page > 0:
             self._scroll_to_row(self._first_row + below - self._page + 1)
+
+    def watch_hint(self) -> None:
+        if not self._rows_drawn:
+            self.refresh()
 
     def watch_server_region(self) -> None:
         if Column.REGION in self.columns:
@@ -512,6 +516,14 @@ class EventList(LineView, can_focus=True):
         if not self.view.complete:
             self._say(SEARCHING)
         return ""
+
+    def go_to_sequence(self, sequence: int) -> bool:
+        """Selects an event by its sequence number; False if the list does not show it."""
+        row_number = self.view.row_at(sequence)
+        if row_number >= self._rows_drawn or self.view.sequence_at(row_number) != sequence:
+            return False
+        self._jump(row_number)
+        return True
 
     def _jump(self, row_number: int) -> None:
         """Selects a row; one that was not on the screen comes to stand among the rows around it."""

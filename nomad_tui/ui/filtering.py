@@ -7,7 +7,7 @@ topics stand beside it, because they narrow the subscription too.
 import asyncio
 from collections.abc import Callable
 from datetime import tzinfo
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Final
 
 from nomad_tui.core.derived import Preparation
@@ -31,7 +31,7 @@ COUNTING_PAUSE_WHILE_BUSY: Final = 0.03
 PREPARATION_SLICE: Final = 0.004
 """Seconds of a look that go into work ahead of the next search, while nothing comes and no key is pressed."""
 
-EVERYTHING: Final = Filter.parse("")
+EVERYTHING: Final = Filter()
 _OF_EVERY_KIND: Final = 'web (a or -"b c") /d/ job:=e,"f" ~g H.I == "j" K not contains l m in N O is not empty'
 """A filter with a term of every kind."""
 
@@ -44,8 +44,11 @@ def learn_language() -> None:
 class Filtering:
     """Two views of one history: the matches, and while they are highlighted all that stands around them."""
 
-    def __init__(self, session: Session, text: str, timezone: tzinfo | None = None) -> None:
-        """`timezone` is that of times in a filter; None is this machine's."""
+    def __init__(
+        self, session: Session, text: str, timezone: tzinfo | None = None, clock: Callable[[], int] = time_ns
+    ) -> None:
+        """`timezone` is that of times in a filter; None is this machine's. `clock` gives ns since 1970."""
+        self._clock = clock
         self.text = printable(text)
         """As it stands in the filter line."""
         self.filter = EVERYTHING
@@ -97,15 +100,10 @@ class Filtering:
 
         True if there is more to search than was found at once.
         """
-        self.view.show(self.filter, self.hidden, fold=self.folding)
+        self.view.show(self.filter, self.hidden, fold=self.folding, now=self._clock())
         if self.highlighting:
             self.context.show(EVERYTHING, self.hidden, fold=self.folding)
         return self.advance(FIRST_SLICE)
-
-    @property
-    def has_ages(self) -> bool:
-        """Whether what matches changes as time passes."""
-        return "time:" in str(self.filter)
 
     def know_region(self, region: str) -> None:
         """Takes over the server's region, which a filter may ask for."""

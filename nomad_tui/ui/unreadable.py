@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.session import Status
 
@@ -41,7 +42,7 @@ class UnreadableLines(ModalScreen[None]):
             if not lines:
                 yield Static(Content("Everything that came could be read."))
             for line in lines:
-                excerpt = printable(line.excerpt.decode("utf-8", "replace"), 400)
+                excerpt = printable(masked_text(line.excerpt.decode("utf-8", "replace")), 400)
                 yield Static(
                     Content.from_markup(
                         "[$warning]$reason[/] [$quiet]$size[/]\n$excerpt",

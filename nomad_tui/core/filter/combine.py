@@ -50,6 +50,16 @@ def is_expression(node: Node) -> bool:
     return node.is_expression
 
 
+def has_age(node: Node) -> bool:
+    """Whether a term counts back from now, so that what matches changes as time passes."""
+    match node:
+        case And(parts) | Or(parts):
+            return any(has_age(part) for part in parts)
+        case Not(part):
+            return has_age(part)
+    return node.has_age
+
+
 def all_of(parts: Iterable[Node]) -> Node:
     """Every one of at least one part."""
     flat = dict.fromkeys(inner for part in parts for inner in (part.parts if isinstance(part, And) else (part,)))

@@ -31,6 +31,7 @@ class Expression:
     """One comparison, or `any` or `all` of a list or an object."""
 
     is_expression: ClassVar[bool] = True
+    has_age: ClassVar[bool] = False
 
     def compile(self) -> Predicate:
         """A predicate that decodes of a payload only what the expression names."""

@@ -8,6 +8,7 @@ from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 
 from nomad_tui.core.filter.building import Builder, field_of, place
+from nomad_tui.core.filter.combine import has_age
 from nomad_tui.core.filter.errors import FilterError
 from nomad_tui.core.filter.explaining import CLOSING, OPENING, explain
 from nomad_tui.core.filter.grammar import GRAMMAR
@@ -36,6 +37,11 @@ class Filter:
     def everything(self) -> bool:
         """True if no event is left out."""
         return self.root is None
+
+    @property
+    def has_ages(self) -> bool:
+        """Whether what matches changes as time passes."""
+        return self.root is not None and has_age(self.root)
 
     def __str__(self) -> str:
         return "" if self.root is None else str(self.root)

@@ -74,6 +74,7 @@ class Word:
 
     text: Text
     is_expression: ClassVar[bool] = False
+    has_age: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return self.text.as_word()
@@ -85,6 +86,7 @@ class InPayload:
 
     text: Text
     is_expression: ClassVar[bool] = False
+    has_age: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return f"~{self.text.as_value()}"
@@ -114,6 +116,11 @@ class Field:
     def __str__(self) -> str:
         written = (value.as_value() if isinstance(value, Text | Glob) else str(value) for value in self.values)
         return f"{self.name}:{self.operator.value}{','.join(written)}"
+
+    @property
+    def has_age(self) -> bool:
+        """Whether it counts back from now."""
+        return any(isinstance(value, Age) for value in self.values)
 
     def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
         """Which times match, in ns since 1970: from (inclusive) and to (exclusive), None where it is open.
