@@ -5,14 +5,12 @@ number, never a row: the selection, and the row at the top while the operator re
 evicted above, or found above by a filter that is still searching.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import tzinfo
 from time import time_ns
 from typing import ClassVar, Final
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -24,18 +22,15 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from nomad_tui.core.readable import count
-from nomad_tui.core.rows import EventRow, GapRow, row
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.view import View
 from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
-from nomad_tui.ui.event_line import Clock, Look, Palette, heading, line
+from nomad_tui.ui.event_line import Clock, Look, heading
+from nomad_tui.ui.event_painter import EventPainter
 from nomad_tui.ui.go_to import GoTo, UnknownPlaceError, find
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.marks import Marks, match_beyond
 from nomad_tui.ui.themes import TOPIC_STYLES, ink
-
-ROWS_KEPT: Final = 1024
-"""Rows and lines built and kept, many times a screenful."""
 
 NOTE_SECONDS: Final = 4.0
 """For which the border says what a key has led to, unless another key comes first."""
@@ -156,10 +151,7 @@ class EventList(LineView, can_focus=True):
         self._note_timer: Timer | None = None
         self._looks: list[Look] = []
         """Of the rows on the screen, at the last look."""
-        self._clock = Clock(timezone, clock)
-        self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
-        self._strips: OrderedDict[tuple[int, int, int, Look], Strip] = OrderedDict()
-        self._palettes: dict[tuple[int, bool], Palette] = {}
+        self._painter = EventPainter(self, Clock(timezone, clock))
         self._row_count = 0
         self._newest: int | None = None
         """Sequence number of the last row that was there at the last look."""
@@ -274,7 +266,7 @@ class EventList(LineView, can_focus=True):
 
     def renew(self) -> None:
         """After the view was given another filter: while not following, the selection or else the place is kept."""
-        self._strips.clear()
+        self._painter.forget_lines()
         self._row_count = -1
         if not self.following:
             places = (self.cursor, self._sought, self._top)
@@ -310,7 +302,7 @@ class EventList(LineView, can_focus=True):
         self.renew()
 
     def _forget_drawn(self) -> None:
-        self._strips.clear()
+        self._painter.forget_lines()
         self._row_count = -1
         if self.is_attached:
             self.sync()
@@ -509,7 +501,9 @@ class EventList(LineView, can_focus=True):
     def go_to(self, text: str) -> str:
         """Selects the first row shown at or after an index or a time; says in a sentence if there is none."""
         try:
-            row_number = find(text, self.view, self._rows_drawn, self._clock.now(), self._clock.timezone)
+            row_number = find(
+                text, self.view, self._rows_drawn, self._painter.clock.now(), self._painter.clock.timezone
+            )
         except UnknownPlaceError as error:
             return str(error)
         self._jump(row_number)
@@ -598,8 +592,7 @@ class EventList(LineView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._palettes.clear()
-        self._strips.clear()
+        self._painter.forget_styles()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         super().watch_has_focus(_has_focus)
@@ -626,13 +619,8 @@ class EventList(LineView, can_focus=True):
         sequence = self.view.sequence_at(number)
         cursor = 0 if sequence != self.cursor else 2 if self.has_focus else 1
         look = self._look(sequence)
-        key = (sequence, width, cursor, look)
-        strip = self._strips.get(key)
-        if strip is None:
-            strip = self._strips[key] = self._build(sequence, width, cursor, look)
-            if len(self._strips) > ROWS_KEPT:
-                self._strips.popitem(last=False)
-        return strip
+        history = self.view.history
+        return self._painter.line(history, sequence, width, cursor, look, self.columns, self.server_region)
 
     def _hint(self) -> str:
         if self._rows_drawn:
@@ -652,17 +640,7 @@ class EventList(LineView, can_focus=True):
         first = self._first_row
         if not 0 <= first < rows:
             return ""
-        top = self._looked_up(self.view.sequence_at(first))
-        day = self._clock.date(top) if isinstance(top, EventRow) else ""
-        return "" if day == self._clock.today() else day
-
-    def _looked_up(self, sequence: int) -> EventRow | GapRow:
-        found = self._rows.get(sequence)
-        if found is None:
-            found = self._rows[sequence] = row(self.view.history, sequence)
-            if len(self._rows) > ROWS_KEPT:
-                self._rows.popitem(last=False)
-        return found
+        return self._painter.day(self.view.history, self.view.sequence_at(first))
 
     def _look(self, sequence: int) -> Look:
         return Look(
@@ -670,23 +648,3 @@ class EventList(LineView, can_focus=True):
             matching=None if self.matches is None else sequence in self.matches,
             repeats=self.view.repeats(sequence) if self.view.fold else 0,
         )
-
-    def _build(self, sequence: int, width: int, cursor: int, look: Look) -> Strip:
-        found = self._looked_up(sequence)
-        key = (cursor, look.matching is not False or isinstance(found, GapRow))
-        palette = self._palettes.get(key)
-        if palette is None:
-            palette = self._palettes[key] = self._palette(*key)
-        return line(found, width, palette, self._clock, self.columns, look, self.server_region)
-
-    def _palette(self, cursor: int, matching: bool) -> Palette:
-        """The styles of a row on its ground, which is another one under the cursor; all alike if it does not match."""
-        ground = self.rich_style
-        if cursor:
-            name = "event-list--cursor" if cursor == 2 else "event-list--cursor-blurred"
-            ground += Style(bgcolor=self.get_component_rich_style(name).bgcolor)
-        prefix = "event-list--"
-        names = {name.removeprefix(prefix): name for name in self.COMPONENT_CLASSES}
-        if not matching:
-            names = {role: name if role == "mark" else f"{prefix}unmatched" for role, name in names.items()}
-        return {role: ground + ink(self.get_component_rich_style(name)) for role, name in names.items()}
