@@ -23,8 +23,7 @@ from nomad_tui.core.updates import Connected, Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
-from nomad_tui.ui import app as ui_app
-from nomad_tui.ui import filter_updates
+from nomad_tui.ui import filter_updates, inspecting
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.panes import Pane
@@ -201,7 +200,7 @@ async def dashboard(
 def soon() -> Iterator[None]:
     """The dashboard waits only a moment for another key before it inspects what is selected and applies a filter."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ui_app, "INSPECT_AFTER", 0.005)
+        patch.setattr(inspecting, "INSPECT_AFTER", 0.005)
         patch.setattr(filter_updates, "FILTER_AFTER", 0.005)
         yield
 

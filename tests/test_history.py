@@ -131,6 +131,10 @@ def test_the_job_of_an_event_is_named_where_it_belongs_to_one() -> None:
 # Bounds: a straightforward list against the history
 
 
+def _object(event: Event) -> tuple[str, str, str]:
+    return released_topic(event.topic), event.namespace, event.key
+
+
 @dataclass
 class Model:
     """All that was ever appended, and what a history of it must say."""
@@ -147,7 +151,7 @@ class Model:
         self.rows.append(GAP)
 
     def objects(self) -> list[tuple[str, str, str] | None]:
-        return [None if isinstance(row, Gap) else (row[1].topic, row[1].namespace, row[1].key) for row in self.rows]
+        return [None if isinstance(row, Gap) else _object(row[1]) for row in self.rows]
 
     def check(self) -> None:
         history, first = self.history, self.history.first
@@ -216,12 +220,14 @@ def test_events_leave_oldest_first_a_segment_at_a_time_and_no_earlier_than_they_
 def test_bytes_are_bounded_within_one_segment() -> None:
     history = History(max_bytes=1_500_000)
     load = frames("load")
+    most = 0  # how much is held at the end depends on when the last segment left
     for _ in range(3):
         for each in load:
             history.append(each, 1)
+            most = max(most, history.retained_bytes)
             assert history.retained_bytes <= history.max_bytes
     assert history.evicted > 0
-    assert history.retained_bytes > history.max_bytes / 2
+    assert most > history.max_bytes * 9 / 10
 
 
 def test_one_event_larger_than_all_bounds_is_held_alone() -> None:

@@ -1,5 +1,6 @@
 """Payloads: what the server sent is what the rows say, whatever it sent."""
 
+import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, timedelta, timezone
@@ -9,7 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nomad_tui.core import wire
-from nomad_tui.core.payload import Folding, Kind, Path, Rows, Step, Value, annotation, flatten, parse
+from nomad_tui.core.payload import (
+    Folding,
+    KeyOrder,
+    Kind,
+    Number,
+    Path,
+    RawText,
+    Rows,
+    Showing,
+    Step,
+    Value,
+    annotation,
+    decode,
+    flatten,
+    parse,
+    without_secrets,
+)
+from nomad_tui.core.payload.decoding import unsnapped
+from nomad_tui.core.payload.find import Haystack, PatternError, of_rows, read_wanted
+from nomad_tui.core.payload.order import PAYLOAD, kind_beneath, members_of
+from nomad_tui.core.secrets import MASK, Veil, can_hide, is_secret
 from nomad_tui.core.text import printable
 from tests import recordings
 
@@ -28,7 +49,7 @@ def rows_of(payload: bytes, folding: Folding | None = None) -> Rows:
 
 
 def text(rows: Rows, row: int) -> str:
-    return "".join(rows.text_pieces(row))
+    return "".join(Showing(rows, Veil()).pieces(row))
 
 
 def lines(payload: bytes, folding: Folding | None = None) -> list[str]:
@@ -200,7 +221,8 @@ def test_a_path_is_found_or_else_its_nearest_visible_ancestor() -> None:
 def test_items_and_task_states_are_labelled_by_their_name_type_or_state() -> None:
     folding = everything_open()
     rows = rows_of(b'{"A":{"TaskStates":{"web":{"State":"dead","Events":[{"Type":"Received"},{}]}}}}', folding)
-    labels = {rows.keys[row]: rows.label(row) for row in range(len(rows)) if rows.label(row)}
+    showing = Showing(rows, Veil())
+    labels = {rows.keys[row]: showing.label(row) for row in range(len(rows)) if showing.label(row)}
     assert labels == {"web": "dead", 0: "Received"}
 
 
@@ -221,9 +243,10 @@ def test_no_recorded_payload_breaks_parsing_or_drawing(name: str) -> None:
     for _, payload in payloads(name):
         count += 1
         rows = rows_of(payload, everything_open())
+        showing = Showing(rows, Veil())
         for row in range(min(len(rows), 2_000)):
             note = annotation(rows.keys[row], rows.values[row], NOW, parent_key=rows.parent_key(row))
-            untrusted = (*rows.text_pieces(row), str(rows.keys[row]), rows.label(row) or "")
+            untrusted = (*showing.pieces(row), str(rows.keys[row]), showing.label(row) or "")
             drawn = "".join(printable(piece[:500]) for piece in untrusted) + (note or "")
             assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in drawn)
     assert count > 10
@@ -271,7 +294,7 @@ def test_paths_lead_to_their_rows_and_their_values(value: Value) -> None:
         ("StatusUpdatedAt", 1_795_424_000, "43 s ago · 2026-11-23 08:53:20.000"),
         ("StatusUpdatedAt", 0, None),
         ("StartedAt", "2026-11-23T08:49:03.564442413Z", "5 m ago"),
-        ("ForceDeadline", "2026-11-23T10:54:13+02:00", "in 9 s"),
+        ("ForceDeadline", "2026-11-23T10:54:13+02:00", "in 9 s · 2026-11-23 08:54:13"),
         ("FinishedAt", "0001-01-01T00:00:00Z", None),
         ("StartedAt", "2026-13-45T99:00:00Z", None),
         ("Name", "2026", None),
@@ -284,6 +307,11 @@ def test_paths_lead_to_their_rows_and_their_values(value: Value) -> None:
         ("KillTimeout", True, None),
         ("MemoryMB", 24_103, "24 GB"),
         ("MemoryMB", 10, None),
+        ("CPU", 500, "500 MHz"),
+        ("CpuShares", 8_000, "8.0 GHz"),
+        ("cpu.frequency", "2445", "2.4 GHz"),
+        ("MBits", 1_000, "1,000 Mbit/s"),
+        ("Percent", 30, "30 %"),
         ("unique.storage.bytestotal", "270553174016", "271 GB"),
         ("memory.totalbytes", "not a number", None),
         ("CreateIndex", NOW, None),
@@ -303,3 +331,146 @@ def test_times_are_told_in_the_readers_time_zone() -> None:
 def test_a_templates_wait_is_a_duration() -> None:
     assert annotation("Min", 5_000_000_000, NOW, parent_key="Wait") == "5 s"
     assert annotation("Min", 5_000_000_000, NOW) is None
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("name", ["tour", "hostile", "beta", "large-job"])
+def test_the_rows_that_are_masked_are_the_secrets(name: str) -> None:
+    """As `core.secrets` names them, for every row of every recorded payload; and none shows any of its text."""
+    count = 0
+    for _, payload in payloads(name):
+        value = parse(payload).value
+        rows = flatten(value, everything_open())
+        showing = Showing(rows, Veil())
+        for row in range(min(len(rows), 1_000)):
+            if rows.keys[row] is None:
+                continue
+            secret = is_secret(rows.path(row), value)
+            assert rows.secret[row] == secret
+            if secret and not rows.is_foldable(row) and can_hide(rows.values[row]) and rows.member_count(row) is None:
+                count += 1
+                assert showing.pieces(row) == (MASK,)
+                assert Showing(rows, Veil(lifted=True)).pieces(row) != (MASK,)
+    assert count or name != "tour"
+
+
+SECRET = "hunter2-hunter2"
+secret_values = st.recursive(
+    st.just(SECRET),
+    lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, min_size=1),
+    max_leaves=5,
+)
+
+
+@given(secret_values, st.sampled_from(["SecretID", "Env", "password", "Authorization"]))
+def test_nothing_beneath_a_secret_key_is_shown_or_found(value: Value, key: str) -> None:
+    payload = parse(json.dumps({"Job": {key: value, "List": [{"Name": "API_TOKEN", "Value": SECRET}]}}).encode())
+    rows = flatten(payload.value, everything_open(), veil=Veil())
+    showing = Showing(rows, Veil())
+    for row in range(len(rows)):
+        assert SECRET not in "".join(showing.pieces(row)) + (showing.label(row) or "")
+        assert showing.decodable(row) is None
+    assert of_rows(showing).rows(read_wanted("hunter")) == []
+    assert of_rows(Showing(rows, Veil(lifted=True))).rows(read_wanted("hunter"))
+
+
+def test_a_text_that_is_not_json_is_masked_across_its_rows() -> None:
+    text = parse(b'"Password": "' + b"x" * 40 + b'hunter2"\nplain').value
+    assert isinstance(text, RawText)
+    hidden = "".join(without_secrets(text))
+    assert "hunter" not in hidden
+    assert "Password" in hidden
+
+
+# The order of keys
+
+
+def test_every_key_of_a_recorded_object_has_a_place_in_the_documentations_order() -> None:
+    def check(value: object, kind: str | None) -> None:
+        if isinstance(value, list):
+            for item in value:
+                check(item, kind)
+        elif isinstance(value, dict) and kind is not None:
+            known = members_of(kind)
+            for key, inner in value.items():
+                assert kind.startswith("*") or key in known, f"{kind}.{key}"
+                check(inner, kind_beneath(kind, key))
+
+    for name in ("tour", "large-job"):
+        for _, payload in payloads(name):
+            check(json.loads(payload), PAYLOAD)
+
+
+def test_documented_keys_come_first_and_unknown_ones_sorted_behind() -> None:
+    rows = flatten({"Job": {"Zoo": 1, "Type": 1, "Abc": 1, "ID": 1}}, Folding(), order=KeyOrder.DOCUMENTED)
+    assert rows.keys == ["Job", "ID", "Type", "Abc", "Zoo"]
+    assert flatten({"b": 1, "a": 1}, Folding(), order=KeyOrder.DOCUMENTED).keys == ["a", "b"]
+
+
+@given(json_values)
+def test_the_order_of_keys_changes_nothing_else(value: Value) -> None:
+    payload = {"Job": value, "Allocation": {"Job": value, "TaskStates": {"a": value}}}
+    one = flatten(payload, everything_open())
+    other = flatten(payload, everything_open(), order=KeyOrder.DOCUMENTED)
+    assert sorted(map(repr, map(one.path, range(len(one))))) == sorted(map(repr, map(other.path, range(len(other)))))
+
+
+# Decoding
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value", "how"),
+    [
+        ('{"a": 1.50}', None, {"a": Number("1.50")}, "JSON"),
+        (" [1, 2] ", None, [1, 2], "JSON"),
+        (base64.b64encode(b"hello\nworld\n").decode(), None, ["hello", "world"], "base64"),
+        (base64.b64encode(b'{"a":1}    ').decode(), None, {"a": 1}, "base64, JSON"),
+        (base64.b64encode(b"\x04\x0chiya").decode(), "Payload", ["hiya"], "base64 of Snappy"),
+        (base64.b64encode(b"\x0a\x04ab\x1e\x02\x00").decode(), "Payload", ["ababababab"], "base64 of Snappy"),
+    ],
+)
+def test_what_a_string_says_is_decoded(text: str, key: str | None, value: Value, how: str) -> None:
+    decoded = decode(text, key)
+    assert decoded is not None
+    assert decoded.value == value
+    assert decoded.how == how
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "{}", "[]", "running", "complete", "c1d09a77-c5a2-4b0f-9d2f-2a6f8c1d09a7", "[web]", "0" * 64, "optional"],
+)
+def test_ordinary_strings_are_left_alone(text: str) -> None:
+    assert decode(text) is None
+    assert decode(text, "Payload") is None
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_decoding_fail(data: bytes) -> None:
+    unsnapped(data)
+    decode(base64.b64encode(data).decode(), "Payload")
+
+
+# Finding
+
+
+@given(
+    st.lists(st.text(alphabet="aAbİé\n ", max_size=6), max_size=8), st.text(alphabet="aAbİé", min_size=1, max_size=2)
+)
+def test_finding_in_all_at_once_finds_what_finding_in_each_does(texts: list[str], wanted: str) -> None:
+    haystack = Haystack(enumerate(texts))
+    for written in (wanted, f"/{wanted}/", f"/{wanted}+$/"):
+        looked_for = read_wanted(written)
+        assert haystack.rows(looked_for) == [row for row, text in enumerate(texts) if looked_for.spans(text)]
+
+
+def test_spans_are_places_in_the_text() -> None:
+    assert read_wanted("b").spans("aBbİb") == [(1, 2), (2, 3), (4, 5)]
+    assert read_wanted("B").spans("aBb") == [(1, 2)]
+    assert read_wanted("/[é-ü]b/").spans("aébüb") == [(1, 3), (3, 5)]
+    assert read_wanted("/x*/").spans("ab") == []
+    assert len(read_wanted("a").spans("a" * 100, 7)) == 7
+    with pytest.raises(PatternError):
+        read_wanted("/(/")

@@ -141,7 +141,7 @@ TOUR = [
     (125, "Node", "gpu-1  ineligible"),
     (126, "Node", "gpu-1  eligible"),
     # A new version goes through a canary and is promoted by hand.
-    (134, "Job", "web  v0 → v1  server env.VERSION 1 → 2, frontend services.web.tags v1 → v2"),
+    (134, "Job", "web  v0 → v1  server env.VERSION changed, frontend services.web.tags v1 → v2"),
     (135, "Allocation", "web.frontend[0]  placed · canary  edge-1"),
     (135, "Allocation", "web.cache[0]  running · updated in place, deployment 0e81259d  edge-1"),
     (135, "Deployment", "web  started v1 · 1 canary"),
@@ -152,7 +152,7 @@ TOUR = [
     (143, "Allocation", "web.frontend[0]  running · canary promoted  edge-1"),
     (149, "Allocation", "web.frontend[1]  complete · stopped, exit 0 after 46 s  edge-1"),
     (166, "Job", "web  v1 → v2  cache count 2 → 5"),
-    (265, "Job", "web  v2 → v3  cache count 5 → 2, server env.VERSION 2 → 1 +1 more"),
+    (265, "Job", "web  v2 → v3  cache count 5 → 2, server env.VERSION changed +1 more"),
     # A node is drained.
     (183, "Node", "edge-1  drain started · deadline 20 s"),
     (184, "Allocation", "web.cache[0]  running · to migrate  edge-1"),
@@ -290,6 +290,19 @@ def _job(version: int, task: dict[str, Any] | None = None, **fields: Any) -> dic
             _job(1, {"Env": {"URL": "x"}}),
             _job(2, {"Env": {"URL": "postgres://me:pw@db"}}),
             "env.URL changed",
+        ),
+        (_job(1, {"Env": {"SIZE": "1"}}), _job(2, {"Env": {"SIZE": "2"}}), "env.SIZE changed"),
+        (
+            _job(1, {"Config": {"version": "1", "api_key": "a"}}),
+            _job(2, {"Config": {"version": "2", "api_key": "b"}}),
+            "api_key changed, version 1 → 2",
+        ),
+        (_job(1, {"Config": None}), _job(2, {"Config": {"auth": {"password": "a"}}}), "auth added"),
+        (_job(1, Datacenters=["a", "b"]), _job(2, Datacenters=["a", "c", "d"]), "datacenters a,b → a,c,d"),
+        (
+            _job(1, Spreads=[{"Attribute": "x", "Weight": 1}, {"Attribute": "y"}]),
+            _job(2, Spreads=[{"Attribute": "y"}, {"Attribute": "x", "Weight": 1}]),
+            "spreads[1] moved",
         ),
         (_job(1, Priority=50), _job(2, Priority=70, Meta={}), "priority 50 → 70"),
         (

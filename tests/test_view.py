@@ -17,9 +17,10 @@ from nomad_tui.core import view as view_module
 from nomad_tui.core.derived import Derived, Preparation
 from nomad_tui.core.facets import Dimension, ticked, with_ticked
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.history import FACTS_BYTES, HeldEvent, History
+from nomad_tui.core.history import History
 from nomad_tui.core.rows import EventRow, GapRow, happened, row, sentence
 from nomad_tui.core.search import Matcher
+from nomad_tui.core.segment import FACTS_BYTES, HeldEvent
 from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.view import View

@@ -11,8 +11,9 @@ from typing import Final
 import zstandard
 
 from nomad_tui.core.facts import status_and_node
-from nomad_tui.core.history import GAP_SUBJECT, History, PayloadReader, Segment
+from nomad_tui.core.history import History, PayloadReader
 from nomad_tui.core.rows import sentence
+from nomad_tui.core.segment import GAP_SUBJECT, Segment
 
 FACTS_A_STEP: Final = 128
 SENTENCES_A_STEP: Final = 32

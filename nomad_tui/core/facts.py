@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nomad_tui.core.history import Subject
+from nomad_tui.core.segment import Subject
 from nomad_tui.core.sentence import describe
 from nomad_tui.core.sentence.reading import EMPTY, Object, Reader
 from nomad_tui.core.topics import is_known, payload_keys

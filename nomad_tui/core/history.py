@@ -9,15 +9,28 @@ Segments of some thousand events are evicted whole, oldest first. Gaps in the st
 every view shows them in their place.
 """
 
-from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import zstandard
 
+from nomad_tui.core.segment import (
+    EVENT_BYTES,
+    FACTS_BYTES,
+    GAP_SUBJECT,
+    NOT_IN_PLACE,
+    Block,
+    HeldEvent,
+    Identity,
+    Node,
+    ObjectHistory,
+    ObjectKey,
+    Segment,
+    Subject,
+    weight,
+)
 from nomad_tui.core.topics import released_topic, released_type
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame, decode
@@ -34,183 +47,8 @@ UNPACKED_BYTES: Final = 16 * 1024 * 1024
 """Blocks kept unpacked for the next look, and as much again of decoded frames; the newest whatever its size."""
 FRAMES_KEPT: Final = 64
 """Decoded frames kept for the next look: a screenful of rows comes from about as many."""
-EVENT_BYTES: Final = 36
-"""Columns: index 8, subject 4, type 4, distance to the object's previous event 4, place of its payload 8, and its share
-of its frame's 28."""
-FACTS_BYTES: Final = 8
-"""More an event once its status and its node have been looked for."""
-NOT_IN_PLACE: Final = (1 << 32) - 1
-"""Stands for the place of a payload that is not found in its frame's line, byte for byte behind its key."""
-SUBJECT_BYTES: Final = 500
-"""Estimated: the object, its identity tuple and two dictionary entries. Its strings come on top."""
 
 _PAYLOAD: Final = b'"Payload":'
-
-Identity: TypeAlias = tuple[str, str, str, tuple[str, ...] | None]
-
-
-def _weight(identity: Identity) -> int:
-    """Bytes that a subject takes, about."""
-    topic, key, namespace, filter_keys = identity
-    return SUBJECT_BYTES + len(topic) + len(key) + len(namespace) + sum(map(len, filter_keys or ()))
-
-
-class Node:
-    """A node as far as events have named it."""
-
-    __slots__ = ("id", "name")
-
-    def __init__(self, id_: str, name: str) -> None:
-        self.id = id_
-        self.name = name
-        """Empty until an event has told it."""
-
-    @property
-    def value(self) -> str:
-        """What people call it: its name, or else its ID."""
-        return self.name or self.id
-
-
-class ObjectHistory:
-    """One object of the cluster: when its newest event came."""
-
-    __slots__ = ("last",)
-
-    def __init__(self) -> None:
-        self.last = -1
-        """Sequence number of the newest event; -1 before the first."""
-
-
-class Subject:
-    """What all events of one object share."""
-
-    __slots__ = ("counted_as", "filter_keys", "id", "identity", "key", "last", "namespace", "of", "topic")
-
-    def __init__(self, number: int, identity: Identity, of: ObjectHistory) -> None:
-        self.id = number
-        self.identity = identity
-        topic, self.key, self.namespace, self.filter_keys = identity
-        self.topic = released_topic(topic)
-        """The released name; the name as sent is in the frame's line."""
-        self.counted_as = self.topic
-        self.of = of
-        self.last = -1
-        """Sequence number of the newest event with just this subject."""
-
-    @property
-    def job(self) -> str:
-        """The job's ID, or "" for objects that belong to none."""
-        if self.topic == "Job":
-            return self.key
-        if self.filter_keys and self.topic in _OF_A_JOB:
-            return self.filter_keys[0]
-        return ""
-
-
-_OF_A_JOB: Final = frozenset(("Allocation", "Evaluation", "Deployment", "Service"))
-
-
-@dataclass(frozen=True, slots=True)
-class HeldEvent:
-    """One event, whole."""
-
-    sequence: int
-    index: int
-    topic: str
-    type: str
-    key: str
-    namespace: str
-    filter_keys: tuple[str, ...] | None
-    job: str
-    received: int
-    """When its bytes arrived: ns since 1970, this machine's clock. 0 where that says nothing about when it happened."""
-    previous: int | None
-    """Sequence number of the object's previous event, if it is still held."""
-    payload: bytes
-    frame: Frame
-    """The whole frame; its events are those of one write to Nomad's state."""
-    position: int
-    """Which of the frame's events this is, from 0."""
-
-
-class _Block:
-    """Lines of consecutive frames: as they came while the block fills, compressed from then on."""
-
-    __slots__ = ("compressed", "first_frame", "lines", "size")
-
-    def __init__(self, first_frame: int) -> None:
-        self.first_frame = first_frame
-        """The number of its first frame in the segment."""
-        self.lines: list[bytes] = []
-        self.compressed = b""
-        self.size = 0
-        """Bytes of the lines."""
-
-
-class Segment:
-    """Some thousand consecutive events. Columns are indexed by the event's row in the segment."""
-
-    __slots__ = (
-        "blocks",
-        "distance",
-        "first",
-        "frame_block",
-        "frame_length",
-        "frame_offset",
-        "frame_row",
-        "gaps",
-        "index",
-        "node",
-        "payload_at",
-        "payload_length",
-        "received",
-        "retained",
-        "sentences",
-        "status",
-        "subject",
-        "subject_bytes",
-        "text",
-        "type",
-    )
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-        """Sequence number of row 0."""
-        self.index = array("q")
-        self.subject = array("I")
-        self.type = array("I")
-        self.distance = array("I")
-        """How many sequence numbers back the object's previous event is; 0 for none."""
-        self.payload_at = array("I")
-        """Where the payload begins, in bytes from its block's start, or `NOT_IN_PLACE`."""
-        self.payload_length = array("I")
-        self.frame_row = array("I")
-        """Per frame: its first row."""
-        self.frame_block = array("I")
-        self.frame_offset = array("I")
-        """Per frame: bytes from its block's start."""
-        self.frame_length = array("I")
-        self.received = array("q")
-        """Per frame: ns since 1970."""
-        self.blocks: list[_Block] = []
-        self.gaps: dict[int, Gap] = {}
-        """Rows that are no events but gaps in the stream."""
-        self.retained = 0
-        """Bytes of compressed blocks."""
-        self.subject_bytes = 0
-        """Bytes of all subjects when the segment was begun."""
-        self.status = array("I")
-        """For `core.derived`: the numbers of the objects' statuses, for as many rows as have been looked at."""
-        self.node = array("I")
-        """For `core.derived`: the numbers of the nodes that events belong to, for the same rows."""
-        self.sentences: list[str | None] = []
-        """For `core.derived`: the sentences of rows that were asked for, while the segment fills."""
-        self.text: bytes | None = None
-        """For `core.derived`: the same, compressed, once it is filled."""
-
-    def __len__(self) -> int:
-        return len(self.index)
-
 
 MOST_TYPES: Final = 10_000
 LONGEST_TYPE: Final = 200
@@ -221,6 +59,8 @@ MOST_TOPICS: Final = 200
 OTHER_TOPICS: Final = "(other topics)"
 """Under this name the events of all topics beyond `MOST_TOPICS` are counted."""
 GAP_BYTES: Final = 240
+JOB_BYTES: Final = 350
+"""More for each job of which something is held, estimated: two dictionaries with their entries."""
 MOST_STATUSES: Final = 4_000
 MOST_NODES: Final = 100_000
 """Distinct ones that are told apart; a hostile server may send any number of them."""
@@ -232,8 +72,16 @@ OTHER: Final = "(other)"
 _LARGEST_INDEX: Final = 1 << 63
 """Exclusive; Nomad's indexes are unsigned 64-bit, and half of that is what a signed column holds."""
 _LARGEST_DISTANCE: Final = 1 << 32
-GAP_SUBJECT: Final = 0
-"""The subject number of rows that are gaps."""
+
+
+_CHILD: Final = ("/dispatch-", "/periodic-")
+"""Stand in a job's ID between its parent's and its own part (`nomad/structs`)."""
+
+
+def parent_by_name(job: str) -> str:
+    """The ID of the job from which one was dispatched or launched, by the names Nomad gives; "" for none."""
+    at = max(job.rfind(mark) for mark in _CHILD)
+    return job[:at] if at > 0 else ""
 
 
 class History:
@@ -263,7 +111,11 @@ class History:
         self._subjects: list[Subject | None] = [None]
         self._free_subjects: list[int] = []
         self._by_identity: dict[Identity, Subject] = {}
-        self._objects: dict[tuple[str, str, str], ObjectHistory] = {}
+        self._objects: dict[ObjectKey, ObjectHistory] = {}
+        self._of_jobs: dict[tuple[str, str], dict[Subject, None]] = {}
+        """Per namespace and job ID: the subjects of the job and of what belongs to it, in the order they came."""
+        self._children: dict[tuple[str, str], dict[str, None]] = {}
+        """Per namespace and job ID: the IDs of the jobs dispatched and launched from it, by their names."""
         self._types: dict[str, int] = {}
         self._type_names: list[str] = ["(another type)"]
         self.statuses: list[str] = [""]
@@ -351,7 +203,7 @@ class History:
         if block is None or block.compressed or (block.lines and block.size + len(line) > BLOCK_BYTES):
             if block is not None and not block.compressed:
                 self._seal(segment, block)
-            block = _Block(len(segment.frame_row))
+            block = Block(len(segment.frame_row))
             segment.blocks.append(block)
         segment.frame_row.append(row)
         segment.frame_block.append(len(segment.blocks) - 1)
@@ -362,7 +214,7 @@ class History:
         block.size += len(line)
         self._open_bytes += len(line)
 
-    def _seal(self, segment: Segment, block: _Block) -> None:
+    def _seal(self, segment: Segment, block: Block) -> None:
         # A copy: the compressor's own result keeps its worst-case buffer, five times the memory (measured).
         block.compressed = bytes(memoryview(self._compressor.compress(b"".join(block.lines))))
         block.lines = []
@@ -386,9 +238,10 @@ class History:
 
     def _new_subject(self, identity: Identity) -> Subject:
         topic, key, namespace, _ = identity
-        of = self._objects.get((topic, namespace, key))
+        object_key = (released_topic(topic), namespace, key)
+        of = self._objects.get(object_key)
         if of is None:
-            of = self._objects[topic, namespace, key] = ObjectHistory()
+            of = self._objects[object_key] = ObjectHistory(object_key)
         number = self._free_subjects.pop() if self._free_subjects else len(self._subjects)
         subject = Subject(number, identity, of)
         if subject.topic not in self.topic_counts and len(self.topic_counts) >= MOST_TOPICS:
@@ -398,8 +251,35 @@ class History:
         else:
             self._subjects[number] = subject
         self._by_identity[identity] = subject
-        self._subject_bytes += _weight(identity)
+        self._subject_bytes += weight(identity)
+        if job := subject.job:
+            self._subject_bytes += self._join(namespace, job, subject)
         return subject
+
+    def _join(self, namespace: str, job: str, subject: Subject) -> int:
+        """Notes what belongs to a job; the bytes that takes beside the subject's own."""
+        subjects = self._of_jobs.get((namespace, job))
+        if subjects is not None:
+            subjects[subject] = None
+            return 0
+        self._of_jobs[namespace, job] = {subject: None}
+        if parent := parent_by_name(job):
+            self._children.setdefault((namespace, parent), {})[job] = None
+        return JOB_BYTES
+
+    def _leave(self, namespace: str, job: str, subject: Subject) -> int:
+        """Undoes `_join`; the bytes that are freed."""
+        subjects = self._of_jobs[namespace, job]
+        del subjects[subject]
+        if subjects:
+            return 0
+        del self._of_jobs[namespace, job]
+        if parent := parent_by_name(job):
+            children = self._children[namespace, parent]
+            del children[job]
+            if not children:
+                del self._children[namespace, parent]
+        return JOB_BYTES
 
     def _new_type(self, name: str) -> int:
         if len(self._types) >= MOST_TYPES or len(name) > LONGEST_TYPE:
@@ -457,13 +337,14 @@ class History:
 
     def _drop(self, subject: Subject, oldest: int) -> None:
         """Forgets a subject none of whose events is held."""
-        topic, key, namespace, _ = subject.identity
         del self._by_identity[subject.identity]
-        self._subject_bytes -= _weight(subject.identity)
+        self._subject_bytes -= weight(subject.identity)
+        if job := subject.job:
+            self._subject_bytes -= self._leave(subject.namespace, job, subject)
         self._subjects[subject.id] = None
         self._free_subjects.append(subject.id)
         if subject.of.last < oldest:
-            self._objects.pop((topic, namespace, key), None)  # gone with a subject of other filter keys, perhaps
+            self._objects.pop(subject.of.key, None)  # gone with a subject of other filter keys, perhaps
 
     # Looking
 
@@ -488,6 +369,40 @@ class History:
     def subjects(self) -> Iterator[Subject]:
         """Every subject of which an event is held."""
         return iter(self._by_identity.values())
+
+    def newest(self, topic: str, namespace: str, key: str) -> int | None:
+        """Sequence number of the newest event held of an object, by its topic's released name; None for none.
+
+        `previous` leads on from there, to ever older ones.
+        """
+        of = self._objects.get((topic, namespace, key))
+        return of.last if of is not None and of.last >= self.first else None
+
+    def of_job(self, namespace: str, job: str) -> list[Subject]:
+        """The subjects of a job and of what belongs to it, the first to come first; an object may have several.
+
+        Takes time by their number alone.
+        """
+        return list(self._of_jobs.get((namespace, job), ()))
+
+    def children(self, namespace: str, job: str) -> list[str]:
+        """The IDs of jobs that by their names were dispatched or launched from a job, the first to come first."""
+        return list(self._children.get((namespace, job), ()))
+
+    def gaps_between(self, first: int, end: int) -> list[int]:
+        """Sequence numbers, from `first` up to but not including `end`, of the rows that are gaps, oldest first."""
+        if not self.gaps_held:
+            return []
+        start = max(0, bisect_right(self._starts, first) - 1)
+        rows = (
+            segment.first + row for segment in self._segments[start:] if segment.first < end for row in segment.gaps
+        )
+        return [sequence for sequence in rows if first <= sequence < end]
+
+    def node_name(self, node: str) -> str:
+        """The name of a node by its ID, where an event that was looked at has told it; "" otherwise."""
+        number = self._node_numbers.get(node, 0)
+        return self.nodes[number].name if node else ""
 
     def type_names(self) -> list[str]:
         """All names that the `type` column may refer to, by number."""
@@ -576,7 +491,7 @@ class History:
             self._frames.move_to_end(key)
         return frame, position, segment.received[number]
 
-    def _content(self, block: _Block) -> bytes:
+    def _content(self, block: Block) -> bytes:
         if not block.compressed:
             return b"".join(block.lines)
         key = id(block)
@@ -591,7 +506,7 @@ class History:
             self._unpacked_bytes -= len(self._unpacked.popitem(last=False)[1])
         return content
 
-    def _forget_unpacked(self, block: _Block) -> None:
+    def _forget_unpacked(self, block: Block) -> None:
         content = self._unpacked.pop(id(block), None)
         if content is not None:
             self._unpacked_bytes -= len(content)
@@ -651,7 +566,7 @@ class PayloadReader:
     def __init__(self, history: History) -> None:
         self._history = history
         self._decompress = zstandard.ZstdDecompressor().decompress
-        self._block: _Block | None = None
+        self._block: Block | None = None
         self._size = 0
         self._content = b""
 

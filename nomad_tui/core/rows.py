@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from nomad_tui.core.history import HeldEvent, History
+from nomad_tui.core.history import History
 from nomad_tui.core.moment import frame_moment, no_earlier_than
+from nomad_tui.core.segment import HeldEvent
 from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame

@@ -19,8 +19,8 @@ from nomad_tui.core.facets import Dimension, split
 from nomad_tui.core.facts import related
 from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
 from nomad_tui.core.filter.combine import is_expression
-from nomad_tui.core.history import GAP_SUBJECT, NOT_IN_PLACE, Segment, Subject
 from nomad_tui.core.rows import happened
+from nomad_tui.core.segment import GAP_SUBJECT, NOT_IN_PLACE, Segment, Subject
 
 ROWS_A_STEP: Final = 32
 """Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""

@@ -16,8 +16,9 @@ from typing import Final
 from nomad_tui.core.derived import Derived
 from nomad_tui.core.facets import Dimension
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.history import History, Segment
+from nomad_tui.core.history import History
 from nomad_tui.core.search import Counts, Matcher
+from nomad_tui.core.segment import Segment
 
 ROWS_AT_ONCE: Final = 512
 """Rows of a segment looked at before what was found of them is shown: several screens, and 20 ms of sentences."""

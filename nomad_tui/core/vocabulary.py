@@ -6,8 +6,9 @@ from time import perf_counter
 from typing import Final
 
 from nomad_tui.core.facets import Dimension
-from nomad_tui.core.history import GAP_SUBJECT, History, Subject
+from nomad_tui.core.history import History
 from nomad_tui.core.paths import Paths
+from nomad_tui.core.segment import GAP_SUBJECT, Subject
 from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.view import View
 

@@ -15,11 +15,11 @@ from textual.content import Content
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
-from textual.timer import Timer
-from textual.widgets import Footer, HelpPanel, KeyPanel
+from textual.widgets import Footer, HelpPanel, Input, KeyPanel
 
 from nomad_tui.config import styles_folder
 from nomad_tui.core.filter import FilterError
+from nomad_tui.core.names import Names
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
 from nomad_tui.core.vocabulary import Seen
@@ -32,21 +32,24 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
 from nomad_tui.ui.commands import DASHBOARD_KEYS, Palette, dashboard_commands
 from nomad_tui.ui.completion import CandidateList
-from nomad_tui.ui.described import described
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_bar import FilterBar
 from nomad_tui.ui.filter_line import FilterLine
 from nomad_tui.ui.filter_updates import FilterUpdates
 from nomad_tui.ui.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
 from nomad_tui.ui.garbage import Collector
-from nomad_tui.ui.inspector import Inspector
+from nomad_tui.ui.hand_over import HandOver
+from nomad_tui.ui.inspecting import Inspecting
+from nomad_tui.ui.inspector import EventView, Inspector
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.terminal import Terminal
+from nomad_tui.ui.text_viewer import TextViewer
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
+from nomad_tui.ui.timeline import Timeline
 from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
 
@@ -62,8 +65,6 @@ AGES_EVERY: Final = 200
 """Looks between two updates of the ages in the payload."""
 LEARN_EVERY: Final = 40
 """Looks between two at the newest payloads, for completion, while the filter line has the focus."""
-INSPECT_AFTER: Final = 0.04
-"""Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
 
 
 class NomadTui(App[None]):
@@ -91,7 +92,7 @@ class NomadTui(App[None]):
         """`clock` gives ns since 1970; `timezone` None is this machine's.
 
         Without `folders` nothing is read of the operator's settings and nothing is kept. `namespace` is the one the
-        operator works in, for the preset of that name.
+        operator works in, for the preset of that name. `reveal` shows the secrets in payloads.
         """
         super().__init__()
         self.session = session
@@ -103,7 +104,7 @@ class NomadTui(App[None]):
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
         self.event_list = EventList(self.view, timezone, clock, id="events")
-        self.inspector = Inspector(clock=clock, timezone=timezone, id="inspector")
+        self.inspector = Inspector(clock=clock, timezone=timezone, reveal=reveal, id="inspector")
         self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
         self.candidates = CandidateList(id="candidates")
         self.seen = Seen(self.view)
@@ -111,11 +112,12 @@ class NomadTui(App[None]):
         self.saved = SavedFilterActions(self, saved, self.filter_line)
         self.filter_bar = FilterBar(self.filter_line, self.candidates, id="filter-bar")
         self.updates = FilterUpdates(
-            self, self.filtering, self.filter_bar, self.topics, self.event_list, lambda: self._stands
+            self, self.filtering, self.filter_bar, self.topics, self.event_list, lambda: self.stands
         )
+        self.names = Names(session.history)
+        self.inspecting = Inspecting(self)
+        self.hand_over = HandOver(self)
         self._looks = 0
-        self._inspected: int | None = None
-        self._inspect_timer: Timer | None = None
         self._received = 0
         self._told = self.filter_history.trouble
         """The trouble with the history of filters that was last told."""
@@ -193,7 +195,7 @@ class NomadTui(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
-            if not self._stands:
+            if not self.stands:
                 return  # keys typed ahead of a quit have nowhere to go, and Textual falls over them
             self.session.last_key = perf_counter()
         await super().on_event(event)
@@ -201,7 +203,7 @@ class NomadTui(App[None]):
     # Taking over what has come
 
     def _look(self) -> None:
-        if not self._stands:
+        if not self.stands:
             return
         received = self.session.history.received_events
         come = received - self._received
@@ -214,13 +216,14 @@ class NomadTui(App[None]):
             self.seen.read_facts(PREPARATION_SLICE)
         if come < BURST or self._looks % 4 == 0:
             self.event_list.sync()
+            self.inspecting.advance()
         self._received = received
         if self._looks % HEADER_EVERY == 0:
             self.sync()
         self._looks += 1
 
     @property
-    def _stands(self) -> bool:
+    def stands(self) -> bool:
         """False while the screen is being taken down, when timers still go off and messages still come."""
         return bool(self.screen_stack) and self.event_list.is_attached and bool(self.inspector.children)
 
@@ -239,7 +242,7 @@ class NomadTui(App[None]):
         self.event_list.server_region = session.status.region or ""
         self.event_list.hint = self._hint()
         if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
-            self._inspect()
+            self.inspecting.look()
         if self._looks % AGES_EVERY == 0:
             self.inspector.tell_ages()
             if self.filtering.filter.has_ages:
@@ -280,7 +283,7 @@ class NomadTui(App[None]):
 
     @on(PayloadTree.Narrow)
     def _narrow_to_value(self, message: PayloadTree.Narrow) -> None:
-        history, inspected = self.session.history, self._inspected
+        history, inspected = self.session.history, self.inspecting.sequence
         if inspected is not None and inspected >= history.first and history.gap(inspected) is not None:
             self.notify("A gap is no event: every filter shows it.", markup=False)
             return
@@ -309,7 +312,7 @@ class NomadTui(App[None]):
 
     @on(FilterLine.Left)
     def _remember_filter(self) -> None:
-        if self._stands:
+        if self.stands:
             self.updates.read()
         if self.filtering.error is None and self.filter_line.value.strip():
             self.filter_history.remember(self.filter_line.value)
@@ -322,7 +325,7 @@ class NomadTui(App[None]):
 
     @on(FilterLine.Leave)
     def _leave_filter(self) -> None:
-        if self._stands and self.focused is None:  # unless a key typed ahead has gone to a pane already
+        if self.stands and self.focused is None:  # unless a key typed ahead has gone to a pane already
             self.action_pane("events")
 
     def action_saved(self, key: str) -> None:
@@ -337,14 +340,56 @@ class NomadTui(App[None]):
 
     @on(EventList.Selected)
     def _inspect_soon(self) -> None:
-        if self._inspect_timer is not None:
-            self._inspect_timer.stop()
-        self._inspect_timer = self.set_timer(INSPECT_AFTER, self._inspect)
+        self.inspecting.look_soon()
 
     @on(EventList.Inspect)
     def _go_to_payload(self) -> None:
-        self._inspect()
+        self.inspecting.look()
         self.action_pane("inspector")
+
+    @on(Inspector.Step)
+    def _inspect_next(self, message: Inspector.Step) -> None:
+        self.event_list.action_cursor(message.rows)
+
+    @on(Inspector.ViewChanged)
+    def _follow_view(self) -> None:
+        self.inspecting.trace()
+
+    @on(Timeline.Jump)
+    def _jump(self, message: Timeline.Jump) -> None:
+        self.inspecting.jump(message.sequence)
+
+    @on(PayloadTree.OpenText)
+    def _open_text(self, message: PayloadTree.OpenText) -> None:
+        self.push_screen(TextViewer(message.title, message.text, message.path))
+
+    @on(TextViewer.Copy)
+    def _copy_text(self, message: TextViewer.Copy) -> None:
+        self.hand_over.copy_text(message.text)
+
+    def action_changes(self) -> None:
+        self.inspecting.go_to_view(EventView.CHANGES)
+
+    def action_raw(self) -> None:
+        self.inspecting.go_to_view(EventView.RAW)
+
+    def action_timeline(self) -> None:
+        self.inspecting.go_to_view(EventView.TIMELINE)
+
+    def action_compare(self) -> None:
+        self.inspecting.compare()
+
+    def action_copy(self) -> None:
+        self.hand_over.copy()
+
+    def action_open_outside(self, editor: bool = False) -> None:
+        self.hand_over.open_outside(editor=editor)
+
+    def action_write_file(self) -> None:
+        self.hand_over.write_file()
+
+    def action_picture(self) -> None:
+        self.hand_over.save_picture()
 
     @on(EventList.Leave)
     def _go_to_topics(self) -> None:
@@ -354,22 +399,15 @@ class NomadTui(App[None]):
     def _go_to_events(self) -> None:
         self.action_pane("events")
 
-    def _inspect(self) -> None:
-        sequence = self.event_list.shown
-        if sequence == self._inspected or not self._stands:
-            return
-        if sequence is not None and sequence < self.session.history.first:
-            return  # evicted while selected: what is shown of it stays
-        self._inspected = sequence
-        self.inspector.show(None if sequence is None else described(self.session.history, sequence))
-
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "saved":
             return len(self.screen_stack) == 1
-        if action in ("filter", "pane"):
-            return self.focused is not self.filter_line and len(self.screen_stack) == 1
+        if action == "filter" and self.panes.focused is Pane.INSPECTOR:
+            return False  # there `/` looks for something in the payload
+        if action in ("filter", "pane", "copy", "write_file", "compare"):
+            return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
         return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
@@ -382,7 +420,7 @@ class NomadTui(App[None]):
         self.event_list.pause(self.event_list.paused_at is None)
 
     def action_pane(self, pane: str) -> None:
-        if self._stands:
+        if self.stands:
             self.panes.go_to(Pane(pane))
 
     def action_command_palette(self) -> None:
@@ -395,6 +433,8 @@ class NomadTui(App[None]):
     def action_escape(self) -> None:
         if self.screen.query(HelpPanel):
             self.action_hide_help_panel()
+        elif self.panes.focused is Pane.INSPECTOR and self.inspecting.back():
+            pass
         elif self.panes.zoomed is not None:
             self.panes.zoom(None)
         elif self.filter_line.value and self.focused is self.event_list and self.event_list.cursor is None:
@@ -431,7 +471,10 @@ class NomadTui(App[None]):
         self.push_screen(UnreadableLines(self.session.status))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield from super().get_system_commands(screen)
+        # Textual's own would save a picture where a server has no such folder, and maximise a pane without its border.
+        for command in super().get_system_commands(screen):
+            if command.title not in ("Screenshot", "Maximize", "Minimize"):
+                yield command
         yield from dashboard_commands(self)
 
 

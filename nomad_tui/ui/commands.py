@@ -1,6 +1,7 @@
 """The keys of the whole dashboard, and its commands in the palette."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from textual.app import SystemCommand
@@ -26,6 +27,17 @@ DASHBOARD_KEYS: Final[list[BindingType]] = [
     ),
     Binding("f", "follow", "Follow", id="app.follow", tooltip="Keep the newest event in view, or stop"),
     Binding("p", "pause", "Pause", id="app.pause", tooltip="Freeze the picture; events go on being read"),
+    Binding("d", "changes", "Changes", id="app.changes", tooltip="What changed since the object's event before"),
+    Binding("t", "timeline", "Trace", id="app.trace", tooltip="All that belongs together with this event, in time"),
+    Binding("R", "raw", "Raw", id="app.raw", show=False, tooltip="The payload as it came"),
+    Binding(
+        "y", "copy", "Copy", id="app.copy", tooltip="Copy the value, the event, or a command for it", priority=True
+    ),
+    Binding(
+        "D", "compare", "Compare", id="app.compare", show=False, tooltip="Compare with a marked event", priority=True
+    ),
+    Binding("e", "open_outside", "Pager", id="app.pager", show=False, tooltip="Open the event in $PAGER"),
+    Binding("w", "write_file", "Write", id="app.write", show=False, tooltip="Write the event to a file", priority=True),
     Binding("z", "zoom", "Zoom", id="app.zoom", tooltip="Give the focused pane the whole screen, or take it back"),
     Binding("1", "pane('topics')", "Topics", id="app.topics", show=False, tooltip="Go to the topics", priority=True),
     Binding("2", "pane('events')", "Events", id="app.events", show=False, tooltip="Go to the events", priority=True),
@@ -66,6 +78,15 @@ def dashboard_commands(app: "NomadTui") -> Iterable[SystemCommand]:
     yield SystemCommand("Highlight", "Show what does not match too, or hide it", app.action_highlight)
     yield SystemCommand("Fold repeats", "Show repeats of one sentence as one row, or all", app.action_fold)
     yield SystemCommand("Go to", "Go to an index or a time", app.event_list.action_go_to)
+    yield SystemCommand("Changes", "What changed since the object's event before", app.action_changes)
+    yield SystemCommand("Trace", "All that belongs together with this event, in time", app.action_timeline)
+    yield SystemCommand("Raw", "The payload as it came", app.action_raw)
+    yield SystemCommand("Compare", "Compare this event with a marked one", app.action_compare)
+    yield SystemCommand("Copy", "Copy the value, the event, or a command for it", app.action_copy)
+    yield SystemCommand("Open in pager", "Look at the event in $PAGER", app.action_open_outside)
+    yield SystemCommand("Open in editor", "Look at the event in $EDITOR", partial(app.action_open_outside, editor=True))
+    yield SystemCommand("Write to a file", "Write the event to a file", app.action_write_file)
+    yield SystemCommand("Picture", "Save a picture of the screen, as SVG, in this folder", app.action_picture)
     yield SystemCommand("Follow", "Keep the newest event in view, or stop", app.action_follow)
     yield SystemCommand("Pause", "Freeze the picture, or go on; events are read all the same", app.action_pause)
     yield SystemCommand("Zoom", "Give the focused pane the whole screen, or take it back", app.action_zoom)

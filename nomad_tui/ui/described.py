@@ -1,30 +1,23 @@
 """What the inspector is told of a row of the list."""
 
 from collections.abc import Iterable
-from typing import Final
+from functools import partial
 
 import orjson
 from textual.content import Content
 
 from nomad_tui.core.history import History
-from nomad_tui.core.readable import byte_count
-from nomad_tui.core.rows import EventRow, GapRow, row
-from nomad_tui.core.sentence import Part, Role
-from nomad_tui.core.text import printable
-from nomad_tui.ui.inspector import InspectedEvent
-
-_ROLE_STYLES: Final[dict[Role, str]] = {
-    Role.PLAIN: "$foreground",
-    Role.DIM: "$quiet",
-    Role.OBJECT: "bold $foreground",
-    Role.GOOD: "$success",
-    Role.WARN: "$warning",
-    Role.BAD: "$error",
-}
+from nomad_tui.core.names import Names
+from nomad_tui.core.readable import age, byte_count, count
+from nomad_tui.core.rows import EventRow, GapRow, happened, row
+from nomad_tui.core.segment import HeldEvent
+from nomad_tui.ui.facts import contents
+from nomad_tui.ui.inspector import Before, InspectedEvent
 
 
-def described(history: History, sequence: int) -> InspectedEvent:
-    """A held row, whether it is an event or a gap."""
+def described(history: History, names: Names, sequence: int, against: int | None = None) -> InspectedEvent:
+    """A held row, whether it is an event or a gap; compared with the event `against` instead of the object's own
+    event before, if that one is held."""
     found = row(history, sequence)
     if isinstance(found, GapRow):
         gap = found.gap
@@ -40,7 +33,7 @@ def described(history: History, sequence: int) -> InspectedEvent:
     event = history.event(sequence)
     return InspectedEvent(
         sequence=sequence,
-        title=f"3 {event.topic} {event.key[:8] if len(event.key) == 36 else event.key}",
+        title=f"3 {object_title(event)}",
         heading=tuple(_heading(found)),
         facts=(
             ("Type", event.type),
@@ -52,15 +45,36 @@ def described(history: History, sequence: int) -> InspectedEvent:
         ),
         payload=event.payload,
         trouble=event.frame.repaired,
+        topic=event.topic,
+        key=event.key,
+        before=_before(history, event, against),
+        name=partial(_name, names, event.namespace),
     )
+
+
+def object_title(event: HeldEvent) -> str:
+    """Which object an event is about, such as `Allocation 3f2a91c4`; untrusted."""
+    return f"{event.topic} {event.key[:8] if len(event.key) == 36 else event.key}"
+
+
+def _name(names: Names, namespace: str, topic: str, key: str) -> str:
+    return names.name(topic, key, namespace)
+
+
+def _before(history: History, event: HeldEvent, against: int | None) -> Before | None:
+    if against is not None and against >= history.first and history.gap(against) is None:
+        other = history.event(against)
+        return Before(other.payload, f"{object_title(other)} at index {count(other.index)}, which is marked")
+    if event.previous is None:
+        return None
+    earlier, now = happened(history, event.previous), happened(history, event.sequence)
+    ago = "" if earlier is None or now is None or now < earlier else f", {age(now - earlier).replace('ago', 'earlier')}"
+    index = count(history.event(event.previous).index)
+    return Before(history.payload(event.previous), f"its event before, index {index}{ago}")
 
 
 def _heading(found: EventRow) -> Iterable[Content]:
     said = found.sentence
     place = [Content.styled(f"  on {said.place}", "$quiet")] if said.place else []
-    yield Content("").join([*_contents(said.subject), *place])
-    yield Content("").join(list(_contents(said.happened)))
-
-
-def _contents(parts: Iterable[Part]) -> Iterable[Content]:
-    return (Content.styled(printable(part.text), _ROLE_STYLES[part.role]) for part in parts)
+    yield Content("").join([*contents(said.subject), *place])
+    yield Content("").join(list(contents(said.happened)))

@@ -1,28 +1,65 @@
-"""The pane that shows one event whole: a heading, the facts of its envelope, and its payload as a tree."""
+"""The pane that shows one event whole: what happened, what it is, and four views of it.
+
+The views are the payload as a tree, what changed since the object's event before, the timeline of all that belongs
+together, and the payload as it came.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Final
+from enum import StrEnum
+from typing import ClassVar, Final
 
+from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.getters import query_one
+from textual.message import Message
 from textual.widgets import Static
 
-from nomad_tui.core.payload import parse
+from nomad_tui.core.changes import Changes, difference
+from nomad_tui.core.payload import Payload, parse
+from nomad_tui.core.secrets import Veil, redact
+from nomad_tui.core.summary import summary
 from nomad_tui.core.text import printable
+from nomad_tui.ui.changes_view import ChangesView
+from nomad_tui.ui.facts import DrawnFact, laid_out, of_envelope, of_summary
+from nomad_tui.ui.find_line import FindPane
 from nomad_tui.ui.payload_tree import PayloadTree
+from nomad_tui.ui.text_viewer import TextView
+from nomad_tui.ui.timeline import Timeline
 
 LONGEST_TITLE: Final = 120
 """Characters of a title; the border cuts it to the pane's width."""
 
-LONGEST_FACT: Final = 200
-"""Characters of one fact. A key can be 10,000 long and must not push the payload off the screen."""
-
 NOTHING_SELECTED: Final = "No event is selected."
+
+LARGE: Final = 128 * 1024
+"""Bytes of a payload from which on it is drawn before it is compared with the one before."""
+
+
+class EventView(StrEnum):
+    """One of the four views of an event."""
+
+    TREE = "tree"
+    CHANGES = "changes"
+    TIMELINE = "timeline"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an event is compared with."""
+
+    payload: bytes
+    said: str
+    """Which event that is, as the end of a sentence: `the event before, index 1,204`; untrusted."""
+
+
+def _no_name(_topic: str, _id: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,50 +77,160 @@ class InspectedEvent:
     """As the server sent it."""
     trouble: str | None = None
     """What was wrong with the event itself, as a sentence; untrusted."""
+    topic: str = ""
+    """The released name; empty for a gap in the stream, which is no object."""
+    key: str = ""
+    before: Before | None = None
+    """What it is compared with; None where the object's event before is not held."""
+    name: Callable[[str, str], str] = _no_name
+    """The name of the object of a topic that has an ID, or ""."""
+
+
+class ViewTabs(Static):
+    """The names of the views in one line; a click goes to one."""
+
+    class Clicked(Message):
+        def __init__(self, view: EventView) -> None:
+            self.view = view
+            super().__init__()
+
+    _GAP: ClassVar[int] = 3
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._ends: list[tuple[int, EventView]] = []
+        """Behind which cell each view's name ends."""
+
+    def show(self, labels: Iterable[tuple[EventView, str, int | None]], chosen: EventView) -> Content:
+        """Names and counts of the views; a count of None is not known."""
+        names: list[Content] = []
+        self._ends.clear()
+        end = 0
+        for view, name, count in labels:
+            style = "bold underline $text-accent" if view is chosen else "$quiet"
+            number = "" if count is None else f" {count:,}"
+            names.append(Content.assemble((name, style), (number, "$quiet")))
+            end += len(name) + len(number) + self._GAP
+            self._ends.append((end, view))
+        line = Content(" " * self._GAP).join(names)
+        self.update(line, layout=False)
+        return line
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        for end, view in self._ends:
+            if event.x < end:
+                self.post_message(self.Clicked(view))
+                return
 
 
 class Inspector(Vertical):
-    """Shows the event it is handed. What is open in the payload, and the cursor in it, stay from one event to
-    the next."""
+    """Shows the event it is handed. What is open in it, the cursor in it and the view of it stay from one event to
+    the next; what was revealed does not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left_square_bracket", "step(-1)", "Event before", id="inspector.before", key_display="[",
+                tooltip="The event above in the list, without leaving this pane", show=False),
+        Binding("right_square_bracket", "step(1)", "Event after", id="inspector.after", key_display="]",
+                tooltip="The event below in the list, without leaving this pane", show=False),
+    ]  # fmt: skip
 
     DEFAULT_CSS = """
     Inspector {
         & > Static { height: auto; }
         & > #inspector-heading { text-wrap: nowrap; text-overflow: ellipsis; }
-        & > PayloadTree { height: 1fr; }
+        & > LineView, & > FindPane { height: 1fr; }
     }
     """
 
-    heading = query_one("#inspector-heading", Static)
-    facts = query_one("#inspector-facts", Static)
-    trouble = query_one("#inspector-trouble", Static)
-    payload_tree = query_one(PayloadTree)
+    class Step(Message):
+        """The operator wants to see the event above or below in the list."""
+
+        def __init__(self, rows: int) -> None:
+            self.rows = rows
+            super().__init__()
+
+    class ViewChanged(Message):
+        """Another view is shown."""
+
+        def __init__(self, view: EventView) -> None:
+            self.view = view
+            super().__init__()
 
     def __init__(
         self,
         *,
         clock: Callable[[], int] = time.time_ns,
         timezone: tzinfo | None = None,
+        reveal: bool = False,
         id: str | None = None,  # noqa: A002
     ) -> None:
         """`clock` gives the nanoseconds since the epoch that ages are told relative to; `timezone` None is the
-        machine's own."""
+        machine's own. `reveal` shows all secrets."""
         super().__init__(id=id)
         self._clock = clock
         self._timezone = timezone
         self._event: InspectedEvent | None = None
+        self._facts: list[DrawnFact] = []
+        self._summary: list[DrawnFact] = []
+        self._payload: Payload | None = None
+        self._changes: Changes | None = None
+        self._has_raw = False
+        """Whether the view of the raw payload shows this event."""
+        self.veil = Veil(reveal)
+        self.view = EventView.TREE
+        self.heading = Static(Content(NOTHING_SELECTED), id="inspector-heading")
+        self.summary = Static(id="inspector-summary")
+        self.facts = Static(id="inspector-facts")
+        self.trouble = Static(id="inspector-trouble")
+        self.tabs = ViewTabs(id="inspector-tabs")
+        self.payload_tree = PayloadTree(timezone=timezone)
+        self.changes_view = ChangesView(timezone=timezone)
+        self.timeline = Timeline(timezone=timezone)
+        self.raw = TextView()
+        self._tree_pane = FindPane(self.payload_tree)
+        self._raw_pane = FindPane(self.raw)
 
     @property
     def event(self) -> InspectedEvent | None:
         return self._event
 
+    @property
+    def payload(self) -> Payload | None:
+        """The event's payload, parsed."""
+        return self._payload
+
+    @property
+    def changes(self) -> Changes | None:
+        """What differs from the event before; None where there is none or it is not compared yet."""
+        return self._changes
+
+    @property
+    def shown_view(self) -> PayloadTree | ChangesView | Timeline | TextView:
+        """The widget of the view that is shown, which the keys go to."""
+        match self.view:
+            case EventView.TREE:
+                return self.payload_tree
+            case EventView.CHANGES:
+                return self.changes_view
+            case EventView.TIMELINE:
+                return self.timeline
+            case EventView.RAW:
+                return self.raw
+
     def compose(self) -> ComposeResult:
-        yield Static(Content(NOTHING_SELECTED), id="inspector-heading")
-        yield Static(id="inspector-facts")
-        yield Static(id="inspector-trouble")
-        yield PayloadTree(timezone=self._timezone)
+        yield self.heading
+        yield self.summary
+        yield self.facts
+        yield self.trouble
+        yield self.tabs
+        yield self._tree_pane
+        yield self.changes_view
+        yield self.timeline
+        yield self._raw_pane
 
     def on_mount(self) -> None:
+        self._show_view()
         self._show(self._event)
 
     def show(self, event: InspectedEvent | None) -> None:
@@ -96,47 +243,167 @@ class Inspector(Vertical):
         self.show(None)
 
     def _show(self, event: InspectedEvent | None) -> None:
+        self.veil.revealed = None
+        self._changes = None
+        self._has_raw = False
         with self.app.batch_update():
             if event is None:
+                self._payload = None
+                self._facts, self._summary = [], []
                 self.border_title = Content("Payload")
-                self._describe((Content(NOTHING_SELECTED),), (), None)
+                self._describe((Content(NOTHING_SELECTED),), None)
                 self.payload_tree.clear()
+                self.changes_view.clear()
+                self.raw.show_text("")
+                self._label_tabs()
                 return
-            payload = parse(event.payload)
+            payload = self._payload = parse(event.payload)
             self.border_title = Content(printable(event.title, LONGEST_TITLE))
             troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
-            self._describe(event.heading, event.facts, " ".join(troubles) or None)
-            self.payload_tree.show(payload, self._clock())
+            self._facts = of_envelope(event.facts)
+            self._summary = self._summed_up(event)
+            self._describe(event.heading, " ".join(troubles) or None)
+            is_large = len(event.payload) > LARGE and event.before is not None
+            if not is_large:
+                self._compare(event, payload)
+            self._show_tree(event, payload)
+            if is_large:
+                self.call_after_refresh(self._compare_later, event, payload)
+            self._fill_view()
+            self._label_tabs()
+
+    def _summed_up(self, event: InspectedEvent) -> list[DrawnFact]:
+        if not event.topic:
+            return []
+        told = summary(
+            event.topic, event.key, event.payload, name=event.name, now=self._clock(), timezone=self._timezone
+        )
+        return of_summary(told)
+
+    def _compare(self, event: InspectedEvent, payload: Payload) -> None:
+        if event.before is not None:
+            self._changes = difference(parse(event.before.payload).value, payload.value)
+
+    def _compare_later(self, event: InspectedEvent, payload: Payload) -> None:
+        if event is self._event and payload is self._payload and self.is_attached:
+            self._compare(event, payload)
+            self._show_tree(event, payload)
+            self._fill_view()
+            self._label_tabs()
+
+    def _show_tree(self, event: InspectedEvent, payload: Payload) -> None:
+        marks = {} if self._changes is None else self._changes.marks()
+        self.payload_tree.show(payload, self._clock(), veil=self.veil, names=event.name, marks=marks)
+
+    # The views
+
+    def go_to_view(self, view: EventView) -> None:
+        """Show another view of the event; the keys follow if they are in this pane."""
+        if view is self.view:
+            return
+        had_focus = self.shown_view.has_focus
+        self.view = view
+        if self.is_mounted:
+            self._show_view()
+            self._fill_view()
+            self._label_tabs()
+            if had_focus:
+                self.screen.set_focus(self.shown_view)
+        self.post_message(self.ViewChanged(view))
+
+    def _show_view(self) -> None:
+        panes = {
+            EventView.TREE: self._tree_pane,
+            EventView.CHANGES: self.changes_view,
+            EventView.TIMELINE: self.timeline,
+            EventView.RAW: self._raw_pane,
+        }
+        for view, pane in panes.items():
+            pane.display = view is self.view
+
+    def _fill_view(self) -> None:
+        """Hands the shown view the event, if it is one that is made when it is looked at."""
+        event = self._event
+        if event is None:
+            return
+        if self.view is EventView.CHANGES:
+            self._show_changes()
+        elif self.view is EventView.RAW and not self._has_raw:
+            self._has_raw = True
+            shown = event.payload if self.veil.lifted else redact(event.payload)
+            self.raw.show_text(shown.decode("utf-8", "replace"))
+
+    def _show_changes(self) -> None:
+        event = self._event
+        if event is not None:
+            said = "" if event.before is None else event.before.said
+            self.changes_view.show(self._changes, said, self.veil, event.topic, self._clock())
+
+    def _label_tabs(self) -> None:
+        count = None if self._changes is None else self._changes.count
+        rows = self.timeline.step_count if self.view is EventView.TIMELINE else None
+        labels = (
+            (EventView.TREE, "Tree", None),
+            (EventView.CHANGES, "Changes", count),
+            (EventView.TIMELINE, "Timeline", rows),
+            (EventView.RAW, "Raw", None),
+        )
+        line = self.tabs.show(labels, self.view)
+        subtitle = Content("") if self.tabs.display else line
+        if self.border_subtitle != subtitle:
+            self.border_subtitle = subtitle
+
+    @on(ViewTabs.Clicked)
+    def _go_to_clicked(self, message: ViewTabs.Clicked) -> None:
+        message.stop()
+        self.go_to_view(message.view)
+        self.screen.set_focus(self.shown_view)
+
+    @on(PayloadTree.Unveiled)
+    def _draw_under_veil(self, message: PayloadTree.Unveiled) -> None:
+        message.stop()
+        self.changes_view.redraw()
+
+    @on(ChangesView.Reveal)
+    def _reveal_change(self, message: ChangesView.Reveal) -> None:
+        message.stop()
+        self.veil.revealed = message.path
+        self.changes_view.redraw()
+
+    def advance_timeline(self, seconds: float) -> None:
+        """Lends the timeline some time; its tab says how long it is once it is read."""
+        before = self.timeline.step_count
+        self.timeline.advance(seconds)
+        if self.timeline.step_count != before:
+            self._label_tabs()
+
+    def action_step(self, rows: int) -> None:
+        self.post_message(self.Step(rows))
+
+    # What stands above the views
 
     def tell_ages(self) -> None:
         """Tell ages relative to the clock's present time; for the app to call now and then."""
+        if self._event is not None:
+            self._summary = self._summed_up(self._event)
+            self._lay_out_facts()
         self.payload_tree.tell_ages(self._clock())
+        self.changes_view.tell_ages(self._clock())
 
     def on_resize(self) -> None:
         self._lay_out_facts()
+        self._label_tabs()
 
     def _lay_out_facts(self) -> None:
-        """As many facts to a line as fit; a label never stands apart from its value."""
-        lines: list[list[Content]] = []
         width = self.content_size.width
-        left = 0
-        for label, value in self._event.facts if self._event is not None else ():
-            if not value:
-                continue
-            fact = Content.assemble((label, "$faint"), " ", printable(value, LONGEST_FACT))
-            if lines and fact.cell_length + 2 <= left:
-                lines[-1].append(fact)
-                left -= fact.cell_length + 2
-            else:
-                lines.append([fact])
-                left = width - fact.cell_length
-        _put(self.facts, Content("\n").join([Content("  ").join(line) for line in lines]))
+        _put(self.summary, laid_out(self._summary, width))
+        _put(self.facts, laid_out(self._facts, width))
 
-    def _describe(self, heading: tuple[Content, ...], facts: tuple[tuple[str, str], ...], trouble: str | None) -> None:
+    def _describe(self, heading: tuple[Content, ...], trouble: str | None) -> None:
         _put(self.heading, Content("\n").join(heading))
         self._lay_out_facts()
-        described = any(value for _, value in facts)
-        self.facts.display = described
+        self.summary.display = bool(self._summary)
+        self.facts.set_class(not self._facts, "-empty")
         self.trouble.update(Content(f"! {trouble}" if trouble else ""), layout=trouble is not None)
         self.trouble.display = trouble is not None
 

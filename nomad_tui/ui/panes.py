@@ -55,7 +55,7 @@ class Panes(Horizontal):
             case Pane.EVENTS:
                 self.screen.set_focus(self.event_list)
             case Pane.INSPECTOR:
-                self.screen.set_focus(self.inspector.payload_tree)
+                self.screen.set_focus(self.inspector.shown_view)
 
     def zoom(self, pane: Pane | None) -> None:
         """Gives a pane the whole screen; None shows all of them again."""

@@ -1,10 +1,10 @@
-"""A payload as a tree on the Line API: what is open, where the cursor is, and how a row looks.
+"""A payload as a tree on the Line API: what is open, where the cursor is, and what of it is masked.
 
 The rows come from `core.payload`; a line is made of them when it is first drawn and kept until something that
 shows in it changes. A line never holds more of a value than is on screen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import tzinfo
 from typing import ClassVar, Final
 
@@ -12,57 +12,55 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from nomad_tui.core.changes import Mark
 from nomad_tui.core.paths import condition
-from nomad_tui.core.payload import SEPARATOR, Folding, Kind, Path, Payload, Rows, Value, annotation, flatten
+from nomad_tui.core.payload import (
+    Folding,
+    KeyOrder,
+    Kind,
+    Names,
+    Path,
+    Payload,
+    RawText,
+    Rows,
+    Showing,
+    Texts,
+    Value,
+    flatten,
+    without_secrets,
+)
+from nomad_tui.core.payload.find import PayloadFind, Wanted
+from nomad_tui.core.secrets import MASK, Veil, masked
 from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.find_line import FindAsked, Found
 from nomad_tui.ui.line_view import LineView
-
-INDENT: Final = 2
-"""Cells for each level, and for the triangle before a key."""
-
-_GAP: Final = 2
-"""Cells between a key and its value."""
+from nomad_tui.ui.payload_keys import PAYLOAD_HELP, PAYLOAD_KEYS
+from nomad_tui.ui.payload_row import INDENT, RowWriter
 
 _KEPT_STRIPS: Final = 2_000
 """Drawn lines that are kept; scrolling through more starts afresh."""
 
-_SHORTEST_NUMBER: Final = 8
-"""Cells that a raw number keeps when its line is too narrow for it and what it means."""
-
 _MARGIN: Final = 16
 """Cells of a deep row that are brought into view with the cursor."""
 
-_COMPONENTS: Final = {
-    Kind.OBJECT: "count",
-    Kind.LIST: "count",
-    Kind.STRING: "string",
-    Kind.NUMBER: "number",
-    Kind.BOOLEAN: "boolean",
-    Kind.NULL: "null",
-    Kind.RAW: "raw",
-}
+_LONG_TEXT: Final = 300
+"""Characters of a text without line feeds that is still better read in a window of its own."""
+
+_SEARCHED: Final = frozenset(("key", "string", "number", "boolean", "null", "raw"))
+"""What is looked through, and so drawn highlighted where it matches."""
+_MOST_HIGHLIGHTS: Final = 100
+"""In one piece of a line."""
 
 
 class PayloadTree(LineView, can_focus=True):
-    """The rows of one payload. What is open and where the cursor stands outlive the payload."""
+    """The rows of one payload. What is open, the order of keys and where the cursor stands outlive the payload."""
 
     BINDING_GROUP_TITLE = "Payload"
-    HELP = """\
-### Payload
-
-The object as the server sent it: keys sorted, every value as it came, and beside a raw number what it means.
-What you open here stays open in the next event that has it, and the cursor stays on the same field.
-
-- **h** and **l** fold and unfold, or go to the parent and the first child
-- **E** unfolds all under the cursor, **C** folds everything but the object itself
-- **<** and **>** move the view sideways along a long value
-- **+** and **-** add to the filter that an event must have this value, or must not
-- a click on a triangle folds or unfolds
-"""
+    HELP = PAYLOAD_HELP
     DEFAULT_CSS = """
     PayloadTree {
         overflow-x: hidden;
@@ -78,102 +76,22 @@ What you open here stays open in the next event that has it, and the cursor stay
         "payload-tree--guide",
         "payload-tree--key",
         "payload-tree--label",
+        "payload-tree--mark-added",
+        "payload-tree--mark-beneath",
+        "payload-tree--mark-changed",
+        "payload-tree--mark-moved",
+        "payload-tree--mark-removed",
+        "payload-tree--masked",
+        "payload-tree--match",
+        "payload-tree--message",
         "payload-tree--null",
         "payload-tree--number",
         "payload-tree--raw",
         "payload-tree--string",
+        "payload-tree--was",
+        "payload-tree--was-noise",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", id="payload.up", tooltip="Go to the row above", show=False),
-        Binding("down,j", "move(1)", "Down", id="payload.down", tooltip="Go to the row below", show=False),
-        Binding("home,g", "first", "First", id="payload.first", tooltip="Go to the first row", show=False),
-        Binding("end,G", "last", "Last", id="payload.last", tooltip="Go to the last row", show=False),
-        Binding(
-            "ctrl+u",
-            "move_pages(-0.5)",
-            "Half up",
-            id="payload.half_up",
-            tooltip="Go half a page up",
-            show=False,
-        ),
-        Binding(
-            "ctrl+d",
-            "move_pages(0.5)",
-            "Half down",
-            id="payload.half_down",
-            tooltip="Go half a page down",
-            show=False,
-        ),
-        Binding("pageup", "move_pages(-1)", "Page up", id="payload.page_up", tooltip="Go a page up", show=False),
-        Binding(
-            "pagedown",
-            "move_pages(1)",
-            "Page down",
-            id="payload.page_down",
-            tooltip="Go a page down",
-            show=False,
-        ),
-        Binding(
-            "left,h",
-            "fold_or_parent",
-            "Fold",
-            id="payload.fold",
-            tooltip="Fold this row, or go to the one it stands in",
-            show=False,
-        ),
-        Binding(
-            "right,l",
-            "unfold_or_child",
-            "Unfold",
-            id="payload.unfold",
-            tooltip="Unfold this row, or go to its first child",
-            show=False,
-        ),
-        Binding("enter,space", "toggle_fold", "Fold", id="payload.toggle", tooltip="Fold or unfold this row"),
-        Binding(
-            "E,asterisk",
-            "unfold_all",
-            "Unfold all",
-            id="payload.unfold_all",
-            tooltip="Unfold this row and everything under it",
-            key_display="E",
-        ),
-        Binding("C", "fold_all", "Fold all", id="payload.fold_all", tooltip="Fold everything but the object"),
-        Binding(
-            "plus",
-            "narrow(True)",
-            "Only",
-            id="payload.add_only",
-            tooltip="Add to the filter: only this",
-            key_display="+",
-        ),
-        Binding(
-            "minus",
-            "narrow(False)",
-            "Not",
-            id="payload.add_not",
-            tooltip="Add to the filter: not this",
-            key_display="-",
-        ),
-        Binding(
-            "less_than_sign,shift+left",
-            "shift(-1)",
-            "View left",
-            id="payload.view_left",
-            tooltip="Move the view to the left along long values",
-            key_display="<",
-            show=False,
-        ),
-        Binding(
-            "greater_than_sign,shift+right",
-            "shift(1)",
-            "View right",
-            id="payload.view_right",
-            tooltip="Move the view to the right along long values",
-            key_display=">",
-            show=False,
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = PAYLOAD_KEYS
 
     class Narrow(Message):
         """The operator wants to see only events that have the value under the cursor, or only others."""
@@ -183,12 +101,35 @@ What you open here stays open in the next event that has it, and the cursor stay
             """A term of the filter language."""
             super().__init__()
 
+    class OpenText(Message):
+        """The operator wants to read a text in a window of its own."""
+
+        def __init__(self, title: str, text: str, path: Path) -> None:
+            self.title = title
+            """Where it stands; untrusted."""
+            self.text = text
+            """Untrusted, and without secrets unless the operator has asked for them."""
+            self.path = path
+            super().__init__()
+
+    class Unveiled(Message):
+        """Another secret is shown than before, or none: what is drawn under the same veil has to be drawn anew."""
+
     def __init__(self, *, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.folding = Folding()
+        self._order = KeyOrder.SORTED
         self._timezone = timezone
+        self._in_utc = False
         self._payload: Payload | None = None
+        self._without_secrets: RawText | None = None
+        """Of a payload that is not JSON."""
+        self._names: Names | None = None
+        self._marks: Mapping[Path, Mark] | None = None
+        self._veil = Veil()
+        self._texts = Texts()
         self._rows = Rows()
+        self._showing = Showing(self._rows, self._veil)
         self._cursor = 0
         self._wished_path: Path = ()
         """Where the reader last put the cursor, so that a payload without that path does not lose it."""
@@ -196,26 +137,58 @@ What you open here stays open in the next event that has it, and the cursor stay
         """Characters of every line that are out of view on the left."""
         self._shifted_by_hand = False
         self._now_ns = 0
+        self._find: PayloadFind | None = None
+        self._wanted: Wanted | None = None
+        self._before_find: tuple[Path, int] | None = None
+        """Where the reader was, by path and scrolled row, until what was found is kept."""
+        self._opened_by_find: list[tuple[Path, bool | None]] = []
         self._strips: dict[tuple[int, bool], Strip] = {}
+        self._writer: RowWriter | None = None
         self._rich_styles: dict[tuple[str, bool], Style] = {}
 
     # What is shown
 
-    def show(self, payload: Payload, now_ns: int) -> None:
+    def show(
+        self,
+        payload: Payload,
+        now_ns: int,
+        *,
+        veil: Veil | None = None,
+        names: Names | None = None,
+        marks: Mapping[Path, Mark] | None = None,
+    ) -> None:
         """Show another payload with the cursor on the same path and the same line of the screen, where it
-        has that path. Ages are told relative to `now_ns`."""
+        has that path. Ages are told relative to `now_ns`.
+
+        `veil` says what is masked, by default every secret; what it reveals is masked again with another payload.
+        `names` gives the name of an object by topic and ID. With `marks`, also with none in it, there is a margin
+        for them on the left.
+        """
         line_of_cursor = self._cursor - self.scroll_offset.y
+        is_other = self._payload is None or payload.value is not self._payload.value
         self._payload = payload
         self._now_ns = now_ns
+        self._veil = veil if veil is not None else Veil()
+        self._names = names
+        self._marks = marks
+        if is_other:
+            self._veil.revealed = None
+            self._texts = Texts()
+            raw = payload.value if isinstance(payload.value, RawText) else None
+            self._without_secrets = None if raw is None else without_secrets(raw)
+            self._opened_by_find.clear()
         self._flatten(self._wished_path)
+        self._forget_find()
         self.scroll_to(y=self._cursor - line_of_cursor, animate=False)
         if 0 <= line_of_cursor < self._height:
             self._bring_cursor_into_view()
 
     def clear(self) -> None:
         """Show nothing; what is open and where the cursor was are kept for the next payload."""
-        self._payload = None
+        self._payload = self._without_secrets = None
+        self._veil.revealed = None
         self._flatten(())
+        self._forget_find()
 
     def tell_ages(self, now_ns: int) -> None:
         """Tell ages relative to another moment."""
@@ -227,23 +200,64 @@ What you open here stays open in the next event that has it, and the cursor stay
         return self._rows
 
     @property
+    def order(self) -> KeyOrder:
+        return self._order
+
+    @order.setter
+    def order(self, order: KeyOrder) -> None:
+        self._order = order
+        self._refold()
+        self._forget_find()
+
+    @property
     def cursor_path(self) -> Path:
-        """The path of the row under the cursor; empty when nothing is shown."""
-        return self._rows.path(self._cursor) if len(self._rows) else ()
+        """The path in the payload of what is under the cursor: of a decoded row, of the string it was decoded from.
+        Empty when nothing is shown."""
+        return self._rows.path(self._in_payload) if len(self._rows) else ()
 
     @property
     def cursor_value(self) -> Value:
-        """The value under the cursor; None when nothing is shown, as for a null."""
-        return self._rows.values[self._cursor] if len(self._rows) else None
+        """The value at `cursor_path` as it was sent, secret or not; None when nothing is shown, as for a null."""
+        return self._rows.values[self._in_payload] if len(self._rows) else None
+
+    @property
+    def cursor_is_decoded(self) -> bool:
+        return bool(len(self._rows)) and self._rows.decoded_from(self._cursor) is not None
+
+    @property
+    def decoded_value(self) -> Value:
+        """What stands under the cursor beneath a decoded string, with its secrets masked unless they are shown; None
+        where the cursor is not beneath one."""
+        if not self.cursor_is_decoded:
+            return None
+        row, rows = self._cursor, self._rows
+        if rows.kind(row) is Kind.RAW:
+            return self._showing.text(row)
+        if self._veil.shows(rows.path(row)):
+            return rows.values[row]
+        return masked(rows.values[row], MASK, secret=rows.secret[row])
+
+    @property
+    def _in_payload(self) -> int:
+        """The row under the cursor, or that of the string it was decoded from."""
+        source = self._rows.decoded_from(self._cursor)
+        return self._cursor if source is None else source
 
     def _flatten(self, path: Path) -> None:
-        self._rows = Rows() if self._payload is None else flatten(self._payload.value, self.folding)
+        if self._payload is None:
+            self._rows = Rows()
+        else:
+            hidden = self._without_secrets is not None and not self._veil.shows(())
+            value = self._without_secrets if hidden else self._payload.value
+            self._rows = flatten(value, self.folding, order=self._order, veil=self._veil)
+        self._showing = Showing(self._rows, self._veil, self._texts)
         self._cursor = self._rows.find(path)
         self.set_row_count(len(self._rows))
         self._forget_strips()
 
     def _forget_strips(self) -> None:
         self._strips.clear()
+        self._writer = None
         self.refresh()
 
     def notify_style_update(self) -> None:
@@ -279,19 +293,28 @@ What you open here stays open in the next event that has it, and the cursor stay
             strip = self._strips[row, has_cursor] = self._draw(row, has_cursor, width)
         return strip
 
-    def _rich_style(self, component: str, has_cursor: bool) -> Style:
-        style = self._rich_styles.get((component, has_cursor))
+    def _rich_style(self, components: str, has_cursor: bool) -> Style:
+        """Of one component or several, separated by a space."""
+        style = self._rich_styles.get((components, has_cursor))
         if style is None:
-            classes = [f"payload-tree--{component}"] if component else []
+            classes = [f"payload-tree--{component}" for component in components.split()]
             if has_cursor:
                 classes.append("payload-tree--cursor")
-            style = self._rich_styles[component, has_cursor] = self.get_visual_style(*classes).rich_style
+            style = self._rich_styles[components, has_cursor] = self.get_visual_style(*classes).rich_style
         return style
+
+    @property
+    def _rows_written(self) -> RowWriter:
+        if self._writer is None:
+            self._writer = RowWriter(
+                self._showing, self._now_ns, self._timezone, self._names, self._marks, in_utc=self._in_utc
+            )
+        return self._writer
 
     def _draw(self, row: int, has_cursor: bool, width: int) -> Strip:
         segments: list[Segment] = []
         hidden, cells, is_cut = self._shift, 0, False
-        for component, piece in self._pieces(row, width):
+        for component, piece in self._rows_written.pieces(row, width, bool(self._shift)):
             if hidden >= len(piece):
                 hidden -= len(piece)
                 continue
@@ -300,7 +323,7 @@ What you open here stays open in the next event that has it, and the cursor stay
             is_cut = end < len(piece)
             hidden = 0
             cells += cell_len(text)
-            segments.append(Segment(text, self._rich_style(component, has_cursor)))
+            segments.extend(self._highlighted(text, component, has_cursor))
             if is_cut or cells > width:
                 break
         strip = Strip(segments, cells)
@@ -310,37 +333,18 @@ What you open here stays open in the next event that has it, and the cursor stay
             strip = Strip([*strip, last], strip.cell_length + 1)
         return strip.adjust_cell_length(width, self._rich_style("", has_cursor))
 
-    def _pieces(self, row: int, width: int) -> Iterator[tuple[str, str]]:
-        """A line from left to right as (component, untrusted text), uncut but for a number that would leave no
-        room for what it means; moving the view sideways shows that number whole."""
-        rows, key = self._rows, self._rows.keys[row]
-        column, shown_key = 0, ""
-        if key is not None:
-            triangle = ("▼ " if rows.is_open(row) else "▶ ") if rows.is_foldable(row) else "  "
-            yield "guide", " " * (rows.depths[row] * INDENT) + triangle
-            shown_key = '""' if key == "" else str(key)
-            yield "key", shown_key
-            column = min(rows.key_widths[row], width // 2)
-            key_cells = cell_len(printable(shown_key)) if len(shown_key) <= column else column
-            yield "key", " " * (max(0, column - key_cells) + _GAP)
-        label = rows.label(row)
-        if label is not None:
-            yield "label", label
-            yield "count", " "
-        component = _COMPONENTS[rows.kind(row)]
-        note = annotation(key, rows.values[row], self._now_ns, self._timezone, parent_key=rows.parent_key(row))
-        if note is None:
-            for piece in rows.text_pieces(row):
-                yield component, piece
-            return
-        value = "".join(rows.text_pieces(row))
-        room = width - rows.depths[row] * INDENT - INDENT - max(column, len(shown_key)) - _GAP
-        if not self._shift and len(value) + _GAP + len(note) > room:
-            note = note.partition(SEPARATOR)[0]
-            shortest = max(_SHORTEST_NUMBER, room - _GAP - len(note))
-            value = printable(value, shortest)
-        yield component, value
-        yield "annotation", " " * _GAP + note
+    def _highlighted(self, text: str, component: str, has_cursor: bool) -> list[Segment]:
+        style = self._rich_style(component, has_cursor)
+        if self._wanted is None or component not in _SEARCHED:
+            return [Segment(text, style)]
+        segments: list[Segment] = []
+        match = self._rich_style(f"{component} match", has_cursor)
+        at = 0
+        for start, end in self._wanted.spans(text, _MOST_HIGHLIGHTS):
+            segments += (Segment(text[at:start], style), Segment(text[start:end], match))
+            at = end
+        segments.append(Segment(text[at:], style))
+        return [segment for segment in segments if segment.text]
 
     # Moving
 
@@ -348,6 +352,10 @@ What you open here stays open in the next event that has it, and the cursor stay
         if not len(self._rows):
             return
         row = max(0, min(row, len(self._rows) - 1))
+        if row != self._cursor:
+            path = self._rows.path(row)
+            self._conceal()
+            row = self._rows.find(path) if self._without_secrets is None else min(row, len(self._rows) - 1)
         previous, self._cursor = self._cursor, row
         self._wished_path = self._rows.path(row)
         self.refresh_line(previous)
@@ -367,7 +375,7 @@ What you open here stays open in the next event that has it, and the cursor stay
 
     def _bring_key_into_view(self) -> None:
         """Follow the cursor sideways to a deep row, and back unless the reader moved the view by hand."""
-        key_at = self._rows.depths[self._cursor] * INDENT
+        key_at = self._rows_written.margin + self._rows.depths[self._cursor] * INDENT
         least = max(0, key_at + min(_MARGIN, self._width) - self._width)
         if least > self._shift or (least < self._shift and not self._shifted_by_hand):
             self._set_shift(least)
@@ -397,7 +405,9 @@ What you open here stays open in the next event that has it, and the cursor stay
         width = self._width
         top = self.scroll_offset.y
         in_view = range(top, min(top + self._height, len(self._rows)))
-        longest = max((sum(len(piece) for _, piece in self._pieces(row, width)) for row in in_view), default=0)
+        longest = max(
+            (sum(len(piece) for _, piece in self._rows_written.pieces(row, width, True)) for row in in_view), default=0
+        )
         step = max(1, width // 2)
         most = -(-max(0, longest - width) // step) * step
         self._set_shift(max(0, min(self._shift + direction * step, max(most, self._shift))))
@@ -410,34 +420,95 @@ What you open here stays open in the next event that has it, and the cursor stay
             self.folding.set_open(self._rows.path(row), is_open)
             self._refold()
 
+    def _set_decoded(self, row: int, is_decoded: bool) -> None:
+        self.folding.set_decoded(self._rows.path(row), is_decoded)
+        self._refold()
+        self._forget_find()
+
     def _refold(self) -> None:
-        self._flatten(self._rows.path(self._cursor))
-        self._wished_path = self._rows.path(self._cursor)
+        path = self._rows.path(self._cursor) if len(self._rows) else ()
+        self._flatten(path)
+        self._wished_path = self._rows.path(self._cursor) if len(self._rows) else ()
+        if self._wished_path != path:
+            self._conceal()
         self._bring_cursor_into_view()
 
-    def action_toggle_fold(self) -> None:
-        if len(self._rows):
-            self._set_open(self._cursor, not self._rows.is_open(self._cursor))
+    def action_open(self) -> None:
+        """Fold or unfold a container, decode a string that says something else, open a long text."""
+        if not len(self._rows):
+            return
+        row = self._cursor
+        if self._rows.is_foldable(row):
+            self._set_open(row, not self._rows.is_open(row))
+        elif self._rows.is_open(row) or self._showing.decodable(row) is not None:
+            self._set_decoded(row, not self._rows.is_open(row))
+        elif self._rows.kind(row) is Kind.STRING and (
+            self._showing.line_count(row) > 1 or len(str(self._rows.values[row])) > _LONG_TEXT
+        ):
+            self.action_view_text()
+        elif self._showing.hides(row):
+            self._say("This is a secret: x shows it first.")
+
+    def action_view_text(self) -> None:
+        if not len(self._rows):
+            return
+        row = self._in_payload
+        if self._showing.hides(row):
+            self._say("This is a secret: x shows it first.")
+        elif self._rows.kind(row) is Kind.STRING:
+            path = self._rows.path(row)
+            self.post_message(self.OpenText(".".join(map(str, path)), self._showing.text(row), path))
+        else:
+            self._say("Only a text can be read in a window of its own: this is none.")
 
     def action_fold_or_parent(self) -> None:
         if not len(self._rows):
             return
-        if self._rows.is_open(self._cursor):
-            self._set_open(self._cursor, False)
-        elif self._rows.parents[self._cursor] >= 0:
-            self._move_to(self._rows.parents[self._cursor])
+        row = self._cursor
+        if self._rows.is_open(row):
+            if self._rows.is_foldable(row):
+                self._set_open(row, False)
+            else:
+                self._set_decoded(row, False)
+        elif self._rows.parents[row] >= 0:
+            self._move_to(self._rows.parents[row])
 
     def action_unfold_or_child(self) -> None:
         if not len(self._rows):
             return
-        if self._rows.is_open(self._cursor):
-            self._move_to(self._cursor + 1)
-        else:
-            self._set_open(self._cursor, True)
+        row = self._cursor
+        if self._rows.is_open(row):
+            self._move_to(row + 1)
+        elif self._rows.is_foldable(row):
+            self._set_open(row, True)
+        elif self._showing.decodable(row) is not None:
+            self._set_decoded(row, True)
 
-    def action_unfold_all(self) -> None:
+    def action_fold_siblings(self, is_open: bool) -> None:
+        if len(self._rows):
+            self.folding.set_children_open(self._rows.path(self._cursor)[:-1], is_open)
+            self._refold()
+
+    def action_unfold_level(self) -> None:
+        depth = self._rows.shallowest_closed()
+        if depth is not None:
+            self.folding.open_levels(depth + 1)
+            self._refold()
+
+    def action_fold_level(self) -> None:
+        depth = self._rows.deepest_open()
+        if depth is not None:
+            self.folding.close_levels(depth)
+            self._refold()
+
+    def action_unfold_beneath(self) -> None:
         if len(self._rows) and self._rows.is_foldable(self._cursor):
             self.folding.open_all(self._rows.path(self._cursor))
+            self._refold()
+
+    def action_unfold_all(self) -> None:
+        if len(self._rows):
+            self.folding.open_all(())
             self._refold()
 
     def action_fold_all(self) -> None:
@@ -445,10 +516,168 @@ What you open here stays open in the next event that has it, and the cursor stay
             self.folding.close_all()
             self._set_shift(0)
             self._refold()
+            self._forget_find()
+
+    def action_order(self) -> None:
+        self.order = KeyOrder.DOCUMENTED if self._order is KeyOrder.SORTED else KeyOrder.SORTED
+        self._say(
+            "Keys stand as Nomad's documentation lists them."
+            if self._order is KeyOrder.DOCUMENTED
+            else "Keys are sorted."
+        )
+
+    def action_utc(self) -> None:
+        self._in_utc = not self._in_utc
+        self._forget_strips()
+
+    def _say(self, text: str) -> None:
+        self.notify(text, markup=False)
+
+    # Secrets
+
+    def action_reveal(self) -> None:
+        """Show the secret under the cursor, with all beneath it; mask it again if it is shown."""
+        if not len(self._rows):
+            return
+        if self._veil.lifted:
+            self._say("Every secret is shown already: nomad-tui was started with --reveal.")
+            return
+        if self._veil.revealed is not None:
+            self._conceal()
+            return
+        path: Path = ()
+        if self._without_secrets is not None and self._payload is not None:
+            is_hidden = self._without_secrets != self._payload.value
+        else:
+            is_hidden, path = self._showing.hides_beneath(self._cursor), self._rows.path(self._cursor)
+        if not is_hidden:
+            self._say("Nothing is masked here.")
+            return
+        self._veil.revealed = path
+        self._unveil()
+
+    def _conceal(self) -> None:
+        """Mask again what was revealed: the cursor leaves it."""
+        if self._veil.revealed is not None:
+            self._veil.revealed = None
+            self._unveil()
+
+    def _unveil(self) -> None:
+        if self._rows.decoded or self._without_secrets is not None:
+            line = self._cursor
+            self._flatten(self._rows.path(self._cursor))
+            if self._without_secrets is not None:
+                self._cursor = min(line, max(0, len(self._rows) - 1))
+        self._forget_strips()
+        self.post_message(self.Unveiled())
+
+    # Finding
+
+    def _finder(self) -> PayloadFind:
+        """Of all rows, whatever is folded; what is revealed for the moment is not found."""
+        if self._find is None:
+            rows, veil = Rows(), Veil(self._veil.lifted)
+            if self._payload is not None:
+                is_raw = self._without_secrets is not None and not veil.lifted
+                value = self._without_secrets if is_raw else self._payload.value
+                rows = flatten(value, self.folding, order=self._order, veil=veil, everything=True)
+            self._find = PayloadFind(rows, Showing(rows, veil, self._texts))
+            if self._wanted is not None:
+                self._find.look_for(self._wanted)
+        return self._find
+
+    def _forget_find(self) -> None:
+        """The rows have become others; what is looked for is looked for among them, when next asked."""
+        self._find = None
+        if self._wanted is not None:
+            self._tell_found()
+
+    def _tell_found(self) -> None:
+        find = self._finder()
+        path = self._rows.path(self._cursor) if len(self._rows) else ()
+        self.post_message(Found(find.number(path), find.count))
+
+    def action_find(self) -> None:
+        self.post_message(FindAsked())
+
+    def begin_find(self) -> None:
+        path = self._rows.path(self._cursor) if len(self._rows) else ()
+        self._before_find = path, int(self.scroll_offset.y)
+        self._finder()
+
+    def look_for(self, wanted: Wanted) -> None:
+        self._undo_find()
+        self._wanted = wanted if wanted.source else None
+        find = self._finder()
+        find.look_for(wanted)
+        self._forget_strips()
+        if self._wanted is None:
+            return
+        if find.count:
+            path = self._rows.path(self._cursor) if len(self._rows) else ()
+            self._opened_by_find = self._go_to(find.from_here(path))
+        self._tell_found()
+
+    def _undo_find(self) -> None:
+        """Back to where the reader was before anything was typed."""
+        if self._opened_by_find:
+            self.folding.restore(self._opened_by_find)
+            self._opened_by_find = []
+            self._flatten(self._rows.path(self._cursor))
+        if self._before_find is not None:
+            path, top = self._before_find
+            self._move_to(self._rows.find(path))
+            self.scroll_to(y=top, animate=False)
+
+    def keep_find(self) -> None:
+        self._before_find = None
+        self._opened_by_find = []
+
+    def end_find(self) -> None:
+        self._undo_find()
+        self._before_find = None
+        self._wanted = None
+        self._forget_strips()
+
+    def action_find_next(self, step: int) -> None:
+        if self._wanted is None:
+            self._say("Nothing is looked for yet: / looks for something.")
+            return
+        find = self._finder()
+        if find.count:
+            self._go_to(find.next(self._rows.path(self._cursor), step))
+        self._tell_found()
+
+    def _go_to(self, path: Path) -> list[tuple[Path, bool | None]]:
+        """Put the cursor on a path and open what it stands in; gives what was known of that before."""
+        before: list[tuple[Path, bool | None]] = []
+        row = self._rows.find(path)
+        if self._rows.path(row) != path:
+            before = self.folding.open_to(path)
+            self._flatten(self._rows.path(self._cursor))
+            row = self._rows.find(path)
+        self._move_to(row)
+        return before
+
+    def action_change(self, step: int) -> None:
+        """Go to the next thing that is marked as changed."""
+        if not len(self._rows) or self._marks is None:
+            return
+        changed = [
+            path for path, mark in self._marks.items() if (mark.kind is not None or mark.removed) and not mark.is_noise
+        ]
+        path = self._finder().next_of(changed, self._rows.path(self._cursor), step)
+        if path is None:
+            self._say("Nothing has changed since the event before.")
+        else:
+            self._go_to(path)
 
     # Filtering
 
     def action_narrow(self, only: bool) -> None:
+        if len(self._rows) and self._showing.is_masked(self._in_payload):
+            self._say("This is a secret: x shows it first.")
+            return
         term = condition(self.cursor_path, self.cursor_value) if len(self._rows) else None
         if term is None:
             self.notify(
@@ -468,9 +697,9 @@ What you open here stays open in the next event that has it, and the cursor stay
             return
         event.stop()
         self._move_to(row)
-        triangle = self._rows.depths[row] * INDENT - self._shift
+        triangle = self._rows_written.margin + self._rows.depths[row] * INDENT - self._shift
         if triangle <= offset.x < triangle + INDENT or event.chain == 2:
-            self.action_toggle_fold()
+            self.action_open()
 
     def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
         event.stop()

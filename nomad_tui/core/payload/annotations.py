@@ -1,19 +1,23 @@
-"""What a raw number or time means to a person, to be shown beside it and never instead of it.
+"""What a raw number, time or ID means to a person, to be shown beside it and never instead of it.
 
 Nomad names its fields by meaning, so the name decides: the lists below are the fields of the objects that
 servers up to 2.0 send. A value that its field's meaning makes implausible, zero above all, stays plain.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final
+from typing import Final, TypeAlias
 
 from nomad_tui.core.payload.parsing import Value
 from nomad_tui.core.payload.rows import Step
-from nomad_tui.core.readable import age, byte_count, duration
+from nomad_tui.core.readable import age, byte_count, count, duration
 
 SEPARATOR: Final = " · "
 """Between the parts of an annotation, the most telling first: a narrow line may keep the first alone."""
+
+Names: TypeAlias = Callable[[str, str], str]
+"""The name of an object by its topic and ID, such as `edge-1` of a node; empty where it is not known."""
 
 _SECOND: Final = 1_000_000_000
 _EARLIEST: Final = 946_684_800
@@ -30,12 +34,44 @@ _SECONDS: Final = re.compile(r"(?:At|Timestamp)\Z")
 
 _DURATION: Final = re.compile(
     r"(?:Deadline|Delay|Interval|Timeout|TTL|Stagger|Splay|Grace|Leeway|Wait"
-    r"|\AMinHealthyTime|\AAllocationTime|ClientDisconnect|\ALostAfter|\AStopOnClientAfter)\Z"
+    r"|Duration|\AMinHealthyTime|\AAllocationTime|ClientDisconnect|\ALostAfter|\AStopOnClientAfter)\Z"
 )
 """Nanoseconds, in jobs, drains, deployments, checks, templates and node pools."""
 
 _BYTES: Final = re.compile(r"(?:Bytes|bytes|bytestotal|bytesfree)\Z")
 _MEGABYTES: Final = re.compile(r"[a-z]MB\Z")
+
+_MEGAHERTZ: Final = frozenset(
+    ("CPU", "CpuShares", "BaseSpeed", "MaxSpeed", "GuessSpeed", "OverrideTotalCompute", "OverrideWitholdCompute")
+)
+_MEGAHERTZ_TEXTS: Final = re.compile(r"\Acpu\.(?:frequency|\w*compute)\Z")
+"""Attributes of a node."""
+_MEGABITS: Final = frozenset(("MBits", "Speed"))
+
+_IDS: Final = {
+    "AllocID": "Allocation",
+    "BlockedEval": "Evaluation",
+    "CanaryAllocs": "Allocation",
+    "DeploymentID": "Deployment",
+    "EvalID": "Evaluation",
+    "FollowupEvalID": "Evaluation",
+    "JobID": "Job",
+    "NextAllocation": "Allocation",
+    "NextEval": "Evaluation",
+    "NodeID": "Node",
+    "ParentID": "Job",
+    "PlacedCanaries": "Allocation",
+    "PreemptedAllocations": "Allocation",
+    "PreemptedByAllocation": "Allocation",
+    "PrevAllocID": "Allocation",
+    "PrevNodeID": "Node",
+    "PreviousAllocation": "Allocation",
+    "PreviousEval": "Evaluation",
+    "RelatedEvals": "Evaluation",
+    "VolumeID": "HostVolume",
+}
+"""The topic of the object that an ID is of, by the key it stands under, alone or in a list."""
+_LONGEST_ID: Final = 200
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LONGEST_RFC3339: Final = 35
@@ -44,19 +80,36 @@ _LONGEST_BYTES: Final = 18
 
 
 def annotation(
-    key: Step | None, value: Value, now_ns: int, timezone: tzinfo | None = None, *, parent_key: Step | None = None
+    key: Step | None,
+    value: Value,
+    now_ns: int,
+    timezone: tzinfo | None = None,
+    *,
+    parent_key: Step | None = None,
+    names: Names | None = None,
 ) -> str | None:
     """A readable form of `value`, such as `5 m` or `14 s ago · 2026-11-23 08:49:12.222`; None for none.
 
-    `now_ns` is in nanoseconds since the epoch; `timezone` None is the machine's own.
+    `now_ns` is in nanoseconds since the epoch; `timezone` None is the machine's own. A name is untrusted text.
     """
+    if type(value) is str and (name := name_of(key, value, parent_key, names)) is not None:
+        return name
     if not isinstance(key, str):
         return None
     if type(value) is int:
         return _of_integer(key, value, now_ns, timezone, parent_key)
     if type(value) is str:
-        return _of_string(key, value, now_ns)
+        return _of_string(key, value, now_ns, timezone)
     return None
+
+
+def name_of(key: Step | None, value: str, parent_key: Step | None, names: Names | None) -> str | None:
+    """The name of the object that a value is the ID of, untrusted; None where it is none or the name is not known."""
+    topic = _IDS.get(str(parent_key if isinstance(key, int) else key)) if names is not None else None
+    if names is None or topic is None or not 0 < len(value) <= _LONGEST_ID:
+        return None
+    name = names(topic, value)
+    return name if name and name != value else None
 
 
 def _of_integer(key: str, value: int, now_ns: int, timezone: tzinfo | None, parent_key: Step | None) -> str | None:
@@ -72,19 +125,38 @@ def _of_integer(key: str, value: int, now_ns: int, timezone: tzinfo | None, pare
         return byte_count(value * 1_000_000) if value >= 1_000 else None
     if _BYTES.search(key):
         return byte_count(value) if value >= 1_000 else None
-    return None
+    if value <= 0:
+        return None
+    if key in _MEGAHERTZ:
+        return _megahertz(value)
+    if key in _MEGABITS:
+        return f"{count(value)} Mbit/s"
+    return f"{count(value)} %" if key == "Percent" else None
 
 
-def _of_string(key: str, value: str, now_ns: int) -> str | None:
+def _megahertz(value: int) -> str:
+    return f"{value / 1000:,.1f} GHz" if 1_000 <= value < 10**9 else f"{count(value)} MHz"
+
+
+def _of_string(key: str, value: str, now_ns: int, timezone: tzinfo | None) -> str | None:
     if len(value) <= _LONGEST_RFC3339 and _RFC3339.fullmatch(value):
         try:
             moment = datetime.fromisoformat(value.upper())
-        except ValueError:
+            seconds = (moment - _EPOCH) // timedelta(seconds=1)
+            if not _EARLIEST <= seconds < _LATEST:
+                return None
+            theirs = moment.astimezone(timezone)
+        except (ValueError, OverflowError):
             return None
-        seconds = (moment - _EPOCH) // timedelta(seconds=1)
-        return age(now_ns - seconds * _SECOND) if _EARLIEST <= seconds < _LATEST else None
-    if _BYTES.search(key) and len(value) <= _LONGEST_BYTES and value.isascii() and value.isdecimal():
+        said = age(now_ns - seconds * _SECOND)
+        if theirs.utcoffset() == moment.utcoffset():
+            return said
+        return f"{said}{SEPARATOR}{theirs:%Y-%m-%d %H:%M:%S}"
+    digits = len(value) <= _LONGEST_BYTES and value.isascii() and value.isdecimal()
+    if digits and _BYTES.search(key):
         return byte_count(int(value)) if int(value) >= 1_000 else None
+    if digits and _MEGAHERTZ_TEXTS.search(key):
+        return _megahertz(int(value)) if int(value) > 0 else None
     return None
 
 

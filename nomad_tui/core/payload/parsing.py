@@ -59,7 +59,8 @@ def _fraction(text: str) -> float | Number:
     return value if repr(value) == text else Number(text)
 
 
-def _raw(text: str) -> RawText:
+def raw_text(text: str) -> RawText:
+    """A text as it came, in pieces that fit a row."""
     return RawText(
         Raw(line[start : start + RAW_ROW])
         for line in text.rstrip("\n").split("\n")
@@ -100,10 +101,10 @@ def parse(payload: bytes) -> Payload:
     try:
         value = decoder.decode(text)
     except RecursionError:
-        value = _raw(text)
+        value = raw_text(text)
         trouble.append("The payload is nested too deep to be a tree: this is its text as it came.")
     except json.JSONDecodeError as error:
-        value = _raw(text)
+        value = raw_text(text)
         if text.strip():
             trouble.append(
                 f"The payload is not JSON ({error.msg} at character {error.pos + 1:,}): this is its text as it came."

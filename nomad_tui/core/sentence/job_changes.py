@@ -5,15 +5,21 @@ configuration in clear.
 """
 
 import re
-from typing import Any, Final, NamedTuple
+from collections.abc import Container, Iterator
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from nomad_tui.core.readable import duration
+from nomad_tui.core.changes import Change, ChangeKind, Changes, Place, difference
+from nomad_tui.core.changes.noise import FREE_FORM, is_unset
+from nomad_tui.core.payload.parsing import Value
+from nomad_tui.core.payload.rows import Step
+from nomad_tui.core.readable import count, duration
+from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
 from nomad_tui.core.sentence.parts import ARROW, VALUE_LIMIT, Part, dim, plain
 from nomad_tui.core.sentence.reading import anything
 
 SHOWN: Final = 2
-DEEPEST: Final = 24
 MOST: Final = 1_000
+"""Changes that are put in order to find the most telling ones."""
 
 _BOOKKEEPING: Final = {
     "CreateIndex", "Dispatched", "JobModifyIndex", "ModifyIndex", "NomadTokenID", "Stable", "Status",
@@ -21,100 +27,123 @@ _BOOKKEEPING: Final = {
 }  # fmt: skip
 """Fields of a job that change without its specification changing."""
 
-_CONTAINERS: Final = {"TaskGroups", "Tasks"}
-
 _DURATIONS: Final = re.compile(r"(Delay|Timeout|Interval|Deadline|Time|TTL|Splay|Stagger|Duration|Wait|Grace)$")
 
-_SECRET_NAME: Final = re.compile(
-    r"pass|pwd|secret|token|cred|auth|cert|salt|private|access|key$|dsn|cookie|session",
-    re.IGNORECASE,
-)
 _HARMLESS_VALUE: Final = re.compile(r"[A-Za-z0-9._-]{0,16}")
-"""What an environment or configuration value may look like to be shown: a version, a size, a word."""
-
-_FREE_FORM: Final = {"Config", "Env", "GetterHeaders", "GetterOptions", "Meta"}
-"""Maps whose keys and values the job's author chose."""
+"""What a configuration value may look like to be shown: a version, a size, a word."""
 
 _OPAQUE: Final = {"EmbeddedTmpl", "Payload"}
 """Texts of many lines."""
 
-_UNSET: Final[tuple[object, ...]] = (None, "", [], {})
+_LONGEST_TEXT: Final = 500
+"""Characters of a value that is looked at; more is never shown."""
 
 _RANKS: Final = ("image", "Count", "Env", "Config", "Driver", "Resources", "Priority", "Meta")
 
+_Way: TypeAlias = tuple[str, ...]
+"""Names from the job on."""
+_LONGEST_WAY: Final = 24
+"""Names. What is deeper is named without the rest."""
 
-_Path = tuple[str, ...]
-_Difference = tuple[_Path, Any, Any]
+
+class _Difference(NamedTuple):
+    way: _Way
+    before: Value
+    after: Value
+    is_secret: bool
+    is_moved: bool = False
 
 
-class Change(NamedTuple):
+class _Said(NamedTuple):
     rank: int
     label: str
     before: str | None
     """As shown; None where there was nothing."""
     after: str | None
+    is_moved: bool
 
 
 def changes(previous: bytes, payload: bytes) -> list[Part]:
-    """`env.VERSION 1 → 2, count 3 → 5 +3 more`, from the payloads of two Job events."""
+    """`image a → b, count 3 → 5 +3 more`, from the payloads of two Job events."""
     before, after = _specification(previous), _specification(payload)
     if before is None or after is None:
         return [dim("specification changed")]
-    labels = _Labels(after, before)
-    differences: list[_Difference] = []
-    _collect(before, after, (), differences)
-    found = [_change(path, old, new, labels) for path, old, new in differences]
-    if not found:
+    differences = list(_differences(difference({"Job": before}, {"Job": after})))
+    if not differences:
         return [dim("same specification")]
-    found.sort(key=lambda change: change[:2])  # Servers send the keys of a map in any order.
+    labels = _Labels(after, before)
+    found = [_said(one, labels) for one in differences[:MOST]]
+    found.sort(key=lambda said: said[:2])  # Servers send the keys of a map in any order.
     parts: list[Part] = []
-    for change in found[:SHOWN]:
+    for said in found[:SHOWN]:
         parts += [plain(", ")] if parts else []
-        parts += _said(change)
-    if len(found) > SHOWN:
-        more = f"{MOST:,} or more" if len(found) == MOST else f"{len(found) - SHOWN} more"
-        parts.append(dim(f" +{more}"))
+        parts += _parts(said)
+    if len(differences) > SHOWN:
+        parts.append(dim(f" +{count(len(differences) - SHOWN)} more"))
     return parts
 
 
-def _specification(payload: bytes) -> dict[str, Any] | None:
+def _specification(payload: bytes) -> dict[str, Value] | None:
     job = value.get("Job") if isinstance(value := anything(payload), dict) else None
     if not isinstance(job, dict):
         return None
     return {key: field for key, field in job.items() if key not in _BOOKKEEPING}
 
 
-def _collect(before: Any, after: Any, path: _Path, found: list[_Difference]) -> None:
-    """Appends the places where the two differ, at most `MOST`."""
-    if len(path) < DEEPEST:
-        if isinstance(before, list) and isinstance(after, list):
-            pair = _by_name(before), _by_name(after)
-            if pair[0] is not None and pair[1] is not None:
-                before, after = pair
-        if path and path[-1] in _FREE_FORM:
-            before, after = before or {}, after or {}
-        if isinstance(before, dict) and isinstance(after, dict):
-            for key in before.keys() | after.keys():
-                old, new = before.get(key), after.get(key)
-                # Servers write an unset map as null, as `{}`, or not at all: those are the same.
-                if old != new and not (old in _UNSET and new in _UNSET) and len(found) < MOST:
-                    _collect(old, new, (*path, key), found)
-            return
-    found.append((path, before, after))
+def _differences(changes: Changes) -> Iterator[_Difference]:
+    """Without noise; a list of plain values is one, a map whose keys the author chose as many as it has."""
+    jobs = changes.root.entries if changes.root is not None else ()
+    stack: list[tuple[_Way, Place | Change]] = [
+        ((), entry) for job in jobs if isinstance(job, Place) for entry in reversed(job.entries)
+    ]
+    while stack:
+        around, entry = stack.pop()
+        way = (*around, _name(entry))[:_LONGEST_WAY]
+        if isinstance(entry, Change):
+            if not entry.is_noise:
+                yield from _of_change(entry, way)
+        elif not entry.count:
+            continue
+        elif _is_plain_list(entry.before) and _is_plain_list(entry.after):
+            yield _Difference(way, entry.before, entry.after, entry.is_secret)
+        else:
+            told = {inner.step_after for inner in entry.entries if isinstance(inner, Place)}
+            stack += [(way, inner) for inner in reversed(entry.entries) if not _only_moved(inner, told)]
 
 
-def _by_name(items: list[Any]) -> dict[str, Any] | None:
-    """A list of named objects as a map, so that an insertion is one change; None for any other list."""
-    named = {item["Name"]: item for item in items if isinstance(item, dict) and _is_name(item.get("Name"))}
-    if len(named) == len(items):
-        return named
-    if any(isinstance(item, dict) for item in items):
-        return {f"[{position}]": item for position, item in enumerate(items)}
-    return None
+def _only_moved(entry: Place | Change, told: Container[Step | None]) -> bool:
+    """Whether it says of an item, of which more is told, that it has moved."""
+    return isinstance(entry, Change) and entry.kind is ChangeKind.MOVED and entry.step_after in told
 
 
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
+def _of_change(change: Change, way: _Way) -> Iterator[_Difference]:
+    before, after = change.before, change.after
+    if change.key in FREE_FORM and (_is_map(before) or is_unset(before)) and (_is_map(after) or is_unset(after)):
+        old, new = before if isinstance(before, dict) else {}, after if isinstance(after, dict) else {}
+        beside = (secret_beside(old), secret_beside(new))
+        for key in old.keys() | new.keys():
+            if not (is_unset(old.get(key)) and is_unset(new.get(key))):
+                is_secret = change.is_secret or names_secret(key) or key in beside
+                yield _Difference((*way, key), old.get(key), new.get(key), is_secret)
+        return
+    yield _Difference(way, before, after, change.is_secret, change.kind is ChangeKind.MOVED)
+
+
+def _is_map(value: Value) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_plain_list(value: object) -> bool:
+    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
+
+
+def _name(entry: Place | Change) -> str:
+    """A key, the name of an item that has one, else its position."""
+    parent = entry.parent if isinstance(entry, Place) else entry.place
+    if entry.key is None and parent is not None and parent.natural not in (("Name",), ("ID",)):
+        step = entry.step_after if entry.step_after is not None else entry.step_before
+        return f"[{step}]"
+    return entry.label
 
 
 class _Labels:
@@ -129,8 +158,8 @@ class _Labels:
                 for task in _objects(group.get("Tasks")):
                     self._tasks.add((str(group.get("Name")), str(task.get("Name"))))
 
-    def label(self, path: _Path) -> str:
-        match path:
+    def label(self, way: _Way) -> str:
+        match way:
             case ["TaskGroups", group]:
                 return f"group {group}"
             case ["TaskGroups", group, "Tasks", task]:
@@ -139,7 +168,7 @@ class _Labels:
                 return f"{self._task(group, task)} {_field(rest)}".strip()
             case ["TaskGroups", group, *rest]:
                 return f"{group} {_field(rest)}" if len(self._groups) > 1 else _field(rest)
-        return _field(path)
+        return _field(way)
 
     def _task(self, group: str, task: str) -> str:
         if len(self._tasks) < 2:
@@ -152,13 +181,13 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _field(path: _Path | list[str]) -> str:
+def _field(way: _Way | list[str]) -> str:
     """`env.VERSION`, `image`, `count`, `update.max_parallel`: a job file's own words."""
     words = []
     free_form = False
-    for name in path:
+    for name in way:
         words.append(name if free_form else _snake(name))
-        free_form = free_form or name in _FREE_FORM
+        free_form = free_form or name in FREE_FORM
     if len(words) > 1 and words[0] in ("config", "resources"):
         words = words[1:]
     return ".".join(words).replace(".[", "[")
@@ -168,36 +197,37 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name[:VALUE_LIMIT]).lower()
 
 
-def _change(path: _Path, old: Any, new: Any, labels: _Labels) -> Change:
-    rank = next((rank for rank, name in enumerate(_RANKS) if name in path[-3:]), len(_RANKS))
-    return Change(rank, labels.label(path), _value(path, old), _value(path, new))
+def _said(one: _Difference, labels: _Labels) -> _Said:
+    rank = next((rank for rank, name in enumerate(_RANKS) if name in one.way[-3:]), len(_RANKS))
+    before, after = (None if is_unset(value) else _value(one, value) for value in (one.before, one.after))
+    return _Said(rank, labels.label(one.way), before, after, one.is_moved)
 
 
-def _value(path: _Path, value: Any) -> str | None:
-    """The value as shown, `""` for one that must not or cannot be shown, None for nothing."""
-    if value in _UNSET:
-        return None
+def _value(one: _Difference, value: Value) -> str:
+    """The value as shown, `""` for one that must not or cannot be shown."""
+    way = one.way
+    if one.is_secret or _OPAQUE.intersection(way):
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    free_form = next((place for place, name in enumerate(path) if name in _FREE_FORM), len(path) - 1)
-    if _OPAQUE.intersection(path) or any(_SECRET_NAME.search(name) for name in path[free_form:]):
-        return ""
     if isinstance(value, int | float):
-        if abs(value) >= 1_000_000 and _DURATIONS.search(path[-1]):
+        if abs(value) >= 1_000_000 and way and _DURATIONS.search(way[-1]):
             return duration(value)
         return str(value)[:VALUE_LIMIT]
     if isinstance(value, list) and len(value) <= 8 and all(isinstance(item, str) for item in value):
-        value = ",".join(value)
-    if not isinstance(value, str):
+        value = ",".join(str(item) for item in value)
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return ""
-    if path[-1] != "image" and _FREE_FORM.intersection(path) and not _HARMLESS_VALUE.fullmatch(value):
+    if way and way[-1] != "image" and FREE_FORM.intersection(way) and not _HARMLESS_VALUE.fullmatch(value):
         return ""
-    return value if "://" not in value else ""
+    return value if "://" not in value and masked_text(value) == value else ""
 
 
-def _said(change: Change) -> list[Part]:
-    label = plain(change.label, VALUE_LIMIT + 16)
-    before, after = change.before, change.after
+def _parts(said: _Said) -> list[Part]:
+    label = plain(masked_text(said.label[: VALUE_LIMIT * 4]), VALUE_LIMIT + 16)
+    before, after = said.before, said.after
+    if said.is_moved:
+        return [label, plain(" moved")]
     if before is None or after is None:
         return [label, plain(" added" if before is None else " removed")]
     if not before or not after or before == after:

@@ -1,0 +1,423 @@
+"""The changes as rows a reader sees: a tree of only what changed, with what is folded away left out.
+
+A map in which one thing changed is one row with it, `Config.image`; the tasks of a group stand in the group itself, as
+in `nomad job plan`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+from nomad_tui.core.changes.lines import TextLine, changed_lines
+from nomad_tui.core.changes.model import CONTAINERS, Change, ChangeKind, Changes, Place, item_name
+from nomad_tui.core.changes.noise import is_unset
+from nomad_tui.core.payload import without_secrets
+from nomad_tui.core.payload.parsing import Members, RawText, Value
+from nomad_tui.core.payload.rows import Path, Step
+from nomad_tui.core.secrets import Veil, can_hide, masked, masked_text, names_secret, secret_beside
+from nomad_tui.core.text import ELLIPSIS
+from nomad_tui.core.topics import payload_keys
+
+COLLECTIONS: Final = {
+    "Actions": "Action",
+    "Affinities": "Affinity",
+    "Artifacts": "Artifact",
+    "Checks": "Check",
+    "Constraints": "Constraint",
+    "DesiredTGUpdates": "Task Group",
+    "Drivers": "Driver",
+    "DynamicPorts": "Dynamic Port",
+    "Events": "",
+    "FailedTGAllocs": "Task Group",
+    "Identities": "Identity",
+    "Networks": "Network",
+    "ReservedPorts": "Reserved Port",
+    "ScoreMetaData": "Score",
+    "Services": "Service",
+    "SpreadTarget": "Spread Target",
+    "Spreads": "Spread",
+    "TaskGroups": "Task Group",
+    "TaskStates": "Task",
+    "Tasks": "Task",
+    "Templates": "Template",
+    "Upstreams": "Upstream",
+    "VolumeMounts": "Volume Mount",
+    "Volumes": "Volume",
+}
+"""Lists and maps of objects that have no row of their own, and what one of the objects is called."""
+
+
+LONGEST_MASKED: Final = 256 * 1024
+"""Characters of a text, before and after together, whose lines are shown without being revealed: to find the secrets
+in more takes longer than a key may wait."""
+
+LONGEST_SHOWN: Final = 4096
+"""Characters of a text that are looked at to show its beginning."""
+
+_OPEN_AT_FIRST: Final = frozenset(("Events", "TaskStates"))
+"""Keys of what is open though it is new, and so are the tasks in it: what happened to an allocation stands there."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A part of what was added or removed whole."""
+
+    key: str | None
+    step: Step
+    value: Value
+    kind: ChangeKind
+    is_secret: bool
+
+
+Item: TypeAlias = Place | Change | Member | TextLine
+Chain: TypeAlias = tuple[Place, ...]
+_Entry: TypeAlias = tuple[Chain, Item]
+
+
+class Fold:
+    """What the reader did at one path."""
+
+    __slots__ = ("is_open", "members")
+
+    def __init__(self) -> None:
+        self.is_open: bool | None = None
+        self.members: dict[Step, Fold] = {}
+
+
+class ChangesFolding:
+    """What is open, by path, whichever changes are shown. At first all that changed is, and nothing that is new."""
+
+    def __init__(self) -> None:
+        self.root = Fold()
+        self.everything: bool | None = None
+        """All open or all closed, but for what the reader did since."""
+
+    def set_open(self, path: Path, is_open: bool) -> None:
+        fold = self.root
+        for step in path:
+            fold = fold.members.setdefault(step, Fold())
+        fold.is_open = is_open
+
+    def set_all(self, is_open: bool) -> None:
+        self.root = Fold()
+        self.everything = is_open
+
+
+class ChangeRows:
+    """The visible rows; read-only columns of equal length."""
+
+    __slots__ = ("are_foldable", "are_gone", "are_open", "chains", "depths", "items", "parents", "steps")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.chains: list[Chain] = []
+        """The places that a row joins, from the outermost on."""
+        self.steps: list[Path] = []
+        """From the row it stands in to a row."""
+        self.depths: list[int] = []
+        self.parents: list[int] = []
+        """The row a row stands in; -1 for none."""
+        self.are_foldable: list[bool] = []
+        self.are_open: list[bool] = []
+        self.are_gone: list[bool] = []
+        """Whether it is no more in the later payload: its path is one that no value of that payload has."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def path(self, row: int) -> Path:
+        pieces: list[Path] = []
+        while row >= 0:
+            pieces.append(self.steps[row])
+            row = self.parents[row]
+        return tuple(step for piece in reversed(pieces) for step in piece)
+
+    def find(self, path: Path) -> int:
+        """The row of a path, else of the nearest one around it, else 0."""
+        found, known = -1, 0
+        for row in range(len(self)):
+            if self.parents[row] != found:
+                if self.depths[row] <= (self.depths[found] if found >= 0 else -1):
+                    break
+                continue
+            steps = self.steps[row]
+            if steps and path[known : known + len(steps)] == steps:
+                found, known = row, known + len(steps)
+                if known == len(path):
+                    break
+        return max(found, 0)
+
+
+class _Frame(NamedTuple):
+    entries: Iterator[_Entry]
+    depth: int
+    parent: int
+    fold: Fold | None
+    are_gone: bool
+
+
+def rows_of(changes: Changes, folding: ChangesFolding, veil: Veil, shows_noise: bool) -> ChangeRows:
+    rows = ChangeRows()
+    whole, root = changes.whole, changes.root
+    first: Iterator[_Entry] = iter(())
+    if whole is not None:
+        first = iter([((), whole)])
+    elif root is not None:
+        first = _entries(root, shows_noise)
+    stack = [_Frame(first, 0, -1, folding.root, False)]
+    while stack:
+        frame = stack[-1]
+        for chain, item in frame.entries:
+            row = len(rows)
+            fold = frame.fold
+            steps = (*(place.step_after for place in chain), *_own_steps(item))
+            for step in steps:
+                fold = fold.members.get(step) if fold is not None else None
+            gone = frame.are_gone or (type(item) is Change and item.kind is ChangeKind.REMOVED)
+            rows.items.append(item)
+            rows.chains.append(chain)
+            rows.steps.append(steps)
+            rows.depths.append(frame.depth)
+            rows.parents.append(frame.parent)
+            rows.are_gone.append(gone or (type(item) is Member and item.kind is ChangeKind.REMOVED))
+            foldable = _is_foldable(item) and (type(item) is not Change or not _is_hidden_text(item, rows, row, veil))
+            opened = foldable and _is_open(item, fold, folding)
+            rows.are_foldable.append(foldable)
+            rows.are_open.append(opened)
+            if opened:
+                inner = _inside(item, rows, row, veil, shows_noise)
+                stack.append(_Frame(inner, frame.depth + 1, row, fold, gone))
+                break
+        else:
+            stack.pop()
+    return rows
+
+
+def _is_open(item: Item, fold: Fold | None, folding: ChangesFolding) -> bool:
+    if fold is not None and fold.is_open is not None:
+        return fold.is_open
+    if folding.everything is not None:
+        return folding.everything
+    if isinstance(item, Place) or (isinstance(item, Change) and changes_lines(item)):
+        return True
+    if isinstance(item, TextLine):
+        return False
+    value = item.value if isinstance(item, Member) else item.after
+    return item.key in _OPEN_AT_FIRST or (isinstance(value, dict) and "Events" in value and "State" in value)
+
+
+def _own_steps(item: Item) -> Path:
+    if isinstance(item, TextLine):
+        return ()
+    if isinstance(item, Member):
+        return (item.step,)
+    if item.step_after is not None:
+        return (item.step_after,)
+    if isinstance(item, Change) and item.place is not None and item.step_before is not None:
+        position = isinstance(item.step_before, int)
+        return (len(item.place.after) + int(item.step_before) if position else item.step_before,)
+    return ()
+
+
+def changes_lines(change: Change) -> bool:
+    """Whether it is one of a text of several lines."""
+    if change.kind is not ChangeKind.CHANGED:
+        return False
+    before, after = change.before, change.after
+    return isinstance(before, str) and isinstance(after, str) and ("\n" in before or "\n" in after)
+
+
+def _is_hidden_text(change: Change, rows: ChangeRows, row: int, veil: Veil) -> bool:
+    return changes_lines(change) and (change.is_secret or _is_long(change)) and not veil.shows(rows.path(row))
+
+
+def _is_long(change: Change) -> bool:
+    return len(str(change.before)) + len(str(change.after)) > LONGEST_MASKED
+
+
+def _is_foldable(item: Item) -> bool:
+    if isinstance(item, Place):
+        return True
+    if isinstance(item, Member):
+        return type(item.value) in CONTAINERS and bool(item.value)
+    if isinstance(item, Change) and item.kind is not ChangeKind.MOVED:
+        return any(_holds(value) for value in (item.before, item.after)) or changes_lines(item)
+    return False
+
+
+def _holds(value: Value) -> bool:
+    return isinstance(value, dict | list | Members | RawText) and bool(value)
+
+
+def _inside(item: Item, rows: ChangeRows, row: int, veil: Veil, shows_noise: bool) -> Iterator[_Entry]:
+    if isinstance(item, Place):
+        yield from _entries(item, shows_noise)
+    elif isinstance(item, Member):
+        yield from _members(item.value, item.kind, item.is_secret, shows_noise)
+    elif isinstance(item, Change):
+        if changes_lines(item):
+            before, after = str(item.before), str(item.after)
+            if not veil.shows(rows.path(row)):
+                before, after = masked_text(before), masked_text(after)
+            yield from (((), line) for line in changed_lines(before, after))
+            return
+        for value, kind in ((item.before, ChangeKind.REMOVED), (item.after, ChangeKind.ADDED)):
+            shown = value
+            if isinstance(value, RawText) and not veil.shows(rows.path(row)):
+                shown = without_secrets(value)
+            yield from _members(shown, kind, item.is_secret, shows_noise)
+
+
+def _members(value: Value, kind: ChangeKind, is_secret: bool, shows_noise: bool) -> Iterator[_Entry]:
+    """The members of what is new or gone; without noise those of an object that are set."""
+    if isinstance(value, dict):
+        beside = secret_beside(value)
+        for key in sorted(value):
+            if shows_noise or not is_unset(value[key]):
+                yield (), Member(key, key, value[key], kind, is_secret or key == beside or names_secret(key))
+    elif isinstance(value, Members):
+        seen: set[str] = set()
+        for position, (key, member) in enumerate(value):
+            step: Step = position if key in seen else key
+            seen.add(key)
+            yield (), Member(key, step, member, kind, is_secret or names_secret(key))
+    elif isinstance(value, list | RawText):
+        for position, member in enumerate(value):
+            yield (), Member(None, position, member, kind, is_secret)
+
+
+def _entries(place: Place, shows_noise: bool) -> Iterator[_Entry]:
+    """What is shown in a place, collections as what is in them and single changes joined with what they are in."""
+    stack: list[tuple[Chain, Iterator[Place | Change]]] = [((), iter(_shown(place, shows_noise)))]
+    while stack:
+        chain, entries = stack[-1]
+        for entry in entries:
+            line = list(chain)
+            item: Place | Change = entry
+            while isinstance(item, Place) and item.parent is not None and item.parent.parent is not None:
+                if is_collection(item):
+                    stack.append(((*line, item), iter(_shown(item, shows_noise))))
+                    break
+                inner = _shown(item, shows_noise)
+                is_named = item.key is None and item_name(item.after) is not None
+                if len(inner) != 1 or is_named or is_collection(item.parent):
+                    yield tuple(line), item
+                    break
+                line.append(item)
+                item = inner[0]
+            else:
+                yield tuple(line), item
+                continue
+            if stack[-1][1] is not entries:
+                break
+        else:
+            stack.pop()
+
+
+def _shown(place: Place, shows_noise: bool) -> list[Place | Change]:
+    if shows_noise:
+        return place.entries
+    return [entry for entry in place.entries if (entry.count > 0 if isinstance(entry, Place) else not entry.is_noise)]
+
+
+def is_collection(place: Place) -> bool:
+    """Whether its objects are shown without it."""
+    if place.key not in COLLECTIONS or not place.entries or place.is_free_form:
+        return False
+    entry = place.entries[0]
+    return isinstance(entry, Place) or type(entry.after) is dict or type(entry.before) is dict
+
+
+class Title(NamedTuple):
+    way: str
+    """What is joined before the name: `Config.`"""
+    word: str
+    """What kind of object it is: `Task Group`; empty for none."""
+    name: str
+
+
+def title(chain: Chain, item: Item, topic: str) -> Title:
+    """What a row is called; untrusted, and without secrets. The object of the event is called by its topic."""
+    if isinstance(item, TextLine):
+        return Title("", "", "")
+    if isinstance(item, Member):
+        name = item.key if item.key is not None else (None if item.is_secret else item_name(item.value))
+        return Title("", "", masked_text(name) if name is not None else f"[{item.step}]" if _is_object(item) else "")
+    parent = item.parent if isinstance(item, Place) else item.place
+    way = "".join(f"{place.label}." for place in chain if not is_collection(place)).replace(".[", "[")
+    if parent is None:
+        return Title("", "", "payload")
+    label = item.label
+    if is_collection(parent):
+        word = COLLECTIONS[str(parent.key)]
+        name = label if label.startswith("[") else f'"{label}"'
+        return Title(way, word, name if word else label)
+    if parent.parent is None and isinstance(item, Place):
+        name = None if item.is_secret else item_name(item.after, ("Path",))  # a variable has no other name
+        word = topic if label in payload_keys(topic) else label
+        return Title("", word, f'"{masked_text(name)}"') if name else Title("", "", word)
+    if item.key is None and isinstance(item, Change) and not (_is_object(item) or _is_object(item, before=True)):
+        return Title("", "", way.removesuffix("."))
+    return Title(way.removesuffix(".") if label.startswith("[") else way, "", label)
+
+
+class Told(NamedTuple):
+    """A task's or a node's event; untrusted."""
+
+    type_: str
+    message: str
+    time_key: str
+    time: Value
+
+
+def event_of(item: Item) -> Told | None:
+    """The event that an added or removed item of a list is; None for any other row."""
+    if isinstance(item, Place | TextLine) or item.key is not None or item.is_secret:
+        return None
+    value = item.value if isinstance(item, Member) else item.before if item.after is None else item.after
+    if not isinstance(value, dict):
+        return None
+    for type_key, message_keys, time_key in _EVENTS:
+        type_ = value.get(type_key)
+        if type(type_) is str and type_ and time_key in value:
+            texts = (value.get(key) for key in message_keys)
+            message = next((text for text in texts if type(text) is str and text), "")
+            return Told(masked_text(type_), masked_text(message), time_key, value[time_key])
+    return None
+
+
+_EVENTS: Final = (
+    ("Type", ("DisplayMessage", "Message"), "Time"),
+    ("Subsystem", ("Message",), "Timestamp"),
+)
+"""Keys of the type, the message, which may be under one or the other, and the time; of tasks and of nodes."""
+
+
+def _is_object(item: Change | Member, *, before: bool = False) -> bool:
+    if isinstance(item, Member):
+        return isinstance(item.value, dict | list | Members)
+    return isinstance(item.before if before else item.after, dict | list | Members)
+
+
+def shown_value(value: Value, is_secret: bool, mask: str) -> Value:
+    """A value without what is masked; a container stays as it is where it is not looked into."""
+    if isinstance(value, dict | list | Members | RawText):
+        return value
+    if type(value) is str and not is_secret and len(value) > LONGEST_SHOWN:
+        return masked_text(value[:LONGEST_SHOWN], mask)[: LONGEST_SHOWN // 2] + ELLIPSIS
+    return masked(value, mask, secret=is_secret)
+
+
+def hides(item: Item) -> bool:
+    """Whether something in a row's own values is masked unless it is revealed."""
+    if isinstance(item, Place | TextLine):
+        return False
+    values = [item.value] if isinstance(item, Member) else [item.before, item.after]
+    if item.is_secret:
+        return any(can_hide(value) for value in values)
+    if isinstance(item, Change) and changes_lines(item):
+        return _is_long(item) or any(masked_text(str(value)) != value for value in values)
+    if any(isinstance(value, RawText) for value in values):
+        return True
+    starts = [value[:LONGEST_SHOWN] for value in values if type(value) is str]
+    return any(masked_text(start) != start for start in starts)

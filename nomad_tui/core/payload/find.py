@@ -1,0 +1,242 @@
+"""Looking for something in a payload or a text: plain text in smart case, or a regular expression between slashes.
+
+Regular expressions are RE2's, as in the filter: the time they take is in proportion to the text, whatever they are.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate, islice
+from typing import Any, Final
+
+import re2
+
+from nomad_tui.core.filter.text import MOST_MEMORY, PatternError, has_capital, searcher
+from nomad_tui.core.payload.rows import Kind, Path, Rows
+from nomad_tui.core.payload.showing import Showing
+
+__all__ = ["MOST_SPANS", "Haystack", "PatternError", "PayloadFind", "Wanted", "of_rows", "read_wanted"]
+
+MOST_SPANS: Final = 50_000
+"""Places found in one text; a letter in a text of 1 MB has more."""
+
+_BETWEEN: Final = "\n"
+"""Between two pieces of a haystack, so that `^` and `$` mean their ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for. Raises `PatternError` for a regular expression that RE2 does not accept."""
+
+    source: str
+    """The text, or the regular expression without its slashes."""
+    is_regular: bool = False
+    ignore_case: bool = False
+    _compiled: Any = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.is_regular:
+            searcher(self.source, self.ignore_case)
+            options = re2.Options()
+            options.max_mem = MOST_MEMORY
+            options.log_errors = False
+            options.never_capture = True
+            options.case_sensitive = not self.ignore_case
+            compiled = re2.compile(b"(?m)" + self.source.encode("utf-8", "surrogatepass"), options)
+            re2.purge()
+            object.__setattr__(self, "_compiled", compiled)
+
+    def spans(self, text: str, most: int = MOST_SPANS) -> list[tuple[int, int]]:
+        """The first and last places, as of a slice, at which it stands in a text; none of them is empty."""
+        if not self.source:
+            return []
+        found: list[tuple[int, int]] = []
+        if self.is_regular:
+            data = text.encode("utf-8", "surrogatepass")
+            places = _Places(data, len(data) == len(text))
+            for match in islice(self._compiled.finditer(data), most):
+                start, end = match.span()
+                if end > start:
+                    found.append((places.at(start), places.at(end)))
+            return found
+        needle = self.source
+        if self.ignore_case:
+            lower = text.lower()
+            if len(lower) != len(text):
+                # A few characters have a lower case of two, after which no place is the same.
+                lower = "".join(
+                    one if len(one) == 1 else letter for letter, one in zip(text, map(str.lower, text), strict=True)
+                )
+            text, needle = lower, needle.lower()
+        at = text.find(needle)
+        while at >= 0 and len(found) < most:
+            found.append((at, at + len(needle)))
+            at = text.find(needle, at + len(needle))
+        return found
+
+
+class _Places:
+    """Places in a text from places in its UTF-8, asked for in ascending order."""
+
+    def __init__(self, data: bytes, is_ascii: bool) -> None:
+        self._data = data
+        self._is_ascii = is_ascii
+        self._bytes = self._characters = 0
+
+    def at(self, place: int) -> int:
+        if self._is_ascii:
+            return place
+        self._characters += len(self._data[self._bytes : place].decode("utf-8", "surrogatepass"))
+        self._bytes = place
+        return self._characters
+
+
+def read_wanted(written: str) -> Wanted:
+    """What is typed: `/regular expression/`, perhaps with an `i` behind, or a text. Raises `PatternError`.
+
+    In a text lower case finds all, a capital is exact.
+    """
+    body = written.removesuffix("i") if written.endswith("/i") else written
+    if len(body) > 2 and body.startswith("/") and body.endswith("/"):
+        return Wanted(body[1:-1], True, body is not written)
+    return Wanted(written, False, not has_capital(written))
+
+
+class Haystack:
+    """Pieces of text, each of a row, that are looked through at once."""
+
+    def __init__(self, pieces: Iterable[tuple[int, str]]) -> None:
+        """The rows ascend; a row may have several pieces."""
+        self._rows: list[int] = []
+        texts: list[str] = []
+        for row, text in pieces:
+            self._rows.append(row)
+            texts.append(text)
+        self._text, self._starts = _joined(texts)
+        self._texts = texts
+        self._lower: tuple[str, list[int]] | None = None
+        self._bytes: tuple[bytes, list[int]] | None = None
+
+    def rows(self, wanted: Wanted) -> list[int]:
+        """The rows in which it is found, ascending."""
+        if not wanted.source:
+            return []
+        found: dict[int, None] = {}
+        for piece in self._in_bytes(wanted) if wanted.is_regular else self._in_text(wanted):
+            found[self._rows[piece]] = None
+        return list(found)
+
+    def _in_text(self, wanted: Wanted) -> Iterator[int]:
+        text, starts, needle = self._text, self._starts, wanted.source
+        if wanted.ignore_case:
+            if self._lower is None:
+                lower = self._text.lower()
+                same = len(lower) == len(self._text)
+                self._lower = (lower, self._starts) if same else _joined([piece.lower() for piece in self._texts])
+            (text, starts), needle = self._lower, needle.lower()
+        at = text.find(needle)
+        while at >= 0:
+            piece = bisect_right(starts, at) - 1
+            yield piece
+            if piece + 1 >= len(starts):
+                return
+            at = text.find(needle, starts[piece + 1])
+
+    def _in_bytes(self, wanted: Wanted) -> Iterator[int]:
+        if self._bytes is None:
+            data = self._text.encode("utf-8", "surrogatepass")
+            starts = self._starts
+            if len(data) != len(self._text):
+                sizes = (len(text.encode("utf-8", "surrogatepass")) + 1 for text in self._texts)
+                starts = [0, *accumulate(sizes)][:-1]
+            self._bytes = data, starts
+        data, starts = self._bytes
+        search = wanted._compiled.search
+        at = 0
+        while (match := search(data, at)) is not None:
+            start, end = match.span()
+            piece = bisect_right(starts, start) - 1
+            limit = starts[piece + 1] if piece + 1 < len(starts) else len(data) + 1
+            # What goes on in the next piece is none, unless this piece alone has it too.
+            if end < limit or search(self._texts[piece].encode("utf-8", "surrogatepass")) is not None:
+                yield piece
+            at = limit
+            if at >= len(data):
+                return
+
+
+def _joined(texts: list[str]) -> tuple[str, list[int]]:
+    return _BETWEEN.join(texts), [0, *accumulate(len(text) + 1 for text in texts)][: len(texts)]
+
+
+def of_rows(showing: Showing) -> Haystack:
+    """The keys and values of rows as they are shown: what is masked is in none of them."""
+
+    def pieces(rows: Rows) -> Iterator[tuple[int, str]]:
+        texts = (Kind.STRING, Kind.RAW)
+        for row in range(len(rows)):
+            key = rows.keys[row]
+            if isinstance(key, str):
+                yield row, key
+            kind = rows.kind(row)
+            if kind in (Kind.OBJECT, Kind.LIST) or showing.hides(row):
+                continue
+            yield row, showing.text(row) if kind in texts else showing.pieces(row)[0]
+
+    return Haystack(pieces(showing.rows))
+
+
+class PayloadFind:
+    """Looking through all rows of a payload, whatever of them is open."""
+
+    def __init__(self, rows: Rows, showing: Showing) -> None:
+        self._rows = rows
+        self._showing = showing
+        self._haystack: Haystack | None = None
+        self._found: list[int] = []
+
+    @property
+    def count(self) -> int:
+        """Rows in which what is looked for stands."""
+        return len(self._found)
+
+    def look_for(self, wanted: Wanted) -> None:
+        if self._haystack is None:
+            self._haystack = of_rows(self._showing)
+        self._found = self._haystack.rows(wanted)
+
+    def number(self, path: Path) -> int:
+        """Which of them a path is, from 1; 0 for none."""
+        row = self._row(path)
+        place = bisect_left(self._found, row)
+        return place + 1 if place < len(self._found) and self._found[place] == row else 0
+
+    def from_here(self, path: Path) -> Path:
+        """The first at or after a path, else the first of all; there has to be one."""
+        place = bisect_left(self._found, self._row(path))
+        return self._rows.path(self._found[place % len(self._found)])
+
+    def next(self, path: Path, step: int) -> Path:
+        """The next after a path, or for a `step` of -1 before it, going round at the end; there has to be one."""
+        return self._rows.path(_next(self._found, self._row(path), step))
+
+    def next_of(self, paths: Iterable[Path], path: Path, step: int) -> Path | None:
+        """The next of some paths, as they stand in the payload; None if it has none of them."""
+        wanted = frozenset(paths)
+        rows = self._rows
+        known: list[Path] = []
+        marked: list[int] = []
+        for row, (parent, last) in enumerate(zip(rows.parents, rows.steps, strict=True)):
+            own = (*known[parent], last) if parent >= 0 else (last,)
+            known.append(own)
+            if own in wanted:
+                marked.append(row)
+        return known[_next(marked, self._row(path), step)] if marked else None
+
+    def _row(self, path: Path) -> int:
+        return self._rows.find(path)
+
+
+def _next(rows: list[int], row: int, step: int) -> int:
+    place = bisect_right(rows, row) if step > 0 else bisect_left(rows, row) - 1
+    return rows[place % len(rows)]

@@ -1,0 +1,352 @@
+"""An event outside the dashboard: as JSON, as a path for jq, and as the lines of a shell that ask Nomad for it again.
+
+Names are untrusted. Whatever goes into a line is quoted for a shell and, in an address, for a URL; for a name that
+holds a control character or text that draws itself otherwise than it is, there is no line at all.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json.encoder import encode_basestring, encode_basestring_ascii
+from operator import itemgetter
+from typing import Final, Self
+
+from nomad_tui.core.payload.parsing import RAW_ROW, Members, Number, RawText, Value
+from nomad_tui.core.payload.rows import Path
+from nomad_tui.core.segment import HeldEvent
+from nomad_tui.core.text import printable
+
+# JSON
+
+INDENT: Final = "  "
+
+_UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""What JSON allows in a text, and a terminal or an editor acts on or cannot encode."""
+_UNSAFE_AS_IT_IS: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f]|{_UNSAFE.pattern}")
+
+
+def json_pieces(value: Value) -> Iterator[str]:
+    """`json_text`, piece by piece: who needs the beginning alone does not pay for the whole."""
+    closings: list[str] = []
+    open_members: list[Iterator[tuple[str | None, Value]]] = [iter(((None, value),))]
+    is_first = True
+    while open_members:
+        found = next(open_members[-1], None)
+        if found is None:
+            open_members.pop()
+            if closings:
+                closing = closings.pop()
+                yield f"\n{INDENT * len(closings)}{closing}"
+            is_first = False
+            continue
+        key, member = found
+        if closings:
+            yield f"{'' if is_first else ','}\n{INDENT * len(closings)}"
+        if key is not None:
+            yield f"{_quoted(key)}: "
+        is_first = True
+        if isinstance(member, dict) and member:
+            yield "{"
+            closings.append("}")
+            open_members.append(iter(sorted(member.items(), key=itemgetter(0))))
+        elif isinstance(member, Members) and member:
+            yield "{"
+            closings.append("}")
+            open_members.append(iter(member))
+        elif isinstance(member, list) and member:
+            yield "["
+            closings.append("]")
+            open_members.append((None, item) for item in member)
+        else:
+            yield _scalar(member)
+            is_first = False
+
+
+def json_text(value: Value) -> str:
+    """Indented JSON, keys sorted; numbers and repeated keys exactly as they came, at any depth.
+
+    What a terminal would act on is escaped, so it is fit for a pager. What was no JSON is its text instead.
+    """
+    return "".join(json_pieces(value))
+
+
+def _scalar(value: Value) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case Number():
+            return str(value)
+        case str():
+            return _quoted(value)
+        case RawText():
+            return raw_text(value)
+        case dict() | Members():
+            return "{}"
+        case list():
+            return "[]"
+        case _:
+            return repr(value)
+
+
+def _quoted(text: str) -> str:
+    quoted = encode_basestring(text)
+    return quoted if quoted.isascii() else _UNSAFE.sub(lambda found: encode_basestring_ascii(found[0])[1:-1], quoted)
+
+
+def raw_text(raw: RawText) -> str:
+    """What could not be read as JSON, with its line breaks but for those behind a full row."""
+    return "".join(row if len(row) == RAW_ROW else f"{row}\n" for row in raw).rstrip("\n")
+
+
+def as_it_is(text: str) -> str | None:
+    """A text that is fit to be pasted anywhere; None where it holds what a terminal would act on."""
+    return None if _UNSAFE_AS_IT_IS.search(text) else text
+
+
+# Paths
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def jq_path(path: Path, payload: Value) -> str | None:
+    """The path of something in `payload` as jq writes it, such as `.Job.TaskGroups[0].Env["odd key"]`.
+
+    None where jq cannot say it: of a repeated key it knows the last alone, and what is no JSON it cannot read.
+    """
+    written: list[str] = []
+    value = payload
+    for step in path:
+        if isinstance(value, Members):
+            if [key for key, _ in value].count(str(step)) != 1:
+                return None
+            value = dict(value)
+        if isinstance(value, dict) and isinstance(step, str) and step in value:
+            plain = _IDENTIFIER.fullmatch(step) is not None
+            written.append(f".{step}" if plain else f"{'' if written else '.'}[{encode_basestring_ascii(step)}]")
+            value = value[step]
+        elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+            written.append(f"{'' if written else '.'}[{step}]")
+            value = value[step]
+        else:
+            return None
+    return None if isinstance(payload, RawText) else "".join(written) or "."
+
+
+# What is asked, and of whom
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What an event says about itself beside its payload, in the released dialect."""
+
+    index: int
+    topic: str
+    type: str
+    key: str
+    namespace: str = ""
+    filter_keys: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, event: HeldEvent) -> Self:
+        return cls(event.index, event.topic, event.type, event.key, event.namespace, event.filter_keys or ())
+
+    def with_payload(self, payload: Value) -> Value:
+        """The event whole, as a server sends it and with its frame's index."""
+        filter_keys: list[Value] = list(self.filter_keys)
+        return Members(
+            (
+                ("Topic", self.topic),
+                ("Type", self.type),
+                ("Key", self.key),
+                ("Namespace", self.namespace),
+                ("FilterKeys", filter_keys),
+                ("Index", self.index),
+                ("Payload", payload),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How a server is reached. No field holds a secret."""
+
+    address: str
+    """Scheme, host and port."""
+    socket: str | None = None
+    """The path of a Unix socket; `address` is then what the Host header says."""
+    region: str | None = None
+    sends_token: bool = False
+    user: str | None = None
+    """Of HTTP basic authentication; the password is never part of a line, and curl asks for it."""
+    ca_cert: str | None = None
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    tls_server_name: str | None = None
+    skip_verify: bool = False
+    proxy_variable: str | None = None
+    """The environment variable that names the proxy."""
+    known: frozenset[str] = frozenset()
+    """Fields that the operator's shell tells Nomad's command line anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    endpoint: str
+    """Of Nomad's HTTP API; the object's name follows."""
+    words: str
+    """Of Nomad's command line; options and the object's name follow."""
+    namespaced: bool = False
+
+
+_OBJECTS: Final[dict[str, _Object]] = {
+    "Allocation": _Object("/v1/allocation/", "alloc status", True),
+    "Evaluation": _Object("/v1/evaluation/", "eval status", True),
+    "Job": _Object("/v1/job/", "job status", True),
+    "Deployment": _Object("/v1/deployment/", "deployment status", True),
+    "Node": _Object("/v1/node/", "node status"),
+    "Service": _Object("/v1/service/", "service info", True),
+    "NodePool": _Object("/v1/node/pool/", "node pool info"),
+    "Variable": _Object("/v1/var/", "var get", True),
+    "HostVolume": _Object("/v1/volume/host/", "volume status -type host", True),
+    "CSIVolume": _Object("/v1/volume/csi/", "volume status -type csi", True),
+    "CSIPlugin": _Object("/v1/plugin/csi/", "plugin status"),
+    "ACLToken": _Object("/v1/acl/token/", "acl token info"),
+    "ACLPolicy": _Object("/v1/acl/policy/", "acl policy info"),
+    "ACLRole": _Object("/v1/acl/role/", "acl role info"),
+    "ACLAuthMethod": _Object("/v1/acl/auth-method/", "acl auth-method info"),
+    "ACLBindingRule": _Object("/v1/acl/binding-rule/", "acl binding-rule info"),
+}
+"""Topics to what reads their objects: the references of the HTTP API and of the command line on
+developer.hashicorp.com, for Nomad 2.0."""
+
+
+def object_name(envelope: Envelope, payload: Value) -> str:
+    """What an event's object is asked for by: its key, but for a service, whose key is one registration's."""
+    if envelope.topic == "Service" and isinstance(payload, dict) and isinstance(payload.get("Service"), dict):
+        service = payload["Service"]
+        name = service.get("ServiceName") if isinstance(service, dict) else None
+        return name if type(name) is str else ""
+    return "" if envelope.topic == "Service" else envelope.key
+
+
+def curl(envelope: Envelope, name: str, server: Server) -> str | None:
+    """The line that reads the event's object as it is now, or else, of a topic without one, asks for the event again.
+
+    `name` is its `object_name`. None where a name is not fit for a line.
+    """
+    read = _OBJECTS.get(envelope.topic)
+    if read is None:
+        return event_curl(envelope, server)
+    segments = name.split("/") if envelope.topic == "Variable" else [name]
+    if not _is_fit(name, envelope.namespace) or any(segment in ("", ".", "..") for segment in segments):
+        return None
+    # The namespace of a request is `default` where none is given.
+    namespace = envelope.namespace if read.namespaced and envelope.namespace != "default" else ""
+    query = _query(("namespace", namespace), ("region", server.region))
+    return _curl(server, read.endpoint + "/".join(map(_percent, segments)) + query)
+
+
+def event_curl(envelope: Envelope, server: Server) -> str | None:
+    """The line that reads the stream from the event's index on; None where a name is not fit for a line.
+
+    By topic and not by key: the server's own filter of keys loses events and repeats others.
+    """
+    if not envelope.topic or not _is_fit(envelope.topic, envelope.namespace):
+        return None
+    query = _query(
+        ("index", str(envelope.index)),
+        ("topic", envelope.topic),
+        ("namespace", envelope.namespace),
+        ("region", server.region),
+    )
+    return _curl(server, f"/v1/event/stream{query}", "-N")
+
+
+def command(envelope: Envelope, name: str, server: Server | None = None) -> str | None:
+    """The line of Nomad's own command line that shows the event's object; without a server, of the one it asks anyway.
+
+    `name` is its `object_name`. None where there is no such command, or a name is not fit for a line.
+    """
+    read = _OBJECTS.get(envelope.topic)
+    if read is None or not name or not _is_fit(name, envelope.namespace):
+        return None
+    arguments = ["nomad", *read.words.split(), *(_options(server) if server is not None else ())]
+    if read.namespaced and envelope.namespace:
+        arguments += ["-namespace", envelope.namespace]
+    if name.startswith("-"):
+        arguments.append("--")
+    return _line([*arguments, name])
+
+
+def _options(server: Server) -> Iterator[str]:
+    """Of Nomad's command line, for what the operator's shell does not tell it."""
+    given = (
+        ("address", f"unix://{server.socket}" if server.socket is not None else server.address),
+        ("region", server.region),
+        ("ca_cert", server.ca_cert),
+        ("ca_path", server.ca_path),
+        ("client_cert", server.client_cert),
+        ("client_key", server.client_key),
+        ("tls_server_name", server.tls_server_name),
+    )
+    for field, value in given:
+        if value and field not in server.known:
+            yield from (f"-{field.replace('_', '-')}", value)
+    if server.skip_verify and "skip_verify" not in server.known:
+        yield "-tls-skip-verify"
+
+
+def _curl(server: Server, target: str, *options: str) -> str | None:
+    arguments = ["curl", *options]
+    address = server.address
+    if server.socket is not None:
+        arguments += ["--unix-socket", server.socket]
+    elif address.startswith("https:"):
+        for option, value in (
+            ("--cacert", server.ca_cert),
+            ("--capath", None if server.ca_cert else server.ca_path),
+            ("--cert", server.client_cert),
+            ("--key", server.client_key),
+        ):
+            if value is not None:
+                arguments += [option, value]
+        if server.skip_verify:
+            arguments.append("--insecure")
+        if server.tls_server_name is not None:
+            scheme, _, place = address.partition("://")
+            arguments += ["--connect-to", f"::{place}"]
+            address = f"{scheme}://{server.tls_server_name}:{place.rpartition(':')[2]}"
+    if server.user is not None:
+        arguments += ["--user", server.user]
+    line = _line(arguments)
+    url = _line([address + target])
+    if line is None or url is None:
+        return None
+    proxy = f' --proxy "${server.proxy_variable}"' if server.proxy_variable is not None else ""
+    token = ' -H "X-Nomad-Token: $NOMAD_TOKEN"' if server.sends_token else ""
+    return f"{line}{proxy}{token} {url}"
+
+
+def _line(arguments: list[str]) -> str | None:
+    """None where one of them would not stand in the line as it is drawn."""
+    return shlex.join(arguments) if _is_fit(*arguments) else None
+
+
+def _is_fit(*names: str) -> bool:
+    return all(printable(name) == name for name in names)
+
+
+def _query(*parameters: tuple[str, str | None]) -> str:
+    written = "&".join(f"{name}={_percent(value)}" for name, value in parameters if value)
+    return f"?{written}" if written else ""
+
+
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def _percent(text: str) -> str:
+    return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in text.encode())

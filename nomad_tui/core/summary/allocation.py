@@ -1,0 +1,257 @@
+"""Summaries of allocations: how it and its tasks fare, why, and what came before and comes after."""
+
+from typing import Final
+
+import msgspec
+
+from nomad_tui.core.readable import count, duration
+from nomad_tui.core.sentence.allocation import Health, TaskEvent, TaskState, Transition
+from nomad_tui.core.sentence.parts import (
+    COMMA,
+    DOT,
+    VALUE_LIMIT,
+    Part,
+    Role,
+    bad,
+    dim,
+    good,
+    plain,
+    reason,
+    short,
+    status,
+    warn,
+)
+from nomad_tui.core.sentence.reading import Object, Reader
+from nomad_tui.core.summary.fact import SPACE, Context, Facts, address, by_name, told
+
+_USUAL_DESCRIPTIONS: Final = {
+    "All tasks have completed",
+    "Failed tasks",
+    "No tasks have started",
+    "Tasks are running",
+}
+"""Client descriptions that only repeat the status."""
+
+_ROUTINE: Final = {
+    "Alloc Unhealthy",
+    "Built",
+    "Driver",
+    "Killed",
+    "Killing",
+    "Leader Task Dead",
+    "Main Tasks Dead",
+    "Not Restarting",
+    "Received",
+    "Reconnected",
+    "Restarting",
+    "Started",
+    "Task Setup",
+    "Template",
+}
+"""Task events that are not themselves the reason why a task ended."""
+
+_OUT_OF_TOUCH: Final = {"lost", "unknown"}
+"""Client statuses that servers gave, because the client does not tell any more."""
+
+_SAYS_ITSELF: Final = {"Killed", "Killing", "Leader Task Dead", "Main Tasks Dead", "Received", "Started", "Terminated"}
+"""Task events whose message adds nothing to their type, or is told as the task's end."""
+
+_TROUBLED_TOLD: Final = 3
+_QUIET_NAMED: Final = 4
+_PORTS_TOLD: Final = 2
+
+
+class Try(Object):
+    reschedule_time: int = 0
+    delay: int = 0
+
+
+class Tracker(Object):
+    events: list[Try] | None = None
+    last_reschedule: str = ""
+
+
+class Port(Object):
+    label: str = ""
+    value: int = 0
+    host_ip: str = msgspec.field(default="", name="HostIP")
+
+
+class Shared(Object):
+    ports: list[Port] | None = None
+
+
+class Resources(Object):
+    shared: Shared | None = None
+
+
+class Allocation(Object):
+    name: str = ""
+    job_id: str = ""
+    task_group: str = ""
+    node_id: str = ""
+    node_name: str = ""
+    client_status: str = ""
+    client_description: str = ""
+    desired_status: str = ""
+    desired_description: str = ""
+    desired_transition: Transition | None = None
+    deployment_id: str = ""
+    deployment_status: Health | None = None
+    task_states: dict[str, TaskState | None] | None = None
+    reschedule_tracker: Tracker | None = None
+    followup_eval_id: str = msgspec.field(default="", name="FollowupEvalID")
+    previous_allocation: str = ""
+    next_allocation: str = ""
+    preempted_by_allocation: str = ""
+    allocated_resources: Resources | None = None
+    create_time: int = 0
+
+
+_READER: Final = Reader[Allocation](Allocation)
+
+
+def tell(facts: Facts, found: msgspec.Raw, deleted: bool, context: Context) -> None:
+    now = _READER.read(found)
+    if now is None:
+        return
+    tasks = by_name(now.task_states)
+    _tell_statuses(facts, now)
+    facts.add("created", plain(context.ago(now.create_time)))
+    _tell_tasks(facts, tasks, now.client_status not in _OUT_OF_TOUCH, context)
+    _tell_others(facts, now, context)
+    _, bracket, index = now.name.rpartition("[")
+    facts.add("node", *_node(now, context))
+    facts.add("job", plain(now.job_id, VALUE_LIMIT))
+    facts.add("group", plain(now.task_group, VALUE_LIMIT), dim(f"[{index}" if bracket and len(index) <= 8 else ""))
+    shared = now.allocated_resources.shared if now.allocated_resources is not None else None
+    for port in (shared.ports or ())[:_PORTS_TOLD] if shared is not None else ():
+        where = address(port.host_ip, port.value)
+        facts.add("port", dim(f"{port.label[:VALUE_LIMIT]} "), plain(where, VALUE_LIMIT * 2))
+
+
+def _tell_statuses(facts: Facts, now: Allocation) -> None:
+    if now.client_status:
+        why = "" if now.client_description in _USUAL_DESCRIPTIONS else reason(now.client_description)
+        facts.add("client", status(now.client_status), *((DOT, plain(why)) if why else ()))
+    if now.desired_status:
+        desired = plain(now.desired_status, VALUE_LIMIT) if now.desired_status == "run" else warn(now.desired_status)
+        why = reason(now.desired_description, "alloc ", "is ")
+        facts.add("desired", desired, *((DOT, plain(why)) if why else ()))
+    if (health := now.deployment_status) is not None:
+        if health.healthy is not None:
+            facts.add("", good("healthy") if health.healthy else bad("unhealthy"))
+        elif now.client_status in ("pending", "running"):
+            facts.add("", dim("health not known yet"))
+        facts.add("", warn("canary" if health.canary else ""))
+    if (wanted := now.desired_transition) is not None and now.client_status in ("pending", "running", "unknown"):
+        facts.add("", warn("to migrate" if wanted.migrate else ""))
+        facts.add("", warn("to be rescheduled now" if wanted.force_reschedule else ""))
+
+
+def _tell_tasks(facts: Facts, tasks: dict[str, TaskState], in_touch: bool, context: Context) -> None:
+    """A line for each task in trouble, one for all the others, and the newest event of all."""
+    troubled = [name for name, task in tasks.items() if _is_troubled(task)]
+    troubled.sort(key=lambda name: not tasks[name].failed)
+    for name in troubled[:_TROUBLED_TOLD]:
+        _tell_troubled(facts, name, tasks[name])
+    others = [name for name in tasks if name not in troubled] + troubled[_TROUBLED_TOLD:]
+    said: list[Part] = []
+    for name in others[:_QUIET_NAMED]:
+        said += [*([COMMA] if said else []), plain(name, VALUE_LIMIT), SPACE]
+        said.append(_state(tasks[name]) if in_touch else dim(tasks[name].state, VALUE_LIMIT))
+        if tasks[name].state == "dead" and (ending := _ending(tasks[name])) and ending.type == "Terminated":
+            said.append(dim(f" exit {ending.exit_code}", VALUE_LIMIT))
+    if len(others) > _QUIET_NAMED:
+        said.append(dim(f" and {count(len(others) - _QUIET_NAMED)} more"))
+    if said:
+        facts.new_line()
+    facts.add(("task" if len(others) == 1 else "tasks") + ("" if in_touch else ", last known"), *said)
+    newest = max(
+        ((task.events[-1].time, name, task.events[-1]) for name, task in tasks.items() if task.events),
+        key=lambda last: last[0],
+        default=None,
+    )
+    if newest is not None:
+        _, name, event = newest
+        who = dim(f"{name[:VALUE_LIMIT]} " if len(tasks) > 1 else "")
+        ago = context.ago(event.time)
+        facts.add("last event", who, plain(event.type, VALUE_LIMIT), dim(f" {ago}" if ago else ""))
+        facts.add("", _message(event))
+
+
+def _is_troubled(task: TaskState) -> bool:
+    return task.failed or task.restarts > 0 or any(_exit_of(task))
+
+
+def _tell_troubled(facts: Facts, name: str, task: TaskState) -> None:
+    state = [COMMA, bad("failed")] if task.failed else []
+    facts.line("task", Part(plain(name, VALUE_LIMIT).text, Role.OBJECT), SPACE, _state(task), *state)
+    ending = _ending(task)
+    if ending is not None and ending.type == "Terminated":
+        code, signal = _exit_of(task)
+        said = f"{code} signal {signal}" if signal else f"{code}"
+        facts.add("exit", (bad if code or signal else dim)(said, VALUE_LIMIT))
+        details = ending.details or {}
+        facts.add("", bad("OOM-killed" if details.get("oom_killed") == "true" else ""))
+    if task.restarts > 0:
+        facts.add("restarts", warn(count(task.restarts)))
+    if ending is not None:
+        message = (ending.details or {}).get("exit_message") or ending.message
+        if ending.type != "Terminated":
+            facts.add("", bad(ending.type, VALUE_LIMIT))
+            message = ending.display_message or message
+        facts.add("", plain(reason(message)))
+
+
+def _ending(task: TaskState) -> TaskEvent | None:
+    """The newest event that says why the task ended, this time or the last."""
+    return next((event for event in reversed(task.events or ()) if event.type and event.type not in _ROUTINE), None)
+
+
+def _exit_of(task: TaskState) -> tuple[int, int]:
+    """Exit code and signal of the newest end; zeros for none."""
+    ending = _ending(task)
+    return (0, 0) if ending is None or ending.type != "Terminated" else (ending.exit_code, ending.signal)
+
+
+def _state(task: TaskState) -> Part:
+    if task.failed:
+        return bad(task.state or "failed", VALUE_LIMIT)
+    return status(task.state)
+
+
+def _message(event: TaskEvent) -> Part:
+    """What a task event adds to its type: why and when it restarts, what hook failed."""
+    if event.type in _SAYS_ITSELF:
+        return plain("")
+    if event.type == "Restarting":
+        return plain(f"in {duration(event.start_delay)}, {reason(event.restart_reason)}".removesuffix(", "))
+    message = event.restart_reason or event.display_message or event.message
+    return plain(reason(message))
+
+
+def _tell_others(facts: Facts, now: Allocation, context: Context) -> None:
+    tracker = now.reschedule_tracker
+    if tracker is not None and tracker.events:
+        last = context.ago(tracker.events[-1].reschedule_time)
+        times = len(tracker.events)
+        facts.add(
+            "rescheduled",
+            plain("once" if times == 1 else f"{count(times)} times"),
+            dim(f", {last}" if last else ""),
+        )
+        unusual = tracker.last_reschedule not in ("", "ok")
+        facts.add("last reschedule", warn(tracker.last_reschedule if unusual else "", VALUE_LIMIT))
+    if now.followup_eval_id and not now.next_allocation:
+        facts.add("next try", plain("with evaluation "), plain(short(now.followup_eval_id)))
+    facts.add("preempted by", warn(short(now.preempted_by_allocation)))
+    facts.add("previous", plain(short(now.previous_allocation)))
+    facts.add("next", plain(short(now.next_allocation)))
+    facts.add("deployment", *context.object("Deployment", now.deployment_id))
+
+
+def _node(now: Allocation, context: Context) -> tuple[Part, ...]:
+    if now.node_name:
+        return (plain(told(now.node_name), VALUE_LIMIT),)
+    return context.object("Node", now.node_id)

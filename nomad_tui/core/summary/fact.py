@@ -1,0 +1,202 @@
+"""What a summary is made of, and the few words every kind of object shares.
+
+A value is made of the sentence's parts, which are fit to be drawn. Free text of the cluster, such as messages,
+tags and descriptions, passes `told`, which masks the secrets it shows by their form.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, NamedTuple, TypeVar
+
+from nomad_tui.core.readable import DAY, SECOND, age, count, duration
+from nomad_tui.core.secrets import masked_text
+from nomad_tui.core.sentence.parts import MESSAGE_LIMIT, VALUE_LIMIT, Part, Role, bad, dim, good, plain, short, warn
+from nomad_tui.core.text import ELLIPSIS
+
+MOST_FACTS: Final = 40
+"""Of one summary. Six lines of 120 columns hold fewer."""
+LONGEST_VALUE: Final = 160
+"""Characters of a fact's value."""
+
+SPACE: Final = Part(" ", Role.PLAIN)
+
+_MASKED_BEFORE_CUT: Final = 2_000
+"""Characters of a text that are masked: a secret must not lose its tell-tale end to the cut at `MESSAGE_LIMIT`."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_TIME: Final = 35
+"""Characters of an RFC 3339 time with nanoseconds and an offset."""
+_EARLIEST: Final = 946_684_800 * SECOND
+_LATEST: Final = 4_102_444_800 * SECOND
+"""From 2000 to 2100 a number can be a time; the zero time of Go and small numbers cannot."""
+
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    label: str
+    """A word or two in lower case, as Nomad calls it; empty where the value says it all. Fit to be drawn."""
+    parts: tuple[Part, ...]
+    """The value; never without text."""
+    own_line: bool = False
+    """Whether it begins a line; others stand beside the fact before while there is room."""
+
+    @property
+    def text(self) -> str:
+        """Label and value as plain text."""
+        value = "".join([part.text for part in self.parts])
+        return f"{self.label} {value}" if self.label else value
+
+
+class Context(NamedTuple):
+    """What a summary is told with, beside the payload."""
+
+    name: Callable[[str, str], str]
+    """The known name of an object by topic and ID; empty for an unknown one."""
+    now: int
+    """In ns since 1970."""
+    timezone: tzinfo | None
+    """None is the machine's own."""
+
+    def object(self, topic: str, identifier: str) -> tuple[Part, ...]:
+        """An object by its name, with its short ID beside it; the short ID alone where no name is known."""
+        if not identifier:
+            return ()
+        if name := self.name(topic, identifier):
+            return Part(plain(name, VALUE_LIMIT).text, Role.OBJECT), dim(f" {short(identifier)}")
+        return (plain(short(identifier)),)
+
+    def ago(self, nanoseconds: int | None) -> str:
+        """`14 s ago`, with the date beyond a day; empty for no time."""
+        if nanoseconds is None or not _EARLIEST <= nanoseconds < _LATEST:
+            return ""
+        ago = age(self.now - nanoseconds)
+        return f"{ago}, {self.clock(nanoseconds)}" if abs(self.now - nanoseconds) >= DAY else ago
+
+    def lasted(self, nanoseconds: int) -> str:
+        """How long ago as a duration, `14 s`; empty for no time or one that is still to come."""
+        if not _EARLIEST <= nanoseconds <= self.now - SECOND:
+            return ""
+        return duration((self.now - nanoseconds) // SECOND * SECOND)
+
+    def clock(self, nanoseconds: int) -> str:
+        """The time of day, with the date where that is more than a day off; for times from 2000 to 2100."""
+        local = datetime.fromtimestamp(nanoseconds // SECOND, self.timezone)
+        return f"{local:%H:%M:%S}" if abs(self.now - nanoseconds) < DAY else f"{local:%Y-%m-%d %H:%M}"
+
+    def deadline(self, nanoseconds: int | None) -> tuple[Part, ...]:
+        """`14 s left, 08:50:40` or `passed 3 s ago, 08:50:40`; empty for no time."""
+        if nanoseconds is None or not _EARLIEST <= nanoseconds < _LATEST:
+            return ()
+        left = nanoseconds - self.now
+        clock = dim(f", {self.clock(nanoseconds)}")
+        if left > 0:
+            return plain(f"{duration(left // SECOND * SECOND) if left >= SECOND else duration(left)} left"), clock
+        return warn(f"passed {age(-left)}".removesuffix(" now")), clock
+
+
+class Facts:
+    """Collects facts; one whose value has no text is left out."""
+
+    def __init__(self) -> None:
+        self._facts: list[Fact] = []
+        self._breaks = False
+
+    def add(self, label: str, *parts: Part) -> None:
+        """A fact that stands where there is room."""
+        parts = tuple(part for part in parts if part.text)
+        if parts and len(self._facts) < MOST_FACTS:
+            self._facts.append(Fact(label, _within(parts), self._breaks))
+            self._breaks = False
+
+    def line(self, label: str, *parts: Part) -> None:
+        """A fact that begins a line."""
+        self.new_line()
+        self.add(label, *parts)
+
+    def new_line(self) -> None:
+        """Whichever fact comes next begins a line."""
+        self._breaks = True
+
+    def collected(self) -> tuple[Fact, ...]:
+        return tuple(self._facts)
+
+
+def _within(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    kept: list[Part] = []
+    left = LONGEST_VALUE
+    for text, role in parts:
+        if len(text) > left:
+            kept.append(Part(text[: max(0, left - 1)] + ELLIPSIS, role))
+            break
+        kept.append(Part(text, role))
+        left -= len(text)
+    return tuple(kept)
+
+
+def told(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Free text without the secrets it shows and without space around it, cut soon after `limit` characters."""
+    return masked_text(text[:_MASKED_BEFORE_CUT].strip())[: limit + 1]
+
+
+def by_name(members: Mapping[str, M | None] | None) -> dict[str, M]:
+    """The members that are there, in the order of their names: a server sends them in another each time."""
+    return {name: member for name, member in sorted((members or {}).items(), key=_name) if member is not None}
+
+
+def _name(item: tuple[str, object]) -> str:
+    return item[0]
+
+
+def listed(texts: Iterable[str], most: int = 6) -> str:
+    """`a, b, c and 4 more`, each masked and at most `VALUE_LIMIT` long."""
+    known = [text for text in texts if text]
+    named = ", ".join(_cut(told(text, VALUE_LIMIT)) for text in known[:most])
+    return f"{named} and {count(len(known) - most)} more" if len(known) > most else named
+
+
+def counted(counts: dict[str, int] | None, most: int = 4) -> str:
+    """`memory 2, cpu 1`, the largest first; empty for none."""
+    found = sorted((-number, text) for text, number in (counts or {}).items() if number)
+    return listed([f"{_cut(told(text, VALUE_LIMIT))} {count(-number)}" for number, text in found], most)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + ELLIPSIS
+
+
+def of(number: int, whole: int) -> str:
+    """`3 of 5`; the number alone where there are more than the whole."""
+    return f"{count(number)} of {count(whole)}" if number <= whole else count(number)
+
+
+def address(host: str, port: int) -> str:
+    """`192.0.2.2:28002` or `[2001:db8::1]:28002`; the host alone without a port, empty without a host."""
+    host = told(host, VALUE_LIMIT * 2)
+    if not host or not port:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def nodes(number: int) -> str:
+    return "1 node" if number == 1 else f"{count(number)} nodes"
+
+
+def healthy(number: int, expected: int) -> Part:
+    """`1 of 3`, bad where none is healthy and a warning where some are not."""
+    say = good if number >= expected else warn if number > 0 else bad
+    return say(of(number, max(number, expected)))
+
+
+def moment(text: str) -> int | None:
+    """An RFC 3339 time in ns since 1970; None for anything else."""
+    if not text or len(text) > _LONGEST_TIME:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return (at - _EPOCH) // timedelta(microseconds=1) * 1_000 if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None

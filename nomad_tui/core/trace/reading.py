@@ -1,0 +1,186 @@
+"""What a trace reads of an object: event by event what was new in it."""
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+from nomad_tui.core.history import History
+from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.segment import ObjectKey
+from nomad_tui.core.sentence import Sentence, describe
+from nomad_tui.core.sentence.allocation import TaskEvent, TaskState
+from nomad_tui.core.sentence.reading import EMPTY, Reader
+from nomad_tui.core.trace.rows import Parts
+from nomad_tui.core.trace.states import (
+    AllocationPayload,
+    AllocationState,
+    DeploymentPayload,
+    JobPayload,
+    NodeEvent,
+    NodePayload,
+    TaskEventKey,
+    moment,
+    timestamp,
+)
+from nomad_tui.core.trace.words import allocation_steps
+from nomad_tui.core.wire import Frame
+
+MOST_EVENTS: Final = 200
+"""Events of one object that are read: its newest."""
+MOST_TASK_EVENTS: Final = 400
+"""Task events of one payload that are read; Nomad keeps 10 a task."""
+STEPS_A_PAUSE: Final = 256
+"""Events of an object passed between two chances to yield."""
+_NOTHING_NEW: Final = {"Node": "AllocationUpdated"}
+"""The type of a topic's events that tell nothing of the object itself; a node has one for each step of each task."""
+
+_ALLOCATION: Final = Reader[AllocationPayload](AllocationPayload)
+_NODE: Final = Reader[NodePayload](NodePayload)
+_JOB: Final = Reader[JobPayload](JobPayload)
+_DEPLOYMENT: Final = Reader[DeploymentPayload](DeploymentPayload)
+_TASKS: Final = Reader[dict[str, TaskState]](dict[str, TaskState] | None)
+
+
+@dataclass(slots=True)
+class Record:
+    """One event of an object."""
+
+    sequence: int
+    moment: int | None
+    sentence: Sentence | None
+    """What it says beside the event before; None where that tells nothing new."""
+    status: str = ""
+    allocation: AllocationState | None = None
+    tasks: dict[TaskEventKey, TaskEvent] = field(default_factory=dict)
+    """Of an allocation: every task event in its payload."""
+    steps: list[tuple[Parts, int | None]] = field(default_factory=list)
+    """Of an allocation: what happened to it beside its task events, and when."""
+    node_events: tuple[NodeEvent, ...] = ()
+
+
+class ObjectRecords:
+    """The events of one object that have been read, oldest first."""
+
+    def __init__(self, key: ObjectKey, *, whole: bool) -> None:
+        self.key = key
+        self.whole = whole
+        """Whether all its events are read, or only the newest."""
+        self.read_to = -1
+        """The newest event read."""
+        self.records: deque[Record] = deque(maxlen=MOST_EVENTS if whole else 1)
+        self.state: Sentence | None = None
+        """What the newest payload says by itself."""
+        self._compared: Any = None
+
+    def forget_before(self, first: int) -> bool:
+        """Drops what was read of events that are gone; True if there was any."""
+        dropped = False
+        while self.records and self.records[0].sequence < first:
+            self.records.popleft()
+            dropped = True
+        return dropped
+
+    def read(self, history: History) -> Iterator[None]:
+        """Reads what is new of the object, a payload at a time."""
+        newest = history.newest(*self.key)
+        if newest is None or newest == self.read_to:
+            return
+        topic, _, _ = self.key
+        sequences = yield from self._unread(history, newest)
+        for sequence in reversed(sequences):
+            if sequence < history.first:
+                continue
+            self._add(topic, history, sequence, sequence == newest)
+            yield
+        self.read_to = newest
+
+    def _unread(self, history: History, newest: int) -> Generator[None, None, list[int]]:
+        types = history.type_names()
+        nothing_new = _NOTHING_NEW.get(self.key[0]) if self.whole else None
+        most = MOST_EVENTS if self.whole else 1
+        sequences: list[int] = []
+        at: int | None = newest
+        passed = 0
+        while at is not None and at > self.read_to and len(sequences) < most:
+            if at < history.first:
+                break
+            segment = history.segment_of(at)
+            if nothing_new is None or at == newest or types[segment.type[at - segment.first]] != nothing_new:
+                sequences.append(at)
+            at = history.previous(at)
+            passed += 1
+            if passed % STEPS_A_PAUSE == 0:
+                yield
+        return sequences
+
+    def _add(self, topic: str, history: History, sequence: int, newest: bool) -> None:
+        event = history.event(sequence)
+        if topic == "Allocation":
+            self._add_allocation(event.payload, sequence, event.frame)
+        else:
+            at = frame_moment(event.frame)
+            previous = history.payload(event.previous) if event.previous is not None and self.whole else None
+            compared, own, node_events = _compared(topic, event.payload)
+            said = None
+            if compared is None or compared != self._compared or not self.records:
+                said = describe(topic, event.type, event.key, event.payload, previous)
+            self._compared = compared
+            status = compared[0] if compared is not None else ""
+            self.records.append(Record(sequence, own if own is not None else at, said, status, node_events=node_events))
+        if newest:
+            self.state = describe(topic, event.type, event.key, event.payload, None)
+
+    def _add_allocation(self, payload: bytes, sequence: int, frame: Frame) -> None:
+        read = _ALLOCATION.read(payload)
+        now = read.allocation if read is not None and read.allocation is not None else AllocationState()
+        before = self.records[-1] if self.records else None
+        tasks = dict(islice(_task_events(now), MOST_TASK_EVENTS))
+        now.task_states = EMPTY
+        if before is not None:  # a task event is kept once, however many payloads repeat it
+            tasks = {key: before.tasks.get(key, event) for key, event in tasks.items()}
+        record = Record(sequence, moment(now.modify_time), None, allocation=now, tasks=tasks)
+        if before is not None and before.allocation is not None:
+            steps = allocation_steps(before.allocation, now)
+            if steps:
+                at = frame_moment(frame) or record.moment
+                record.steps = [(parts, timestamp(told) or at) for parts, told in steps]
+        self.records.append(record)
+
+
+def _task_events(allocation: AllocationState) -> Iterator[tuple[TaskEventKey, TaskEvent]]:
+    if allocation.task_states is EMPTY:
+        return
+    for task, state in (_TASKS.read(allocation.task_states) or {}).items():
+        for event in state.events or ():
+            yield (task, event.time, event.type, event.message), event
+
+
+def _compared(topic: str, payload: bytes) -> tuple[Any, int | None, tuple[NodeEvent, ...]]:
+    """What must differ for an event to be a step of its own, the object's own time, and a node's events.
+
+    None for topics of which every event is a step.
+    """
+    match topic:
+        case "Job":
+            read = _JOB.read(payload)
+            if read is None or (job := read.job) is None:
+                return None, None, ()
+            submitted = moment(job.submit_time) if job.job_modify_index == job.modify_index else None
+            return (job.status, job.version, job.stop, job.stable, read.deleted), submitted, ()
+        case "Deployment":
+            told = _DEPLOYMENT.read(payload)
+            if told is None or (deployment := told.deployment) is None:
+                return None, None, ()
+            state = (deployment.status, deployment.status_description, deployment.task_groups)
+            return state, moment(deployment.modify_time), ()
+        case "Node":
+            found = _NODE.read(payload)
+            if found is None or (node := found.node) is None:
+                return None, None, ()
+            events: Iterable[NodeEvent] = node.events or ()
+            draining = node.drain or node.drain_strategy is not None
+            return (node.status, node.scheduling_eligibility, draining), None, tuple(islice(events, MOST_TASK_EVENTS))
+        case _:
+            return None, None, ()

@@ -1,0 +1,646 @@
+"""What changed against an earlier event, as a foldable list on the Line API.
+
+The rows come from `core.changes`; a line is made of them when it is first drawn and kept until something that shows
+in it changes. Every value passes the event's veil on its way to the screen.
+"""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from textwrap import wrap
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from nomad_tui.core.changes import Change, ChangeKind, Changes, Place
+from nomad_tui.core.changes.lines import TextLine
+from nomad_tui.core.changes.rows import (
+    LONGEST_SHOWN,
+    ChangeRows,
+    ChangesFolding,
+    Item,
+    Member,
+    changes_lines,
+    event_of,
+    hides,
+    rows_of,
+    shown_value,
+    title,
+)
+from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation
+from nomad_tui.core.secrets import MASK, Veil
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.line_view import LineView
+
+INDENT: Final = 2
+"""Cells for each level, for the triangle, and for the sign with its space."""
+
+NOTHING_EARLIER: Final = "No earlier event of this object is held."
+
+_KEPT_STRIPS: Final = 2_000
+"""Drawn lines that are kept; scrolling through more starts afresh."""
+
+_MARGIN: Final = 16
+"""Cells of a deep row that are brought into view with the cursor."""
+
+_ALIKE: Final = 12
+"""Characters at the start of two long texts, from which on the same ones are left out."""
+_ALIKE_KEPT: Final = 4
+"""Of those, how many stand at least before the first that differs."""
+
+_SIGNS: Final = {
+    ChangeKind.ADDED: ("added", "+ "),
+    ChangeKind.REMOVED: ("removed", "- "),
+    ChangeKind.CHANGED: ("changed", "± "),
+    ChangeKind.MOVED: ("moved", "↕ "),
+}
+_LINE_SIGNS: Final = {"+": "added", "-": "removed", "@": "count", " ": "context"}
+
+
+class ChangesView(LineView, can_focus=True):
+    """The changes of one event. What is open, and the path of the cursor, outlive it."""
+
+    BINDING_GROUP_TITLE = "Changes"
+    HELP = """\
+### Changes
+
+What differs from the event that the first line names: **+** is new, **-** is gone, **±** is another value and **↕**
+stands elsewhere in its list. Keys in another order are no change; items of a list are matched by their names.
+
+- **h** and **l** fold and unfold, or go to the row around and the first one in it
+- **E** unfolds everything, **C** folds everything
+- **b** shows and hides bookkeeping, such as ModifyIndex, which changes with every write
+- **x** shows the secret under the cursor until the selection moves
+- **<** and **>** move the view sideways along a long value
+- a click on a triangle folds or unfolds
+"""
+    DEFAULT_CSS = """
+    ChangesView {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "changes--added",
+        "changes--after",
+        "changes--annotation",
+        "changes--arrow",
+        "changes--before",
+        "changes--changed",
+        "changes--context",
+        "changes--count",
+        "changes--cursor",
+        "changes--guide",
+        "changes--moved",
+        "changes--name",
+        "changes--noise",
+        "changes--note",
+        "changes--removed",
+        "changes--way",
+        "changes--word",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", id="changes.up", tooltip="Go to the row above", show=False),
+        Binding("down,j", "move(1)", "Down", id="changes.down", tooltip="Go to the row below", show=False),
+        Binding("home,g", "first", "First", id="changes.first", tooltip="Go to the first row", show=False),
+        Binding("end,G", "last", "Last", id="changes.last", tooltip="Go to the last row", show=False),
+        Binding("ctrl+u", "move_pages(-0.5)", "Half up", id="changes.half_up", tooltip="Go half a page up", show=False),
+        Binding(
+            "ctrl+d", "move_pages(0.5)", "Half down", id="changes.half_down", tooltip="Go half a page down", show=False
+        ),
+        Binding("pageup", "move_pages(-1)", "Page up", id="changes.page_up", tooltip="Go a page up", show=False),
+        Binding("pagedown", "move_pages(1)", "Page down", id="changes.page_down", tooltip="Go a page down", show=False),
+        Binding(
+            "left,h",
+            "fold_or_parent",
+            "Fold",
+            id="changes.fold",
+            tooltip="Fold this row, or go to the one it stands in",
+            show=False,
+        ),
+        Binding(
+            "right,l",
+            "unfold_or_child",
+            "Unfold",
+            id="changes.unfold",
+            tooltip="Unfold this row, or go to the first one in it",
+            show=False,
+        ),
+        Binding("enter,space", "toggle_fold", "Fold", id="changes.toggle", tooltip="Fold or unfold this row"),
+        Binding("E", "set_all(True)", "Unfold all", id="changes.unfold_all", tooltip="Unfold everything"),
+        Binding("C", "set_all(False)", "Fold all", id="changes.fold_all", tooltip="Fold everything"),
+        Binding(
+            "b",
+            "toggle_noise",
+            "Bookkeeping",
+            id="changes.noise",
+            tooltip="Show or hide what changes with every write, such as ModifyIndex",
+        ),
+        Binding("x", "reveal", "Reveal", id="changes.reveal", tooltip="Show the secret under the cursor"),
+        Binding(
+            "less_than_sign,shift+left",
+            "shift(-1)",
+            "View left",
+            id="changes.view_left",
+            tooltip="Move the view to the left along long values",
+            key_display="<",
+            show=False,
+        ),
+        Binding(
+            "greater_than_sign,shift+right",
+            "shift(1)",
+            "View right",
+            id="changes.view_right",
+            tooltip="Move the view to the right along long values",
+            key_display=">",
+            show=False,
+        ),
+    ]
+
+    class Reveal(Message):
+        """The operator wants to see the secret under the cursor: for the inspector to lift the veil and `redraw`."""
+
+        def __init__(self, path: Path) -> None:
+            self.path = path
+            """For `Veil.revealed`. Of what was removed it is one that the event's own payload does not have."""
+            super().__init__()
+
+    def __init__(self, *, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.folding = ChangesFolding()
+        self.shows_noise = False
+        self._timezone = timezone
+        self._changes: Changes | None = None
+        self._compared_with = ""
+        self._veil = Veil()
+        self._topic = ""
+        self._notes: list[str] = []
+        """Lines above the first row."""
+        self._is_empty = True
+        self._rows = ChangeRows()
+        self._cursor = 0
+        self._wished_path: Path = ()
+        self._shift = 0
+        """Characters of every line that are out of view on the left."""
+        self._shifted_by_hand = False
+        self._now_ns = 0
+        self._strips: dict[tuple[int, bool], Strip] = {}
+        self._rich_styles: dict[tuple[str, bool], Style] = {}
+
+    # What is shown
+
+    def show(self, changes: Changes | None, compared_with: str, veil: Veil, topic: str, now_ns: int) -> None:
+        """Show what changed, with the cursor on the same path where something did there.
+
+        `compared_with` is a sentence about the earlier event, or about why there is none when `changes` is None;
+        untrusted. `topic` is a released name. Ages are told relative to `now_ns`.
+        """
+        self._changes = changes
+        self._compared_with = compared_with
+        self._veil = veil
+        self._topic = topic
+        self._now_ns = now_ns
+        self._is_empty = False
+        self._flatten(self._wished_path)
+        self.scroll_to(y=0, animate=False)
+        self._bring_cursor_into_view()
+
+    def clear(self) -> None:
+        """Show nothing; what is open and where the cursor was are kept for the next event."""
+        self._changes = None
+        self._is_empty = True
+        self._flatten(())
+
+    def redraw(self) -> None:
+        """The veil has been lifted or let down."""
+        self._flatten(self._path_of_cursor)
+
+    def tell_ages(self, now_ns: int) -> None:
+        """Tell ages relative to another moment."""
+        self._now_ns = now_ns
+        self._forget_strips()
+
+    @property
+    def rows(self) -> ChangeRows:
+        return self._rows
+
+    @property
+    def cursor_row(self) -> int:
+        """Which of `rows` is under the cursor; 0 when there is none."""
+        return self._cursor
+
+    @property
+    def cursor_path(self) -> Path | None:
+        """The path in the later payload of what is under the cursor; None for what was removed and for nothing."""
+        if not len(self._rows) or self._rows.are_gone[self._cursor]:
+            return None
+        return self._path_of_cursor
+
+    @property
+    def cursor_value(self) -> Value:
+        """The value under the cursor in the later payload, of what was removed in the earlier one; None for nothing."""
+        if not len(self._rows):
+            return None
+        row = self._cursor
+        while isinstance(item := self._rows.items[row], TextLine):
+            row = self._rows.parents[row]
+        if isinstance(item, Member):
+            return item.value
+        return item.before if isinstance(item, Change) and item.kind is ChangeKind.REMOVED else item.after
+
+    @property
+    def _path_of_cursor(self) -> Path:
+        return self._rows.path(self._cursor) if len(self._rows) else ()
+
+    def _flatten(self, path: Path) -> None:
+        self._rows = ChangeRows()
+        if self._changes is not None:
+            self._rows = rows_of(self._changes, self.folding, self._veil, self.shows_noise)
+        self._cursor = self._rows.find(path)
+        self._note()
+        self._forget_strips()
+
+    def _note(self) -> None:
+        """Break the sentences above the rows into lines as wide as the pane."""
+        width = max(10, self._width)
+        self._notes = [line for said in self._sentences() for line in wrap(printable(said), width)]
+        self.set_row_count(len(self._notes) + len(self._rows))
+
+    def _sentences(self) -> list[str]:
+        if self._is_empty:
+            return []
+        changes = self._changes
+        if changes is None:
+            return [self._compared_with or NOTHING_EARLIER]
+        noise, hint = changes.noise, "" if self.shows_noise else ": b shows them"
+        fields = f"{noise:,} bookkeeping field{'s' if noise > 1 else ''}"
+        if not noise:
+            return [self._compared_with] if changes.count else [self._compared_with, "Nothing changed."]
+        if not changes.count:
+            return [
+                self._compared_with,
+                f"Nothing changed but {fields}{hint.replace('them', 'it') if noise == 1 else hint}.",
+            ]
+        said = "" if self.shows_noise else f"{fields} left out{hint}."
+        return [self._compared_with, said]
+
+    def _forget_strips(self) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._rich_styles.clear()
+        self._strips.clear()
+
+    def on_resize(self) -> None:
+        self._note()
+        self._forget_strips()
+        self._bring_cursor_into_view()
+
+    # Drawing
+
+    @property
+    def _width(self) -> int:
+        """Cells of a line without the scrollbar, which has its place even when there is none."""
+        return self.scrollable_content_region.width
+
+    @property
+    def _height(self) -> int:
+        return self.scrollable_content_region.height
+
+    def render_line(self, y: int) -> Strip:
+        line = y + self.scroll_offset.y
+        width = self._width
+        row = line - len(self._notes)
+        if row >= len(self._rows):
+            return Strip.blank(width, self._rich_style("", False))
+        has_cursor = row == self._cursor
+        strip = self._strips.get((line, has_cursor))
+        if strip is None:
+            if len(self._strips) >= _KEPT_STRIPS:
+                self._strips.clear()
+            strip = self._strips[line, has_cursor] = self._draw(line, has_cursor, width)
+        return strip
+
+    def _rich_style(self, component: str, has_cursor: bool) -> Style:
+        style = self._rich_styles.get((component, has_cursor))
+        if style is None:
+            classes = [f"changes--{component}"] if component else []
+            if has_cursor:
+                classes.append("changes--cursor")
+            style = self._rich_styles[component, has_cursor] = self.get_visual_style(*classes).rich_style
+        return style
+
+    def _draw(self, line: int, has_cursor: bool, width: int) -> Strip:
+        segments: list[Segment] = []
+        row = line - len(self._notes)
+        hidden, cells, is_cut = self._shift if row >= 0 else 0, 0, False
+        pieces = self._pieces(row, width) if row >= 0 else iter([("note", self._notes[line])])
+        for component, piece in pieces:
+            if hidden >= len(piece):
+                hidden -= len(piece)
+                continue
+            end = hidden + width - cells + 1
+            text = printable(piece[hidden:end])
+            is_cut = end < len(piece)
+            hidden = 0
+            cells += cell_len(text)
+            segments.append(Segment(text, self._rich_style(component, has_cursor)))
+            if is_cut or cells > width:
+                break
+        strip = Strip(segments, cells)
+        if is_cut or cells > width:
+            strip = strip.crop(0, max(0, min(cells, width - 1)))
+            last = Segment(ELLIPSIS, segments[-1].style)
+            strip = Strip([*strip, last], strip.cell_length + 1)
+        return strip.adjust_cell_length(width, self._rich_style("", has_cursor))
+
+    def _pieces(self, row: int, width: int) -> Iterator[tuple[str, str]]:
+        """A line from left to right as (component, untrusted text without secrets)."""
+        rows, item = self._rows, self._rows.items[row]
+        triangle = ("▼ " if rows.are_open[row] else "▶ ") if rows.are_foldable[row] else "  "
+        guide = " " * (rows.depths[row] * INDENT) + triangle
+        is_noise = item.count == 0 if isinstance(item, Place) else isinstance(item, Change) and item.is_noise
+        used = len(guide)
+        yield "guide", guide
+        for component, text in self._said(row, item):
+            if component == "values":
+                for inner, piece in self._values(row, item, 0 if self._shift else width - used):
+                    yield "noise" if is_noise else inner, piece
+                return
+            used += len(text)
+            yield "noise" if is_noise else component, text
+
+    def _said(self, row: int, item: Item) -> Iterator[tuple[str, str]]:
+        """Sign and name; then `values` for where the values are to stand."""
+        if isinstance(item, TextLine):
+            component = _LINE_SIGNS[item.sign]
+            yield component, f"{item.sign if item.sign != '@' else '⋯'} {item.text}"
+            return
+        kind = ChangeKind.CHANGED if isinstance(item, Place) else item.kind
+        yield _SIGNS[kind]
+        told = event_of(item)
+        if told is not None:
+            note = annotation(told.time_key, told.time, self._now_ns, self._timezone)
+            yield "name", told.type_
+            yield "after", f"  {told.message}" if told.message else ""
+            yield "annotation", f"  {note if note is not None else told.time}"
+            return
+        way, word, name = title(self._rows.chains[row], item, self._topic)
+        yield "way", way
+        if word:
+            yield "word", f"{word} "
+        yield "name", name
+        if not isinstance(item, Place):
+            if name or way:
+                yield "name", "  "
+            yield "values", ""
+
+    def _values(self, row: int, item: Item, room: int) -> Iterator[tuple[str, str]]:
+        """The values of a change, cut so that both can be seen; `room` 0 leaves them whole."""
+        if isinstance(item, Place | TextLine):
+            return
+        if isinstance(item, Change) and item.kind is ChangeKind.MOVED:
+            yield "annotation", f"position {item.step_before} → {item.step_after}"
+            return
+        if isinstance(item, Change) and changes_lines(item) and self._rows.are_foldable[row]:
+            yield "count", "text"
+            return
+        is_shown = (not item.is_secret and not hides(item)) or self._veil.shows(self._rows.path(row))
+        key = item.key
+        if isinstance(item, Member) or item.kind is not ChangeKind.CHANGED:
+            value = item.value if isinstance(item, Member) else item.before if _is_removed(item) else item.after
+            shown = value if is_shown else shown_value(value, item.is_secret, MASK)
+            yield _value_component(item, value), _text(shown)
+            note = annotation(key, shown, self._now_ns, self._timezone)
+            if note is not None:
+                yield "annotation", f"  {note}"
+            return
+        if not item.is_secret and (lengths := _long_texts(item)) is not None:
+            yield "count", lengths
+            return
+        pair = [item.before, item.after]
+        if not is_shown:
+            pair = [shown_value(value, item.is_secret, MASK) for value in pair]
+        notes = [annotation(key, value, self._now_ns, self._timezone) for value in pair]
+        texts = [_text(value) for value in pair]
+        meanings = [
+            note.rpartition(SEPARATOR)[2] if note is not None and type(value) is int else text
+            for note, value, text in zip(notes, pair, texts, strict=True)
+        ]
+        if meanings[0] != meanings[1]:
+            texts = meanings
+        if room:
+            texts = _fitting(texts[0], texts[1], room - 3)
+        yield "before", texts[0]
+        yield "arrow", " → "
+        yield "after", texts[1]
+        if type(pair[1]) is str and notes[1] is not None:
+            yield "annotation", f"  {notes[1]}"
+
+    # Moving
+
+    def _move_to(self, row: int) -> None:
+        if not len(self._rows):
+            return
+        row = max(0, min(row, len(self._rows) - 1))
+        previous, self._cursor = self._cursor, row
+        self._wished_path = self._rows.path(row)
+        self.refresh_line(previous + len(self._notes))
+        self.refresh_line(row + len(self._notes))
+        self._bring_cursor_into_view()
+
+    def _bring_cursor_into_view(self) -> None:
+        height = self._height
+        if not len(self._rows) or not height:
+            return
+        top = self.scroll_offset.y
+        line = self._cursor + len(self._notes) if self._cursor else 0
+        if line < top:
+            self.scroll_to(y=line, animate=False)
+        elif line >= top + height:
+            self.scroll_to(y=line - height + 1, animate=False)
+        name_at = self._rows.depths[self._cursor] * INDENT
+        least = max(0, name_at + min(_MARGIN, self._width) - self._width)
+        if least > self._shift or (least < self._shift and not self._shifted_by_hand):
+            self._set_shift(least)
+
+    def _set_shift(self, shift: int) -> None:
+        if shift != self._shift:
+            self._shift = shift
+            self._forget_strips()
+
+    def action_move(self, rows: int) -> None:
+        self._move_to(self._cursor + rows)
+
+    def action_move_pages(self, pages: float) -> None:
+        distance = max(1, int(self._height * abs(pages)))
+        row = self._cursor + (distance if pages > 0 else -distance)
+        self.scroll_to(y=self.scroll_offset.y + row - self._cursor, animate=False)
+        self._move_to(row)
+
+    def action_first(self) -> None:
+        self._move_to(0)
+
+    def action_last(self) -> None:
+        self._move_to(len(self._rows) - 1)
+
+    def action_shift(self, direction: int) -> None:
+        """Move the view half its width sideways, at most to where the longest line in view ends."""
+        width = self._width
+        top = max(0, self.scroll_offset.y - len(self._notes))
+        in_view = range(top, min(top + self._height, len(self._rows)))
+        step = max(1, width // 2)
+        before, self._shift = self._shift, self._shift or step  # lines are whole only in a view that is moved
+        longest = max((sum(len(piece) for _, piece in self._pieces(row, width)) for row in in_view), default=0)
+        self._shift = before
+        most = -(-max(0, longest - width) // step) * step
+        self._set_shift(max(0, min(self._shift + direction * step, max(most, self._shift))))
+        self._shifted_by_hand = self._shift > 0
+
+    # Folding
+
+    def _set_open(self, row: int, is_open: bool) -> None:
+        if self._rows.are_foldable[row] and self._rows.are_open[row] != is_open:
+            self.folding.set_open(self._rows.path(row), is_open)
+            self._refold()
+
+    def _refold(self) -> None:
+        self._flatten(self._path_of_cursor)
+        self._wished_path = self._path_of_cursor
+        self._bring_cursor_into_view()
+
+    def action_toggle_fold(self) -> None:
+        if len(self._rows):
+            self._set_open(self._cursor, not self._rows.are_open[self._cursor])
+
+    def action_fold_or_parent(self) -> None:
+        if not len(self._rows):
+            return
+        if self._rows.are_open[self._cursor]:
+            self._set_open(self._cursor, False)
+        elif self._rows.parents[self._cursor] >= 0:
+            self._move_to(self._rows.parents[self._cursor])
+
+    def action_unfold_or_child(self) -> None:
+        if not len(self._rows):
+            return
+        if self._rows.are_open[self._cursor]:
+            if self._cursor in self._rows.parents[self._cursor + 1 : self._cursor + 2]:
+                self._move_to(self._cursor + 1)
+        else:
+            self._set_open(self._cursor, True)
+
+    def action_set_all(self, is_open: bool) -> None:
+        self.folding.set_all(is_open)
+        self._set_shift(0)
+        self._refold()
+
+    def action_toggle_noise(self) -> None:
+        """Show or hide what is of no interest, in this event and the next ones."""
+        self.shows_noise = not self.shows_noise
+        self._refold()
+
+    def action_reveal(self) -> None:
+        row = self._cursor
+        while len(self._rows) and isinstance(self._rows.items[row], TextLine):
+            row = self._rows.parents[row]
+        if len(self._rows) and hides(self._rows.items[row]):
+            self.post_message(self.Reveal(self._rows.path(row)))
+        else:
+            self.notify("Nothing is masked in this line.", markup=False)
+
+    # Mouse
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        row = -1 if offset is None else offset.y + self.scroll_offset.y - len(self._notes)
+        if offset is None or not 0 <= row < len(self._rows):
+            return
+        event.stop()
+        self._move_to(row)
+        triangle = self._rows.depths[row] * INDENT - self._shift
+        if triangle <= offset.x < triangle + INDENT or event.chain == 2:
+            self.action_toggle_fold()
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        event.stop()
+        self.action_shift(-1)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        event.stop()
+        self.action_shift(1)
+
+
+def _is_removed(change: Change) -> bool:
+    return change.kind is ChangeKind.REMOVED
+
+
+def _value_component(item: Change | Member, value: Value) -> str:
+    if isinstance(value, dict | list | Members | RawText):
+        return "count"
+    return "before" if item.kind is ChangeKind.REMOVED else "after"
+
+
+def _text(value: Value) -> str:
+    """A value on one line, untrusted."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case dict() | Members():
+            return f"{{{len(value) or ''}}}"
+        case RawText():
+            return f"text of {len(value):,} lines"
+        case list():
+            return f"[{len(value) or ''}]"
+        case Number():
+            return str(value)
+        case str():
+            return value if value == MASK else f'"{value}"'
+        case _:
+            return str(value)
+
+
+def _long_texts(change: Change) -> str | None:
+    """What is said of two texts of which one is too long for a line; None for others."""
+    before, after = change.before, change.after
+    if type(before) is not str or type(after) is not str or max(len(before), len(after)) <= LONGEST_SHOWN:
+        return None
+    first = _alike(before, after) + 1
+    return f"text of {len(before):,} → {len(after):,} characters, another from character {first:,} on"
+
+
+def _fitting(before: str, after: str, room: int) -> list[str]:
+    """Two texts in the room for both: without what they begin with alike, then each cut to what the other leaves."""
+    if len(before) + len(after) <= room:
+        return [before, after]
+    alike = _alike(before, after)
+    if alike > _ALIKE:
+        too_long = -(-(len(before) + len(after) - room) // 2)
+        cut = min(alike - _ALIKE_KEPT, too_long + 2)
+        before, after = (f"{text[0]}{ELLIPSIS}{text[cut:]}" for text in (before, after))
+    half = max(8, room // 2)
+    if len(before) > half:
+        before = printable(before, max(half, room - len(after)))
+    return [before, printable(after, max(half, room - len(before)))]
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike, found in halves: they may be megabytes."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one.startswith(other[least:middle], least):
+            least = middle
+        else:
+            most = middle - 1
+    return least

@@ -1,0 +1,183 @@
+"""Looking for something in what a pane shows: the line it is typed in, and a pane that has one at its bottom."""
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.getters import query_one
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from nomad_tui.core.payload.find import PatternError, Wanted, read_wanted
+from nomad_tui.core.readable import count
+from nomad_tui.core.text import printable
+
+
+class FindAsked(Message):
+    """The operator wants to look for something in the view that says so."""
+
+
+class Found(Message):
+    """A view is at one of the places where what is looked for stands, or there is none."""
+
+    def __init__(self, number: int, count: int, is_all: bool = True) -> None:
+        self.number = number
+        """From 1; 0 for none of them."""
+        self.count = count
+        self.is_all = is_all
+        """Whether there are no more than were counted."""
+        super().__init__()
+
+
+@runtime_checkable
+class Findable(Protocol):
+    """A view in which something can be looked for. It posts `FindAsked` and `Found`."""
+
+    def begin_find(self) -> None:
+        """What is typed from now on is looked for from where the reader is now."""
+
+    def look_for(self, wanted: Wanted) -> None:
+        """Go to the first place; back to where the reader was if there is none, or nothing is wanted."""
+
+    def keep_find(self) -> None:
+        """What was found is where the reader wants to be."""
+
+    def end_find(self) -> None:
+        """Nothing is looked for any more; back to where the reader was, unless what was found was kept."""
+
+
+class FindLine(Horizontal):
+    """A line in which is typed what to look for, with the number of places behind."""
+
+    DEFAULT_CSS = """
+    FindLine { height: 1; display: none; }
+    FindLine.-open { display: block; }
+    FindLine > Input { width: 1fr; }
+    FindLine > Static { width: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Close", id="find.close", tooltip="Look for nothing", show=False),
+    ]
+
+    class Typed(Message):
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    class Kept(Message):
+        """Enter: back to the view, at what was found."""
+
+    class Closed(Message):
+        """Escape."""
+
+    line = query_one(Input)
+    told = query_one("#find-count", Static)
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content("/ "), id="find-mark")
+        line = Input(placeholder="text or /regular expression/", compact=True, select_on_focus=True)
+        line.cursor_blink = False
+        yield line
+        yield Static(id="find-count")
+
+    @property
+    def is_open(self) -> bool:
+        return self.has_class("-open")
+
+    def open(self) -> None:
+        self.add_class("-open")
+        self.line.focus()
+
+    def close(self) -> None:
+        self.remove_class("-open")
+
+    def tell(self, text: str, is_trouble: bool = False) -> None:
+        """Show something behind what is typed, such as `3 of 17`."""
+        self.told.update(Content(printable(text, 60)))
+        self.told.set_class(is_trouble, "-trouble")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.is_open:
+            self.post_message(self.Typed(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Kept())
+
+    def action_close(self) -> None:
+        self.post_message(self.Closed())
+
+
+class FindPane(Vertical):
+    """A view with a line under it in which is typed what to look for in it."""
+
+    DEFAULT_CSS = """
+    FindPane > LineView { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close_find", "Close", id="find.end", tooltip="Look for nothing", show=False),
+    ]
+
+    find_line = query_one(FindLine)
+
+    def __init__(self, view: Widget, *, id: str | None = None) -> None:  # noqa: A002
+        """`view` is `Findable`."""
+        super().__init__(id=id)
+        assert isinstance(view, Findable)
+        self._widget = view
+        self.view: Findable = view
+
+    def compose(self) -> ComposeResult:
+        yield self._widget
+        yield FindLine()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "close_find" or self.find_line.is_open
+
+    def on_find_asked(self, event: FindAsked) -> None:
+        event.stop()
+        self.view.begin_find()
+        self.find_line.open()
+        self._look_for(self.find_line.line.value)
+
+    def on_find_line_typed(self, event: FindLine.Typed) -> None:
+        event.stop()
+        self._look_for(event.text)
+
+    def _look_for(self, text: str) -> None:
+        try:
+            wanted = read_wanted(text)
+        except PatternError as error:
+            self.find_line.tell(error.text, is_trouble=True)
+            return
+        self.view.look_for(wanted)
+        if not text:
+            self.find_line.tell("")
+
+    def on_found(self, event: Found) -> None:
+        event.stop()
+        if not event.count:
+            self.find_line.tell("not found", is_trouble=True)
+            return
+        many = f"{count(event.count)}{'' if event.is_all else '+'}"
+        self.find_line.tell(f"{count(event.number)} of {many}" if event.number else many)
+
+    def on_find_line_kept(self, event: FindLine.Kept) -> None:
+        event.stop()
+        self.view.keep_find()
+        self._widget.focus()
+        if not self.find_line.line.value:
+            self.action_close_find()
+
+    def on_find_line_closed(self, event: FindLine.Closed) -> None:
+        event.stop()
+        self.action_close_find()
+
+    def action_close_find(self) -> None:
+        self.view.end_find()
+        self.find_line.close()
+        self._widget.focus()

@@ -1,0 +1,119 @@
+"""Handing the event that is looked at to the operator: to the clipboard, a pager, a file, and the screen as a picture.
+
+Nothing that is masked on the screen is in any of it.
+"""
+
+from typing import TYPE_CHECKING
+
+from nomad_tui.core.payload import Path, Payload
+from nomad_tui.core.reproduce import Envelope, Server
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.ui.clipboard import copy
+from nomad_tui.ui.copy_menu import Choice, CopyMenu, choices, server_of
+from nomad_tui.ui.inspector import EventView
+from nomad_tui.ui.outside import Outcome, show_outside
+from nomad_tui.ui.panes import Pane
+from nomad_tui.ui.picture import save_picture
+from nomad_tui.ui.write_file import WriteFile, file_name
+
+if TYPE_CHECKING:
+    from nomad_tui.ui.app import NomadTui
+
+NOTHING: str = "No event is selected: select one first."
+
+
+class HandOver:
+    def __init__(self, app: "NomadTui") -> None:
+        self._app = app
+
+    # What there is
+
+    def _payload(self) -> Payload | None:
+        """The payload that is looked at; None, and said so, where there is none."""
+        app = self._app
+        app.inspecting.look()
+        if app.inspector.payload is None:
+            app.notify(NOTHING, markup=False)
+        return app.inspector.payload
+
+    def _path(self) -> Path:
+        """Of what is under the cursor; the whole payload's where the keys go elsewhere."""
+        app = self._app
+        if app.panes.focused is not Pane.INSPECTOR:
+            return ()
+        match app.inspector.view:
+            case EventView.TREE:
+                return app.inspector.payload_tree.cursor_path
+            case EventView.CHANGES:
+                return app.inspector.changes_view.cursor_path or ()
+            case _:
+                return ()
+
+    def _choices(self, payload: Payload) -> tuple[Choice, ...]:
+        app = self._app
+        source = app.session.source
+        server: Server | None = server_of(source.connection) if isinstance(source, LiveServer) else None
+        return choices(payload.value, self._path(), app.inspector.veil, self._envelope(), server)
+
+    def _envelope(self) -> Envelope | None:
+        app = self._app
+        history, sequence = app.session.history, app.inspecting.sequence
+        if sequence is None or sequence < history.first or history.gap(sequence) is not None:
+            return None
+        return Envelope.of(history.event(sequence))
+
+    def _whole(self, payload: Payload) -> tuple[str, str]:
+        """The event as JSON, and the name of a file for it."""
+        text = next(choice for choice in self._choices(payload) if choice.letter == "e")
+        event = self._app.inspector.event
+        envelope = self._envelope()
+        if text.text is None or envelope is None:
+            name = file_name("gap", "", 0 if event is None else event.sequence)
+            return next(choice for choice in self._choices(payload) if choice.letter == "s").made(), name
+        return text.made(), file_name(envelope.topic, envelope.key, envelope.index)
+
+    # What is done with it
+
+    def copy(self) -> None:
+        payload = self._payload()
+        if payload is not None:
+            self._app.push_screen(CopyMenu(self._choices(payload)), self._copy_chosen)
+
+    def _copy_chosen(self, chosen: Choice | None) -> None:
+        if chosen is not None:
+            self._app.run_worker(self._copy(chosen), group="copy", exclusive=True)
+
+    def copy_text(self, text: str) -> None:
+        self._copy_chosen(Choice("v", "text", text))
+
+    async def _copy(self, chosen: Choice) -> None:
+        self._say(await copy(self._app, chosen.made(), chosen.label))
+
+    def open_outside(self, *, editor: bool) -> None:
+        payload = self._payload()
+        if payload is not None:
+            self._app.run_worker(self._show_outside(payload, editor), group="outside", exclusive=True)
+
+    async def _show_outside(self, payload: Payload, editor: bool) -> None:
+        text, name = self._whole(payload)
+        self._say(await show_outside(self._app, text, name, editor=editor))
+
+    def write_file(self) -> None:
+        payload = self._payload()
+        if payload is not None:
+            text, name = self._whole(payload)
+            self._app.push_screen(WriteFile(text, name), self._say_written)
+
+    def _say_written(self, said: str | None) -> None:
+        if said is not None:
+            self._app.notify(said, markup=False)
+
+    def save_picture(self) -> None:
+        # The palette that it was chosen in is to be gone first.
+        self._app.call_after_refresh(lambda: self._say(save_picture(self._app)))
+
+    def _say(self, outcome: Outcome) -> None:
+        if outcome.sentence:
+            self._app.notify(
+                outcome.sentence, severity="information" if outcome.done else "warning", markup=False, timeout=5
+            )

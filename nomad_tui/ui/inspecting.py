@@ -1,0 +1,191 @@
+"""Which event the inspector shows, and the way from one to another and back."""
+
+from typing import TYPE_CHECKING, Final
+
+from textual.timer import Timer
+
+from nomad_tui.core.related import Related
+from nomad_tui.core.trace import Trace
+from nomad_tui.ui.compare_with import CompareWith
+from nomad_tui.ui.described import described
+from nomad_tui.ui.inspector import EventView
+from nomad_tui.ui.panes import Pane
+from nomad_tui.ui.places import Place, Places
+
+if TYPE_CHECKING:
+    from nomad_tui.ui.app import NomadTui
+
+INSPECT_AFTER: Final = 0.04
+"""Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
+_NOWHERE: Final = -1
+TRACE_SLICE: Final = 0.004
+"""Seconds of work on the timeline between two looks at what has come."""
+
+
+class Inspecting:
+    """Shows in the inspector what is selected in the list, or what the timeline has led to."""
+
+    def __init__(self, app: "NomadTui") -> None:
+        self._app = app
+        self._related = Related(app.session.history)
+        self._timer: Timer | None = None
+        self._places = Places()
+        self._led_to: int | None = None
+        """An event that is shown without being selected, because the list does not show it."""
+        self._against: int | None = None
+        """A marked event that the one shown is compared with, instead of its object's event before."""
+        self._jumping_to: int | None = _NOWHERE
+        """An event that is being selected by a jump, not by hand; None for a selection that is being cleared."""
+        self.sequence: int | None = None
+        """The row that is shown."""
+
+    def look_soon(self) -> None:
+        """After another row was selected: the list is drawn first."""
+        app = self._app
+        if app.event_list.cursor != self._jumping_to:
+            self._led_to = None
+            self._places.forget()
+        self._jumping_to = _NOWHERE
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = app.set_timer(INSPECT_AFTER, self.look)
+
+    def look(self) -> None:
+        """Shows what is to be shown now, if it is not shown yet."""
+        app = self._app
+        if not app.stands:
+            return
+        sequence = app.event_list.shown if self._led_to is None else self._led_to
+        if sequence == self.sequence:
+            return
+        if sequence is not None and sequence < app.session.history.first:
+            return  # evicted while selected: what is shown of it stays
+        self.sequence = sequence
+        self._against = None
+        self._show()
+
+    def _show(self) -> None:
+        app = self._app
+        sequence = self.sequence
+        if sequence is None:
+            app.inspector.show(None)
+        else:
+            app.inspector.show(described(app.session.history, app.names, sequence, self._against))
+        self.trace()
+
+    # The timeline
+
+    def trace(self) -> None:
+        """Gives the timeline the event that is shown, where the timeline is what is looked at."""
+        inspector, history = self._app.inspector, self._app.session.history
+        if inspector.view is not EventView.TIMELINE:
+            return
+        sequence = self.sequence
+        if sequence is None or sequence < history.first or history.gap(sequence) is not None:
+            inspector.timeline.clear()
+        elif inspector.timeline.sequence != sequence:
+            inspector.timeline.show(Trace(history, sequence, self._related), sequence)
+        self.advance()
+
+    def advance(self) -> None:
+        """Lends the timeline some time, for what is held and for what has come."""
+        inspector = self._app.inspector
+        if inspector.view is EventView.TIMELINE:
+            inspector.advance_timeline(TRACE_SLICE)
+
+    # Going and coming back
+
+    def go_to_view(self, view: EventView) -> None:
+        """Shows the event in another view, or goes back to where one was from there."""
+        app = self._app
+        self.look()
+        if app.inspector.view is view and app.panes.focused is Pane.INSPECTOR:
+            if not self.back():
+                app.inspector.go_to_view(EventView.TREE)
+            return
+        self._places.leave(self._place())
+        if app.event_list.cursor is None and self._led_to is None and self.sequence is not None:
+            self._go_to(self.sequence)  # the newest event will be another one soon
+        app.inspector.go_to_view(view)
+        app.action_pane("inspector")
+
+    def jump(self, sequence: int) -> None:
+        """Goes to an event that the timeline names."""
+        app = self._app
+        if sequence < app.session.history.first:
+            app.notify("This event is no longer held: it was the oldest when there was no more room.", markup=False)
+            return
+        self._places.leave(self._place())
+        app.inspector.go_to_view(EventView.TREE)
+        self._go_to(sequence)
+        app.action_pane("inspector")
+
+    def _go_to(self, sequence: int) -> None:
+        app = self._app
+        self._led_to = None
+        self._jumping_to = sequence
+        if app.event_list.cursor == sequence or not app.event_list.go_to_sequence(sequence):
+            self._jumping_to = _NOWHERE
+        if app.event_list.cursor != sequence:
+            self._led_to = sequence
+            app.notify("The filter hides this event in the list: it is shown here alone.", markup=False)
+        self.look()
+
+    def back(self) -> bool:
+        """Goes back to where one was before the last jump; False if one has not come from anywhere."""
+        if not self._places:
+            return False
+        app = self._app
+        place = self._places.back()
+        if place.sequence is not None and place.sequence >= app.session.history.first:
+            if place.selected:
+                self._go_to(place.sequence)
+            elif app.event_list.cursor is not None:
+                self._led_to = None
+                self._jumping_to = None
+                app.event_list.clear_selection()
+        if place.following:
+            app.event_list.follow(True)
+        self.look()
+        app.inspector.go_to_view(place.view)
+        app.action_pane(place.pane)
+        return True
+
+    def _place(self) -> Place:
+        app = self._app
+        return Place(
+            pane=app.panes.focused,
+            view=app.inspector.view,
+            sequence=self.sequence,
+            selected=app.event_list.cursor is not None or self._led_to is not None,
+            following=app.event_list.following,
+        )
+
+    # Comparing
+
+    def compare(self) -> None:
+        """Compares the event with a marked one, which is asked for where there are several."""
+        app = self._app
+        self.look()
+        history = app.session.history
+        if self.sequence is None or history.gap(self.sequence) is not None:
+            app.notify("No event is selected: select one, then D compares it with a marked one.", markup=False)
+            return
+        marks = [mark for mark in app.event_list.marks if mark != self.sequence and history.gap(mark) is None]
+        if not marks:
+            app.notify("No other event is marked: m marks one, then D compares this one with it.", markup=False)
+        elif len(marks) == 1:
+            self._compare_with(marks[0])
+        else:
+            app.push_screen(CompareWith(history, marks), self._compare_with)
+
+    def _compare_with(self, mark: int | None) -> None:
+        app = self._app
+        if mark is None or self.sequence is None or self.sequence < app.session.history.first:
+            return
+        self._against = mark
+        if app.inspector.view is not EventView.CHANGES:
+            self._places.leave(self._place())
+        self._show()
+        app.inspector.go_to_view(EventView.CHANGES)
+        app.action_pane("inspector")

@@ -1,0 +1,191 @@
+"""Text in another program: the operator's pager or editor has the terminal, and the stream goes on being read."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any, Final
+
+from textual.app import App, SuspendNotSupported
+
+from nomad_tui.core.text import printable
+
+PAGERS: Final = ("less", "more")
+EDITORS: Final = ("vi", "nano")
+"""What is taken where no variable names one, the first that there is."""
+
+AT_ONCE: Final = 0.3
+"""Seconds. A program that ends sooner has been read by nobody: the terminal stays until Enter is pressed."""
+GRACE: Final = 1.0
+"""Seconds that a program has to end by itself where the dashboard is told to end meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of letting something out of the dashboard."""
+
+    done: bool
+    sentence: str
+    """What was done, or what was not, why, and what to do now; fit to be drawn. Empty where nothing need be said."""
+
+
+class _NoProgramError(ValueError):
+    """Its text is a whole sentence that is fit to be drawn."""
+
+
+async def show_outside(
+    app: App[Any], text: str, name: str, *, editor: bool = False, environ: Mapping[str, str] = os.environ
+) -> Outcome:
+    """Shows `text` in `$PAGER`, or in `$VISUAL` or `$EDITOR`, and returns when that has ended.
+
+    For a worker: the event loop runs on meanwhile, while the screen is not drawn and reads no keys. `name` is the
+    file's, made by `ui.write_file.file_name`; the file is the operator's alone, and removed afterwards.
+    """
+    try:
+        program = _program(editor, environ)
+        with TemporaryDirectory(prefix="nomad-tui-", ignore_cleanup_errors=True) as folder:
+            file = Path(folder) / name
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+                opened.write(text.encode("utf-8", "replace"))
+            written = file.stat().st_mtime_ns
+            code = await _run(app, [*program, str(file)])
+            changed = file.exists() and file.stat().st_mtime_ns != written
+    except _NoProgramError as error:
+        return Outcome(False, str(error))
+    except SuspendNotSupported:
+        return Outcome(
+            False, "This terminal cannot be handed to another program: w writes the event to a file instead."
+        )
+    except OSError as error:
+        reason = printable(error.strerror or str(error), 200)
+        return Outcome(False, f"The event could not be shown outside ({reason}): w writes it to a file you name.")
+    shown = printable(program[0], 60)
+    if code:
+        ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return Outcome(False, f"{shown} {ended}: set {'VISUAL' if editor else 'PAGER'} to another, or write it with w.")
+    return Outcome(True, "What you changed was a copy that is gone now: w writes one that stays." if changed else "")
+
+
+def _program(editor: bool, environ: Mapping[str, str]) -> list[str]:
+    """The program and its arguments, of which the first is there and can be run. Raises `_NoProgramError`."""
+    variables = ("VISUAL", "EDITOR") if editor else ("PAGER", "EDITOR", "VISUAL")
+    fallbacks = EDITORS if editor else PAGERS
+    path = environ.get("PATH")
+    for variable in variables:
+        text = environ.get(variable, "").strip()
+        if not text:
+            continue
+        shown = f"{variable} is '{printable(text, 100)}'"
+        try:
+            program = shlex.split(text)
+        except ValueError:
+            raise _NoProgramError(f"{shown}, in which a quote is never closed: mend it, or unset it.") from None
+        if not program or shutil.which(program[0], path=path) is None:
+            raise _NoProgramError(f"{shown}, which is no program that can be run here: mend it, or unset it.")
+        return program
+    for fallback in fallbacks:
+        if shutil.which(fallback, path=path) is not None:
+            return [fallback]
+    raise _NoProgramError(
+        f"There is neither {' nor '.join(fallbacks)} here: set {variables[0]} to a program that you have."
+    )
+
+
+async def _run(app: App[Any], command: list[str]) -> int:
+    """The program's exit code, or the negative number of the signal that ended it.
+
+    Raises SuspendNotSupported, and OSError when it cannot be started.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    failed: OSError | None = None
+    code = 0
+    # The batch keeps everything from being drawn: Textual 8.2.8 writes to a suspended driver until it blocks.
+    with app.batch_update():
+        with app.suspend(), _left_to_the_program():
+            try:
+                code = await _until_ended(command)
+            except OSError as error:
+                failed = error  # told once the screen is back, which Textual leaves out where anything is raised
+            except asyncio.CancelledError as error:
+                if not app.is_running:
+                    raise  # the application ends, and would find its screen set up again
+                cancelled = error
+        if app.is_running:
+            app.screen.refresh(layout=True)
+    if cancelled is not None:
+        raise cancelled
+    if failed is not None:
+        raise failed
+    return code
+
+
+async def _until_ended(command: list[str]) -> int:
+    began = time.monotonic()
+    # Where standard output is none, the screen is drawn on standard error.
+    terminal = sys.__stdout__ if sys.__stdout__ is not None and sys.__stdout__.isatty() else sys.__stderr__
+    process = await asyncio.create_subprocess_exec(*command, stdout=terminal, stderr=terminal)
+    try:
+        code = await process.wait()
+        if time.monotonic() - began < AT_ONCE:
+            await _enter_is_pressed(command[0])
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), GRACE)
+        raise
+    return code
+
+
+async def _enter_is_pressed(program: str) -> None:
+    """Waits until a line is typed, or the terminal has gone."""
+    sys.stderr.write(f"\n{printable(program, 60)} has ended: Enter goes back to nomad-tui. ")
+    sys.stderr.flush()
+    loop = asyncio.get_running_loop()
+    typed = asyncio.Event()
+    try:
+        loop.add_reader(0, typed.set)
+    except OSError:
+        return  # standard input is a file, of which nothing is to be waited for
+    try:
+        await typed.wait()
+        with suppress(OSError):
+            os.read(0, 4096)
+    finally:
+        loop.remove_reader(0)
+
+
+@contextmanager
+def _left_to_the_program() -> Iterator[None]:
+    """Ctrl+C, Ctrl+\\ and Ctrl+Z reach everything that runs in the terminal, and are meant for the program in front.
+
+    A function ignores the first two, and not `SIG_IGN`, which the program would take over from here. The last stops
+    the dashboard too, but only under a shell that can wake it: Textual 8.2.8 would make it stop in any case.
+    """
+    handlers: dict[signal.Signals, Any] = {
+        signal.SIGINT: _ignore,
+        signal.SIGQUIT: _ignore,
+        signal.SIGTSTP: signal.SIG_DFL,
+    }
+    before: dict[signal.Signals, Any] = {}
+    try:
+        for number, handler in handlers.items():
+            with suppress(ValueError):  # outside the main thread, where no signal arrives
+                before[number] = signal.signal(number, handler)
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
