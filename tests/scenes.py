@@ -23,6 +23,7 @@ from nomad_tui.core.updates import Connected, Gap, GapReason, Refused, Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.inspector import EventView
 from tests import recordings
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
@@ -109,6 +110,10 @@ SCENES: Final[dict[str, Scene]] = {
     "gap": Scene((140, 36), updates=tour_with_gap, select="gap"),
     "filter": Scene((140, 36), filter="web canary"),
     "payload": Scene((140, 40), select=FAILED, keys=("3", "z")),
+    "blocked": Scene((140, 40), select="greedy blocked"),
+    "lost-node": Scene((160, 44), select="edge-2 ready → down", keys=("t",)),
+    "trace": Scene((160, 44), select="web running canary healthy", keys=("t",)),
+    "changes": Scene((140, 36), select="web v0 v1", keys=("d",)),
     "help": Scene((140, 44), keys=("question_mark",)),
     "refused": Scene((120, 24), updates=refused),
     "light": Scene((160, 44), select=FAILED, theme="nomad-light"),
@@ -159,6 +164,9 @@ def select(app: NomadTui, words: str) -> None:
 def settled(app: NomadTui) -> bool:
     """Whether the inspector shows what the list says is looked at, and the picker has counted what is held."""
     event = app.inspector.event
+    timeline = app.inspector.timeline
+    if app.inspector.view is EventView.TIMELINE and timeline.step_count is None:
+        return False
     return app.topics.is_settled and app.event_list.shown == (None if event is None else event.sequence)
 
 

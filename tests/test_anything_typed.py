@@ -214,7 +214,7 @@ def test_no_term_is_made_that_could_not_be_read() -> None:
 def test_no_value_of_a_key_that_names_a_secret_is_proposed() -> None:
     secrets = {
         "SecretID": "s-0",
-        "NomadTokenID": "s-1",
+        "VaultToken": "s-1",
         "Config": {"auth": {"username": "s-2", "server": "s-3"}, "Password": "s-4"},
         "Env": {"DATABASE": "s-5"},
         "Meta": {"key": ["s-6"]},

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nomad_tui.core.changes import difference
 from nomad_tui.core.payload import Members, RawText, parse
 from nomad_tui.core.secrets import MASK, REDACTED, Veil, is_secret, masked, masked_text, names_secret, redact
 from nomad_tui.core.sentence import describe
@@ -47,6 +48,7 @@ def test_a_key_that_names_none(key: str) -> None:
         ("user: me\n  db_password: hunter2\nport: 80", f"user: me\n  db_password: {MASK}\nport: 80"),
         ("Authorization: Basic bWU6aHVudGVyMg==", f"Authorization: {MASK}"),
         ("curl -H 'X: Bearer abcdefghijk'", f"curl -H 'X: Bearer {MASK}'"),
+        ('{"Env":{"A":"x"},"port":80}', f'{{"Env":{{"A":"{MASK}"}},"port":80}}'),
         ('password = "two words"', f'password = "{MASK}"'),
     ],
 )
@@ -108,6 +110,21 @@ def test_environments_tokens_and_what_stands_beside_a_secrets_name_are_masked() 
     }
     job = orjson.loads(redact(payload))["Job"]
     assert (job["ID"], job["VaultToken"], job["ConsulToken"]) == ("web", REDACTED, "")
+
+
+def test_what_follows_a_flag_that_names_a_secret_is_masked() -> None:
+    command = ["server", "--token", "s3cr3t", "-db-password", "x y", "--verbose", "--key", "k", "--secret", "--next"]
+    value = parse(orjson.dumps({"Job": {"Config": {"args": command}}})).value
+    assert masked(value) == {
+        "Job": {
+            "Config": {
+                "args": ["server", "--token", REDACTED, "-db-password", REDACTED, *command[5:]],
+            }
+        }
+    }
+    assert is_secret(("Job", "Config", "args", 2), value)
+    assert not is_secret(("Job", "Config", "args", 1), value)
+    assert next(iter(difference({"args": ["--token", "old"]}, {"args": ["--token", "new"]}))).is_secret
 
 
 def test_what_is_no_secret_stays_byte_for_byte() -> None:

@@ -70,6 +70,8 @@ _LINE: Final = re2.compile(rf"(?im)(^\s*[\w.-]{{0,60}}(?:{_TRIGGER})[\w.-]{{0,40
 _BEARER: Final = re2.compile(r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})")
 _IN_URL: Final = re2.compile(r"(://[^/\s:@]{0,200}:)([^@\s/]+)(@)")
 _PATTERNS: Final = (_IN_URL, _ASSIGNED, _FLAG, _LINE, _BEARER)
+_LONGEST_JSON: Final = 64 * 1024
+"""Characters of a text that is looked at as JSON of its own."""
 _SHORTEST: Final = 8
 """Characters of a text that can hold such a form."""
 _SIGNS: Final = ("pass", "secret", "token", "key", "credential", "auth", "bearer", "://")
@@ -110,14 +112,37 @@ def secret_beside(members: dict[str, Value]) -> str | None:
     return None
 
 
+def secret_items(items: list[Value]) -> frozenset[int]:
+    """The positions of items that are secrets because of the one before them: `["--token", "…"]`."""
+    return frozenset(
+        position
+        for position, before in enumerate(items[:-1], 1)
+        if type(before) is str and before.startswith("-") and _is_flag(before) and _is_its_value(items[position])
+    )
+
+
+def _is_flag(text: str) -> bool:
+    name = text[:_LONGEST_KEY].lstrip("-")
+    return name.replace("-", "").replace("_", "").replace(".", "").isalnum() and _names_secret(name)
+
+
+def _is_its_value(item: Value) -> bool:
+    return type(item) is not str or not item.startswith(("-", *_REFERENCE))
+
+
 def masked_text(text: str, mask: str = MASK) -> str:
     """A text without the secrets that it shows by their form: passwords in URLs and assignments, bearer tokens.
 
-    What only says where a secret is to be had, such as `{{ with secret … }}`, stays.
+    In a text that is JSON itself also what stands under a key that names one. What only says where a secret is to be
+    had, such as `{{ with secret … }}`, stays.
     """
     if len(text) < _SHORTEST:
         return text
     lower = text.lower()
+    if text[0] in "{[" and text[-1] in "}]" and len(text) <= _LONGEST_JSON:
+        inner = parse(text.encode("utf-8", "replace")).value
+        if isinstance(inner, dict | list) and masked(inner) is not inner:
+            return redact(text.encode("utf-8", "replace")).decode().replace(REDACTED, mask)
     if not any(sign in lower for sign in _SIGNS):
         return text
     for pattern in _PATTERNS:
@@ -147,6 +172,8 @@ def is_secret(path: Path, value: Value) -> bool:
         elif isinstance(value, list):
             if not isinstance(step, int) or not 0 <= step < len(value):
                 return False
+            if step in secret_items(value):
+                return True
             value = value[step]
         elif isinstance(value, Members):
             found = _member(value, step)
@@ -187,7 +214,8 @@ def masked(value: Value, mask: str = REDACTED, *, secret: bool = False) -> Value
                 changed[key] = other
         return value if changed is None else changed
     if isinstance(value, list):
-        items = [masked(item, mask, secret=secret) for item in value]
+        beside_it = frozenset[int]() if secret else secret_items(value)
+        items = [masked(item, mask, secret=secret or position in beside_it) for position, item in enumerate(value)]
         return value if all(map(_same, items, value)) else items
     if isinstance(value, Members):
         members = Members((key, masked(member, mask, secret=secret or names_secret(key))) for key, member in value)

@@ -55,7 +55,7 @@ class Before:
 
     payload: bytes
     said: str
-    """Which event that is, as the end of a sentence: `the event before, index 1,204`; untrusted."""
+    """Which event that is, as a sentence; untrusted."""
 
 
 def _no_name(_topic: str, _id: str) -> str:
@@ -312,6 +312,7 @@ class Inspector(Vertical):
         self.post_message(self.ViewChanged(view))
 
     def _show_view(self) -> None:
+        self.set_class(self.view is EventView.TIMELINE, "-timeline")
         panes = {
             EventView.TREE: self._tree_pane,
             EventView.CHANGES: self.changes_view,

@@ -5,7 +5,7 @@ from nomad_tui.core.changes.model import CONTAINERS, Change, ChangeKind, Changes
 from nomad_tui.core.changes.noise import FREE_FORM, JOB, is_noise
 from nomad_tui.core.payload.parsing import Members, Value
 from nomad_tui.core.payload.rows import Step
-from nomad_tui.core.secrets import names_secret, secret_beside
+from nomad_tui.core.secrets import names_secret, secret_beside, secret_items
 
 
 class _Comparison:
@@ -98,7 +98,11 @@ class _Comparison:
         self._attach(place)
         change = Change(kind, place, *steps, old, new, order=order)
         key = change.key
-        change.is_secret = place.is_secret or (key is not None and (names_secret(key) or key in place.beside))
+        change.is_secret = (
+            place.is_secret
+            or (key is not None and (names_secret(key) or key in place.beside))
+            or any(step in items for step, items in zip(steps, place.secret_items, strict=True))
+        )
         change.is_noise = is_noise(place, change, key)
         place.entries.append(change)
 
@@ -131,6 +135,8 @@ def _describe(place: Place) -> None:
         place.is_free_form = parent.is_free_form or key in FREE_FORM
     besides = [secret_beside(value) for value in (place.before, place.after) if type(value) is dict]
     place.beside = frozenset(key for key in besides if key is not None)
+    if isinstance(place.before, list) and isinstance(place.after, list):
+        place.secret_items = secret_items(place.before), secret_items(place.after)
 
 
 def _is_comparable(old: Value, new: Value) -> bool:

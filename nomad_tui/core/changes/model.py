@@ -50,6 +50,8 @@ class Place:
     is_attached: bool = False
     beside: frozenset[str] = frozenset()
     """Keys of members that are secrets because of what stands beside them."""
+    secret_items: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+    """The same for the positions of items, in the list before and in the one after."""
 
     @property
     def is_item(self) -> bool:

@@ -14,7 +14,7 @@ from nomad_tui.core.changes.noise import is_unset
 from nomad_tui.core.payload import without_secrets
 from nomad_tui.core.payload.parsing import Members, RawText, Value
 from nomad_tui.core.payload.rows import Path, Step
-from nomad_tui.core.secrets import Veil, can_hide, masked, masked_text, names_secret, secret_beside
+from nomad_tui.core.secrets import Veil, can_hide, masked, masked_text, names_secret, secret_beside, secret_items
 from nomad_tui.core.text import ELLIPSIS
 from nomad_tui.core.topics import payload_keys
 
@@ -282,8 +282,9 @@ def _members(value: Value, kind: ChangeKind, is_secret: bool, shows_noise: bool)
             seen.add(key)
             yield (), Member(key, step, member, kind, is_secret or names_secret(key))
     elif isinstance(value, list | RawText):
+        secrets = secret_items(value) if isinstance(value, list) else frozenset[int]()
         for position, member in enumerate(value):
-            yield (), Member(None, position, member, kind, is_secret)
+            yield (), Member(None, position, member, kind, is_secret or position in secrets)
 
 
 def _entries(place: Place, shows_noise: bool) -> Iterator[_Entry]:

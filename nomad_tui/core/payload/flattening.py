@@ -83,6 +83,8 @@ class _Group:
         if isinstance(value, list):
             self.key_width = len(str(len(value) - 1))
             self.secret = [is_secret] * len(value)
+            for position in () if is_secret else secrets.secret_items(value):
+                self.secret[position] = True
             return
         widths = map(len, self.keys)  # type: ignore[arg-type]
         self.key_width = max((width for width in widths if width <= WIDEST_KEY), default=0)
