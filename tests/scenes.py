@@ -111,7 +111,7 @@ SCENES: Final[dict[str, Scene]] = {
     "filter": Scene((140, 36), filter="web canary"),
     "payload": Scene((140, 40), select=FAILED, keys=("3", "z")),
     "blocked": Scene((140, 40), select="greedy blocked"),
-    "lost-node": Scene((160, 44), select="edge-2 ready → down", keys=("t",)),
+    "lost-node": Scene((160, 44), select="edge-2 heartbeat missed", keys=("t",)),
     "trace": Scene((160, 44), select="web running canary healthy", keys=("t",)),
     "changes": Scene((140, 36), select="web v0 v1", keys=("d",)),
     "help": Scene((140, 44), keys=("question_mark",)),

@@ -1,11 +1,16 @@
 """The benchmark runs, and the dashboard has not become an order of magnitude slower than a bare loop."""
 
+import asyncio
+
+from tests.bench import inspector
 from tests.bench.__main__ import answers, bare, dashboard, events_in
 
 REPEAT = 3
 SLOWEST_RATIO = 0.1
 """The dashboard reaches 0.7 on a quiet machine and 0.25 on one whose other core is busy; a cost that grows with the
 number of events held, as a list that is rebuilt for each of them, ends far below this."""
+MOST_OF_PARSING = 200
+"""Times what parsing alone takes; 20 and 9 are reached on a quiet machine, Textual's own tree needs some 350."""
 
 
 def test_the_dashboard_keeps_up_with_a_bare_loop_over_the_same_stream() -> None:
@@ -19,3 +24,14 @@ def test_the_dashboard_keeps_up_with_a_bare_loop_over_the_same_stream() -> None:
 def test_keys_pressed_while_events_pour_in_are_answered_and_timed() -> None:
     run = dashboard(REPEAT, events_in(REPEAT), keys=True, idle_keys=15)
     assert len(answers(run["pressed"], run["frames"])) > len(run["pressed"]) / 2
+
+
+async def test_the_inspector_is_measured_on_large_payloads_and_held_keys() -> None:
+    async with asyncio.timeout(60):
+        opened = await inspector.open_large()
+        alone, beside = await inspector.hold_down()
+    assert opened.rows > 5_000
+    assert opened.opened < MOST_OF_PARSING * opened.parsed
+    assert opened.unfolded < MOST_OF_PARSING * opened.parsed
+    assert len(alone.frames) > inspector.KEYS / 2
+    assert len(beside.frames) > inspector.KEYS / 2

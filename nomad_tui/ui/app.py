@@ -421,6 +421,8 @@ class NomadTui(App[None]):
 
     def action_pane(self, pane: str) -> None:
         if self.stands:
+            if pane == Pane.INSPECTOR:
+                self.inspecting.look()  # keys typed ahead are meant for what is selected, not for what was
             self.panes.go_to(Pane(pane))
 
     def action_command_palette(self) -> None:

@@ -169,7 +169,7 @@ class FindPane(Vertical):
     def on_find_line_kept(self, event: FindLine.Kept) -> None:
         event.stop()
         self.view.keep_find()
-        self._widget.focus()
+        self.screen.set_focus(self._widget)
         if not self.find_line.line.value:
             self.action_close_find()
 
@@ -180,4 +180,4 @@ class FindPane(Vertical):
     def action_close_find(self) -> None:
         self.view.end_find()
         self.find_line.close()
-        self._widget.focus()
+        self.screen.set_focus(self._widget)

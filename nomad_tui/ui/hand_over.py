@@ -6,7 +6,7 @@ Nothing that is masked on the screen is in any of it.
 from typing import TYPE_CHECKING
 
 from nomad_tui.core.payload import Path, Payload
-from nomad_tui.core.reproduce import Envelope, Server
+from nomad_tui.core.reproduce import Server
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.clipboard import copy
 from nomad_tui.ui.copy_menu import Choice, CopyMenu, choices, server_of
@@ -53,20 +53,13 @@ class HandOver:
         app = self._app
         source = app.session.source
         server: Server | None = server_of(source.connection) if isinstance(source, LiveServer) else None
-        return choices(payload.value, self._path(), app.inspector.veil, self._envelope(), server)
-
-    def _envelope(self) -> Envelope | None:
-        app = self._app
-        history, sequence = app.session.history, app.inspecting.sequence
-        if sequence is None or sequence < history.first or history.gap(sequence) is not None:
-            return None
-        return Envelope.of(history.event(sequence))
+        return choices(payload.value, self._path(), app.inspector.veil, app.inspecting.envelope, server)
 
     def _whole(self, payload: Payload) -> tuple[str, str]:
         """The event as JSON, and the name of a file for it."""
         text = next(choice for choice in self._choices(payload) if choice.letter == "e")
         event = self._app.inspector.event
-        envelope = self._envelope()
+        envelope = self._app.inspecting.envelope
         if text.text is None or envelope is None:
             name = file_name("gap", "", 0 if event is None else event.sequence)
             return next(choice for choice in self._choices(payload) if choice.letter == "s").made(), name

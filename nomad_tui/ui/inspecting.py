@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from textual.timer import Timer
 
 from nomad_tui.core.related import Related
+from nomad_tui.core.reproduce import Envelope
 from nomad_tui.core.trace import Trace
 from nomad_tui.ui.compare_with import CompareWith
 from nomad_tui.ui.described import described
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
-_NOWHERE: Final = -1
+NO_LONGER_HELD: Final = "This event is no longer held: it was among the oldest when there was no more room."
 TRACE_SLICE: Final = 0.004
 """Seconds of work on the timeline between two looks at what has come."""
 
@@ -34,18 +35,20 @@ class Inspecting:
         """An event that is shown without being selected, because the list does not show it."""
         self._against: int | None = None
         """A marked event that the one shown is compared with, instead of its object's event before."""
-        self._jumping_to: int | None = _NOWHERE
-        """An event that is being selected by a jump, not by hand; None for a selection that is being cleared."""
+        self._cursor: int | None = None
+        """What is selected in the list, as far as it is known here: another selection was made by hand."""
+        self.envelope: Envelope | None = None
+        """Of the event that is shown, held or not; None for a gap."""
         self.sequence: int | None = None
         """The row that is shown."""
 
     def look_soon(self) -> None:
         """After another row was selected: the list is drawn first."""
         app = self._app
-        if app.event_list.cursor != self._jumping_to:
+        if app.event_list.cursor != self._cursor:
+            self._cursor = app.event_list.cursor
             self._led_to = None
             self._places.forget()
-        self._jumping_to = _NOWHERE
         if self._timer is not None:
             self._timer.stop()
         self._timer = app.set_timer(INSPECT_AFTER, self.look)
@@ -62,6 +65,9 @@ class Inspecting:
             return  # evicted while selected: what is shown of it stays
         self.sequence = sequence
         self._against = None
+        history = app.session.history
+        is_event = sequence is not None and history.gap(sequence) is None
+        self.envelope = Envelope.of(history.event(sequence)) if sequence is not None and is_event else None
         self._show()
 
     def _show(self) -> None:
@@ -106,6 +112,8 @@ class Inspecting:
         self._places.leave(self._place())
         if app.event_list.cursor is None and self._led_to is None and self.sequence is not None:
             self._go_to(self.sequence)  # the newest event will be another one soon
+        if view is EventView.CHANGES:
+            self._compare_with_before()
         app.inspector.go_to_view(view)
         app.action_pane("inspector")
 
@@ -113,7 +121,7 @@ class Inspecting:
         """Goes to an event that the timeline names."""
         app = self._app
         if sequence < app.session.history.first:
-            app.notify("This event is no longer held: it was the oldest when there was no more room.", markup=False)
+            app.notify(NO_LONGER_HELD, markup=False)
             return
         self._places.leave(self._place())
         app.inspector.go_to_view(EventView.TREE)
@@ -123,10 +131,10 @@ class Inspecting:
     def _go_to(self, sequence: int) -> None:
         app = self._app
         self._led_to = None
-        self._jumping_to = sequence
-        if app.event_list.cursor == sequence or not app.event_list.go_to_sequence(sequence):
-            self._jumping_to = _NOWHERE
         if app.event_list.cursor != sequence:
+            app.event_list.go_to_sequence(sequence)
+        self._cursor = app.event_list.cursor
+        if self._cursor != sequence:
             self._led_to = sequence
             app.notify("The filter hides this event in the list: it is shown here alone.", markup=False)
         self.look()
@@ -141,12 +149,13 @@ class Inspecting:
             if place.selected:
                 self._go_to(place.sequence)
             elif app.event_list.cursor is not None:
-                self._led_to = None
-                self._jumping_to = None
+                self._led_to = self._cursor = None
                 app.event_list.clear_selection()
         if place.following:
             app.event_list.follow(True)
         self.look()
+        if app.inspector.view is EventView.CHANGES:
+            self._compare_with_before()
         app.inspector.go_to_view(place.view)
         app.action_pane(place.pane)
         return True
@@ -168,6 +177,9 @@ class Inspecting:
         app = self._app
         self.look()
         history = app.session.history
+        if self.sequence is not None and self.sequence < history.first:
+            app.notify(NO_LONGER_HELD, markup=False)
+            return
         if self.sequence is None or history.gap(self.sequence) is not None:
             app.notify("No event is selected: select one, then D compares it with a marked one.", markup=False)
             return
@@ -178,6 +190,12 @@ class Inspecting:
             self._compare_with(marks[0])
         else:
             app.push_screen(CompareWith(history, marks), self._compare_with)
+
+    def _compare_with_before(self) -> None:
+        """No longer with a marked event."""
+        if self._against is not None and self.sequence is not None and self.sequence >= self._app.session.history.first:
+            self._against = None
+            self._show()
 
     def _compare_with(self, mark: int | None) -> None:
         app = self._app

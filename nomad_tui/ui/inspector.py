@@ -304,12 +304,20 @@ class Inspector(Vertical):
         had_focus = self.shown_view.has_focus
         self.view = view
         if self.is_mounted:
+            self._conceal()
             self._show_view()
             self._fill_view()
             self._label_tabs()
             if had_focus:
                 self.screen.set_focus(self.shown_view)
         self.post_message(self.ViewChanged(view))
+
+    def _conceal(self) -> None:
+        """Masks what was revealed in the view that is left: what is copied is what the shown one shows."""
+        if self.veil.revealed is not None and self._event is not None and self._payload is not None:
+            self.veil.revealed = None
+            self._show_tree(self._event, self._payload)
+            self.changes_view.redraw()
 
     def _show_view(self) -> None:
         self.set_class(self.view is EventView.TIMELINE, "-timeline")

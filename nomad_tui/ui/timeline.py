@@ -211,6 +211,20 @@ time since the step that a row depends on, or a time of day. It grows while even
             row = rows[number]
             if row.is_focus if self._cursor_key is None else row.key == self._cursor_key:
                 return position
+        return self._find_above_cursor()
+
+    def _find_above_cursor(self) -> int | None:
+        """The row that the cursor's own, which is folded away, hangs beneath; the nearest one that is shown."""
+        positions = {number: position for position, number in enumerate(self._shown)}
+        depth: int | None = None
+        for number in range(len(self._rows) - 1, -1, -1):
+            row = self._rows[number]
+            if depth is None:
+                depth = row.depth if row.key == self._cursor_key else None
+            elif row.depth < depth:
+                if number in positions:
+                    return positions[number]
+                depth = row.depth
         return None
 
     def _unfolded(self) -> Iterator[int]:
