@@ -231,6 +231,22 @@ async def test_secrets_are_revealed_one_at_a_time() -> None:
         assert len(app.revealed) == 2
 
 
+async def test_a_revealed_secret_is_masked_again_by_the_same_key_and_when_the_cursor_moves() -> None:
+    async with asyncio.timeout(20), ChangesApp().run_test(size=(90, 30)) as pilot:
+        veil = Veil()
+        view = shown(pilot.app, job(Env={"A": "old-one"}), job(Env={"A": "new-one"}), veil)
+        view.focus()
+        await pressed(pilot, "G")
+        path = view.cursor_path
+        for key in ("x", "k"):
+            veil.revealed = path
+            view.redraw()
+            assert "new-one" in "".join(drawn(view))
+            await pressed(pilot, key)
+            assert veil.revealed is None
+            assert "new-one" not in "".join(drawn(view))
+
+
 TEMPLATE = "upstream a {\n" + "".join(f"  server {number};\n" for number in range(30)) + "}\npassword = {}\n"
 
 

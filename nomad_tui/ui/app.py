@@ -47,7 +47,7 @@ from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.terminal import Terminal
-from nomad_tui.ui.text_viewer import TextViewer
+from nomad_tui.ui.text_viewer import TextView, TextViewer
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
 from nomad_tui.ui.timeline import Timeline
 from nomad_tui.ui.topics import TopicPicker
@@ -344,7 +344,7 @@ class NomadTui(App[None]):
 
     @on(EventList.Inspect)
     def _go_to_payload(self) -> None:
-        self.inspecting.look()
+        self.inspecting.look_at_selected()
         self.action_pane("inspector")
 
     @on(Inspector.Step)
@@ -404,8 +404,8 @@ class NomadTui(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "saved":
             return len(self.screen_stack) == 1
-        if action == "filter" and self.panes.focused is Pane.INSPECTOR:
-            return False  # there `/` looks for something in the payload
+        if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
+            return False  # there `/` looks for something in what is shown
         if action in ("filter", "pane", "copy", "write_file", "compare"):
             return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
         return super().check_action(action, parameters)

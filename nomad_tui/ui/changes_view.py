@@ -450,6 +450,8 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
     def _move_to(self, row: int) -> None:
         if not len(self._rows):
             return
+        if max(0, min(row, len(self._rows) - 1)) != self._cursor:
+            self._conceal()
         row = max(0, min(row, len(self._rows) - 1))
         previous, self._cursor = self._cursor, row
         self._wished_path = self._rows.path(row)
@@ -548,7 +550,17 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         self.shows_noise = not self.shows_noise
         self._refold()
 
+    def _conceal(self) -> None:
+        """Masks again what was revealed."""
+        if self._veil.revealed is not None:
+            self._veil.revealed = None
+            self.redraw()
+
     def action_reveal(self) -> None:
+        """Asks for the secret under the cursor to be shown; masks it again if it is."""
+        if self._veil.revealed is not None:
+            self._conceal()
+            return
         row = self._cursor
         while len(self._rows) and isinstance(self._rows.items[row], TextLine):
             row = self._rows.parents[row]

@@ -57,13 +57,15 @@ class HandOver:
 
     def _whole(self, payload: Payload) -> tuple[str, str]:
         """The event as JSON, and the name of a file for it."""
-        text = next(choice for choice in self._choices(payload) if choice.letter == "e")
-        event = self._app.inspector.event
-        envelope = self._app.inspecting.envelope
-        if text.text is None or envelope is None:
-            name = file_name("gap", "", 0 if event is None else event.sequence)
-            return next(choice for choice in self._choices(payload) if choice.letter == "s").made(), name
-        return text.made(), file_name(envelope.topic, envelope.key, envelope.index)
+        app = self._app
+        envelope = app.inspecting.envelope
+        made = {one.letter: one for one in choices(payload.value, (), app.inspector.veil, envelope, None)}
+        if envelope is not None and made["e"].text is not None:
+            return made["e"].made(), file_name(envelope.topic, envelope.key, envelope.index)
+        event = app.inspector.event  # a gap, or an event whose key holds a secret
+        return made["s"].made(), file_name(
+            "gap" if envelope is None else envelope.topic, "", event.sequence if event else 0
+        )
 
     # What is done with it
 

@@ -70,6 +70,11 @@ class Inspecting:
         self.envelope = Envelope.of(history.event(sequence)) if sequence is not None and is_event else None
         self._show()
 
+    def look_at_selected(self) -> None:
+        """Shows what is selected in the list, also if the timeline has led to something else."""
+        self._led_to = None
+        self.look()
+
     def _show(self) -> None:
         app = self._app
         sequence = self.sequence
@@ -136,7 +141,7 @@ class Inspecting:
         self._cursor = app.event_list.cursor
         if self._cursor != sequence:
             self._led_to = sequence
-            app.notify("The filter hides this event in the list: it is shown here alone.", markup=False)
+            app.notify("The list does not show this event now: it is shown here alone.", markup=False)
         self.look()
 
     def back(self) -> bool:

@@ -37,6 +37,7 @@ _DETAILS: Final = frozenset((RowKind.STEP, RowKind.TASK_EVENT, RowKind.NODE_EVEN
 """What happened to one object."""
 _MANY: Final = frozenset(("Allocation", "Service"))
 """Of these there are many beneath one job, so that their details are folded away but for the object in focus."""
+_MOST_LEFT: Final = 100
 _NOTHING: Final = "No event is selected."
 _READING: Final = "reading what belongs together …"
 
@@ -135,6 +136,8 @@ time since the step that a row depends on, or a time of day. It grows while even
         self._cursor = 0
         self._cursor_key: tuple[str, ...] | None = None
         """None until the operator has moved: the cursor stands on the object in focus then."""
+        self._left: dict[int, tuple[str, ...]] = {}
+        """The row that the cursor stood on in timelines that were left, by the events they were opened for."""
         self._shift = 0
         self._complete = False
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
@@ -158,10 +161,15 @@ time since the step that a row depends on, or a time of day. It grows while even
 
     def show(self, trace: Trace, sequence: int) -> None:
         """Shows the trace of another event, which is read as `advance` is called."""
+        if self._sequence is not None and self._cursor_key is not None:
+            self._left.pop(self._sequence, None)
+            self._left[self._sequence] = self._cursor_key
+            if len(self._left) > _MOST_LEFT:
+                del self._left[next(iter(self._left))]
         self._trace = trace
         self._sequence = sequence
         self._revision = -1
-        self._cursor_key = None
+        self._cursor_key = self._left.get(sequence)
         self._folded.clear()
         self._all_folded = None
         self._shift = 0
