@@ -323,11 +323,11 @@ class Terminal:
         self.text = ""
         self.gone = False
 
-    async def until(self, text: str) -> None:
-        """Wait until something has been drawn."""
-        while text not in self.text:
+    async def until(self, *texts: str) -> None:
+        """Wait until one of several texts has been drawn."""
+        while not any(text in self.text for text in texts):
             piece = await self._drawn.read(2**16)
-            assert piece, f"it ended without drawing {text!r}: {self.text[-2000:]!r}"
+            assert piece, f"it ended without drawing {texts}: {self.text[-2000:]!r}"
             self.text += piece.decode("utf-8", "replace")
 
     def press(self, keys: str) -> None:

@@ -34,6 +34,7 @@ async def test_the_demo_runs_in_a_terminal_until_it_is_quit() -> None:
         await screen.until("following")
         await screen.until("edge-1")
         screen.press("k")
-        await screen.until("follow off")
+        # How many events have come since, where some have before the next drawing.
+        await screen.until("follow off", " new · End")
         screen.press("q")
         assert await screen.ended() == 0
