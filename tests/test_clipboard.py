@@ -79,7 +79,7 @@ def test_a_terminal_is_handed_the_text(tmp_path: Path) -> None:
 
 def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
     folder = program(tmp_path, "tmux", f'echo "$@" > {tmp_path}/arguments; cat > {tmp_path}/copied')
-    environ = {"TMUX": "/tmp/tmux-0/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
+    environ = {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
     got = run_in_terminal(TEXT, tmp_path / "said", environ)
     assert b"]52;" not in got
     assert (tmp_path / "copied").read_text() == TEXT
@@ -90,7 +90,7 @@ def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
 def test_a_tmux_without_that_command_is_asked_to_hand_it_on(tmp_path: Path) -> None:
     folder = program(tmp_path, "tmux", "echo usage >&2; exit 1")
     got = run_in_terminal(
-        TEXT, tmp_path / "said", {"TMUX": "/tmp/tmux-0/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
+        TEXT, tmp_path / "said", {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
     )
     found = re.search(rb"\x1bPtmux;\x1b\x1b\]52;c;([A-Za-z0-9+/=]+)\x07\x1b\\", got)
     assert found is not None
