@@ -89,9 +89,7 @@ def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
 
 def test_a_tmux_without_that_command_is_asked_to_hand_it_on(tmp_path: Path) -> None:
     folder = program(tmp_path, "tmux", "echo usage >&2; exit 1")
-    got = run_in_terminal(
-        TEXT, tmp_path / "said", {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
-    )
+    got = run_in_terminal(TEXT, tmp_path / "said", {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"})
     found = re.search(rb"\x1bPtmux;\x1b\x1b\]52;c;([A-Za-z0-9+/=]+)\x07\x1b\\", got)
     assert found is not None
     assert b64decode(found[1]).decode() == TEXT

@@ -9,13 +9,8 @@ from datetime import tzinfo
 from textwrap import wrap
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.strip import Strip
 
 from nomad_tui.core.changes import Change, ChangeKind, Changes, Place
 from nomad_tui.core.changes.lines import TextLine
@@ -35,18 +30,9 @@ from nomad_tui.core.changes.rows import (
 from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation
 from nomad_tui.core.secrets import MASK, Veil
 from nomad_tui.core.text import ELLIPSIS, printable
-from nomad_tui.ui.line_view import LineView
-
-INDENT: Final = 2
-"""Cells for each level, for the triangle, and for the sign with its space."""
+from nomad_tui.ui.row_view import INDENT, Pieces, RowView, row_keys
 
 NOTHING_EARLIER: Final = "No earlier event of this object is held."
-
-_KEPT_STRIPS: Final = 2_000
-"""Drawn lines that are kept; scrolling through more starts afresh."""
-
-_MARGIN: Final = 16
-"""Cells of a deep row that are brought into view with the cursor."""
 
 _ALIKE: Final = 12
 """Characters at the start of two long texts, from which on the same ones are left out."""
@@ -62,7 +48,7 @@ _SIGNS: Final = {
 _LINE_SIGNS: Final = {"+": "added", "-": "removed", "@": "count", " ": "context"}
 
 
-class ChangesView(LineView, can_focus=True):
+class ChangesView(RowView):
     """The changes of one event. What is open, and the path of the cursor, outlive it."""
 
     BINDING_GROUP_TITLE = "Changes"
@@ -79,13 +65,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
 - **<** and **>** move the view sideways along a long value
 - a click on a triangle folds or unfolds
 """
-    DEFAULT_CSS = """
-    ChangesView {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-    }
-    """
+    PREFIX = "changes"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "changes--added",
         "changes--after",
@@ -106,32 +86,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         "changes--word",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", id="changes.up", tooltip="Go to the row above", show=False),
-        Binding("down,j", "move(1)", "Down", id="changes.down", tooltip="Go to the row below", show=False),
-        Binding("home,g", "first", "First", id="changes.first", tooltip="Go to the first row", show=False),
-        Binding("end,G", "last", "Last", id="changes.last", tooltip="Go to the last row", show=False),
-        Binding("ctrl+u", "move_pages(-0.5)", "Half up", id="changes.half_up", tooltip="Go half a page up", show=False),
-        Binding(
-            "ctrl+d", "move_pages(0.5)", "Half down", id="changes.half_down", tooltip="Go half a page down", show=False
-        ),
-        Binding("pageup", "move_pages(-1)", "Page up", id="changes.page_up", tooltip="Go a page up", show=False),
-        Binding("pagedown", "move_pages(1)", "Page down", id="changes.page_down", tooltip="Go a page down", show=False),
-        Binding(
-            "left,h",
-            "fold_or_parent",
-            "Fold",
-            id="changes.fold",
-            tooltip="Fold this row, or go to the one it stands in",
-            show=False,
-        ),
-        Binding(
-            "right,l",
-            "unfold_or_child",
-            "Unfold",
-            id="changes.unfold",
-            tooltip="Unfold this row, or go to the first one in it",
-            show=False,
-        ),
+        *row_keys("changes"),
         Binding("enter,space", "toggle_fold", "Fold", id="changes.toggle", tooltip="Fold or unfold this row"),
         Binding("E", "set_all(True)", "Unfold all", id="changes.unfold_all", tooltip="Unfold everything"),
         Binding("C", "set_all(False)", "Fold all", id="changes.fold_all", tooltip="Fold everything"),
@@ -143,24 +98,6 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
             tooltip="Show or hide what changes with every write, such as ModifyIndex",
         ),
         Binding("x", "reveal", "Reveal", id="changes.reveal", tooltip="Show the secret under the cursor"),
-        Binding(
-            "less_than_sign,shift+left",
-            "shift(-1)",
-            "View left",
-            id="changes.view_left",
-            tooltip="Move the view to the left along long values",
-            key_display="<",
-            show=False,
-        ),
-        Binding(
-            "greater_than_sign,shift+right",
-            "shift(1)",
-            "View right",
-            id="changes.view_right",
-            tooltip="Move the view to the right along long values",
-            key_display=">",
-            show=False,
-        ),
     ]
 
     class Reveal(Message):
@@ -180,18 +117,10 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         self._compared_with = ""
         self._veil = Veil()
         self._topic = ""
-        self._notes: list[str] = []
-        """Lines above the first row."""
         self._is_empty = True
         self._rows = ChangeRows()
-        self._cursor = 0
         self._wished_path: Path = ()
-        self._shift = 0
-        """Characters of every line that are out of view on the left."""
-        self._shifted_by_hand = False
         self._now_ns = 0
-        self._strips: dict[tuple[int, bool], Strip] = {}
-        self._rich_styles: dict[tuple[str, bool], Style] = {}
 
     # What is shown
 
@@ -269,8 +198,8 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
     def _note(self) -> None:
         """Break the sentences above the rows into lines as wide as the pane."""
         width = max(10, self._width)
-        self._notes = [line for said in self._sentences() for line in wrap(printable(said), width)]
-        self.set_row_count(len(self._notes) + len(self._rows))
+        self._lines_above = [line for said in self._sentences() for line in wrap(printable(said), width)]
+        self.set_row_count(len(self._lines_above) + len(self._rows))
 
     def _sentences(self) -> list[str]:
         if self._is_empty:
@@ -290,80 +219,23 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         said = "" if self.shows_noise else f"{fields} left out{hint}."
         return [self._compared_with, said]
 
-    def _forget_strips(self) -> None:
-        self._strips.clear()
-        self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._rich_styles.clear()
-        self._strips.clear()
-
     def on_resize(self) -> None:
         self._note()
-        self._forget_strips()
-        self._bring_cursor_into_view()
 
-    # Drawing
+    # Of what the rows are made
 
     @property
-    def _width(self) -> int:
-        """Cells of a line without the scrollbar, which has its place even when there is none."""
-        return self.scrollable_content_region.width
+    def row_count(self) -> int:
+        return len(self._rows)
 
-    @property
-    def _height(self) -> int:
-        return self.scrollable_content_region.height
+    def _triangle_at(self, row: int) -> int:
+        return self._rows.depths[row] * INDENT
 
-    def render_line(self, y: int) -> Strip:
-        line = y + self.scroll_offset.y
-        width = self._width
-        row = line - len(self._notes)
-        if row >= len(self._rows):
-            return Strip.blank(width, self._rich_style("", False))
-        has_cursor = row == self._cursor
-        strip = self._strips.get((line, has_cursor))
-        if strip is None:
-            if len(self._strips) >= _KEPT_STRIPS:
-                self._strips.clear()
-            strip = self._strips[line, has_cursor] = self._draw(line, has_cursor, width)
-        return strip
+    def _parent_of(self, row: int) -> int:
+        return self._rows.parents[row]
 
-    def _rich_style(self, component: str, has_cursor: bool) -> Style:
-        style = self._rich_styles.get((component, has_cursor))
-        if style is None:
-            classes = [f"changes--{component}"] if component else []
-            if has_cursor:
-                classes.append("changes--cursor")
-            style = self._rich_styles[component, has_cursor] = self.get_visual_style(*classes).rich_style
-        return style
-
-    def _draw(self, line: int, has_cursor: bool, width: int) -> Strip:
-        segments: list[Segment] = []
-        row = line - len(self._notes)
-        hidden, cells, is_cut = self._shift if row >= 0 else 0, 0, False
-        pieces = self._pieces(row, width) if row >= 0 else iter([("note", self._notes[line])])
-        for component, piece in pieces:
-            if hidden >= len(piece):
-                hidden -= len(piece)
-                continue
-            end = hidden + width - cells + 1
-            text = printable(piece[hidden:end])
-            is_cut = end < len(piece)
-            hidden = 0
-            cells += cell_len(text)
-            segments.append(Segment(text, self._rich_style(component, has_cursor)))
-            if is_cut or cells > width:
-                break
-        strip = Strip(segments, cells)
-        if is_cut or cells > width:
-            strip = strip.crop(0, max(0, min(cells, width - 1)))
-            last = Segment(ELLIPSIS, segments[-1].style)
-            strip = Strip([*strip, last], strip.cell_length + 1)
-        return strip.adjust_cell_length(width, self._rich_style("", has_cursor))
-
-    def _pieces(self, row: int, width: int) -> Iterator[tuple[str, str]]:
-        """A line from left to right as (component, untrusted text without secrets)."""
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        """Without secrets; whole values only in a view that is moved."""
         rows, item = self._rows, self._rows.items[row]
         triangle = ("▼ " if rows.are_open[row] else "▶ ") if rows.are_foldable[row] else "  "
         guide = " " * (rows.depths[row] * INDENT) + triangle
@@ -372,7 +244,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         yield "guide", guide
         for component, text in self._said(row, item):
             if component == "values":
-                for inner, piece in self._values(row, item, 0 if self._shift else width - used):
+                for inner, piece in self._values(row, item, 0 if is_whole else width - used):
                     yield "noise" if is_noise else inner, piece
                 return
             used += len(text)
@@ -445,72 +317,22 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         if type(pair[1]) is str and notes[1] is not None:
             yield "annotation", f"  {notes[1]}"
 
-    # Moving
+    # Moving and folding
 
-    def _move_to(self, row: int) -> None:
-        if not len(self._rows):
-            return
-        if max(0, min(row, len(self._rows) - 1)) != self._cursor:
-            self._conceal()
-        row = max(0, min(row, len(self._rows) - 1))
-        previous, self._cursor = self._cursor, row
-        self._wished_path = self._rows.path(row)
-        self.refresh_line(previous + len(self._notes))
-        self.refresh_line(row + len(self._notes))
-        self._bring_cursor_into_view()
+    def _leave_for(self, row: int) -> int:
+        path = self._rows.path(row)
+        if self._conceal():
+            row = self._rows.find(path)
+        return row
 
-    def _bring_cursor_into_view(self) -> None:
-        height = self._height
-        if not len(self._rows) or not height:
-            return
-        top = self.scroll_offset.y
-        line = self._cursor + len(self._notes) if self._cursor else 0
-        if line < top:
-            self.scroll_to(y=line, animate=False)
-        elif line >= top + height:
-            self.scroll_to(y=line - height + 1, animate=False)
-        name_at = self._rows.depths[self._cursor] * INDENT
-        least = max(0, name_at + min(_MARGIN, self._width) - self._width)
-        if least > self._shift or (least < self._shift and not self._shifted_by_hand):
-            self._set_shift(least)
+    def _arrived(self) -> None:
+        self._wished_path = self._path_of_cursor
 
-    def _set_shift(self, shift: int) -> None:
-        if shift != self._shift:
-            self._shift = shift
-            self._forget_strips()
-
-    def action_move(self, rows: int) -> None:
-        self._move_to(self._cursor + rows)
-
-    def action_move_pages(self, pages: float) -> None:
-        distance = max(1, int(self._height * abs(pages)))
-        row = self._cursor + (distance if pages > 0 else -distance)
-        self.scroll_to(y=self.scroll_offset.y + row - self._cursor, animate=False)
-        self._move_to(row)
-
-    def action_first(self) -> None:
-        self._move_to(0)
-
-    def action_last(self) -> None:
-        self._move_to(len(self._rows) - 1)
-
-    def action_shift(self, direction: int) -> None:
-        """Move the view half its width sideways, at most to where the longest line in view ends."""
-        width = self._width
-        top = max(0, self.scroll_offset.y - len(self._notes))
-        in_view = range(top, min(top + self._height, len(self._rows)))
-        step = max(1, width // 2)
-        before, self._shift = self._shift, self._shift or step  # lines are whole only in a view that is moved
-        longest = max((sum(len(piece) for _, piece in self._pieces(row, width)) for row in in_view), default=0)
-        self._shift = before
-        most = -(-max(0, longest - width) // step) * step
-        self._set_shift(max(0, min(self._shift + direction * step, max(most, self._shift))))
-        self._shifted_by_hand = self._shift > 0
-
-    # Folding
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        return self._rows.are_foldable[row] and self._rows.are_open[row] != is_open
 
     def _set_open(self, row: int, is_open: bool) -> None:
-        if self._rows.are_foldable[row] and self._rows.are_open[row] != is_open:
+        if self._can_set_open(row, is_open):
             self.folding.set_open(self._rows.path(row), is_open)
             self._refold()
 
@@ -521,24 +343,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
 
     def action_toggle_fold(self) -> None:
         if len(self._rows):
-            self._set_open(self._cursor, not self._rows.are_open[self._cursor])
-
-    def action_fold_or_parent(self) -> None:
-        if not len(self._rows):
-            return
-        if self._rows.are_open[self._cursor]:
-            self._set_open(self._cursor, False)
-        elif self._rows.parents[self._cursor] >= 0:
-            self._move_to(self._rows.parents[self._cursor])
-
-    def action_unfold_or_child(self) -> None:
-        if not len(self._rows):
-            return
-        if self._rows.are_open[self._cursor]:
-            if self._cursor in self._rows.parents[self._cursor + 1 : self._cursor + 2]:
-                self._move_to(self._cursor + 1)
-        else:
-            self._set_open(self._cursor, True)
+            self._toggle()
 
     def action_set_all(self, is_open: bool) -> None:
         self.folding.set_all(is_open)
@@ -550,16 +355,17 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         self.shows_noise = not self.shows_noise
         self._refold()
 
-    def _conceal(self) -> None:
-        """Masks again what was revealed."""
-        if self._veil.revealed is not None:
-            self._veil.revealed = None
-            self.redraw()
+    def _conceal(self) -> bool:
+        """Masks again what was revealed; False if nothing was."""
+        if self._veil.revealed is None:
+            return False
+        self._veil.revealed = None
+        self.redraw()
+        return True
 
     def action_reveal(self) -> None:
         """Asks for the secret under the cursor to be shown; masks it again if it is."""
-        if self._veil.revealed is not None:
-            self._conceal()
+        if self._conceal():
             return
         row = self._cursor
         while len(self._rows) and isinstance(self._rows.items[row], TextLine):
@@ -568,27 +374,6 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
             self.post_message(self.Reveal(self._rows.path(row)))
         else:
             self.notify("Nothing is masked in this line.", markup=False)
-
-    # Mouse
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        row = -1 if offset is None else offset.y + self.scroll_offset.y - len(self._notes)
-        if offset is None or not 0 <= row < len(self._rows):
-            return
-        event.stop()
-        self._move_to(row)
-        triangle = self._rows.depths[row] * INDENT - self._shift
-        if triangle <= offset.x < triangle + INDENT or event.chain == 2:
-            self.action_toggle_fold()
-
-    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        event.stop()
-        self.action_shift(-1)
-
-    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        event.stop()
-        self.action_shift(1)
 
 
 def _is_removed(change: Change) -> bool:

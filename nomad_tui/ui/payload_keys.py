@@ -4,6 +4,8 @@ from typing import Final
 
 from textual.binding import Binding, BindingType
 
+from nomad_tui.ui.row_view import row_keys
+
 PAYLOAD_HELP: Final = """\
 ### Payload
 
@@ -25,51 +27,7 @@ the next event that has it, and the cursor stays on the same field.
 """
 
 PAYLOAD_KEYS: Final[list[BindingType]] = [
-    Binding("up,k", "move(-1)", "Up", id="payload.up", tooltip="Go to the row above", show=False),
-    Binding("down,j", "move(1)", "Down", id="payload.down", tooltip="Go to the row below", show=False),
-    Binding("home,g", "first", "First", id="payload.first", tooltip="Go to the first row", show=False),
-    Binding("end,G", "last", "Last", id="payload.last", tooltip="Go to the last row", show=False),
-    Binding(
-        "ctrl+u",
-        "move_pages(-0.5)",
-        "Half up",
-        id="payload.half_up",
-        tooltip="Go half a page up",
-        show=False,
-    ),
-    Binding(
-        "ctrl+d",
-        "move_pages(0.5)",
-        "Half down",
-        id="payload.half_down",
-        tooltip="Go half a page down",
-        show=False,
-    ),
-    Binding("pageup", "move_pages(-1)", "Page up", id="payload.page_up", tooltip="Go a page up", show=False),
-    Binding(
-        "pagedown",
-        "move_pages(1)",
-        "Page down",
-        id="payload.page_down",
-        tooltip="Go a page down",
-        show=False,
-    ),
-    Binding(
-        "left,h",
-        "fold_or_parent",
-        "Fold",
-        id="payload.fold",
-        tooltip="Fold this row, or go to the one it stands in",
-        show=False,
-    ),
-    Binding(
-        "right,l",
-        "unfold_or_child",
-        "Unfold",
-        id="payload.unfold",
-        tooltip="Unfold this row, or go to its first child",
-        show=False,
-    ),
+    *row_keys("payload"),
     Binding(
         "enter,space",
         "open",
@@ -192,23 +150,5 @@ PAYLOAD_KEYS: Final[list[BindingType]] = [
         id="payload.add_not",
         tooltip="Add to the filter: not this",
         key_display="-",
-    ),
-    Binding(
-        "less_than_sign,shift+left",
-        "shift(-1)",
-        "View left",
-        id="payload.view_left",
-        tooltip="Move the view to the left along long values",
-        key_display="<",
-        show=False,
-    ),
-    Binding(
-        "greater_than_sign,shift+right",
-        "shift(1)",
-        "View right",
-        id="payload.view_right",
-        tooltip="Move the view to the right along long values",
-        key_display=">",
-        show=False,
     ),
 ]

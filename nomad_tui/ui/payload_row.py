@@ -10,9 +10,7 @@ from nomad_tui.core.changes import ChangeKind, Mark
 from nomad_tui.core.payload import SEPARATOR, Kind, Names, Path, Showing, Value, annotation, name_of, written
 from nomad_tui.core.secrets import MASK, can_hide
 from nomad_tui.core.text import ELLIPSIS, printable
-
-INDENT: Final = 2
-"""Cells for each level, for the triangle before a key, and for the margin with the marks."""
+from nomad_tui.ui.row_view import INDENT
 
 _GAP: Final = 2
 """Cells between a key and its value."""

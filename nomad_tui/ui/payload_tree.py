@@ -8,13 +8,9 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
-from textual import events
 from textual.binding import BindingType
 from textual.message import Message
-from textual.strip import Strip
 
 from nomad_tui.core.changes import Mark
 from nomad_tui.core.paths import condition
@@ -35,17 +31,10 @@ from nomad_tui.core.payload import (
 )
 from nomad_tui.core.payload.find import PayloadFind, Wanted
 from nomad_tui.core.secrets import MASK, Veil, masked
-from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.find_line import FindAsked, Found
-from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.payload_keys import PAYLOAD_HELP, PAYLOAD_KEYS
-from nomad_tui.ui.payload_row import INDENT, RowWriter
-
-_KEPT_STRIPS: Final = 2_000
-"""Drawn lines that are kept; scrolling through more starts afresh."""
-
-_MARGIN: Final = 16
-"""Cells of a deep row that are brought into view with the cursor."""
+from nomad_tui.ui.payload_row import RowWriter
+from nomad_tui.ui.row_view import INDENT, Pieces, RowView
 
 _LONG_TEXT: Final = 300
 """Characters of a text without line feeds that is still better read in a window of its own."""
@@ -56,18 +45,12 @@ _MOST_HIGHLIGHTS: Final = 100
 """In one piece of a line."""
 
 
-class PayloadTree(LineView, can_focus=True):
+class PayloadTree(RowView):
     """The rows of one payload. What is open, the order of keys and where the cursor stands outlive the payload."""
 
     BINDING_GROUP_TITLE = "Payload"
     HELP = PAYLOAD_HELP
-    DEFAULT_CSS = """
-    PayloadTree {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-    }
-    """
+    PREFIX = "payload-tree"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "payload-tree--annotation",
         "payload-tree--boolean",
@@ -130,21 +113,15 @@ class PayloadTree(LineView, can_focus=True):
         self._texts = Texts()
         self._rows = Rows()
         self._showing = Showing(self._rows, self._veil)
-        self._cursor = 0
         self._wished_path: Path = ()
         """Where the reader last put the cursor, so that a payload without that path does not lose it."""
-        self._shift = 0
-        """Characters of every line that are out of view on the left."""
-        self._shifted_by_hand = False
         self._now_ns = 0
         self._find: PayloadFind | None = None
         self._wanted: Wanted | None = None
         self._before_find: tuple[Path, int] | None = None
         """Where the reader was, by path and scrolled row, until what was found is kept."""
         self._opened_by_find: list[tuple[Path, bool | None]] = []
-        self._strips: dict[tuple[int, bool], Strip] = {}
         self._writer: RowWriter | None = None
-        self._rich_styles: dict[tuple[str, bool], Style] = {}
 
     # What is shown
 
@@ -256,52 +233,23 @@ class PayloadTree(LineView, can_focus=True):
         self._forget_strips()
 
     def _forget_strips(self) -> None:
-        self._strips.clear()
         self._writer = None
-        self.refresh()
+        super()._forget_strips()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._rich_styles.clear()
-        self._strips.clear()
-
-    def on_resize(self) -> None:
-        self._forget_strips()
-        self._bring_cursor_into_view()
-
-    # Drawing
+    # Of what the rows are made
 
     @property
-    def _width(self) -> int:
-        """Cells of a line without the scrollbar, which has its place even when there is none."""
-        return self.scrollable_content_region.width
+    def row_count(self) -> int:
+        return len(self._rows)
 
-    @property
-    def _height(self) -> int:
-        return self.scrollable_content_region.height
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        return self._rows_written.pieces(row, width, is_whole)
 
-    def render_line(self, y: int) -> Strip:
-        row = y + self.scroll_offset.y
-        width = self._width
-        if row >= len(self._rows):
-            return Strip.blank(width, self._rich_style("", False))
-        has_cursor = row == self._cursor
-        strip = self._strips.get((row, has_cursor))
-        if strip is None:
-            if len(self._strips) >= _KEPT_STRIPS:
-                self._strips.clear()
-            strip = self._strips[row, has_cursor] = self._draw(row, has_cursor, width)
-        return strip
+    def _triangle_at(self, row: int) -> int:
+        return self._rows_written.margin + self._rows.depths[row] * INDENT
 
-    def _rich_style(self, components: str, has_cursor: bool) -> Style:
-        """Of one component or several, separated by a space."""
-        style = self._rich_styles.get((components, has_cursor))
-        if style is None:
-            classes = [f"payload-tree--{component}" for component in components.split()]
-            if has_cursor:
-                classes.append("payload-tree--cursor")
-            style = self._rich_styles[components, has_cursor] = self.get_visual_style(*classes).rich_style
-        return style
+    def _parent_of(self, row: int) -> int:
+        return self._rows.parents[row]
 
     @property
     def _rows_written(self) -> RowWriter:
@@ -311,29 +259,7 @@ class PayloadTree(LineView, can_focus=True):
             )
         return self._writer
 
-    def _draw(self, row: int, has_cursor: bool, width: int) -> Strip:
-        segments: list[Segment] = []
-        hidden, cells, is_cut = self._shift, 0, False
-        for component, piece in self._rows_written.pieces(row, width, bool(self._shift)):
-            if hidden >= len(piece):
-                hidden -= len(piece)
-                continue
-            end = hidden + width - cells + 1
-            text = printable(piece[hidden:end])
-            is_cut = end < len(piece)
-            hidden = 0
-            cells += cell_len(text)
-            segments.extend(self._highlighted(text, component, has_cursor))
-            if is_cut or cells > width:
-                break
-        strip = Strip(segments, cells)
-        if is_cut or cells > width:
-            strip = strip.crop(0, max(0, min(cells, width - 1)))
-            last = Segment(ELLIPSIS, segments[-1].style)
-            strip = Strip([*strip, last], strip.cell_length + 1)
-        return strip.adjust_cell_length(width, self._rich_style("", has_cursor))
-
-    def _highlighted(self, text: str, component: str, has_cursor: bool) -> list[Segment]:
+    def _segments(self, text: str, component: str, has_cursor: bool) -> list[Segment]:
         style = self._rich_style(component, has_cursor)
         if self._wanted is None or component not in _SEARCHED:
             return [Segment(text, style)]
@@ -348,77 +274,33 @@ class PayloadTree(LineView, can_focus=True):
 
     # Moving
 
-    def _move_to(self, row: int) -> None:
-        if not len(self._rows):
-            return
-        row = max(0, min(row, len(self._rows) - 1))
-        if row != self._cursor:
-            path = self._rows.path(row)
-            self._conceal()
-            row = self._rows.find(path) if self._without_secrets is None else min(row, len(self._rows) - 1)
-        previous, self._cursor = self._cursor, row
-        self._wished_path = self._rows.path(row)
-        self.refresh_line(previous)
-        self.refresh_line(row)
-        self._bring_cursor_into_view()
+    def _leave_for(self, row: int) -> int:
+        path = self._rows.path(row)
+        self._conceal()
+        return self._rows.find(path) if self._without_secrets is None else min(row, len(self._rows) - 1)
 
-    def _bring_cursor_into_view(self) -> None:
-        height = self._height
-        if not len(self._rows) or not height:
-            return
-        top = self.scroll_offset.y
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + height:
-            self.scroll_to(y=self._cursor - height + 1, animate=False)
-        self._bring_key_into_view()
-
-    def _bring_key_into_view(self) -> None:
-        """Follow the cursor sideways to a deep row, and back unless the reader moved the view by hand."""
-        key_at = self._rows_written.margin + self._rows.depths[self._cursor] * INDENT
-        least = max(0, key_at + min(_MARGIN, self._width) - self._width)
-        if least > self._shift or (least < self._shift and not self._shifted_by_hand):
-            self._set_shift(least)
-
-    def _set_shift(self, shift: int) -> None:
-        if shift != self._shift:
-            self._shift = shift
-            self._forget_strips()
-
-    def action_move(self, rows: int) -> None:
-        self._move_to(self._cursor + rows)
-
-    def action_move_pages(self, pages: float) -> None:
-        distance = max(1, int(self._height * abs(pages)))
-        row = self._cursor + (distance if pages > 0 else -distance)
-        self.scroll_to(y=self.scroll_offset.y + row - self._cursor, animate=False)
-        self._move_to(row)
-
-    def action_first(self) -> None:
-        self._move_to(0)
-
-    def action_last(self) -> None:
-        self._move_to(len(self._rows) - 1)
-
-    def action_shift(self, direction: int) -> None:
-        """Move the view half its width sideways, at most to where the longest line in view ends."""
-        width = self._width
-        top = self.scroll_offset.y
-        in_view = range(top, min(top + self._height, len(self._rows)))
-        longest = max(
-            (sum(len(piece) for _, piece in self._rows_written.pieces(row, width, True)) for row in in_view), default=0
-        )
-        step = max(1, width // 2)
-        most = -(-max(0, longest - width) // step) * step
-        self._set_shift(max(0, min(self._shift + direction * step, max(most, self._shift))))
-        self._shifted_by_hand = self._shift > 0
+    def _arrived(self) -> None:
+        self._wished_path = self._rows.path(self._cursor)
 
     # Folding
 
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        if self._rows.is_open(row):
+            return not is_open
+        return is_open and (self._rows.is_foldable(row) or self._showing.decodable(row) is not None)
+
     def _set_open(self, row: int, is_open: bool) -> None:
-        if self._rows.is_foldable(row) and self._rows.is_open(row) != is_open:
+        """Folds or unfolds a container; of a string that says something else, what it says."""
+        if not self._can_set_open(row, is_open):
+            return
+        if self._rows.is_foldable(row):
             self.folding.set_open(self._rows.path(row), is_open)
             self._refold()
+        else:
+            self._set_decoded(row, is_open)
+
+    def _toggle(self) -> None:
+        self.action_open()
 
     def _set_decoded(self, row: int, is_decoded: bool) -> None:
         self.folding.set_decoded(self._rows.path(row), is_decoded)
@@ -438,10 +320,9 @@ class PayloadTree(LineView, can_focus=True):
         if not len(self._rows):
             return
         row = self._cursor
-        if self._rows.is_foldable(row):
-            self._set_open(row, not self._rows.is_open(row))
-        elif self._rows.is_open(row) or self._showing.decodable(row) is not None:
-            self._set_decoded(row, not self._rows.is_open(row))
+        is_open = self._rows.is_open(row)
+        if self._can_set_open(row, not is_open):
+            self._set_open(row, not is_open)
         elif self._rows.kind(row) is Kind.STRING and (
             self._showing.line_count(row) > 1 or len(str(self._rows.values[row])) > _LONG_TEXT
         ):
@@ -460,29 +341,6 @@ class PayloadTree(LineView, can_focus=True):
             self.post_message(self.OpenText(".".join(map(str, path)), self._showing.text(row), path))
         else:
             self._say("Only a text can be read in a window of its own: this is none.")
-
-    def action_fold_or_parent(self) -> None:
-        if not len(self._rows):
-            return
-        row = self._cursor
-        if self._rows.is_open(row):
-            if self._rows.is_foldable(row):
-                self._set_open(row, False)
-            else:
-                self._set_decoded(row, False)
-        elif self._rows.parents[row] >= 0:
-            self._move_to(self._rows.parents[row])
-
-    def action_unfold_or_child(self) -> None:
-        if not len(self._rows):
-            return
-        row = self._cursor
-        if self._rows.is_open(row):
-            self._move_to(row + 1)
-        elif self._rows.is_foldable(row):
-            self._set_open(row, True)
-        elif self._showing.decodable(row) is not None:
-            self._set_decoded(row, True)
 
     def action_fold_siblings(self, is_open: bool) -> None:
         if len(self._rows):
@@ -685,26 +543,3 @@ class PayloadTree(LineView, can_focus=True):
             )
         else:
             self.post_message(self.Narrow(term if only else f"not {term}"))
-
-    # Mouse
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is None or not len(self._rows):
-            return
-        row = offset.y + self.scroll_offset.y
-        if row >= len(self._rows):
-            return
-        event.stop()
-        self._move_to(row)
-        triangle = self._rows_written.margin + self._rows.depths[row] * INDENT - self._shift
-        if triangle <= offset.x < triangle + INDENT or event.chain == 2:
-            self.action_open()
-
-    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        event.stop()
-        self.action_shift(-1)
-
-    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        event.stop()
-        self.action_shift(1)

@@ -9,30 +9,21 @@ from datetime import datetime, tzinfo
 from enum import Enum
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.strip import Strip
 
 from nomad_tui.core.readable import duration
 from nomad_tui.core.sentence import Role
-from nomad_tui.core.text import ELLIPSIS
 from nomad_tui.core.trace import RowKind, Trace, TraceRow
-from nomad_tui.ui.line_view import LineView
-from nomad_tui.ui.themes import TOPIC_STYLES, glyph, ink, topic_style
+from nomad_tui.ui.row_view import INDENT, Pieces, RowView, row_keys
+from nomad_tui.ui.themes import TOPIC_STYLES, glyph, topic_style
 
-INDENT: Final = 2
-"""Cells for each level."""
 SINCE_WIDTH: Final = 8
 """Cells of a duration such as `+2 h 5 m`, and of a time of day."""
 FOCUS: Final = "▎"
 """Before the object whose event the timeline was opened for."""
 STOPPED: Final = "✖ "
 """Before what says why it went no further."""
-_KEPT_STRIPS: Final = 2_000
 _DETAILS: Final = frozenset((RowKind.STEP, RowKind.TASK_EVENT, RowKind.NODE_EVENT))
 """What happened to one object."""
 _MANY: Final = frozenset(("Allocation", "Service"))
@@ -54,7 +45,7 @@ class Fold(Enum):
 _TRIANGLES: Final = {Fold.OPEN: "▼ ", Fold.DETAILS: "▽ ", Fold.CLOSED: "▶ "}
 
 
-class Timeline(LineView, can_focus=True):
+class Timeline(RowView):
     """The rows of one trace. Its owner lends it time to read, by `advance`."""
 
     BINDING_GROUP_TITLE = "Timeline"
@@ -70,13 +61,7 @@ time since the step that a row depends on, or a time of day. It grows while even
 - **E** unfolds everything, **C** folds the details
 - **<** and **>** move the view sideways
 """
-    DEFAULT_CSS = """
-    Timeline {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-    }
-    """
+    PREFIX = "timeline"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "timeline--time",
         "timeline--since",
@@ -90,27 +75,12 @@ time since the step that a row depends on, or a time of day. It grows while even
         *(f"timeline--topic-{style}" for style in (*TOPIC_STYLES.values(), "other")),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", id="timeline.up", tooltip="Go to the row above", show=False),
-        Binding("down,j", "move(1)", "Down", id="timeline.down", tooltip="Go to the row below", show=False),
-        Binding("home,g", "first", "First", id="timeline.first", tooltip="Go to the first row", show=False),
-        Binding("end,G", "last", "Last", id="timeline.last", tooltip="Go to the last row", show=False),
-        Binding("pageup", "move_pages(-1.0)", "Page up", id="timeline.page_up", show=False),
-        Binding("pagedown", "move_pages(1.0)", "Page down", id="timeline.page_down", show=False),
-        Binding("ctrl+u", "move_pages(-0.5)", "Half up", id="timeline.half_up", show=False),
-        Binding("ctrl+d", "move_pages(0.5)", "Half down", id="timeline.half_down", show=False),
-        Binding("left,h", "fold_or_parent", "Fold", id="timeline.fold", show=False,
-                tooltip="Fold this row, or go to the one it hangs beneath"),
-        Binding("right,l", "unfold_or_child", "Unfold", id="timeline.unfold", show=False,
-                tooltip="Unfold this row, or go to the first one beneath"),
+        *row_keys("timeline"),
         Binding("space", "toggle_fold", "Fold", id="timeline.toggle", tooltip="Fold or unfold this row"),
         Binding("enter", "jump", "Go to event", id="timeline.jump", tooltip="Go to the event that brought this row"),
         Binding("E", "fold_all(False)", "Unfold all", id="timeline.unfold_all", tooltip="Unfold everything"),
         Binding("C", "fold_all(True)", "Fold all", id="timeline.fold_all", tooltip="Fold all details"),
-        Binding("less_than_sign,shift+left", "shift(-1)", "View left", id="timeline.view_left", key_display="<",
-                tooltip="Move the view to the left", show=False),
-        Binding("greater_than_sign,shift+right", "shift(1)", "View right", id="timeline.view_right", key_display=">",
-                tooltip="Move the view to the right along long rows", show=False),
-    ]  # fmt: skip
+    ]
 
     class Jump(Message):
         """The operator wants to see the event that brought a row."""
@@ -133,15 +103,11 @@ time since the step that a row depends on, or a time of day. It grows while even
         """What the operator has folded and unfolded, by the keys of rows."""
         self._all_folded: bool | None = None
         """Whether all details are folded, if the operator has said so."""
-        self._cursor = 0
         self._cursor_key: tuple[str, ...] | None = None
         """None until the operator has moved: the cursor stands on the object in focus then."""
         self._left: dict[int, tuple[str, ...]] = {}
         """The row that the cursor stood on in timelines that were left, by the events they were opened for."""
-        self._shift = 0
         self._complete = False
-        self._strips: dict[tuple[int, bool, bool], Strip] = {}
-        self._styles: dict[tuple[str, bool], Style] = {}
 
     # What is shown
 
@@ -203,7 +169,6 @@ time since the step that a row depends on, or a time of day. It grows while even
         self._shown = list(self._unfolded())
         found = self._find_cursor()
         self.set_row_count(len(self._shown))
-        self._strips.clear()
         if found is not None:
             self._cursor = found
             if self._cursor_key is not None:
@@ -211,7 +176,7 @@ time since the step that a row depends on, or a time of day. It grows while even
         else:
             self._cursor = min(self._cursor, max(0, len(self._shown) - 1))
         self._bring_cursor_into_view()
-        self.refresh()
+        self._forget_strips()
 
     def _find_cursor(self) -> int | None:
         rows = self._rows
@@ -284,77 +249,29 @@ time since the step that a row depends on, or a time of day. It grows while even
                 has_objects = has_objects or row.kind not in _DETAILS
         return has_details, has_objects
 
-    # Drawing
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
-        self._strips.clear()
-
-    def on_resize(self) -> None:
-        self._strips.clear()
-        self._bring_cursor_into_view()
-        self.refresh()
+    # Of what the rows are made
 
     @property
-    def _width(self) -> int:
-        return self.scrollable_content_region.width
+    def row_count(self) -> int:
+        return len(self._shown)
 
-    @property
-    def _height(self) -> int:
-        return self.scrollable_content_region.height
+    def _triangle_at(self, row: int) -> int:
+        return SINCE_WIDTH + len(FOCUS) + self._rows[self._shown[row]].depth * INDENT
 
-    def _style(self, component: str, has_cursor: bool) -> Style:
-        style = self._styles.get((component, has_cursor))
-        if style is None:
-            ground = self.rich_style
-            if has_cursor:
-                ground += Style(bgcolor=self.get_component_rich_style("timeline--cursor").bgcolor)
-            style = ground + ink(self.get_component_rich_style(f"timeline--{component}")) if component else ground
-            self._styles[component, has_cursor] = style
-        return style
+    def _parent_of(self, row: int) -> int:
+        depth = self._rows[self._shown[row]].depth
+        above = range(row - 1, -1, -1)
+        return next((each for each in above if self._rows[self._shown[each]].depth < depth), -1)
 
-    def watch_has_focus(self, _has_focus: bool) -> None:
-        super().watch_has_focus(_has_focus)
-        self._styles.clear()
-        self._strips.clear()
+    def _pieces_behind(self, line: int) -> Pieces:
+        if not line and not self._shown:
+            yield "dim", _NOTHING if self._trace is None else _READING
 
-    def render_line(self, y: int) -> Strip:
-        position = y + self.scroll_offset.y
-        width = self._width
-        if position >= len(self._shown):
-            hint = "" if position or self._shown else _NOTHING if self._trace is None else _READING
-            return Strip([Segment(hint.ljust(width)[:width], self._style("dim" if hint else "", False))], width)
-        has_cursor = position == self._cursor
-        key = (position, has_cursor, self.has_focus)
-        strip = self._strips.get(key)
-        if strip is None:
-            if len(self._strips) >= _KEPT_STRIPS:
-                self._strips.clear()
-            strip = self._strips[key] = self._draw(self._shown[position], has_cursor, width)
-        return strip
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        number = self._shown[row]
+        return self._said(self._rows[number], self._is_foldable(number), self._fold(number))
 
-    def _draw(self, number: int, has_cursor: bool, width: int) -> Strip:
-        segments: list[Segment] = []
-        hidden, cells = self._shift, 0
-        for component, text in self._pieces(number):
-            if hidden >= len(text):
-                hidden -= len(text)
-                continue
-            piece, hidden = text[hidden:], 0
-            cells += cell_len(piece)
-            segments.append(Segment(piece, self._style(component, has_cursor)))
-            if cells > width:
-                break
-        strip = Strip(segments, cells)
-        if cells > width > 0:
-            strip = strip.crop(0, width - 1)
-            strip = Strip([*strip, Segment(ELLIPSIS, segments[-1].style)])
-        return strip.adjust_cell_length(width, self._style("", has_cursor))
-
-    def _pieces(self, number: int) -> Iterator[tuple[str, str]]:
-        """A line from left to right as component and text, uncut; all texts of a trace are fit to be drawn."""
-        row = self._rows[number]
+    def _said(self, row: TraceRow, is_foldable: bool, fold: Fold) -> Pieces:
         if row.kind is RowKind.GAP:
             yield "gap", "──── gap: "
             yield from self._parts(row)
@@ -364,7 +281,7 @@ time since the step that a row depends on, or a time of day. It grows while even
         else:
             yield "since", _since(row.since).rjust(SINCE_WIDTH)
         yield ("focus", FOCUS) if row.is_focus else ("", " ")
-        triangle = _TRIANGLES[self._fold(number)] if self._is_foldable(number) else "  "
+        triangle = _TRIANGLES[fold] if is_foldable else "  "
         yield "guide", " " * (row.depth * INDENT) + triangle
         match row.kind:
             case RowKind.OBJECT | RowKind.NOT_HELD:
@@ -395,87 +312,27 @@ time since the step that a row depends on, or a time of day. It grows while even
         except (OverflowError, ValueError, OSError):
             return ""
 
-    # Moving
+    # Moving and folding
 
-    def _move_to(self, position: int) -> None:
-        if not self._shown:
-            return
-        position = max(0, min(position, len(self._shown) - 1))
-        before, self._cursor = self._cursor, position
-        self._cursor_key = self._rows[self._shown[position]].key
-        self.refresh_line(before)
-        self.refresh_line(position)
-        self._bring_cursor_into_view()
+    def _arrived(self) -> None:
+        self._cursor_key = self._rows[self._shown[self._cursor]].key
 
-    def _bring_cursor_into_view(self) -> None:
-        height, top = self._height, self.scroll_offset.y
-        if not height:
-            return
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + height:
-            self.scroll_to(y=self._cursor - height + 1, animate=False)
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        number = self._shown[row]
+        return self._is_foldable(number) and self._fold(number) is not (Fold.OPEN if is_open else Fold.CLOSED)
 
-    def action_move(self, rows: int) -> None:
-        self._move_to(self._cursor + rows)
-
-    def action_move_pages(self, pages: float) -> None:
-        distance = int(self._height * pages) or (1 if pages > 0 else -1)
-        self.scroll_to(y=self.scroll_offset.y + distance, animate=False)
-        self._move_to(self._cursor + distance)
-
-    def action_first(self) -> None:
-        self._move_to(0)
-
-    def action_last(self) -> None:
-        self._move_to(len(self._shown) - 1)
-
-    def action_shift(self, direction: int) -> None:
-        width, top = self._width, self.scroll_offset.y
-        in_view = self._shown[top : top + self._height]
-        longest = max((sum(len(text) for _, text in self._pieces(number)) for number in in_view), default=0)
-        step = max(1, width // 2)
-        most = -(-max(0, longest - width) // step) * step
-        self._shift = max(0, min(self._shift + direction * step, max(most, self._shift)))
-        self._strips.clear()
-        self.refresh()
-
-    # Folding
-
-    def _set_folded(self, is_folded: bool) -> None:
-        row = self.cursor_row
-        if row is not None and self._is_foldable(self._shown[self._cursor]):
-            self._folded[row.key] = is_folded
-            self._cursor_key = row.key
+    def _set_open(self, row: int, is_open: bool) -> None:
+        if self._can_set_open(row, is_open):
+            self._cursor_key = self._rows[self._shown[row]].key
+            self._folded[self._cursor_key] = not is_open
             self._take_over()
 
     def action_toggle_fold(self) -> None:
         if self._shown:
-            self._set_folded(self._fold(self._shown[self._cursor]) is Fold.OPEN)
+            self._toggle()
 
-    def action_fold_or_parent(self) -> None:
-        if not self._shown:
-            return
-        number = self._shown[self._cursor]
-        if self._is_foldable(number) and self._fold(number) is not Fold.CLOSED:
-            self._set_folded(True)
-            return
-        depth = self._rows[number].depth
-        for position in range(self._cursor - 1, -1, -1):
-            if self._rows[self._shown[position]].depth < depth:
-                self._move_to(position)
-                return
-
-    def action_unfold_or_child(self) -> None:
-        if not self._shown:
-            return
-        number = self._shown[self._cursor]
-        if not self._is_foldable(number):
-            return
-        if self._fold(number) is not Fold.OPEN:
-            self._set_folded(False)
-        else:
-            self._move_to(self._cursor + 1)
+    def _enter(self) -> None:
+        self.action_jump()
 
     def action_fold_all(self, folded: bool) -> None:
         row = self.cursor_row
@@ -504,29 +361,6 @@ time since the step that a row depends on, or a time of day. It grows while even
         else:
             self._cursor_key = row.key
             self.post_message(self.Jump(row.sequence))
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is None:
-            return
-        position = offset.y + self.scroll_offset.y
-        if position >= len(self._shown):
-            return
-        event.stop()
-        self._move_to(position)
-        triangle = SINCE_WIDTH + 1 + self._rows[self._shown[position]].depth * INDENT - self._shift
-        if triangle <= offset.x < triangle + INDENT:
-            self.action_toggle_fold()
-        elif event.chain == 2:
-            self.action_jump()
-
-    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        event.stop()
-        self.action_shift(-1)
-
-    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        event.stop()
-        self.action_shift(1)
 
 
 def _since(nanoseconds: int) -> str:

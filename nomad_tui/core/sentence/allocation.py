@@ -36,20 +36,22 @@ _ATTEMPTS: Final = re.compile(r"attempts (\d{1,9})\b")
 
 MESSAGE_SEARCHED: Final = 400
 
-_ENDINGS: Final = {
-    "Disk Resources Exceeded",
-    "Driver Failure",
-    "Failed Artifact Download",
-    "Failed Restoring Task",
-    "Failed Validation",
-    "Setup Failure",
-    "Sibling Task Failed",
-    "Task hook failed",
-    "Terminated",
-}
+ENDINGS: Final = frozenset(
+    {
+        "Disk Resources Exceeded",
+        "Driver Failure",
+        "Failed Artifact Download",
+        "Failed Restoring Task",
+        "Failed Validation",
+        "Setup Failure",
+        "Sibling Task Failed",
+        "Task hook failed",
+        "Terminated",
+    }
+)
 """Task events that say why a task is not running (`TaskEvent` in `nomad/structs`)."""
 
-_SAID: Final = {
+STEPS: Final = {
     "Received": "received by the client",
     "Task Setup": "setting up",
     "Started": "started",
@@ -59,6 +61,7 @@ _SAID: Final = {
     "Leader Task Dead": "leader task ended",
     "Reconnected": "client reconnected",
 }
+"""What the usual task events are called."""
 
 
 class TaskEvent(Object):
@@ -320,7 +323,7 @@ def _endings(tasks: dict[str, TaskState]) -> list[tuple[str, TaskEvent]]:
     return [
         (name, event)
         for name, task in tasks.items()
-        if (event := next((one for one in reversed(task.events or ()) if one.type in _ENDINGS), None))
+        if (event := next((one for one in reversed(task.events or ()) if one.type in ENDINGS), None))
     ]
 
 
@@ -342,11 +345,11 @@ def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
 def _said(name: str, event: TaskEvent) -> list[Part]:
     """A task event in a few words: `redis started`."""
     who = plain(f"{name[:VALUE_LIMIT]} ")
-    if event.type in _ENDINGS:
+    if event.type in ENDINGS:
         return [who, *_exit(event)]
     if event.type == "Restarting":
         return [who, warn(f"restarting in {duration(event.start_delay)}")]
-    if (known := _SAID.get(event.type)) is not None:
+    if (known := STEPS.get(event.type)) is not None:
         return [who, plain(known)]
     return [plain(f"{name[:VALUE_LIMIT]}: "), plain(reason(event.display_message or event.type))]
 

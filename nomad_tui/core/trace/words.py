@@ -5,7 +5,7 @@ from typing import Final
 
 from nomad_tui.core.readable import count, duration
 from nomad_tui.core.sentence import Sentence
-from nomad_tui.core.sentence.allocation import TaskEvent, Transition
+from nomad_tui.core.sentence.allocation import ENDINGS, STEPS, TaskEvent, Transition
 from nomad_tui.core.sentence.parts import (
     ARROW,
     COMMA,
@@ -36,32 +36,9 @@ ENDED: Final = {
 }
 """The statuses of a topic's objects after which nothing more is expected."""
 
-FAILURES: Final = frozenset(
-    (
-        "Alloc Unhealthy",
-        "Disk Resources Exceeded",
-        "Driver Failure",
-        "Failed Artifact Download",
-        "Failed Restoring Task",
-        "Failed Validation",
-        "Not Restarting",
-        "Setup Failure",
-        "Sibling Task Failed",
-        "Task hook failed",
-    )
-)
+FAILURES: Final = (ENDINGS - {"Terminated"}) | {"Alloc Unhealthy", "Not Restarting"}
 """Task events after which a task does not run (`TaskEvent` in `nomad/structs`); `Terminated` is one if it failed."""
 
-_SAID: Final = {
-    "Received": "received by the client",
-    "Task Setup": "setting up",
-    "Started": "started",
-    "Killing": "being killed",
-    "Killed": "killed",
-    "Main Tasks Dead": "main tasks ended",
-    "Leader Task Dead": "leader task ended",
-    "Reconnected": "client reconnected",
-}
 _AWAY: Final = frozenset(("lost", "unknown", "disconnected"))
 
 
@@ -76,7 +53,7 @@ def task_event(event: TaskEvent) -> Parts:
         return _terminated(event)
     if event.type == "Restarting":
         return (warn(f"restarting in {duration(event.start_delay)}"),)
-    if (known := _SAID.get(event.type)) is not None:
+    if (known := STEPS.get(event.type)) is not None:
         message = reason(event.display_message) if event.type == "Killing" else ""
         return (plain(known), *((DOT, dim(message)) if message else ()))
     say = bad if event.type in FAILURES else plain

@@ -1,0 +1,312 @@
+"""A view of rows of which one has the cursor: moving, folding, shifting sideways and drawing, whatever the rows are.
+
+A line is made of pieces when it is first drawn and kept until something that shows in it changes. It never holds more
+of a text than is on the screen.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final, TypeAlias
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.strip import Strip
+
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.line_view import LineView
+
+INDENT: Final = 2
+"""Cells for each level, and for the triangle before what a row is about."""
+KEPT_STRIPS: Final = 2_000
+"""Drawn lines that are kept; scrolling through more starts afresh."""
+MARGIN: Final = 16
+"""Cells of a deep row that are brought into view with the cursor."""
+
+Pieces: TypeAlias = Iterable[tuple[str, str]]
+"""A line from left to right: component classes without their prefix, separated by spaces, and untrusted texts."""
+
+
+def row_keys(prefix: str) -> list[Binding]:
+    """The keys that every view of rows has, with IDs such as `payload.up`."""
+    keys = (
+        ("up,k", "move(-1)", "up", "Go to the row above"),
+        ("down,j", "move(1)", "down", "Go to the row below"),
+        ("home,g", "first", "first", "Go to the first row"),
+        ("end,G", "last", "last", "Go to the last row"),
+        ("ctrl+u", "move_pages(-0.5)", "half_up", "Go half a page up"),
+        ("ctrl+d", "move_pages(0.5)", "half_down", "Go half a page down"),
+        ("pageup", "move_pages(-1)", "page_up", "Go a page up"),
+        ("pagedown", "move_pages(1)", "page_down", "Go a page down"),
+        ("left,h", "fold_or_parent", "fold", "Fold this row, or go to the one it stands in"),
+        ("right,l", "unfold_or_child", "unfold", "Unfold this row, or go to the first one in it"),
+        ("less_than_sign,shift+left", "shift(-1)", "view_left", "Move the view to the left along long rows"),
+        ("greater_than_sign,shift+right", "shift(1)", "view_right", "Move the view to the right along long rows"),
+    )
+    shown = {"view_left": "<", "view_right": ">"}
+    return [
+        Binding(
+            key,
+            action,
+            name.replace("_", " ").capitalize(),
+            id=f"{prefix}.{name}",
+            tooltip=tooltip,
+            key_display=shown.get(name),
+            show=False,
+        )
+        for key, action, name, tooltip in keys
+    ]
+
+
+class RowView(LineView, can_focus=True):
+    """What the rows are, the class that inherits says; rows number from 0."""
+
+    PREFIX: ClassVar[str]
+    """Of the component classes, such as `payload-tree`; `PREFIX--cursor` is one of them."""
+
+    DEFAULT_CSS = """
+    RowView {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._cursor = 0
+        self._lines_above: Sequence[str] = ()
+        """Untrusted sentences above the first row, drawn in the component `note`."""
+        self._shift = 0
+        """Characters of every row that are out of view on the left."""
+        self._shifted_by_hand = False
+        self._strips: dict[tuple[int, bool], Strip] = {}
+        self._rich_styles: dict[tuple[str, bool], Style] = {}
+
+    # What the rows are
+
+    @property
+    @abstractmethod
+    def row_count(self) -> int: ...
+
+    @abstractmethod
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        """What a row says, uncut; unless `is_whole` it may leave out what would not find room in `width` cells."""
+
+    @abstractmethod
+    def _triangle_at(self, row: int) -> int:
+        """Cells before a row's triangle."""
+
+    @abstractmethod
+    def _parent_of(self, row: int) -> int:
+        """The row that another one stands in; -1 for none."""
+
+    @abstractmethod
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        """Whether a row can be unfolded, or folded, and is not yet."""
+
+    @abstractmethod
+    def _set_open(self, row: int, is_open: bool) -> None: ...
+
+    @abstractmethod
+    def _arrived(self) -> None:
+        """The operator has put the cursor where it is now."""
+
+    def _leave_for(self, row: int) -> int:
+        """The cursor is about to go to another row; returns where that row is then."""
+        return row
+
+    def _toggle(self) -> None:
+        """A click on the triangle under the cursor."""
+        self._set_open(self._cursor, self._can_set_open(self._cursor, True))
+
+    def _enter(self) -> None:
+        """A double click on the row under the cursor."""
+        self._toggle()
+
+    # Drawing
+
+    def _forget_strips(self) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._rich_styles.clear()
+        self._strips.clear()
+
+    def on_resize(self) -> None:
+        self._forget_strips()
+        self._bring_cursor_into_view()
+
+    @property
+    def _width(self) -> int:
+        """Cells of a line without the scrollbar, which has its place even when there is none."""
+        return self.scrollable_content_region.width
+
+    @property
+    def _height(self) -> int:
+        return self.scrollable_content_region.height
+
+    def render_line(self, y: int) -> Strip:
+        line = y + self.scroll_offset.y
+        width = self._width
+        row = line - len(self._lines_above)
+        if row >= self.row_count:
+            return self._draw(self._pieces_behind(line), False, width, 0)
+        has_cursor = row == self._cursor
+        strip = self._strips.get((line, has_cursor))
+        if strip is None:
+            if len(self._strips) >= KEPT_STRIPS:
+                self._strips.clear()
+            if row < 0:
+                strip = self._draw((("note", self._lines_above[line]),), False, width, 0)
+            else:
+                strip = self._draw(self._pieces(row, width, bool(self._shift)), has_cursor, width, self._shift)
+            self._strips[line, has_cursor] = strip
+        return strip
+
+    def _pieces_behind(self, _line: int) -> Pieces:
+        """What stands in a line behind the last row."""
+        return ()
+
+    def _rich_style(self, components: str, has_cursor: bool) -> Style:
+        """Of one component or several, separated by a space."""
+        style = self._rich_styles.get((components, has_cursor))
+        if style is None:
+            classes = [f"{self.PREFIX}--{component}" for component in components.split()]
+            if has_cursor:
+                classes.append(f"{self.PREFIX}--cursor")
+            style = self._rich_styles[components, has_cursor] = self.get_visual_style(*classes).rich_style
+        return style
+
+    def _draw(self, pieces: Pieces, has_cursor: bool, width: int, hidden: int) -> Strip:
+        """A line of `width` cells without its first `hidden` characters."""
+        segments: list[Segment] = []
+        cells, is_cut = 0, False
+        for components, piece in pieces:
+            if hidden >= len(piece):
+                hidden -= len(piece)
+                continue
+            end = hidden + width - cells + 1
+            text = printable(piece[hidden:end])
+            is_cut = end < len(piece)
+            hidden = 0
+            cells += cell_len(text)
+            segments.extend(self._segments(text, components, has_cursor))
+            if is_cut or cells > width:
+                break
+        strip = Strip(segments, cells)
+        if is_cut or cells > width:
+            strip = strip.crop(0, max(0, min(cells, width - 1)))
+            last = Segment(ELLIPSIS, segments[-1].style)
+            strip = Strip([*strip, last], strip.cell_length + 1)
+        return strip.adjust_cell_length(width, self._rich_style("", has_cursor))
+
+    def _segments(self, text: str, components: str, has_cursor: bool) -> Iterable[Segment]:
+        """One piece as it is drawn."""
+        return (Segment(text, self._rich_style(components, has_cursor)),)
+
+    # Moving
+
+    def _move_to(self, row: int) -> None:
+        if not self.row_count:
+            return
+        row = max(0, min(row, self.row_count - 1))
+        if row != self._cursor:
+            row = self._leave_for(row)
+        previous, self._cursor = self._cursor, row
+        self._arrived()
+        self.refresh_line(previous + len(self._lines_above))
+        self.refresh_line(row + len(self._lines_above))
+        self._bring_cursor_into_view()
+
+    def _bring_cursor_into_view(self) -> None:
+        """Up and down, and sideways to a deep row and back, unless the reader has moved the view by hand."""
+        height = self._height
+        if not self.row_count or not height:
+            return
+        top = self.scroll_offset.y
+        line = self._cursor + len(self._lines_above) if self._cursor else 0
+        if line < top:
+            self.scroll_to(y=line, animate=False)
+        elif line >= top + height:
+            self.scroll_to(y=line - height + 1, animate=False)
+        least = max(0, self._triangle_at(self._cursor) + min(MARGIN, self._width) - self._width)
+        if least > self._shift or (least < self._shift and not self._shifted_by_hand):
+            self._set_shift(least)
+
+    def _set_shift(self, shift: int) -> None:
+        if shift != self._shift:
+            self._shift = shift
+            self._forget_strips()
+
+    def action_move(self, rows: int) -> None:
+        self._move_to(self._cursor + rows)
+
+    def action_move_pages(self, pages: float) -> None:
+        distance = max(1, int(self._height * abs(pages)))
+        row = self._cursor + (distance if pages > 0 else -distance)
+        self.scroll_to(y=self.scroll_offset.y + row - self._cursor, animate=False)
+        self._move_to(row)
+
+    def action_first(self) -> None:
+        self._move_to(0)
+
+    def action_last(self) -> None:
+        self._move_to(self.row_count - 1)
+
+    def action_shift(self, direction: int) -> None:
+        """Move the view half its width sideways, at most to where the longest row in view ends."""
+        width = self._width
+        top = max(0, self.scroll_offset.y - len(self._lines_above))
+        in_view = range(top, min(top + self._height, self.row_count))
+        longest = max((sum(len(piece) for _, piece in self._pieces(row, width, True)) for row in in_view), default=0)
+        step = max(1, width // 2)
+        most = -(-max(0, longest - width) // step) * step
+        self._set_shift(max(0, min(self._shift + direction * step, max(most, self._shift))))
+        self._shifted_by_hand = self._shift > 0
+
+    # Folding
+
+    def action_fold_or_parent(self) -> None:
+        if not self.row_count:
+            return
+        if self._can_set_open(self._cursor, False):
+            self._set_open(self._cursor, False)
+        elif (parent := self._parent_of(self._cursor)) >= 0:
+            self._move_to(parent)
+
+    def action_unfold_or_child(self) -> None:
+        if not self.row_count:
+            return
+        below = self._cursor + 1
+        if self._can_set_open(self._cursor, True):
+            self._set_open(self._cursor, True)
+        elif below < self.row_count and self._parent_of(below) == self._cursor:
+            self._move_to(below)
+
+    # Mouse
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        row = -1 if offset is None else offset.y + self.scroll_offset.y - len(self._lines_above)
+        if offset is None or not 0 <= row < self.row_count:
+            return
+        event.stop()
+        self._move_to(row)
+        triangle = self._triangle_at(self._cursor) - self._shift
+        if triangle <= offset.x < triangle + INDENT:
+            self._toggle()
+        elif event.chain == 2:
+            self._enter()
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        event.stop()
+        self.action_shift(-1)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        event.stop()
+        self.action_shift(1)
