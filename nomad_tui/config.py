@@ -73,6 +73,13 @@ class Connection:
     """The name the server's certificate must hold, where that is not the address' host."""
     skip_verify: bool = False
     proxy: Proxy | None = None
+    others: tuple["Connection", ...] = ()
+    """The same cluster by other addresses, to turn to when this one fails. They have no others."""
+
+    @property
+    def servers(self) -> tuple["Connection", ...]:
+        """All of them, in the order in which the operator named them."""
+        return (self, *self.others)
 
     @classmethod
     def from_environment(cls, flags: Flags | None = None, environ: Mapping[str, str] = os.environ) -> Self:

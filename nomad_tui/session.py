@@ -15,7 +15,20 @@ from time import monotonic, perf_counter, time_ns
 from typing import Final
 
 from nomad_tui.core.history import History
-from nomad_tui.core.updates import Connected, Connecting, Ended, Gap, Refused, Retrying, Update
+from nomad_tui.core.permissions import Permissions
+from nomad_tui.core.updates import (
+    Concern,
+    Connected,
+    Connecting,
+    Ended,
+    Gap,
+    Noted,
+    Permitted,
+    Refused,
+    Retrying,
+    Update,
+    Warned,
+)
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 from nomad_tui.sources.source import Source, Watchable
 
@@ -57,6 +70,12 @@ class Status:
     reconnects: int = 0
     refused_topics: tuple[str, ...] = ()
     """Topics that are ticked and that the server would not send; the stream goes on without them."""
+    permissions: Permissions | None = None
+    """What the token may read, where that is not all that was asked for."""
+    warnings: dict[Concern, Warned] = field(default_factory=dict)
+    """What is not as it should be while the stream goes on."""
+    notes: list[str] = field(default_factory=list)
+    """What the operator has not been told yet; whoever tells it empties the list."""
     last_heard: float | None = None
     """The session's clock at the last line, heartbeats included; None before the first."""
     unreadable: int = 0
@@ -150,6 +169,14 @@ class Session:
                 status.what = status.remedy = ""
                 status.attempt = 0
                 status.last_heard = self.clock()
+            case Permitted():
+                status.permissions = None if update.permissions.everything else update.permissions
+            case Warned():
+                status.warnings.pop(update.concern, None)
+                if update.what:
+                    status.warnings[update.concern] = update
+            case Noted():
+                status.notes.append(update.text)
             case Retrying() | Refused():
                 status.state = State.RETRYING if isinstance(update, Retrying) else State.REFUSED
                 status.what, status.remedy = update.what, update.remedy

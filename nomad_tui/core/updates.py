@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 
@@ -50,6 +51,50 @@ class Refused:
     remedy: str
     delay: float
     attempt: int
+
+
+class Concern(StrEnum):
+    """What a warning is about; a later one about the same takes its place."""
+
+    NAMESPACE = "namespace"
+    """The namespace watched does not exist, or not yet: a server answers with silence."""
+    TOPIC = "topic"
+    """A topic asked for that no release is known to send: a server answers with silence."""
+    PERMISSION = "permission"
+    """Part of what was asked for is refused."""
+    BUFFERED = "buffered"
+    """Something between holds the stream back and lets it through in bulk."""
+    CLOCK = "clock"
+    """The server's clock and this machine's differ."""
+    SERVER = "server"
+    """Not the server that the operator named first is the one that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something is not as the operator may think, and the stream goes on."""
+
+    concern: Concern
+    what: str = ""
+    """One or two sentences; empty when it is over."""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that the operator should know, and need do nothing about."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """What the token may read was asked of the server topic by topic, because it refused all of it together.
+
+    Comes before the `Connected` of what is allowed, and again whenever that changes.
+    """
+
+    permissions: Permissions
 
 
 class GapReason(StrEnum):
@@ -120,4 +165,17 @@ class Ended:
     what: str
 
 
-Update: TypeAlias = Connecting | Connected | Retrying | Refused | Gap | Ended | Frame | Heartbeat | Unreadable
+Update: TypeAlias = (
+    Connecting
+    | Connected
+    | Permitted
+    | Warned
+    | Noted
+    | Retrying
+    | Refused
+    | Gap
+    | Ended
+    | Frame
+    | Heartbeat
+    | Unreadable
+)

@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from time import monotonic, time_ns
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 import orjson
 
 from nomad_tui import __version__
 from nomad_tui.config import Connection
+
+Kind = TypeVar("Kind")
 
 STREAM: Final = "/v1/event/stream"
 
@@ -47,6 +51,21 @@ class UnexpectedAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer in JSON, and what its headers tell beside it."""
+
+    value: Any
+    index: int | None
+    """`X-Nomad-Index`: the index at which what was asked for changed last."""
+    date: int | None
+    """The other side's clock when it answered, in ns since 1970, whole seconds."""
+    sent: int
+    """This machine's clock when the request went out, in ns since 1970."""
+    seconds: float
+    """From the request, with connecting where that was needed, to the answer's last byte."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerInfo:
     """What `/v1/agent/self` says, untrusted text; None for what it does not say."""
 
@@ -56,6 +75,12 @@ class ServerInfo:
     name: str | None = None
     newest_index: int | None = None
     """The last index of the server's raft log; a client agent has none."""
+    publishes: bool | None = None
+    """Whether it publishes events at all (`enable_event_broker`); a client agent says nothing of it."""
+    buffer_size: int | None = None
+    """Frames that it holds (`event_buffer_size`)."""
+    acls: bool | None = None
+    """Whether it checks tokens."""
 
 
 class Client:
@@ -109,6 +134,13 @@ class Client:
         self, path: str, parameters: Sequence[tuple[str, str]] = (), seconds: float = ANSWER_TIMEOUT
     ) -> Any:
         """The decoded answer to a GET of `path`, such as `/v1/regions`, all of it within `seconds`."""
+        return (await self.ask(path, parameters, seconds)).value
+
+    async def ask(
+        self, path: str, parameters: Sequence[tuple[str, str]] = (), seconds: float = ANSWER_TIMEOUT
+    ) -> Answer:
+        """As `get_json`, with what the headers of the answer tell."""
+        sent, begun = time_ns(), monotonic()
         limits = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT)
         async with self._get(path, parameters, limits) as response:
             body = bytearray()
@@ -117,9 +149,17 @@ class Client:
                 if len(body) > ANSWER_LIMIT:
                     raise _unexpected(response, body)
             try:
-                return orjson.loads(body)
+                value = orjson.loads(body)
             except orjson.JSONDecodeError as error:
                 raise _unexpected(response, body) from error
+            index = response.headers.get("X-Nomad-Index", "")
+            return Answer(
+                value,
+                int(index) if index.isascii() and index.isdigit() else None,
+                _clock(response.headers.get("Date", "")),
+                sent,
+                monotonic() - begun,
+            )
 
     async def server(self) -> ServerInfo | None:
         """Who answers there, or None where that cannot be learned; a token without `agent:read` may not ask."""
@@ -195,12 +235,27 @@ def _server_info(body: Any) -> ServerInfo:
         region=_text(body, "config", "Region"),
         name=_text(body, "member", "Name"),
         newest_index=int(index) if index is not None and index.isascii() and index.isdigit() else None,
+        publishes=_found(body, bool, "config", "Server", "EnableEventBroker")
+        if _found(body, bool, "config", "Server", "Enabled")
+        else None,
+        buffer_size=_found(body, int, "config", "Server", "EventBufferSize"),
+        acls=_found(body, bool, "config", "ACL", "Enabled"),
     )
 
 
 def _text(value: Any, *path: str) -> str | None:
+    return _found(value, str, *path) or None
+
+
+def _found(value: Any, kind: type[Kind], *path: str) -> Kind | None:
+    """What stands at a path of keys, if it is of this very type."""
     for key in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(key)
-    return value if isinstance(value, str) and value else None
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if type(value) is kind else None
+
+
+def _clock(date: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(date).timestamp()) * 1_000_000_000
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,109 @@
+"""What is asked of a server beside its stream, to tell why the stream is not what it should be.
+
+Each question raises what `Client` raises; `diagnose.explain` takes that. All answers are untrusted text.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from nomad_tui.nomad.client import Answer, Client
+
+PATIENCE: Final = 5.0
+"""Seconds for one question: they are asked while somebody waits for the stream."""
+
+
+class TokenKind(StrEnum):
+    MANAGEMENT = "management"
+    CLIENT = "client"
+    ANONYMOUS = "anonymous"
+    """None was sent, and what such requests may do is what the policy `anonymous` grants."""
+    DISABLED = "acls-disabled"
+    """The cluster checks no tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    kind: TokenKind
+    name: str = ""
+    policies: tuple[str, ...] = ()
+    """Its own and its roles' names; a role's policies are not told."""
+    expires: str = ""
+    """RFC 3339; empty for one that does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    name: str
+    created: int
+    """The index at which it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """Those that the token may see, in order of name."""
+
+    listed: tuple[Namespace, ...]
+    index: int
+    """The index at which the list changed last, for a blocking query; 0 where the server does not say."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.listed)
+
+
+async def token(client: Client) -> TokenInfo:
+    """Who the server takes us for. A malformed token is answered with 500, an unknown or expired one with 403."""
+    body = (await _ask(client, "/v1/acl/token/self")).value
+    accessor = body.get("AccessorID") if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        return TokenInfo(TokenKind.CLIENT)
+    name, expires = _string(body.get("Name")), _string(body.get("ExpirationTime"))
+    roles = [_string(each.get("Name")) for each in _list(body.get("Roles")) if isinstance(each, dict)]
+    policies = tuple(filter(None, [*map(_string, _list(body.get("Policies"))), *roles]))
+    if accessor in (TokenKind.DISABLED, TokenKind.ANONYMOUS):
+        kind = TokenKind(accessor)
+    else:
+        kind = TokenKind.MANAGEMENT if body.get("Type") == "management" else TokenKind.CLIENT
+    return TokenInfo(kind, name, policies, expires)
+
+
+async def regions(client: Client) -> tuple[str, ...]:
+    """Every region that the server knows; asked without one, which would be looked for in vain."""
+    return tuple(filter(None, map(_string, _list(await client.get_json("/v1/regions", seconds=PATIENCE)))))
+
+
+async def leader(client: Client) -> str:
+    """The address of the leader's RPC port; empty if there is none. A server may answer 500 instead."""
+    return _string((await _ask(client, "/v1/status/leader")).value)
+
+
+async def namespaces(client: Client, after: int = 0, wait: float = 0.0) -> Namespaces:
+    """The namespaces that the token may see; with `after` it waits up to `wait` seconds for another list."""
+    parameters = [("index", str(after)), ("wait", f"{wait:.0f}s")] if after else []
+    answer = await _ask(client, "/v1/namespaces", parameters, PATIENCE + wait * 1.1)  # servers add a sixteenth
+    return Namespaces(tuple(sorted(_namespaces(answer.value), key=lambda each: each.name)), answer.index or 0)
+
+
+async def _ask(
+    client: Client, path: str, parameters: list[tuple[str, str]] | None = None, seconds: float = PATIENCE
+) -> Answer:
+    region = client.connection.region
+    return await client.ask(path, [*(parameters or []), *([("region", region)] if region else [])], seconds)
+
+
+def _namespaces(body: Any) -> Iterator[Namespace]:
+    for each in _list(body):
+        name = _string(each.get("Name")) if isinstance(each, dict) else ""
+        if name:
+            created = each.get("CreateIndex")
+            yield Namespace(name, created if type(created) is int and created > 0 else 0)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
