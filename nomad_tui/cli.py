@@ -1,12 +1,11 @@
 """The command line: which source, which front end, and the exit code."""
 
 import asyncio
+import gc
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -17,14 +16,17 @@ from nomad_tui import __version__
 from nomad_tui.config import Connection
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
+from nomad_tui.core.readable import SECOND
 from nomad_tui.core.subscription import Subscription, SubscriptionError
-from nomad_tui.core.text import printable
 from nomad_tui.core.wire import DEFAULT_MAX_LINE
-from nomad_tui.options import ConfigurationFailure, connection_options
+from nomad_tui.options import HELP, ConfigurationFailure, config_option, connection_options, connections_options
+from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import Folders
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
 from nomad_tui.sources.source import Source
+from nomad_tui.sources.start import Start
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,6 +37,8 @@ _UNITS: Final = {
     **{f"{letter}{rest}": 1024**power for power, letter in enumerate("KMGT", 1) for rest in ("", "IB")},
 }
 """Bytes in one of each unit, in capitals."""
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 INTERRUPTED: Final = 130
 """The exit code after Ctrl+C, as shells have it."""
@@ -70,6 +74,20 @@ class Index(click.ParamType[int]):
         if re.fullmatch(r"[0-9]{1,19}", text) is None or int(text) >= 1 << 63:
             self.fail(f"{text[:40]!r} is no index: write a whole number from 0 to {(1 << 63) - 1}.", param, ctx)
         return int(text)
+
+
+class Since(click.ParamType[int]):
+    """A duration as Nomad writes it, `10m` or `1h30m`, in ns."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        parts = re.findall(r"(\d{1,9}(?:\.\d+)?)(d|h|m|s)", str(value))
+        if not parts or "".join(number + unit for number, unit in parts) != str(value):
+            self.fail(f"{str(value)[:40]!r} is no duration: write something like 90s, 10m or 1h30m.", param, ctx)
+        return int(sum(float(number) * _SECONDS[unit] for number, unit in parts) * SECOND)
 
 
 class FilterText(click.ParamType[Filter]):
@@ -185,6 +203,13 @@ def stream_options(command: Function) -> Function:
             metavar="INDEX",
             help="Where to start. Default: 0, everything the server's buffer holds.",
         ),
+        click.option("--live", is_flag=True, help="Start at now: nothing that the server's buffer holds already."),
+        click.option(
+            "--since",
+            type=Since(),
+            metavar="DURATION",
+            help="Start so long ago, such as 10m, as far as the server's buffer goes back.",
+        ),
         click.option(
             "--topic",
             "topics",
@@ -207,38 +232,24 @@ filter_option = click.option(
 )
 
 
-config_option = click.option(
-    "--config",
-    "folders",
-    type=click.Path(path_type=Path, file_okay=False),
-    callback=lambda _context, _option, folder: _folders(folder),
-    metavar="FOLDER",
-    help="Where your settings and saved filters are.",
-)
-
-
 reveal_option = click.option(
     "--reveal", is_flag=True, help="Show the secrets in payloads, which are masked until x shows one."
 )
 
 
-def _folders(config: Path | None) -> Folders:
-    folders = Folders.of_user()
-    return folders if config is None else replace(folders, config=config)
-
-
 @click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nomad-tui")
-@connection_options
+@connections_options
 @stream_options
 @filter_option
-@config_option
 @reveal_option
 @history_options
 def main(
-    connection: Connection,
+    connections: Connections,
     topics: Sequence[str],
     index: int,
+    live: bool,
+    since: int | None,
     chosen: Filter,
     folders: Folders,
     reveal: bool,
@@ -248,10 +259,16 @@ def main(
 ) -> int:
     """Watch a Nomad cluster's event stream: live, honest, searchable.
 
-    Without a command: the dashboard on NOMAD_ADDR. Flags beat the environment.
+    Without a command: the dashboard on NOMAD_ADDR. Flags beat the profile, and the profile beats the environment.
     """
-    source = LiveServer(connection, _subscription(topics), index, max_line=max_line)
-    return _dashboard(source, History(max_events, max_memory), str(chosen), folders, reveal)
+    subscription = _subscription(topics)
+    source = LiveServer(connections.start, subscription, Settings(_start(index, live, since), max_line=max_line))
+
+    def elsewhere(connection: Connection) -> Source:
+        return LiveServer(connection, subscription, Settings(_start(0, live, since), max_line=max_line))
+
+    bounds = (max_events, max_memory)
+    return _dashboard(source, bounds, str(chosen), folders, reveal, connections, elsewhere)
 
 
 @main.command()
@@ -291,7 +308,7 @@ def open_(
         recording.check()
     except RecordingError as error:
         raise ConfigurationFailure(str(error)) from None
-    return _dashboard(recording, History(max_events, max_memory), str(chosen), folders, reveal)
+    return _dashboard(recording, (max_events, max_memory), str(chosen), folders, reveal)
 
 
 @main.command()
@@ -325,6 +342,8 @@ def tail(
     connection: Connection,
     topics: Sequence[str],
     index: int,
+    live: bool,
+    since: int | None,
     chosen: Filter,
     output: str,
     redact: bool,
@@ -343,13 +362,7 @@ def tail(
     if sys.stdout is None:
         raise click.UsageError("Standard output is closed: leave it open, events are printed there.")
     subscription = _subscription(topics)
-    for topic in subscription.unknown_topics:
-        click.echo(
-            f"nomad-tui: No release is known to send the topic {printable(topic, 60)}: one that does not know it "
-            "answers with silence.",
-            err=True,
-        )
-    source = LiveServer(connection, subscription, index, max_line=max_line)
+    source = LiveServer(connection, subscription, Settings(_start(index, live, since), max_line=max_line))
     options = Options(
         output=Output(output),
         filter=chosen,
@@ -371,6 +384,63 @@ def tail(
         ) from None
 
 
+@main.command()
+@connection_options
+@click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    metavar="TOPIC",
+    help="Topic, Topic:* or Topic:key, such as Job:web; may be repeated. Default: all topics.",
+)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Each check as it runs, or one JSON object at the end. Default: text.",
+)
+@click.option("--no-wait", is_flag=True, help="Do not wait half a minute for the heartbeat.")
+def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: bool) -> int:
+    """Check what stands between you and the events, and say what to do about it.
+
+    Exit codes: 0 well, 1 unreachable or broken, 2 wrong usage, 3 refused by the server, 130 interrupted.
+    """
+    from nomad_tui.doctor.checks import examine
+    from nomad_tui.doctor.subject import Patience
+    from nomad_tui.doctor.terminal import print_json, print_text
+
+    if sys.stdout is None:
+        raise click.UsageError("Standard output is closed: leave it open, what is found is printed there.")
+    patience = Patience(heartbeat=None) if no_wait else Patience()
+    items = examine(connection, _subscription(topics), patience=patience, origins=_origins(connection))
+    printing = print_json if output == "json" else print_text
+    try:
+        return asyncio.run(printing(items, sys.stdout))
+    except BrokenPipeError:
+        # The interpreter would complain of what is still buffered when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _origins(connection: Connection) -> dict[str, str]:
+    """By a setting's name the flag or variable it came from, where that is certain beside a profile."""
+    context = click.get_current_context()
+    origins = {} if connection.profile is not None else {"address": "default"}
+    for setting in HELP:
+        source = context.get_parameter_source(setting.name)
+        if source in (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP):
+            origins[setting.name] = setting.flag
+        elif connection.profile is None and setting.variable is not None and os.environ.get(setting.variable):
+            origins[setting.name] = setting.variable
+    return origins
+
+
+def _start(index: int, live: bool, since: int | None) -> Start:
+    if (index > 0) + live + (since is not None) > 1:
+        raise click.UsageError("--index, --live and --since each say where to start: give one of them.")
+    return Start(index, live, since)
+
+
 def _subscription(topics: Sequence[str]) -> Subscription:
     try:
         return Subscription.parse(topics)
@@ -378,21 +448,44 @@ def _subscription(topics: Sequence[str]) -> Subscription:
         raise ConfigurationFailure(str(error)) from None
 
 
-def _dashboard(source: Source, history: History, filter_text: str, folders: Folders, reveal: bool) -> int:
+def _dashboard(
+    source: Source,
+    bounds: tuple[int, int],
+    filter_text: str,
+    folders: Folders,
+    reveal: bool,
+    connections: Connections | None = None,
+    elsewhere: Callable[[Connection], Source] | None = None,
+) -> int:
+    """Opens one dashboard after another, as long as the operator goes elsewhere. Returns the exit code.
+
+    `bounds` are those of a `History`. Each has one of its own: events of two clusters never stand side by side.
+    """
     # Textual takes a quarter of a second to import, which `tail` and `--help` need not wait for.
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
+    from nomad_tui.ui.where import Switch
 
     _need_terminal()
-    app = NomadTui(
-        Session(source, history),
-        filter_text=filter_text,
-        folders=folders,
-        reveal=reveal,
-        namespace=os.environ.get("NOMAD_NAMESPACE", ""),
-    )
-    app.run()
-    return app.return_code or 0
+    theme: str | None = None
+    profile = connections.start.profile if connections is not None else None
+    while True:
+        app = NomadTui(
+            Session(source, History(*bounds)),
+            filter_text=filter_text,
+            folders=folders,
+            reveal=reveal,
+            namespace=os.environ.get("NOMAD_NAMESPACE", "") if connections is None else connections.namespace(profile),
+            connections=connections,
+        )
+        app.theme = theme or app.theme
+        switch = app.run()
+        if not isinstance(switch, Switch) or elsewhere is None:
+            return app.return_code or 0
+        source, filter_text, theme = elsewhere(switch.connection), switch.filter_text, switch.theme
+        profile = switch.connection.profile
+        del app  # its history is as large as the next one may become
+        gc.collect()
 
 
 def _need_terminal() -> None:

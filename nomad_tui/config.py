@@ -2,8 +2,8 @@
 
 import os
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,6 +14,9 @@ from nomad_tui.nomad.address import Address, Credentials, Proxy
 
 TOKEN_LIMIT: Final = 16 * 1024
 """Bytes read of a token file: a signed workload identity takes one or two thousand."""
+
+LONGEST_SHOWN: Final = 200
+"""Characters of a path or an address in a message."""
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
@@ -26,9 +29,10 @@ class ConfigurationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One thing a user may set; a flag beats its variable, and an empty value counts as none."""
+    """One thing a user may set; a flag beats a profile, a profile its variable, and an empty value counts as none."""
 
     name: str
+    """Also its key in a profile."""
     flag: str
     variable: str | None
 
@@ -36,6 +40,7 @@ class Setting:
         return f"{self.flag} ({self.variable})" if self.variable else self.flag
 
 
+PROFILE: Final = Setting("profile", "--profile", "NOMAD_TUI_PROFILE")
 ADDRESS: Final = Setting("address", "--address", "NOMAD_ADDR")
 REGION: Final = Setting("region", "--region", "NOMAD_REGION")
 NAMESPACE: Final = Setting("namespace", "--namespace", "NOMAD_NAMESPACE")
@@ -49,8 +54,32 @@ CLIENT_KEY: Final = Setting("client_key", "--client-key", "NOMAD_CLIENT_KEY")
 TLS_SERVER_NAME: Final = Setting("tls_server_name", "--tls-server-name", "NOMAD_TLS_SERVER_NAME")
 TLS_SKIP_VERIFY: Final = Setting("tls_skip_verify", "--tls-skip-verify", "NOMAD_SKIP_VERIFY")
 
-Flags = Mapping[str, str | bool | None]
-"""A setting's name to what the command line said; None, False or missing where it said nothing."""
+Flags = Mapping[str, str | bool | Sequence[str] | None]
+"""A setting's name to what the command line said; None, False or missing where it said nothing. Only addresses are
+several, each of which may be several with commas between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A connection that the operator has named in config.toml."""
+
+    name: str
+    colour: str = ""
+    """What it is shown in: `#rrggbb`, or the name of a colour, which the themes know; "" for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """What a profile says; its paths stand on their own, whatever folder they were relative to."""
+
+    profile: Profile
+    given: Flags = field(default_factory=dict)
+    """None or missing is what it says nothing of; False is said."""
+
+    @property
+    def names_address(self) -> bool:
+        """Whether it is about a cluster of its own, for which nothing of the `NOMAD_*` variables is meant."""
+        return bool(self.given.get(ADDRESS.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +102,8 @@ class Connection:
     """The name the server's certificate must hold, where that is not the address' host."""
     skip_verify: bool = False
     proxy: Proxy | None = None
+    profile: Profile | None = None
+    """None where the operator named none."""
     others: tuple["Connection", ...] = ()
     """The same cluster by other addresses, to turn to when this one fails. They have no others."""
 
@@ -81,33 +112,49 @@ class Connection:
         """All of them, in the order in which the operator named them."""
         return (self, *self.others)
 
+    def within(self, region: str | None, namespace: str) -> "Connection":
+        """The same servers, of which another region or namespace is asked for."""
+        others = tuple(replace(other, region=region, namespace=namespace) for other in self.others)
+        return replace(self, region=region, namespace=namespace, others=others)
+
     @classmethod
-    def from_environment(cls, flags: Flags | None = None, environ: Mapping[str, str] = os.environ) -> Self:
-        """The connection that `flags` and the `NOMAD_*` and proxy variables describe.
+    def from_environment(
+        cls,
+        flags: Flags | None = None,
+        environ: Mapping[str, str] = os.environ,
+        profile: ProfileSettings | None = None,
+    ) -> Self:
+        """The connection that `flags`, a profile and the `NOMAD_*` and proxy variables describe, in this order.
+
+        A profile that names an address takes only the proxies of the variables: the others are about another cluster,
+        whose token must not be sent to this one.
 
         Reads the token file and every certificate once, so that a mistake is told before a screen opens.
         Raises ConfigurationError.
         """
-        given = _Given(flags or {}, environ)
-        address, credentials = _address(given)
+        given = _Given(flags or {}, environ, profile)
+        (address, credentials), *others = _addresses(given)
         if given.flag(TOKEN) and given.flag(TOKEN_FILE):
             raise ConfigurationError("--token and --token-file are both given: leave one of them out.")
         token, token_file = given.text(TOKEN), given.path(TOKEN_FILE)
+        if given.flag(TOKEN):
+            token_file = None
         if token_file is not None:
-            token = _token_from(token_file)
+            token = _token_from(token_file, given.origin(TOKEN_FILE))
             if token_file.is_file():
                 token = None  # read again at each connect; a pipe can only be read once
             else:
                 token_file = None
         elif token is not None:
             _check_token(token, given.origin(TOKEN))
+        http_auth = _http_auth(given)
         connection = cls(
             address=address,
             region=given.text(REGION),
             namespace=given.text(NAMESPACE) or ALL,
             token=token,
             token_file=token_file,
-            http_auth=credentials or _http_auth(given),
+            http_auth=credentials or http_auth,
             ca_cert=given.path(CA_CERT),
             ca_path=given.path(CA_PATH),
             client_cert=given.path(CLIENT_CERT),
@@ -115,17 +162,26 @@ class Connection:
             tls_server_name=given.text(TLS_SERVER_NAME),
             skip_verify=_skip_verify(given),
             proxy=_proxy(address, environ),
+            profile=profile.profile if profile is not None else None,
         )
         if any((connection.ca_cert, connection.ca_path, connection.client_cert, connection.client_key)):
             connection.tls_context()
-        return connection
+        return replace(
+            connection,
+            others=tuple(
+                replace(connection, address=other, http_auth=theirs or http_auth, proxy=_proxy(other, environ))
+                for other, theirs in others
+            ),
+        )
 
     def current_token(self) -> str | None:
         """The token to send now. Reads the token file, so a renewed token is taken at the next connect.
 
         Raises ConfigurationError when the file has gone or holds no token any more.
         """
-        return _token_from(self.token_file) if self.token_file is not None else self.token
+        if self.token_file is None:
+            return self.token
+        return _token_from(self.token_file, self._origin(TOKEN_FILE))
 
     @property
     def sends_token(self) -> bool:
@@ -144,10 +200,11 @@ class Connection:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.ca_cert is not None:
-            _trust(context, self.ca_cert, CA_CERT)
+            _trust(context, self.ca_cert, self._origin(CA_CERT))
         elif self.ca_path is not None:
-            for file in _certificate_files(self.ca_path):
-                _trust(context, file, CA_PATH)
+            origin = self._origin(CA_PATH)
+            for file in _certificate_files(self.ca_path, origin):
+                _trust(context, file, origin)
         else:
             context.load_default_certs()
         self._load_client_certificate(context)
@@ -156,18 +213,29 @@ class Connection:
     def _load_client_certificate(self, context: ssl.SSLContext) -> None:
         if self.client_cert is None and self.client_key is None:
             return
+        cert, key = self._origin(CLIENT_CERT), self._origin(CLIENT_KEY)
         if self.client_cert is None or self.client_key is None:
-            there, missing = (CLIENT_CERT, CLIENT_KEY) if self.client_key is None else (CLIENT_KEY, CLIENT_CERT)
+            there, missing = (cert, key) if self.client_key is None else (key, cert)
             raise ConfigurationError(f"{there} is given without {missing}: give both, or neither.")
-        _check_readable(self.client_cert, CLIENT_CERT)
-        _check_readable(self.client_key, CLIENT_KEY)
+        _check_readable(self.client_cert, cert)
+        _check_readable(self.client_key, key)
         try:
             context.load_cert_chain(self.client_cert, self.client_key, password=_refuse_password)
         except OSError as error:
             raise ConfigurationError(
-                f"{CLIENT_CERT} {str(self.client_cert)!r} and {CLIENT_KEY} {str(self.client_key)!r} are no PEM "
+                f"{cert} {_shown(self.client_cert)} and {key} {_shown(self.client_key)} are no PEM "
                 f"certificate and its unencrypted key ({_reason(error)}): name two files that belong together."
             ) from error
+
+    def _origin(self, setting: Setting) -> str:
+        """Where a value may have come from; which of them it was is forgotten."""
+        if self.profile is None:
+            return str(setting)
+        names = [
+            *([setting.variable] if setting.variable else []),
+            f"{setting.name} of the profile {self.profile.name}",
+        ]
+        return f"{setting.flag} ({', '.join(names)})"
 
 
 def styles_folder() -> Path:
@@ -183,38 +251,90 @@ def styles_folder() -> Path:
     raise ConfigurationError(f"The style sheets are in neither {folders[0]} nor {folders[1]}: install nomad-tui again.")
 
 
+def own_namespace(environ: Mapping[str, str] = os.environ, profile: ProfileSettings | None = None) -> str:
+    """The namespace that the operator works in, whatever a flag says is to be watched; "" for none."""
+    return _Given({}, environ, profile).text(NAMESPACE) or ""
+
+
 class _Given:
-    """The settings as given, and who gave them: a message names the flag or the variable that is wrong."""
+    """The settings as given, and who gave them: a message names the flag, key or variable that is wrong."""
 
-    def __init__(self, flags: Flags, environ: Mapping[str, str]) -> None:
+    def __init__(self, flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> None:
         self._flags = flags
-        self._environ = environ
+        self._profile = profile
+        self._environ = environ if profile is None or not profile.names_address else {}
 
-    def flag(self, setting: Setting) -> str | bool | None:
-        return self._flags.get(setting.name) or None
+    def flag(self, setting: Setting) -> str | bool | Sequence[str] | None:
+        return _or_none(self._flags.get(setting.name))
+
+    def value(self, setting: Setting) -> str | bool | Sequence[str] | None:
+        """What the first that says anything says; False only where a profile says so."""
+        if flag := self.flag(setting):
+            return flag
+        in_profile = self._in_profile(setting)
+        if in_profile is not None:
+            return in_profile
+        return self._environ.get(setting.variable) or None if setting.variable else None
 
     def text(self, setting: Setting) -> str | None:
-        if flag := self.flag(setting):
-            return str(flag)
-        return self._environ.get(setting.variable) or None if setting.variable else None
+        value = self.value(setting)
+        return None if value is None else str(value)
 
     def path(self, setting: Setting) -> Path | None:
         text = self.text(setting)
-        if text is not None and "\0" in text:
+        if text is None:
+            return None
+        if "\0" in text:
             raise ConfigurationError(f"{self.origin(setting)} holds a zero byte: name a file.")
-        return Path(text).expanduser() if text is not None else None
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            raise ConfigurationError(
+                f"{self.origin(setting)} is {_shown(text)}, and nobody here has a home folder of that name: "
+                "write the path from / on."
+            ) from None
 
     def origin(self, setting: Setting) -> str:
-        return setting.flag if self.flag(setting) or setting.variable is None else setting.variable
+        if self.flag(setting):
+            return setting.flag
+        if self._profile is not None and self._in_profile(setting) is not None:
+            return f"{setting.name} of the profile {self._profile.profile.name}"
+        return setting.variable or setting.flag
+
+    def _in_profile(self, setting: Setting) -> str | bool | Sequence[str] | None:
+        said = self._profile.given.get(setting.name) if self._profile is not None else None
+        return said if said is False else _or_none(said)
 
 
-def _address(given: _Given) -> tuple[Address, Credentials | None]:
-    text = given.text(ADDRESS) or addresses.DEFAULT
-    try:
-        return addresses.parse_address(text)
-    except ValueError as error:
-        shown = printable(addresses.without_credentials(text), 200)
-        raise ConfigurationError(f"{given.origin(ADDRESS)} is '{shown}': {error}.") from None
+def _or_none(value: str | bool | Sequence[str] | None) -> str | bool | Sequence[str] | None:
+    """None for an empty value, and for a list of nothing but empty ones."""
+    if value is None or isinstance(value, str | bool):
+        return value or None
+    return value if any(value) else None
+
+
+def _addresses(given: _Given) -> list[tuple[Address, Credentials | None]]:
+    """At least one; an address that is named again is left out."""
+    value = given.value(ADDRESS) or addresses.DEFAULT
+    whole = [str(value)] if isinstance(value, str | bool) else [str(each) for each in value]
+    texts = [text for each in whole for part in each.split(",") if (text := part.strip())] or [""]
+    found: dict[str, tuple[Address, Credentials | None]] = {}
+    for number, text in enumerate(texts):
+        try:
+            address, credentials = addresses.parse_address(text)
+        except ValueError as error:
+            place = f", address {number + 1} of {len(texts)}," if len(texts) > 1 else ""
+            shown = _shown(_without_credentials(text, texts[number + 1 :]))
+            raise ConfigurationError(f"{given.origin(ADDRESS)}{place} is {shown}: {error}.") from None
+        found.setdefault(str(address), (address, credentials))
+    return list(found.values())
+
+
+def _without_credentials(text: str, behind: Sequence[str]) -> str:
+    """One of several addresses, fit to be shown: a comma may have cut a password that goes on in one behind it."""
+    if "@" not in text and any("@" in each for each in behind):
+        return "…"
+    return addresses.without_credentials(text)
 
 
 def _proxy(address: Address, environ: Mapping[str, str]) -> Proxy | None:
@@ -233,9 +353,10 @@ def _http_auth(given: _Given) -> Credentials | None:
 
 
 def _skip_verify(given: _Given) -> bool:
-    if given.flag(TLS_SKIP_VERIFY):
-        return True
-    text = given.text(TLS_SKIP_VERIFY)
+    value = given.value(TLS_SKIP_VERIFY)
+    if isinstance(value, bool):
+        return value
+    text = None if value is None else str(value)
     if text is not None and text not in TRUE | FALSE:
         raise ConfigurationError(
             f"{TLS_SKIP_VERIFY.variable} is '{printable(text, 40)}', which is neither true nor false: "
@@ -244,22 +365,22 @@ def _skip_verify(given: _Given) -> bool:
     return text in TRUE
 
 
-def _token_from(file: Path) -> str:
-    """The first line of `file` without the white space around it."""
+def _token_from(file: Path, origin: str) -> str:
+    """The first line of `file` without the white space around it; `origin` named the file."""
     try:
         with file.open("rb") as opened:
             line = opened.readline(TOKEN_LIMIT).strip()
     except OSError as error:
         raise ConfigurationError(
-            f"{TOKEN_FILE} names {str(file)!r}, which cannot be read ({_reason(error)}): "
+            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}): "
             "name a file whose first line is the token."
         ) from error
     if not line:
         raise ConfigurationError(
-            f"{TOKEN_FILE} names {str(file)!r}, whose first line is empty: write the token into its first line."
+            f"{origin} names {_shown(file)}, whose first line is empty: write the token into its first line."
         )
     token = line.decode("latin-1")
-    _check_token(token, f"The token in {str(file)!r} ({TOKEN_FILE})")
+    _check_token(token, f"The token in {_shown(file)} ({origin})")
     return token
 
 
@@ -276,19 +397,19 @@ def _check_token(token: str, origin: str) -> None:
     raise ConfigurationError(f"{origin} {wrong}, as no token does: give the token's Secret ID and nothing else.")
 
 
-def _certificate_files(folder: Path) -> list[Path]:
+def _certificate_files(folder: Path, origin: str) -> list[Path]:
     """Every PEM file below `folder`, as Go walks it; OpenSSL itself would only find names made by `c_rehash`."""
     try:
         next(folder.iterdir(), None)
         files = [file for file in sorted(folder.rglob("*")) if file.is_file() and _holds_certificate(file)]
     except OSError as error:
         raise ConfigurationError(
-            f"{CA_PATH} names {str(folder)!r}, which cannot be read ({_reason(error)}): "
+            f"{origin} names {_shown(folder)}, which cannot be read ({_reason(error)}): "
             "name a directory of PEM certificates."
         ) from error
     if not files:
         raise ConfigurationError(
-            f"{CA_PATH} names {str(folder)!r}, which holds no PEM certificate: put the cluster's CA there."
+            f"{origin} names {_shown(folder)}, which holds no PEM certificate: put the cluster's CA there."
         )
     return files
 
@@ -297,24 +418,24 @@ def _holds_certificate(file: Path) -> bool:
     return b"CERTIFICATE-----" in file.read_bytes()
 
 
-def _trust(context: ssl.SSLContext, file: Path, setting: Setting) -> None:
-    _check_readable(file, setting)
+def _trust(context: ssl.SSLContext, file: Path, origin: str) -> None:
+    _check_readable(file, origin)
     try:
         context.load_verify_locations(cafile=file)
     except ssl.SSLError as error:
         raise ConfigurationError(
-            f"{setting} names {str(file)!r}, which is no PEM certificate ({_reason(error)}): "
+            f"{origin} names {_shown(file)}, which is no PEM certificate ({_reason(error)}): "
             "name the cluster's CA certificate."
         ) from error
 
 
-def _check_readable(file: Path, setting: Setting) -> None:
+def _check_readable(file: Path, origin: str) -> None:
     try:
         with file.open("rb"):
             pass
     except OSError as error:
         raise ConfigurationError(
-            f"{setting} names {str(file)!r}, which cannot be read ({_reason(error)}): "
+            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}): "
             "name a PEM file that you may read."
         ) from error
 
@@ -322,6 +443,10 @@ def _check_readable(file: Path, setting: Setting) -> None:
 def _refuse_password() -> str:
     """Asked for the password of an encrypted key, which would otherwise be asked of the terminal."""
     raise OSError("the key is encrypted")
+
+
+def _shown(path: Path | str) -> str:
+    return f"'{printable(str(path), LONGEST_SHOWN)}'"
 
 
 def _reason(error: OSError) -> str:

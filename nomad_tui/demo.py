@@ -12,6 +12,7 @@ from nomad_tui.core.wire import DEFAULT_MAX_LINE
 from nomad_tui.personal.folders import Folders
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import Options, StandIn, read_lines
 from nomad_tui.ui.app import NomadTui
 
@@ -43,4 +44,4 @@ async def recorded_cluster(max_line: int = DEFAULT_MAX_LINE, pace: float = PACE)
     async with StandIn(read_lines(RECORDING), Options(pace=pace, lead=LEAD, repeat=None)) as server:
         # Nothing of the environment: the demo must run beside whatever NOMAD_ADDR and NOMAD_TOKEN say.
         connection = Connection.from_environment({"address": server.address}, environ={})
-        yield LiveServer(connection, max_line=max_line)
+        yield LiveServer(connection, settings=Settings(max_line=max_line))

@@ -2,17 +2,28 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from nomad_tui import config
-from nomad_tui.config import ConfigurationError, Connection, Setting
+from nomad_tui.config import ConfigurationError, Setting
+from nomad_tui.personal.connections import Connections
+from nomad_tui.personal.folders import FileError, Folders
+from nomad_tui.personal.settings import read_profiles
 
 R = TypeVar("R")
 
 HELP: Final[Mapping[Setting, tuple[str, str]]] = {
-    config.ADDRESS: ("URL", "The Nomad server: http://, https:// or unix://. Default: http://127.0.0.1:4646."),
+    config.PROFILE: ("NAME", "A profile of config.toml. If it names an address, no NOMAD_* variable counts with it."),
+    config.ADDRESS: (
+        "URL",
+        "The Nomad server: http://, https:// or unix://; several of one cluster with commas between, or repeated. "
+        "Default: http://127.0.0.1:4646.",
+    ),
     config.REGION: ("REGION", "The region to watch. Default: the server's own."),
     config.NAMESPACE: ("NAMESPACE", "The namespace to watch. Default: *, every one the token may read."),
     config.TOKEN: ("TOKEN", "The Secret ID of an ACL token. Others on this machine can see a flag's value."),
@@ -37,30 +48,76 @@ class ConfigurationFailure(click.ClickException):
         click.echo(f"nomad-tui: {self.message}", file=file, err=file is None)
 
 
-def connection_options(command: Callable[..., R]) -> Callable[..., R | None]:
-    """Adds the flags to `command` and hands it the resulting `Connection` as its first argument.
+class ConfigFolder(click.ParamType[Folders]):
+    """A folder for the settings, and the usual one for what the program keeps."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Folders:
+        if isinstance(value, Folders):
+            return value
+        folder: Path = click.Path(path_type=Path, file_okay=False).convert(value, param, ctx)
+        return replace(Folders.of_user(), config=folder)
+
+
+config_option: Final = click.option(
+    "--config",
+    "folders",
+    type=ConfigFolder(),
+    default=Folders.of_user,
+    metavar="FOLDER",
+    help="Where your settings, profiles and saved filters are.",
+)
+
+
+def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:
+    """Adds the flags and `--config` to `command`, which is called with `Connections` and `folders=Folders`.
 
     Of a group that is given a subcommand the function is not called.
     """
 
     @functools.wraps(command)
-    def connected(*arguments: Any, **options: Any) -> R | None:
+    def connected(*arguments: Any, folders: Folders, **options: Any) -> R | None:
         flags = {setting.name: options.pop(setting.name) for setting in HELP}
         if click.get_current_context().invoked_subcommand is not None:
             return None
         try:
-            connection = Connection.from_environment(flags)
+            connections = Connections(folders.config, flags)
         except ConfigurationError as error:
             raise ConfigurationFailure(str(error)) from error
-        return command(connection, *arguments, **options)
+        return command(connections, *arguments, folders=folders, **options)
 
+    connected = config_option(connected)
     for setting, (metavar, text) in reversed(list(HELP.items())):
         if setting.variable is not None:
             text = f"{text}  [{setting.variable}]"
-        option = (
-            click.option(setting.flag, setting.name, metavar=metavar, help=text)
-            if metavar
-            else click.option(setting.flag, setting.name, is_flag=True, help=text)
-        )
-        connected = option(connected)
+        connected = click.option(setting.flag, setting.name, help=text, **_manner(setting, metavar))(connected)
     return connected
+
+
+def connection_options(command: Callable[..., R]) -> Callable[..., R | None]:
+    """As `connections_options`, for a command that only wants the resulting `Connection`."""
+
+    @functools.wraps(command)
+    def connected(connections: Connections, *arguments: Any, folders: Folders, **options: Any) -> R:
+        return command(connections.start, *arguments, **options)
+
+    return connections_options(connected)
+
+
+def _manner(setting: Setting, metavar: str) -> dict[str, Any]:
+    if setting is config.ADDRESS:
+        return {"metavar": metavar, "multiple": True}
+    if setting is config.PROFILE:
+        return {"metavar": metavar, "shell_complete": _complete_profile}
+    return {"metavar": metavar} if metavar else {"is_flag": True}
+
+
+def _complete_profile(context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The names that go on from what is typed; none where the file has a mistake, for a shell shows no sentence."""
+    folders = context.params.get("folders") or Folders.of_user()
+    try:
+        profiles = read_profiles(folders.config)
+    except FileError:
+        return []
+    return [CompletionItem(name) for name in profiles if name.startswith(begun)]

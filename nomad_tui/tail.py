@@ -27,7 +27,7 @@ from nomad_tui.core.rows import EventRow, row
 from nomad_tui.core.search import Matcher
 from nomad_tui.core.secrets import masked_text, redact
 from nomad_tui.core.text import printable
-from nomad_tui.core.updates import Connected, Ended, Gap, Refused, Retrying, Update
+from nomad_tui.core.updates import Concern, Connected, Ended, Gap, Noted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Unreadable, event_lines, event_text
 from nomad_tui.sources.source import Source
 
@@ -42,9 +42,9 @@ DEFAULT_RETRIES: Final = 10
 """Attempts in a row after a connection was lost: about four minutes."""
 REFUSALS: Final = 3
 """Refusals in a row after a stream had worked: a server that is stopping refuses too, for a moment."""
-TIME_WIDTH: Final = 24
-"""Characters: a `~` where the time is only about right, date, and time to the millisecond."""
-NO_TIME: Final = " ---------- ------------"
+TIME_WIDTH: Final = 25
+"""Characters: `‹` for a server's backlog, `~` where the time is only about right, date, and time to the millisecond."""
+NO_TIME: Final = "---------- ------------"
 """As wide, and as many words, so that the columns stay where they are."""
 TURN: Final = 0.005
 """Seconds of reading between two turns for timers and signals."""
@@ -122,6 +122,7 @@ class _Tail:
         self._lost = False
         """Whether the last attempt failed, and that was said."""
         self._heard_event = asyncio.Event()
+        self._warned: dict[Concern, Warned] = {}
 
     def _new_matcher(self) -> Matcher:
         options = self._options
@@ -209,6 +210,12 @@ class _Tail:
                 if update.region not in (None, self._region):
                     self._region = update.region or ""
                     self._matcher = self._new_matcher()
+            case Warned():
+                if update.what and self._warned.get(update.concern) != update:
+                    self._say(f"{update.what} {update.remedy}")
+                self._warned[update.concern] = update
+            case Noted():
+                self._say(update.text)
             case Gap():
                 self._tell(f"gap: {update.sentence}")
             case Unreadable():
@@ -284,8 +291,9 @@ class _Tail:
         time = NO_TIME
         if nanoseconds is not None:
             at = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, self._options.timezone)
-            time = f" {at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}" if exact else f"~{at:%Y-%m-%d %H:%M:%S}    "
-        return f"{time}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
+            time = f"{at:%Y-%m-%d %H:%M:%S}" + (f".{at.microsecond // 1000:03}" if exact else "    ")
+        signs = found.signs(self._source.live)
+        return f"{signs}{time}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
 
     def _safe(self, line: bytes) -> bytes:
         """A terminal acts on some characters that JSON lets stand; as `\\u` escapes their value is the same."""

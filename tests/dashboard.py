@@ -27,6 +27,7 @@ from nomad_tui.ui import filter_updates, inspecting
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.panes import Pane
+from nomad_tui.ui.where import Switch
 from tests import recordings, scenes
 from tests.pressing import at_rest, has_worked, post_key, resize
 
@@ -91,7 +92,7 @@ def frames(recording: str) -> tuple[Frame, ...]:
 @dataclass
 class Dashboard:
     app: NomadTui
-    pilot: Pilot[None]
+    pilot: Pilot[Switch | None]
 
     @property
     def events(self) -> EventList:

@@ -6,6 +6,7 @@ They are threads with blocking sockets, because asyncio's servers drop the alert
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,10 +39,11 @@ def odd_server(
     tls: ssl.SSLContext | None = None,
     socket_path: Path | None = None,
     *,
+    then: bytes = b"",
     listens: bool = True,
     holds: bool = False,
 ) -> Iterator[OddServer]:
-    """Sends `says` after a request's head, or at once if it does not listen, and closes.
+    """Sends `says` after a request's head, or at once if it does not listen, `then` a little later, and closes.
 
     None closes without a word. A server that `holds` keeps the connection open and silent instead of closing.
     """
@@ -60,6 +62,9 @@ def odd_server(
             server.requests.append(_head(connection))
         if says is not None:
             connection.sendall(says)
+        if then:
+            time.sleep(0.05)  # or both would be read as one
+            connection.sendall(then)
         if holds:
             server.released.wait(20)
 
@@ -101,3 +106,65 @@ def _handshake(accepted: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
         secured.close()
         raise
     return secured
+
+
+@contextmanager
+def buffering_proxy(server: str, held: int = 1 << 30) -> Iterator[OddServer]:
+    """A proxy before the server at the address `server`, as nginx is with proxy_buffering on.
+
+    It passes a stream's head on, and its body only when `held` bytes of it have come or it has ended. Other
+    answers pass at once.
+    """
+    host, port = server.removeprefix("http://").split(":")
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.01)
+    proxy = OddServer(listener.getsockname()[1])
+
+    def serve(client: socket.socket) -> None:
+        with client, socket.create_connection((host, int(port)), timeout=0.01) as upstream:
+            request = _head(client)
+            proxy.requests.append(request)
+            upstream.sendall(request.replace("\r\n", "\r\nConnection: close\r\n", 1).encode("latin-1"))
+            body = b""
+            held_back = "/event/stream" in request
+            head_sent = False
+            while not proxy.released.is_set():
+                try:
+                    part = upstream.recv(65536)
+                except TimeoutError:
+                    continue
+                body += part
+                if held_back and not head_sent and b"\r\n\r\n" in body:
+                    head, _, body = body.partition(b"\r\n\r\n")
+                    client.sendall(head + b"\r\n\r\n")
+                    head_sent = True
+                if not part or not held_back or len(body) >= held:
+                    client.sendall(body)
+                    body = b""
+                if not part:
+                    return
+
+    def guarded(client: socket.socket) -> None:
+        with suppress(OSError):
+            serve(client)
+
+    threads: list[threading.Thread] = []
+
+    def run() -> None:
+        while not proxy.released.is_set():
+            with suppress(TimeoutError):
+                client, _ = listener.accept()
+                client.settimeout(5)
+                threads.append(threading.Thread(target=guarded, args=(client,)))
+                threads[-1].start()
+
+    accepting = threading.Thread(target=run)
+    accepting.start()
+    try:
+        yield proxy
+    finally:
+        proxy.released.set()
+        accepting.join()
+        for thread in threads:
+            thread.join()
+        listener.close()

@@ -12,15 +12,20 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import textual
 from textual.pilot import Pilot
 
 from nomad_tui.core.history import History
+from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.rows import sentence
-from nomad_tui.core.updates import Connected, Gap, GapReason, Refused, Update
+from nomad_tui.core.topics import TOPICS
+from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Update, Warned
 from nomad_tui.core.wire import Frame, decode
+from nomad_tui.demo import LEAD
+from nomad_tui.nomad.lacking import lacking
+from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.session import Session
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.inspector import EventView
@@ -54,8 +59,10 @@ class Script:
 
 def tour(frames: int | None = None) -> list[Frame]:
     """The first frames of the demo's recording."""
-    decoded = [decode(line) for line in recordings.lines("tour")]
-    return [frame for frame in decoded if isinstance(frame, Frame)][:frames]
+    decoded = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
+    for frame in decoded[LEAD:]:
+        frame.fresh = True  # those before are the backlog, as in the demo
+    return decoded[:frames]
 
 
 def connected(reconnects: int = 0) -> Connected:
@@ -83,6 +90,24 @@ def refused() -> tuple[Update, ...]:
             12.0,
             1,
         ),
+    )
+
+
+def jobs_only() -> tuple[Update, ...]:
+    """What a token brings that may read jobs in one namespace and nothing else."""
+    readable = {each.name for each in TOPICS if each.capability == "namespace read-job"}
+    allowed = {each.name: frozenset({"default"} if each.name in readable else ()) for each in TOPICS}
+    permissions = Permissions(("default",), allowed)
+    trouble = lacking(permissions, TokenInfo(TokenKind.CLIENT, name="web team", policies=("read-jobs",)))
+    frames = [
+        frame.with_events([each for each in frame.events if each.topic in readable and each.namespace == "default"])
+        for frame in tour()
+    ]
+    return (
+        Warned(Concern.PERMISSION, trouble.account, f"{trouble.remedy}."),
+        Permitted(permissions),
+        connected(),
+        *(frame for frame in frames if frame.events),
     )
 
 
@@ -116,6 +141,7 @@ SCENES: Final[dict[str, Scene]] = {
     "changes": Scene((140, 36), select="web v0 v1", keys=("d",)),
     "help": Scene((140, 44), keys=("question_mark",)),
     "refused": Scene((120, 24), updates=refused),
+    "permissions": Scene((140, 36), updates=jobs_only, keys=("1", *"jjjjjjj", "space")),
     "light": Scene((160, 44), select=FAILED, theme="nomad-light"),
 }
 
@@ -170,7 +196,7 @@ def settled(app: NomadTui) -> bool:
     return app.topics.is_settled and app.event_list.shown == (None if event is None else event.sequence)
 
 
-async def until(pilot: Pilot[None], fact: Callable[[], bool]) -> None:
+async def until(pilot: Pilot[Any], fact: Callable[[], bool]) -> None:
     """Waits for a fact; the caller bounds the time."""
     while not fact():
         await pilot.pause(0.01)

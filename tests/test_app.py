@@ -20,8 +20,9 @@ from nomad_tui.config import Connection
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import decode
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import Recording
-from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn
+from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn, Token
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_line import FilterLine
@@ -60,7 +61,8 @@ async def watching(
 ) -> AsyncIterator[Dashboard]:
     """The dashboard on a server, as `nomad-tui` opens it."""
     flags = {"address": address} if token is None else {"address": address, "token": token}
-    source = LiveServer(Connection.from_environment(flags, environ={}), shortest_delay=shortest_delay)
+    connection = Connection.from_environment(flags, environ={})
+    source = LiveServer(connection, settings=Settings(shortest_delay=shortest_delay))
     async with dashboard(source, size) as opened:
         yield opened
 
@@ -138,6 +140,36 @@ async def test_a_server_that_is_down_is_awaited_and_r_tries_at_once() -> None:
         assert held(opened)[:625] == TOUR
 
 
+async def test_r_connects_again_though_the_stream_is_well_and_nothing_is_missing_or_twice() -> None:
+    async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address) as opened:
+        await opened.shows(625)
+        before = len(server.requests)
+        newest = TOUR[-1][0]
+        await opened.press("r")
+        await opened.appears(f"Connecting again from index {newest}.")
+        await opened.until(lambda: len(server.requests) > before)
+        server.publish(line_of(9_001, "published-since"))
+        await opened.appears("published-since")
+        assert "● live" in opened
+        assert held(opened)[:625] == TOUR
+        assert len(held(opened)) == 626
+
+
+async def test_a_token_that_may_read_jobs_only_shows_them_and_what_is_refused() -> None:
+    token = Token(name="web team", policies=("read-jobs",), namespaces={"default": frozenset({"read-job"})})
+    options = Options(lead=ALL_FRAMES, buffer_size=1_000, tokens={SECRET: token})
+    async with StandIn(recordings.lines("tour"), options) as server, watching(server.address, token=SECRET) as opened:
+        await opened.appears("● live")
+        await opened.appears("▲ The token 'web team' (policy read-jobs) may read only part of what was asked for")
+        await opened.appears("needs node:read")
+        await opened.appears("… 10 refused")
+        readable = [each for each in TOUR if each[1] in ("Allocation", "Evaluation", "Job", "Deployment", "Service")]
+        await opened.until(lambda: 0 < opened.history.held < len(readable))
+        await opened.press("W")
+        await opened.appears("What the token may not read")
+        await opened.appears("needs a management token")
+
+
 async def test_a_restarted_server_that_plays_everything_again_is_not_shown_again() -> None:
     lines = recordings.lines("tour")
     async with StandIn(lines, LARGE) as server, watching(server.address) as opened:
@@ -188,7 +220,7 @@ async def test_a_refusal_is_said_with_the_remedy_and_r_tries_again(size: tuple[i
         # All of it fits, remedy and all.
         await opened.until(lambda: "r tries now." in " ".join(line.strip() for line in opened.screen()))
         trouble = " ".join(line.strip() for line in opened.screen())
-        assert "refused the subscription" in trouble
+        assert "does not accept the token" in trouble
         assert "NOMAD_TOKEN" in trouble
         assert SECRET not in trouble
         server.put_token(SECRET, MANAGEMENT)

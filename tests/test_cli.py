@@ -34,7 +34,7 @@ SECRET = "00000000-0000-4000-8000-00000000000a"
 OTHER = "00000000-0000-4000-8000-00000000000b"
 
 VARIABLES = [setting.variable for setting in HELP if setting.variable is not None]
-COMMANDS = ["demo", "open", "tail"]
+COMMANDS = ["demo", "open", "tail", "doctor"]
 
 
 def frame(index: int, text: str = "") -> bytes:
@@ -143,6 +143,34 @@ async def test_tls_settings_reach_the_server(way: Way, settings: str, tmp_path: 
         await request(way, {"address": server.address, **{name: values[name] for name in settings.split()}}, server)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--config", "{folder}", "--profile", "prod", *TAIL], [*TAIL, "--config", "{folder}", "--profile", "prod"]],
+    ids=["before the command", "behind it"],
+)
+async def test_a_profile_reaches_the_server_and_no_other_clusters_token_does(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    options = Options(tokens={SECRET: MANAGEMENT}, other_regions=("europe",), lead=ALL_FRAMES)
+    (tmp_path / "token").write_text(SECRET)
+    async with asyncio.timeout(SECONDS), StandIn([frame(1)], options) as server:
+        (tmp_path / "config.toml").write_text(
+            f'[profile.prod]\naddress = "{server.address}"\nregion = "europe"\ntoken_file = "token"\n'
+        )
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM,
+            *(argument.replace("{folder}", str(tmp_path)) for argument in arguments),
+            stdout=PIPE,
+            stderr=PIPE,
+            env={**os.environ, "NOMAD_TOKEN": OTHER, "NOMAD_REGION": "asia", "NOMAD_TUI_PROFILE": "beaten"},
+        )
+        out, err = await process.communicate()
+    assert (process.returncode, out.count(b"\n"), err) == (0, 1, b"")
+    assert {(each.secret, each.first("region")) for each in server.requests if "stream" in each.path} == {
+        (SECRET, "europe")
+    }
+
+
 async def test_options_of_the_stream_count_before_the_command_too() -> None:
     options = Options(lead=ALL_FRAMES)
     lines = [frame(1), frame(2), frame(3, "x" * 3000), frame(4)]
@@ -198,6 +226,11 @@ async def test_options_of_the_stream_count_before_the_command_too() -> None:
         (["--max-events", "99", "tail"], "--max-events"),
         (["tail", "--address", "ftp://nomad"], "--address is 'ftp://nomad'"),
         (["--address", "ftp://nomad", "tail"], "--address is 'ftp://nomad'"),
+        (["--address", "a", "--address", "b,ftp://nomad", "tail"], "--address, address 3 of 3, is 'ftp://nomad'"),
+        (["--profile", "prod"], "--profile is 'prod', but there is no file "),
+        (["tail", "--profile", "prod"], "--profile is 'prod', but there is no file "),
+        (["--profile", "prod", "tail"], "--profile is 'prod', but there is no file "),
+        (["--profile", "prod", "demo"], "The command demo has no option --profile"),
         (["tail", "--token-file", "missing"], "--token-file"),
         (["tail", "--token", "a", "--token-file", "b"], "--token and --token-file"),
         (["--token", "a", "tail", "--token-file", "b"], "--token and --token-file"),
@@ -389,6 +422,43 @@ async def test_the_dashboard_opens_on_a_server_and_leaves_it() -> None:
             screen.press("q")
             assert await screen.ended() == 0
         await server.until(lambda: server.subscribers == 0)
+
+
+async def test_the_dashboard_goes_on_elsewhere(tmp_path: Path) -> None:
+    options = Options(lead=ALL_FRAMES, namespaces=("default", "payments"))
+    (tmp_path / "token").write_text(SECRET)
+    prod = Options(lead=ALL_FRAMES, tokens={SECRET: MANAGEMENT}, version="1.9.4")
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn([frame(1)], options) as here,
+        StandIn([frame(2)], prod) as there,
+    ):
+        (tmp_path / "config.toml").write_text(
+            f'[profile.prod]\naddress = "{there.address}"\ntoken_file = "token"\ncolour = "red"\n'
+        )
+        arguments = ("--config", str(tmp_path), "--address", here.address, "--topic", "Job", "--filter", "topic:job")
+        async with terminal(*arguments) as screen:
+            await screen.until("job-1")
+            screen.press("@prod\r")
+            await screen.until("job-2")
+            await screen.until("1.9.4")
+            await here.until(lambda: here.subscribers == 0)
+            screen.press("@env\t\tpay\r")
+            await here.until(lambda: any(each.first("namespace") == "payments" for each in here.requests))
+            screen.press("q")
+            assert await screen.ended() == 0
+        asked = [each for each in there.requests if each.path == "/v1/event/stream"]
+        assert {(each.secret, *each.all("topic")) for each in asked} == {(SECRET, "Job:*")}
+
+
+@pytest.mark.parametrize("command", ["open", "demo"])
+async def test_the_settings_folder_counts_before_the_command_too(command: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[list")
+    files = [str(recordings.path("tour"))] if command == "open" else []
+    async with asyncio.timeout(SECONDS), terminal("--config", str(tmp_path), command, *files) as screen:
+        await screen.until("not used until")
+        screen.press("q")
+        assert await screen.ended() == 0
 
 
 async def test_the_demo_opens_beside_any_settings(monkeypatch: pytest.MonkeyPatch) -> None:

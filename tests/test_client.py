@@ -16,6 +16,7 @@ from nomad_tui import __version__
 from nomad_tui.config import Connection
 from nomad_tui.nomad import client as client_module
 from nomad_tui.nomad.client import Client, ServerInfo, UnexpectedAnswerError
+from nomad_tui.sources.standin import Options, StandIn
 from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
 
 TOKEN = "8d6ae3f7-secret"
@@ -272,3 +273,40 @@ async def test_json_is_asked_for_with_its_parameters_and_not_read_without_end(mo
                 with pytest.raises(UnexpectedAnswerError):
                     await client.get_json("/v1/regions")
     assert head(server).startswith("GET /v1/regions?stale= HTTP/1.1\r\n")
+
+
+INVALID = b"HTTP/0.0 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{}\n"
+
+
+@pytest.mark.parametrize("over", ["http", "https", "unix"])
+async def test_a_status_line_of_http_0_0_is_read_as_1_0(over: str, authority: trustme.CA, tmp_path: Path) -> None:
+    with TemporaryDirectory(dir="/tmp") as folder:
+        tls = server_context(authority, "127.0.0.1") if over == "https" else None
+        path = Path(folder) / "nomad.sock" if over == "unix" else None
+        options = Options(protocol="HTTP/0.0", heartbeat=0.02, tls=tls, unix_path=path)
+        async with asyncio.timeout(20), StandIn(options=options) as server:
+            environ = {"NOMAD_ADDR": server.address, "NOMAD_CACERT": str(tmp_path / "ca.pem")}
+            async with Client(Connection.from_environment({}, environ)) as client:
+                assert await client.server() is not None
+                assert not client.mended_status_line
+                async with client.open_stream([]) as stream:
+                    assert await stream.content.readline() == b"{}\n"
+                    assert await stream.content.readline() == b"{}\n"
+                assert client.mended_status_line
+
+
+@pytest.mark.parametrize("pieces", [1, 5, 8])
+async def test_a_status_line_that_comes_in_pieces_is_mended_too(pieces: int) -> None:
+    with odd_server(INVALID[:pieces], then=INVALID[pieces:]) as server:
+        assert await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}") == b"{}\n"
+
+
+async def test_a_body_that_says_http_0_0_is_left_as_it_is() -> None:
+    with odd_server(HEARTBEAT + b"HTTP/0.0 200 OK\n") as server:
+        assert await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}") == b"{}\nHTTP/0.0 200 OK\n"
+
+
+async def test_where_aiohttp_is_not_as_expected_inside_the_error_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "mend_status_lines", lambda connector, mended: None)
+    with odd_server(INVALID) as server, pytest.raises(aiohttp.ClientResponseError, match=r"HTTP/0\.0"):
+        await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")

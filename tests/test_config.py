@@ -8,13 +8,21 @@ from pathlib import Path
 import click
 import pytest
 import trustme
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 
 from nomad_tui import config
-from nomad_tui.config import ConfigurationError, Connection, styles_folder
+from nomad_tui.config import (
+    ConfigurationError,
+    Connection,
+    Profile,
+    ProfileSettings,
+    own_namespace,
+    styles_folder,
+)
 from nomad_tui.nomad.address import parse_address, proxy_for
-from nomad_tui.options import connection_options
+from nomad_tui.options import HELP, connection_options
 
 SECRET = "8d6ae3f7-secret"
 
@@ -93,6 +101,127 @@ def test_wrong_address_is_named_with_what_to_write(written: str, complaint: str)
     assert complaint in str(by_variable.value)
     with pytest.raises(ConfigurationError, match=r"^--address is "):
         Connection.from_environment({"address": written}, {"NOMAD_ADDR": "http://ignored"})
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("http://a:4646,https://b , unix:///run/c.sock", ["http://a:4646", "https://b:443", "unix:///run/c.sock"]),
+        ("a:4646, a:4646/ui ,http://A:4646", ["http://a:4646"]),
+        (" a , ,", ["http://a:80"]),
+    ],
+)
+def test_several_addresses_are_one_cluster_in_the_order_of_the_operator(written: str, shown: list[str]) -> None:
+    read = connection(NOMAD_ADDR=written)
+    assert [str(each.address) for each in read.servers] == shown
+    assert all(not other.others for other in read.others)
+
+
+def test_an_address_may_be_repeated_and_each_may_be_several() -> None:
+    read = Connection.from_environment({"address": ("a:1", "b:2,c:3", "a:1")}, {"NOMAD_ADDR": "http://ignored"})
+    assert [each.address.host for each in read.servers] == ["a", "b", "c"]
+    empty = Connection.from_environment({"address": ("",)}, {"NOMAD_ADDR": "http://taken"})
+    assert empty.address.host == "taken"
+
+
+def test_every_server_has_the_settings_and_its_own_credentials_and_proxy() -> None:
+    read = connection(
+        NOMAD_ADDR=f"http://far,http://ann:{SECRET}@near,https://other",
+        NOMAD_HTTP_AUTH="bob:pass",
+        NOMAD_TOKEN=SECRET,
+        NOMAD_NAMESPACE="web",
+        HTTP_PROXY="proxy:3128",
+        NO_PROXY="near",
+    )
+    assert [each.http_auth for each in read.servers] == [("bob", "pass"), ("ann", SECRET), ("bob", "pass")]
+    assert [each.proxy and each.proxy.url for each in read.servers] == ["http://proxy:3128", None, None]
+    assert {(each.current_token(), each.namespace) for each in read.servers} == {(SECRET, "web")}
+    assert SECRET not in repr(read)
+    elsewhere = read.within("europe", "*")
+    assert {(each.region, each.namespace) for each in elsewhere.servers} == {("europe", "*")}
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("http://a,ftp://b,c", "^NOMAD_ADDR, address 2 of 3, is 'ftp://b': "),
+        (",", "^NOMAD_ADDR is '': it names no host"),
+        (f"http://a,http://ann:{SECRET}@b:x", "address 2 of 2, is 'http://…@b:x'"),
+        (f"http://ann:{SECRET},more@b", "address 1 of 2, is '…'"),
+        ("http://a,http://b\n", None),
+    ],
+)
+def test_a_wrong_address_among_several_is_named(written: str, complaint: str | None) -> None:
+    if complaint is None:
+        assert len(connection(NOMAD_ADDR=written).servers) == 2
+        return
+    with pytest.raises(ConfigurationError, match=complaint) as wrong:
+        connection(NOMAD_ADDR=written)
+    assert SECRET not in str(wrong.value)
+
+
+# Profiles
+
+PROD = Profile("prod", "red")
+
+
+def profile(**given: str | bool | tuple[str, ...]) -> ProfileSettings:
+    return ProfileSettings(PROD, given)
+
+
+def test_a_profile_stands_between_flags_and_environment() -> None:
+    environ = {"NOMAD_REGION": "r", "NOMAD_NAMESPACE": "n", "NOMAD_TOKEN": SECRET, "NOMAD_SKIP_VERIFY": "1"}
+    settings = profile(region="europe", namespace="web", tls_skip_verify=False)
+    read = Connection.from_environment({"namespace": "db"}, environ, settings)
+    assert (read.region, read.namespace, read.current_token(), read.skip_verify) == ("europe", "db", SECRET, False)
+    assert read.profile == PROD
+    assert own_namespace(environ, settings) == "web"
+
+
+def test_a_profile_with_an_address_takes_nothing_of_the_variables_but_proxies() -> None:
+    given = {setting.variable: "ignored" for setting in HELP if setting.variable}
+    environ = {**given, "NOMAD_TOKEN": SECRET, "NOMAD_HTTP_AUTH": f"ann:{SECRET}", "HTTPS_PROXY": "proxy:3128"}
+    settings = profile(address=("https://one", "https://two"))
+    read = Connection.from_environment({}, environ, settings)
+    assert [str(each.address) for each in read.servers] == ["https://one:443", "https://two:443"]
+    for each in read.servers:
+        assert each.current_token() is None and each.http_auth is None and each.region is None
+        assert (each.namespace, each.skip_verify, each.profile) == ("*", False, PROD)
+        assert each.proxy is not None and each.proxy.url == "http://proxy:3128"
+    assert own_namespace(environ, settings) == ""
+
+
+def test_a_profiles_token_file_is_read_at_each_connect_and_a_flag_beats_it(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(SECRET)
+    settings = profile(token_file=str(file))
+    read = Connection.from_environment({}, {"NOMAD_TOKEN": "another"}, settings)
+    assert read.current_token() == SECRET
+    assert Connection.from_environment({"token": "flag"}, {}, settings).current_token() == "flag"
+    file.write_text("renewed")
+    assert read.current_token() == "renewed"
+    file.unlink()
+    with pytest.raises(ConfigurationError, match=r"token_file of the profile prod"):
+        read.current_token()
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"address": "ftp://x"}, "^address of the profile prod is 'ftp://x'"),
+        ({"address": ("a", "ftp://x")}, "^address of the profile prod, address 2 of 2, is 'ftp://x'"),
+        ({"token_file": "/nowhere/token"}, "^token_file of the profile prod names '/nowhere/token'.*no such file"),
+        ({"token_file": "~nobody-of-that-name/token"}, "^token_file of the profile prod is .*nobody here"),
+        ({"ca_cert": "/nowhere/\x1b[2J.pem"}, "ca_cert of the profile prod.*'/nowhere/␛.2J.pem'.*no such file"),
+        ({"client_cert": "/nowhere/a.pem"}, "client_cert of the profile prod.* without .*client_key of the profile"),
+    ],
+)
+def test_a_mistake_in_a_profile_names_it(given: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ConfigurationError) as mistake:
+        Connection.from_environment({}, {}, profile(**given))
+    sentence = str(mistake.value)
+    assert re.search(complaint, sentence), sentence
+    assert sentence.endswith(".") and "\n" not in sentence and "\x1b" not in sentence
 
 
 def test_every_variable_is_read(files: Path) -> None:
@@ -338,7 +467,9 @@ def test_style_sheets_inside_the_package_come_first_and_missing_ones_are_told(
 @connection_options
 def watch(connection: Connection, limit: int) -> None:
     """Watch it."""
-    click.echo(f"{connection.address} {connection.namespace} {connection.skip_verify} {limit}")
+    profile = connection.profile.name if connection.profile is not None else "no profile"
+    servers = ",".join(str(each.address) for each in connection.servers)
+    click.echo(f"{servers} {connection.namespace} {connection.skip_verify} {limit} {profile}")
 
 
 def test_a_command_gets_the_connection_its_flags_describe() -> None:
@@ -347,7 +478,67 @@ def test_a_command_gets_the_connection_its_flags_describe() -> None:
         ["--address", "nomad.example", "--tls-skip-verify", "--limit", "5"],
         env={"NOMAD_ADDR": "http://other", "NOMAD_NAMESPACE": "web"},
     )
-    assert (result.exit_code, result.output) == (0, "http://nomad.example:80 web True 5\n")
+    assert (result.exit_code, result.output) == (0, "http://nomad.example:80 web True 5 no profile\n")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    (tmp_path / "config.toml").write_text(
+        '[profile.prod]\naddress = ["prod-1:4646", "prod-2:4646"]\ncolour = "red"\n'
+        '[profile."pre prod"]\nnamespace = "pre"\n'
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "said"),
+    [
+        (["--profile", "prod"], {}, "http://prod-1:4646,http://prod-2:4646 * False 3 prod"),
+        (["--profile", "prod", "--address", "a,b", "--address", "c"], {}, "http://a:80,http://b:80,http://c:80 "),
+        ([], {"NOMAD_TUI_PROFILE": "pre prod"}, "http://env:4646 pre False 3 pre prod"),
+        (["--profile", "prod"], {"NOMAD_TUI_PROFILE": "pre prod"}, "http://prod-1:4646,http://prod-2:4646 *"),
+        ([], {"NOMAD_TUI_PROFILE": ""}, "http://env:4646 envspace False 3 no profile"),
+    ],
+)
+def test_a_profile_is_chosen_by_flag_or_variable(
+    arguments: list[str], environ: dict[str, str], said: str, settings: Path
+) -> None:
+    environ = {"NOMAD_ADDR": "http://env:4646", "NOMAD_NAMESPACE": "envspace", **environ}
+    result = CliRunner().invoke(watch, ["--config", str(settings), *arguments], env=environ)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.output.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[profile.prod]\n[profile.dev]\n", "--profile is 'prd', and the profiles in {file} are prod, dev: name one"),
+        ("[list]\n", "--profile is 'prd', but {file} names no profile: write a table"),
+        (None, "--profile is 'prd', but there is no file {file}: write a table"),
+        ("[profile.prd]\nregoin = 3\n", "{file} is not used until it is mended: `profile.prd`: .*regoin"),
+        ("[profile.dev]\ncolour = 3\n", "{file} is not used until it is mended: `profile.dev.colour`: "),
+    ],
+)
+def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "config.toml").write_text(content)
+    result = CliRunner().invoke(watch, ["--config", str(tmp_path), "--profile", "prd"])
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert re.search(said.replace("{file}", re.escape(str(tmp_path / "config.toml"))), result.stderr), result.stderr
+
+
+def test_a_mistake_in_the_settings_hurts_nobody_who_asks_for_no_profile(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[profile")
+    assert CliRunner().invoke(watch, ["--config", str(tmp_path)]).exit_code == 0
+
+
+@pytest.mark.parametrize(("begun", "offered"), [("", ["prod", "pre prod"]), ("pre", ["pre prod"]), ("x", [])])
+def test_the_shell_completes_names_of_profiles(begun: str, offered: list[str], settings: Path) -> None:
+    completion = ShellComplete(watch, {}, "watch", "_WATCH_COMPLETE")
+    found = completion.get_completions(["--config", str(settings), "--profile"], begun)
+    assert [item.value for item in found] == offered
+    (settings / "config.toml").write_text("[profile")
+    assert completion.get_completions(["--config", str(settings), "--profile"], begun) == []
 
 
 def test_a_wrong_setting_is_one_line_on_stderr_and_exit_code_2() -> None:
@@ -359,6 +550,7 @@ def test_a_wrong_setting_is_one_line_on_stderr_and_exit_code_2() -> None:
 def test_help_names_every_flag_and_variable_and_no_value() -> None:
     result = CliRunner().invoke(watch, ["--help"], env={"NOMAD_TOKEN": SECRET}, terminal_width=200)
     for flag, variable in (
+        ("--profile", "NOMAD_TUI_PROFILE"),
         ("--address", "NOMAD_ADDR"),
         ("--region", "NOMAD_REGION"),
         ("--namespace", "NOMAD_NAMESPACE"),

@@ -408,7 +408,19 @@ def test_a_gap_says_what_may_be_missing() -> None:
     assert Gap(GapReason.BUFFER, 1035, 1451, 41.2).sentence == (
         "events 1,036–1,450 may be missing: reconnected after 41 s, when the server no longer held 1,035"
     )
-    assert "went back from 1,035 to 12" in Gap(GapReason.REBUILT, 1035, 12, 1.0).sentence
+    assert Gap(GapReason.REBUILT, 1035, 12, 754.0).sentence == (
+        "the index went back from 1,035 to 12: reconnected after 12 m 34 s to a server that was rebuilt or is another "
+        "one, and what happened between is not known"
+    )
+    assert Gap(GapReason.REBUILT, 1035, 1035, 1.0).missing == "index 1,035 came again with other events"
+    assert Gap(GapReason.UNSUBSCRIBED, 1035, 1451, 41.0, ("Job",)).sentence == (
+        "events 1,036–1,450 of Job may be missing: not subscribed to for 41 s, "
+        "and the server no longer holds all of them"
+    )
+    assert Gap(GapReason.NAMESPACE, 1035, 1451, 41.0, namespaces=("payments",)).sentence == (
+        "events 1,036–1,450 of namespace payments may be missing: made or first readable up to 41 s before being "
+        "subscribed to, and the server no longer holds all"
+    )
     assert Gap(GapReason.BUFFER, 3, 4, 1.0).sentence.startswith("events at index 3 may be missing")
     assert Gap(GapReason.BUFFER, 3, 5, 1.0).sentence.startswith("events at index 4 may be missing")
 
@@ -417,7 +429,7 @@ def test_a_gap_names_the_topics_that_were_left_out() -> None:
     def topics(*names: str) -> str:
         sentence = Gap(GapReason.UNSUBSCRIBED, 10, 20, 1.0, names).sentence
         assert sentence.endswith(
-            " may be missing: not subscribed to meanwhile, and the server no longer holds all of them"
+            " may be missing: not subscribed to for 1 s, and the server no longer holds all of them"
         )
         return sentence.partition(" may be")[0].removeprefix("events 11–19 of ")
 
@@ -425,6 +437,47 @@ def test_a_gap_names_the_topics_that_were_left_out() -> None:
     assert topics("Job", "*") == "Job and unknown topics"
     assert topics("Allocation", "Deployment", "Evaluation", "Job") == "Allocation, Deployment, Evaluation and Job"
     assert topics("A", "B", "C", "D", "E", "*") == "A, B, C and 3 other topics"
+
+
+def test_a_gap_names_the_namespaces_that_it_concerns() -> None:
+    def missing(topics: tuple[str, ...], *namespaces: str) -> str:
+        return Gap(GapReason.BUFFER, 10, 20, 1.0, topics, namespaces).sentence.partition(":")[0]
+
+    assert missing((), "payments") == "events 11–19 of namespace payments may be missing"
+    assert missing((), "a", "b") == "events 11–19 of namespaces a and b may be missing"
+    assert missing(("Job",), "payments") == "events 11–19 of Job in namespace payments may be missing"
+    assert missing((), *"abcdef") == "events 11–19 of namespaces a, b, c and 3 other namespaces may be missing"
+    assert missing((), "pay\x1b[2Jments\n") == "events 11–19 of namespace pay␛[2Jments␊ may be missing"
+    back = Gap(GapReason.REBUILT, 59, 3, 1.0, namespaces=("payments",)).sentence
+    assert back.startswith("the index of namespace payments went back from 59 to 3: ")
+
+
+@pytest.mark.parametrize("reason", GapReason)
+def test_a_gap_says_how_long_it_lasted_where_that_is_known(reason: GapReason) -> None:
+    def sentence(away: float) -> str:
+        text = Gap(reason, 59, 80, away, ("Job",), ("payments",)).sentence
+        assert text == text.strip() and "\n" not in text and text[0].islower() and not text.endswith(".")
+        assert len(text) < 220
+        return text
+
+    assert "41 s" in sentence(41.3)
+    assert "12 m" in sentence(720.0)
+    assert "2 d 7 h" in sentence(200_000.0)
+    assert " 0 s" not in sentence(0.0)  # a recording does not tell
+    assert "  " not in sentence(0.0)
+
+
+def test_a_gap_is_written_to_a_file_whole() -> None:
+    gap = Gap(GapReason.UNSUBSCRIBED, 59, 80, 41.26, ("Job", "*"), ("payments",))
+    assert json.loads(json.dumps(gap.record())) == {
+        "Reason": "unsubscribed",
+        "After": 59,
+        "Before": 80,
+        "AwaySeconds": 41.3,
+        "Topics": ["Job", "*"],
+        "Namespaces": ["payments"],
+        "Sentence": gap.sentence,
+    }
 
 
 def test_what_is_remembered_does_not_grow_with_the_stream() -> None:

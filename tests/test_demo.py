@@ -18,6 +18,10 @@ async def test_the_demo_shows_events_at_once_and_starts_over_with_higher_indexes
         await opened.appears("● live")
         await opened.until(lambda: opened.history.received_events > 2 * 625)
         history = opened.history
+        waited = [not history.event(sequence).received for sequence in range(history.end)]
+        assert all(waited[:50]), "what the cluster held before anybody watched is its backlog"
+        assert not waited[-1]
+        assert waited == sorted(waited, reverse=True)
         indexes = [history.event(sequence).index for sequence in range(2 * 625)]
         # Who comes late at this pace is not sent the very first frames, but the same events under higher indexes.
         rise = {later - earlier for earlier, later in zip(indexes[:625], indexes[625:], strict=True)}

@@ -13,12 +13,27 @@ from pathlib import Path
 import aiohttp
 import pytest
 import trustme
+from aiohttp.client_reqrep import RequestInfo
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.nomad import client as client_module
-from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, asked
 from nomad_tui.nomad.client import Client
-from nomad_tui.nomad.diagnose import Kind, Trouble, ended, explain, refusal
+from nomad_tui.nomad.diagnose import (
+    Kind,
+    Trouble,
+    beta_dialect,
+    buffered,
+    clock_skew,
+    ended,
+    explain,
+    mended_status_line,
+    refusal,
+    too_slow,
+)
+from nomad_tui.nomad.inquiry import explain_fully
 from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
 
 SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
@@ -33,7 +48,7 @@ async def trouble(environ: dict[str, str]) -> Trouble:
             async with Client(connection) as client, client.open_stream([("topic", "*")], silence=0.3) as stream:
                 pytest.fail(f"a stream came: {await stream.content.read()!r}")
         except Exception as error:
-            return explain(error, connection)
+            return await explain_fully(error, connection)
 
 
 def assert_readable(told: Trouble, address: str) -> None:
@@ -42,7 +57,8 @@ def assert_readable(told: Trouble, address: str) -> None:
     assert re.search(SETTING, told.remedy)
     assert told.why[0] == told.why[0].lower()
     for part in (told.what, told.why, told.remedy):
-        assert part.isprintable() and part == part.strip() and not part.endswith((".", ":")) and "{" not in part
+        assert part.isprintable() and part == part.strip() and not part.endswith((".", ":"))
+        assert not re.search(r"\{[a-z_]*\}", part), "a fact is missing"
     assert told.sentence == f"{told.what}: {told.why}. {told.remedy}."
 
 
@@ -73,18 +89,28 @@ def assert_readable(told: Trouble, address: str) -> None:
             False,
         ),
         (answer("429 Too Many Requests"), Kind.TOO_MANY, "http_max_conns_per_client", True),
-        (answer("500 Internal Server Error", "No cluster leader"), Kind.UNAVAILABLE, "no leader", True),
+        (answer("500 Internal Server Error", "No cluster leader"), Kind.NO_LEADER, "no leader", True),
+        (
+            answer("500 Internal Server Error", "EventBroker not configured"),
+            Kind.PUBLISHING_DISABLED,
+            "Set enable_event_broker = true",
+            False,
+        ),
+        # HashiCorp's other servers.
+        (
+            answer("404 Not Found", "Invalid URL path: not a recognized HTTP API endpoint\n"),
+            Kind.NOT_NOMAD,
+            "is a Consul agent, not a Nomad server",
+            False,
+        ),
+        (answer("403 Forbidden", "", "X-Consul-Index: 1"), Kind.NOT_NOMAD, "is a Consul agent", False),
+        (answer("403 Forbidden", '{"errors":["permission denied"]}\n'), Kind.NOT_NOMAD, "is a Vault server", False),
+        (answer("503 Service Unavailable", '{"errors":["Vault is sealed"]}'), Kind.NOT_NOMAD, "'.*sealed", False),
         (answer("500 Internal Server Error", "rpc error: EOF"), Kind.UNAVAILABLE, "it said 'rpc error: EOF'", True),
         (answer("502 Bad Gateway", "<html>"), Kind.UNAVAILABLE, "a proxy there", True),
         (answer("503 Service Unavailable"), Kind.UNAVAILABLE, "a proxy there", True),
         (answer("504 Gateway Timeout"), Kind.UNAVAILABLE, "a proxy there", True),
         # What is no HTTP.
-        (
-            b"HTTP/0.0 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{}\n",
-            Kind.OLD_RELEASE,
-            "1.11.2, 1.10.8 and 1.8.20",
-            False,
-        ),
         (b"SSH-2.0-OpenSSH_9.2\r\n", Kind.NOT_NOMAD, "it said 'SSH-2.0-OpenSSH_9.2'", False),
         (b"+PONG " + b"." * 4000 + b"\r\n", Kind.NOT_NOMAD, "does not speak HTTP", False),
         (b"\x15\x03\x01\x00\x02\x02\x50", Kind.TLS_EXPECTED, "https://", False),
@@ -102,19 +128,25 @@ async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, w
 
 
 @pytest.mark.parametrize(
-    ("says", "kind"),
+    ("says", "kind", "words"),
     [
-        (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION),
-        (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION),
-        (answer("403 Forbidden", "ACL token not found"), Kind.AUTHENTICATION),
-        (answer("403 Forbidden", "ACL token expired"), Kind.AUTHENTICATION),
-        (answer("500 Internal Server Error", "index error: UUID must be 36 characters"), Kind.AUTHENTICATION),
+        (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION, "lacks a capability"),
+        (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION, "lacks a capability"),
+        (answer("403 Forbidden", "ACL token not found"), Kind.AUTHENTICATION, "was deleted or is another cluster's"),
+        (answer("404 Not Found", "ACL token not found"), Kind.AUTHENTICATION, "was deleted or is another cluster's"),
+        (answer("403 Forbidden", "ACL token expired"), Kind.AUTHENTICATION, "the token has expired, .* a new one"),
+        (
+            answer("500 Internal Server Error", "index error: UUID must be 36 characters"),
+            Kind.AUTHENTICATION,
+            "is malformed",
+        ),
     ],
 )
-async def test_a_bad_token_is_told_from_a_weak_one_and_never_shown(says: bytes, kind: Kind, tmp_path: Path) -> None:
+async def test_a_bad_token_is_told_from_a_weak_one_and_never_shown(says: bytes, kind: Kind, words: str) -> None:
     with odd_server(says) as server:
         told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}", "NOMAD_TOKEN": "8d6ae3f7"})
     assert (told.kind, told.refused) == (kind, True)
+    assert re.search(words, told.sentence)
     assert "NOMAD_TOKEN" in told.remedy
     assert "8d6ae3f7" not in told.sentence
 
@@ -212,7 +244,11 @@ def trusted(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def named_for_its_role(authority: trustme.CA) -> ssl.SSLContext:
-    return shows(authority.issue_cert("server.global.nomad"))
+    return shows(authority.issue_cert("localhost", "server.global.nomad", "10.0.0.1"))
+
+
+def named_for_nobody(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("*.nomad"))
 
 
 def expired(authority: trustme.CA) -> ssl.SSLContext:
@@ -244,16 +280,28 @@ STRANGER = {"NOMAD_CLIENT_CERT": "{files}/client.pem", "NOMAD_CLIENT_KEY": "{fil
 @pytest.mark.parametrize(
     ("tls", "settings", "kind", "words"),
     [
-        (trusted, {}, Kind.CERTIFICATE, "a CA that is not trusted here: .*any CA that this machine.*NOMAD_CACERT"),
-        (named_for_its_role, CA, Kind.CERTIFICATE, "not for 127.0.0.1: .*NOMAD_TLS_SERVER_NAME"),
+        (
+            trusted,
+            {},
+            Kind.CERTIFICATE,
+            "a CA that is not trusted here: it was issued by .*trustme.*, and not by any CA that this .*NOMAD_CACERT",
+        ),
+        (
+            named_for_its_role,
+            CA,
+            Kind.CERTIFICATE,
+            "not for 127.0.0.1: it is for localhost, server.global.nomad and 10.0.0.1. "
+            "Set NOMAD_TLS_SERVER_NAME .* to server.global.nomad,",
+        ),
+        (named_for_nobody, CA, Kind.CERTIFICATE, "it is for .*NOMAD_TLS_SERVER_NAME .* to a host that it is for"),
         (
             trusted,
             CA | {"NOMAD_TLS_SERVER_NAME": "server.asia.nomad"},
             Kind.CERTIFICATE,
-            "not for server.asia.nomad: .*NOMAD_TLS_SERVER_NAME",
+            "not for server.asia.nomad: it is for 127.0.0.1. Set NOMAD_TLS_SERVER_NAME .* to 127.0.0.1,",
         ),
-        (expired, CA, Kind.CERTIFICATE, "has expired: .*clock"),
-        (not_yet_valid, CA, Kind.CERTIFICATE, "not valid yet: .*clock"),
+        (expired, CA, Kind.CERTIFICATE, "has expired: it was valid until 2021-01-01 00:00 UTC, .*clock says"),
+        (not_yet_valid, CA, Kind.CERTIFICATE, "not valid yet: it is valid from 2037-01-01 00:00 UTC, .*clock"),
         (wants_certificate, CA, Kind.CLIENT_CERTIFICATE, "none was shown.*NOMAD_CLIENT_CERT"),
         (wants_certificate_over_tls_1_2, CA, Kind.CLIENT_CERTIFICATE, "none was shown.*NOMAD_CLIENT_CERT"),
         (wants_certificate, CA | STRANGER, Kind.CLIENT_CERTIFICATE, "does not accept .*/client.pem .*unknown ca"),
@@ -371,11 +419,74 @@ def test_the_last_words_of_a_stream_say_why_it_ended(last_text: bytes | None, ki
     assert re.search(SETTING, told.remedy)
 
 
+async def test_a_certificate_is_not_looked_at_through_a_proxy_or_where_nothing_answers() -> None:
+    connection = Connection.from_environment({}, {"NOMAD_ADDR": "https://127.0.0.1:1"})
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = "certificate has expired"
+    behind = Connection.from_environment({}, {"NOMAD_ADDR": "https://10.0.0.1", "HTTPS_PROXY": "http://127.0.0.1:1"})
+    async with asyncio.timeout(20):
+        for each in (connection, behind):
+            assert (await explain_fully(error, each)).why.startswith("it was not renewed in time")
+
+
+def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() -> None:
+    error = aiohttp.ClientResponseError(
+        RequestInfo(URL("http://127.0.0.1:4646"), "GET", CIMultiDictProxy(CIMultiDict())),
+        (),
+        status=400,
+        message="Bad status line 'HTTP/0.0 200 OK'",
+    )
+    told = explain(error, Connection())
+    assert (told.kind, told.refused) == (Kind.OLD_RELEASE, True)
+    assert "1.11.2, 1.10.8 and 1.8.20" in told.why
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "sentence"),
+    [
+        (
+            buffered(150, 5),
+            Kind.BUFFERED,
+            "The stream comes late and in bulk: 5 heartbeats came at once after 2 min of silence, "
+            "so something between, a proxy, holds it back. Turn off its response buffering for /v1/event/stream "
+            "(nginx: proxy_buffering off), or set NOMAD_ADDR (--address) to the server itself.",
+        ),
+        (
+            clock_skew(-42.4),
+            Kind.CLOCK_SKEW,
+            "The server's clock and this machine's differ: the server's is 42 s behind. "
+            "Set the one right that is wrong: `timedatectl` shows whether this machine's is synchronised.",
+        ),
+        (clock_skew(7300), Kind.CLOCK_SKEW, "the server's is 2 h ahead"),
+        (too_slow(61), Kind.TOO_SLOW, "nomad-tui did not read for 61 s, as when it was stopped"),
+        (
+            beta_dialect("1.0.0-beta3"),
+            Kind.BETA_DIALECT,
+            "The server is Nomad 1.0.0-beta3, older than 1.0: it names topics and types as the 1.0-beta page does. "
+            "Nothing need be done",
+        ),
+        (mended_status_line(Connection()), Kind.OLD_RELEASE, "says HTTP/0.0, as Nomad 1.11.2, 1.10.8 and 1.8.20 do"),
+    ],
+)
+def test_what_shows_only_while_the_stream_is_watched(told: Trouble, kind: Kind, sentence: str) -> None:
+    assert (told.kind, told.refused) == (kind, False)
+    assert sentence in told.sentence
+
+
+ASKED = [each for each in vars(asked).values() if isinstance(each, Case)]
 CASES = [row.case for row in ERRORS] + [row.case for row in STATUSES] + [case for _, case in LAST_LINES]
+CASES += [row.shown for row in ERRORS if row.shown is not None]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
 def test_every_case_names_the_server_and_a_setting_to_change(case: Case) -> None:
     assert "{address}" in case.what or case.what.startswith("The server ")
-    assert re.search(SETTING + r"|\{settings\}|\{proxy_variable\}|\{looked_up_in\}", case.remedy)
+    named = (
+        r"|\{settings\}|\{proxy_variable\}|\{looked_up_in\}|\{name_remedy\}|enable_event_broker|`nomad server members`"
+    )
+    assert re.search(SETTING + named, case.remedy)
+
+
+@pytest.mark.parametrize("case", CASES + ASKED, ids=lambda case: case.kind)
+def test_no_part_of_a_case_has_a_full_stop(case: Case) -> None:
     assert not any(getattr(case, part.name).endswith(".") for part in fields(case) if part.name != "refused")

@@ -11,12 +11,16 @@ from textual.scrollbar import ScrollTo
 
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
-from nomad_tui.core.rows import row
+from nomad_tui.core.rows import EventRow, row
 from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Frame
+from nomad_tui.ui.columns import Column
 from nomad_tui.ui.event_line import Clock, Palette, line
 from nomad_tui.ui.events import EventList
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
 
+NOW: Final = 1_795_423_940_000_000_000
+"""2026-11-23 08:52:20 UTC, in ns since 1970."""
 GAP: Final = Gap(GapReason.BUFFER, 40, 61, 41.0)
 
 
@@ -499,6 +503,82 @@ async def test_a_gap_stands_in_its_place_and_says_what_may_be_missing() -> None:
         assert named(texts[at - 1]) == "job-40"
         assert named(texts[at + 1]) == "job-61"
         assert "events 41–60 may be missing" in texts[at]
+
+
+def received_at_once(frames: list[Frame]) -> list[Frame]:
+    """Frames that were written while their reader was connected."""
+    for each in frames:
+        each.fresh = True
+    return frames
+
+
+def submitted(number: int) -> Frame:
+    job = {
+        "ID": f"job-{number}",
+        "Type": "service",
+        "SubmitTime": NOW - 10**9 * (50 - number),
+        "JobModifyIndex": number,
+    }
+    return frame(number, event("Job", f"job-{number}", Job=job))
+
+
+@pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW])
+async def test_what_had_waited_in_the_servers_buffer_is_marked_with_its_own_time(size: tuple[int, int]) -> None:
+    waited = [submitted(number) for number in range(8)]
+    source = Told(CONNECTED, *waited, *received_at_once([submitted(number) for number in range(8, 16)]))
+    async with dashboard(source, size) as opened:
+        await opened.shows(16)
+        seen: dict[str, tuple[str, Style | None]] = {}
+        for key in ("G", "g"):
+            await opened.press(key, "f")
+            for y, text in enumerate(opened.rows()):
+                if "job-" in text and y != opened.app.view.row_at(opened.events.cursor or 0):
+                    seen[named(text)] = (text[:13], opened.events.render_line(y)._segments[1].style)
+                    assert text.index("job-") == opened.rows()[0].index("job-")
+        times = {job: text for job, (text, _) in seen.items()}
+        expected = {f"job-{n}": f"{'‹' if n < 8 else ' '}08:51:{30 + n:02}.000" for n in range(16)}
+        assert times.items() <= expected.items()
+        assert len(times) > 8
+        assert len({style for job, (text, style) in seen.items() if text[0] == "‹"}) == 1
+        assert {style for text, style in seen.values() if text[0] == "‹"}.isdisjoint(
+            style for text, style in seen.values() if text[0] == " "
+        )
+
+
+async def test_what_came_while_the_connection_was_lost_is_marked_too() -> None:
+    source = Told(CONNECTED, *received_at_once(jobs([1])), *jobs([2, 3]), *received_at_once(jobs([4])))
+    async with dashboard(source) as opened:
+        await opened.shows(4)
+        assert [text[0] for text in opened.rows() if "job-" in text] == [" ", "‹", "‹", " "]
+
+
+async def test_nothing_in_a_recording_is_marked_as_a_backlog() -> None:
+    source = Told(CONNECTED, *jobs(range(5)))
+    source.live = False
+    async with dashboard(source) as opened:
+        await opened.shows(5)
+        assert {text[0] for text in opened.rows()} == {" "}
+        assert numbered(0, 4) == shown(opened)
+
+
+async def test_the_mark_of_a_backlog_stays_whichever_columns_are_shown() -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(5)))) as opened:
+        await opened.shows(5)
+        opened.events.set_columns((Column.INDEX, Column.SENTENCE))
+        rows = opened.rows()
+        assert rows[0].split() == ["index", "sentence"]
+        assert {text[0] for text in rows[1:6]} == {"‹"}
+        assert rows[0].index("index") + 4 == rows[1].index("0")
+
+
+def test_the_signs_before_a_time_say_backlog_and_about_in_two_characters() -> None:
+    history = History()
+    for each in (submitted(1), *jobs([2])):
+        history.append(each, 0)
+        history.append(each, NOW - 49 * 10**9)
+    rows = [found for sequence in range(4) if isinstance(found := row(history, sequence), EventRow)]
+    assert [each.signs(live=True) for each in rows] == [" ‹", "  ", "‹~", "  "]
+    assert [each.signs(live=False) for each in rows] == ["  ", "  ", " ~", "  "]
 
 
 async def test_the_selected_row_says_the_same_as_before() -> None:

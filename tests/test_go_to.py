@@ -124,6 +124,28 @@ def test_indexes_that_went_back_are_found_in_the_order_of_arrival() -> None:
     assert row_at_index(view, len(view), 5_001) is None
 
 
+async def test_the_word_gap_goes_from_gap_to_gap_and_on_from_the_oldest() -> None:
+    history = history_of(job(number) for number in range(5))
+    gaps = []
+    for first in (20, 40):
+        gaps.append(history.end)
+        history.append_gap(Gap(GapReason.BUFFER, first - 10, first, 41.0), 0)
+        for number in range(first, first + 5):
+            history.append(job(number), 0)
+    async with list_alone(history) as alone:
+        seen = []
+        for _ in range(3):
+            await alone.press(":")
+            await alone.at_once("gap\r")
+            seen.append(alone.events.cursor)
+        assert seen == [gaps[0], gaps[1], gaps[0]]
+    async with list_alone(history_of([job(1)])) as alone:
+        await alone.press(":")
+        await alone.at_once("gap\r")
+        assert alone.prompt is not None
+        assert "nothing is known to be missing" in str(alone.prompt.trouble.content)
+
+
 def test_a_gap_counts_by_the_index_behind_it() -> None:
     history = history_of(job(number) for number in range(30, 41))
     history.append_gap(Gap(GapReason.BUFFER, 40, 61, 41.0), 0)

@@ -360,7 +360,7 @@ async def test_a_gap_can_be_looked_at_in_every_view() -> None:
             assert "Events may be missing here" in opened
         await opened.press("D")
         assert opened.told == ["No event is selected: select one, then D compares it with a marked one."]
-        await opened.press("y", "e")
+        await opened.press("y", "c")
         assert isinstance(opened.app.screen, CopyMenu)
         assert "A gap is no event." in opened
         await opened.press("escape", "left_square_bracket")
@@ -369,6 +369,26 @@ async def test_a_gap_can_be_looked_at_in_every_view() -> None:
         await opened.press("right_square_bracket", "right_square_bracket", "t")
         await opened.timeline_read()
         assert opened.inspected == "3 Job job-61"
+
+
+async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_and_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gap = Gap(GapReason.BUFFER, 9, 61, 41.0, namespaces=("payments",))
+    async with inspecting(*jobs(range(10)), gap, *jobs([61])) as opened:
+        await opened.select("gap")
+        assert "events 10–60 of namespace payments may be missing" in str(opened.app.inspector.heading.content)
+        assert str(opened.app.inspector.trouble.content).startswith(
+            "! Reconnected after 41 s, when the server no longer held 9. The next event of each object shows all of it"
+        )
+        assert "raise event_buffer_size" in " ".join("\n".join(opened.screen()).split())
+        await opened.press("y", "e")
+        await opened.until(lambda: opened.app._clipboard)
+        assert opened.app._clipboard == gap.sentence
+        await opened.press("w", "enter")
+        await opened.until(lambda: opened.told)
+    assert json.loads((tmp_path / "gap-10.json").read_text()) == gap.record()
 
 
 async def test_keys_before_the_first_event_do_no_harm() -> None:

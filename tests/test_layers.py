@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
     frozenset(("config", "nomad", "personal")),
     frozenset(("sources",)),
-    frozenset(("session", "options", "tail")),
+    frozenset(("session", "options", "tail", "doctor")),
     frozenset(("ui",)),
     frozenset(("demo",)),
     frozenset(("cli",)),
@@ -45,12 +45,13 @@ EVERY_LIBRARY = frozenset(
 )
 LIBRARIES: dict[str, frozenset[str]] = {
     "core": frozenset(("lark", "msgspec", "orjson", "re2", "zstandard")),
-    "nomad": frozenset(("aiohttp", "orjson")),
+    "nomad": frozenset(("aiohttp", "cryptography", "orjson")),
     "config": frozenset(("aiohttp",)),
     "personal": frozenset(("msgspec", "platformdirs", "tomli_w")),
     "sources": frozenset(("aiohttp", "click", "h11", "msgspec", "orjson", "zstandard")),
     "session": frozenset(),
     "tail": frozenset(("msgspec", "orjson")),
+    "doctor": frozenset(("aiohttp", "click", "orjson")),
     "options": frozenset(("click",)),
 }
 """What may be imported beside the standard library; the other parts may import whatever is a dependency."""

@@ -16,8 +16,9 @@ from nomad_tui.config import Connection, Flags
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Retrying, Update
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable, event_lines
-from nomad_tui.sources import live
-from nomad_tui.sources.live import LONGEST_DELAY, SHORTEST_DELAY, LiveServer, delays
+from nomad_tui.sources import reader as reader_module
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import LONGEST_DELAY, SHORTEST_DELAY, Settings, delays
 from nomad_tui.sources.standin import (
     ALL_FRAMES,
     MANAGEMENT,
@@ -37,6 +38,7 @@ from nomad_tui.sources.standin import (
     StandIn,
     Token,
 )
+from nomad_tui.sources.start import Start
 from tests import recordings
 
 SECONDS = 20
@@ -120,7 +122,9 @@ async def reading(
     flags: Flags | None = None,
 ) -> AsyncIterator[Reader]:
     connection = Connection.from_environment({"address": server.address, **(flags or {})}, environ={})
-    source = LiveServer(connection, Subscription.parse(topics), index, silence, max_line, SOON)
+    source = LiveServer(
+        connection, Subscription.parse(topics), Settings(Start(index), silence, max_line, shortest_delay=SOON)
+    )
     async with aclosing(source.updates()) as stream:
         yield Reader(source, stream)
 
@@ -238,7 +242,7 @@ async def test_the_server_says_who_it_is_where_it_may() -> None:
 
 
 async def test_a_server_that_never_says_who_it_is_still_sends_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "PATIENCE_WITH_IDENTITY", 0.05)
+    monkeypatch.setattr(reader_module, "PATIENCE_WITH_IDENTITY", 0.05)
     hung_up: asyncio.Queue[str] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -350,7 +354,7 @@ async def test_an_emptied_buffer_is_a_gap_when_the_next_event_comes() -> None:
 
 async def test_a_gap_says_how_long_the_stream_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(live, "monotonic", lambda: now)
+    monkeypatch.setattr(reader_module, "elapsed", lambda: now)
     async with following(frames([3]), Options(lead=1)) as (server, reader):
         await reader.until_index(3)
         async with server.down():
@@ -582,7 +586,7 @@ async def test_a_good_connection_makes_the_next_attempt_soon_again(monkeypatch: 
             for _ in range(6):
                 await reader.until_kind(Retrying)
                 await reader.until_tried_again()
-        monkeypatch.setattr(live, "SETTLED", 0.0)
+        monkeypatch.setattr(reader_module, "SETTLED", 0.0)
         await reader.until_kind(Connected)
         await asyncio.sleep(0)
         server.inject(End())

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from nomad_tui.config import ConfigurationError, Profile
+from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.filter_history import LONGEST_FILTER, MOST_FILTERS, FilterHistory
 from nomad_tui.personal.folders import FileError, Folders, read_text, write_text
 from nomad_tui.personal.saved_filters import MINE, PRESETS, SavedFilters
-from nomad_tui.personal.settings import Settings, read_settings
+from nomad_tui.personal.settings import Settings, read_profiles, read_settings
 
 COLUMNS = ("time", "topic", "sentence")
 
@@ -232,6 +234,18 @@ def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
         ("[list]\ncolumns = []\n", "names no column"),
         ("[list]\nrows = 3\n", "unknown field `rows`"),
         ("[lists]\n", "unknown field `lists`"),
+        ("profile = 3\n", "`profile`: Expected `object`, got `int`"),
+        ("[profile]\nprod = 3\n", "`profile.prod`: Expected `object`, got `int`"),
+        ("[profile.prod]\nregoin = 'x'\n", "`profile.prod`: Object contains unknown field `regoin`"),
+        ("[profile.prod]\nhttp_auth = 'ann:pass'\n", "`profile.prod`: Object contains unknown field `http_auth`"),
+        ("[profile.prod]\naddress = ['a', 3]\n", "`profile.prod.address[1]`: Expected `str`, got `int`"),
+        ("[profile.prod]\ntls_skip_verify = 'yes'\n", "`profile.prod.tls_skip_verify`: Expected `bool | null`"),
+        ("[profile.prod]\ncolour = 'rde'\n", '`profile.prod.colour` is "rde", and a colour is red, orange'),
+        ("[profile.prod]\ncolour = '#12'\n", '`profile.prod.colour` is "#12"'),
+        ('[profile.prod]\nca_cert = "a\\u0000b"\n', "`profile.prod.ca_cert` holds a zero byte"),
+        ("[profile.prod]\nca_cert = '~nobody-of-that-name/ca'\n", '`profile.prod.ca_cert` is "~nobody'),
+        ('[profile.""]\n', "`profile.` is no name"),
+        ('[profile."a\\u001bb"]\n', "is no name: one has 1 to 40 visible characters"),
     ],
 )
 def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_path: Path) -> None:
@@ -245,3 +259,71 @@ def test_settings_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
     for folder in broken(tmp_path, "config.toml"):
         with pytest.raises(FileError, match=r"config\.toml"):
             read_settings(folder, COLUMNS)
+
+
+def test_a_profile_is_read_whole_with_paths_that_stand_on_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    (tmp_path / "config.toml").write_text("""
+[list]
+columns = ["a column of another release"]
+[profile.dev]
+[profile.prod]
+address = ["https://one:4646", "https://two:4646"]
+region = "europe"
+namespace = "web"
+token_file = "~/.nomad/prod"
+ca_cert = "prod/ca.pem"
+client_cert = "/etc/nomad/cert.pem"
+client_key = ""
+tls_server_name = "server.global.nomad"
+tls_skip_verify = false
+colour = "#e8ab4c"
+""")
+    profiles = read_profiles(tmp_path)
+    assert list(profiles) == ["dev", "prod"]
+    assert profiles["dev"].profile == Profile("dev", "")
+    assert not profiles["dev"].names_address
+    assert profiles["prod"].profile == Profile("prod", "#e8ab4c")
+    assert {name: value for name, value in profiles["prod"].given.items() if value is not None} == {
+        "address": ("https://one:4646", "https://two:4646"),
+        "region": "europe",
+        "namespace": "web",
+        "token_file": "/home/ann/.nomad/prod",
+        "ca_cert": str(tmp_path / "prod" / "ca.pem"),
+        "client_cert": "/etc/nomad/cert.pem",
+        "client_key": "",
+        "tls_server_name": "server.global.nomad",
+        "tls_skip_verify": False,
+    }
+    assert read_profiles(tmp_path / "none") == {}
+
+
+# Ways to connect
+
+
+def test_a_choice_is_made_of_the_file_as_it_is_and_flags_count_only_for_the_start(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "prod"\n[profile.dev]\naddress = "dev"\n')
+    environ = {"NOMAD_ADDR": "env", "NOMAD_TOKEN": "env-token", "NOMAD_NAMESPACE": "mine"}
+    connections = Connections(tmp_path, {"profile": "prod", "token": "flag-token", "namespace": "web"}, environ)
+
+    def hosts_and_tokens(*names: str | None) -> list[tuple[str, str | None, str]]:
+        made = [connections.of(name) for name in names]
+        return [(each.address.host, each.current_token(), each.namespace) for each in made]
+
+    assert hosts_and_tokens("prod", "dev", None) == [
+        ("prod", "flag-token", "web"),
+        ("dev", None, "*"),
+        ("env", "env-token", "mine"),
+    ]
+    assert connections.of("prod") is connections.start
+    assert [connections.namespace(each) for each in (Profile("prod"), None)] == ["", "mine"]
+    (tmp_path / "config.toml").write_text('[profile.test]\naddress = "test"\ncolour = "green"\n')
+    assert connections.profiles() == (Profile("test", "green"),)
+    assert hosts_and_tokens("test") == [("test", None, "*")]
+    with pytest.raises(ConfigurationError, match=r"'dev', and the profiles in .* are test"):
+        connections.of("dev")
+    (tmp_path / "config.toml").write_text("[profile")
+    with pytest.raises(ConfigurationError, match="not used until it is mended"):
+        connections.profiles()

@@ -24,6 +24,7 @@ from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refuse
 from nomad_tui.core.wire import Event, Frame, decode, event_lines
 from nomad_tui.sources import ticked
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn, Token
 from nomad_tui.sources.standin.recording import Frame as Published
 from nomad_tui.sources.standin.subscription import Subscription as Selection
@@ -121,7 +122,9 @@ async def watching(
         given: Flags = {"address": server.address, **flags}
         connection = Connection.from_environment(given, environ={})
         subscription = Subscription.parse(topics)
-        source = LiveServer(connection, subscription, silence=silence, shortest_delay=SOON, ticks_settle=settle)
+        source = LiveServer(
+            connection, subscription, Settings(silence=silence, shortest_delay=SOON, ticks_settle=settle)
+        )
         watched = Watching(source)
         task = asyncio.create_task(watched.run())
         try:
@@ -435,7 +438,7 @@ async def test_a_request_that_is_not_taken_falls_back_to_the_one_the_session_was
     async with asyncio.timeout(SECONDS), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         connection = Connection.from_environment({"address": f"127.0.0.1:{port}"}, environ={})
-        watched = Watching(LiveServer(connection, shortest_delay=SOON, ticks_settle=SETTLED))
+        watched = Watching(LiveServer(connection, settings=Settings(shortest_delay=SOON, ticks_settle=SETTLED)))
         task = asyncio.create_task(watched.run())
         await watched.until_key("a")
         await watched.watch("Node")

@@ -16,6 +16,7 @@ from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import RATE_SECONDS, UNREADABLE_KEPT, Session, State
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, Options, StandIn, Token
 from tests import recordings
@@ -51,7 +52,8 @@ async def running(session: Session, seconds: float = SECONDS) -> AsyncIterator[S
 
 def live(server: StandIn, **flags: str) -> LiveServer:
     return LiveServer(
-        Connection.from_environment({"address": server.address, **flags}, environ={}), shortest_delay=0.01
+        Connection.from_environment({"address": server.address, **flags}, environ={}),
+        settings=Settings(shortest_delay=0.01),
     )
 
 
@@ -105,7 +107,7 @@ async def test_status_is_right_at_every_stage() -> None:
 async def test_topics_that_are_left_out_and_come_back_leave_the_header_calm() -> None:
     async with StandIn([frame(1)], Options(lead=ALL_FRAMES)) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
-        session = Session(LiveServer(connection, ticks_settle=0.01))
+        session = Session(LiveServer(connection, settings=Settings(ticks_settle=0.01)))
         states: set[State] = set()
 
         async def watch() -> None:

@@ -10,6 +10,8 @@ import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -856,6 +858,107 @@ async def test_the_status_line_of_some_releases_is_refused_by_aiohttp() -> None:
             await get(server, "/v1/event/stream")
 
 
+# A cluster that is not well
+
+
+@pytest.mark.parametrize(
+    ("leader", "publishes", "text"),
+    [(False, True, "No cluster leader"), (True, False, "EventBroker not configured")],
+)
+async def test_a_stream_without_a_leader_or_without_publishing_is_refused(
+    leader: bool, publishes: bool, text: str
+) -> None:
+    async with asyncio.timeout(SECONDS):
+        async with StandIn(options=Options(leader=leader, publishes=publishes)) as server:
+            assert not await stream_is_open(server, "")
+        options = Options(leader=leader, publishes=publishes, release=Release.OLD)
+        async with StandIn(options=options) as server:
+            refused = await get(server, "/v1/event/stream")
+    assert (refused.status, refused.text) == (500, text)
+
+
+async def test_a_server_without_a_leader_says_so() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(leader=False)) as server:
+        assert (await get(server, "/v1/status/leader")).json == ""
+        assert (await get(server, "/v1/agent/self")).status == 200
+        assert (await get(server, "/v1/regions")).status == 200
+        refused = await get(server, "/v1/namespaces")
+    assert (refused.status, refused.text) == (500, "No cluster leader")
+
+
+async def test_its_configuration_says_whether_it_publishes() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(publishes=False)) as server:
+        assert (await get(server, "/v1/agent/self")).json["config"]["Server"]["EnableEventBroker"] is False
+
+
+async def test_a_clients_agent_has_no_raft_log() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(client_agent=True)) as server:
+        agent = (await get(server, "/v1/agent/self")).json
+    assert "raft" not in agent["stats"] and agent["config"]["Server"]["Enabled"] is False
+
+
+async def test_a_token_shows_when_it_expires_and_is_refused_from_then_on() -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    tokens = {ADMIN: Token(management=True, expires=soon), READER: Token(expires=datetime.now(UTC))}
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(tokens=tokens)) as server:
+        shown = (await get(server, "/v1/acl/token/self", X_Nomad_Token=ADMIN)).json["ExpirationTime"]
+        refused = await get(server, "/v1/acl/token/self", X_Nomad_Token=READER)
+        assert not await stream_is_open(server, "", X_Nomad_Token=READER)
+    assert datetime.fromisoformat(shown) == soon
+    assert (refused.status, refused.text) == (403, "ACL token expired")
+
+
+async def test_a_server_may_keep_to_itself_what_is_wrong_with_a_token() -> None:
+    options = Options(tokens={ADMIN: MANAGEMENT}, says_why_not=False)
+    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
+        refused = await get(server, "/v1/acl/token/self", X_Nomad_Token=UNKNOWN)
+    assert (refused.status, refused.text) == (403, "Permission denied")
+
+
+async def test_its_clock_may_be_another() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(clock_offset=3600)) as server:
+        date = parsedate_to_datetime((await get(server, "/v1/regions")).headers["Date"])
+    assert timedelta(minutes=59) < date - datetime.now(UTC) < timedelta(minutes=61)
+
+
+async def test_an_old_server_sends_nothing_before_its_first_line() -> None:
+    options = Options(first_heartbeat=60, release=Release.OLD)
+    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
+        reader, writer = await connect(server)
+        writer.write(b"GET /v1/event/stream HTTP/1.1\r\nHost: nomad\r\n\r\n")
+        await server.subscribed()
+        server.publish(frame(7))
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert head.startswith("HTTP/1.1 200 OK")
+        assert json.loads(await reader.readline())["Index"] == 7
+        writer.close()
+
+
+async def test_a_late_first_heartbeat_comes_with_the_head() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(first_heartbeat=0.05)) as server:
+        client = await Client.stream(server)
+        assert await client.reader.readline() == b"{}\n"
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "secret", "status"),
+    [
+        ("/v1/job/none", READER, 404),
+        ("/v1/job/none?namespace=payments", READER, 403),
+        ("/v1/job/none?namespace=payments", ADMIN, 404),
+        ("/v1/nodes", READER, 403),
+        ("/v1/nodes", ADMIN, 200),
+    ],
+)
+async def test_a_token_without_the_capability_may_not_even_know_that_there_is_none(
+    path: str, secret: str, status: int
+) -> None:
+    options = Options(tokens={ADMIN: MANAGEMENT, READER: READS_JOBS})
+    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
+        assert (await get(server, path, X_Nomad_Token=secret)).status == status
+
+
 # Restarts
 
 
@@ -1008,3 +1111,31 @@ async def test_as_a_program_it_says_what_it_cannot_read(tmp_path: Path) -> None:
         _, error = await program.communicate()
         assert program.returncode == 1
         assert b"cannot be read as a recording" in error
+
+
+async def test_as_a_program_it_takes_tokens_of_few_rights(tmp_path: Path) -> None:
+    file = tmp_path / "recording.ndjson"
+    file.write_bytes(frame(1))
+    grants = f"{READER}:default=read-job+list-jobs,node:read"
+    arguments = ("--token", ADMIN, "--client-token", grants, "--lead", "all")
+    async with asyncio.timeout(SECONDS):
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "nomad_tui.sources.standin", str(file), *arguments), stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert program.stdout is not None
+            address = (await program.stdout.readline()).decode().strip()
+            host, port = address.split("//")[1].split(":")
+            answers = {}
+            for topic in ("Job", "Node", "ACLToken"):
+                client = await Client.over(
+                    *await asyncio.open_connection(host, int(port)),
+                    f"/v1/event/stream?topic={topic}",
+                    X_Nomad_Token=READER,
+                )
+                answers[topic] = await client.reader.readline()
+                await client.close()
+        finally:
+            program.send_signal(signal.SIGTERM)
+            await program.wait()
+    assert answers == {"Job": b"{}\n", "Node": b"{}\n", "ACLToken": b""}

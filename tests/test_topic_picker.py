@@ -1,6 +1,7 @@
 """The picker: what it counts, and that ticking shows and hides at once."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 from rich.cells import cell_len
@@ -8,8 +9,10 @@ from textual import events as textual_events
 
 from nomad_tui.core.facets import Dimension
 from nomad_tui.core.history import History
+from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.topics import TOPICS
+from nomad_tui.core.updates import Permitted
 from nomad_tui.ui.facets import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
 from nomad_tui.ui.topics import TopicPicker, shortened
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
@@ -23,7 +26,8 @@ async def counted(opened: Dashboard) -> None:
     await opened.until(lambda: opened.app.view.facets_complete)
     await opened.caught_up()
     app = opened.app
-    app.topics.sync(opened.history.topic_counts, app.view.counts, False, at_once=True)
+    permissions = app.session.status.permissions
+    app.topics.sync(opened.history.topic_counts, app.view.counts, False, permissions, at_once=True)
     await opened.until(lambda: app.topics.is_settled)
     app.sync()
 
@@ -46,7 +50,7 @@ def section(opened: Dashboard, title: str) -> list[str]:
 
 def topic_rows(opened: Dashboard) -> dict[str, str]:
     """The rows of the topics by the topic's name."""
-    return {text.split()[2]: text for text in section(opened, "Topics") if not text.startswith("  …")}
+    return {text.split()[2]: text for text in section(opened, "Topics") if not text.startswith("  ")}
 
 
 def listed(opened: Dashboard) -> set[str]:
@@ -267,6 +271,156 @@ async def test_a_server_that_makes_up_topics_does_not_fill_the_pane_for_ever() -
         await opened.press("1", "n")
         await opened.caught_up()
         assert listed(opened) == set(), "none hides those without a row too"
+
+
+# Topics that the token may not read
+
+READ_JOB = ("Allocation", "Evaluation", "Job", "Deployment", "Service", "CSIPlugin")
+
+
+def permitted(
+    topics: Iterable[str], namespaces: tuple[str, ...] = ("default",), within: tuple[str, ...] | None = None
+) -> Permitted:
+    """What a token may read: these topics, in the namespaces `within`, and elsewhere nothing."""
+    granted = frozenset(namespaces if within is None else within)
+    return Permitted(Permissions(namespaces, {name: granted if name in topics else frozenset() for name in KNOWN}))
+
+
+def notified(opened: Dashboard) -> str:
+    """All that notifications say."""
+    return "\n".join(str(notification.message) for notification in opened.app._notifications)
+
+
+def pressed_to(opened: Dashboard, kind: Kind) -> list[str]:
+    """The keys that lead from the first row to one of this kind."""
+    return ["1", "g", *["j"] * next(number for number, row in enumerate(opened.app.topics.rows) if row.kind is kind)]
+
+
+async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
+    async with dashboard(Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
+        await opened.shows(3)
+        await counted(opened)
+        texts = [text.rstrip() for text in section(opened, "Topics")]
+        assert texts == [
+            "▣ ● Job            3",
+            "  … 5 silent",
+            "✕ ◈ Node     refused",
+            "  needs node:read",
+            "  … 10 refused",
+        ]
+        await opened.press(*pressed_to(opened, Kind.REFUSED), "space")
+        texts = [text.rstrip() for text in section(opened, "Topics")]
+        assert texts[2:] == [
+            "✕ ◈ Node",
+            "  needs node:read",
+            "✕ ▽ Variable",
+            "  needs variables",
+            "✕ ◰ HostVolume",
+            "  host-volume-read",
+            "✕ ◱ CSIVolume",
+            "  csi-read-volume",
+            "✕ ◉ Operator",
+            "  operator:read",
+            "✕ ◎ NodePool",
+            "✕ ▷ ACLToken",
+            "✕ ▷ ACLPolicy",
+            "✕ ▷ ACLRole",
+            "✕ ▷ ACLAuthMethod",
+            "✕ ▷ ACLBindingRule",
+            "  needs management",
+            "  … fewer",
+        ]
+        await opened.press("space")
+        assert section(opened, "Topics")[-1] == "  … 10 refused"
+        await opened.press("z")
+        await counted(opened)
+        assert topic_rows(opened)["Node"].endswith("  needs node:read"), "in the same row where there is room"
+
+
+async def test_topics_that_need_the_same_say_so_once() -> None:
+    management = [topic.name for topic in TOPICS if topic.capability == "management"]
+    others = [name for name in KNOWN if name not in management]
+    async with dashboard(Told(permitted(others), CONNECTED, *jobs(range(3))), WIDE) as opened:
+        await opened.shows(3)
+        await counted(opened)
+        assert [text.rstrip() for text in section(opened, "Topics")[-2:]] == ["  … 6 refused", "  needs management"]
+        await opened.press("1", "z")
+        await counted(opened)
+        assert section(opened, "Topics")[-1].strip() == "needs a management token"
+
+
+@pytest.mark.parametrize("key", ["space", "enter", "o"])
+async def test_a_refused_topic_is_not_ticked_but_explained(key: str) -> None:
+    async with dashboard(Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
+        await opened.shows(3)
+        await counted(opened)
+        await go_to(opened, "Node")
+        await opened.press(key)
+        await opened.until(lambda: "Node needs node:read." in notified(opened))
+        assert 'node {\n  policy = "read"\n}' in notified(opened)
+        assert opened.app.topics.hidden == frozenset()
+        assert listed(opened) == {"Job"}
+
+
+async def test_what_no_policy_grants_is_said_to_need_another_token() -> None:
+    async with dashboard(Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
+        await opened.shows(3)
+        await counted(opened)
+        await opened.press(*pressed_to(opened, Kind.REFUSED), "space")
+        await go_to(opened, "ACLToken")
+        await opened.press("space")
+        await opened.until(lambda: "ACLToken needs a management token" in notified(opened))
+        assert "Set NOMAD_TOKEN" in notified(opened)
+        assert "policy =" not in notified(opened)
+
+
+async def test_a_topic_that_is_refused_in_some_namespaces_says_in_which_and_is_ticked_all_the_same() -> None:
+    told = permitted(KNOWN, ("default", "dev", "web", "warehouse"), ("default",))
+    async with dashboard(Told(told, CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        await counted(opened)
+        texts = section(opened, "Topics")
+        assert texts[0].startswith("◧ ◆ Allocation")
+        assert sum("not in: dev, web, +1" in text for text in texts) == 1
+        await go_to(opened, "Allocation")
+        await opened.press("space")
+        assert topic_rows(opened)["Allocation"].startswith("□")
+        await opened.caught_up()
+        assert "Allocation" not in listed(opened)
+        await opened.press(
+            "g", *["j"] * next(n for n, row in enumerate(opened.app.topics.rows) if row.kind is Kind.NOTE)
+        )
+        await opened.press("enter")
+        await opened.until(lambda: "read-job in dev, web and warehouse" in notified(opened))
+        assert 'namespace "warehouse" {' in notified(opened)
+
+
+async def test_what_was_refused_and_is_granted_is_an_ordinary_topic_again() -> None:
+    source = Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))
+    async with dashboard(source) as opened:
+        await opened.shows(3)
+        await counted(opened)
+        assert any(text.startswith("✕") for text in section(opened, "Topics"))
+        source.tell(permitted(KNOWN), CONNECTED, frame(9, event("Node", "n")))
+        await opened.shows(4)
+        await counted(opened)
+        assert not any("✕" in text or "refused" in text for text in section(opened, "Topics"))
+        assert topic_rows(opened)["Node"].split() == ["▣", "◈", "Node", "1"]
+
+
+async def test_events_of_a_topic_that_is_refused_by_now_can_still_be_hidden() -> None:
+    source = Told(CONNECTED, frame(9, event("Node", "n")))
+    async with dashboard(source) as opened:
+        await opened.shows(1)
+        source.tell(permitted(READ_JOB), CONNECTED, *jobs(range(10, 13)))
+        await opened.shows(4)
+        await counted(opened)
+        assert topic_rows(opened)["Node"].split() == ["▣", "◈", "Node", "1"]
+        assert "  needs node:read" in [text.rstrip() for text in section(opened, "Topics")]
+        await go_to(opened, "Node")
+        await opened.press("space")
+        await opened.caught_up()
+        assert listed(opened) == {"Job"}
 
 
 # The other facets

@@ -13,11 +13,14 @@ same order as one that was seen and any of their payloads is the same, all of it
 A connection for topics that were not subscribed to for a while (`core.coverage`) is asked for the last index seen of
 them, which may be any number of frames back. What was seen of the other topics since is told by its index where the
 frames are no longer remembered, and each topic's events at the very index where it stopped by comparing payloads.
+
+A namespace made during a connection is not in it (a server looks up what `*` stands for once, when it is asked), so the
+connection after it is asked for the frame before the namespace was made.
 """
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -47,6 +50,8 @@ class Joined:
     repeats: int
     missed: Gap | None = None
     """What may be missing before it of topics that were not subscribed to for a while."""
+    unread: Gap | None = None
+    """What may be missing before it of namespaces that the connections before this one could not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +82,76 @@ class Continuity:
         """While repeats are possible: per remembered index, the events of each frame that have not come again."""
         self._resumed_from = 0
         """The index this connection was asked for."""
+        self._now = 0.0
+        """When this connection was made."""
+        self._behind = False
+        """Whether this connection began below the index it was asked for: the server sent its newest frame again."""
         self._begun = False
         """Whether a frame of this connection has come."""
         self._proven = False
         self._came_again: set[int] = set()
         """Remembered indexes of which something was repeated in this connection."""
-        self._strange: int | None = None
-        """The remembered index under which only unknown events have come so far."""
+        self._appeared: dict[str, Place] = {}
+        """Namespaces of which nothing was seen, and from where they are to be read."""
+        self._floor = 0
+        """Before the first frame: the index up to which everything was seen by another."""
+
+    def appeared(self, namespace: str, index: int) -> None:
+        """A namespace can be read from the next connection on, and had no events before `index`."""
+        if self.last_index == 0 or namespace in self._appeared:
+            return
+        at = bisect_right(self._recent, index, key=_index) - 1
+        before = self._recent[at] if at >= 0 else None
+        # The frame before the namespace was made proves, sent again, that nothing since has been dropped.
+        self._appeared[namespace] = Place(index) if before is None else Place(before.index, before.events)
+
+    def of_namespace(self, namespace: str, with_none: bool) -> "Continuity":
+        """For a stream of this namespace alone that goes on here.
+
+        `with_none` if it also brings what belongs to no namespace.
+        """
+        wanted = (namespace, "") if with_none else (namespace,)
+        single = Continuity()
+        single._floor = self.last_index
+        single._forgotten = self._forgotten
+        for frame in self._recent:
+            events = [each for each in frame.events if each.namespace in wanted]
+            if events:
+                single._remember(frame.with_events(events), events)
+        return single
+
+    def joined_with(self, others: Iterable["Continuity"]) -> "Continuity":
+        """For one stream that goes on where this one and others of the same cluster stopped; none is behind this one
+        but for what they have in flight."""
+        whole = Continuity()
+        everything = [self, *others]
+        frames = sorted((frame for each in everything for frame in each._recent), key=_index)
+        for frame in frames:
+            whole._remember(frame, frame.events)
+        whole._forgotten = max(each._forgotten for each in everything)
+        whole._floor = max(each._floor for each in everything)
+        return whole
 
     def resumption(self, topics: frozenset[str] | None = None) -> Resumption:
         """How to ask a server for `topics`, by released names; None for all that the session was started with.
 
         Topics that were not asked for meanwhile are asked for from the last index at which they were.
         """
-        places = self._coverage.places(topics)
+        places = [*self._coverage.places(topics), *self._appeared.values()]
         index = min([self.last_index, *(place.index for place in places)])
         return Resumption(index, [self._newest, *(place.newest for place in places)])
 
-    def reconnected(self, topics: frozenset[str] | None = None) -> None:
-        """A new connection, asked for as `resumption` says, starts: frames that come may repeat what was seen."""
+    def reconnected(self, topics: frozenset[str] | None = None, now: float = 0.0) -> None:
+        """A new connection, asked for as `resumption` says, starts: frames that come may repeat what was seen.
+
+        `now` is in seconds from anywhere, to tell for how long topics were left out.
+        """
         coverage = self._coverage
         self._resumed_from = self.resumption(topics).index
+        self._now = now
         coverage.reconnected(topics, self._place())
         self._begun = self._proven = False
         self._came_again = set()
-        self._strange = None
         if self.last_index == 0:
             return
         expected: dict[int, list[list[Event]]] = {}
@@ -117,7 +167,7 @@ class Continuity:
 
     def _place(self) -> Place:
         """Where everything is that is not behind."""
-        place = Place(self.last_index, self._newest)
+        place = Place(self.last_index, self._newest, left=self._now)
         for frame in self._recent[bisect_right(self._recent, self.last_index - 1, key=_index) :]:
             place.add(frame.events, len(frame.line))
         return place
@@ -132,6 +182,8 @@ class Continuity:
         if frame.index < 0:
             return Joined(frame, None, 0)
         sent = frame.events if sent is None else sent
+        if self.last_index == 0 and frame.index <= self._floor:
+            return Joined(None, None, len(frame.events))
         if self._expected is not None:
             return self._join_after_reconnect(frame, away, sent)
         if frame.index < self.last_index:
@@ -143,16 +195,16 @@ class Continuity:
 
     def _join_after_reconnect(self, frame: Frame, away: float, sent: Sequence[Event]) -> Joined:
         missed = None if self._begun else self._coverage.missed(frame.index)
+        if not self._begun:
+            self._behind = frame.index < self._resumed_from
+        unread = [] if self._begun else [name for name, place in self._appeared.items() if place.index < frame.index]
         self._begun = True
+        since = min((self._appeared[name].index for name in unread), default=0)
         joined = self._line_up(frame, away, sent)
+        if unread:
+            joined.unread = Gap(GapReason.NAMESPACE, since, frame.index, away, namespaces=tuple(sorted(unread)))
         if missed is not None:
-            joined.missed = Gap(GapReason.UNSUBSCRIBED, missed[0], frame.index, away, missed[1])
-        if self._strange is not None and self._strange < frame.index:
-            # Below the last index everything had been seen, so a server that sends something else there, and nothing
-            # of what was seen, was set back to an earlier state and has gone on from there.
-            if joined.gap is None and self._strange not in self._came_again:
-                joined.gap = Gap(GapReason.REBUILT, self.last_index, self._strange, away)
-            self._strange = None
+            joined.missed = Gap(GapReason.UNSUBSCRIBED, missed[0], frame.index, self._now - missed[2], missed[1])
         return joined
 
     def _line_up(self, frame: Frame, away: float, sent: Sequence[Event]) -> Joined:
@@ -162,6 +214,7 @@ class Continuity:
                 gap = Gap(GapReason.BUFFER, self.last_index, frame.index, away)
             self._expected = None
             self._coverage.caught_up()
+            self._appeared.clear()
             self._remember(frame, sent)
             return Joined(frame, gap, 0)
         new = self._not_seen(frame)
@@ -186,15 +239,23 @@ class Continuity:
         index = frame.index
         new: set[int] = set()
         doubtful: list[Event] = []
-        stopped_here = index == self.last_index
+        stopped_here = index == self.last_index and not self._behind
         for event in frame.events:
+            if self._is_first_of_namespace(event, index):
+                # What is remembered of the index is compared all the same: the namespace may have been read before.
+                if index > self._forgotten:
+                    doubtful.append(event)
+                else:
+                    new.add(id(event))
+                stopped_here = True
+                continue
             start = self._coverage.start(event)
             stopped_at = self.last_index if start is None else start.index
             if stopped_at < index:
                 new.add(id(event))
             elif stopped_at == index or index > self._forgotten or index < self._resumed_from:
                 doubtful.append(event)
-                stopped_here |= stopped_at == index
+                stopped_here |= stopped_at == index and not (start is None and self._behind)
         seen = (self._expected or {}).get(index)
         another_past = index < self._resumed_from and not self._proven
         if seen is None:
@@ -204,13 +265,17 @@ class Continuity:
         else:
             comparable = any(seen)
             unknown = _unseen(doubtful, seen)
-            if unknown and len(unknown) == len(doubtful) and not stopped_here:
-                if another_past:
-                    return None
-                if comparable:
-                    self._strange = index
+            # Below the last index everything had been seen, so a server that sends something else there, and nothing
+            # of what was seen, was set back to an earlier state and has gone on from there.
+            strange = unknown and len(unknown) == len(doubtful) and not stopped_here
+            if strange and (another_past or (comparable and index not in self._came_again)):
+                return None
         new.update(map(id, unknown))
         return [event for event in frame.events if id(event) in new]
+
+    def _is_first_of_namespace(self, event: Event, index: int) -> bool:
+        place = self._appeared.get(event.namespace)
+        return place is not None and place.index <= index
 
     def _remember(self, frame: Frame, sent: Sequence[Event]) -> None:
         recent = self._recent
@@ -237,6 +302,7 @@ class Continuity:
         self._recent_bytes = 0
         self._forgotten = 0
         self.last_index = 0
+        self._appeared.clear()
         self._coverage.started_over(Place(frame.index, sent))
         self._remember(frame, sent)
 

@@ -27,11 +27,13 @@ class Place:
     """Where the reading of one or more topics stopped: they were seen below `index`, and of it what is kept here."""
 
     index: int
-    newest: Sequence[Event]
+    newest: Sequence[Event] = ()
     """The events of its newest frame, as the server sent them: sent again, they prove that the server holds it."""
     frames: deque[tuple[Sequence[Event], int]] = field(default_factory=deque)
     """Per frame of that index the events seen, of any topic, and the bytes of its line."""
     size: int = 0
+    left: float = 0.0
+    """When the reading stopped, in seconds from anywhere."""
 
     def add(self, events: Sequence[Event], size: int) -> None:
         self.frames.append((events, size))
@@ -96,7 +98,7 @@ class Coverage:
         for topic in self._coming:
             place = self._behind[topic]
             if place.index < index:
-                reached = reached or Place(index, sent)
+                reached = reached or Place(index, sent, left=place.left)
                 self._behind[topic] = reached
         for place in {self._behind[topic] for topic in self._coming}:
             if place.index == index:
@@ -119,12 +121,15 @@ class Coverage:
         self.caught_up()
         self._behind = dict.fromkeys(self._behind, place)
 
-    def missed(self, first: int) -> tuple[int, tuple[str, ...]] | None:
-        """After which index what topics may lack something, if a connection's first frame has the index `first`."""
-        lacking = {topic: place.index for topic, place in self._coming.items() if place.index < first}
+    def missed(self, first: int) -> tuple[int, tuple[str, ...], float] | None:
+        """After which index what topics may lack something, if a connection's first frame has the index `first`, and
+        when the reading of the first of them stopped."""
+        # What was never read at all begins with what the server holds, as a first connection does.
+        lacking = {topic: place.index for topic, place in self._coming.items() if 0 < place.index < first}
         if not lacking:
             return None
-        return min(lacking.values()), tuple(self._named(lacking.keys()))
+        left = min(self._coming[topic].left for topic in lacking)
+        return min(lacking.values()), tuple(self._named(lacking.keys())), left
 
     def _named(self, topics: Iterable[str]) -> list[str]:
         """`ALL` spelt out; it stays at the end, for the topics that no release is known to send."""

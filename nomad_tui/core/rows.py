@@ -16,6 +16,12 @@ LOOK_BACK: Final = 32
 SAME_CLOCK: Final = 5_000_000_000
 """ns between a write's own time and its receipt up to which that is no more than the way of the event."""
 
+BACKLOG: Final = "‹"
+"""Before an event that had waited in the server's buffer: it happened before the connection was made, or while it was
+lost."""
+ABOUT: Final = "~"
+"""Before a time that is only about right."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
@@ -46,6 +52,19 @@ class EventRow:
         if self.about is not None or not self.received:
             return self.about, False
         return self.received, True
+
+    @property
+    def waited(self) -> bool:
+        """Whether it had waited in a server's buffer, or comes from a recording, where all of them have."""
+        return not self.received
+
+    def signs(self, live: bool) -> str:
+        """What stands right before its time, in two characters: `‹` for a server's backlog, `~` for about that time.
+
+        `live` is whether a server sent it: nothing in a recording is a backlog.
+        """
+        backlog = BACKLOG if live and self.waited else ""
+        return (backlog + ("" if self.when()[1] else ABOUT)).rjust(2)
 
     @property
     def node(self) -> str:

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from nomad_tui.core.permissions import Permissions
+from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 
@@ -105,6 +107,9 @@ class GapReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     """Topics that were not subscribed to for a while were asked for again too late: the server's buffer begins after
     the last index seen of them."""
+    NAMESPACE = "namespace"
+    """A namespace was made, or became readable, while it was not subscribed to, and was asked for too late: the
+    server's buffer begins after what may have been its first events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,45 +122,99 @@ class Gap:
     before: int
     """The first index seen after it; lower than `after` for a rebuilt server."""
     away: float
-    """Seconds between the last byte of the old connection and the first line of the new one."""
+    """How long it lasted, in seconds: between the last byte of the old connection and the first line of the new one,
+    or for how long the topics or namespaces were not subscribed to. 0 where that is not known, as in a recording."""
     topics: tuple[str, ...] = ()
     """Which topics lack something, `*` for those that no release is known to send; empty for all that are read."""
+    namespaces: tuple[str, ...] = ()
+    """Which namespaces lack something, by untrusted names; empty for all that are read."""
 
     @property
     def sentence(self) -> str:
-        if self.reason is GapReason.REBUILT:
-            return (
-                f"the index went back from {self.after:,} to {self.before:,}: "
-                "the server was rebuilt or is another one, and what happened between is not known"
-            )
-        if self.reason is GapReason.UNSUBSCRIBED:
-            return (
-                f"{self._missing} of {_listed(self.topics)} may be missing: not subscribed to meanwhile, "
-                "and the server no longer holds all of them"
-            )
-        return (
-            f"{self._missing} may be missing: reconnected after {self.away:.0f} s, "
-            f"when the server no longer held {self.after:,}"
-        )
+        """One line that is fit to be drawn: which indexes, of what, for how long, and why."""
+        return f"{self.missing}: {self.cause}"
 
     @property
-    def _missing(self) -> str:
+    def missing(self) -> str:
+        """The first half of the sentence: which indexes, of what."""
+        if self.reason is GapReason.REBUILT:
+            if self.after == self.before:
+                return f"index {self.after:,}{self._of} came again with other events"
+            return f"the index{self._of} went back from {self.after:,} to {self.before:,}"
         first, last = self.after + 1, self.before - 1
         if first >= last:
             # Several frames may share an index: the last one seen may not have been the last of its index.
-            return f"events at index {min(first, last):,}"
-        return f"events {first:,}–{last:,}"
+            return f"events at index {max(self.after, min(first, last)):,}{self._of} may be missing"
+        return f"events {first:,}–{last:,}{self._of} may be missing"
 
+    @property
+    def cause(self) -> str:
+        """The second half of the sentence: for how long, and why."""
+        match self.reason:
+            case GapReason.REBUILT:
+                back = self._lasted("reconnected after ", " to a server that") or "the server"
+                return f"{back} was rebuilt or is another one, and what happened between is not known"
+            case GapReason.UNSUBSCRIBED:
+                lasted = self._lasted("for ") or "meanwhile"
+                return f"not subscribed to {lasted}, and the server no longer holds all of them"
+            case GapReason.NAMESPACE:
+                lasted = self._lasted("up to ", " ")
+                return f"made or first readable {lasted}before being subscribed to, and the server no longer holds all"
+            case GapReason.BUFFER:
+                lasted = self._lasted("reconnected after ", ", when ")
+                return f"{lasted}the server no longer held {self.after:,}"
+
+    @property
+    def remedy(self) -> str:
+        """What is certain all the same, and what to do: one or two sentences."""
+        match self.reason:
+            case GapReason.REBUILT:
+                return (
+                    "Check that the server named above is the one you mean, and whether it was restored or replaced: "
+                    "what it holds follows as a history of its own."
+                )
+            case GapReason.UNSUBSCRIBED:
+                return f"Leave topics ticked to have them read on; a filter hides them too. {_MORE_BUFFER}"
+            case _:
+                return f"The next event of each object shows all of it; only steps before are lost. {_MORE_BUFFER}"
+
+    def record(self) -> dict[str, object]:
+        """The gap as JSON, for whatever is written to a file."""
+        return {
+            "Reason": self.reason.value,
+            "After": self.after,
+            "Before": self.before,
+            "AwaySeconds": round(self.away, 1),
+            "Topics": list(self.topics),
+            "Namespaces": list(self.namespaces),
+            "Sentence": self.sentence,
+        }
+
+    @property
+    def _of(self) -> str:
+        topics = _listed(self.topics, "topics")
+        named = _listed(self.namespaces, "namespaces")
+        many = "s" if len(self.namespaces) > 1 else ""
+        return (f" of {topics}" if topics else "") + (
+            f" {'in' if topics else 'of'} namespace{many} {named}" if named else ""
+        )
+
+    def _lasted(self, before: str, after: str = "") -> str:
+        return f"{before}{duration(int(self.away * SECOND))}{after}" if self.away > 0 else ""
+
+
+_MORE_BUFFER: Final = "To lose fewer, raise event_buffer_size (100 by default) on the servers."
 
 LISTED: Final = 4
-"""Topics that are named in a sentence before the rest of them is counted."""
+"""Topics or namespaces that are named in a sentence before the rest of them is counted."""
+LONGEST_NAME: Final = 40
 
 
-def _listed(topics: tuple[str, ...]) -> str:
-    names = ["unknown topics" if topic == ALL else topic for topic in topics]
+def _listed(names: tuple[str, ...], kind: str) -> str:
+    shown = [f"unknown {kind}" if name == ALL else printable(name, LONGEST_NAME) for name in names[: LISTED + 1]]
     if len(names) > LISTED:
-        names[LISTED - 1 :] = [f"{len(names) - LISTED + 1} other topics"]
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        shown[LISTED - 1 :] = [f"{len(names) - LISTED + 1} other {kind}"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import orjson
 
 from nomad_tui import __version__
 from nomad_tui.config import Connection
+from nomad_tui.nomad.status_line import mend_status_lines
 
 Kind = TypeVar("Kind")
 
@@ -92,6 +93,11 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.ahead: float | None = None
+        """Seconds by which the server's clock was ahead of this machine's at the last answer; None until it told.
+        Exact to a second and half the time that the answer took."""
+        self.mended_status_line = False
+        """Whether an answer began with `HTTP/0.0` and was read as HTTP/1.0."""
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
@@ -103,6 +109,7 @@ class Client:
             connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(self.connection.tls_context))
         else:
             connector = aiohttp.TCPConnector()
+        mend_status_lines(connector, self._note_mended_status_line)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -173,6 +180,7 @@ class Client:
         self, path: str, parameters: Sequence[tuple[str, str]], limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         proxy = self.connection.proxy
+        sent = time_ns()
         async with self._session.get(
             self.connection.address.base_url + path,
             params=parameters,
@@ -183,9 +191,16 @@ class Client:
             proxy=proxy.url if proxy is not None else None,
             proxy_headers=self._proxy_headers(),
         ) as response:
+            date = _clock(response.headers.get("Date", ""))
+            if date is not None:
+                # A date is cut off to the second: half of one is what is missing on average.
+                self.ahead = (date - (sent + time_ns()) / 2) / 1e9 + 0.5
             if response.status != 200 or response.content_type == "text/html":
                 raise _unexpected(response, await _beginning(response))
             yield response
+
+    def _note_mended_status_line(self) -> None:
+        self.mended_status_line = True
 
     async def _headers(self) -> dict[str, str]:
         headers = {

@@ -5,40 +5,68 @@ The known troubles and what to say of them are rows in `cases`; here a row is fo
 
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, asked
+from nomad_tui.nomad.certificate import Certificate
 from nomad_tui.nomad.client import UnexpectedAnswerError
 
-__all__ = ["Kind", "Trouble", "ended", "explain", "refusal"]
+__all__ = [
+    "Kind",
+    "Trouble",
+    "beta_dialect",
+    "buffered",
+    "clock_skew",
+    "ended",
+    "explain",
+    "fill",
+    "in_words",
+    "listed",
+    "mended_status_line",
+    "refusal",
+    "token_in_words",
+    "too_slow",
+]
 
 QUOTED: Final = 160
 """Characters of somebody else's text in a sentence."""
 
+NAMED: Final = 5
+"""Names in a sentence before the rest of them is counted."""
+
 SETTING: Final = re.compile(r"\bNOMAD_[A-Z_]+|(?<!\S)--[a-z-]+|\bHTTPS?_PROXY|\bhttps?_proxy")
 """Variables and flags, as ConfigurationError names them."""
 
+TLS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")
+"""A name in a certificate that can be set as the one to expect: no pattern, and nothing that a shell would read."""
 
-def explain(error: BaseException, connection: Connection) -> Trouble:
-    """The trouble behind whatever `Client` raised; an error that no row knows is explained by its own text."""
+
+def explain(error: BaseException, connection: Connection, shown: Certificate | None = None) -> Trouble:
+    """The trouble behind whatever `Client` raised; an error that no row knows is explained by its own text.
+
+    `shown` is the server's certificate, if it was looked at (`inquiry.explain_fully` does).
+    """
     if isinstance(error, UnexpectedAnswerError):
         return _explain_answer(error, connection)
     for row in ERRORS:
         for cause in _causes(error):
             text = _own_text(cause)
             if row.fits(cause, text, connection):
-                return _trouble(row.case, _facts(connection) | _error_facts(error, cause, text, connection))
+                facts = _error_facts(error, cause, text, connection)
+                if shown is not None and row.shown is not None:
+                    return fill(row.shown, connection, **facts, **_certificate_facts(shown))
+                return fill(row.case, connection, **facts)
     raise AssertionError("the last row fits every error") from error
 
 
 def refusal(connection: Connection) -> Trouble:
     """For a 200 whose body ended before the first `{}`: from 1.11.2 on a server refuses so, and says nothing."""
-    facts = _facts(connection)
     reasons = ["{token} is unknown, expired or lacks a capability for one of the topics asked for"]
     remedies = [f"{SET_TOKEN} one that may read them, as `nomad acl token self` shows"]
     if not connection.sends_token:
@@ -48,8 +76,13 @@ def refusal(connection: Connection) -> Trouble:
         reasons.append("it does not know the region {region}")
         remedies.append("correct NOMAD_REGION (--region)")
     remedies.append("name only topics that it may read (--topic): all of them need a management token")
-    why, remedy = ", or ".join(reasons), ", or ".join(remedies)
-    return _trouble(Case(Kind.REFUSED, "{address} refused the subscription", why, remedy, refused=True), facts)
+    facts = _facts(connection)
+    return fill(
+        asked.REFUSED,
+        connection,
+        reasons=", or ".join(reasons).format_map(facts),
+        remedies=", or ".join(remedies).format_map(facts),
+    )
 
 
 def ended(last_text: bytes | None) -> Trouble:
@@ -59,29 +92,81 @@ def ended(last_text: bytes | None) -> Trouble:
     """
     text = _plain(last_text or b"")
     case = next(case for saying, case in LAST_LINES if re.search(saying, text, re.IGNORECASE))
-    return _trouble(case, {"said": _said(text)})
+    return fill(case, said=_said(text))
+
+
+def too_slow(seconds: float) -> Trouble:
+    """For a stream that ended after this program had not read for so long."""
+    return fill(asked.TOO_SLOW, seconds=in_words(seconds))
+
+
+def buffered(seconds: float, heartbeats: int) -> Trouble:
+    """For heartbeats that came together, the first of them `seconds` late."""
+    return fill(asked.BUFFERED, seconds=in_words(seconds), heartbeats=str(heartbeats))
+
+
+def clock_skew(seconds: float) -> Trouble:
+    """For a server whose clock is so much ahead of this machine's, or behind if it is negative."""
+    direction = "ahead" if seconds > 0 else "behind"
+    return fill(asked.CLOCK_SKEW, seconds=in_words(abs(seconds)), direction=direction)
+
+
+def beta_dialect(version: str) -> Trouble:
+    """For a server of a release before 1.0, which is spoken to in its own dialect."""
+    return fill(asked.BETA_DIALECT, version=printable(version, QUOTED))
+
+
+def mended_status_line(connection: Connection) -> Trouble:
+    """For `Client.mended_status_line`."""
+    return fill(asked.MENDED_STATUS_LINE, connection)
+
+
+def fill(case: Case, connection: Connection | None = None, /, *, policy: str = "", **facts: str) -> Trouble:
+    """The case with its facts, those of the connection among them. They may be untrusted text."""
+    known = (_facts(connection) if connection is not None else {}) | facts
+    known = {name: printable(fact) for name, fact in known.items()}
+    what, why, remedy = (part.format_map(known) for part in (case.what, case.why, case.remedy))
+    return Trouble(case.kind, what, why, remedy, case.refused, policy)
+
+
+def token_in_words(connection: Connection) -> str:
+    if connection.token_file is not None:
+        return f"the token in {connection.token_file}"
+    return "the token" if connection.sends_token else "no token"
+
+
+def in_words(seconds: float) -> str:
+    """A time as it stands in a sentence: `45 s`, `3 min`, `2 h`, `5 days`."""
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def listed(names: Sequence[str], at_most: int = NAMED) -> str:
+    """Names as they stand in a sentence, the rest of too many of them counted."""
+    shown = [_clean(name) for name in names[:at_most]]
+    if len(names) > at_most:
+        shown[-1:] = [f"{len(names) - at_most + 1} others"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
 def _explain_answer(error: UnexpectedAnswerError, connection: Connection) -> Trouble:
     text = _plain(error.body)
     for row in STATUSES:
-        if row.fits(error.status, text, connection):
-            return _trouble(row.case, _facts(connection) | _answer_facts(error, text))
+        if row.fits(error.status, text, error.headers, connection):
+            return fill(row.case, connection, **_answer_facts(error, text))
     raise AssertionError("the last row fits every status") from error
 
 
 def _facts(connection: Connection) -> dict[str, str]:
     """What the sentences may name. Nothing here holds a secret."""
     address, proxy = connection.address, connection.proxy
-    if connection.token_file is not None:
-        token = f"the token in {connection.token_file}"
-    else:
-        token = "the token" if connection.sends_token else "no token"
     return {
         "address": str(address),
         "host": address.host,
         "region": connection.region or "asked for",
-        "token": token,
+        "token": token_in_words(connection),
         "tls_name": connection.tls_server_name or address.host,
         "trusted": str(connection.ca_cert or connection.ca_path or "any CA that this machine trusts"),
         "client_cert": str(connection.client_cert),
@@ -116,13 +201,33 @@ def _answer_facts(error: UnexpectedAnswerError, text: str) -> dict[str, str]:
         "said": "" if page else _said(text),
         "form": "a web page" if page else "other text",
         "location": _clean(error.headers.get("Location", "nowhere")),
+        "expired": "",
     }
 
 
-def _trouble(case: Case, facts: dict[str, str]) -> Trouble:
-    facts = {name: printable(fact) for name, fact in facts.items()}
-    what, why, remedy = (part.format_map(facts) for part in (case.what, case.why, case.remedy))
-    return Trouble(case.kind, what, why, remedy, case.refused)
+def _certificate_facts(shown: Certificate) -> dict[str, str]:
+    return {
+        "names": listed(shown.names) if shown.names else "nobody, as it holds no name",
+        "name_remedy": _name_remedy(shown),
+        "not_before": _minute(shown.not_before),
+        "not_after": _minute(shown.not_after),
+        "now": _minute(datetime.now(UTC)),
+        "issuer": shown.issuer,
+        "issued_by": "it signed itself" if shown.signed_itself else f"it was issued by {shown.issuer}",
+    }
+
+
+def _name_remedy(shown: Certificate) -> str:
+    """One of its names to be expected; the role that Nomad's own tools ask for before the names of hosts."""
+    fit = [name for name in shown.names if TLS_NAME.fullmatch(name)]
+    if not fit:
+        return "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a host that it is for, or replace it on the server"
+    name = next((name for name in fit if name.startswith("server.")), fit[0])
+    return f"Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to {name}, if that is the server you mean"
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

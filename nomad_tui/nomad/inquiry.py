@@ -1,11 +1,42 @@
-"""Asking a server why the stream does not come: one sentence for what cannot be read off the stream itself."""
+"""Asking a server why the stream does not come: one sentence for what cannot be read off the stream itself.
 
+Nothing here raises what `Client` raises: what cannot be asked leaves the trouble as it was.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeVar
 
-from nomad_tui.core.permissions import Permissions
+import aiohttp
+
+from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.nomad.cases import Trouble
-from nomad_tui.nomad.client import Client
+from nomad_tui.core.topics import ALL, TOPICS
+from nomad_tui.nomad import diagnose, probing, questions
+from nomad_tui.nomad.cases import Kind, Trouble, asked
+from nomad_tui.nomad.certificate import shown_certificate
+from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.nomad.lacking import holder, lacking
+from nomad_tui.nomad.probing import Probed
+from nomad_tui.nomad.questions import TokenInfo, TokenKind
+
+__all__ = ["Findings", "explain_fully", "lacking", "unknown_namespace", "why_refused", "why_silent"]
+
+T = TypeVar("T")
+
+UNASKED: Final = (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError)
+"""What `Client` raises."""
+
+PROBING_PATIENCE: Final = 2.0
+"""Seconds until a topic counts as allowed on a server that says nothing before the first event: such servers refuse at
+once, and somebody is waiting."""
+
+MOST_NAMESPACES: Final = 20
+"""Namespaces in which each topic is tried, where all of them together are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +47,205 @@ class Findings:
     """What may be read of the subscription, where that was asked and is not nothing."""
 
 
+async def explain_fully(error: BaseException, connection: Connection) -> Trouble:
+    """As `diagnose.explain`, with what the server's certificate says of itself where that is the trouble."""
+    trouble = diagnose.explain(error, connection)
+    if trouble.kind is not Kind.CERTIFICATE:
+        return trouble
+    return diagnose.explain(error, connection, await shown_certificate(connection))
+
+
 async def why_refused(client: Client, subscription: Subscription, trouble: Trouble) -> Findings:
-    """Why a subscription was refused, and what of it is not."""
-    return Findings(trouble)
+    """Why a subscription was refused, and what of it is not.
+
+    Asks for region, token, publishing and leader at once and tells the first that is wrong; else tries each topic.
+    """
+    connection = client.connection
+    region, token, server, leader = await asyncio.gather(
+        _told(_unknown_region(client)),
+        _told(questions.token(client)),
+        _told(asyncio.wait_for(client.server(), questions.PATIENCE)),
+        _told(questions.leader(client)),
+    )
+    if isinstance(region, Trouble):
+        return Findings(region)
+    if isinstance(token, UnexpectedAnswerError):
+        told = diagnose.explain(token, connection)
+        if told.kind is Kind.REGION_UNKNOWN:
+            return Findings(told)
+        if (rejected := _rejected_token(token, told, connection)) is not None:
+            return Findings(rejected)
+    identity = token if isinstance(token, TokenInfo) else None
+    if identity is not None and _is_past(identity.expires):
+        said = f" at {identity.expires}"
+        return Findings(diagnose.fill(asked.TOKEN_EXPIRED, connection, expired=said, said=""))
+    info = server if not isinstance(server, BaseException) else None
+    if trouble.kind is Kind.PUBLISHING_DISABLED:
+        return Findings(trouble)
+    if info is not None and info.publishes is False:
+        return Findings(diagnose.fill(asked.PUBLISHING_DISABLED, connection, said=""))
+    if leader == "":
+        return Findings(diagnose.fill(asked.NO_LEADER, connection, said=""))
+    for unanswered in (leader, token):
+        if isinstance(unanswered, UnexpectedAnswerError):
+            told = diagnose.explain(unanswered, connection)
+            if told.kind is Kind.NO_LEADER:
+                return Findings(told)
+    if all(isinstance(each, BaseException) for each in (token, leader)):
+        return Findings(trouble)
+    beta = info is not None and (info.version or "").startswith("1.0.0-beta")
+    return await _what_is_allowed(client, subscription, trouble, identity, beta)
 
 
 async def why_silent(client: Client, trouble: Trouble) -> Trouble:
-    """Why nothing came on a stream."""
-    return trouble
+    """Why nothing came on a stream: whether the server answers something else at once."""
+    leader = await _told(questions.leader(client))
+    if leader == "":
+        return diagnose.fill(asked.NO_LEADER, client.connection, said="")
+    if isinstance(leader, UnexpectedAnswerError):
+        told = diagnose.explain(leader, client.connection)
+        return told if told.kind is Kind.NO_LEADER else trouble
+    if isinstance(leader, BaseException):
+        return trouble
+    return diagnose.fill(asked.HELD_BACK, client.connection)
+
+
+async def unknown_namespace(client: Client) -> Trouble | None:
+    """That the namespace watched is none that the token may see: for such a one a server answers 200 and is silent.
+
+    None as well where the token may see none, or the server does not say.
+    """
+    connection = client.connection
+    if connection.namespace == ALL:
+        return None
+    namespaces = await _told(questions.namespaces(client))
+    if isinstance(namespaces, BaseException) or not namespaces.names or connection.namespace in namespaces.names:
+        return None
+    return diagnose.fill(
+        asked.NO_SUCH_NAMESPACE,
+        connection,
+        namespace=connection.namespace,
+        namespaces=diagnose.listed(namespaces.names),
+    )
+
+
+async def _unknown_region(client: Client) -> Trouble | None:
+    region = client.connection.region
+    if region is None:
+        return None
+    known = await questions.regions(client)
+    if not known or region in known:
+        return None
+    return diagnose.fill(asked.NO_SUCH_REGION, client.connection, regions=diagnose.listed(known))
+
+
+def _rejected_token(error: UnexpectedAnswerError, told: Trouble, connection: Connection) -> Trouble | None:
+    """What is wrong with the token, where the question who it belongs to was refused.
+
+    Nomad answers that to every token that exists. A workload's signed identity is none, and says nothing by this.
+    """
+    if told.kind is Kind.AUTHENTICATION:
+        return None if _is_signed_identity(connection) else told
+    if error.status == 403 and told.kind is Kind.PERMISSION and connection.sends_token:
+        # Since 1.10.1 in the same words for one that never was, was deleted or has expired (nomad#25937).
+        by_nomad = b"permission denied" in error.body.lower() and not _is_signed_identity(connection)
+        return diagnose.fill(asked.TOKEN_REJECTED, connection, said="") if by_nomad else None
+    return None
+
+
+def _is_signed_identity(connection: Connection) -> bool:
+    try:
+        return (connection.current_token() or "").count(".") == 2
+    except ConfigurationError:
+        return False
+
+
+def _is_past(time: str) -> bool:
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        return False
+    return moment.tzinfo is not None and moment.year > 1 and moment < datetime.now(UTC)
+
+
+async def _what_is_allowed(
+    client: Client, subscription: Subscription, trouble: Trouble, token: TokenInfo | None, beta: bool
+) -> Findings:
+    connection = client.connection
+    topics = _topics(subscription)
+    probed, namespaces, left_out = await _probed_with_namespaces(client, topics, beta)
+    permissions = probing.permissions(probed, namespaces)
+    told = probing.permissions((each for each in probed if each.allowed is not None), namespaces)
+    unasked = next((each.trouble for each in probed if each.trouble is not None), None)
+    if unasked is not None:
+        return Findings(unasked)
+    is_mighty = token is not None and token.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED)
+    if (permissions.everything and namespaces == (connection.namespace,)) or (is_mighty and not permissions.nothing):
+        return Findings(diagnose.fill(asked.NOTHING_REFUSED, connection))
+    if permissions.nothing:
+        reader = await _reader_of_refused(client, token, told)
+        if reader is not None:
+            return Findings(diagnose.fill(asked.PUBLISHING_SEEMS_DISABLED, connection, holder=reader))
+        return Findings(lacking(told, token))
+    if not told.everything:
+        trouble = lacking(told, token)
+    elif left_out:
+        tried, there = str(len(namespaces)), str(len(namespaces) + left_out)
+        trouble = diagnose.fill(asked.MANY_NAMESPACES, tried=tried, there=there, holder=holder(token))
+    return Findings(trouble, permissions)
+
+
+def _topics(subscription: Subscription) -> list[str]:
+    """Those asked for, by released name; all known ones, and the unknown ones named, where all are asked for."""
+    known = [each.name for each in TOPICS]
+    wanted = subscription.released_topics
+    if wanted is None:
+        return [*known, *subscription.unknown_topics]
+    return [*(name for name in known if name in wanted), *sorted(wanted.difference(known))]
+
+
+async def _probed_with_namespaces(
+    client: Client, topics: list[str], beta: bool
+) -> tuple[list[Probed], tuple[str, ...], int]:
+    """What became of the topics, in which namespaces they were asked for, and how many more there are.
+
+    `*` alone where that was enough.
+    """
+    place = client.connection.namespace
+    together = await _probed(client, topics, (place,), beta)
+    refused = [each.topic for each in together if each.allowed is False and is_namespaced(each.topic)]
+    if place != ALL or not refused:
+        return together, (place,), 0
+    found = await _told(questions.namespaces(client))
+    if isinstance(found, BaseException) or not found.names:
+        return together, (place,), 0
+    names = found.names[:MOST_NAMESPACES]
+    apart = await _probed(client, [name for name in topics if name in refused], names, beta)
+    for each in together:
+        if each.topic not in refused:
+            apart += [Probed(each.topic, name, each.allowed, each.seconds, each.heard, each.trouble) for name in names]
+    return sorted(apart, key=lambda each: topics.index(each.topic)), names, len(found.names) - len(names)
+
+
+async def _probed(client: Client, topics: Iterable[str], places: Iterable[str], beta: bool) -> list[Probed]:
+    async with aclosing(probing.probe(client, topics, places, beta=beta, patience=PROBING_PATIENCE)) as answers:
+        return [each async for each in answers]
+
+
+async def _reader_of_refused(client: Client, token: TokenInfo | None, permissions: Permissions) -> str | None:
+    """Who may read a topic that the stream refuses all the same: then it is not for want of a capability."""
+    if token is not None and token.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED):
+        return holder(token)
+    for topic, namespaces in permissions.refused.items():
+        namespace = next((each for each in namespaces if each != ALL), "default")
+        if await _told(questions.may_read_objects(client, topic, namespace)) is True:
+            return holder(token)
+    return None
+
+
+async def _told(question: Awaitable[T]) -> T | BaseException:
+    """What a question is answered, or what `Client` raised."""
+    try:
+        return await question
+    except UNASKED as error:
+        return error

@@ -6,7 +6,7 @@ anything is allowed: older servers say nothing until the first event or heartbea
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -46,7 +46,7 @@ class Probed:
 
 async def probe(
     client: Client, topics: Iterable[str], namespaces: Iterable[str], *, beta: bool = False, patience: float = PATIENCE
-) -> AsyncIterator[Probed]:
+) -> AsyncGenerator[Probed, None]:
     """Each topic, by released name, in each namespace, in the order in which the answers come.
 
     A topic that belongs to no namespace is asked for in the first of them only, and reported for all.

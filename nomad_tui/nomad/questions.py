@@ -4,11 +4,15 @@ Each question raises what `Client` raises; `diagnose.explain` takes that. All an
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from nomad_tui.nomad.client import Answer, Client
+import aiohttp
+
+from nomad_tui.core.permissions import needed
+from nomad_tui.nomad.client import Answer, Client, UnexpectedAnswerError
 
 PATIENCE: Final = 5.0
 """Seconds for one question: they are asked while somebody waits for the stream."""
@@ -84,6 +88,35 @@ async def namespaces(client: Client, after: int = 0, wait: float = 0.0) -> Names
     parameters = [("index", str(after)), ("wait", f"{wait:.0f}s")] if after else []
     answer = await _ask(client, "/v1/namespaces", parameters, PATIENCE + wait * 1.1)  # servers add a sixteenth
     return Namespaces(tuple(sorted(_namespaces(answer.value), key=lambda each: each.name)), answer.index or 0)
+
+
+async def newest_index(client: Client) -> int | None:
+    """An index that the server had reached, without `agent:read`: that of its newest job or evaluation.
+
+    None where that is not told either. Other objects may have been written since under higher indexes.
+    """
+    found: list[int] = []
+    for path in ("/v1/evaluations", "/v1/jobs"):
+        with suppress(aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError):
+            answer = await _ask(client, path, [("namespace", client.connection.namespace), ("per_page", "1")])
+            found += [answer.index] if answer.index else []
+    return max(found, default=None)
+
+
+async def may_read_objects(client: Client, topic: str, namespace: str) -> bool | None:
+    """Whether the token holds the capability of a topic (`read-job`, `node:read`), learned without the stream.
+
+    A job that does not exist is 404 to whoever may read jobs and 403 to others. None where that cannot be told.
+    """
+    paths = {"read-job": "/v1/job/nomad-tui-asks-for-none", "node:read": "/v1/nodes"}
+    path = paths.get(needed(topic))
+    if path is None:
+        return None
+    try:
+        await _ask(client, path, [("namespace", namespace), ("per_page", "1")])
+    except UnexpectedAnswerError as error:
+        return {403: False, 404: True}.get(error.status)
+    return True
 
 
 async def _ask(

@@ -2,19 +2,33 @@
 
 [list]
 columns = ["time", "topic", "sentence"]   # which columns the event list has, and in which order
+
+[profile.prod]                            # what --profile prod connects to
+address = ["https://nomad-1:4646", "https://nomad-2:4646"]
+token_file = "~/.nomad/prod"              # a relative path begins at this file's folder
+colour = "red"
 """
 
+import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from nomad_tui.config import Profile, ProfileSettings
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError, read_text, shown
 
 FILE: Final = "config.toml"
+COLOURS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
+THEME_COLOURS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
+"""Names that a profile's colour may have; the second are what the theme makes of them."""
+LONGEST_NAME: Final = 40
+
+_ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
+_PATHS: Final = ("token_file", "ca_cert", "ca_path", "client_cert", "client_key")
 
 
 class ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +38,24 @@ class ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     list: ListSettings = ListSettings()
+    profile: Mapping[str, Any] = {}
+    """By name; what stands in one is an `_Entry`."""
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a profile may say, by the names of `config.Setting`: no secret, for those stand in files of their own."""
+
+    address: str | tuple[str, ...] | None = None
+    region: str | None = None
+    namespace: str | None = None
+    token_file: str | None = None
+    ca_cert: str | None = None
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    tls_server_name: str | None = None
+    tls_skip_verify: bool | None = None
+    colour: str = ""
 
 
 def read_settings(folder: Path, columns: Collection[str]) -> Settings:
@@ -32,15 +64,8 @@ def read_settings(folder: Path, columns: Collection[str]) -> Settings:
     Raises `FileError` with the place of the mistake: nothing of such a file is used.
     """
     file = folder / FILE
-    text = read_text(file)
-    if text is None:
-        return Settings()
-    try:
-        settings = msgspec.convert(tomllib.loads(text), Settings)
-    except tomllib.TOMLDecodeError as error:
-        raise _mistake(file, str(error)) from error
-    except msgspec.ValidationError as error:
-        raise _mistake(file, _located(str(error))) from error
+    settings = _read(file)
+    _profiles(file, settings)
     chosen = settings.list.columns
     if chosen is not None:
         if not chosen:
@@ -54,11 +79,65 @@ def read_settings(folder: Path, columns: Collection[str]) -> Settings:
     return settings
 
 
+def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
+    """The profiles of a folder's settings by their names, in the order of the file; none if there is no file.
+
+    Raises `FileError` as `read_settings` does, but looks at nothing that only the dashboard knows of.
+    """
+    file = folder / FILE
+    return _profiles(file, _read(file))
+
+
+def _read(file: Path) -> Settings:
+    text = read_text(file)
+    if text is None:
+        return Settings()
+    try:
+        return msgspec.convert(tomllib.loads(text), Settings)
+    except tomllib.TOMLDecodeError as error:
+        raise _mistake(file, str(error)) from error
+    except msgspec.ValidationError as error:
+        raise _mistake(file, _located(str(error))) from error
+
+
+def _profiles(file: Path, settings: Settings) -> dict[str, ProfileSettings]:
+    return {name: _profile(file, name, content) for name, content in settings.profile.items()}
+
+
+def _profile(file: Path, name: str, content: object) -> ProfileSettings:
+    place = f"profile.{name}"
+    if not 1 <= len(name) <= LONGEST_NAME or name != printable(name) or name != name.strip():
+        raise _mistake(file, f"`{place}` is no name: one has 1 to {LONGEST_NAME} visible characters")
+    try:
+        entry = msgspec.convert(content, _Entry)
+    except msgspec.ValidationError as error:
+        raise _mistake(file, _located(str(error), place)) from error
+    if entry.colour and entry.colour not in COLOURS + THEME_COLOURS and _ANY_COLOUR.fullmatch(entry.colour) is None:
+        known = ", ".join(COLOURS + THEME_COLOURS)
+        raise _mistake(file, f'`{place}.colour` is "{entry.colour}", and a colour is {known} or like #e8ab4c')
+    given = msgspec.structs.asdict(entry)
+    del given["colour"]
+    for key in _PATHS:
+        if given[key]:
+            given[key] = _path(file, f"{place}.{key}", given[key])
+    return ProfileSettings(Profile(name, entry.colour), given)
+
+
+def _path(file: Path, place: str, text: str) -> str:
+    if "\0" in text:
+        raise _mistake(file, f"`{place}` holds a zero byte")
+    try:
+        return str(file.parent.absolute() / Path(text).expanduser())
+    except RuntimeError:
+        raise _mistake(file, f'`{place}` is "{text}", and nobody here has a home folder of that name') from None
+
+
 def _mistake(file: Path, what: str) -> FileError:
     return FileError(f"{shown(file)} is not used until it is mended: {printable(what, 400)}.")
 
 
-def _located(message: str) -> str:
-    """Where msgspec says `Expected ... - at `$.list.columns[0]``, the place comes first."""
+def _located(message: str, within: str = "") -> str:
+    """Where msgspec says `Expected ... - at `$.list.columns[0]``, the place comes first; `within` is what `$` is."""
     what, separator, place = message.partition(" - at `$")
-    return f"`{place.strip('`').lstrip('.')}`: {what}" if separator else what
+    place = (within + place.strip("`")).lstrip(".")
+    return f"`{place}`: {what}" if separator or within else what

@@ -1,86 +1,69 @@
-"""A live server as a source: connects, reads, reconnects where it left off, and says what happens meanwhile.
+"""A live cluster as a source: what of it may be read, through how many streams, and what happens around them.
 
-A connection is asked for the last index seen, so that what the server sends first tells whether anything was missed
-(`core.continuity`). A 200 says nothing on these servers: only the first line does, and a body that ends before it is a
-refusal, which is tried again seldom.
+Usually that is one stream (`sources.reader`). Where a token may not read every namespace, a server refuses `*` as a
+whole, and each namespace that the token may read gets a stream of its own (`sources.ordered` makes one of them).
 
-Which topics are asked for follows the dashboard's ticks (`sources.ticked`): the stream is left at a frame's end and
-asked for anew, which is neither a lost connection nor a reason to wait.
+Beside the streams three things are watched: the list of namespaces, as a server looks up what `*` stands for only when
+it is asked; whether this machine slept; and, with several streams, whether the token may read more by now.
 """
 
 import asyncio
-import random
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
-from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.permissions import Permissions, is_namespaced
+from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
-from nomad_tui.core.updates import Connected, Connecting, GapReason, Refused, Retrying, Update
-from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, LineSplitter, Unreadable, decode
-from nomad_tui.nomad import diagnose
-from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError
-from nomad_tui.nomad.diagnose import Kind, Trouble
-from nomad_tui.sources.ticked import TICKS_SETTLE, Ticked
+from nomad_tui.core.updates import (
+    Concern,
+    Connected,
+    Connecting,
+    Gap,
+    GapReason,
+    Noted,
+    Permitted,
+    Refused,
+    Retrying,
+    Update,
+    Warned,
+)
+from nomad_tui.core.wire import Heartbeat
+from nomad_tui.nomad import diagnose, inquiry, questions
+from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.sources.ordered import ordered
+from nomad_tui.sources.reader import Divided, Reader, Settings
+from nomad_tui.sources.suspension import Suspension
 
-SHORTEST_DELAY: Final = 0.5
-LONGEST_DELAY: Final = 30.0
-"""Seconds between attempts. A cluster that restarts has hundreds of readers come back."""
-SHORTEST_DELAY_AFTER_REFUSAL: Final = 5.0
-"""A token does not get its rights back within a second."""
-SETTLED: Final = 10.0
-"""Seconds after which a connection counts as good and the next delay is the shortest again: a server that accepts
-and ends each connection at once would otherwise be asked twice a second."""
-
-BACKLOG_SECONDS: Final = 1.0
-"""Seconds after which a server has sent what it had in its buffer, where it does not say its newest index."""
-PATIENCE_WITH_IDENTITY: Final = 2.0
-"""Seconds that the header's version may delay the events."""
-
-REFUSALS: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN, Kind.BAD_REQUEST))
-"""What a Nomad server answers to a subscription it will not serve. Other troubles that waiting does not mend, a
-certificate or a wrong address, are tried again as seldom, but nobody has refused anything yet."""
-
-
-def delays(shortest: float = SHORTEST_DELAY, longest: float = LONGEST_DELAY) -> Iterator[float]:
-    """Seconds to wait before each attempt: doubling, the upper half of each random, within the bounds."""
-    ceiling = shortest
-    while True:
-        yield random.uniform(max(shortest, ceiling / 2), ceiling)
-        ceiling = min(longest, ceiling * 2)
+NAMESPACES_WAIT: Final = 300.0
+"""Seconds that a server holds the question whether the list of namespaces has changed."""
+NAMESPACES_AGAIN: Final = 60.0
+"""Seconds until that is asked again where it could not be."""
+SLEEP_CHECKED_EVERY: Final = 2.0
 
 
 class LiveServer:
-    """One server's event stream, for as long as anybody reads it."""
+    """A cluster's event stream, for as long as anybody reads it."""
 
     def __init__(
-        self,
-        connection: Connection,
-        subscription: Subscription | None = None,
-        index: int = 0,
-        silence: float = SILENCE,
-        max_line: int = DEFAULT_MAX_LINE,
-        shortest_delay: float = SHORTEST_DELAY,
-        ticks_settle: float = TICKS_SETTLE,
+        self, connection: Connection, subscription: Subscription | None = None, settings: Settings | None = None
     ) -> None:
-        """`index` is where to start: 0 for everything the server's buffer holds. Times are in seconds."""
         self.connection = connection
         self.subscription = subscription or Subscription()
-        self.start_index = index
-        self.silence = silence
-        self.max_line = max_line
-        self.repeats = 0
-        """Events dropped because they had been seen."""
-        self._shortest_delay = shortest_delay
-        self._ticked = Ticked(self.subscription, ticks_settle)
-        self._continuity = Continuity()
-        self._last_byte = 0.0
-        self._retry_now = asyncio.Event()
+        self.settings = settings or Settings()
+        self._topics: frozenset[str] | None = None
+        self._readers: list[Reader] = []
+        self._dropped_before = 0
+        self._connected = asyncio.Event()
+        self._asked_again = asyncio.Event()
+        """That what the token may read is to be asked again."""
 
     @property
     def name(self) -> str:
@@ -93,10 +76,24 @@ class LiveServer:
     def scope(self, region: str | None) -> str:
         namespace = self.connection.namespace
         namespaces = "all namespaces" if namespace == ALL else f"namespace {namespace}"
+        if namespace == ALL and len(self._readers) == 1 and self._readers[0].connection.namespace != ALL:
+            namespaces = f"namespace {self._readers[0].connection.namespace}"
+        elif len(self._readers) > 1:
+            namespaces = f"{len(self._readers)} namespaces"
         parts = [self.connection.region or region, namespaces]
         if not self.subscription.everything:
             parts.append(str(self.subscription))
         return " · ".join(part for part in parts if part)
+
+    @property
+    def repeats(self) -> int:
+        """Events dropped because they had been seen."""
+        return self._dropped_before + sum(reader.repeats for reader in self._readers)
+
+    @property
+    def last_index(self) -> int:
+        """The highest index seen; 0 before the first."""
+        return max((reader.last_index for reader in self._readers), default=0)
 
     def watch(self, topics: frozenset[str] | None) -> None:
         """Asks for these topics only, by released names, once that has not changed for some seconds; None is for all.
@@ -108,193 +105,225 @@ class LiveServer:
         of a new kind does not come. None gets it, if the server still holds it. If nothing would be left to ask for,
         the connection stays as it is: it costs little, and tells whether the server is there.
         """
-        self._ticked.watch(topics)
+        self._topics = topics
+        for reader in self._readers:
+            reader.ticked.watch(topics)
 
     @property
     def watched(self) -> Subscription:
-        """What the server sends now, or was last known to send."""
-        return self._ticked.accepted
+        """What the server sends now, or was last known to send, in the first of the namespaces."""
+        return self._readers[0].ticked.accepted if self._readers else self.subscription
 
     def retry_now(self) -> None:
-        """Cuts the wait before the next attempt short."""
-        self._retry_now.set()
+        """Connects again at once: leaves the connection there is, or cuts the wait for one short."""
+        for reader in self._readers:
+            reader.connect_again()
 
     async def updates(self) -> AsyncGenerator[Update, None]:
-        waits = delays(self._shortest_delay)
-        refusal_waits = delays(max(self._shortest_delay, SHORTEST_DELAY_AFTER_REFUSAL))
-        attempt = 0
-        losses = 0
-        changing = False
-        while True:
-            if not changing:
-                yield Connecting(self.name)
-            trouble: Trouble | None = None
-            connected_at: float | None = None
-            answered = False
-            subscription = self._ticked.subscription(self._continuity.last_index > 0)
-            try:
-                async with (
-                    Client(self.connection) as client,
-                    aclosing(self._read(client, subscription, losses)) as updates,
-                ):
+        watchers = [asyncio.create_task(self._watch_sleep()), asyncio.create_task(self._watch_namespaces())]
+        if unknown := self.subscription.unknown_topics:
+            yield _topic_unknown(unknown)
+        try:
+            whole = Reader(self.connection, self.subscription, self.settings)
+            while True:
+                divided: Permissions | None = None
+                self._begin([whole])
+                async with aclosing(whole.updates()) as updates:
                     async for update in updates:
-                        if isinstance(update, Trouble):
-                            trouble = update
+                        if isinstance(update, Divided):
+                            divided = update.permissions
                             break
                         if isinstance(update, Connected):
-                            connected_at = monotonic()
+                            self._connected.set()
                         yield update
-            except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
-                trouble = diagnose.explain(error, self.connection)
-                answered = isinstance(error, UnexpectedAnswerError)
-            if connected_at is not None:
-                attempt = 0
-                if monotonic() - connected_at > SETTLED:
-                    waits = delays(self._shortest_delay)
-                    refusal_waits = delays(max(self._shortest_delay, SHORTEST_DELAY_AFTER_REFUSAL))
-            if trouble is None:
-                changing = True
-                continue
-            changing = connected_at is None and (trouble.refused or answered) and self._ticked.not_taken(subscription)
-            if changing:
-                continue
-            self._ticked.lost()
-            if connected_at is not None:
-                losses += 1
-            attempt += 1
-            delay = next(refusal_waits if trouble.refused else waits)
-            kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
-            yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
-            await self._wait(delay)
+                if divided is None:
+                    return
+                readers = self._divided(divided, whole)
+                self._begin(readers)
+                yield Permitted(divided)
+                async with aclosing(self._several(readers, divided)) as several:
+                    async for update in several:
+                        yield update
+                whole = self._whole_again(readers)
+                for gap in _lost(readers):
+                    yield gap
+        finally:
+            for task in watchers:
+                task.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
 
-    async def _wait(self, delay: float) -> None:
-        self._retry_now.clear()
+    def _begin(self, readers: list[Reader]) -> None:
+        self._dropped_before += sum(reader.repeats for reader in self._readers if reader not in readers)
+        self._readers = readers
+        for reader in readers:
+            reader.ticked.watch(self._topics)
+
+    # One stream per namespace
+
+    def _divided(self, permissions: Permissions, whole: Reader) -> list[Reader]:
+        """A reader for each namespace of which something may be read; what has no namespace goes to the first."""
+        readers: list[Reader] = []
+        for namespace in permissions.namespaces:
+            topics = permissions.topics_in(namespace)
+            wanted = self.subscription.only(topics if not readers else frozenset(filter(is_namespaced, topics)))
+            if wanted is None:
+                continue
+            others = tuple(replace(each, namespace=namespace) for each in self.connection.others)
+            connection = replace(self.connection, namespace=namespace, others=others)
+            reader = Reader(connection, wanted, self.settings)
+            reader.resume(whole.continuity.of_namespace(namespace, with_none=not readers))
+            readers.append(reader)
+        return readers
+
+    def _whole_again(self, readers: list[Reader]) -> Reader:
+        """A reader of all namespaces that goes on where those of single ones stopped."""
+        whole = Reader(self.connection, self.subscription, self.settings)
+        newest = max(readers, key=lambda reader: reader.last_index)
+        whole.resume(newest.continuity.joined_with(reader.continuity for reader in readers if reader is not newest))
+        return whole
+
+    async def _several(self, readers: list[Reader], permissions: Permissions) -> AsyncGenerator[Update, None]:
+        """What several readers say; ends when what the token may read has changed."""
+        self._asked_again.clear()
+        been_connected: set[Reader] = set()
+        is_connected = False
+        recheck: asyncio.Task[Permissions | None] | None = None
+        last: Connected | None = None
         try:
-            async with asyncio.timeout(delay):
-                await self._retry_now.wait()
-        except TimeoutError:
-            pass
+            async with aclosing(ordered(readers)) as updates:
+                async for reader, update in updates:
+                    match update:
+                        case Divided() | Refused():
+                            return
+                        case Permitted():
+                            recheck = recheck or asyncio.create_task(self._permissions_now())
+                        case Connected():
+                            last = replace(update, reconnects=max(update.reconnects, last.reconnects if last else 0))
+                            if reader in been_connected:
+                                recheck = recheck or asyncio.create_task(self._permissions_now())
+                            been_connected.add(reader)
+                            if not is_connected and all(each.connected for each in readers):
+                                is_connected = True
+                                self._connected.set()
+                                yield last
+                        case Connecting():
+                            if not is_connected:
+                                yield update
+                        case Retrying():
+                            is_connected = False
+                            namespace = printable(reader.connection.namespace, 60)
+                            yield replace(update, what=f"In namespace {namespace}: {update.what}")
+                        case Gap():
+                            yield replace(update, namespaces=update.namespaces or (reader.connection.namespace,))
+                        case Heartbeat() if reader is not readers[0]:
+                            pass
+                        case _:
+                            yield update
+                    if recheck is not None and recheck.done():
+                        now, recheck = recheck.result(), None
+                        if now is not None and now != permissions:
+                            return
+                    if self._asked_again.is_set():
+                        return
+        finally:
+            if recheck is not None:
+                recheck.cancel()
 
-    async def _read(
-        self, client: Client, subscription: Subscription, losses: int
-    ) -> AsyncGenerator[Update | Trouble, None]:
-        """One connection: what it brings, and last the trouble that ended it; none if other topics are to be read."""
-        server = await _identify(client)
-        continuity, ticked = self._continuity, self._ticked
-        splitter = LineSplitter(self.max_line)
-        narrow = None if subscription.everything else subscription
-        connected = False
-        seen_before = continuity.last_index
-        resuming = seen_before > 0
-        away = 0.0
-        last_text: bytes | None = None
-        newest = server.newest_index if server is not None else None
-        connected_at = monotonic()
-        async with client.open_stream(self._parameters(server, subscription), self.silence) as response:
-            changing = False
-            while not changing:
-                chunk = await ticked.chunk(response.content, connected and continuity.last_index > 0)
-                if chunk is None:
-                    changing = True
-                    chunk = response.content.read_nowait()
-                elif not chunk:
-                    break
-                lines = splitter.feed(chunk)
-                if (lines or splitter.oversized) and not connected:
-                    connected = True
-                    connected_at = monotonic()
-                    away = connected_at - self._last_byte
-                    continuity.reconnected(subscription.released_topics)
-                    ticked.taken(subscription)
-                    yield self._connected(server, losses)
-                while splitter.oversized:
-                    yield splitter.oversized.pop(0)
-                settled = monotonic() - connected_at > BACKLOG_SECONDS
-                for line in lines:
-                    update = decode(line)
-                    if isinstance(update, Frame):
-                        if newest is None:
-                            update.fresh = settled and update.index > seen_before
-                        else:
-                            update.fresh = update.index > newest
-                        sent = update.events
-                        if narrow is not None:
-                            update = _narrowed(update, narrow)
-                        joined = continuity.join(update, away, sent)
-                        if joined.missed is not None:
-                            yield joined.missed
-                        if joined.gap is not None:
-                            yield joined.gap
-                            seen_before = 0
-                            if resuming and joined.gap.reason is GapReason.REBUILT:
-                                yield self._start_over()
-                                return
-                        resuming = False
-                        self.repeats += joined.repeats
-                        if joined.frame is not None:
-                            yield joined.frame
-                    elif update is not None:
-                        yield update
-                    if update is not None:
-                        last_text = update.excerpt if isinstance(update, Unreadable) else None
-                self._last_byte = monotonic()
-        if changing:
-            return
-        rest = splitter.finish()
-        if splitter.oversized:
-            yield splitter.oversized.pop()
-        if not connected:
-            yield diagnose.refusal(self.connection)
-            return
-        # A cut frame is the normal end of a stream and comes again; a whole line of text is the server's last word.
-        if rest and not rest.lstrip().startswith(b"{"):
-            last_text = rest[:EXCERPT]
-        yield diagnose.ended(last_text)
-
-    def _start_over(self) -> Trouble:
-        """For a rebuilt server: asked for an index above its newest, it sends its newest frame and none before it."""
-        self._continuity = Continuity()
-        self.start_index = 0
-        return Trouble(
-            Kind.ENDED,
-            "The server has another history now",
-            "its newest index is below one that was seen before",
-            "Everything that it holds is asked for next",
-            refused=False,
-        )
-
-    def _connected(self, server: ServerInfo | None, losses: int) -> Connected:
-        return Connected(
-            self.name,
-            server.version if server is not None else None,
-            server.region if server is not None else None,
-            losses,
-            self._ticked.refused_topics,
-        )
-
-    def _parameters(self, server: ServerInfo | None, subscription: Subscription) -> list[tuple[str, str]]:
-        beta = server is not None and (server.version or "").startswith("1.0.0-beta")
-        resumption = self._continuity.resumption(subscription.released_topics)
-        parameters = [("index", str(resumption.index or self.start_index))]
-        parameters += subscription.parameters(beta, resumption.witnesses)
-        parameters.append(("namespace", self.connection.namespace))
-        if self.connection.region is not None:
-            parameters.append(("region", self.connection.region))
-        return parameters
-
-
-async def _identify(client: Client) -> ServerInfo | None:
-    """Who answers, unless that takes long: a server that hangs on this question may still send its events."""
-    try:
-        async with asyncio.timeout(PATIENCE_WITH_IDENTITY):
-            return await client.server()
-    except TimeoutError:
+    async def _permissions_now(self) -> Permissions | None:
+        """What the token may read by now; None where that cannot be asked."""
+        trouble = diagnose.refusal(self.connection)
+        with suppress(ConfigurationError):
+            async with Client(self.connection) as client:
+                return (await inquiry.why_refused(client, self.subscription, trouble)).permissions
         return None
 
+    # What is watched beside the streams
 
-def _narrowed(frame: Frame, subscription: Subscription) -> Frame:
-    """The frame with the events asked for; the line stays whole only if all of them are."""
-    wanted = [event for event in frame.events if subscription.admits(event)]
-    if len(wanted) == len(frame.events):
-        return frame
-    return frame.with_events(wanted)
+    async def _watch_sleep(self) -> None:
+        """A connection does not outlive the sleep of this machine, and may take more than a minute to say so."""
+        suspension = Suspension(SLEEP_CHECKED_EVERY)
+        while True:
+            await asyncio.sleep(suspension.interval)
+            if slept := suspension.noticed():
+                for reader in self._readers:
+                    reader.standstill = max(reader.standstill, slept)
+                    reader.connect_again()
+                if self._readers:
+                    told = f"Nothing was read for {duration(int(slept * SECOND))}: this machine slept, or this program"
+                    self._readers[0].say(Noted(f"{told} was stopped. The server is asked for what came meanwhile."))
+
+    async def _watch_namespaces(self) -> None:
+        """Namespaces that are made while the stream runs are read from their first event on."""
+        known: frozenset[str] | None = None
+        index = 0
+        warned = False
+        await self._connected.wait()
+        while True:
+            asked_at = monotonic()
+            try:
+                async with Client(self._server) as client:
+                    while True:
+                        listed = await questions.namespaces(client, index, NAMESPACES_WAIT)
+                        index = listed.index if listed.index >= index else 0  # it goes back on a restored server
+                        self._take_namespaces([each for each in listed.listed if self._is_new(each, known)])
+                        known = frozenset(listed.names)
+                        warned = await self._warn_of_namespace(client, known, warned)
+                        if not index:
+                            break
+            except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError):
+                index = 0
+            await asyncio.sleep(max(0.0, NAMESPACES_AGAIN - (monotonic() - asked_at)))
+
+    @property
+    def _server(self) -> Connection:
+        """Whichever is being read, or tried."""
+        return self._readers[0].server if self._readers else self.connection
+
+    def _is_new(self, namespace: questions.Namespace, known: frozenset[str] | None) -> bool:
+        """Whether a connection may have been made without it."""
+        if known is not None:
+            return namespace.name not in known
+        newest = self._readers[0].newest if self._readers else None
+        return bool(newest) and namespace.created > (newest or 0)
+
+    def _take_namespaces(self, new: list[questions.Namespace]) -> None:
+        if not new or self.connection.namespace not in (ALL, *(each.name for each in new)):
+            return
+        if len(self._readers) == 1 and self._readers[0].connection.namespace == self.connection.namespace:
+            for each in new:
+                self._readers[0].appeared(each.name, each.created)
+        else:
+            self._asked_again.set()
+
+    async def _warn_of_namespace(self, client: Client, known: frozenset[str], warned: bool) -> bool:
+        """Says that the one namespace watched does not exist, and takes that back; whether it stands."""
+        wanted = self.connection.namespace
+        if wanted == ALL or (wanted in known) is not warned:
+            return warned
+        trouble = await inquiry.unknown_namespace(client)
+        if self._readers and (trouble is not None) is not warned:
+            told = Warned(Concern.NAMESPACE)
+            if trouble is not None:
+                told = Warned(Concern.NAMESPACE, trouble.account, f"{trouble.remedy}.")
+            self._readers[0].say(told)
+            return trouble is not None
+        return warned
+
+
+def _topic_unknown(names: list[str]) -> Warned:
+    listed = ", ".join(printable(name, 40) for name in names[:5])
+    return Warned(
+        Concern.TOPIC,
+        f"No release is known to send the topic {listed}: a server that does not know it answers with silence.",
+        "Correct it (--topic), or leave it if your servers are newer than this program.",
+    )
+
+
+def _lost(readers: list[Reader]) -> list[Gap]:
+    """What may be missing of the namespaces whose streams were lost when one stream took over for all."""
+    newest = max((reader.last_index for reader in readers), default=0)
+    return [
+        Gap(GapReason.BUFFER, reader.last_index, newest, 0.0, namespaces=(reader.connection.namespace,))
+        for reader in readers
+        if not reader.connected and 0 < reader.last_index < newest
+    ]

@@ -23,8 +23,12 @@ class Ticked:
     def __init__(self, whole: Subscription, settle: float = TICKS_SETTLE) -> None:
         """`whole` is what the session was started with; `settle` is in seconds."""
         self.whole = whole
+        """The most that is asked for now."""
         self.accepted = whole
         """What a server took last."""
+        self.started_with = whole
+        self._topics: frozenset[str] | None = None
+        """What the operator wants; None for all."""
         self._wanted = whole
         self._settle = settle
         self._settled_at = 0.0
@@ -32,15 +36,37 @@ class Ticked:
         """What was asked for in vain, for now."""
         self._holding = True
         """Whether the connection cannot be left yet."""
+        self._again = False
+        """Whether it is to be made anew whatever it asks for."""
         self._waiting: asyncio.Timeout | None = None
 
     def watch(self, topics: frozenset[str] | None) -> None:
         """As `LiveServer.watch`."""
-        wanted = self.whole if topics is None else self.whole.only(topics) or self.accepted
+        self._topics = topics
         self._settled_at = monotonic() + self._settle
+        self._choose()
+        self._wake()
+
+    def again(self) -> None:
+        """The connection is to be made anew as soon as a frame is at its end."""
+        self._again = True
+        self._wake()
+
+    def restrict(self, topics: frozenset[str] | None) -> None:
+        """What the token may read, by released names; None as long as nothing is known to be refused."""
+        whole = self.started_with if topics is None else self.started_with.only(topics)
+        if whole is not None and whole != self.whole:
+            self.whole = self.accepted = whole
+            self._not_taken.clear()
+            self._choose()
+
+    def _choose(self) -> None:
+        wanted = self.whole if self._topics is None else self.whole.only(self._topics) or self.accepted
         if wanted != self._wanted:
             self._wanted = wanted
             self._not_taken.clear()
+
+    def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.expired():
             left = self._seconds_left()
             self._waiting.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
@@ -66,6 +92,10 @@ class Ticked:
         self._not_taken.clear()
 
     # During one
+
+    def asked(self) -> None:
+        """A connection is being made, with all that is known now."""
+        self._again = False
 
     def taken(self, subscription: Subscription) -> None:
         self.accepted = subscription
@@ -103,6 +133,8 @@ class Ticked:
 
     def _seconds_left(self) -> float | None:
         """Until the connection is to be made anew; None if it is not."""
+        if self._again:
+            return 0.0
         if self._holding or self._wanted == self.accepted:
             return None
         return max(0.0, self._settled_at - monotonic())

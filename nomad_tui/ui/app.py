@@ -17,12 +17,15 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widgets import Footer, HelpPanel, Input, KeyPanel
 
-from nomad_tui.config import styles_folder
+from nomad_tui.config import Connection, styles_folder
 from nomad_tui.core.filter import FilterError
 from nomad_tui.core.names import Names
+from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
 from nomad_tui.core.vocabulary import Seen
+from nomad_tui.doctor.checks import examine
+from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.filter_history import FilterHistory
 from nomad_tui.personal.folders import FileError, Folders
 from nomad_tui.personal.saved_filters import SavedFilters
@@ -32,6 +35,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
 from nomad_tui.ui.commands import DASHBOARD_KEYS, Palette, dashboard_commands
 from nomad_tui.ui.completion import CandidateList
+from nomad_tui.ui.doctor_page import DoctorPage
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_bar import FilterBar
 from nomad_tui.ui.filter_line import FilterLine
@@ -43,6 +47,7 @@ from nomad_tui.ui.inspecting import Inspecting
 from nomad_tui.ui.inspector import EventView, Inspector
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.payload_tree import PayloadTree
+from nomad_tui.ui.refusals import explanation
 from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.status import Header, Trouble
@@ -52,6 +57,8 @@ from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
 from nomad_tui.ui.timeline import Timeline
 from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
+from nomad_tui.ui.warning_list import WarningList
+from nomad_tui.ui.where import Switch, Where
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has come: 20 times a second, however fast it comes."""
@@ -61,13 +68,15 @@ HEADER_EVERY: Final = 5
 """Looks between two updates of the header and the counts."""
 NEWEST_EVERY: Final = 20
 """Looks between two updates of the inspector while it shows the newest event: faster cannot be read."""
+NOTES_AT_ONCE: Final = 3
+"""Notifications for what has to be told in one look; the last of them holds the rest."""
 AGES_EVERY: Final = 200
 """Looks between two updates of the ages in the payload."""
 LEARN_EVERY: Final = 40
 """Looks between two at the newest payloads, for completion, while the filter line has the focus."""
 
 
-class NomadTui(App[None]):
+class NomadTui(App[Switch | None]):
     """The application; everything it shows it asks of its session."""
 
     TITLE = "nomad-tui"
@@ -88,22 +97,25 @@ class NomadTui(App[None]):
         folders: Folders | None = None,
         namespace: str = "",
         reveal: bool = False,
+        connections: Connections | None = None,
     ) -> None:
         """`clock` gives ns since 1970; `timezone` None is this machine's.
 
         Without `folders` nothing is read of the operator's settings and nothing is kept. `namespace` is the one the
-        operator works in, for the preset of that name. `reveal` shows the secrets in payloads.
+        operator works in, for the preset of that name. `reveal` shows the secrets in payloads. `connections` are those
+        that the operator may turn to, which ends the application with a `Switch`; None for a recording.
         """
         super().__init__()
         self.session = session
         saved = SavedFilters(None if folders is None else folders.config, namespace)
         self.filter_history = FilterHistory(None if folders is None else folders.state)
         self._folders = folders
+        self._connections = connections
         self.filtering = Filtering(session, filter_text, timezone, clock)
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
-        self.event_list = EventList(self.view, timezone, clock, id="events")
+        self.event_list = EventList(self.view, timezone, clock, id="events", live=session.source.live)
         self.inspector = Inspector(clock=clock, timezone=timezone, reveal=reveal, id="inspector")
         self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
         self.candidates = CandidateList(id="candidates")
@@ -235,7 +247,13 @@ class NomadTui(App[None]):
         is_typing = self.filter_line.has_focus
         self.view.counts_facets = self.topics.is_on_screen
         self.filtering.know_region(session.status.region or "")
-        self.topics.sync(session.history.topic_counts, self.view.counts, not self.view.facets_complete)
+        self._tell_notes()
+        self.topics.sync(
+            session.history.topic_counts,
+            self.view.counts,
+            not self.view.facets_complete,
+            session.status.permissions,
+        )
         if is_typing and self._looks % LEARN_EVERY == 0:
             self.seen.look()
         self.updates.show_matches()
@@ -248,6 +266,14 @@ class NomadTui(App[None]):
             if self.filtering.filter.has_ages:
                 self.updates.apply()
         self._collector.consider(session.history.received_events, session.last_key)
+
+    def _tell_notes(self) -> None:
+        notes = [printable(note, 300) for note in self.session.status.notes]
+        self.session.status.notes.clear()
+        if len(notes) > NOTES_AT_ONCE:
+            notes[NOTES_AT_ONCE - 1 :] = ["\n".join(notes[NOTES_AT_ONCE - 1 :])]
+        for note in notes:
+            self.notify(note, markup=False, timeout=10)
 
     def _hint(self) -> str:
         """Why an empty list is empty, where it cannot know that itself."""
@@ -272,6 +298,12 @@ class NomadTui(App[None]):
         self.updates.apply()
         known = frozenset((*self.topics.topic_section.topics, *self.session.history.topic_counts))
         self.session.watch(known - message.hidden if message.hidden else None)
+
+    @on(TopicPicker.Explain)
+    def _explain_refusal(self, message: TopicPicker.Explain) -> None:
+        permissions = self.session.status.permissions
+        if permissions is not None:
+            self.notify(explanation(message.topics, permissions), title="Not allowed", markup=False, timeout=20)
 
     @on(TopicPicker.Ticked)
     def _tick(self, message: TopicPicker.Ticked) -> None:
@@ -406,7 +438,7 @@ class NomadTui(App[None]):
             return len(self.screen_stack) == 1
         if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
             return False  # there `/` looks for something in what is shown
-        if action in ("filter", "pane", "copy", "write_file", "compare"):
+        if action in ("filter", "pane", "copy", "write_file", "compare", "where", "doctor"):
             return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
         return super().check_action(action, parameters)
 
@@ -458,9 +490,39 @@ class NomadTui(App[None]):
             self.action_hide_help_panel()
 
     def action_retry(self) -> None:
-        source = self.session.source
+        source, history = self.session.source, self.session.history
         if isinstance(source, LiveServer):
             source.retry_now()
+            newest = history.segment_of(history.end - 1).index[-1] if len(history) else 0
+            self.notify(
+                f"Connecting again{f' from index {count(newest)}' if newest > 0 else ''}.", markup=False, timeout=3
+            )
+
+    def action_where(self) -> None:
+        source = self.session.source
+        if self._connections is None or not isinstance(source, LiveServer):
+            self.notify(
+                "There is nothing to switch: recordings and the demo are one place. Start nomad-tui on a cluster.",
+                markup=False,
+            )
+            return
+
+        def switch(connection: Connection | None) -> None:
+            if connection is not None:
+                self.exit(Switch(connection, self.filtering.text, self.theme))
+
+        self.push_screen(Where(self._connections, source.connection, self.session.status.region), switch)
+
+    def action_doctor(self) -> None:
+        source = self.session.source
+        if not isinstance(source, LiveServer):
+            self.notify("There is no connection to examine: this is not a live server.", markup=False)
+            return
+        self.push_screen(DoctorPage(source.name, lambda: examine(source.connection, source.subscription)))
+
+    @on(DoctorPage.Copy)
+    def _copy_findings(self, message: DoctorPage.Copy) -> None:
+        self.hand_over.copy_text(message.text)
 
     def action_columns(self) -> None:
         def choose(columns: tuple[Column, ...] | None) -> None:
@@ -468,6 +530,11 @@ class NomadTui(App[None]):
                 self.event_list.set_columns(columns)
 
         self.push_screen(ColumnChooser(self.event_list.columns), choose)
+
+    def action_warnings(self) -> None:
+        self.trouble.put_away(self.session.status)
+        self.trouble.sync(self.session)
+        self.push_screen(WarningList(self.session.status))
 
     def action_unreadable(self) -> None:
         self.push_screen(UnreadableLines(self.session.status))

@@ -50,8 +50,28 @@ DASHBOARD_KEYS: Final[list[BindingType]] = [
         tooltip="Go to the payload",
         priority=True,
     ),
-    Binding("r", "retry", "Retry now", id="app.retry", show=False, tooltip="Try a lost connection again now"),
+    Binding(
+        "at",
+        "where",
+        "Where am I",
+        id="app.where",
+        key_display="@",
+        show=False,
+        tooltip="Choose profile, region and namespace",
+        priority=True,
+    ),
+    Binding("r", "retry", "Retry now", id="app.retry", show=False, tooltip="Connect again now"),
+    Binding("W", "warnings", "Warnings", id="app.warnings", show=False, tooltip="What is not as it should be, in full"),
     Binding("u", "unreadable", "Unreadable", id="app.unreadable", show=False, tooltip="Lines that were no events"),
+    Binding(
+        "c",
+        "doctor",
+        "Doctor",
+        id="app.doctor",
+        show=False,
+        tooltip="Examine the connection, the permissions and the buffer",
+        priority=True,
+    ),
     Binding("escape", "escape", "Back", id="app.escape", show=False, tooltip="Leave zoom; select nothing"),
     *(
         Binding(
@@ -92,7 +112,10 @@ def dashboard_commands(app: "NomadTui") -> Iterable[SystemCommand]:
     yield SystemCommand("Zoom", "Give the focused pane the whole screen, or take it back", app.action_zoom)
     yield SystemCommand("All topics", "Show every topic", app.topics.show_all_topics)
     yield SystemCommand("No topics", "Hide every topic", app.topics.action_none)
-    yield SystemCommand("Retry now", "Try a lost connection again now", app.action_retry)
+    yield SystemCommand("Retry now", "Connect again now, from the newest event", app.action_retry)
+    yield SystemCommand("Warnings", "What is not as it should be, and what mends it", app.action_warnings)
+    yield SystemCommand("Where am I", "Choose another profile, region or namespace", app.action_where)
+    yield SystemCommand("Doctor", "Examine the connection, the permissions and the buffer", app.action_doctor)
     yield SystemCommand("Unreadable lines", "Look at what came and was no event", app.action_unreadable)
 
 

@@ -131,12 +131,13 @@ _SETTINGS: Final[dict[str, Setting]] = {
 
 
 def choices(
-    payload: Value, path: Path, veil: Veil, envelope: Envelope | None, server: Server | None
+    payload: Value, path: Path, veil: Veil, envelope: Envelope | None, server: Server | None, gap: str = ""
 ) -> tuple[Choice, ...]:
     """What can be copied of an event of which `path` is under the cursor.
 
-    `payload` is as it came, secrets and all; without an `envelope` it is no event's, and without a `server` the event
-    comes from a recording. Every text is without the secrets that `veil` masks.
+    `payload` is as it came, secrets and all; without an `envelope` it is no event's but that of a `gap`, which is its
+    sentence, and without a `server` the event comes from a recording. Every text is without the secrets that `veil`
+    masks.
     """
     of_payload = _Copies(payload, path, veil)
     return (
@@ -145,7 +146,7 @@ def choices(
         of_payload.jq(),
         of_payload.filter(),
         of_payload.subtree(),
-        *_of_event(of_payload, envelope, server),
+        *_of_event(of_payload, envelope, server, gap),
     )
 
 
@@ -231,14 +232,15 @@ class _Copies:
         return without if self.veil.revealed is None else _with(without, self.payload, self.veil.revealed)
 
 
-def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | None) -> tuple[Choice, ...]:
+def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | None, gap: str) -> tuple[Choice, ...]:
     labels = {"e": "event as JSON", "c": "curl, the object", "C": "curl, the stream", "n": "nomad command"}
 
     def none(letter: str, why_not: str) -> Choice:
         return Choice(letter, labels[letter], None, why_not)
 
     if envelope is None:
-        return tuple(none(letter, "A gap is no event.") for letter in labels)
+        nothing = tuple(none(letter, "A gap is no event.") for letter in labels)
+        return (Choice("e", "the gap in words", gap), *nothing[1:]) if gap else nothing
     payload = of_payload.masked_payload()
     name = object_name(envelope, payload)
     if not of_payload.veil.lifted and masked_text(envelope.key, REDACTED) != envelope.key:

@@ -24,11 +24,13 @@ def described(history: History, names: Names, sequence: int, against: int | None
         return InspectedEvent(
             sequence=sequence,
             title="3 Gap",
-            heading=(Content.styled("Events may be missing here", "bold $warning"), Content(gap.sentence)),
-            facts=(),
-            payload=orjson.dumps(
-                {"Reason": gap.reason, "After": gap.after, "Before": gap.before, "AwaySeconds": round(gap.away, 1)}
+            heading=(
+                Content.styled("Events may be missing here", "bold $warning"),
+                Content(gap.missing),
             ),
+            facts=(),
+            payload=orjson.dumps(gap.record()),
+            trouble=f"{gap.cause[0].upper()}{gap.cause[1:]}. {gap.remedy}",
         )
     event = history.event(sequence)
     return InspectedEvent(

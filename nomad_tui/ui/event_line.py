@@ -12,7 +12,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from nomad_tui.core.readable import byte_count, count
-from nomad_tui.core.rows import EventRow, GapRow
+from nomad_tui.core.rows import ABOUT, BACKLOG, EventRow, GapRow
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.columns import (
     DEFAULT_COLUMNS,
@@ -33,6 +33,8 @@ Palette: TypeAlias = dict[str, Style]
 MARK: Final = "★"
 MATCH: Final = "▎"
 """Stand in the two empty cells behind the first column."""
+MARGIN: Final = 1
+"""Cells before the first column: empty, or the sign of a server's backlog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Clock:
         nanoseconds, exact = event.when()
         if nanoseconds is None:
             return " " * TIME_WIDTH
-        return self._tell(nanoseconds) if exact else f"~{self._tell(nanoseconds)[:8]}".ljust(TIME_WIDTH)
+        return self._tell(nanoseconds) if exact else f"{ABOUT}{self._tell(nanoseconds)[:8]}".ljust(TIME_WIDTH)
 
     def tell_received(self, event: EventRow) -> str:
         """When its bytes arrived; blank for what had waited in a buffer or a recording."""
@@ -91,6 +93,13 @@ class Look:
 PLAIN: Final = Look()
 
 
+def margin(row: EventRow | GapRow, palette: Palette, live: bool) -> Segment:
+    """What stands before the first column, whichever that is. `live` is whether a server sends the events."""
+    if live and isinstance(row, EventRow) and row.waited:
+        return Segment(BACKLOG, palette["backlog"])
+    return Segment(" " * MARGIN, palette["plain"])
+
+
 def line(
     row: EventRow | GapRow,
     width: int,
@@ -113,9 +122,9 @@ def line(
 
 
 def heading(width: int, style: Style, columns: tuple[Column, ...]) -> Strip:
-    """The names of the columns, above them, in exactly `width` cells."""
-    text = ""
-    for placed in lay_out(columns, width).placed:
+    """The names of the columns, above them, in exactly `width` cells, the margin among them."""
+    text = " " * MARGIN
+    for placed in lay_out(columns, width - MARGIN).placed:
         name = placed.column if placed.width >= len(placed.column) else ""
         aligned = name.rjust(placed.width) if placed.column in RIGHT_ALIGNED else name.ljust(placed.width)
         text += aligned + " " * placed.gutter

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from nomad_tui.core.history import History
 from nomad_tui.core.rows import EventRow, GapRow, row
 from nomad_tui.ui.columns import Column
-from nomad_tui.ui.event_line import Clock, Look, Palette, line
+from nomad_tui.ui.event_line import MARGIN, Clock, Look, Palette, line, margin
 from nomad_tui.ui.themes import ink
 
 ROWS_KEPT: Final = 1024
@@ -22,8 +22,10 @@ PREFIX: Final = "event-list--"
 class EventPainter:
     """Draws for one widget, whose component classes beginning with `PREFIX` give the styles."""
 
-    def __init__(self, widget: Widget, clock: Clock) -> None:
+    def __init__(self, widget: Widget, clock: Clock, live: bool = False) -> None:
+        """`live` is whether a server sends the events, so that those which had waited are its backlog."""
         self.clock = clock
+        self.live = live
         self._widget = widget
         self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
         self._strips: OrderedDict[tuple[int, int, int, Look], Strip] = OrderedDict()
@@ -55,13 +57,20 @@ class EventPainter:
         columns: tuple[Column, ...],
         server_region: str,
     ) -> Strip:
-        """One row; `cursor` is 0 where it is not, 1 in a list without the focus, 2 in one with it."""
+        """One row and the margin before it.
+
+        `cursor` is 0 where it is not, 1 in a list without the focus, 2 in one with it.
+        """
         key = (sequence, width, cursor, look)
         strip = self._strips.get(key)
         if strip is None:
             found = self.looked_up(history, sequence)
             palette = self._palette(cursor, look.matching is not False or isinstance(found, GapRow))
-            strip = self._strips[key] = line(found, width, palette, self.clock, columns, look, server_region)
+            before = margin(found, palette, self.live)
+            if before.text != " " * MARGIN:
+                palette = {**palette, "time": palette["backlog"]}
+            row_itself = line(found, max(0, width - MARGIN), palette, self.clock, columns, look, server_region)
+            strip = self._strips[key] = Strip([before, *row_itself], width)
             if len(self._strips) > ROWS_KEPT:
                 self._strips.popitem(last=False)
         return strip

@@ -27,7 +27,7 @@ from nomad_tui.core.view import View
 from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.event_line import Clock, Look, heading
 from nomad_tui.ui.event_painter import EventPainter
-from nomad_tui.ui.go_to import GoTo, UnknownPlaceError, find
+from nomad_tui.ui.go_to import NEXT_GAP, GoTo, UnknownPlaceError, find, row_of_gap
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.marks import Marks, match_beyond
 from nomad_tui.ui.themes import TOPIC_STYLES, ink
@@ -39,12 +39,16 @@ SEARCHING: Final = "searching …"
 _HELP: Final = """\
 **Events**, oldest above, in the order they arrived. A row says what happened to which object.
 
+`‹` before a row: it had waited in the server's buffer, so it happened before you were connected, or while you were not.
+`~` before a time: about that time. An amber line across: events may be missing there; `:gap` goes to the next one, and
+the pane on the right says what to do.
+
 While *following*, the newest event stays in view; moving up stops that, and the count of new events below stands in
 the border. *Pause* freezes the picture only: events go on being read and counted.
 
-`m` marks an event (★), `'` goes to the next mark and `"` to the one above. `:` goes to an index or a time. `F` folds
-repeats of one object's sentence into *×12*. `H` shows all events and points out (▎) those that match the filter; `n`
-and `N` go from match to match.
+`m` marks an event (★), `'` goes to the next mark and `"` to the one above. `:` goes to an index, a time or a gap. `F`
+folds repeats of one object's sentence into *×12*. `H` shows all events and points out (▎) those that match the filter;
+`n` and `N` go from match to match.
 """
 
 
@@ -57,6 +61,7 @@ class EventList(LineView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "event-list--time",
         "event-list--received",
+        "event-list--backlog",
         "event-list--gap",
         "event-list--cursor",
         "event-list--cursor-blurred",
@@ -86,7 +91,13 @@ class EventList(LineView, can_focus=True):
         Binding('"', "to_mark(-1)", "Mark above", id="events.mark-above", show=False, tooltip="The next mark above"),
         # With priority, so that what is typed ahead after it finds the line it is meant for.
         Binding(
-            ":", "go_to", "Go to", id="events.go-to", show=False, tooltip="Go to an index or a time", priority=True
+            ":",
+            "go_to",
+            "Go to",
+            id="events.go-to",
+            show=False,
+            tooltip="Go to an index, a time or the next gap",
+            priority=True,
         ),
         Binding("n", "match(1)", "Next match", id="events.next-match", show=False, tooltip="The next match below"),
         Binding("N", "match(-1)", "Match above", id="events.match-above", show=False, tooltip="The next match above"),
@@ -138,8 +149,12 @@ class EventList(LineView, can_focus=True):
         clock: Callable[[], int] = time_ns,
         id: str | None = None,  # noqa: A002
         columns: tuple[Column, ...] = DEFAULT_COLUMNS,
+        live: bool = False,
     ) -> None:
-        """`timezone` None is this machine's; `clock` gives ns since 1970."""
+        """`timezone` None is this machine's; `clock` gives ns since 1970.
+
+        `live` is whether a server sends the events: those that had waited in its buffer are marked then.
+        """
         super().__init__(id=id)
         self.view = view
         self.matches: View | None = None
@@ -151,7 +166,7 @@ class EventList(LineView, can_focus=True):
         self._note_timer: Timer | None = None
         self._looks: list[Look] = []
         """Of the rows on the screen, at the last look."""
-        self._painter = EventPainter(self, Clock(timezone, clock))
+        self._painter = EventPainter(self, Clock(timezone, clock), live)
         self._row_count = 0
         self._newest: int | None = None
         """Sequence number of the last row that was there at the last look."""
@@ -499,11 +514,14 @@ class EventList(LineView, can_focus=True):
         self.app.push_screen(GoTo(self.go_to))
 
     def go_to(self, text: str) -> str:
-        """Selects the first row shown at or after an index or a time; says in a sentence if there is none."""
+        """Selects the first row shown at or after an index or a time, or the next gap; says in a sentence if there is
+        none."""
         try:
-            row_number = find(
-                text, self.view, self._rows_drawn, self._painter.clock.now(), self._painter.clock.timezone
-            )
+            if text.strip().lower() in NEXT_GAP:
+                row_number = row_of_gap(self.view, self._rows_drawn, self._beginning(1))
+            else:
+                clock = self._painter.clock
+                row_number = find(text, self.view, self._rows_drawn, clock.now(), clock.timezone)
         except UnknownPlaceError as error:
             return str(error)
         self._jump(row_number)
@@ -615,7 +633,7 @@ class EventList(LineView, can_focus=True):
             if not hint:
                 return Strip.blank(width, self.rich_style)
             style = ink(self.get_component_rich_style("event-list--hint"))
-            return Strip([Segment(hint.ljust(width), self.rich_style + style)], width)
+            return Strip([Segment(f" {hint}".ljust(width)[:width], self.rich_style + style)], width)
         sequence = self.view.sequence_at(number)
         cursor = 0 if sequence != self.cursor else 2 if self.has_focus else 1
         look = self._look(sequence)

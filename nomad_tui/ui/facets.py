@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 from nomad_tui.core.facets import Dimension
+from nomad_tui.core.permissions import MANAGEMENT, Permissions, needed
 from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.topics import TOPICS
 
@@ -19,6 +20,9 @@ VALUES_A_STEP: Final = 2_000
 """Values ranked between two chances to yield: under a millisecond of work."""
 MOST_UNKNOWN_TOPICS: Final = 64
 """Unknown topics that get a row of their own; a server may send any number of names."""
+EVERYDAY: Final = frozenset({"Allocation", "Evaluation", "Job", "Deployment", "Node"})
+"""Topics that are sent in every cluster: where they may not be read, that has a row of its own."""
+TOO_FEW_TO_FOLD: Final = 2
 
 TITLES: Final[dict[Dimension, str]] = {
     Dimension.TOPIC: "Topics",
@@ -36,6 +40,10 @@ class Kind(Enum):
     VALUE = auto()
     MORE = auto()
     """Says how many values are not listed."""
+    REFUSED = auto()
+    """Says how many of the topics that may not be read are not listed."""
+    NOTE = auto()
+    """Says what the token lacks for the topic above, its value, and for those before it that lack the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,10 @@ class Section:
 
 
 class TopicSection(Section):
-    """Every known topic has its place; those without events are folded away until they are asked for."""
+    """Every known topic has its place; those without events are folded away until they are asked for.
+
+    Below them stand the topics that the token may not read anywhere, together where they need the same.
+    """
 
     def __init__(self) -> None:
         super().__init__(Dimension.TOPIC)
@@ -108,6 +119,13 @@ class TopicSection(Section):
         self.hidden: frozenset[str] = frozenset()
         self.held: Mapping[str, int] = {}
         """Events held of each topic, whatever the filter."""
+        self.permissions: Permissions | None = None
+        """None while nothing that was asked for is refused."""
+        self.refused: list[str] = []
+        """Those that may be read nowhere and of which nothing is held."""
+        self.refused_unfolded = False
+        self.notes_below = True
+        """Whether what the token lacks has a row of its own, because that of the topic has no room for it."""
         self._silent = 0
 
     @property
@@ -123,9 +141,62 @@ class TopicSection(Section):
     def rank(self, counts: Mapping[str, int], *, hold: bool) -> Iterator[None]:
         self.counts = counts
         before = set(self.listed) if hold else set()
+        nowhere = set() if self.permissions is None else {*self.permissions.refused_everywhere} - self.held.keys()
+        # A management token is the hardest to come by, so what needs one stands last.
+        groups = list(dict.fromkeys(needed(topic) for topic in self.topics if topic in nowhere))
+        groups.sort(key=lambda need: need == MANAGEMENT)
+        self.refused = [topic for need in groups for topic in self.topics if topic in nowhere and needed(topic) == need]
         kept = {*self.held, *self.hidden, *self.ticked, *self.excluded, *before}
         if self.unfolded or len(self.hidden) > len(self.topics) // 2 or not self.held:
             kept = set(self.topics)
-        self.listed = [topic for topic in self.topics if topic in kept]
-        self._silent = len(self.topics) - len(self.listed)
+        self.listed = [topic for topic in self.topics if topic in kept - nowhere]
+        self._silent = len(self.topics) - len(self.listed) - len(self.refused)
         yield from ()
+
+    @property
+    def refused_folded(self) -> list[str]:
+        """Topics that may not be read and have no row of their own for now."""
+        chosen = EVERYDAY | self.ticked | self.excluded
+        folded = [topic for topic in self.refused if topic not in chosen]
+        return [] if self.refused_unfolded or len(folded) <= TOO_FEW_TO_FOLD else folded
+
+    def refused_in(self, topic: str) -> tuple[str, ...]:
+        """The namespaces in which a topic may not be read though it may be read elsewhere."""
+        if self.permissions is None or not self.permissions.allowed.get(topic):
+            return ()
+        return self.permissions.refused.get(topic, ())
+
+    def lacks(self, topic: str) -> object:
+        """What the token lacks for the topic, equal for topics of which one note tells; None if nothing."""
+        if self.permissions is None or topic not in self.permissions.refused:
+            return None
+        return self.refused_in(topic) or needed(topic)
+
+    def lacking_as(self, topic: str) -> list[str]:
+        """The topics of which the same note tells."""
+        lacks = self.lacks(topic)
+        return [] if lacks is None else [each for each in self.topics if self.lacks(each) == lacks]
+
+    def rows(self) -> Iterator[Row]:
+        if not self.listed and not self.refused:
+            return
+        yield Row(Kind.HEADING, self.dimension)
+        if self.folded:
+            return
+        yield from self._with_notes(self.listed)
+        if self.more or self.unfolded:
+            yield Row(Kind.MORE, self.dimension)
+        folded = self.refused_folded
+        yield from self._with_notes([topic for topic in self.refused if topic not in folded])
+        if folded or self.refused_unfolded:
+            yield Row(Kind.REFUSED, self.dimension)
+        if len({self.lacks(topic) for topic in folded}) == 1:
+            yield Row(Kind.NOTE, self.dimension, folded[-1])
+
+    def _with_notes(self, topics: list[str]) -> Iterator[Row]:
+        for number, topic in enumerate(topics, 1):
+            yield Row(Kind.VALUE, self.dimension, topic)
+            lacks = self.lacks(topic)
+            is_last = lacks not in map(self.lacks, topics[number:])
+            if lacks is not None and is_last and self.notes_below:
+                yield Row(Kind.NOTE, self.dimension, topic)

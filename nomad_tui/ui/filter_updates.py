@@ -1,7 +1,7 @@
 """From the filter line to the screen: when what is typed is read, when it is applied, and who is told of it."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from textual.app import App
 from textual.content import Content
@@ -26,7 +26,7 @@ class FilterUpdates:
 
     def __init__(
         self,
-        app: App[None],
+        app: App[Any],
         filtering: Filtering,
         bar: FilterBar,
         picker: TopicPicker,

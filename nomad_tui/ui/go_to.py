@@ -1,4 +1,4 @@
-"""Going to an index or a time: what an operator may type, which row that is, and the prompt it is typed into."""
+"""Going to an index, a time or a gap: what an operator may type, which row that is, and the prompt it is typed into."""
 
 import re
 from bisect import bisect_left
@@ -104,7 +104,23 @@ def moment_of(place: AtMoment | AtTimeOfDay, oldest: int, newest: int, timezone:
     return meant
 
 
+NEXT_GAP: Final = frozenset(("gap", "gaps"))
+"""Typed for the next place where events may be missing."""
+
 # Which row that is
+
+
+def row_of_gap(view: View, rows: int, after: int) -> int:
+    """The next of the view's first `rows` rows behind the sequence number `after` that is a gap, or else the first.
+
+    Raises `UnknownPlaceError`.
+    """
+    history = view.history
+    found = {gap: view.row_at(gap) for gap in history.gaps_between(history.first, history.end)}
+    shown = {gap: row for gap, row in found.items() if row < rows and view.sequence_at(row) == gap}
+    if not shown:
+        raise UnknownPlaceError("There is no gap among the events shown: nothing is known to be missing.")
+    return next((row for gap, row in shown.items() if gap > after), min(shown.values()))
 
 
 def find(text: str, view: View, rows: int, now: int, timezone: tzinfo | None = None) -> int:
@@ -218,7 +234,7 @@ class PlaceInput(Input):
 
     def __init__(self, enter: Callable[[str], bool], leave: Callable[[], object]) -> None:
         """`enter` is handed what was typed and says whether the line is left with that; `leave` leaves it."""
-        super().__init__(placeholder="index, 14:30, -5m or 2026-11-23 14:30", compact=True, id="place")
+        super().__init__(placeholder="index, 14:30, -5m, 2026-11-23 14:30 or gap", compact=True, id="place")
         self.seen: events.Key | None = None
         """The last key that came here."""
         self._enter = enter

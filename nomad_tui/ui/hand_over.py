@@ -53,7 +53,9 @@ class HandOver:
         app = self._app
         source = app.session.source
         server: Server | None = server_of(source.connection) if isinstance(source, LiveServer) else None
-        return choices(payload.value, self._path(), app.inspector.veil, app.inspecting.envelope, server)
+        gap = app.inspecting.gap
+        sentence = "" if gap is None else gap.sentence
+        return choices(payload.value, self._path(), app.inspector.veil, app.inspecting.envelope, server, sentence)
 
     def _whole(self, payload: Payload) -> tuple[str, str]:
         """The event as JSON, and the name of a file for it."""

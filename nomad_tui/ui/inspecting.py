@@ -7,6 +7,7 @@ from textual.timer import Timer
 from nomad_tui.core.related import Related
 from nomad_tui.core.reproduce import Envelope
 from nomad_tui.core.trace import Trace
+from nomad_tui.core.updates import Gap
 from nomad_tui.ui.compare_with import CompareWith
 from nomad_tui.ui.described import described
 from nomad_tui.ui.inspector import EventView
@@ -39,6 +40,8 @@ class Inspecting:
         """What is selected in the list, as far as it is known here: another selection was made by hand."""
         self.envelope: Envelope | None = None
         """Of the event that is shown, held or not; None for a gap."""
+        self.gap: Gap | None = None
+        """The gap that is shown, held or not; None for an event."""
         self.sequence: int | None = None
         """The row that is shown."""
 
@@ -66,7 +69,8 @@ class Inspecting:
         self.sequence = sequence
         self._against = None
         history = app.session.history
-        is_event = sequence is not None and history.gap(sequence) is None
+        self.gap = None if sequence is None else history.gap(sequence)
+        is_event = sequence is not None and self.gap is None
         self.envelope = Envelope.of(history.event(sequence)) if sequence is not None and is_event else None
         self._show()
 

@@ -76,7 +76,7 @@ class InspectedEvent:
     payload: bytes
     """As the server sent it."""
     trouble: str | None = None
-    """What was wrong with the event itself, as a sentence; untrusted."""
+    """What was wrong with the event itself, or what a gap means, in a sentence or two; untrusted."""
     topic: str = ""
     """The released name; empty for a gap in the stream, which is no object."""
     key: str = ""

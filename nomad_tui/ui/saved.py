@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -106,7 +106,7 @@ class NameFilter(ModalScreen[Naming | None]):
 class SavedFilterActions:
     """What the keys and the palette do with saved filters."""
 
-    def __init__(self, app: App[None], filters: SavedFilters, line: FilterLine) -> None:
+    def __init__(self, app: App[Any], filters: SavedFilters, line: FilterLine) -> None:
         self.filters = filters
         self._app = app
         self._line = line

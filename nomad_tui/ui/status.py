@@ -1,15 +1,20 @@
 """The header line: what is watched, whether it is alive, how much of it is held. And the trouble, when there is any."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, Protocol, runtime_checkable
 
+from textual.color import Color, ColorParseError
 from textual.content import Content
+from textual.style import Style
 from textual.widgets import Static
 
+from nomad_tui.config import Connection, Profile
 from nomad_tui.core.history import History
 from nomad_tui.core.readable import byte_count, count, duration
 from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Session, State, Status
+from nomad_tui.ui.warning_list import in_order
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _LAST_WARNING: Final = 5
@@ -22,6 +27,11 @@ LONGEST_ACCOUNT: Final = 270
 LONGEST_REMEDY: Final = 230
 """Characters of a trouble's two halves: with when it is tried again they fill eight lines of 80 cells at most, and a
 server's answer quoted in them does not push the remedy off the screen."""
+LONGEST_PROFILE: Final = 20
+WARNING_LINES: Final = 2
+"""Lines that a warning takes at most: the list of warnings has it in full."""
+SHORTEST_REMEDY: Final = 20
+"""Characters of a remedy below which it is not begun."""
 _SECOND: Final = 1_000_000_000
 UNANSWERED_FROM: Final = 5.0
 """Seconds after which a connection that was neither accepted nor refused is said to be unanswered."""
@@ -37,19 +47,30 @@ _STATES: Final[dict[State, tuple[str, str]]] = {
 }
 
 
+@runtime_checkable
+class Reaching(Protocol):
+    """A source that reaches a server, or one of several."""
+
+    @property
+    def connection(self) -> Connection: ...
+
+
 class Header(Static):
     """One line of facts, the most important first: what does not fit is left out from the right."""
 
     def sync(self, session: Session, scope: str) -> None:
         """`scope` is where the events come from, such as `global · all namespaces`; untrusted text."""
         width = self.content_region.width or self.app.size.width
-        line = header(session, scope, width)
+        line = header(session, scope, width, self.app.theme_variables)
         if line != self.content:
             self.update(line, layout=False)
 
 
-def header(session: Session, scope: str, width: int) -> Content:
-    """The header's content in at most `width` cells, unless not even the essential fits."""
+def header(session: Session, scope: str, width: int, colours: Mapping[str, str] | None = None) -> Content:
+    """The header's content in at most `width` cells, unless not even the essential fits.
+
+    `colours` are those of the theme, by which a profile may name its own.
+    """
     status, history, live = session.status, session.history, session.source.live
     state, colour = _STATES[status.state]
     if status.state is State.LIVE and not live:
@@ -76,10 +97,15 @@ def header(session: Session, scope: str, width: int) -> Content:
         between = Content("   " if longest > _LAST_WARNING else "  ")
         return between.join([Content(""), *(part for rank, part in parts if rank <= longest)])
 
+    before, after = Content.from_markup("[b $primary]$program[/]", program=_PROGRAM), Content("")
+    if isinstance(session.source, Reaching):
+        connection = session.source.connection
+        before += _profile(connection.profile, colours or {})
+        after = _which(status.to, connection)
     # A long name gives way to the warnings, but never altogether.
-    room = width - len(_PROGRAM) - facts(_LAST_WARNING).cell_length
+    room = width - before.cell_length - after.cell_length - facts(_LAST_WARNING).cell_length
     to = printable(status.to.removeprefix("http://"), min(LONGEST_NAME, max(SHORTEST_NAME, room)))
-    name = Content.from_markup("[b $primary]$program[/][b]$to[/]", program=_PROGRAM, to=to)
+    name = before + Content.from_markup("[b]$to[/]", to=to) + after
     for longest in range(9, -1, -1):
         line = name + facts(longest)
         if line.cell_length <= width:
@@ -87,11 +113,34 @@ def header(session: Session, scope: str, width: int) -> Content:
     return line
 
 
+def _profile(profile: Profile | None, colours: Mapping[str, str]) -> Content:
+    """The profile's name on its colour: which cluster this is must be seen before anything else."""
+    if profile is None:
+        return Content("")
+    name = f" {printable(profile.name, LONGEST_PROFILE)} "
+    try:
+        ground = Color.parse(colours.get(profile.colour, profile.colour))
+    except ColorParseError:
+        return Content.from_markup("[b $foreground on $panel]$name[/]  ", name=name)
+    style = Style(background=ground, foreground=ground.get_contrast_text(1.0), bold=True)
+    return Content.styled(name, style) + Content("  ")
+
+
+def _which(to: str, connection: Connection) -> Content:
+    """Which of several servers is read, in the order in which the operator named them."""
+    names = [str(each.address) for each in connection.servers]
+    if len(names) < 2 or to not in names:
+        return Content("")
+    return Content.from_markup("[$quiet] ($number of $all)[/]", number=str(names.index(to) + 1), all=str(len(names)))
+
+
 def _warnings(status: Status, history: History) -> Iterator[tuple[int, Content]]:
     if history.gaps:
         yield 2, Content.from_markup("[$warning]gaps $gaps[/]", gaps=count(history.gaps))
     if status.unreadable:
         yield 3, Content.from_markup("[$warning]unreadable $lines[/]", lines=count(status.unreadable))
+    if status.warnings:
+        yield 3, Content.from_markup("[$warning]warnings $warnings[/]", warnings=count(len(status.warnings)))
     if history.evicted:
         yield 4, Content.from_markup("[$quiet]evicted[/] $evicted", evicted=count(history.evicted))
     if status.reconnects:
@@ -106,9 +155,37 @@ def _bars(numbers: list[int]) -> str:
 
 
 class Trouble(Static):
-    """While the stream is not there: what happened, why, and what to do. Hidden otherwise."""
+    """While the stream is not there: what happened, why, and what to do.
+
+    While it is there, the most important of the warnings that the operator has not put away. Hidden otherwise.
+    """
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._put_away: dict[Concern, Warned] = {}
+
+    def put_away(self, status: Status) -> None:
+        """Shows none of the present warnings again until it says something else, or has been over meanwhile."""
+        self._put_away = dict(status.warnings)
 
     def sync(self, session: Session) -> None:
+        status = session.status
+        self._put_away = {
+            concern: warned for concern, warned in self._put_away.items() if status.warnings.get(concern) == warned
+        }
+        account = self._trouble(session)
+        is_warning = account is None
+        if account is None and status.state is State.LIVE:
+            account = self._warning(status)
+        self.display = account is not None
+        if account is None:
+            return
+        self.set_class(is_warning, "-warning")
+        self.set_class(status.state is State.REFUSED, "-refused")
+        if account != self.content:
+            self.update(account)
+
+    def _trouble(self, session: Session) -> Content | None:
         status = session.status
         what, remedy, again = status.what, status.remedy, ""
         unanswered = session.clock() - status.connecting_since
@@ -124,16 +201,25 @@ class Trouble(Static):
             what = f"The server takes no subscription with {', '.join(status.refused_topics)}."
             remedy = "Events of the other topics go on; use a token that may read these, or untick them."
         else:
-            what = ""
-        self.display = bool(what)
-        if not what:
-            return
-        self.set_class(status.state is State.REFUSED, "-refused")
-        account = Content.from_markup(
+            return None
+        return Content.from_markup(
             "[b]$what[/] $remedy [$quiet]$again[/]",
             what=printable(what, LONGEST_ACCOUNT),
             remedy=printable(remedy, LONGEST_REMEDY),
             again=again,
         )
-        if account != self.content:
-            self.update(account)
+
+    def _warning(self, status: Status) -> Content | None:
+        waiting = in_order({key: each for key, each in status.warnings.items() if key not in self._put_away})
+        if not waiting:
+            return None
+        keys = "W: read and hide"
+        if len(waiting) > 1:
+            keys = f"1 of {len(waiting)}, {keys}"
+        # Words are not broken, so that a line holds a little less than its width.
+        room = WARNING_LINES * (self.app.size.width - 12) - len(keys)
+        what = printable(waiting[0].what, max(room, len("▲ ")))
+        remedy = printable(waiting[0].remedy, room - len(what)) if room - len(what) > SHORTEST_REMEDY else ""
+        return Content.from_markup(
+            "[$warning]▲[/] $what [$quiet]$remedy[/] [$faint]($keys)[/]", what=what, remedy=remedy, keys=keys
+        )

@@ -15,18 +15,25 @@ from textual.reactive import var
 from textual.strip import Strip
 
 from nomad_tui.core.facets import Dimension
+from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.readable import count
 from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.facets import MANY, TITLES, Kind, Row, Section, TopicSection
 from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.refusals import need_note, places_note
 from nomad_tui.ui.themes import TOPIC_STYLES, glyph, ink, topic_style
 
 TICKED: Final = "▣"
 UNTICKED: Final = "□"
 EXCLUDED: Final = "⊟"
+TICKED_IN_PART: Final = "◧"
+"""A topic that is ticked and that the token may read in some of the namespaces only."""
+REFUSED: Final = "✕"
 OPEN: Final = "▾"
 FOLDED: Final = "▸"
+ONE_LINE: Final = 46
+"""Cells from which on a topic and what the token lacks for it stand in one row."""
 RANK_SLICE: Final = 0.002
 """Seconds a look may take to choose which values are listed."""
 RANK_EVERY: Final = 1.0
@@ -41,6 +48,9 @@ another ticked value of its section, and stands in the filter as `status:=failed
 
 **+** adds "only this" to the filter, **-** "not this", and again takes that back. *Space* on a heading folds its
 section, and on "… more" it lists the rest.
+
+**✕** is a topic that the token may not read, with what it would need; **◧** one that it may read in some namespaces
+only. *Space* there says which policy grants it.
 """
 
 
@@ -63,6 +73,8 @@ class TopicPicker(LineView, can_focus=True):
         "topic-picker--empty",
         "topic-picker--tick",
         "topic-picker--excluded",
+        "topic-picker--refused",
+        "topic-picker--note",
         "topic-picker--count",
         "topic-picker--cursor",
         *(f"topic-picker--{style}" for style in (*TOPIC_STYLES.values(), "other")),
@@ -116,6 +128,13 @@ class TopicPicker(LineView, can_focus=True):
             self.only = only
             super().__init__()
 
+    class Explain(Message):
+        """The operator wants to know what the token lacks for these topics."""
+
+        def __init__(self, topics: tuple[str, ...]) -> None:
+            self.topics = topics
+            super().__init__()
+
     class Leave(Message):
         """The operator wants to go to the pane on the right."""
 
@@ -147,12 +166,14 @@ class TopicPicker(LineView, can_focus=True):
         held: Mapping[str, int],
         counts: Callable[[Dimension], Mapping[str, int]],
         counting: bool,
+        permissions: Permissions | None = None,
         *,
         at_once: bool = False,
     ) -> None:
         """Takes over what is held of each topic and how much of each value matches; `counting` while that grows.
 
-        Repaints only what has changed. `at_once` does not wait for its turn to rank the values.
+        `permissions` is None while nothing that was asked for is refused. Repaints only what has changed. `at_once`
+        does not wait for its turn to rank the values.
         """
         self._counts = counts
         at_once = at_once or (self._awaits_counts and not counting)
@@ -164,6 +185,10 @@ class TopicPicker(LineView, can_focus=True):
         topics.add(topic for topic in held if topic in unknown)
         if unknown and self._hides_unknown:
             self._hide(self.hidden | unknown)
+        if permissions != topics.permissions:
+            topics.permissions = permissions
+            self._ranking = self._rank()
+            self._drawn = []
         if not self.is_on_screen:
             return
         now = perf_counter()
@@ -203,6 +228,7 @@ class TopicPicker(LineView, can_focus=True):
             yield
 
     def _list(self) -> None:
+        self.topic_section.notes_below = self.scrollable_content_region.width < ONE_LINE
         rows = [row for section in self.sections.values() for row in section.rows()]
         if rows != self.rows:
             at = self.rows[self.cursor] if self.cursor < len(self.rows) else None
@@ -229,18 +255,24 @@ class TopicPicker(LineView, can_focus=True):
                 return row, section.folded, self.counting, section.title
             case Kind.MORE:
                 return row, section.more, section.unfolded
+            case Kind.REFUSED:
+                return row, len(self.topic_section.refused_folded)
+            case Kind.NOTE:
+                return row
             case Kind.VALUE:
                 return row, self._state(row), section.counts.get(row.value, 0), row.value in self.topic_section.held
 
     def _state(self, row: Row) -> str:
         section = self.sections[row.dimension]
+        is_topic = row.dimension is Dimension.TOPIC
         if row.value in section.excluded:
             return EXCLUDED
-        if section.ticked:
-            return TICKED if row.value in section.ticked and row.value not in self.hidden else UNTICKED
-        if row.dimension is Dimension.TOPIC:
-            return UNTICKED if row.value in self.hidden else TICKED
-        return UNTICKED
+        if is_topic and row.value in self.topic_section.refused:
+            return REFUSED
+        ticked = row.value in section.ticked if section.ticked else is_topic
+        if not ticked or row.value in self.hidden:
+            return UNTICKED
+        return TICKED_IN_PART if is_topic and self.topic_section.refused_in(row.value) else TICKED
 
     @property
     def row(self) -> Row | None:
@@ -274,8 +306,15 @@ class TopicPicker(LineView, can_focus=True):
                 for _ in section.rank(self._counts(row.dimension), hold=True):
                     pass
                 self._list()
+            case Kind.REFUSED:
+                self.topic_section.refused_unfolded = not self.topic_section.refused_unfolded
+                self._list()
+            case Kind.NOTE:
+                self.post_message(self.Explain(tuple(self.topic_section.lacking_as(row.value))))
             case Kind.VALUE if row.value in section.excluded:
                 self.action_narrow(False)  # which takes back that it is left out
+            case Kind.VALUE if self._state(row) == REFUSED and row.value not in section.ticked:
+                self.post_message(self.Explain((row.value,)))
             case Kind.VALUE if row.dimension is Dimension.TOPIC and not section.ticked:
                 self._hide(self.hidden ^ {row.value})
             case Kind.VALUE:
@@ -309,7 +348,9 @@ class TopicPicker(LineView, can_focus=True):
         row = self.row
         if row is None or row.kind is not Kind.VALUE:
             return
-        if row.dimension is Dimension.TOPIC and not self.topic_section.ticked:
+        if self._state(row) == REFUSED:
+            self.post_message(self.Explain((row.value,)))
+        elif row.dimension is Dimension.TOPIC and not self.topic_section.ticked:
             self._hides_unknown = True
             self._hide(self._every_topic - {row.value})
         else:
@@ -379,18 +420,46 @@ class TopicPicker(LineView, can_focus=True):
                 elif row.dimension is Dimension.TOPIC:
                     text = f"  … {count(section.more)} silent"
                 return [Segment(text, self._style("count"))]
+            case Kind.REFUSED:
+                folded = len(self.topic_section.refused_folded)
+                return [Segment(f"  … {count(folded)} refused" if folded else "  … fewer", self._style("count"))]
+            case Kind.NOTE:
+                return [Segment(f"  {self._note(row.value, width - 2)}", self._style("note"))]
+            case Kind.VALUE if self._state(row) == REFUSED:
+                return self._refused_pieces(row.value, width)
             case Kind.VALUE:
                 return self._value_pieces(row, section, width)
+
+    def _note(self, topic: str, width: int) -> str:
+        """What the token lacks for a topic, in `width` cells."""
+        namespaces = self.topic_section.refused_in(topic)
+        return places_note(namespaces, width) if namespaces else need_note(topic, width)
+
+    def _refused_pieces(self, topic: str, width: int) -> list[Segment]:
+        section = self.topic_section
+        listed = set(section.refused).difference(section.refused_folded)
+        note = "refused" if section.notes_below else self._note(topic, width)
+        if any(4 + len(each) + 1 + len(note) > width for each in listed):
+            note = ""  # in no row rather than in some
+        name_width = max(1, width - 4 - len(note))
+        return [
+            Segment(f"{REFUSED} ", self._style("refused")),
+            Segment(f"{glyph(topic)} {set_cell_size(printable(topic, name_width), name_width)}", self._style("empty")),
+            Segment(note, self._style("note")),
+        ]
 
     def _value_pieces(self, row: Row, section: Section, width: int) -> list[Segment]:
         is_topic = row.dimension is Dimension.TOPIC
         state = self._state(row)
         matching = section.counts.get(row.value, 0)
-        lit = bool(matching) and (state == TICKED or not (is_topic or section.ticked))
+        is_ticked = state in (TICKED, TICKED_IN_PART)
+        lit = bool(matching) and (is_ticked or not (is_topic or section.ticked))
         number = count(matching) if matching else "·"
+        if is_topic and not self.topic_section.notes_below and self.topic_section.lacks(row.value) is not None:
+            number = f"{self._note(row.value, width // 2)}  {number}"
         name_width = max(1, width - len(number) - (5 if is_topic else 3))
         name = printable(row.value, name_width) if is_topic else shortened(row.value, name_width)
-        tick = "tick" if state == TICKED else "excluded" if state == EXCLUDED else "empty"
+        tick = "tick" if is_ticked else "excluded" if state == EXCLUDED else "empty"
         ink_of_name = "name" if is_topic else "value"
         if row.dimension is Dimension.STATUS:
             ink_of_name = _STATUS_STYLES.get(status_role(row.value), "value")

@@ -63,12 +63,12 @@ class Watched(NomadTui):
             self.drawn.append((perf_counter(), self.event_list.cursor))
 
 
-async def _until(pilot: Pilot[None], fact: Any) -> None:
+async def _until(pilot: Pilot[Any], fact: Any) -> None:
     while not fact():
         await pilot.pause(0.001)
 
 
-async def _hold_down(app: Watched, pilot: Pilot[None]) -> Held:
+async def _hold_down(app: Watched, pilot: Pilot[Any]) -> Held:
     held = Held()
     app.drawn.clear()
     pressed: dict[int | None, float] = {}
@@ -131,7 +131,7 @@ async def open_large() -> Opened:
         return Opened(len(payload), parsed, opened, unfolded, len(app.inspector.payload_tree.rows))
 
 
-async def _drawn(app: Watched, pilot: Pilot[None], began: float) -> float:
+async def _drawn(app: Watched, pilot: Pilot[Any], began: float) -> float:
     await _until(pilot, lambda: app.drawn and app.drawn[-1][0] > began)
     return app.drawn[-1][0] - began
 

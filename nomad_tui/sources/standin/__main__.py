@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import zstandard
 
-from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, AtEnd, Options, Release, StandIn, read_lines
+from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, AtEnd, Options, Release, StandIn, Token, read_lines
 
 
 class _Repeat(click.ParamType[int | None]):
@@ -37,6 +37,38 @@ class _Lead(click.ParamType[int]):
             self.fail(f"{value!r} is neither a number of frames nor 'all'", param, ctx)
 
 
+class _ClientToken(click.ParamType[tuple[str, Token]]):
+    name = "SECRET:NAMESPACE=CAPABILITY+…"
+
+    def convert(
+        self, value: str | tuple[str, Token], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Token]:
+        if not isinstance(value, str):
+            return value
+        secret, colon, grants = value.partition(":")
+        namespaces: dict[str, frozenset[str]] = {}
+        rights = {"node": False, "agent": False, "operator": False}
+        for grant in filter(None, grants.split(",")):
+            namespace, equals, capabilities = grant.partition("=")
+            if equals:
+                namespaces[namespace] = frozenset(capabilities.split("+"))
+            elif grant.removesuffix(":read") in rights:
+                rights[grant.removesuffix(":read")] = True
+            else:
+                self.fail(f"{grant!r} is neither NAMESPACE=CAPABILITY+… nor node:read, agent:read, operator:read")
+        if not (secret and colon):
+            self.fail(f"{value!r} is not SECRET:GRANT,GRANT")
+        token = Token(
+            name="client token",
+            policies=("client-policy",),
+            namespaces=namespaces,
+            node_read=rights["node"],
+            agent_read=rights["agent"],
+            operator_read=rights["operator"],
+        )
+        return secret, token
+
+
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--port", default=0, help="Port on 127.0.0.1; 0 is any free one.", show_default=True)
@@ -50,6 +82,18 @@ class _Lead(click.ParamType[int]):
 @click.option("--heartbeat", default=30.0, help="Seconds between heartbeats.", show_default=True)
 @click.option("--raw", is_flag=True, help="Send lines that are not frames too.")
 @click.option("--token", "secrets", multiple=True, help="Turn ACLs on with this management token.")
+@click.option(
+    "--client-token",
+    "client_tokens",
+    multiple=True,
+    type=_ClientToken(),
+    help="Turn ACLs on with this token, such as SECRET:default=read-job+list-jobs,node:read.",
+)
+@click.option("--no-leader", is_flag=True, help="The cluster has no leader.")
+@click.option("--no-publishing", is_flag=True, help="As with enable_event_broker = false.")
+@click.option("--first-heartbeat", default=0.0, help="Seconds until it, and until the headers.", show_default=True)
+@click.option("--clock-offset", default=0.0, help="Seconds by which its clock is ahead.", show_default=True)
+@click.option("--version", default="2.0.6", help="What it says it is.", show_default=True)
 @click.option("--namespace", "namespaces", multiple=True, help="A namespace that exists from the start.")
 @click.option("--region", default="global", show_default=True)
 @click.option("--release", type=click.Choice([each.value for each in Release]), default="modern", show_default=True)
@@ -67,6 +111,12 @@ def main(
     heartbeat: float,
     raw: bool,
     secrets: tuple[str, ...],
+    client_tokens: tuple[tuple[str, Token], ...],
+    no_leader: bool,
+    no_publishing: bool,
+    first_heartbeat: float,
+    clock_offset: float,
+    version: str,
     namespaces: tuple[str, ...],
     region: str,
     release: str,
@@ -91,7 +141,12 @@ def main(
         at_end=AtEnd(at_end),
         heartbeat=heartbeat,
         raw=raw,
-        tokens=dict.fromkeys(secrets, MANAGEMENT) or None,
+        tokens=dict.fromkeys(secrets, MANAGEMENT) | dict(client_tokens) or None,
+        leader=not no_leader,
+        publishes=not no_publishing,
+        first_heartbeat=first_heartbeat,
+        clock_offset=clock_offset,
+        version=version,
         namespaces=namespaces or None,
         region=region,
         release=Release(release),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum, auto
 from fnmatch import fnmatchcase
 from typing import Final
@@ -28,6 +29,8 @@ class Token:
     operator_read: bool = False
     policies: tuple[str, ...] = ()
     """Only shown by `/v1/acl/token/self`: what it may do stands above."""
+    expires: datetime | None = None
+    """With a time zone."""
 
     def may_in(self, namespace: str, capability: str) -> bool:
         return self.management or any(
@@ -76,6 +79,7 @@ class Doubt(Enum):
     """Why a secret stands for no token."""
 
     UNKNOWN = auto()
+    EXPIRED = auto()
     MALFORMED = auto()
     """Not even a UUID: where a server answers an unknown one with 403, it answers this one with 500."""
 
@@ -100,7 +104,7 @@ class Access:
             return self._anonymous
         known = self._tokens.get(secret)
         if known is not None:
-            return known
+            return Doubt.EXPIRED if known.expires is not None and known.expires <= datetime.now(UTC) else known
         return Doubt.UNKNOWN if _SECRET.fullmatch(secret) else Doubt.MALFORMED
 
     def put(self, secret: str, token: Token) -> None:

@@ -12,7 +12,11 @@ from nomad_tui.sources.standin.options import Options
 
 PERMISSION_DENIED: Final = "Permission denied"
 NO_PATH: Final = "No path to region"
+NO_LEADER: Final = "No cluster leader"
+NOT_PUBLISHING: Final = "EventBroker not configured"
 
+_JOB: Final = re.compile(r"/v1/job/[^/]+")
+"""No job can be looked at: the recording has its events only."""
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _LONGEST_WAIT: Final = 300.0
@@ -51,12 +55,14 @@ class Namespaces:
             return
 
 
-def refusal(doubt: Doubt) -> Answer:
+def refusal(doubt: Doubt, says_why: bool = True) -> Answer:
     """What a secret that stands for no token is answered."""
     if doubt is Doubt.MALFORMED:
         text = "acl token lookup failed: index error: UUID must be 36 characters"
         return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
-    return Answer.text(HTTPStatus.FORBIDDEN, "ACL token not found")
+    if not says_why:
+        return denied()
+    return Answer.text(HTTPStatus.FORBIDDEN, f"ACL token {'expired' if doubt is Doubt.EXPIRED else 'not found'}")
 
 
 def denied() -> Answer:
@@ -77,7 +83,8 @@ class Answers:
     async def answer(self, request: Request) -> Answer:
         if request.path == "/":
             return Answer(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": "/ui/"})
-        if request.path not in _PATHS:
+        job = _JOB.fullmatch(request.path)
+        if request.path not in _PATHS and job is None:
             return Answer(HTTPStatus.NOT_FOUND)
         if request.method not in ("GET", "HEAD"):
             return Answer.text(HTTPStatus.METHOD_NOT_ALLOWED, "Invalid method")
@@ -88,15 +95,23 @@ class Answers:
                 regions = sorted({self._options.region, *self._options.other_regions})
                 return Answer.json(regions, self._newest_index())
             case "/v1/status/leader":
-                return Answer.json("127.0.0.1:4647", self._newest_index())
+                return Answer.json("127.0.0.1:4647" if self._options.leader else "", self._newest_index())
+        if not self._options.leader and request.path != "/v1/agent/self":
+            return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
         token = self._access.token(request.secret)
         if isinstance(token, Doubt):
-            return refusal(token)
+            return refusal(token, self._options.says_why_not)
+        if job is not None:
+            if not token.may_in(request.first("namespace") or "default", "read-job"):
+                return denied()
+            return Answer.text(HTTPStatus.NOT_FOUND, "job not found")
         match request.path:
             case "/v1/agent/self":
                 return self._agent(token)
             case "/v1/acl/token/self":
                 return Answer.json(self._token(token, request.secret), self._newest_index())
+            case "/v1/nodes" if not (token.management or token.node_read):
+                return denied()
             case "/v1/namespaces":
                 return await self._namespace_list(token, request)
             case _:
@@ -119,8 +134,8 @@ class Answers:
                 "Name": options.name.removesuffix(f".{options.region}"),
                 "Region": options.region,
                 "Server": {
-                    "Enabled": True,
-                    "EnableEventBroker": True,
+                    "Enabled": not options.client_agent,
+                    "EnableEventBroker": options.publishes,
                     "EventBufferSize": options.buffer_size,
                 },
                 "Version": {"Version": version, "VersionPrerelease": prerelease, "VersionMetadata": ""},
@@ -135,7 +150,9 @@ class Answers:
             "stats": {
                 "nomad": {"leader": "true", "server": "true"},
                 "raft": {"applied_index": newest, "last_log_index": newest, "state": "Leader"},
-            },
+            }
+            if not options.client_agent
+            else {"client": {"node_id": "b2f5f9b5-0000-4000-8000-000000000001"}},
         }
         return Answer.json(agent, self._newest_index())
 
@@ -146,7 +163,10 @@ class Answers:
             return _token("anonymous", token.name, "client", secret="", policies=list(token.policies))
         kind = "management" if token.management else "client"
         policies = None if token.management else list(token.policies)
-        return _token("5f4dcc3b-0000-4000-8000-000000000001", token.name, kind, secret, policies)
+        shown = _token("5f4dcc3b-0000-4000-8000-000000000001", token.name, kind, secret, policies)
+        if token.expires is not None:
+            shown["ExpirationTime"] = token.expires.isoformat().replace("+00:00", "Z")
+        return shown
 
     async def _namespace_list(self, token: Token, request: Request) -> Answer:
         index = request.first("index") or "0"
@@ -196,6 +216,7 @@ _PATHS: Final = frozenset(
         "/v1/evaluations",
         "/v1/jobs",
         "/v1/namespaces",
+        "/v1/nodes",
         "/v1/regions",
         "/v1/status/leader",
     }

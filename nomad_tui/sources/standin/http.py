@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
+from time import time
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -107,12 +108,12 @@ class Connection:
                 case h11.ConnectionClosed() | h11.PAUSED:
                     return None
 
-    async def answer(self, answer: Answer, request: Request) -> bool:
+    async def answer(self, answer: Answer, request: Request, clock_offset: float = 0.0) -> bool:
         """Send an ordinary answer; whether the connection can take another request."""
         headers = {
             "Content-Type": answer.content_type,
             "Content-Length": str(len(answer.body)),
-            "Date": formatdate(usegmt=True),
+            "Date": formatdate(time() + clock_offset, usegmt=True),
             **answer.headers,
         }
         head = h11.Response(

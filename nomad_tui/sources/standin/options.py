@@ -63,6 +63,9 @@ class Options:
     """The newest frames held (Nomad's `event_buffer_size`). A stream further behind is ended."""
     heartbeat: float = 30.0
     """Seconds between two heartbeats, whatever else is sent."""
+    first_heartbeat: float = 0.0
+    """Seconds until the first one. Servers of old releases wait a whole interval, and send their status line and
+    headers only with the first heartbeat or frame; so does this one if it is not 0."""
     write_timeout: float = 40.0
     """Seconds after which a reader that takes nothing is cut off."""
     send_buffer: int | None = None
@@ -73,6 +76,10 @@ class Options:
     release: Release = Release.MODERN
     protocol: str = "HTTP/1.1"
     """In the status line of a stream; 1.11.2, 1.10.8 and 1.8.20 send `HTTP/0.0` (nomad#27582)."""
+    client_agent: bool = False
+    """It is no server but a client's agent, which passes requests on: it has no raft log of its own."""
+    clock_offset: float = 0.0
+    """Seconds by which its clock is ahead."""
     name: str = "stand-in.global"
     region: str = "global"
     other_regions: tuple[str, ...] = ()
@@ -86,8 +93,15 @@ class Options:
     """By secret; None is a cluster without ACLs."""
     anonymous: Token = field(default_factory=lambda: Token(name="Anonymous Token", policies=("anonymous",)))
     """What a request without a token may do where there are ACLs."""
+    says_why_not: bool = True
+    """Whether it tells an unknown and an expired token apart; from 1.10.1 on servers answer both with `Permission
+    denied` (nomad#25937)."""
     basic_auth: tuple[str, str] | None = None
     """User name and password that a proxy in front asks for."""
 
     # What goes wrong on it
+    leader: bool = True
+    """Without one it refuses streams, and answers 500 to what the leader would have to say."""
+    publishes: bool = True
+    """`enable_event_broker`; without it every stream is refused."""
     faults: tuple[Scheduled, ...] = ()

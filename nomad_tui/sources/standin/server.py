@@ -10,7 +10,9 @@ from typing import Final, Self
 
 from nomad_tui.sources.standin.access import Access, Doubt, Token
 from nomad_tui.sources.standin.answers import (
+    NO_LEADER,
     NO_PATH,
+    NOT_PUBLISHING,
     PERMISSION_DENIED,
     Answers,
     Namespaces,
@@ -304,7 +306,7 @@ class StandIn:
                 self.requests.append(request)
                 self._note()
                 answer = await self._respond(connection, request)
-                if answer is None or not await connection.answer(answer, request):
+                if answer is None or not await connection.answer(answer, request, self.options.clock_offset):
                     break
         except ConnectionError:
             return
@@ -329,10 +331,14 @@ class StandIn:
         token = self._access.token(request.secret)
         if not self._answers.knows_region(request):
             refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_PATH)
+        elif not self.options.leader:
+            refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
         elif isinstance(token, Doubt) or not self._allowed(asked, token):
             refused = denied()
             if self.options.release is Release.OLD_500:
                 refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, PERMISSION_DENIED)
+        elif not self.options.publishes:
+            refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NOT_PUBLISHING)
         else:
             await self._serve_stream(connection, asked, token, request.secret)
             return None
@@ -352,13 +358,14 @@ class StandIn:
             subscription=Subscription(asked.topics, asked.namespaces(self._namespaces.names()), token),
             secret=secret,
             heartbeat=options.heartbeat,
+            first_heartbeat=options.first_heartbeat,
             write_timeout=options.write_timeout,
             faults=[fault for fault in options.faults if self._concerns(fault)],
             changed=self._note,
         )
         self._streams_opened += 1
         stream.position = self._buffer.next_position if options.from_start else self._buffer.start(asked.index)
-        connection.writer.write(head(options.protocol))
+        stream.begin(head(options.protocol))
         serving = asyncio.create_task(self._serve_frames(stream))
         gone = asyncio.create_task(connection.gone())
         stream.served_by(serving)

@@ -61,6 +61,7 @@ class Stream:
         subscription: Subscription,
         secret: str,
         heartbeat: float,
+        first_heartbeat: float,
         write_timeout: float,
         faults: Sequence[Scheduled],
         changed: Callable[[], None],
@@ -78,6 +79,8 @@ class Stream:
         """The server has ended it."""
         self._writer = writer
         self._heartbeat = heartbeat
+        self._first_heartbeat = first_heartbeat
+        self._unsent_head = b""
         self._write_timeout = write_timeout
         self._faults = list(faults)
         self._drip: Drip | None = None
@@ -90,9 +93,16 @@ class Stream:
         """The task to be stopped when the stream ends or falls silent."""
         self._serving = task
 
+    def begin(self, head: bytes) -> None:
+        """Send the head of the response, or keep it for the first line where the first heartbeat comes late."""
+        if self._first_heartbeat:
+            self._unsent_head = head
+        else:
+            self._writer.write(head)
+
     async def start(self) -> None:
-        """Send the first heartbeat; the next is due one interval later."""
-        self.beats_at = asyncio.get_running_loop().time()
+        """Send the first heartbeat, if it is due at once; the next is due one interval later."""
+        self.beats_at = asyncio.get_running_loop().time() + self._first_heartbeat
         await self.beat()
 
     async def beat(self) -> None:
@@ -149,6 +159,8 @@ class Stream:
     def _write(self, data: bytes) -> None:
         if not (self.over or self.silent):
             self.bytes_sent += len(data)
+            if data and self._unsent_head:
+                data, self._unsent_head = self._unsent_head + data, b""
             self._writer.write(data)
 
     async def _dribble(self, data: bytes) -> None:

@@ -1,0 +1,272 @@
+"""What the token may read: its kind, the namespaces, and each topic in each of them."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from nomad_tui.config import Connection
+from nomad_tui.core.permissions import MANAGEMENT, Permissions, is_namespaced, needed, policy
+from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.text import printable
+from nomad_tui.core.topics import ALL, TOPICS
+from nomad_tui.doctor.findings import Access, Begun, Cell, Finding, Item, Verdict
+from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
+from nomad_tui.nomad import diagnose, inquiry, probing, questions
+from nomad_tui.nomad.cases import Kind, asked
+from nomad_tui.nomad.client import UnexpectedAnswerError
+from nomad_tui.nomad.probing import Probed, probe
+from nomad_tui.nomad.questions import TokenInfo, TokenKind
+
+NAMESPACES_ASKED: Final = 20
+"""Namespaces that are asked about one by one: each topic refused for all of them together is asked for in each."""
+NAMESPACES_NAMED: Final = 8
+EXPIRES_SOON: Final = 3600.0
+"""Seconds."""
+
+
+async def token(subject: Subject) -> AsyncGenerator[Item, None]:
+    yield Begun("token", "asking who the token is")
+    try:
+        info = subject.token = await questions.token(subject.open_client)
+    except ERRORS as error:
+        finding = await _unaccepted(subject.connection, error)
+        if finding.verdict is Verdict.REFUSED:
+            subject.blocked = "The token is not accepted."
+        yield finding
+        return
+    left = _seconds_left(info.expires)
+    if left is not None and left <= 0:
+        expired = f" at {printable(info.expires, 60)}"
+        subject.blocked = "The token has expired."
+        yield found("token", diagnose.fill(asked.TOKEN_EXPIRED, subject.connection, expired=expired, said=""))
+        return
+    yield _token(info, left)
+
+
+async def _unaccepted(connection: Connection, error: Exception) -> Finding:
+    """For a token about which the server would not say anything, as it does about every one that it knows."""
+    finding = await failed("token", error, connection)
+    if not isinstance(error, UnexpectedAnswerError) or finding.measured["kind"] != Kind.PERMISSION:
+        return finding
+    if not connection.sends_token or b"permission denied" not in error.body.lower():
+        return finding
+    if (connection.current_token() or "").count(".") == 2:
+        sentence = "The token is a workload's signed identity, about which the server says nothing."
+        return Finding("token", Verdict.OK, sentence, measured={"kind": "identity"})
+    return found("token", diagnose.fill(asked.TOKEN_REJECTED, connection, said=""))
+
+
+def _token(info: TokenInfo, left: float | None) -> Finding:
+    measured: dict[str, Any] = {
+        "kind": str(info.kind),
+        "name": printable(info.name, 200),
+        "policies": [printable(each, 200) for each in info.policies],
+        "expires": printable(info.expires, 60) or None,
+    }
+    policies = ", ".join(printable(each, 60) for each in info.policies[:10])
+    match info.kind:
+        case TokenKind.DISABLED:
+            return Finding("token", Verdict.OK, "The cluster checks no tokens (ACLs are off).", measured=measured)
+        case TokenKind.ANONYMOUS:
+            return Finding(
+                "token",
+                Verdict.NOTE,
+                "No token is sent, so only what the policy anonymous grants may be read.",
+                "If that is not enough, set NOMAD_TOKEN (or --token, --token-file).",
+                measured=measured,
+            )
+        case TokenKind.MANAGEMENT:
+            sentence = f"The management token {_quoted(info.name)}"
+        case TokenKind.CLIENT:
+            granted = f"with the policies {policies}" if policies else "without policies"
+            sentence = f"The client token {_quoted(info.name)} {granted}"
+    if left is None:
+        return Finding("token", Verdict.OK, f"{sentence}.", measured=measured)
+    measured["seconds_left"] = round(left)
+    sentence = f"{sentence}, good for another {duration(int(left) * SECOND)}."
+    if left < EXPIRES_SOON:
+        remedy = "Get a new one before then: the stream ends when it expires, and --token-file takes a new one over."
+        return Finding("token", Verdict.NOTE, sentence, remedy, measured=measured)
+    return Finding("token", Verdict.OK, sentence, measured=measured)
+
+
+def _quoted(name: str) -> str:
+    return f"'{printable(name, 80)}'" if name else "without a name"
+
+
+def _seconds_left(expires: str) -> float | None:
+    """None for a token that does not expire, for which some releases tell the year 1."""
+    try:
+        at = datetime.fromisoformat(expires)
+        return (at - datetime.now(UTC)).total_seconds() if at.year > 1 else None
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+async def namespaces(subject: Subject) -> AsyncGenerator[Item, None]:
+    yield Begun("namespaces", "asking for the namespaces")
+    wanted = subject.connection.namespace
+    try:
+        names = subject.namespaces = (await questions.namespaces(subject.open_client)).names
+    except ERRORS as error:
+        finding = await failed("namespaces", error, subject.connection)
+        yield Finding("namespaces", Verdict.NOTE, finding.sentence, finding.remedy, measured=finding.measured)
+        return
+    measured = {"asked": wanted, "namespaces": [printable(each, 128) for each in names], "count": len(names)}
+    shown = ", ".join(printable(each, 60) for each in names[:NAMESPACES_NAMED]) or "none"
+    if len(names) > NAMESPACES_NAMED:
+        shown += f" and {len(names) - NAMESPACES_NAMED} more"
+    if wanted == ALL:
+        if not names:
+            yield Finding(
+                "namespaces",
+                Verdict.NOTE,
+                "The token may see no namespace, so only what belongs to none can be read.",
+                measured=measured,
+            )
+        else:
+            yield Finding("namespaces", Verdict.OK, f"The token may see {shown}.", measured=measured)
+    elif wanted in names:
+        yield Finding("namespaces", Verdict.OK, f"{printable(wanted, 128)} is one of {shown}.", measured=measured)
+    else:
+        yield _not_there(printable(wanted, 128), shown, subject.token, measured)
+
+
+def _not_there(wanted: str, shown: str, info: TokenInfo | None, measured: dict[str, Any]) -> Finding:
+    if info is not None and info.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED):
+        return Finding(
+            "namespaces",
+            Verdict.BROKEN,
+            f"There is no namespace {wanted}, and the server answers that with silence: there are {shown}.",
+            "Correct NOMAD_NAMESPACE (--namespace), or create it with `nomad namespace apply`.",
+            measured=measured,
+        )
+    return Finding(
+        "namespaces",
+        Verdict.REFUSED,
+        f"The namespace {wanted} is not one that the token may see: these are {shown}.",
+        "Correct NOMAD_NAMESPACE (--namespace), or use a token with a policy for it.",
+        measured=measured,
+    )
+
+
+async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
+    if subject.server is not None and subject.server.publishes is False:
+        yield Finding("topics", Verdict.SKIPPED, "The server publishes no events.")
+        return
+    wanted = subject.subscription.released_topics
+    names = [each.name for each in TOPICS] if wanted is None else sorted(wanted)
+    if wanted is None:
+        names += [each for each in subject.subscription.unknown_topics if each not in names]
+    watched = subject.connection.namespace
+    probed: list[Probed] = []
+    yield Begun("topics", f"opening {len(names)} topics one by one, four at a time")
+    async with aclosing(_probed(subject, names, [watched])) as answers:
+        async for each in answers:
+            probed.append(each)
+            yield _cell(each)
+    listed = [name for name in subject.namespaces or () if name != ALL][:NAMESPACES_ASKED]
+    single = [each.topic for each in probed if each.allowed is False and is_namespaced(each.topic)]
+    if watched == ALL and single and listed:
+        yield Begun("topics", f"opening {len(single)} topics in {len(listed)} namespaces")
+        async with aclosing(_probed(subject, single, listed)) as answers:
+            async for each in answers:
+                probed.append(each)
+                yield _cell(each)
+    # A topic that belongs to no namespace is allowed in all of them or in none.
+    places = (watched, *listed) if watched == ALL and single else (watched,)
+    anywhere = {each.topic for each in probed if each.allowed and (each.namespace == ALL or watched != ALL)}
+    permitted = probing.permissions(probed, places)
+    permissions = Permissions(
+        places, {topic: frozenset(places) if topic in anywhere else held for topic, held in permitted.allowed.items()}
+    )
+    if all(each.allowed is not None for each in probed):
+        subject.permissions = permissions
+        if permissions.nothing:
+            refusal = diagnose.refusal(subject.connection)
+            reasons = await inquiry.why_refused(subject.open_client, subject.subscription, refusal)
+            if reasons.trouble.kind is Kind.PUBLISHING_DISABLED:
+                yield found("topics", reasons.trouble)
+                return
+    yield _topics(permissions, probed, watched, listed)
+
+
+def _probed(subject: Subject, names: Sequence[str], places: Sequence[str]) -> AsyncGenerator[Probed, None]:
+    return probe(subject.open_client, names, places, beta=subject.beta, patience=subject.patience.topic)
+
+
+def _cell(each: Probed) -> Cell:
+    access = Access.UNKNOWN if each.allowed is None else Access.ALLOWED if each.allowed else Access.REFUSED
+    return Cell(printable(each.topic, 64), printable(each.namespace, 128), access, needed(each.topic))
+
+
+def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, listed: Sequence[str]) -> Finding:
+    refused = list(permissions.refused)
+    unknown = [each for each in probed if each.allowed is None]
+    measured: dict[str, Any] = {
+        "asked": len(permissions.allowed),
+        "refused": refused,
+        "unknown": sorted({each.topic for each in unknown}),
+        "slowest_seconds": round(max((each.seconds for each in probed), default=0.0), 6),
+    }
+    if unknown and unknown[0].trouble is not None:
+        trouble = unknown[0].trouble
+        return Finding(
+            "topics",
+            Verdict.BROKEN,
+            f"{len(measured['unknown'])} of {measured['asked']} topics could not be asked for. {trouble.account}",
+            f"{trouble.remedy}.",
+            measured=measured,
+        )
+    if not refused:
+        where = "all namespaces" if watched == ALL else f"namespace {printable(watched, 128)}"
+        return Finding(
+            "topics",
+            Verdict.OK,
+            f"The token may read {_counted(measured['asked'])} in {where}.",
+            measured=measured,
+        )
+    return Finding(
+        "topics",
+        Verdict.REFUSED,
+        _account(permissions, measured["asked"]),
+        _remedy(refused),
+        policy(refused, _lacking(permissions, watched, listed)),
+        measured,
+    )
+
+
+def _account(permissions: Permissions, asked: int) -> str:
+    """How much of it is refused; which topics, the table shows."""
+    nowhere = permissions.refused_everywhere
+    partly = len(permissions.refused) - len(nowhere)
+    said = []
+    if nowhere:
+        said.append(f"refuses {'all' if len(nowhere) == asked else len(nowhere)} of {_counted(asked)}")
+    if partly:
+        said.append(f"allows {partly} only in some namespaces")
+    rest = "" if permissions.nothing else " The rest can be read."
+    return f"The server {' and '.join(said)}.{rest}"
+
+
+def _remedy(refused: Sequence[str]) -> str:
+    management = [topic for topic in refused if needed(topic) == MANAGEMENT]
+    grantable = len(management) < len(refused)
+    parts = []
+    if grantable:
+        parts.append("have the policy below attached to the token")
+    if management:
+        rest = "for the others " if grantable else ""
+        parts.append(f"{rest}use a management token, or name only the topics that it may read (--topic)")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _lacking(permissions: Permissions, watched: str, listed: Sequence[str]) -> list[str]:
+    """The namespaces in which anything is refused; all of them as `*` where it is asked for all."""
+    return [watched] if watched != ALL or not listed else [ALL]
+
+
+def _counted(topics: int) -> str:
+    return "1 topic" if topics == 1 else f"{topics} topics"

@@ -1,0 +1,83 @@
+"""All checks, one after the other."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
+from types import MappingProxyType
+from typing import Final
+
+from nomad_tui.config import Connection
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.doctor import access, server, stream, way
+from nomad_tui.doctor.findings import CHECKS, Begun, Finding, Item, Verdict
+from nomad_tui.doctor.subject import ERRORS, Check, Patience, Subject, failed
+from nomad_tui.nomad.client import Client
+
+WAY: Final[tuple[tuple[str, Check], ...]] = (("name", way.name), ("connect", way.connect), ("tls", way.tls))
+ASKED: Final[tuple[tuple[str, Check], ...]] = (
+    ("nomad", server.nomad),
+    ("release", server.release),
+    ("region", server.region),
+    ("leader", server.leader),
+    ("publishing", server.publishing),
+    ("token", access.token),
+    ("namespaces", access.namespaces),
+    ("topics", access.topics),
+    ("stream", stream.stream),
+    ("buffer", stream.buffer),
+    ("heartbeat", stream.heartbeat),
+    ("clock", stream.clock),
+)
+assert [name for name, _ in (*WAY, *ASKED)] == list(CHECKS[1:])
+
+NO_ORIGINS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+async def examine(
+    connection: Connection,
+    subscription: Subscription | None = None,
+    *,
+    patience: Patience | None = None,
+    origins: Mapping[str, str] = NO_ORIGINS,
+) -> AsyncGenerator[Item, None]:
+    """Runs every check and tells what each found, as it is known. Never raises for what it finds.
+
+    Of several addresses the first that answers is examined. `origins` says by a setting's name what set it.
+    """
+    async with AsyncExitStack() as stack:
+        subject = Subject(connection, subscription or Subscription(), patience or Patience(), origins, stack)
+        yield way.settings(subject)
+        if connection.others:
+            chosen = None
+            for each in connection.servers:
+                yield Begun("address", f"asking {each.address}")
+                finding = await way.answers(each)
+                yield finding
+                if chosen is None and finding.verdict is Verdict.OK:
+                    chosen = each
+            subject.connection = chosen or connection
+        for name, check in WAY:
+            async with aclosing(_run(subject, name, check)) as items:
+                async for item in items:
+                    yield item
+        if not subject.blocked:
+            try:
+                subject.client = await stack.enter_async_context(Client(subject.connection))
+            except ERRORS as error:
+                subject.blocked = "The connection cannot be set up."
+                yield await failed("nomad", error, subject.connection)
+        for name, check in ASKED:
+            async with aclosing(_run(subject, name, check)) as items:
+                async for item in items:
+                    yield item
+
+
+async def _run(subject: Subject, name: str, check: Check) -> AsyncGenerator[Item, None]:
+    if subject.blocked:
+        yield Finding(name, Verdict.SKIPPED, subject.blocked)
+        return
+    try:
+        async with aclosing(check(subject)) as items:
+            async for item in items:
+                yield item
+    except Exception as error:  # whatever it is, the checks after it may still tell something
+        yield await failed(name, error, subject.connection)

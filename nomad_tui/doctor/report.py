@@ -1,0 +1,228 @@
+"""What was found as lines of text, for a terminal and for the dashboard; what is drawn in which ink is theirs."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum, auto
+from typing import Final
+
+from nomad_tui.doctor.findings import Access, Begun, Cell, Examination, Finding, Verdict
+
+
+class Ink(Enum):
+    PLAIN = auto()
+    QUIET = auto()
+    STRONG = auto()
+    GOOD = auto()
+    NOTE = auto()
+    BAD = auto()
+
+
+Line = tuple[tuple[str, Ink], ...]
+"""Pieces of one line of plain text, each in one ink."""
+
+GLYPHS: Final[dict[Verdict, tuple[str, Ink]]] = {
+    Verdict.OK: ("✔", Ink.GOOD),
+    Verdict.NOTE: ("!", Ink.NOTE),
+    Verdict.REFUSED: ("⊘", Ink.BAD),
+    Verdict.BROKEN: ("✖", Ink.BAD),
+    Verdict.SKIPPED: ("–", Ink.QUIET),
+}
+"""One cell each; the table has those of `OK` and `REFUSED`."""
+CELLS: Final[dict[Access, tuple[str, Ink]]] = {
+    Access.ALLOWED: GLYPHS[Verdict.OK],
+    Access.REFUSED: GLYPHS[Verdict.REFUSED],
+    Access.UNKNOWN: ("?", Ink.NOTE),
+}
+RUNNING: Final = "…"
+NAME_WIDTH: Final = 11
+"""Cells of a check's name; the longest is `publishing`."""
+INDENT: Final = 2 + NAME_WIDTH + 1
+"""Cells before a sentence."""
+WIDEST: Final = 140
+"""Cells beyond which no line goes: longer ones are hard to read."""
+NAMESPACE_WIDTH: Final = 20
+"""Cells of the longest head of the table's columns."""
+UNWRAPPED: Final = 1_000_000
+"""As a width, for what no person looks at."""
+
+POLICY_HEAD: Final = "This policy grants what was refused; nomad acl policy apply NAME FILE puts it in place:"
+
+
+def finding_lines(finding: Finding, width: int) -> list[Line]:
+    """A check, wrapped, and its remedy below it."""
+    glyph, ink = GLYPHS[finding.verdict]
+    inks = {Verdict.OK: Ink.PLAIN, Verdict.SKIPPED: Ink.QUIET}
+    lines = _entry(glyph, ink, finding.check, finding.sentence, inks.get(finding.verdict, Ink.STRONG), width)
+    if finding.remedy:
+        first, *rest = _wrapped(finding.remedy, width - INDENT - 2)
+        lines.append(((" " * INDENT, Ink.PLAIN), ("→ ", ink), (first, Ink.PLAIN)))
+        lines += [((" " * (INDENT + 2) + text, Ink.PLAIN),) for text in rest]
+    return lines
+
+
+def skipped_lines(findings: Sequence[Finding], width: int) -> list[Line]:
+    """Checks that were skipped one after the other for the same reason, as one."""
+    if len(findings) == 1:
+        return finding_lines(findings[0], width)
+    names = ", ".join(finding.check for finding in findings)
+    glyph, ink = GLYPHS[Verdict.SKIPPED]
+    return _entry(glyph, ink, "skipped", f"{findings[0].sentence} Not checked: {names}.", Ink.QUIET, width)
+
+
+def check_lines(findings: Sequence[Finding], width: int) -> list[Line]:
+    """All checks, those skipped for one reason together."""
+    lines: list[Line] = []
+    for group in groups(findings):
+        lines += skipped_lines(group, width) if group[0].verdict is Verdict.SKIPPED else finding_lines(group[0], width)
+    return lines
+
+
+def groups(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Each finding alone, but for neighbours that were skipped for the same reason."""
+    group: list[Finding] = []
+    for finding in findings:
+        if group and not belongs(group, finding):
+            yield group
+            group = []
+        group.append(finding)
+    if group:
+        yield group
+
+
+def belongs(group: Sequence[Finding], finding: Finding) -> bool:
+    return finding.verdict is Verdict.SKIPPED is group[-1].verdict and finding.sentence == group[-1].sentence
+
+
+def running_line(begun: Begun, cells: int, width: int) -> Line:
+    """The check that is under way, on one line."""
+    progress = f", {cells} answers so far" if begun.check == "topics" and cells else ""
+    text = f"{begun.what}{progress}"
+    room = max(1, width - INDENT)
+    shown = text if len(text) <= room else f"{text[: room - 1]}…"
+    return ((f"{RUNNING} ", Ink.NOTE), (f"{begun.check:<{NAME_WIDTH}} ", Ink.QUIET), (shown, Ink.QUIET))
+
+
+def table_lines(examination: Examination, width: int) -> list[Line]:
+    """Topics by namespaces, unless it is the same with all of them: then the check's own sentence has said it."""
+    cells = [cell for row in examination.cells.values() for cell in row.values()]
+    if len({cell.access for cell in cells}) < 2 and not any(cell.access is Access.REFUSED for cell in cells):
+        return []
+    lines: list[Line] = []
+    topic_width = max(len(topic) for topic in examination.cells) + 2
+    need_width = max(len(_need(row)) for row in examination.cells.values())
+    for namespaces in _columns(examination.namespaces, width - topic_width - need_width - 2):
+        if lines:
+            lines.append(())
+        heads = [_cut(namespace) for namespace in namespaces]
+        lines.append(((" " * 2 + " " * topic_width, Ink.QUIET), *((f"{head}  ", Ink.STRONG) for head in heads)))
+        for topic, row in examination.rows:
+            if row.keys().isdisjoint(namespaces):
+                continue
+            pieces: list[tuple[str, Ink]] = [(f"  {topic:<{topic_width}}", Ink.PLAIN)]
+            for namespace, head in zip(namespaces, heads, strict=True):
+                cell = row.get(namespace)
+                glyph, ink = CELLS[cell.access] if cell is not None else (" ", Ink.QUIET)
+                pieces.append((f"{glyph:<{len(head)}}  ", ink))
+            lines.append((*pieces, (_need(row), Ink.QUIET)))
+    return lines
+
+
+def _need(row: Mapping[str, Cell]) -> str:
+    """What a topic needs, where it is refused anywhere."""
+    return next((f"needs {cell.needed}" for cell in row.values() if cell.access is Access.REFUSED), "")
+
+
+def _cut(namespace: str) -> str:
+    """At least as wide as a glyph and a space look well under."""
+    name = namespace if namespace != "*" else "* (all)"
+    return name if len(name) <= NAMESPACE_WIDTH else f"{name[: NAMESPACE_WIDTH - 1]}…"
+
+
+def _columns(namespaces: Sequence[str], room: int) -> Iterator[list[str]]:
+    """As many namespaces at a time as have room beside each other, at least one."""
+    columns: list[str] = []
+    used = 0
+    for namespace in namespaces:
+        needs = len(_cut(namespace)) + 2
+        if columns and used + needs > room:
+            yield columns
+            columns, used = [], 0
+        columns.append(namespace)
+        used += needs
+    if columns:
+        yield columns
+
+
+def policy_lines(examination: Examination, width: int) -> list[Line]:
+    """The policy with nothing around it, so that it can be copied off a screen."""
+    if not examination.policy:
+        return []
+    head: list[Line] = [((text, Ink.STRONG),) for text in _wrapped(POLICY_HEAD, width)]
+    return [*head, (), *(((text, Ink.PLAIN),) for text in examination.policy.splitlines())]
+
+
+def verdict_lines(examination: Examination, width: int) -> list[Line]:
+    """What it comes to: whether events can be read, and if not, the first thing to do."""
+    troubles = examination.troubles
+    if not examination.complete:
+        running = examination.running
+        text = f"examining: {running.what}" if running is not None else "examining"
+        found = f"{_counted(len(troubles), 'trouble')} so far; " if troubles else ""
+        return [((f"{RUNNING} ", Ink.NOTE), (_shortened(f"{found}{text}", width - 2), Ink.QUIET))]
+    glyph, ink = GLYPHS[examination.verdict]
+    if troubles:
+        first = troubles[0]
+        others = ", ".join(dict.fromkeys(finding.check for finding in troubles[1:]))
+        text = f"{first.check}: {first.sentence} {first.remedy}".rstrip()
+        text += f" Also: {others}." if others else ""
+    else:
+        noted = f", {_counted(examination.notes, 'note')}" if examination.notes else ""
+        text = f"events can be read{noted}."
+    head = f"{glyph} {examination.verdict}  "
+    begin, *rest = _wrapped(text, width - len(head))
+    return [
+        ((head, ink), (begin, Ink.STRONG)),
+        *(((" " * len(head), Ink.PLAIN), (text, Ink.STRONG)) for text in rest),
+    ]
+
+
+def page(examination: Examination, width: int) -> list[Line]:
+    """Everything, the verdict first, as it stands now."""
+    width = min(width, WIDEST)
+    running = examination.running
+    cells = sum(map(len, examination.cells.values()))
+    parts = [
+        verdict_lines(examination, width),
+        [
+            *check_lines(examination.findings, width),
+            *([running_line(running, cells, width)] if running is not None else []),
+        ],
+        table_lines(examination, width),
+        policy_lines(examination, width),
+    ]
+    lines: list[Line] = []
+    for part in filter(None, parts):
+        lines += [(), *part] if lines else part
+    return lines
+
+
+def plain(lines: Sequence[Line]) -> str:
+    return "".join(f"{''.join(text for text, _ in line).rstrip()}\n" for line in lines)
+
+
+def _entry(glyph: str, ink: Ink, name: str, sentence: str, sentence_ink: Ink, width: int) -> list[Line]:
+    first, *rest = _wrapped(sentence, width - INDENT)
+    head: Line = ((f"{glyph} ", ink), (f"{name:<{NAME_WIDTH}} ", Ink.QUIET), (first, sentence_ink))
+    return [head, *(((" " * INDENT, Ink.PLAIN), (text, sentence_ink)) for text in rest)]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(20, width), break_on_hyphens=False) or [""]
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,261 @@
+"""The stream itself: its first byte, what the server's buffer holds, the heartbeat, and both sides' clocks."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import replace
+from time import monotonic, time_ns
+from typing import Any, Final
+
+from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
+from nomad_tui.doctor.listening import Listening
+from nomad_tui.doctor.server import refuses_quietly
+from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
+from nomad_tui.nomad import diagnose, inquiry
+
+SHORT_BUFFER: Final = 60
+"""Seconds: a full buffer that goes back less far is lost to whoever reconnects after a minute."""
+TOGETHER: Final = 0.01
+"""Seconds between two heartbeats that came together, though they are sent 30 s apart."""
+CLOCK_TOLERANCE: Final = SECOND
+"""ns by which two clocks may provably differ before it is worth a word."""
+
+UNBUFFER: Final = (
+    "Turn off the buffering of answers in the proxy or load balancer before Nomad (nginx: proxy_buffering off), "
+    "or set NOMAD_ADDR (--address) to the server itself."
+)
+
+
+async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
+    if subject.server is not None and subject.server.publishes is False:
+        yield Finding("stream", Verdict.SKIPPED, "The server publishes no events.")
+        return
+    chosen = _chosen(subject)
+    if chosen is None:
+        yield Finding("stream", Verdict.SKIPPED, "Nothing that was asked for may be read.")
+        return
+    subscription, namespace, whole = chosen
+    yield Begun("stream", "opening the stream")
+    parameters = [("index", "0"), *subscription.parameters(subject.beta), ("namespace", namespace)]
+    if subject.connection.region is not None:
+        parameters.append(("region", subject.connection.region))
+    opened = monotonic()
+    try:
+        response = await subject.stack.enter_async_context(subject.open_client.open_stream(parameters))
+        listening = Listening(response, opened)
+        await listening.hear(opened + subject.patience.first_byte)
+    except ERRORS as error:
+        yield await failed("stream", error, subject.connection)
+        return
+    if listening.ended and listening.first_byte is None:
+        refusal = diagnose.refusal(subject.connection)
+        reasons = await inquiry.why_refused(subject.open_client, subscription, refusal)
+        yield found("stream", reasons.trouble)
+        return
+    subject.listening = listening
+    finding = _first_byte(subject, listening, "The stream" if whole else "Without what is refused, the stream")
+    if subject.server is None and subject.open_client.mended_status_line:
+        mended = diagnose.mended_status_line(subject.connection)
+        finding = replace(
+            finding,
+            verdict=Verdict.NOTE,
+            sentence=f"{finding.sentence} {mended.account}",
+            remedy=f"{mended.remedy}.",
+        )
+    yield finding
+
+
+def _chosen(subject: Subject) -> tuple[Subscription, str, bool] | None:
+    """What to ask for, in which namespace, and whether that is all that was asked for; None for nothing."""
+    watched, permissions = subject.connection.namespace, subject.permissions
+    if permissions is None or permissions.everything:
+        return subject.subscription, watched, True
+    place = max(permissions.namespaces, key=lambda each: (len(permissions.topics_in(each)), each == watched))
+    allowed = permissions.topics_in(place)
+    subscription = subject.subscription.only(allowed) if allowed else None
+    return None if subscription is None else (subscription, place, False)
+
+
+def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
+    if listening.first_byte is not None:
+        seconds = listening.first_byte - listening.opened
+        return Finding(
+            "stream",
+            Verdict.OK,
+            f"{what} opens, with its first byte after {seconds * 1000:,.0f} ms.",
+            measured={"first_byte_seconds": round(seconds, 6)},
+        )
+    waited = listening.last_byte - listening.opened or subject.patience.first_byte
+    measured = {"first_byte_seconds": None, "waited_seconds": round(waited, 3)}
+    version = subject.server.version if subject.server is not None else None
+    number = re.match(r"(\d+)\.(\d+)\.(\d+)", version or "")
+    if number is not None and refuses_quietly((int(number[1]), int(number[2]), int(number[3]))):
+        return Finding(
+            "stream",
+            Verdict.BROKEN,
+            f"{what} is open, and nothing came within {waited:.0f} s, though this release sends a first "
+            "line at once: something in between holds it back.",
+            UNBUFFER,
+            measured=measured,
+        )
+    return Finding(
+        "stream",
+        Verdict.NOTE,
+        f"{what} is open, and nothing came within {waited:.0f} s: servers before 1.11.2 may keep silent for "
+        "30 s, and a proxy that buffers looks the same.",
+        "Wait for what the heartbeat shows.",
+        measured=measured,
+    )
+
+
+async def buffer(subject: Subject) -> AsyncGenerator[Item, None]:
+    listening = subject.listening
+    if listening is None:
+        yield Finding("buffer", Verdict.SKIPPED, "There is no stream to read it from.")
+        return
+    yield Begun("buffer", "reading what the server holds")
+    newest = subject.server.newest_index if subject.server is not None else None
+    begun = monotonic()
+    deadline = begun + subject.patience.buffer
+    try:
+        while newest is None or (listening.newest_index or 0) < newest:
+            quiet_at = max(begun, listening.last_frame) + subject.patience.quiet
+            await listening.hear(min(deadline, quiet_at))
+            if listening.ended or monotonic() >= min(deadline, quiet_at):
+                break
+    except ERRORS as error:
+        yield await failed("buffer", error, subject.connection)
+        return
+    yield _held(subject, listening)
+
+
+def _held(subject: Subject, listening: Listening) -> Finding:
+    size = subject.server.buffer_size if subject.server is not None else None
+    now = time_ns()
+    oldest, newest = listening.oldest_moment, listening.newest_moment
+    subject.newest_moment = newest
+    measured: dict[str, Any] = {
+        "oldest_index": listening.oldest_index,
+        "newest_index": listening.newest_index,
+        "frames": listening.frames,
+        "events": listening.events,
+        "event_buffer_size_frames": size,
+        "oldest_seconds_ago": None if oldest is None else round((now - oldest) / SECOND, 3),
+        "newest_seconds_ago": None if newest is None else round((now - newest) / SECOND, 3),
+        "unreadable_lines": listening.unreadable,
+    }
+    if listening.oldest_index is None:
+        return Finding(
+            "buffer",
+            Verdict.NOTE,
+            "The server holds no event of what was asked for: none has happened since it started, "
+            "or they were pushed out by others.",
+            measured=measured,
+        )
+    held = (
+        f"It holds {listening.events:,} events in {listening.frames:,} frames, "
+        f"index {listening.oldest_index:,} to {listening.newest_index:,}"
+    )
+    if oldest is None:
+        return Finding("buffer", Verdict.OK, f"{held}; none of them tells its time.", measured=measured)
+    back = max(0, now - oldest)
+    sentence = f"{held}, {duration(back // SECOND * SECOND)} back in time."
+    full = size is not None and listening.frames >= size
+    if full and back < SHORT_BUFFER * SECOND:
+        return Finding(
+            "buffer",
+            Verdict.NOTE,
+            f"{sentence} That is all that a lost connection can be made up for with.",
+            "Raise event_buffer_size in the server's server block.",
+            measured=measured,
+        )
+    return Finding("buffer", Verdict.OK, sentence, measured=measured)
+
+
+async def heartbeat(subject: Subject) -> AsyncGenerator[Item, None]:
+    listening, patience = subject.listening, subject.patience.heartbeat
+    if listening is None:
+        yield Finding("heartbeat", Verdict.SKIPPED, "There is no stream to hear it on.")
+        return
+    if patience is None:
+        yield Finding("heartbeat", Verdict.SKIPPED, "It is not waited for (--no-wait).")
+        return
+    yield Begun("heartbeat", f"listening for two heartbeats, which are 30 s apart; up to {patience:.0f} s")
+    try:
+        while len(listening.heartbeats) < 2 and await listening.hear(listening.opened + patience):
+            pass
+    except ERRORS as error:
+        yield await failed("heartbeat", error, subject.connection)
+        return
+    subject.newest_moment = listening.newest_moment
+    if listening.ended:
+        lasted = listening.last_byte - listening.opened
+        yield found("heartbeat", diagnose.ended(listening.last_text), lasted_seconds=round(lasted, 3))
+        return
+    yield _beat(listening, patience)
+
+
+def _beat(listening: Listening, patience: float) -> Finding:
+    beats = listening.heartbeats
+    measured: dict[str, Any] = {"seconds": None, "heartbeats": len(beats), "waited_seconds": patience}
+    if len(beats) >= 2:
+        seconds = beats[1] - beats[0]
+        measured |= {"seconds": round(seconds, 3), "waited_seconds": round(beats[1] - listening.opened, 3)}
+        if seconds < TOGETHER:
+            return Finding(
+                "heartbeat",
+                Verdict.BROKEN,
+                "Two heartbeats came together, though servers send them 30 s apart: something in between holds the "
+                "stream back and lets it through in bulk.",
+                UNBUFFER,
+                measured=measured,
+            )
+        return Finding("heartbeat", Verdict.OK, f"A heartbeat comes every {seconds:.3g} s.", measured=measured)
+    if listening.first_byte is None:
+        return Finding(
+            "heartbeat",
+            Verdict.BROKEN,
+            f"Not a byte came in {patience:.0f} s, though every server sends a heartbeat after 30 s: something in "
+            "between holds the stream back.",
+            UNBUFFER,
+            measured=measured,
+        )
+    return Finding(
+        "heartbeat",
+        Verdict.NOTE,
+        f"{'One heartbeat' if beats else 'No heartbeat'} came in {patience:.0f} s, too few to tell how often: servers "
+        "send one every 30 s, older ones the first after that time.",
+        measured=measured,
+    )
+
+
+async def clock(subject: Subject) -> AsyncGenerator[Item, None]:
+    with suppress(*ERRORS):
+        subject.clock.told(await subject.open_client.ask("/v1/regions"))
+    least, most = subject.clock.least, subject.clock.most
+    if least is None or most is None:
+        yield Finding("clock", Verdict.SKIPPED, "The answers carry no date.")
+        return
+    least, most = min(least, most), max(least, most)
+    newest = subject.newest_moment
+    ahead = newest - time_ns() if newest is not None else None
+    measured = {
+        "ahead_at_least_seconds": round(least / SECOND, 3),
+        "ahead_at_most_seconds": round(most / SECOND, 3),
+        "newest_event_ahead_seconds": None if ahead is None else round(ahead / SECOND, 3),
+    }
+    remedy = "Set both clocks by NTP: until then ages are wrong by as much."
+    if least > CLOCK_TOLERANCE or most < -CLOCK_TOLERANCE:
+        by, where = (least, "ahead of") if least > 0 else (-most, "behind")
+        sentence = f"The server's clock is at least {duration(by)} {where} this machine's."
+        yield Finding("clock", Verdict.NOTE, sentence, remedy, measured=measured)
+    elif ahead is not None and ahead > max(0, most) + CLOCK_TOLERANCE:
+        sentence = f"An event tells a time that is {duration(ahead)} from now, though this server's clock is right."
+        remedy = "Set the clocks of all servers and clients by NTP."
+        yield Finding("clock", Verdict.NOTE, sentence, remedy, measured=measured)
+    else:
+        yield Finding(
+            "clock", Verdict.OK, "The server's clock and this machine's agree, to a second.", measured=measured
+        )

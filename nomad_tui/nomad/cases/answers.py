@@ -1,0 +1,198 @@
+"""Answers that are not the ones asked for: of Nomad, of something before it, and of something else.
+
+`{said}` is the other side's own words.
+"""
+
+from typing import Final
+
+from nomad_tui.nomad.cases.asked import (
+    NO_LEADER,
+    PUBLISHING_DISABLED,
+    TOKEN_EXPIRED,
+    TOKEN_MALFORMED,
+    TOKEN_UNKNOWN,
+)
+from nomad_tui.nomad.cases.case import SET_ADDRESS, SET_TOKEN, Case, Kind, OnStatus, sends_token
+from nomad_tui.nomad.cases.connecting import WANTS_TLS
+
+WANTS_TOKEN: Final = Case(
+    Kind.PERMISSION,
+    "{address} denied permission",
+    "no token was sent, and without one it does not allow what was asked{said}",
+    f"{SET_TOKEN} a token that may read the topics",
+    refused=True,
+)
+TOKEN_MAY_NOT: Final = Case(
+    Kind.PERMISSION,
+    "{address} denied permission",
+    "{token} lacks a capability that one of the topics asked for needs{said}",
+    f"{SET_TOKEN} a token that has it, or ask for fewer topics",
+    refused=True,
+)
+CONSUL: Final = Case(
+    Kind.NOT_NOMAD,
+    "{address} is a Consul agent, not a Nomad server",
+    "it answers as Consul does{said}",
+    f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+    refused=True,
+)
+VAULT: Final = Case(
+    Kind.NOT_NOMAD,
+    "{address} is a Vault server, not a Nomad server",
+    "it answers as Vault does{said}",
+    f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+    refused=True,
+)
+REGION_UNKNOWN: Final = Case(
+    Kind.REGION_UNKNOWN,
+    "{address} does not know the region {region}",
+    "no server of that region has joined it{said}",
+    "Set NOMAD_REGION (--region) to one that `nomad server members` lists",
+    refused=True,
+)
+
+STATUSES: Final[tuple[OnStatus, ...]] = (
+    OnStatus(
+        200,
+        299,
+        "",
+        Case(
+            Kind.NOT_NOMAD,
+            "{address} does not answer as Nomad does",
+            "it sent {form} instead of JSON{path}",
+            f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+            refused=True,
+        ),
+    ),
+    OnStatus(
+        300,
+        399,
+        "",
+        Case(
+            Kind.REDIRECT,
+            "{address} answered with a redirect",
+            "it points to {location}, and following it would hand the token to whatever is there",
+            f"S{SET_ADDRESS[1:]} the address it points to, if that is the cluster's",
+            refused=True,
+        ),
+    ),
+    OnStatus(400, 400, "to an HTTPS server|to HTTPS port", WANTS_TLS),
+    OnStatus(400, 599, "not a recognized HTTP API endpoint", CONSUL, header="x-consul-"),
+    OnStatus(400, 599, r'^\{ ?"errors": ?\[', VAULT, header="x-vault-"),
+    OnStatus(400, 599, "no path to region|unknown region", REGION_UNKNOWN),
+    OnStatus(400, 599, "event ?(broker|publisher) (is )?(not (configured|enabled)|disabled)", PUBLISHING_DISABLED),
+    OnStatus(400, 599, "no cluster leader", NO_LEADER),
+    OnStatus(
+        400,
+        400,
+        "",
+        Case(
+            Kind.BAD_REQUEST,
+            "{address} rejected the request",
+            "it calls the request wrong{said}",
+            "Correct the topics asked for, or NOMAD_NAMESPACE and NOMAD_REGION (--namespace, --region)",
+            refused=True,
+        ),
+    ),
+    OnStatus(
+        401,
+        401,
+        "",
+        Case(
+            Kind.AUTHENTICATION,
+            "{address} wants a user and a password",
+            "a proxy before Nomad asks for them, or does not accept those it was given{said}",
+            "Set NOMAD_HTTP_AUTH (--http-auth) to user:password",
+            refused=True,
+        ),
+    ),
+    OnStatus(400, 599, "token expired", TOKEN_EXPIRED, sends_token),
+    OnStatus(400, 599, "token not found", TOKEN_UNKNOWN, sends_token),
+    OnStatus(400, 599, "UUID|token is (malformed|invalid)", TOKEN_MALFORMED, sends_token),
+    OnStatus(
+        403,
+        403,
+        "^(<|$)",
+        Case(
+            Kind.PERMISSION,
+            "{address} denied permission",
+            "a proxy before Nomad did, for Nomad itself would have said why in plain text",
+            f"Ask whoever runs that proxy, set NOMAD_HTTP_AUTH (--http-auth), or {SET_ADDRESS} the server itself",
+            refused=True,
+        ),
+    ),
+    OnStatus(403, 403, "", TOKEN_MAY_NOT, sends_token),
+    OnStatus(403, 403, "", WANTS_TOKEN),
+    OnStatus(500, 500, "permission denied", TOKEN_MAY_NOT, sends_token),
+    OnStatus(500, 500, "permission denied", WANTS_TOKEN),
+    OnStatus(
+        404,
+        405,
+        "",
+        Case(
+            Kind.NOT_NOMAD,
+            "{address} has no event stream",
+            "it is not a Nomad server, or one older than 1.0{path}",
+            f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+            refused=True,
+        ),
+    ),
+    OnStatus(
+        407,
+        407,
+        "",
+        Case(
+            Kind.PROXY,
+            "Cannot reach {address} through the proxy {proxy}",
+            "the proxy wants a user and a password, or others than it was given",
+            "Write them into {proxy_variable} as http://user:password@host:port, or name {host} in NO_PROXY",
+            refused=True,
+        ),
+    ),
+    OnStatus(
+        429,
+        429,
+        "",
+        Case(
+            Kind.TOO_MANY,
+            "{address} has too many connections from here",
+            "each watcher holds one open, up to http_max_conns_per_client in the server's limits block{said}",
+            f"Close other watchers, raise that limit, or {SET_ADDRESS} another server",
+        ),
+    ),
+    OnStatus(
+        502,
+        504,
+        "",
+        Case(
+            Kind.UNAVAILABLE,
+            "{address} answered {status}",
+            "a proxy there found no Nomad server behind it{said}",
+            f"Start the server behind it, or {SET_ADDRESS} the server itself",
+        ),
+    ),
+    OnStatus(500, 599, "not ready", NO_LEADER),
+    OnStatus(
+        500,
+        599,
+        "",
+        Case(
+            Kind.UNAVAILABLE,
+            "{address} answered {status}",
+            "the server failed at it{said}",
+            f"Look into that server's log, or {SET_ADDRESS} another server",
+        ),
+    ),
+    OnStatus(
+        100,
+        999,
+        "",
+        Case(
+            Kind.NOT_NOMAD,
+            "{address} answered {status}",
+            "something else than Nomad answers there{said}",
+            f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+            refused=True,
+        ),
+    ),
+)

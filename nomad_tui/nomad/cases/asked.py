@@ -1,0 +1,143 @@
+"""What only shows when a server is asked, or a stream is watched for a while."""
+
+from typing import Final
+
+from nomad_tui.nomad.cases.case import SET_ADDRESS, SET_TOKEN, Case, Kind
+
+REFUSED: Final = Case(
+    Kind.REFUSED,
+    "{address} refused the subscription",
+    "{reasons}",
+    "{remedies}",
+    refused=True,
+)
+"""A 200 and the end, before anything was asked."""
+
+NO_SUCH_REGION: Final = Case(
+    Kind.REGION_UNKNOWN,
+    "{address} does not know the region {region}",
+    "those it knows are {regions}",
+    "Set NOMAD_REGION (--region) to one of them",
+    refused=True,
+)
+NO_SUCH_NAMESPACE: Final = Case(
+    Kind.NAMESPACE_UNKNOWN,
+    "There is no namespace {namespace}",
+    "those that may be seen are {namespaces}, and for any other Nomad answers 200 and stays silent",
+    "Set NOMAD_NAMESPACE (--namespace) to one of them, or to * for all",
+    refused=True,
+)
+TOKEN_MALFORMED: Final = Case(
+    Kind.AUTHENTICATION,
+    "{address} does not accept the token",
+    "{token} is malformed, as a token's Secret ID is a UUID of 36 characters{said}",
+    f"{SET_TOKEN} the Secret ID as `nomad acl token create` or `nomad login` printed it",
+    refused=True,
+)
+TOKEN_UNKNOWN: Final = Case(
+    Kind.AUTHENTICATION,
+    "{address} does not accept the token",
+    "{token} is unknown there, as one that was deleted or is another cluster's{said}",
+    f"{SET_TOKEN} one of this cluster, or {SET_ADDRESS} the cluster that made it",
+    refused=True,
+)
+TOKEN_EXPIRED: Final = Case(
+    Kind.AUTHENTICATION,
+    "{address} does not accept the token",
+    "{token} has expired{expired}{said}",
+    f"{SET_TOKEN} a new one, from `nomad login` or `nomad acl token create`",
+    refused=True,
+)
+TOKEN_REJECTED: Final = Case(
+    Kind.AUTHENTICATION,
+    "{address} does not accept the token",
+    "{token} is unknown there, as one that has expired, was deleted or is another cluster's{said}",
+    f"{SET_TOKEN} one for which `nomad acl token self` answers",
+    refused=True,
+)
+PUBLISHING_DISABLED: Final = Case(
+    Kind.PUBLISHING_DISABLED,
+    "{address} publishes no events",
+    "its configuration says enable_event_broker = false{said}",
+    f"Set enable_event_broker = true in its server block and restart it, or {SET_ADDRESS} another server",
+    refused=True,
+)
+PUBLISHING_SEEMS_DISABLED: Final = Case(
+    Kind.PUBLISHING_DISABLED,
+    "{address} publishes no events",
+    "it refuses every topic, though {holder} may read them, as a server with enable_event_broker = false does",
+    f"Set enable_event_broker = true in its server block and restart it, or {SET_ADDRESS} another server",
+    refused=True,
+)
+NO_LEADER: Final = Case(
+    Kind.NO_LEADER,
+    "{address} cannot answer now",
+    "the cluster has no leader{said}",
+    f"Check `nomad server members`, or {SET_ADDRESS} a server of a cluster that has one",
+)
+NOTHING_ALLOWED: Final = Case(
+    Kind.PERMISSION,
+    "{holder} may read nothing of what was asked for",
+    "it may not read {refused}",
+    "{remedy}",
+    refused=True,
+)
+PARTLY_ALLOWED: Final = Case(
+    Kind.PERMISSION,
+    "{holder} may read only part of what was asked for",
+    "it may not read {refused}",
+    "{remedy}",
+    refused=True,
+)
+NOTHING_REFUSED: Final = Case(
+    Kind.CUT,
+    "{address} ended the stream before its first line",
+    "it refuses nothing of what was asked for, so it or a proxy before it was stopping or starting",
+    "If this happens again at once, check that server, and NOMAD_ADDR (--address)",
+)
+MANY_NAMESPACES: Final = Case(
+    Kind.PERMISSION,
+    "Only the first {tried} of {there} namespaces are read",
+    "{holder} may not read all of them together, and no more are tried one by one",
+    f"Set NOMAD_NAMESPACE (--namespace) to another one, or {SET_TOKEN[0].lower()}{SET_TOKEN[1:]} one for all of them",
+    refused=True,
+)
+
+BUFFERED: Final = Case(
+    Kind.BUFFERED,
+    "The stream comes late and in bulk",
+    "{heartbeats} heartbeats came at once after {seconds} of silence, so something between, a proxy, holds it back",
+    f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
+    "itself",
+)
+HELD_BACK: Final = Case(
+    Kind.BUFFERED,
+    "{address} answers, but nothing comes on its event stream",
+    "something between, a proxy, holds the stream back",
+    f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
+    "itself",
+)
+CLOCK_SKEW: Final = Case(
+    Kind.CLOCK_SKEW,
+    "The server's clock and this machine's differ",
+    "the server's is {seconds} {direction}",
+    "Set the one right that is wrong: `timedatectl` shows whether this machine's is synchronised",
+)
+TOO_SLOW: Final = Case(
+    Kind.TOO_SLOW,
+    "The server ended the stream",
+    "nomad-tui did not read for {seconds}, as when it was stopped or the machine slept, and Nomad drops such readers",
+    "Nothing need be done: it reads on where it was, and raising event_buffer_size on the server makes gaps rarer",
+)
+BETA_DIALECT: Final = Case(
+    Kind.BETA_DIALECT,
+    "The server is Nomad {version}, older than 1.0",
+    "it names topics and types as the 1.0-beta page does",
+    "Nothing need be done: nomad-tui asks in its dialect and shows released names",
+)
+MENDED_STATUS_LINE: Final = Case(
+    Kind.OLD_RELEASE,
+    "{address} begins its event stream with an invalid status line",
+    "it says HTTP/0.0, as Nomad 1.11.2, 1.10.8 and 1.8.20 do (nomad#27582)",
+    "Nothing need be done: nomad-tui reads it as HTTP/1.0; other programs may need an upgrade of Nomad",
+)

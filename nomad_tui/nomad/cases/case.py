@@ -1,0 +1,151 @@
+"""What a known trouble is: how it shows itself, and sentences that still hold the names of facts."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from nomad_tui.config import Connection
+
+
+class Kind(StrEnum):
+    SETTINGS = "settings"
+    PROXY = "proxy"
+    NAME_UNKNOWN = "name-unknown"
+    REFUSED_CONNECTION = "refused-connection"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed-out"
+    TLS_EXPECTED = "tls-expected"
+    """The address says http, the server wants https."""
+    TLS_NOT_EXPECTED = "tls-not-expected"
+    """The address says https, the server speaks http."""
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    CLIENT_CERTIFICATE = "client-certificate"
+    AUTHENTICATION = "authentication"
+    """Who asks is not accepted: a user and password, or a token."""
+    PERMISSION = "permission"
+    REGION_UNKNOWN = "region-unknown"
+    NAMESPACE_UNKNOWN = "namespace-unknown"
+    PUBLISHING_DISABLED = "publishing-disabled"
+    REFUSED = "refused"
+    """A 200 whose body ends before the first heartbeat: how servers since 1.11.2 refuse."""
+    REDIRECT = "redirect"
+    NOT_NOMAD = "not-nomad"
+    BAD_REQUEST = "bad-request"
+    OLD_RELEASE = "old-release"
+    BETA_DIALECT = "beta-dialect"
+    TOO_MANY = "too-many"
+    UNAVAILABLE = "unavailable"
+    """Something answers, but Nomad cannot for now."""
+    NO_LEADER = "no-leader"
+    SILENT = "silent"
+    BUFFERED = "buffered"
+    """Something between holds the stream back and lets it through in bulk."""
+    CLOCK_SKEW = "clock-skew"
+    CUT = "cut"
+    """The connection broke."""
+    ENDED = "ended"
+    """The server closed a stream that had begun."""
+    TOO_SLOW = "too-slow"
+    """It did so because this program did not read."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Plain text, fit to be drawn as it is; no part has a full stop at its end."""
+
+    kind: Kind
+    what: str
+    why: str
+    """Starts in lower case, to stand behind a colon."""
+    remedy: str
+    refused: bool
+    """Waiting will not mend it: first somebody must change a setting, a token or the server."""
+    policy: str = ""
+    """An ACL policy (HCL) that would mend it, perhaps of many lines; empty where none would."""
+
+    @property
+    def account(self) -> str:
+        """What happened and why, in one sentence."""
+        return f"{self.what}: {self.why}."
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.account} {self.remedy}."
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A trouble whose sentences still hold the names of facts, in braces."""
+
+    kind: Kind
+    what: str
+    why: str
+    remedy: str
+    refused: bool = False
+
+
+When = Callable[[Connection], bool]
+Errors = tuple[type[BaseException], ...]
+
+
+SET_ADDRESS: Final = "set NOMAD_ADDR (--address) to"
+SET_TOKEN: Final = "Set NOMAD_TOKEN (or --token, --token-file) to"
+
+
+def always(connection: Connection) -> bool:
+    return True
+
+
+def holds(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
+def sends_token(connection: Connection) -> bool:
+    return connection.sends_token
+
+
+def over_plain_http(connection: Connection) -> bool:
+    return connection.address.scheme == "http"
+
+
+def shows_no_certificate(connection: Connection) -> bool:
+    return connection.address.scheme == "https" and connection.client_cert is None
+
+
+@dataclass(frozen=True, slots=True)
+class OnError:
+    """Fits an error, or a cause of it, of one of these types whose text holds the pattern."""
+
+    errors: Errors
+    saying: str
+    case: Case
+    when: When = always
+    shown: Case | None = None
+    """Instead of `case`, where the server's certificate could be looked at."""
+
+    def fits(self, error: BaseException, text: str, connection: Connection) -> bool:
+        return isinstance(error, self.errors) and holds(self.saying, text) and self.when(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class OnStatus:
+    """Fits an answer with a status in this range whose body holds the pattern."""
+
+    first: int
+    last: int
+    saying: str
+    case: Case
+    when: When = always
+    header: str = ""
+    """Fits also, whatever the body says, an answer with a header whose name begins so, in lower case."""
+
+    def fits(self, status: int, body: str, headers: Iterable[str], connection: Connection) -> bool:
+        """`headers` are their names."""
+        if not (self.first <= status <= self.last and self.when(connection)):
+            return False
+        by_header = bool(self.header) and any(name.lower().startswith(self.header) for name in headers)
+        return by_header or holds(self.saying, body)

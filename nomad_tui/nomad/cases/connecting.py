@@ -1,0 +1,347 @@
+"""Errors that come instead of an answer: settings, the way there, TLS, and what is no HTTP.
+
+`{text}` is the system's own words, `{said}` the other side's.
+"""
+
+import ssl
+from typing import Final
+
+import aiohttp
+
+from nomad_tui.config import ConfigurationError
+from nomad_tui.nomad.cases.case import (
+    SET_ADDRESS,
+    Case,
+    Kind,
+    OnError,
+    over_plain_http,
+    shows_no_certificate,
+)
+
+SET_CLIENT_CERTIFICATE: Final = "set NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY (--client-cert, --client-key) to"
+
+
+WANTS_TLS: Final = Case(
+    Kind.TLS_EXPECTED,
+    "Cannot talk to {address}",
+    "the server there speaks TLS, and the address says http",
+    "Write https:// in NOMAD_ADDR (--address)",
+    refused=True,
+)
+WANTS_CLIENT_CERTIFICATE: Final = Case(
+    Kind.CLIENT_CERTIFICATE,
+    "{address} refused the TLS connection",
+    "it asks for a client certificate, and none was shown ({text})",
+    f"S{SET_CLIENT_CERTIFICATE[1:]} a pair signed by the cluster's CA",
+    refused=True,
+)
+OLD_STATUS_LINE: Final = Case(
+    Kind.OLD_RELEASE,
+    "The answer of {address} is not valid HTTP",
+    "its status line says HTTP/0.0, as the event stream of Nomad 1.11.2, 1.10.8 and 1.8.20 does (nomad#27582)",
+    f"Upgrade Nomad there by a patch release, or {SET_ADDRESS} a server of another release",
+    refused=True,
+)
+CUT: Final = (ConnectionError, ssl.SSLError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
+"""A TLS error that comes as late as here is one of a connection that broke."""
+
+ERRORS: Final[tuple[OnError, ...]] = (
+    OnError(
+        (ConfigurationError, aiohttp.InvalidURL, UnicodeError),
+        "",
+        Case(
+            Kind.SETTINGS,
+            "The settings for {address} cannot be used",
+            "{text}",
+            "Correct {settings}, or the file named there",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (aiohttp.ClientProxyConnectionError,),
+        "",
+        Case(
+            Kind.PROXY,
+            "Cannot reach {address} through the proxy {proxy}",
+            "the proxy itself cannot be reached ({text})",
+            "Correct {proxy_variable}, or name {host} in NO_PROXY to go there without it",
+        ),
+    ),
+    OnError(
+        (aiohttp.ClientHttpProxyError,),
+        r"^407\b",
+        Case(
+            Kind.PROXY,
+            "Cannot reach {address} through the proxy {proxy}",
+            "the proxy wants a user and a password, or others than it was given",
+            "Write them into {proxy_variable} as http://user:password@host:port, or name {host} in NO_PROXY",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (aiohttp.ClientHttpProxyError,),
+        "",
+        Case(
+            Kind.PROXY,
+            "Cannot reach {address} through the proxy {proxy}",
+            "the proxy will not or cannot connect there ({text})",
+            "Allow it there, correct {proxy_variable}, or name {host} in NO_PROXY to go without it",
+        ),
+    ),
+    OnError(
+        (aiohttp.ClientConnectorDNSError,),
+        "",
+        Case(
+            Kind.NAME_UNKNOWN,
+            "Cannot find {address}",
+            "the name {looked_up} does not resolve here ({text})",
+            "Correct it in {looked_up_in}, or join the network that knows it",
+        ),
+    ),
+    OnError(
+        (FileNotFoundError,),
+        "",
+        Case(
+            Kind.UNREACHABLE,
+            "Cannot reach {address}",
+            "there is no such socket",
+            "Start the server, or correct the path in NOMAD_ADDR (--address)",
+        ),
+    ),
+    OnError(
+        (PermissionError,),
+        "",
+        Case(
+            Kind.UNREACHABLE,
+            "Cannot reach {address}",
+            "this machine does not permit it to this user",
+            f"Use an account that may, or {SET_ADDRESS} another of the server's addresses",
+        ),
+    ),
+    OnError(
+        (ConnectionRefusedError,),
+        "",
+        Case(
+            Kind.REFUSED_CONNECTION,
+            "Cannot reach {address}",
+            "nothing listens there",
+            f"Start the server, or {SET_ADDRESS} where it listens, port 4646 unless configured",
+        ),
+    ),
+    OnError(
+        (ssl.SSLCertVerificationError,),
+        "Hostname mismatch|IP address mismatch",
+        Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate that is not for {tls_name}",
+            "the names in Nomad's certificates are a role and region, such as server.global.nomad, rather than hosts",
+            "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a name in the certificate",
+            refused=True,
+        ),
+        shown=Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate that is not for {tls_name}",
+            "it is for {names}",
+            "{name_remedy}",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (ssl.SSLCertVerificationError,),
+        "expired",
+        Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate that has expired",
+            "it was not renewed in time, or this machine's clock is wrong",
+            f"Renew it on the server, or {SET_ADDRESS} another server",
+            refused=True,
+        ),
+        shown=Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate that has expired",
+            "it was valid until {not_after}, and this machine's clock says {now}",
+            f"Renew it on the server (its issuer is {{issuer}}), or {SET_ADDRESS} another server",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (ssl.SSLCertVerificationError,),
+        "not yet valid",
+        Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate that is not valid yet",
+            "this machine's clock is slow, or that of the machine that signed it was fast",
+            f"Set the clock right, or {SET_ADDRESS} another server",
+            refused=True,
+        ),
+        shown=Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate that is not valid yet",
+            "it is valid from {not_before}, and this machine's clock says {now}",
+            f"Set the clock right, or {SET_ADDRESS} another server",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (ssl.SSLCertVerificationError,),
+        "issuer|self.signed|unable to verify the first",
+        Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate from a CA that is not trusted here",
+            "it was not signed by {trusted}",
+            "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to the cluster's CA certificate",
+            refused=True,
+        ),
+        shown=Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate from a CA that is not trusted here",
+            "{issued_by}, and not by {trusted}",
+            "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to that CA's certificate, if it is the cluster's",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (ssl.SSLCertVerificationError,),
+        "",
+        Case(
+            Kind.CERTIFICATE,
+            "{address} showed a certificate that cannot be trusted",
+            "{text}",
+            "Replace it on the server, or set NOMAD_CACERT (--ca-cert) to the CA that signed it",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (OSError,),
+        "alert (certificate required|bad certificate|handshake failure)",
+        WANTS_CLIENT_CERTIFICATE,
+        shows_no_certificate,
+    ),
+    OnError(
+        (OSError,),
+        "alert (.*certificate|unknown ca|decrypt error|access denied)",
+        Case(
+            Kind.CLIENT_CERTIFICATE,
+            "{address} refused the TLS connection",
+            "it does not accept the client certificate {client_cert} ({text})",
+            f"S{SET_CLIENT_CERTIFICATE[1:]} a valid pair signed by the cluster's CA",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (ssl.SSLError,),
+        "wrong version number|http request|packet length|record layer|unexpected message",
+        Case(
+            Kind.TLS_NOT_EXPECTED,
+            "Cannot talk to {address}",
+            "what answers there does not speak TLS, and the address says https",
+            "Write http:// in NOMAD_ADDR (--address), or correct its port",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (ssl.SSLError,),
+        "^(?!.*(eof|bad record mac|close notify))",
+        Case(
+            Kind.TLS,
+            "Cannot talk TLS with {address}",
+            "{text}",
+            f"Allow TLS 1.2 or later in the server's tls block, or {SET_ADDRESS} another server",
+        ),
+    ),
+    OnError((aiohttp.ClientResponseError,), r"HTTP/0\.0", OLD_STATUS_LINE),
+    OnError((aiohttp.ClientResponseError,), r"x15\\+x03", WANTS_TLS, over_plain_http),  # a TLS alert
+    OnError(
+        (aiohttp.ClientResponseError,),
+        "",
+        Case(
+            Kind.NOT_NOMAD,
+            "{address} is not a Nomad server's HTTP address",
+            "what answers there does not speak HTTP{said}",
+            f"S{SET_ADDRESS[1:]} Nomad's HTTP port, 4646 unless configured, not 4647 or 4648",
+            refused=True,
+        ),
+    ),
+    OnError(
+        (aiohttp.ConnectionTimeoutError,),
+        "",
+        Case(
+            Kind.TIMED_OUT,
+            "Cannot reach {address}",
+            "nothing answered in time, as with a host that is down or a firewall that drops packets",
+            f"Check the way there, or {SET_ADDRESS} a server that can be reached from here",
+        ),
+    ),
+    OnError(
+        (aiohttp.SocketTimeoutError,),
+        "",
+        Case(
+            Kind.SILENT,
+            "{address} went silent",
+            "the connection is open and nothing comes, though Nomad sends a heartbeat every 30 s",
+            f"Check that server and any proxy before it, or {SET_ADDRESS} another server",
+        ),
+    ),
+    OnError(
+        (TimeoutError,),
+        "",
+        Case(
+            Kind.TIMED_OUT,
+            "{address} took too long to answer",
+            "that server or the way to it is overloaded or broken",
+            f"Check both, or {SET_ADDRESS} another server",
+        ),
+    ),
+    OnError(
+        CUT,
+        "",
+        Case(
+            Kind.CUT,
+            "The connection to {address} was cut",
+            "it broke off, as it does when a server stops or when it asks for a client certificate ({text})",
+            f"If this happens again at once, {SET_CLIENT_CERTIFICATE} a pair signed by the cluster's CA",
+        ),
+        shows_no_certificate,
+    ),
+    OnError(
+        CUT,
+        "",
+        Case(
+            Kind.CUT,
+            "The connection to {address} was cut",
+            "it broke off, as it does when a server stops or when it speaks TLS ({text})",
+            "If this happens again at once, try https:// in NOMAD_ADDR (--address), or correct its port",
+        ),
+        over_plain_http,
+    ),
+    OnError(
+        CUT,
+        "",
+        Case(
+            Kind.CUT,
+            "The connection to {address} was cut",
+            "the server, a proxy before it or the network broke it off ({text})",
+            "If this happens again at once, check that server, and NOMAD_ADDR (--address)",
+        ),
+    ),
+    OnError(
+        (OSError,),
+        "",
+        Case(
+            Kind.UNREACHABLE,
+            "Cannot reach {address}",
+            "this machine finds no way there ({text})",
+            f"Check the network, or {SET_ADDRESS} an address that can be reached from here",
+        ),
+    ),
+    OnError(
+        (BaseException,),
+        "",
+        Case(
+            Kind.UNKNOWN,
+            "Reading from {address} failed",
+            "nomad-tui does not know this error, {name}",
+            "Check NOMAD_ADDR (--address) with `nomad server members`, and report this message if that works",
+        ),
+    ),
+)

@@ -1,0 +1,82 @@
+"""Several streams of one cluster as one: what arrives at about the same time is passed on in the order of its index.
+
+Each stream is in order by itself, and an index belongs to one write of the whole cluster. Nothing tells that a stream
+has no more to come below an index, so a frame waits a moment for those of the other streams.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from time import monotonic
+from typing import Final
+
+from nomad_tui.core.updates import Update
+from nomad_tui.core.wire import Frame
+from nomad_tui.sources.reader import Divided, Reader
+
+WINDOW: Final = 0.25
+"""Seconds that a frame waits: streams of one server are some milliseconds apart, and nobody reads faster."""
+FIRST_WINDOW: Final = 3.0
+"""Seconds that the first frames wait for every stream to have begun, since each begins with its whole buffer."""
+WAITING: Final = 512
+"""Updates that wait between the streams and their reader: beyond that the sockets wait."""
+
+
+@dataclass(order=True, slots=True)
+class _Held:
+    index: int
+    number: int
+    frame: Frame = field(compare=False)
+    due: float = field(compare=False)
+
+
+async def ordered(
+    readers: Sequence[Reader], window: float = WINDOW
+) -> AsyncGenerator[tuple[Reader, Update | Divided], None]:
+    """What each reader says, its frames in order of their index; the rest is passed on as it comes."""
+    queue: asyncio.Queue[tuple[Reader, Update | Divided] | BaseException] = asyncio.Queue(WAITING)
+
+    async def read(reader: Reader) -> None:
+        try:
+            async with aclosing(reader.updates()) as updates:
+                async for update in updates:
+                    await queue.put((reader, update))
+        except Exception as error:
+            await queue.put(error)
+
+    tasks = [asyncio.create_task(read(reader)) for reader in readers]
+    of: dict[int, Reader] = {}
+    held: list[_Held] = []
+    number = 0
+    opened = monotonic()
+    begun: set[Reader] = set()
+    try:
+        while True:
+            now = monotonic()
+            waits_for_all = len(begun) < len(readers) and now - opened < FIRST_WINDOW
+            while held and held[0].due <= now and not waits_for_all:
+                first = heappop(held)
+                yield of.pop(first.number), first.frame
+            left = max(0.0, (opened + FIRST_WINDOW if waits_for_all else held[0].due) - now) if held else None
+            try:
+                async with asyncio.timeout(left):
+                    said = await queue.get()
+            except TimeoutError:
+                continue
+            if isinstance(said, BaseException):
+                raise said
+            reader, update = said
+            if isinstance(update, Frame):
+                number += 1
+                of[number] = reader
+                heappush(held, _Held(update.index, number, update, monotonic() + window))
+                continue
+            if reader.connected or reader.failed:
+                begun.add(reader)
+            yield reader, update
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

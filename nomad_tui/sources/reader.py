@@ -1,0 +1,547 @@
+"""One subscription in one namespace, or in all of them, read for as long as anybody wants it.
+
+It connects, reads, reconnects where it left off, and says what happens meanwhile. A connection is asked for the last
+index seen, so that what the server sends first tells whether anything was missed (`core.continuity`). A 200 says
+nothing on these servers: only the first line does, and a body that ends before it is a refusal, of which the reason is
+asked for (`nomad.inquiry`).
+
+Which topics are asked for follows the dashboard's ticks (`sources.ticked`): the stream is left at a frame's end and
+asked for anew, which is neither a lost connection nor a reason to wait.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from time import monotonic, time_ns
+from typing import Final
+
+import aiohttp
+
+from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.permissions import Permissions
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.updates import (
+    Concern,
+    Connected,
+    Connecting,
+    GapReason,
+    Noted,
+    Permitted,
+    Refused,
+    Retrying,
+    Update,
+    Warned,
+)
+from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
+from nomad_tui.nomad import diagnose, inquiry
+from nomad_tui.nomad.cases import Kind, Trouble
+from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError
+from nomad_tui.nomad.questions import newest_index
+from nomad_tui.sources.heartbeats import HEARTBEAT, Heartbeats
+from nomad_tui.sources.start import Beginning, Start
+from nomad_tui.sources.suspension import elapsed
+from nomad_tui.sources.ticked import TICKS_SETTLE, Ticked
+
+SHORTEST_DELAY: Final = 0.5
+LONGEST_DELAY: Final = 30.0
+"""Seconds between attempts. A cluster that restarts has hundreds of readers come back."""
+SHORTEST_DELAY_AFTER_REFUSAL: Final = 5.0
+"""A token does not get its rights back within a second."""
+SETTLED: Final = 10.0
+"""Seconds after which a connection counts as good and the next delay is the shortest again: a server that accepts
+and ends each connection at once would otherwise be asked twice a second."""
+
+BACKLOG_SECONDS: Final = 1.0
+"""Seconds after which a server has sent what it had in its buffer, where it does not say its newest index."""
+PATIENCE_WITH_IDENTITY: Final = 2.0
+"""Seconds that the header's version may delay the events."""
+PATIENCE_WITH_CHOICE: Final = 1.0
+"""Seconds after which one of several servers has sent the frame asked for, if it holds it."""
+STANDSTILL: Final = 10.0
+"""Seconds without reading after which a server may have given this reader up."""
+SKEW: Final = 5.0
+"""Seconds by which two clocks may differ without a word."""
+
+REFUSALS: Final = frozenset(
+    (
+        Kind.REFUSED,
+        Kind.PERMISSION,
+        Kind.AUTHENTICATION,
+        Kind.REGION_UNKNOWN,
+        Kind.BAD_REQUEST,
+        Kind.PUBLISHING_DISABLED,
+    )
+)
+"""What a Nomad server answers to a subscription it will not serve. Other troubles that waiting does not mend, a
+certificate or a wrong address, are tried again as seldom, but nobody has refused anything yet."""
+ASKED_ABOUT: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN))
+UNHEARD: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
+
+
+def delays(shortest: float = SHORTEST_DELAY, longest: float = LONGEST_DELAY) -> Iterator[float]:
+    """Seconds to wait before each attempt: doubling, the upper half of each random, within the bounds."""
+    ceiling = shortest
+    while True:
+        yield random.uniform(max(shortest, ceiling / 2), ceiling)
+        ceiling = min(longest, ceiling * 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times are in seconds, sizes in bytes."""
+
+    start: Start = field(default_factory=Start)
+    silence: float = SILENCE
+    max_line: int = DEFAULT_MAX_LINE
+    shortest_delay: float = SHORTEST_DELAY
+    ticks_settle: float = TICKS_SETTLE
+    heartbeat: float = HEARTBEAT
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """The last that a reader says where one subscription cannot cover all that may be read."""
+
+    permissions: Permissions
+
+
+class Reader:
+    def __init__(self, connection: Connection, subscription: Subscription, settings: Settings) -> None:
+        """`connection` names the namespace, and the servers to choose from."""
+        self.connection = connection
+        self.settings = settings
+        self.repeats = 0
+        """Events dropped because they had been seen."""
+        self.connected = False
+        self.failed = False
+        """Whether the last attempt to connect was in vain."""
+        self.newest: int | None = None
+        """The server's newest index just before the connection was made, where it says so."""
+        self.ticked = Ticked(subscription, settings.ticks_settle)
+        self.standstill = 0.0
+        """Seconds for which nothing was read during this connection, because this program did not run."""
+        self._start = settings.start
+        self._began = 0
+        """When the first connection was made, in ns since 1970 by the server's clock; 0 before it."""
+        self._continuity = Continuity()
+        self._last_byte = 0.0
+        self._retry_now = asyncio.Event()
+        self._at = 0
+        """Which of the servers is read, or is tried first."""
+        self._read_from: int | None = None
+        """Which of them was read last."""
+        self._losses = 0
+        self._restricted = False
+        self._held_back = False
+        self._skewed = False
+        self._told_of_release = False
+        self._said: deque[Update] = deque()
+
+    @property
+    def last_index(self) -> int:
+        return self._continuity.last_index
+
+    @property
+    def continuity(self) -> Continuity:
+        return self._continuity
+
+    def resume(self, continuity: Continuity) -> None:
+        """Goes on where another reader stopped; before `updates`."""
+        self._continuity = continuity
+
+    def say(self, update: Update) -> None:
+        """Passes something on between what the server sends; on a quiet stream that may take until a heartbeat."""
+        self._said.append(update)
+
+    def appeared(self, namespace: str, created: int) -> None:
+        """There is a namespace that the connection does not cover; it is made anew for that."""
+        self._continuity.appeared(namespace, created)
+        self.ticked.again()
+
+    def connect_again(self) -> None:
+        """Leaves the connection at a frame's end and makes another at once, or cuts the wait for one short."""
+        self.ticked.again()
+        self._retry_now.set()
+
+    async def updates(self) -> AsyncGenerator[Update | Divided, None]:
+        shortest = self.settings.shortest_delay
+        waits = delays(shortest)
+        refusal_waits = delays(max(shortest, SHORTEST_DELAY_AFTER_REFUSAL))
+        attempt = 0
+        changing = False
+        while True:
+            if not changing:
+                yield Connecting(self._name)
+            connected_at: float | None = None
+            trouble: Trouble | None = None
+            asked_anew = False
+            subscription = self.ticked.subscription(self._continuity.last_index > 0)
+            async with aclosing(self._any_server(subscription)) as updates:
+                async for update in updates:
+                    if isinstance(update, Trouble):
+                        trouble = update
+                    elif isinstance(update, Permissions):
+                        if len(update.namespaces) > 1 or update.namespaces[0] != self.connection.namespace:
+                            yield Divided(update)
+                            return
+                        self.ticked.restrict(update.topics_in(self.connection.namespace))
+                        self._restricted = asked_anew = True
+                        yield Permitted(update)
+                    else:
+                        if isinstance(update, Connected):
+                            connected_at = monotonic()
+                            self.connected, self.failed = True, False
+                        yield update
+            self.connected = False
+            if connected_at is not None:
+                attempt = 0
+                if monotonic() - connected_at > SETTLED:
+                    waits = delays(shortest)
+                    refusal_waits = delays(max(shortest, SHORTEST_DELAY_AFTER_REFUSAL))
+            changing = trouble is None or asked_anew
+            if trouble is None or asked_anew:
+                continue
+            self.failed = True
+            self.ticked.lost()
+            self.ticked.restrict(None)
+            if connected_at is not None:
+                self._losses += 1
+            attempt += 1
+            delay = next(refusal_waits if trouble.refused else waits)
+            kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
+            yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
+            await self._wait(delay)
+
+    @property
+    def server(self) -> Connection:
+        """Which of the servers is read, or is tried."""
+        return self.connection.servers[self._at]
+
+    @property
+    def _name(self) -> str:
+        return str(self.server.address)
+
+    async def _wait(self, delay: float) -> None:
+        self._retry_now.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._retry_now.wait()
+
+    # Which server
+
+    async def _any_server(self, subscription: Subscription) -> AsyncGenerator[Update | Trouble | Permissions, None]:
+        """One connection to the best of the servers: what it brings, and last the trouble that ended it, if any."""
+        servers = self.connection.servers
+        order = [(self._at + step) % len(servers) for step in range(len(servers))]
+        troubles: list[Trouble] = []
+        second_best: list[tuple[int, int]] = []
+        for number, at in enumerate(order):
+            self._at = at
+            if number:
+                yield Connecting(self._name)
+            if len(servers) > 1 and self._continuity.last_index:
+                held = await self._held_by(servers[at], subscription)
+                if isinstance(held, Trouble):
+                    troubles.append(held)
+                    continue
+                if held != self._resumption(subscription) and not (number == len(order) - 1 and not second_best):
+                    second_best.append((held, at))
+                    continue
+            made = False
+            async with aclosing(self._one_server(servers[at], subscription)) as updates:
+                async for update in updates:
+                    if isinstance(update, Trouble) and not made and self._worth_another(update, number, order):
+                        troubles.append(update)
+                        break
+                    made = made or isinstance(update, Connected | Permissions)
+                    yield update
+                else:
+                    return
+        if second_best:
+            _, self._at = min(second_best)
+            async with aclosing(self._one_server(servers[self._at], subscription)) as updates:
+                async for update in updates:
+                    yield update
+            return
+        self._at = order[0]
+        yield _all_failed(troubles)
+
+    @staticmethod
+    def _worth_another(trouble: Trouble, number: int, order: list[int]) -> bool:
+        """Whether another server may do what this one did not: a refusal is the cluster's."""
+        return trouble.kind not in REFUSALS and (number < len(order) - 1 or len(order) > 1)
+
+    def _resumption(self, subscription: Subscription) -> int:
+        return self._continuity.resumption(subscription.released_topics).index
+
+    async def _held_by(self, connection: Connection, subscription: Subscription) -> int | Trouble:
+        """The index of the first frame that a server sends to whoever goes on from here.
+
+        One that sends nothing holds nothing: then it is one above every other.
+        """
+        splitter = LineSplitter(self.settings.max_line)
+        try:
+            async with (
+                Client(connection) as client,
+                client.open_stream(self._parameters(connection, None, subscription)) as response,
+            ):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE_WITH_CHOICE):
+                        while chunk := await response.content.readany():
+                            for line in splitter.feed(chunk):
+                                if isinstance(update := decode(line), Frame):
+                                    return update.index
+        except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
+            return await inquiry.explain_fully(error, connection)
+        return 1 << 63
+
+    async def _one_server(
+        self, connection: Connection, subscription: Subscription
+    ) -> AsyncGenerator[Update | Trouble | Permissions, None]:
+        """One connection to one server."""
+        trouble: Trouble | None = None
+        connected = answered = False
+        self.ticked.asked()
+        self.standstill = 0.0
+        try:
+            async with Client(connection) as client:
+                try:
+                    async with aclosing(self._read(client, subscription)) as updates:
+                        async for update in updates:
+                            if isinstance(update, Trouble):
+                                trouble = update
+                                break
+                            connected = connected or isinstance(update, Connected)
+                            yield update
+                except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
+                    trouble = await inquiry.explain_fully(error, connection)
+                    answered = isinstance(error, UnexpectedAnswerError)
+                if trouble is None:
+                    return
+                if trouble.kind in UNHEARD and not connected:
+                    trouble = await inquiry.why_silent(client, trouble)
+                if not connected and (trouble.refused or answered):
+                    if self.ticked.not_taken(subscription):
+                        return
+                    if trouble.kind in ASKED_ABOUT:
+                        findings = await inquiry.why_refused(client, subscription, trouble)
+                        trouble = findings.trouble
+                        if findings.permissions is not None:
+                            yield Warned(Concern.PERMISSION, trouble.account, f"{trouble.remedy}.")
+                            yield findings.permissions
+        except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
+            trouble = await inquiry.explain_fully(error, connection)
+        if trouble is not None:
+            yield trouble
+
+    # What it sends
+
+    async def _read(self, client: Client, subscription: Subscription) -> AsyncGenerator[Update | Trouble, None]:
+        """One connection: what it brings, and last the trouble that ended it; none if it is to be made anew."""
+        server = await _identify(client)
+        continuity, ticked = self._continuity, self.ticked
+        splitter = LineSplitter(self.settings.max_line)
+        heartbeats = Heartbeats(self.settings.heartbeat)
+        narrow = None if subscription.everything else subscription
+        connected = False
+        seen_before = continuity.last_index
+        resuming = seen_before > 0
+        away = 0.0
+        last_text: bytes | None = None
+        newest = self.newest = server.newest_index if server is not None else None
+        beginning = await self._beginning(client, newest)
+        connected_at = monotonic()
+        parameters = self._parameters(client.connection, server, subscription)
+        async with client.open_stream(parameters, self.settings.silence) as response:
+            changing = False
+            while not changing:
+                waited_from = elapsed()
+                self._last_byte = waited_from if connected else self._last_byte
+                chunk = await ticked.chunk(response.content, connected and continuity.last_index > 0)
+                if chunk is None:
+                    changing = True
+                    chunk = response.content.read_nowait()
+                elif not chunk:
+                    break
+                heard_at = elapsed()
+                lines = splitter.feed(chunk)
+                if (lines or splitter.oversized) and not connected:
+                    connected = True
+                    connected_at = monotonic()
+                    away = heard_at - self._last_byte
+                    continuity.reconnected(subscription.released_topics, heard_at)
+                    ticked.taken(subscription)
+                    for said in self._connected(client, server):
+                        yield said
+                while self._said:
+                    yield self._said.popleft()
+                while splitter.oversized:
+                    yield splitter.oversized.pop(0)
+                settled = monotonic() - connected_at > BACKLOG_SECONDS
+                beats = 0
+                for line in lines:
+                    update = decode(line)
+                    if isinstance(update, Frame):
+                        if newest is None:
+                            update.fresh = settled and update.index > seen_before
+                        else:
+                            update.fresh = update.index > newest
+                        sent = update.events
+                        if narrow is not None:
+                            update = _narrowed(update, narrow)
+                        joined = continuity.join(update, away, sent)
+                        for gap in (joined.missed, joined.unread, joined.gap):
+                            if gap is not None:
+                                yield gap
+                        if joined.gap is not None:
+                            seen_before = 0
+                            if resuming and joined.gap.reason is GapReason.REBUILT:
+                                yield self._start_over()
+                                return
+                        resuming = False
+                        self.repeats += joined.repeats
+                        if joined.frame is not None:
+                            for shown in (
+                                [joined.frame] if beginning is None else beginning.wanted(joined.frame, settled)
+                            ):
+                                yield shown
+                            if beginning is not None and beginning.note:
+                                yield Noted(beginning.note)
+                                beginning.note = ""
+                            if beginning is not None and beginning.over:
+                                beginning = None
+                                self._start = Start()
+                    elif update is not None:
+                        beats += isinstance(update, Heartbeat)
+                        yield update
+                    if update is not None:
+                        last_text = update.excerpt if isinstance(update, Unreadable) else None
+                if warning := self._bulk(heartbeats, beats, heard_at):
+                    yield warning
+                self.standstill = max(self.standstill, elapsed() - heard_at)
+        self._last_byte = elapsed()
+        if changing:
+            return
+        rest = splitter.finish()
+        if splitter.oversized:
+            yield splitter.oversized.pop()
+        if not connected:
+            yield diagnose.refusal(client.connection)
+            return
+        # A cut frame is the normal end of a stream and comes again; a whole line of text is the server's last word.
+        if rest and not rest.lstrip().startswith(b"{"):
+            last_text = rest[:EXCERPT]
+        yield diagnose.too_slow(self.standstill) if self.standstill > STANDSTILL else diagnose.ended(last_text)
+
+    async def _beginning(self, client: Client, newest: int | None) -> Beginning | None:
+        """None if everything that comes is wanted."""
+        start = self._start
+        if not start.is_bounded:
+            return None
+        if start.live and newest is None:
+            newest = await newest_index(client)
+        if not self._began:
+            ahead = client.ahead or 0.0
+            self._began = time_ns() + (int(ahead * 1e9) if abs(ahead) > SKEW else 0)
+        if start.live and newest is not None:
+            # Should this connection bring nothing, the next one is to go on from here.
+            self._start = Start(index=newest + 1, told=True)
+        return Beginning(start, newest, self._began)
+
+    def _start_over(self) -> Trouble:
+        """For a rebuilt server: asked for an index above its newest, it sends its newest frame and none before it."""
+        self._continuity = Continuity()
+        self._start = Start()
+        return Trouble(
+            Kind.ENDED,
+            "The server has another history now",
+            "its newest index is below one that was seen before",
+            "Everything that it holds is asked for next",
+            refused=False,
+        )
+
+    def _connected(self, client: Client, server: ServerInfo | None) -> Iterator[Update]:
+        name = str(client.connection.address)
+        if self._read_from is not None and self._read_from != self._at:
+            before = self.connection.servers[self._read_from].address
+            yield Noted(f"Events come from {name} now: {before} was lost.")
+        self._read_from = self._at
+        if self._restricted and self.ticked.whole == self.ticked.started_with:
+            self._restricted = False
+            yield Permitted(Permissions((self.connection.namespace,), {}))
+            yield Warned(Concern.PERMISSION)
+        yield Connected(
+            name,
+            server.version if server is not None else None,
+            server.region if server is not None else None,
+            self._losses,
+            self.ticked.refused_topics,
+        )
+        if client.mended_status_line and not self._told_of_release:
+            self._told_of_release = True
+            yield Noted(diagnose.mended_status_line(client.connection).sentence)
+        skewed = client.ahead is not None and abs(client.ahead) > SKEW
+        if skewed or self._skewed:
+            told = diagnose.clock_skew(client.ahead or 0.0)
+            yield Warned(Concern.CLOCK, told.account, f"{told.remedy}.") if skewed else Warned(Concern.CLOCK)
+        self._skewed = skewed
+
+    def _bulk(self, heartbeats: Heartbeats, beats: int, heard_at: float) -> Warned | None:
+        """The news about whether something between holds the stream back."""
+        together = heartbeats.heard(beats, heard_at)
+        if together and not self._held_back and self.standstill < self.settings.heartbeat / 2:
+            self._held_back = True
+            told = diagnose.buffered(together * self.settings.heartbeat, together)
+            return Warned(Concern.BUFFERED, told.account, f"{told.remedy}.")
+        if self._held_back and not heartbeats.held_back:
+            self._held_back = False
+            return Warned(Concern.BUFFERED)
+        return None
+
+    def _parameters(
+        self, connection: Connection, server: ServerInfo | None, subscription: Subscription
+    ) -> list[tuple[str, str]]:
+        beta = server is not None and (server.version or "").startswith("1.0.0-beta")
+        resumption = self._continuity.resumption(subscription.released_topics)
+        parameters = [("index", str(resumption.index or self._start.request))]
+        parameters += subscription.parameters(beta, resumption.witnesses)
+        parameters.append(("namespace", connection.namespace))
+        if connection.region is not None:
+            parameters.append(("region", connection.region))
+        return parameters
+
+
+async def _identify(client: Client) -> ServerInfo | None:
+    """Who answers, unless that takes long: a server that hangs on this question may still send its events."""
+    try:
+        async with asyncio.timeout(PATIENCE_WITH_IDENTITY):
+            return await client.server()
+    except TimeoutError:
+        return None
+
+
+def _all_failed(troubles: list[Trouble]) -> Trouble:
+    """What to say when none of several servers can be read."""
+    first, *rest = troubles
+    if not rest:
+        return first
+    others = "the other one" if len(rest) == 1 else f"all {len(rest)} others"
+    return Trouble(
+        first.kind,
+        first.what,
+        f"{first.why}, and {others} failed too",
+        first.remedy,
+        all(each.refused for each in troubles),
+    )
+
+
+def _narrowed(frame: Frame, subscription: Subscription) -> Frame:
+    """The frame with the events asked for; the line stays whole only if all of them are."""
+    wanted = [event for event in frame.events if subscription.admits(event)]
+    if len(wanted) == len(frame.events):
+        return frame
+    return frame.with_events(wanted)

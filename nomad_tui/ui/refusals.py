@@ -1,0 +1,65 @@
+"""What is said of topics that the token may not read: a few words in the picker, and a policy for whoever asks."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from nomad_tui.core.permissions import ANY_VARIABLE, MANAGEMENT, Permissions, is_namespaced, needed
+from nomad_tui.core.text import printable
+from nomad_tui.nomad.lacking import granting_policy
+
+_SHORT: Final = {MANAGEMENT: "management", ANY_VARIABLE: "variables"}
+"""For a pane in which the whole does not fit."""
+SET_TOKEN: Final = "Set NOMAD_TOKEN (or --token, --token-file) to"
+
+
+def need_note(topic: str, width: int) -> str:
+    """`needs node:read`, in as many words as fit."""
+    need = needed(topic)
+    short = _SHORT.get(need, need)
+    return next(
+        (text for text in (f"needs {need}", f"needs {short}", short) if len(text) <= width), printable(short, width)
+    )
+
+
+def places_note(namespaces: Sequence[str], width: int) -> str:
+    """`not in: dev, web`; what does not fit is counted: `not in: dev, +3`."""
+    for listed in range(len(namespaces), 0, -1):
+        rest = len(namespaces) - listed
+        text = "not in: " + ", ".join([*map(printable, namespaces[:listed]), *([f"+{rest}"] if rest else [])])
+        if len(text) <= width:
+            return text
+    return printable("not in: " + ", ".join(namespaces), width)
+
+
+def lacking(topics: Iterable[str], permissions: Permissions) -> dict[str, list[str]]:
+    """By what is lacking, `read-job in dev and web`, the topics that need it; a management token comes last."""
+    found: dict[str, list[str]] = {}
+    for topic in topics:
+        namespaces = permissions.refused.get(topic, ())
+        where = ""
+        if is_namespaced(topic) and namespaces:
+            where = " in every namespace" if namespaces == ("*",) else f" in {_listed(namespaces)}"
+        found.setdefault(needed(topic) + where, []).append(topic)
+    return dict(sorted(found.items(), key=lambda each: each[0] == MANAGEMENT))
+
+
+def grant(topics: Iterable[str], permissions: Permissions) -> str:
+    """The policy (HCL) that grants these topics where they are refused; empty if only a management token can."""
+    allowed = {topic: permissions.allowed[topic] for topic in topics if topic in permissions.allowed}
+    return granting_policy(Permissions(permissions.namespaces, allowed))
+
+
+def explanation(topics: Sequence[str], permissions: Permissions) -> str:
+    """What the token lacks for these topics, and what grants it."""
+    text = grant(topics, permissions)
+    said = []
+    for need, names in lacking(topics, permissions).items():
+        verb = "needs" if len(names) == 1 else "need"
+        said.append(f"{_listed(names)} {verb} {need}{', which no policy grants' if need == MANAGEMENT else ''}.")
+    if not text:
+        return f"{' '.join(said)} {SET_TOKEN} one, and press r."
+    return f"{' '.join(said)} Add this to a policy of the token, and press r:\n\n{text}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

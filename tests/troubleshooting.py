@@ -1,0 +1,115 @@
+"""The README's table of troubles, made from the very texts that the program shows.
+
+`python -m tests.troubleshooting --write` puts it into README.md.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, Kind, answers, asked, connecting
+from nomad_tui.nomad.diagnose import Trouble
+
+README: Final = Path(__file__).parent.parent / "README.md"
+BEGINNING: Final = "<!-- troubleshooting: written by python -m tests.troubleshooting --write -->\n"
+END: Final = "<!-- end of troubleshooting -->\n"
+
+EXAMPLES: Final = {
+    "address": "https://nomad:4646",
+    "client_cert": "client.pem",
+    "direction": "ahead",
+    "expired": "",
+    "form": "a web page",
+    "heartbeats": "5",
+    "holder": "the token 'ci' (policy readers)",
+    "host": "nomad",
+    "issued_by": "it was issued by CN=Nomad CA",
+    "issuer": "CN=Nomad CA",
+    "location": "https://elsewhere/",
+    "looked_up": "nomad",
+    "looked_up_in": "NOMAD_ADDR (--address)",
+    "name_remedy": "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to server.global.nomad, "
+    "if that is the server you mean",
+    "names": "localhost and server.global.nomad",
+    "namespace": "tema",
+    "namespaces": "default and team",
+    "not_after": "2026-01-31 12:00 UTC",
+    "not_before": "2026-12-01 12:00 UTC",
+    "now": "2026-11-23 14:30 UTC",
+    "path": "",
+    "proxy": "http://proxy:3128",
+    "proxy_variable": "HTTPS_PROXY",
+    "reasons": "the token is unknown, expired or lacks a capability for one of the topics asked for",
+    "refused": "Job (needs read-job in namespace team) and Node (needs node:read)",
+    "region": "mars",
+    "regions": "asia and europe",
+    "remedies": "Set NOMAD_TOKEN (or --token, --token-file) to one that may read them",
+    "remedy": 'Grant it `namespace "team" { capabilities = ["read-job"] } node { policy = "read" }`, '
+    "set NOMAD_TOKEN (or --token, --token-file) to one that has it, or ask for fewer topics (--topic)",
+    "said": "",
+    "seconds": "90 s",
+    "settings": "NOMAD_CACERT (--ca-cert)",
+    "status": "500",
+    "text": "…",
+    "there": "25",
+    "tls_name": "10.0.0.5",
+    "token": "the token",
+    "tried": "20",
+    "trusted": "any CA that this machine trusts",
+    "version": "1.0.0-beta3",
+}
+
+UNTOLD: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
+REPLACED: Final = (connecting.OLD_STATUS_LINE, answers.REGION_UNKNOWN, asked.REFUSED, asked.NOTHING_ALLOWED)
+"""Cases of which a like one, with more facts or of more use, has a row."""
+
+
+def cases() -> Iterator[tuple[Case, dict[str, str]]]:
+    """With examples of their own, in the order in which they can happen: on the way there, in the answer, when the
+    server is asked why, at the end."""
+    for error in ERRORS:
+        yield error.shown or error.case, {}
+    for status in STATUSES:
+        yield status.case, {"status": str(status.first)}
+    for each in vars(asked).values():
+        if isinstance(each, Case):
+            yield each, {}
+    for _, case in LAST_LINES:
+        yield case, {}
+
+
+def is_told(case: Case) -> bool:
+    """Whether the case has a row: not where its sentence is the facts of the moment and nothing else."""
+    return case.kind not in UNTOLD and case.why != "{text}" and case not in REPLACED
+
+
+def table() -> str:
+    rows = ["| you read | do |", "|---|---|"]
+    for case, examples in cases():
+        if not is_told(case):
+            continue
+        what, why, remedy = (part.format_map(EXAMPLES | examples) for part in (case.what, case.why, case.remedy))
+        told = Trouble(case.kind, what, why, remedy, case.refused)
+        row = f"| {_cell(told.account)} | {_cell(told.remedy)}. |"
+        if row not in rows:
+            rows.append(row)
+    return "\n".join(rows) + "\n"
+
+
+def written(readme: str) -> str:
+    """The README with the table as it should be."""
+    before, _, rest = readme.partition(BEGINNING)
+    _, _, after = rest.partition(END)
+    return before + BEGINNING + "\n" + table() + "\n" + END + after
+
+
+def _cell(text: str) -> str:
+    text = text[:1].upper() + text[1:] if text.startswith("the ") else text
+    return text.replace("|", "\\|").replace("<", "&lt;").replace(" (…)", "")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python -m tests.troubleshooting --write")
+    README.write_text(written(README.read_text()))
