@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time_ns
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from nomad_tui.sources.standin import (
     MANAGEMENT,
     AtEnd,
     Cut,
+    End,
     Options,
     Release,
     Reset,
@@ -157,9 +159,9 @@ async def test_lines_say_when_where_and_what() -> None:
         result = await tail(server, "--limit", "625")
     lines = result.out.decode().splitlines()
     assert len(lines) == 625
-    told = re.compile(r"[ ~]2026-11-23 \d\d:\d\d:\d\d(\.\d{3}|    ) {2,}\d+  [A-Z][A-Za-z]+ +\S.*")
+    told = re.compile(r"( ‹|‹~)2026-11-23 \d\d:\d\d:\d\d(\.\d{3}|    ) {2,}\d+  [A-Z][A-Za-z]+ +\S.*")
     assert [line for line in lines if not told.fullmatch(line)] == []
-    assert " 2026-11-23 08:50:00.722       152  Allocation  web.frontend[1]  pending → running  gpu-1" in lines
+    assert " ‹2026-11-23 08:50:00.722       152  Allocation  web.frontend[1]  pending → running  gpu-1" in lines
     assert max(map(len, lines)) < 250
     assert (result.code, result.err) == (0, "")
 
@@ -322,18 +324,21 @@ async def test_a_refusal_is_code_3(release: Release) -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         result = await tail(server)
     assert (result.code, result.out, len(result.sentences)) == (3, b"", 1)
-    assert "no token was sent" in result.err and "NOMAD_TOKEN" in result.err
+    assert "A request without a token (anonymous) may read nothing" in result.err and "NOMAD_TOKEN" in result.err
 
 
-async def test_a_token_without_the_right_is_code_3_and_fewer_topics_help() -> None:
+async def test_a_token_that_may_read_some_topics_gets_those_and_the_rest_is_said() -> None:
     reader = Token(namespaces={"default": frozenset({"read-job"})})
     options = Options(tokens={SECRET: reader}, namespaces=(), lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn(frames([1]), options) as server:
-        refused = await tail(server, "--token", SECRET)
-        allowed = await tail(server, "--token", SECRET, "--topic", "Job", "--limit", "1")
+        partly = await tail(server, "--token", SECRET, "--limit", "1")
+        refused = await tail(server, "--token", SECRET, "--topic", "Node")
+        allowed = await tail(server, "--token", SECRET, "--topic", "Job", "--namespace", "default", "--limit", "1")
+    assert (partly.code, len(partly.lines), len(partly.sentences)) == (0, 1, 1)
+    assert "Node (needs node:read)" in partly.err
     assert (refused.code, refused.out) == (3, b"")
-    assert SECRET not in refused.err
-    assert (allowed.code, len(allowed.lines)) == (0, 1)
+    assert SECRET not in refused.err + partly.err
+    assert (allowed.code, len(allowed.lines), allowed.err) == (0, 1, "")
 
 
 async def test_wrong_usage_is_code_2() -> None:
@@ -355,7 +360,128 @@ async def test_a_server_that_does_not_come_back_is_code_1_after_its_retries() ->
             assert all("Trying again in" in each for each in tried) and "Trying again" not in last
 
 
+# Where it starts
+
+
+def written(index: int, *, ago: float) -> bytes:
+    """A frame whose event tells when it happened."""
+    evaluation = {"ID": f"e{index}", "ModifyIndex": index, "ModifyTime": time_ns() - int(ago * 1e9)}
+    return frame(index, event("Evaluation", f"e{index}", Payload={"Evaluation": evaluation}))
+
+
+async def test_live_prints_nothing_that_the_server_held() -> None:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(frames(range(1, 51)), Options(lead=ALL_FRAMES)) as server,
+        tailing(server, "--live", "--limit", "3", "--output", "ndjson") as process,
+    ):
+        await server.subscribed()
+        server.publish(*frames([51, 52]))
+        await read_lines(process, 2)
+        server.inject(End())
+        await server.until(lambda: server.subscribers == 0)
+        await server.subscribed()
+        server.publish(frame(53))
+        result = await ended(process)
+    assert [value["Key"] for value in result.values] == ["job-53"]
+    assert result.code == 0
+    [lost] = result.sentences
+    assert "Trying again in" in lost
+
+
+async def test_since_prints_what_happened_from_then_on() -> None:
+    lines = [written(1, ago=7200), frame(2), written(3, ago=1200), written(4, ago=300), frame(5), written(6, ago=1)]
+    async with asyncio.timeout(SECONDS), StandIn(lines, Options(lead=ALL_FRAMES)) as server:
+        result = await tail(server, "--since", "10m", "--limit", "3", "--output", "frames")
+    assert [value["Index"] for value in result.values] == [4, 5, 6]
+    assert (result.code, result.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--since", "2h"], "The server holds the events of the last 20 m only: those of the last 2 h were asked for."),
+        (
+            ["--index", "2"],
+            "Nothing at index 2 is to be had: the first that the server still holds from there on is 3.",
+        ),
+        (["--index", "5"], "Index 5 has not come yet: the server's newest is 4, and what comes from 5 on is shown."),
+    ],
+    ids=["since", "gone", "not yet"],
+)
+async def test_a_start_that_cannot_be_had_is_said_in_one_line(arguments: list[str], words: str) -> None:
+    lines = [written(3, ago=1200), written(4, ago=60)]
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(lines, Options(lead=ALL_FRAMES)) as server,
+        tailing(server, *arguments, "--limit", "1") as process,
+    ):
+        assert process.stderr is not None
+        told = await process.stderr.readline()
+        server.publish(frame(5))
+        result = await ended(process)
+    assert told.decode() == f"nomad-tui: {words}\n"
+    assert (result.code, len(result.lines), result.err) == (0, 1, "")
+
+
+async def test_lines_tell_what_had_waited_at_the_server_and_which_times_are_about_right() -> None:
+    lines = [written(1, ago=600), frame(2)]
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(lines, Options(lead=ALL_FRAMES)) as server,
+        tailing(server, "--limit", "4") as process,
+    ):
+        waited = await read_lines(process, 2)
+        server.publish(written(3, ago=0), frame(4))
+        result = await ended(process)
+    printed = [line.decode() for line in [*waited, *result.lines]]
+    assert [line[:2] for line in printed] == [" ‹", "‹~", "  ", "  "]
+    assert [line.split()[-3:][0] != "" and line[2:6].isdigit() for line in printed] == [True] * 4
+
+
 # What it says beside
+
+
+async def test_warnings_go_to_standard_error_once_however_often_it_reconnects() -> None:
+    options = Options(lead=ALL_FRAMES, clock_offset=300.0, protocol="HTTP/0.0")
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(frames([1]), options) as server,
+        tailing(server, "--limit", "3", "--topic", "Job", "--topic", "Bogus") as process,
+    ):
+        for index in (2, 3):
+            await read_lines(process, 1)
+            server.inject(End())
+            await server.until(lambda: server.subscribers == 0)
+            await server.subscribed()
+            server.publish(frame(index))
+        result = await ended(process)
+    assert (result.code, len(result.lines)) == (0, 1)
+    said = [line.removeprefix("nomad-tui: ") for line in result.sentences]
+    assert len([line for line in said if "Trying again in" in line]) == 2
+    for words in ("topic Bogus", "5 min ahead", "HTTP/0.0"):
+        assert len([line for line in said if words in line]) == 1, words
+    assert len(said) == 5
+
+
+async def test_a_server_that_takes_over_is_said() -> None:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(frames([1]), Options(lead=1)) as first,
+        StandIn(frames([1]), Options(lead=1)) as second,
+        tailing(
+            None, "--address", f"{first.address},{second.address}", "--limit", "2", "--output", "ndjson"
+        ) as process,
+    ):
+        await read_lines(process, 1)
+        async with first.down():
+            await second.subscribed()
+            second.publish(frame(2))
+            result = await ended(process)
+    assert [value["Key"] for value in result.values] == ["job-2"]
+    lost, moved = result.sentences
+    assert "ended the stream" in lost and "Trying again in" in lost
+    assert f"Events come from {second.address} now" in moved and first.address in moved
 
 
 async def test_a_reconnect_loses_and_repeats_nothing() -> None:
