@@ -197,6 +197,32 @@ async def test_options_of_the_stream_count_before_the_command_too() -> None:
     assert (asked.first("index"), asked.all("topic")) == ("2", ["Job:*"])
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--live", "tail"],
+        ["tail", "--live"],
+        ["--since", "1h30m", "tail"],
+        ["tail", "--since", "1h30m"],
+    ],
+    ids=" ".join,
+)
+async def test_where_to_start_counts_before_the_command_too(arguments: list[str]) -> None:
+    async with asyncio.timeout(SECONDS), StandIn([frame(1), frame(2)], Options(lead=ALL_FRAMES)) as server:
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, "--address", server.address, *arguments, "--limit", "1", stdout=PIPE, stderr=PIPE
+        )
+        await server.subscribed()
+        server.publish(frame(3))
+        out, err = await process.communicate()
+    [asked] = [request.first("index") for request in server.requests if request.path == "/v1/event/stream"]
+    if "--live" in arguments:
+        assert (asked, out.split()[2], err) == ("3", b"3", b"")
+    else:
+        assert asked == "0"
+        assert b"those of the last 1 h 30 m were asked for" in err
+
+
 # What is wrong
 
 
@@ -208,6 +234,12 @@ async def test_options_of_the_stream_count_before_the_command_too() -> None:
         (["tail", "--idle-exit", "0"], "--idle-exit"),
         (["tail", "--retries", "-1"], "--retries"),
         (["tail", "--index", "-1"], "--index"),
+        (["tail", "--index", "5", "--live"], "--index, --live and --since each say where to start: give one of them"),
+        (["tail", "--live", "--since", "5m"], "give one of them"),
+        (["--index", "5", "--since", "5m"], "give one of them"),
+        (["--live", "tail", "--index", "5"], "give one of them"),
+        (["tail", "--since", "soon"], "--since"),
+        (["tail", "--since", "-5m"], "--since"),
         (["tail", "--output", "yaml"], "'yaml' is not one of 'line', 'ndjson', 'frames'"),
         (["tail", "--topic", "Job:a:b"], "colon"),
         (["tail", "--topic", ""], "incomplete"),

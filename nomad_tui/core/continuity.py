@@ -27,6 +27,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
+from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
 
@@ -34,7 +35,16 @@ REMEMBERED_FRAMES: Final = 256
 """Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Bound on those frames' lines; the frames of the newest index are kept beyond it."""
-__all__ = ["MOST_BYTES", "MOST_FRAMES", "REMEMBERED_BYTES", "REMEMBERED_FRAMES", "Continuity", "Joined", "Resumption"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_FRAMES",
+    "REMEMBERED_BYTES",
+    "REMEMBERED_FRAMES",
+    "Continuity",
+    "Joined",
+    "Reach",
+    "Resumption",
+]
 
 Identity: TypeAlias = tuple[str, str, str]
 
@@ -62,6 +72,23 @@ class Resumption:
     """0 if nothing has been seen."""
     witnesses: list[Sequence[Event]]
     """Frames that prove it if they are sent again; of each, its events as the server sent them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a stream was read that another takes over from."""
+
+    namespace: str
+    """`*` for all of them."""
+    topics: frozenset[str] | None
+    """By released names; None for all."""
+    index: int
+    lost: bool = False
+    """Whether nobody was reading it when the other took over."""
+
+    def covers(self, topic: str, namespace: str) -> bool:
+        """Whether an event of the topic, by released name, and of the namespace, empty for none, comes in it."""
+        return self.namespace in (ALL, namespace or self.namespace) and (self.topics is None or topic in self.topics)
 
 
 class Continuity:
@@ -93,8 +120,13 @@ class Continuity:
         """Remembered indexes of which something was repeated in this connection."""
         self._appeared: dict[str, Place] = {}
         """Namespaces of which nothing was seen, and from where they are to be read."""
+        self._asked_namespaces: frozenset[str] = frozenset()
+        """Those of them that were known when a server was asked last."""
         self._floor = 0
-        """Before the first frame: the index up to which everything was seen by another."""
+        """Before the first connection's first frame beyond it: the index up to which others had read."""
+        self._reaches: tuple[Reach, ...] = ()
+        """Until a frame comes that none of them can have read: how far others did that this one takes over from. Empty
+        if they had read all of what this one reads up to the last index or the floor."""
 
     def appeared(self, namespace: str, index: int) -> None:
         """A namespace can be read from the next connection on, and had no events before `index`."""
@@ -105,49 +137,109 @@ class Continuity:
         # The frame before the namespace was made proves, sent again, that nothing since has been dropped.
         self._appeared[namespace] = Place(index) if before is None else Place(before.index, before.events)
 
-    def of_namespace(self, namespace: str, with_none: bool) -> "Continuity":
-        """For a stream of this namespace alone that goes on here.
-
-        `with_none` if it also brings what belongs to no namespace.
-        """
-        wanted = (namespace, "") if with_none else (namespace,)
+    def of_namespace(self, namespace: str, topics: frozenset[str]) -> "Continuity":
+        """For a stream of these topics, by released names, in this namespace alone, that goes on here."""
+        reaches = self._reached_by()
         single = Continuity()
-        single._floor = self.last_index
         single._forgotten = self._forgotten
         for frame in self._recent:
-            events = [each for each in frame.events if each.namespace in wanted]
+            events = [
+                each
+                for each in frame.events
+                if each.namespace in (namespace, "") and released_topic(each.topic) in topics
+            ]
             if events:
                 single._remember(frame.with_events(events), events)
+        covering = {name: [each.index for each in reaches if each.covers(name, namespace)] for name in topics}
+        single._floor = max((index for indexes in covering.values() for index in indexes), default=0)
+        if any(max(indexes, default=-1) < single.last_index for indexes in covering.values()) or not all(
+            covering.values()
+        ):
+            single._reaches = reaches
         return single
 
-    def joined_with(self, others: Iterable["Continuity"]) -> "Continuity":
-        """For one stream that goes on where this one and others of the same cluster stopped; none is behind this one
-        but for what they have in flight."""
+    def joined_with(self, others: Iterable[tuple["Continuity", Reach]]) -> "Continuity":
+        """For one stream that goes on where others stopped that had taken over from this one, with what each reads."""
+        parts = list(others)
+        taken = [reach for _, reach in parts]
+        frames = [frame for other, _ in parts for frame in other._recent]
+        for frame in self._recent:
+            left = [
+                each
+                for each in frame.events
+                if not any(reach.covers(released_topic(each.topic), each.namespace) for reach in taken)
+            ]
+            if left:
+                frames.append(frame.with_events(left))
         whole = Continuity()
-        everything = [self, *others]
-        frames = sorted((frame for each in everything for frame in each._recent), key=_index)
-        for frame in frames:
+        for frame in sorted(frames, key=_index):
             whole._remember(frame, frame.events)
-        whole._forgotten = max(each._forgotten for each in everything)
-        whole._floor = max(each._floor for each in everything)
+        whole._forgotten = max(whole._forgotten, self._forgotten, *(other._forgotten for other, _ in parts))
+        if whole._recent:
+            # What lies before was read or not wanted.
+            whole._forgotten = max(whole._forgotten, whole._recent[0].index - 1)
+        # One that has not caught up yet is told from what is remembered of it.
+        read = (reach for other, reach in parts if not other._reaches and reach.index)
+        whole._reaches = (*self._reached_by(), *read)
+        whole._floor = max((reach.index for reach in whole._reaches), default=0)
         return whole
 
-    def resumption(self, topics: frozenset[str] | None = None) -> Resumption:
+    def _reached_by(self) -> tuple[Reach, ...]:
+        """How far what this one reads was read."""
+        if self._reaches or not self.last_index:
+            return self._reaches
+        behind = self._coverage.behind.items()
+        return (
+            Reach(ALL, self._coverage.topics, self.last_index),
+            *(Reach(ALL, None if topic == ALL else frozenset((topic,)), place.index) for topic, place in behind),
+        )
+
+    def _is_unread(self, event: Event, index: int) -> bool:
+        """Whether others had not read as far as this of what the event is of; unsure at the index where they stopped,
+        which may have several frames."""
+        reached = self._floor
+        if self._reaches:
+            topic = released_topic(event.topic)
+            reached = max((each.index for each in self._reaches if each.covers(topic, event.namespace)), default=0)
+        return reached < index or (reached == index and index > self._forgotten)
+
+    @property
+    def begun(self) -> bool:
+        """Whether this one or those that it takes over from have seen anything."""
+        return max(self.last_index, self._floor) > 0
+
+    def resumption(self, topics: frozenset[str] | None = None, readable: frozenset[str] | None = None) -> Resumption:
         """How to ask a server for `topics`, by released names; None for all that the session was started with.
 
-        Topics that were not asked for meanwhile are asked for from the last index at which they were.
+        Topics that were not asked for meanwhile are asked for from the last index at which they were. `readable` are
+        those that the token may read, None for all: others cannot prove anything, and asking for them is refused.
         """
+        if self._reaches:
+            return Resumption(0, [])
         places = [*self._coverage.places(topics), *self._appeared.values()]
-        index = min([self.last_index, *(place.index for place in places)])
-        return Resumption(index, [self._newest, *(place.newest for place in places)])
+        self._asked_namespaces = frozenset(self._appeared)
+        last, newest = self.last_index, self._newest
+        if readable is not None and not _of_topics(newest, readable):
+            for frame in reversed(self._recent):
+                if _of_topics(frame.events, readable):
+                    last, newest = frame.index, frame.events
+                    break
+        witnesses = [newest, *(place.newest for place in places)]
+        if readable is not None:
+            witnesses = [_of_topics(events, readable) for events in witnesses]
+        return Resumption(min([last, *(place.index for place in places)]), witnesses)
 
-    def reconnected(self, topics: frozenset[str] | None = None, now: float = 0.0) -> None:
+    def reconnected(
+        self, topics: frozenset[str] | None = None, now: float = 0.0, readable: frozenset[str] | None = None
+    ) -> None:
         """A new connection, asked for as `resumption` says, starts: frames that come may repeat what was seen.
 
         `now` is in seconds from anywhere, to tell for how long topics were left out.
         """
         coverage = self._coverage
-        self._resumed_from = self.resumption(topics).index
+        namespaces = self._asked_namespaces
+        self._resumed_from = self.resumption(topics, readable).index
+        self._asked_namespaces = namespaces
         self._now = now
         coverage.reconnected(topics, self._place())
         self._begun = self._proven = False
@@ -182,10 +274,11 @@ class Continuity:
         if frame.index < 0:
             return Joined(frame, None, 0)
         sent = frame.events if sent is None else sent
-        if self.last_index == 0 and frame.index <= self._floor:
-            return Joined(None, None, len(frame.events))
         if self._expected is not None:
             return self._join_after_reconnect(frame, away, sent)
+        if frame.index <= self._floor:
+            return self._join_below_floor(frame, sent)
+        self._taken_over()
         if frame.index < self.last_index:
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
             self._start_over(frame, sent)
@@ -193,16 +286,34 @@ class Continuity:
         self._remember(frame, sent)
         return Joined(frame, None, 0)
 
+    def _join_below_floor(self, frame: Frame, sent: Sequence[Event]) -> Joined:
+        """For the first connection of one that others have read for, and that remembers nothing of it."""
+        new = [event for event in frame.events if self._is_unread(event, frame.index)]
+        repeats = len(frame.events) - len(new)
+        if not new:
+            return Joined(None, None, repeats)
+        left = frame if not repeats else frame.with_events(new)
+        self._remember(left, sent)
+        return Joined(left, None, repeats)
+
+    def _taken_over(self) -> None:
+        self._reaches = ()
+        self._floor = 0
+
     def _join_after_reconnect(self, frame: Frame, away: float, sent: Sequence[Event]) -> Joined:
         missed = None if self._begun else self._coverage.missed(frame.index)
         if not self._begun:
             self._behind = frame.index < self._resumed_from
-        unread = [] if self._begun else [name for name, place in self._appeared.items() if place.index < frame.index]
+        lost = [] if self._begun else [each for each in self._reaches if each.lost and 0 < each.index < frame.index]
+        unread = [] if self._begun else self._unread_namespaces(frame.index)
         self._begun = True
         since = min((self._appeared[name].index for name in unread), default=0)
         joined = self._line_up(frame, away, sent)
         if unread:
             joined.unread = Gap(GapReason.NAMESPACE, since, frame.index, away, namespaces=tuple(sorted(unread)))
+        elif lost and joined.gap is None:
+            names = tuple(sorted({each.namespace for each in lost}))
+            joined.unread = Gap(GapReason.BUFFER, min(each.index for each in lost), frame.index, away, namespaces=names)
         if missed is not None:
             joined.missed = Gap(GapReason.UNSUBSCRIBED, missed[0], frame.index, self._now - missed[2], missed[1])
         return joined
@@ -214,7 +325,10 @@ class Continuity:
                 gap = Gap(GapReason.BUFFER, self.last_index, frame.index, away)
             self._expected = None
             self._coverage.caught_up()
-            self._appeared.clear()
+            for namespace in self._asked_namespaces:
+                self._appeared.pop(namespace, None)
+            self._asked_namespaces = frozenset()
+            self._taken_over()
             self._remember(frame, sent)
             return Joined(frame, gap, 0)
         new = self._not_seen(frame)
@@ -241,7 +355,7 @@ class Continuity:
         doubtful: list[Event] = []
         stopped_here = index == self.last_index and not self._behind
         for event in frame.events:
-            if self._is_first_of_namespace(event, index):
+            if self._is_first_of_namespace(event, index) or (self._reaches and self._is_unread(event, index)):
                 # What is remembered of the index is compared all the same: the namespace may have been read before.
                 if index > self._forgotten:
                     doubtful.append(event)
@@ -273,8 +387,12 @@ class Continuity:
         new.update(map(id, unknown))
         return [event for event in frame.events if id(event) in new]
 
+    def _unread_namespaces(self, first: int) -> list[str]:
+        """Those that may lack something if a connection's first frame has the index `first`."""
+        return [name for name in self._asked_namespaces if self._appeared[name].index < first]
+
     def _is_first_of_namespace(self, event: Event, index: int) -> bool:
-        place = self._appeared.get(event.namespace)
+        place = self._appeared.get(event.namespace) if event.namespace in self._asked_namespaces else None
         return place is not None and place.index <= index
 
     def _remember(self, frame: Frame, sent: Sequence[Event]) -> None:
@@ -303,6 +421,8 @@ class Continuity:
         self._forgotten = 0
         self.last_index = 0
         self._appeared.clear()
+        self._asked_namespaces = frozenset()
+        self._taken_over()
         self._coverage.started_over(Place(frame.index, sent))
         self._remember(frame, sent)
 
@@ -331,6 +451,10 @@ def _unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
     for candidate in seen:
         candidate[:] = [event for event in candidate if id(event) not in repeated]
     return new
+
+
+def _of_topics(events: Sequence[Event], topics: frozenset[str]) -> list[Event]:
+    return [event for event in events if released_topic(event.topic) in topics]
 
 
 def _index(frame: Frame) -> int:

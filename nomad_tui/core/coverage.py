@@ -55,6 +55,11 @@ class Coverage:
         self._coming: dict[str, Place] = {}
         """Topics that this connection catches up with: their places when it began."""
 
+    @property
+    def behind(self) -> dict[str, Place]:
+        """By topic, where the reading of those stopped that are behind; `*` for all others that are not level."""
+        return self._behind
+
     def places(self, topics: frozenset[str] | None) -> list[Place]:
         """From where a connection for `topics` has to be read, beside the last index; empty if none is behind."""
         return list(dict.fromkeys(self._places(topics).values()))

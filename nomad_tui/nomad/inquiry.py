@@ -192,6 +192,10 @@ async def _what_is_allowed(
     elif left_out:
         tried, there = str(len(namespaces)), str(len(namespaces) + left_out)
         trouble = diagnose.fill(asked.MANY_NAMESPACES, tried=tried, there=there, holder=holder(token))
+    elif namespaces != (connection.namespace,):
+        trouble = diagnose.fill(
+            asked.ONE_BY_ONE, connection, holder=holder(token), namespaces=diagnose.listed(namespaces)
+        )
     return Findings(trouble, permissions)
 
 
@@ -221,6 +225,8 @@ async def _probed_with_namespaces(
         return together, (place,), 0
     names = found.names[:MOST_NAMESPACES]
     apart = await _probed(client, [name for name in topics if name in refused], names, beta)
+    if not any(each.allowed for each in apart):
+        return together, (place,), 0
     for each in together:
         if each.topic not in refused:
             apart += [Probed(each.topic, name, each.allowed, each.seconds, each.heard, each.trouble) for name in names]

@@ -17,6 +17,7 @@ from typing import Final
 import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.core.continuity import Continuity, Reach
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
@@ -37,9 +38,10 @@ from nomad_tui.core.updates import (
 )
 from nomad_tui.core.wire import Heartbeat
 from nomad_tui.nomad import diagnose, inquiry, questions
+from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
 from nomad_tui.sources.ordered import ordered
-from nomad_tui.sources.reader import Divided, Reader, Settings
+from nomad_tui.sources.reader import SETTLED, Divided, Reader, Settings, delays
 from nomad_tui.sources.suspension import Suspension
 
 NAMESPACES_WAIT: Final = 300.0
@@ -60,6 +62,8 @@ class LiveServer:
         self.settings = settings or Settings()
         self._topics: frozenset[str] | None = None
         self._readers: list[Reader] = []
+        self._rebuilt: set[Reader] = set()
+        """Readers of single namespaces for which the indexes began anew."""
         self._dropped_before = 0
         self._connected = asyncio.Event()
         self._asked_again = asyncio.Event()
@@ -125,7 +129,9 @@ class LiveServer:
             yield _topic_unknown(unknown)
         try:
             whole = Reader(self.connection, self.subscription, self.settings)
+            waits = delays(self.settings.shortest_delay)
             while True:
+                self._asked_again.clear()
                 divided: Permissions | None = None
                 self._begin([whole])
                 async with aclosing(whole.updates()) as updates:
@@ -141,12 +147,14 @@ class LiveServer:
                 readers = self._divided(divided, whole)
                 self._begin(readers)
                 yield Permitted(divided)
+                begun_at = monotonic()
                 async with aclosing(self._several(readers, divided)) as several:
                     async for update in several:
                         yield update
-                whole = self._whole_again(readers)
-                for gap in _lost(readers):
-                    yield gap
+                whole = self._whole_again(whole, readers)
+                if monotonic() - begun_at > SETTLED:
+                    waits = delays(self.settings.shortest_delay)
+                await asyncio.sleep(next(waits))  # a server may refuse in the end what it allowed when asked about
         finally:
             for task in watchers:
                 task.cancel()
@@ -161,46 +169,67 @@ class LiveServer:
     # One stream per namespace
 
     def _divided(self, permissions: Permissions, whole: Reader) -> list[Reader]:
-        """A reader for each namespace of which something may be read; what has no namespace goes to the first."""
+        """A reader for each namespace of which something may be read; what has no namespace comes from one of them."""
         readers: list[Reader] = []
+        taken: frozenset[str] = frozenset()
         for namespace in permissions.namespaces:
-            topics = permissions.topics_in(namespace)
-            wanted = self.subscription.only(topics if not readers else frozenset(filter(is_namespaced, topics)))
+            topics = permissions.topics_in(namespace) - taken
+            wanted = self.subscription.only(topics)
             if wanted is None:
                 continue
+            taken |= frozenset(filter(_is_without_namespace, topics))
             others = tuple(replace(each, namespace=namespace) for each in self.connection.others)
             connection = replace(self.connection, namespace=namespace, others=others)
             reader = Reader(connection, wanted, self.settings)
-            reader.resume(whole.continuity.of_namespace(namespace, with_none=not readers))
+            reader.resume(whole.continuity.of_namespace(namespace, topics))
             readers.append(reader)
         return readers
 
-    def _whole_again(self, readers: list[Reader]) -> Reader:
-        """A reader of all namespaces that goes on where those of single ones stopped."""
+    def _whole_again(self, before: Reader, readers: list[Reader]) -> Reader:
+        """A reader of all namespaces that goes on where those of single ones stopped, which had taken over from one."""
         whole = Reader(self.connection, self.subscription, self.settings)
-        newest = max(readers, key=lambda reader: reader.last_index)
-        whole.resume(newest.continuity.joined_with(reader.continuity for reader in readers if reader is not newest))
+        continuity = before.continuity
+        if self._rebuilt:
+            continuity = Continuity()
+            readers = [reader for reader in readers if reader in self._rebuilt]
+        read = [
+            Reach(
+                reader.connection.namespace,
+                reader.ticked.accepted.released_topics,
+                reader.last_index,
+                lost=not reader.connected,
+            )
+            for reader in readers
+        ]
+        parts = zip((reader.continuity for reader in readers), read, strict=True)
+        whole.resume(continuity.joined_with(parts), restricted=True)
         return whole
 
     async def _several(self, readers: list[Reader], permissions: Permissions) -> AsyncGenerator[Update, None]:
         """What several readers say; ends when what the token may read has changed."""
-        self._asked_again.clear()
+        stop = self._asked_again
+        self._rebuilt.clear()
         been_connected: set[Reader] = set()
         is_connected = False
-        recheck: asyncio.Task[Permissions | None] | None = None
+        rechecks: list[asyncio.Task[None]] = []
         last: Connected | None = None
+
+        def recheck() -> None:
+            if not rechecks or rechecks[-1].done():
+                rechecks.append(asyncio.create_task(self._recheck(permissions)))
+
         try:
-            async with aclosing(ordered(readers)) as updates:
+            async with aclosing(ordered(readers, stop)) as updates:
                 async for reader, update in updates:
                     match update:
                         case Divided() | Refused():
-                            return
-                        case Permitted():
-                            recheck = recheck or asyncio.create_task(self._permissions_now())
+                            stop.set()
+                        case Permitted() | Warned(Concern.PERMISSION):
+                            recheck()
                         case Connected():
                             last = replace(update, reconnects=max(update.reconnects, last.reconnects if last else 0))
                             if reader in been_connected:
-                                recheck = recheck or asyncio.create_task(self._permissions_now())
+                                recheck()
                             been_connected.add(reader)
                             if not is_connected and all(each.connected for each in readers):
                                 is_connected = True
@@ -214,28 +243,28 @@ class LiveServer:
                             namespace = printable(reader.connection.namespace, 60)
                             yield replace(update, what=f"In namespace {namespace}: {update.what}")
                         case Gap():
+                            if update.reason is GapReason.REBUILT:
+                                self._rebuilt.add(reader)
                             yield replace(update, namespaces=update.namespaces or (reader.connection.namespace,))
                         case Heartbeat() if reader is not readers[0]:
                             pass
                         case _:
                             yield update
-                    if recheck is not None and recheck.done():
-                        now, recheck = recheck.result(), None
-                        if now is not None and now != permissions:
-                            return
-                    if self._asked_again.is_set():
-                        return
         finally:
-            if recheck is not None:
-                recheck.cancel()
+            for task in rechecks:
+                task.cancel()
+            await asyncio.gather(*rechecks, return_exceptions=True)
 
-    async def _permissions_now(self) -> Permissions | None:
-        """What the token may read by now; None where that cannot be asked."""
-        trouble = diagnose.refusal(self.connection)
+    async def _recheck(self, permissions: Permissions) -> None:
+        """Sees to it that the topics and namespaces are asked for anew if the token may read others by now."""
+        connection = replace(self._server, namespace=self.connection.namespace)
+        trouble = diagnose.refusal(connection)
         with suppress(ConfigurationError):
-            async with Client(self.connection) as client:
-                return (await inquiry.why_refused(client, self.subscription, trouble)).permissions
-        return None
+            async with Client(connection) as client:
+                findings = await inquiry.why_refused(client, self.subscription, trouble)
+            nothing_refused = findings.trouble == diagnose.fill(asked.NOTHING_REFUSED, connection)
+            if nothing_refused or findings.permissions not in (None, permissions):
+                self._asked_again.set()
 
     # What is watched beside the streams
 
@@ -319,11 +348,6 @@ def _topic_unknown(names: list[str]) -> Warned:
     )
 
 
-def _lost(readers: list[Reader]) -> list[Gap]:
-    """What may be missing of the namespaces whose streams were lost when one stream took over for all."""
-    newest = max((reader.last_index for reader in readers), default=0)
-    return [
-        Gap(GapReason.BUFFER, reader.last_index, newest, 0.0, namespaces=(reader.connection.namespace,))
-        for reader in readers
-        if not reader.connected and 0 < reader.last_index < newest
-    ]
+def _is_without_namespace(topic: str) -> bool:
+    """Whether the events of a topic, by released name, come in every stream, whatever its namespace."""
+    return topic == "CSIPlugin" or not is_namespaced(topic)

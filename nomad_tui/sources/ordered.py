@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from time import monotonic
 from typing import Final
 
-from nomad_tui.core.updates import Update
+from nomad_tui.core.updates import Gap, GapReason, Update
 from nomad_tui.core.wire import Frame
 from nomad_tui.sources.reader import Divided, Reader
 
@@ -28,26 +28,46 @@ WAITING: Final = 512
 class _Held:
     index: int
     number: int
-    frame: Frame = field(compare=False)
+    reader: Reader = field(compare=False)
+    update: Frame | Gap = field(compare=False)
     due: float = field(compare=False)
 
 
 async def ordered(
-    readers: Sequence[Reader], window: float = WINDOW
+    readers: Sequence[Reader], stop: asyncio.Event, window: float = WINDOW
 ) -> AsyncGenerator[tuple[Reader, Update | Divided], None]:
-    """What each reader says, its frames in order of their index; the rest is passed on as it comes."""
-    queue: asyncio.Queue[tuple[Reader, Update | Divided] | BaseException] = asyncio.Queue(WAITING)
+    """What each reader says, its frames in order of their index and gaps before the frame that they precede; the rest
+    is passed on as it comes.
+
+    Ends after all that the readers said until `stop` was set: what they hold to have been read must have been passed
+    on.
+    """
+    queue: asyncio.Queue[tuple[Reader, Update | Divided] | BaseException | None] = asyncio.Queue(WAITING)
+    in_hand: list[tuple[Reader, Update | Divided]] = []
 
     async def read(reader: Reader) -> None:
         try:
             async with aclosing(reader.updates()) as updates:
                 async for update in updates:
-                    await queue.put((reader, update))
+                    try:
+                        await queue.put((reader, update))
+                    except asyncio.CancelledError:
+                        in_hand.append((reader, update))
+                        raise
         except Exception as error:
             await queue.put(error)
 
+    async def end() -> None:
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for said in in_hand:
+            await queue.put(said)
+        await queue.put(None)
+
     tasks = [asyncio.create_task(read(reader)) for reader in readers]
-    of: dict[int, Reader] = {}
+    ending = asyncio.create_task(end())
     held: list[_Held] = []
     number = 0
     opened = monotonic()
@@ -58,7 +78,7 @@ async def ordered(
             waits_for_all = len(begun) < len(readers) and now - opened < FIRST_WINDOW
             while held and held[0].due <= now and not waits_for_all:
                 first = heappop(held)
-                yield of.pop(first.number), first.frame
+                yield first.reader, first.update
             left = max(0.0, (opened + FIRST_WINDOW if waits_for_all else held[0].due) - now) if held else None
             try:
                 async with asyncio.timeout(left):
@@ -67,16 +87,26 @@ async def ordered(
                 continue
             if isinstance(said, BaseException):
                 raise said
+            if said is None:
+                break
             reader, update = said
-            if isinstance(update, Frame):
-                number += 1
-                of[number] = reader
-                heappush(held, _Held(update.index, number, update, monotonic() + window))
+            number += 1
+            if isinstance(update, Gap) and update.reason is GapReason.REBUILT:
+                # From here on indexes begin anew: what was held belongs before.
+                while held:
+                    first = heappop(held)
+                    yield first.reader, first.update
+            elif isinstance(update, Frame | Gap):
+                index = update.index if isinstance(update, Frame) else update.before
+                heappush(held, _Held(index, number, reader, update, monotonic() + window))
                 continue
             if reader.connected or reader.failed:
                 begun.add(reader)
             yield reader, update
+        while held:
+            first = heappop(held)
+            yield first.reader, first.update
     finally:
-        for task in tasks:
+        for task in (*tasks, ending):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, ending, return_exceptions=True)

@@ -63,8 +63,12 @@ PATIENCE_WITH_CHOICE: Final = 1.0
 """Seconds after which one of several servers has sent the frame asked for, if it holds it."""
 STANDSTILL: Final = 10.0
 """Seconds without reading after which a server may have given this reader up."""
+STANDSTILL_OVER: Final = 1.0
+"""Seconds of waiting for the server after which it has not: whatever it had sent before has been read by then."""
 SKEW: Final = 5.0
 """Seconds by which two clocks may differ without a word."""
+SKEW_CHANGED: Final = 2.0
+"""Seconds by which that must change to be said anew: a server tells its time to the second."""
 
 REFUSALS: Final = frozenset(
     (
@@ -78,6 +82,8 @@ REFUSALS: Final = frozenset(
 )
 """What a Nomad server answers to a subscription it will not serve. Other troubles that waiting does not mend, a
 certificate or a wrong address, are tried again as seldom, but nobody has refused anything yet."""
+OF_CLUSTER: Final = REFUSALS - {Kind.REFUSED, Kind.PUBLISHING_DISABLED}
+"""What every server of a cluster would answer alike. A refusal without a reason may be that of one that is stopping."""
 ASKED_ABOUT: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN))
 UNHEARD: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
 
@@ -125,8 +131,8 @@ class Reader:
         self.standstill = 0.0
         """Seconds for which nothing was read during this connection, because this program did not run."""
         self._start = settings.start
-        self._began = 0
-        """When the first connection was made, in ns since 1970 by the server's clock; 0 before it."""
+        self._beginning: Beginning | None = None
+        """From the first connection on until the start is behind."""
         self._continuity = Continuity()
         self._last_byte = 0.0
         self._retry_now = asyncio.Event()
@@ -137,7 +143,8 @@ class Reader:
         self._losses = 0
         self._restricted = False
         self._held_back = False
-        self._skewed = False
+        self._skew: float | None = None
+        """Seconds by which the server's clock was ahead when that was said last; None if it was right."""
         self._told_of_release = False
         self._said: deque[Update] = deque()
 
@@ -149,9 +156,12 @@ class Reader:
     def continuity(self) -> Continuity:
         return self._continuity
 
-    def resume(self, continuity: Continuity) -> None:
-        """Goes on where another reader stopped; before `updates`."""
+    def resume(self, continuity: Continuity, restricted: bool = False) -> None:
+        """Goes on where another reader stopped; before `updates`. `restricted` if that one could not read all."""
         self._continuity = continuity
+        self._restricted = restricted
+        if continuity.begun:
+            self._start = Start()
 
     def say(self, update: Update) -> None:
         """Passes something on between what the server sends; on a quiet stream that may take until a heartbeat."""
@@ -173,6 +183,8 @@ class Reader:
         refusal_waits = delays(max(shortest, SHORTEST_DELAY_AFTER_REFUSAL))
         attempt = 0
         changing = False
+        probed = False
+        """Whether what may be read has been asked since the last connection, or the last wait."""
         while True:
             if not changing:
                 yield Connecting(self._name)
@@ -185,6 +197,9 @@ class Reader:
                     if isinstance(update, Trouble):
                         trouble = update
                     elif isinstance(update, Permissions):
+                        if probed:
+                            continue  # what was found allowed a moment ago is refused: waiting may help
+                        probed = True
                         if len(update.namespaces) > 1 or update.namespaces[0] != self.connection.namespace:
                             yield Divided(update)
                             return
@@ -199,6 +214,7 @@ class Reader:
             self.connected = False
             if connected_at is not None:
                 attempt = 0
+                probed = False
                 if monotonic() - connected_at > SETTLED:
                     waits = delays(shortest)
                     refusal_waits = delays(max(shortest, SHORTEST_DELAY_AFTER_REFUSAL))
@@ -215,6 +231,7 @@ class Reader:
             kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
             yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
             await self._wait(delay)
+            probed = False
 
     @property
     def server(self) -> Connection:
@@ -248,13 +265,17 @@ class Reader:
                 if isinstance(held, Trouble):
                     troubles.append(held)
                     continue
-                if held != self._resumption(subscription) and not (number == len(order) - 1 and not second_best):
+                if (
+                    held is not None
+                    and held != self._resumption(subscription)
+                    and not (number == len(order) - 1 and not second_best)
+                ):
                     second_best.append((held, at))
                     continue
             made = False
             async with aclosing(self._one_server(servers[at], subscription)) as updates:
                 async for update in updates:
-                    if isinstance(update, Trouble) and not made and self._worth_another(update, number, order):
+                    if isinstance(update, Trouble) and not made and len(order) > 1 and update.kind not in OF_CLUSTER:
                         troubles.append(update)
                         break
                     made = made or isinstance(update, Connected | Permissions)
@@ -270,18 +291,13 @@ class Reader:
         self._at = order[0]
         yield _all_failed(troubles)
 
-    @staticmethod
-    def _worth_another(trouble: Trouble, number: int, order: list[int]) -> bool:
-        """Whether another server may do what this one did not: a refusal is the cluster's."""
-        return trouble.kind not in REFUSALS and (number < len(order) - 1 or len(order) > 1)
-
     def _resumption(self, subscription: Subscription) -> int:
-        return self._continuity.resumption(subscription.released_topics).index
+        return self._continuity.resumption(subscription.released_topics, self.ticked.readable).index
 
-    async def _held_by(self, connection: Connection, subscription: Subscription) -> int | Trouble:
-        """The index of the first frame that a server sends to whoever goes on from here.
+    async def _held_by(self, connection: Connection, subscription: Subscription) -> int | Trouble | None:
+        """The index of the first frame that a server sends to whoever goes on from here; None if it refuses.
 
-        One that sends nothing holds nothing: then it is one above every other.
+        One that sends none holds nothing: then it is one above every other.
         """
         splitter = LineSplitter(self.settings.max_line)
         try:
@@ -291,12 +307,17 @@ class Reader:
             ):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PATIENCE_WITH_CHOICE):
+                        accepted = False
                         while chunk := await response.content.readany():
                             for line in splitter.feed(chunk):
+                                accepted = True
                                 if isinstance(update := decode(line), Frame):
                                     return update.index
+                        if not accepted:
+                            return None
         except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
-            return await inquiry.explain_fully(error, connection)
+            trouble = await inquiry.explain_fully(error, connection)
+            return None if trouble.kind in REFUSALS else trouble
         return 1 << 63
 
     async def _one_server(
@@ -353,7 +374,7 @@ class Reader:
         away = 0.0
         last_text: bytes | None = None
         newest = self.newest = server.newest_index if server is not None else None
-        beginning = await self._beginning(client, newest)
+        beginning = await self._begin(client, newest)
         connected_at = monotonic()
         parameters = self._parameters(client.connection, server, subscription)
         async with client.open_stream(parameters, self.settings.silence) as response:
@@ -368,13 +389,17 @@ class Reader:
                 elif not chunk:
                     break
                 heard_at = elapsed()
+                if heard_at - waited_from > STANDSTILL_OVER:
+                    self.standstill = 0.0
                 lines = splitter.feed(chunk)
                 if (lines or splitter.oversized) and not connected:
                     connected = True
                     connected_at = monotonic()
                     away = heard_at - self._last_byte
-                    continuity.reconnected(subscription.released_topics, heard_at)
+                    continuity.reconnected(subscription.released_topics, heard_at, ticked.readable)
                     ticked.taken(subscription)
+                    if beginning is not None:
+                        beginning.connected()
                     for said in self._connected(client, server):
                         yield said
                 while self._said:
@@ -405,25 +430,28 @@ class Reader:
                         resuming = False
                         self.repeats += joined.repeats
                         if joined.frame is not None:
-                            for shown in (
-                                [joined.frame] if beginning is None else beginning.wanted(joined.frame, settled)
-                            ):
+                            wanted = [joined.frame]
+                            if beginning is not None:
+                                wanted = beginning.wanted(joined.frame, update.fresh)
+                                if beginning.note:
+                                    yield Noted(beginning.note)
+                                    beginning.note = ""
+                            for shown in wanted:
                                 yield shown
-                            if beginning is not None and beginning.note:
-                                yield Noted(beginning.note)
-                                beginning.note = ""
                             if beginning is not None and beginning.over:
-                                beginning = None
+                                beginning = self._beginning = None
                                 self._start = Start()
                     elif update is not None:
-                        beats += isinstance(update, Heartbeat)
+                        if isinstance(update, Heartbeat):
+                            beats += 1
+                            for waited in beginning.left() if beginning is not None and settled else ():
+                                yield waited
                         yield update
                     if update is not None:
                         last_text = update.excerpt if isinstance(update, Unreadable) else None
-                if warning := self._bulk(heartbeats, beats, heard_at):
+                if warning := await self._bulk(heartbeats, beats, heard_at):
                     yield warning
                 self.standstill = max(self.standstill, elapsed() - heard_at)
-        self._last_byte = elapsed()
         if changing:
             return
         rest = splitter.finish()
@@ -437,25 +465,21 @@ class Reader:
             last_text = rest[:EXCERPT]
         yield diagnose.too_slow(self.standstill) if self.standstill > STANDSTILL else diagnose.ended(last_text)
 
-    async def _beginning(self, client: Client, newest: int | None) -> Beginning | None:
+    async def _begin(self, client: Client, newest: int | None) -> Beginning | None:
         """None if everything that comes is wanted."""
         start = self._start
-        if not start.is_bounded:
-            return None
-        if start.live and newest is None:
-            newest = await newest_index(client)
-        if not self._began:
+        if start.is_bounded and self._beginning is None:
+            reached = await newest_index(client) if start.live and newest is None else newest
             ahead = client.ahead or 0.0
-            self._began = time_ns() + (int(ahead * 1e9) if abs(ahead) > SKEW else 0)
-        if start.live and newest is not None:
-            # Should this connection bring nothing, the next one is to go on from here.
-            self._start = Start(index=newest + 1, told=True)
-        return Beginning(start, newest, self._began)
+            began = time_ns() + (int(ahead * 1e9) if abs(ahead) > SKEW else 0)
+            self._beginning = Beginning(start, began, reached, is_newest=newest is not None)
+        return self._beginning
 
     def _start_over(self) -> Trouble:
         """For a rebuilt server: asked for an index above its newest, it sends its newest frame and none before it."""
         self._continuity = Continuity()
         self._start = Start()
+        self._beginning = None
         return Trouble(
             Kind.ENDED,
             "The server has another history now",
@@ -484,20 +508,29 @@ class Reader:
         if client.mended_status_line and not self._told_of_release:
             self._told_of_release = True
             yield Noted(diagnose.mended_status_line(client.connection).sentence)
-        skewed = client.ahead is not None and abs(client.ahead) > SKEW
-        if skewed or self._skewed:
-            told = diagnose.clock_skew(client.ahead or 0.0)
-            yield Warned(Concern.CLOCK, told.account, f"{told.remedy}.") if skewed else Warned(Concern.CLOCK)
-        self._skewed = skewed
+        if client.ahead is not None:
+            yield from self._clock(client.ahead)
 
-    def _bulk(self, heartbeats: Heartbeats, beats: int, heard_at: float) -> Warned | None:
+    def _clock(self, ahead: float) -> Iterator[Warned]:
+        told = self._skew
+        if told is not None and abs(ahead - told) < SKEW_CHANGED:
+            ahead = told
+        self._skew = ahead if abs(ahead) > SKEW else None
+        if self._skew is not None:
+            trouble = diagnose.clock_skew(ahead)
+            yield Warned(Concern.CLOCK, trouble.account, f"{trouble.remedy}.")
+        elif told is not None:
+            yield Warned(Concern.CLOCK)
+
+    async def _bulk(self, heartbeats: Heartbeats, beats: int, heard_at: float) -> Warned | None:
         """The news about whether something between holds the stream back."""
-        together = heartbeats.heard(beats, heard_at)
-        if together and not self._held_back and self.standstill < self.settings.heartbeat / 2:
-            self._held_back = True
-            told = diagnose.buffered(together * self.settings.heartbeat, together)
-            return Warned(Concern.BUFFERED, told.account, f"{told.remedy}.")
-        if self._held_back and not heartbeats.held_back:
+        if together := heartbeats.heard(beats, heard_at):
+            await asyncio.sleep(0)  # whoever notices that this program was stopped says so first
+            if not self._held_back and self.standstill < self.settings.heartbeat / 2:
+                self._held_back = True
+                told = diagnose.buffered(together * self.settings.heartbeat, together)
+                return Warned(Concern.BUFFERED, told.account, f"{told.remedy}.")
+        elif self._held_back and heartbeats.regular:
             self._held_back = False
             return Warned(Concern.BUFFERED)
         return None
@@ -506,8 +539,9 @@ class Reader:
         self, connection: Connection, server: ServerInfo | None, subscription: Subscription
     ) -> list[tuple[str, str]]:
         beta = server is not None and (server.version or "").startswith("1.0.0-beta")
-        resumption = self._continuity.resumption(subscription.released_topics)
-        parameters = [("index", str(resumption.index or self._start.request))]
+        resumption = self._continuity.resumption(subscription.released_topics, self.ticked.readable)
+        start = self._beginning.request if self._beginning is not None else 0
+        parameters = [("index", str(resumption.index or start))]
         parameters += subscription.parameters(beta, resumption.witnesses)
         parameters.append(("namespace", connection.namespace))
         if connection.region is not None:

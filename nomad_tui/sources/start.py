@@ -27,29 +27,25 @@ class Start:
     """Nothing that had happened before the connection was made."""
     since: int | None = None
     """ns: nothing that happened longer ago than that when the reading began."""
-    told: bool = False
-    """Whether nothing need be said where it begins elsewhere."""
 
     @property
     def is_bounded(self) -> bool:
         """Whether something that the server holds is not wanted."""
         return self.live or self.index > 0 or self.since is not None
 
-    @property
-    def request(self) -> int:
-        """The index to ask a server for."""
-        return NEWEST if self.live else self.index
-
 
 class Beginning:
-    """Tells of the frames of a first connection which of them lie before the start."""
+    """Tells of the frames of a first connection which of them lie before the start, and of those after it until one
+    does not."""
 
-    def __init__(self, start: Start, newest: int | None, began: int) -> None:
-        """`newest` is the server's newest index before the connection was made, if known; `began` when the reading
-        began, in ns since 1970 by the server's clock."""
+    def __init__(self, start: Start, began: int, reached: int | None = None, *, is_newest: bool = False) -> None:
+        """`began` is when the reading began, in ns since 1970 by the server's clock. `reached` is an index that the
+        server had reached by then, if one is known; `is_newest` tells that no other was above it."""
         self._start = start
-        self._newest = newest
         self._began = began
+        self._reached = reached
+        self._is_newest = is_newest
+        self._connections = 0
         self._waiting: list[Frame] = []
         """Frames of which nothing tells when they happened, since the last one that was too old."""
         self._first: Frame | None = None
@@ -58,8 +54,21 @@ class Beginning:
         self.note = ""
         """What to say of where it began; empty if it began where it was to."""
 
-    def wanted(self, frame: Frame, settled: bool) -> list[Frame]:
-        """What can be shown now that `frame` has come; `settled` once the server has sent what it held.
+    @property
+    def request(self) -> int:
+        """The index to ask a server for as long as nothing has been seen."""
+        if not self._start.live:
+            return self._start.index
+        if not (self._is_newest or self._connections):
+            return NEWEST
+        return (self._reached or 0) + 1
+
+    def connected(self) -> None:
+        """A server has accepted what was asked for."""
+        self._connections += 1
+
+    def wanted(self, frame: Frame, fresh: bool) -> list[Frame]:
+        """What can be shown now that `frame` has come; `fresh` if it happened after this connection was made.
 
         What lies before the start is never shown; it is to be remembered all the same, so that a connection after
         this one can go on from it.
@@ -69,50 +78,60 @@ class Beginning:
         first = self._first is None
         self._first = self._first or frame
         if self._start.live:
-            known = self._newest
-            self.over = settled if known is None else frame.index > known
-            return [frame] if self.over else []
+            return self._from_now(frame, first, fresh)
         if self._start.since is None:
             return self._from_index(frame, first)
-        return self._from_moment(frame, settled, self._start.since)
+        return self._from_moment(frame, fresh, self._start.since)
+
+    def left(self) -> list[Frame]:
+        """What has waited for a frame that tells its time, once the server has sent all that it held."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _from_now(self, frame: Frame, first: bool, fresh: bool) -> list[Frame]:
+        if self._reached is not None and frame.index <= self._reached:
+            return []
+        if first and not (self._is_newest or fresh or self._connections > 1):
+            # Asked for an index above its newest, a server sends its newest frame first, unless that was not
+            # subscribed to: so one of no known time is shown.
+            moment = frame_moment(frame)
+            if moment is not None and moment < self._began - SHORT:
+                return []
+        self.over = True
+        return [frame]
 
     def _from_index(self, frame: Frame, first: bool) -> list[Frame]:
         index = self._start.index
-        if frame.index < index:
+        if first and frame.index < index:
             self.note = (
-                ""
-                if self._start.told
-                else (
-                    f"Index {index:,} has not come yet: the server's newest is {frame.index:,}, and what comes from "
-                    f"{index:,} on is shown."
-                )
+                f"Index {index:,} has not come yet: the server's newest is {frame.index:,}, and what comes from "
+                f"{index:,} on is shown."
             )
-            return []
-        if first and frame.index > index and not self._start.told:
+        elif first and frame.index > index:
             self.note = (
                 f"Nothing at index {index:,} is to be had: the first that the server still holds from there on is "
                 f"{frame.index:,}."
             )
-        self.over = True
-        return [frame]
+        self.over = frame.index >= index
+        return [frame] if self.over else []
 
-    def _from_moment(self, frame: Frame, settled: bool, since: int) -> list[Frame]:
+    def _from_moment(self, frame: Frame, fresh: bool, since: int) -> list[Frame]:
         moment = frame_moment(frame)
-        if moment is None and not settled:
+        if moment is None and not fresh:
             self._waiting.append(frame)
             return []
-        if moment is not None and moment < self._began - since and not settled:
+        if moment is not None and moment < self._began - since and not fresh:
             self._waiting.clear()
             return []
-        if (moment is not None and frame is self._first) or (self._waiting and self._waiting[0] is self._first):
-            missing = (moment or self._began) - (self._began - since)
-            if missing > SHORT:
-                held = duration(max(0, self._began - (moment or self._began)))
+        if frame is self._first or (self._waiting and self._waiting[0] is self._first):
+            oldest = min(moment or self._began, self._began)
+            if oldest - (self._began - since) > SHORT:
+                held = self._began - oldest
+                # The topics and namespaces asked for may not go back as far as the rest of the buffer.
+                holds = f"The oldest event that the server held of what is read is {duration(held)} old"
                 self.note = (
-                    f"The server holds the events of the last {held} only: "
+                    f"{holds if held else 'The server held no event of what is read'}: "
                     f"those of the last {duration(since)} were asked for."
                 )
         self.over = True
-        shown = [*self._waiting, frame]
-        self._waiting.clear()
-        return shown
+        return [*self.left(), frame]

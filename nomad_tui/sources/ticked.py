@@ -60,6 +60,11 @@ class Ticked:
             self._not_taken.clear()
             self._choose()
 
+    @property
+    def readable(self) -> frozenset[str] | None:
+        """What a request may name at all, by released names; None as long as nothing is known to be refused."""
+        return None if self.whole == self.started_with else self.whole.released_topics
+
     def _choose(self) -> None:
         wanted = self.whole if self._topics is None else self.whole.only(self._topics) or self.accepted
         if wanted != self._wanted:

@@ -95,6 +95,13 @@ NOTHING_REFUSED: Final = Case(
     "it refuses nothing of what was asked for, so it or a proxy before it was stopping or starting",
     "If this happens again at once, check that server, and NOMAD_ADDR (--address)",
 )
+ONE_BY_ONE: Final = Case(
+    Kind.PERMISSION,
+    "{holder} may not read all namespaces together",
+    "those that it may read, {namespaces}, are read one by one",
+    'Nothing need be done; to read all as one, grant it read-job in namespace "*"',
+    refused=True,
+)
 MANY_NAMESPACES: Final = Case(
     Kind.PERMISSION,
     "Only the first {tried} of {there} namespaces are read",
