@@ -354,7 +354,7 @@ async def test_ticks_that_a_server_does_not_take_are_said() -> None:
 
 
 async def test_warnings_from_the_cluster_are_text() -> None:
-    source = Told(CONNECTED, Warned(Concern.SERVER, "[b]one[/] \x1b[2J", "[/x] $primary"), Noted("[red]note\x9b"))
+    source = Told(CONNECTED, Warned(Concern.CLOCK, "[b]one[/] \x1b[2J", "[/x] $primary"), Noted("[red]note\x9b"))
     async with dashboard(source, WIDE) as opened:
         await opened.appears("▲ [b]one[/] ␛[2J [/x] $primary")
         await opened.appears("[red]note")

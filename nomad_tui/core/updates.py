@@ -68,8 +68,6 @@ class Concern(StrEnum):
     """Something between holds the stream back and lets it through in bulk."""
     CLOCK = "clock"
     """The server's clock and this machine's differ."""
-    SERVER = "server"
-    """Not the server that the operator named first is the one that is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -490,9 +490,10 @@ class Reader:
 
     def _connected(self, client: Client, server: ServerInfo | None) -> Iterator[Update]:
         name = str(client.connection.address)
-        if self._read_from is not None and self._read_from != self._at:
-            before = self.connection.servers[self._read_from].address
-            yield Noted(f"Events come from {name} now: {before} was lost.")
+        before = self._read_from or 0
+        if before != self._at:
+            reason = "was lost, or holds less" if self._read_from is not None else "could not be read"
+            yield Noted(f"Events come from {name} now: {self.connection.servers[before].address} {reason}.")
         self._read_from = self._at
         if self._restricted and self.ticked.whole == self.ticked.started_with:
             self._restricted = False

@@ -21,7 +21,6 @@ ORDER: Final = (
     Concern.TOPIC,
     Concern.PERMISSION,
     Concern.BUFFERED,
-    Concern.SERVER,
     Concern.CLOCK,
 )
 """What may hide the most events first."""
