@@ -276,9 +276,10 @@ class Continuity:
         sent = frame.events if sent is None else sent
         if self._expected is not None:
             return self._join_after_reconnect(frame, away, sent)
-        if frame.index <= self._floor:
-            return self._join_below_floor(frame, sent)
-        self._taken_over()
+        if self._floor or self._reaches:
+            if frame.index <= self._floor:
+                return self._join_below_floor(frame, sent)
+            self._taken_over()
         if frame.index < self.last_index:
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
             self._start_over(frame, sent)

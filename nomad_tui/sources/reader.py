@@ -429,16 +429,16 @@ class Reader:
                                 return
                         resuming = False
                         self.repeats += joined.repeats
-                        if joined.frame is not None:
-                            wanted = [joined.frame]
-                            if beginning is not None:
-                                wanted = beginning.wanted(joined.frame, update.fresh)
-                                if beginning.note:
-                                    yield Noted(beginning.note)
-                                    beginning.note = ""
+                        if joined.frame is not None and beginning is None:
+                            yield joined.frame
+                        elif joined.frame is not None and beginning is not None:
+                            wanted = beginning.wanted(joined.frame, update.fresh)
+                            if beginning.note:
+                                yield Noted(beginning.note)
+                                beginning.note = ""
                             for shown in wanted:
                                 yield shown
-                            if beginning is not None and beginning.over:
+                            if beginning.over:
                                 beginning = self._beginning = None
                                 self._start = Start()
                     elif update is not None:
