@@ -339,3 +339,16 @@ async def test_an_ending_long_after_a_standstill_is_not_laid_at_its_door(monkeyp
         retrying = await reader.until_kind(Retrying)
     assert "did not read" not in retrying.what
     assert isinstance(reader.updates[0], Connecting)
+
+
+async def test_a_list_of_namespaces_that_is_answered_at_once_is_not_asked_for_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_module, "NAMESPACES_WAIT", 0.0)  # as with a proxy that answers out of its cache
+    async with following(frames([1]), Options(lead=1)) as (server, reader):
+        await reader.until_index(1)
+        await server.until(lambda: sum(request.path == "/v1/namespaces" for request in server.requests) >= 2)
+        for index in range(2, 40):
+            server.publish(frame(index))
+            await reader.until_index(index)
+        assert sum(request.path == "/v1/namespaces" for request in server.requests) == 2

@@ -48,6 +48,8 @@ NAMESPACES_WAIT: Final = 300.0
 """Seconds that a server holds the question whether the list of namespaces has changed."""
 NAMESPACES_AGAIN: Final = 60.0
 """Seconds until that is asked again where it could not be."""
+NAMESPACES_AT_ONCE: Final = 1.0
+"""Seconds within which an answer was not waited with."""
 SLEEP_CHECKED_EVERY: Final = 2.0
 
 
@@ -124,9 +126,9 @@ class LiveServer:
             reader.connect_again()
 
     async def updates(self) -> AsyncGenerator[Update, None]:
-        watchers = [asyncio.create_task(self._watch_sleep()), asyncio.create_task(self._watch_namespaces())]
         if unknown := self.subscription.unknown_topics:
             yield _topic_unknown(unknown)
+        watchers = [asyncio.create_task(self._watch_sleep()), asyncio.create_task(self._watch_namespaces())]
         try:
             whole = Reader(self.connection, self.subscription, self.settings)
             waits = delays(self.settings.shortest_delay)
@@ -288,20 +290,21 @@ class LiveServer:
         warned = False
         await self._connected.wait()
         while True:
-            asked_at = monotonic()
             try:
                 async with Client(self._server) as client:
                     while True:
+                        asked_at = monotonic()
                         listed = await questions.namespaces(client, index, NAMESPACES_WAIT)
                         index = listed.index if listed.index >= index else 0  # it goes back on a restored server
                         self._take_namespaces([each for each in listed.listed if self._is_new(each, known)])
+                        same = known == frozenset(listed.names)
                         known = frozenset(listed.names)
                         warned = await self._warn_of_namespace(client, known, warned)
-                        if not index:
-                            break
+                        if not index or (same and monotonic() - asked_at < NAMESPACES_AT_ONCE):
+                            break  # what does not wait, such as a proxy's cache, is not asked without a pause
             except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError):
                 index = 0
-            await asyncio.sleep(max(0.0, NAMESPACES_AGAIN - (monotonic() - asked_at)))
+            await asyncio.sleep(NAMESPACES_AGAIN)
 
     @property
     def _server(self) -> Connection:
