@@ -3,26 +3,41 @@
 import asyncio
 import gc
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+import structlog
 from click.core import ParameterSource
 from rich.cells import cell_len
 
-from nomad_tui import __version__
+from nomad_tui import __version__, hand_commands
+from nomad_tui.choice import DEFAULT_JOURNAL, Choice, of_jetstream, opened_journal
 from nomad_tui.config import Connection
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
-from nomad_tui.core.readable import SECOND
 from nomad_tui.core.subscription import Subscription, SubscriptionError
 from nomad_tui.core.wire import DEFAULT_MAX_LINE
-from nomad_tui.options import HELP, ConfigurationFailure, config_option, connection_options, connections_options
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.options import (
+    HELP,
+    JOURNAL,
+    CommandGroup,
+    ConfigurationFailure,
+    config_option,
+    connection_options,
+    connections_options,
+    follow_option,
+    journal_option,
+    nats_options,
+)
+from nomad_tui.parameters import ByteSize, Index, Since
 from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import Folders
-from nomad_tui.sources.live import LiveServer
+from nomad_tui.run_commands import record, run
+from nomad_tui.sink_commands import sink
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
 from nomad_tui.sources.source import Source
@@ -30,64 +45,8 @@ from nomad_tui.sources.start import Start
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_UNITS: Final = {
-    "": 1,
-    "B": 1,
-    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
-    **{f"{letter}{rest}": 1024**power for power, letter in enumerate("KMGT", 1) for rest in ("", "IB")},
-}
-"""Bytes in one of each unit, in capitals."""
-
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
 INTERRUPTED: Final = 130
 """The exit code after Ctrl+C, as shells have it."""
-
-
-class ByteSize(click.ParamType[int]):
-    """`512MiB`, `2G`, `64000000`; powers of 1024 but for KB, MB, GB and TB."""
-
-    name = "size"
-
-    def __init__(self, smallest: int) -> None:
-        self.smallest = smallest
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*([A-Z]*)", str(value).strip().upper())
-        if match is None or match[2] not in _UNITS:
-            self.fail(f"{value!r} is not a size: write a number with a unit, such as 512MiB.", param, ctx)
-        size = int(float(match[1]) * _UNITS[match[2]])
-        if size < self.smallest:
-            self.fail(f"{value!r} is less than {self.smallest:,} bytes: write a unit, such as 512MiB.", param, ctx)
-        return size
-
-
-class Index(click.ParamType[int]):
-    """A Nomad index: an unsigned number of which servers take 63 bits."""
-
-    name = "index"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value)
-        if re.fullmatch(r"[0-9]{1,19}", text) is None or int(text) >= 1 << 63:
-            self.fail(f"{text[:40]!r} is no index: write a whole number from 0 to {(1 << 63) - 1}.", param, ctx)
-        return int(text)
-
-
-class Since(click.ParamType[int]):
-    """A duration as Nomad writes it, `10m` or `1h30m`, in ns."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        parts = re.findall(r"(\d{1,9}(?:\.\d+)?)(d|h|m|s)", str(value))
-        if not parts or "".join(number + unit for number, unit in parts) != str(value):
-            self.fail(f"{str(value)[:40]!r} is no duration: write something like 90s, 10m or 1h30m.", param, ctx)
-        return int(sum(float(number) * _SECONDS[unit] for number, unit in parts) * SECOND)
 
 
 class FilterText(click.ParamType[Filter]):
@@ -118,27 +77,33 @@ def _pointed_at(text: str, error: FilterError) -> str:
     return f"  {shown}\n  {' ' * cell_len(before)}{mark}"
 
 
-class _Group(click.Group):
-    """Prints a mistake as one sentence, without click's usage block, and exits with 2.
+class _Group(CommandGroup):
+    """Prints a mistake as one sentence, without click's usage block, and exits with 2."""
 
-    Options before a command count as if they stood behind it.
-    """
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_journals_file(args))
+
+    def _with_journals_file(self, args: list[str]) -> list[str]:
+        """The arguments with `--journal=FILE` for `--journal FILE`, and `--journal=` where no file follows.
+
+        click itself would take the name of a command for the file. Other commands than `tail` always want one.
+        """
+        others = {"--", *self.commands} - {"tail"}
+        end = next((place for place, part in enumerate(args) if part in others), len(args))
+        parts: list[str] = []
+        for part in args[:end]:
+            if parts and parts[-1] == f"{JOURNAL}=" and not part.startswith("-") and part not in self.commands:
+                parts[-1] += part
+            else:
+                parts.append(f"{JOURNAL}=" if part == JOURNAL else part)
+        return [*parts, *args[end:]]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        if name is not None and command is not None:
-            taken = {parameter.name for parameter in command.params}
-            given = {
-                option.name: ctx.params[option.name]
-                for option in self.params
-                if ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-            }
-            for option in self.params:
-                if option.name in given.keys() - taken:
-                    raise click.UsageError(f"The command {name} has no option {option.opts[0]}: leave it out.")
-            ctx.default_map = {name: given}
+        if ctx.params.get("journal") == DEFAULT_JOURNAL and name not in (None, "tail"):
+            raise click.UsageError(f"The command {name} wants to know which journal: write {JOURNAL}=FILE.")
         return name, command, rest
 
     def main(
@@ -152,6 +117,8 @@ class _Group(click.Group):
         def run() -> Any:
             return super(_Group, self).main(args, prog_name, complete_var, standalone_mode=False, **extra)
 
+        # A runner says where its log goes. Lines of it would stand between what others print or draw.
+        structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
         if not standalone_mode:
             return run()
         try:
@@ -240,12 +207,18 @@ reveal_option = click.option(
 @click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nomad-tui")
 @connections_options
+@nats_options
+@journal_option
 @stream_options
 @filter_option
 @reveal_option
 @history_options
 def main(
     connections: Connections,
+    origin: str | None,
+    nats_credentials: Path | None,
+    nats_nkey: Path | None,
+    journal: str | None,
     topics: Sequence[str],
     index: int,
     live: bool,
@@ -261,13 +234,17 @@ def main(
 
     Without a command: the dashboard on NOMAD_ADDR. Flags beat the profile, and the profile beats the environment.
     """
-    subscription = _subscription(topics)
-    source = LiveServer(connections.start, subscription, Settings(_start(index, live, since), max_line=max_line))
+    bounds = (max_events, max_memory)
+    start = _start(index, live, since)
+    stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
+    if stream is not None:
+        return _dashboard(stream, bounds, str(chosen), folders, reveal)
+    choice = Choice(_subscription(topics), Settings(start, max_line=max_line), folders, journal)
+    source = choice.live(connections.start, max_events)
 
     def elsewhere(connection: Connection) -> Source:
-        return LiveServer(connection, subscription, Settings(_start(0, live, since), max_line=max_line))
+        return choice.elsewhere(connection, connections.start, max_events)
 
-    bounds = (max_events, max_memory)
     return _dashboard(source, bounds, str(chosen), folders, reveal, connections, elsewhere)
 
 
@@ -286,12 +263,18 @@ def demo(chosen: Filter, folders: Folders, reveal: bool, max_events: int, max_me
 
 @main.command("open")
 @click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
+@click.option(
+    "--since", type=Since(), metavar="DURATION", help="Of a journal: only what came so long ago or later, such as 10m."
+)
+@follow_option
 @filter_option
 @config_option
 @reveal_option
 @history_options
 def open_(
     files: Sequence[str],
+    since: int | None,
+    follow: bool,
     chosen: Filter,
     folders: Folders,
     reveal: bool,
@@ -299,7 +282,20 @@ def open_(
     max_memory: int,
     max_line: int,
 ) -> int:
-    """The dashboard on recordings: NDJSON of frames or events, plain, .gz or .zst; - is standard input."""
+    """The dashboard on recordings: NDJSON of frames or events, plain, .gz or .zst; - is standard input.
+
+    Or on a journal, as sink run and record write it.
+    """
+    bounds = (max_events, max_memory)
+    journals = [file for file in files if file != STANDARD_INPUT and JournalReader.is_journal(Path(file))]
+    if journals:
+        if len(files) > 1:
+            raise click.UsageError(f"A journal is opened alone, and {journals[0]!r} is one: name one file.")
+        source = opened_journal(Path(journals[0]), since, max_events, follow)
+        return _dashboard(source, bounds, str(chosen), folders, reveal)
+    if since is not None or follow:
+        option = "--follow" if follow else "--since"
+        raise click.UsageError(f"{option} is for a journal, and this is a recording: leave it out.")
     if list(files).count(STANDARD_INPUT) > 1:
         raise click.UsageError("Standard input (-) can be read only once: name it once.")
     pipe = _standard_input_for_recording() if STANDARD_INPUT in files else None
@@ -308,11 +304,14 @@ def open_(
         recording.check()
     except RecordingError as error:
         raise ConfigurationFailure(str(error)) from None
-    return _dashboard(recording, (max_events, max_memory), str(chosen), folders, reveal)
+    return _dashboard(recording, bounds, str(chosen), folders, reveal)
 
 
 @main.command()
-@connection_options
+@connections_options
+@nats_options
+@journal_option
+@follow_option
 @stream_options
 @filter_option
 @click.option(
@@ -339,7 +338,12 @@ def open_(
     "--max-line", type=ByteSize(1024), default=DEFAULT_MAX_LINE, metavar="SIZE", help="The longest line accepted."
 )
 def tail(
-    connection: Connection,
+    connections: Connections,
+    origin: str | None,
+    nats_credentials: Path | None,
+    nats_nkey: Path | None,
+    journal: str | None,
+    follow: bool,
     topics: Sequence[str],
     index: int,
     live: bool,
@@ -351,6 +355,7 @@ def tail(
     idle_exit: float | None,
     retries: int | None,
     max_line: int,
+    folders: Folders,
 ) -> int:
     """Print events, without a screen.
 
@@ -361,8 +366,13 @@ def tail(
 
     if sys.stdout is None:
         raise click.UsageError("Standard output is closed: leave it open, events are printed there.")
-    subscription = _subscription(topics)
-    source = LiveServer(connection, subscription, Settings(_start(index, live, since), max_line=max_line))
+    start = _start(index, live, since)
+    source = of_jetstream(
+        origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal, follow=follow
+    )
+    if source is None:
+        choice = Choice(_subscription(topics), Settings(start, max_line=max_line), folders, journal)
+        source = choice.printed(connections.start, follow)
     options = Options(
         output=Output(output),
         filter=chosen,
@@ -420,6 +430,13 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
         # The interpreter would complain of what is still buffered when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+main.add_command(sink)
+sink.add_command(run)
+for command in hand_commands.COMMANDS:
+    sink.add_command(command)
+main.add_command(record)
 
 
 def _origins(connection: Connection) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from nomad_tui import config
@@ -48,6 +49,33 @@ class ConfigurationFailure(click.ClickException):
         click.echo(f"nomad-tui: {self.message}", file=file, err=file is None)
 
 
+class CommandGroup(click.Group):
+    """Options before a command count as if they stood behind it, also where it is a command of a command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            given = _given_before(ctx)
+            taken = {parameter.name for parameter in command.params}
+            if not isinstance(command, CommandGroup):
+                for option, (flag, _) in given.items():
+                    if option not in taken:
+                        raise click.UsageError(f"The command {name} has no option {flag}: leave it out.")
+            ctx.default_map = {name: {option: value for option, (_, value) in given.items()}}
+        return name, command, rest
+
+
+def _given_before(context: click.Context) -> dict[str, tuple[str, Any]]:
+    """The options on the command line so far, by their names, as flags and values."""
+    given = {} if context.parent is None else _given_before(context.parent)
+    for option in context.command.params:
+        if option.name and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            given[option.name] = (option.opts[0], context.params[option.name])
+    return given
+
+
 class ConfigFolder(click.ParamType[Folders]):
     """A folder for the settings, and the usual one for what the program keeps."""
 
@@ -68,6 +96,52 @@ config_option: Final = click.option(
     metavar="FOLDER",
     help="Where your settings, profiles and saved filters are.",
 )
+
+
+FROM: Final = "--from"
+NATS_CREDENTIALS: Final = "--nats-credentials"
+NATS_NKEY: Final = "--nats-nkey"
+JOURNAL: Final = "--journal"
+
+journal_option: Final = click.option(
+    JOURNAL,
+    is_flag=False,
+    flag_value="",
+    metavar="[=FILE]",
+    help="What a journal holds, as sink run and record write it. Default: the connection's own in the state folder.",
+)
+follow_option: Final = click.option(
+    "--follow", is_flag=True, help="At a journal's end, go on with what is being written to it."
+)
+
+
+def nats_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Adds what reads a stream of JetStream in place of a server: `origin`, `nats_credentials` and `nats_nkey`."""
+    for option in (
+        click.option(
+            NATS_NKEY,
+            "nats_nkey",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A file with the seed of an nkey, for --from.",
+        ),
+        click.option(
+            NATS_CREDENTIALS,
+            "nats_credentials",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A .creds file, for --from.",
+        ),
+        click.option(
+            FROM,
+            "origin",
+            metavar="URL",
+            help="Read what sink run publishes to NATS instead: nats:// or tls://HOST:PORT/STREAM; STREAM is NOMAD by "
+            "default. --ca-cert, --client-cert and --client-key count there too.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:

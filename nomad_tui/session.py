@@ -144,7 +144,7 @@ class Session:
         status = self.status
         match update:
             case Frame():
-                self.history.append(update, self._wall_clock() if update.fresh else 0)
+                self.history.append(update, (update.received or self._wall_clock()) if update.fresh else 0)
                 status.last_heard = self.clock()
                 if update.repaired is not None:
                     status.repaired += 1

@@ -18,8 +18,6 @@ from enum import IntEnum, StrEnum
 from time import time_ns
 from typing import BinaryIO, Final, TextIO
 
-import msgspec
-
 from nomad_tui.core.derived import Derived
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
@@ -28,7 +26,8 @@ from nomad_tui.core.search import Matcher
 from nomad_tui.core.secrets import masked_text, redact
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Connected, Ended, Gap, Noted, Refused, Retrying, Update, Warned
-from nomad_tui.core.wire import Frame, Unreadable, event_lines, event_text
+from nomad_tui.core.wire import Frame, Unreadable
+from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.source import Source
 
 HELD_EVENTS: Final = 100_000
@@ -192,9 +191,8 @@ class _Tail:
                 if self._connected:
                     raise _FinishedError(Exit.DONE) from None
                 if not self._lost:
-                    self._say(
-                        f"{self._source.name} has not answered within {seconds:g} s. Check NOMAD_ADDR (--address)."
-                    )
+                    where = "NOMAD_ADDR (--address)" if isinstance(self._source, LiveServer) else "its address"
+                    self._say(f"{self._source.name} has not answered within {seconds:g} s. Check {where}.")
                 raise _FinishedError(Exit.LOST) from None
 
     def _take(self, update: Update) -> None:
@@ -255,7 +253,7 @@ class _Tail:
     def _print(self, frame: Frame) -> None:
         if self._needs_history:
             first = self._history.end
-            self._history.append(frame, time_ns() if frame.fresh else 0)
+            self._history.append(frame, (frame.received or time_ns()) if frame.fresh else 0)
             shown = [position for position in range(len(frame.events)) if self._matcher.matches(first + position)]
         else:
             first = 0
@@ -277,7 +275,7 @@ class _Tail:
                 whole = len(shown) == len(frame.events)
                 yield frame.line if whole else frame.with_events([frame.events[position] for position in shown]).line
             case Output.NDJSON:
-                texts = _texts(frame)
+                texts = frame.event_texts()
                 for position in shown:
                     yield texts[position]
             case Output.LINE:
@@ -302,17 +300,6 @@ class _Tail:
         # Tabs and carriage returns can only stand between the tokens of JSON, where an escape could not.
         text = line.decode("utf-8", "replace").translate(_SPACES)
         return "".join(character if character.isprintable() else _escaped(character) for character in text).encode()
-
-
-def _texts(frame: Frame) -> list[bytes]:
-    if frame.repaired is None:
-        try:
-            texts = event_lines(frame.line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            texts = []
-        if len(texts) == len(frame.events):
-            return texts
-    return [event_text(event, frame.index) for event in frame.events]
 
 
 def _escaped(character: str) -> str:

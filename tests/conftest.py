@@ -1,8 +1,10 @@
 """What every test may rely on: nothing of this machine's settings, and one time zone."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,7 +12,23 @@ from hypothesis import settings
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
 
+MOST_WORKERS = 4
+"""Processes that run tests side by side; with more, tests that measure would measure each other."""
+
 PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"))
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """How many processes run the tests with `-n auto`: none where files or tests are named, which start at once then.
+
+    Two on a single core too, because many tests wait for another process. `-n` and xdist's own variable go before.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    if any(not Path(name).is_dir() for name in config.args):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(2, min(cores, MOST_WORKERS))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,8 +20,9 @@ import trustme
 from click.testing import CliRunner
 
 from nomad_tui import __version__
-from nomad_tui.cli import ByteSize, main
+from nomad_tui.cli import main
 from nomad_tui.options import HELP
+from nomad_tui.parameters import ByteSize
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn
 from tests import recordings
 

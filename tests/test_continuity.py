@@ -421,6 +421,9 @@ def test_a_gap_says_what_may_be_missing() -> None:
         "events 1,036–1,450 of namespace payments may be missing: made or first readable up to 41 s before being "
         "subscribed to, and the server no longer holds all"
     )
+    assert Gap(GapReason.JOURNAL, 1035, 1451, 7200.0).sentence == (
+        "events 1,036–1,450 may be missing: the journal was full, and dropped what had not been delivered for 2 h"
+    )
     assert Gap(GapReason.BUFFER, 3, 4, 1.0).sentence.startswith("events at index 3 may be missing")
     assert Gap(GapReason.BUFFER, 3, 5, 1.0).sentence.startswith("events at index 4 may be missing")
 
@@ -452,7 +455,11 @@ def test_a_gap_names_the_namespaces_that_it_concerns() -> None:
     assert back.startswith("the index of namespace payments went back from 59 to 3: ")
 
 
-@pytest.mark.parametrize("reason", GapReason)
+NO_DURATION = (GapReason.UNREADABLE, GapReason.EXPIRED)
+"""It was read all the while, or nothing tells."""
+
+
+@pytest.mark.parametrize("reason", [reason for reason in GapReason if reason not in NO_DURATION])
 def test_a_gap_says_how_long_it_lasted_where_that_is_known(reason: GapReason) -> None:
     def sentence(away: float) -> str:
         text = Gap(reason, 59, 80, away, ("Job",), ("payments",)).sentence

@@ -1,4 +1,4 @@
-"""Imports point one way: core <- nomad and configuration <- sources <- session <- ui <- the command line."""
+"""Imports point one way: core <- nomad and configuration <- journal <- sources <- sinks <- session <- ui <- commands."""
 
 import ast
 import pkgutil
@@ -18,10 +18,13 @@ ROOT = Path(nomad_tui.__file__).parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
     frozenset(("config", "nomad", "personal")),
+    frozenset(("journal",)),
     frozenset(("sources",)),
-    frozenset(("session", "options", "tail", "doctor")),
+    frozenset(("sinks",)),
+    frozenset(("session", "parameters", "options", "choice", "tail", "doctor")),
     frozenset(("ui",)),
     frozenset(("demo",)),
+    frozenset(("choice", "hand_commands", "run_commands", "sink_commands")),
     frozenset(("cli",)),
     frozenset(("__main__",)),
 )
@@ -31,13 +34,20 @@ EVERY_LIBRARY = frozenset(
     (
         "aiohttp",
         "click",
+        "filelock",
         "h11",
         "lark",
         "msgspec",
+        "nats",
+        "nkeys",
         "orjson",
         "platformdirs",
+        "prometheus_client",
         "re2",
         "rich",
+        "standardwebhooks",
+        "structlog",
+        "tenacity",
         "textual",
         "tomli_w",
         "zstandard",
@@ -48,11 +58,29 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "nomad": frozenset(("aiohttp", "cryptography", "orjson")),
     "config": frozenset(("aiohttp",)),
     "personal": frozenset(("msgspec", "platformdirs", "tomli_w")),
-    "sources": frozenset(("aiohttp", "click", "h11", "msgspec", "orjson", "zstandard")),
+    "journal": frozenset(("filelock", "msgspec", "orjson", "structlog", "zstandard")),
+    "sinks": frozenset(
+        (
+            "aiohttp",
+            "msgspec",
+            "nats",
+            "nkeys",
+            "orjson",
+            "prometheus_client",
+            "standardwebhooks",
+            "structlog",
+            "tenacity",
+            "tomli_w",
+            "zstandard",
+        )
+    ),
+    "sources": frozenset(("aiohttp", "nats", "nkeys", "click", "h11", "msgspec", "orjson", "zstandard")),
     "session": frozenset(),
     "tail": frozenset(("msgspec", "orjson")),
     "doctor": frozenset(("aiohttp", "click", "orjson")),
     "options": frozenset(("click",)),
+    "parameters": frozenset(("click",)),
+    "choice": frozenset(("click",)),
 }
 """What may be imported beside the standard library; the other parts may import whatever is a dependency."""
 
@@ -105,7 +133,7 @@ def test_imports_point_inwards(module: str) -> None:
 def test_sources_read_the_same_for_every_screen() -> None:
     """Neither the screen nor its library is known to anything that reads a stream."""
     for module, tree in MODULES.items():
-        if part(module) not in ("ui", "demo", "cli", "__main__"):
+        if part(module) not in ("ui", "demo", "sink_commands", "cli", "__main__"):
             assert not [name for name in imports(module, tree) if name.partition(".")[0] in ("textual", "rich")], module
 
 

@@ -108,6 +108,14 @@ class GapReason(StrEnum):
     NAMESPACE = "namespace"
     """A namespace was made, or became readable, while it was not subscribed to, and was asked for too late: the
     server's buffer begins after what may have been its first events."""
+    JOURNAL = "journal"
+    """The journal was full and had to drop what a sink had not had yet."""
+    UNREADABLE = "unreadable"
+    """A line of the stream could not be read as events."""
+    DROPPED = "dropped"
+    """A journal dropped its oldest events to stay within its bounds before they were read."""
+    EXPIRED = "expired"
+    """A stream of JetStream dropped its oldest messages, or was made anew, before they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +166,19 @@ class Gap:
             case GapReason.NAMESPACE:
                 lasted = self._lasted("up to ", " ")
                 return f"made or first readable {lasted}before being subscribed to, and the server no longer holds all"
+            case GapReason.UNREADABLE:
+                return "a line of the stream could not be read"
+            case GapReason.EXPIRED:
+                return "the JetStream stream dropped them, or was made anew, before they were read"
+            case GapReason.DROPPED:
+                lasted = self._lasted("not read for ", ", and ")
+                return f"{lasted}the journal dropped them to stay within its bounds before they were read"
             case GapReason.BUFFER:
                 lasted = self._lasted("reconnected after ", ", when ")
                 return f"{lasted}the server no longer held {self.after:,}"
+            case GapReason.JOURNAL:
+                lasted = self._lasted(" for ")
+                return f"the journal was full, and dropped what had not been delivered{lasted or ' yet'}"
 
     @property
     def remedy(self) -> str:
@@ -171,8 +189,27 @@ class Gap:
                     "Check that the server named above is the one you mean, and whether it was restored or replaced: "
                     "what it holds follows as a history of its own."
                 )
+            case GapReason.UNREADABLE:
+                return (
+                    "See what stands in the way of the stream, such as a proxy; the journal holds how the line began."
+                )
             case GapReason.UNSUBSCRIBED:
                 return f"Leave topics ticked to have them read on; a filter hides them too. {_MORE_BUFFER}"
+            case GapReason.JOURNAL:
+                return (
+                    "See why the sink is behind (`nomad-tui sink list` has its last error), or give the journal more "
+                    "room (max_size)."
+                )
+            case GapReason.EXPIRED:
+                return (
+                    "The next event of each object shows all of it; only steps before are lost. "
+                    "To lose fewer, raise the stream's limits (max_age, max_bytes)."
+                )
+            case GapReason.DROPPED:
+                return (
+                    "The next event of each object shows all of it; only steps before are lost. "
+                    "To lose fewer, let the journal keep more and grow larger (--keep, --max-size)."
+                )
             case _:
                 return f"The next event of each object shows all of it; only steps before are lost. {_MORE_BUFFER}"
 

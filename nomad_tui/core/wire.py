@@ -57,6 +57,8 @@ class Frame:
 
     False for what a server's buffer or a recording held.
     """
+    received: int = field(default=0, compare=False)
+    """When it came to whoever passes it on now, in ns since 1970; 0 for what comes at this moment."""
     moments: tuple[int | None, int | None] | None = field(default=None, compare=False)
     """What `core.moment` found out about when it happened, once it was asked."""
 
@@ -64,14 +66,20 @@ class Frame:
         """The same frame with only some of its own events, each with the bytes it came in."""
         wanted = set(map(id, events))
         kept = [position for position, event in enumerate(self.events) if id(event) in wanted]
-        try:
-            texts = event_lines(self.line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            texts = []
-        if len(texts) != len(self.events):
-            texts = [event_text(event, self.index) for event in self.events]
+        texts = self.event_texts()
         line = b'{"Index":%d,"Events":[%s]}' % (self.index, b",".join(texts[position] for position in kept))
-        return Frame(self.index, events, line, self.repaired, self.fresh)
+        return Frame(self.index, events, line, self.repaired, self.fresh, self.received)
+
+    def event_texts(self) -> list[bytes]:
+        """Each event as JSON: in the server's own words, or written anew where the line had to be mended."""
+        if self.repaired is None:
+            try:
+                texts = event_lines(self.line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                texts = []
+            if len(texts) == len(self.events):
+                return texts
+        return [event_text(event, self.index) for event in self.events]
 
 
 @dataclass(frozen=True, slots=True)

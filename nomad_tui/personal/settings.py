@@ -7,6 +7,11 @@ columns = ["time", "topic", "sentence"]   # which columns the event list has, an
 address = ["https://nomad-1:4646", "https://nomad-2:4646"]
 token_file = "~/.nomad/prod"              # a relative path begins at this file's folder
 colour = "red"
+
+[[sink]]                                  # an event sink; `sinks.keys` has what may stand in one
+id = "deployments"
+type = "webhook"
+address = "https://example.com/hook"
 """
 
 import re
@@ -40,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     list: ListSettings = ListSettings()
     profile: Mapping[str, Any] = {}
     """By name; what stands in one is an `_Entry`."""
+    sink: Any = ()
+    """Tables, as `read_sinks` has them: a mistake in one is told where sinks are looked at, and stops nothing else."""
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,16 +95,31 @@ def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
     return _profiles(file, _read(file))
 
 
+def read_sinks(folder: Path) -> list[dict[str, Any]]:
+    """The `[[sink]]` tables of a folder's settings as they are written; none if there is no file.
+
+    Raises `FileError` for a file that is no TOML, and for a `sink` that is no list of tables. Other mistakes are not
+    looked for.
+    """
+    file = folder / FILE
+    tables = _content(file).get("sink", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise _mistake(file, "`sink` is no list of tables: write [[sink]] above each")
+    return tables
+
+
 def _read(file: Path) -> Settings:
-    text = read_text(file)
-    if text is None:
-        return Settings()
     try:
-        return msgspec.convert(tomllib.loads(text), Settings)
-    except tomllib.TOMLDecodeError as error:
-        raise _mistake(file, str(error)) from error
+        return msgspec.convert(_content(file), Settings)
     except msgspec.ValidationError as error:
         raise _mistake(file, _located(str(error))) from error
+
+
+def _content(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_text(file) or "")
+    except (ValueError, RecursionError) as error:  # not TOML, or more digits or brackets than Python takes
+        raise _mistake(file, str(error)) from error
 
 
 def _profiles(file: Path, settings: Settings) -> dict[str, ProfileSettings]:

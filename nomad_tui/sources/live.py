@@ -8,10 +8,10 @@ it is asked; whether this machine slept; and, with several streams, whether the 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Final
 
 import aiohttp
@@ -36,7 +36,7 @@ from nomad_tui.core.updates import (
     Update,
     Warned,
 )
-from nomad_tui.core.wire import Heartbeat
+from nomad_tui.core.wire import Event, Frame, Heartbeat
 from nomad_tui.nomad import diagnose, inquiry, questions
 from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
@@ -57,11 +57,23 @@ class LiveServer:
     """A cluster's event stream, for as long as anybody reads it."""
 
     def __init__(
-        self, connection: Connection, subscription: Subscription | None = None, settings: Settings | None = None
+        self,
+        connection: Connection,
+        subscription: Subscription | None = None,
+        settings: Settings | None = None,
+        *,
+        seen: Iterable[Frame] = (),
+        seen_until: int | None = None,
     ) -> None:
+        """`seen` are the newest frames that were read before, by whomever, oldest first: what the server sends again
+        of them is dropped, and where it cannot, a gap is shown. `seen_until` is when that reading stopped, in ns since
+        1970. A start that `settings` name counts only if nothing was seen.
+        """
         self.connection = connection
         self.subscription = subscription or Subscription()
         self.settings = settings or Settings()
+        self._seen = seen
+        self._seen_until = seen_until
         self._topics: frozenset[str] | None = None
         self._readers: list[Reader] = []
         self._rebuilt: set[Reader] = set()
@@ -130,7 +142,7 @@ class LiveServer:
             yield _topic_unknown(unknown)
         watchers = [asyncio.create_task(self._watch_sleep()), asyncio.create_task(self._watch_namespaces())]
         try:
-            whole = Reader(self.connection, self.subscription, self.settings)
+            whole = self._first_reader()
             waits = delays(self.settings.shortest_delay)
             while True:
                 self._asked_again.clear()
@@ -161,6 +173,24 @@ class LiveServer:
             for task in watchers:
                 task.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
+
+    def _first_reader(self) -> Reader:
+        reader = Reader(self.connection, self.subscription, self.settings)
+        continuity = Continuity()
+        for frame in self._seen:
+            # What is not asked for now cannot prove anything.
+            events = [each for each in frame.events if self._admits(each)]
+            if events:
+                continuity.join(frame if len(events) == len(frame.events) else frame.with_events(events))
+        self._seen = ()
+        if continuity.begun:
+            away = None if self._seen_until is None else max(0.0, (time_ns() - self._seen_until) / SECOND)
+            reader.resume(continuity, away=away)
+        return reader
+
+    def _admits(self, event: Event) -> bool:
+        namespace = self.connection.namespace
+        return namespace in (ALL, event.namespace or namespace) and self.subscription.admits(event)
 
     def _begin(self, readers: list[Reader]) -> None:
         self._dropped_before += sum(reader.repeats for reader in self._readers if reader not in readers)

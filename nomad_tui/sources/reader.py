@@ -134,7 +134,8 @@ class Reader:
         self._beginning: Beginning | None = None
         """From the first connection on until the start is behind."""
         self._continuity = Continuity()
-        self._last_byte = 0.0
+        self._last_byte: float | None = None
+        """When the last connection brought something, by `elapsed`; None if there was none."""
         self._retry_now = asyncio.Event()
         self._at = 0
         """Which of the servers is read, or is tried first."""
@@ -156,10 +157,14 @@ class Reader:
     def continuity(self) -> Continuity:
         return self._continuity
 
-    def resume(self, continuity: Continuity, restricted: bool = False) -> None:
-        """Goes on where another reader stopped; before `updates`. `restricted` if that one could not read all."""
+    def resume(self, continuity: Continuity, restricted: bool = False, away: float | None = None) -> None:
+        """Goes on where another reader stopped; before `updates`. `restricted` if that one could not read all.
+
+        `away` is for how many seconds nobody has read, if that is known.
+        """
         self._continuity = continuity
         self._restricted = restricted
+        self._last_byte = None if away is None else elapsed() - away
         if continuity.begun:
             self._start = Start()
 
@@ -395,7 +400,7 @@ class Reader:
                 if (lines or splitter.oversized) and not connected:
                     connected = True
                     connected_at = monotonic()
-                    away = heard_at - self._last_byte
+                    away = 0.0 if self._last_byte is None else heard_at - self._last_byte
                     continuity.reconnected(subscription.released_topics, heard_at, ticked.readable)
                     ticked.taken(subscription)
                     if beginning is not None:

@@ -35,6 +35,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
 from nomad_tui.ui.commands import DASHBOARD_KEYS, Palette, dashboard_commands
 from nomad_tui.ui.completion import CandidateList
+from nomad_tui.ui.dead_letters import DeadLetters
 from nomad_tui.ui.doctor_page import DoctorPage
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_bar import FilterBar
@@ -50,6 +51,8 @@ from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.refusals import explanation
 from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
+from nomad_tui.ui.sink_actions import SinkActions
+from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.terminal import Terminal
 from nomad_tui.ui.text_viewer import TextView, TextViewer
@@ -129,6 +132,7 @@ class NomadTui(App[Switch | None]):
         self.names = Names(session.history)
         self.inspecting = Inspecting(self)
         self.hand_over = HandOver(self)
+        self.sinks = SinkActions(self, folders, is_cluster=connections is not None)
         self._looks = 0
         self._received = 0
         self._told = self.filter_history.trouble
@@ -438,7 +442,7 @@ class NomadTui(App[Switch | None]):
             return len(self.screen_stack) == 1
         if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
             return False  # there `/` looks for something in what is shown
-        if action in ("filter", "pane", "copy", "write_file", "compare", "where", "doctor"):
+        if action in ("filter", "pane", "copy", "write_file", "compare", "where", "doctor", "sinks", "send_to"):
             return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
         return super().check_action(action, parameters)
 
@@ -502,7 +506,8 @@ class NomadTui(App[Switch | None]):
         source = self.session.source
         if self._connections is None or not isinstance(source, LiveServer):
             self.notify(
-                "There is nothing to switch: recordings and the demo are one place. Start nomad-tui on a cluster.",
+                "There is nothing to switch: a recording, a journal, a stream of NATS and the demo are one place. "
+                "Start nomad-tui on a cluster.",
                 markup=False,
             )
             return
@@ -522,6 +527,17 @@ class NomadTui(App[Switch | None]):
 
     @on(DoctorPage.Copy)
     def _copy_findings(self, message: DoctorPage.Copy) -> None:
+        self.hand_over.copy_text(message.text)
+
+    def action_sinks(self) -> None:
+        self.sinks.show()
+
+    def action_send_to(self) -> None:
+        self.sinks.send()
+
+    @on(SinksPage.Copy)
+    @on(DeadLetters.Copy)
+    def _copy_error(self, message: SinksPage.Copy | DeadLetters.Copy) -> None:
         self.hand_over.copy_text(message.text)
 
     def action_columns(self) -> None:

@@ -72,6 +72,24 @@ DASHBOARD_KEYS: Final[list[BindingType]] = [
         tooltip="Examine the connection, the permissions and the buffer",
         priority=True,
     ),
+    Binding(
+        "s",
+        "sinks",
+        "Sinks",
+        id="app.sinks",
+        show=False,
+        tooltip="Every sink and how it does; test, pause",
+        priority=True,
+    ),
+    Binding(
+        "S",
+        "send_to",
+        "Send to",
+        id="app.send_to",
+        show=False,
+        tooltip="Send the event to a sink by hand",
+        priority=True,
+    ),
     Binding("escape", "escape", "Back", id="app.escape", show=False, tooltip="Leave zoom; select nothing"),
     *(
         Binding(
@@ -116,6 +134,8 @@ def dashboard_commands(app: "NomadTui") -> Iterable[SystemCommand]:
     yield SystemCommand("Warnings", "What is not as it should be, and what mends it", app.action_warnings)
     yield SystemCommand("Where am I", "Choose another profile, region or namespace", app.action_where)
     yield SystemCommand("Doctor", "Examine the connection, the permissions and the buffer", app.action_doctor)
+    yield SystemCommand("Sinks", "Every sink and how it does; test, pause, dead letters", app.action_sinks)
+    yield SystemCommand("Send event to", "Send this event to a sink, by hand", app.action_send_to)
     yield SystemCommand("Unreadable lines", "Look at what came and was no event", app.action_unreadable)
 
 

@@ -1,0 +1,170 @@
+"""Which source the command line asks for: a live server, a journal, both as one, or a stream of NATS."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+from click.core import ParameterSource
+
+from nomad_tui import config
+from nomad_tui.config import Connection, Setting
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.journal.place import journal_path
+from nomad_tui.options import FROM, HELP, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
+from nomad_tui.personal.folders import Folders
+from nomad_tui.sources.journal import JournalSource
+from nomad_tui.sources.journaled import JournaledLive
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import Settings
+from nomad_tui.sources.source import Source
+from nomad_tui.sources.start import Start
+
+DEFAULT_JOURNAL: Final = ""
+"""What `--journal` without a file says: the connection's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was asked for beside the connection."""
+
+    subscription: Subscription
+    settings: Settings
+    folders: Folders
+    journal: str | None
+    """A file or `DEFAULT_JOURNAL`; None for no journal."""
+
+    def live(self, connection: Connection, newest_events: int) -> Source:
+        """For the dashboard as it starts; of a journal it takes about so many events. Raises `click.ClickException`."""
+        if self.journal is None:
+            return LiveServer(connection, self.subscription, self.settings)
+        if self.settings.start.live:
+            raise click.UsageError("--live leaves out all that --journal would show: give one of them.")
+        source = JournaledLive(
+            self._file(connection), connection, self.subscription, self.settings, newest_events=newest_events
+        )
+        _check(source)
+        return source
+
+    def elsewhere(self, connection: Connection, start: Connection, newest_events: int) -> Source:
+        """For the dashboard as it goes on: with the journal of the connection, if journals are read and it has one.
+
+        A file that was named is that of `start`, with which the dashboard began. An index of one cluster says nothing
+        in another.
+        """
+        begin = self.settings.start
+        settings = Settings(Start(0, begin.live, begin.since), max_line=self.settings.max_line)
+        plain = LiveServer(connection, self.subscription, settings)
+        if self.journal is None:
+            return plain
+        file = self._file(connection) if connection == start else journal_path(self.folders, connection)
+        source = JournaledLive(file, connection, self.subscription, settings, newest_events=newest_events)
+        try:
+            source.check()
+        except JournalError:
+            return plain
+        return source
+
+    def printed(self, connection: Connection, follow: bool) -> Source:
+        """For `tail`. Raises `click.ClickException`."""
+        start = self.settings.start
+        if self.journal is None:
+            if follow:
+                raise click.UsageError("--follow goes on with a journal: give --journal too, or leave --follow out.")
+            return LiveServer(connection, self.subscription, self.settings)
+        if start.live and not follow:
+            raise click.UsageError("--live begins where --journal ends: give --follow too, or leave --live out.")
+        source = JournalSource(
+            self._file(connection),
+            start,
+            subscription=self.subscription,
+            namespace=connection.namespace,
+            follow=follow,
+        )
+        _check(source)
+        return source
+
+    def _file(self, connection: Connection) -> Path:
+        if self.journal == DEFAULT_JOURNAL or self.journal is None:
+            return journal_path(self.folders, connection)
+        return Path(self.journal)
+
+
+def opened_journal(file: Path, since: int | None, newest_events: int, follow: bool) -> Source:
+    """For `open`. Raises `click.ClickException`."""
+    source = JournalSource(file, Start(since=since), newest_events=newest_events, follow=follow)
+    _check(source)
+    return source
+
+
+def of_jetstream(
+    origin: str | None,
+    start: Start,
+    credentials: Path | None,
+    nkey: Path | None,
+    *,
+    topics: bool,
+    journal: str | None,
+    follow: bool = False,
+) -> Source | None:
+    """What `--from` names; None without it. Raises `click.ClickException`, also for options that do not go with it."""
+    keys = {NATS_CREDENTIALS: credentials, NATS_NKEY: nkey}
+    given = [flag for flag, file in keys.items() if file is not None]
+    if origin is None:
+        if given:
+            raise click.UsageError(f"{given[0]} says who reads a stream of NATS: give {FROM} too, or leave it out.")
+        return None
+    if len(given) > 1:
+        raise click.UsageError(f"{given[0]} and {given[1]} both say who reads the stream: give one of them.")
+    context = click.get_current_context()
+    taken = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    others = [each for each in HELP if each not in _OF_NATS and context.get_parameter_source(each.name) in taken]
+    if others:
+        raise click.UsageError(f"{FROM} asks no Nomad server, and {others[0].flag} is for one: leave one of them out.")
+    if journal is not None or follow:
+        option = JOURNAL if journal is not None else "--follow"
+        raise click.UsageError(f"{FROM} and {option} each name something else to read: give one of them.")
+    if topics:
+        raise click.UsageError(f"{FROM} reads all that was published, whatever --topic says: use --filter topic:NAME.")
+
+    # The library for NATS takes a while to import, which nobody else need wait for.
+    from nomad_tui.sources.jetstream import JetStreamAddress, JetStreamAddressError, JetStreamSource, Keys
+
+    def file(setting: Setting) -> Path | None:
+        # What the environment names is about Nomad's servers.
+        value = context.params[setting.name] if context.get_parameter_source(setting.name) in taken else None
+        return Path(value) if value else None
+
+    try:
+        address = JetStreamAddress.parse(origin)
+    except JetStreamAddressError as error:
+        raise ConfigurationFailure(str(error)) from None
+    tls = {each.name: file(each) for each in (config.CA_CERT, config.CLIENT_CERT, config.CLIENT_KEY)}
+    return JetStreamSource(
+        address,
+        Keys(
+            credentials=credentials,
+            nkey=nkey,
+            **tls,
+            server_name=context.params[config.TLS_SERVER_NAME.name] or None,
+            skip_verify=bool(context.params[config.TLS_SKIP_VERIFY.name]),
+        ),
+        start,
+    )
+
+
+_OF_NATS: Final = (
+    config.CA_CERT,
+    config.CLIENT_CERT,
+    config.CLIENT_KEY,
+    config.TLS_SERVER_NAME,
+    config.TLS_SKIP_VERIFY,
+)
+
+
+def _check(source: JournalSource | JournaledLive) -> None:
+    try:
+        source.check()
+    except JournalError as error:
+        raise ConfigurationFailure(str(error)) from None

@@ -1,0 +1,63 @@
+"""What can go wrong with a journal, in sentences: what happened, why, and what to do now."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from nomad_tui.core.text import printable
+
+
+class JournalError(Exception):
+    """Its text is three sentences at most that are fit to be drawn: what happened, why, and what to do now."""
+
+
+class JournalInUseError(JournalError):
+    """Another process writes to it. The text names that process as far as the journal tells."""
+
+
+def shown(path: Path) -> str:
+    """A journal's name as it may stand in a sentence."""
+    return printable(str(path), 200)
+
+
+def explained(path: Path, doing: str, error: Exception) -> JournalError:
+    """`doing` is what could not be done, such as `read`; of a full disk the text says so."""
+    why, remedy = _cause(error)
+    return JournalError(f"The journal {shown(path)} cannot be {doing}: {why}. {remedy}")
+
+
+def closed(path: Path) -> JournalError:
+    return JournalError(f"The journal {shown(path)} cannot be used: it is closed. Open it again.")
+
+
+def _cause(error: Exception) -> tuple[str, str]:
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and (known := _CASES.get(code & 0xFF)):
+            return known
+        return f"SQLite says “{printable(str(error), 200)}”", _LOOK
+    if isinstance(error, OSError):
+        reason = printable(error.strerror or str(error), 200).lower()
+        return reason, "Make room, or see that you may read and write it."
+    return f"what it holds cannot be understood ({printable(str(error), 200)})", _DAMAGED
+
+
+_LOOK: Final = "See that its disk is well and that you may read and write it."
+_DAMAGED: Final = "Move it away to have a new one made, and `open` what was moved to see what can still be read."
+_CASES: Final = {
+    sqlite3.SQLITE_FULL: ("there is no room left for it", "Make room on its disk: it goes on by itself."),
+    sqlite3.SQLITE_IOERR: ("its disk reports an error", "See that the disk is well and has room left."),
+    sqlite3.SQLITE_READONLY: ("it may not be written to", "See that you may write it and its folder."),
+    sqlite3.SQLITE_PERM: ("it may not be written to", "See that you may write it and its folder."),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "See that you may read and write it and its folder."),
+    sqlite3.SQLITE_BUSY: (
+        "another process keeps it locked",
+        "End whatever else reads or writes it, such as a copy or an SQLite shell.",
+    ),
+    sqlite3.SQLITE_LOCKED: (
+        "another process keeps it locked",
+        "End whatever else reads or writes it, such as a copy or an SQLite shell.",
+    ),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", _DAMAGED),
+    sqlite3.SQLITE_NOTADB: ("it is not a journal of nomad-tui, or it is damaged", _DAMAGED),
+}

@@ -1,0 +1,369 @@
+"""The journal as the one process has it that writes to it."""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import structlog
+
+from nomad_tui.core.wire import Frame
+from nomad_tui.journal import book, retention
+from nomad_tui.journal.blocks import events_in, size_of
+from nomad_tui.journal.cursor import Cursor, Letter, Loss, joined
+from nomad_tui.journal.errors import JournalError, closed, explained
+from nomad_tui.journal.record import Content, Record
+from nomad_tui.journal.retention import Dropped, Retention
+from nomad_tui.journal.schema import open_to_read
+from nomad_tui.journal.status import RunnerStatus, SinkStatus
+from nomad_tui.journal.stored import Stored, file_bytes
+from nomad_tui.journal.tail import Tail
+from nomad_tui.journal.writer import Opened, Writer
+
+log = structlog.get_logger("nomad_tui.journal")
+
+MOST_QUEUED: Final = 32 * 1024 * 1024
+"""Bytes that wait to be committed before the stream is held back."""
+MOST_COMMITTED: Final = 8 * 1024 * 1024
+"""Bytes of one commit."""
+LEAST_ROOM: Final = 4 * 1024 * 1024
+"""Bytes of history that are given up when the disk is full, if every sink has had them."""
+RETRY: Final = 1.0
+"""Seconds between attempts to write to a disk that is full or fails."""
+
+_T = TypeVar("_T")
+
+
+class Journal:
+    """Made by `open`. Used in one event loop; what takes long is done in threads of its own.
+
+    Every coroutine raises `JournalError` where the disk does not let it do its work, unless it says otherwise.
+    """
+
+    def __init__(self, path: Path, keep: Retention, writer: Writer, thread: ThreadPoolExecutor) -> None:
+        self.path = path
+        self.retention = keep
+        """May be set anew; counts from the next `prune`."""
+        self.id = ""
+        """Random, made once for each file."""
+        self.first = 1
+        """Position of the oldest record held; that of the next one where none is."""
+        self.end = 0
+        """Position of the newest record that is committed; 0 before there was any."""
+        self.events = 0
+        """Events ever journaled."""
+        self.bytes = 0
+        """Of the file, without free room in its write-ahead log."""
+        self.trouble = ""
+        """Why nothing can be written now, fit to be drawn; "" while it can."""
+        self._writer = writer
+        self._writing = thread
+        self._reading = ThreadPoolExecutor(1, "journal-reading")
+        self._stored: Stored | None = None
+        """Used in the reading thread only."""
+        self._tail = Tail(0)
+        self._queue: deque[Record] = deque()
+        self._queued_bytes = 0
+        """Of the queue and of what is being committed."""
+        self._next = 1
+        self._next_events = 0
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        """Set, and replaced by another, whenever something was committed or the journal is closed."""
+        self._closing = asyncio.Event()
+        self._shut = False
+        self._pruning = asyncio.Lock()
+        self._joined = 0
+        """Blocks before this position are joined already."""
+        self._version = 0
+        self._committing: asyncio.Task[None] | None = None
+        self._closed: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, path: Path, retention: Retention = Retention()) -> Self:  # noqa: B008 - frozen
+        """Makes the file, and its folder, where there is none. Raises `JournalInUseError` if another has it."""
+        writer = Writer(path)
+        thread = ThreadPoolExecutor(1, "journal-writing")
+        opening = asyncio.get_running_loop().run_in_executor(thread, writer.open)
+        try:
+            opened = await asyncio.shield(opening)
+        except BaseException:
+            opening.add_done_callback(_looked_at)
+            thread.submit(writer.close)
+            thread.shutdown(wait=False)
+            raise
+        journal = cls(path, retention, writer, thread)
+        journal._begin(opened)
+        return journal
+
+    def add(self, content: Content, received: int) -> None:
+        """Takes it for the next commit, at once. `received` is in ns since 1970."""
+        if self._closing.is_set():
+            raise closed(self.path)
+        self._queue.append(Record(self._next, received, self._next_events, content))
+        self._next += 1
+        self._next_events += events_in(content)
+        self._queued_bytes += size_of(content)
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Waits while more than `MOST_QUEUED` bytes are to be committed: whoever adds asks before each read."""
+        while self._queued_bytes > MOST_QUEUED and not self._closing.is_set():
+            await self._moved.wait()
+
+    async def flushed(self) -> None:
+        """Waits until everything added so far is committed, for as long as that takes."""
+        await self.beyond(self._next - 2)
+
+    async def beyond(self, position: int) -> None:
+        """Waits until there is a record after that position. Raises `JournalError` once the journal is closed."""
+        while self.end <= position:
+            if self._shut:
+                raise closed(self.path)
+            await self._moved.wait()
+
+    async def read(self, after: int, most_bytes: int = 1 << 20) -> list[Record]:
+        """Records after that position in order, at least one if there is one.
+
+        A position below `first` reads from `first` on.
+        """
+        after = max(after, self.first - 1)  # what was dropped may still be in memory
+        if (newest := self._tail.read(after, most_bytes)) is not None:
+            self._refuse_closed()
+            return newest
+        return await self._read(lambda stored: stored.read(after, most_bytes))
+
+    async def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
+        """The newest, oldest first, and none from before the server's indexes last began anew."""
+        return await self._read(lambda stored: stored.last_frames(frames, most_bytes))
+
+    async def seek(self, *, index: int | None = None, since: int | None = None) -> int:
+        """The position before the first frame of that index or a higher one, or before the first record received then
+        (ns since 1970) or later; the later one of the two where both are given, and `end` where there is none."""
+        return await self._read(lambda stored: stored.seek(index=index, since=since))
+
+    async def cursors(self) -> dict[str, Cursor]:
+        return await self._write("read", book.cursors)
+
+    async def register(self, sink: str, position: int, events: int) -> Cursor:
+        """The sink's cursor: the one there is, or a new one there."""
+        return await self._change(lambda connection: book.register(connection, sink, position, events))
+
+    async def forget(self, sink: str) -> None:
+        """Its cursor, status, losses and dead letters."""
+        await self._change(lambda connection: book.forget(connection, sink))
+
+    async def advance(self, cursor: Cursor, letters: Sequence[Letter] = ()) -> bool:
+        """Stores in one transaction how far a sink is, its status and what it was given up on.
+
+        False, with nothing changed, if its cursor was moved back or forgotten meanwhile: read `cursors` again.
+        """
+        return await self._change(lambda connection: book.advance(connection, cursor, letters))
+
+    async def changes(self) -> bool:
+        """Whether another process wrote since this was asked last: it may have paused or moved back a sink."""
+        before, self._version = self._version, await self._in_writing(self._writer.changes)
+        return self._version != before
+
+    async def report(self, runner: RunnerStatus, sinks: Mapping[str, SinkStatus]) -> None:
+        """Status for others to see. What cannot be stored is left out: `trouble` says why."""
+
+        def store(connection: sqlite3.Connection) -> None:
+            book.write_runner(connection, runner)
+            book.write_status(connection, sinks)
+
+        with suppress(JournalError):
+            await self._change(store)
+
+    async def losses(self, sink: str, since: int = 0) -> list[Loss]:
+        """What was dropped before the sink had it and is not settled, of IDs above `since`."""
+        return await self._write("read", lambda connection: book.losses(connection, sink, since))
+
+    async def settle_loss(self, loss: Loss) -> None:
+        """It was passed on, and the sink's cursor has been moved beyond it.
+
+        If more was dropped meanwhile, the two are one loss of another ID, which stays.
+        """
+        await self._change(lambda connection: book.settle(connection, loss))
+
+    async def prune(self) -> list[Loss]:
+        """Drops what need not or cannot be kept, by `retention`, and returns what sinks lose by that just now.
+
+        Also joins small blocks and gives room back to the disk. To be called every few seconds. What fails is logged
+        and done the next time.
+        """
+        lost: dict[str, Loss] = {}
+        keep = self.retention
+        async with self._pruning:
+            try:
+                await self._drop(partial(retention.drop_old, keep=keep.keep), lost)
+                await self._drop(partial(retention.drop_beyond, max_size=keep.max_size), lost)
+                more = True
+                while more:
+                    self._joined, more = await self._write("pruned", partial(retention.join, start=self._joined))
+                while await self._write("pruned", partial(retention.vacuum, max_size=keep.max_size)):
+                    pass
+                self.bytes = await self._write("pruned", file_bytes)
+            except JournalError as error:
+                log.warning("journal_not_pruned", why=str(error))
+        return list(lost.values())
+
+    async def close(self) -> None:
+        """Commits what is queued if that can be done now, and gives the journal to whoever wants it next."""
+        if self._closed is None:
+            self._closed = asyncio.create_task(self._close())
+        await asyncio.shield(self._closed)
+
+    def _begin(self, opened: Opened) -> None:
+        extent = opened.extent
+        self.id, self.bytes, self._version = opened.id, opened.bytes, opened.version
+        self.first, self.end, self.events = extent.first, extent.end, extent.events
+        self._next, self._next_events = self.end + 1, self.events
+        self._tail = Tail(self.end)
+        self._committing = asyncio.create_task(self._commit_all())
+
+    async def _commit_all(self) -> None:
+        while not (self._closing.is_set() and not self._queue):
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            group, size = self._group()
+            if not await self._commit(group):
+                log.warning("journal_closed_unwritten", path=str(self.path), records=self._next - 1 - self.end)
+                return
+            self._tail.extend(group)
+            newest = group[-1]
+            self.end, self.events = newest.position, newest.events_before + events_in(newest.content)
+            self._queued_bytes -= size
+            for _ in group:
+                self._queue.popleft()
+            self._tell()
+
+    def _group(self) -> tuple[list[Record], int]:
+        """The oldest of the queue, which stay in it until they are committed, and their bytes."""
+        group: list[Record] = []
+        size = 0
+        for record in self._queue:
+            own = size_of(record.content)
+            if group and size + own > MOST_COMMITTED:
+                break
+            group.append(record)
+            size += own
+        return group, size
+
+    async def _commit(self, group: Sequence[Record]) -> bool:
+        """Tries until it succeeds; False if the journal is closed before."""
+        while True:
+            why = await self._attempt(group)
+            if not why:
+                if self.trouble:
+                    log.info("journal_written_again", path=str(self.path))
+                self.trouble = ""
+                return True
+            if not self.trouble:
+                log.error("journal_not_written", path=str(self.path), why=why)
+                self.trouble = why
+                if await self._make_room(group):
+                    continue
+            self.trouble = why
+            if self._closing.is_set():
+                return False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY):
+                    await self._closing.wait()
+
+    async def _attempt(self, group: Sequence[Record]) -> str:
+        """Why the group is not committed; "" if it is."""
+        try:
+            self.bytes = await self._in_writing(partial(self._writer.commit, group))
+        except JournalError as error:
+            return str(error)
+        except Exception as error:
+            log.exception("journal_commit_failed", path=str(self.path))
+            return str(explained(self.path, "written", error))
+        return ""
+
+    async def _make_room(self, group: Sequence[Record]) -> bool:
+        """Gives up the oldest that every sink has had, at the first failure in a row."""
+        wanted = max(LEAST_ROOM, sum(size_of(record.content) for record in group))
+        dropped = await self._in_writing(partial(self._writer.make_room, wanted))
+        if dropped is not None:
+            self.first = dropped.first
+            log.warning("journal_dropped_read", path=str(self.path), first=dropped.first)
+        return dropped is not None
+
+    async def _drop(self, what: Callable[[sqlite3.Connection], Dropped | None], lost: dict[str, Loss]) -> None:
+        while dropped := await self._write("pruned", what):
+            self.first = dropped.first
+            for loss in dropped.losses:
+                lost[loss.sink] = joined(lost[loss.sink], loss) if loss.sink in lost else loss
+
+    async def _close(self) -> None:
+        self._closing.set()
+        self._wake.set()
+        try:
+            if self._committing is not None:
+                await asyncio.wait((self._committing,))
+        finally:
+            # Both are handed to the threads before anything is waited for: even if this task ends now, they are done.
+            reading = self._reading.submit(self._close_reading)
+            writing = self._writing.submit(self._close_writing, reading)
+            self._reading.shutdown(wait=False)
+            self._writing.shutdown(wait=False)
+            self._shut = True
+            self._tell()
+            await asyncio.shield(asyncio.wrap_future(writing))
+
+    def _close_reading(self) -> None:
+        if self._stored is not None:
+            self._stored.connection.close()
+
+    def _close_writing(self, reading: Future[None]) -> None:
+        reading.exception()  # SQLite removes its write-ahead log when the last connection is closed, if that one may
+        self._writer.close()
+
+    def _tell(self) -> None:
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def _read(self, what: Callable[[Stored], _T]) -> _T:
+        self._refuse_closed()
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._read_stored, what)
+
+    def _read_stored(self, what: Callable[[Stored], _T]) -> _T:
+        try:
+            if self._stored is None:
+                self._stored = Stored(open_to_read(self.path))
+            return what(self._stored)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise explained(self.path, "read", error) from error
+
+    async def _change(self, what: Callable[[sqlite3.Connection], _T]) -> _T:
+        def change(connection: sqlite3.Connection) -> _T:
+            with book.transaction(connection):
+                return what(connection)
+
+        return await self._write("written", change)
+
+    async def _write(self, doing: str, what: Callable[[sqlite3.Connection], _T]) -> _T:
+        return await self._in_writing(partial(self._writer.run, doing, what))
+
+    async def _in_writing(self, what: Callable[[], _T]) -> _T:
+        self._refuse_closed()
+        return await asyncio.get_running_loop().run_in_executor(self._writing, what)
+
+    def _refuse_closed(self) -> None:
+        if self._shut:
+            raise closed(self.path)
+
+
+def _looked_at(opening: asyncio.Future[Opened]) -> None:
+    """Takes the exception of an opening that nobody waits for any more."""
+    if not opening.cancelled():
+        opening.exception()

@@ -1,0 +1,248 @@
+"""The journal's file: how one is made, how it is known again, and how it is opened."""
+
+import os
+import secrets
+import sqlite3
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from nomad_tui.journal.errors import JournalError, explained, shown
+
+APPLICATION_ID: Final = 0x4E6D5455
+"""`NmTU`, in the header of every SQLite file that is a journal."""
+VERSION: Final = 1
+BUSY_TIMEOUT: Final = 5.0
+"""Seconds that a statement waits for another process to end its transaction."""
+
+_LARGEST_WAL: Final = 64 * 1024 * 1024
+"""Bytes that the write-ahead log keeps of what it once grew to."""
+
+_TABLES: Final = """
+CREATE TABLE journal (
+    id TEXT NOT NULL,
+    dropped INTEGER NOT NULL,         -- the newest position that is held no longer
+    dropped_events INTEGER NOT NULL   -- events in all records up to it
+);
+CREATE TABLE block (
+    first INTEGER PRIMARY KEY,        -- positions
+    last INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    events_before INTEGER NOT NULL,
+    oldest INTEGER NOT NULL,          -- received, ns since 1970
+    newest INTEGER NOT NULL,
+    first_index INTEGER,              -- lowest and highest of its frames
+    last_index INTEGER,
+    size INTEGER NOT NULL,            -- bytes before compression
+    stored INTEGER NOT NULL           -- and after it
+);
+CREATE TABLE content (                -- apart, so that looking through the blocks reads little
+    first INTEGER PRIMARY KEY,
+    content BLOB NOT NULL
+);
+CREATE TABLE cursor (
+    sink TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    paused INTEGER NOT NULL,
+    sending BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE status (
+    sink TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE runner (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    ended INTEGER NOT NULL,           -- whether it closed the journal in good order
+    content BLOB NOT NULL
+);
+CREATE TABLE letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sink TEXT NOT NULL,
+    content BLOB NOT NULL
+);
+CREATE INDEX letter_of_sink ON letter (sink);
+CREATE TABLE loss (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sink TEXT NOT NULL,
+    first_position INTEGER NOT NULL,
+    last_position INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    first_index INTEGER NOT NULL,
+    last_index INTEGER NOT NULL,
+    at INTEGER NOT NULL
+);
+"""
+
+
+def is_journal(path: Path) -> bool:
+    """By its header, whatever its name; False for what cannot be read."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode) and _application(path) == APPLICATION_ID
+    except (OSError, ValueError, sqlite3.Error):
+        return False
+
+
+def _application(file: Path) -> int:
+    """The number by which an SQLite file names its program; raises `sqlite3.Error` for any other file.
+
+    Asked of SQLite: if this process opened and closed the file by itself, the system would take away the locks that
+    SQLite has on it here, and others would remove the write-ahead log under it.
+    """
+    for how in ("?mode=ro&immutable=1", "?mode=ro"):  # the first leaves no trace, but sees no write-ahead log
+        with closing(sqlite3.connect(f"{_uri(file)}{how}", uri=True, isolation_level=None)) as connection:
+            try:
+                return int(connection.execute("PRAGMA application_id").fetchone()[0])
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                    raise
+    with file.open("rb") as damaged:  # which nobody writes to
+        return int.from_bytes(damaged.read(72)[68:])
+
+
+def make(file: Path) -> None:
+    """Makes an empty journal, readable to its owner alone, that appears under its name once it is whole.
+
+    What an earlier journal of that name left beside it is removed: SQLite would take it for this one's.
+    """
+    new = file.with_name(f"{file.name}.new")
+    for left in (*_beside(file), new, *_beside(new)):
+        left.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        connection = sqlite3.connect(new, isolation_level=None, timeout=BUSY_TIMEOUT)
+        try:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.executescript(
+                f"BEGIN; {_TABLES}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT"
+            )
+            connection.execute("INSERT INTO journal VALUES (?, 0, 0)", (secrets.token_hex(16),))
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        finally:
+            connection.close()
+        if mode != "wal":
+            raise JournalError(
+                f"The journal {shown(file)} cannot be made: its disk is one that SQLite cannot share between "
+                "processes, as network disks are. Name a file on a local disk."
+            )
+        new.replace(file)
+    except BaseException:
+        for left in (new, *_beside(new)):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+        raise
+    _sync_folder(file.parent)
+
+
+def open_to_write(file: Path) -> sqlite3.Connection:
+    """A connection for the thread that calls this. Raises `JournalError`, or `sqlite3.Error` and `OSError`."""
+    refuse_others(file)
+    connection = sqlite3.connect(f"{_uri(file)}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+    try:
+        _refuse_versions(file, connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_read(file: Path) -> sqlite3.Connection:
+    """A connection that may be used from any one thread at a time and changes nothing. Raises `JournalError`."""
+    refuse_others(file)
+    try:
+        return _opened(file, "?mode=ro")
+    except sqlite3.Error as error:
+        if not _may_be_read_alone(error):
+            raise explained(file, "read", error) from error
+    left = file.with_name(f"{file.name}-wal")
+    try:
+        unsettled = left.exists() and left.stat().st_size > 0
+    except OSError:
+        unsettled = True
+    if unsettled:
+        raise JournalError(
+            f"The journal {shown(file)} cannot be read where it is: its newest records are still in {shown(left)}, and "
+            "its folder may not be written to. Copy both files to a folder of yours and name the copy."
+        )
+    try:
+        return _opened(file, "?mode=ro&immutable=1")
+    except sqlite3.Error as error:
+        raise explained(file, "read", error) from error
+
+
+def refuse_others(file: Path) -> None:
+    """Raises `JournalError` for what is no journal at all."""
+    what = ""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            kind = "is a directory" if stat.S_ISDIR(file.stat().st_mode) else "is a device or a pipe"
+            raise JournalError(f"The journal {shown(file)} cannot be opened: it {kind}. Name a file.")
+        if _application(file) != APPLICATION_ID:
+            what = "another program's SQLite file" if file.stat().st_size else "empty"
+    except FileNotFoundError:
+        raise JournalError(
+            f"There is no journal {shown(file)}: nothing of that name is there. "
+            "Name another, or make one with `nomad-tui record` or `nomad-tui sink run`."
+        ) from None
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_NOTADB:
+            raise explained(file, "read", error) from error
+        what = "not a journal of nomad-tui"
+    except (OSError, ValueError) as error:
+        raise explained(file, "opened", error) from error
+    if what:
+        raise JournalError(
+            f"{shown(file)} is left alone: it is {what}. Name another file, or one that does not exist yet."
+        )
+
+
+def _opened(file: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{_uri(file)}{how}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
+    )
+    try:
+        _refuse_versions(file, connection)
+        connection.execute("SELECT count(*) FROM journal").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_versions(file: Path, connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        raise JournalError(
+            f"The journal {shown(file)} is left alone: it has version {version} of the journal's form, and this "
+            f"nomad-tui reads version {VERSION}. Use the release that wrote it, or name another file."
+        )
+
+
+def _may_be_read_alone(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+
+
+def _uri(file: Path) -> str:
+    return "file:" + quote(str(file.absolute()).encode("utf-8", "surrogateescape"))
+
+
+def _beside(file: Path) -> tuple[Path, ...]:
+    return tuple(file.with_name(f"{file.name}-{kind}") for kind in ("wal", "shm", "journal"))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new name in the folder survive a loss of power, where the system has a way to."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

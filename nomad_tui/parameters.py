@@ -1,0 +1,68 @@
+"""The kinds of values that options take."""
+
+import re
+from typing import Any
+
+import click
+
+from nomad_tui.core.quantities import parse_duration, parse_size
+from nomad_tui.core.readable import SECOND
+
+
+class ByteSize(click.ParamType[int]):
+    """`512MiB`, `2G`, `64000000`; powers of 1024 but for KB, MB, GB and TB."""
+
+    name = "size"
+
+    def __init__(self, smallest: int) -> None:
+        self.smallest = smallest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        size = parse_size(str(value))
+        if size is None:
+            self.fail(f"{value!r} is not a size: write a number with a unit, such as 512MiB.", param, ctx)
+        if size < self.smallest:
+            self.fail(f"{value!r} is less than {self.smallest:,} bytes: write a unit, such as 512MiB.", param, ctx)
+        return size
+
+
+class Index(click.ParamType[int]):
+    """A Nomad index: an unsigned number of which servers take 63 bits."""
+
+    name = "index"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if re.fullmatch(r"[0-9]{1,19}", text) is None or int(text) >= 1 << 63:
+            self.fail(f"{text[:40]!r} is no index: write a whole number from 0 to {(1 << 63) - 1}.", param, ctx)
+        return int(text)
+
+
+class Since(click.ParamType[int]):
+    """A duration as Nomad writes it, `10m` or `1h30m`, in ns."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        seconds = parse_duration(str(value))
+        if seconds is None:
+            self.fail(f"{str(value)[:40]!r} is no duration: write something like 90s, 10m or 1h30m.", param, ctx)
+        return int(seconds * SECOND)
+
+
+class Duration(click.ParamType[float]):
+    """A duration such as `500ms`, `10s` or `7d`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        seconds = parse_duration(str(value), milliseconds=True)
+        if seconds is None:
+            self.fail(f"{str(value)[:40]!r} is no duration: write something like 500ms, 10s or 7d.", param, ctx)
+        return seconds

@@ -1,0 +1,201 @@
+"""The commands that keep a journal: `sink run` and `record`."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TextIO, TypeVar
+
+import click
+
+from nomad_tui.config import Connection
+from nomad_tui.core.subscription import Subscription, SubscriptionError
+from nomad_tui.core.wire import DEFAULT_MAX_LINE
+from nomad_tui.journal.place import journal_path
+from nomad_tui.options import ConfigurationFailure, connections_options
+from nomad_tui.parameters import ByteSize, Duration, Index
+from nomad_tui.personal.connections import Connections
+from nomad_tui.personal.folders import Folders
+from nomad_tui.sources.reader import Settings
+from nomad_tui.sources.start import Start
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+CANNOT_RUN: Final = 1
+"""The exit code where the journal or the HTTP address cannot be had; 2 is wrong usage."""
+
+
+def keeping_options(command: Function) -> Function:
+    """Adds what a journal is to hold, where it is, and how its keeper is watched."""
+    for option in (
+        click.option(
+            "--max-line",
+            type=ByteSize(1024),
+            default=DEFAULT_MAX_LINE,
+            metavar="SIZE",
+            help="The longest line accepted.",
+        ),
+        click.option(
+            "--log-file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Write the log there instead of to standard error.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="A line to be read, or a JSON object a line. Default: text.",
+        ),
+        click.option(
+            "--drain",
+            type=Duration(),
+            default="10s",
+            metavar="DURATION",
+            help="How long the sinks may go on after SIGTERM, to deliver what has come. Default: 10s.",
+        ),
+        click.option(
+            "--http",
+            metavar="ADDRESS",
+            help="Serve /healthz, /readyz and /metrics there, such as 127.0.0.1:9646. Default: nowhere.",
+        ),
+        click.option(
+            "--max-size",
+            type=ByteSize(1024 * 1024),
+            default="4GiB",
+            metavar="SIZE",
+            help="The largest that the journal may become; the oldest goes first. Default: 4GiB.",
+        ),
+        click.option(
+            "--keep",
+            type=Duration(),
+            default="7d",
+            metavar="DURATION",
+            help="How long the journal holds what every sink has had. Default: 7d.",
+        ),
+        click.option(
+            "--journal",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="The journal. Default: the connection's own, in the state folder.",
+        ),
+        click.option(
+            "--index",
+            type=Index(),
+            default=0,
+            metavar="INDEX",
+            help="Where an empty journal starts. Default: 0, everything the server's buffer holds.",
+        ),
+        click.option("--live", is_flag=True, help="Start an empty journal at now, without what the buffer holds."),
+        click.option(
+            "--topic",
+            "topics",
+            multiple=True,
+            metavar="TOPIC",
+            help="Journal this topic only: Topic, Topic:* or Topic:key; may be repeated. Default: all topics.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[ID…]")
+@connections_options
+@keeping_options
+def run(connections: Connections, folders: Folders, ids: Sequence[str], **options: Any) -> int:
+    """Run the sinks: all of them, or those named.
+
+    The stream goes into the journal, and from there to each sink. SIGTERM delivers what has come and ends, SIGHUP
+    reads the definitions again.
+
+    Exit codes: 0 ended as asked, 1 the journal or the HTTP address cannot be used, 2 wrong usage.
+    """
+    from nomad_tui.sinks.folder import Definitions, NoSinkError
+    from nomad_tui.sinks.runner import Wanted
+
+    definitions = Definitions(folders.config)
+    loaded = definitions.read()
+    for named in ids:
+        if named not in loaded.definitions:
+            mistake = next((each for each in loaded.mistakes if each.sink == named), None)
+            raise ConfigurationFailure(str(mistake or NoSinkError(named)))
+    if not loaded.definitions:
+        for mistake in loaded.mistakes:
+            click.echo(f"nomad-tui: {mistake}", err=True)
+        if loaded.mistakes:
+            raise ConfigurationFailure("No sink can be run: correct what is named above.")
+    return _keep(connections.start, folders, Wanted(definitions, frozenset(ids)), **options)
+
+
+@click.command()
+@connections_options
+@keeping_options
+def record(connections: Connections, folders: Folders, **options: Any) -> int:
+    """Keep a journal of the stream, without sinks, for open, tail --journal and --journal to read."""
+    from nomad_tui.sinks.runner import Wanted
+
+    return _keep(connections.start, folders, Wanted(None), **options)
+
+
+def _keep(
+    connection: Connection,
+    folders: Folders,
+    wanted: Any,
+    *,
+    topics: Sequence[str],
+    live: bool,
+    index: int,
+    journal: Path | None,
+    keep: float,
+    max_size: int,
+    http: str | None,
+    drain: float,
+    log_format: str,
+    log_file: Path | None,
+    max_line: int,
+) -> int:
+    from nomad_tui.journal.errors import JournalError
+    from nomad_tui.journal.retention import Retention
+    from nomad_tui.sinks.http import HttpAddress, HttpError
+    from nomad_tui.sinks.logs import LogFormat, configure
+    from nomad_tui.sinks.service import Service
+
+    if live and index:
+        raise click.UsageError("--index and --live each say where to start: give one of them.")
+    try:
+        subscription = Subscription.parse(topics)
+        address = HttpAddress.parse(http) if http else None
+    except (SubscriptionError, ValueError) as error:
+        raise ConfigurationFailure(str(error)) from None
+    service = Service(
+        connection,
+        journal or journal_path(folders, connection),
+        wanted,
+        subscription,
+        Retention(keep, max_size),
+        Settings(Start(index, live), max_line=max_line),
+        address,
+        drain,
+    )
+    output = _log_output(log_file)
+    configure(LogFormat(log_format), output)
+    try:
+        asyncio.run(service.run())
+    except (JournalError, HttpError) as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        if output is not None:
+            output.close()
+    return 0
+
+
+def _log_output(file: Path | None) -> TextIO | None:
+    if file is None:
+        return None
+    try:
+        return file.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(
+            f"The log cannot be written to {file} ({reason}): name a file in a folder that you may write."
+        ) from None

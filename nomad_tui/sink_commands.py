@@ -1,0 +1,202 @@
+"""`nomad-tui sink …`: the definitions of event sinks, and what is done with them."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+from rich.cells import cell_len
+
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.options import CommandGroup, ConfigurationFailure, config_option
+from nomad_tui.personal.folders import MOST_BYTES, FileError, Folders, read_text, shown
+from nomad_tui.sinks.definition import Definition
+from nomad_tui.sinks.folder import Definitions, Loaded, NoSinkError, shown_address
+from nomad_tui.sinks.reading import DefinitionError
+from nomad_tui.sinks.writing import as_json, left_out, without_secrets, write_definition
+
+STANDARD_INPUT: Final = "-"
+LONGEST_CELL: Final = 60
+"""Cells of a column in the list."""
+
+FIRST: Final = """\
+id = "deployments"
+type = "webhook"
+address = "https://example.com/hook"
+topics = ["Deployment", "Job:web"]"""
+
+output_option = click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Text, or JSON in the words of Nomad's beta. Default: text.",
+)
+reveal_option = click.option(
+    "--reveal", is_flag=True, help="Show the secrets that are written in a definition, which are masked otherwise."
+)
+
+
+@click.group(cls=CommandGroup, invoke_without_command=True)
+@config_option
+@click.pass_context
+def sink(context: click.Context, folders: Folders) -> None:
+    """Event sinks: bring events to webhooks, files and NATS, with nothing lost."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@sink.command()
+@click.argument("file", metavar="FILE|-")
+@config_option
+def register(file: str, folders: Folders) -> None:
+    """Take over a sink's definition, TOML or JSON, from FILE or standard input.
+
+    It replaces the one of the same ID. Exit codes: 0 done, 2 there is a mistake in it.
+    """
+    text = _given(file)
+    name = "Standard input" if file == STANDARD_INPUT else shown(Path(file))
+    definitions = Definitions(folders.config)
+    try:
+        definition, target, replaced = definitions.register(text, name)
+    except (DefinitionError, FileError) as error:
+        raise ConfigurationFailure(str(error)) from None
+    done = "Replaced" if replaced else "Registered"
+    click.echo(f"{done} {definition.id}: {definition.subscription} to {shown_address(definition)}, in {shown(target)}.")
+    _echo_errors(definitions.read().notes.get(definition.id, ()))
+
+
+@sink.command("list")
+@output_option
+@reveal_option
+@config_option
+def list_(output: str, reveal: bool, folders: Folders) -> None:
+    """List the sinks that are defined.
+
+    Exit codes: 0 done, 2 there is a mistake in a definition; the others are listed all the same.
+    """
+    definitions = Definitions(folders.config)
+    loaded = definitions.read()
+    shown_ones = [each if reveal else without_secrets(each) for each in loaded.definitions.values()]
+    if output == "json":
+        click.echo(json.dumps([as_json(each) for each in shown_ones], indent=2, ensure_ascii=False))
+    elif shown_ones:
+        _echo_definitions(shown_ones)
+    elif not loaded.mistakes:
+        elsewhere = [] if folders.config == Folders.of_user().config else ["--config", str(folders.config)]
+        command = shlex.join(["nomad-tui", "sink", "register", *elsewhere, STANDARD_INPUT])
+        click.echo(
+            f"No sink is defined in {shown(definitions.folder)}. This makes the first one, of the events of all "
+            f"deployments and of the job web:\n\n{command} <<'END'\n{FIRST}\nEND"
+        )
+    _fail_for(loaded.mistakes)
+
+
+@sink.command()
+@click.argument("id", metavar="ID")
+@output_option
+@reveal_option
+@config_option
+def show(id: str, output: str, reveal: bool, folders: Folders) -> None:  # noqa: A002
+    """Show a sink's definition, and what of it is as it comes.
+
+    Exit codes: 0 done, 1 there is no such sink, 2 there is a mistake in its definition.
+    """
+    loaded = Definitions(folders.config).read()
+    definition = defined(loaded, id)
+    notes = loaded.notes.get(id, ())
+    shown_one = definition if reveal else without_secrets(definition)
+    if output == "json":
+        click.echo(json.dumps(as_json(shown_one), indent=2, ensure_ascii=False))
+        _echo_errors(notes)
+        return
+    lines = [] if definition.origin is None else [f"# {shown(definition.origin)}"]
+    lines += [f"# {note}" for note in notes]
+    lines += write_definition(shown_one).splitlines()
+    if shown_one != definition:
+        lines += ["", "# What is <redacted> is shown with --reveal."]
+    lines += ["", "# As it comes:", *(f"# {line}" for line in left_out(definition))]
+    click.echo("\n".join(lines))
+
+
+@sink.command()
+@click.argument("id", metavar="ID")
+@config_option
+def deregister(id: str, folders: Folders) -> None:  # noqa: A002
+    """Remove a sink's definition.
+
+    Exit codes: 0 done, 1 there is no such sink, 2 it cannot be removed.
+    """
+    try:
+        file = Definitions(folders.config).deregister(id)
+    except NoSinkError as error:
+        raise click.ClickException(str(error)) from None
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+    click.echo(f"Deregistered {printable(id)}: {shown(file)} is removed.")
+
+
+def _given(file: str) -> str:
+    """What is to be registered. Raises `ConfigurationFailure`."""
+    try:
+        if file != STANDARD_INPUT:
+            text = read_text(Path(file))
+            if text is None:
+                raise FileError(f"There is no file {shown(Path(file))}. Name one, or - for standard input.")
+            return text
+        content = b"" if sys.stdin is None else sys.stdin.buffer.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise FileError("Standard input is larger than 1 MiB, which no definition is. Send one definition.")
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationFailure(f"Standard input is not UTF-8 at byte {error.start}: send it as UTF-8.") from None
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+
+
+def defined(loaded: Loaded, id: str) -> Definition:  # noqa: A002
+    """Raises `click.ClickException`, with the exit code 2 if there is one with a mistake in it."""
+    if id in loaded.definitions:
+        return loaded.definitions[id]
+    _fail_for([mistake for mistake in loaded.mistakes if mistake.sink == id])
+    raise click.ClickException(str(NoSinkError(id)))
+
+
+def _fail_for(mistakes: Sequence[DefinitionError]) -> None:
+    if mistakes:
+        _fail([str(mistake) for mistake in mistakes])
+
+
+def _fail(sentences: Sequence[str]) -> NoReturn:
+    raise ConfigurationFailure("\n".join((sentences[0], *(f"nomad-tui: {sentence}" for sentence in sentences[1:]))))
+
+
+def _echo_errors(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        click.echo(f"nomad-tui: {sentence}", err=True)
+
+
+def _echo_definitions(definitions: Iterable[Definition]) -> None:
+    rows: list[Sequence[str]] = [("ID", "TYPE", "ADDRESS", "TOPICS", "FILTER", "FORMAT")]
+    for each in definitions:
+        rows.append(
+            (each.id, each.kind, shown_address(each), str(each.subscription), str(each.filter) or "-", each.format)
+        )
+    echo_table(rows)
+
+
+def echo_table(rows: Sequence[Sequence[str]]) -> None:
+    """The first row is the head. Cells may be of untrusted text; long ones are cut."""
+    cut = [[_cut(printable(cell)) for cell in row] for row in rows]
+    widths = [max(cell_len(row[column]) for row in cut) for column in range(len(cut[0]))]
+    for row in cut:
+        line = "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+def _cut(text: str) -> str:
+    while cell_len(text) > LONGEST_CELL:
+        text = text[: -2 if text.endswith(ELLIPSIS) else -1].rstrip() + ELLIPSIS
+    return text

@@ -1,0 +1,252 @@
+"""`sink run`: one stream into one journal, and every sink from its own cursor, until it is asked to end."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic, time_ns
+from typing import Final, Protocol
+
+import structlog
+
+from nomad_tui import __version__
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.sinks.definition import Definition
+from nomad_tui.sinks.delivering import Delivering, Open, register
+from nomad_tui.sinks.folder import Loaded, shown_address
+from nomad_tui.sinks.opening import open_sink
+from nomad_tui.sinks.recorder import Recorder
+from nomad_tui.sources.source import Source
+
+log = structlog.get_logger("nomad_tui.runner")
+
+TICK: Final = 0.5
+"""Seconds between two looks at the definitions and at what other programs wrote into the journal."""
+PRUNE_EVERY: Final = 20.0
+REGION_PATIENCE: Final = 5.0
+"""Seconds to wait for the region, which is part of the events' IDs, before sinks are started without it."""
+ABSENT: Final = 3600.0
+"""Seconds after which a sink that is no longer defined is forgotten, and with it its cursor: until then the journal
+keeps what it has not had, as a file may only have been moved aside."""
+DRAIN: Final = 10.0
+
+
+class Definitions(Protocol):
+    """Where definitions stand; they may change at any time."""
+
+    def read(self) -> Loaded: ...
+
+    def signature(self) -> object:
+        """Another one whenever something has changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which sinks are to be run."""
+
+    definitions: Definitions | None
+    """None for a journal without sinks."""
+    only: frozenset[str] = frozenset()
+    """By ID; empty for all."""
+
+
+class Runner:
+    def __init__(
+        self,
+        journal: Journal,
+        source: Source,
+        wanted: Wanted,
+        status: RunnerStatus,
+        *,
+        drain: float = DRAIN,
+        opener: Open = open_sink,
+    ) -> None:
+        """`drain` is for how many seconds the sinks may go on once it was asked to end."""
+        self.journal = journal
+        self.sinks: dict[str, Delivering] = {}
+        """By ID, those that run."""
+        self.mistakes: Sequence[Exception] = ()
+        """In definitions, as they were read last."""
+        self.status = status
+        status.version = __version__
+        self._recorder = Recorder(source, journal, status)
+        self._wanted = wanted
+        self._drain = drain
+        self._open = opener
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._absent: dict[str, float] = {}
+        self._loaded = Loaded()
+
+    @property
+    def heard(self) -> float:
+        """When the server said something last, by `monotonic`; 0.0 for never."""
+        return self._recorder.heard
+
+    def end(self) -> None:
+        """Stops reading, lets the sinks deliver what was read, and makes `run` return. Asked again: at once."""
+        if self._ending.is_set():
+            self._hurried.set()
+        self._ending.set()
+
+    def reload(self) -> None:
+        """Reads the definitions again, and opens every sink anew that has changed."""
+        self._reload.set()
+
+    async def run(self) -> None:
+        """Until `end` is called, or the source has nothing more to come; then drains."""
+        await self._register()
+        reading = asyncio.create_task(self._recorder.run())
+        ending = asyncio.create_task(self._ending.wait())
+        caring = asyncio.create_task(self._care())
+        try:
+            await asyncio.wait((reading, ending, caring), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+            if caring.done():
+                caring.result()
+            log.info("draining", limit=self._drain)
+            reading.cancel()
+            await asyncio.wait((reading,))
+            await self._drained()
+        finally:
+            for task in (reading, ending, caring, *self._tasks.values()):
+                task.cancel()
+            await asyncio.gather(reading, ending, caring, *self._tasks.values(), return_exceptions=True)
+            with suppress(JournalError):
+                await self._report()
+
+    async def _drained(self) -> None:
+        """Waits until every sink has had everything, those that fail not counted, or for as long as is allowed."""
+        tasks = [asyncio.create_task(self._caught_up()), asyncio.create_task(self._hurried.wait())]
+        await asyncio.wait(tasks, timeout=self._drain, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        left = {sink.id: sink.lag_events for sink in self.sinks.values() if sink.lag_events}
+        log.info("drained", left=left)
+
+    async def _register(self) -> None:
+        """A sink that is there from the start misses nothing of what is journaled from the start."""
+        for definition in (await self._defined()).values():
+            await register(self.journal, definition)
+
+    async def _defined(self) -> dict[str, Definition]:
+        definitions = self._wanted.definitions
+        if definitions is None:
+            return {}
+        self._loaded = await asyncio.to_thread(definitions.read)
+        only = self._wanted.only
+        return {each.id: each for each in self._loaded.definitions.values() if not only or each.id in only}
+
+    async def _caught_up(self) -> None:
+        await self.journal.flushed()
+        await asyncio.gather(*(sink.caught_up() for sink in self.sinks.values()))
+
+    # Beside the stream
+
+    async def _care(self) -> None:
+        """Starts and stops sinks as their definitions come and go, and keeps journal and status in order."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REGION_PATIENCE):
+                if not self.status.region:
+                    await self._recorder.connected.wait()
+        signature: object = None
+        pruned = 0.0
+        while True:
+            try:
+                now = await self._signature()
+                if self._reload.is_set() or now != signature or not signature:
+                    self._reload.clear()
+                    signature = now
+                    await self._redefine()
+                if await self.journal.changes():
+                    await self._look_at_cursors()
+                if monotonic() - pruned > PRUNE_EVERY:
+                    pruned = monotonic()
+                    await self._prune()
+                self._recorder.tick()
+                for sink in self.sinks.values():
+                    await sink.tick()
+                await self._report()
+            except JournalError as error:
+                log.error("journal_cannot_be_used", what=str(error))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await self._reload.wait()
+
+    async def _signature(self) -> object:
+        definitions = self._wanted.definitions
+        return True if definitions is None else (await asyncio.to_thread(definitions.signature), True)
+
+    async def _redefine(self) -> None:
+        wanted = await self._defined()
+        loaded = self._loaded
+        for mistake in loaded.mistakes:
+            log.error("definition_cannot_be_used", what=str(mistake))
+        self.mistakes = loaded.mistakes
+        mistaken = {mistake.sink for mistake in loaded.mistakes}
+        for sink in list(self.sinks.values()):
+            # A definition with a mistake in it may be in the middle of being written: the old one goes on.
+            if sink.id not in mistaken and wanted.get(sink.id) != sink.definition:
+                await self._stop(sink)
+        for definition in wanted.values():
+            if definition.id not in self.sinks:
+                self._start(definition)
+        await self._forget_absent(loaded)
+
+    async def _forget_absent(self, loaded: Loaded) -> None:
+        if loaded.mistakes:
+            return
+        known = loaded.definitions.keys()
+        for sink in await self.journal.cursors():
+            if sink in known:
+                self._absent.pop(sink, None)
+            else:
+                self._absent.setdefault(sink, monotonic())
+
+    def _start(self, definition: Definition) -> None:
+        sink = Delivering(definition, self.journal, self._open, self.status.region, shown_address(definition))
+        self.sinks[definition.id] = sink
+        self._tasks[definition.id] = asyncio.create_task(sink.run())
+        log.info("sink_started", sink=definition.id, type=definition.kind.value, address=shown_address(definition))
+
+    async def _stop(self, sink: Delivering) -> None:
+        task = self._tasks.pop(sink.id)
+        task.cancel()
+        await asyncio.wait((task,))
+        del self.sinks[sink.id]
+        log.info("sink_stopped", sink=sink.id)
+
+    async def _look_at_cursors(self) -> None:
+        cursors = await self.journal.cursors()
+        for sink in self.sinks.values():
+            cursor = cursors.get(sink.id)
+            if cursor is None or not sink.is_at(cursor):
+                sink.look_again()
+
+    async def _prune(self) -> None:
+        for sink in [sink for sink, since in self._absent.items() if monotonic() - since > ABSENT]:
+            del self._absent[sink]
+            await self.journal.forget(sink)
+            log.info("sink_forgotten", sink=sink)
+        for loss in await self.journal.prune():
+            log.error(
+                "journal_dropped_events",
+                sink=loss.sink,
+                events=loss.events,
+                first_index=loss.first_index,
+                last_index=loss.last_index,
+            )
+
+    async def _report(self) -> None:
+        status = self.status
+        status.heard = time_ns()
+        status.journal_bytes = self.journal.bytes
+        status.journal_trouble = self.journal.trouble
+        await self.journal.report(status, {sink.id: sink.status for sink in self.sinks.values()})

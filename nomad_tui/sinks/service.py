@@ -1,0 +1,111 @@
+"""A runner as a process: its journal, its signals, and what it shows of itself over HTTP."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time_ns
+from typing import Final
+
+import structlog
+
+from nomad_tui.config import Connection
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.retention import Retention
+from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.sinks.http import HttpAddress, serve
+from nomad_tui.sinks.runner import DRAIN, Runner, Wanted
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.reader import Settings
+
+log = structlog.get_logger("nomad_tui.runner")
+
+SEEN_FRAMES: Final = 256
+SEEN_BYTES: Final = 8 * 1024 * 1024
+"""Of the journal's end, to tell what the server sends again from what is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    connection: Connection
+    journal: Path
+    wanted: Wanted
+    subscription: Subscription
+    retention: Retention = field(default_factory=Retention)
+    settings: Settings = field(default_factory=Settings)
+    http: HttpAddress | None = None
+    drain: float = DRAIN
+    """Seconds."""
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT; SIGHUP reads the definitions again.
+
+        Raises `JournalError` where the journal cannot be opened, and `OSError` where the HTTP address cannot be used.
+        """
+        async with AsyncExitStack() as stack:
+            journal = await Journal.open(self.journal, self.retention)
+            stack.push_async_callback(journal.close)
+            status = RunnerStatus(
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                started=time_ns(),
+                address=str(self.connection.address),
+                region=self.connection.region or await self._region_before(),
+                http=str(self.http or ""),
+            )
+            source = await continued(journal, self.connection, self.subscription, self.settings)
+            runner = Runner(journal, source, self.wanted, status, drain=self.drain)
+            if self.http is not None:
+                await stack.enter_async_context(serve(runner, self.http))
+            stack.enter_context(_signals(runner))
+            log.info("runner_started", pid=status.pid, journal=str(self.journal), position=journal.end)
+            await runner.run()
+            log.info("runner_ended")
+
+    async def _region_before(self) -> str:
+        """The region that was journaled from before, so that events keep their IDs whoever answers first."""
+
+        def read() -> str:
+            reader = JournalReader(self.journal)
+            try:
+                runner = reader.overview().runner
+                return runner.region if runner is not None else ""
+            finally:
+                reader.close()
+
+        return await asyncio.to_thread(read)
+
+
+async def continued(
+    journal: Journal, connection: Connection, subscription: Subscription, settings: Settings
+) -> LiveServer:
+    """The stream from where a journal ends: what the server sends again is dropped, and a gap is shown where it no
+    longer holds that place. Raises `JournalError`."""
+    newest = await journal.read(journal.end - 1, 1) if journal.end else []
+    return LiveServer(
+        connection,
+        subscription,
+        settings,
+        seen=await journal.last_frames(SEEN_FRAMES, SEEN_BYTES),
+        seen_until=newest[-1].received if newest else None,
+    )
+
+
+@contextmanager
+def _signals(runner: Runner) -> Iterator[None]:
+    """Makes the process' signals reach a runner."""
+    loop = asyncio.get_running_loop()
+    handlers = {signal.SIGTERM: runner.end, signal.SIGINT: runner.end, signal.SIGHUP: runner.reload}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)

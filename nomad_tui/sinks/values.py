@@ -1,0 +1,102 @@
+"""Values that a definition only says where to find: `${VARIABLE}` within a text, and `file:PATH` as the whole of it.
+
+They are looked up whenever they are used, so a secret that was rotated is taken without a restart.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from nomad_tui.core.text import printable
+
+FILE: Final = "file:"
+LONGEST: Final = 16 * 1024
+"""Bytes of a file's first line."""
+LONGEST_SHOWN: Final = 200
+"""Characters of a name in a message."""
+
+_REFERENCE: Final = re.compile(
+    r"\$(?P<literal>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{(?P<wrong>[^}]{0,40}\}?)"
+)
+
+
+class ValueUnavailableError(ValueError):
+    """Its text is one sentence that names the variable or the file, what is wrong with it and what to do. It never
+    holds what stood there."""
+
+
+def current(text: str, environ: Mapping[str, str] = os.environ) -> str:
+    """`text` with what it refers to, as that is now; `$${` stands for `${` itself.
+
+    Of a file it is the first line without its line break; the path may begin with `~` and hold `${VARIABLE}`. Reads
+    disk where `reads_file`, but never waits for anybody: pipes and devices are refused. What is empty counts as
+    missing: a request without its token would be refused for good. Raises `ValueUnavailableError`.
+    """
+    if reads_file(text):
+        return _first_line(_filled(text.removeprefix(FILE), environ))
+    return _filled(text, environ)
+
+
+def reads_file(text: str) -> bool:
+    """Whether `current` reads disk for it."""
+    return text.startswith(FILE)
+
+
+def refers(text: str) -> bool:
+    """Whether it stands for anything but itself, which may be a secret then."""
+    return reads_file(text) or any(found["name"] for found in _REFERENCE.finditer(text))
+
+
+def _filled(text: str, environ: Mapping[str, str]) -> str:
+    def value(found: re.Match[str]) -> str:
+        if found["literal"]:
+            return "${"
+        name = found["name"]
+        if name is None:
+            raise ValueUnavailableError(
+                f"'{printable('${' + found['wrong'])}' names no environment variable: write ${{NAME}}, "
+                "or $${ for these two characters themselves."
+            )
+        if not environ.get(name):
+            how = "empty" if name in environ else "not set"
+            raise ValueUnavailableError(
+                f"The environment variable {printable(name, LONGEST_SHOWN)} is {how}: set it where nomad-tui is "
+                "started, and start it again."
+            )
+        return environ[name]
+
+    return _REFERENCE.sub(value, text)
+
+
+def _first_line(name: str) -> str:
+    shown = printable(name, LONGEST_SHOWN)
+    try:
+        descriptor = os.open(Path(name).expanduser(), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            content = os.read(descriptor, LONGEST + 2) if regular else b""
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "no such path can be"
+        raise ValueUnavailableError(
+            f"The file '{shown}' cannot be read ({reason}): name one that nomad-tui may read."
+        ) from None
+    if not regular:
+        raise ValueUnavailableError(f"'{shown}' is no regular file: name one, as it is read for each delivery.")
+    line = content.partition(b"\n")[0].removesuffix(b"\r")
+    if not line:
+        raise ValueUnavailableError(f"The first line of the file '{shown}' is empty: write the value into it.")
+    if len(line) > LONGEST:
+        raise ValueUnavailableError(
+            f"The first line of the file '{shown}' is longer than {LONGEST // 1024} KiB: name the file of the value."
+        )
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise ValueUnavailableError(
+            f"The first line of the file '{shown}' is not UTF-8: name a file that holds text."
+        ) from None

@@ -1,0 +1,330 @@
+"""A stream of JetStream as a source: what `nomad-tui sink run` publishes there, with its history."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from time import monotonic, time_ns
+from typing import Any, Final
+
+import msgspec
+from nats.js.errors import NotFoundError
+
+from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update
+from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode, event_lines
+from nomad_tui.sources.jetstream_address import JetStreamAddress, JetStreamAddressError
+from nomad_tui.sources.known_ids import KnownIds
+from nomad_tui.sources.nats_link import Keys, NatsError, NatsLink, Stream
+from nomad_tui.sources.nats_reading import Message, Reading, ReadingLostError
+from nomad_tui.sources.reader import delays
+from nomad_tui.sources.start import Start
+
+__all__ = ["JetStreamAddress", "JetStreamAddressError", "JetStreamSource", "Keys"]
+
+CONNECTING_TAKES: Final = 15.0
+"""Seconds, at most."""
+REFUSED_DELAY: Final = 30.0
+TOGETHER: Final = 0.05
+"""Seconds for which a message may wait for others of its frame."""
+WAIT: Final = 5.0
+REMEMBERED: Final = 128 * 1024
+"""IDs of messages, to tell one that comes twice."""
+CLOUDEVENTS: Final = "application/cloudevents"
+GAP: Final = "Gap"
+
+
+class _CloudEvent(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _GapRecord(msgspec.Struct, rename="pascal"):
+    reason: str
+    after: int = 0
+    before: int = 0
+    away_seconds: float = 0.0
+    topics: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+
+
+class _GapMessage(msgspec.Struct, rename="pascal"):
+    gap: _GapRecord
+
+
+_decode_cloudevent = msgspec.json.Decoder(_CloudEvent).decode
+_decode_gap = msgspec.json.Decoder(_GapMessage).decode
+
+
+class JetStreamSource:
+    """Goes on where it was after every interruption: a stream's sequence numbers tell what was read."""
+
+    def __init__(
+        self,
+        address: JetStreamAddress,
+        keys: Keys | None = None,
+        start: Start | None = None,
+        shortest_delay: float = 0.5,
+    ) -> None:
+        """`start.since` and `start.index` are about when events were received, and their Nomad indexes."""
+        self.address = address
+        self.keys = keys or Keys()
+        self.start = start or Start()
+        self._shortest_delay = shortest_delay
+        self._others: frozenset[str] = frozenset()
+        self._next = 0
+        """The sequence number to go on from; 0 before the first connection."""
+        self._created = ""
+        self._before_start = self.start.is_bounded and not self.start.live
+        self._began = 0
+        self._known = KnownIds(REMEMBERED)
+        self._last_index = 0
+        self._missing_since: float | None = None
+        """When it was noticed that messages are missing before the next one."""
+        self._lost_at = 0.0
+        self._fresh_after = 0
+        """Messages up to this sequence number were there before the connection."""
+        self.repeats = 0
+        """Messages dropped because they had been read."""
+
+    @property
+    def name(self) -> str:
+        return str(self.address)
+
+    @property
+    def live(self) -> bool:
+        return True
+
+    def scope(self, region: str | None) -> str:
+        return " · ".join(filter(None, (region, f"stream {self.address.stream}")))
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        self._began = time_ns()
+        waits = delays(self._shortest_delay)
+        connections = attempt = 0
+        while True:
+            yield Connecting(self.address.to)
+            link: NatsLink | None = None
+            try:
+                async with asyncio.timeout(CONNECTING_TAKES):
+                    link = await NatsLink.open(self.address, self.keys, self._others)
+                    self._others |= link.others
+                    stream = await self._stream(link)
+                    region = await self._region(link, stream)
+                yield Connected(link.server, region=region, reconnects=connections)
+                if not stream.messages and not connections:
+                    yield Noted(f"The stream {self.address.stream} holds no events yet.")
+                connections += 1
+                self._fresh_after = stream.last
+                attempt, waits = 0, delays(self._shortest_delay)
+                async with aclosing(self._read(link, stream)) as read:
+                    async for update in read:
+                        yield update
+            except TimeoutError:
+                trouble = NatsError(f"{self.address.to} has not answered in time", "the server is busy", "Check it")
+            except NatsError as error:
+                trouble = error
+            finally:
+                if link is not None:
+                    await link.close()
+            self._lost_at = monotonic()
+            attempt += 1
+            kind = Refused if trouble.refused else Retrying
+            delay = max(next(waits), REFUSED_DELAY if trouble.refused else 0.0)
+            yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
+            await asyncio.sleep(delay)
+
+    async def _stream(self, link: NatsLink) -> Stream:
+        info = await link.stream_info(self.address.stream)
+        if info is None:
+            raise NatsError(
+                f"{link.server} has no stream {self.address.stream}",
+                "nobody has made it, or it is one of another account",
+                "Start nomad-tui sink run with a sink that makes it (create = true), or name another stream",
+            )
+        return Stream.of(info)
+
+    async def _region(self, link: NatsLink, stream: Stream) -> str | None:
+        if not stream.messages:
+            return None
+        message = await _message_at(link, self.address.stream, stream.last)
+        return printable(message.get("Nomad-Region", ""), 100) or None
+
+    # Reading
+
+    async def _read(self, link: NatsLink, stream: Stream) -> AsyncGenerator[Update, None]:
+        while True:
+            reading = Reading(link, self.address.stream)
+            try:
+                await self._begin(link, stream, reading)
+                async for update in self._messages(reading):
+                    yield update
+            except NotFoundError:
+                pass
+            except ReadingLostError:
+                self._lost_at = monotonic()
+            finally:
+                await reading.close()
+            async with asyncio.timeout(CONNECTING_TAKES):
+                stream = await self._stream(link)
+
+    async def _begin(self, link: NatsLink, stream: Stream, reading: Reading) -> None:
+        if not self._created:
+            self._created = stream.created
+            start = self.start
+            if start.since is not None:
+                await reading.open(time=self._began - start.since)
+                return
+            self._next = max(stream.first, 1)
+            if start.live:
+                self._next = stream.last + 1
+            elif start.index:
+                self._next = await self._first_of_index(link, stream, start.index)
+        elif stream.created != self._created:
+            self._created = stream.created
+            self._missing_since = self._missing_since or self._lost_at
+            self._next = max(stream.first, 1)
+            self._fresh_after = min(self._fresh_after, stream.last)
+        await reading.open(sequence=self._next)
+
+    async def _first_of_index(self, link: NatsLink, stream: Stream, index: int) -> int:
+        """Indexes rise with the sequence numbers, nearly always: where they do not, too much is read, or not all."""
+        low, high = max(stream.first, 1), stream.last + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = (await _message_at(link, self.address.stream, middle)).get("Nomad-Index", "")
+            if found.isdigit() and int(found) < index:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    async def _messages(self, reading: Reading) -> AsyncGenerator[Update, None]:
+        group: list[tuple[Message, Frame]] = []
+        heard = reading.heard
+        while True:
+            try:
+                messages = await reading.some(TOGETHER if group else WAIT)
+            except (ReadingLostError, NatsError):
+                for update in self._frames(group):  # what follows begins after them
+                    yield update
+                raise
+            if not messages:
+                for update in self._frames(group):
+                    yield update
+                group = []
+                if reading.heard > heard:
+                    yield HEARTBEAT
+            heard = reading.heard
+            for message in messages:
+                if self._next and message.sequence > self._next and self._missing_since is None:
+                    self._missing_since = self._lost_at
+                self._next = message.sequence + 1
+                if not self._is_wanted(message):
+                    continue
+                decoded = _decoded(message)
+                if isinstance(decoded, Frame) and (not group or _is_one_frame(group[-1], (message, decoded))):
+                    group.append((message, decoded))
+                    continue
+                for update in self._frames(group):
+                    yield update
+                group = []
+                if isinstance(decoded, Frame):
+                    group.append((message, decoded))
+                elif decoded is not None:
+                    if isinstance(decoded, Gap):
+                        self._last_index = decoded.before
+                    yield decoded
+
+    def _is_wanted(self, message: Message) -> bool:
+        if "Nomad-Test" in message.headers:
+            return False
+        if self._before_start:
+            if self._is_before_start(message):
+                return False
+            self._before_start = False
+        known = message.headers.get("Nats-Msg-Id")
+        if known is not None:
+            if known in self._known:
+                self.repeats += 1
+                return False
+            self._known.add(known)
+        return True
+
+    def _is_before_start(self, message: Message) -> bool:
+        if self.start.since is not None:
+            return _number(message, "Nomad-Received", message.time) < self._began - self.start.since
+        return _number(message, "Nomad-Index", self.start.index) < self.start.index
+
+    def _frames(self, group: list[tuple[Message, Frame]]) -> Iterator[Update]:
+        frames = _joined([frame for _, frame in group])
+        for frame in frames:
+            frame.fresh = group[0][0].sequence > self._fresh_after
+            if self._missing_since is not None:
+                away = monotonic() - self._missing_since if self._missing_since else 0.0
+                self._missing_since = None
+                if self._last_index:
+                    yield Gap(GapReason.EXPIRED, self._last_index, frame.index, away)
+            self._last_index = frame.index
+            yield frame
+
+
+def _number(message: Message, header: str, otherwise: int) -> int:
+    text = message.headers.get(header, "")
+    return int(text) if text.isascii() and text.isdigit() else otherwise
+
+
+def _is_one_frame(before: tuple[Message, Frame], after: tuple[Message, Frame]) -> bool:
+    received = before[0].headers.get("Nomad-Received")
+    return (
+        received is not None
+        and received == after[0].headers.get("Nomad-Received")
+        and before[1].index == after[1].index
+        and before[1].repaired is None
+        and after[1].repaired is None
+    )
+
+
+def _decoded(message: Message) -> Frame | Gap | Unreadable | None:
+    content = message.data
+    try:
+        if message.headers.get("Content-Type", "").startswith(CLOUDEVENTS):
+            content = bytes(_decode_cloudevent(content).data)
+        if message.headers.get("Nomad-Topic") == GAP and b'"Gap"' in content:
+            return _gap(_decode_gap(content).gap)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # what it is instead is said of its content
+    decoded = decode(content)
+    return decoded if isinstance(decoded, Frame | Unreadable) else None
+
+
+def _gap(record: _GapRecord) -> Gap:
+    try:
+        reason = GapReason(record.reason)
+    except ValueError:
+        reason = GapReason.BUFFER  # of a newer nomad-tui
+    return Gap(reason, record.after, record.before, record.away_seconds, record.topics, record.namespaces)
+
+
+def _joined(frames: list[Frame]) -> list[Frame]:
+    """One frame of those that were published event by event."""
+    if len(frames) < 2:
+        return frames
+    try:
+        texts = [text for frame in frames for text in event_lines(frame.line)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return frames
+    joined = decode(b'{"Index":%d,"Events":[%s]}' % (frames[0].index, b",".join(texts)))
+    return [joined] if isinstance(joined, Frame) else frames
+
+
+async def _message_at(link: NatsLink, stream: str, sequence: int) -> dict[str, str]:
+    """The headers of the first message from there on; empty where there is none."""
+    reading = Reading(link, stream, headers_only=True)
+    try:
+        if not await reading.open(sequence=sequence):
+            return {}
+        messages: list[Any] = await reading.some(WAIT)
+        return messages[0].headers if messages else {}
+    except (ReadingLostError, NotFoundError):
+        return {}
+    finally:
+        await reading.close()

@@ -1,0 +1,105 @@
+"""Where a JetStream stream is: `nats://[user:password@]host[:port][,more]/[STREAM]`."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Self
+from urllib.parse import unquote
+
+from nomad_tui.core.text import printable
+
+DEFAULT_STREAM: Final = "NOMAD"
+DEFAULT_PORT: Final = 4222
+SCHEMES: Final = ("nats", "tls")
+EXAMPLE: Final = "nats://127.0.0.1:4222/NOMAD"
+LONGEST_SHOWN: Final = 200
+
+_PART: Final = re.compile(
+    r"(?:(?P<scheme>[^:/@]*)://)?(?:(?P<user>[^:@]*)(?::(?P<password>.*))?@)?"
+    r"(?P<host>\[[^\]]*\]|[^:/\[\]@]*)(?::(?P<port>[^/]*))?(?P<path>/.*)?",
+)
+_NO_STREAM: Final = re.compile(r"[\s.*>/\\]")
+
+
+class JetStreamAddressError(ValueError):
+    """Its text says what is wrong with which address and what to write instead, and holds no password."""
+
+
+@dataclass(frozen=True, slots=True)
+class JetStreamAddress:
+    """`str()` of it is fit to be shown: it never holds credentials."""
+
+    servers: tuple[str, ...]
+    """Each `host:port`, IPv6 addresses in brackets; any of one cluster's."""
+    stream: str = DEFAULT_STREAM
+    tls: bool = False
+    """Whether the connection must be encrypted. With `nats://` it is where the server demands it."""
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    """In place of user and password: what stands alone before the `@`."""
+
+    def __str__(self) -> str:
+        return f"{self.to}/{self.stream}"
+
+    @property
+    def to(self) -> str:
+        """The servers alone."""
+        return f"{'tls' if self.tls else 'nats'}://{','.join(self.servers)}"
+
+    @classmethod
+    def is_one(cls, text: str) -> bool:
+        """Whether somebody who wrote this meant NATS."""
+        return text.partition("://")[0].lower() in SCHEMES and "://" in text
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises `JetStreamAddressError`. The scheme may be missing, the stream is `NOMAD` then and where none is
+        named, and each of several servers may repeat scheme and credentials: the first ones count."""
+        if not text.strip():
+            raise JetStreamAddressError(f"The address of NATS is empty. Write something like {EXAMPLE}.")
+        if not text.isprintable() or " " in text:
+            raise _wrong(text, "it holds a space or a control character")
+        servers: list[str] = []
+        schemes: list[str] = []
+        credentials: tuple[str, str | None] | None = None
+        stream = ""
+        for part in text.split(","):
+            found = _PART.fullmatch(part)
+            if found is None:
+                raise _wrong(text, "that is no list of servers (in a password, write %2C for a comma and %2F for a /)")
+            scheme = (found["scheme"] or "").lower()
+            if found["scheme"] is not None and scheme not in SCHEMES:
+                raise _wrong(text, f"the scheme {printable(scheme, 20)} is none of NATS, which are nats and tls")
+            schemes.append(scheme)
+            servers.append(_server(text, found["host"], found["port"]))
+            if found["user"] is not None and credentials is None:
+                credentials = (unquote(found["user"]), None if found["password"] is None else found["password"])
+            stream = stream or (found["path"] or "").strip("/")
+        if _NO_STREAM.search(stream):
+            raise _wrong(text, f"{printable(stream, 40)!r} cannot be the name of a stream")
+        user, password, token = None, None, None
+        if credentials is not None and credentials[1] is None:
+            token = credentials[0]
+        elif credentials is not None:
+            user, password = credentials[0], unquote(credentials[1] or "")
+        return cls(tuple(servers), stream or DEFAULT_STREAM, "tls" in schemes, user, password, token)
+
+
+def _server(text: str, host: str, port: str | None) -> str:
+    if not host.strip("[]"):
+        raise _wrong(text, "it names no host")
+    if port is None:
+        return f"{host}:{DEFAULT_PORT}"
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise _wrong(text, "its port is no number from 1 to 65535")
+    return f"{host}:{int(port)}"
+
+
+def _wrong(text: str, why: str) -> JetStreamAddressError:
+    shown = printable(without_credentials(text), LONGEST_SHOWN)
+    return JetStreamAddressError(f"The address {shown} cannot be used: {why}. Write something like {EXAMPLE}.")
+
+
+def without_credentials(text: str) -> str:
+    """Servers as they were typed, fit to be shown."""
+    return re.sub(r"^((?:[^/:@]*://)?).*@", r"\1…@", text)

@@ -1,0 +1,409 @@
+"""One connection to NATS, for whoever publishes to a stream or reads one, and what its troubles mean."""
+
+import asyncio
+import json
+import logging
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import sample
+from typing import Any, Final, Self
+
+import nats.errors
+from nats.aio.client import Client, RawCredentials
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+
+from nomad_tui.core.text import printable
+from nomad_tui.sources.jetstream_address import JetStreamAddress
+
+LONGEST_SAID: Final = 200
+"""Characters of what a server says that are passed on."""
+PING_EVERY: Final = 10
+"""Seconds; two that are not answered end a connection."""
+LARGEST_KEY: Final = 64 * 1024
+"""Bytes of a file with credentials."""
+
+_USER_JWT: Final = "BEGIN NATS USER JWT"
+_SEED: Final = "BEGIN USER NKEY SEED"
+
+# Troubles are said by whoever meets them; the library would print them as well.
+logging.getLogger("nats").addHandler(logging.NullHandler())
+logging.getLogger("nats").propagate = False
+# The library's way to encrypt a connection makes asyncio complain on standard error when the server closes it.
+logging.getLogger("asyncio").addFilter(lambda record: "eof_received() has no effect" not in str(record.msg))
+
+
+class NatsError(Exception):
+    """What happened, why, and what to do: plain text, fit to be drawn. No part has a full stop at its end."""
+
+    def __init__(self, what: str, why: str, remedy: str, *, refused: bool = False) -> None:
+        super().__init__(f"{what}: {why}. {remedy}.")
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+        self.refused = refused
+        """Waiting will not mend it: somebody must change a setting, a credential or the server first."""
+
+    @property
+    def account(self) -> str:
+        return f"{self.what}: {self.why}."
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Who connects, and whom it trusts, beside what the address says."""
+
+    credentials: Path | None = None
+    """A `.creds` file."""
+    nkey: Path | None = None
+    """A file with an nkey's seed."""
+    ca_cert: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    server_name: str | None = None
+    skip_verify: bool = False
+
+    @property
+    def any_tls(self) -> bool:
+        return any((self.ca_cert, self.client_cert, self.client_key, self.server_name, self.skip_verify))
+
+
+class NatsLink:
+    """Lasts until it breaks or is closed; whoever needs it again makes another.
+
+    (The library's own reconnection would send what was published long ago whenever the server comes back, which may
+    be after the server has forgotten that another runner published the same.)
+    """
+
+    def __init__(self, client: Client, address: JetStreamAddress, server: str) -> None:
+        self.client = client
+        self.server = server
+        """`nats://host:port`, the one that is connected."""
+        self._address = address
+        self._watched: set[asyncio.Future[Any]] = set()
+
+    @classmethod
+    async def open(cls, address: JetStreamAddress, keys: Keys, others: frozenset[str] = frozenset()) -> Self:
+        """Tries each server once, those of the address first; `others` were heard of from them.
+
+        Raises `NatsError` about the last one tried. Is to be called within a time limit.
+        """
+        options = await asyncio.to_thread(_options, address, keys)
+        scheme = "tls" if address.tls else "nats"
+        named = sample(address.servers, len(address.servers))
+        candidates = [*named, *sorted(others.difference(named))]
+        failure: NatsError | None = None
+        for server in candidates:
+            shown = f"{scheme}://{server}"
+            client = _Client(must_be_encrypted=address.tls or keys.any_tls)
+            link = cls(client, address, shown)
+            try:
+                async with asyncio.timeout(_SHARE if len(candidates) > 1 else None):
+                    await client.connect(
+                        [shown],
+                        allow_reconnect=False,
+                        max_reconnect_attempts=1,
+                        reconnect_time_wait=0,
+                        pending_size=0,
+                        ping_interval=PING_EVERY,
+                        name="nomad-tui",
+                        error_cb=link._said,
+                        disconnected_cb=link._gone,
+                        closed_cb=link._gone,
+                        **options,
+                    )
+                return link
+            except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
+                seen = client.last_error if isinstance(error, nats.errors.NoServersError) else error
+                failure = trouble(client.first_error or seen or error, shown)
+                await link.close()
+            except BaseException:
+                await link.close()
+                raise
+        assert failure is not None
+        raise failure
+
+    @property
+    def broken(self) -> bool:
+        return not self.client.is_connected
+
+    @property
+    def others(self) -> frozenset[str]:
+        """Servers of the same cluster that this one named, each `host:port`."""
+        return frozenset(server.netloc.rpartition("@")[2] for server in self.client.discovered_servers)
+
+    def watch(self, future: "asyncio.Future[Any]") -> None:
+        """Has it fail with `NatsError` once the connection is lost or something is not permitted."""
+        self._watched.add(future)
+        future.add_done_callback(self._watched.discard)
+
+    async def stream_info(self, stream: str) -> dict[str, Any] | None:
+        """As the server says it, times in ns; None where there is no such stream. Raises `NatsError`."""
+        try:
+            return await self.api(f"STREAM.INFO.{stream}")
+        except NotFoundError:
+            return None
+
+    async def api(self, subject: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+        """An answer of JetStream's API. Raises `NatsError`, or `NotFoundError` where what it is about is not there."""
+        content = b"" if request is None else json.dumps(request).encode()
+        asked = asyncio.ensure_future(self.client.request(f"$JS.API.{subject}", content, timeout=_API_TIMEOUT))
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.watch(lost)
+        try:
+            await asyncio.wait((asked, lost), return_when=asyncio.FIRST_COMPLETED)
+            if lost.done():
+                lost.result()
+            answer: dict[str, Any] = json.loads((await asked).data)
+            if "error" in answer:
+                raise APIError.from_error(answer["error"])
+            return answer
+        except NotFoundError:
+            raise
+        except (nats.errors.Error, OSError, TimeoutError, ValueError) as error:
+            raise trouble(error, self.server) from None
+        finally:
+            lost.cancel()
+            asked.cancel()
+            await asyncio.gather(asked, lost, return_exceptions=True)
+
+    async def close(self) -> None:
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSING_TAKES):  # a handshake that failed never closes
+                await self.client.close()
+
+    async def _said(self, error: Exception) -> None:
+        """What a server says without having been asked: a permission that is missing, or why it ends the connection."""
+        if not self.client.is_connecting and "permissions violation" in str(error).lower():
+            self._fail(trouble(error, self.server))
+
+    async def _gone(self) -> None:
+        self._fail(trouble(self.client.last_error or nats.errors.ConnectionClosedError(), self.server))
+
+    def _fail(self, error: NatsError) -> None:
+        for future in list(self._watched):
+            if not future.done():
+                future.set_exception(error)
+
+
+_SHARE: Final = 5.0
+"""Seconds for each of several servers."""
+_API_TIMEOUT: Final = 5.0
+_CLOSING_TAKES: Final = 0.5
+
+
+class _Client(Client):
+    """Takes no plain connection for an encrypted one: the library encrypts only where the server demands it."""
+
+    def __init__(self, *, must_be_encrypted: bool) -> None:
+        super().__init__()
+        self.first_error: Exception | None = None
+        """Why the server could not be connected to; the library tells only that none could."""
+        self._must_be_encrypted = must_be_encrypted
+
+    async def connect(self, *args: Any, **options: Any) -> None:
+        told = options["error_cb"]
+
+        async def keep(error: Exception) -> None:
+            self.first_error = self.first_error or error
+            await told(error)
+
+        await super().connect(*args, **options | {"error_cb": keep})
+        self.first_error = None
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        if self._must_be_encrypted and initial_connection and not info.get("tls_required"):
+            if not info.get("tls_available"):
+                raise nats.errors.SecureConnWantedError
+            info["tls_required"] = True
+        await super()._process_info(info, initial_connection)
+
+
+def _options(address: JetStreamAddress, keys: Keys) -> dict[str, Any]:
+    """What the files hold is read here, in a thread: the library would read them in the event loop."""
+    options: dict[str, Any] = {}
+    if address.token is not None:
+        options["token"] = address.token
+    elif address.user is not None:
+        options |= {"user": address.user, "password": address.password or ""}
+    if keys.credentials is not None:
+        text = _read(keys.credentials, "credentials")
+        if _USER_JWT not in text or _SEED not in text:
+            raise NatsError(
+                f"{printable(str(keys.credentials), LONGEST_SAID)} is no file of credentials",
+                "it does not hold a user's JWT and seed",
+                "Name a .creds file, as nsc or the operator of NATS makes them",
+                refused=True,
+            )
+        options["user_credentials"] = RawCredentials(text)
+    elif keys.nkey is not None:
+        options["nkeys_seed_str"] = _seed(keys.nkey)
+    options["tls"] = _context(keys)
+    if keys.server_name:
+        options["tls_hostname"] = keys.server_name
+    return options
+
+
+def _seed(path: Path) -> str:
+    lines = [line.strip() for line in _read(path, "the nkey").splitlines()]
+    for line in lines:
+        if line.startswith("SU") and len(line) > 50:
+            return line
+    raise NatsError(
+        f"{printable(str(path), LONGEST_SAID)} holds no nkey",
+        "no line of it is the seed of a user, which begins with SU",
+        "Name the file that nk -gen user wrote",
+        refused=True,
+    )
+
+
+def _read(path: Path, what: str) -> str:
+    try:
+        with path.expanduser().open("rb") as file:
+            return file.read(LARGEST_KEY).decode("utf-8", "replace")
+    except (OSError, RuntimeError) as error:
+        raise _unreadable(path, error, what) from None
+
+
+def _unreadable(path: Path, error: Exception, what: str) -> NatsError:
+    reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else printable(str(error), 100)
+    return NatsError(
+        f"{printable(str(path), LONGEST_SAID)} with {what} cannot be read",
+        reason,
+        "Name a file that nomad-tui may read",
+        refused=True,
+    )
+
+
+def _context(keys: Keys) -> ssl.SSLContext:
+    ca_cert = None if keys.ca_cert is None else keys.ca_cert.expanduser()
+    try:
+        context = ssl.create_default_context(cafile=ca_cert)
+    except (OSError, ssl.SSLError) as error:
+        raise _unreadable(ca_cert or Path(), error, "the CA's certificates") from None
+    if keys.client_cert is not None:
+        certificate = keys.client_cert.expanduser()
+        try:
+            context.load_cert_chain(certificate, None if keys.client_key is None else keys.client_key.expanduser())
+        except (OSError, ssl.SSLError) as error:
+            raise _unreadable(certificate, error, "the client certificate") from None
+    if keys.skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def trouble(error: BaseException, server: str) -> NatsError:
+    """What an error of the library or the system means, about a server as it is shown."""
+    if isinstance(error, NatsError):
+        return error
+    text = str(error)
+    said = printable(text.removeprefix("nats: ").strip("'\" \r\n"), LONGEST_SAID)
+    lower = text.lower()
+    match error:
+        case ssl.SSLCertVerificationError():
+            return NatsError(
+                f"The certificate of {server} is not trusted",
+                printable(error.verify_message or said, LONGEST_SAID).rstrip("."),
+                "Name the CA that signed it, or the name that stands in it",
+                refused=True,
+            )
+        case ssl.SSLError():
+            return NatsError(
+                f"TLS with {server} failed",
+                printable((error.reason or said).replace("_", " ").lower(), LONGEST_SAID),
+                "Check its certificates, and whether it asks for a client certificate",
+                refused=True,
+            )
+        case nats.errors.SecureConnWantedError():
+            return NatsError(
+                f"{server} was left at once",
+                "it offers no TLS, and nothing is sent to it in clear",
+                "Write nats:// for a plain connection, or switch TLS on there",
+                refused=True,
+            )
+        case socket.gaierror():
+            return NatsError(
+                f"{server} cannot be found",
+                f"no address is known for its name ({said})",
+                "Correct the name, or this machine's DNS",
+            )
+        case ConnectionRefusedError():
+            return NatsError(
+                f"{server} cannot be reached",
+                "the connection was refused, nothing listens there",
+                "Start the NATS server, or correct the address",
+            )
+        case nats.errors.NoRespondersError() | NoStreamResponseError() | ServiceUnavailableError():
+            return NatsError(
+                f"JetStream of {server} does not answer",
+                "it is not switched on for this account, or has no leader at the moment",
+                "Start nats-server with JetStream (-js), or wait until the cluster has elected one",
+            )
+        case APIError():
+            return _api_trouble(error, server)
+        case TimeoutError():
+            return NatsError(
+                f"{server} has not answered in time",
+                "it is overloaded, or something between holds the connection back",
+                "Check the server and the way there",
+            )
+        case nats.errors.UnexpectedEOF() | nats.errors.ConnectionClosedError() | nats.errors.StaleConnectionError():
+            return NatsError(
+                f"The connection to {server} was lost", "the server ended it", "It is tried again; check the server"
+            )
+        case OSError():
+            reason = printable((error.strerror or said).lower(), LONGEST_SAID)
+            return NatsError(f"{server} cannot be reached", reason, "Check the address and the way there")
+    if "permissions violation" in lower:
+        return NatsError(
+            f"{server} does not permit it", said, "Have the user's permissions extended, or use another", refused=True
+        )
+    if "authorization violation" in lower or "authentication" in lower or "user authentication" in lower:
+        return NatsError(
+            f"{server} refused the connection",
+            "it does not accept the user, token or key, or wants one and none was given",
+            "Put user:password@ or a token@ before the host, or name a .creds or nkey file",
+            refused=True,
+        )
+    if "expecting info" in lower:
+        return NatsError(
+            f"What answers at {server} is no NATS server",
+            "it does not begin as one does",
+            "Correct the address; 4222 is the usual port",
+            refused=True,
+        )
+    return NatsError(f"{server} failed", said or type(error).__name__, "Check the server's log")
+
+
+def _api_trouble(error: APIError, server: str) -> NatsError:
+    said = printable(error.description or "", LONGEST_SAID) or f"error {error.err_code or error.code}"
+    return NatsError(f"JetStream of {server} refused", said, "See nats stream info, and the server's log")
+
+
+@dataclass(slots=True)
+class Stream:
+    """What a server says of one."""
+
+    first: int
+    last: int
+    """Sequence numbers; of one that never held anything 0."""
+    messages: int
+    created: str
+    duplicate_window: float
+    """Seconds."""
+    config: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, info: dict[str, Any]) -> Self:
+        state, config = info["state"], info["config"]
+        return cls(
+            int(state["first_seq"]),
+            int(state["last_seq"]),
+            int(state["messages"]),
+            str(info.get("created", "")),
+            int(config.get("duplicate_window") or 0) / 1e9,
+            config,
+        )

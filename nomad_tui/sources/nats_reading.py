@@ -1,0 +1,198 @@
+"""Reading a stream of JetStream in order, from a place on, without keeping anything in the server."""
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js import api
+
+from nomad_tui.sources.nats_link import NatsLink, trouble
+
+BATCH: Final = 256
+"""Messages asked for at once."""
+BATCH_BYTES: Final = 8 * 1024 * 1024
+"""Of what is asked for at once, where single messages are not larger."""
+HEARTBEAT: Final = 5.0
+"""Seconds after which a server with nothing to send says that it is there."""
+SILENCE: Final = 12.0
+"""Seconds without a word after which it is not."""
+EXPIRES: Final = 60.0
+FORGOTTEN_AFTER: Final = 120.0
+"""Seconds after which a server forgets a reader that does not ask for more."""
+ENDED: Final = frozenset(("404", "408"))
+"""Of a request that was not filled, as nothing more was there or its time was over."""
+FILLED: Final = frozenset(("Batch Completed", "Message Size Exceeds MaxBytes"))
+"""Of one that was, by number or by size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    sequence: int
+    """Of the stream."""
+    time: int
+    """When the stream took it, in ns since 1970 by the server's clock."""
+    pending: int
+    """How many the stream holds after it, when it was sent."""
+    headers: dict[str, str]
+    data: bytes
+
+
+class ReadingLostError(Exception):
+    """The server no longer knows this reader. Another can go on where it was."""
+
+
+class Reading:
+    """An ephemeral consumer that asks for as much as is taken from it."""
+
+    def __init__(self, link: NatsLink, stream: str, *, headers_only: bool = False) -> None:
+        self._link = link
+        self._stream = stream
+        self._headers_only = headers_only
+        self._consumer = ""
+        self._subscription: Subscription | None = None
+        self._inbox = ""
+        self._asked = 0
+        """Requests made."""
+        self._due = 0
+        """Messages that were asked for and have not come."""
+        self._delivered = 0
+        self._come: deque[Message] = deque()
+        self._word = asyncio.Event()
+        self._lost = ""
+        self.heard = 0.0
+        """When the server last said something, by the event loop's clock."""
+
+    async def open(self, *, sequence: int | None = None, time: int | None = None) -> int:
+        """From a sequence number on, or from what the stream took at a time on, in ns since 1970; how many that are.
+
+        Raises `NatsError`, or the library's `NotFoundError` where there is no such stream.
+        """
+        config = api.ConsumerConfig(
+            ack_policy=api.AckPolicy.NONE,
+            inactive_threshold=FORGOTTEN_AFTER,
+            mem_storage=True,
+            num_replicas=1,
+            headers_only=self._headers_only or None,
+        )
+        if time is not None:
+            config.deliver_policy = api.DeliverPolicy.BY_START_TIME
+            request = config.as_dict()
+            request["opt_start_time"] = f"{datetime.fromtimestamp(max(time, 0) / 1e9, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        else:
+            config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
+            config.opt_start_seq = max(sequence or 1, 1)
+            request = config.as_dict()
+        request["inactive_threshold"] = int(FORGOTTEN_AFTER * 1e9)
+        answer = await self._link.api(
+            f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": request}
+        )
+        self._consumer = str(answer["name"])
+        self._inbox = self._link.client.new_inbox()
+        try:
+            self._subscription = await self._link.client.subscribe(
+                f"{self._inbox}.*", cb=self._take, pending_msgs_limit=0, pending_bytes_limit=0
+            )
+        except (nats.errors.Error, OSError) as error:
+            raise trouble(error, self._link.server) from None
+        self.heard = asyncio.get_running_loop().time()
+        return int(answer.get("num_pending", 0))
+
+    async def some(self, wait: float) -> list[Message]:
+        """What has come, in order; empty where nothing does for so many seconds.
+
+        Raises `NatsError` where the connection is lost, `ReadingLostError` where only this reader is.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._come:
+            await self._ask()
+            lost: asyncio.Future[Any] = loop.create_future()
+            self._link.watch(lost)
+            word = asyncio.ensure_future(self._word.wait())
+            try:
+                await asyncio.wait((word, lost), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                if lost.done() and not self._come:
+                    lost.result()
+            finally:
+                word.cancel()
+                lost.cancel()
+                await asyncio.gather(word, lost, return_exceptions=True)
+        if not self._come:
+            if self._link.broken:
+                raise trouble(nats.errors.ConnectionClosedError(), self._link.server)
+            if self._lost:
+                raise ReadingLostError(self._lost)
+            if loop.time() - self.heard > SILENCE:
+                raise ReadingLostError("the server has said nothing")
+        come = list(self._come)
+        self._come.clear()
+        self._word.clear()
+        return come
+
+    async def close(self) -> None:
+        """The server forgets the reader."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is None or self._link.broken:
+            return
+        try:
+            await subscription.unsubscribe()
+            await self._link.client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}")
+        except (nats.errors.Error, OSError):
+            pass  # it forgets by itself
+
+    async def _ask(self) -> None:
+        if self._due > BATCH // 4 or self._lost:
+            return
+        self._asked += 1
+        self._due += BATCH
+        request = {
+            "batch": BATCH,
+            "max_bytes": max(BATCH_BYTES, self._link.client.max_payload + 64 * 1024),
+            "expires": int(EXPIRES * 1e9),
+            "idle_heartbeat": int(HEARTBEAT * 1e9),
+        }
+        try:
+            await self._link.client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
+                json.dumps(request).encode(),
+                reply=f"{self._inbox}.{self._asked}",
+            )
+        except (nats.errors.Error, OSError) as error:
+            raise trouble(error, self._link.server) from None
+
+    async def _take(self, msg: Msg) -> None:
+        self.heard = asyncio.get_running_loop().time()
+        headers: dict[str, str] = msg.headers or {}
+        status = headers.get("Status")
+        if status is not None and not msg.reply.startswith("$JS.ACK."):
+            self._take_status(status, headers)
+            return
+        tokens = msg.reply.split(".")
+        sequence, delivered, time, pending = map(int, tokens[5:9] if len(tokens) == 9 else tokens[7:11])
+        if self._lost:
+            return
+        if delivered != self._delivered + 1:
+            self._lost = "something of it was dropped on the way"
+        else:
+            self._delivered = delivered
+            self._due -= 1
+            self._come.append(Message(sequence, time, pending, headers, msg.data))
+        self._word.set()
+
+    def _take_status(self, status: str, headers: dict[str, str]) -> None:
+        if status == "100":
+            self._word.set()
+            return
+        said = headers.get("Description", "")
+        if status in ENDED or said in FILLED:
+            self._due -= int(headers.get("Nats-Pending-Messages", BATCH))
+            if self._due < 0:
+                self._due = 0
+        else:
+            self._lost = said or f"status {status}"
+        self._word.set()

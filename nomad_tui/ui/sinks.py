@@ -1,0 +1,347 @@
+"""The page of `s`: every sink and how it does, over the dashboard whose stream goes on."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar, Final, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from nomad_tui.core.text import printable
+from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.ui.dead_letters import DeadLetters
+from nomad_tui.ui.row_view import Pieces, RowView, row_keys
+from nomad_tui.ui.sink_place import Place, answered, send_example
+from nomad_tui.ui.sink_row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
+from nomad_tui.ui.sink_watch import Seen, SinkSeen, SinkWatch
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at the definitions and the journal."""
+LIST_SHARE: Final = 0.4
+"""Of the page's height, which the list takes at most."""
+NO_OUTPUT: Final = (
+    "This sink writes to the standard output of the program that sends: test it with nomad-tui sink test."
+)
+"""Why a sink of type stdout cannot be used from the dashboard, whose output is the screen."""
+
+_T = TypeVar("_T")
+
+
+class SinkList(RowView):
+    """A row for each sink. The cursor stays with its sink, whatever comes and goes around it."""
+
+    BINDING_GROUP_TITLE = "Sinks"
+    HELP = """\
+### Sinks
+
+Every sink that is defined or was ever run on this cluster's journal, and how it does: **●** idle, **▶** delivering,
+**↻** retrying, **‖** paused, **✖** broken, **■** stopped, because no runner runs, **○** new, **□** removed. The lag is
+what the stream has brought and the sink has not had, and for how long. Below stands all about the sink under the
+cursor.
+
+- **Enter** or **t** sends it a marked event, and shows what came back
+- **space** or **p** pauses it, or lets it go on
+- **l** lists its dead letters: what its receiver would not have
+- **y** copies its last error
+- **PgUp** and **PgDn** move what stands below
+"""
+    PREFIX = "sinks"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "sinks--bad",
+        "sinks--cursor",
+        "sinks--good",
+        "sinks--name",
+        "sinks--note",
+        "sinks--plain",
+        "sinks--quiet",
+        "sinks--warn",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key for key in row_keys("sinks") if key.key.split(",")[0] in ("up", "down", "home", "end")
+    ]
+
+    class Moved(Message):
+        """The cursor has gone to another sink."""
+
+    def __init__(self) -> None:
+        super().__init__(id="sinks-list")
+        self._seen = Seen()
+        self._widths = layout(0, ())
+        self._drawn: list[list[tuple[str, str]]] = []
+
+    @property
+    def sink(self) -> SinkSeen | None:
+        """The one under the cursor."""
+        sinks = self._seen.sinks
+        return sinks[min(self._cursor, len(sinks) - 1)] if sinks else None
+
+    def show(self, seen: Seen) -> None:
+        """Draws the rows that say something else than before."""
+        before = self.sink
+        ids = [sink.id for sink in seen.sinks]
+        self._seen = seen
+        if before is not None and before.id in ids:
+            self._cursor = ids.index(before.id)
+        self._cursor = max(0, min(self._cursor, len(ids) - 1))
+        self._draw_changed()
+
+    def _draw_changed(self) -> None:
+        width = self._width
+        widths = layout(width, self._seen.sinks)
+        drawn = [pieces(sink, widths, self._seen) for sink in self._seen.sinks]
+        if widths != self._widths or len(drawn) != len(self._drawn):
+            self._widths = widths
+            self._lines_above = (heading(widths),)
+            self.set_row_count(len(drawn) + 1)
+            self._forget_strips()
+        else:
+            for row, (before, now) in enumerate(zip(self._drawn, drawn, strict=True)):
+                if before != now:
+                    self._strips.pop((row + 1, False), None)
+                    self._strips.pop((row + 1, True), None)
+                    self.refresh_line(row + 1)
+        self._drawn = drawn
+
+    def on_resize(self) -> None:
+        self._draw_changed()
+        super().on_resize()
+
+    @property
+    def row_count(self) -> int:
+        return len(self._drawn)
+
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        return self._drawn[row]
+
+    def _triangle_at(self, row: int) -> int:
+        return -1
+
+    def _parent_of(self, row: int) -> int:
+        return -1
+
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        return False
+
+    def _set_open(self, row: int, is_open: bool) -> None:
+        pass
+
+    def _arrived(self) -> None:
+        self.post_message(self.Moved())
+
+    def _enter(self) -> None:
+        """A double click tests nothing: that would send something."""
+
+
+class SinksPage(ModalScreen[None]):
+    """Looks at the journal about once a second, in a thread."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,s", "dismiss", "Close", id="sinks.close", key_display="Esc", tooltip="Back to the dashboard"),
+        Binding("enter,t", "test", "Test", id="sinks.test", tooltip="Send the sink a marked event"),
+        Binding("space,p", "pause", "Pause", id="sinks.pause", tooltip="Pause the sink, or let it go on"),
+        Binding("l", "letters", "Letters", id="sinks.letters", tooltip="List the sink's dead letters"),
+        Binding("y", "copy", "Copy", id="sinks.copy", tooltip="Copy the sink's last error"),
+        Binding(
+            "pageup,ctrl+u",
+            "scroll_details(-1)",
+            "Page up",
+            id="sinks.page_up",
+            tooltip="Go up in what is said of the sink",
+            show=False,
+        ),
+        Binding(
+            "pagedown,ctrl+d",
+            "scroll_details(1)",
+            "Page down",
+            id="sinks.page_down",
+            tooltip="Go down in what is said of the sink",
+            show=False,
+        ),
+    ]
+
+    class Copy(Message):
+        """The operator wants this text elsewhere. It holds no secret."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+        self._watch = SinkWatch(place.config, place.journal)
+        self._thread = ThreadPoolExecutor(1, "sinks")
+        self._tried: dict[str, Content] = {}
+        """By sink what came of testing it, or that it is under way."""
+        self._testing: set[str] = set()
+        self.seen: Seen | None = None
+        """None until the first look."""
+        self._runner = Static(id="sinks-runner")
+        self.list = SinkList()
+        self._details = Static(id="sinks-details-text")
+        self._details_box = VerticalScroll(self._details, id="sinks-details", can_focus=False)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="sinks") as box:
+            box.border_title = Content(f"Sinks  {printable(self._place.where, 60)}")
+            box.border_subtitle = Content(_KEYS)
+            yield self._runner
+            yield self.list
+            yield self._details_box
+
+    def on_mount(self) -> None:
+        self.list.focus()
+        # As a function: a coroutine that has not begun when the page closes would be warned of.
+        self.run_worker(self._look_on, group="sinks", description="looks at the sinks")  # type: ignore[arg-type]
+
+    def on_unmount(self) -> None:
+        self._thread.submit(self._watch.close)
+        self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, function: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def _look_on(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def look(self) -> None:
+        """Looks at once, and shows it."""
+        self.seen = await self._in_thread(self._watch.look)
+        self._show()
+
+    # Showing
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        seen = self.seen
+        if seen is None or not self._details.is_attached:
+            return
+        place = self._place
+        width = self._runner.content_region.width or self.size.width
+        _update(self._runner, runner_account(seen, place.where, place.command, width))
+        has_sinks = bool(seen.sinks)
+        if has_sinks != self.list.display:
+            self.list.display = has_sinks
+            if has_sinks:
+                self.list.focus()
+        self.query_one("#sinks").border_subtitle = Content(_KEYS if has_sinks else _FIRST_KEYS)
+        rows = min(len(seen.sinks), max(1, int(self.size.height * LIST_SHARE) - 1)) + 1
+        if self.list.styles.height is None or self.list.styles.height.value != rows:
+            self.list.styles.height = rows
+        self.list.show(seen)
+        self._show_details()
+
+    @on(SinkList.Moved)
+    def _show_others(self) -> None:
+        self._details_box.scroll_home(animate=False)
+        self._show_details()
+
+    def _show_details(self) -> None:
+        seen, sink = self.seen, self.list.sink
+        if seen is None:
+            return
+        box = self._details_box
+        if sink is None:
+            box.border_title = ""
+            _update(self._details, first_sink(self._place.command) if not seen.trouble else Content(""))
+            return
+        title = Content(f"{printable(sink.id, 64)}")
+        if box.border_title != title.markup:
+            box.border_title = title
+        width = box.scrollable_content_region.width or self.size.width
+        _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
+
+    def action_scroll_details(self, pages: int) -> None:
+        box = self._details_box
+        box.scroll_to(y=box.scroll_offset.y + pages * max(1, box.scrollable_content_region.height - 1), animate=False)
+
+    # Doing
+
+    def action_test(self) -> None:
+        sink = self.list.sink
+        if sink is None:
+            return
+        definition = sink.definition
+        if definition is None:
+            self._tried[sink.id] = Content.styled("Nothing can be sent: there is no definition to go by.", "$warning")
+        elif sink.id not in self._testing:
+            self._testing.add(sink.id)
+            self._tried[sink.id] = Content.styled(f"sending… an answer may take {definition.timeout:g} s", "$quiet")
+
+            async def test() -> None:
+                try:
+                    self._tried[sink.id] = answered(await send_example(definition, self._place))
+                finally:
+                    self._testing.discard(sink.id)
+                self._show_details()
+
+            self.run_worker(test, group=f"test {sink.id}", description="tests a sink")  # type: ignore[arg-type]
+        self._show_others()
+
+    def action_pause(self) -> None:
+        sink = self.list.sink
+        if sink is None:
+            return
+        run = sink.run
+        if run is None:
+            self.notify("It has never been run on this journal, so there is nothing to pause.", markup=False)
+            return
+        paused = not run.cursor.paused
+
+        async def pause() -> None:
+            try:
+                await self._in_thread(lambda: self._watch.pause(sink.id, paused))
+            except JournalError as error:
+                self.notify(str(error), severity="warning", markup=False, timeout=10)
+            await self.look()
+
+        self.run_worker(pause, group="pause", description="pauses a sink")  # type: ignore[arg-type]
+
+    def action_letters(self) -> None:
+        sink, journal = self.list.sink, self._place.journal
+        if sink is None:
+            return
+        if sink.run is None or not sink.run.dead_letters or journal is None:
+            self.notify(f"{printable(sink.id, 64)} has no dead letters.", markup=False)
+            return
+
+        async def read() -> Sequence[Letter]:
+            return await self._in_thread(lambda: self._watch.letters(sink.id))
+
+        self.app.push_screen(DeadLetters(sink.id, sink.definition, journal, read))
+
+    def action_copy(self) -> None:
+        sink = self.list.sink
+        if sink is None:
+            self.post_message(self.Copy(first_commands(self._place.command)))
+            return
+        error = sink.run.status.last_error if sink.run is not None else ""
+        text = error or " ".join(map(str, sink.mistakes))
+        if text:
+            self.post_message(self.Copy(text))
+        else:
+            self.notify("There is no error to copy: nothing has failed since the last acknowledgement.", markup=False)
+
+
+_KEYS: Final = "Enter test · p pause · l dead letters · y copy error · Esc closes"
+_FIRST_KEYS: Final = "y copy these commands · Esc closes"
+
+
+def _update(widget: Static, content: Content) -> None:
+    """Only if it says something else, and without a new layout where it takes as many lines."""
+    before = widget.content
+    if content != before:
+        same = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")
+        widget.update(content, layout=not same)

@@ -1,0 +1,100 @@
+"""A real NATS server with JetStream, which a test may kill and start again."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+COMMAND = Path(sys.executable).with_name("nats-server")
+
+
+class NatsServer:
+    """One process on loopback, on the same port each time that it is started; its streams outlive it."""
+
+    def __init__(self, folder: Path, settings: str = "", scheme: str = "nats") -> None:
+        """`settings` are lines of its configuration file."""
+        self.folder = folder
+        self.scheme = scheme
+        self.port = -1
+        self.settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    async def start(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        configuration = self.folder / "nats.conf"
+        configuration.write_text(
+            f"host: 127.0.0.1\nport: {self.port}\nports_file_dir: {json.dumps(str(self.folder))}\n"
+            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'store'))} }}\n{self.settings}\n"
+        )
+        for old in self.folder.glob("*.ports"):
+            old.unlink()
+        with (self.folder / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                str(COMMAND), "-c", str(configuration), stdout=log, stderr=log
+            )
+        async with asyncio.timeout(20):
+            while not (found := list(self.folder.glob("*.ports"))) or not found[0].stat().st_size:
+                if self._process.returncode is not None:
+                    raise RuntimeError((self.folder / "log").read_text())
+                await asyncio.sleep(0.01)
+        ports: dict[str, Sequence[str]] = json.loads(found[0].read_text())
+        self.port = int((ports.get("nats") or ports["tls"])[0].rpartition(":")[2])
+        return self
+
+    async def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """Nothing is listening once this returns."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.send_signal(how)
+            await process.wait()
+
+    def freeze(self) -> None:
+        """It holds its connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    @asynccontextmanager
+    async def client(self, **options: Any) -> AsyncIterator[Client]:
+        client = await nats.connect(self.url, allow_reconnect=False, **options)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def stored(self, stream: str = "NOMAD") -> list[tuple[str, dict[str, str], bytes]]:
+        """Subject, headers and content of all that a stream holds, in its order."""
+        async with self.client() as client:
+            jetstream: JetStreamContext = client.jetstream()
+            state = (await jetstream.stream_info(stream)).state
+            return [
+                (message.subject or "", dict(message.headers or {}), message.data or b"")
+                for sequence in range(state.first_seq, state.last_seq + 1)
+                for message in [await jetstream.get_msg(stream, sequence)]
+            ]
+
+
+@asynccontextmanager
+async def nats_server(folder: Path, settings: str = "", scheme: str = "nats") -> AsyncIterator[NatsServer]:
+    server = NatsServer(folder, settings, scheme)
+    try:
+        yield await server.start()
+    finally:
+        await server.kill()

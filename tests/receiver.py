@@ -1,0 +1,328 @@
+"""A receiver of webhooks on loopback, over real sockets: it records what it gets and fails in every way asked of it.
+
+    async with receiver() as hook:
+        hook.answer(503, headers={"Retry-After": "1"}, times=2)
+        hook.answer(fault=Fault.RESET)
+        ...                             # send to hook.url
+        await hook.received(4)
+        hook.requests[3].events
+
+What nothing else was asked for is answered with 204.
+"""
+
+import asyncio
+import json
+import socket
+import ssl
+import struct
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+import h11
+import trustme
+
+
+class Fault(Enum):
+    """What happens instead of a plain answer; `HANG` and `DRIP` last until the client leaves or `release`."""
+
+    HANG = auto()
+    """The request is read and nothing comes."""
+    DRIP = auto()
+    """The answer's head comes at a byte every 20 ms."""
+    DRIP_BODY = auto()
+    """The head comes at once, and its body as slowly, without an end."""
+    RESET = auto()
+    """The request is read and the connection reset (RST)."""
+    UNREAD = auto()
+    """The answer comes when the request's head has come, and what follows is read and thrown away, as nginx does it."""
+    RESET_UNREAD = auto()
+    """It is reset when the head has come, whatever follows."""
+    CLOSE = auto()
+    """It is closed in order, without a byte."""
+    CUT_HEAD = auto()
+    """It is closed in the middle of the answer's head."""
+    CUT_BODY = auto()
+    """It is closed in the middle of the answer's body."""
+    GARBAGE = auto()
+    """What comes is no HTTP: the answer's `body` as it is."""
+    ENDLESS = auto()
+    """The head comes at once, and the body without an end, as fast as it is read."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int = 204
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    fault: Fault | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    body: bytes
+    connection: int
+    """Of those that were ever accepted, from 0."""
+    certificate: Any = None
+    """The client's, as `ssl.SSLSocket.getpeercert` gives it."""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The body's objects, whether it is one or an array of them."""
+        body = self.json
+        return body if isinstance(body, list) else [body]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The event objects, whatever the format; gaps are none."""
+        return list(self._events())
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        for message in self.messages:
+            if "specversion" in message:
+                if not message["type"].endswith(".Gap"):
+                    yield message["data"]
+            elif "Events" in message:
+                yield from message["Events"]
+            elif "Gap" not in message:
+                yield message
+
+
+class Receiver:
+    """Made by `receiver`."""
+
+    def __init__(self, host: str, tls: ssl.SSLContext | None) -> None:
+        self.requests: list[Request] = []
+        """In the order in which they came whole; with `UNREAD` and `RESET_UNREAD` without their bodies."""
+        self.connections = 0
+        """Ever accepted, also those on which nothing was asked."""
+        self.port = 0
+        self._host = host
+        self._tls = tls
+        self.decide: Callable[[Request], int | None] = lambda _: None
+        """Which status a request gets by what is in it; None for what it would get anyway."""
+        self._always = Answer()
+        self._answers: deque[Answer] = deque()
+        self._server: asyncio.Server | None = None
+        self._connected: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
+        self._arrived = asyncio.Condition()
+        self._released = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}/hook"
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All events of all requests, repeats too, whatever they were answered."""
+        return [event for request in self.requests for event in request.events]
+
+    def answer(
+        self,
+        status: int = 204,
+        body: bytes | str = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        fault: Fault | None = None,
+        reason: str = "",
+        times: int | None = 1,
+    ) -> None:
+        """What the next requests get, after those that were said before; `times=None` for all that have nothing else
+        to get, from now on."""
+        text = body.encode() if isinstance(body, str) else body
+        told = Answer(status, headers or {}, text, fault, reason)
+        if times is None:
+            self._always = told
+        else:
+            self._answers.extend([told] * times)
+
+    async def received(self, requests: int) -> None:
+        """Until so many requests have come."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: len(self.requests) >= requests)
+
+    async def arrived(self, events: int) -> None:
+        """Until so many events have come, repeats counted."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: len(self.events) >= events)
+
+    def release(self) -> None:
+        """Ends whatever hangs or drips, now and later: what hangs is answered."""
+        self._released.set()
+
+    async def down(self) -> None:
+        """Nothing listens any more, and what was connected is reset."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in self._connected.values():
+            _reset(writer)
+        await asyncio.gather(*filter(None, self._connected), return_exceptions=True)
+
+    async def up(self) -> None:
+        """Listens, on the same port as before."""
+        self._server = await asyncio.start_server(
+            self._serve, self._host, self.port, ssl=self._tls, reuse_address=True, limit=1 << 20
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number, self.connections = self.connections, self.connections + 1
+        self._connected[asyncio.current_task()] = writer
+        try:
+            with suppress(OSError):
+                try:
+                    await self._talk(reader, writer, number)
+                except h11.RemoteProtocolError:
+                    writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+                    await writer.drain()
+        finally:
+            with suppress(OSError):
+                writer.close()
+                await writer.wait_closed()
+            del self._connected[asyncio.current_task()]
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        state = h11.Connection(h11.SERVER)
+        certificate = writer.get_extra_info("peercert")
+        while True:
+            asked: h11.Request | None = None
+            body = bytearray()
+            told: Answer | None = None
+            while True:
+                match state.next_event():
+                    case h11.NEED_DATA:
+                        state.receive_data(await reader.read(1 << 20))
+                    case h11.Request() as asked:
+                        told = self._answers.popleft() if self._answers else self._always
+                        if told.fault in (Fault.UNREAD, Fault.RESET_UNREAD):
+                            break
+                    case h11.Data() as data:
+                        body += data.data
+                    case h11.EndOfMessage():
+                        break
+                    case _:
+                        return
+            assert asked is not None and told is not None
+            headers = {name.decode(): value.decode("utf-8", "replace") for name, value in asked.headers}
+            request = Request(asked.method.decode(), asked.target.decode(), headers, bytes(body), number, certificate)
+            if (status := self.decide(request)) is not None:
+                told = Answer(status)
+            async with self._arrived:
+                self.requests.append(request)
+                self._arrived.notify_all()
+            if not await self._answered(reader, writer, told, state):
+                return
+            state.start_next_cycle()
+
+    async def _answered(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, told: Answer, state: h11.Connection
+    ) -> bool:
+        """Whether the connection is good for another request."""
+        match told.fault:
+            case Fault.HANG:
+                await self._until_released_or_left(reader)
+            case Fault.RESET | Fault.RESET_UNREAD:
+                _reset(writer)
+                return False
+            case Fault.CLOSE:
+                return False
+            case Fault.GARBAGE:
+                writer.write(told.body)
+                await writer.drain()
+                return False
+            case Fault.CUT_HEAD:
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Ty")
+                await writer.drain()
+                return False
+            case Fault.CUT_BODY:
+                writer.write(b"HTTP/1.1 %d Cut\r\nContent-Length: 1000\r\n\r\nonly this" % told.status)
+                await writer.drain()
+                return False
+            case Fault.DRIP | Fault.DRIP_BODY | Fault.ENDLESS:
+                await self._dribble(writer, told)
+                return False
+            case Fault.UNREAD | None:
+                pass
+        content = [] if told.status in (204, 304) else [("Content-Length", str(len(told.body)))]
+        head = h11.Response(
+            status_code=told.status,
+            headers=[(name.encode(), value.encode("latin-1")) for name, value in (*told.headers.items(), *content)],
+            reason=told.reason.encode(),
+        )
+        events = [head, *([h11.Data(told.body)] if content else []), h11.EndOfMessage()]
+        writer.write(b"".join(state.send(event) or b"" for event in events))
+        await writer.drain()
+        if told.fault is Fault.UNREAD:
+            writer.write_eof()
+            while await reader.read(1 << 20):
+                pass
+            return False
+        return state.our_state is h11.DONE and state.their_state is h11.DONE
+
+    async def _dribble(self, writer: asyncio.StreamWriter, told: Answer) -> None:
+        head = b"HTTP/1.1 %d Slow\r\nContent-Length: 1000000000000\r\n\r\n" % told.status
+        if told.fault is Fault.DRIP:
+            head = b"HTTP/1.1 %d Slow\r\nX-Slow: " % told.status
+        writer.write(head)
+        while not self._released.is_set() and not writer.is_closing():
+            writer.write(b"x" * 65536 if told.fault is Fault.ENDLESS else b"x")
+            await writer.drain()
+            if told.fault is not Fault.ENDLESS:
+                await asyncio.sleep(0.02)
+
+    async def _until_released_or_left(self, reader: asyncio.StreamReader) -> None:
+        released = asyncio.ensure_future(self._released.wait())
+        left = asyncio.ensure_future(reader.read(1))
+        try:
+            await asyncio.wait((released, left), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in (released, left):
+                waiting.cancel()
+            await asyncio.gather(released, left, return_exceptions=True)
+
+
+@asynccontextmanager
+async def receiver(
+    host: str = "127.0.0.1",
+    *,
+    authority: trustme.CA | None = None,
+    names: tuple[str, ...] = ("127.0.0.1", "localhost", "::1"),
+    clients: trustme.CA | None = None,
+) -> AsyncIterator[Receiver]:
+    """On a free port. With an `authority` over TLS, under a certificate of its for `names`; with `clients` only for who
+    shows a certificate of that authority."""
+    tls: ssl.SSLContext | None = None
+    if authority is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*names).configure_cert(tls)
+        if clients is not None:
+            clients.configure_trust(tls)
+            tls.verify_mode = ssl.CERT_REQUIRED
+    made = Receiver(host, tls)
+    await made.up()
+    try:
+        yield made
+    finally:
+        made.release()
+        await made.down()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    if (connection := writer.get_extra_info("socket")) is not None:
+        with suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

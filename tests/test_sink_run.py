@@ -1,0 +1,169 @@
+"""What the stream brings reaches every sink, once and in order, whatever the receivers do meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.journal.control import Control
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.status import SinkState
+from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
+from tests import recordings
+from tests.receiver import Fault, Receiver, receiver
+from tests.runner import SECONDS, at, define, running
+
+FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
+SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StandIn]:
+    """All of the tour is in its buffer."""
+    lines = [frame.line for frame in FRAMES]
+    async with StandIn(lines, Options(lead=ALL_FRAMES, buffer_size=len(lines))) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+async def in_time() -> AsyncIterator[None]:
+    async with asyncio.timeout(SECONDS):
+        yield
+
+
+def webhook(hook: Receiver, more: str = "") -> str:
+    return f'type = "webhook"\naddress = "{hook.url}"\nredact = false\n{more}'
+
+
+FAST = "[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\nmax_attempts = 3\n"
+
+
+async def test_a_webhook_gets_every_frame_as_it_was_sent(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("all")
+            assert run.sink("all").lag_events == 0
+        assert [request.json for request in hook.requests] == [orjson.loads(frame.line) for frame in FRAMES]
+
+
+async def test_a_receiver_that_fails_in_every_way_has_everything_in_order_in_the_end(
+    server: StandIn, tmp_path: Path
+) -> None:
+    async with receiver() as hook:
+        for number, fault in enumerate((Fault.RESET, Fault.CLOSE, Fault.GARBAGE, Fault.CUT_HEAD, Fault.RESET_UNREAD)):
+            hook.answer(200, times=number)
+            hook.answer(fault=fault, times=2)
+        for status in (500, 503, 429, 408, 425, 502):
+            hook.answer(status, times=2)
+            hook.answer(202, times=3)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 7\nmax_wait = 0.05\n' + FAST))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("all").lag_events == 0)
+            assert run.sink("all").status.delivered == len(SENT)
+            assert run.sink("all").status.retried >= 20
+        seen: dict[str, list[object]] = {}
+        for request in hook.requests:
+            if "webhook-id" in request.headers and request.body:
+                seen[request.headers["webhook-id"]] = request.json
+        assert [event for events in seen.values() for event in events] == SENT
+
+
+async def test_what_is_refused_for_good_is_a_dead_letter_and_takes_no_other_with_it(
+    server: StandIn, tmp_path: Path
+) -> None:
+    poison = SENT[40]
+    async with receiver() as hook:
+        hook.decide = lambda request: 400 if poison in request.events else None
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 50\nmax_wait = 0.05\n' + FAST))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("all")
+            assert run.sink("all").status.dead == 1
+        with JournalReader(tmp_path / "test.journal") as journal:
+            (letter,) = journal.letters("all")
+        assert orjson.loads(letter.text) == poison
+        assert letter.why
+        taken = [event for request in hook.requests if poison not in request.events for event in request.events]
+        assert taken == [event for event in SENT if event != poison]
+
+
+async def test_one_sink_that_hangs_delays_no_other(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hanging, receiver() as well:
+        hanging.answer(fault=Fault.HANG, times=1_000_000)
+        define(tmp_path, "hanging", webhook(hanging, 'timeout = "30s"\n'))
+        define(tmp_path, "well", webhook(well))
+        async with running(tmp_path, at(server), drain=0.2) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("well")
+            await hanging.received(1)
+            assert run.sink("hanging").lag_events > 600
+        assert well.events == SENT
+
+
+async def test_definitions_that_come_change_and_go_take_effect(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as first, receiver() as second:
+        file = define(tmp_path, "one", webhook(first, 'begin = "oldest"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("one")
+            define(tmp_path, "two", webhook(second, 'begin = "oldest"\ntopics = ["Deployment"]\n'))
+            await run.until(lambda: "two" in run.runner.sinks)
+            await run.delivered("two")
+            assert second.events == [event for event in SENT if event["Topic"] == "Deployment"]
+            define(tmp_path, "two", webhook(first, 'topics = ["Deployment"]\n'))
+            await run.until(lambda: run.sink("two").definition.address == first.url)
+            define(tmp_path, "two", "this is no definition")
+            await run.until(lambda: run.runner.mistakes)
+            assert "two" in run.runner.sinks
+            file.unlink()
+            await run.until(lambda: "one" not in run.runner.sinks)
+
+
+async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    lines = [frame.line for frame in FRAMES]
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        for part in (100, 250, len(lines)):
+            async with (
+                StandIn(lines[:part], Options(lead=ALL_FRAMES, buffer_size=len(lines))) as server,
+                running(tmp_path, at(server)) as run,
+            ):
+                await run.journaled(sum(len(frame.events) for frame in FRAMES[:part]))
+                await run.delivered("all")
+        assert hook.events == SENT
+
+
+async def test_a_sink_is_paused_resumed_and_sent_back_by_another_program(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "test.journal"
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("all")
+            with Control(file) as control:
+                control.pause("all", True)
+            await run.until(lambda: run.sink("all").status.state is SinkState.PAUSED)
+            with Control(file) as control:
+                control.rewind("all", 0)
+                control.pause("all", False)
+            await run.until(lambda: run.sink("all").status.delivered == 2 * len(SENT))
+        assert hook.events == SENT + SENT
+
+
+async def test_an_unordered_sink_has_several_requests_under_way(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=1)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\nordered = false\nconcurrency = 4\n'))
+        async with running(tmp_path, at(server), drain=0.2) as run:
+            await run.journaled(len(SENT))
+            await hook.received(4)
+            assert run.sink("all").lag_events == len(SENT)  # the cursor waits for the first
+            hook.release()
+            await run.until(lambda: run.sink("all").lag_events == 0)
+        assert sorted(map(orjson.dumps, hook.events)) == sorted(map(orjson.dumps, SENT))

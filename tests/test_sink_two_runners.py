@@ -1,0 +1,76 @@
+"""Two runners side by side into one stream of NATS: either may be killed at any moment, and each event is in it once."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import orjson
+from nats.js.errors import NotFoundError
+
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.sources.standin import Options, StandIn
+from tests import recordings
+from tests.forking import starter
+from tests.nats_server import NatsServer, nats_server
+from tests.runner import define
+
+KILLS = 8
+FRAMES = [frame for line in recordings.lines("load") if isinstance(frame := decode(line), Frame)][:700]
+SENT = [orjson.dumps(event) for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
+SECONDS = 90
+"""How long the whole test may take before it counts as hung."""
+
+
+async def messages(server: NatsServer) -> int:
+    async with server.client() as client:
+        try:
+            return (await client.jetstream().stream_info("NOMAD")).state.messages
+        except NotFoundError:
+            return 0
+
+
+async def test_one_is_killed_again_and_again_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    chance = random.Random()
+    async with (
+        asyncio.timeout(SECONDS),
+        nats_server(tmp_path / "nats") as server,
+        StandIn([frame.line for frame in FRAMES], Options(lead=50, pace=100, buffer_size=len(FRAMES))) as cluster,
+        starter(tmp_path / "log") as processes,
+    ):
+        # A window far shorter than the test: what another has published must be known beyond it.
+        define(
+            tmp_path,
+            "all",
+            f'type = "nats"\naddress = "{server.url}"\nformat = "event"\nredact = false\n'
+            '[nats]\ncreate = true\nduplicate_window = "1s"\n[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\n',
+        )
+
+        async def start(name: str) -> int:
+            journal = str(tmp_path / f"{name}.journal")
+            return await processes.start(
+                "sink", "run", "--address", cluster.address, "--config", str(tmp_path), "--journal", journal
+            )
+
+        pids = {name: await start(name) for name in ("one", "other")}
+        for _ in range(KILLS):
+            # Whichever it is and whenever, so it is chance that is waited for.
+            await asyncio.sleep(chance.uniform(0.2, 1.2))
+            name = chance.choice(list(pids))
+            await processes.end(pids[name])
+            await asyncio.sleep(chance.uniform(0.0, 1.5))
+            pids[name] = await start(name)
+        while await messages(server) < len(SENT):
+            await asyncio.sleep(0.05)
+        # Both go through everything once more that they may have left.
+        for name, pid in pids.items():
+            await processes.end(pid)
+            pids[name] = await start(name)
+        await asyncio.sleep(2.0)  # time for what must not come
+        for pid in pids.values():
+            await processes.end(pid)
+        stored = await server.stored()
+        ids = [headers["Nats-Msg-Id"] for _, headers, _ in stored]
+        assert len(set(ids)) == len(ids)
+        places = {text: place for place, text in enumerate(SENT)}
+        order = [places[orjson.dumps(orjson.loads(content))] for _, _, content in stored]
+        assert order == list(range(len(SENT)))
