@@ -24,11 +24,18 @@ from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Update, Warned
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.demo import LEAD
+from nomad_tui.journal.cursor import Cursor
+from nomad_tui.journal.reader import Overview, SinkOverview
+from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.nomad.lacking import lacking
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.session import Session
+from nomad_tui.sinks.reading import DefinitionError, read_definition
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.inspector import EventView
+from nomad_tui.ui.sink_place import Place
+from nomad_tui.ui.sink_watch import Seen, SinkSeen, SinkWatch
+from nomad_tui.ui.sinks import SinksPage
 from tests import recordings
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
@@ -111,6 +118,63 @@ def jobs_only() -> tuple[Update, ...]:
     )
 
 
+def four_sinks() -> Seen:
+    """A runner with a sink that is well, one that is delivering, one whose receiver is down, and one mistaken."""
+    texts = {
+        "archive": 'type = "file"\naddress = "/var/log/nomad-events.ndjson"\n',
+        "audit": 'type = "nats"\naddress = "nats://nats.example.com:4222"\nnats.create = true\n',
+        "pager": 'type = "webhook"\naddress = "https://pager.example.com/v2/enqueue"\nformat = "cloudevents"\n'
+        'filter = "status:failed,lost"\nnamespaces = ["default", "payments"]\nbatch.max_events = 20\n',
+    }
+    folder = Path("/home/ops/.config/nomad-tui/sinks")
+    definitions = {
+        name: read_definition(f'id = "{name}"\n{text}', f"{name}.toml", folder / f"{name}.toml")
+        for name, text in texts.items()
+    }
+    second, minute = 1_000_000_000, 60_000_000_000
+    down = SinkStatus(
+        SinkState.RETRYING,
+        delivered=1_204,
+        retried=17,
+        rate=0.0,
+        last_acknowledged=NOW - 3 * minute,
+        last_answer="202 Accepted",
+        last_error="https://pager.example.com answered 503 Service Unavailable, it said 'upstream connect error or "
+        "disconnect/reset before headers': it cannot take this now. It is sent again; if that goes on, look at the "
+        "receiver.",
+        last_error_at=NOW - 9 * second,
+        next_attempt=NOW + 14 * second,
+        attempt=8,
+    )
+    well = SinkStatus(SinkState.DELIVERING, delivered=215_280, rate=412.0, last_acknowledged=NOW, last_answer="written")
+    idle = SinkStatus(
+        SinkState.IDLE, delivered=215_277, rate=409.0, last_acknowledged=NOW - second, last_answer="stored"
+    )
+    runs = {
+        "archive": SinkOverview(Cursor("archive", 90_000, status=well), well, 3, 1.0, 0, ()),
+        "audit": SinkOverview(Cursor("audit", 90_000, status=idle), idle, 0, 0.0, 0, ()),
+        "pager": SinkOverview(Cursor("pager", 61_000, status=down), down, 9_318, 184.0, 2, ()),
+    }
+    runner = RunnerStatus(
+        pid=4242,
+        host="ops-1",
+        started=NOW - 26 * 60 * minute,
+        heard=NOW,
+        address="http://nomad.example.com:4646",
+        region="global",
+        state="live",
+        rate=412.0,
+        gaps=1,
+        reconnects=1,
+        http="127.0.0.1:9646",
+    )
+    mistake = DefinitionError("chat.toml", "is no setting of a sink: write `format`, or leave it out", place="fromat")
+    sinks = [SinkSeen(name, definitions[name], run=runs[name]) for name in texts]
+    sinks.insert(2, SinkSeen("chat", mistakes=(mistake,)))
+    overview = Overview(runner, True, tuple(runs.values()), 88_000_000, 1, 90_003, 215_280, NOW - 7 * 24 * 60 * minute)
+    return Seen(tuple(sinks), overview, NOW)
+
+
 @dataclass(frozen=True)
 class Scene:
     """One picture: what came, how large the terminal is, and which keys were pressed."""
@@ -122,6 +186,8 @@ class Scene:
     keys: tuple[str, ...] = ()
     filter: str = ""
     theme: str = "nomad-dark"
+    sinks: Callable[[], Seen] | None = None
+    """What is known of the sinks, whose page lies over it then."""
     rates: tuple[int, ...] = field(default=(0, 2, 1, 9, 31, 12, 4, 3, 18, 55, 38, 20, 12, 6, 3, 5))
     """Events in each of the last seconds, as the header shows them."""
 
@@ -142,6 +208,7 @@ SCENES: Final[dict[str, Scene]] = {
     "help": Scene((140, 44), keys=("question_mark",)),
     "refused": Scene((120, 24), updates=refused),
     "permissions": Scene((140, 36), updates=jobs_only, keys=("1", *"jjjjjjj", "space")),
+    "sinks": Scene((136, 24), sinks=four_sinks, keys=("end",)),
     "light": Scene((160, 44), select=FAILED, theme="nomad-light"),
 }
 
@@ -157,6 +224,17 @@ class StillSession(Session):
         pass
 
 
+class StillWatch(SinkWatch):
+    """Sinks with which nothing happens."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__(None, None)
+        self._seen = seen
+
+    def look(self) -> Seen:
+        return self._seen
+
+
 async def draw(scene: Scene) -> str:
     """The scene as SVG; the same bytes every time."""
     updates = scene.updates()
@@ -168,11 +246,19 @@ async def draw(scene: Scene) -> str:
         await until(pilot, lambda: session.history.end == rows and app.view.complete and app.topics.is_settled)
         if scene.select is not None:
             select(app, scene.select)
+        if scene.sinks is not None:
+            await show_sinks(app, pilot, scene.sinks())
         await pilot.press(*scene.keys)
         await until(pilot, lambda: settled(app))
         app.sync()
         await pilot.pause()
         return app.export_screenshot(title="nomad-tui")
+
+
+async def show_sinks(app: NomadTui, pilot: Pilot[Any], seen: Seen) -> None:
+    page = SinksPage(Place(where="http://nomad.example.com:4646", command="nomad-tui sink run"), StillWatch(seen))
+    await app.push_screen(page)
+    await until(pilot, lambda: page.list.row_count == len(seen.sinks))
 
 
 def select(app: NomadTui, words: str) -> None:

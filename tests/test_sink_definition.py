@@ -52,7 +52,7 @@ def mistake(text: str) -> str:
 
 def test_the_object_of_the_beta_is_taken_as_it_is() -> None:
     text = """{"ID": "my-sink", "Type": "webhook", "Topics": {"Deployment": ["*"], "Alloc": ["web", "db"]},
-               "Address": "http://127.0.0.1:9999/hook", "LatestIndex": 0}"""
+               "Address": "http://127.0.0.1:9999/hook", "LatestIndex": 0, "CreateIndex": 5, "ModifyIndex": 7}"""
     reading = read_with_notes(text, "sink.json", None)
     assert reading.definition == Definition(
         "my-sink",
@@ -60,7 +60,11 @@ def test_the_object_of_the_beta_is_taken_as_it_is() -> None:
         "http://127.0.0.1:9999/hook",
         Subscription({"Deployment": frozenset("*"), "Allocation": frozenset(("web", "db"))}),
     )
-    assert reading.notes == ("LatestIndex has no effect: the journal knows how far a sink has got.",)
+    assert reading.notes == (
+        "LatestIndex has no effect: the journal knows how far a sink has got.",
+        "CreateIndex has no effect: it belongs to Nomad's own records.",
+        "ModifyIndex has no effect: it belongs to Nomad's own records.",
+    )
 
 
 WHOLE_WEBHOOK = """

@@ -176,6 +176,19 @@ async def test_a_stream_that_broke_off_a_moment_ago_leaves_it_ready(server: Stan
             assert (await seen.json("/readyz"))["ready"] is True
 
 
+async def test_it_is_not_ready_while_the_journal_takes_nothing_and_says_why(server: StandIn, tmp_path: Path) -> None:
+    async with watched(tmp_path, server) as seen:
+        await seen.run.journaled(EVENTS)
+        (tmp_path / "test.journal").unlink()
+        server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
+        await seen.run.until(lambda: seen.run.journal.trouble)
+        response, _ = await seen.get("/readyz")
+        assert response.status == 503
+        (wrong,) = (await seen.json("/readyz"))["wrong"]
+        assert "somebody removed or replaced its file" in wrong
+        assert (await seen.metrics())["nomad_tui_journal_writable"] == 0
+
+
 async def test_a_sink_that_fails_leaves_the_runner_ready_and_is_named(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(503, times=None)
@@ -287,6 +300,12 @@ async def test_a_metric_can_be_asked_for_by_name(server: StandIn, tmp_path: Path
     async with watched(tmp_path, server) as seen:
         _, text = await seen.get("/metrics?name[]=nomad_tui_journal_writable")
         assert [family.name for family in read_text(text)] == ["nomad_tui_journal_writable"]
+
+
+async def test_a_form_that_is_none_is_refused(server: StandIn, tmp_path: Path) -> None:
+    async with watched(tmp_path, server) as seen:
+        response, text = await seen.get("/metrics", Accept="application/openmetrics-text;version=abc")
+        assert (response.status, text) == (406, "The version in the Accept header is no number.\n")
 
 
 # HTTP

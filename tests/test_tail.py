@@ -402,7 +402,8 @@ async def test_since_prints_what_happened_from_then_on() -> None:
     [
         (
             ["--since", "2h"],
-            "The oldest event that the server held of what is read is 20 m old: those of the last 2 h were asked for.",
+            "The oldest event that the server held of what is read is 1 h 20 m old: "
+            "those of the last 2 h were asked for.",
         ),
         (
             ["--index", "2"],
@@ -413,7 +414,7 @@ async def test_since_prints_what_happened_from_then_on() -> None:
     ids=["since", "gone", "not yet"],
 )
 async def test_a_start_that_cannot_be_had_is_said_in_one_line(arguments: list[str], words: str) -> None:
-    lines = [written(3, ago=1200), written(4, ago=60)]
+    lines = [written(3, ago=4830), written(4, ago=60)]
     async with (
         asyncio.timeout(SECONDS),
         StandIn(lines, Options(lead=ALL_FRAMES)) as server,

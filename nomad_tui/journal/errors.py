@@ -1,6 +1,7 @@
 """What can go wrong with a journal, in sentences: what happened, why, and what to do now."""
 
 import sqlite3
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Final
 
@@ -38,18 +39,20 @@ def _cause(error: Exception) -> tuple[str, str]:
         return f"SQLite says “{printable(str(error), 200)}”", _LOOK
     if isinstance(error, OSError):
         reason = printable(error.strerror or str(error), 200).lower()
-        return reason, "Make room, or see that you may read and write it."
+        return reason, _ROOM if error.errno in (ENOSPC, EDQUOT) else _ACCESS
     return f"what it holds cannot be understood ({printable(str(error), 200)})", _DAMAGED
 
 
 _LOOK: Final = "See that its disk is well and that you may read and write it."
 _DAMAGED: Final = "Move it away to have a new one made, and `open` what was moved to see what can still be read."
+_ROOM: Final = "Make room on its disk: it goes on by itself."
+_ACCESS: Final = "See that you may read and write it and its folder."
 _CASES: Final = {
-    sqlite3.SQLITE_FULL: ("there is no room left for it", "Make room on its disk: it goes on by itself."),
+    sqlite3.SQLITE_FULL: ("there is no room left for it", _ROOM),
     sqlite3.SQLITE_IOERR: ("its disk reports an error", "See that the disk is well and has room left."),
-    sqlite3.SQLITE_READONLY: ("it may not be written to", "See that you may write it and its folder."),
-    sqlite3.SQLITE_PERM: ("it may not be written to", "See that you may write it and its folder."),
-    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "See that you may read and write it and its folder."),
+    sqlite3.SQLITE_READONLY: ("it may not be written to", _ACCESS),
+    sqlite3.SQLITE_PERM: ("it may not be written to", _ACCESS),
+    sqlite3.SQLITE_CANTOPEN: ("SQLite could not open its file", _ACCESS),
     sqlite3.SQLITE_BUSY: (
         "another process keeps it locked",
         "End whatever else reads or writes it, such as a copy or an SQLite shell.",

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from contextlib import closing, suppress
+from errno import ENOENT
 from pathlib import Path
 
 import filelock
@@ -16,10 +17,13 @@ from nomad_tui.journal.schema import open_to_read
 
 def lock(file: Path) -> filelock.BaseFileLock:
     """Held until it is released or the process ends. Raises `JournalInUseError`, or `JournalError`."""
-    held = filelock.FileLock(file.with_name(f"{file.name}.lock"), timeout=0, mode=0o600, thread_local=False)
+    beside = file.with_name(f"{file.name}.lock")
+    held = filelock.FileLock(beside, timeout=0, mode=0o600, thread_local=False)
     try:
         held.acquire()
     except filelock.Timeout:
+        if not beside.exists():  # a file system without files of one's own, such as /proc
+            raise explained(file, "locked", FileNotFoundError(ENOENT, f"{shown(beside)} cannot be made")) from None
         raise JournalInUseError(
             f"The journal {shown(file)} is in use: {_holder(file)} writes to it. "
             "Stop that one first, or name another journal for this one."

@@ -60,8 +60,12 @@ class Writer:
             self._node = status.st_dev, status.st_ino
             now = time.time_ns()
             started = RunnerStatus(os.getpid(), socket.gethostname(), now, now, __version__)
-            with suppress(sqlite3.OperationalError), book.transaction(connection):  # on a full disk it is opened too
-                book.write_runner(connection, started)
+            try:
+                with book.transaction(connection):
+                    book.write_runner(connection, started)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                    raise  # room may be made, but what may not be written at all is told at once
             return Opened(journal_id(connection), extent(connection), file_bytes(connection), self.changes())
         except BaseException as error:
             self.close()

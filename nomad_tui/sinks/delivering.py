@@ -149,6 +149,9 @@ class Delivering:
                 log.error("sink_cannot_use_journal", sink=self.id, what=str(error))
                 self._said_error(str(error))
                 await asyncio.sleep(JOURNAL_AGAIN)
+            except Exception as error:  # what nobody foresaw must not end a sink in silence
+                log.exception("sink_failed_unexpectedly", sink=self.id)
+                await self._broken(f"{type(error).__name__}: {error}")
 
     async def _own_cursor(self) -> Cursor:
         self._changed.clear()
@@ -167,16 +170,20 @@ class Delivering:
         except ValueError as error:
             if self.status.last_error != str(error):
                 log.error("sink_cannot_be_opened", sink=self.id, what=str(error))
-            self._said_error(str(error))
-            self.status.state = SinkState.BROKEN
-            with suppress(TimeoutError):
-                async with asyncio.timeout(OPENED_AGAIN):
-                    await self._changed.wait()
+            await self._broken(str(error))
             return
         try:
             await _Window(self, self._journal, sink, self._region, cursor).run(self._changed)
         finally:
             await sink.close()
+
+    async def _broken(self, what: str) -> None:
+        """Returns when it is worth another try."""
+        self._said_error(what)
+        self.status.state = SinkState.BROKEN
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OPENED_AGAIN):
+                await self._changed.wait()
 
     # What the window tells
 
@@ -199,11 +206,12 @@ class Delivering:
     def failed(self, error: UndeliveredError, attempt: int, delay: float) -> None:
         status = self.status
         self._said_error(error.what)
-        if delay:
-            status.state = SinkState.RETRYING
-            status.retried += 1
-            status.attempt = attempt
-            status.next_attempt = time_ns() + int(delay * SECOND)
+        if not delay:
+            return  # divided or buried, which is said once for all of it
+        status.state = SinkState.RETRYING
+        status.retried += 1
+        status.attempt = attempt
+        status.next_attempt = time_ns() + int(delay * SECOND)
         if attempt in (1, 2, 5) or attempt % 20 == 0:
             log.warning(
                 "sink_refused_or_failed", sink=self.id, what=error.what, attempt=attempt, again_in=round(delay, 1)

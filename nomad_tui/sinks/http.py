@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client.aiohttp import make_aiohttp_handler
+from prometheus_client.exposition import choose_encoder
 
 from nomad_tui import __version__
 from nomad_tui.core.readable import SECOND
@@ -85,7 +86,7 @@ async def serve(runner: Runner, address: HttpAddress) -> AsyncIterator[HttpAddre
             web.get("/", pages.start),
             web.get("/healthz", pages.health),
             web.get("/readyz", pages.readiness),
-            web.get("/metrics", make_aiohttp_handler(registry_of(runner))),
+            web.get("/metrics", pages.metrics),
         ]
     )
     server = web.AppRunner(application, access_log=None, shutdown_timeout=PATIENCE)
@@ -106,6 +107,7 @@ async def serve(runner: Runner, address: HttpAddress) -> AsyncIterator[HttpAddre
 class _Pages:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        self._metrics = make_aiohttp_handler(registry_of(runner))
 
     async def start(self, request: web.Request) -> web.Response:
         links = "\n".join(f'<li><a href="{path}">{path}</a></li>' for path in PATHS)
@@ -116,6 +118,13 @@ class _Pages:
         """That this can be answered shows that the process works."""
         status = self._runner.status
         return _json({"version": __version__, "pid": status.pid, "uptime_seconds": _ago(status.started)})
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        try:
+            choose_encoder(",".join(request.headers.getall("Accept", [])))
+        except (TypeError, ValueError):  # what the library makes of a version that is no number
+            return web.Response(status=406, text="The version in the Accept header is no number.\n")
+        return await self._metrics(request)
 
     async def readiness(self, request: web.Request) -> web.Response:
         wrong = self._wrong()

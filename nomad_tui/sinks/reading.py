@@ -25,8 +25,12 @@ from nomad_tui.sinks.naming import Naming
 from nomad_tui.sinks.written import ID, Misplaced, Place, shown
 
 LONGEST_MESSAGE: Final = 600
-IGNORED: Final = "latestindex"
-"""Of the beta's object: how far the server had got. Here the journal knows that."""
+IGNORED: Final = {
+    "latestindex": "the journal knows how far a sink has got",
+    "createindex": "it belongs to Nomad's own records",
+    "modifyindex": "it belongs to Nomad's own records",
+}
+"""What the beta's object holds beside settings, and why it is not one here."""
 _PARTS: Final[dict[str, Any]] = {
     "batch": Batch,
     "retry": Retry,
@@ -158,8 +162,8 @@ class _Reader:
         return given
 
     def give(self, given: dict[str, Any], name: str, raw: object) -> None:
-        if self.naming.dialect is Dialect.JSON and name.lower() == IGNORED:
-            self.notes.append(f"{name} has no effect: the journal knows how far a sink has got.")
+        if self.naming.dialect is Dialect.JSON and (why := IGNORED.get(name.lower())) is not None:
+            self.notes.append(f"{name} has no effect: {why}.")
             return
         key = BY_NAME[self.naming.dialect].get(folded(name, self.naming.dialect))
         if raw is None and key is not None:

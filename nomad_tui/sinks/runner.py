@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final, Protocol
 
@@ -81,6 +82,8 @@ class Runner:
         self._hurried = asyncio.Event()
         self._reload = asyncio.Event()
         self._absent: dict[str, float] = {}
+        self._origins: dict[str, Path | None] = {}
+        """Where each sink was defined last."""
         self._loaded = Loaded()
 
     @property
@@ -161,10 +164,11 @@ class Runner:
         while True:
             try:
                 now = await self._signature()
-                if self._reload.is_set() or now != signature or not signature:
+                asked = self._reload.is_set()
+                if asked or now != signature or not signature:
                     self._reload.clear()
                     signature = now
-                    await self._redefine()
+                    await self._redefine(again=asked)
                 if await self.journal.changes():
                     await self._look_at_cursors()
                 if monotonic() - pruned > PRUNE_EVERY:
@@ -184,24 +188,44 @@ class Runner:
         definitions = self._wanted.definitions
         return True if definitions is None else (await asyncio.to_thread(definitions.signature), True)
 
-    async def _redefine(self) -> None:
+    async def _redefine(self, *, again: bool) -> None:
+        """`again` for mistakes to be told that were told before."""
+        said = {str(mistake) for mistake in self.mistakes}
         wanted = await self._defined()
         loaded = self._loaded
-        for mistake in loaded.mistakes:
-            log.error("definition_cannot_be_used", what=str(mistake))
         self.mistakes = loaded.mistakes
-        mistaken = {mistake.sink for mistake in loaded.mistakes}
         for sink in list(self.sinks.values()):
-            # A definition with a mistake in it may be in the middle of being written: the old one goes on.
-            if sink.id not in mistaken and wanted.get(sink.id) != sink.definition:
+            definition = wanted.get(sink.id)
+            if definition is None:
+                # It may be in the middle of being written: the old one goes on.
+                removed = not self._may_define(loaded, sink.id)
+                if not removed:
+                    log.warning("sink_goes_on_as_it_was", sink=sink.id, what="its definition cannot be read")
+            else:
+                removed = definition != sink.definition
+            if removed:
                 await self._stop(sink)
+        for mistake in loaded.mistakes:
+            if again or str(mistake) not in said:
+                log.error("definition_cannot_be_used", what=str(mistake))
         for definition in wanted.values():
+            self._origins[definition.id] = definition.origin
             if definition.id not in self.sinks:
                 self._start(definition)
         await self._forget_absent(loaded)
 
+    def _may_define(self, loaded: Loaded, sink: str) -> bool:
+        """Whether a sink may be what stands where something cannot be read."""
+        origin = self._origins.get(sink)
+        places = (origin, origin and origin.parent)
+        return any(
+            mistake.sink == sink or (mistake.origin is not None and mistake.origin in places)
+            for mistake in loaded.mistakes
+        )
+
     async def _forget_absent(self, loaded: Loaded) -> None:
         if loaded.mistakes:
+            self._absent.clear()
             return
         known = loaded.definitions.keys()
         for sink in await self.journal.cursors():

@@ -15,7 +15,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import HelpPanel, Static
 
 from nomad_tui.core.payload import parse
 from nomad_tui.core.readable import age, count
@@ -61,7 +61,6 @@ until they are sent again and acknowledged.
         "sinks--bad",
         "sinks--cursor",
         "sinks--name",
-        "sinks--note",
         "sinks--plain",
         "sinks--quiet",
     }
@@ -85,6 +84,8 @@ until they are sent again and acknowledged.
 
     def __init__(self) -> None:
         super().__init__(id="letters-list")
+        self.heading = Static(id="letters-heading", markup=False)
+        """What the columns hold, to stand above the list."""
         self._letters: Sequence[Letter] = ()
         self._event_width = LEAST_EVENT
 
@@ -147,7 +148,10 @@ until they are sent again and acknowledged.
 
 class DeadLetters(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,l", "dismiss", "Close", id="letters.close", key_display="Esc", tooltip="Back to the sinks"),
+        Binding("escape,q,l", "close", "Close", id="letters.close", key_display="Esc", tooltip="Back to the sinks"),
+        Binding(
+            "question_mark", "app.help", "Help", id="letters.help", key_display="?", tooltip="All keys of this page"
+        ),
     ]
 
     class Copy(Message):
@@ -175,6 +179,7 @@ class DeadLetters(ModalScreen[None]):
         with Vertical(id="letters") as box:
             box.border_title = Content(f"Dead letters  {printable(self._sink, 64)}")
             box.border_subtitle = Content("Enter shows · r resend · R resend all · y copy · Esc back")
+            yield self.list.heading
             yield self.list
             yield VerticalScroll(self._details, id="letters-details", can_focus=False)
 
@@ -219,6 +224,12 @@ class DeadLetters(ModalScreen[None]):
         ]
 
     # Doing
+
+    def action_close(self) -> None:
+        if self.query(HelpPanel):
+            self.app.action_hide_help_panel()
+        else:
+            self.dismiss()
 
     @on(LetterList.Asked)
     def _do(self, message: LetterList.Asked) -> None:

@@ -23,6 +23,8 @@ from nomad_tui.sources.source import Source
 from nomad_tui.ui.copy_menu import server_of
 
 RUN: Final = "nomad-tui sink run"
+RECORDING: Final = "A recording has no runner"
+ELSEWHERE: Final = "The runner is where these events are published, and so is its journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class Place:
     where: str = ""
     """What is watched; untrusted."""
     command: str = ""
-    """What starts a runner for it; "" for a recording."""
+    """What starts a runner for it; "" where there is none to start."""
+    why_none: str = ""
+    """Why there is none then, in a few words."""
     region: str = ""
     """"" where it is not known."""
 
@@ -45,13 +49,18 @@ def place_of(source: Source, folders: Folders | None, region: str | None, *, is_
     region = region or ""
     if isinstance(source, JournaledLive):
         command = f"{RUN}{_flags(source.connection)} --journal {shlex.quote(str(source.path))}"
-        return Place(config, source.path, source.name, command, region)
+        return Place(config, source.path, source.name, command, region=region)
     if isinstance(source, JournalSource):
-        return Place(config, source.path, source.name, f"{RUN} --journal {shlex.quote(str(source.path))}", region)
+        return Place(
+            config, source.path, source.name, f"{RUN} --journal {shlex.quote(str(source.path))}", region=region
+        )
     if isinstance(source, LiveServer) and is_cluster and folders is not None:
         connection = source.connection
-        return Place(config, journal_path(folders, connection), source.name, f"{RUN}{_flags(connection)}", region)
-    return Place(config, None, source.name, "", region)
+        profile = f"{connection.profile.name} · " if connection.profile is not None else ""
+        command = f"{RUN}{_flags(connection)}"
+        return Place(config, journal_path(folders, connection), f"{profile}{source.name}", command, region=region)
+    why_none = ELSEWHERE if source.live and not isinstance(source, LiveServer) else RECORDING
+    return Place(config, None, source.name, why_none=why_none, region=region)
 
 
 def _flags(connection: Connection) -> str:

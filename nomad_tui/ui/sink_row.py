@@ -17,6 +17,7 @@ from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition import LONGEST_ID, Definition, Kind
 from nomad_tui.sinks.folder import shown_address
 from nomad_tui.sinks.standing import NEW, REMOVED
+from nomad_tui.ui.sink_place import Place
 from nomad_tui.ui.sink_watch import Seen, SinkSeen
 
 LONGEST_ERROR: Final = 2_000
@@ -89,10 +90,12 @@ WIDTHS: Final = {
     Column.DEAD: 5,
 }
 LEFT: Final = frozenset((Column.SINK, Column.STATE, Column.TYPE, Column.ADDRESS))
-GIVEN_UP: Final = (Column.ADDRESS, Column.TYPE, Column.DELIVERED, Column.BEHIND)
+GIVEN_UP: Final = (Column.ADDRESS, Column.TYPE, Column.DELIVERED, Column.BEHIND, Column.RATE, Column.ACKNOWLEDGED)
 """What a list too narrow for all leaves out, the first of them first."""
 GUTTER: Final = 2
 SHORTEST_NAME: Final = 12
+LONG_ENOUGH: Final = 20
+"""Cells of a name for which other columns are given up; a longer one is cut, and stands in full below."""
 
 
 def layout(width: int, sinks: Sequence[SinkSeen]) -> dict[Column, int]:
@@ -105,12 +108,13 @@ def layout(width: int, sinks: Sequence[SinkSeen]) -> dict[Column, int]:
             columns.remove(given_up)
         taken = GUTTER + sum(WIDTHS.get(column, 0) + GUTTER for column in columns) - GUTTER
         least = LEAST_ADDRESS if Column.ADDRESS in columns else 0
-        if taken + name + least <= width:
+        if taken + min(name, LONG_ENOUGH) + least <= width:
             break
     name = max(SHORTEST_NAME, min(name, width - taken))
     widths = {column: WIDTHS.get(column, name) for column in columns}
     if Column.ADDRESS in widths:
         addresses = max((len(address(sink)) for sink in sinks), default=0)
+        widths[Column.SINK] = name = min(name, max(LONG_ENOUGH, width - taken - max(LEAST_ADDRESS, addresses)))
         widths[Column.ADDRESS] = min(width - taken - name, max(LEAST_ADDRESS, addresses))
     return widths
 
@@ -319,37 +323,35 @@ def in_words(definition: Definition) -> Iterator[Fact]:
 # The runner
 
 
-def runner_account(seen: Seen, where: str, command: str, width: int) -> Content:
-    """How the runner is, or how to start one, wrapped.
-
-    `where` is what it would listen to, untrusted; `command` is what starts it, "" for a recording, which has none.
-    """
+def runner_account(seen: Seen, place: Place, width: int) -> Content:
+    """How the runner is, or how to start one, wrapped."""
     lines: list[Content] = []
-    for paragraph in _account(seen, where, command):
+    for paragraph in _account(seen, place):
         for line in paragraph.wrap(max(20, min(width, WIDEST) - 2)):
             lines.append((Content("  " if lines else "")) + line.rstrip())
     return Content("\n").join(lines)
 
 
-def _account(seen: Seen, where: str, command: str) -> Iterator[Content]:
-    if not command:
+def _account(seen: Seen, place: Place) -> Iterator[Content]:
+    if not place.command:
         yield Content.from_markup(
-            "[$quiet]■[/] [b]A recording has no runner[/], so nothing is sent by itself. [$quiet]S on an event sends "
-            "it by hand; beside a cluster, [/]nomad-tui sink run[$quiet] sends them all.[/]"
+            "[$quiet]■[/] [b]$why[/], so nothing is sent from here by itself. [$quiet]S on an event sends it by hand; "
+            "beside a cluster, [/]nomad-tui sink run[$quiet] sends them all.[/]",
+            why=place.why_none,
         )
         return
     overview = seen.overview
     runner = overview.runner if overview is not None else None
     if runner is not None and seen.alive:
-        yield from _running(runner, seen, where)
+        yield from _running(runner, seen, place.where)
     else:
         yield Content.from_markup(
             "[$warning]■[/] [b]No runner is running[/] for $where: nothing is sent.$how",
-            where=printable(where, 80),
+            where=printable(place.where, 80),
             how=" This starts one:" if seen.sinks else "",
         )
         if seen.sinks:
-            yield Content.from_markup("[$accent]$command[/]", command=printable(command, LONGEST_ERROR))
+            yield Content.from_markup("[$accent]$command[/]", command=printable(place.command, LONGEST_ERROR))
         if runner is not None:
             yield Content.from_markup(
                 "[$quiet]The last one (pid $pid on $host) was heard of $ago.[/]",
@@ -371,7 +373,7 @@ def _running(runner: RunnerStatus, seen: Seen, where: str) -> Iterator[Content]:
         host=printable(runner.host or "?", 60),
         since=since,
         state=printable(runner.state or "connecting", 20),
-        to=printable(" · ".join(filter(None, (runner.region, runner.address if runner.address != where else ""))), 80),
+        to=printable(" · ".join(filter(None, (runner.region, "" if runner.address in where else runner.address))), 80),
     )
     overview = seen.overview
     parts = [f"{rate(runner.rate)} in"]

@@ -12,7 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import HelpPanel, Static
 
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
@@ -59,13 +59,28 @@ cursor.
         "sinks--cursor",
         "sinks--good",
         "sinks--name",
-        "sinks--note",
         "sinks--plain",
         "sinks--quiet",
         "sinks--warn",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        key for key in row_keys("sinks") if key.key.split(",")[0] in ("up", "down", "home", "end")
+        *(key for key in row_keys("sinks") if key.key.split(",")[0] in ("up", "down", "home", "end")),
+        Binding(
+            "pageup,ctrl+u",
+            "screen.scroll_details(-1)",
+            "Page up",
+            id="sinks.page_up",
+            tooltip="Go up in what is said of the sink",
+            show=False,
+        ),
+        Binding(
+            "pagedown,ctrl+d",
+            "screen.scroll_details(1)",
+            "Page down",
+            id="sinks.page_down",
+            tooltip="Go down in what is said of the sink",
+            show=False,
+        ),
     ]
 
     class Moved(Message):
@@ -73,6 +88,8 @@ cursor.
 
     def __init__(self) -> None:
         super().__init__(id="sinks-list")
+        self.heading = Static(id="sinks-heading", markup=False)
+        """What the columns hold, to stand above the list."""
         self._seen = Seen()
         self._widths = layout(0, ())
         self._drawn: list[list[tuple[str, str]]] = []
@@ -99,15 +116,15 @@ cursor.
         drawn = [pieces(sink, widths, self._seen) for sink in self._seen.sinks]
         if widths != self._widths or len(drawn) != len(self._drawn):
             self._widths = widths
-            self._lines_above = (heading(widths),)
-            self.set_row_count(len(drawn) + 1)
+            self.heading.update(heading(widths), layout=False)
+            self.set_row_count(len(drawn))
             self._forget_strips()
         else:
             for row, (before, now) in enumerate(zip(self._drawn, drawn, strict=True)):
                 if before != now:
-                    self._strips.pop((row + 1, False), None)
-                    self._strips.pop((row + 1, True), None)
-                    self.refresh_line(row + 1)
+                    self._strips.pop((row, False), None)
+                    self._strips.pop((row, True), None)
+                    self.refresh_line(row)
         self._drawn = drawn
 
     def on_resize(self) -> None:
@@ -144,27 +161,12 @@ class SinksPage(ModalScreen[None]):
     """Looks at the journal about once a second, in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,s", "dismiss", "Close", id="sinks.close", key_display="Esc", tooltip="Back to the dashboard"),
+        Binding("escape,q,s", "close", "Close", id="sinks.close", key_display="Esc", tooltip="Back to the dashboard"),
+        Binding("question_mark", "app.help", "Help", id="sinks.help", key_display="?", tooltip="All keys of this page"),
         Binding("enter,t", "test", "Test", id="sinks.test", tooltip="Send the sink a marked event"),
         Binding("space,p", "pause", "Pause", id="sinks.pause", tooltip="Pause the sink, or let it go on"),
         Binding("l", "letters", "Letters", id="sinks.letters", tooltip="List the sink's dead letters"),
         Binding("y", "copy", "Copy", id="sinks.copy", tooltip="Copy the sink's last error"),
-        Binding(
-            "pageup,ctrl+u",
-            "scroll_details(-1)",
-            "Page up",
-            id="sinks.page_up",
-            tooltip="Go up in what is said of the sink",
-            show=False,
-        ),
-        Binding(
-            "pagedown,ctrl+d",
-            "scroll_details(1)",
-            "Page down",
-            id="sinks.page_down",
-            tooltip="Go down in what is said of the sink",
-            show=False,
-        ),
     ]
 
     class Copy(Message):
@@ -174,10 +176,11 @@ class SinksPage(ModalScreen[None]):
             self.text = text
             super().__init__()
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, watch: SinkWatch | None = None) -> None:
+        """`watch` is what tells of them; None for the real thing, a picture has its own."""
         super().__init__()
         self._place = place
-        self._watch = SinkWatch(place.config, place.journal)
+        self._watch = watch or SinkWatch(place.config, place.journal)
         self._thread = ThreadPoolExecutor(1, "sinks")
         self._tried: dict[str, Content] = {}
         """By sink what came of testing it, or that it is under way."""
@@ -194,6 +197,7 @@ class SinksPage(ModalScreen[None]):
             box.border_title = Content(f"Sinks  {printable(self._place.where, 60)}")
             box.border_subtitle = Content(_KEYS)
             yield self._runner
+            yield self.list.heading
             yield self.list
             yield self._details_box
 
@@ -228,16 +232,15 @@ class SinksPage(ModalScreen[None]):
         seen = self.seen
         if seen is None or not self._details.is_attached:
             return
-        place = self._place
         width = self._runner.content_region.width or self.size.width
-        _update(self._runner, runner_account(seen, place.where, place.command, width))
+        _update(self._runner, runner_account(seen, self._place, width))
         has_sinks = bool(seen.sinks)
         if has_sinks != self.list.display:
-            self.list.display = has_sinks
+            self.list.display = self.list.heading.display = has_sinks
             if has_sinks:
                 self.list.focus()
         self.query_one("#sinks").border_subtitle = Content(_KEYS if has_sinks else _FIRST_KEYS)
-        rows = min(len(seen.sinks), max(1, int(self.size.height * LIST_SHARE) - 1)) + 1
+        rows = min(len(seen.sinks), max(1, int(self.size.height * LIST_SHARE) - 1))
         if self.list.styles.height is None or self.list.styles.height.value != rows:
             self.list.styles.height = rows
         self.list.show(seen)
@@ -262,6 +265,12 @@ class SinksPage(ModalScreen[None]):
             box.border_title = title
         width = box.scrollable_content_region.width or self.size.width
         _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
+
+    def action_close(self) -> None:
+        if self.query(HelpPanel):
+            self.app.action_hide_help_panel()
+        else:
+            self.dismiss()
 
     def action_scroll_details(self, pages: int) -> None:
         box = self._details_box

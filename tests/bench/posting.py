@@ -1,6 +1,8 @@
-"""A receiver of webhooks that takes everything, and the floor: the same client posting the same bodies in a bare loop.
+"""A receiver of webhooks that takes everything, and two that post to it: the floor, the same client with the same bodies
+in a bare loop, and the webhook sink by itself.
 
-`receive` prints its address and serves; `post ADDRESS TIMES` posts arrays of 100 events and prints a line of JSON.
+`receive` prints its address and serves; `post ADDRESS TIMES` and `sink ADDRESS TIMES` send arrays of 100 events and
+print a line of JSON.
 """
 
 import asyncio
@@ -12,6 +14,12 @@ import aiohttp
 from aiohttp import web
 
 from nomad_tui.core.wire import Frame, decode
+from nomad_tui.journal.record import Record
+from nomad_tui.sinks.batching import delivery_id
+from nomad_tui.sinks.definition import Batch, Definition, Format, Kind
+from nomad_tui.sinks.selection import Selection
+from nomad_tui.sinks.sink import Delivery
+from nomad_tui.sinks.webhook import Webhook
 from tests import recordings
 from tests.bench.sink_runner import MANY
 
@@ -31,10 +39,12 @@ async def receive() -> None:
     await asyncio.Event().wait()
 
 
+def frames() -> list[Frame]:
+    return [decoded for line in recordings.lines("load") if isinstance(decoded := decode(line), Frame)]
+
+
 async def post(address: str, times: int) -> dict[str, float]:
-    texts = [
-        text for line in recordings.lines("load") if isinstance(f := decode(line), Frame) for text in f.event_texts()
-    ]
+    texts = [text for frame in frames() for text in frame.event_texts()]
     bodies = [b"[" + b",".join(texts[at : at + MANY]) + b"]" for at in range(0, len(texts), MANY)]
     headers = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession() as session:
@@ -46,8 +56,24 @@ async def post(address: str, times: int) -> dict[str, float]:
     return {"events": times * len(texts), "seconds": perf_counter() - started}
 
 
+async def deliver(address: str, times: int) -> dict[str, float]:
+    definition = Definition("bench", Kind.WEBHOOK, address, format=Format.EVENT, batch=Batch(MANY), redact=False)
+    selection = Selection(definition, "global", "journal")
+    items = [item for at, frame in enumerate(frames(), 1) for item in selection.items(Record(at, 1, 0, frame))]
+    batches = [tuple(items[at : at + MANY]) for at in range(0, len(items), MANY)]
+    sink = await Webhook.open(definition)
+    started = perf_counter()
+    for _ in range(times):
+        for batch in batches:
+            await sink.deliver(Delivery(delivery_id(batch), batch, "global"))
+    seconds = perf_counter() - started
+    await sink.close()
+    return {"events": times * len(items), "seconds": seconds}
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "receive":
         asyncio.run(receive())
     else:
-        print(json.dumps(asyncio.run(post(sys.argv[2], int(sys.argv[3])))))
+        send = post if sys.argv[1] == "post" else deliver
+        print(json.dumps(asyncio.run(send(sys.argv[2], int(sys.argv[3])))))
