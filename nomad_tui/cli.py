@@ -18,8 +18,6 @@ from nomad_tui.choice import DEFAULT_JOURNAL, Choice, of_jetstream, opened_journ
 from nomad_tui.config import Connection
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
-from nomad_tui.core.subscription import Subscription, SubscriptionError
-from nomad_tui.core.wire import DEFAULT_MAX_LINE
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.options import (
     HELP,
@@ -30,10 +28,15 @@ from nomad_tui.options import (
     connection_options,
     connections_options,
     follow_option,
+    index_option,
     journal_option,
+    live_option,
+    max_line_option,
     nats_options,
+    subscription_to,
+    topic_option,
 )
-from nomad_tui.parameters import ByteSize, Index, Since
+from nomad_tui.parameters import ByteSize, Since
 from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import Folders
 from nomad_tui.run_commands import record, run
@@ -134,13 +137,7 @@ class _Group(CommandGroup):
 def history_options(command: Function) -> Function:
     """Adds the bounds of what is held."""
     for option in (
-        click.option(
-            "--max-line",
-            type=ByteSize(1024),
-            default=DEFAULT_MAX_LINE,
-            metavar="SIZE",
-            help="The longest line accepted; a longer one is skipped and reported. Default: 64MiB.",
-        ),
+        max_line_option,
         click.option(
             "--max-memory",
             type=ByteSize(1024 * 1024),
@@ -163,27 +160,15 @@ def history_options(command: Function) -> Function:
 def stream_options(command: Function) -> Function:
     """Adds what to ask a server for."""
     for option in (
-        click.option(
-            "--index",
-            type=Index(),
-            default=0,
-            metavar="INDEX",
-            help="Where to start. Default: 0, everything the server's buffer holds.",
-        ),
-        click.option("--live", is_flag=True, help="Start at now: nothing that the server's buffer holds already."),
+        index_option,
+        live_option,
         click.option(
             "--since",
             type=Since(),
             metavar="DURATION",
             help="Start so long ago, such as 10m, as far as the server's buffer goes back.",
         ),
-        click.option(
-            "--topic",
-            "topics",
-            multiple=True,
-            metavar="TOPIC",
-            help="Topic, Topic:* or Topic:key, such as Job:web; may be repeated. Default: all topics.",
-        ),
+        topic_option,
     ):
         command = option(command)
     return command
@@ -239,7 +224,7 @@ def main(
     stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
     if stream is not None:
         return _dashboard(stream, bounds, str(chosen), folders, reveal)
-    choice = Choice(_subscription(topics), Settings(start, max_line=max_line), folders, journal)
+    choice = Choice(subscription_to(topics), Settings(start, max_line=max_line), folders, journal)
     source = choice.live(connections.start, max_events)
 
     def elsewhere(connection: Connection) -> Source:
@@ -334,9 +319,7 @@ def open_(
     metavar="ATTEMPTS",
     help="Give up after so many failed attempts in a row to get a lost connection back. Default: 10.",
 )
-@click.option(
-    "--max-line", type=ByteSize(1024), default=DEFAULT_MAX_LINE, metavar="SIZE", help="The longest line accepted."
-)
+@max_line_option
 def tail(
     connections: Connections,
     origin: str | None,
@@ -371,7 +354,7 @@ def tail(
         origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal, follow=follow
     )
     if source is None:
-        choice = Choice(_subscription(topics), Settings(start, max_line=max_line), folders, journal)
+        choice = Choice(subscription_to(topics), Settings(start, max_line=max_line), folders, journal)
         source = choice.printed(connections.start, follow)
     options = Options(
         output=Output(output),
@@ -396,13 +379,7 @@ def tail(
 
 @main.command()
 @connection_options
-@click.option(
-    "--topic",
-    "topics",
-    multiple=True,
-    metavar="TOPIC",
-    help="Topic, Topic:* or Topic:key, such as Job:web; may be repeated. Default: all topics.",
-)
+@topic_option
 @click.option(
     "--output",
     type=click.Choice(["text", "json"]),
@@ -422,7 +399,7 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
     if sys.stdout is None:
         raise click.UsageError("Standard output is closed: leave it open, what is found is printed there.")
     patience = Patience(heartbeat=None) if no_wait else Patience()
-    items = examine(connection, _subscription(topics), patience=patience, origins=_origins(connection))
+    items = examine(connection, subscription_to(topics), patience=patience, origins=_origins(connection))
     printing = print_json if output == "json" else print_text
     try:
         return asyncio.run(printing(items, sys.stdout))
@@ -456,13 +433,6 @@ def _start(index: int, live: bool, since: int | None) -> Start:
     if (index > 0) + live + (since is not None) > 1:
         raise click.UsageError("--index, --live and --since each say where to start: give one of them.")
     return Start(index, live, since)
-
-
-def _subscription(topics: Sequence[str]) -> Subscription:
-    try:
-        return Subscription.parse(topics)
-    except SubscriptionError as error:
-        raise ConfigurationFailure(str(error)) from None
 
 
 def _dashboard(

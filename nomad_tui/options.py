@@ -1,7 +1,7 @@
 """The command-line flags that reach a server, under the names of Nomad's own command line."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
@@ -12,6 +12,9 @@ from click.shell_completion import CompletionItem
 
 from nomad_tui import config
 from nomad_tui.config import ConfigurationError, Setting
+from nomad_tui.core.subscription import Subscription, SubscriptionError
+from nomad_tui.core.wire import DEFAULT_MAX_LINE
+from nomad_tui.parameters import ByteSize, Index
 from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import FileError, Folders
 from nomad_tui.personal.settings import read_profiles
@@ -96,6 +99,40 @@ config_option: Final = click.option(
     metavar="FOLDER",
     help="Where your settings, profiles and saved filters are.",
 )
+
+
+max_line_option: Final = click.option(
+    "--max-line",
+    type=ByteSize(1024),
+    default=DEFAULT_MAX_LINE,
+    metavar="SIZE",
+    help="The longest line accepted; a longer one is skipped and reported. Default: 64MiB.",
+)
+topic_option: Final = click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    metavar="TOPIC",
+    help="Topic, Topic:* or Topic:key, such as Job:web; may be repeated. Default: all topics.",
+)
+index_option: Final = click.option(
+    "--index",
+    type=Index(),
+    default=0,
+    metavar="INDEX",
+    help="Where to start. Default: 0, everything the server's buffer holds.",
+)
+live_option: Final = click.option(
+    "--live", is_flag=True, help="Start at now: nothing that the server's buffer holds already."
+)
+
+
+def subscription_to(topics: Sequence[str]) -> Subscription:
+    """Raises `ConfigurationFailure`."""
+    try:
+        return Subscription.parse(topics)
+    except SubscriptionError as error:
+        raise ConfigurationFailure(str(error)) from None
 
 
 FROM: Final = "--from"

@@ -2,17 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
 
 import click
 
 from nomad_tui.config import Connection
-from nomad_tui.core.subscription import Subscription, SubscriptionError
-from nomad_tui.core.wire import DEFAULT_MAX_LINE
 from nomad_tui.journal.place import journal_path
-from nomad_tui.options import ConfigurationFailure, connections_options
-from nomad_tui.parameters import ByteSize, Duration, Index
+from nomad_tui.options import (
+    ConfigurationFailure,
+    connections_options,
+    index_option,
+    live_option,
+    max_line_option,
+    subscription_to,
+    topic_option,
+)
+from nomad_tui.parameters import ByteSize, Duration
 from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import Folders
 from nomad_tui.sources.reader import Settings
@@ -27,13 +34,7 @@ CANNOT_RUN: Final = 1
 def keeping_options(command: Function) -> Function:
     """Adds what a journal is to hold, where it is, and how its keeper is watched."""
     for option in (
-        click.option(
-            "--max-line",
-            type=ByteSize(1024),
-            default=DEFAULT_MAX_LINE,
-            metavar="SIZE",
-            help="The longest line accepted.",
-        ),
+        max_line_option,
         click.option(
             "--log-file",
             type=click.Path(dir_okay=False, path_type=Path),
@@ -78,21 +79,9 @@ def keeping_options(command: Function) -> Function:
             metavar="FILE",
             help="The journal. Default: the connection's own, in the state folder.",
         ),
-        click.option(
-            "--index",
-            type=Index(),
-            default=0,
-            metavar="INDEX",
-            help="Where an empty journal starts. Default: 0, everything the server's buffer holds.",
-        ),
-        click.option("--live", is_flag=True, help="Start an empty journal at now, without what the buffer holds."),
-        click.option(
-            "--topic",
-            "topics",
-            multiple=True,
-            metavar="TOPIC",
-            help="Journal this topic only: Topic, Topic:* or Topic:key; may be repeated. Default: all topics.",
-        ),
+        index_option,
+        live_option,
+        topic_option,
     ):
         command = option(command)
     return command
@@ -105,8 +94,10 @@ def keeping_options(command: Function) -> Function:
 def run(connections: Connections, folders: Folders, ids: Sequence[str], **options: Any) -> int:
     """Run the sinks: all of them, or those named.
 
-    The stream goes into the journal, and from there to each sink. SIGTERM delivers what has come and ends, SIGHUP
-    reads the definitions again.
+    The stream goes into the journal, which is gone on with where it ends, and from there to each sink. SIGTERM
+    delivers what has come and ends, SIGHUP reads the definitions again.
+
+    --index and --live say where a journal starts that is still empty.
 
     Exit codes: 0 ended as asked, 1 the journal or the HTTP address cannot be used, 2 wrong usage.
     """
@@ -162,10 +153,10 @@ def _keep(
 
     if live and index:
         raise click.UsageError("--index and --live each say where to start: give one of them.")
+    subscription = subscription_to(topics)
     try:
-        subscription = Subscription.parse(topics)
         address = HttpAddress.parse(http) if http else None
-    except (SubscriptionError, ValueError) as error:
+    except ValueError as error:
         raise ConfigurationFailure(str(error)) from None
     service = Service(
         connection,
@@ -185,7 +176,8 @@ def _keep(
         raise click.ClickException(str(error)) from None
     finally:
         if output is not None:
-            output.close()
+            with suppress(OSError):  # what its disk has no room for
+                output.close()
     return 0
 
 

@@ -43,9 +43,12 @@ def one_time_zone() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A developer's cluster and proxy are never asked, their token never sent, and their own files left alone."""
+    """A developer's cluster and proxy are never asked, their token never sent, their own files left alone.
+
+    And a terminal has the size it is given, also where pytest's own workers have been told another one.
+    """
     for name in list(os.environ):
-        if name.startswith("NOMAD_") or name.upper() in PROXIES:
+        if name.startswith("NOMAD_") or name.upper() in PROXIES or name in ("COLUMNS", "LINES"):
             monkeypatch.delenv(name)
     home = tmp_path_factory.getbasetemp() / "home"
     monkeypatch.setenv("HOME", str(home))

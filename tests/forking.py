@@ -54,12 +54,13 @@ async def starter(log: Path) -> AsyncIterator[Starter]:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
+            start_new_session=True,
         )
     try:
         yield Starter(process)
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and whatever a failed test has left running
         await process.wait()
 
 

@@ -33,7 +33,8 @@ async def fill_up_and_make_room(folder: Path) -> None:
         define(
             folder,
             "all",
-            f'type = "webhook"\naddress = "{hook.url}"\nformat = "event"\nredact = false\n[batch]\nmax_events = 20\nmax_wait = 0.05\n',
+            f'type = "webhook"\naddress = "{hook.url}"\nformat = "event"\nredact = false\n'
+            "[batch]\nmax_events = 20\nmax_wait = 0.05\n",
         )
         ballast.write_bytes(b"\0" * (shutil.disk_usage(folder).free - ROOM))
         async with running(folder, at(server)) as run:

@@ -1,4 +1,4 @@
-"""Imports point one way: core <- nomad and configuration <- journal <- sources <- sinks <- session <- ui <- commands."""
+"""Imports point one way: core <- nomad, configuration <- journal <- sources <- sinks <- session <- ui <- commands."""
 
 import ast
 import pkgutil

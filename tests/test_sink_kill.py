@@ -10,7 +10,7 @@ import orjson
 
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.reader import JournalReader
-from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
+from nomad_tui.sources.standin import Options, StandIn
 from tests import recordings
 from tests.forking import starter
 from tests.receiver import Receiver, receiver

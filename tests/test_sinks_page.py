@@ -28,6 +28,7 @@ from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from nomad_tui.ui import sinks
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dead_letters import DeadLetters
+from nomad_tui.ui.sink_place import place_of
 from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.text_viewer import TextViewer
 from tests import recordings
@@ -174,7 +175,7 @@ async def test_without_a_runner_it_says_how_to_start_one_and_who_the_last_was(tm
         async with opened_on(LiveServer(connections.start), tmp_path, MEDIUM, connections) as opened:
             await opened.look()
             await opened.says("No runner is running for")
-            assert f"nomad-tui sink run --address {standin.address}" in opened.words()
+            assert f" --address {standin.address}" in opened.words()
             assert "new" in opened.row("chat")
             async with writing(journal_path(folders, connections.start)) as journal:
                 gone = RunnerStatus(pid=4711, host="build-7", heard=time_ns() - 3 * MINUTE)
@@ -297,6 +298,30 @@ async def test_every_key_that_closes_it_leads_back(tmp_path: Path) -> None:
             await opened.until(lambda: not isinstance(opened.app.screen, SinksPage))
         await opened.press("/", "s")
         await opened.until(lambda: opened.app.filter_line.value == "s")
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "command"),
+    [
+        ({}, {}, "nomad-tui sink run"),
+        ({}, {"NOMAD_ADDR": "https://n.example.com:4646", "NOMAD_REGION": "eu"}, "nomad-tui sink run"),
+        ({"address": "http://n:1", "region": "a b"}, {}, "nomad-tui sink run --address http://n:1 --region 'a b'"),
+        ({"profile": "prod"}, {}, "nomad-tui sink run --profile prod"),
+    ],
+)
+def test_the_command_starts_a_runner_for_what_is_watched(
+    tmp_path: Path, flags: dict[str, str], environ: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "https://prod.example.com:4646"\n')
+    folders = Folders(config=tmp_path, state=tmp_path / "state")
+    connections = Connections(tmp_path, flags, environ=environ)
+    place = place_of(LiveServer(connections.start), folders, None, is_cluster=True)
+    assert place.command == command.replace("sink run", f"sink run --config {tmp_path}")
+    monkeypatch.setattr(Folders, "of_user", lambda: folders)
+    assert place_of(LiveServer(connections.start), folders, None, is_cluster=True).command == command
+    assert place.journal == journal_path(folders, connections.start)
 
 
 # What is done there

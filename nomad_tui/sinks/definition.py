@@ -1,4 +1,4 @@
-"""What an operator says of one sink. Durations are in seconds and sizes in bytes, whatever unit they were written in."""
+"""What an operator says of one sink. Durations are in seconds and sizes in bytes, whatever they were written in."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -2,8 +2,9 @@
 
 import logging
 import sys
+from contextlib import suppress
 from enum import StrEnum
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -14,9 +15,31 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class _Lines:
+    """What is logged must not end the program: what cannot be written, as on a full disk or to a reader that has gone,
+    is left out."""
+
+    def __init__(self, output: TextIO | None) -> None:
+        """None where the program was started without standard error."""
+        self._output = output
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            if self._output is not None:
+                self._output.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            if self._output is not None:
+                self._output.flush()
+
+    def isatty(self) -> bool:
+        return self._output is not None and self._output.isatty()
+
+
 def configure(lines: LogFormat, output: TextIO | None = None, level: int = logging.INFO) -> None:
     """For the whole process; `output` is standard error unless it is given."""
-    output = output or sys.stderr
+    written = _Lines(output or sys.stderr)
     # Everything that is logged is named, and what came from elsewhere was made fit to be shown where it was logged.
     shared: list[Processor] = [
         structlog.processors.add_log_level,
@@ -25,10 +48,10 @@ def configure(lines: LogFormat, output: TextIO | None = None, level: int = loggi
     ]
     last: Processor = structlog.processors.JSONRenderer()
     if lines is LogFormat.TEXT:
-        last = structlog.dev.ConsoleRenderer(colors=output.isatty(), pad_event_to=28)
+        last = structlog.dev.ConsoleRenderer(colors=written.isatty(), pad_event_to=28)
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(output),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, written)),
         cache_logger_on_first_use=False,
     )

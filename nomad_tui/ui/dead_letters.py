@@ -1,5 +1,6 @@
 """The dead letters of a sink: events that its receiver would not have, why, and sending them once more."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -35,12 +36,17 @@ from nomad_tui.ui.themes import glyph
 Read = Callable[[], Awaitable[Sequence[Letter]]]
 """Raises `JournalError`."""
 
+MOST_LISTED: Final = 1_000
 WHEN_WIDTH: Final = 8
 INDEX_WIDTH: Final = 9
 LEAST_EVENT: Final = 12
 EVENT_SHARE: Final = 0.42
 """Of what the other columns leave; the rest is why it was refused."""
 UNUSABLE: Final = "Nothing can be sent: the sink has no definition that can be used."
+
+
+_ADDRESS: Final = re.compile(r"[a-z]+://\S+ ")
+"""Whose answer it is stands below; in a row it would leave no room for the answer."""
 
 
 class LetterList(RowView):
@@ -103,8 +109,9 @@ until they are sent again and acknowledged.
         most = max(LEAST_EVENT, int((self._width - WHEN_WIDTH - INDEX_WIDTH - 6) * EVENT_SHARE))
         longest = max((cell_len(_event(each)) for each in letters), default=0)
         self._event_width = min(most, max(LEAST_EVENT, longest))
-        self._lines_above = (f"{'when':>{WHEN_WIDTH}}  {'index':>{INDEX_WIDTH}}  {'event':<{self._event_width}}  why",)
-        self.set_row_count(len(letters) + 1)
+        heading = f"{'when':>{WHEN_WIDTH}}  {'index':>{INDEX_WIDTH}}  {'event':<{self._event_width}}  why"
+        self.heading.update(heading, layout=False)
+        self.set_row_count(len(letters))
         self._forget_strips()
 
     def on_resize(self) -> None:
@@ -121,7 +128,7 @@ until they are sent again and acknowledged.
         return [
             ("quiet", f"{age(max(0, time_ns() - letter.buried)):>{WHEN_WIDTH}}  {letter.index:>{INDEX_WIDTH},}  "),
             ("name", f"{event if is_whole else fitted(event, self._event_width)}  "),
-            ("bad", letter.why),
+            ("bad", letter.why if is_whole else _ADDRESS.sub("", letter.why, count=1)),
         ]
 
     def _triangle_at(self, row: int) -> int:
@@ -197,6 +204,9 @@ class DeadLetters(ModalScreen[None]):
             self._said = Content.styled(str(error), "$error")
         if self.list.is_attached:
             self.list.show(self._letters)
+            of = "the oldest " if len(self._letters) == MOST_LISTED else ""
+            title = f"Dead letters  {printable(self._sink, 64)}  {of}{count(len(self._letters))}"
+            self.query_one("#letters").border_title = Content(title)
             self._show_details()
 
     @on(LetterList.Moved)

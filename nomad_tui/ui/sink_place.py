@@ -47,17 +47,20 @@ def place_of(source: Source, folders: Folders | None, region: str | None, *, is_
     """`is_cluster` is whether a live server is one that the operator has named, and not the demo's own."""
     config = None if folders is None else folders.config
     region = region or ""
+    run = RUN
+    if folders is not None and folders.config != Folders.of_user().config:
+        run += f" --config {shlex.quote(str(folders.config))}"
     if isinstance(source, JournaledLive):
-        command = f"{RUN}{_flags(source.connection)} --journal {shlex.quote(str(source.path))}"
+        command = f"{run}{_flags(source.connection)} --journal {shlex.quote(str(source.path))}"
         return Place(config, source.path, source.name, command, region=region)
     if isinstance(source, JournalSource):
         return Place(
-            config, source.path, source.name, f"{RUN} --journal {shlex.quote(str(source.path))}", region=region
+            config, source.path, source.name, f"{run} --journal {shlex.quote(str(source.path))}", region=region
         )
     if isinstance(source, LiveServer) and is_cluster and folders is not None:
         connection = source.connection
         profile = f"{connection.profile.name} · " if connection.profile is not None else ""
-        command = f"{RUN}{_flags(connection)}"
+        command = f"{run}{_flags(connection)}"
         return Place(config, journal_path(folders, connection), f"{profile}{source.name}", command, region=region)
     why_none = ELSEWHERE if source.live and not isinstance(source, LiveServer) else RECORDING
     return Place(config, None, source.name, why_none=why_none, region=region)

@@ -83,9 +83,9 @@ class SinkWatch:
             troubles.append(str(error))
         return Seen(_sinks(self._loaded, self._overview), self._overview, time_ns(), " ".join(troubles))
 
-    def letters(self, sink: str) -> list[Letter]:
-        """The dead letters of a sink, the newest last. Raises `JournalError`."""
-        return [] if self._reader is None else self._reader.letters(sink)
+    def letters(self, sink: str, most: int) -> list[Letter]:
+        """The dead letters of a sink, the oldest first. Raises `JournalError`."""
+        return [] if self._reader is None else self._reader.letters(sink, most)
 
     def pause(self, sink: str, paused: bool) -> None:
         """Raises `JournalError`, also where there is no journal."""

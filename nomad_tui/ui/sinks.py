@@ -17,7 +17,7 @@ from textual.widgets import HelpPanel, Static
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.errors import JournalError
-from nomad_tui.ui.dead_letters import DeadLetters
+from nomad_tui.ui.dead_letters import MOST_LISTED, DeadLetters
 from nomad_tui.ui.row_view import Pieces, RowView, row_keys
 from nomad_tui.ui.sink_place import Place, answered, send_example
 from nomad_tui.ui.sink_row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
@@ -189,6 +189,8 @@ class SinksPage(ModalScreen[None]):
         """None until the first look."""
         self._runner = Static(id="sinks-runner")
         self.list = SinkList()
+        self._title = ""
+        """Of what stands below the list."""
         self._details = Static(id="sinks-details-text")
         self._details_box = VerticalScroll(self._details, id="sinks-details", can_focus=False)
 
@@ -237,9 +239,10 @@ class SinksPage(ModalScreen[None]):
         has_sinks = bool(seen.sinks)
         if has_sinks != self.list.display:
             self.list.display = self.list.heading.display = has_sinks
+            # Only then: a border that is set anew paints the whole page anew.
+            self.query_one("#sinks").border_subtitle = Content(_KEYS if has_sinks else _FIRST_KEYS)
             if has_sinks:
                 self.list.focus()
-        self.query_one("#sinks").border_subtitle = Content(_KEYS if has_sinks else _FIRST_KEYS)
         rows = min(len(seen.sinks), max(1, int(self.size.height * LIST_SHARE) - 1))
         if self.list.styles.height is None or self.list.styles.height.value != rows:
             self.list.styles.height = rows
@@ -256,13 +259,13 @@ class SinksPage(ModalScreen[None]):
         if seen is None:
             return
         box = self._details_box
+        title = "" if sink is None else printable(sink.id, 64)
+        if title != self._title:
+            self._title = title
+            box.border_title = Content(title)
         if sink is None:
-            box.border_title = ""
             _update(self._details, first_sink(self._place.command) if not seen.trouble else Content(""))
             return
-        title = Content(f"{printable(sink.id, 64)}")
-        if box.border_title != title.markup:
-            box.border_title = title
         width = box.scrollable_content_region.width or self.size.width
         _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
 
@@ -327,7 +330,7 @@ class SinksPage(ModalScreen[None]):
             return
 
         async def read() -> Sequence[Letter]:
-            return await self._in_thread(lambda: self._watch.letters(sink.id))
+            return await self._in_thread(lambda: self._watch.letters(sink.id, MOST_LISTED))
 
         self.app.push_screen(DeadLetters(sink.id, sink.definition, journal, read))
 

@@ -1,5 +1,5 @@
-"""A receiver of webhooks that takes everything, and two that post to it: the floor, the same client with the same bodies
-in a bare loop, and the webhook sink by itself.
+"""A receiver of webhooks that takes everything, and two that post to it: the floor, the same client with the same
+bodies in a bare loop, and the webhook sink by itself.
 
 `receive` prints its address and serves; `post ADDRESS TIMES` and `sink ADDRESS TIMES` send arrays of 100 events and
 print a line of JSON.
