@@ -125,6 +125,19 @@ async def test_definitions_that_come_change_and_go_take_effect(server: StandIn, 
             await run.until(lambda: "one" not in run.runner.sinks)
 
 
+async def test_what_runs_no_more_is_said_to_be_stopped(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        for name in ("one", "other"):
+            define(tmp_path, name, webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await run.delivered("other")
+        async with running(tmp_path, at(server), only=("one",)) as run:
+            await run.delivered("one")
+        with JournalReader(tmp_path / "test.journal") as journal:
+            states = {each.cursor.sink: each.status.state for each in journal.overview().sinks}
+        assert states["other"] is SinkState.STOPPED
+
+
 async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     lines = [frame.line for frame in FRAMES]
     async with receiver() as hook:

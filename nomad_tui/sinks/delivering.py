@@ -36,6 +36,8 @@ OPENED_AGAIN: Final = 30.0
 """Seconds until a sink is tried again that could not be opened."""
 HOPELESS_FROM: Final = 2
 """Failed attempts in a row beyond which the end of the program does not wait for a receiver."""
+LONGEST_ERROR: Final = 1_000
+"""Characters."""
 RATE_SECONDS: Final = 10
 """Over which the rate is taken."""
 
@@ -80,6 +82,7 @@ class Delivering:
         self._open = open_sink
         self._region = region
         self._cursor: Cursor | None = None
+        self._dropped = 0
         self._rate = _Rate()
         self._changed = asyncio.Event()
         """That the cursor in the journal is to be looked at anew."""
@@ -104,6 +107,11 @@ class Delivering:
             return 0.0
         return max(0.0, (time_ns() - self._unread_since) / SECOND)
 
+    @property
+    def lost_events(self) -> int:
+        """What the journal had to drop before the sink had it, whether the sink was told by now or not."""
+        return self.status.lost + self._dropped
+
     async def caught_up(self) -> None:
         """Returns once everything in the journal is acknowledged, or nothing can be done about it for a while."""
         while not self._is_caught_up():
@@ -126,6 +134,10 @@ class Delivering:
         if self.lag_events and not self._unread_since and self._cursor is not None:
             unread = await self._journal.read(self._cursor.position, 1)
             self._unread_since = unread[0].received if unread else 0
+
+    async def look_at_losses(self) -> None:
+        """To be called whenever the journal may have dropped something. Raises `JournalError`."""
+        self._dropped = sum(loss.events for loss in await self._journal.losses(self.id))
 
     def is_at(self, cursor: Cursor) -> bool:
         """Whether it goes by the cursor that the journal holds; false once another program has set that."""
@@ -223,6 +235,7 @@ class Delivering:
 
     def lost(self, events: int) -> None:
         self.status.lost += events
+        self._dropped = max(0, self._dropped - events)
         log.error("events_lost", sink=self.id, events=events, what="the journal was full and had to drop them")
 
     def idle(self) -> None:
@@ -231,7 +244,7 @@ class Delivering:
 
     def _said_error(self, what: str) -> None:
         self._news.set()
-        self.status.last_error = printable(what, 300)
+        self.status.last_error = printable(what, LONGEST_ERROR)
         self.status.last_error_at = time_ns()
 
 

@@ -13,7 +13,7 @@ import structlog
 from nomad_tui import __version__
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
-from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.delivering import Delivering, Open, register
 from nomad_tui.sinks.folder import Loaded, shown_address
@@ -85,6 +85,8 @@ class Runner:
         self._origins: dict[str, Path | None] = {}
         """Where each sink was defined last."""
         self._loaded = Loaded()
+        self._stopped: dict[str, SinkStatus] = {}
+        """Of the sinks that run no more, or not here; until that is reported."""
 
     @property
     def heard(self) -> float:
@@ -136,8 +138,12 @@ class Runner:
 
     async def _register(self) -> None:
         """A sink that is there from the start misses nothing of what is journaled from the start."""
-        for definition in (await self._defined()).values():
+        wanted = await self._defined()
+        for definition in wanted.values():
             await register(self.journal, definition)
+        for cursor in (await self.journal.cursors()).values():
+            if cursor.sink not in wanted:
+                self._stopped[cursor.sink] = cursor.status
 
     async def _defined(self) -> dict[str, Definition]:
         definitions = self._wanted.definitions
@@ -245,6 +251,7 @@ class Runner:
         task.cancel()
         await asyncio.wait((task,))
         del self.sinks[sink.id]
+        self._stopped[sink.id] = sink.status
         log.info("sink_stopped", sink=sink.id)
 
     async def _look_at_cursors(self) -> None:
@@ -267,10 +274,16 @@ class Runner:
                 first_index=loss.first_index,
                 last_index=loss.last_index,
             )
+        for each in self.sinks.values():
+            await each.look_at_losses()
 
     async def _report(self) -> None:
         status = self.status
         status.heard = time_ns()
         status.journal_bytes = self.journal.bytes
         status.journal_trouble = self.journal.trouble
-        await self.journal.report(status, {sink.id: sink.status for sink in self.sinks.values()})
+        stopped, self._stopped = self._stopped, {}
+        for each in stopped.values():
+            each.state = SinkState.STOPPED
+            each.rate = 0.0
+        await self.journal.report(status, stopped | {sink.id: sink.status for sink in self.sinks.values()})

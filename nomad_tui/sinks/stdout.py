@@ -55,7 +55,10 @@ class StandardOutput:
     def _put(self, content: bytes) -> None:
         """Where a descriptor fails in the middle, what is left of the line under way comes first the next time."""
         left = memoryview(content)
-        descriptor = sys.stdout.fileno() if self._descriptor is None else self._descriptor
+        if (descriptor := self._descriptor) is None:
+            if sys.stdout is None:  # the program was started without
+                raise ValueError("closed")
+            descriptor = sys.stdout.fileno()
         try:
             while left:
                 try:
