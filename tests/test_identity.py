@@ -77,5 +77,10 @@ def test_every_event_of_every_recording_has_an_id_of_its_own() -> None:
         assert len(set(ids)) == len(ids) or name == "hostile"
 
 
+def test_a_rebuilt_cluster_has_events_of_its_own_under_the_indexes_of_the_old_one() -> None:
+    old, new = job("running", SubmitTime=10**18 + 1), job("running", SubmitTime=10**18 + 2)
+    assert Identities("global").of(frame(7, old)) != Identities("global").of(frame(7, new))
+
+
 def test_two_regions_do_not_share_ids() -> None:
     assert Identities("global").of(frame(7, job("running"))) != Identities("europe").of(frame(7, job("running")))

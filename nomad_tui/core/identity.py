@@ -1,9 +1,9 @@
 """Which event an event is, wherever and by whomever it was read.
 
 An event has no ID of its own: (Index, Topic, Type, Key) may stand twice under one index, a payload's keys come in
-another order from each server, and each server computes some deadlines and IDs of its own. So an event is known by its
-index, its envelope, what its payload says apart from those (as in `core.continuity`), and its place among those of the
-same index that are the same in all this.
+another order from each server, and each server computes some deadlines and IDs of its own (7 of 513 payloads). So an
+event is known by its index, its envelope, what its payload says apart from those (as in `core.continuity`), and its
+place among those of the same index that are the same in all this.
 """
 
 import re
@@ -16,10 +16,12 @@ import orjson
 from nomad_tui.core.wire import Event, Frame
 
 _COMPUTED: Final = re.compile(
-    rb'"[^"\\]*":(?:null|""|"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"'
+    rb'"(?!(?:Create|Modify|Submit)Time")[^"\\]*":(?:null|""|"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"'
     rb'|"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^"\\]*"|[1-9]\d{17,})(?:,|(?=}))'
 )
-"""Members that hold nothing, a generated ID, or a time: as text, or in ns since 1970 (18 digits from 1973 on)."""
+"""Members that hold nothing, a generated ID, or a time: as text, or in ns since 1970 (18 digits from 1973 on). Not the
+times that stand in the write itself, which every server has alike: they tell the events of a rebuilt cluster from those
+that it had under the same indexes before."""
 
 
 class Identities:

@@ -71,7 +71,7 @@ class _Rate:
 
 
 class Delivering:
-    """`run` until it is cancelled; `pause`, `resume` and `rewound` in between."""
+    """`run` until it is cancelled."""
 
     def __init__(
         self, definition: Definition, journal: Journal, open_sink: Open, region: str, shown_address: str

@@ -176,7 +176,8 @@ def _ago(at: int) -> float:
 
 
 def _sentence(address: HttpAddress, error: OSError) -> str:
-    match error.errno:
+    # From Python 3.12 on asyncio leaves out addresses that this machine does not have, and then has none left.
+    match error.errno or errno.EADDRNOTAVAIL:
         case errno.EADDRINUSE:
             why, remedy = "another program listens there already", "End that one, or give another port with --http."
         case errno.EACCES | errno.EPERM:
