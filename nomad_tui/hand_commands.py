@@ -26,7 +26,7 @@ from nomad_tui.options import ConfigurationFailure, connections_options
 from nomad_tui.parameters import Index, Since
 from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import Folders
-from nomad_tui.sink_commands import defined, echo_table
+from nomad_tui.sink_commands import complete_sink, defined, echo_table
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.folder import Definitions, Loaded, NoSinkError
 
@@ -68,8 +68,8 @@ def of_journal(command: Callable[..., int]) -> Callable[..., Any]:
     return journal_option(connections_options(found))
 
 
-id_argument = click.argument("id", metavar="ID")
-some_id_argument = click.argument("id", metavar="[ID]", required=False)
+id_argument = click.argument("id", metavar="ID", shell_complete=complete_sink)
+some_id_argument = click.argument("id", metavar="[ID]", required=False, shell_complete=complete_sink)
 
 
 # What a receiver says
@@ -100,7 +100,7 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
 
 @click.command()
 @of_journal
-@click.argument("which", nargs=-1, metavar="[ID] [LETTER…]")
+@click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
 @click.option("--all", "everything", is_flag=True, help="The dead letters of all sinks.")
 def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
     """Send dead letters again: those of a sink, or those of the numbers given, in order.

@@ -22,6 +22,7 @@ from nomad_tui.options import (
 from nomad_tui.parameters import ByteSize, Duration
 from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import Folders
+from nomad_tui.sink_commands import complete_sink
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.start import Start
 
@@ -88,7 +89,7 @@ def keeping_options(command: Function) -> Function:
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[ID…]")
+@click.argument("ids", nargs=-1, metavar="[ID…]", shell_complete=complete_sink)
 @connections_options
 @keeping_options
 def run(connections: Connections, folders: Folders, ids: Sequence[str], **options: Any) -> int:

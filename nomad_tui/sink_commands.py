@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 from rich.cells import cell_len
 
 from nomad_tui.core.text import ELLIPSIS, printable
@@ -37,6 +38,13 @@ output_option = click.option(
 reveal_option = click.option(
     "--reveal", is_flag=True, help="Show the secrets that are written in a definition, which are masked otherwise."
 )
+
+
+def complete_sink(context: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The IDs that go on from what is typed, each with where it sends."""
+    folders = context.params.get("folders") or Folders.of_user()
+    defined = Definitions(folders.config).read().definitions.values()
+    return [CompletionItem(each.id, help=shown_address(each)) for each in defined if each.id.startswith(begun)]
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -95,7 +103,7 @@ def list_(output: str, reveal: bool, folders: Folders) -> None:
 
 
 @sink.command()
-@click.argument("id", metavar="ID")
+@click.argument("id", metavar="ID", shell_complete=complete_sink)
 @output_option
 @reveal_option
 @config_option
@@ -122,7 +130,7 @@ def show(id: str, output: str, reveal: bool, folders: Folders) -> None:  # noqa:
 
 
 @sink.command()
-@click.argument("id", metavar="ID")
+@click.argument("id", metavar="ID", shell_complete=complete_sink)
 @config_option
 def deregister(id: str, folders: Folders) -> None:  # noqa: A002
     """Remove a sink's definition.

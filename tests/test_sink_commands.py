@@ -1,7 +1,10 @@
 """`nomad-tui sink …` as an operator types it: what is said, what is left on disk, and the exit code."""
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,3 +198,17 @@ def test_without_a_command_it_says_which_there_are() -> None:
     assert said.code == 0
     for name in ("register", "list", "show", "deregister"):
         assert f"  {name}" in said.out
+
+
+def test_the_shell_completes_the_ids_of_sinks() -> None:
+    nomad_tui("sink", "register", "-", given=BETA)
+    nomad_tui("sink", "register", "-", given=SECRETS)
+    asked = {"_NOMAD_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "nomad-tui sink show b", "COMP_CWORD": "3"}
+    completed = subprocess.run(
+        [sys.executable, "-c", "from nomad_tui.cli import main; main(prog_name='nomad-tui')"],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.stdout.split() == ["plain,beta"]

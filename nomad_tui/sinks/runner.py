@@ -214,6 +214,10 @@ class Runner:
         for mistake in loaded.mistakes:
             if again or str(mistake) not in said:
                 log.error("definition_cannot_be_used", what=str(mistake))
+        if not wanted and self._wanted.definitions is not None:
+            log.warning(
+                "no_sink_runs", what="none is defined; the stream is journaled until nomad-tui sink register adds one"
+            )
         for definition in wanted.values():
             self._origins[definition.id] = definition.origin
             if definition.id not in self.sinks:

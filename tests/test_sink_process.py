@@ -1,0 +1,145 @@
+"""A runner as a process: what signals do to it, who may run beside it, and that it outlives its log."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
+from tests import recordings
+from tests.forking import Starter, starter
+from tests.receiver import Fault, receiver
+from tests.runner import SECONDS, define
+
+FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:100]
+EVENTS = sum(len(frame.events) for frame in FRAMES)
+
+
+@dataclass
+class Place:
+    folder: Path
+    processes: Starter
+    address: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        journal = str(self.folder / "test.journal")
+        return "sink", "run", "--address", self.address, "--config", str(self.folder), "--journal", journal
+
+    def webhook(self, url: str) -> None:
+        define(self.folder, "hook", f'type = "webhook"\naddress = "{url}"\ntimeout = "1m"\n')
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    async def logged(self, text: str) -> None:
+        while text not in self.log:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn([frame.line for frame in FRAMES], Options(lead=ALL_FRAMES, buffer_size=len(FRAMES))) as server,
+        starter(tmp_path / "log") as processes,
+    ):
+        yield Place(tmp_path, processes, server.address)
+
+
+async def test_sigterm_waits_for_a_receiver_that_hangs_no_longer_than_it_may(place: Place) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=None)
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments, "--drain", "200ms")
+        await hook.received(1)
+        asked = monotonic()
+        await place.processes.end(pid, signal.SIGTERM)
+        assert 0.2 <= monotonic() - asked < 5
+        assert f"left={{'hook': {EVENTS}}}" in place.log
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+async def test_who_asks_twice_does_not_wait(place: Place, asked: signal.Signals) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=None)
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments, "--drain", "1h")
+        await hook.received(1)
+        os.kill(pid, asked)
+        await place.logged("draining")
+        await place.processes.end(pid, asked)
+        assert "runner_ended" in place.log
+
+
+async def test_what_was_sent_by_halves_when_it_was_ended_is_sent_again_under_its_id(place: Place) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG)
+        place.webhook(hook.url)
+        await place.processes.end(await hanging(place, hook.received(1)), signal.SIGTERM)
+        pid = await place.processes.start(*place.arguments)
+        await hook.received(len(FRAMES) + 1)
+        await place.processes.end(pid, signal.SIGTERM)
+        ids = [request.headers["webhook-id"] for request in hook.requests]
+        assert ids[0] == ids[1]
+        assert len(set(ids)) == len(FRAMES)
+
+
+async def hanging(place: Place, sent: "asyncio.Future[None] | object") -> int:
+    pid = await place.processes.start(*place.arguments, "--drain", "0s")
+    await sent  # type: ignore[misc]
+    return pid
+
+
+async def test_sighup_and_a_stop_in_between_lose_nothing(place: Place) -> None:
+    async with receiver() as hook, receiver() as other:
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments)
+        await hook.received(10)
+        os.kill(pid, signal.SIGSTOP)
+        define(place.folder, "other", f'type = "webhook"\naddress = "{other.url}"\nbegin = "oldest"\n')
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGCONT)
+        await asyncio.gather(hook.received(len(FRAMES)), other.received(len(FRAMES)))
+        await place.processes.end(pid, signal.SIGTERM)
+        for each in (hook, other):
+            assert [request.json["Index"] for request in each.requests] == [frame.index for frame in FRAMES]
+
+
+async def test_a_second_runner_is_told_who_has_the_journal(place: Place) -> None:
+    async with receiver() as hook:
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments)
+        await hook.received(1)
+        second = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "nomad_tui", *place.arguments), stderr=asyncio.subprocess.PIPE
+        )
+        _, told = await second.communicate()
+        await place.processes.end(pid, signal.SIGKILL)
+        assert second.returncode == 1
+        assert f"is in use: process {pid} on " in told.decode()
+        # The dead hold nothing.
+        await place.processes.end(await place.processes.start(*place.arguments, "--drain", "0s"), signal.SIGTERM)
+
+
+async def test_a_log_that_nobody_reads_any_more_ends_nothing(place: Place) -> None:
+    async with receiver() as hook:
+        place.webhook(hook.url)
+        runner = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "nomad_tui", *place.arguments), stderr=asyncio.subprocess.PIPE
+        )
+        assert runner.stderr is not None
+        await runner.stderr.readline()
+        runner._transport.get_pipe_transport(2).close()  # type: ignore[attr-defined]
+        define(place.folder, "broken", "what is wrong here is logged")
+        await hook.received(len(FRAMES))
+        runner.send_signal(signal.SIGTERM)
+        assert await runner.wait() == 0
