@@ -10,6 +10,7 @@ import click
 
 from nomad_tui.config import Connection
 from nomad_tui.journal.place import journal_path
+from nomad_tui.journal.retention import Retention
 from nomad_tui.options import (
     ConfigurationFailure,
     connections_options,
@@ -21,7 +22,8 @@ from nomad_tui.options import (
 )
 from nomad_tui.parameters import ByteSize, Duration
 from nomad_tui.personal.connections import Connections
-from nomad_tui.personal.folders import Folders
+from nomad_tui.personal.folders import FileError, Folders
+from nomad_tui.personal.settings import SMALLEST_JOURNAL, read_journal
 from nomad_tui.sink_commands import complete_sink
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.start import Start
@@ -62,17 +64,16 @@ def keeping_options(command: Function) -> Function:
         ),
         click.option(
             "--max-size",
-            type=ByteSize(1024 * 1024),
-            default="4GiB",
+            type=ByteSize(SMALLEST_JOURNAL),
             metavar="SIZE",
-            help="The largest that the journal may become; the oldest goes first. Default: 4GiB.",
+            help="The largest that the journal may become; the oldest goes first. Default: journal.max_size of "
+            "config.toml, or 4GiB.",
         ),
         click.option(
             "--keep",
             type=Duration(),
-            default="7d",
             metavar="DURATION",
-            help="How long the journal holds what every sink has had. Default: 7d.",
+            help="How long the journal holds what every sink has had. Default: journal.keep of config.toml, or 7d.",
         ),
         click.option(
             "--journal",
@@ -138,8 +139,8 @@ def _keep(
     live: bool,
     index: int,
     journal: Path | None,
-    keep: float,
-    max_size: int,
+    keep: float | None,
+    max_size: int | None,
     http: str | None,
     drain: float,
     log_format: str,
@@ -147,7 +148,6 @@ def _keep(
     max_line: int,
 ) -> int:
     from nomad_tui.journal.errors import JournalError
-    from nomad_tui.journal.retention import Retention
     from nomad_tui.sinks.http import HttpAddress, HttpError
     from nomad_tui.sinks.logs import LogFormat, configure
     from nomad_tui.sinks.service import Service
@@ -164,7 +164,7 @@ def _keep(
         journal or journal_path(folders, connection),
         wanted,
         subscription,
-        Retention(keep, max_size),
+        _retention(folders, keep, max_size),
         Settings(Start(index, live), max_line=max_line),
         address,
         drain,
@@ -180,6 +180,17 @@ def _keep(
             with suppress(OSError):  # what its disk has no room for
                 output.close()
     return 0
+
+
+def _retention(folders: Folders, keep: float | None, max_size: int | None) -> Retention:
+    """What the flags say, or else `config.toml`, or else the program."""
+    try:
+        own_keep, own_size = read_journal(folders.config)
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+    usual = Retention()
+    chosen_keep = next(each for each in (keep, own_keep, usual.keep) if each is not None)
+    return Retention(chosen_keep, max_size or own_size or usual.max_size)
 
 
 def _log_output(file: Path | None) -> TextIO | None:

@@ -10,7 +10,7 @@ from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.filter_history import LONGEST_FILTER, MOST_FILTERS, FilterHistory
 from nomad_tui.personal.folders import FileError, Folders, read_text, write_text
 from nomad_tui.personal.saved_filters import MINE, PRESETS, SavedFilters
-from nomad_tui.personal.settings import Settings, read_profiles, read_settings
+from nomad_tui.personal.settings import Settings, read_journal, read_profiles, read_settings
 
 COLUMNS = ("time", "topic", "sentence")
 
@@ -223,6 +223,12 @@ def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
     assert read_settings(tmp_path, COLUMNS).list.columns == ("sentence", "time")
 
 
+def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
+    assert read_journal(tmp_path) == (None, None)
+    (tmp_path / "config.toml").write_text('[journal]\nkeep = "1d12h"\nmax_size = "2GiB"\n')
+    assert read_journal(tmp_path) == (36 * 3600.0, 2 * 1024**3)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -234,6 +240,9 @@ def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
         ("[list]\ncolumns = []\n", "names no column"),
         ("[list]\nrows = 3\n", "unknown field `rows`"),
         ("[lists]\n", "unknown field `lists`"),
+        ("[journal]\nkeep = 'a week'\n", '`journal.keep` is "a week": write a duration, such as "7d"'),
+        ("[journal]\nmax_size = '4kB'\n", '`journal.max_size` is "4kB": write a size from 1MiB on'),
+        ("[journal]\nkeep = 7\n", "`journal.keep`: Expected `str | null`, got `int`"),
         ("profile = 3\n", "`profile`: Expected `object`, got `int`"),
         ("[profile]\nprod = 3\n", "`profile.prod`: Expected `object`, got `int`"),
         ("[profile.prod]\nregoin = 'x'\n", "`profile.prod`: Object contains unknown field `regoin`"),

@@ -18,6 +18,7 @@ from tests.forking import Starter, starter
 from tests.receiver import Fault, receiver
 from tests.runner import SECONDS, define
 
+COMMAND = str(Path(sys.executable).with_name("nomad-tui"))
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:100]
 EVENTS = sum(len(frame.events) for frame in FRAMES)
 
@@ -41,7 +42,7 @@ class Place:
         return (self.folder / "log").read_text()
 
     async def logged(self, text: str) -> None:
-        while text not in self.log:
+        while text not in self.log:  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.01)
 
 
@@ -80,23 +81,19 @@ async def test_who_asks_twice_does_not_wait(place: Place, asked: signal.Signals)
         assert "runner_ended" in place.log
 
 
-async def test_what_was_sent_by_halves_when_it_was_ended_is_sent_again_under_its_id(place: Place) -> None:
+async def test_what_was_under_way_at_the_end_is_sent_again_under_its_id(place: Place) -> None:
     async with receiver() as hook:
         hook.answer(fault=Fault.HANG)
         place.webhook(hook.url)
-        await place.processes.end(await hanging(place, hook.received(1)), signal.SIGTERM)
+        pid = await place.processes.start(*place.arguments, "--drain", "10ms")
+        await hook.received(1)
+        await place.processes.end(pid, signal.SIGTERM)
         pid = await place.processes.start(*place.arguments)
         await hook.received(len(FRAMES) + 1)
         await place.processes.end(pid, signal.SIGTERM)
         ids = [request.headers["webhook-id"] for request in hook.requests]
         assert ids[0] == ids[1]
         assert len(set(ids)) == len(FRAMES)
-
-
-async def hanging(place: Place, sent: "asyncio.Future[None] | object") -> int:
-    pid = await place.processes.start(*place.arguments, "--drain", "0s")
-    await sent  # type: ignore[misc]
-    return pid
 
 
 async def test_sighup_and_a_stop_in_between_lose_nothing(place: Place) -> None:
@@ -119,26 +116,23 @@ async def test_a_second_runner_is_told_who_has_the_journal(place: Place) -> None
         place.webhook(hook.url)
         pid = await place.processes.start(*place.arguments)
         await hook.received(1)
-        second = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "nomad_tui", *place.arguments), stderr=asyncio.subprocess.PIPE
-        )
+        second = await asyncio.create_subprocess_exec(*(COMMAND, *place.arguments), stderr=asyncio.subprocess.PIPE)
         _, told = await second.communicate()
         await place.processes.end(pid, signal.SIGKILL)
         assert second.returncode == 1
         assert f"is in use: process {pid} on " in told.decode()
         # The dead hold nothing.
-        await place.processes.end(await place.processes.start(*place.arguments, "--drain", "0s"), signal.SIGTERM)
+        await place.processes.end(await place.processes.start(*place.arguments, "--drain", "10ms"), signal.SIGTERM)
 
 
 async def test_a_log_that_nobody_reads_any_more_ends_nothing(place: Place) -> None:
     async with receiver() as hook:
         place.webhook(hook.url)
-        runner = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "nomad_tui", *place.arguments), stderr=asyncio.subprocess.PIPE
-        )
-        assert runner.stderr is not None
-        await runner.stderr.readline()
-        runner._transport.get_pipe_transport(2).close()  # type: ignore[attr-defined]
+        reading, writing = os.pipe()
+        runner = await asyncio.create_subprocess_exec(*(COMMAND, *place.arguments), stderr=writing)
+        os.close(writing)
+        await asyncio.to_thread(os.read, reading, 1)
+        os.close(reading)
         define(place.folder, "broken", "what is wrong here is logged")
         await hook.received(len(FRAMES))
         runner.send_signal(signal.SIGTERM)

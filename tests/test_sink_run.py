@@ -6,11 +6,17 @@ from pathlib import Path
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.control import Control
 from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import SinkState
+from nomad_tui.sinks import runner
+from nomad_tui.sinks.definition import Definition
+from nomad_tui.sinks.opening import open_sink
+from nomad_tui.sinks.sink import Sink
 from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
 from tests.receiver import Fault, Receiver, receiver
@@ -123,6 +129,83 @@ async def test_definitions_that_come_change_and_go_take_effect(server: StandIn, 
             assert "two" in run.runner.sinks
             file.unlink()
             await run.until(lambda: "one" not in run.runner.sinks)
+
+
+async def test_a_file_that_is_half_written_stops_no_sink_in_it(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        table = f'[[sink]]\nid = "%s"\n{webhook(hook)}\n'
+        settings = tmp_path / "config.toml"
+        settings.write_text(table % "first" + table % "second")
+        file = define(tmp_path, "third", webhook(hook))
+        other_name = file.rename(file.with_name("called-otherwise.toml"))
+        async with running(tmp_path, at(server)) as run:
+            await run.until(lambda: run.runner.sinks.keys() == {"first", "second", "third"})
+            before = dict(run.runner.sinks)
+            other_name.write_text('id = "thi')
+            settings.write_text(table % "first" + "[[sink]]\nid =")
+            await run.until(lambda: len(run.runner.mistakes) == 2)
+            assert run.runner.sinks == before
+            settings.write_text(table % "first")
+            other_name.unlink()
+            await run.until(lambda: run.runner.sinks.keys() == {"first"})
+            assert run.sink("first") is before["first"]
+
+
+async def test_what_nobody_foresaw_is_an_error_of_one_sink_and_tried_again(server: StandIn, tmp_path: Path) -> None:
+    async def opener(definition: Definition) -> Sink:
+        if definition.id == "odd" and not mended.is_set():
+            raise RuntimeError("never heard of")
+        return await open_sink(definition)
+
+    mended = asyncio.Event()
+    async with receiver() as hook:
+        define(tmp_path, "odd", webhook(hook, 'topics = ["Job"]\n'))
+        define(tmp_path, "well", webhook(hook, 'topics = ["Deployment"]\n'))
+        async with running(tmp_path, at(server), opener=opener) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("well")
+            await run.until(lambda: run.sink("odd").status.state is SinkState.BROKEN)
+            assert run.sink("odd").status.last_error == "RuntimeError: never heard of"
+            mended.set()
+            run.sink("odd").look_again()
+            await run.until(lambda: run.sink("odd").lag_events == 0)
+        assert {event["Topic"] for event in hook.events} == {"Job", "Deployment"}
+
+
+async def test_a_receiver_that_refuses_everything_does_not_flood_the_log(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.answer(401, times=None)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 500\n' + FAST))
+        with capture_logs() as logs:
+            async with running(tmp_path, at(server)) as run:
+                await run.journaled(len(SENT))
+                await run.until(lambda: run.sink("all").status.dead == len(SENT))
+        said = [line for line in logs if line["event"] in ("sink_refused_or_failed", "events_to_dead_letters")]
+        assert sum(line.get("events", 0) for line in said) == len(SENT)
+        assert len(said) < 20
+
+
+async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "PRUNE_EVERY", 0.1)
+    async with receiver() as hook:
+        hook.answer(503, times=None)
+        define(tmp_path, "down", webhook(hook, 'format = "event"\n' + FAST))
+        async with running(tmp_path, at(server), retention=Retention(max_size=150_000)) as run:
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("down").lost_events)
+            assert run.sink("down").status.lost == 0
+            await hook.received(1)
+            refused = len(hook.requests)
+            hook.answer(204, times=None)
+            await run.until(lambda: run.sink("down").lag_events == 0 and run.sink("down").status.lost)
+            assert run.sink("down").lost_events == run.sink("down").status.lost
+        messages = [message for request in hook.requests[refused:] for message in request.messages]
+        assert [message["Gap"]["Reason"] for message in messages if "Gap" in message] == ["journal"]
+        places = [SENT.index(message) for message in messages if "Gap" not in message]
+        assert places == sorted(places)
+        assert len(set(places)) + run.sink("down").status.lost >= len(SENT)
 
 
 async def test_what_runs_no_more_is_said_to_be_stopped(server: StandIn, tmp_path: Path) -> None:

@@ -8,6 +8,10 @@ address = ["https://nomad-1:4646", "https://nomad-2:4646"]
 token_file = "~/.nomad/prod"              # a relative path begins at this file's folder
 colour = "red"
 
+[journal]
+keep = "7d"                               # what sink run and record keep of what every sink has had
+max_size = "4GiB"
+
 [[sink]]                                  # an event sink; `sinks.keys` has what may stand in one
 id = "deployments"
 type = "webhook"
@@ -23,6 +27,7 @@ from typing import Any, Final
 import msgspec
 
 from nomad_tui.config import Profile, ProfileSettings
+from nomad_tui.core.quantities import parse_duration, parse_size
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError, read_text, shown
 
@@ -31,6 +36,8 @@ COLOURS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
 THEME_COLOURS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
 """Names that a profile's colour may have; the second are what the theme makes of them."""
 LONGEST_NAME: Final = 40
+SMALLEST_JOURNAL: Final = 1024 * 1024
+"""Bytes."""
 
 _ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 _PATHS: Final = ("token_file", "ca_cert", "ca_path", "client_cert", "client_key")
@@ -41,7 +48,15 @@ class ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """None leaves the list as it comes."""
 
 
+class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As they are written; None is for the program to say."""
+
+    keep: str | None = None
+    max_size: str | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    journal: JournalSettings = JournalSettings()
     list: ListSettings = ListSettings()
     profile: Mapping[str, Any] = {}
     """By name; what stands in one is an `_Entry`."""
@@ -73,6 +88,7 @@ def read_settings(folder: Path, columns: Collection[str]) -> Settings:
     file = folder / FILE
     settings = _read(file)
     _profiles(file, settings)
+    _journal(file, settings)
     chosen = settings.list.columns
     if chosen is not None:
         if not chosen:
@@ -95,6 +111,13 @@ def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
     return _profiles(file, _read(file))
 
 
+def read_journal(folder: Path) -> tuple[float | None, int | None]:
+    """For how many seconds, and up to how many bytes, a journal keeps what every sink has had; None is for the program
+    to say. Raises `FileError` as `read_settings` does."""
+    file = folder / FILE
+    return _journal(file, _read(file))
+
+
 def read_sinks(folder: Path) -> list[dict[str, Any]]:
     """The `[[sink]]` tables of a folder's settings as they are written; none if there is no file.
 
@@ -106,6 +129,17 @@ def read_sinks(folder: Path) -> list[dict[str, Any]]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise _mistake(file, "`sink` is no list of tables: write [[sink]] above each")
     return tables
+
+
+def _journal(file: Path, settings: Settings) -> tuple[float | None, int | None]:
+    written = settings.journal
+    keep = None if written.keep is None else parse_duration(written.keep, milliseconds=True)
+    if written.keep is not None and keep is None:
+        raise _mistake(file, f'`journal.keep` is "{written.keep}": write a duration, such as "7d"')
+    max_size = None if written.max_size is None else parse_size(written.max_size)
+    if written.max_size is not None and (max_size is None or max_size < SMALLEST_JOURNAL):
+        raise _mistake(file, f'`journal.max_size` is "{written.max_size}": write a size from 1MiB on, such as "4GiB"')
+    return keep, max_size
 
 
 def _read(file: Path) -> Settings:

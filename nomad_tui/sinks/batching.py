@@ -109,15 +109,16 @@ class Batches:
                 return batch
             if not self._records:
                 await self._read()
+            patience = self._patience()
+            # What is at hand is worth a moment more, and a batch that is made again ends where it had ended before.
+            is_due = patience <= -MOMENT and not self._sending if self._records else patience <= 0
+            if is_due and (batch := self._cut()) is not None:
+                return batch
             if self._records:
                 self._parts.extend(await self._of(self._records[0]))
                 self._records.popleft()
                 await self._give_way()
-            patience = self._patience()
-            # What is at hand is worth a moment more.
-            if patience <= (-MOMENT if self._records else 0) and not self._parts and (batch := self._cut()) is not None:
-                return batch
-            if self._records or self._parts:
+            if self._parts:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(patience, 0.001) if self._end is not None else None):

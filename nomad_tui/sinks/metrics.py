@@ -38,7 +38,7 @@ _SINK_COUNTERS: Final[tuple[tuple[str, str, Value], ...]] = (
     (
         "nomad_tui_sink_events_lost",
         "Events that the journal had to drop before the sink had them.",
-        lambda sink: sink.status.lost,
+        lambda sink: sink.lost_events,
     ),
 )
 """Since the sink was first run: the journal keeps them over restarts."""

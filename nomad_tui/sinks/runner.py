@@ -206,7 +206,7 @@ class Runner:
                 # It may be in the middle of being written: the old one goes on.
                 removed = not self._may_define(loaded, sink.id)
                 if not removed:
-                    log.warning("sink_goes_on_as_it_was", sink=sink.id, what="its definition cannot be read")
+                    log.warning("sink_goes_on_as_it_was", sink=sink.id, what="there is a mistake where it is defined")
             else:
                 removed = definition != sink.definition
             if removed:
@@ -214,14 +214,14 @@ class Runner:
         for mistake in loaded.mistakes:
             if again or str(mistake) not in said:
                 log.error("definition_cannot_be_used", what=str(mistake))
-        if not wanted and self._wanted.definitions is not None:
-            log.warning(
-                "no_sink_runs", what="none is defined; the stream is journaled until nomad-tui sink register adds one"
-            )
         for definition in wanted.values():
             self._origins[definition.id] = definition.origin
             if definition.id not in self.sinks:
                 self._start(definition)
+        if not self.sinks and self._wanted.definitions is not None:
+            log.warning(
+                "no_sink_runs", what="none is defined; the stream is journaled until nomad-tui sink register adds one"
+            )
         await self._forget_absent(loaded)
 
     def _may_define(self, loaded: Loaded, sink: str) -> bool:
