@@ -222,7 +222,7 @@ def _pause(journal: Path, id: str, paused: bool) -> None:  # noqa: A002
 def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
     """Show how the runner and each sink are doing.
 
-    Exit codes: 0 a runner is alive and no sink fails, 1 otherwise, 2 wrong usage.
+    Exit codes: 0 a runner is alive, no sink fails and no definition has a mistake, 1 otherwise, 2 wrong usage.
     """
     from nomad_tui.sinks.standing import runner_record, sink_record, standings
 
@@ -241,7 +241,10 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
     else:
         _echo_status(overview, shown, journal)
-    return 0 if overview.alive and not any(each.failing for each in shown) else 1
+    mistakes = [each for each in loaded.mistakes if id is None or each.sink == id]
+    for mistake in mistakes:
+        click.echo(f"nomad-tui: {mistake}", err=True)
+    return 0 if overview.alive and not mistakes and not any(each.failing for each in shown) else 1
 
 
 def _echo_status(overview: Overview, shown: Sequence["Standing"], journal: Path) -> None:

@@ -170,12 +170,13 @@ def _keep(
         drain,
     )
     output = _log_output(log_file)
-    configure(LogFormat(log_format), output)
+    log = configure(LogFormat(log_format), output)
     try:
         asyncio.run(service.run())
     except (JournalError, HttpError) as error:
         raise click.ClickException(str(error)) from None
     finally:
+        log.close()
         if output is not None:
             with suppress(OSError):  # what its disk has no room for
                 output.close()

@@ -63,13 +63,17 @@ def register(connection: sqlite3.Connection, sink: str, position: int, events: i
 
 
 def advance(connection: sqlite3.Connection, moved: Cursor, letters: Sequence[Letter]) -> bool:
-    """False, with nothing changed, where the cursor was moved back or forgotten since it was read."""
+    """False, with nothing changed, where the cursor was moved back or forgotten since it was read.
+
+    What was lost before the place it is moved to is settled: the sink was told, or had read it before it was dropped.
+    """
     changed = connection.execute(
         'UPDATE cursor SET position = ?, "offset" = ?, events = ?, sending = ? WHERE sink = ? AND generation = ?',
         (moved.position, moved.offset, moved.events, _encode(moved.sending), moved.sink, moved.generation),
     )
     if not changed.rowcount:
         return False
+    connection.execute("DELETE FROM loss WHERE sink = ? AND last_position <= ?", (moved.sink, moved.position))
     write_status(connection, {moved.sink: moved.status})
     bury(connection, letters)
     return True
@@ -180,13 +184,21 @@ def lose(connection: sqlite3.Connection, loss: Loss) -> int:
     return added.lastrowid or 0
 
 
-def losses(connection: sqlite3.Connection, sink: str, since: int) -> list[Loss]:
-    rows = connection.execute(f"{_LOSS} WHERE sink = ? AND id > ? ORDER BY id", (sink, since))
-    return [Loss(*row) for row in rows]
-
-
-def settle(connection: sqlite3.Connection, loss: Loss) -> None:
-    connection.execute("DELETE FROM loss WHERE id = ?", (loss.id,))
+def losses(connection: sqlite3.Connection, sink: str) -> list[Loss]:
+    """What is lost to a sink beyond its cursor, and of that only what it has not had by now."""
+    found = [Loss(*row) for row in connection.execute(f"{_LOSS} WHERE sink = ? ORDER BY id", (sink,))]
+    at = cursor(connection, sink) if found else None
+    if at is None or at.position < found[0].first_position:
+        return found
+    # It had read some of it before that was dropped; what lies across its cursor reaches to the oldest record held.
+    (dropped,) = connection.execute("SELECT dropped_events FROM journal").fetchone()
+    return [
+        loss
+        if loss.first_position > at.position
+        else replace(loss, first_position=at.position + 1, events=max(0, dropped - at.events))
+        for loss in found
+        if loss.last_position > at.position
+    ]
 
 
 def settle_all(connection: sqlite3.Connection, sink: str) -> None:

@@ -96,7 +96,7 @@ def _held(connection: sqlite3.Connection, position: int) -> tuple[int, int]:
 
 def _rewound(connection: sqlite3.Connection, sink: str, position: int) -> Cursor | None:
     position, events = _held(connection, position)
-    losses = book.losses(connection, sink, 0)
+    losses = book.losses(connection, sink)
     if losses and position == losses[-1].last_position:
         # Before what it lost, so that it is told of that; elsewhere the operator has passed over it.
         position = losses[0].first_position - 1

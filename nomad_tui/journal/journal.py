@@ -180,16 +180,9 @@ class Journal:
         with suppress(JournalError):
             await self._change(store)
 
-    async def losses(self, sink: str, since: int = 0) -> list[Loss]:
-        """What was dropped before the sink had it and is not settled, of IDs above `since`."""
-        return await self._write("read", lambda connection: book.losses(connection, sink, since))
-
-    async def settle_loss(self, loss: Loss) -> None:
-        """It was passed on, and the sink's cursor has been moved beyond it.
-
-        If more was dropped meanwhile, the two are one loss of another ID, which stays.
-        """
-        await self._change(lambda connection: book.settle(connection, loss))
+    async def losses(self, sink: str) -> list[Loss]:
+        """What was dropped before the sink had it and lies beyond its cursor."""
+        return await self._write("read", lambda connection: book.losses(connection, sink))
 
     async def prune(self) -> list[Loss]:
         """Drops what need not or cannot be kept, by `retention`, and returns what sinks lose by that just now.

@@ -158,7 +158,7 @@ class JournalReader:
                         lag_events=max(0, held.events - cursor.events),
                         lag_seconds=max(0, now - waiting[0].received) / SECOND if waiting else 0.0,
                         dead_letters=dead.get(sink, 0),
-                        losses=tuple(book.losses(connection, sink, 0)),
+                        losses=tuple(book.losses(connection, sink)),
                     )
                 )
             oldest = connection.execute("SELECT oldest FROM block ORDER BY first LIMIT 1").fetchone()

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
-from nomad_tui.journal.cursor import Cursor, Loss
+from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition import Definition, Format
@@ -54,8 +54,8 @@ class Batch:
     items: tuple[Item, ...]
     """Empty where only the cursor is to move, past what the sink does not want."""
     end: Mark
-    losses: tuple[Loss, ...] = ()
-    """What these items tell of."""
+    lost: int = 0
+    """Events that the journal had dropped: the items tell of it where the sink wants that."""
     id: str = ""
 
 
@@ -65,7 +65,7 @@ class _Part:
 
     items: list[Item]
     end: Mark
-    losses: list[Loss]
+    lost: int
     events_before: int
     size: int
 
@@ -89,7 +89,7 @@ class Batches:
         self._parts: deque[_Part] = deque()
         self._taken: list[Item] = []
         """Of the batch that is being made, as are the next three."""
-        self._losses: list[Loss] = []
+        self._lost_events = 0
         self._end: Mark | None = None
         """None where nothing was taken."""
         self._size = 0
@@ -172,13 +172,17 @@ class Batches:
         frame = record.content
         events = len(frame.events) if isinstance(frame, Frame) else 0
         self._mark = Mark(record.position, 0, record.events_before + events)
-        parts.append(_Part(items, self._mark, [], record.events_before, _size(items)))
+        parts.append(_Part(items, self._mark, 0, record.events_before, _size(items)))
         return parts
 
     async def _lost(self, record: Record) -> _Part:
         """Says of records that the journal had to drop that they are missing."""
-        losses = await self._journal.losses(self._definition.id)
+        # Others were read before they were dropped.
+        losses = [
+            loss for loss in await self._journal.losses(self._definition.id) if loss.last_position > self._mark.position
+        ]
         end = Mark(record.position - 1, 0, record.events_before)
+        lost = max(0, end.events - self._mark.events) if losses else 0
         items = []
         if self._definition.gaps:
             items = [
@@ -193,7 +197,7 @@ class Batches:
                 )
                 for loss in losses
             ]
-        return _Part(items, end, losses, record.events_before, 0)
+        return _Part(items, end, lost, record.events_before, 0)
 
     def _batch(self) -> Batch | None:
         """The batch under way, once no more would fit or it ends where it had ended before."""
@@ -237,13 +241,13 @@ class Batches:
         end = Mark(part.end.position - 1, done, part.events_before + done)
         size = _size(items)
         part.size -= size
-        self._take(_Part(items, end, [], part.events_before, size))
+        self._take(_Part(items, end, 0, part.events_before, size))
 
     def _take(self, part: _Part) -> None:
         if part.items and not self._taken:
             self._first_at = monotonic()
         self._taken += part.items
-        self._losses += part.losses
+        self._lost_events += part.lost
         self._end = part.end
         self._size += part.size
 
@@ -259,9 +263,9 @@ class Batches:
         if self._end is None:
             return None
         items = tuple(self._taken)
-        batch = Batch(items, self._end, tuple(self._losses), delivery_id(items))
-        self._taken, self._losses, self._end = [], [], None
-        self._size = 0
+        batch = Batch(items, self._end, self._lost_events, delivery_id(items))
+        self._taken, self._end = [], None
+        self._size = self._lost_events = 0
         self._moved_at = monotonic()
         return batch
 

@@ -316,8 +316,8 @@ class _Window:
             self._start()
         else:
             self._cursor = _moved(self._cursor, batch.end)
+            self._tell_lost(batch)
             await self._write()
-            await self._settle(batch)
 
     def _start(self) -> None:
         for each in self._under_way:
@@ -343,15 +343,14 @@ class _Window:
             self._under_way.append(_UnderWay(following))
         if letters:
             self._delivering.buried(letters)
+        for batch in done:
+            self._tell_lost(batch)
         await self._write(letters)
         self._start()
-        for batch in done:
-            await self._settle(batch)
 
-    async def _settle(self, batch: Batch) -> None:
-        for loss in batch.losses:
-            self._delivering.lost(loss.events)
-            await self._journal.settle_loss(loss)
+    def _tell_lost(self, batch: Batch) -> None:
+        if batch.lost:
+            self._delivering.lost(batch.lost)
 
     async def _write(self, letters: list[Letter] | None = None) -> None:
         sending = tuple(each.batch.end.place for each in self._under_way)

@@ -15,6 +15,8 @@ import structlog
 
 from nomad_tui.config import Connection
 from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.text import printable
+from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.retention import Retention
@@ -49,6 +51,7 @@ class Service:
         Raises `JournalError` where the journal cannot be opened, and `OSError` where the HTTP address cannot be used.
         """
         async with AsyncExitStack() as stack:
+            before = await self._runner_before()
             journal = await Journal.open(self.journal, self.retention)
             stack.push_async_callback(journal.close)
             status = RunnerStatus(
@@ -56,9 +59,10 @@ class Service:
                 host=socket.gethostname(),
                 started=time_ns(),
                 address=str(self.connection.address),
-                region=self.connection.region or await self._region_before(),
+                region=self.connection.region or before.region,
                 http=str(self.http or ""),
             )
+            self._warn_of_another_address(before.address)
             source = await continued(journal, self.connection, self.subscription, self.settings)
             runner = Runner(journal, source, self.wanted, status, drain=self.drain)
             if self.http is not None:
@@ -68,18 +72,29 @@ class Service:
             await runner.run()
             log.info("runner_ended")
 
-    async def _region_before(self) -> str:
-        """The region that was journaled from before, so that events keep their IDs whoever answers first."""
+    async def _runner_before(self) -> RunnerStatus:
+        """How the one before this one was; its region, so that events keep their IDs even while no server answers.
 
-        def read() -> str:
-            reader = JournalReader(self.journal)
+        To be asked before the journal is opened, which makes this runner the last one.
+        """
+
+        def read() -> RunnerStatus:
             try:
-                runner = reader.overview().runner
-                return runner.region if runner is not None else ""
-            finally:
-                reader.close()
+                with JournalReader(self.journal) as reader:
+                    return reader.overview().runner or RunnerStatus()
+            except JournalError:  # there is none yet, or opening it to write says what is wrong with it
+                return RunnerStatus()
 
         return await asyncio.to_thread(read)
+
+    def _warn_of_another_address(self, before: str) -> None:
+        if before and before not in {str(each.address) for each in self.connection.servers}:
+            log.warning(
+                "journal_of_another_address",
+                before=printable(before, 200),
+                now=str(self.connection.address),
+                remedy="if that was another cluster, give each a journal of its own (--journal)",
+            )
 
 
 async def continued(
