@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,12 @@ from nomad_tui.journal.control import Control
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.record import Record
+from nomad_tui.journal.retention import join
+from nomad_tui.journal.schema import open_to_read
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
+from nomad_tui.journal.stored import Stored
+from nomad_tui.journal.writer import Writer
 from tests.mounting import MAY_MOUNT, in_own_mounts
 from tests.test_journal import GAP, LETTER, filled, frame, frames
 
@@ -43,6 +49,29 @@ async def test_others_read_what_is_committed_while_it_is_written(tmp_path: Path)
         reader.close()
         with pytest.raises(JournalError, match="is closed"):
             reader.read(0)
+
+
+def test_what_is_committed_and_joined_while_somebody_reads_makes_nobody_pass_over_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    writer = Writer(path)
+    writer.open()
+    add = (Record(number, number, number - 1, frame(number)) for number in count(1))
+    writer.commit([next(add)])
+    with closing(open_to_read(path)) as connection:
+        stored = Stored(connection)
+        seen: list[int] = []
+
+        def meanwhile(statement: str) -> None:
+            if "first >" in statement:  # nothing came after the block that it has just looked at
+                writer.commit([next(add)])
+                writer.commit([next(add)])
+                writer.run("pruned", lambda each: join(each, 1))
+
+        connection.set_trace_callback(meanwhile)
+        while len(seen) < 300:
+            seen += [record.position for record in stored.read(seen[-1] if seen else 0, 200)]
+        assert seen == list(range(1, len(seen) + 1))
+    writer.close()
 
 
 async def test_a_place_is_found_by_how_many_events_follow(tmp_path: Path) -> None:

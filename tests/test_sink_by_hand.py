@@ -28,7 +28,7 @@ from tests import recordings
 from tests.forking import starter
 from tests.journals import written
 from tests.receiver import Fault, Receiver, receiver
-from tests.runner import SECONDS, Running, at, define, running
+from tests.runner import Running, at, define, running
 
 PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:40]
@@ -40,12 +40,6 @@ FAST = 'format = "event"\nredact = false\n[retry]\nmin_backoff = 0.01\nmax_backo
 async def server() -> AsyncIterator[StandIn]:
     async with StandIn([frame.line for frame in FRAMES], Options(lead=ALL_FRAMES, buffer_size=len(FRAMES))) as opened:
         yield opened
-
-
-@pytest.fixture(autouse=True)
-async def in_time() -> AsyncIterator[None]:
-    async with asyncio.timeout(SECONDS):
-        yield
 
 
 async def command(folder: Path, *arguments: str) -> Result:

@@ -18,7 +18,7 @@ from nomad_tui.sinks.http import HttpAddress, HttpError, serve
 from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
 from tests.receiver import Receiver, receiver
-from tests.runner import SECONDS, Running, at, define, running
+from tests.runner import Running, at, define, running
 
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:60]
 EVENTS = sum(len(frame.events) for frame in FRAMES)
@@ -31,12 +31,6 @@ PASSWORD = "hunter2-hunter2"
 async def server() -> AsyncIterator[StandIn]:
     async with StandIn([frame.line for frame in FRAMES], Options(lead=ALL_FRAMES, buffer_size=len(FRAMES))) as opened:
         yield opened
-
-
-@pytest.fixture(autouse=True)
-async def in_time() -> AsyncIterator[None]:
-    async with asyncio.timeout(SECONDS):
-        yield
 
 
 class Watched:

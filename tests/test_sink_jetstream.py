@@ -115,9 +115,10 @@ async def test_what_takes_longer_to_read_than_the_timeout_is_read_on(server: Nat
         await maker.deliver(delivery(events[:1]))
         await maker.close()
         async with server.client() as client:
-            for number in range(15_000):
+            for number in range(40_000):
                 await client.publish("nomad.x", b"{}", headers={"Nats-Msg-Id": str(number)})
-            await client.flush()
+            while (await client.jetstream().stream_info("NOMAD")).state.messages <= 40_000:
+                pass
         sink = JetStreamSink(replace(settings, timeout=0.1))
         with pytest.raises(UnavailableError, match="reading which events NOMAD holds already"):
             await sink.deliver(delivery(events[1:]))

@@ -1,7 +1,9 @@
 """What the stream brings reaches every sink, once and in order, whatever the receivers do meanwhile."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from nomad_tui.sinks.sink import Sink
 from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
 from tests.receiver import Fault, Receiver, receiver
-from tests.runner import SECONDS, at, define, running
+from tests.runner import at, define, running
 
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
@@ -33,12 +35,6 @@ async def server() -> AsyncIterator[StandIn]:
     lines = [frame.line for frame in FRAMES]
     async with StandIn(lines, Options(lead=ALL_FRAMES, buffer_size=len(lines))) as opened:
         yield opened
-
-
-@pytest.fixture(autouse=True)
-async def in_time() -> AsyncIterator[None]:
-    async with asyncio.timeout(SECONDS):
-        yield
 
 
 def webhook(hook: Receiver, more: str = "") -> str:
@@ -197,7 +193,7 @@ async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(
         StandIn(lines, Options(lead=ALL_FRAMES, buffer_size=len(lines))) as server,
     ):
         hook.answer(503, times=None)
-        define(tmp_path, "down", webhook(hook, 'format = "event"\n[batch]\nmax_events = 100\nmax_wait = 0.05\n' + FAST))
+        define(tmp_path, "down", webhook(hook, 'format = "event"\n[batch]\nmax_events = 10\nmax_wait = 0.05\n' + FAST))
         async with running(tmp_path, at(server), retention=Retention(max_size=120_000)) as run:
             await run.journaled(len(sent))
             await run.until(lambda: run.sink("down").lost_events)
@@ -257,6 +253,26 @@ async def test_a_sink_is_paused_resumed_and_sent_back_by_another_program(server:
                 control.pause("all", False)
             await run.until(lambda: run.sink("all").status.delivered == 2 * len(SENT))
         assert hook.events == SENT + SENT
+
+
+async def test_a_receiver_does_not_wait_for_the_journal_between_two_requests(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "test.journal"
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=1)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await hook.received(1)
+            with closing(JournalReader(file)) as journal:
+                await run.until(lambda: len(journal.overview().sinks[0].cursor.sending) > 10)
+                with closing(sqlite3.connect(file, isolation_level=None)) as another:
+                    another.execute("BEGIN IMMEDIATE")
+                    hook.release()
+                    await hook.received(10)
+                    assert journal.overview().sinks[0].cursor.position == 0
+                    another.execute("ROLLBACK")
+            await run.until(lambda: run.sink("all").lag_events == 0)
+        assert hook.events == SENT
 
 
 async def test_an_unordered_sink_has_several_requests_under_way(server: StandIn, tmp_path: Path) -> None:

@@ -139,8 +139,7 @@ class JournalReader:
 
     def _overview(self, stored: Stored) -> Overview:
         connection = stored.connection
-        connection.execute("BEGIN")  # so that all of it is of one moment
-        try:
+        with stored.moment():
             held = extent(connection)
             runner, ended = book.runner(connection)
             cursors = book.cursors(connection)
@@ -172,8 +171,6 @@ class JournalReader:
                 events=held.events,
                 oldest=0 if oldest is None else oldest[0],
             )
-        finally:
-            connection.execute("COMMIT")
 
     def _run(self, what: Callable[[Stored], _T]) -> _T:
         if self._stored is None:

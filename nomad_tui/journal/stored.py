@@ -3,7 +3,8 @@
 import sqlite3
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +56,9 @@ def extent(connection: sqlite3.Connection) -> Extent:
 class Stored:
     """Used by one thread at a time. All methods raise `sqlite3.Error`.
 
-    Of a damaged block every record is `Unreadable`, so that the others can still be read.
+    Each sees the journal as it is at one moment: blocks that are committed, joined or dropped while it reads could
+    otherwise make it pass over records. Of a damaged block every record is `Unreadable`, so that the others can still
+    be read.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -66,6 +69,10 @@ class Stored:
 
     def read(self, after: int, most_bytes: int) -> list[Record]:
         """At least one record if any is after that position. Below the oldest it begins with the oldest."""
+        with self.moment():
+            return self._read(after, most_bytes)
+
+    def _read(self, after: int, most_bytes: int) -> list[Record]:
         after = max(after, extent(self.connection).first - 1)
         records: list[Record] = []
         left = most_bytes
@@ -82,6 +89,10 @@ class Stored:
 
     def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
         """The newest, oldest first, back to where the server's indexes began anew at most."""
+        with self.moment():
+            return self._last_frames(frames, most_bytes)
+
+    def _last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
         newest_first: list[Frame] = []
         before = 2**63 - 1
         while len(newest_first) < frames and (block := self._block_before(before)):
@@ -100,15 +111,30 @@ class Stored:
 
     def seek(self, *, index: int | None = None, since: int | None = None, newest_events: int | None = None) -> int:
         """The position before the first record that fits all that is asked, or the newest where none does."""
-        held = extent(self.connection)
-        found = [held.first - 1]
-        if index is not None:
-            found.append(self._before_first("last_index >= ?", index, held, lambda record: _index(record) >= index))
-        if since is not None:
-            found.append(self._before_first("newest >= ?", since, held, lambda record: record.received >= since))
-        if newest_events is not None:
-            found.append(self._before_newest(newest_events, held))
-        return max(found)
+        with self.moment():
+            held = extent(self.connection)
+            found = [held.first - 1]
+            if index is not None:
+                found.append(self._before_first("last_index >= ?", index, held, lambda record: _index(record) >= index))
+            if since is not None:
+                found.append(self._before_first("newest >= ?", since, held, lambda record: record.received >= since))
+            if newest_events is not None:
+                found.append(self._before_newest(newest_events, held))
+            return max(found)
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Until its end nothing changes for whoever reads."""
+        within = self.connection.in_transaction
+        if within:
+            yield
+            return
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self.connection.in_transaction:  # an error may have ended it
+                self.connection.execute("ROLLBACK")
 
     def _before_first(self, column: str, value: int, held: Extent, fits: Callable[[Record], bool]) -> int:
         value = max(-(2**63), min(2**63 - 1, value))

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal.cursor import Cursor
+from nomad_tui.journal.errors import JournalError, shown
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition import Definition, Format
@@ -57,6 +58,10 @@ class Batch:
     lost: int = 0
     """Events that the journal had dropped: the items tell of it where the sink wants that."""
     id: str = ""
+    size: int = 0
+    """Bytes of its items."""
+    full: bool = True
+    """False where it was ended because its first item had waited for long enough."""
 
 
 @dataclass(slots=True)
@@ -112,7 +117,7 @@ class Batches:
             patience = self._patience()
             # What is at hand is worth a moment more, and a batch that is made again ends where it had ended before.
             is_due = patience <= -MOMENT and not self._sending if self._records else patience <= 0
-            if is_due and (batch := self._cut()) is not None:
+            if is_due and (batch := self._cut(full=False)) is not None:
                 return batch
             if self._records:
                 self._parts.extend(await self._of(self._records[0]))
@@ -181,6 +186,11 @@ class Batches:
         losses = [
             loss for loss in await self._journal.losses(self._definition.id) if loss.last_position > self._mark.position
         ]
+        if not losses and self._mark.position + 1 >= self._journal.first:
+            raise JournalError(
+                f"The journal {shown(self._journal.path)} gave records up to {self._mark.position} and then from "
+                f"{record.position} on, though it says that it has dropped none between. They are read again."
+            )
         end = Mark(record.position - 1, 0, record.events_before)
         lost = max(0, end.events - self._mark.events) if losses else 0
         items = []
@@ -258,12 +268,12 @@ class Batches:
             return self._moved_at + MOVE_ON_EVERY - now
         return self._first_at + self._definition.together.max_wait - now
 
-    def _cut(self) -> Batch | None:
+    def _cut(self, *, full: bool = True) -> Batch | None:
         """Ends the batch with what was taken."""
         if self._end is None:
             return None
         items = tuple(self._taken)
-        batch = Batch(items, self._end, self._lost_events, delivery_id(items))
+        batch = Batch(items, self._end, self._lost_events, delivery_id(items), self._size, full)
         self._taken, self._end = [], None
         self._size = self._lost_events = 0
         self._moved_at = monotonic()
