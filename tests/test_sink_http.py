@@ -242,11 +242,12 @@ async def test_a_sink_that_lags_a_dead_letter_and_a_mistaken_definition_can_be_s
         define(tmp_path, "wrong", 'type = "nonsense"\n')
         async with watched(tmp_path, server) as seen:
             await seen.run.journaled(EVENTS)
-            await seen.run.until(lambda: seen.run.sink("all").status.retried > 3)
+            await seen.run.until(lambda: seen.run.sink("all").status.retried > 3 and seen.run.runner.dead_letters)
             metrics = await seen.metrics()
             _, text = await seen.get("/metrics")
         of = " sink=all type=webhook"
         assert metrics[f"nomad_tui_sink_events_dead_total{of}"] == len(FRAMES[0].events)
+        assert metrics[f"nomad_tui_sink_dead_letters{of}"] == len(FRAMES[0].events)
         assert metrics[f"nomad_tui_sink_lag_events{of}"] == EVENTS - len(FRAMES[0].events)
         assert metrics[f"nomad_tui_sink_lag_seconds{of}"] > 0
         assert metrics[f"nomad_tui_sink_up{of}"] == 0

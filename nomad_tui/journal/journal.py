@@ -184,6 +184,10 @@ class Journal:
         """What was dropped before the sink had it and lies beyond its cursor."""
         return await self._write("read", lambda connection: book.losses(connection, sink))
 
+    async def letter_counts(self) -> dict[str, int]:
+        """How many dead letters each sink has, of those that have any."""
+        return await self._write("read", book.letter_counts)
+
     async def prune(self) -> list[Loss]:
         """Drops what need not or cannot be kept, by `retention`, and returns what sinks lose by that just now.
 

@@ -143,6 +143,12 @@ class RunnerMetrics(Collector):
             for labels, sink in sinks:
                 gauge.add_metric(labels, value(sink))
             yield gauge
+        held = GaugeMetricFamily(
+            "nomad_tui_sink_dead_letters", "Dead letters that the journal holds for the sink.", labels=LABELS
+        )
+        for labels, sink in sinks:
+            held.add_metric(labels, self._runner.dead_letters.get(sink.id, 0))
+        yield held
         yield _gauge(
             "nomad_tui_definitions_mistaken",
             "Definitions of sinks that cannot be used as they are written.",

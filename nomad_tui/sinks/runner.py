@@ -71,6 +71,8 @@ class Runner:
         """By ID, those that run."""
         self.mistakes: Sequence[Exception] = ()
         """In definitions, as they were read last."""
+        self.dead_letters: dict[str, int] = {}
+        """How many each sink has in the journal, as counted last."""
         self.status = status
         status.version = __version__
         self._recorder = Recorder(source, journal, status)
@@ -167,6 +169,7 @@ class Runner:
                     await self._recorder.connected.wait()
         signature: object = None
         pruned = 0.0
+        counted = seen = -1
         while True:
             try:
                 now = await self._signature()
@@ -175,8 +178,13 @@ class Runner:
                     self._reload.clear()
                     signature = now
                     await self._redefine(again=asked)
-                if await self.journal.changes():
+                changed = await self.journal.changes()
+                if changed:
                     await self._look_at_cursors()
+                dead = sum(sink.status.dead for sink in self.sinks.values())
+                if changed or dead != counted:
+                    await self._count_letters()
+                    counted, seen = seen, dead  # the newest may be just about to be written: they are counted again
                 if monotonic() - pruned > PRUNE_EVERY:
                     pruned = monotonic()
                     await self._prune()
@@ -280,6 +288,10 @@ class Runner:
             )
         for each in self.sinks.values():
             await each.look_at_losses()
+        await self._count_letters()
+
+    async def _count_letters(self) -> None:
+        self.dead_letters = await self.journal.letter_counts()
 
     async def _report(self) -> None:
         status = self.status
