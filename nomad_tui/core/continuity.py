@@ -3,12 +3,7 @@
 A source resumes by asking again for the last index it saw. A server that still holds that index sends its frames
 once more, which proves that nothing was missed; one that does not starts at the next index it holds.
 
-Neither "index already seen" nor (Index, Topic, Type, Key) tells a repeat from a new event: of 1,610 recorded
-indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job
-pending and once with it running. So payloads are compared, by value (servers write a payload's keys in another order
-every time) and without times and generated IDs (a restarted server replays its log and computes those anew: 7 of 513
-payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at all: if it has the same events in the
-same order as one that was seen and any of their payloads is the same, all of it is a repeat.
+What a repeat is, `core.repeats` says.
 
 A connection for topics that were not subscribed to for a while (`core.coverage`) is asked for the last index seen of
 them, which may be any number of frames back. What was seen of the other topics since is told by its index where the
@@ -18,15 +13,13 @@ A namespace made during a connection is not in it (a server looks up what `*` st
 connection after it is asked for the frame before the namespace was made.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
-
-import orjson
+from typing import Final
 
 from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
+from nomad_tui.core.repeats import unseen
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
@@ -45,8 +38,6 @@ __all__ = [
     "Reach",
     "Resumption",
 ]
-
-Identity: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -379,7 +370,7 @@ class Continuity:
             unknown = doubtful
         else:
             comparable = any(seen)
-            unknown = _unseen(doubtful, seen)
+            unknown = unseen(doubtful, seen)
             # Below the last index everything had been seen, so a server that sends something else there, and nothing
             # of what was seen, was set back to an earlier state and has gone on from there.
             strange = unknown and len(unknown) == len(doubtful) and not stopped_here
@@ -428,75 +419,9 @@ class Continuity:
         self._remember(frame, sent)
 
 
-def _unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
-    """Which of a frame's events are in none of the frames `seen`; what is found is taken out of these."""
-    identities = [_identity(event) for event in coming]
-    for position, candidate in enumerate(seen):
-        if identities == [_identity(event) for event in candidate] and (
-            not coming or any(map(_same_value, candidate, coming))
-        ):
-            del seen[position]
-            return []
-    # A namespace made meanwhile widens a frame: then event by event.
-    left: dict[tuple[Identity, bytes], list[Event]] = {}
-    for event in reversed([event for candidate in seen for event in candidate]):
-        left.setdefault((_identity(event), _settled(event)), []).append(event)
-    new: list[Event] = []
-    repeated: set[int] = set()
-    for event in coming:
-        same = left.get((_identity(event), _settled(event)))
-        if same:
-            repeated.add(id(same.pop()))
-        else:
-            new.append(event)
-    for candidate in seen:
-        candidate[:] = [event for event in candidate if id(event) not in repeated]
-    return new
-
-
 def _of_topics(events: Sequence[Event], topics: frozenset[str]) -> list[Event]:
     return [event for event in events if released_topic(event.topic) in topics]
 
 
 def _index(frame: Frame) -> int:
     return frame.index
-
-
-def _identity(event: Event) -> Identity:
-    return (event.topic, event.type, event.key)
-
-
-def _same_value(ours: Event, theirs: Event) -> bool:
-    return bytes(ours.payload) == bytes(theirs.payload) or _settled(ours) == _settled(theirs)
-
-
-_COMPUTED: Final = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
-)
-_NANOSECOND_TIMES: Final = 10**17
-"""Integers from here on are times in ns since 1970 (1973 and later); no count or size comes near."""
-
-
-def _settled(event: Event) -> bytes:
-    """The payload with sorted keys, without the times and IDs that a restarted server computes anew.
-
-    Without empty members too: a `NextEval` may be empty, or not there, where there is an ID the other time.
-    """
-    try:
-        value = orjson.loads(bytes(event.payload))
-        return orjson.dumps(_without_computed(value), option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
-        return bytes(event.payload)
-
-
-def _without_computed(value: Any) -> Any:
-    if isinstance(value, dict):
-        settled = ((key, _without_computed(member)) for key, member in value.items())
-        return {key: member for key, member in settled if member is not None}
-    if isinstance(value, list):
-        return [_without_computed(item) for item in value]
-    if isinstance(value, str):
-        return value if value and not _COMPUTED.fullmatch(value) else None
-    if isinstance(value, int) and value >= _NANOSECOND_TIMES:
-        return None
-    return value

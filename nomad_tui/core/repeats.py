@@ -1,0 +1,84 @@
+"""Whether events that come again are ones that were seen.
+
+Neither "index already seen" nor (Index, Topic, Type, Key) tells a repeat from a new event: of 1,610 recorded
+indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job
+pending and once with it running. So payloads are compared, by value (servers write a payload's keys in another order
+every time) and without times and generated IDs (a restarted server replays its log and computes those anew: 7 of 513
+payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at all: if it has the same events in the
+same order as one that was seen and any of their payloads is the same, all of it is a repeat.
+"""
+
+import re
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from nomad_tui.core.wire import Event
+
+Identity: TypeAlias = tuple[str, str, str]
+"""Topic, type and key."""
+
+_COMPUTED: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
+)
+_NANOSECOND_TIMES: Final = 10**17
+"""Integers from here on are times in ns since 1970 (1973 and later); no count or size comes near."""
+
+
+def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
+    """Which of a frame's events are in none of the frames `seen`; what is found is taken out of these."""
+    identities = [_identity(event) for event in coming]
+    for position, candidate in enumerate(seen):
+        if identities == [_identity(event) for event in candidate] and (
+            not coming or any(map(_same_value, candidate, coming))
+        ):
+            del seen[position]
+            return []
+    # A namespace made meanwhile widens a frame: then event by event.
+    left: dict[tuple[Identity, bytes], list[Event]] = {}
+    for event in reversed([event for candidate in seen for event in candidate]):
+        left.setdefault((_identity(event), _settled(event)), []).append(event)
+    new: list[Event] = []
+    repeated: set[int] = set()
+    for event in coming:
+        same = left.get((_identity(event), _settled(event)))
+        if same:
+            repeated.add(id(same.pop()))
+        else:
+            new.append(event)
+    for candidate in seen:
+        candidate[:] = [event for event in candidate if id(event) not in repeated]
+    return new
+
+
+def _identity(event: Event) -> Identity:
+    return (event.topic, event.type, event.key)
+
+
+def _same_value(ours: Event, theirs: Event) -> bool:
+    return bytes(ours.payload) == bytes(theirs.payload) or _settled(ours) == _settled(theirs)
+
+
+def _settled(event: Event) -> bytes:
+    """The payload with sorted keys, without the times and IDs that a restarted server computes anew.
+
+    Without empty members too: a `NextEval` may be empty, or not there, where there is an ID the other time.
+    """
+    try:
+        value = orjson.loads(bytes(event.payload))
+        return orjson.dumps(_without_computed(value), option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        return bytes(event.payload)
+
+
+def _without_computed(value: Any) -> Any:
+    if isinstance(value, dict):
+        settled = ((key, _without_computed(member)) for key, member in value.items())
+        return {key: member for key, member in settled if member is not None}
+    if isinstance(value, list):
+        return [_without_computed(item) for item in value]
+    if isinstance(value, str):
+        return value if value and not _COMPUTED.fullmatch(value) else None
+    if isinstance(value, int) and value >= _NANOSECOND_TIMES:
+        return None
+    return value
