@@ -174,7 +174,12 @@ def main() -> None:
         print(f"{name:34}{line}   {len(times)} keys (median at most {bound} ms)")
     run = dashboard(options.repeat, expected, keys=False, filters=FILTERS)
     stalls = [stall * 1e3 for stall in run["searching_stalls"]]
-    first = [f"{text}  {(run['searched'][text] - at) * 1e3:.0f} ms" for text, at in run["typed"].items()]
+    first = [
+        f"{text}  {(run['searched'][text] - at) * 1e3:.0f} ms"
+        if text in run["searched"]
+        else f"{text}  not within {SECONDS_TO_LOOK:g} s"
+        for text, at in run["typed"].items()
+    ]
     print(f"{'last key to first screenful':34}{'   '.join(first)}   (100 ms)")
     print(f"{'while searching':34}stall p99 {percentile(stalls, 0.99):.1f} ms, max {max(stalls):.1f} ms (50 ms)")
     if options.large:
