@@ -121,7 +121,8 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
     for id, own in groupby(sorted(letters, key=_sink_and_number), lambda letter: letter.sink):  # noqa: A001
         sent += _resend(_definition_of_letters(loaded, id), journal, list(own))
     left = len(letters) - sent
-    click.echo(f"{_counted(sent, 'dead letter')} acknowledged, {left:,} left.")
+    still = f", {left:,} of those to be sent not" if left else ""
+    click.echo(f"{_counted(sent, 'dead letter')} acknowledged{still}.")
     return 1 if left else 0
 
 
@@ -161,7 +162,7 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
     from nomad_tui.sinks.replaying import replay as replay_journal
 
     if (from_index is None) == (since is None):
-        raise click.UsageError("Say where to begin: give --from-index INDEX or --since DURATION.")
+        raise click.UsageError("Say where to begin: give either --from-index INDEX or --since DURATION.")
     defined(loaded, id)
     now = time_ns()
     try:

@@ -140,8 +140,7 @@ def four_sinks() -> Seen:
         last_acknowledged=NOW - 3 * minute,
         last_answer="202 Accepted",
         last_error="https://pager.example.com answered 503 Service Unavailable, it said 'upstream connect error or "
-        "disconnect/reset before headers': it cannot take this now. It is sent again; if that goes on, look at the "
-        "receiver.",
+        "disconnect/reset before headers': it cannot take this now. Look at the receiver if that goes on.",
         last_error_at=NOW - 9 * second,
         next_attempt=NOW + 14 * second,
         attempt=8,

@@ -115,9 +115,7 @@ async def test_an_overview_shows_the_runner_and_each_sink(tmp_path: Path) -> Non
             assert [sink.dead_letters for sink in overview.sinks] == [1, 0, 2]
             assert [sink.status.state for sink in overview.sinks] == ["stopped", "broken", "retrying"]
             await journal.report(RunnerStatus(7, "h", now, now - 11 * SECOND), {})
-            assert not reader.overview().alive
-            await journal.report(RunnerStatus(7, "h", now, time.time_ns()), {})
-            assert reader.overview().alive
+            assert reader.overview().alive  # it could not write that it is, as on a full disk
             await journal.close()
             assert not reader.overview().alive
 

@@ -185,7 +185,7 @@ async def test_resent_letters_are_no_dead_letters_any_more(server: StandIn, tmp_
         hook.requests.clear()
         done = await command(tmp_path, "resend", "all")
         assert done.exit_code == 0
-        assert done.stdout.splitlines()[-1] == "2 dead letters acknowledged, 0 left."
+        assert done.stdout.splitlines()[-1] == "2 dead letters acknowledged."
         assert [request.json for request in hook.requests] == SENT[:2]
         # By their IDs the receiver knows them from the first time.
         assert [request.headers["webhook-id"] for request in hook.requests] == ids
@@ -202,7 +202,7 @@ async def test_what_is_refused_again_stays_and_keeps_nothing_else_back(server: S
         done = await command(tmp_path, "resend", "all")
         assert done.exit_code == 1
         assert "it said 'still not'" in done.stdout
-        assert done.stdout.splitlines()[-1] == "1 dead letter acknowledged, 1 left."
+        assert done.stdout.splitlines()[-1] == "1 dead letter acknowledged, 1 of those to be sent not."
         assert letters(tmp_path) == [first]
         done = await command(tmp_path, "resend", str(first))
         assert (done.exit_code, letters(tmp_path)) == (0, [])

@@ -175,7 +175,7 @@ class Journal:
 
         def store(connection: sqlite3.Connection) -> None:
             book.write_runner(connection, runner)
-            book.write_status(connection, sinks)
+            book.write_progress(connection, sinks)
 
         with suppress(JournalError):
             await self._change(store)

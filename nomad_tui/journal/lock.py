@@ -1,10 +1,13 @@
 """One writer for each journal: a lock beside its file, which the operating system takes back from the dead."""
 
+import fcntl
+import os
 import sqlite3
 import time
 from contextlib import closing, suppress
 from errno import ENOENT
 from pathlib import Path
+from typing import Final
 
 import filelock
 
@@ -14,11 +17,14 @@ from nomad_tui.journal import book
 from nomad_tui.journal.errors import JournalError, JournalInUseError, explained, shown
 from nomad_tui.journal.schema import open_to_read
 
+PATIENCE: Final = 0.2
+"""Seconds: whoever only looks whether the lock is held holds it for a moment."""
+
 
 def lock(file: Path) -> filelock.BaseFileLock:
     """Held until it is released or the process ends. Raises `JournalInUseError`, or `JournalError`."""
     beside = file.with_name(f"{file.name}.lock")
-    held = filelock.FileLock(beside, timeout=0, mode=0o600, thread_local=False)
+    held = filelock.FileLock(beside, timeout=PATIENCE, poll_interval=0.02, mode=0o600, thread_local=False)
     try:
         held.acquire()
     except filelock.Timeout:
@@ -31,6 +37,25 @@ def lock(file: Path) -> filelock.BaseFileLock:
     except (OSError, NotImplementedError) as error:
         raise explained(file, "locked", error) from error
     return held
+
+
+def is_held(file: Path) -> bool | None:
+    """Whether a process writes to the journal; None where that cannot be told. Changes nothing."""
+    try:
+        looked_at = os.open(file.with_name(f"{file.name}.lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(looked_at, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(looked_at)
+    return False
 
 
 def _holder(file: Path) -> str:

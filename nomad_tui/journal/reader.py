@@ -12,12 +12,14 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.journal import book, schema
 from nomad_tui.journal.cursor import Cursor, Letter, Loss
 from nomad_tui.journal.errors import closed, explained
+from nomad_tui.journal.lock import is_held
 from nomad_tui.journal.record import Record
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
 from nomad_tui.journal.stored import Extent, Stored, extent, file_bytes, journal_id
 
 ALIVE: Final = 10 * SECOND
-"""For how long a runner that is not heard of is taken to run; it writes every five seconds."""
+"""For how long a runner that is not heard of is taken to run where its lock does not tell; it writes every five
+seconds."""
 
 _T = TypeVar("_T")
 
@@ -163,7 +165,7 @@ class JournalReader:
             oldest = connection.execute("SELECT oldest FROM block ORDER BY first LIMIT 1").fetchone()
             return Overview(
                 runner=runner,
-                alive=runner is not None and not ended and abs(now - runner.heard) < ALIVE,
+                alive=runner is not None and not ended and self._is_alive(now - runner.heard),
                 sinks=tuple(sinks),
                 bytes=file_bytes(connection),
                 first=held.first,
@@ -171,6 +173,14 @@ class JournalReader:
                 events=held.events,
                 oldest=0 if oldest is None else oldest[0],
             )
+
+    def _is_alive(self, silent: int) -> bool:
+        """Whether a runner that has not closed the journal still runs; `silent` is in ns since it was heard of.
+
+        On a full disk it cannot be heard of, and one that was killed was heard of just now.
+        """
+        held = is_held(self.path)
+        return abs(silent) < ALIVE if held is None else held
 
     def _run(self, what: Callable[[Stored], _T]) -> _T:
         if self._stored is None:

@@ -90,7 +90,7 @@ class Bringing:
                     self._acknowledged(len(left.items), answer)
         except RejectedError as error:
             self._failed(error, attempts.statistics.get("attempt_number", 1), 0.0)
-            return await self._divided(left, error, before + refused)
+            return await self._divided(left, error, max(1, refusals - refused), before + refused)
         return []
 
     async def once(self, delivery: Delivery) -> str:
@@ -106,13 +106,13 @@ class Bringing:
             log.exception("sink_failed_unexpectedly", sink=self._definition.id)
             raise UnavailableError(f"{type(error).__name__}: {printable(str(error), 200)}") from error
 
-    async def _divided(self, left: Delivery, error: RejectedError, attempts: int) -> list[Letter]:
-        """One item that is refused must not take others with it."""
+    async def _divided(self, left: Delivery, error: RejectedError, refusals: int, attempts: int) -> list[Letter]:
+        """One item that is refused must not take others with it. What was only too large keeps its other attempts."""
         if len(left.items) == 1:
             return [self._letter(left, left.items[0], error, attempts)]
         middle = len(left.items) // 2
-        letters = await self._bring(_of(left, left.items[:middle]), 1, attempts)
-        return letters + await self._bring(_of(left, left.items[middle:]), 1, attempts)
+        letters = await self._bring(_of(left, left.items[:middle]), refusals, attempts)
+        return letters + await self._bring(_of(left, left.items[middle:]), refusals, attempts)
 
     def _letter(self, delivery: Delivery, item: Item, error: RejectedError, attempts: int) -> Letter:
         event = item.event

@@ -130,7 +130,8 @@ KEYS: Final[tuple[Key, ...]] = (
         ("retry.min_backoff", "Retry.MinBackoff"),
         "retry.min_backoff",
         written.duration(largest=_DAY),
-        "how long it waits before it tries again; each time twice as long, more or less",
+        "the most that it waits before its second attempt, by chance anything up to that; twice as much before each "
+        "further one, up to `max_backoff`",
     ),
     Key(
         ("retry.max_backoff", "Retry.MaxBackoff"),

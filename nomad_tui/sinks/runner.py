@@ -29,8 +29,9 @@ PRUNE_EVERY: Final = 20.0
 REGION_PATIENCE: Final = 5.0
 """Seconds to wait for the region, which is part of the events' IDs, before sinks are started without it."""
 ABSENT: Final = 3600.0
-"""Seconds after which a sink that is no longer defined is forgotten, and with it its cursor: until then the journal
-keeps what it has not had, as a file may only have been moved aside."""
+"""Seconds after which a sink whose definition was removed is forgotten, with its cursor and its dead letters: until
+then the journal keeps what it has not had, as a file may only have been moved aside. One that this runner has never
+seen defined may be missing by a mistake, such as a wrong folder: it is kept for as long as the journal's history."""
 DRAIN: Final = 10.0
 
 
@@ -125,6 +126,7 @@ class Runner:
             for task in (reading, ending, caring, *self._tasks.values()):
                 task.cancel()
             await asyncio.gather(reading, ending, caring, *self._tasks.values(), return_exceptions=True)
+            self._stopped |= {sink.id: sink.status for sink in self.sinks.values()}
             with suppress(JournalError):
                 await self._report()
 
@@ -146,6 +148,12 @@ class Runner:
         for cursor in (await self.journal.cursors()).values():
             if cursor.sink not in wanted:
                 self._stopped[cursor.sink] = cursor.status
+            if self._wanted.definitions is not None and cursor.sink not in self._loaded.definitions:
+                log.warning(
+                    "sink_not_defined",
+                    sink=cursor.sink,
+                    what="its place is kept meanwhile: see that its definition stands in the folder that is read",
+                )
 
     async def _defined(self) -> dict[str, Definition]:
         definitions = self._wanted.definitions
@@ -222,6 +230,8 @@ class Runner:
         for mistake in loaded.mistakes:
             if again or str(mistake) not in said:
                 log.error("definition_cannot_be_used", what=str(mistake))
+        if again:
+            log.info("definitions_read", sinks=len(wanted), mistakes=len(loaded.mistakes))
         for definition in wanted.values():
             self._origins[definition.id] = definition.origin
             if definition.id not in self.sinks:
@@ -242,7 +252,7 @@ class Runner:
         )
 
     async def _forget_absent(self, loaded: Loaded) -> None:
-        if loaded.mistakes:
+        if loaded.mistakes or self._wanted.definitions is None:
             self._absent.clear()
             return
         known = loaded.definitions.keys()
@@ -274,10 +284,17 @@ class Runner:
                 sink.look_again()
 
     async def _prune(self) -> None:
-        for sink in [sink for sink, since in self._absent.items() if monotonic() - since > ABSENT]:
+        for sink in [sink for sink in self._absent if self._is_to_be_forgotten(sink)]:
             del self._absent[sink]
+            cursor = (await self.journal.cursors()).get(sink)
+            log.warning(
+                "sink_forgotten",
+                sink=sink,
+                undelivered_events=self.journal.events - cursor.events if cursor is not None else 0,
+                dead_letters=(await self.journal.letter_counts()).get(sink, 0),
+                what="it is not defined any more",
+            )
             await self.journal.forget(sink)
-            log.info("sink_forgotten", sink=sink)
         for loss in await self.journal.prune():
             log.error(
                 "journal_dropped_events",
@@ -289,6 +306,10 @@ class Runner:
         for each in self.sinks.values():
             await each.look_at_losses()
         await self._count_letters()
+
+    def _is_to_be_forgotten(self, sink: str) -> bool:
+        patience = ABSENT if sink in self._origins else max(ABSENT, self.journal.retention.keep)
+        return monotonic() - self._absent[sink] > patience
 
     async def _count_letters(self) -> None:
         self.dead_letters = await self.journal.letter_counts()
@@ -302,4 +323,4 @@ class Runner:
         for each in stopped.values():
             each.state = SinkState.STOPPED
             each.rate = 0.0
-        await self.journal.report(status, stopped | {sink.id: sink.status for sink in self.sinks.values()})
+        await self.journal.report(status, {sink.id: sink.status for sink in self.sinks.values()} | stopped)

@@ -285,9 +285,9 @@ async def _judged(response: aiohttp.ClientResponse, settings: _Settings) -> str:
         remedy = REMEDIES.get(status, OTHER_REMEDY)
         raise RejectedError(f"{told}: it will not take this. {remedy}.", too_large=status == 413)
     pause = _pause(response.headers.get("Retry-After", ""))
-    patience = f" after the {in_words(pause)} that it asks for" if pause else ""
+    patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
     raise UnavailableError(
-        f"{told}: it cannot take this now. It is sent again{patience}; if that goes on, look at the receiver.",
+        f"{told}: it cannot take this now{patience}. Look at the receiver if that goes on.",
         retry_after=pause,
     )
 

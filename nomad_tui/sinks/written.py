@@ -364,10 +364,10 @@ def _read_secret(raw: object, place: Place) -> str:
     with_variables(text, place)
     if not refers(text):
         try:
-            key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+            are_keys = all(base64.b64decode(each.removeprefix("whsec_"), validate=True) for each in text.split())
         except (binascii.Error, ValueError):
-            key = b""
-        if not key:
+            are_keys = False
+        if not are_keys:
             raise place.mistake(
                 'is no secret of Standard Webhooks: write "whsec_" and behind it base64, '
                 "such as openssl rand -base64 32 makes"
