@@ -85,6 +85,15 @@ async def test_a_line_torn_by_a_crash_is_removed(path: Path) -> None:
     assert path.read_bytes().splitlines() == texts(events)
 
 
+@pytest.mark.parametrize("content", [b"#!/bin/sh\necho hello", b"[1, 2]", b'{\n  "a": 1\n}', b"SQLite format 3\0"])
+async def test_a_file_of_somebody_else_is_left_as_it_is(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises(UnavailableError, match="holds something else than lines of JSON objects"):
+        await written(path, items(most=2))
+    assert path.read_bytes() == content
+
+
 async def test_a_batch_is_in_the_file_whole_or_not_at_all(path: Path) -> None:
     """The limit on a file's size fails a write in its middle, as a full disk does."""
     events = items(most=30)

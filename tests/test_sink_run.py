@@ -11,19 +11,23 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.control import Control
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.retention import Retention
-from nomad_tui.journal.status import SinkState
+from nomad_tui.journal.status import RunnerStatus, SinkState
 from nomad_tui.sinks import runner
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.opening import open_sink
+from nomad_tui.sinks.service import continued
 from nomad_tui.sinks.sink import Sink
+from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
+from tests.journals import writing
 from tests.receiver import Fault, Receiver, receiver
-from tests.runner import at, define, running
+from tests.runner import Running, at, define, running
 
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
@@ -222,6 +226,38 @@ async def test_what_runs_no_more_is_said_to_be_stopped(server: StandIn, tmp_path
         with JournalReader(tmp_path / "test.journal") as journal:
             states = {each.cursor.sink: each.status.state for each in journal.overview().sinks}
         assert states["other"] is SinkState.STOPPED
+
+
+async def test_a_journal_without_sinks_forgets_no_sink(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "ABSENT", 0.0)
+    monkeypatch.setattr(runner, "PRUNE_EVERY", 0.0)
+    async with writing(tmp_path / "test.journal", Retention(keep=0.0)) as journal:
+        await journal.register("away", 0, 0)
+        source = await continued(journal, at(server), Subscription(), Settings())
+        recording = runner.Runner(journal, source, runner.Wanted(None), RunnerStatus(), drain=0.1)
+        task = asyncio.create_task(recording.run())
+        run = Running(recording, journal, task)
+        await run.journaled(len(SENT))
+        await run.until(lambda: recording.status.heard)
+        heard = recording.status.heard
+        await run.until(lambda: recording.status.heard > heard)  # another round of what it does beside the stream
+        recording.end()
+        await task
+        assert (await journal.cursors()).keys() == {"away"}
+
+
+async def test_a_sink_goes_by_the_region_that_is_learned_late(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.delivered("all")
+            run.runner.status.region = "europe"
+            await run.until(lambda: "all" in run.runner.sinks and run.sink("all").region == "europe")
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("all").lag_events == 0)
+        assert {orjson.dumps(event) for event in hook.events} == {orjson.dumps(event) for event in SENT}
 
 
 async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:

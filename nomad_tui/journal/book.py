@@ -6,7 +6,6 @@ Functions of a connection. Those that write belong into a transaction.
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import replace
 from typing import Final
 
@@ -110,18 +109,6 @@ def write_status(connection: sqlite3.Connection, sinks: Mapping[str, SinkStatus]
         "INSERT INTO status VALUES (?, ?) ON CONFLICT DO UPDATE SET content = excluded.content",
         [(sink, _encode(status)) for sink, status in sinks.items()],
     )
-
-
-def write_progress(connection: sqlite3.Connection, sinks: Mapping[str, SinkStatus]) -> None:
-    """All of the status but the counts that are stored together with the cursor."""
-    stored = statuses(connection)
-    changed = {}
-    for sink, status in sinks.items():
-        changed[sink] = copy(status)
-        counted = stored.get(sink, SinkStatus())
-        for count in ("delivered", "dead", "lost"):
-            setattr(changed[sink], count, getattr(counted, count))
-    write_status(connection, changed)
 
 
 def statuses(connection: sqlite3.Connection) -> dict[str, SinkStatus]:

@@ -11,6 +11,9 @@ from nomad_tui.core.text import printable
 class JournalError(Exception):
     """Its text is three sentences at most that are fit to be drawn: what happened, why, and what to do now."""
 
+    is_full = False
+    """Whether it is, or may be, for want of room on the disk."""
+
 
 class JournalInUseError(JournalError):
     """Another process writes to it. The text names that process as far as the journal tells."""
@@ -24,7 +27,9 @@ def shown(path: Path) -> str:
 def explained(path: Path, doing: str, error: Exception) -> JournalError:
     """`doing` is what could not be done, such as `read`; of a full disk the text says so."""
     why, remedy = _cause(error)
-    return JournalError(f"The journal {shown(path)} cannot be {doing}: {why}. {remedy}")
+    told = JournalError(f"The journal {shown(path)} cannot be {doing}: {why}. {remedy}")
+    told.is_full = remedy in (_ROOM, _MAY_BE_FULL)
+    return told
 
 
 def closed(path: Path) -> JournalError:
@@ -46,10 +51,11 @@ def _cause(error: Exception) -> tuple[str, str]:
 _LOOK: Final = "See that its disk is well and that you may read and write it."
 _DAMAGED: Final = "Move it away to have a new one made, and `open` what was moved to see what can still be read."
 _ROOM: Final = "Make room on its disk: it goes on by itself."
+_MAY_BE_FULL: Final = "See that the disk is well and has room left."
 _ACCESS: Final = "See that you may read and write it and its folder."
 _CASES: Final = {
     sqlite3.SQLITE_FULL: ("there is no room left for it", _ROOM),
-    sqlite3.SQLITE_IOERR: ("its disk reports an error", "See that the disk is well and has room left."),
+    sqlite3.SQLITE_IOERR: ("its disk reports an error", _MAY_BE_FULL),
     sqlite3.SQLITE_READONLY: ("it may not be written to", _ACCESS),
     sqlite3.SQLITE_PERM: ("it may not be written to", _ACCESS),
     sqlite3.SQLITE_CANTOPEN: ("SQLite could not open its file", _ACCESS),

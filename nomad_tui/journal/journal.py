@@ -61,6 +61,8 @@ class Journal:
         """Of the file, without free room in its write-ahead log."""
         self.trouble = ""
         """Why nothing can be written now, fit to be drawn; "" while it can."""
+        self._is_full = False
+        """Whether that is for want of room."""
         self._writer = writer
         self._writing = thread
         self._reading = ThreadPoolExecutor(1, "journal-reading")
@@ -175,7 +177,7 @@ class Journal:
 
         def store(connection: sqlite3.Connection) -> None:
             book.write_runner(connection, runner)
-            book.write_progress(connection, sinks)
+            book.write_status(connection, sinks)
 
         with suppress(JournalError):
             await self._change(store)
@@ -266,7 +268,7 @@ class Journal:
             if not self.trouble:
                 log.error("journal_not_written", path=str(self.path), why=why)
                 self.trouble = why
-                if await self._make_room(group):
+                if self._is_full and await self._make_room(group):
                     continue
             self.trouble = why
             if self._closing.is_set():
@@ -280,6 +282,7 @@ class Journal:
         try:
             self.bytes = await self._in_writing(partial(self._writer.commit, group))
         except JournalError as error:
+            self._is_full = error.is_full
             return str(error)
         except Exception as error:
             log.exception("journal_commit_failed", path=str(self.path))

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
-from nomad_tui.journal.cursor import Cursor
+from nomad_tui.journal.cursor import Cursor, Loss
 from nomad_tui.journal.errors import JournalError, shown
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record
@@ -202,12 +202,18 @@ class Batches:
                     loss.last_index,
                     loss.at,
                     b"{}",
-                    gap=Gap(GapReason.JOURNAL, max(0, loss.first_index - 1), loss.last_index + 1, 0.0),
+                    gap=Gap(GapReason.JOURNAL, self._had_before(loss), loss.last_index + 1, 0.0),
                     id=f"{self._journal.id}-{loss.last_position}-0",
                 )
                 for loss in losses
             ]
         return _Part(items, end, lost, record.events_before, 0)
+
+    def _had_before(self, loss: Loss) -> int:
+        """The index after which something is missing: what was read before it was dropped is not."""
+        after = max(0, loss.first_index - 1)
+        last = self._selection.last_index - 1  # there may be another frame of the index that was read last
+        return last if loss.first_position <= self._mark.position and after < last <= loss.last_index else after
 
     def _batch(self) -> Batch | None:
         """The batch under way, once no more would fit or it ends where it had ended before."""

@@ -179,7 +179,7 @@ async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIt
     try:
         with suppress(TimeoutError):  # what it cannot be asked is said by the file, which is locked
             async with asyncio.timeout(STEPS_ASIDE):
-                while await asyncio.to_thread(_runs, journal, definition.id):  # noqa: ASYNC110 - in another process
+                while await asyncio.to_thread(_has_open, journal, definition.id):  # noqa: ASYNC110 - elsewhere
                     await asyncio.sleep(LOOKED_AT_EVERY)
         yield
     finally:
@@ -187,6 +187,16 @@ async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIt
 
 
 def _runs(journal: Path, sink: str) -> bool:
+    """Whether a runner delivers to the sink, and no operator has paused it."""
+    try:
+        with JournalReader(journal) as reader:
+            cursor = reader.cursors().get(sink)
+    except JournalError:
+        return False
+    return cursor is not None and not cursor.paused and _has_open(journal, sink)
+
+
+def _has_open(journal: Path, sink: str) -> bool:
     """Whether a runner has the sink open, as far as the journal tells."""
     try:
         with JournalReader(journal) as reader:

@@ -44,7 +44,7 @@ class Delivering:
         self._progress = Progress(definition.id, SinkStatus(kind=definition.kind.value, address=shown_address))
         self._journal = journal
         self._open = open_sink
-        self._region = region
+        self.region = region
         self._cursor: Cursor | None = None
         self._changed = asyncio.Event()
         """That the cursor in the journal is to be looked at anew."""
@@ -145,7 +145,7 @@ class Delivering:
             await self._broken(str(error))
             return
         try:
-            window = Window(self.definition, self._journal, sink, self._region, cursor, self._progress, self._moved)
+            window = Window(self.definition, self._journal, sink, self.region, cursor, self._progress, self._moved)
             await window.run(self._changed)
         finally:
             await sink.close()

@@ -219,6 +219,15 @@ class _File:
             self.close()
         self._open()
 
+    def _refuse_others(self, descriptor: int) -> None:
+        """A torn line is cut off, so nothing may be taken for one that is not this sink's."""
+        first, last = os.pread(descriptor, 1, 0), os.pread(descriptor, 1, self._end)
+        if first not in (b"", b"{") or last not in (b"", b"{"):
+            raise UnavailableError(
+                f"{self._shown} holds something else than lines of JSON objects: nothing is written to it. "
+                "Name another file, or move this one away"
+            )
+
     def _open(self) -> None:
         self._make_folders()
         is_new = not self.path.exists()
@@ -229,6 +238,7 @@ class _File:
                 raise UnavailableError(f"{self._shown} is no regular file: name another, or use the type stdout")
             self._lock(descriptor)
             self._end = _whole_lines(descriptor)
+            self._refuse_others(descriptor)
             cut = os.fstat(descriptor).st_size - self._end
             if cut:
                 os.ftruncate(descriptor, self._end)

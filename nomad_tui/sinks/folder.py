@@ -11,8 +11,9 @@ from nomad_tui.core.text import printable
 from nomad_tui.personal import settings
 from nomad_tui.personal.folders import FileError, read_text, reason, shown, write_text
 from nomad_tui.sinks.checking import SUFFIXES
-from nomad_tui.sinks.definition import Definition
+from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.reading import DefinitionError, Reading, read_table, read_with_notes
+from nomad_tui.sources.jetstream_address import without_credentials
 
 FOLDER: Final = "sinks"
 
@@ -182,7 +183,10 @@ class Definitions:
 
 def shown_address(definition: Definition) -> str:
     """Where it sends, fit to be drawn and without a password."""
-    return printable(masked_text(definition.address, REDACTED), 200) or "standard output"
+    address = definition.address
+    if definition.kind is Kind.NATS:
+        address = ",".join(map(without_credentials, address.split(",")))
+    return printable(masked_text(address, REDACTED), 200) or "standard output"
 
 
 def _about(mistake: DefinitionError, file: Path) -> DefinitionError:
@@ -193,7 +197,7 @@ def _about(mistake: DefinitionError, file: Path) -> DefinitionError:
 
 def _twice(one: Definition, other: Definition) -> DefinitionError:
     files = " and ".join(dict.fromkeys(shown(each.origin) for each in (one, other) if each.origin is not None))
-    what = f"the sink {one.id} is defined twice, and neither is used; give one another id, or remove it"
+    what = f"the sink {one.id} is defined twice, and neither is read; give one another id, or remove it"
     return DefinitionError(files, what, sink=one.id, origin=one.origin)
 
 

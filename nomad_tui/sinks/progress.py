@@ -106,7 +106,11 @@ class Progress:
             )
 
     def buried(self, letters: list[Letter]) -> None:
-        self.status.dead += len(letters)
+        """They stand in the journal."""
+        status = self.status
+        status.dead += len(letters)
+        status.attempt = status.next_attempt = 0
+        status.state = SinkState.DELIVERING
         log.error("events_to_dead_letters", sink=self.sink, events=len(letters), what=letters[0].why)
 
     def lost(self, events: int) -> None:

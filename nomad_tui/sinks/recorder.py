@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from nomad_tui.core.text import printable
 from nomad_tui.core.updates import (
     Connected,
     Connecting,
@@ -86,11 +87,16 @@ class Recorder:
                 status.state = "connecting"
             case Connected():
                 status.state, status.what = "live", ""
-                status.address, status.region = update.to, update.region or status.region
+                status.address, status.region = update.to, printable(update.region or "", 100) or status.region
                 status.reconnects = update.reconnects
                 self.heard = monotonic()
                 self.connected.set()
-                log.info("stream_connected", address=update.to, region=update.region, version=update.version)
+                log.info(
+                    "stream_connected",
+                    address=update.to,
+                    region=status.region,
+                    version=printable(update.version or "", 100),
+                )
             case Retrying() | Refused():
                 status.state = "retrying" if isinstance(update, Retrying) else "refused"
                 status.what = f"{update.what} {update.remedy}"

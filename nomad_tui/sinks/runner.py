@@ -177,7 +177,7 @@ class Runner:
                     await self._recorder.connected.wait()
         signature: object = None
         pruned = 0.0
-        counted = seen = -1
+        counted = -1
         while True:
             try:
                 now = await self._signature()
@@ -192,10 +192,11 @@ class Runner:
                 dead = sum(sink.status.dead for sink in self.sinks.values())
                 if changed or dead != counted:
                     await self._count_letters()
-                    counted, seen = seen, dead  # the newest may be just about to be written: they are counted again
+                    counted = dead
                 if monotonic() - pruned > PRUNE_EVERY:
                     pruned = monotonic()
                     await self._prune()
+                await self._follow_region()
                 self._recorder.tick()
                 for sink in self.sinks.values():
                     await sink.tick()
@@ -276,6 +277,12 @@ class Runner:
         self._stopped[sink.id] = sink.status
         log.info("sink_stopped", sink=sink.id)
 
+    async def _follow_region(self) -> None:
+        """The region is part of the events' IDs: a sink that was started before the server told it goes by it too."""
+        for sink in [sink for sink in self.sinks.values() if sink.region != self.status.region]:
+            await self._stop(sink)
+            self._start(sink.definition)
+
     async def _look_at_cursors(self) -> None:
         cursors = await self.journal.cursors()
         for sink in self.sinks.values():
@@ -323,4 +330,4 @@ class Runner:
         for each in stopped.values():
             each.state = SinkState.STOPPED
             each.rate = 0.0
-        await self.journal.report(status, {sink.id: sink.status for sink in self.sinks.values()} | stopped)
+        await self.journal.report(status, stopped | {sink.id: sink.status for sink in self.sinks.values()})

@@ -29,7 +29,8 @@ class Selection:
         needs_identities = single or definition.format is Format.CLOUDEVENTS or definition.kind is Kind.NATS
         # An array as a whole is known by its place in the journal: that costs nothing.
         self._identities = Identities(region) if needs_identities else None
-        self._last_index = 0
+        self.last_index = 0
+        """Of the frame that was looked at last; 0 before the first."""
         self._history: History | None = None
         self._matcher: Matcher | None = None
         if not definition.filter.everything:
@@ -40,7 +41,7 @@ class Selection:
     def pass_by(self, record: Record) -> None:
         """A record that is not to be sent, but that what comes after it may be compared with."""
         if isinstance(record.content, Frame):
-            self._last_index = record.content.index
+            self.last_index = record.content.index
             if self._identities is not None:
                 self._identities.of(record.content)
             if self._history is not None:
@@ -55,10 +56,10 @@ class Selection:
                 return self._of_gap(record, gap)
             case Unreadable():
                 # Whatever stood in it is missing.
-                return self._of_gap(record, Gap(GapReason.UNREADABLE, self._last_index, self._last_index, 0.0))
+                return self._of_gap(record, Gap(GapReason.UNREADABLE, self.last_index, self.last_index, 0.0))
 
     def _of_frame(self, record: Record, frame: Frame, first: int) -> list[Item]:
-        self._last_index = frame.index
+        self.last_index = frame.index
         ids = self._identities.of(frame) if self._identities is not None else None
         wanted = self._wanted(record, frame)
         if not wanted:

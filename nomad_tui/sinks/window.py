@@ -148,9 +148,7 @@ class Window:
             done = self._queue[0]
             letters = done.task.result() if done.task is not None else []
             self._queue.popleft()
-            if letters:
-                self._letters += letters
-                self._progress.buried(letters)
+            self._letters += letters
             batch = done.batch
             if batch.lost:
                 self._progress.lost(batch.lost)
@@ -162,9 +160,9 @@ class Window:
         """What is acknowledged by now, and where the batches end that come next."""
         queue = tuple(self._queue)
         letters, self._letters = self._letters, []
-        cursor = replace(
-            self._cursor, sending=tuple(each.batch.end.place for each in queue), status=copy(self._progress.status)
-        )
+        status = copy(self._progress.status)
+        status.dead += len(letters)
+        cursor = replace(self._cursor, sending=tuple(each.batch.end.place for each in queue), status=status)
         self._written = True
         for attempt in count():
             try:
@@ -180,6 +178,8 @@ class Window:
                         await self._leaving.wait()
                 if self._leaving.is_set():
                     raise
+        if letters:
+            self._progress.buried(letters)
         for each in queue:
             each.marked = True
         self._moved(cursor, next((each.batch.items[0].received for each in queue if each.batch.items), 0))
