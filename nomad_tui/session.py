@@ -109,7 +109,7 @@ class Session:
         self.clock = clock
         self._wall_clock = wall_clock
         self.history = history if history is not None else History()  # an empty one is false
-        self.status = Status(to=source.name)
+        self.status = Status(to=source.name, connecting_since=clock())
         self.last_key = 0.0
         """`perf_counter()` of the operator's last key or click; the screen sets it."""
         self._counted = 0

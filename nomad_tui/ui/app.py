@@ -54,7 +54,7 @@ from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.sink_actions import SinkActions
 from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.status import Header, Trouble
-from nomad_tui.ui.terminal import Terminal
+from nomad_tui.ui.terminal import CLEAR, Terminal
 from nomad_tui.ui.text_viewer import TextView, TextViewer
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
 from nomad_tui.ui.timeline import Timeline
@@ -171,6 +171,7 @@ class NomadTui(App[Switch | None]):
         self.screen.set_focus(self.event_list)
         self._read_settings()
         self._signals.listen(self.exit)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         # As a function: a coroutine that has not begun when the program ends would be warned of.
         self.run_worker(self._read, name="stream", group="stream", description="reads the source")  # type: ignore[arg-type]
         self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")
@@ -492,6 +493,19 @@ class NomadTui(App[Switch | None]):
             keys.scroll_page_down(animate=False)
         else:
             self.action_hide_help_panel()
+
+    def action_redraw(self) -> None:
+        """Draws the whole screen again, after all that is still to be drawn, from nothing that was kept."""
+        self.call_after_refresh(self._redraw)
+
+    def _redraw(self) -> None:
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(with_self=True):
+                widget.notify_style_update()
+                widget.refresh()
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(CLEAR)
+        self.refresh(layout=True)
 
     def action_retry(self) -> None:
         source, history = self.session.source, self.session.history

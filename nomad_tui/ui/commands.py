@@ -102,6 +102,26 @@ DASHBOARD_KEYS: Final[list[BindingType]] = [
         )
         for key in KEYS
     ),
+    Binding(
+        "ctrl+l",
+        "redraw",
+        "Redraw",
+        id="app.redraw",
+        key_display="^l",
+        show=False,
+        tooltip="Draw the whole screen again",
+        priority=True,
+    ),
+    Binding(
+        "ctrl+z",
+        "suspend_process",
+        "Suspend",
+        id="app.suspend",
+        key_display="^z",
+        show=False,
+        tooltip="Go to the shell; fg comes back",
+        priority=True,
+    ),
     Binding("ctrl+p", "command_palette", "Palette", id="app.palette", key_display="^p", tooltip="All commands"),
     Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="All keys, page by page"),
     Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit"),
@@ -136,6 +156,7 @@ def dashboard_commands(app: "NomadTui") -> Iterable[SystemCommand]:
     yield SystemCommand("Doctor", "Examine the connection, the permissions and the buffer", app.action_doctor)
     yield SystemCommand("Sinks", "Every sink and how it does; test, pause, dead letters", app.action_sinks)
     yield SystemCommand("Send event to", "Send this event to a sink, by hand", app.action_send_to)
+    yield SystemCommand("Redraw", "Draw the whole screen again", app.action_redraw)
     yield SystemCommand("Unreadable lines", "Look at what came and was no event", app.action_unreadable)
 
 

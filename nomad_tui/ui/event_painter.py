@@ -36,6 +36,7 @@ class EventPainter:
         self._strips.clear()
 
     def forget_styles(self) -> None:
+        self._rows.clear()
         self._palettes.clear()
         self._strips.clear()
 

@@ -257,9 +257,7 @@ class EventList(LineView, can_focus=True):
         else:
             target = min(self.view.row_at(self._top), max(0, rows - height))
         if target != self.scroll_offset.y:
-            self.set_scroll(None, float(target))
-            self.scroll_target_y = float(target)
-            self.refresh()
+            self.show_at_top(target)
         elif changed:
             self.refresh()
         self._remember_place()
@@ -597,8 +595,7 @@ class EventList(LineView, can_focus=True):
             self.post_message(self.Selected(sequence))
 
     def _scroll_to_row(self, top: int) -> None:
-        self.set_scroll(None, float(top))
-        self.scroll_target_y = float(top)
+        self.show_at_top(top)
         self._remember_place()
 
     def _refresh_sequence(self, sequence: int) -> None:

@@ -20,3 +20,10 @@ class LineView(ScrollView):
         else:
             self.set_reactive(LineView.virtual_size, size)
             self._scroll_update(size)
+
+    def show_at_top(self, row: int) -> None:
+        """Scrolls at once, without animation, so that this row is the first on the screen.
+
+        Textual's `set_scroll` neither repaints the rows nor moves the scrollbar's thumb.
+        """
+        self.scroll_y = self.scroll_target_y = float(row)

@@ -17,12 +17,19 @@ READ_AT_ONCE: Final = 4096
 """Bytes."""
 GRACE: Final = 5.0
 """Seconds in which a program whose terminal is gone may end by itself, as its hang-up signal asks it to."""
+CLEAR: Final = "\x1b[2J"
+"""Empties the screen."""
 TICK: Final = 0.1
 """Seconds after which the parser is asked again whether an Esc alone was the key."""
 
 
 class Terminal(LinuxDriver):
     """Textual 8.2.8 ends the program over input that is no UTF-8; here it is read as U+FFFD."""
+
+    def send_message(self, message: Message) -> None:
+        """Without a coroutine, as Textual 8.2.8 has it: Python warns of one that the loop no longer gets to at exit."""
+        with suppress(RuntimeError):  # the loop has been closed
+            self._app.post_message(message)
 
     def run_input_thread(self) -> None:
         decode = getincrementaldecoder("utf-8")("replace").decode

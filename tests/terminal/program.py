@@ -1,0 +1,265 @@
+"""`nomad-tui` in a pseudo-terminal: keys, the mouse, resizing, stopping, and waiting for facts on the screen."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Final, Self
+
+from tests.terminal.emulator import Cell, Emulator
+
+COMMAND: Final = Path(sys.executable).with_name("nomad-tui")
+PATIENCE: Final = 45.0
+"""Seconds after which a fact that has not come is a failure, on a busy machine too."""
+QUIET: Final = 0.12
+"""Seconds without a byte after which the program has nothing more to draw of what it was given."""
+KEYS: Final = {
+    "up": b"\x1b[A",
+    "down": b"\x1b[B",
+    "right": b"\x1b[C",
+    "left": b"\x1b[D",
+    "home": b"\x1b[H",
+    "end": b"\x1b[F",
+    "pageup": b"\x1b[5~",
+    "pagedown": b"\x1b[6~",
+    "delete": b"\x1b[3~",
+    "enter": b"\r",
+    "escape": b"\x1b",
+    "tab": b"\t",
+    "shift+tab": b"\x1b[Z",
+    "space": b" ",
+    "backspace": b"\x7f",
+    "ctrl+left": b"\x1b[1;5D",
+    "ctrl+right": b"\x1b[1;5C",
+    "f1": b"\x1bOP",
+    "f2": b"\x1bOQ",
+    "f8": b"\x1b[19~",
+    **{f"ctrl+{letter}": bytes([ord(letter) - 96]) for letter in "abcdefghjklnoprstuvwxyz"},
+}
+_AGE: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+")
+"""What ticks by itself: ages, rates and sparklines."""
+
+
+class Program:
+    """A running `nomad-tui`; to be made with `running`."""
+
+    def __init__(self, arguments: Sequence[str], width: int, height: int, environment: dict[str, str]) -> None:
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:  # pragma: no cover
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+            os.chdir(environment["HOME"])
+            os.execve(COMMAND, [str(COMMAND), *arguments], environment)
+        self.terminal = Emulator(width, height, self.send)
+        self.exit_code: int | None = None
+
+    # What the operator does
+
+    def send(self, content: bytes) -> None:
+        with suppress(OSError):
+            os.write(self._terminal, content)
+
+    def press(self, *keys: str) -> Self:
+        """Presses keys by name; any other string is typed as it is."""
+        for key in keys:
+            self.send(KEYS.get(key) or key.encode())
+        return self
+
+    def click(self, x: int, y: int, button: int = 0) -> Self:
+        """Presses and releases a mouse button on a cell, from 0; 64 and 65 turn the wheel."""
+        self.send(f"\x1b[<{button};{x + 1};{y + 1}M".encode())
+        if button < 64:
+            self.send(f"\x1b[<{button};{x + 1};{y + 1}m".encode())
+        return self
+
+    def click_on(self, text: str) -> Self:
+        self.wait_for(text)
+        for y, line in enumerate(self.terminal.lines()):
+            if text in line:
+                return self.click(line.index(text), y)
+        raise AssertionError(f"{text!r} is gone")
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> Self:
+        self.send(f"\x1b[<0;{start[0] + 1};{start[1] + 1}M".encode())
+        self.send(f"\x1b[<32;{end[0] + 1};{end[1] + 1}M".encode())
+        self.send(f"\x1b[<0;{end[0] + 1};{end[1] + 1}m".encode())
+        return self
+
+    def resize(self, width: int, height: int) -> Self:
+        self.read_for(0)
+        self.terminal.resize(width, height)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        return self
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def stop(self) -> None:
+        """Stops the program as a shell's job control does, and returns once it has stopped."""
+        self.signal(signal.SIGTSTP)
+        self.wait_until_stopped()
+
+    def wait_until_stopped(self) -> None:
+        deadline = monotonic() + PATIENCE
+        while True:
+            self.read_for(0.01)
+            pid, status = os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG)
+            if pid and os.WIFSTOPPED(status):
+                return
+            assert not pid, "the program ended instead of stopping"
+            assert monotonic() < deadline, "the program does not stop"
+
+    # What the terminal shows
+
+    @property
+    def text(self) -> str:
+        return self.terminal.text
+
+    @property
+    def lines(self) -> list[str]:
+        return self.terminal.lines()
+
+    def read_for(self, seconds: float) -> int:
+        """Reads what comes within so many seconds, at least what is there; the number of bytes."""
+        end, got = monotonic() + seconds, 0
+        while True:
+            readable, _, _ = select.select([self._terminal], [], [], max(0.0, end - monotonic()))
+            content = b""
+            if readable:
+                with suppress(OSError):  # EIO: the program's side is closed
+                    content = os.read(self._terminal, 65536)
+            if not content:
+                if readable:
+                    self._reap()
+                return got
+            self.terminal.feed(content)
+            got += len(content)
+
+    def settle(self, most: float = 1.5) -> Self:
+        """Reads until nothing has come for a while, or it never stops: a live stream is never quiet."""
+        deadline = monotonic() + most
+        while self.exit_code is None and self.read_for(QUIET) and monotonic() < deadline:
+            pass
+        return self
+
+    def wait_until(self, fact: Callable[[], bool], what: str) -> Self:
+        deadline = monotonic() + PATIENCE
+        while True:
+            self.read_for(0)
+            if fact():
+                return self
+            assert self.exit_code is None, f"ended with {self.exit_code} before {what}\n{self.text}"
+            assert monotonic() < deadline, f"never: {what}\n{self.text}"
+            self.read_for(0.02)
+
+    def wait_for(self, *texts: str) -> Self:
+        return self.wait_until(lambda: all(text in self.text for text in texts), f"{texts} on the screen")
+
+    def wait_gone(self, text: str) -> Self:
+        return self.wait_until(lambda: text not in self.text, f"{text!r} gone from the screen")
+
+    def wait_for_exit(self) -> int:
+        deadline = monotonic() + PATIENCE
+        while self.exit_code is None:
+            self.read_for(0.02)
+            self._reap(os.WNOHANG)
+            assert monotonic() < deadline, f"does not end\n{self.text}"
+        return self.exit_code
+
+    def _reap(self, options: int = 0) -> None:
+        if self.exit_code is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                self.exit_code = os.waitstatus_to_exitcode(status)
+
+    def close(self) -> None:
+        if self.exit_code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._reap()
+        os.close(self._terminal)
+
+    # The invariant
+
+    def repainted(self) -> tuple[list[list[Cell]], list[list[Cell]]]:
+        """The cells before and after a full repaint of the same state."""
+        clears = self.terminal.before_clear
+        clears.clear()
+        self.press("ctrl+l").wait_until(lambda: len(clears) == 1, "a full repaint")
+        self.press("ctrl+l").wait_until(lambda: len(clears) == 2, "another full repaint")
+        return clears[0], clears[1]
+
+    def stale(self) -> list[str]:
+        """Rows that a full repaint draws otherwise, before and after; empty where the screen shows the truth.
+
+        What changes by itself meanwhile does not count: a cell is stale only where two repaints agree against it, and
+        an age, a rate or a sparkline may tick between them.
+        """
+        self.settle()
+        before, after = self.repainted()
+        if before == after:
+            return []
+        rows = [y for y in range(len(after)) if y >= len(before) or _row(before[y]) != _row(after[y])]
+        if not rows:
+            return []
+        moving: set[int] = set()
+        _, again = self.repainted()
+        deadline = monotonic() + 2.5
+        while True:
+            moving.update(y for y in rows if y >= len(again) or _row(again[y]) != _row(after[y]))
+            if moving.issuperset(rows) or monotonic() > deadline:
+                break
+            self.read_for(0.1)
+            again = self.terminal.cells()
+        return [f"{y:3} {_text(before[y])!r}\n    {_text(after[y])!r}" for y in rows if y not in moving]
+
+
+def _text(row: list[Cell]) -> str:
+    return "".join(cell.text for cell in row)
+
+
+def _row(row: list[Cell]) -> tuple[str, list[tuple[object, ...]]]:
+    """What is compared of a row: its text without what ticks, and its colours where it does not tick."""
+    text = _text(row)
+    plain = _AGE.sub("#", text)
+    return plain, [] if plain != text else [cell[1:] for cell in row]
+
+
+@contextmanager
+def running(
+    *arguments: str | Path,
+    size: tuple[int, int] = (180, 50),
+    home: Path,
+    environment: dict[str, str] | None = None,
+) -> Iterator[Program]:
+    """Starts `nomad-tui` with these arguments in a terminal of this size and a home of its own, and ends it."""
+    home.mkdir(parents=True, exist_ok=True)
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
+    program = Program(
+        [str(each) for each in arguments],
+        *size,
+        {
+            **inherited,
+            "HOME": str(home),
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "PAGER": "true",
+            "EDITOR": "true",
+            "PYTHONWARNINGS": "default",
+            **(environment or {}),
+        },
+    )
+    try:
+        yield program
+    finally:
+        program.close()

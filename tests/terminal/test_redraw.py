@@ -1,0 +1,245 @@
+"""The invariant: once the program is idle, the screen is what a full repaint of the same state gives."""
+
+import random
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests import recordings
+from tests.terminal.conftest import Server
+from tests.terminal.program import COMMAND, Program, running
+
+MOVES: Final = (
+    ("j",),
+    ("k",),
+    ("down",) * 5,
+    ("up",) * 5,
+    ("pagedown",),
+    ("pageup",),
+    ("ctrl+d",),
+    ("ctrl+u",),
+    ("g",),
+    ("G",),
+    ("home",),
+    ("end",),
+    ("n",),
+    ("N",),
+    ("m",),
+    ("'",),
+    ('"',),
+)
+VIEWS: Final = (
+    ("d",),
+    ("t",),
+    ("R",),
+    ("f",),
+    ("p",),
+    ("z",),
+    ("F",),
+    ("H",),
+    ("x",),
+    ("1",),
+    ("2",),
+    ("3",),
+    ("tab",),
+    ("shift+tab",),
+    ("enter",),
+    ("escape",),
+    ("space",),
+    ("left",),
+    ("right",),
+    ("h",),
+    ("l",),
+    ("+",),
+    ("-",),
+    ("b",),
+    ("f1",),
+    ("f2",),
+    ("f8",),
+    ("ctrl+left",),
+    ("ctrl+right",),
+)
+DIALOGS: Final = (
+    ("/", "web", "enter"),
+    ("/", "ctrl+u", "status:failed", "tab", "escape"),
+    ("/", "ctrl+u", "enter"),
+    (":", "200", "enter"),
+    (":", "gap", "escape"),
+    ("?", "pagedown", "escape"),
+    ("y", "escape"),
+    ("w", "escape", "escape"),
+    ("D", "escape"),
+    ("W", "escape"),
+    ("u", "escape"),
+    ("s", "escape"),
+    ("@", "down", "escape"),
+    ("ctrl+p", "zo", "down", "escape"),
+    ("3", "/", "node", "enter", "n", "escape", "2"),
+)
+LEFT_OPEN: Final = tuple(keys[:-1] for keys in DIALOGS)
+SIZES: Final = ((180, 50), (100, 30), (80, 24), (60, 20))
+
+
+def _walk(program: Program, seed: int, steps: int) -> int:
+    """Random keys, mouse and sizes, the screen held against its repaint after every few; the number of inputs."""
+    chance = random.Random(seed)
+    inputs, trail = 0, []
+    while inputs < steps:
+        kind = chance.random()
+        if kind < 0.45:
+            chosen = chance.choice(MOVES)
+        elif kind < 0.75:
+            chosen = chance.choice(VIEWS)
+        elif kind < 0.85:
+            chosen = chance.choice(DIALOGS)
+        elif kind < 0.88:
+            chosen = chance.choice(LEFT_OPEN)
+        elif kind < 0.985:
+            x, y = chance.randrange(program.terminal.width), chance.randrange(1, program.terminal.height - 1)
+            button = chance.choice((0, 0, 64, 65, 65))
+            chosen = (f"click {button} at {x},{y}",)
+            program.click(x, y, button)
+        else:
+            width, height = chance.choice(SIZES)
+            chosen = (f"{width}x{height}",)
+            program.resize(width, height)
+        if kind < 0.88:
+            program.press(*chosen)
+        trail.append(chosen)
+        inputs += len(chosen)
+        if chance.random() < 0.4:
+            stale = program.stale()
+            assert not stale, f"seed {seed}, after {trail[-8:]}:\n" + "\n".join(stale)
+    return inputs
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_paging_through_a_recording_leaves_no_stale_row(tour: Path, home: Path, size: tuple[int, int]) -> None:
+    with running("open", tour, size=size, home=home) as program:
+        program.wait_for("625")
+        for keys in (
+            ("g",),
+            ("pagedown",),
+            ("pagedown", "pagedown"),
+            ("pageup",),
+            ("ctrl+d",),
+            ("ctrl+u",),
+            ("j",) * 40,
+            ("k",) * 60,
+            ("G",),
+            ("z",),
+            ("pageup",),
+            ("z",),
+            ("/", "web", "enter", "g"),
+            ("pagedown",),
+            ("escape",),
+        ):
+            program.press(*keys)
+            stale = program.stale()
+            assert not stale, f"after {keys}:\n" + "\n".join(stale)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_walk_on_a_recording_leaves_nothing_stale(tour: Path, home: Path, seed: int) -> None:
+    with running("open", tour, size=SIZES[seed % len(SIZES)], home=home) as program:
+        program.wait_for("625")
+        assert _walk(program, seed, 250) >= 250
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", (11, 12))
+def test_a_walk_on_a_quiet_server_leaves_nothing_stale(tour: Path, home: Path, serve: Server, seed: int) -> None:
+    address = serve(tour, "--lead", "all", "--buffer-size", "1000")
+    with running("--address", address, size=SIZES[seed % len(SIZES)], home=home) as program:
+        program.wait_for("live", "625")
+        assert _walk(program, seed, 150) >= 150
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", (21, 22))
+def test_a_walk_on_a_busy_server_leaves_nothing_stale(tour: Path, home: Path, serve: Server, seed: int) -> None:
+    address = serve(tour, "--pace", "40", "--repeat", "forever", "--lead", "200")
+    with running("--address", address, size=SIZES[seed % len(SIZES)], home=home) as program:
+        program.wait_for("live")
+        assert _walk(program, seed, 120) >= 120
+
+
+def test_the_rows_are_what_tail_prints(tour: Path, home: Path, serve: Server) -> None:
+    address = serve(tour, "--lead", "all", "--buffer-size", "1000")
+    printed = subprocess.run(
+        [COMMAND, "tail", "--address", address, "--limit", "625"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    with running("--address", address, size=(220, 50), home=home) as program:
+        program.wait_for("live", "625").press("z", "g").settle()
+        rows: list[str] = []
+        for _ in range(40):
+            page = _rows(program)
+            start = next((at for at in range(len(page) + 1) if _ends_with(rows, page[:at])), 0)
+            rows += page[start:]
+            program.press("pagedown").settle()
+    assert len(rows) == len(printed) == 625
+    for shown, line in zip(rows, printed, strict=True):
+        assert _agrees(shown, line), f"{shown!r} is not {line!r}"
+
+
+def _rows(program: Program) -> list[str]:
+    rows = [re.match(r"│ ?(.*?)[▁-█ ]*│$", line) for line in program.lines]
+    return [found[1].strip() for found in rows if found and re.match(r"[ ‹~]*\d\d:\d\d:\d\d", found[1])]
+
+
+def _ends_with(rows: list[str], start: list[str]) -> bool:
+    """Whether the last rows are these, the longest such overlap being tried last."""
+    return len(start) > 0 and rows[-len(start) :] == start
+
+
+def _agrees(shown: str, line: str) -> bool:
+    """Whether a row of the list says what a line of `tail` says: the time, and all its words in their order."""
+    words = line.replace("‹", " ").replace("~", " ").split()
+    _date, clock, _index, _topic, *rest = words
+    seen = shown.replace("‹", " ").replace("~", " ").split()
+    if seen[0] != clock:
+        return False
+    at = 2  # behind the time and the topic's glyph
+    for word in rest:
+        if at >= len(seen):
+            return False
+        if seen[at].endswith("…"):
+            return word.startswith(seen[at][:-1])
+        if seen[at] != word:
+            return False
+        at += 1
+    return True
+
+
+def test_stopped_and_continued_the_screen_is_whole_and_the_stream_goes_on(
+    tour: Path, home: Path, serve: Server
+) -> None:
+    address = serve(tour, "--lead", "100", "--pace", "20")
+    with running("--address", address, size=(100, 30), home=home) as program:
+        program.wait_for("live", "Facets")
+        for way in ("signal", "key"):
+            if way == "signal":
+                program.stop()
+            else:
+                program.press("ctrl+z").wait_until_stopped()
+            assert 1049 not in program.terminal.modes and 1003 not in program.terminal.modes
+            program.terminal.feed(b"$ the shell's line\r\n")
+            program.signal(signal.SIGCONT)
+            program.wait_for("Facets", "Events", "live")
+            assert "the shell's line" not in program.text
+            assert not program.stale()
+        program.wait_for("625")
+
+
+@pytest.mark.parametrize("name", ("hostile", "beta", "large-job"))
+def test_odd_recordings_leave_nothing_stale(home: Path, tmp_path: Path, name: str) -> None:
+    file = tmp_path / f"{name}.ndjson"
+    file.write_bytes(recordings.content(name))
+    with running("open", file, size=(100, 30), home=home) as program:
+        program.wait_for("held").settle()
+        assert _walk(program, 31, 40) >= 40
