@@ -1,15 +1,41 @@
 """Recordings as files, and servers as processes, for programs in a terminal."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests import recordings
 
-Server = Callable[..., str]
+
+
+class Server:
+    """A stand-in server as a process of its own."""
+
+    def __init__(self, recording: Path, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nomad_tui.sources.standin", str(recording), *options],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().strip()
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Sends nothing meanwhile: a busy stream is quiet, and its connection stays."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+
+Serve = Callable[..., Server]
 
 
 @pytest.fixture
@@ -25,21 +51,15 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def serve() -> Iterator[Server]:
-    """Starts the stand-in server as a process of its own, with these options, and returns its address."""
-    servers: list[subprocess.Popen[str]] = []
+def serve() -> Iterator[Serve]:
+    """Starts a stand-in server with a recording and its program's options."""
+    servers: list[Server] = []
 
-    def start(recording: Path, *options: str) -> str:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "nomad_tui.sources.standin", str(recording), *options],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        servers.append(server)
-        assert server.stdout is not None
-        return server.stdout.readline().strip()
+    def start(recording: Path, *options: str) -> Server:
+        servers.append(Server(recording, *options))
+        return servers[-1]
 
     yield start
     for server in servers:
-        server.kill()
-        server.communicate()
+        server.process.kill()
+        server.process.communicate()

@@ -20,8 +20,8 @@ from tests.terminal.emulator import Cell, Emulator
 COMMAND: Final = Path(sys.executable).with_name("nomad-tui")
 PATIENCE: Final = 45.0
 """Seconds after which a fact that has not come is a failure, on a busy machine too."""
-QUIET: Final = 0.12
-"""Seconds without a byte after which the program has nothing more to draw of what it was given."""
+QUIET: Final = 0.3
+"""Seconds without a byte after which the program has nothing more to draw: its slowest look is every 0.25 s."""
 KEYS: Final = {
     "up": b"\x1b[A",
     "down": b"\x1b[B",
@@ -45,8 +45,12 @@ KEYS: Final = {
     "f8": b"\x1b[19~",
     **{f"ctrl+{letter}": bytes([ord(letter) - 96]) for letter in "abcdefghjklnoprstuvwxyz"},
 }
-_AGE: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+")
+_TICKING: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+")
 """What ticks by itself: ages, rates and sparklines."""
+_BUSY: Final = re.compile(r"searching …|Topics …| of [\d,]+ …")
+_SPACES: Final = re.compile(r" +")
+TOAST: Final = "▌"
+"""At the edge of a notification."""
 
 
 class Program:
@@ -150,6 +154,14 @@ class Program:
             pass
         return self
 
+    def wait_until_idle(self, most: float = 8.0) -> Self:
+        """Waits until nothing comes any more and nothing is being searched or counted, as far as that can be seen."""
+        deadline = monotonic() + most
+        self.settle()
+        while _BUSY.search(self.text) and monotonic() < deadline:
+            self.settle()
+        return self
+
     def wait_until(self, fact: Callable[[], bool], what: str) -> Self:
         deadline = monotonic() + PATIENCE
         while True:
@@ -203,18 +215,18 @@ class Program:
         What changes by itself meanwhile does not count: a cell is stale only where two repaints agree against it, and
         an age, a rate or a sparkline may tick between them.
         """
-        self.settle()
+        self.wait_until_idle()
         before, after = self.repainted()
         if before == after:
             return []
-        rows = [y for y in range(len(after)) if y >= len(before) or _row(before[y]) != _row(after[y])]
+        rows = [y for y in range(len(after)) if y >= len(before) or _differ(before[y], after[y])]
         if not rows:
             return []
         moving: set[int] = set()
         _, again = self.repainted()
         deadline = monotonic() + 2.5
         while True:
-            moving.update(y for y in rows if y >= len(again) or _row(again[y]) != _row(after[y]))
+            moving.update(y for y in rows if y >= len(again) or _differ(again[y], after[y]))
             if moving.issuperset(rows) or monotonic() > deadline:
                 break
             self.read_for(0.1)
@@ -226,11 +238,13 @@ def _text(row: list[Cell]) -> str:
     return "".join(cell.text for cell in row)
 
 
-def _row(row: list[Cell]) -> tuple[str, list[tuple[object, ...]]]:
-    """What is compared of a row: its text without what ticks, and its colours where it does not tick."""
-    text = _text(row)
-    plain = _AGE.sub("#", text)
-    return plain, [] if plain != text else [cell[1:] for cell in row]
+def _differ(before: list[Cell], after: list[Cell]) -> bool:
+    """Whether two states of a row differ in more than what ticks or goes by itself."""
+    texts = _text(before), _text(after)
+    if any(TOAST in text for text in texts):
+        return False
+    plain = [_SPACES.sub(" ", _TICKING.sub("#", text)) for text in texts]
+    return plain[0] != plain[1] or (texts[0] == texts[1] and before != after)
 
 
 @contextmanager

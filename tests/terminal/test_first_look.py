@@ -1,0 +1,34 @@
+"""What a start shows before anything else: nothing false."""
+
+from pathlib import Path
+
+from tests.terminal.conftest import Serve
+from tests.terminal.program import running
+
+
+def test_a_start_raises_no_alarm(tour: Path, home: Path, serve: Serve) -> None:
+    address = serve(tour, "--lead", "all", "--buffer-size", "1000").address
+    for arguments in (("open", tour), ("--address", address), ("demo",)):
+        with running(*arguments, size=(100, 30), home=home) as program:
+            program.wait_for("Facets", "held").settle()
+            shown = program.terminal.raw.decode(errors="replace")
+            for alarm in ("No answer", "no event matches", "reconnecting"):
+                assert alarm not in shown, f"{arguments}: {alarm}"
+
+
+def test_the_scrollbar_is_at_the_end_while_following_and_at_the_top_on_the_oldest(tour: Path, home: Path) -> None:
+    """Of 625 rows in a short list, the thumb is less than a cell high."""
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625").settle()
+        grounds = [row[-3] for row in program.terminal.cells()]
+        bottom = _thumb(program.terminal.cells())
+        top = _thumb(program.press("g").settle().terminal.cells())
+        assert top and bottom and min(bottom) > max(top), (top, bottom, grounds)
+
+
+def _thumb(cells: list[list[object]]) -> list[int]:
+    """The rows of the list's border in which the scrollbar's thumb is drawn, as an eighth of a block or a colour."""
+    rows = range(2, 13)
+    column = [cells[row][-3] for row in rows]
+    usual = max(column, key=column.count)
+    return [row for row, cell in zip(rows, column, strict=True) if cell != usual]
