@@ -11,6 +11,7 @@ from random import Random
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.control import Control
+from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Content
@@ -215,4 +216,26 @@ async def test_an_unread_journal_keeps_all_of_a_recording(tmp_path: Path) -> Non
         journal.retention = Retention(keep=0)
         assert await journal.prune() == []
         assert journal.first == 1
+        await journal.close()
+
+
+async def test_dead_letters_push_out_nothing_that_others_have_not_had(tmp_path: Path) -> None:
+    limit = 2_000_000
+    async with asyncio.timeout(20):
+        journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)
+        await journal.register("behind", 0, 0)
+        refused = await journal.register("refused", 0, 0)
+        letters = [
+            Letter(
+                "refused", 1, 1, 0, 1, "Job", "X", "k", "", 1, Random(number).randbytes(3000).hex().encode(), "", 1, ""
+            )
+            for number in range(200)
+        ]
+        assert await journal.advance(refused, letters)
+        journal.retention = Retention(max_size=limit)
+        assert await journal.prune() == []
+        assert journal.first == 1
+        left = (await journal.letter_counts())["refused"]
+        assert 20 < left < 200
+        assert journal.bytes < limit * 1.25
         await journal.close()

@@ -1,11 +1,16 @@
 """What is a secret, and that nothing of it is left in what leaves a payload."""
 
 import json
+import re
+from pathlib import Path
+from random import Random
+from string import ascii_letters, digits
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core.changes import difference
@@ -49,6 +54,7 @@ def test_a_key_that_names_none(key: str) -> None:
         ("Authorization: Basic bWU6aHVudGVyMg==", f"Authorization: {MASK}"),
         ("curl -H 'X: Bearer abcdefghijk'", f"curl -H 'X: Bearer {MASK}'"),
         ('{"Env":{"A":"x"},"port":80}', f'{{"Env":{{"A":"{MASK}"}},"port":80}}'),
+        ("db_password: correct horse battery", f"db_password: {MASK}"),
         ('password = "two words"', f'password = "{MASK}"'),
     ],
 )
@@ -232,3 +238,96 @@ def test_the_veil_shows_one_place_and_what_is_beneath_it() -> None:
     assert veil.shows(("Job", "Env", "A"))
     assert not veil.shows(("Job",))
     assert Veil(lifted=True).shows(())
+
+
+# Recognised by form, in texts that no key explains
+
+CASES = Path(__file__).parent / "cases"
+ALPHABETS = {
+    "": ascii_letters + digits,
+    "b": ascii_letters + digits,
+    "U": "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+    "h": "0123456789abcdef",
+    "d": digits,
+}
+ENDS = {"": "7q", "b": "7q", "U": "7Q", "h": "7f", "d": "70"}
+"""So that chance makes no word of them."""
+
+
+def lines(name: str) -> list[str]:
+    """Of a file of cases; `\\n` is a line break, `\\\\n` these two characters."""
+    text = (CASES / name).read_text()
+    breaks = {"\\\\n": "\\n", "\\n": "\n", "\\r": "\r"}
+    return [re.sub(r"\\\\n|\\[nr]", lambda found: breaks[found[0]], line) for line in text.splitlines()]
+
+
+def filled(text: str, random: Random) -> tuple[str, list[str]]:
+    """A case with generated secrets in its places, and these: `{b40}` is 40 characters of base64."""
+    secrets = []
+
+    def generated(place: re.Match[str]) -> str:
+        if place[0] == "{uuid}":
+            secrets.append(str(UUID(int=random.getrandbits(128))))
+        else:
+            secrets.append("".join(random.choices(ALPHABETS[place[1]], k=int(place[2]) - 2)) + ENDS[place[1]])
+        return secrets[-1]
+
+    return re.sub(r"\{(?:uuid|([bUhd]?)(\d+))\}", generated, text), secrets
+
+
+SECRET_TEXTS = lines("secrets.txt")
+CAUSES = lines("causes.txt")
+
+
+@pytest.mark.parametrize("text", SECRET_TEXTS)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=5)
+def test_a_secret_of_a_known_form_is_masked_wherever_it_stands(text: str, seed: int) -> None:
+    shown, secrets = filled(text, Random(seed))
+    for around in ("{}", "before {} after", 'x "{}": y', "line\n{}\nline"):
+        without = masked_text(around.format(shown))
+        assert [secret for secret in secrets if len(secret) > 4 and secret in without] == []
+        assert masked_text(without) == without
+        payload = orjson.dumps({"Message": around.format(shown)})
+        assert orjson.loads(redact(payload)) == {"Message": without.replace(MASK, REDACTED)}
+
+
+@pytest.mark.parametrize("text", CAUSES)
+def test_the_cause_of_a_failure_is_readable(text: str) -> None:
+    assert masked_text(text) == text
+    payload = orjson.dumps({"Details": {"setup_error": text}})
+    assert redact(payload) == payload
+
+
+NAMES = ["password", "db_password", "vault_token", "consul_si_token", "client-secret", "api_key", "Authorization"]
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(CAUSES), st.sampled_from(["", "task web: ", "failed to derive "]))
+def test_a_cause_is_readable_after_any_name_of_a_secret(name: str, cause: str, before: str) -> None:
+    text = f"{before}{name}: failed: {cause}"
+    assert masked_text(text) == text
+
+
+@given(
+    st.sampled_from(NAMES),
+    st.text(ascii_letters + digits + "+_", min_size=8, max_size=60),
+    st.sampled_from(["", "task web: ", "failed to derive "]),
+    st.sampled_from([": ", ": '", "=", "='", '": "']),
+    st.sampled_from(["", " (HTTP 403)", ": permission denied", "\nfailed to start"]),
+)
+def test_a_value_is_masked_after_the_same_names(name: str, value: str, before: str, sign: str, after: str) -> None:
+    value = f"q{value}7"
+    quote = sign[-1] if sign[-1] in "\"'" else ""
+    shown = masked_text(f"{before}{name}{sign}{value}{quote}{after}")
+    assert value not in shown
+    assert shown.startswith(before)
+
+
+def test_a_certificate_is_no_secret() -> None:
+    for text in (
+        "-----BEGIN CERTIFICATE-----\nMIIBhTCCASugAwIBAgIQ\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYI\n-----END PUBLIC KEY-----\n",
+        "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJo",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBase64OfAPublicKey me@example.com",
+    ):
+        assert masked_text(text) == text

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import time_ns
 from typing import Any
 
 import orjson
@@ -472,3 +473,46 @@ async def test_a_journal_that_is_not_there_is_told(tmp_path: Path) -> None:
         done = await command(tmp_path, name, *more)
         assert done.exit_code == 1
         assert "test.journal" in done.stderr
+
+
+async def test_a_test_that_is_killed_pauses_nothing_for_long(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    define(tmp_path, "out", f'type = "file"\naddress = "{file}"\nformat = "event"\nredact = false\n')
+    journal = tmp_path / "test.journal"
+    stuck = (
+        "import asyncio, sys; from pathlib import Path; from nomad_tui.sinks.by_hand import opened\n"
+        "from nomad_tui.sinks.folder import Definitions\n"
+        "async def main():\n"
+        "    definition = Definitions(Path(sys.argv[1])).read().definitions['out']\n"
+        "    async with opened(definition, Path(sys.argv[2])):\n"
+        "        print('open', flush=True); await asyncio.sleep(3600)\n"
+        "asyncio.run(main())"
+    )
+    async with running(tmp_path, at(server)) as run:
+        await had_all(run, "out")
+        await reported(tmp_path, "out", SinkState.IDLE)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", stuck, str(tmp_path), str(journal)), stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None and await process.stdout.readline() == b"open\n"
+        process.kill()
+        await process.wait()
+        with JournalReader(journal) as reader:
+            assert reader.cursors()["out"].paused
+        with Control(journal) as control:  # rather than wait until it has run out
+            control.hold("out", time_ns())
+        server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
+        await run.journaled(len(SENT) + 1)
+        await run.until(lambda: run.sink("out").lag_events == 0)
+    assert json.loads(file.read_bytes().splitlines()[-1])["Key"] == "after"
+
+
+async def test_a_pause_outlives_a_test(tmp_path: Path) -> None:
+    journal = tmp_path / "test.journal"
+    await written(journal, FRAMES[:1])
+    with Control(journal) as control, JournalReader(journal) as reader:
+        control.register("out", 0)
+        control.hold("out", time_ns() + 10**12)
+        control.pause("out", True)
+        control.hold("out", 0)
+        assert reader.cursors()["out"].paused

@@ -101,6 +101,27 @@ def test_secrets_are_masked_until_they_are_asked_for() -> None:
             assert "hunter2" in nomad_tui("sink", *arguments, "--reveal").out
 
 
+@pytest.mark.parametrize(
+    ("begin", "secret"),
+    [
+        ("https://hooks.slack.com/", "services/T0AB12CD3/B0AB12CD3/x9Y8z7W6v5U4t3S2r1Q0p9O8"),
+        ("https://discord.com/api/", "webhooks/117800000000000000/abcDEF123-ghiJKL456"),
+        ("https://contoso.webhook.office.com/", "webhookb2/0f1e@2d3c/IncomingWebhook/4b5a/6978"),
+        (
+            "https://prod-1.westeurope.logic.azure.com:443/",
+            "workflows/0123abcd/triggers/manual/paths/invoke?sig=q1w2e3",
+        ),
+    ],
+)
+def test_a_webhooks_path_that_is_its_secret_is_masked(begin: str, secret: str) -> None:
+    given = f'id = "chat"\ntype = "webhook"\naddress = "{begin}{secret}"\n'
+    said = [nomad_tui("sink", "register", "-", given=given)]
+    for arguments in (("list",), ("list", "--output", "json"), ("show", "chat"), ("show", "chat", "--output", "json")):
+        said.append(nomad_tui("sink", *arguments))
+    assert all(each.code == 0 and begin in each.out and secret not in each.out for each in said)
+    assert begin + secret in nomad_tui("sink", "show", "chat", "--reveal").out
+
+
 def test_what_is_shown_can_be_registered_again() -> None:
     nomad_tui("sink", "register", "-", given=SECRETS)
     definition = read_definition(SECRETS, "web", None)

@@ -66,3 +66,16 @@ async def test_a_reader_that_has_gone_is_told(pipe: tuple[int, int]) -> None:
         with pytest.raises(UnavailableError, match="the reader of standard output has gone"):
             await out.deliver(delivery(items(most=1)))
         await out.close()
+
+
+async def test_no_line_is_torn_where_the_sink_is_opened_anew(pipe: tuple[int, int]) -> None:
+    events = items(most=40)
+    expected = b"".join(item.text + b"\n" for item in events)
+    async with asyncio.timeout(10):
+        before = sink(pipe[1], timeout=0.2)
+        with pytest.raises(UnavailableError):
+            await before.deliver(delivery(events))
+        await before.close()
+        delivering = asyncio.create_task(sink(pipe[1]).deliver(delivery(events)))
+        assert await read(pipe[0], 2 * len(expected)) == 2 * expected
+        await delivering

@@ -4,6 +4,7 @@ Functions of a connection. Those that write belong into a transaction.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -91,6 +92,11 @@ def rewind(connection: sqlite3.Connection, sink: str, position: int, events: int
 def pause(connection: sqlite3.Connection, sink: str, paused: bool) -> bool:
     """Whether there is such a sink."""
     return connection.execute("UPDATE cursor SET paused = ? WHERE sink = ?", (paused, sink)).rowcount > 0
+
+
+def hold(connection: sqlite3.Connection, sink: str, until: int) -> bool:
+    """Pauses a sink until that moment, in ns since 1970; 0 ends that. Whether an operator has not paused it."""
+    return connection.execute("UPDATE cursor SET paused = ? WHERE sink = ? AND paused <> 1", (until, sink)).rowcount > 0
 
 
 def forget(connection: sqlite3.Connection, sink: str) -> bool:
@@ -213,7 +219,7 @@ def _cursor(row: tuple[str, int, int, int, int, int, bytes, bytes | None]) -> Cu
         offset,
         events,
         generation,
-        bool(paused),
+        paused == 1 or paused > time.time_ns(),
         _decode_sending(sending),
         SinkStatus() if status is None else _decode_status(status),
     )

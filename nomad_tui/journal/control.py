@@ -32,6 +32,10 @@ class Control:
         if not self._change(lambda connection: book.pause(connection, sink, paused)):
             raise self._unknown(sink)
 
+    def hold(self, sink: str, until: int) -> None:
+        """Pauses a sink until that moment, in ns since 1970, unless an operator pauses it; 0 ends that."""
+        self._change(lambda connection: book.hold(connection, sink, until))
+
     def rewind(self, sink: str, position: int) -> Cursor:
         """Has the sink get again all that comes after that position, as far as it is still held.
 

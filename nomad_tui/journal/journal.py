@@ -202,6 +202,15 @@ class Journal:
             try:
                 await self._drop(partial(retention.drop_old, keep=keep.keep), lost)
                 await self._drop(partial(retention.drop_beyond, max_size=keep.max_size), lost)
+                for sink, letters in (
+                    await self._write("pruned", partial(retention.drop_letters, max_size=keep.max_size))
+                ).items():
+                    log.error(
+                        "dead_letters_dropped",
+                        sink=sink,
+                        letters=letters,
+                        what="they took more than a quarter of the journal's largest size",
+                    )
                 more = True
                 while more:
                     self._joined, more = await self._write("pruned", partial(retention.join, start=self._joined))

@@ -28,13 +28,22 @@ MOST_VACUUMED: Final = 1024
 SPARE: Final = 0.1
 """Of the file: free pages are kept up to this, for what comes next."""
 
+LETTERS: Final = 0.25
+"""Of the largest size: dead letters may take so much beside the history, which they do not push out."""
+_LETTER_SIZE: Final = (
+    "CASE WHEN length(content) < 4000 THEN 4096 / (4070 / (length(content) + 40))"
+    " ELSE (length(content) / 4092 + 1) * 4096 END"
+)
+"""By how many fit into a page of SQLite."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:
     keep: float = 7 * 86400.0
     """Seconds for which a record is kept that every sink has had."""
     max_size: int = 4 * 1024**3
-    """Bytes of the file, without its write-ahead log. What goes beyond is dropped, whoever has had it."""
+    """Bytes of the file, without its write-ahead log and its dead letters. What goes beyond is dropped, whoever has
+    had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,29 @@ def drop_old(connection: sqlite3.Connection, keep: float) -> Dropped | None:
         return _drop(connection, before=before, most_bytes=None, unread=False)
 
 
+def drop_letters(connection: sqlite3.Connection, max_size: int) -> dict[str, int]:
+    """Drops the oldest dead letters beyond their own share: how many of each sink."""
+    if used_bytes(connection) <= int(max_size * LETTERS):  # most journals have few
+        return {}
+    with book.transaction(connection):
+        excess = letter_bytes(connection) - int(max_size * LETTERS)
+        dropped: dict[str, int] = {}
+        for number, sink, size in connection.execute(f"SELECT id, sink, {_LETTER_SIZE} FROM letter ORDER BY id"):
+            if excess <= 0:
+                break
+            excess -= size
+            dropped[sink] = dropped.get(sink, 0) + 1
+            newest = number
+        if dropped:
+            connection.execute("DELETE FROM letter WHERE id <= ?", (newest,))
+    return dropped
+
+
+def letter_bytes(connection: sqlite3.Connection) -> int:
+    """Of the pages that dead letters take."""
+    return int(connection.execute(f"SELECT coalesce(sum({_LETTER_SIZE}), 0) FROM letter").fetchone()[0])
+
+
 def drop_read(connection: sqlite3.Connection, most_bytes: int) -> Dropped | None:
     """Drops about so many bytes of what every sink has had, however young."""
     with book.transaction(connection):
@@ -61,7 +93,7 @@ def drop_beyond(connection: sqlite3.Connection, max_size: int) -> Dropped | None
     """Drops the oldest where the file's content is larger than that; None where nothing needs to or may be dropped."""
     with book.transaction(connection, durable=True):
         excess = used_bytes(connection) - max_size
-        if excess <= 0:
+        if excess <= 0 or (excess := excess - letter_bytes(connection)) <= 0:
             return None
         return _drop(connection, before=None, most_bytes=excess, unread=True)
 

@@ -48,7 +48,7 @@ CREATE TABLE cursor (
     "offset" INTEGER NOT NULL,
     events INTEGER NOT NULL,
     generation INTEGER NOT NULL,
-    paused INTEGER NOT NULL,
+    paused INTEGER NOT NULL,          -- 1 by an operator; larger: until then, ns since 1970
     sending BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE status (

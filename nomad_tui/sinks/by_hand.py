@@ -16,6 +16,7 @@ import orjson
 
 from nomad_tui import __version__
 from nomad_tui.core.identity import Identities
+from nomad_tui.core.readable import SECOND
 from nomad_tui.core.secrets import redact
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Event, Frame, decode
@@ -33,6 +34,8 @@ from nomad_tui.sinks.sink import Delivery, Item, RejectedError, UndeliveredError
 STEPS_ASIDE: Final = 5.0
 """Seconds for a runner to let go of a file."""
 LOOKED_AT_EVERY: Final = 0.1
+HELD: Final = 10.0
+"""Seconds for which a runner leaves a file alone: renewed while the test goes on, so a killed one holds up little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,8 @@ async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIt
     ):
         yield
         return
-    await asyncio.to_thread(_pause, journal, definition.id, True)
+    await asyncio.to_thread(_hold, journal, definition.id, HELD)
+    holding = asyncio.create_task(_keep_holding(journal, definition.id))
     try:
         with suppress(TimeoutError):  # what it cannot be asked is said by the file, which is locked
             async with asyncio.timeout(STEPS_ASIDE):
@@ -183,7 +187,15 @@ async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIt
                     await asyncio.sleep(LOOKED_AT_EVERY)
         yield
     finally:
-        await asyncio.shield(asyncio.to_thread(_pause, journal, definition.id, False))
+        holding.cancel()
+        await asyncio.shield(asyncio.to_thread(_hold, journal, definition.id, 0.0))
+
+
+async def _keep_holding(journal: Path, sink: str) -> None:
+    while True:
+        await asyncio.sleep(HELD / 4)
+        with suppress(JournalError):  # a busy one has its turn the next time
+            await asyncio.shield(asyncio.to_thread(_hold, journal, sink, HELD))
 
 
 def _runs(journal: Path, sink: str) -> bool:
@@ -207,6 +219,6 @@ def _has_open(journal: Path, sink: str) -> bool:
     return overview.alive and any(each.cursor.sink == sink and each.status.state not in idle for each in overview.sinks)
 
 
-def _pause(journal: Path, sink: str, paused: bool) -> None:
+def _hold(journal: Path, sink: str, seconds: float) -> None:
     with Control(journal) as control:
-        control.pause(sink, paused)
+        control.hold(sink, time_ns() + int(seconds * SECOND) if seconds else 0)

@@ -6,7 +6,7 @@ Everything here blocks, and is called in a thread.
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -26,29 +26,32 @@ MODE: Final = 0o600
 
 
 class Rotated:
-    """`events.ndjson` is rotated to `events-20261124T031500Z.ndjson`, by the second of its rotation in UTC."""
+    """`events.ndjson` is rotated to `events-20261124T031500.123Z.ndjson`, by the moment of its rotation in UTC.
+
+    All names are of one length, so that they sort by time wherever they are listed.
+    """
 
     def __init__(self, path: Path, keep: int | None, *, compress: bool) -> None:
         self._path = path
         self._keep = keep
         self._compress = compress
-        self._newest = ("", 0)
-        """Time and number of the last name that was given."""
+        self._newest = ""
+        """Time of the last name that was given."""
         self._named = re.compile(
-            rf"{re.escape(path.stem)}-(?P<time>\d{{8}}T\d{{6}}Z)(?:-(?P<number>\d+))?{re.escape(path.suffix)}"
+            rf"{re.escape(path.stem)}-(?P<time>\d{{8}}T\d{{6}}(?:\.\d{{3}})?)Z(?:-(?P<number>\d+))?{re.escape(path.suffix)}"
             rf"(?P<packed>{re.escape(PACKED)})?(?P<unfinished>{re.escape(UNFINISHED)})?"
         )
 
     def free_name(self, now: float) -> Path:
-        """One that no file has or had, for `now` in seconds since 1970: after those of the same second, in order."""
-        time = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
-        taken = [number for at, number, _ in self._found() if at == time]
-        if self._newest[0] == time:
-            taken.append(self._newest[1])
-        number = max(taken, default=-1) + 1
-        self._newest = time, number
-        end = f"-{number}" if number else ""
-        return self._path.with_name(f"{self._path.stem}-{time}{end}{self._path.suffix}")
+        """One that no file has or had, for `now` in seconds since 1970: after those of the same moment, in order."""
+        newest = max((self._newest, *(at for at, _, _ in self._found())))
+        moment = datetime.fromtimestamp(now, UTC)
+        while (time := f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}") <= newest and time[:15] == newest[
+            :15
+        ]:
+            moment += timedelta(milliseconds=1)
+        self._newest = time
+        return self._path.with_name(f"{self._path.stem}-{time}Z{self._path.suffix}")
 
     def tidy(self, stopping: Callable[[], bool]) -> None:
         """Compresses what is not yet, again where that was interrupted, and removes the oldest beyond those kept."""
@@ -73,7 +76,7 @@ class Rotated:
         return files
 
     def _found(self) -> list[tuple[str, int, Path]]:
-        """By time and number."""
+        """By time, and the number that earlier releases gave those of one second."""
         found: list[tuple[str, int, Path]] = []
         with os.scandir(self._path.parent) as entries:
             for entry in entries:

@@ -14,11 +14,12 @@ from nomad_tui import __version__
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
-from nomad_tui.sinks.definition import Definition
+from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.delivering import Delivering, Open, register
 from nomad_tui.sinks.folder import Loaded, shown_address
 from nomad_tui.sinks.opening import open_sink
 from nomad_tui.sinks.recorder import Recorder
+from nomad_tui.sinks.stdout import reader_has_gone
 from nomad_tui.sources.source import Source
 
 log = structlog.get_logger("nomad_tui.runner")
@@ -187,8 +188,8 @@ class Runner:
                     signature = now
                     await self._redefine(again=asked)
                 changed = await self.journal.changes()
-                if changed:
-                    await self._look_at_cursors()
+                if changed or any(sink.status.state is SinkState.PAUSED for sink in self.sinks.values()):
+                    await self._look_at_cursors()  # a pause may have run out
                 dead = sum(sink.status.dead for sink in self.sinks.values())
                 if changed or dead != counted:
                     await self._count_letters()
@@ -196,6 +197,10 @@ class Runner:
                 if monotonic() - pruned > PRUNE_EVERY:
                     pruned = monotonic()
                     await self._prune()
+                if self._has_no_reader():
+                    log.info("reader_has_gone", what="standard output was the only sink")
+                    self._hurried.set()
+                    return
                 await self._follow_region()
                 self._recorder.tick()
                 for sink in self.sinks.values():
@@ -206,6 +211,11 @@ class Runner:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._reload.wait()
+
+    def _has_no_reader(self) -> bool:
+        """Whether all that runs writes to standard output, and whoever read that has ended."""
+        kinds = {sink.definition.kind for sink in self.sinks.values()}
+        return kinds == {Kind.STDOUT} and reader_has_gone()
 
     async def _signature(self) -> object:
         definitions = self._wanted.definitions

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nomad_tui.core.readable import SECOND
+from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.journal.reader import Overview, SinkOverview
 from nomad_tui.journal.status import RunnerStatus, SinkState
 from nomad_tui.sinks.folder import Loaded, shown_address
@@ -39,7 +40,7 @@ def standings(overview: Overview, loaded: Loaded) -> list[Standing]:
         if id in loaded.definitions:
             kind, address = loaded.definitions[id].kind.value, shown_address(loaded.definitions[id])
         else:
-            kind, address = (sink.status.kind, sink.status.address) if sink else ("", "")
+            kind, address = (sink.status.kind, masked_text(sink.status.address, REDACTED)) if sink else ("", "")
         state = _state(sink, overview.alive, id in defined)
         standings.append(Standing(id, kind, address, state, state in _FAILING, sink))
     return standings

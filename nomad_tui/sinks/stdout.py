@@ -3,6 +3,8 @@
 import os
 import select
 import sys
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 from nomad_tui.sinks.definition import Definition
@@ -14,6 +16,29 @@ WAIT: Final = 1.0
 """Seconds for which a descriptor that somebody made non-blocking is waited for at a time."""
 
 
+@dataclass(slots=True)
+class _Output:
+    """What all sinks that write to one descriptor share, one after the other and whenever one is opened anew."""
+
+    turn: Lock = field(default_factory=Lock)
+    rest: bytes = b""
+    """What is left of a line that was begun."""
+
+
+_outputs: Final[dict[tuple[int, int], _Output]] = {}
+"""By device and inode."""
+
+
+def reader_has_gone() -> bool:
+    """Whether standard output is a pipe that nobody reads any more."""
+    try:
+        looked_at = select.poll()
+        looked_at.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in looked_at.poll(0))
+    except (OSError, ValueError, AttributeError):  # closed, a test's own, or started without
+        return False
+
+
 class StandardOutput:
     """A reader that stands still delays nothing but this sink. What was begun is finished once it reads on."""
 
@@ -23,8 +48,6 @@ class StandardOutput:
         self._descriptor = descriptor
         self._thread = OwnThread(f"sink {definition.id}")
         self._deliveries: Deliveries[str] = Deliveries(self._thread)
-        self._rest = b""
-        """What is left of a line that was begun."""
 
     async def deliver(self, delivery: Delivery) -> str:
         overdue = (
@@ -41,8 +64,12 @@ class StandardOutput:
     def _write(self, delivery: Delivery) -> str:
         lines = messages(delivery.items, self._definition.format, region=delivery.region, test=delivery.test)
         try:
-            self._put(self._rest)
-            self._put(b"\n".join([*lines, b""]))
+            descriptor = self._opened()
+            status = os.fstat(descriptor)
+            output = _outputs.setdefault((status.st_dev, status.st_ino), _Output())
+            with output.turn:
+                _put(descriptor, output, output.rest)
+                _put(descriptor, output, b"\n".join([*lines, b""]))
         except (OSError, ValueError) as error:
             if isinstance(error, BrokenPipeError):
                 what = "the reader of standard output has gone (broken pipe): start nomad-tui again with one that stays"
@@ -52,23 +79,27 @@ class StandardOutput:
             raise UnavailableError(what) from None
         return f"{len(lines)} line{'' if len(lines) == 1 else 's'} written"
 
-    def _put(self, content: bytes) -> None:
-        """Where a descriptor fails in the middle, what is left of the line under way comes first the next time."""
-        left = memoryview(content)
-        if (descriptor := self._descriptor) is None:
-            if sys.stdout is None:  # the program was started without
-                raise ValueError("closed")
-            descriptor = sys.stdout.fileno()
-        try:
-            while left:
-                try:
-                    left = left[os.write(descriptor, left) :]
-                except BlockingIOError:
-                    select.select([], [descriptor], [], WAIT)
-        except OSError:
-            done = len(content) - len(left)
-            if done and content[done - 1] != ord("\n"):
-                end = content.index(b"\n", done) + 1
-                self._rest = content[done:end]
-            raise
-        self._rest = b""
+    def _opened(self) -> int:
+        if self._descriptor is not None:
+            return self._descriptor
+        if sys.stdout is None:  # the program was started without
+            raise ValueError("closed")
+        return sys.stdout.fileno()
+
+
+def _put(descriptor: int, output: _Output, content: bytes) -> None:
+    """Where a descriptor fails in the middle, what is left of the line under way comes first the next time."""
+    left = memoryview(content)
+    try:
+        while left:
+            try:
+                left = left[os.write(descriptor, left) :]
+            except BlockingIOError:
+                select.select([], [descriptor], [], WAIT)
+    except OSError:
+        done = len(content) - len(left)
+        if done and content[done - 1] != ord("\n"):
+            end = content.index(b"\n", done) + 1
+            output.rest = content[done:end]
+        raise
+    output.rest = b""

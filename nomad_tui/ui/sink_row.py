@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from nomad_tui.core.readable import SECOND, age, byte_count, count, duration
+from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition import LONGEST_ID, Definition, Kind
@@ -199,7 +200,7 @@ def address(sink: SinkSeen) -> str:
     """Without passwords, fit to be drawn; "" where it is not known."""
     if sink.definition is not None:
         return shown_address(sink.definition)
-    return printable(sink.run.status.address, LONGEST_ERROR) if sink.run is not None else ""
+    return printable(masked_text(sink.run.status.address, REDACTED), LONGEST_ERROR) if sink.run is not None else ""
 
 
 # Facts

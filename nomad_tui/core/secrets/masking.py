@@ -2,44 +2,56 @@
 
 import json
 import re
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import re2
 
 from nomad_tui.core.payload.parsing import Members, RawText, Value, parse
+from nomad_tui.core.secrets import forms
 from nomad_tui.core.secrets.naming import MASK, REDACTED, REFERENCE, names_secret, secret_beside, secret_items
+from nomad_tui.core.secrets.prose import is_prose, is_value, is_word
 
-TRIGGER: Final = "passwo?r?d|passphrase|secret|token|credential|authorization|basicauth|(?:api|access|private)[_.-]?key"
-_VALUE: Final = r"""("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)"""
-_ASSIGNED: Final = re2.compile(
-    rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}(?:["']?\s{{0,4}}=\s{{0,4}}|["']\s{{0,4}}:\s{{0,4}}))({_VALUE[1:-1]})"""
+TRIGGER: Final = (
+    "passwo?r?d|passphrase|secret|token|credential|authorization|basicauth|(?:api|access|private|ssh|account)[_.-]?key"
 )
-"""`password=…`, `"token": "…"`; up to the end of the word or of the quotes."""
-_FLAG: Final = re2.compile(rf"""(?i)(--?(?:[\w]{{1,40}}[.-])?(?:{TRIGGER})[\w.-]{{0,40}}\s+)({_VALUE[1:-1]})""")
+SIGNS: Final = rf"(?i:{TRIGGER}|bearer|basic )|{forms.SIGNS}"
+"""In every text that shows a secret by its form, but for what is before the host of a URL."""
+_VALUE: Final = r"""("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)"""
+_ASSIGNED: Final = re2.compile(rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']?\s{{0,4}}=\s{{0,4}}){_VALUE}""")
+"""`password=…`; up to the end of the word or of the quotes."""
+_FLAG: Final = re2.compile(rf"""(?im)((?:^|[^\w-])--?(?:[\w.-]{{1,40}}[.-])?(?:{TRIGGER})[\w.-]{{0,40}}\s+){_VALUE}""")
 """`--token …`."""
 _LINE: Final = re2.compile(rf"(?im)(^\s*[\w.-]{{0,60}}(?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+)(\S.*)$")
 """A line of YAML or a header: `password: …`, `Authorization: …`."""
+_MEMBER: Final = re2.compile(rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']\s{{0,4}}:\s{{0,4}}){_VALUE}""")
+"""`"token": "…"`."""
+_AFTER_COLON: Final = re2.compile(rf"(?i)((?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+){_VALUE}")
+"""In the middle of a line, where a cause follows as often."""
+_AUTHORIZATION: Final = re2.compile(
+    r"""(?i)(authorization["']?\s{0,4}[=:]\s{0,4}["']?(?:basic|bearer|digest|key|negotiate|token)\s+)([\w+/.~=-]{6,})"""
+)
 _BEARER: Final = re2.compile(r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})")
-_IN_URL: Final = re2.compile(r"(://[^/\s:@]{0,200}:)([^@\s/]+)(@)")
-_PATTERNS: Final = (_IN_URL, _ASSIGNED, _FLAG, _LINE, _BEARER)
+_BASIC: Final = re2.compile(r"(?i)(\bbasic +)([A-Za-z0-9+/]{8,}={0,2})")
+_TELLS: Final = re.compile(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
+"""How a name ends that has no secret, though the word for one is in it."""
 _LONGEST_JSON: Final = 64 * 1024
 """Characters of a text that is looked at as JSON of its own."""
 _SHORTEST: Final = 8
 """Characters of a text that can hold such a form."""
-_SIGNS: Final = ("pass", "secret", "token", "key", "credential", "auth", "bearer", "://")
-"""One of these is in every text that does, without case; looking for them is 5 times faster (measured)."""
+_has_sign: Final = re2.compile(rf"{SIGNS}|://\S*@".encode()).search
 
 
 def masked_text(text: str, mask: str = MASK) -> str:
-    """A text without the secrets that it shows by their form: passwords in URLs and assignments, bearer tokens.
+    """A text without the secrets that it shows by their form, such as keys, tokens, passwords in URLs and assignments.
 
     In a text that is JSON itself also what stands under a key that names one. What only says where a secret is to be
-    had, such as `{{ with secret … }}`, stays.
+    had, such as `{{ with secret … }}`, stays, and so does what tells in words why one could not be had.
     """
     if len(text) < _SHORTEST:
         return text
-    lower = text.lower()
     if text[0] in "{[" and text[-1] in "}]" and len(text) <= _LONGEST_JSON:
         payload = text.encode("utf-8", "replace")
         inner = parse(payload).value
@@ -49,22 +61,73 @@ def masked_text(text: str, mask: str = MASK) -> str:
             return mask
         if without is not inner:
             return rewritten(payload, inner, without).decode().replace(REDACTED, mask)
-    if not any(sign in lower for sign in _SIGNS):
+    encoded = text.encode("utf-8", "replace")  # half a character is in no form and cannot be looked at
+    if _has_sign(encoded) is None:
         return text
-    whole = without = text.encode("utf-8", "replace").decode()  # half a character is in no form and cannot be looked at
-    for pattern in _PATTERNS:
+    whole = without = encoded.decode()
+    for pattern, is_secret_there in _PATTERNS:
         if pattern.search(without) is not None:
-            without = str(pattern.sub(lambda found: _without(found, mask), without))
+            without = str(pattern.sub(partial(_without, mask, is_secret_there), without))
     return text if without == whole else without
 
 
-def _without(found: "re2._Match[str]", mask: str) -> str:
+def _without(mask: str, is_secret_there: "Judge", found: "re2._Match[str]") -> str:
     groups = found.groups()
     value = groups[1].strip("\"'")
-    if not value or value.startswith(REFERENCE):
+    if not value or value.lstrip().startswith(REFERENCE) or not is_secret_there(found):
         return str(found.group())
     quote = groups[1][0] if groups[1][0] in "\"'" and groups[1][-1] == groups[1][0] else ""
     return f"{groups[0]}{quote}{mask}{quote}{''.join(groups[2:])}"
+
+
+# Whether what a pattern has found is a secret, and not prose
+
+
+def _always(_: "re2._Match[str]") -> bool:
+    return True
+
+
+def _is_assigned(found: "re2._Match[str]") -> bool:
+    name: str = found.group(1).rstrip("\"'= \t\n:")
+    return _TELLS.fullmatch(re.split(r"[._-]", name)[-1]) is None
+
+
+def _is_given(found: "re2._Match[str]") -> bool:
+    return not is_word(found.group(2))
+
+
+def _is_no_cause(found: "re2._Match[str]") -> bool:
+    text: str = found.string
+    start: int = found.start(2)
+    end = text.find("\n", start)
+    return _is_assigned(found) and not is_prose(text[start : end if end >= 0 else len(text)].lstrip("\"'"))
+
+
+def _is_generated(found: "re2._Match[str]") -> bool:
+    value: str = found.group(2)
+    return (value[0] in "\"'" or is_value(value)) and _is_no_cause(found)
+
+
+def _is_login(found: "re2._Match[str]") -> bool:
+    value: str = found.group(2)
+    try:
+        return b":" in b64decode(value + "=" * (-len(value) % 4))
+    except ValueError:
+        return False
+
+
+Judge = Callable[["re2._Match[str]"], bool]
+_PATTERNS: Final[tuple[tuple["re2._Regexp[str]", Judge], ...]] = (
+    *((form, _always) for form in forms.FORMS),
+    (_AUTHORIZATION, _is_given),
+    (_ASSIGNED, _is_assigned),
+    (_FLAG, _is_given),
+    (_LINE, _is_no_cause),
+    (_MEMBER, _is_no_cause),
+    (_AFTER_COLON, _is_generated),
+    (_BEARER, _is_given),
+    (_BASIC, _is_login),
+)
 
 
 def can_hide(value: Value) -> bool:

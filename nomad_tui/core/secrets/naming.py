@@ -20,7 +20,7 @@ WORDS: Final = frozenset(
     {
         "apikey", "authorization", "bearer", "cookie", "cookies", "cred", "credential", "credentials", "creds", "dsn",
         "htpasswd", "jwt", "passcode", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets",
-        "token", "tokens",
+        "sshkey", "token", "tokens",
     }
 )  # fmt: skip
 """A key with one of these words names a secret, wherever the word stands."""

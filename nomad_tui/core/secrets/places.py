@@ -9,7 +9,7 @@ from typing import Final
 
 import re2
 
-from nomad_tui.core.secrets.masking import TRIGGER
+from nomad_tui.core.secrets.masking import SIGNS
 from nomad_tui.core.secrets.naming import KEYS_OF, LAST_WORDS, WHOLE, WORDS
 
 _REST: Final = r'(?:[^"\\]|\\.)*'
@@ -60,7 +60,7 @@ _PLACE: Final = "|".join(
         # A flag, before the item that it names.
         rf'"-{_NAMES}"\s*,',
         # A text that is JSON itself, that has one of the forms, or letters written as escapes.
-        rf'"(?:[\[{{]|{_REST}(?:(?i:{TRIGGER}|bearer)|://{_REST}@|\\u|\\/)){_REST}"\s*(?:[^\s:]|$)',
+        rf'"(?:[\[{{]|{_REST}(?:{SIGNS}|://{_REST}@|\\u|\\/)){_REST}"\s*(?:[^\s:]|$)',
         # A key with an escape; letters that are ſ and K without case.
         rf'\\.{_REST}"\s*:|\xc5\xbf|\xe2\x84\xaa',
     )
