@@ -638,8 +638,8 @@ class EventList(LineView, can_focus=True):
         return self._painter.line(history, sequence, width, cursor, look, self.columns, self.server_region)
 
     def _hint(self) -> str:
-        if self._rows_drawn:
-            return ""
+        if self._rows_drawn or (self.row_count and self.paused_at is None):
+            return ""  # there are rows, or will be at the next look
         if self.paused_at is not None and len(self.view):
             return "  what the pause kept on the screen has been evicted"
         if self.hint:

@@ -12,7 +12,6 @@ import pytest
 from tests import recordings
 
 
-
 class Server:
     """A stand-in server as a process of its own."""
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.terminal.conftest import Serve
+from tests.terminal.emulator import Cell
 from tests.terminal.program import running
 
 
@@ -20,15 +21,14 @@ def test_the_scrollbar_is_at_the_end_while_following_and_at_the_top_on_the_oldes
     """Of 625 rows in a short list, the thumb is less than a cell high."""
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("625").settle()
-        grounds = [row[-3] for row in program.terminal.cells()]
         bottom = _thumb(program.terminal.cells())
         top = _thumb(program.press("g").settle().terminal.cells())
-        assert top and bottom and min(bottom) > max(top), (top, bottom, grounds)
+        assert top and bottom and min(bottom) > max(top), (top, bottom)
 
 
-def _thumb(cells: list[list[object]]) -> list[int]:
+def _thumb(cells: list[list[Cell]]) -> list[int]:
     """The rows of the list's border in which the scrollbar's thumb is drawn, as an eighth of a block or a colour."""
-    rows = range(2, 13)
+    rows = range(2, 14)
     column = [cells[row][-3] for row in rows]
     usual = max(column, key=column.count)
     return [row for row, cell in zip(rows, column, strict=True) if cell != usual]

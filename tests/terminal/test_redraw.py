@@ -214,9 +214,7 @@ def _agrees(shown: str, line: str) -> bool:
     return True
 
 
-def test_stopped_and_continued_the_screen_is_whole_and_the_stream_goes_on(
-    tour: Path, home: Path, serve: Serve
-) -> None:
+def test_stopped_and_continued_the_screen_is_whole_and_the_stream_goes_on(tour: Path, home: Path, serve: Serve) -> None:
     address = serve(tour, "--lead", "100", "--pace", "20", "--buffer-size", "1000").address
     with running("--address", address, size=(100, 30), home=home) as program:
         program.wait_for("live", "Facets")
