@@ -66,6 +66,8 @@ class Concern(StrEnum):
     """Part of what was asked for is refused."""
     BUFFERED = "buffered"
     """Something between holds the stream back and lets it through in bulk."""
+    LEADER = "leader"
+    """The cluster has no leader: nothing is written, so nothing comes."""
     CLOCK = "clock"
     """The server's clock and this machine's differ."""
 

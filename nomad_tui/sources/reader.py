@@ -59,6 +59,8 @@ as after every connection that brought something new. A server that accepts and 
 otherwise be asked twice a second."""
 LONGEST_DELAY_WHILE_STARTING: Final = 2.0
 """Seconds: what a restarted server sends meanwhile is held in its buffer only."""
+LEADER_WATCHED_EVERY: Final = 30.0
+"""Seconds between two questions whether the cluster has a leader."""
 REPLAY_PATIENCE: Final = 5.0
 """Seconds for which a server that seems to have been rebuilt is asked again where it does not say whether it is still
 replaying its raft log."""
@@ -115,6 +117,7 @@ class Settings:
     ticks_settle: float = TICKS_SETTLE
     heartbeat: float = HEARTBEAT
     replay_patience: float = REPLAY_PATIENCE
+    leader_watched_every: float = LEADER_WATCHED_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -604,6 +607,7 @@ class Reader:
         if self._restricted and self.ticked.whole == self.ticked.started_with:
             self._restricted = False
             yield Permitted(Permissions((self.connection.namespace,), {}))
+            self._warned_of_permission = None
             yield Warned(Concern.PERMISSION)
         yield Connected(
             name,

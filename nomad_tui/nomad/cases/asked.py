@@ -136,6 +136,12 @@ BUFFERED: Final = Case(
     f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
     "itself",
 )
+LEADER_LOST: Final = Case(
+    Kind.NO_LEADER,
+    "The cluster has no leader",
+    "it writes nothing, so no events come",
+    "Check `nomad server members`, and start the servers that are down",
+)
 HELD_BACK: Final = Case(
     Kind.BUFFERED,
     "{address} answers, but nothing comes on its event stream",
