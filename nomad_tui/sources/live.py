@@ -88,6 +88,8 @@ class LiveServer:
         self._connected = asyncio.Event()
         self._permissions: Permissions | None = None
         """What the token may read, where that is not everything."""
+        self._permissions_outdated = asyncio.Event()
+        """A connection was made with what was known before."""
         self._asked_again = asyncio.Event()
         """That what the token may read is to be asked again."""
 
@@ -156,6 +158,7 @@ class LiveServer:
             while True:
                 self._asked_again.clear()
                 divided: Permissions | None = None
+                asked_now = False
                 self._begin([whole])
                 async with aclosing(whole.updates()) as updates:
                     async for update in updates:
@@ -164,8 +167,12 @@ class LiveServer:
                             break
                         if isinstance(update, Connected):
                             self._connected.set()
+                            if self._permissions is not None and not asked_now:
+                                self._permissions_outdated.set()
+                            asked_now = False
                         elif isinstance(update, Permitted):
                             self._permissions = None if update.permissions.everything else update.permissions
+                            asked_now = True
                         yield update
                 if divided is None:
                     return
@@ -331,7 +338,10 @@ class LiveServer:
     async def _watch_permissions(self) -> None:
         """What the token may read besides by now is read without waiting for a reconnect."""
         while True:
-            await asyncio.sleep(PERMISSIONS_WATCHED_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PERMISSIONS_WATCHED_EVERY):
+                    await self._permissions_outdated.wait()
+            self._permissions_outdated.clear()
             permissions = self._permissions
             if permissions is not None and any(reader.connected for reader in self._readers):
                 with suppress(aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError):
