@@ -76,7 +76,7 @@ async def goes_on(
         async with asyncio.timeout(patience):
             async with aclosing(_frames(client, parameters, max_line)) as frames:
                 async for frame in frames:
-                    if frame.index > last_index:
+                    if frame.index >= last_index:
                         break
                     asked_for = [event for event in frame.events if subscription.admits(event)]
                     if not asked_for:
