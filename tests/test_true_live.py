@@ -258,7 +258,7 @@ async def test_idle_exit_counts_only_while_connected() -> None:
         StandIn([frame(1)], Options(lead=ALL_FRAMES)) as server,
         tailing(server, idle_exit=1.0) as (task, output, errors),
     ):
-        while b"job-1" not in output.getvalue():
+        while b"job-1" not in output.getvalue():  # noqa: ASYNC110 - nothing tells when a line was written
             await asyncio.sleep(0.01)
         async with server.down():
             await asyncio.sleep(1.5)

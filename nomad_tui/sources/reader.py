@@ -573,13 +573,16 @@ class Reader:
                 self._doubted_since = self._doubted_since or monotonic()
                 starting = monotonic() - self._doubted_since < self.settings.replay_patience
             return diagnose.fill(asked.STARTING, client.connection) if starting else None
-        if older >= last_index:
-            return None
         parameters = [("index", str(older)), *self._parameters(client.connection, None, subscription)[1:]]
         limits = (self.settings.max_line, PATIENCE_WITH_CHOICE)
-        strange = await goes_on(client, parameters, subscription, continuity, last_index, *limits)
+        strange = None
+        if older < last_index:
+            strange = await goes_on(client, parameters, subscription, continuity, last_index, *limits)
         if strange == 0:
             joined.gap = None
+        elif strange is None and gap is None:
+            # The server's oldest frame is the second of that index, or of another history: nothing tells which.
+            joined.gap = Gap(GapReason.BUFFER, last_index, last_index, 0.0)
         elif strange is not None:
             joined.gap = Gap(GapReason.REBUILT, last_index, min(strange, frame.index), gap.away if gap else 0.0)
         return None
