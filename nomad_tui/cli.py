@@ -41,7 +41,7 @@ from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.folders import Folders
 from nomad_tui.run_commands import record, run
 from nomad_tui.sink_commands import sink
-from nomad_tui.sources.reader import Settings
+from nomad_tui.sources.reader import LEADER_WATCHED_EVERY, Settings
 from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
 from nomad_tui.sources.source import Source
 from nomad_tui.sources.start import Start
@@ -354,7 +354,9 @@ def tail(
         origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal, follow=follow
     )
     if source is None:
-        choice = Choice(subscription_to(topics), Settings(start, max_line=max_line), folders, journal)
+        watched_every = LEADER_WATCHED_EVERY if idle_exit is None else min(LEADER_WATCHED_EVERY, idle_exit / 2)
+        settings = Settings(start, max_line=max_line, leader_watched_every=watched_every)
+        choice = Choice(subscription_to(topics), settings, folders, journal)
         source = choice.printed(connections.start, follow)
     options = Options(
         output=Output(output),

@@ -15,7 +15,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import IntEnum, StrEnum
-from time import time_ns
+from time import monotonic, time_ns
 from typing import BinaryIO, Final, TextIO
 
 from nomad_tui.core.derived import Derived
@@ -118,9 +118,11 @@ class _Tail:
         self._refusals = 0
         self._been_connected = False
         self._connected = False
-        self._lost = False
-        """Whether the last attempt failed, and that was said."""
-        self._heard_event = asyncio.Event()
+        self._idle_since: float | None = monotonic()
+        """Since when nothing has come; None while the connection is lost, which does not count."""
+        self._idle_before = 0.0
+        """Seconds without an event before that, on connections that were lost since."""
+        self._connection_changed = asyncio.Event()
         self._warned: dict[Concern, Warned] = {}
 
     def _new_matcher(self) -> Matcher:
@@ -183,28 +185,46 @@ class _Tail:
 
     async def _watch_idleness(self, seconds: float) -> None:
         while True:
-            self._heard_event.clear()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._heard_event.wait()
-            except TimeoutError:
-                if self._connected:
-                    raise _FinishedError(Exit.DONE) from None
-                if not self._lost:
-                    where = "NOMAD_ADDR (--address)" if isinstance(self._source, LiveServer) else "its address"
-                    self._say(f"{self._source.name} has not answered within {seconds:g} s. Check {where}.")
-                raise _FinishedError(Exit.LOST) from None
+            self._connection_changed.clear()
+            left = None
+            if self._idle_since is not None:
+                left = seconds - self._idle_before - (monotonic() - self._idle_since)
+                if left <= 0:
+                    raise _FinishedError(self._after_idleness(seconds))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._connection_changed.wait()
+
+    def _after_idleness(self, seconds: float) -> Exit:
+        """Nothing came because nothing happened, unless something is known that keeps events from coming."""
+        if not self._connected:
+            where = "NOMAD_ADDR (--address)" if isinstance(self._source, LiveServer) else "its address"
+            self._say(f"{self._source.name} has not answered within {seconds:g} s. Check {where}.")
+            return Exit.LOST
+        known = {concern for concern, warned in self._warned.items() if warned.what}
+        if Concern.LEADER in known:
+            return Exit.LOST
+        return Exit.REFUSED if Concern.NAMESPACE in known else Exit.DONE
+
+    def _count_idleness(self, *, connected: bool) -> None:
+        """Goes on counting, or stops until the next connection."""
+        if self._idle_since is not None:
+            self._idle_before += monotonic() - self._idle_since
+        self._idle_since = monotonic() if connected else None
+        self._connection_changed.set()
 
     def _take(self, update: Update) -> None:
         match update:
             case Frame():
                 self._refusals = 0
                 if update.events:
-                    self._heard_event.set()
+                    self._idle_since, self._idle_before = monotonic(), 0.0
                     self._print(update)
             case Connected():
+                if not self._been_connected:
+                    self._idle_since, self._idle_before = monotonic(), 0.0
                 self._been_connected = self._connected = True
-                self._lost = False
+                self._count_idleness(connected=True)
                 if update.region not in (None, self._region):
                     self._region = update.region or ""
                     self._matcher = self._new_matcher()
@@ -234,7 +254,7 @@ class _Tail:
     def _report(self, trouble: Retrying | Refused, code: Exit, again: bool) -> None:
         """Says what happened, and ends with `code` unless a stream that once worked is worth another attempt."""
         self._connected = False
-        self._lost = True
+        self._count_idleness(connected=False)
         if not (again and self._been_connected):
             self._say(f"{trouble.what} {trouble.remedy}")
             raise _FinishedError(code)

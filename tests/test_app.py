@@ -188,7 +188,7 @@ async def test_events_that_may_be_missing_are_a_gap_among_the_rows() -> None:
         await server.restart(keep=0)
         server.publish(line_of(9_001, "after"))
         await opened.appears("gaps 1")
-        await opened.appears(f"gap: events {newest + 1:,}–9,000 may be missing")
+        await opened.appears(f"gap: indexes {newest + 1:,}–9,000 may be missing")
         assert "after" in opened
         assert "held 626" in opened
 

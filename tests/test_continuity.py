@@ -406,7 +406,7 @@ def test_no_gap_is_told_twice() -> None:
 
 def test_a_gap_says_what_may_be_missing() -> None:
     assert Gap(GapReason.BUFFER, 1035, 1451, 41.2).sentence == (
-        "events 1,036–1,450 may be missing: reconnected after 41 s, when the server no longer held 1,035"
+        "indexes 1,036–1,450 may be missing: reconnected after 41 s, when the server no longer held 1,035"
     )
     assert Gap(GapReason.REBUILT, 1035, 12, 754.0).sentence == (
         "the index went back from 1,035 to 12: reconnected after 12 m 34 s to a server that was rebuilt or is another "
@@ -414,15 +414,15 @@ def test_a_gap_says_what_may_be_missing() -> None:
     )
     assert Gap(GapReason.REBUILT, 1035, 1035, 1.0).missing == "index 1,035 came again with other events"
     assert Gap(GapReason.UNSUBSCRIBED, 1035, 1451, 41.0, ("Job",)).sentence == (
-        "events 1,036–1,450 of Job may be missing: not subscribed to for 41 s, "
+        "indexes 1,036–1,450 of Job may be missing: not subscribed to for 41 s, "
         "and the server no longer holds all of them"
     )
     assert Gap(GapReason.NAMESPACE, 1035, 1451, 41.0, namespaces=("payments",)).sentence == (
-        "events 1,036–1,450 of namespace payments may be missing: made or first readable up to 41 s before being "
+        "indexes 1,036–1,450 of namespace payments may be missing: made or first readable up to 41 s before being "
         "subscribed to, and the server no longer holds all"
     )
     assert Gap(GapReason.JOURNAL, 1035, 1451, 7200.0).sentence == (
-        "events 1,036–1,450 may be missing: the journal was full, and dropped what had not been delivered for 2 h"
+        "indexes 1,036–1,450 may be missing: the journal was full, and dropped what had not been delivered for 2 h"
     )
     assert Gap(GapReason.BUFFER, 3, 4, 1.0).sentence.startswith("events at index 3 may be missing")
     assert Gap(GapReason.BUFFER, 3, 5, 1.0).sentence.startswith("events at index 4 may be missing")
@@ -434,7 +434,7 @@ def test_a_gap_names_the_topics_that_were_left_out() -> None:
         assert sentence.endswith(
             " may be missing: not subscribed to for 1 s, and the server no longer holds all of them"
         )
-        return sentence.partition(" may be")[0].removeprefix("events 11–19 of ")
+        return sentence.partition(" may be")[0].removeprefix("indexes 11–19 of ")
 
     assert topics("Job") == "Job"
     assert topics("Job", "*") == "Job and unknown topics"
@@ -446,11 +446,11 @@ def test_a_gap_names_the_namespaces_that_it_concerns() -> None:
     def missing(topics: tuple[str, ...], *namespaces: str) -> str:
         return Gap(GapReason.BUFFER, 10, 20, 1.0, topics, namespaces).sentence.partition(":")[0]
 
-    assert missing((), "payments") == "events 11–19 of namespace payments may be missing"
-    assert missing((), "a", "b") == "events 11–19 of namespaces a and b may be missing"
-    assert missing(("Job",), "payments") == "events 11–19 of Job in namespace payments may be missing"
-    assert missing((), *"abcdef") == "events 11–19 of namespaces a, b, c and 3 other namespaces may be missing"
-    assert missing((), "pay\x1b[2Jments\n") == "events 11–19 of namespace pay␛[2Jments␊ may be missing"
+    assert missing((), "payments") == "indexes 11–19 of namespace payments may be missing"
+    assert missing((), "a", "b") == "indexes 11–19 of namespaces a and b may be missing"
+    assert missing(("Job",), "payments") == "indexes 11–19 of Job in namespace payments may be missing"
+    assert missing((), *"abcdef") == "indexes 11–19 of namespaces a, b, c and 3 other namespaces may be missing"
+    assert missing((), "pay\x1b[2Jments\n") == "indexes 11–19 of namespace pay␛[2Jments␊ may be missing"
     back = Gap(GapReason.REBUILT, 59, 3, 1.0, namespaces=("payments",)).sentence
     assert back.startswith("the index of namespace payments went back from 59 to 3: ")
 

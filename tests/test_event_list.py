@@ -502,7 +502,7 @@ async def test_a_gap_stands_in_its_place_and_says_what_may_be_missing() -> None:
         at = next(number for number, text in enumerate(texts) if "gap" in text)
         assert named(texts[at - 1]) == "job-40"
         assert named(texts[at + 1]) == "job-61"
-        assert "events 41–60 may be missing" in texts[at]
+        assert "indexes 41–60 may be missing" in texts[at]
 
 
 def received_at_once(frames: list[Frame]) -> list[Frame]:

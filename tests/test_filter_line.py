@@ -204,7 +204,7 @@ async def test_gaps_are_shown_whatever_the_filter_and_not_counted() -> None:
     async with dashboard(source, filter_text="other") as opened:
         await opened.shows(22)
         assert "1 of 22" in opened
-        assert "gap: events 11–19 may be missing" in "\n".join(opened.rows())
+        assert "gap: indexes 11–19 may be missing" in "\n".join(opened.rows())
 
 
 # Mistakes

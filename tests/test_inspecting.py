@@ -378,7 +378,7 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
     gap = Gap(GapReason.BUFFER, 9, 61, 41.0, namespaces=("payments",))
     async with inspecting(*jobs(range(10)), gap, *jobs([61])) as opened:
         await opened.select("gap")
-        assert "events 10–60 of namespace payments may be missing" in str(opened.app.inspector.heading.content)
+        assert "indexes 10–60 of namespace payments may be missing" in str(opened.app.inspector.heading.content)
         assert str(opened.app.inspector.trouble.content).startswith(
             "! Reconnected after 41 s, when the server no longer held 9. The next event of each object shows all of it"
         )

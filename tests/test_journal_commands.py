@@ -103,7 +103,7 @@ def test_lines_of_a_journal_say_when_it_happened_and_where_something_lacks(tmp_p
     ]
     assert (result.code, result.err) == (
         0,
-        "gap: events 3–6 may be missing: reconnected after 41 s, when the server no longer held 2\n",
+        "gap: indexes 3–6 may be missing: reconnected after 41 s, when the server no longer held 2\n",
     )
 
 
@@ -348,7 +348,7 @@ async def test_the_dashboard_shows_a_gap_where_neither_has_the_events() -> None:
         await server.published()
         async with terminal("--address", server.address, "--journal") as screen:
             await screen.until("job-200")
-            await screen.until("events 51–180 may be missing")
+            await screen.until("indexes 51–180 may be missing")
             await screen.until("job-050")
             screen.press("q")
             assert await screen.ended() == 0

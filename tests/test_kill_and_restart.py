@@ -430,7 +430,7 @@ async def test_a_server_that_comes_back_empty_is_no_gap_until_it_sends_something
         await watch.seen()
         [gap] = watch.gaps()
         assert gap.sentence.startswith(
-            f"events {gap.after + 1:,}–{gap.before - 1:,} may be missing: reconnected after "
+            f"indexes {gap.after + 1:,}–{gap.before - 1:,} may be missing: reconnected after "
         )
 
 

@@ -123,7 +123,9 @@ async def reading(
 ) -> AsyncIterator[Reader]:
     connection = Connection.from_environment({"address": server.address, **(flags or {})}, environ={})
     source = LiveServer(
-        connection, Subscription.parse(topics), Settings(Start(index), silence, max_line, shortest_delay=SOON)
+        connection,
+        Subscription.parse(topics),
+        Settings(Start(index), silence, max_line, shortest_delay=SOON, replay_patience=SOON),
     )
     async with aclosing(source.updates()) as stream:
         yield Reader(source, stream)

@@ -333,7 +333,7 @@ async def test_what_the_server_no_longer_holds_of_a_topic_is_a_gap() -> None:
         [gap] = watched.all(Gap)
         assert (gap.reason, gap.after, gap.before, gap.topics) == (GapReason.UNSUBSCRIBED, 10, 27, ("Job",))
         assert re.fullmatch(
-            r"events 11–26 of Job may be missing: not subscribed to for \d+ m?s, "
+            r"indexes 11–26 of Job may be missing: not subscribed to for \d+ m?s, "
             "and the server no longer holds all of them",
             gap.sentence,
         )

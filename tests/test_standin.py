@@ -1139,3 +1139,80 @@ async def test_as_a_program_it_takes_tokens_of_few_rights(tmp_path: Path) -> Non
             program.send_signal(signal.SIGTERM)
             await program.wait()
     assert answers == {"Job": b"{}\n", "Node": b"{}\n", "ACLToken": b""}
+
+
+# As a real server was seen to behave on a live cluster
+
+
+async def test_a_refusal_stays_open_and_silent_until_the_garbage_collector_comes_by() -> None:
+    options = Options(tokens={ADMIN: MANAGEMENT}, lingers=600)
+    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
+        reader, writer = await connect(server)
+        writer.write(b"GET /v1/event/stream HTTP/1.1\r\nHost: nomad\r\n\r\n")
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert "200 OK" in head and "Connection: close" in head
+        await server.until(lambda: server.lingering == 1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await reader.read(1)
+        writer.close()
+        await server.until(lambda: server.lingering == 0)
+
+
+async def test_a_restarted_server_answers_before_it_has_replayed_its_raft_log() -> None:
+    """As recorded in `restart-after`: the old events come again, under their old indexes."""
+    lines = [line for line in recordings.lines("restart-before") if b'"Events"' in line][:20]
+    last = json.loads(lines[-1])["Index"]
+    options = Options(lead=ALL_FRAMES, buffer_size=500)
+    async with asyncio.timeout(SECONDS), StandIn(lines, options) as server:
+        await server.published()
+        await server.restart(replays=True)
+        raft = (await get(server, "/v1/agent/self")).json["stats"]["raft"]
+        assert (raft["last_log_index"], raft["applied_index"]) == (str(last), "0")
+        assert (await get(server, "/v1/status/leader")).json == ""
+        client = await Client.stream(server, f"index={last}")
+        assert await client.reader.readline() == b"{}\n"
+        server.replay(1)
+        assert json.loads(await client.reader.readline())["Index"] == json.loads(lines[0])["Index"]
+        server.replay()
+        raft = (await get(server, "/v1/agent/self")).json["stats"]["raft"]
+        assert raft["applied_index"] == raft["last_log_index"] == str(last)
+        assert (await get(server, "/v1/status/leader")).json
+        await client.close()
+
+
+async def test_a_leader_is_lost_while_streams_stay_open() -> None:
+    async with asyncio.timeout(SECONDS), StandIn() as server:
+        client = await Client.stream(server)
+        assert await client.reader.readline() == b"{}\n"
+        server.lose_leader()
+        assert (await get(server, "/v1/status/leader")).json == ""
+        server.publish(frame(7))
+        assert json.loads(await client.reader.readline())["Index"] == 7
+        await client.close()
+
+
+async def test_a_workload_identity_reads_the_stream_and_is_unknown_to_the_token_endpoint() -> None:
+    secret = "e30.e30.c2ln"
+    tokens = {secret: Token(is_identity=True, namespaces={"*": frozenset({"read-job"})})}
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(tokens=tokens)) as server:
+        refused = await get(server, "/v1/acl/token/self", X_Nomad_Token=secret)
+        assert await stream_is_open(server, "topic=Job", X_Nomad_Token=secret)
+        malformed = await get(server, "/v1/acl/token/self", X_Nomad_Token="no-token")
+    assert refused.text == "ACL token not found"
+    assert malformed.status == 500
+    assert malformed.text.startswith("failed to parse signed token: ")
+    assert malformed.text.endswith("compact JWS format must have three parts")
+
+
+async def test_two_readers_may_get_another_next_evaluation_for_the_same_event() -> None:
+    line = b'{"Index":6,"Events":[{"Topic":"Allocation","Payload":{"Allocation":{"NextEval":"","ID":"a"}}}]}'
+    options = Options(lead=ALL_FRAMES, next_eval_differs=3)
+    async with asyncio.timeout(SECONDS), StandIn([line], options) as server:
+        read = []
+        for _ in range(2):
+            client = await Client.stream(server)
+            await client.reader.readline()
+            read.append(json.loads(await client.reader.readline())["Events"][0]["Payload"]["Allocation"])
+            await client.close()
+    assert read[0]["NextEval"] != read[1]["NextEval"] and read[0]["ID"] == read[1]["ID"]

@@ -9,6 +9,11 @@ A connection for topics that were not subscribed to for a while (`core.coverage`
 them, which may be any number of frames back. What was seen of the other topics since is told by its index where the
 frames are no longer remembered, and each topic's events at the very index where it stopped by comparing payloads.
 
+A restarted server replays its raft log, from its last snapshot on, and sends the events again under their old indexes.
+So of frames that are no longer remembered a fingerprint of each event is: what comes again is dropped however old it
+is. A rebuilt server may have a frame of its own under the last index seen. It is told from one that goes on by what was
+seen: where nothing of that index comes again, the joined frame is `doubtful`, and the reader compares older indexes.
+
 A namespace made during a connection is not in it (a server looks up what `*` stands for once, when it is asked), so the
 connection after it is asked for the frame before the namespace was made.
 """
@@ -19,7 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
-from nomad_tui.core.repeats import unseen
+from nomad_tui.core.repeats import fingerprint, unseen, written_at
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
@@ -28,6 +33,13 @@ REMEMBERED_FRAMES: Final = 256
 """Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Bound on those frames' lines; the frames of the newest index are kept beyond it."""
+FINGERPRINTS: Final = 131_072
+"""Events whose fingerprints are kept, about 10 MB: the raft log that a server replays after a restart holds up to some
+18,000 entries (`raft_snapshot_threshold`, `raft_trailing_logs`)."""
+OTHER_WRITE: Final = 1_000_000_000
+"""ns between two times that cannot be those of one write."""
+LOOKED_BACK: Final = 32
+"""Frames before the last one that a server may be asked for to tell whether its history is the one seen."""
 __all__ = [
     "MOST_BYTES",
     "MOST_FRAMES",
@@ -53,6 +65,9 @@ class Joined:
     """What may be missing before it of topics that were not subscribed to for a while."""
     unread: Gap | None = None
     """What may be missing before it of namespaces that the connections before this one could not know."""
+    doubtful: bool = False
+    """The frame has the last index seen, and nothing that was seen of that index came again: it may be the second
+    frame of that index, or the server may have another history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,9 @@ class Continuity:
         self._proven = False
         self._came_again: set[int] = set()
         """Remembered indexes of which something was repeated in this connection."""
+        self._fingerprints: dict[int, tuple[int, ...]] = {}
+        """By index, of the events that were seen and are no longer remembered, oldest index first."""
+        self._fingerprinted = 0
         self._appeared: dict[str, Place] = {}
         """Namespaces of which nothing was seen, and from where they are to be read."""
         self._asked_namespaces: frozenset[str] = frozenset()
@@ -133,6 +151,7 @@ class Continuity:
         reaches = self._reached_by()
         single = Continuity()
         single._forgotten = self._forgotten
+        single._fingerprints, single._fingerprinted = dict(self._fingerprints), self._fingerprinted
         for frame in self._recent:
             events = [
                 each
@@ -166,6 +185,10 @@ class Continuity:
         for frame in sorted(frames, key=_index):
             whole._remember(frame, frame.events)
         whole._forgotten = max(whole._forgotten, self._forgotten, *(other._forgotten for other, _ in parts))
+        for each in (self, *(other for other, _ in parts)):
+            for index, known in each._fingerprints.items():
+                whole._fingerprints[index] = tuple({*whole._fingerprints.get(index, ()), *known})
+        whole._fingerprinted = sum(map(len, whole._fingerprints.values()))
         if whole._recent:
             # What lies before was read or not wanted.
             whole._forgotten = max(whole._forgotten, whole._recent[0].index - 1)
@@ -255,8 +278,13 @@ class Continuity:
             place.add(frame.events, len(frame.line))
         return place
 
-    def join(self, frame: Frame, away: float = 0.0, sent: Sequence[Event] | None = None) -> Joined:
+    def join(
+        self, frame: Frame, away: float = 0.0, sent: Sequence[Event] | None = None, *, tentative: bool = False
+    ) -> Joined:
         """`frame` without repeats, and the gap before it if there may be one.
+
+        With `tentative`, a server that seems to have been rebuilt does not end what was seen: only the gap is
+        returned, and the next connection may prove otherwise.
 
         `away` is the time in seconds since the previous connection's last byte, for the gap's text. A frame none of
         whose events was asked for counts too: it came, so nothing before it is missing. `sent` are all events that
@@ -266,7 +294,7 @@ class Continuity:
             return Joined(frame, None, 0)
         sent = frame.events if sent is None else sent
         if self._expected is not None:
-            return self._join_after_reconnect(frame, away, sent)
+            return self._join_after_reconnect(frame, away, sent, tentative)
         if self._floor or self._reaches:
             if frame.index <= self._floor:
                 return self._join_below_floor(frame, sent)
@@ -292,7 +320,7 @@ class Continuity:
         self._reaches = ()
         self._floor = 0
 
-    def _join_after_reconnect(self, frame: Frame, away: float, sent: Sequence[Event]) -> Joined:
+    def _join_after_reconnect(self, frame: Frame, away: float, sent: Sequence[Event], tentative: bool) -> Joined:
         missed = None if self._begun else self._coverage.missed(frame.index)
         if not self._begun:
             self._behind = frame.index < self._resumed_from
@@ -300,7 +328,7 @@ class Continuity:
         unread = [] if self._begun else self._unread_namespaces(frame.index)
         self._begun = True
         since = min((self._appeared[name].index for name in unread), default=0)
-        joined = self._line_up(frame, away, sent)
+        joined = self._line_up(frame, away, sent, tentative)
         if unread:
             joined.unread = Gap(GapReason.NAMESPACE, since, frame.index, away, namespaces=tuple(sorted(unread)))
         elif lost and joined.gap is None:
@@ -310,7 +338,7 @@ class Continuity:
             joined.missed = Gap(GapReason.UNSUBSCRIBED, missed[0], frame.index, self._now - missed[2], missed[1])
         return joined
 
-    def _line_up(self, frame: Frame, away: float, sent: Sequence[Event]) -> Joined:
+    def _line_up(self, frame: Frame, away: float, sent: Sequence[Event], tentative: bool) -> Joined:
         if frame.index > self.last_index:
             gap = None
             if not self._proven:
@@ -323,11 +351,14 @@ class Continuity:
             self._taken_over()
             self._remember(frame, sent)
             return Joined(frame, gap, 0)
+        seen_here = self._seen_at_last(frame)
         new = self._not_seen(frame)
-        if new is None:
+        doubtful = bool(seen_here) and new is not None and self._is_doubtful(frame, sent, new)
+        if new is None or (doubtful and _are_other_writes(frame, seen_here)):
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
-            self._expected = None
-            self._start_over(frame, sent)
+            if not tentative:
+                self._expected = None
+                self._start_over(frame, sent)
             return Joined(frame, gap, 0)
         self._proven = True
         self._coverage.advance(frame.index, sent, new, len(frame.line))
@@ -335,10 +366,38 @@ class Continuity:
         if repeats:
             self._came_again.add(frame.index)
         if not new:
-            return Joined(None, None, repeats)
+            return Joined(None, None, repeats, doubtful=doubtful)
         left = frame if repeats == 0 else frame.with_events(new)
         self._remember(left, sent)
-        return Joined(left, None, repeats)
+        return Joined(left, None, repeats, doubtful=doubtful)
+
+    def _seen_at_last(self, frame: Frame) -> list[Event]:
+        """What was seen of the frame's index and is asked for now, if it is the last index and nothing is proven."""
+        if frame.index != self.last_index or self._proven:
+            return []
+        return [event for events in (self._expected or {}).get(frame.index, ()) for event in events] or [*self._newest]
+
+    def _is_doubtful(self, frame: Frame, sent: Sequence[Event], new: list[Event]) -> bool:
+        if any((self._expected or {}).get(frame.index, ())) and frame.events:
+            return len(new) == len(frame.events)
+        before = {(event.topic, event.type, event.key) for event in self._newest}
+        return bool(before) and before.isdisjoint((event.topic, event.type, event.key) for event in sent)
+
+    def recognizes(self, frame: Frame) -> bool | None:
+        """Whether something of the frame was seen under its index; None where nothing tells."""
+        here = [list(each.events) for each in self._recent if each.index == frame.index]
+        if any(here):
+            return len(unseen(list(frame.events), here)) < len(frame.events)
+        if known := self._fingerprints.get(frame.index):
+            return any(fingerprint(event) in known for event in frame.events)
+        oldest = self._recent[0].index if self._recent else self.last_index
+        return False if oldest < frame.index <= self.last_index else None
+
+    @property
+    def looked_back(self) -> int:
+        """An older index, to ask a server for that does not prove to go on; the last one if none is remembered."""
+        older = [frame.index for frame in self._recent if frame.index < self.last_index and frame.events]
+        return older[-LOOKED_BACK:][0] if older else self.last_index
 
     def _not_seen(self, frame: Frame) -> list[Event] | None:
         """The frame's events that are no repeats; None if this server's past is another one than that seen."""
@@ -365,9 +424,15 @@ class Continuity:
         seen = (self._expected or {}).get(index)
         another_past = index < self._resumed_from and not self._proven
         if seen is None:
-            if another_past:
+            known = self._fingerprints.get(index, ())
+            again = {id(event) for event in frame.events if known and fingerprint(event) in known}
+            if again:
+                self._came_again.add(index)
+                new -= again
+            elif another_past:
                 return None
-            unknown = doubtful
+            # Of a history that goes on, what lies before the index that was asked for had been read.
+            unknown = [] if index < self._resumed_from else [each for each in doubtful if id(each) not in again]
         else:
             comparable = any(seen)
             unknown = unseen(doubtful, seen)
@@ -405,18 +470,34 @@ class Continuity:
             gone = recent.pop(0)
             self._recent_bytes -= len(gone.line)
             self._forgotten = gone.index
+            self._keep_fingerprints(gone)
+
+    def _keep_fingerprints(self, frame: Frame) -> None:
+        kept = self._fingerprints
+        kept[frame.index] = (*kept.get(frame.index, ()), *map(fingerprint, frame.events))
+        self._fingerprinted += len(frame.events)
+        while self._fingerprinted > FINGERPRINTS and len(kept) > 1:
+            self._fingerprinted -= len(kept.pop(next(iter(kept))))
 
     def _start_over(self, frame: Frame, sent: Sequence[Event]) -> None:
         """The indexes begin anew with `frame`."""
         self._recent.clear()
         self._recent_bytes = 0
         self._forgotten = 0
+        self._fingerprints.clear()
+        self._fingerprinted = 0
         self.last_index = 0
         self._appeared.clear()
         self._asked_namespaces = frozenset()
         self._taken_over()
         self._coverage.started_over(Place(frame.index, sent))
         self._remember(frame, sent)
+
+
+def _are_other_writes(frame: Frame, seen: list[Event]) -> bool:
+    """Whether a frame and what was seen under its index were written at different times."""
+    ours, theirs = written_at(seen, frame.index), written_at(frame.events, frame.index)
+    return ours is not None and theirs is not None and abs(ours - theirs) > OTHER_WRITE
 
 
 def _of_topics(events: Sequence[Event], topics: frozenset[str]) -> list[Event]:

@@ -66,6 +66,8 @@ class Concern(StrEnum):
     """Part of what was asked for is refused."""
     BUFFERED = "buffered"
     """Something between holds the stream back and lets it through in bulk."""
+    LEADER = "leader"
+    """The cluster has no leader: nothing is written, so nothing comes."""
     CLOCK = "clock"
     """The server's clock and this machine's differ."""
 
@@ -134,6 +136,8 @@ class Gap:
     """Which topics lack something, `*` for those that no release is known to send; empty for all that are read."""
     namespaces: tuple[str, ...] = ()
     """Which namespaces lack something, by untrusted names; empty for all that are read."""
+    events: int = 0
+    """How many events are missing at least, where that is known; 0 where it is not."""
 
     @property
     def sentence(self) -> str:
@@ -150,8 +154,14 @@ class Gap:
         first, last = self.after + 1, self.before - 1
         if first >= last:
             # Several frames may share an index: the last one seen may not have been the last of its index.
-            return f"events at index {max(self.after, min(first, last)):,}{self._of} may be missing"
-        return f"events {first:,}–{last:,}{self._of} may be missing"
+            return f"events at index {max(self.after, min(first, last)):,}{self._of} {self._are_missing}"
+        return f"indexes {first:,}–{last:,}{self._of} {self._are_missing}"
+
+    @property
+    def _are_missing(self) -> str:
+        if not self.events:
+            return "may be missing"
+        return f"are missing, at least {self.events:,} event{'s' if self.events > 1 else ''}"
 
     @property
     def cause(self) -> str:

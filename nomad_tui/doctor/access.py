@@ -31,6 +31,14 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
         info = subject.token = await questions.token(subject.open_client)
     except ERRORS as error:
         finding = await _unaccepted(subject.connection, error)
+        if finding.verdict is Verdict.REFUSED and subject.connection.sends_token:
+            # A workload identity is unknown to that question, and reads the stream all the same.
+            yield Begun("token", "trying the stream with it")
+            async with aclosing(_probed(subject, _wanted(subject), [subject.connection.namespace])) as answers:
+                subject.probed = [each async for each in answers]
+            if any(each.allowed for each in subject.probed):
+                sentence = "The server does not say whose token it is, and the stream accepts it: a workload identity."
+                finding = Finding("token", Verdict.OK, sentence, measured={"kind": "identity"})
         if finding.verdict is Verdict.REFUSED:
             subject.blocked = "The token is not accepted."
         yield finding
@@ -51,9 +59,6 @@ async def _unaccepted(connection: Connection, error: Exception) -> Finding:
         return finding
     if not connection.sends_token or b"permission denied" not in error.body.lower():
         return finding
-    if (connection.current_token() or "").count(".") == 2:
-        sentence = "The token is a workload's signed identity, about which the server says nothing."
-        return Finding("token", Verdict.OK, sentence, measured={"kind": "identity"})
     return found("token", diagnose.fill(asked.TOKEN_REJECTED, connection, said=""))
 
 
@@ -155,17 +160,19 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
     if subject.server is not None and subject.server.publishes is False:
         yield Finding("topics", Verdict.SKIPPED, "The server publishes no events.")
         return
-    wanted = subject.subscription.released_topics
-    names = [each.name for each in TOPICS] if wanted is None else sorted(wanted)
-    if wanted is None:
-        names += [each for each in subject.subscription.unknown_topics if each not in names]
+    names = _wanted(subject)
     watched = subject.connection.namespace
     probed: list[Probed] = []
-    yield Begun("topics", f"opening {len(names)} topics one by one, four at a time")
-    async with aclosing(_probed(subject, names, [watched])) as answers:
-        async for each in answers:
-            probed.append(each)
+    if subject.probed:
+        probed += subject.probed
+        for each in probed:
             yield _cell(each)
+    else:
+        yield Begun("topics", f"opening {len(names)} topics one by one, four at a time")
+        async with aclosing(_probed(subject, names, [watched])) as answers:
+            async for each in answers:
+                probed.append(each)
+                yield _cell(each)
     listed = [name for name in subject.namespaces or () if name != ALL][:NAMESPACES_ASKED]
     single = [each.topic for each in probed if each.allowed is False and is_namespaced(each.topic)]
     if watched == ALL and single and listed:
@@ -192,8 +199,19 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
     yield _topics(permissions, probed, watched, listed)
 
 
+def _wanted(subject: Subject) -> list[str]:
+    """The topics to try."""
+    wanted = subject.subscription.released_topics
+    if wanted is not None:
+        return sorted(wanted)
+    names = [each.name for each in TOPICS]
+    return names + [each for each in subject.subscription.unknown_topics if each not in names]
+
+
 def _probed(subject: Subject, names: Sequence[str], places: Sequence[str]) -> AsyncGenerator[Probed, None]:
-    return probe(subject.open_client, names, places, beta=subject.beta, patience=subject.patience.topic)
+    version = subject.server.version if subject.server is not None else None
+    patience = subject.patience.topic
+    return probe(subject.open_client, names, places, beta=subject.beta, patience=patience, version=version)
 
 
 def _cell(each: Probed) -> Cell:

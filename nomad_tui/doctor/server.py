@@ -113,6 +113,8 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
         finding = await failed("leader", error, subject.connection)
         if finding.measured["kind"] == Kind.NO_LEADER:
             subject.blocked = NO_LEADER
+        elif finding.measured["kind"] == Kind.REGION_DOWN:
+            subject.blocked = "No server of the region can be reached."
         yield finding
         return
     if address:

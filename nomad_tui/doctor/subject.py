@@ -16,6 +16,7 @@ from nomad_tui.doctor.listening import Listening
 from nomad_tui.nomad import inquiry
 from nomad_tui.nomad.client import Answer, Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.diagnose import Kind, Trouble
+from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo
 
 ERRORS: Final = (
@@ -35,7 +36,7 @@ class Patience:
     """Seconds."""
 
     topic: float = 5.0
-    """For one topic: what was not refused by then counts as allowed, for older servers say nothing."""
+    """For the head of one topic's stream: the oldest releases send none until something happens."""
     first_byte: float = 5.0
     quiet: float = 0.5
     """Without a frame, after which a server is taken to have sent all that it holds."""
@@ -82,6 +83,8 @@ class Subject:
     namespaces: tuple[str, ...] | None = None
     """None where they could not be listed."""
     permissions: Permissions | None = None
+    probed: list[Probed] = field(default_factory=list)
+    """What became of each topic in the namespace watched, where that was tried to judge the token."""
     listening: Listening | None = None
     clock: ClockBounds = field(default_factory=ClockBounds)
     newest_moment: int | None = None

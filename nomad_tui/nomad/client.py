@@ -23,8 +23,9 @@ STREAM: Final = "/v1/event/stream"
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for resolving the name, connecting, a proxy's tunnel and TLS together: what Go's client gives TLS alone."""
 
-SILENCE: Final = 75.0
-"""Seconds without a byte after which a stream is dead: two heartbeats, 30 s apart, and some delay."""
+SILENCE: Final = 40.0
+"""Seconds without a byte after which a stream is over: a heartbeat comes every 30 s. A server that ends one, as for a
+token that was deleted, may leave the connection open for two minutes."""
 
 ANSWER_TIMEOUT: Final = 10.0
 """Seconds for a request that is not a stream, from connecting to the answer's last byte."""
@@ -76,6 +77,8 @@ class ServerInfo:
     name: str | None = None
     newest_index: int | None = None
     """The last index of the server's raft log; a client agent has none."""
+    applied_index: int | None = None
+    """How much of that it has applied: less while it replays its log after a restart."""
     publishes: bool | None = None
     """Whether it publishes events at all (`enable_event_broker`); a client agent says nothing of it."""
     buffer_size: int | None = None
@@ -96,6 +99,8 @@ class Client:
         self.ahead: float | None = None
         """Seconds by which the server's clock was ahead of this machine's at the last answer; None until it told.
         Exact to a second and half the time that the answer took."""
+        self.round_trip = 0.0
+        """Seconds from a request to the head of its answer, of the slowest so far; 0 before the first answer."""
         self.mended_status_line = False
         """Whether an answer began with `HTTP/0.0` and was read as HTTP/1.0."""
         self._session: aiohttp.ClientSession
@@ -180,7 +185,7 @@ class Client:
         self, path: str, parameters: Sequence[tuple[str, str]], limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         proxy = self.connection.proxy
-        sent = time_ns()
+        sent, asked_at = time_ns(), monotonic()
         async with self._session.get(
             self.connection.address.base_url + path,
             params=parameters,
@@ -191,6 +196,7 @@ class Client:
             proxy=proxy.url if proxy is not None else None,
             proxy_headers=self._proxy_headers(),
         ) as response:
+            self.round_trip = max(self.round_trip, monotonic() - asked_at)
             date = _clock(response.headers.get("Date", ""))
             if date is not None:
                 # A date is cut off to the second: half of one is what is missing on average.
@@ -244,18 +250,24 @@ def _server_info(body: Any) -> ServerInfo:
     """`config.Version` is an object with a release and a pre-release part."""
     version = _text(body, "config", "Version", "Version")
     prerelease = _text(body, "config", "Version", "VersionPrerelease")
-    index = _text(body, "stats", "raft", "last_log_index")
     return ServerInfo(
         version=f"{version}-{prerelease}" if version and prerelease else version,
         region=_text(body, "config", "Region"),
         name=_text(body, "member", "Name"),
-        newest_index=int(index) if index is not None and index.isascii() and index.isdigit() else None,
+        newest_index=_number(body, "stats", "raft", "last_log_index"),
+        applied_index=_number(body, "stats", "raft", "applied_index"),
         publishes=_found(body, bool, "config", "Server", "EnableEventBroker")
         if _found(body, bool, "config", "Server", "Enabled")
         else None,
         buffer_size=_found(body, int, "config", "Server", "EventBufferSize"),
         acls=_found(body, bool, "config", "ACL", "Enabled"),
     )
+
+
+def _number(value: Any, *path: str) -> int | None:
+    """Digits in a text: raft's numbers are told so."""
+    text = _text(value, *path)
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def _text(value: Any, *path: str) -> str | None:

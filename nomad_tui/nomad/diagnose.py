@@ -47,14 +47,19 @@ TLS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")
 """A name in a certificate that can be set as the one to expect: no pattern, and nothing that a shell would read."""
 
 
-def explain(error: BaseException, connection: Connection, shown: Certificate | None = None) -> Trouble:
+def explain(
+    error: BaseException, connection: Connection, shown: Certificate | None = None, *, worked: bool = False
+) -> Trouble:
     """The trouble behind whatever `Client` raised; an error that no row knows is explained by its own text.
 
-    `shown` is the server's certificate, if it was looked at (`inquiry.explain_fully` does).
+    `shown` is the server's certificate, if it was looked at (`inquiry.explain_fully` does). `worked` tells that the
+    server has answered before over the same settings.
     """
     if isinstance(error, UnexpectedAnswerError):
         return _explain_answer(error, connection)
     for row in ERRORS:
+        if worked and row.on_first_contact:
+            continue
         for cause in _causes(error):
             text = _own_text(cause)
             if row.fits(cause, text, connection):

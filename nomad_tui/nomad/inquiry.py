@@ -6,7 +6,7 @@ Nothing here raises what `Client` raises: what cannot be asked leaves the troubl
 import asyncio
 from collections.abc import Awaitable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -19,7 +19,7 @@ from nomad_tui.core.topics import ALL, TOPICS
 from nomad_tui.nomad import diagnose, probing, questions
 from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.certificate import shown_certificate
-from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.nomad.client import Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.lacking import holder, lacking
 from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
@@ -31,9 +31,8 @@ T = TypeVar("T")
 UNASKED: Final = (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError)
 """What `Client` raises."""
 
-PROBING_PATIENCE: Final = 2.0
-"""Seconds until a topic counts as allowed on a server that says nothing before the first event: such servers refuse at
-once, and somebody is waiting."""
+PROBING_PATIENCE: Final = 5.0
+"""Seconds for a stream's head; the oldest releases send none for a topic that they allow, and somebody is waiting."""
 
 MOST_NAMESPACES: Final = 20
 """Namespaces in which each topic is tried, where all of them together are refused."""
@@ -47,9 +46,9 @@ class Findings:
     """What may be read of the subscription, where that was asked and is not nothing."""
 
 
-async def explain_fully(error: BaseException, connection: Connection) -> Trouble:
+async def explain_fully(error: BaseException, connection: Connection, *, worked: bool = False) -> Trouble:
     """As `diagnose.explain`, with what the server's certificate says of itself where that is the trouble."""
-    trouble = diagnose.explain(error, connection)
+    trouble = diagnose.explain(error, connection, worked=worked)
     if trouble.kind is not Kind.CERTIFICATE:
         return trouble
     return diagnose.explain(error, connection, await shown_certificate(connection))
@@ -89,12 +88,11 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     for unanswered in (leader, token):
         if isinstance(unanswered, UnexpectedAnswerError):
             told = diagnose.explain(unanswered, connection)
-            if told.kind is Kind.NO_LEADER:
+            if told.kind in (Kind.NO_LEADER, Kind.REGION_DOWN):
                 return Findings(told)
     if all(isinstance(each, BaseException) for each in (token, leader)):
         return Findings(trouble)
-    beta = info is not None and (info.version or "").startswith("1.0.0-beta")
-    return await _what_is_allowed(client, subscription, trouble, identity, beta)
+    return await _what_is_allowed(client, subscription, trouble, identity, info)
 
 
 async def why_silent(client: Client, trouble: Trouble) -> Trouble:
@@ -169,11 +167,11 @@ def _is_past(time: str) -> bool:
 
 
 async def _what_is_allowed(
-    client: Client, subscription: Subscription, trouble: Trouble, token: TokenInfo | None, beta: bool
+    client: Client, subscription: Subscription, trouble: Trouble, token: TokenInfo | None, server: ServerInfo | None
 ) -> Findings:
     connection = client.connection
     topics = _topics(subscription)
-    probed, namespaces, left_out = await _probed_with_namespaces(client, topics, beta)
+    probed, namespaces, left_out = await _probed_with_namespaces(client, topics, server)
     permissions = probing.permissions(probed, namespaces)
     told = probing.permissions((each for each in probed if each.allowed is not None), namespaces)
     unasked = next((each.trouble for each in probed if each.trouble is not None), None)
@@ -184,6 +182,10 @@ async def _what_is_allowed(
         return Findings(diagnose.fill(asked.NOTHING_REFUSED, connection))
     if permissions.nothing:
         reader = await _reader_of_refused(client, token, told)
+        if reader is not None and all(each.is_silent for each in probed):
+            if server is not None and server.publishes:
+                return Findings(diagnose.fill(asked.HELD_BACK, connection))
+            return Findings(diagnose.fill(asked.SENDS_NOTHING, connection, holder=reader))
         if reader is not None:
             return Findings(diagnose.fill(asked.PUBLISHING_SEEMS_DISABLED, connection, holder=reader))
         return Findings(lacking(told, token))
@@ -209,14 +211,14 @@ def _topics(subscription: Subscription) -> list[str]:
 
 
 async def _probed_with_namespaces(
-    client: Client, topics: list[str], beta: bool
+    client: Client, topics: list[str], server: ServerInfo | None
 ) -> tuple[list[Probed], tuple[str, ...], int]:
     """What became of the topics, in which namespaces they were asked for, and how many more there are.
 
     `*` alone where that was enough.
     """
     place = client.connection.namespace
-    together = await _probed(client, topics, (place,), beta)
+    together = sorted(await _probed(client, topics, (place,), server), key=lambda each: topics.index(each.topic))
     refused = [each.topic for each in together if each.allowed is False and is_namespaced(each.topic)]
     if place != ALL or not refused:
         return together, (place,), 0
@@ -224,17 +226,23 @@ async def _probed_with_namespaces(
     if isinstance(found, BaseException) or not found.names:
         return together, (place,), 0
     names = found.names[:MOST_NAMESPACES]
-    apart = await _probed(client, [name for name in topics if name in refused], names, beta)
+    apart = await _probed(client, [name for name in topics if name in refused], names, server)
     if not any(each.allowed for each in apart):
         return together, (place,), 0
     for each in together:
         if each.topic not in refused:
-            apart += [Probed(each.topic, name, each.allowed, each.seconds, each.heard, each.trouble) for name in names]
-    return sorted(apart, key=lambda each: topics.index(each.topic)), names, len(found.names) - len(names)
+            apart += [replace(each, namespace=name) for name in names]
+    apart.sort(key=lambda each: (topics.index(each.topic), names.index(each.namespace)))
+    return apart, names, len(found.names) - len(names)
 
 
-async def _probed(client: Client, topics: Iterable[str], places: Iterable[str], beta: bool) -> list[Probed]:
-    async with aclosing(probing.probe(client, topics, places, beta=beta, patience=PROBING_PATIENCE)) as answers:
+async def _probed(
+    client: Client, topics: Iterable[str], places: Iterable[str], server: ServerInfo | None
+) -> list[Probed]:
+    version = server.version if server is not None else None
+    beta = (version or "").startswith("1.0.0-beta")
+    probes = probing.probe(client, topics, places, beta=beta, patience=PROBING_PATIENCE, version=version)
+    async with aclosing(probes) as answers:
         return [each async for each in answers]
 
 

@@ -1,13 +1,14 @@
 """Which topics a token may read, found out by opening each of them alone.
 
-A server refuses a request for many topics as a whole and does not say for which of them. Refusals come at once: from
-1.11.2 on as the end of the body before its first line, before that as 403 or 500. What is neither refused nor sent
-anything is allowed: older servers say nothing until the first event or heartbeat (`nomad/stream/ndjson.go`).
+A server refuses a request for many topics as a whole and does not say for which of them. From 1.11.2 on a refusal is
+a body that ends before its first line, or stays silent (`nomad.first_line`); before that it is 403 or 500. Silence is
+permission only on the oldest releases, which send not even a head until the first event or heartbeat
+(`nomad/stream/ndjson.go`).
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
@@ -16,14 +17,14 @@ import aiohttp
 from nomad_tui.config import ConfigurationError
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.topics import beta_topic
-from nomad_tui.nomad import diagnose
-from nomad_tui.nomad.cases import Kind, Trouble
+from nomad_tui.nomad import diagnose, first_line
+from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
 
 AT_ONCE: Final = 4
 """Streams open at the same time: a server bounds the connections of one address (100 by default)."""
 PATIENCE: Final = 5.0
-"""Seconds after which what was not refused counts as allowed."""
+"""Seconds for a stream's head; those of the oldest releases that send none by then count as allowed."""
 NEWEST: Final = (1 << 63) - 1
 """An index above every other: asked for it, a server sends its newest frame at most, instead of its whole buffer."""
 REFUSALS: Final = frozenset((Kind.PERMISSION, Kind.REFUSED))
@@ -42,31 +43,52 @@ class Probed:
     heard: bool = False
     """Whether a first byte came; an older server that allows a topic may keep silent."""
     trouble: Trouble | None = None
+    is_silent: bool = False
+    """Whether the server accepted the request and then neither sent anything nor ended the stream."""
 
 
 async def probe(
-    client: Client, topics: Iterable[str], namespaces: Iterable[str], *, beta: bool = False, patience: float = PATIENCE
+    client: Client,
+    topics: Iterable[str],
+    namespaces: Iterable[str],
+    *,
+    beta: bool = False,
+    patience: float = PATIENCE,
+    version: str | None = None,
 ) -> AsyncGenerator[Probed, None]:
     """Each topic, by released name, in each namespace, in the order in which the answers come.
 
-    A topic that belongs to no namespace is asked for in the first of them only, and reported for all.
+    A topic that belongs to no namespace is asked for in the first of them only, and reported for all. `version` is the
+    server's release, if that is known. Where a proxy may hold a silent stream back, the other answers decide: if any
+    stream sent a first line, the silent ones are refused. Those are reported last.
     """
     places = list(namespaces)
+    is_heard = False
+    undecided: list[Probed] = []
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(topic: str, namespace: str) -> Probed:
         async with slots:
-            return await _probe(client, beta_topic(topic) if beta else topic, topic, namespace, patience)
+            return await _probe(client, beta_topic(topic) if beta else topic, topic, namespace, patience, version)
+
+    def everywhere(probed: Probed) -> list[Probed]:
+        others = [] if is_namespaced(probed.topic) else places[1:]
+        return [probed, *(replace(probed, namespace=place) for place in others)]
 
     wanted = [(topic, place) for topic in topics for place in (places if is_namespaced(topic) else places[:1])]
     tasks = [asyncio.create_task(one(*each)) for each in wanted]
     try:
         for coming in asyncio.as_completed(tasks):
             probed = await coming
-            yield probed
-            if not is_namespaced(probed.topic):
-                for place in places[1:]:
-                    yield Probed(probed.topic, place, probed.allowed, probed.seconds, probed.heard, probed.trouble)
+            is_heard = is_heard or probed.heard
+            if probed.is_silent and probed.allowed is None:
+                undecided.append(probed)
+                continue
+            for each in everywhere(probed):
+                yield each
+        for probed in undecided:
+            for each in everywhere(replace(probed, allowed=False, trouble=None) if is_heard else probed):
+                yield each
     finally:
         for task in tasks:
             task.cancel()
@@ -83,24 +105,38 @@ def permissions(probed: Iterable[Probed], namespaces: Iterable[str]) -> Permissi
     return Permissions(tuple(namespaces), {topic: frozenset(granted) for topic, granted in allowed.items()})
 
 
-async def _probe(client: Client, asked: str, topic: str, namespace: str, patience: float) -> Probed:
+async def _probe(client: Client, name: str, topic: str, namespace: str, patience: float, version: str | None) -> Probed:
     region = client.connection.region
-    parameters = [("index", str(NEWEST)), ("topic", f"{asked}:*"), ("namespace", namespace)]
+    parameters = [("index", str(NEWEST)), ("topic", f"{name}:*"), ("namespace", namespace)]
     if region is not None:
         parameters.append(("region", region))
     begun = monotonic()
 
-    def found(allowed: bool | None, heard: bool = False, trouble: Trouble | None = None) -> Probed:
-        return Probed(topic, namespace, allowed, monotonic() - begun, heard, trouble)
+    response: aiohttp.ClientResponse | None = None
+    refused_after: float | None = None
+
+    def found(allowed: bool | None, trouble: Trouble | None = None, *, heard: bool = False) -> Probed:
+        is_silent = response is not None and not heard and allowed is not True
+        return Probed(topic, namespace, allowed, monotonic() - begun, heard, trouble, is_silent)
 
     try:
-        async with asyncio.timeout(patience), client.open_stream(parameters) as response:
+        async with asyncio.timeout(patience) as limit, client.open_stream(parameters) as response:
+            refused_after = first_line.patience(response, version, client.round_trip)
+            if refused_after is not None:
+                limit.reschedule(asyncio.get_running_loop().time() + refused_after)
             first = await response.content.readany()
     except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
         if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
-            return found(True)
+            if refused_after is not None:
+                return found(False)
+            if response is None and (version is None or first_line.sends_late_first_line(version)):
+                return found(True)
+            kept = asked.HELD_BACK if response is not None else asked.NO_ANSWER
+            return found(None, diagnose.fill(kept, client.connection))
         trouble = diagnose.explain(error, client.connection)
         if isinstance(error, UnexpectedAnswerError) and trouble.kind in REFUSALS:
             return found(False)
-        return found(None, trouble=trouble)
-    return found(bool(first), bool(first))
+        return found(None, trouble)
+    if not first:
+        response = None  # it has ended, and is not silent
+    return found(bool(first), heard=bool(first))

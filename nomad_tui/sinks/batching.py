@@ -202,12 +202,24 @@ class Batches:
                     loss.last_index,
                     loss.at,
                     b"{}",
-                    gap=Gap(GapReason.JOURNAL, self._had_before(loss), loss.last_index + 1, 0.0),
+                    gap=Gap(
+                        GapReason.JOURNAL,
+                        self._had_before(loss),
+                        loss.last_index + 1,
+                        0.0,
+                        events=self._missing_at_least(loss),
+                    ),
                     id=f"{self._journal.id}-{loss.last_position}-0",
                 )
                 for loss in losses
             ]
         return _Part(items, end, lost, record.events_before, 0)
+
+    def _missing_at_least(self, loss: Loss) -> int:
+        """The journal counts what it dropped, of which a filter or a selection would have left some out."""
+        definition = self._definition
+        selects_all = definition.filter.everything and definition.subscription.everything and not definition.namespaces
+        return loss.events if selects_all else 0
 
     def _had_before(self, loss: Loss) -> int:
         """The index after which something is missing: what was read before it was dropped is not."""

@@ -3,8 +3,9 @@
 Usually that is one stream (`sources.reader`). Where a token may not read every namespace, a server refuses `*` as a
 whole, and each namespace that the token may read gets a stream of its own (`sources.ordered` makes one of them).
 
-Beside the streams three things are watched: the list of namespaces, as a server looks up what `*` stands for only when
-it is asked; whether this machine slept; and, with several streams, whether the token may read more by now.
+Beside the streams four things are watched: the list of namespaces, as a server looks up what `*` stands for only when
+it is asked; whether this machine slept; whether the cluster has a leader, as the stream of one without stays open; and
+whether a token that may not read everything may read more by now.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.core.continuity import Continuity, Reach
-from nomad_tui.core.permissions import Permissions, is_namespaced
+from nomad_tui.core.permissions import Permissions, is_namespaced, needed
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
@@ -37,11 +38,12 @@ from nomad_tui.core.updates import (
     Warned,
 )
 from nomad_tui.core.wire import Event, Frame, Heartbeat
-from nomad_tui.nomad import diagnose, inquiry, questions
+from nomad_tui.nomad import diagnose, inquiry, probing, questions
 from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
 from nomad_tui.sources.ordered import ordered
 from nomad_tui.sources.reader import SETTLED, Divided, Reader, Settings, delays
+from nomad_tui.sources.resuming import has_leader
 from nomad_tui.sources.suspension import Suspension
 
 NAMESPACES_WAIT: Final = 300.0
@@ -51,6 +53,10 @@ NAMESPACES_AGAIN: Final = 60.0
 NAMESPACES_AT_ONCE: Final = 1.0
 """Seconds within which an answer was not waited with."""
 SLEEP_CHECKED_EVERY: Final = 2.0
+LEADER_AWAITED_EVERY: Final = 5.0
+"""Seconds, while the cluster has none."""
+PERMISSIONS_WATCHED_EVERY: Final = 45.0
+"""Seconds. A server may keep the connection of a refused stream for two minutes, so one is opened per capability."""
 
 
 class LiveServer:
@@ -80,6 +86,10 @@ class LiveServer:
         """Readers of single namespaces for which the indexes began anew."""
         self._dropped_before = 0
         self._connected = asyncio.Event()
+        self._permissions: Permissions | None = None
+        """What the token may read, where that is not everything."""
+        self._permissions_outdated = asyncio.Event()
+        """A connection was made with what was known before."""
         self._asked_again = asyncio.Event()
         """That what the token may read is to be asked again."""
 
@@ -140,13 +150,15 @@ class LiveServer:
     async def updates(self) -> AsyncGenerator[Update, None]:
         if unknown := self.subscription.unknown_topics:
             yield _topic_unknown(unknown)
-        watchers = [asyncio.create_task(self._watch_sleep()), asyncio.create_task(self._watch_namespaces())]
+        watched = (self._watch_sleep, self._watch_namespaces, self._watch_leader, self._watch_permissions)
+        watchers = [asyncio.create_task(watch()) for watch in watched]
         try:
             whole = self._first_reader()
             waits = delays(self.settings.shortest_delay)
             while True:
                 self._asked_again.clear()
                 divided: Permissions | None = None
+                asked_now = False
                 self._begin([whole])
                 async with aclosing(whole.updates()) as updates:
                     async for update in updates:
@@ -155,11 +167,18 @@ class LiveServer:
                             break
                         if isinstance(update, Connected):
                             self._connected.set()
+                            if self._permissions is not None and not asked_now:
+                                self._permissions_outdated.set()
+                            asked_now = False
+                        elif isinstance(update, Permitted):
+                            self._permissions = None if update.permissions.everything else update.permissions
+                            asked_now = True
                         yield update
                 if divided is None:
                     return
                 readers = self._divided(divided, whole)
                 self._begin(readers)
+                self._permissions = divided
                 yield Permitted(divided)
                 begun_at = monotonic()
                 async with aclosing(self._several(readers, divided)) as several:
@@ -296,7 +315,10 @@ class LiveServer:
                 findings = await inquiry.why_refused(client, self.subscription, trouble)
             nothing_refused = findings.trouble == diagnose.fill(asked.NOTHING_REFUSED, connection)
             if nothing_refused or findings.permissions not in (None, permissions):
-                self._asked_again.set()
+                if len(self._readers) == 1 and self._readers[0].connection.namespace == self.connection.namespace:
+                    self._readers[0].ask_for_all()
+                else:
+                    self._asked_again.set()
 
     # What is watched beside the streams
 
@@ -312,6 +334,52 @@ class LiveServer:
                 if self._readers:
                     told = f"Nothing was read for {duration(int(slept * SECOND))}: this machine slept, or this program"
                     self._readers[0].say(Noted(f"{told} was stopped. The server is asked for what came meanwhile."))
+
+    async def _watch_permissions(self) -> None:
+        """What the token may read besides by now is read without waiting for a reconnect."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PERMISSIONS_WATCHED_EVERY):
+                    await self._permissions_outdated.wait()
+            self._permissions_outdated.clear()
+            permissions = self._permissions
+            if permissions is not None and any(reader.connected for reader in self._readers):
+                with suppress(aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError):
+                    if await self._may_read_more(permissions):
+                        await self._recheck(permissions)
+
+    async def _may_read_more(self, permissions: Permissions) -> bool:
+        """Whether one topic of each capability that is refused, in each namespace where it is, is allowed by now."""
+        wanted: dict[tuple[str, str], str] = {}
+        for topic, namespaces in permissions.refused.items():
+            for namespace in namespaces if is_namespaced(topic) else namespaces[:1]:
+                wanted.setdefault((needed(topic), namespace), topic)
+        if permissions.namespaces != (self.connection.namespace,):
+            allowed = next((topic for topic in permissions.allowed if is_namespaced(topic)), None)
+            if allowed is not None:
+                wanted[(needed(allowed), self.connection.namespace)] = allowed
+        async with Client(self._server) as client:
+            for (_, namespace), topic in wanted.items():
+                async with aclosing(probing.probe(client, [topic], [namespace])) as answers:
+                    async for each in answers:
+                        if each.allowed:
+                            return True
+        return False
+
+    async def _watch_leader(self) -> None:
+        """The stream of a cluster without a leader stays open, and brings nothing."""
+        await self._connected.wait()
+        lost = False
+        while True:
+            with suppress(aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError):
+                async with Client(self._server) as client:
+                    has_one = await has_leader(client)
+                if has_one is lost and self._readers:
+                    lost = not has_one
+                    told = diagnose.fill(asked.LEADER_LOST, self._server)
+                    warned = Warned(Concern.LEADER, told.account, f"{told.remedy}.") if lost else Warned(Concern.LEADER)
+                    self._readers[0].say(warned)
+            await asyncio.sleep(LEADER_AWAITED_EVERY if lost else self.settings.leader_watched_every)
 
     async def _watch_namespaces(self) -> None:
         """Namespaces that are made while the stream runs are read from their first event on."""

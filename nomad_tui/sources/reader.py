@@ -21,13 +21,14 @@ from typing import Final
 import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
-from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.continuity import Continuity, Joined
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import (
     Concern,
     Connected,
     Connecting,
+    Gap,
     GapReason,
     Noted,
     Permitted,
@@ -37,11 +38,12 @@ from nomad_tui.core.updates import (
     Warned,
 )
 from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
-from nomad_tui.nomad import diagnose, inquiry
-from nomad_tui.nomad.cases import Kind, Trouble
+from nomad_tui.nomad import diagnose, first_line, inquiry
+from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.questions import newest_index
 from nomad_tui.sources.heartbeats import HEARTBEAT, Heartbeats
+from nomad_tui.sources.resuming import goes_on, identify, is_replaying
 from nomad_tui.sources.start import Beginning, Start
 from nomad_tui.sources.suspension import elapsed
 from nomad_tui.sources.ticked import TICKS_SETTLE, Ticked
@@ -52,8 +54,16 @@ LONGEST_DELAY: Final = 30.0
 SHORTEST_DELAY_AFTER_REFUSAL: Final = 5.0
 """A token does not get its rights back within a second."""
 SETTLED: Final = 10.0
-"""Seconds after which a connection counts as good and the next delay is the shortest again: a server that accepts
-and ends each connection at once would otherwise be asked twice a second."""
+"""Seconds after which a connection counts as good though nothing new came on it: the next delay is the shortest again,
+as after every connection that brought something new. A server that accepts and ends each connection at once would
+otherwise be asked twice a second."""
+LONGEST_DELAY_WHILE_STARTING: Final = 2.0
+"""Seconds: what a restarted server sends meanwhile is held in its buffer only."""
+LEADER_WATCHED_EVERY: Final = 30.0
+"""Seconds between two questions whether the cluster has a leader."""
+REPLAY_PATIENCE: Final = 5.0
+"""Seconds for which a server that seems to have been rebuilt is asked again where it does not say whether it is still
+replaying its raft log."""
 
 BACKLOG_SECONDS: Final = 1.0
 """Seconds after which a server has sent what it had in its buffer, where it does not say its newest index."""
@@ -106,6 +116,8 @@ class Settings:
     shortest_delay: float = SHORTEST_DELAY
     ticks_settle: float = TICKS_SETTLE
     heartbeat: float = HEARTBEAT
+    replay_patience: float = REPLAY_PATIENCE
+    leader_watched_every: float = LEADER_WATCHED_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +148,8 @@ class Reader:
         self._continuity = Continuity()
         self._last_byte: float | None = None
         """When the last connection brought something, by `elapsed`; None if there was none."""
-        self._retry_now = asyncio.Event()
+        self._retry_now = False
+        self._retry_now_or_said = asyncio.Event()
         self._at = 0
         """Which of the servers is read, or is tried first."""
         self._read_from: int | None = None
@@ -148,6 +161,13 @@ class Reader:
         """Seconds by which the server's clock was ahead when that was said last; None if it was right."""
         self._told_of_release = False
         self._said: deque[Update] = deque()
+        self._progressed = False
+        """Whether this connection, or the last one, brought a frame that is newer than what was seen before."""
+        self._doubted_since: float | None = None
+        """When a server first seemed to have been rebuilt, by `monotonic`; None if it does not."""
+        self._is_held_back = False
+        """Whether silence was found to be something between that holds the stream back, and not a refusal."""
+        self._warned_of_permission: Warned | None = None
 
     @property
     def last_index(self) -> int:
@@ -169,8 +189,10 @@ class Reader:
             self._start = Start()
 
     def say(self, update: Update) -> None:
-        """Passes something on between what the server sends; on a quiet stream that may take until a heartbeat."""
+        """Passes something on as soon as a line that is being read is at its end."""
         self._said.append(update)
+        self.ticked.interrupt()
+        self._retry_now_or_said.set()
 
     def appeared(self, namespace: str, created: int) -> None:
         """There is a namespace that the connection does not cover; it is made anew for that."""
@@ -180,7 +202,13 @@ class Reader:
     def connect_again(self) -> None:
         """Leaves the connection at a frame's end and makes another at once, or cuts the wait for one short."""
         self.ticked.again()
-        self._retry_now.set()
+        self._retry_now = True
+        self._retry_now_or_said.set()
+
+    def ask_for_all(self) -> None:
+        """The token may read more by now: asks anew for all that was wanted."""
+        self.ticked.restrict(None)
+        self.connect_again()
 
     async def updates(self) -> AsyncGenerator[Update | Divided, None]:
         shortest = self.settings.shortest_delay
@@ -195,7 +223,7 @@ class Reader:
                 yield Connecting(self._name)
             connected_at: float | None = None
             trouble: Trouble | None = None
-            asked_anew = False
+            asked_anew = self._progressed = False
             subscription = self.ticked.subscription(self._continuity.last_index > 0)
             async with aclosing(self._any_server(subscription)) as updates:
                 async for update in updates:
@@ -220,7 +248,7 @@ class Reader:
             if connected_at is not None:
                 attempt = 0
                 probed = False
-                if monotonic() - connected_at > SETTLED:
+                if self._progressed or monotonic() - connected_at > SETTLED:
                     waits = delays(shortest)
                     refusal_waits = delays(max(shortest, SHORTEST_DELAY_AFTER_REFUSAL))
             changing = trouble is None or asked_anew
@@ -228,14 +256,19 @@ class Reader:
                 continue
             self.failed = True
             self.ticked.lost()
-            self.ticked.restrict(None)
+            if trouble.refused:
+                self.ticked.restrict(None)
             if connected_at is not None:
                 self._losses += 1
             attempt += 1
             delay = next(refusal_waits if trouble.refused else waits)
+            if trouble.kind is Kind.STARTING:
+                delay = min(delay, LONGEST_DELAY_WHILE_STARTING)
             kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
             yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
-            await self._wait(delay)
+            async with aclosing(self._wait(delay)) as updates_meanwhile:
+                async for each in updates_meanwhile:
+                    yield each
             probed = False
 
     @property
@@ -247,11 +280,17 @@ class Reader:
     def _name(self) -> str:
         return str(self.server.address)
 
-    async def _wait(self, delay: float) -> None:
-        self._retry_now.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await self._retry_now.wait()
+    async def _wait(self, delay: float) -> AsyncGenerator[Update, None]:
+        """Passes on meanwhile what is to be said."""
+        until = monotonic() + delay
+        self._retry_now = False
+        while not self._retry_now and (left := until - monotonic()) > 0:
+            self._retry_now_or_said.clear()
+            while self._said:
+                yield self._said.popleft()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._retry_now_or_said.wait()
 
     # Which server
 
@@ -344,20 +383,28 @@ class Reader:
                             connected = connected or isinstance(update, Connected)
                             yield update
                 except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
-                    trouble = await inquiry.explain_fully(error, connection)
+                    trouble = await inquiry.explain_fully(error, connection, worked=client.round_trip > 0)
                     answered = isinstance(error, UnexpectedAnswerError)
                 if trouble is None:
                     return
                 if trouble.kind in UNHEARD and not connected:
                     trouble = await inquiry.why_silent(client, trouble)
+                    if trouble.kind is Kind.BUFFERED:
+                        # A proxy that passes nothing on looks the same as a refusal that it passed on.
+                        found = (await inquiry.why_refused(client, self.ticked.started_with, trouble)).trouble
+                        trouble = found if found.kind in REFUSALS else trouble
                 if not connected and (trouble.refused or answered):
                     if self.ticked.not_taken(subscription):
                         return
                     if trouble.kind in ASKED_ABOUT:
-                        findings = await inquiry.why_refused(client, subscription, trouble)
+                        findings = await inquiry.why_refused(client, self.ticked.started_with, trouble)
                         trouble = findings.trouble
+                        self._is_held_back = trouble.kind is Kind.BUFFERED
                         if findings.permissions is not None:
-                            yield Warned(Concern.PERMISSION, trouble.account, f"{trouble.remedy}.")
+                            warned = Warned(Concern.PERMISSION, trouble.account, f"{trouble.remedy}.")
+                            if warned != self._warned_of_permission:
+                                self._warned_of_permission = warned
+                                yield warned
                             yield findings.permissions
         except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
             trouble = await inquiry.explain_fully(error, connection)
@@ -368,14 +415,19 @@ class Reader:
 
     async def _read(self, client: Client, subscription: Subscription) -> AsyncGenerator[Update | Trouble, None]:
         """One connection: what it brings, and last the trouble that ended it; none if it is to be made anew."""
-        server = await _identify(client)
+        server = await identify(client, PATIENCE_WITH_IDENTITY)
+        if server is not None and server.publishes is False:
+            yield diagnose.fill(asked.PUBLISHING_DISABLED, client.connection, said="")
+            return
         continuity, ticked = self._continuity, self.ticked
         splitter = LineSplitter(self.settings.max_line)
         heartbeats = Heartbeats(self.settings.heartbeat)
         narrow = None if subscription.everything else subscription
         connected = False
         seen_before = continuity.last_index
-        resuming = seen_before > 0
+        resumed_from = continuity.last_index
+        resuming = resumed_from > 0
+        older = continuity.looked_back
         away = 0.0
         last_text: bytes | None = None
         newest = self.newest = server.newest_index if server is not None else None
@@ -383,12 +435,29 @@ class Reader:
         connected_at = monotonic()
         parameters = self._parameters(client.connection, server, subscription)
         async with client.open_stream(parameters, self.settings.silence) as response:
+            patience = None
+            if not self._is_held_back:
+                version = server.version if server is not None else None
+                patience = first_line.patience(response, version, client.round_trip)
             changing = False
             while not changing:
                 waited_from = elapsed()
                 self._last_byte = waited_from if connected else self._last_byte
-                chunk = await ticked.chunk(response.content, connected and continuity.last_index > 0)
+                if connected or patience is None:
+                    chunk = await ticked.chunk(response.content, connected and continuity.last_index > 0)
+                else:
+                    try:
+                        async with asyncio.timeout(patience):
+                            chunk = await ticked.chunk(response.content, False)
+                    except TimeoutError as error:
+                        if isinstance(error, aiohttp.ClientError):
+                            raise
+                        break
                 if chunk is None:
+                    if not ticked.is_due:
+                        while self._said:
+                            yield self._said.popleft()
+                        continue
                     changing = True
                     chunk = response.content.read_nowait()
                 elif not chunk:
@@ -423,7 +492,12 @@ class Reader:
                         sent = update.events
                         if narrow is not None:
                             update = _narrowed(update, narrow)
-                        joined = continuity.join(update, away, sent)
+                        joined = continuity.join(update, away, sent, tentative=resuming)
+                        if resuming and (joined.doubtful or joined.gap is not None):
+                            doubt = await self._resolved(client, subscription, joined, update, older)
+                            if doubt is not None:
+                                yield doubt
+                                return
                         for gap in (joined.missed, joined.unread, joined.gap):
                             if gap is not None:
                                 yield gap
@@ -432,7 +506,10 @@ class Reader:
                             if resuming and joined.gap.reason is GapReason.REBUILT:
                                 yield self._start_over()
                                 return
-                        resuming = False
+                        self._doubted_since = None
+                        if update.index > resumed_from:
+                            self._progressed = True
+                            resuming = False
                         self.repeats += joined.repeats
                         if joined.frame is not None and beginning is None:
                             yield joined.frame
@@ -480,6 +557,36 @@ class Reader:
             self._beginning = Beginning(start, began, reached, is_newest=newest is not None)
         return self._beginning
 
+    async def _resolved(
+        self, client: Client, subscription: Subscription, joined: Joined, frame: Frame, older: int
+    ) -> Trouble | None:
+        """Finds out what a first frame means that does not prove to go on, and sets the gap to be shown; `older` is an
+        index before the last one seen.
+
+        Returns the reason to ask again later, where the server is starting or may be.
+        """
+        continuity, gap = self._continuity, joined.gap
+        last_index = continuity.last_index if gap is None else gap.after
+        if gap is not None and gap.reason is GapReason.REBUILT:
+            starting = await is_replaying(client, last_index, PATIENCE_WITH_IDENTITY)
+            if starting is None and frame.index < last_index:
+                self._doubted_since = self._doubted_since or monotonic()
+                starting = monotonic() - self._doubted_since < self.settings.replay_patience
+            return diagnose.fill(asked.STARTING, client.connection) if starting else None
+        parameters = [("index", str(older)), *self._parameters(client.connection, None, subscription)[1:]]
+        limits = (self.settings.max_line, PATIENCE_WITH_CHOICE)
+        strange = None
+        if older < last_index:
+            strange = await goes_on(client, parameters, subscription, continuity, last_index, *limits)
+        if strange == 0:
+            joined.gap = None
+        elif strange is None and gap is None:
+            # The server's oldest frame is the second of that index, or of another history: nothing tells which.
+            joined.gap = Gap(GapReason.BUFFER, last_index, last_index, 0.0)
+        elif strange is not None:
+            joined.gap = Gap(GapReason.REBUILT, last_index, min(strange, frame.index), gap.away if gap else 0.0)
+        return None
+
     def _start_over(self) -> Trouble:
         """For a rebuilt server: asked for an index above its newest, it sends its newest frame and none before it."""
         self._continuity = Continuity()
@@ -488,7 +595,7 @@ class Reader:
         return Trouble(
             Kind.ENDED,
             "The server has another history now",
-            "its newest index is below one that was seen before",
+            "what it holds is not what was seen before",
             "Everything that it holds is asked for next",
             refused=False,
         )
@@ -503,6 +610,7 @@ class Reader:
         if self._restricted and self.ticked.whole == self.ticked.started_with:
             self._restricted = False
             yield Permitted(Permissions((self.connection.namespace,), {}))
+            self._warned_of_permission = None
             yield Warned(Concern.PERMISSION)
         yield Connected(
             name,
@@ -553,15 +661,6 @@ class Reader:
         if connection.region is not None:
             parameters.append(("region", connection.region))
         return parameters
-
-
-async def _identify(client: Client) -> ServerInfo | None:
-    """Who answers, unless that takes long: a server that hangs on this question may still send its events."""
-    try:
-        async with asyncio.timeout(PATIENCE_WITH_IDENTITY):
-            return await client.server()
-    except TimeoutError:
-        return None
 
 
 def _all_failed(troubles: list[Trouble]) -> Trouble:

@@ -38,6 +38,7 @@ class Ticked:
         """Whether the connection cannot be left yet."""
         self._again = False
         """Whether it is to be made anew whatever it asks for."""
+        self._interrupted = False
         self._waiting: asyncio.Timeout | None = None
 
     def watch(self, topics: frozenset[str] | None) -> None:
@@ -50,6 +51,11 @@ class Ticked:
     def again(self) -> None:
         """The connection is to be made anew as soon as a frame is at its end."""
         self._again = True
+        self._wake()
+
+    def interrupt(self) -> None:
+        """`chunk` is to return as soon as it can: there is something to say."""
+        self._interrupted = True
         self._wake()
 
     def restrict(self, topics: frozenset[str] | None) -> None:
@@ -73,7 +79,7 @@ class Ticked:
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.expired():
-            left = self._seconds_left()
+            left = 0.0 if self._interrupted else self._seconds_left()
             self._waiting.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
 
     # Between two connections
@@ -116,12 +122,13 @@ class Ticked:
         return tuple(name for name in names if name not in got)
 
     async def chunk(self, content: aiohttp.StreamReader, changeable: bool) -> bytes | None:
-        """What comes next; empty at the stream's end, None if it is time to ask for other topics and it may be done.
+        """What comes next; empty at the stream's end, None if it is time to ask for other topics and it may be done, or
+        after `interrupt`.
 
         Then what has arrived is left in `content`.
         """
         self._holding = not changeable
-        left = self._seconds_left()
+        left = 0.0 if self._interrupted else self._seconds_left()
         if left != 0:
             waiting = asyncio.timeout(left)
             try:
@@ -133,8 +140,15 @@ class Ticked:
                     raise
             finally:
                 self._waiting = None
-        self._not_taken.clear()
+        self._interrupted = False
+        if self.is_due:
+            self._not_taken.clear()
         return None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to ask for other topics."""
+        return self._seconds_left() == 0.0
 
     def _seconds_left(self) -> float | None:
         """Until the connection is to be made anew; None if it is not."""

@@ -75,6 +75,8 @@ def header(session: Session, scope: str, width: int, colours: Mapping[str, str] 
     state, colour = _STATES[status.state]
     if status.state is State.LIVE and not live:
         state = "● reading"
+    elif status.state is State.LIVE and Concern.LEADER in status.warnings:
+        state, colour = "● no leader", "$warning"
     version = f" {printable(status.version, 20)}" if status.version else ""
     # In the order of the screen; the number says how long a part stays when the line gets short.
     parts: list[tuple[int, Content]] = [

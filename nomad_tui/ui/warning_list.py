@@ -17,6 +17,7 @@ from nomad_tui.session import Status
 from nomad_tui.ui.refusals import SET_TOKEN, grant, lacking
 
 ORDER: Final = (
+    Concern.LEADER,
     Concern.NAMESPACE,
     Concern.TOPIC,
     Concern.PERMISSION,

@@ -8,11 +8,12 @@ from typing import Final
 from nomad_tui.nomad.cases.asked import (
     NO_LEADER,
     PUBLISHING_DISABLED,
+    REGION_DOWN,
     TOKEN_EXPIRED,
     TOKEN_MALFORMED,
     TOKEN_UNKNOWN,
 )
-from nomad_tui.nomad.cases.case import SET_ADDRESS, SET_TOKEN, Case, Kind, OnStatus, sends_token
+from nomad_tui.nomad.cases.case import SET_ADDRESS, SET_TOKEN, Case, Kind, OnStatus, names_region, sends_token
 from nomad_tui.nomad.cases.connecting import WANTS_TLS
 
 WANTS_TOKEN: Final = Case(
@@ -82,6 +83,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
     OnStatus(400, 599, "no path to region|unknown region", REGION_UNKNOWN),
     OnStatus(400, 599, "event ?(broker|publisher) (is )?(not (configured|enabled)|disabled)", PUBLISHING_DISABLED),
     OnStatus(400, 599, "no cluster leader", NO_LEADER),
+    OnStatus(500, 599, "failed to get conn|dial tcp|i/o timeout|connection refused", REGION_DOWN, names_region),
     OnStatus(
         400,
         400,
@@ -108,7 +110,13 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
     ),
     OnStatus(400, 599, "token expired", TOKEN_EXPIRED, sends_token),
     OnStatus(400, 599, "token not found", TOKEN_UNKNOWN, sends_token),
-    OnStatus(400, 599, "UUID|token is (malformed|invalid)", TOKEN_MALFORMED, sends_token),
+    OnStatus(
+        400,
+        599,
+        "UUID|token is (malformed|invalid)|failed to parse (signed token|JWT)|compact JWS",
+        TOKEN_MALFORMED,
+        sends_token,
+    ),
     OnStatus(
         403,
         403,

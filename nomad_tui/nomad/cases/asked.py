@@ -69,11 +69,30 @@ PUBLISHING_SEEMS_DISABLED: Final = Case(
     f"Set enable_event_broker = true in its server block and restart it, or {SET_ADDRESS} another server",
     refused=True,
 )
+SENDS_NOTHING: Final = Case(
+    Kind.BUFFERED,
+    "{address} answers, but nothing comes on its event stream",
+    "{holder} may read it, so a proxy holds the stream back, or the server has enable_event_broker = false",
+    "Check both: `nomad agent-info` and its configuration, and response buffering for /v1/event/stream in the proxy "
+    "(nginx: proxy_buffering off)",
+)
+REGION_DOWN: Final = Case(
+    Kind.REGION_DOWN,
+    "{address} cannot reach the region {region}",
+    "none of that region's servers answers it{said}",
+    "Check `nomad server members -region {region}`, or set NOMAD_REGION (--region) to another region",
+)
 NO_LEADER: Final = Case(
     Kind.NO_LEADER,
     "{address} cannot answer now",
     "the cluster has no leader{said}",
     f"Check `nomad server members`, or {SET_ADDRESS} a server of a cluster that has one",
+)
+STARTING: Final = Case(
+    Kind.STARTING,
+    "{address} is starting",
+    "it was restarted, and sends old events again until it has replayed its raft log",
+    "No action needed: the stream is resumed from the last index once it has",
 )
 NOTHING_ALLOWED: Final = Case(
     Kind.PERMISSION,
@@ -117,12 +136,24 @@ BUFFERED: Final = Case(
     f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
     "itself",
 )
+LEADER_LOST: Final = Case(
+    Kind.NO_LEADER,
+    "The cluster has no leader",
+    "it writes nothing, so no events come",
+    "Check `nomad server members`, and start the servers that are down",
+)
 HELD_BACK: Final = Case(
     Kind.BUFFERED,
     "{address} answers, but nothing comes on its event stream",
     "something between, a proxy, holds the stream back",
     f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
     "itself",
+)
+NO_ANSWER: Final = Case(
+    Kind.TIMED_OUT,
+    "{address} does not answer on its event stream",
+    "it accepts the connection and sends nothing, though it answers other requests",
+    f"Check that server and any proxy before it, or {SET_ADDRESS} another server",
 )
 CLOCK_SKEW: Final = Case(
     Kind.CLOCK_SKEW,

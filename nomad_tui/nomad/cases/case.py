@@ -40,6 +40,10 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"
     """Something answers, but Nomad cannot for now."""
     NO_LEADER = "no-leader"
+    REGION_DOWN = "region-down"
+    """A region is known, and none of its servers can be reached."""
+    STARTING = "starting"
+    """A restarted server has not replayed its raft log yet."""
     SILENT = "silent"
     BUFFERED = "buffered"
     """Something between holds the stream back and lets it through in bulk."""
@@ -108,6 +112,10 @@ def sends_token(connection: Connection) -> bool:
     return connection.sends_token
 
 
+def names_region(connection: Connection) -> bool:
+    return connection.region is not None
+
+
 def over_plain_http(connection: Connection) -> bool:
     return connection.address.scheme == "http"
 
@@ -126,6 +134,8 @@ class OnError:
     when: When = always
     shown: Case | None = None
     """Instead of `case`, where the server's certificate could be looked at."""
+    on_first_contact: bool = False
+    """Only where nothing has been answered yet over the same settings."""
 
     def fits(self, error: BaseException, text: str, connection: Connection) -> bool:
         return isinstance(error, self.errors) and holds(self.saying, text) and self.when(connection)

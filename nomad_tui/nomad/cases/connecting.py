@@ -278,8 +278,9 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.SILENT,
             "{address} went silent",
-            "the connection is open and nothing comes, though Nomad sends a heartbeat every 30 s",
-            f"Check that server and any proxy before it, or {SET_ADDRESS} another server",
+            "the connection is open and nothing comes, though Nomad sends a heartbeat every 30 s: the server, "
+            "the network or a proxy is stuck, or the token was deleted",
+            f"If connecting again fails, check that server and any proxy before it, or {SET_ADDRESS} another server",
         ),
     ),
     OnError(
@@ -302,6 +303,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             f"If this happens again at once, {SET_CLIENT_CERTIFICATE} a pair signed by the cluster's CA",
         ),
         shows_no_certificate,
+        on_first_contact=True,
     ),
     OnError(
         CUT,
@@ -313,6 +315,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             "If this happens again at once, try https:// in NOMAD_ADDR (--address), or correct its port",
         ),
         over_plain_http,
+        on_first_contact=True,
     ),
     OnError(
         CUT,

@@ -93,6 +93,7 @@ class _ClientToken(click.ParamType[tuple[str, Token]]):
 @click.option("--no-publishing", is_flag=True, help="As with enable_event_broker = false.")
 @click.option("--first-heartbeat", default=0.0, help="Seconds until it, and until the headers.", show_default=True)
 @click.option("--clock-offset", default=0.0, help="Seconds by which its clock is ahead.", show_default=True)
+@click.option("--lingers", default=0.0, help="Seconds until EOF of a refused stream.", show_default=True)
 @click.option("--version", default="2.0.6", help="What it says it is.", show_default=True)
 @click.option("--namespace", "namespaces", multiple=True, help="A namespace that exists from the start.")
 @click.option("--region", default="global", show_default=True)
@@ -116,6 +117,7 @@ def main(
     no_publishing: bool,
     first_heartbeat: float,
     clock_offset: float,
+    lingers: float,
     version: str,
     namespaces: tuple[str, ...],
     region: str,
@@ -146,6 +148,7 @@ def main(
         publishes=not no_publishing,
         first_heartbeat=first_heartbeat,
         clock_offset=clock_offset,
+        lingers=lingers,
         version=version,
         namespaces=namespaces or None,
         region=region,

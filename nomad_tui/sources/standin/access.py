@@ -31,6 +31,8 @@ class Token:
     """Only shown by `/v1/acl/token/self`: what it may do stands above."""
     expires: datetime | None = None
     """With a time zone."""
+    is_identity: bool = False
+    """A workload identity (its secret is a JWT): it reads streams, but `/v1/acl/token/self` does not know it."""
 
     def may_in(self, namespace: str, capability: str) -> bool:
         return self.management or any(
@@ -81,7 +83,7 @@ class Doubt(Enum):
     UNKNOWN = auto()
     EXPIRED = auto()
     MALFORMED = auto()
-    """Not even a UUID: where a server answers an unknown one with 403, it answers this one with 500."""
+    """Neither a UUID nor a JWT: where a server answers an unknown one with 403, it answers this one with 500."""
 
 
 class Access:
@@ -105,7 +107,7 @@ class Access:
         known = self._tokens.get(secret)
         if known is not None:
             return Doubt.EXPIRED if known.expires is not None and known.expires <= datetime.now(UTC) else known
-        return Doubt.UNKNOWN if _SECRET.fullmatch(secret) else Doubt.MALFORMED
+        return Doubt.UNKNOWN if _SECRET.fullmatch(secret) or secret.count(".") == 2 else Doubt.MALFORMED
 
     def put(self, secret: str, token: Token) -> None:
         if self._tokens is None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -58,7 +59,10 @@ class Namespaces:
 def refusal(doubt: Doubt, says_why: bool = True) -> Answer:
     """What a secret that stands for no token is answered."""
     if doubt is Doubt.MALFORMED:
-        text = "acl token lookup failed: index error: UUID must be 36 characters"
+        text = (
+            "failed to parse signed token: failed to parse JWT: go-jose/go-jose: "
+            "compact JWS format must have three parts"
+        )
         return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
     if not says_why:
         return denied()
@@ -69,13 +73,24 @@ def denied() -> Answer:
     return Answer.text(HTTPStatus.FORBIDDEN, PERMISSION_DENIED)
 
 
+@dataclass(slots=True)
+class Raft:
+    """The server's place in its cluster."""
+
+    leader: bool
+    """Whether the cluster has one."""
+    last_log_index: int | None = None
+    """While a restarted server replays its raft log: the last index of that; None if all of it is applied."""
+
+
 class Answers:
     """The endpoints but the stream. `newest_index` is asked at every answer."""
 
     def __init__(
-        self, options: Options, access: Access, namespaces: Namespaces, newest_index: Callable[[], int]
+        self, options: Options, access: Access, namespaces: Namespaces, raft: Raft, newest_index: Callable[[], int]
     ) -> None:
         self._options = options
+        self._raft = raft
         self._access = access
         self._namespaces = namespaces
         self._newest_index = newest_index
@@ -95,8 +110,8 @@ class Answers:
                 regions = sorted({self._options.region, *self._options.other_regions})
                 return Answer.json(regions, self._newest_index())
             case "/v1/status/leader":
-                return Answer.json("127.0.0.1:4647" if self._options.leader else "", self._newest_index())
-        if not self._options.leader and request.path != "/v1/agent/self":
+                return Answer.json("127.0.0.1:4647" if self._raft.leader else "", self._newest_index())
+        if not self._raft.leader and request.path != "/v1/agent/self":
             return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
         token = self._access.token(request.secret)
         if isinstance(token, Doubt):
@@ -108,6 +123,8 @@ class Answers:
         match request.path:
             case "/v1/agent/self":
                 return self._agent(token)
+            case "/v1/acl/token/self" if token.is_identity:
+                return refusal(Doubt.UNKNOWN)
             case "/v1/acl/token/self":
                 return Answer.json(self._token(token, request.secret), self._newest_index())
             case "/v1/nodes" if not (token.management or token.node_read):
@@ -126,7 +143,8 @@ class Answers:
             return denied()
         options = self._options
         version, _, prerelease = options.version.partition("-")
-        newest = str(self._newest_index())
+        newest, log = str(self._newest_index()), self._raft.last_log_index
+        leader = "true" if self._raft.leader else "false"
         agent = {
             "config": {
                 "ACL": {"Enabled": self._access.enabled},
@@ -148,8 +166,12 @@ class Answers:
                 "Tags": {"build": options.version, "dc": "dc1", "region": options.region, "role": "nomad"},
             },
             "stats": {
-                "nomad": {"leader": "true", "server": "true"},
-                "raft": {"applied_index": newest, "last_log_index": newest, "state": "Leader"},
+                "nomad": {"leader": leader, "server": "true"},
+                "raft": {
+                    "applied_index": newest,
+                    "last_log_index": newest if log is None else str(log),
+                    "state": "Leader" if self._raft.leader else "Follower",
+                },
             }
             if not options.client_agent
             else {"client": {"node_id": "b2f5f9b5-0000-4000-8000-000000000001"}},

@@ -104,4 +104,11 @@ class Options:
     """Without one it refuses streams, and answers 500 to what the leader would have to say."""
     publishes: bool = True
     """`enable_event_broker`; without it every stream is refused."""
+    lingers: float = 0.0
+    """Seconds for which a stream that is refused, or ended but not by a stop of the server, stays open and silent
+    before EOF. The connection of a modern server is closed by its garbage collector: at once on a busy server, after
+    up to 120 s on an idle one. Old releases close at once."""
+    next_eval_differs: int = 0
+    """Every so many indexes each stream gets another `NextEval` for the same event, as happens now and then; 0 for
+    never."""
     faults: tuple[Scheduled, ...] = ()

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import re
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from http import HTTPStatus
 from types import TracebackType
@@ -16,6 +18,7 @@ from nomad_tui.sources.standin.answers import (
     PERMISSION_DENIED,
     Answers,
     Namespaces,
+    Raft,
     denied,
 )
 from nomad_tui.sources.standin.buffer import BATCH_BYTES, Buffer, DroppedError
@@ -29,6 +32,7 @@ from nomad_tui.sources.standin.subscription import Asked, BadRequestError, Subsc
 STREAM_PATH: Final = "/v1/event/stream"
 
 _BACKLOG: Final = 1024
+_NEXT_EVAL: Final = re.compile(rb'"NextEval":"[^"]*"')
 _DROPPED: Final = b"event dropped from buffer"
 _SERVER_STOPS: Final = b"subscription closed by server, client should resubscribe"
 _TOKEN_EXPIRED: Final = b"ACL token expired"
@@ -52,7 +56,12 @@ class StandIn:
         self._buffer = Buffer(self.options.buffer_size)
         self._access = Access(self.options.tokens, self.options.anonymous)
         self._namespaces = Namespaces(self.options.namespaces or ())
-        self._answers = Answers(self.options, self._access, self._namespaces, lambda: self.newest_index)
+        self._raft = Raft(self.options.leader)
+        self._raft_log: deque[Frame] = deque()
+        """What a restarted server has not replayed yet."""
+        self.lingering = 0
+        """Streams that were refused or ended and are still open, silent."""
+        self._answers = Answers(self.options, self._access, self._namespaces, self._raft, lambda: self.newest_index)
         self._listener: socket.socket | None = None
         self._port = self.options.port
         self._connections: dict[asyncio.Task[None], Connection | None] = {}
@@ -173,19 +182,26 @@ class StandIn:
         """Streams already open do not see its events."""
         self._namespaces.make(name, self.newest_index)
 
+    def lose_leader(self) -> None:
+        """Streams stay open, and new ones are served; what the leader would have to say is answered with 500."""
+        self._raft.leader = False
+
+    def elect_leader(self) -> None:
+        self._raft.leader = True
+
     def put_token(self, secret: str, token: Token) -> None:
         """Make a token or change what one may do, which ends the streams it may no longer have."""
         self._access.put(secret, token)
         for stream in list(self.streams):
             if stream.secret == secret and not self._allowed(stream.asked, token):
-                self._end(stream, _SERVER_STOPS)
+                self._give_up(stream, _SERVER_STOPS)
 
     def revoke(self, secret: str) -> None:
         """Delete a token, which ends its streams."""
         self._access.remove(secret)
         for stream in list(self.streams):
             if stream.secret == secret:
-                self._end(stream, _TOKEN_EXPIRED)
+                self._give_up(stream, _TOKEN_EXPIRED)
 
     def inject(self, fault: Fault) -> None:
         """Let something go wrong with every live stream, now."""
@@ -207,13 +223,19 @@ class StandIn:
         finally:
             self._listen(bound)
 
-    async def restart(self, lines: Iterable[bytes] | None = None, *, keep: int | None = None) -> None:
+    async def restart(
+        self, lines: Iterable[bytes] | None = None, *, keep: int | None = None, replays: bool = False
+    ) -> None:
         """End all connections and listen again at the same address.
 
         `lines` are what the server holds afterwards instead (its whole recording if it serves from the
-        start); `keep` is how many of the newest frames it still holds, 0 for an empty buffer.
+        start), a rebuilt server's history; `keep` is how many of the newest frames it still holds, 0 for an empty
+        buffer. With `replays` it answers before it has replayed its raft log: without a leader, with an empty buffer,
+        and the old frames come under their old indexes as `replay` goes on. Not with `from_start`.
         """
         async with self.down():
+            self._raft_log.clear()
+            self._raft.last_log_index = None
             if lines is not None:
                 replacement = await Recording.load(lines, raw=True)
                 if self.options.from_start:
@@ -223,6 +245,19 @@ class StandIn:
             if keep is not None:
                 held = self._buffer.frames()
                 self._buffer.replace(held[len(held) - min(keep, len(held)) :])
+            if replays:
+                self._raft.leader = False
+                self._raft.last_log_index = self._buffer.newest_index
+                self._raft_log.extend(self._buffer.frames())
+                self._buffer.replace(())
+
+    def replay(self, frames: int | None = None) -> None:
+        """Apply so many more frames of the raft log, or all; after the last the cluster has a leader again."""
+        for _ in range(len(self._raft_log) if frames is None else min(frames, len(self._raft_log))):
+            self._append(self._raft_log.popleft())
+        if not self._raft_log:
+            self._raft.last_log_index = None
+            self._raft.leader = True
 
     # Publishing
 
@@ -345,7 +380,22 @@ class StandIn:
         if self.options.release is not Release.MODERN:
             return refused
         connection.writer.write(head(self.options.protocol))
+        if self.options.lingers:
+            gone = asyncio.create_task(connection.gone())
+            try:
+                await self._linger(gone, self.options.lingers)
+            finally:
+                gone.cancel()
         return None
+
+    async def _linger(self, gone: asyncio.Task[None], seconds: float | None) -> None:
+        self.lingering += 1
+        self._note()
+        try:
+            await asyncio.wait({gone}, timeout=seconds)
+        finally:
+            self.lingering -= 1
+            self._note()
 
     def _allowed(self, asked: Asked, token: Token) -> bool:
         return token.may_subscribe(asked.topics, asked.namespaces(self._namespaces.names()))
@@ -364,6 +414,7 @@ class StandIn:
             changed=self._note,
         )
         self._streams_opened += 1
+        stream.number = self._streams_opened
         stream.position = self._buffer.next_position if options.from_start else self._buffer.start(asked.index)
         stream.begin(head(options.protocol))
         serving = asyncio.create_task(self._serve_frames(stream))
@@ -374,9 +425,12 @@ class StandIn:
         try:
             await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
             if stream.silent and not stream.over:
-                await gone
+                if stream.lingers is not None:
+                    self.streams.remove(stream)
+                await self._linger(gone, stream.lingers)
         finally:
-            self.streams.remove(stream)
+            if stream in self.streams:
+                self.streams.remove(stream)
             self._note()
             serving.cancel()
             gone.cancel()
@@ -397,7 +451,7 @@ class StandIn:
                     return
             await self._follow(stream)
         except DroppedError:
-            self._end(stream, _DROPPED)
+            self._give_up(stream, _DROPPED)
         except StalledError:
             stream.abort()
         except ConnectionError:
@@ -442,13 +496,28 @@ class StandIn:
             if frames:
                 stream.position += len(frames)
                 self._note()
-                chosen = (stream.subscription.select(frame, frame.sent) for frame in frames)
+                chosen = (
+                    self._varied(stream, frame.index, stream.subscription.select(frame, frame.sent)) for frame in frames
+                )
                 await stream.send([sent for sent in chosen if sent is not None])
             else:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(stream.beats_at):
                         await self._buffer.grown()
             await stream.beat()
+
+    def _varied(self, stream: Stream, index: int | None, sent: bytes | None) -> bytes | None:
+        every = self.options.next_eval_differs
+        if not every or sent is None or index is None or index % every:
+            return sent
+        return _NEXT_EVAL.sub(b'"NextEval":"%08x-0000-4000-8000-000000000000"' % stream.number, sent)
+
+    def _give_up(self, stream: Stream, reason: bytes) -> None:
+        """As a server ends a stream while it runs on."""
+        if self.options.lingers and self.options.release is Release.MODERN:
+            stream.linger(self.options.lingers)
+        else:
+            self._end(stream, reason)
 
     def _end(self, stream: Stream, reason: bytes) -> None:
         stream.end(b"" if self.options.release is Release.MODERN else reason)

@@ -69,12 +69,16 @@ class Stream:
         self.asked = asked
         self.subscription = subscription
         self.secret = secret
+        self.number = 0
+        """In the order in which streams were opened, from 1."""
         self.position = 0
         """The next frame it takes from the server's buffer."""
         self.frames_sent = 0
         self.bytes_sent = 0
         """Of the body, heartbeats too."""
         self.silent = False
+        self.lingers: float | None = None
+        """Seconds of silence until EOF; None for ever."""
         self.over = False
         """The server has ended it."""
         self._writer = writer
@@ -213,6 +217,12 @@ class Stream:
             self.over = True
             self._writer.close()
             self._stop()
+
+    def linger(self, seconds: float) -> None:
+        """Send nothing more, and end the body after so long."""
+        self.lingers = seconds
+        self.silent = True
+        self._stop()
 
     def abort(self) -> None:
         """End the connection without sending what is still on its way."""
