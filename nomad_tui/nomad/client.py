@@ -85,6 +85,8 @@ class ServerInfo:
     """Frames that it holds (`event_buffer_size`)."""
     acls: bool | None = None
     """Whether it checks tokens."""
+    is_server: bool = False
+    """Whether the agent that answers is a server; a client's agent tells its own release, not that of the servers."""
 
 
 class Client:
@@ -209,7 +211,8 @@ class Client:
         self.mended_status_line = True
 
     async def _headers(self) -> dict[str, str]:
-        headers = {
+        headers = await asyncio.to_thread(self.connection.current_headers)
+        headers |= {
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # a proxy that compresses would hold events back to fill its blocks
             "User-Agent": f"nomad-tui/{__version__}",
@@ -261,6 +264,8 @@ def _server_info(body: Any) -> ServerInfo:
         else None,
         buffer_size=_found(body, int, "config", "Server", "EventBufferSize"),
         acls=_found(body, bool, "config", "ACL", "Enabled"),
+        is_server=_found(body, bool, "config", "Server", "Enabled") is True
+        or _text(body, "stats", "nomad", "server") == "true",
     )
 
 

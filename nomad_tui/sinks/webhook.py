@@ -26,12 +26,12 @@ from nomad_tui.core.secrets import MASK, masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, proxy_for, without_credentials
 from nomad_tui.nomad.diagnose import in_words
+from nomad_tui.nomad.values import current, reads_file, refers
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.formats import Body, encode
 from nomad_tui.sinks.sink import Delivery, RejectedError, UnavailableError
 from nomad_tui.sinks.tls import TlsContext
 from nomad_tui.sinks.unreachable import unreachable
-from nomad_tui.sinks.values import current, reads_file, refers
 
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes that are read of an answer; the connection of a longer one is dropped."""

@@ -129,6 +129,20 @@ MANY_NAMESPACES: Final = Case(
     refused=True,
 )
 
+HARMFUL: Final = Case(
+    Kind.HARMFUL,
+    "{topics} is not subscribed to",
+    "{effect}, {because}",
+    "{remedy}",
+    refused=True,
+)
+HARM_ALLOWED: Final = Case(
+    Kind.HARMFUL,
+    "{topics} is read although that may harm the servers",
+    "{effect}, {because}",
+    "Leave out --allow-harmful-topics (allow_harmful_topics in a profile), or upgrade the servers to {fixed} or later",
+)
+
 BUFFERED: Final = Case(
     Kind.BUFFERED,
     "The stream comes late and in bulk",

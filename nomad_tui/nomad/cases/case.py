@@ -29,6 +29,8 @@ class Kind(StrEnum):
     REGION_UNKNOWN = "region-unknown"
     NAMESPACE_UNKNOWN = "namespace-unknown"
     PUBLISHING_DISABLED = "publishing-disabled"
+    HARMFUL = "harmful"
+    """Nothing is left of what was asked for, because reading it harms the servers, or may."""
     REFUSED = "refused"
     """A 200 whose body ends before the first heartbeat: how servers since 1.11.2 refuse."""
     REDIRECT = "redirect"
