@@ -83,8 +83,10 @@ class ServerReleases:
         return f"and {name or 'the server'}{others} {run} {build or 'an unknown release'}"
 
 
-async def discover(client: Client, server: ServerInfo | None) -> ServerReleases:
+async def discover(client: Client, server: ServerInfo | None, *, prove: bool = True) -> ServerReleases:
     """What can be learned; `server` is what the agent that answers says of itself.
+
+    With `prove` a server that does not tell is asked something that it refuses.
 
     Raises aiohttp.ClientConnectionError if it cannot be connected to: that tells nothing of its release.
     """
@@ -96,7 +98,8 @@ async def discover(client: Client, server: ServerInfo | None) -> ServerReleases:
         async with asyncio.timeout(PATIENCE):
             if builds := await _of_members(client):
                 return ServerReleases(Evidence.MEMBERS, builds)
-            if known.evidence is Evidence.NONE and await _serves_itself(client) and await _refuses_in_silence(client):
+            unproved = prove and known.evidence is Evidence.NONE
+            if unproved and await _serves_itself(client) and await _refuses_in_silence(client):
                 return ServerReleases(Evidence.REFUSAL)
     except UNANSWERED as error:
         if isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, TimeoutError):
@@ -174,12 +177,12 @@ class Discovery:
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, ServerReleases]] = {}
 
-    async def of(self, client: Client, server: ServerInfo | None) -> ServerReleases:
+    async def of(self, client: Client, server: ServerInfo | None, *, prove: bool = True) -> ServerReleases:
         """What is known of the servers behind this client; asked unless they were found harmless a moment ago."""
         address = str(client.connection.address)
         asked_at, known = self._known.get(address, (0.0, ServerReleases()))
         if known.harmful_topics or known.evidence is Evidence.NONE or monotonic() - asked_at > REMEMBERED:
-            known = await discover(client, server)
+            known = await discover(client, server, prove=prove)
             if known.evidence is Evidence.MEMBERS:
                 self._known.clear()  # it tells of all of them
             self._known[address] = (monotonic(), known)

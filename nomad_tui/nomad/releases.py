@@ -14,7 +14,7 @@ Number = tuple[int, int, int]
 Range = tuple[Number, Number]
 """The first release that has it, and the first that does not."""
 
-_RELEASE: Final = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})([^+]*)(?:\+.*)?", re.DOTALL)
+_RELEASE: Final = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})((?!\d)[^+]*)(?:\+.*)?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,16 @@ class Harm:
 
     async def changes(self, client: Client, server: ServerInfo | None) -> bool:
         """Asks for the servers' releases; whether something else is to be subscribed to by what they are."""
-        self._releases = await self._discovery.of(client, server)
+        prove = bool(asked_topics(self._ticked.started_with)) and not self._allowed
+        self._releases = await self._discovery.of(client, server, prove=prove)
         return not self._allowed and self._ticked.leave_out(self._discovery.worst.harmful_topics)
 
     async def harmless(self, client: Client, subscription: Subscription) -> Subscription | None:
         """What of a subscription may be asked of a server; None for nothing."""
+        if self._allowed or not asked_topics(subscription):
+            return subscription
         releases = await self._discovery.of(client, None)
-        return subscription if self._allowed else subscription.without(releases.harmful_topics)
+        return subscription.without(releases.harmful_topics)
 
     def allowed_of(self, subscription: Subscription) -> Subscription | None:
         """What of a subscription is not left out; None for nothing."""
@@ -46,7 +49,7 @@ class Harm:
         """Topics that were asked for and are not subscribed to."""
         if self._allowed:
             return ()
-        return tuple(sorted(_asked(self._ticked.started_with) & self._discovery.worst.harmful_topics))
+        return tuple(sorted(asked_topics(self._ticked.started_with) & self._discovery.worst.harmful_topics))
 
     @property
     def csi_read_warning(self) -> str:
@@ -70,7 +73,7 @@ class Harm:
 
     def news(self) -> Iterator[Warned]:
         """What is to be said of it since that was last said."""
-        wanted = tuple(sorted(_asked(self._ticked.started_with) & self._discovery.worst.harmful_topics))
+        wanted = tuple(sorted(asked_topics(self._ticked.started_with) & self._discovery.worst.harmful_topics))
         told = Warned(Concern.HARM)
         if wanted:
             trouble = (taken if self._allowed else left_out)(wanted, self._discovery.worst)
@@ -117,7 +120,7 @@ def csi_read_warning(releases: ServerReleases | None = None) -> str:
     return f"{CSI_SECRETS_BY_API.effect}, {why} ({CSI_SECRETS_BY_API.issue})."
 
 
-def _asked(subscription: Subscription) -> frozenset[str]:
+def asked_topics(subscription: Subscription) -> frozenset[str]:
     """Which of the topics that may harm were asked for."""
     wanted = subscription.released_topics
     return HARMFUL_TOPICS if wanted is None else HARMFUL_TOPICS & wanted

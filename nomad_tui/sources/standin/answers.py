@@ -89,7 +89,7 @@ class Answers:
     def __init__(
         self, options: Options, access: Access, namespaces: Namespaces, raft: Raft, newest_index: Callable[[], int]
     ) -> None:
-        self._options = options
+        self.options = options
         self._raft = raft
         self._access = access
         self._namespaces = namespaces
@@ -107,17 +107,19 @@ class Answers:
             return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_PATH)
         match request.path:
             case "/v1/regions":
-                regions = sorted({self._options.region, *self._options.other_regions})
+                regions = sorted({self.options.region, *self.options.other_regions})
                 return Answer.json(regions, self._newest_index())
             case "/v1/agent/health":
                 return self._health(request)
             case "/v1/status/leader":
-                return Answer.json("127.0.0.1:4647" if self._raft.leader else "", self._newest_index())
+                elsewhere = request.first("region") not in (None, "", self.options.region)
+                leader = f"127.0.0.{2 if elsewhere else 1}:4647" if self._raft.leader else ""
+                return Answer.json(leader, self._newest_index())
         if not self._raft.leader and request.path not in ("/v1/agent/self", "/v1/agent/members"):
             return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
         token = self._access.token(request.secret)
         if isinstance(token, Doubt):
-            return refusal(token, self._options.says_why_not)
+            return refusal(token, self.options.says_why_not)
         if job is not None:
             if not token.may_in(request.first("namespace") or "default", "read-job"):
                 return denied()
@@ -140,11 +142,11 @@ class Answers:
 
     def knows_region(self, request: Request) -> bool:
         asked = request.first("region")
-        return not asked or asked in (self._options.region, *self._options.other_regions)
+        return not asked or asked in (self.options.region, *self.options.other_regions)
 
     def _health(self, request: Request) -> Answer:
         """Open to any token, as on a server; a client's agent is asked as its server would be."""
-        options = self._options
+        options = self.options
         health: dict[str, Any] = {}
         if options.client_agent:
             health["client"] = {"ok": True, "message": "ok"}
@@ -157,7 +159,7 @@ class Answers:
         return answer if is_well else replace(answer, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _members(self) -> Answer:
-        options = self._options
+        options = self.options
         own = [] if options.client_agent else [Server(options.name, options.version, options.region)]
         members = [
             {
@@ -175,7 +177,7 @@ class Answers:
     def _agent(self, token: Token) -> Answer:
         if not (token.management or token.agent_read):
             return denied()
-        options = self._options
+        options = self.options
         version, _, prerelease = options.version.partition("-")
         newest, log = str(self._newest_index()), self._raft.last_log_index
         leader = "true" if self._raft.leader else "false"

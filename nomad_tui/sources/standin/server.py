@@ -6,6 +6,7 @@ import re
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
@@ -188,6 +189,10 @@ class StandIn:
 
     def elect_leader(self) -> None:
         self._raft.leader = True
+
+    def upgrade(self, version: str) -> None:
+        """Let it be of another release from now on, with the connections that there are."""
+        self.options = self._answers.options = replace(self.options, version=version)
 
     def put_token(self, secret: str, token: Token) -> None:
         """Make a token or change what one may do, which ends the streams it may no longer have."""
