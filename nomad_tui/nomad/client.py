@@ -189,7 +189,7 @@ class Client:
         proxy = self.connection.proxy
         sent, asked_at = time_ns(), monotonic()
         async with self._session.get(
-            self.connection.address.base_url + path,
+            f"{self.connection.address.base_url}{self.connection.address.path}{path}",
             params=parameters,
             headers=await self._headers(),
             allow_redirects=False,  # another server would be handed the token

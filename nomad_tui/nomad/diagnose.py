@@ -177,9 +177,7 @@ def _facts(connection: Connection) -> dict[str, str]:
         "client_cert": str(connection.client_cert),
         "proxy": proxy.url if proxy is not None else "in between",
         "proxy_variable": proxy.variable if proxy is not None else f"{address.scheme.upper()}_PROXY",
-        "path": f", and the path {address.ignored_path} in NOMAD_ADDR is not used, as Nomad's own tools do not"
-        if address.ignored_path
-        else "",
+        "path": f" below {address.path}, which NOMAD_ADDR names" if address.path else "",
     }
 
 

@@ -197,7 +197,7 @@ class Webhook:
             client_cert=definition.tls.client_cert,
             client_key=definition.tls.client_key,
             tls_server_name=definition.tls.server_name,
-            proxy=self._proxy() if definition.proxy is not None else proxy_for(address, self._environ),
+            proxy=self._proxy() if definition.proxy is not None else proxy_for(address, self._environ, socks=False),
         )
         if connection.proxy is not None and connection.proxy.credentials is not None:
             hidden.append(connection.proxy.credentials[1])
