@@ -161,10 +161,10 @@ CASES = [
         exit_code=1,
     ),
     Case(
-        "a path in the address",
-        "address",
-        Verdict.NOTE,
-        "The path /ui/jobs in the address is not used",
+        "the address of a page of the web interface",
+        "nomad",
+        Verdict.OK,
+        "A Nomad server answers",
         flags={"address": "path"},
     ),
     Case(

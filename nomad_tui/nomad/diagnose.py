@@ -13,6 +13,7 @@ import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.core.text import printable
+from nomad_tui.nomad import in_front
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, asked
 from nomad_tui.nomad.certificate import Certificate
 from nomad_tui.nomad.client import UnexpectedAnswerError
@@ -202,6 +203,7 @@ def _answer_facts(error: UnexpectedAnswerError, text: str) -> dict[str, str]:
     return {
         "status": str(error.status),
         "said": "" if page else _said(text),
+        "in_front": in_front.says(error.status, error.body, error.headers),
         "form": "a web page" if page else "other text",
         "location": _clean(error.headers.get("Location", "nowhere")),
         "expired": "",

@@ -43,6 +43,7 @@ from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.questions import newest_index
 from nomad_tui.nomad.release_discovery import Discovery
+from nomad_tui.sources.cuts import Cuts
 from nomad_tui.sources.harm import Harm
 from nomad_tui.sources.heartbeats import HEARTBEAT, Heartbeats
 from nomad_tui.sources.resuming import goes_on, identify, is_replaying
@@ -168,6 +169,7 @@ class Reader:
         self._losses = 0
         self._restricted = False
         self._held_back = False
+        self._cuts = Cuts()
         self._skew: float | None = None
         """Seconds by which the server's clock was ahead when that was said last; None if it was right."""
         self._told_of_release = False
@@ -265,6 +267,10 @@ class Reader:
             changing = trouble is None or asked_anew
             if trouble is None or asked_anew:
                 continue
+            if connected_at is not None:
+                now = elapsed()
+                silent = now - (self._last_byte or now)
+                trouble = self._cuts.named(trouble, monotonic() - connected_at, silent)
             self.failed = True
             self.ticked.lost()
             if trouble.refused:
