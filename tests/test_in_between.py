@@ -117,8 +117,10 @@ async def forwarding(
 ) -> AsyncIterator[str]:
     """A reverse proxy: it serves below a path, wants a header, and cuts each connection."""
     port = int(server.address.rpartition(":")[2])
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         with suppress(OSError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             line, _, rest = head.partition("\r\n")
@@ -142,10 +144,18 @@ async def forwarding(
                     writer.transport.abort()
                 finally:
                     to_server.close()
+                    with suppress(OSError):
+                        await to_server.wait_closed()
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
-        yield f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}{strip}"
+        try:
+            yield f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}{strip}"
+        finally:
+            tasks = [task for task in serving if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def first_index(connection: Connection) -> int:

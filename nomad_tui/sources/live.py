@@ -365,11 +365,15 @@ class LiveServer:
     async def _may_read_more(self, permissions: Permissions) -> bool:
         """Whether one topic of each capability that is refused, in each namespace where it is, is allowed by now."""
         wanted: dict[tuple[str, str], str] = {}
+        harmful = frozenset() if self.connection.allow_harmful_topics else self._discovery.worst.harmful_topics
         for topic, namespaces in permissions.refused.items():
+            if topic in harmful:
+                continue
             for namespace in namespaces if is_namespaced(topic) else namespaces[:1]:
                 wanted.setdefault((needed(topic), namespace), topic)
         if permissions.namespaces != (self.connection.namespace,):
-            allowed = next((topic for topic in permissions.allowed if is_namespaced(topic)), None)
+            readable = permissions.allowed.keys() - harmful
+            allowed = next((topic for topic in permissions.allowed if topic in readable and is_namespaced(topic)), None)
             if allowed is not None:
                 wanted[(needed(allowed), self.connection.namespace)] = allowed
         async with Client(self._server) as client:
