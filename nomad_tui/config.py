@@ -1,6 +1,7 @@
 """What nomad-tui is told: how to reach a server, as Nomad's own command line is told it, and where its files are."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.address import Address, Credentials, Proxy
+from nomad_tui.nomad.values import ValueUnavailableError, current
 
 TOKEN_LIMIT: Final = 16 * 1024
 """Bytes read of a token file: a signed workload identity takes one or two thousand."""
@@ -54,9 +56,32 @@ CLIENT_KEY: Final = Setting("client_key", "--client-key", "NOMAD_CLIENT_KEY")
 TLS_SERVER_NAME: Final = Setting("tls_server_name", "--tls-server-name", "NOMAD_TLS_SERVER_NAME")
 TLS_SKIP_VERIFY: Final = Setting("tls_skip_verify", "--tls-skip-verify", "NOMAD_SKIP_VERIFY")
 
+HEADERS: Final = Setting("headers", "--header", None)
+ALLOW_HARMFUL_TOPICS: Final = Setting("allow_harmful_topics", "--allow-harmful-topics", None)
+
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+OWN_HEADERS: Final[Mapping[str, str]] = {
+    "x-nomad-token": "use --token-file (or NOMAD_TOKEN) for the token",
+    "proxy-authorization": "write user and password into the proxy's address",
+    **dict.fromkeys(
+        (
+            "accept-encoding",
+            "connection",
+            "content-length",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+        ),
+        "leave it out, nomad-tui sets it",
+    ),
+}
+"""Headers that cannot be given, and what to do instead."""
+
 Flags = Mapping[str, str | bool | Sequence[str] | None]
-"""A setting's name to what the command line said; None, False or missing where it said nothing. Only addresses are
-several, each of which may be several with commas between."""
+"""A setting's name to what the command line said; None, False or missing where it said nothing. Only addresses and
+headers are several; each address may be several with commas between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +127,10 @@ class Connection:
     """The name the server's certificate must hold, where that is not the address' host."""
     skip_verify: bool = False
     proxy: Proxy | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Sent with each request; a value may refer to `${VARIABLE}` or `file:PATH`, as `current_headers` resolves it."""
+    allow_harmful_topics: bool = False
+    """Whether topics are subscribed to whose reading harms some releases (`nomad.releases`)."""
     profile: Profile | None = None
     """None where the operator named none."""
     others: tuple["Connection", ...] = ()
@@ -162,8 +191,11 @@ class Connection:
             tls_server_name=given.text(TLS_SERVER_NAME),
             skip_verify=_skip_verify(given),
             proxy=_proxy(address, environ),
+            headers=_headers(given),
+            allow_harmful_topics=bool(given.value(ALLOW_HARMFUL_TOPICS)),
             profile=profile.profile if profile is not None else None,
         )
+        connection.current_headers()
         if any((connection.ca_cert, connection.ca_path, connection.client_cert, connection.client_key)):
             connection.tls_context()
         return replace(
@@ -182,6 +214,22 @@ class Connection:
         if self.token_file is None:
             return self.token
         return _token_from(self.token_file, self._origin(TOKEN_FILE))
+
+    def current_headers(self) -> dict[str, str]:
+        """The additional headers to send now, variables and files resolved. Raises ConfigurationError."""
+        found: dict[str, str] = {}
+        for name, text in self.headers:
+            try:
+                value = current(text).strip()
+            except ValueUnavailableError as error:
+                raise ConfigurationError(f"The header {name} ({HEADERS.flag}) has no value: {error}") from None
+            if not (value.isascii() and value.isprintable()) or len(value) >= TOKEN_LIMIT:
+                raise ConfigurationError(
+                    f"The value of the header {name} ({HEADERS.flag}) holds a line break, a character that is not "
+                    f"printable ASCII, or more than {TOKEN_LIMIT} of them: correct it."
+                )
+            found[name] = value
+        return found
 
     @property
     def sends_token(self) -> bool:
@@ -276,6 +324,15 @@ class _Given:
             return in_profile
         return self._environ.get(setting.variable) or None if setting.variable else None
 
+    def layers(self, setting: Setting) -> list[tuple[str, str | bool | Sequence[str]]]:
+        """What each says that says anything, with who said it; the last wins."""
+        found: list[tuple[str, str | bool | Sequence[str]]] = []
+        if self._profile is not None and (in_profile := self._in_profile(setting)):
+            found.append((f"{setting.name} of the profile {self._profile.profile.name}", in_profile))
+        if flag := self.flag(setting):
+            found.append((setting.flag, flag))
+        return found
+
     def text(self, setting: Setting) -> str | None:
         value = self.value(setting)
         return None if value is None else str(value)
@@ -350,6 +407,26 @@ def _http_auth(given: _Given) -> Credentials | None:
         return None
     user, _, password = text.partition(":")
     return user, password
+
+
+def _headers(given: _Given) -> tuple[tuple[str, str], ...]:
+    """Those of the profile and those of the command line, which win; every name once."""
+    found: dict[str, tuple[str, str]] = {}
+    for origin, lines in given.layers(HEADERS):
+        for line in [lines] if isinstance(lines, str) else lines if isinstance(lines, Sequence) else ():
+            name, colon, value = line.partition(":")
+            name, value = name.strip(), value.strip()
+            shown = printable(name, 100)
+            if not colon or not value or HEADER_NAME.fullmatch(name) is None:
+                raise ConfigurationError(f"{origin} {shown!r} is no header: write 'Name: value'.")
+            if (instead := OWN_HEADERS.get(name.lower())) is not None:
+                raise ConfigurationError(f"{origin} names {shown}, which cannot be given: {instead}.")
+            found[name.lower()] = (name, value)
+    if "authorization" in found and given.value(HTTP_AUTH):
+        raise ConfigurationError(
+            f"The header Authorization and {given.origin(HTTP_AUTH)} both say who asks: leave one of them out."
+        )
+    return tuple(found.values())
 
 
 def _skip_verify(given: _Given) -> bool:

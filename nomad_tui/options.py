@@ -38,7 +38,17 @@ HELP: Final[Mapping[Setting, tuple[str, str]]] = {
     config.CLIENT_CERT: ("FILE", "The certificate to show to the server, PEM. Needs --client-key."),
     config.CLIENT_KEY: ("FILE", "The unencrypted key of --client-cert, PEM."),
     config.TLS_SERVER_NAME: ("NAME", "The name in the server's certificate, such as server.global.nomad."),
+    config.HEADERS: (
+        "'NAME: VALUE'",
+        "Another header of each request, for a proxy in front of Nomad; may be repeated. "
+        "The value may be ${VARIABLE} or file:PATH.",
+    ),
     config.TLS_SKIP_VERIFY: ("", "Do not verify the server's certificate. Anyone may then read the token."),
+    config.ALLOW_HARMFUL_TOPICS: (
+        "",
+        "Subscribe to topics even where reading them harms the servers: CSIVolume can erase volumes' secrets on Nomad "
+        "1.10.0 to 1.10.6 and 1.11.0.",
+    ),
 }
 """What stands for the value, and the help text without the variable."""
 
@@ -217,7 +227,7 @@ def connection_options(command: Callable[..., R]) -> Callable[..., R | None]:
 
 
 def _manner(setting: Setting, metavar: str) -> dict[str, Any]:
-    if setting is config.ADDRESS:
+    if setting in (config.ADDRESS, config.HEADERS):
         return {"metavar": metavar, "multiple": True}
     if setting is config.PROFILE:
         return {"metavar": metavar, "shell_complete": _complete_profile}

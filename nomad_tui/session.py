@@ -70,6 +70,10 @@ class Status:
     reconnects: int = 0
     refused_topics: tuple[str, ...] = ()
     """Topics that are ticked and that the server would not send; the stream goes on without them."""
+    harmful_topics: tuple[str, ...] = ()
+    """Topics that were asked for and are left out, because reading them harms the servers, or may."""
+    csi_read_warning: str = ""
+    """What reading a CSI volume does to these servers, or may."""
     permissions: Permissions | None = None
     """What the token may read, where that is not all that was asked for."""
     warnings: dict[Concern, Warned] = field(default_factory=dict)
@@ -166,6 +170,8 @@ class Session:
                 status.to, status.version, status.region = update.to, update.version, update.region
                 status.reconnects = update.reconnects
                 status.refused_topics = update.refused_topics
+                status.harmful_topics = update.harmful_topics
+                status.csi_read_warning = update.csi_read_warning
                 status.what = status.remedy = ""
                 status.attempt = 0
                 status.last_heard = self.clock()

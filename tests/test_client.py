@@ -15,7 +15,7 @@ import trustme
 from nomad_tui import __version__
 from nomad_tui.config import Connection
 from nomad_tui.nomad import client as client_module
-from nomad_tui.nomad.client import Client, ServerInfo, UnexpectedAnswerError
+from nomad_tui.nomad.client import BODY_KEPT, Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.sources.standin import Options, StandIn
 from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
 
@@ -96,7 +96,7 @@ async def test_an_error_keeps_the_beginning_of_what_the_server_said() -> None:
     with odd_server(says) as server, pytest.raises(UnexpectedAnswerError) as told:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
     assert told.value.status == 403
-    assert told.value.body == b"Permission denied" + b"." * 383
+    assert told.value.body == b"Permission denied" + b"." * (BODY_KEPT - 17)
 
 
 async def test_a_web_page_is_no_stream() -> None:

@@ -360,7 +360,7 @@ def test_token_from_a_pipe_is_read_once_and_kept() -> None:
             "NOMAD_CLIENT_KEY.*belong together",
         ),
         ({"ca_cert": "a\0b"}, {}, "^--ca-cert holds a zero byte"),
-        ({}, {"NOMAD_ADDR": "https://far", "https_proxy": "socks5://proxy:1080"}, "^https_proxy is .*socks5.*NO_PROXY"),
+        ({}, {"NOMAD_ADDR": "https://far", "https_proxy": "socks4://proxy:1080"}, "^https_proxy is .*socks4.*NO_PROXY"),
         ({}, {"NOMAD_ADDR": "http://far", "HTTP_PROXY": "http://a:b@proxy:x"}, "^HTTP_PROXY is 'http://…@proxy:x'"),
     ],
 )

@@ -68,7 +68,7 @@ def assert_readable(told: Trouble, address: str) -> None:
         # A status and what Nomad, or something before it, says with it.
         (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION, "no token was sent.*NOMAD_TOKEN", False),
         (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION, "no token was sent", False),
-        (answer("403 Forbidden", "<html>no</html>"), Kind.PERMISSION, "a proxy before Nomad", False),
+        (answer("403 Forbidden", "<html>no</html>"), Kind.IN_FRONT, "it says 'no'", False),
         (answer("401 Unauthorized"), Kind.AUTHENTICATION, "NOMAD_HTTP_AUTH", False),
         (answer("400 Bad Request", "Invalid topic"), Kind.BAD_REQUEST, "it said 'Invalid topic'", False),
         (
@@ -107,9 +107,9 @@ def assert_readable(told: Trouble, address: str) -> None:
         (answer("403 Forbidden", '{"errors":["permission denied"]}\n'), Kind.NOT_NOMAD, "is a Vault server", False),
         (answer("503 Service Unavailable", '{"errors":["Vault is sealed"]}'), Kind.NOT_NOMAD, "'.*sealed", False),
         (answer("500 Internal Server Error", "rpc error: EOF"), Kind.UNAVAILABLE, "it said 'rpc error: EOF'", True),
-        (answer("502 Bad Gateway", "<html>"), Kind.UNAVAILABLE, "a proxy there", True),
-        (answer("503 Service Unavailable"), Kind.UNAVAILABLE, "a proxy there", True),
-        (answer("504 Gateway Timeout"), Kind.UNAVAILABLE, "a proxy there", True),
+        (answer("502 Bad Gateway", "<html>"), Kind.IN_FRONT, "found no Nomad server", True),
+        (answer("503 Service Unavailable"), Kind.IN_FRONT, "found no Nomad server", True),
+        (answer("504 Gateway Timeout"), Kind.IN_FRONT, "found no Nomad server", True),
         # What is no HTTP.
         (b"SSH-2.0-OpenSSH_9.2\r\n", Kind.NOT_NOMAD, "it said 'SSH-2.0-OpenSSH_9.2'", False),
         (b"+PONG " + b"." * 4000 + b"\r\n", Kind.NOT_NOMAD, "does not speak HTTP", False),
@@ -151,10 +151,10 @@ async def test_a_bad_token_is_told_from_a_weak_one_and_never_shown(says: bytes, 
     assert "8d6ae3f7" not in told.sentence
 
 
-async def test_a_path_in_the_address_is_said_to_be_ignored() -> None:
+async def test_a_path_in_the_address_is_named_where_nothing_is_below_it() -> None:
     with odd_server(answer("404 Not Found")) as server:
         told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}/nomad/"})
-    assert "the path /nomad/ in NOMAD_ADDR is not used" in told.why
+    assert "below /nomad, which NOMAD_ADDR names" in told.why
 
 
 async def test_a_page_of_text_is_cut() -> None:

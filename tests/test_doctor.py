@@ -26,7 +26,8 @@ from nomad_tui.doctor.checks import examine
 from nomad_tui.doctor.findings import CHECKS, Access, Begun, Cell, Examination, Finding, Verdict
 from nomad_tui.doctor.subject import Check, Patience, Subject
 from nomad_tui.doctor.terminal import print_json, print_text
-from nomad_tui.nomad.client import Client, ServerInfo
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.release_discovery import Evidence, ServerReleases
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, Release, StandIn, Token
 from tests import recordings
 from tests.odd_servers import HEARTBEAT, answer, odd_server
@@ -160,10 +161,10 @@ CASES = [
         exit_code=1,
     ),
     Case(
-        "a path in the address",
-        "address",
-        Verdict.NOTE,
-        "The path /ui/jobs in the address is not used",
+        "the address of a page of the web interface",
+        "nomad",
+        Verdict.OK,
+        "A Nomad server answers",
         flags={"address": "path"},
     ),
     Case(
@@ -291,11 +292,13 @@ CASES = [
         exit_code=3,
     ),
     Case(
-        "a token without agent:read",
+        "a token that may not ask for the release",
         "release",
         Verdict.NOTE,
-        "cannot be seen without agent:read",
-        options=WITH_ACLS,
+        "cannot be seen without node:read or agent:read",
+        options=replace(
+            WITH_ACLS, version="1.11.1", tokens={SECRET: Token(namespaces={"default": frozenset(("read-job",))})}
+        ),
         flags={"token": SECRET, "namespace": "default"},
         topics=("Job",),
         skipped=("publishing",),
@@ -304,8 +307,8 @@ CASES = [
         "a release that refuses by status",
         "release",
         Verdict.NOTE,
-        "Nomad 1.9.0 on stand-in.global. It may keep silent",
-        options=replace(HELD, version="1.9.0", release=Release.OLD),
+        "Nomad 1.9.0 on stand-in.global. Reading a CSI volume through the HTTP API can erase its secrets",
+        options=replace(HELD, version="1.9.0"),
     ),
     Case(
         "a beta",
@@ -530,10 +533,11 @@ async def test_heartbeats_in_bulk_are_a_proxy_that_buffers() -> None:
 
 async def test_a_stream_on_which_nothing_comes_is_a_proxy_that_buffers() -> None:
     silent = HEARTBEAT.removesuffix(b"{}\n")
+    releases = ServerReleases(Evidence.MEMBERS, (("one.global", "1.11.1"),))
     with odd_server(silent, holds=True) as odd:
         opening = await checked(stream.stream, at(odd.port))
     with odd_server(silent, holds=True) as odd:
-        modern = await checked(stream.stream, at(odd.port), server=ServerInfo(version="2.0.6"))
+        modern = await checked(stream.stream, at(odd.port), releases=releases)
     with odd_server(silent, holds=True) as odd:
         waiting = await listened(stream.heartbeat, at(odd.port))
     assert opening.verdict is Verdict.NOTE

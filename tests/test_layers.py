@@ -33,6 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 EVERY_LIBRARY = frozenset(
     (
         "aiohttp",
+        "aiohttp_socks",
         "click",
         "filelock",
         "h11",
@@ -43,6 +44,7 @@ EVERY_LIBRARY = frozenset(
         "orjson",
         "platformdirs",
         "prometheus_client",
+        "python_socks",
         "re2",
         "rich",
         "standardwebhooks",
@@ -55,7 +57,7 @@ EVERY_LIBRARY = frozenset(
 )
 LIBRARIES: dict[str, frozenset[str]] = {
     "core": frozenset(("lark", "msgspec", "orjson", "re2", "zstandard")),
-    "nomad": frozenset(("aiohttp", "cryptography", "orjson")),
+    "nomad": frozenset(("aiohttp", "aiohttp_socks", "cryptography", "orjson", "python_socks")),
     "config": frozenset(("aiohttp",)),
     "personal": frozenset(("msgspec", "platformdirs", "tomli_w")),
     "journal": frozenset(("filelock", "msgspec", "orjson", "structlog", "zstandard")),

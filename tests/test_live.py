@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from nomad_tui.config import Connection, Flags
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update
+from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable, event_lines
+from nomad_tui.nomad import release_discovery
 from nomad_tui.sources import reader as reader_module
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.reader import LONGEST_DELAY, SHORTEST_DELAY, Settings, delays
@@ -245,6 +246,7 @@ async def test_the_server_says_who_it_is_where_it_may() -> None:
 
 async def test_a_server_that_never_says_who_it_is_still_sends_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "PATIENCE_WITH_IDENTITY", 0.05)
+    monkeypatch.setattr(release_discovery, "PATIENCE", 0.05)
     hung_up: asyncio.Queue[str] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -258,11 +260,13 @@ async def test_a_server_that_never_says_who_it_is_still_sends_its_events(monkeyp
 
     async with asyncio.timeout(SECONDS), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        source = LiveServer(Connection.from_environment({"address": f"127.0.0.1:{port}"}, environ={}))
+        flags = {"address": f"127.0.0.1:{port}", "allow_harmful_topics": True}
+        source = LiveServer(Connection.from_environment(flags, environ={}))
         async with aclosing(source.updates()) as updates:
-            kinds = [type(await anext(updates)) for _ in range(4)]
-            assert kinds == [Connecting, Connected, Heartbeat, Frame]
+            kinds = [type(await anext(updates)) for _ in range(5)]
+            assert kinds == [Connecting, Connected, Warned, Heartbeat, Frame]
             assert (await hung_up.get()).startswith("/v1/agent/self")
+            assert (await hung_up.get()).startswith("/v1/agent/members")
         assert (await hung_up.get()).startswith("/v1/event/stream")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nomad_tui.sinks.values import LONGEST, ValueUnavailableError, current, reads_file, refers
+from nomad_tui.nomad.values import LONGEST, ValueUnavailableError, current, reads_file, refers
 
 SECRET = "s3cr3t-of-the-receiver"
 

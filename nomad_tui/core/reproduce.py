@@ -175,6 +175,10 @@ class Server:
 
     address: str
     """Scheme, host and port."""
+    path: str = ""
+    """Where Nomad's API begins there."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Names of additional headers, each with what stands for its value in a shell."""
     socket: str | None = None
     """The path of a Unix socket; `address` is then what the Host header says."""
     region: str | None = None
@@ -269,8 +273,11 @@ def event_curl(envelope: Envelope, server: Server) -> str | None:
 def command(envelope: Envelope, name: str, server: Server | None = None) -> str | None:
     """The line of Nomad's own command line that shows the event's object; without a server, of the one it asks anyway.
 
-    `name` is its `object_name`. None where there is no such command, or a name is not fit for a line.
+    `name` is its `object_name`. None where there is no such command, a name is not fit for a line, or the server is
+    behind a path or wants headers, which Nomad's commands cannot send.
     """
+    if server is not None and (server.path or server.headers):
+        return None
     read = _OBJECTS.get(envelope.topic)
     if read is None or not name or not _is_fit(name, envelope.namespace):
         return None
@@ -323,12 +330,13 @@ def _curl(server: Server, target: str, *options: str) -> str | None:
     if server.user is not None:
         arguments += ["--user", server.user]
     line = _line(arguments)
-    url = _line([address + target])
+    url = _line([address + server.path + target])
     if line is None or url is None:
         return None
     proxy = f' --proxy "${server.proxy_variable}"' if server.proxy_variable is not None else ""
     token = ' -H "X-Nomad-Token: $NOMAD_TOKEN"' if server.sends_token else ""
-    return f"{line}{proxy}{token} {url}"
+    headers = "".join(f' -H "{name}: {value}"' for name, value in server.headers)
+    return f"{line}{proxy}{token}{headers} {url}"
 
 
 def _line(arguments: list[str]) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, is_known, released_topic, typed_topic
+from nomad_tui.core.topics import ALL, NODE_DRAIN, TOPICS, beta_topic, is_known, released_topic, typed_topic
 from nomad_tui.core.wire import Event
 
 
@@ -93,6 +93,16 @@ class Subscription:
                 if released_topic(topic) in topics:
                     wanted[topic] = wanted.get(topic, _NO_KEY) | keys
         return type(self)(wanted) if wanted else None
+
+    def without(self, topics: frozenset[str]) -> "Subscription | None":
+        """What of it is not of these topics, by released name; None if nothing is left.
+
+        Where all topics are asked for, that is every other one by name: those that nobody knows yet do not come.
+        """
+        asked = self.released_topics
+        if asked is None:
+            asked = frozenset((*(each.name for each in TOPICS), *self.unknown_topics))
+        return self if asked.isdisjoint(topics) else self.only(asked - topics)
 
     def parameters(self, beta: bool = False, witnesses: Iterable[Sequence[Event]] = ()) -> list[tuple[str, str]]:
         """The `topic` parameters of a request, each topic once; `beta` for a server of the 1.0-beta dialect.

@@ -30,6 +30,10 @@ class Connected:
     """How often this source has lost a connection before."""
     refused_topics: tuple[str, ...] = ()
     """Topics that the operator ticked again and this server would not send; they are asked for again, but seldom."""
+    harmful_topics: tuple[str, ...] = ()
+    """Topics that were asked for and are left out, because reading them harms these servers, or may."""
+    csi_read_warning: str = ""
+    """What reading a CSI volume does to these servers, or may; empty where it is known to be harmless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Refused:
 class Concern(StrEnum):
     """What a warning is about; a later one about the same takes its place."""
 
+    HARM = "harm"
+    """Topics are left out, because reading them harms the servers, or may; or they are read all the same."""
     NAMESPACE = "namespace"
     """The namespace watched does not exist, or not yet: a server answers with silence."""
     TOPIC = "topic"

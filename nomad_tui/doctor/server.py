@@ -1,8 +1,7 @@
 """The server itself: is it Nomad, which release, which region, has it a leader, does it publish events."""
 
-import re
-from collections.abc import AsyncGenerator, Iterator
-from typing import Final
+from collections.abc import AsyncGenerator
+from typing import Any, Final
 
 from nomad_tui.core.text import printable
 from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
@@ -10,12 +9,14 @@ from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, questions
 from nomad_tui.nomad.cases import Kind, asked
 from nomad_tui.nomad.client import UnexpectedAnswerError
+from nomad_tui.nomad.release_discovery import Evidence, ServerReleases, discover
+from nomad_tui.nomad.releases import SERVER_BUGS
+from nomad_tui.sources import harm
+from nomad_tui.sources.harm import asked_topics
 
 AGENT_READ: Final = 'agent {\n  policy = "read"\n}'
-QUIETLY_REFUSING: Final = ((1, 11, 2), (1, 10, 8), (1, 8, 20))
-"""The first releases that answer a stream before they look at the token, newest line first; later lines all do."""
-
-
+NAMED: Final = 3
+"""Servers whose releases are written out before the rest of them is counted."""
 NO_LEADER: Final = "The cluster has no leader, so it neither writes nor tells anything."
 
 
@@ -43,46 +44,62 @@ async def nomad(subject: Subject) -> AsyncGenerator[Item, None]:
 
 
 async def release(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("release", "asking which release it is")
+    yield Begun("release", "asking which releases the servers are")
+    connection = subject.connection
     server = subject.server = await subject.open_client.server()
-    version = printable(server.version, 60) if server is not None and server.version else ""
-    if not version:
-        yield Finding(
-            "release",
-            Verdict.NOTE,
-            "Which release it is cannot be seen without agent:read, which the stream does not need.",
-            measured={"version": None, "capability": "agent:read"},
-        )
+    try:
+        releases = subject.releases = await discover(subject.open_client, server)
+    except ERRORS as error:
+        yield await failed("release", error, connection)
         return
-    name = f" on {printable(server.name, 80)}" if server is not None and server.name else ""
-    quirks = list(_quirks(version))
-    yield Finding(
-        "release",
-        Verdict.NOTE if quirks else Verdict.OK,
-        " ".join([f"Nomad {version}{name}.", *quirks]),
-        measured={"version": version, "server": printable(server.name or "", 200) if server is not None else ""},
-    )
+    bugs = [bug for bug in SERVER_BUGS if releases.affected(bug)]
+    harmful = tuple(sorted(releases.harmful_topics & asked_topics(subject.subscription)))
+    builds = list(dict.fromkeys(build for _, build in releases.builds))
+    measured: dict[str, Any] = {
+        "version": builds[0] if builds else None,
+        "server": printable(server.name or "", 200) if server is not None else "",
+        "servers": dict(releases.builds),
+        "evidence": str(releases.evidence),
+        "bugs": [bug.name for bug in bugs],
+        "left_out": [] if connection.allow_harmful_topics else list(harmful),
+    }
+    sentences, remedy = [_which(subject, releases)], ""
+    if harmful:
+        trouble = (harm.taken if connection.allow_harmful_topics else harm.left_out)(harmful, releases)
+        sentences.append(trouble.account)
+        remedy = f"{trouble.remedy}."
+        if not connection.allow_harmful_topics:
+            left = subject.subscription.without(frozenset(harmful))
+            if left is None:
+                subject.blocked = f"Nothing is left to subscribe to without {', '.join(harmful)}."
+            elif subject.subscription.released_topics is None:
+                sentences.append(harm.UNKNOWN_TOPICS)
+            subject.subscription = left or subject.subscription
+    sentences += [bug.sentence for bug in bugs if bug.is_harmful and not bug.topics]
+    if builds and builds[0].startswith("1.0.0-beta"):
+        sentences.append("It speaks the dialect of the 1.0 betas: topics are asked for by their names there.")
+    is_noteworthy = harmful or any(bug.is_harmful for bug in bugs) or releases.evidence is Evidence.NONE
+    verdict = Verdict.NOTE if is_noteworthy else Verdict.OK
+    yield Finding("release", verdict, " ".join(sentences), remedy, measured=measured)
 
 
-def _quirks(version: str) -> Iterator[str]:
-    """What is to be known of a release: `1.11.1`, `2.0.6-dev`."""
-    parts = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    if parts is None:
-        return
-    number = (int(parts[1]), int(parts[2]), int(parts[3]))
-    if version.startswith("1.0.0-beta"):
-        yield "It speaks the dialect of the 1.0 betas: topics are asked for by their names there."
-    if number in QUIETLY_REFUSING:
-        yield "Its event stream has the invalid status line HTTP/0.0 (nomad#27582), and is read all the same."
-    if not refuses_quietly(number):
-        yield "It may keep silent until the first event or heartbeat, up to 30 s."
-
-
-def refuses_quietly(number: tuple[int, int, int]) -> bool:
-    """Whether this release answers with 200 and refuses by ending the stream, rather than with a status."""
-    if number >= QUIETLY_REFUSING[0]:
-        return True
-    return any(number[:2] == first[:2] and number >= first for first in QUIETLY_REFUSING[1:])
+def _which(subject: Subject, releases: ServerReleases) -> str:
+    server = subject.server
+    match releases.evidence:
+        case Evidence.NONE:
+            return (
+                "Which release the servers are cannot be seen without node:read or agent:read, which the stream does "
+                "not need."
+            )
+        case Evidence.REFUSAL:
+            return "The server is Nomad 1.8.20, 1.10.8, 1.11.2 or later, as it refuses in silence."
+    named = [f"Nomad {build}{f' on {name}' if name else ''}" for name, build in releases.builds[:NAMED]]
+    if len({build for _, build in releases.builds}) == 1:
+        named = [named[0] if len(releases.builds) == 1 else f"Nomad {releases.builds[0][1]} on all servers"]
+    elif len(releases.builds) > NAMED:
+        named.append(f"{len(releases.builds) - NAMED} more servers")
+    by_client = server is not None and not server.is_server
+    return f"{', '.join(named)}{', asked through a client agent' if by_client else ''}."
 
 
 async def region(subject: Subject) -> AsyncGenerator[Item, None]:

@@ -1,6 +1,5 @@
 """The stream itself: its first byte, what the server's buffer holds, the heartbeat, and both sides' clocks."""
 
-import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import replace
@@ -11,9 +10,9 @@ from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
 from nomad_tui.doctor.listening import Listening
-from nomad_tui.doctor.server import refuses_quietly
 from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, inquiry
+from nomad_tui.nomad.releases import NO_FIRST_HEARTBEAT
 
 SHORT_BUFFER: Final = 60
 """Seconds: a full buffer that goes back less far is lost to whoever reconnects after a minute."""
@@ -89,9 +88,7 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
         )
     waited = listening.last_byte - listening.opened or subject.patience.first_byte
     measured = {"first_byte_seconds": None, "waited_seconds": round(waited, 3)}
-    version = subject.server.version if subject.server is not None else None
-    number = re.match(r"(\d+)\.(\d+)\.(\d+)", version or "")
-    if number is not None and refuses_quietly((int(number[1]), int(number[2]), int(number[3]))):
+    if not subject.releases.may_have(NO_FIRST_HEARTBEAT):
         return Finding(
             "stream",
             Verdict.BROKEN,
@@ -103,8 +100,8 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
     return Finding(
         "stream",
         Verdict.NOTE,
-        f"{what} is open, and nothing came within {waited:.0f} s: servers before 1.11.2 may keep silent for "
-        "30 s, and a proxy that buffers looks the same.",
+        f"{what} is open, and nothing came within {waited:.0f} s: Nomad 1.0.0 to 1.0.6 and 1.1.0 keep silent "
+        "for 30 s, and a proxy that buffers looks the same.",
         "Wait for what the heartbeat shows.",
         measured=measured,
     )
@@ -226,7 +223,7 @@ def _beat(listening: Listening, patience: float) -> Finding:
         "heartbeat",
         Verdict.NOTE,
         f"{'One heartbeat' if beats else 'No heartbeat'} came in {patience:.0f} s, too few to tell how often: servers "
-        "send one every 30 s, older ones the first after that time.",
+        "send one every 30 s, 1.0.0 to 1.0.6 and 1.1.0 the first after that time.",
         measured=measured,
     )
 

@@ -18,6 +18,7 @@ from nomad_tui.nomad.client import Answer, Client, ServerInfo, UnexpectedAnswerE
 from nomad_tui.nomad.diagnose import Kind, Trouble
 from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo
+from nomad_tui.nomad.release_discovery import ServerReleases
 
 ERRORS: Final = (
     aiohttp.ClientError,
@@ -79,6 +80,8 @@ class Subject:
     client: Client | None = None
     regions: tuple[str, ...] = ()
     server: ServerInfo | None = None
+    releases: ServerReleases = field(default_factory=ServerReleases)
+    """Of the servers that would serve the stream."""
     token: TokenInfo | None = None
     namespaces: tuple[str, ...] | None = None
     """None where they could not be listed."""

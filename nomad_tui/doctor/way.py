@@ -48,6 +48,9 @@ def settings(subject: Subject) -> Finding:
         parts.append(told("token", "a token") if connection.sends_token else "no token")
     if connection.proxy is not None:
         parts.append(f"through the proxy {connection.proxy.url} ({connection.proxy.variable})")
+    if connection.headers:
+        names = ", ".join(name for name, _ in connection.headers)
+        parts.append(told("headers", f"with the header{'s' if len(connection.headers) > 1 else ''} {names}"))
     if connection.profile is not None:
         parts.insert(0, f"profile {connection.profile.name}")
     measured: dict[str, Any] = {
@@ -57,18 +60,10 @@ def settings(subject: Subject) -> Finding:
         "topics": str(subject.subscription),
         "token": connection.sends_token,
         "proxy": connection.proxy.url if connection.proxy is not None else None,
+        "headers": [name for name, _ in connection.headers],
         "from": dict(origins),
     }
     sentence = printable(", ".join(parts), 600) + "."
-    ignored = connection.address.ignored_path
-    if ignored:
-        return Finding(
-            "address",
-            Verdict.NOTE,
-            f"{sentence} The path {printable(ignored, 80)} in the address is not used, as Nomad's own tools do not.",
-            "Leave the path out of NOMAD_ADDR (--address).",
-            measured=measured,
-        )
     return Finding("address", Verdict.OK, sentence, measured=measured)
 
 

@@ -26,7 +26,7 @@ def journal_path(folders: Folders, connection: Connection) -> Path:
     elif address.socket is not None:
         name = f"unix_{address.socket}"
     else:
-        name = f"{address.host.lower()}_{address.port}"
+        name = f"{address.host.lower()}_{address.port}{address.path}"
     region = f"@{_safe(connection.region)}" if connection.region else ""
     return folders.state / FOLDER / f"{_safe(name)}{region}{SUFFIX}"
 

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 DEFAULT: Final = "http://127.0.0.1:4646"
+
+_PATH_SAFE: Final = "%!$&'()*+,;=:@~"
+
+PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+"""Of a proxy that names none, as Go takes it."""
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 """Of an address that names none: the scheme's own, not Nomad's 4646."""
@@ -26,16 +31,16 @@ class Address:
     """Without an IPv6 address' brackets. With a Unix socket: what the Host header says."""
     port: int = 80
     socket: Path | None = None
-    ignored_path: str = ""
-    """What followed host and port. Nomad's Go client (`api.go`, `newRequest`) sends its requests to the root
-    whatever the address' path says, and so does nomad-tui."""
+    path: str = ""
+    """Where Nomad's API begins below host and port, such as `/nomad`, for a proxy that serves it there; without a slash
+    at its end. Nomad's own commands (`api.go`, `newRequest`) leave it out."""
 
     def __str__(self) -> str:
-        return f"unix://{self.socket}" if self.socket is not None else self.base_url
+        return f"unix://{self.socket}" if self.socket is not None else self.base_url + self.path
 
     @property
     def base_url(self) -> str:
-        """What a request's path is appended to, without a slash at its end."""
+        """Scheme, host and port, without a slash at the end."""
         if self.socket is not None:
             return f"http://{self.host}"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -52,10 +57,14 @@ class Address:
 @dataclass(frozen=True, slots=True)
 class Proxy:
     url: str
-    """Without credentials."""
+    """Without credentials. With SOCKS, the proxy looks the names up, as Go has it do."""
     variable: str
     """The environment variable that named it."""
     credentials: Credentials | None = field(default=None, repr=False)
+
+    @property
+    def is_socks(self) -> bool:
+        return self.url.startswith("socks5")
 
 
 def parse_address(text: str) -> tuple[Address, Credentials | None]:
@@ -70,8 +79,7 @@ def parse_address(text: str) -> tuple[Address, Credentials | None]:
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"the scheme {parts.scheme} is none that Nomad serves, use http, https or unix")
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
-    path = parts.path if parts.path != "/" else ""
-    return Address(scheme, _host(parts), _port(parts), ignored_path=path), _credentials(parts)
+    return Address(scheme, _host(parts), _port(parts), path=_prefix(parts.path)), _credentials(parts)
 
 
 def without_credentials(text: str) -> str:
@@ -79,11 +87,12 @@ def without_credentials(text: str) -> str:
     return re.sub(r"^([^/]*//)?.*@", r"\1…@", text)
 
 
-def proxy_for(address: Address, environ: Mapping[str, str]) -> Proxy | None:
+def proxy_for(address: Address, environ: Mapping[str, str], *, socks: bool = True) -> Proxy | None:
     """The proxy that Go's `http.ProxyFromEnvironment` would take to `address`.
 
     HTTPS_PROXY or HTTP_PROXY by the address' scheme, in upper case before lower case, unless NO_PROXY names the
-    host; never for this machine's own addresses. Raises ValueError, whose text starts with the variable.
+    host; never for this machine's own addresses. Without `socks` only one that speaks HTTP
+    counts. Raises ValueError, whose text starts with the variable.
     """
     if address.loopback:
         return None
@@ -99,8 +108,9 @@ def proxy_for(address: Address, environ: Mapping[str, str]) -> Proxy | None:
     try:
         _refuse_invisible(text)
         parts = _split(text)
-        if parts.scheme not in DEFAULT_PORTS:
-            raise ValueError(f"the scheme {parts.scheme} is not supported, use http or https")
+        if parts.scheme not in (PROXY_PORTS if socks else DEFAULT_PORTS):
+            usable = "http, https or socks5" if socks else "http or https"
+            raise ValueError(f"the scheme {parts.scheme} is not supported, use {usable}")
         host, port = _host(parts), _port(parts)
     except ValueError as error:
         shown = without_credentials(text)
@@ -109,6 +119,18 @@ def proxy_for(address: Address, environ: Mapping[str, str]) -> Proxy | None:
         ) from None
     host = f"[{host}]" if ":" in host else host
     return Proxy(f"{parts.scheme}://{host}:{port}", variable, _credentials(parts))
+
+
+def _prefix(path: str) -> str:
+    """The path without what belongs to a page of the web interface or to one request: such addresses are pasted."""
+    kept: list[str] = []
+    for part in filter(None, path.split("/")):
+        if part in ("ui", "v1"):
+            break
+        kept.append(part)
+    if any(part in (".", "..") for part in kept):
+        raise ValueError("its path holds a . or .., write where Nomad's API begins, such as https://example.com/nomad")
+    return "".join(f"/{quote(part, safe=_PATH_SAFE)}" for part in kept)
 
 
 def _split(text: str) -> SplitResult:
@@ -150,7 +172,7 @@ def _port(parts: SplitResult) -> int:
         port = 0
     if port == 0:
         raise ValueError("its port is no number from 1 to 65535, Nomad's own is 4646")
-    return DEFAULT_PORTS[parts.scheme] if port is None else port
+    return PROXY_PORTS[parts.scheme] if port is None else port
 
 
 def _credentials(parts: SplitResult) -> Credentials | None:

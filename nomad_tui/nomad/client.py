@@ -14,6 +14,7 @@ import orjson
 
 from nomad_tui import __version__
 from nomad_tui.config import Connection
+from nomad_tui.nomad.address import Proxy
 from nomad_tui.nomad.status_line import mend_status_lines
 
 Kind = TypeVar("Kind")
@@ -33,7 +34,7 @@ ANSWER_TIMEOUT: Final = 10.0
 READ_BUFFER: Final = 256 * 1024
 """Bytes of a stream that aiohttp holds before it stops reading the socket."""
 
-BODY_KEPT: Final = 400
+BODY_KEPT: Final = 4096
 """Bytes kept of an answer that is an error."""
 
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
@@ -85,6 +86,8 @@ class ServerInfo:
     """Frames that it holds (`event_buffer_size`)."""
     acls: bool | None = None
     """Whether it checks tokens."""
+    is_server: bool = False
+    """Whether the agent that answers is a server; a client's agent tells its own release, not that of the servers."""
 
 
 class Client:
@@ -110,10 +113,11 @@ class Client:
         connector: aiohttp.BaseConnector
         if address.socket is not None:
             connector = aiohttp.UnixConnector(str(address.socket))
-        elif address.scheme == "https":
-            connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(self.connection.tls_context))
         else:
-            connector = aiohttp.TCPConnector()
+            options: dict[str, Any] = {}
+            if address.scheme == "https":
+                options["ssl"] = await asyncio.to_thread(self.connection.tls_context)
+            connector = self._tcp_connector(options)
         mend_status_lines(connector, self._note_mended_status_line)
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -128,6 +132,20 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._session.close()
+
+    def _tcp_connector(self, options: dict[str, Any]) -> aiohttp.BaseConnector:
+        proxy = self.connection.proxy
+        if proxy is None or not proxy.is_socks:
+            return aiohttp.TCPConnector(**options)
+        from nomad_tui.nomad.socks import socks_connector  # few need it, and it takes a while to import
+
+        return socks_connector(proxy, **options)
+
+    @property
+    def _http_proxy(self) -> Proxy | None:
+        """The proxy that requests name; a SOCKS proxy is the connector's."""
+        proxy = self.connection.proxy
+        return None if proxy is None or proxy.is_socks else proxy
 
     @asynccontextmanager
     async def open_stream(
@@ -184,10 +202,10 @@ class Client:
     async def _get(
         self, path: str, parameters: Sequence[tuple[str, str]], limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        proxy = self.connection.proxy
+        proxy = self._http_proxy
         sent, asked_at = time_ns(), monotonic()
         async with self._session.get(
-            self.connection.address.base_url + path,
+            f"{self.connection.address.base_url}{self.connection.address.path}{path}",
             params=parameters,
             headers=await self._headers(),
             allow_redirects=False,  # another server would be handed the token
@@ -209,7 +227,8 @@ class Client:
         self.mended_status_line = True
 
     async def _headers(self) -> dict[str, str]:
-        headers = {
+        headers = await asyncio.to_thread(self.connection.current_headers)
+        headers |= {
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # a proxy that compresses would hold events back to fill its blocks
             "User-Agent": f"nomad-tui/{__version__}",
@@ -224,7 +243,7 @@ class Client:
         return headers
 
     def _proxy_headers(self) -> dict[str, str]:
-        proxy = self.connection.proxy
+        proxy = self._http_proxy
         if proxy is None or proxy.credentials is None:
             return {}
         return {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.credentials)}
@@ -261,6 +280,8 @@ def _server_info(body: Any) -> ServerInfo:
         else None,
         buffer_size=_found(body, int, "config", "Server", "EventBufferSize"),
         acls=_found(body, bool, "config", "ACL", "Enabled"),
+        is_server=_found(body, bool, "config", "Server", "Enabled") is True
+        or _text(body, "stats", "nomad", "server") == "true",
     )
 
 

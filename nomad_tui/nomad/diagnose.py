@@ -13,6 +13,7 @@ import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.core.text import printable
+from nomad_tui.nomad import in_front
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, asked
 from nomad_tui.nomad.certificate import Certificate
 from nomad_tui.nomad.client import UnexpectedAnswerError
@@ -177,9 +178,7 @@ def _facts(connection: Connection) -> dict[str, str]:
         "client_cert": str(connection.client_cert),
         "proxy": proxy.url if proxy is not None else "in between",
         "proxy_variable": proxy.variable if proxy is not None else f"{address.scheme.upper()}_PROXY",
-        "path": f", and the path {address.ignored_path} in NOMAD_ADDR is not used, as Nomad's own tools do not"
-        if address.ignored_path
-        else "",
+        "path": f" below {address.path}, which NOMAD_ADDR names" if address.path else "",
     }
 
 
@@ -204,6 +203,7 @@ def _answer_facts(error: UnexpectedAnswerError, text: str) -> dict[str, str]:
     return {
         "status": str(error.status),
         "said": "" if page else _said(text),
+        "in_front": in_front.says(error.status, error.body, error.headers),
         "form": "a web page" if page else "other text",
         "location": _clean(error.headers.get("Location", "nowhere")),
         "expired": "",

@@ -5,10 +5,11 @@ If it refuses, it writes nothing more, and the connection ends when the server's
 or after two minutes. So silence after the head is a refusal, unless something between holds the stream back.
 """
 
-import re
 from typing import Final
 
 import aiohttp
+
+from nomad_tui.nomad.releases import NO_FIRST_HEARTBEAT, Release
 
 SHORTEST: Final = 1.5
 """Seconds from the head to the first line, beyond which a stream is refused."""
@@ -37,8 +38,5 @@ def is_hijacked(response: aiohttp.ClientResponse) -> bool:
 
 def sends_late_first_line(version: str) -> bool:
     """Whether a release sends neither head nor heartbeat before its first event or 30 s: 1.0.0 to 1.0.6, and 1.1.0."""
-    parts = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    if parts is None:
-        return False
-    number = tuple(map(int, parts.groups()))
-    return (1, 0, 0) <= number <= (1, 0, 6) or number == (1, 1, 0)
+    release = Release.parse(version)
+    return release is not None and NO_FIRST_HEARTBEAT.affects(release)

@@ -186,6 +186,8 @@ async def _what_is_allowed(
             if server is not None and server.publishes:
                 return Findings(diagnose.fill(asked.HELD_BACK, connection))
             return Findings(diagnose.fill(asked.SENDS_NOTHING, connection, holder=reader))
+        if reader is not None and any(each.in_words for each in probed):
+            return Findings(diagnose.fill(asked.DENIED_IN_WORDS, connection, holder=reader))
         if reader is not None:
             return Findings(diagnose.fill(asked.PUBLISHING_SEEMS_DISABLED, connection, holder=reader))
         return Findings(lacking(told, token))

@@ -44,6 +44,8 @@ class Probed:
     """Whether a first byte came; an older server that allows a topic may keep silent."""
     trouble: Trouble | None = None
     is_silent: bool = False
+    in_words: bool = False
+    """Whether it was refused with a status and a text, rather than by silence."""
     """Whether the server accepted the request and then neither sent anything nor ended the stream."""
 
 
@@ -135,7 +137,7 @@ async def _probe(client: Client, name: str, topic: str, namespace: str, patience
             return found(None, diagnose.fill(kept, client.connection))
         trouble = diagnose.explain(error, client.connection)
         if isinstance(error, UnexpectedAnswerError) and trouble.kind in REFUSALS:
-            return found(False)
+            return replace(found(False), in_words=True)
         return found(None, trouble)
     if not first:
         response = None  # it has ended, and is not silent

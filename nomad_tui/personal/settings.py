@@ -29,6 +29,8 @@ import msgspec
 from nomad_tui.config import Profile, ProfileSettings
 from nomad_tui.core.quantities import parse_duration, parse_size
 from nomad_tui.core.text import printable
+from nomad_tui.nomad.values import FILE as FILE_REFERENCE
+from nomad_tui.nomad.values import reads_file
 from nomad_tui.personal.folders import FileError, read_text, shown
 
 FILE: Final = "config.toml"
@@ -77,6 +79,9 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_key: str | None = None
     tls_server_name: str | None = None
     tls_skip_verify: bool | None = None
+    headers: Mapping[str, str] | None = None
+    """By name; a value may refer to `${VARIABLE}` or `file:PATH`."""
+    allow_harmful_topics: bool | None = None
     colour: str = ""
 
 
@@ -173,10 +178,21 @@ def _profile(file: Path, name: str, content: object) -> ProfileSettings:
         raise _mistake(file, f'`{place}.colour` is "{entry.colour}", and a colour is {known} or like #e8ab4c')
     given = msgspec.structs.asdict(entry)
     del given["colour"]
+    if entry.headers is not None:
+        given["headers"] = tuple(
+            f"{name}: {_header_value(file, place, value)}" for name, value in entry.headers.items()
+        )
     for key in _PATHS:
         if given[key]:
             given[key] = _path(file, f"{place}.{key}", given[key])
     return ProfileSettings(Profile(name, entry.colour), given)
+
+
+def _header_value(file: Path, place: str, text: str) -> str:
+    """A relative `file:` begins at the folder of the settings, as every path in them."""
+    if not reads_file(text):
+        return text
+    return FILE_REFERENCE + _path(file, f"{place}.headers", text.removeprefix(FILE_REFERENCE))
 
 
 def _path(file: Path, place: str, text: str) -> str:

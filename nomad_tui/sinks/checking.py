@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from nomad_tui.nomad.values import reads_file
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.keys import BY_ATTRIBUTE, Key
 from nomad_tui.sinks.naming import Naming
-from nomad_tui.sinks.values import reads_file
 from nomad_tui.sinks.written import Place, at_home, shown, with_file, with_variables
 
 SUFFIXES: Final = (".toml", ".json")

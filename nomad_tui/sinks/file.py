@@ -12,12 +12,12 @@ from typing import Final
 import structlog
 
 from nomad_tui.core.text import printable
+from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.definition import Definition, Sync
 from nomad_tui.sinks.formats import messages
 from nomad_tui.sinks.own_thread import Deliveries, OwnThread
 from nomad_tui.sinks.rotated import MODE, Rotated, sync_folder
 from nomad_tui.sinks.sink import Delivery, UnavailableError
-from nomad_tui.sinks.values import ValueUnavailableError, current
 
 log = structlog.get_logger("nomad_tui.sinks.file")
 

@@ -12,6 +12,7 @@ import structlog
 from nats.js.errors import NotFoundError
 
 from nomad_tui.core.text import printable
+from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.already_stored import AlreadyStored
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.formats import encode_one
@@ -26,7 +27,6 @@ from nomad_tui.sinks.publishing import (
     RefusedError,
 )
 from nomad_tui.sinks.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
-from nomad_tui.sinks.values import ValueUnavailableError, current
 from nomad_tui.sources.jetstream_address import JetStreamAddress, JetStreamAddressError
 from nomad_tui.sources.nats_link import Keys, NatsError, NatsLink, Stream
 

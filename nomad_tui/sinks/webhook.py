@@ -26,12 +26,12 @@ from nomad_tui.core.secrets import MASK, masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, proxy_for, without_credentials
 from nomad_tui.nomad.diagnose import in_words
+from nomad_tui.nomad.values import current, reads_file, refers
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.formats import Body, encode
 from nomad_tui.sinks.sink import Delivery, RejectedError, UnavailableError
 from nomad_tui.sinks.tls import TlsContext
 from nomad_tui.sinks.unreachable import unreachable
-from nomad_tui.sinks.values import current, reads_file, refers
 
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes that are read of an answer; the connection of a longer one is dropped."""
@@ -197,7 +197,7 @@ class Webhook:
             client_cert=definition.tls.client_cert,
             client_key=definition.tls.client_key,
             tls_server_name=definition.tls.server_name,
-            proxy=self._proxy() if definition.proxy is not None else proxy_for(address, self._environ),
+            proxy=self._proxy() if definition.proxy is not None else proxy_for(address, self._environ, socks=False),
         )
         if connection.proxy is not None and connection.proxy.credentials is not None:
             hidden.append(connection.proxy.credentials[1])

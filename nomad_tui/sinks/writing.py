@@ -9,9 +9,9 @@ import tomli_w
 
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.topics import ALL
+from nomad_tui.nomad.values import reads_file, refers
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.keys import KEYS, Dialect
-from nomad_tui.sinks.values import reads_file, refers
 
 _ALWAYS: Final = ("id", "kind")
 _BETA: Final = (*_ALWAYS, "address", "subscription")

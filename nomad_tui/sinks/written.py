@@ -17,8 +17,8 @@ from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.subscription import Subscription, SubscriptionError
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
+from nomad_tui.nomad.values import FILE, ValueUnavailableError, current, reads_file, refers
 from nomad_tui.sinks.definition import LONGEST_ID
-from nomad_tui.sinks.values import FILE, ValueUnavailableError, current, reads_file, refers
 
 LONGEST_QUOTE: Final = 60
 """Characters of what was written that a mistake repeats."""

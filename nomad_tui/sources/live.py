@@ -41,6 +41,7 @@ from nomad_tui.core.wire import Event, Frame, Heartbeat
 from nomad_tui.nomad import diagnose, inquiry, probing, questions
 from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.nomad.release_discovery import REMEMBERED, Discovery
 from nomad_tui.sources.ordered import ordered
 from nomad_tui.sources.reader import SETTLED, Divided, Reader, Settings, delays
 from nomad_tui.sources.resuming import has_leader
@@ -80,6 +81,7 @@ class LiveServer:
         self.settings = settings or Settings()
         self._seen = seen
         self._seen_until = seen_until
+        self._discovery = Discovery()
         self._topics: frozenset[str] | None = None
         self._readers: list[Reader] = []
         self._rebuilt: set[Reader] = set()
@@ -150,7 +152,13 @@ class LiveServer:
     async def updates(self) -> AsyncGenerator[Update, None]:
         if unknown := self.subscription.unknown_topics:
             yield _topic_unknown(unknown)
-        watched = (self._watch_sleep, self._watch_namespaces, self._watch_leader, self._watch_permissions)
+        watched = (
+            self._watch_sleep,
+            self._watch_namespaces,
+            self._watch_leader,
+            self._watch_permissions,
+            self._watch_releases,
+        )
         watchers = [asyncio.create_task(watch()) for watch in watched]
         try:
             whole = self._first_reader()
@@ -194,7 +202,7 @@ class LiveServer:
             await asyncio.gather(*watchers, return_exceptions=True)
 
     def _first_reader(self) -> Reader:
-        reader = Reader(self.connection, self.subscription, self.settings)
+        reader = self._reader(self.connection, self.subscription)
         continuity = Continuity()
         for frame in self._seen:
             # What is not asked for now cannot prove anything.
@@ -206,6 +214,9 @@ class LiveServer:
             away = None if self._seen_until is None else max(0.0, (time_ns() - self._seen_until) / SECOND)
             reader.resume(continuity, away=away)
         return reader
+
+    def _reader(self, connection: Connection, subscription: Subscription) -> Reader:
+        return Reader(connection, subscription, self.settings, self._discovery)
 
     def _admits(self, event: Event) -> bool:
         namespace = self.connection.namespace
@@ -231,14 +242,14 @@ class LiveServer:
             taken |= frozenset(filter(_is_without_namespace, topics))
             others = tuple(replace(each, namespace=namespace) for each in self.connection.others)
             connection = replace(self.connection, namespace=namespace, others=others)
-            reader = Reader(connection, wanted, self.settings)
+            reader = self._reader(connection, wanted)
             reader.resume(whole.continuity.of_namespace(namespace, topics))
             readers.append(reader)
         return readers
 
     def _whole_again(self, before: Reader, readers: list[Reader]) -> Reader:
         """A reader of all namespaces that goes on where those of single ones stopped, which had taken over from one."""
-        whole = Reader(self.connection, self.subscription, self.settings)
+        whole = self._reader(self.connection, self.subscription)
         continuity = before.continuity
         if self._rebuilt:
             continuity = Continuity()
@@ -310,9 +321,12 @@ class LiveServer:
         """Sees to it that the topics and namespaces are asked for anew if the token may read others by now."""
         connection = replace(self._server, namespace=self.connection.namespace)
         trouble = diagnose.refusal(connection)
+        subscription = self._readers[0].harm.allowed_of(self.subscription)
+        if subscription is None:
+            return
         with suppress(ConfigurationError):
             async with Client(connection) as client:
-                findings = await inquiry.why_refused(client, self.subscription, trouble)
+                findings = await inquiry.why_refused(client, subscription, trouble)
             nothing_refused = findings.trouble == diagnose.fill(asked.NOTHING_REFUSED, connection)
             if nothing_refused or findings.permissions not in (None, permissions):
                 if len(self._readers) == 1 and self._readers[0].connection.namespace == self.connection.namespace:
@@ -351,11 +365,15 @@ class LiveServer:
     async def _may_read_more(self, permissions: Permissions) -> bool:
         """Whether one topic of each capability that is refused, in each namespace where it is, is allowed by now."""
         wanted: dict[tuple[str, str], str] = {}
+        harmful = frozenset() if self.connection.allow_harmful_topics else self._discovery.worst.harmful_topics
         for topic, namespaces in permissions.refused.items():
+            if topic in harmful:
+                continue
             for namespace in namespaces if is_namespaced(topic) else namespaces[:1]:
                 wanted.setdefault((needed(topic), namespace), topic)
         if permissions.namespaces != (self.connection.namespace,):
-            allowed = next((topic for topic in permissions.allowed if is_namespaced(topic)), None)
+            readable = permissions.allowed.keys() - harmful
+            allowed = next((topic for topic in permissions.allowed if topic in readable and is_namespaced(topic)), None)
             if allowed is not None:
                 wanted[(needed(allowed), self.connection.namespace)] = allowed
         async with Client(self._server) as client:
@@ -403,6 +421,20 @@ class LiveServer:
             except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError):
                 index = 0
             await asyncio.sleep(NAMESPACES_AGAIN)
+
+    async def _watch_releases(self) -> None:
+        """Reads what was left out once the servers are upgraded, without waiting for the next connection."""
+        while True:
+            await asyncio.sleep(REMEMBERED)
+            if not any(reader.harm.left_out for reader in self._readers):
+                continue
+            before = self._discovery.worst.harmful_topics
+            with suppress(aiohttp.ClientError, OSError, TimeoutError, ConfigurationError):
+                async with Client(self._server) as client:
+                    await self._discovery.of(client, await client.server())
+            if self._discovery.worst.harmful_topics != before:
+                for reader in self._readers:
+                    reader.connect_again()
 
     @property
     def _server(self) -> Connection:

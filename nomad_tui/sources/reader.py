@@ -13,7 +13,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from time import monotonic, time_ns
 from typing import Final
@@ -42,6 +42,9 @@ from nomad_tui.nomad import diagnose, first_line, inquiry
 from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.questions import newest_index
+from nomad_tui.nomad.release_discovery import Discovery
+from nomad_tui.sources.cuts import Cuts
+from nomad_tui.sources.harm import Harm
 from nomad_tui.sources.heartbeats import HEARTBEAT, Heartbeats
 from nomad_tui.sources.resuming import goes_on, identify, is_replaying
 from nomad_tui.sources.start import Beginning, Start
@@ -88,11 +91,12 @@ REFUSALS: Final = frozenset(
         Kind.REGION_UNKNOWN,
         Kind.BAD_REQUEST,
         Kind.PUBLISHING_DISABLED,
+        Kind.HARMFUL,
     )
 )
 """What a Nomad server answers to a subscription it will not serve. Other troubles that waiting does not mend, a
 certificate or a wrong address, are tried again as seldom, but nobody has refused anything yet."""
-OF_CLUSTER: Final = REFUSALS - {Kind.REFUSED, Kind.PUBLISHING_DISABLED}
+OF_CLUSTER: Final = REFUSALS - {Kind.REFUSED, Kind.PUBLISHING_DISABLED, Kind.HARMFUL}
 """What every server of a cluster would answer alike. A refusal without a reason may be that of one that is stopping."""
 ASKED_ABOUT: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN))
 UNHEARD: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
@@ -128,8 +132,15 @@ class Divided:
 
 
 class Reader:
-    def __init__(self, connection: Connection, subscription: Subscription, settings: Settings) -> None:
-        """`connection` names the namespace, and the servers to choose from."""
+    def __init__(
+        self,
+        connection: Connection,
+        subscription: Subscription,
+        settings: Settings,
+        discovery: Discovery | None = None,
+    ) -> None:
+        """`connection` names the namespace, and the servers to choose from. `discovery` is shared with whoever reads
+        the same servers."""
         self.connection = connection
         self.settings = settings
         self.repeats = 0
@@ -140,6 +151,7 @@ class Reader:
         self.newest: int | None = None
         """The server's newest index just before the connection was made, where it says so."""
         self.ticked = Ticked(subscription, settings.ticks_settle)
+        self.harm = Harm(self.ticked, discovery or Discovery(), connection.allow_harmful_topics)
         self.standstill = 0.0
         """Seconds for which nothing was read during this connection, because this program did not run."""
         self._start = settings.start
@@ -157,6 +169,7 @@ class Reader:
         self._losses = 0
         self._restricted = False
         self._held_back = False
+        self._cuts = Cuts()
         self._skew: float | None = None
         """Seconds by which the server's clock was ahead when that was said last; None if it was right."""
         self._told_of_release = False
@@ -254,6 +267,10 @@ class Reader:
             changing = trouble is None or asked_anew
             if trouble is None or asked_anew:
                 continue
+            if connected_at is not None:
+                now = elapsed()
+                silent = now - (self._last_byte or now)
+                trouble = self._cuts.named(trouble, monotonic() - connected_at, silent)
             self.failed = True
             self.ticked.lost()
             if trouble.refused:
@@ -345,10 +362,13 @@ class Reader:
         """
         splitter = LineSplitter(self.settings.max_line)
         try:
-            async with (
-                Client(connection) as client,
-                client.open_stream(self._parameters(connection, None, subscription)) as response,
-            ):
+            async with AsyncExitStack() as stack:
+                client = await stack.enter_async_context(Client(connection))
+                harmless = await self.harm.harmless(client, subscription)
+                if harmless is None:
+                    return None
+                parameters = self._parameters(connection, None, harmless)
+                response = await stack.enter_async_context(client.open_stream(parameters))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PATIENCE_WITH_CHOICE):
                         accepted = False
@@ -418,6 +438,11 @@ class Reader:
         server = await identify(client, PATIENCE_WITH_IDENTITY)
         if server is not None and server.publishes is False:
             yield diagnose.fill(asked.PUBLISHING_DISABLED, client.connection, said="")
+            return
+        if await self.harm.changes(client, server):
+            return
+        if (harmful := self.harm.trouble()) is not None:
+            yield harmful
             return
         continuity, ticked = self._continuity, self.ticked
         splitter = LineSplitter(self.settings.max_line)
@@ -607,18 +632,21 @@ class Reader:
             reason = "was lost, or holds less" if self._read_from is not None else "could not be read"
             yield Noted(f"Events come from {name} now: {self.connection.servers[before].address} {reason}.")
         self._read_from = self._at
-        if self._restricted and self.ticked.whole == self.ticked.started_with:
+        if self._restricted and self.ticked.permits_all:
             self._restricted = False
             yield Permitted(Permissions((self.connection.namespace,), {}))
             self._warned_of_permission = None
             yield Warned(Concern.PERMISSION)
         yield Connected(
             name,
-            server.version if server is not None else None,
+            self.harm.version(server),
             server.region if server is not None else None,
             self._losses,
             self.ticked.refused_topics,
+            self.harm.left_out,
+            self.harm.csi_read_warning,
         )
+        yield from self.harm.news()
         if client.mended_status_line and not self._told_of_release:
             self._told_of_release = True
             yield Noted(diagnose.mended_status_line(client.connection).sentence)

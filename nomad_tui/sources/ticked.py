@@ -27,6 +27,8 @@ class Ticked:
         self.accepted = whole
         """What a server took last."""
         self.started_with = whole
+        self._permitted: frozenset[str] | None = None
+        self._harmful: frozenset[str] = frozenset()
         self._topics: frozenset[str] | None = None
         """What the operator wants; None for all."""
         self._wanted = whole
@@ -60,7 +62,30 @@ class Ticked:
 
     def restrict(self, topics: frozenset[str] | None) -> None:
         """What the token may read, by released names; None as long as nothing is known to be refused."""
-        whole = self.started_with if topics is None else self.started_with.only(topics)
+        self._permitted = topics
+        self._limit()
+
+    def leave_out(self, topics: frozenset[str]) -> bool:
+        """Topics that must not be asked for, by released names; whether something else is to be asked for now."""
+        before = self.whole
+        self._harmful = topics
+        self._limit()
+        return self.whole != before
+
+    @property
+    def harmless(self) -> Subscription | None:
+        """What the session was started with, but for what must not be asked for; None if nothing is left."""
+        return self.started_with.without(self._harmful)
+
+    @property
+    def permits_all(self) -> bool:
+        """Whether nothing is left out for want of a permission."""
+        return self.whole == self.harmless
+
+    def _limit(self) -> None:
+        whole = self.harmless
+        if whole is not None and self._permitted is not None:
+            whole = whole.only(self._permitted)
         if whole is not None and whole != self.whole:
             self.whole = self.accepted = whole
             self._not_taken.clear()

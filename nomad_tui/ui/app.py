@@ -22,6 +22,7 @@ from nomad_tui.core.filter import FilterError
 from nomad_tui.core.names import Names
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Concern
 from nomad_tui.core.view import View
 from nomad_tui.core.vocabulary import Seen
 from nomad_tui.doctor.checks import examine
@@ -258,6 +259,7 @@ class NomadTui(App[Switch | None]):
             self.view.counts,
             not self.view.facets_complete,
             session.status.permissions,
+            frozenset(session.status.harmful_topics),
         )
         if is_typing and self._looks % LEARN_EVERY == 0:
             self.seen.look()
@@ -307,7 +309,10 @@ class NomadTui(App[Switch | None]):
     @on(TopicPicker.Explain)
     def _explain_refusal(self, message: TopicPicker.Explain) -> None:
         permissions = self.session.status.permissions
-        if permissions is not None:
+        harm = self.session.status.warnings.get(Concern.HARM)
+        if harm is not None and not frozenset(message.topics).isdisjoint(self.session.status.harmful_topics):
+            self.notify(f"{harm.what} {harm.remedy}", title="Not subscribed to", markup=False, timeout=20)
+        elif permissions is not None:
             self.notify(explanation(message.topics, permissions), title="Not allowed", markup=False, timeout=20)
 
     @on(TopicPicker.Ticked)

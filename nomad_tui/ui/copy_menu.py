@@ -4,8 +4,10 @@ Nothing that is masked on the screen is in any of it.
 """
 
 import os
+import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import islice
 from typing import ClassVar, Final
@@ -50,6 +52,7 @@ from nomad_tui.core.reproduce import (
 from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_text, redact
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import address as addresses
+from nomad_tui.nomad.values import FILE, reads_file
 
 SECRET: Final = "This is a secret: x shows it first."
 """Why a secret cannot be copied."""
@@ -68,6 +71,8 @@ class Choice:
     """A sentence, where there is nothing."""
     preview: str = ""
     """Its beginning, where making it whole takes long."""
+    warning: str = ""
+    """What running it may do, as a sentence; said once it is copied."""
 
     def made(self) -> str:
         """What is copied; empty where there is nothing."""
@@ -79,6 +84,8 @@ class Choice:
         if self.text is None:
             return self.why_not
         text = self.preview if callable(self.text) else self.text
+        if self.warning:
+            text = f"▲ {self.warning} {text}"
         return printable(" ".join(text[:LONGEST_PREVIEW].split()), LONGEST_PREVIEW)
 
 
@@ -110,6 +117,8 @@ def server_of(connection: Connection, environ: Mapping[str, str] = os.environ) -
         known.add("skip_verify")
     return Server(
         address=address.base_url,
+        path=address.path,
+        headers=tuple((name, _in_shell(name, value)) for name, value in connection.headers),
         socket=text(address.socket),
         sends_token=connection.sends_token,
         user=None if connection.http_auth is None else connection.http_auth[0],
@@ -130,14 +139,32 @@ _SETTINGS: Final[dict[str, Setting]] = {
 }
 
 
+_VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+
+
+def _in_shell(name: str, value: str) -> str:
+    """What stands for a header's value between double quotes: never the value itself, which may be a secret."""
+    if _VARIABLE.fullmatch(value) is not None:
+        return value
+    if reads_file(value) and printable(value) == value and "$" not in value:
+        return f"$(head -n 1 {shlex.quote(value.removeprefix(FILE))})"
+    return f"${{{re.sub('[^A-Z0-9]', '_', name.upper())}}}"
+
+
 def choices(
-    payload: Value, path: Path, veil: Veil, envelope: Envelope | None, server: Server | None, gap: str = ""
+    payload: Value,
+    path: Path,
+    veil: Veil,
+    envelope: Envelope | None,
+    server: Server | None,
+    gap: str = "",
+    harm: str = "",
 ) -> tuple[Choice, ...]:
     """What can be copied of an event of which `path` is under the cursor.
 
     `payload` is as it came, secrets and all; without an `envelope` it is no event's but that of a `gap`, which is its
     sentence, and without a `server` the event comes from a recording. Every text is without the secrets that `veil`
-    masks.
+    masks. `harm` is what reading a CSI volume does to the servers, or may.
     """
     of_payload = _Copies(payload, path, veil)
     return (
@@ -146,7 +173,7 @@ def choices(
         of_payload.jq(),
         of_payload.filter(),
         of_payload.subtree(),
-        *_of_event(of_payload, envelope, server, gap),
+        *_warned(_of_event(of_payload, envelope, server, gap), envelope, harm),
     )
 
 
@@ -232,6 +259,15 @@ class _Copies:
         return without if self.veil.revealed is None else _with(without, self.payload, self.veil.revealed)
 
 
+def _warned(choices: tuple[Choice, ...], envelope: Envelope | None, harm: str) -> tuple[Choice, ...]:
+    """With a warning on each line that makes a server read a CSI volume."""
+    if envelope is None or envelope.topic != "CSIVolume" or not harm:
+        return choices
+    return tuple(
+        replace(each, warning=harm) if each.letter in "cCn" and each.text is not None else each for each in choices
+    )
+
+
 def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | None, gap: str) -> tuple[Choice, ...]:
     labels = {"e": "event as JSON", "c": "curl, the object", "C": "curl, the stream", "n": "nomad command"}
 
@@ -251,8 +287,15 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         _whole("e", labels["e"], envelope.with_payload(payload)),
         none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
         none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
-        Choice("n", labels["n"], command(envelope, name, server), unfit),
+        Choice("n", labels["n"], command(envelope, name, server), _no_command(server) or unfit),
     )
+
+
+def _no_command(server: Server | None) -> str:
+    """Why Nomad's commands do not reach the server; empty if they do."""
+    lacking = ["a path in the address"] if server is not None and server.path else []
+    lacking += ["additional headers"] if server is not None and server.headers else []
+    return f"Nomad's commands do not support {' or '.join(lacking)}." if lacking else ""
 
 
 def _whole(letter: str, label: str, value: Value) -> Choice:

@@ -121,6 +121,8 @@ class TopicSection(Section):
         """Events held of each topic, whatever the filter."""
         self.permissions: Permissions | None = None
         """None while nothing that was asked for is refused."""
+        self.harmful: frozenset[str] = frozenset()
+        """Topics that are not subscribed to, because reading them harms the servers, or may."""
         self.refused: list[str] = []
         """Those that may be read nowhere and of which nothing is held."""
         self.refused_unfolded = False
@@ -142,9 +144,10 @@ class TopicSection(Section):
         self.counts = counts
         before = set(self.listed) if hold else set()
         nowhere = set() if self.permissions is None else {*self.permissions.refused_everywhere} - self.held.keys()
+        nowhere |= self.harmful & {*self.topics}
         # A management token is the hardest to come by, so what needs one stands last.
         groups = list(dict.fromkeys(needed(topic) for topic in self.topics if topic in nowhere))
-        groups.sort(key=lambda need: need == MANAGEMENT)
+        groups.sort(key=lambda need: need == MANAGEMENT)  # what harms stands with what needs the same
         self.refused = [topic for need in groups for topic in self.topics if topic in nowhere and needed(topic) == need]
         kept = {*self.held, *self.hidden, *self.ticked, *self.excluded, *before}
         if self.unfolded or len(self.hidden) > len(self.topics) // 2 or not self.held:
@@ -156,7 +159,7 @@ class TopicSection(Section):
     @property
     def refused_folded(self) -> list[str]:
         """Topics that may not be read and have no row of their own for now."""
-        chosen = EVERYDAY | self.ticked | self.excluded
+        chosen = EVERYDAY | self.ticked | self.excluded | self.harmful
         folded = [topic for topic in self.refused if topic not in chosen]
         return [] if self.refused_unfolded or len(folded) <= TOO_FEW_TO_FOLD else folded
 
@@ -168,6 +171,8 @@ class TopicSection(Section):
 
     def lacks(self, topic: str) -> object:
         """What the token lacks for the topic, equal for topics of which one note tells; None if nothing."""
+        if topic in self.harmful:
+            return self.harmful
         if self.permissions is None or topic not in self.permissions.refused:
             return None
         return self.refused_in(topic) or needed(topic)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nomad_tui.core.payload import Path, Payload
 from nomad_tui.core.reproduce import Server
+from nomad_tui.sources.harm import csi_read_warning
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.clipboard import copy
 from nomad_tui.ui.copy_menu import Choice, CopyMenu, choices, server_of
@@ -55,7 +56,10 @@ class HandOver:
         server: Server | None = server_of(source.connection) if isinstance(source, LiveServer) else None
         gap = app.inspecting.gap
         sentence = "" if gap is None else gap.sentence
-        return choices(payload.value, self._path(), app.inspector.veil, app.inspecting.envelope, server, sentence)
+        # A recording does not tell of which release a server is that is asked today.
+        harm = app.session.status.csi_read_warning if server is not None else csi_read_warning()
+        envelope = app.inspecting.envelope
+        return choices(payload.value, self._path(), app.inspector.veil, envelope, server, sentence, harm)
 
     def _whole(self, payload: Payload) -> tuple[str, str]:
         """The event as JSON, and the name of a file for it."""
@@ -84,7 +88,10 @@ class HandOver:
         self._copy_chosen(Choice("v", "text", text))
 
     async def _copy(self, chosen: Choice) -> None:
-        self._say(await copy(self._app, chosen.made(), chosen.label))
+        outcome = await copy(self._app, chosen.made(), chosen.label)
+        self._say(outcome)
+        if chosen.warning and outcome.done:
+            self._app.notify(chosen.warning, severity="warning", markup=False, timeout=20)
 
     def open_outside(self, *, editor: bool) -> None:
         payload = self._payload()

@@ -141,6 +141,9 @@ def _warnings(status: Status, history: History) -> Iterator[tuple[int, Content]]
         yield 2, Content.from_markup("[$warning]gaps $gaps[/]", gaps=count(history.gaps))
     if status.unreadable:
         yield 3, Content.from_markup("[$warning]unreadable $lines[/]", lines=count(status.unreadable))
+    if status.harmful_topics:
+        names = printable(", ".join(status.harmful_topics), SHORTEST_NAME)
+        yield 3, Content.from_markup("[$warning]not read: $names[/]", names=names)
     if status.warnings:
         yield 3, Content.from_markup("[$warning]warnings $warnings[/]", warnings=count(len(status.warnings)))
     if history.evicted:

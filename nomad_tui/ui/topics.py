@@ -32,6 +32,8 @@ TICKED_IN_PART: Final = "◧"
 REFUSED: Final = "✕"
 OPEN: Final = "▾"
 FOLDED: Final = "▸"
+HARMS: Final = "harms the servers"
+"""The note of a topic that is not subscribed to, because reading it can do so."""
 ONE_LINE: Final = 46
 """Cells from which on a topic and what the token lacks for it stand in one row."""
 RANK_SLICE: Final = 0.002
@@ -50,7 +52,8 @@ another ticked value of its section, and stands in the filter as `status:=failed
 section, and on "… more" it lists the rest.
 
 **✕** is a topic that the token may not read, with what it would need; **◧** one that it may read in some namespaces
-only. *Space* there says which policy grants it.
+only. *Space* there says which policy grants it. A topic that *harms the servers* is not subscribed
+to, because reading it can, on their release; *Space* there says how.
 """
 
 
@@ -167,12 +170,14 @@ class TopicPicker(LineView, can_focus=True):
         counts: Callable[[Dimension], Mapping[str, int]],
         counting: bool,
         permissions: Permissions | None = None,
+        harmful: frozenset[str] = frozenset(),
         *,
         at_once: bool = False,
     ) -> None:
         """Takes over what is held of each topic and how much of each value matches; `counting` while that grows.
 
-        `permissions` is None while nothing that was asked for is refused. Repaints only what has changed. `at_once`
+        `permissions` is None while nothing that was asked for is refused; `harmful` topics are left out.
+        Repaints only what has changed. `at_once`
         does not wait for its turn to rank the values.
         """
         self._counts = counts
@@ -185,8 +190,8 @@ class TopicPicker(LineView, can_focus=True):
         topics.add(topic for topic in held if topic in unknown)
         if unknown and self._hides_unknown:
             self._hide(self.hidden | unknown)
-        if permissions != topics.permissions:
-            topics.permissions = permissions
+        if (permissions, harmful) != (topics.permissions, topics.harmful):
+            topics.permissions, topics.harmful = permissions, harmful
             self._ranking = self._rank()
             self._drawn = []
         if not self.is_on_screen:
@@ -431,7 +436,9 @@ class TopicPicker(LineView, can_focus=True):
                 return self._value_pieces(row, section, width)
 
     def _note(self, topic: str, width: int) -> str:
-        """What the token lacks for a topic, in `width` cells."""
+        """What the token lacks for a topic, or why it is left out, in `width` cells."""
+        if topic in self.topic_section.harmful:
+            return HARMS if len(HARMS) <= width else printable("harms", width)
         namespaces = self.topic_section.refused_in(topic)
         return places_note(namespaces, width) if namespaces else need_note(topic, width)
 

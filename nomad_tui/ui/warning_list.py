@@ -18,6 +18,7 @@ from nomad_tui.ui.refusals import SET_TOKEN, grant, lacking
 
 ORDER: Final = (
     Concern.LEADER,
+    Concern.HARM,
     Concern.NAMESPACE,
     Concern.TOPIC,
     Concern.PERMISSION,

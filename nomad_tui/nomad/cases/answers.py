@@ -52,6 +52,32 @@ REGION_UNKNOWN: Final = Case(
     refused=True,
 )
 
+FROM_PROXY: Final = Case(
+    Kind.IN_FRONT,
+    "A proxy in front of {address} answered {status}",
+    "{in_front}",
+    f"Ask whoever runs that proxy, or {SET_ADDRESS} the server itself",
+)
+FROM_PROXY_DENIED: Final = Case(
+    Kind.IN_FRONT,
+    "A proxy in front of {address} denied access",
+    "{in_front}",
+    f"Give it what it asks for (--header, --http-auth), ask whoever runs it, or {SET_ADDRESS} the server itself",
+    refused=True,
+)
+FROM_PROXY_TOO_MANY: Final = Case(
+    Kind.IN_FRONT,
+    "A proxy in front of {address} limits how often it is asked",
+    "{in_front}",
+    f"Raise its rate limit for /v1/event/stream, close other watchers, or {SET_ADDRESS} the server itself",
+)
+FROM_PROXY_NO_SERVER: Final = Case(
+    Kind.IN_FRONT,
+    "A proxy in front of {address} answered {status}",
+    "it found no Nomad server behind it ({in_front})",
+    f"Start the server behind it, or {SET_ADDRESS} the server itself",
+)
+
 STATUSES: Final[tuple[OnStatus, ...]] = (
     OnStatus(
         200,
@@ -84,6 +110,12 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
     OnStatus(400, 599, "event ?(broker|publisher) (is )?(not (configured|enabled)|disabled)", PUBLISHING_DISABLED),
     OnStatus(400, 599, "no cluster leader", NO_LEADER),
     OnStatus(500, 599, "failed to get conn|dial tcp|i/o timeout|connection refused", REGION_DOWN, names_region),
+    OnStatus(403, 403, "", FROM_PROXY_DENIED, from_proxy=True),
+    OnStatus(429, 429, "", FROM_PROXY_TOO_MANY, from_proxy=True),
+    OnStatus(502, 504, "", FROM_PROXY_NO_SERVER, from_proxy=True),
+    OnStatus(520, 527, "", FROM_PROXY_NO_SERVER),
+    OnStatus(400, 400, "", FROM_PROXY, from_proxy=True),
+    OnStatus(406, 599, "", FROM_PROXY, from_proxy=True),
     OnStatus(
         400,
         400,
@@ -116,18 +148,6 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         "UUID|token is (malformed|invalid)|failed to parse (signed token|JWT)|compact JWS",
         TOKEN_MALFORMED,
         sends_token,
-    ),
-    OnStatus(
-        403,
-        403,
-        "^(<|$)",
-        Case(
-            Kind.PERMISSION,
-            "{address} denied permission",
-            "a proxy before Nomad did, for Nomad itself would have said why in plain text",
-            f"Ask whoever runs that proxy, set NOMAD_HTTP_AUTH (--http-auth), or {SET_ADDRESS} the server itself",
-            refused=True,
-        ),
     ),
     OnStatus(403, 403, "", TOKEN_MAY_NOT, sends_token),
     OnStatus(403, 403, "", WANTS_TOKEN),

@@ -129,6 +129,42 @@ MANY_NAMESPACES: Final = Case(
     refused=True,
 )
 
+CUT_REGULARLY: Final = Case(
+    Kind.CUT,
+    "The connection is cut every {seconds}",
+    "the last {times} ended after the same time, which is probably a proxy's limit for a request",
+    "Raise that limit for /v1/event/stream (Envoy: timeout: 0s; HAProxy: timeout server, timeout tunnel; "
+    "nginx: proxy_read_timeout), or set NOMAD_ADDR (--address) to the server itself",
+)
+CUT_WHEN_IDLE: Final = Case(
+    Kind.CUT,
+    "The connection is cut after {seconds} without a byte",
+    "the last {times} ended so, which is probably a proxy's idle timeout, and Nomad's heartbeat comes every 30 s",
+    "Raise that timeout above 30 s for /v1/event/stream (nginx: proxy_read_timeout; HAProxy: timeout server; AWS: idle "
+    "timeout), or set NOMAD_ADDR (--address) to the server itself",
+)
+DENIED_IN_WORDS: Final = Case(
+    Kind.PERMISSION,
+    "{address} denied permission for every topic",
+    "{holder} may read such objects, and yet its subscriptions are refused",
+    "Check that no proxy drops the header X-Nomad-Token, and that every policy of the token exists (before 1.5.0 one "
+    "that does not is enough, nomad#15495)",
+    refused=True,
+)
+HARMFUL: Final = Case(
+    Kind.HARMFUL,
+    "{topics} is not subscribed to",
+    "{effect}, {because}",
+    "{remedy}",
+    refused=True,
+)
+HARM_ALLOWED: Final = Case(
+    Kind.HARMFUL,
+    "{topics} is read although that may harm the servers",
+    "{effect}, {because}",
+    "Leave out --allow-harmful-topics (allow_harmful_topics in a profile), or upgrade the servers to {fixed} or later",
+)
+
 BUFFERED: Final = Case(
     Kind.BUFFERED,
     "The stream comes late and in bulk",

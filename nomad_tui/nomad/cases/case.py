@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from nomad_tui.config import Connection
+from nomad_tui.nomad.in_front import is_from_proxy
 
 
 class Kind(StrEnum):
@@ -29,6 +30,8 @@ class Kind(StrEnum):
     REGION_UNKNOWN = "region-unknown"
     NAMESPACE_UNKNOWN = "namespace-unknown"
     PUBLISHING_DISABLED = "publishing-disabled"
+    HARMFUL = "harmful"
+    """Nothing is left of what was asked for, because reading it harms the servers, or may."""
     REFUSED = "refused"
     """A 200 whose body ends before the first heartbeat: how servers since 1.11.2 refuse."""
     REDIRECT = "redirect"
@@ -36,6 +39,8 @@ class Kind(StrEnum):
     BAD_REQUEST = "bad-request"
     OLD_RELEASE = "old-release"
     BETA_DIALECT = "beta-dialect"
+    IN_FRONT = "in-front"
+    """A proxy in front of Nomad answered in its place."""
     TOO_MANY = "too-many"
     UNAVAILABLE = "unavailable"
     """Something answers, but Nomad cannot for now."""
@@ -152,10 +157,14 @@ class OnStatus:
     when: When = always
     header: str = ""
     """Fits also, whatever the body says, an answer with a header whose name begins so, in lower case."""
+    from_proxy: bool = False
+    """Fits only an answer that Nomad does not give itself."""
 
     def fits(self, status: int, body: str, headers: Iterable[str], connection: Connection) -> bool:
         """`headers` are their names."""
         if not (self.first <= status <= self.last and self.when(connection)):
+            return False
+        if self.from_proxy and not is_from_proxy(status, body):
             return False
         by_header = bool(self.header) and any(name.lower().startswith(self.header) for name in headers)
         return by_header or holds(self.saying, body)

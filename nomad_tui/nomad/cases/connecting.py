@@ -18,6 +18,11 @@ from nomad_tui.nomad.cases.case import (
     shows_no_certificate,
 )
 
+
+class SocksError(aiohttp.ClientError):
+    """A SOCKS proxy cannot be reached, or will not connect to the server; the text is its reason."""
+
+
 SET_CLIENT_CERTIFICATE: Final = "set NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY (--client-cert, --client-key) to"
 
 
@@ -55,6 +60,16 @@ ERRORS: Final[tuple[OnError, ...]] = (
             "{text}",
             "Correct {settings}, or the file named there",
             refused=True,
+        ),
+    ),
+    OnError(
+        (SocksError,),
+        "",
+        Case(
+            Kind.PROXY,
+            "Cannot reach {address} through the proxy {proxy}",
+            "{text}",
+            "Correct {proxy_variable}, start that proxy, or name {host} in NO_PROXY to go there without it",
         ),
     ),
     OnError(

@@ -17,7 +17,7 @@ from nomad_tui.sources.standin.faults import (
     Silence,
 )
 from nomad_tui.sources.standin.http import Request
-from nomad_tui.sources.standin.options import ALL_FRAMES, AtEnd, Options, Release
+from nomad_tui.sources.standin.options import ALL_FRAMES, AtEnd, Options, Release, Server
 from nomad_tui.sources.standin.recording import read_lines
 from nomad_tui.sources.standin.server import StandIn
 from nomad_tui.sources.standin.stream import Stream
@@ -37,6 +37,7 @@ __all__ = [
     "Request",
     "Reset",
     "Scheduled",
+    "Server",
     "Silence",
     "StandIn",
     "Stream",

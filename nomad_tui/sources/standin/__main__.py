@@ -7,7 +7,17 @@ from pathlib import Path
 import click
 import zstandard
 
-from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, AtEnd, Options, Release, StandIn, Token, read_lines
+from nomad_tui.sources.standin import (
+    ALL_FRAMES,
+    MANAGEMENT,
+    AtEnd,
+    Options,
+    Release,
+    Server,
+    StandIn,
+    Token,
+    read_lines,
+)
 
 
 class _Repeat(click.ParamType[int | None]):
@@ -91,14 +101,15 @@ class _ClientToken(click.ParamType[tuple[str, Token]]):
 )
 @click.option("--no-leader", is_flag=True, help="The cluster has no leader.")
 @click.option("--no-publishing", is_flag=True, help="As with enable_event_broker = false.")
-@click.option("--first-heartbeat", default=0.0, help="Seconds until it, and until the headers.", show_default=True)
+@click.option("--first-heartbeat", type=float, help="Seconds until it, and until the headers.")
 @click.option("--clock-offset", default=0.0, help="Seconds by which its clock is ahead.", show_default=True)
 @click.option("--lingers", default=0.0, help="Seconds until EOF of a refused stream.", show_default=True)
 @click.option("--version", default="2.0.6", help="What it says it is.", show_default=True)
 @click.option("--namespace", "namespaces", multiple=True, help="A namespace that exists from the start.")
 @click.option("--region", default="global", show_default=True)
-@click.option("--release", type=click.Choice([each.value for each in Release]), default="modern", show_default=True)
-@click.option("--protocol", default="HTTP/1.1", help="In a stream's status line.", show_default=True)
+@click.option("--release", type=click.Choice([each.value for each in Release]), help="Default: by --version.")
+@click.option("--protocol", help="In a stream's status line. Default: by --version.")
+@click.option("--server", "servers", multiple=True, metavar="NAME=BUILD", help="Another server of the region.")
 def main(
     file: Path,
     port: int,
@@ -115,14 +126,15 @@ def main(
     client_tokens: tuple[tuple[str, Token], ...],
     no_leader: bool,
     no_publishing: bool,
-    first_heartbeat: float,
+    first_heartbeat: float | None,
     clock_offset: float,
     lingers: float,
     version: str,
     namespaces: tuple[str, ...],
     region: str,
-    release: str,
-    protocol: str,
+    release: str | None,
+    protocol: str | None,
+    servers: tuple[str, ...],
 ) -> None:
     """Serve a recording (.ndjson, .gz, .zst) as a Nomad server until SIGTERM or SIGINT.
 
@@ -152,8 +164,11 @@ def main(
         version=version,
         namespaces=namespaces or None,
         region=region,
-        release=Release(release),
+        release=Release(release) if release is not None else None,
         protocol=protocol,
+        other_servers=tuple(
+            Server(name, build, region) for name, _, build in (each.partition("=") for each in servers)
+        ),
     )
     try:
         asyncio.run(_serve(lines, options))

@@ -3,13 +3,13 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
 from nomad_tui.sources.standin.access import Access, Doubt, Token
 from nomad_tui.sources.standin.http import Answer, Request
-from nomad_tui.sources.standin.options import Options
+from nomad_tui.sources.standin.options import Options, Server
 
 PERMISSION_DENIED: Final = "Permission denied"
 NO_PATH: Final = "No path to region"
@@ -89,7 +89,7 @@ class Answers:
     def __init__(
         self, options: Options, access: Access, namespaces: Namespaces, raft: Raft, newest_index: Callable[[], int]
     ) -> None:
-        self._options = options
+        self.options = options
         self._raft = raft
         self._access = access
         self._namespaces = namespaces
@@ -107,15 +107,19 @@ class Answers:
             return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_PATH)
         match request.path:
             case "/v1/regions":
-                regions = sorted({self._options.region, *self._options.other_regions})
+                regions = sorted({self.options.region, *self.options.other_regions})
                 return Answer.json(regions, self._newest_index())
+            case "/v1/agent/health":
+                return self._health(request)
             case "/v1/status/leader":
-                return Answer.json("127.0.0.1:4647" if self._raft.leader else "", self._newest_index())
-        if not self._raft.leader and request.path != "/v1/agent/self":
+                elsewhere = request.first("region") not in (None, "", self.options.region)
+                leader = f"127.0.0.{2 if elsewhere else 1}:4647" if self._raft.leader else ""
+                return Answer.json(leader, self._newest_index())
+        if not self._raft.leader and request.path not in ("/v1/agent/self", "/v1/agent/members"):
             return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
         token = self._access.token(request.secret)
         if isinstance(token, Doubt):
-            return refusal(token, self._options.says_why_not)
+            return refusal(token, self.options.says_why_not)
         if job is not None:
             if not token.may_in(request.first("namespace") or "default", "read-job"):
                 return denied()
@@ -127,8 +131,10 @@ class Answers:
                 return refusal(Doubt.UNKNOWN)
             case "/v1/acl/token/self":
                 return Answer.json(self._token(token, request.secret), self._newest_index())
-            case "/v1/nodes" if not (token.management or token.node_read):
+            case "/v1/nodes" | "/v1/agent/members" if not (token.management or token.node_read):
                 return denied()
+            case "/v1/agent/members":
+                return self._members()
             case "/v1/namespaces":
                 return await self._namespace_list(token, request)
             case _:
@@ -136,12 +142,42 @@ class Answers:
 
     def knows_region(self, request: Request) -> bool:
         asked = request.first("region")
-        return not asked or asked in (self._options.region, *self._options.other_regions)
+        return not asked or asked in (self.options.region, *self.options.other_regions)
+
+    def _health(self, request: Request) -> Answer:
+        """Open to any token, as on a server; a client's agent is asked as its server would be."""
+        options = self.options
+        health: dict[str, Any] = {}
+        if options.client_agent:
+            health["client"] = {"ok": True, "message": "ok"}
+        if not options.client_agent:
+            health["server"] = {"ok": self._raft.leader, "message": "ok" if self._raft.leader else NO_LEADER}
+        elif request.first("type") == "server":
+            health["server"] = {"ok": False, "message": "server not enabled"}
+        is_well = all(each["ok"] for each in health.values())
+        answer = Answer.json(health, self._newest_index())
+        return answer if is_well else replace(answer, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _members(self) -> Answer:
+        options = self.options
+        own = [] if options.client_agent else [Server(options.name, options.version, options.region)]
+        members = [
+            {
+                "Name": each.name,
+                "Addr": "127.0.0.1",
+                "Port": 4648,
+                "Status": each.status,
+                "Tags": {"build": each.build, "dc": "dc1", "region": each.region, "role": "nomad"},
+            }
+            for each in (*own, *options.other_servers)
+        ]
+        answer = {"ServerName": options.name, "ServerRegion": options.region, "ServerDC": "dc1", "Members": members}
+        return Answer.json(answer, self._newest_index())
 
     def _agent(self, token: Token) -> Answer:
         if not (token.management or token.agent_read):
             return denied()
-        options = self._options
+        options = self.options
         version, _, prerelease = options.version.partition("-")
         newest, log = str(self._newest_index()), self._raft.last_log_index
         leader = "true" if self._raft.leader else "false"
@@ -234,6 +270,8 @@ def _seconds(wait: str) -> float:
 _PATHS: Final = frozenset(
     {
         "/v1/acl/token/self",
+        "/v1/agent/health",
+        "/v1/agent/members",
         "/v1/agent/self",
         "/v1/evaluations",
         "/v1/jobs",

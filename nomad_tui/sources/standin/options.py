@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from nomad_tui.nomad import releases
 from nomad_tui.sources.standin.access import Token
 from nomad_tui.sources.standin.faults import Scheduled
 
@@ -32,6 +33,16 @@ class AtEnd(StrEnum):
     STAY = "stay"
     """It stays open: heartbeats, and whatever is published by hand."""
     EOF = "eof"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Another server that Serf knows."""
+
+    name: str
+    build: str
+    region: str = "global"
+    status: str = "alive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +74,7 @@ class Options:
     """The newest frames held (Nomad's `event_buffer_size`). A stream further behind is ended."""
     heartbeat: float = 30.0
     """Seconds between two heartbeats, whatever else is sent."""
-    first_heartbeat: float = 0.0
+    first_heartbeat: float | None = None
     """Seconds until the first one. Servers of old releases wait a whole interval, and send their status line and
     headers only with the first heartbeat or frame; so does this one if it is not 0."""
     write_timeout: float = 40.0
@@ -73,9 +84,12 @@ class Options:
 
     # Who it is
     version: str = "2.0.6"
-    release: Release = Release.MODERN
-    protocol: str = "HTTP/1.1"
+    """Its behaviour follows from it, where the next two and `first_heartbeat` do not say otherwise."""
+    release: Release | None = None
+    protocol: str | None = None
     """In the status line of a stream; 1.11.2, 1.10.8 and 1.8.20 send `HTTP/0.0` (nomad#27582)."""
+    other_servers: tuple[Server, ...] = ()
+    """What `/v1/agent/members` lists beside it."""
     client_agent: bool = False
     """It is no server but a client's agent, which passes requests on: it has no raft log of its own."""
     clock_offset: float = 0.0
@@ -112,3 +126,25 @@ class Options:
     """Every so many indexes each stream gets another `NextEval` for the same event, as happens now and then; 0 for
     never."""
     faults: tuple[Scheduled, ...] = ()
+
+    @property
+    def refusals(self) -> Release:
+        known = releases.Release.parse(self.version)
+        if self.release is not None or known is None:
+            return self.release or Release.MODERN
+        return Release.MODERN if releases.refuses_quietly(known) else Release.OLD
+
+    @property
+    def status_line(self) -> str:
+        return self.protocol or ("HTTP/0.0" if self._has(releases.INVALID_STATUS_LINE) else "HTTP/1.1")
+
+    @property
+    def beats_after(self) -> float:
+        """Seconds until the first heartbeat."""
+        if self.first_heartbeat is not None:
+            return self.first_heartbeat
+        return self.heartbeat if self._has(releases.NO_FIRST_HEARTBEAT) else 0.0
+
+    def _has(self, bug: releases.ServerBug) -> bool:
+        known = releases.Release.parse(self.version)
+        return known is not None and bug.affects(known)

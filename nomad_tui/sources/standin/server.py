@@ -6,6 +6,7 @@ import re
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
@@ -189,6 +190,10 @@ class StandIn:
     def elect_leader(self) -> None:
         self._raft.leader = True
 
+    def upgrade(self, version: str) -> None:
+        """Let it be of another release from now on, with the connections that there are."""
+        self.options = self._answers.options = replace(self.options, version=version)
+
     def put_token(self, secret: str, token: Token) -> None:
         """Make a token or change what one may do, which ends the streams it may no longer have."""
         self._access.put(secret, token)
@@ -370,16 +375,16 @@ class StandIn:
             refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
         elif isinstance(token, Doubt) or not self._allowed(asked, token):
             refused = denied()
-            if self.options.release is Release.OLD_500:
+            if self.options.refusals is Release.OLD_500:
                 refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, PERMISSION_DENIED)
         elif not self.options.publishes:
             refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NOT_PUBLISHING)
         else:
             await self._serve_stream(connection, asked, token, request.secret)
             return None
-        if self.options.release is not Release.MODERN:
+        if self.options.refusals is not Release.MODERN:
             return refused
-        connection.writer.write(head(self.options.protocol))
+        connection.writer.write(head(self.options.status_line))
         if self.options.lingers:
             gone = asyncio.create_task(connection.gone())
             try:
@@ -408,7 +413,7 @@ class StandIn:
             subscription=Subscription(asked.topics, asked.namespaces(self._namespaces.names()), token),
             secret=secret,
             heartbeat=options.heartbeat,
-            first_heartbeat=options.first_heartbeat,
+            first_heartbeat=options.beats_after,
             write_timeout=options.write_timeout,
             faults=[fault for fault in options.faults if self._concerns(fault)],
             changed=self._note,
@@ -416,7 +421,7 @@ class StandIn:
         self._streams_opened += 1
         stream.number = self._streams_opened
         stream.position = self._buffer.next_position if options.from_start else self._buffer.start(asked.index)
-        stream.begin(head(options.protocol))
+        stream.begin(head(options.status_line))
         serving = asyncio.create_task(self._serve_frames(stream))
         gone = asyncio.create_task(connection.gone())
         stream.served_by(serving)
@@ -514,10 +519,10 @@ class StandIn:
 
     def _give_up(self, stream: Stream, reason: bytes) -> None:
         """As a server ends a stream while it runs on."""
-        if self.options.lingers and self.options.release is Release.MODERN:
+        if self.options.lingers and self.options.refusals is Release.MODERN:
             stream.linger(self.options.lingers)
         else:
             self._end(stream, reason)
 
     def _end(self, stream: Stream, reason: bytes) -> None:
-        stream.end(b"" if self.options.release is Release.MODERN else reason)
+        stream.end(b"" if self.options.refusals is Release.MODERN else reason)
