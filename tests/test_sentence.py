@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core.readable import age, byte_count, count, duration
-from nomad_tui.core.sentence import Part, Role, Sentence, describe
+from nomad_tui.core.sentence import Beside, Part, Role, Sentence, describe
 from nomad_tui.core.sentence.parts import HAPPENED_LIMIT, SUBJECT_LIMIT, words
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import TOPICS, TYPES, payload_keys, released_topic, released_type
+from nomad_tui.core.wire import Frame, decode
 from tests.recordings import lines
 
 
@@ -27,10 +28,11 @@ class Event:
     key: str
     payload: bytes
     previous: bytes | None
+    frame: Frame | None = None
 
     @property
     def sentence(self) -> Sentence:
-        return describe(self.topic, self.type_, self.key, self.payload, self.previous)
+        return describe(self.topic, self.type_, self.key, self.payload, self.previous, Beside(self.frame))
 
 
 @cache
@@ -59,10 +61,19 @@ def _events(name: str) -> Iterator[Event]:
             frame = msgspec.json.decode(line, type=_Frame)
         except (ValueError, RecursionError):
             continue  # `hostile` has lines that are no frames, and a recording may end cut.
+        whole = decode(line)
         for event in frame.events or ():
             topic, payload = released_topic(event.topic), bytes(event.payload)
             identity = (topic, event.namespace, event.key)
-            yield Event(event.index, topic, released_type(event.type_), event.key, payload, last.get(identity))
+            yield Event(
+                event.index,
+                topic,
+                released_type(event.type_),
+                event.key,
+                payload,
+                last.get(identity),
+                whole if isinstance(whole, Frame) else None,
+            )
             last[identity] = payload
 
 
