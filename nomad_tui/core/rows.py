@@ -111,6 +111,14 @@ def happened(history: History, sequence: int) -> int | None:
     return moment if moment is not None else _about(history, event) or event.received or None
 
 
+def latest_moment(history: History) -> int | None:
+    """When the newest event held that tells its time happened; for a recording that is its end."""
+    for sequence in range(history.end - 1, max(history.first, history.end - NAME_LOOK_BACK) - 1, -1):
+        if (moment := happened(history, sequence)) is not None:
+            return moment
+    return None
+
+
 def sentence(history: History, sequence: int) -> Sentence:
     """What happened, in words. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
     return describe_event(history, history.event(sequence))

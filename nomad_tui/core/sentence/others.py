@@ -295,9 +295,7 @@ def _csi_plugin(event: _Event) -> Sentence:
             said = f"{count(healthy)} of {count(known)} {one}{'' if known == 1 else 's'} healthy"
             happened += [COMMA] if happened else []
             happened.append(good(said) if healthy >= expected else warn(said))
-    if event.is_removal:
-        happened = [_verb(event)]
-    elif event.is_creation:
+    if event.is_creation:  # no event says that a plugin is gone; a job's deregistration leaves it as it is
         happened = [plain("created"), DOT, *(happened or [dim("no controller or node expected yet")])]
     elif not happened:
         happened = [plain("no controller or node expected")]
