@@ -43,7 +43,7 @@ REFUSALS: Final = 3
 """Refusals in a row after a stream had worked: a server that is stopping refuses too, for a moment."""
 TIME_WIDTH: Final = 25
 """Characters: `‹` for a server's backlog, `~` where the time is only about right, date, and time to the millisecond."""
-NO_TIME: Final = "---------- ------------"
+NO_TIME: Final = "time unknown           "
 """As wide, and as many words, so that the columns stay where they are."""
 TURN: Final = 0.005
 """Seconds of reading between two turns for timers and signals."""
@@ -310,7 +310,7 @@ class _Tail:
         if nanoseconds is not None:
             at = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, self._options.timezone)
             time = f"{at:%Y-%m-%d %H:%M:%S}" + (f".{at.microsecond // 1000:03}" if exact else "    ")
-        signs = found.signs(self._source.live)
+        signs = "  " if nanoseconds is None else found.signs(self._source.live)
         return f"{signs}{time}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
 
     def _safe(self, line: bytes) -> bytes:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core.readable import age, byte_count, count, duration
-from nomad_tui.core.sentence import Part, Role, Sentence, describe
+from nomad_tui.core.sentence import Beside, Part, Role, Sentence, describe
 from nomad_tui.core.sentence.parts import HAPPENED_LIMIT, SUBJECT_LIMIT, words
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import TOPICS, TYPES, payload_keys, released_topic, released_type
+from nomad_tui.core.wire import Frame, decode
 from tests.recordings import lines
 
 
@@ -27,10 +28,14 @@ class Event:
     key: str
     payload: bytes
     previous: bytes | None
+    frame: Frame | None = None
+    namespace: str = ""
 
     @property
     def sentence(self) -> Sentence:
-        return describe(self.topic, self.type_, self.key, self.payload, self.previous)
+        return describe(
+            self.topic, self.type_, self.key, self.payload, self.previous, Beside(self.frame, self.namespace)
+        )
 
 
 @cache
@@ -59,10 +64,14 @@ def _events(name: str) -> Iterator[Event]:
             frame = msgspec.json.decode(line, type=_Frame)
         except (ValueError, RecursionError):
             continue  # `hostile` has lines that are no frames, and a recording may end cut.
+        decoded = decode(line)
+        whole = decoded if isinstance(decoded, Frame) else None
         for event in frame.events or ():
             topic, payload = released_topic(event.topic), bytes(event.payload)
             identity = (topic, event.namespace, event.key)
-            yield Event(event.index, topic, released_type(event.type_), event.key, payload, last.get(identity))
+            type_ = released_type(event.type_)
+            previous = last.get(identity)
+            yield Event(event.index, topic, type_, event.key, payload, previous, whole, event.namespace)
             last[identity] = payload
 
 
@@ -101,17 +110,17 @@ TOUR = [
     # A node joins, and its clients' allocations make its later events, which change nothing of its own.
     (8, "Node", "edge-1  registered · initializing · class edge, pool default, in dc1"),
     (9, "Node", "edge-1  initializing → ready"),
-    (27, "Node", "edge-1  ready · allocations updated"),
+    (27, "Node", "edge-1  ready · reported 2 allocations"),
     # A job is registered, placed, started, and its deployment comes through.
     (20, "Job", "web  registered service · frontend 3, cache 2"),
     (20, "Evaluation", "web  pending · job-register"),
-    (21, "Evaluation", "web  pending · plan applied"),
+    (21, "Evaluation", "web  pending · plan applied, 5 placed"),
     (22, "Evaluation", "web  complete · job-register, place 5"),
     (21, "Allocation", "web.frontend[1]  placed  edge-1"),
     (27, "Allocation", "web.frontend[1]  pending → running  edge-1"),
     (32, "Allocation", "web.frontend[0]  running · healthy  gpu-1"),
-    (33, "Allocation", "logship.g[0]  pending · t received by the client  edge-1"),
-    (89, "Allocation", "ledger.frontend[0]  running · server started  edge-2"),
+    (33, "Allocation", "logship.g[0]  pending · task t received by the client  edge-1"),
+    (89, "Allocation", "ledger.frontend[0]  running · task server started  edge-2"),
     (21, "Deployment", "web  started v0 · 0 of 5 healthy"),
     (33, "Deployment", "web  running · 3 of 5 healthy"),
     (39, "Deployment", "web  running → successful · 5 of 5 healthy"),
@@ -155,23 +164,23 @@ TOUR = [
     (265, "Job", "web  v2 → v3  cache count 5 → 2, server env.VERSION changed +1 more"),
     # A node is drained.
     (183, "Node", "edge-1  drain started · deadline 20 s"),
-    (184, "Allocation", "web.cache[0]  running · to migrate  edge-1"),
+    (184, "Allocation", "web.cache[0]  running · to be stopped and replaced (node drain)  edge-1"),
     (185, "Allocation", "web.cache[0]  placed, replaces 36e006c4  edge-2"),
     (185, "Allocation", "web.cache[0]  desired run → stop · being migrated, replaced by 0f2f13ef  edge-1"),
-    (193, "Allocation", "ledger.cache[1]  running · redis killed  edge-1"),
+    (193, "Allocation", "ledger.cache[1]  running · task redis killed  edge-1"),
     (206, "Node", "edge-1  drain complete · still ineligible"),
     (211, "Node", "edge-1  eligible"),
     # A node is lost and comes back.
     (225, "Node", "edge-2  ready → down · heartbeat missed"),
     (227, "Allocation", "web.cache[1]  running → lost · node is down, replaced by deaf969e  edge-2"),
     (227, "Allocation", "web.cache[3]  complete · unchanged  edge-1"),
-    (243, "Node", "edge-2  down · registered again, attributes changed"),
+    (243, "Node", "edge-2  down · attribute os.signals changed"),
     (246, "Node", "edge-2  down → ready · reregistered by heartbeat"),
     (258, "Allocation", "web.cache[1]  lost → running · reconnected, to be stopped  edge-2"),
     (259, "Allocation", "web.cache[0]  lost → complete · stopped, exit 0 after 1 m 13 s  edge-2"),
     # Services, a variable, a node pool, a purge.
-    (23, "Service", "web  registered 192.0.2.2:28002 v1"),
-    (147, "Service", "web  deregistered 192.0.2.2:29483 v1"),
+    (23, "Service", "web  registered 192.0.2.2:28002 v1 · job web in default"),
+    (147, "Service", "web  deregistered 192.0.2.2:29483 v1 · job web in default"),
     (132, "Variable", "secrets/app  created"),
     (133, "Variable", "secrets/app  updated"),
     (19, "NodePool", "gpu  created · GPU nodes"),
@@ -188,7 +197,9 @@ def test_the_tour_reads_as_an_operator_would_tell_it(index: int, topic: str, tex
 def test_a_failed_allocation_tells_task_exit_message_and_restarts() -> None:
     [event] = [event for event in recorded("tour") if (event.index, event.topic) == (80, "Allocation")]
     sentence = event.sentence
-    assert sentence.what == ("failed crash exit 137 · oom-killed ␛[31mRED␛[0m [bold]markup[/bold], restarts 2 of 2")
+    assert sentence.what == (
+        "failed · task crash exit 137 · oom-killed ␛[31mRED␛[0m [bold]markup[/bold], restarts 2 of 2"
+    )
     assert sentence.subject == (Part("flaky.g", Role.OBJECT), Part("[0]", Role.DIM))
     assert [part.text for part in sentence.happened if part.role is Role.BAD] == ["failed", "exit 137"]
     assert (sentence.status, sentence.place) == ("failed", "edge-1")
@@ -332,11 +343,11 @@ TASK = {"State": "dead", "Failed": True, "Restarts": 0}
     [
         (
             {"Type": "Terminated", "ExitCode": 137, "Signal": 9, "Details": {"oom_killed": "true"}},
-            "failed t exit 137 signal 9 · oom-killed",
+            "failed · task t exit 137 signal 9 · oom-killed",
         ),
         (
             {"Type": "Driver Failure", "DisplayMessage": "Failed to pull `x`: not found"},
-            "failed t driver failure · failed to pull `x`: not found",
+            "failed · task t driver failure · failed to pull `x`: not found",
         ),
     ],
 )
@@ -437,7 +448,7 @@ def test_a_node_tells_drain_eligibility_and_drivers(
             "CSIPlugin",
             "CSIVolumeRegistered",
             {"ID": "ebs", "NodesHealthy": 1, "NodesExpected": 3},
-            "ebs  nodes 1 of 3 healthy",
+            "ebs  1 of 3 nodes healthy",
         ),
         (
             "ACLToken",
@@ -450,10 +461,10 @@ def test_a_node_tells_drain_eligibility_and_drivers(
                 "ModifyIndex": 4,
                 "SecretID": "s",
             },
-            "ci  created · client · deploy",
+            "ci  created · policy deploy",
         ),
         ("ACLPolicy", "ACLPolicyDeleted", {"Name": "deploy"}, "deploy  deleted"),
-        ("ACLRole", "ACLRoleUpserted", {"Name": "ops", "Policies": [{"Name": "x"}]}, "ops  updated · x"),
+        ("ACLRole", "ACLRoleUpserted", {"Name": "ops", "Policies": [{"Name": "x"}]}, "ops  updated · policy x"),
         ("ACLAuthMethod", "ACLAuthMethodUpserted", {"Name": "sso", "Type": "OIDC"}, "sso  updated · OIDC"),
         (
             "ACLBindingRule",

@@ -111,7 +111,7 @@ def test_a_flaky_allocation_says_where_it_stopped_and_what_took_its_place() -> N
     row = focus(trace)
     said = text(row)
     assert said.strip().startswith(
-        "flaky.g[0] 9d48d801  failed before healthy, stopped at: crash exit 137 · oom-killed"
+        "flaky.g[0] 9d48d801  failed before healthy, stopped at: task crash exit 137 · oom-killed"
     )
     assert "restarts 2 of 2 · placed after 14 ms, running after 149 ms · replaced by cc73679a" in said
     assert row.stopped
@@ -226,7 +226,7 @@ def test_dispatched_and_launched_jobs_hang_beneath_their_parent() -> None:
 
 def test_a_service_hangs_beneath_its_allocation() -> None:
     trace = traced("Service", "_nomad-task-c59abe9a")
-    assert text(focus(trace)).strip() == "service web  deregistered 192.0.2.2:28002 v1"
+    assert text(focus(trace)).strip() == "service web  deregistered 192.0.2.2:28002 v1 · job web in default"
     assert focus(trace) in beneath(trace, "web.frontend[0] c59abe9a")
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from nomad_tui.core.history import History
 from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.segment import HeldEvent
-from nomad_tui.core.sentence import Sentence, describe
+from nomad_tui.core.sentence import Beside, Sentence, describe, object_name
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame
 
 LOOK_BACK: Final = 32
 """Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
+NAME_LOOK_BACK: Final = 1_000
+"""Events of an object among which one before a given event is looked for."""
 SAME_CLOCK: Final = 5_000_000_000
 """ns between a write's own time and its receipt up to which that is no more than the way of the event."""
 
@@ -89,7 +92,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         sequence=sequence,
         index=event.index,
         topic=event.topic,
-        sentence=describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous)),
+        sentence=describe_event(history, event),
         moment=moment,
         about=_about(history, event) if moment is None else None,
         received=event.received,
@@ -108,10 +111,36 @@ def happened(history: History, sequence: int) -> int | None:
     return moment if moment is not None else _about(history, event) or event.received or None
 
 
+def latest_moment(history: History) -> int | None:
+    """When the newest event held that tells its time happened; for a recording that is its end."""
+    for sequence in range(history.end - 1, max(history.first, history.end - NAME_LOOK_BACK) - 1, -1):
+        if (moment := happened(history, sequence)) is not None:
+            return moment
+    return None
+
+
 def sentence(history: History, sequence: int) -> Sentence:
     """What happened, in words. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
-    event = history.event(sequence)
-    return describe(event.topic, event.type, event.key, event.payload, _before(history, event.previous))
+    return describe_event(history, history.event(sequence))
+
+
+def describe_event(history: History, event: HeldEvent) -> Sentence:
+    """What happened, from an event, its object's event before, its frame, and the names that were known by then."""
+    beside = Beside(event.frame, event.namespace, partial(_name, history, event))
+    return describe(event.topic, event.type, event.key, event.payload, _before(history, event), beside)
+
+
+def _name(history: History, event: HeldEvent, topic: str, identifier: str) -> str:
+    """The name an object had by then: what comes later must not change a sentence."""
+    end = event.sequence - event.position + len(event.frame.events)
+    sequence = history.newest(topic, event.namespace if topic == "Allocation" else "", identifier)
+    for _ in range(NAME_LOOK_BACK):
+        if sequence is None:
+            break
+        if sequence < end:
+            return object_name(topic, history.payload(sequence))
+        sequence = history.previous(sequence)
+    return ""
 
 
 def _about(history: History, event: HeldEvent) -> int | None:
@@ -141,5 +170,9 @@ def _frames_before(history: History, event: HeldEvent) -> Iterator[tuple[Frame, 
         sequence -= before.position + 1
 
 
-def _before(history: History, previous: int | None) -> bytes | None:
-    return None if previous is None else history.payload(previous)
+def _before(history: History, event: HeldEvent) -> bytes | None:
+    """The payload of the object's event before. Across a gap it proves nothing of what this write changed."""
+    previous = event.previous
+    if previous is None or history.gaps_between(previous, event.sequence):
+        return None
+    return history.payload(previous)

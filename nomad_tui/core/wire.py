@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
+
+if TYPE_CHECKING:
+    from nomad_tui.core.sentence.beside import Write
 
 DEFAULT_MAX_LINE: Final = 64 * 1024 * 1024
 """Bytes. Far above any frame seen, far below what would exhaust an operator's machine."""
@@ -61,6 +64,8 @@ class Frame:
     """When it came to whoever passes it on now, in ns since 1970; 0 for what comes at this moment."""
     moments: tuple[int | None, int | None] | None = field(default=None, compare=False)
     """What `core.moment` found out about when it happened, once it was asked."""
+    write: "Write | None" = field(default=None, compare=False)
+    """What `core.sentence.beside` read of its objects, once it was asked."""
 
     def with_events(self, events: list[Event]) -> "Frame":
         """The same frame with only some of its own events, each with the bytes it came in."""

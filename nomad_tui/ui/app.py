@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
+from functools import partial
 from time import perf_counter
 from traceback import format_exc
 from typing import ClassVar, Final
@@ -21,6 +22,7 @@ from nomad_tui.config import Connection, styles_folder
 from nomad_tui.core.filter import FilterError
 from nomad_tui.core.names import Names
 from nomad_tui.core.readable import count
+from nomad_tui.core.rows import latest_moment
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern
 from nomad_tui.core.view import View
@@ -80,6 +82,12 @@ LEARN_EVERY: Final = 40
 """Looks between two at the newest payloads, for completion, while the filter line has the focus."""
 
 
+def _end_of_recording(session: Session, clock: Callable[[], int]) -> int:
+    """What ages in a recording are relative to: the time of its newest event, where one is known."""
+    end = latest_moment(session.history)
+    return clock() if end is None else end
+
+
 class NomadTui(App[Switch | None]):
     """The application; everything it shows it asks of its session."""
 
@@ -115,12 +123,13 @@ class NomadTui(App[Switch | None]):
         self.filter_history = FilterHistory(None if folders is None else folders.state)
         self._folders = folders
         self._connections = connections
-        self.filtering = Filtering(session, filter_text, timezone, clock)
+        ages_from = clock if session.source.live else partial(_end_of_recording, session, clock)
+        self.filtering = Filtering(session, filter_text, timezone, ages_from)
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
         self.event_list = EventList(self.view, timezone, clock, id="events", live=session.source.live)
-        self.inspector = Inspector(clock=clock, timezone=timezone, reveal=reveal, id="inspector")
+        self.inspector = Inspector(clock=ages_from, timezone=timezone, reveal=reveal, id="inspector")
         self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
         self.candidates = CandidateList(id="candidates")
         self.seen = Seen(self.view)
@@ -268,6 +277,7 @@ class NomadTui(App[Switch | None]):
         self.event_list.hint = self._hint()
         if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
             self.inspecting.look()
+        self.inspector.tell_newest()
         if self._looks % AGES_EVERY == 0:
             self.inspector.tell_ages()
             if self.filtering.filter.has_ages:

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from nomad_tui.core.history import History
 from nomad_tui.core.names import Names
+from nomad_tui.core.newest import newest_state
 from nomad_tui.core.readable import age, byte_count, count
 from nomad_tui.core.rows import EventRow, GapRow, happened, row
 from nomad_tui.core.segment import HeldEvent
@@ -50,6 +51,8 @@ def described(history: History, names: Names, sequence: int, against: int | None
         topic=event.topic,
         key=event.key,
         before=_before(history, event, against),
+        happened=found.when()[0],
+        newest=partial(newest_state, history, sequence),
         name=partial(_name, names, event.namespace),
     )
 

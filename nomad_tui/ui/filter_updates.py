@@ -112,6 +112,8 @@ class FilterUpdates:
             found = max(0, len(view) - history.gaps_held)
             matches = f"{count(found)} of {count(history.held)}{searching}"
             title += f"  {matches}" + (" highlighted" if filtering.highlighting else "")
+            if filtering.filter.has_ages and not filtering.is_live:
+                matches += ", ages before the recording's end"
         if filtering.folding:
             title += "  folded"
         if day := self._event_list.day:

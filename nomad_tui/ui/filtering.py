@@ -105,6 +105,10 @@ class Filtering:
             self.context.show(EVERYTHING, self.hidden, fold=self.folding)
         return self.advance(FIRST_SLICE)
 
+    @property
+    def is_live(self) -> bool:
+        return self._session.source.live
+
     def know_region(self, region: str) -> None:
         """Takes over the server's region, which a filter may ask for."""
         if region != self.view.region:

@@ -82,6 +82,10 @@ class InspectedEvent:
     key: str = ""
     before: Before | None = None
     """What it is compared with; None where the object's event before is not held."""
+    happened: int | None = None
+    """When it happened, in ns since 1970; ages in the summary are told as of then. None where that is not known."""
+    newest: Callable[[], str] = str
+    """What the object has become since, as far as it is held; empty where its state is the same."""
     name: Callable[[str, str], str] = _no_name
     """The name of the object of a topic that has an ID, or ""."""
 
@@ -173,6 +177,8 @@ class Inspector(Vertical):
         self._event: InspectedEvent | None = None
         self._facts: list[DrawnFact] = []
         self._summary: list[DrawnFact] = []
+        self._newest = ""
+        """What the summary says that the object has become since."""
         self._payload: Payload | None = None
         self._changes: Changes | None = None
         self._has_raw = False
@@ -275,8 +281,16 @@ class Inspector(Vertical):
     def _summed_up(self, event: InspectedEvent) -> list[DrawnFact]:
         if not event.topic:
             return []
+        self._newest = event.newest()
         told = summary(
-            event.topic, event.key, event.payload, name=event.name, now=self._clock(), timezone=self._timezone
+            event.topic,
+            event.key,
+            event.payload,
+            name=event.name,
+            now=self._clock() if event.happened is None else event.happened,
+            timezone=self._timezone,
+            of_event=event.happened is not None,
+            newest=self._newest,
         )
         return of_summary(told)
 
@@ -390,6 +404,13 @@ class Inspector(Vertical):
         self.post_message(self.Step(rows))
 
     # What stands above the views
+
+    def tell_newest(self) -> None:
+        """Say what the object of the event shown has become, if that has changed; for the app to call often."""
+        if self._event is not None and self._event.topic and self._event.newest() != self._newest:
+            self._summary = self._summed_up(self._event)
+            self._lay_out_facts()
+            self.summary.display = bool(self._summary)
 
     def tell_ages(self) -> None:
         """Tell ages relative to the clock's present time; for the app to call now and then."""

@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.readable import duration
+from nomad_tui.core.readable import count, duration
+from nomad_tui.core.sentence.beside import NOTHING, Beside
 from nomad_tui.core.sentence.parts import (
     ARROW,
     COMMA,
@@ -30,6 +31,12 @@ from nomad_tui.core.sentence.parts import (
 )
 from nomad_tui.core.sentence.reading import EMPTY, Object, Reader, Versioned, earlier
 from nomad_tui.core.text import printable
+
+_USER: Final = "user requested"
+"""How the reason of a restart begins that `nomad alloc restart` asked for."""
+_TRIGGERS: Final = {"alloc-stop": "alloc stop", "node-drain": "node drain"}
+"""What asks for an allocation to be migrated, by what its evaluation was triggered by."""
+_NAMED_TASKS: Final = 2
 
 _ATTEMPTS: Final = re.compile(r"attempts (\d{1,9})\b")
 """The restart policy is not in the payload, but the reason for not restarting names its limit."""
@@ -73,6 +80,8 @@ class TaskEvent(Object):
     message: str = ""
     display_message: str = ""
     restart_reason: str = ""
+    task_signal: str = ""
+    task_signal_reason: str = ""
     details: dict[str, str] | None = None
 
 
@@ -85,6 +94,7 @@ class TaskState(Object):
 
 class Transition(Object):
     migrate: bool | None = None
+    migrate_disable_placement: bool | None = None
     reschedule: bool | None = None
     force_reschedule: bool | None = None
 
@@ -112,6 +122,7 @@ class Allocation(Versioned):
     deployment_id: str = ""
     next_allocation: str = ""
     previous_allocation: str = ""
+    preempted_by_allocation: str = ""
     followup_eval_id: str = msgspec.field(default="", name="FollowupEvalID")
     reschedule_tracker: msgspec.Raw = EMPTY
     job_id: str = ""
@@ -127,14 +138,14 @@ _TASKS: Final = Reader[dict[str, TaskState]](dict[str, TaskState] | None)
 _RESCHEDULES: Final = Reader[Reschedules](Reschedules | None)
 
 
-def describe(key: str, payload: bytes, previous: bytes | None) -> Sentence | None:
+def describe(key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING) -> Sentence | None:
     read = _READER.read(payload)
     if read is None or (now := read.allocation) is None:
         return None
     before = None
     if previous is not None and (read := _READER.read(previous)) is not None:
         before = earlier(read.allocation, now)
-    return sentence(_subject(now, key), _happened(now, before), now.node_name, now.client_status)
+    return sentence(_subject(now, key), _happened(now, before, beside), now.node_name, now.client_status)
 
 
 def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
@@ -145,15 +156,15 @@ def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
     return named(name, key)
 
 
-def _happened(now: Allocation, before: Allocation | None) -> list[Part]:
+def _happened(now: Allocation, before: Allocation | None, beside: Beside) -> list[Part]:
     if now.create_index and now.create_index == now.modify_index:
         return _placed(now)
     if before is None:
-        return _state(now)
+        return _state(now, beside)
     if now.client_status != before.client_status:
-        return _status_change(now, before)
+        return _status_change(now, before, beside)
     if now.desired_status != before.desired_status:
-        return _desired_change(now, before)
+        return _desired_change(now, before, beside)
     if (health := _health_change(now, before)) is not None:
         return health
     if now.next_allocation and now.next_allocation != before.next_allocation:
@@ -161,10 +172,10 @@ def _happened(now: Allocation, before: Allocation | None) -> list[Part]:
     if now.followup_eval_id and now.followup_eval_id != before.followup_eval_id:
         later = f"to be rescheduled later, evaluation {short(now.followup_eval_id)}"
         return [status(now.client_status), DOT, plain(later)]
-    if (transition := _transition_change(now, before)) is not None:
+    if (transition := _transition_change(now, before, beside)) is not None:
         return [status(now.client_status), DOT, transition]
-    if (event := _new_task_event(now, before)) is not None:
-        return [status(now.client_status), DOT, *event]
+    if news := _task_news(now, before):
+        return [status(now.client_status), DOT, *news]
     if now.deployment_id != before.deployment_id:
         return [
             status(now.client_status),
@@ -186,12 +197,14 @@ def _placed(now: Allocation) -> list[Part]:
     return happened
 
 
-def _state(now: Allocation) -> list[Part]:
+def _state(now: Allocation, beside: Beside) -> list[Part]:
     """What the payload alone proves: a state, and how it came to it where the tasks tell."""
     tasks = _tasks(now)
     if now.client_status in ("complete", "failed"):
-        return _ended(now, tasks)
+        return _ended(now, tasks, beside)
     happened = [status(now.client_status)]
+    if preempted := _preempted(now, beside):
+        return [*happened, DOT, preempted]
     if now.desired_status in ("stop", "evict"):
         why = reason(now.desired_description, "alloc ", "is ")
         return [*happened, DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
@@ -200,11 +213,11 @@ def _state(now: Allocation) -> list[Part]:
     return happened
 
 
-def _status_change(now: Allocation, before: Allocation) -> list[Part]:
+def _status_change(now: Allocation, before: Allocation, beside: Beside) -> list[Part]:
     tasks = _tasks(now)
     expected = before.client_status in ("pending", "running")
     if now.client_status in ("complete", "failed"):
-        ended = _ended(now, tasks)
+        ended = _ended(now, tasks, beside)
         return ended if expected else [plain(before.client_status, VALUE_LIMIT), ARROW, *ended]
     happened = became(before.client_status, now.client_status)
     match now.client_status:
@@ -215,7 +228,7 @@ def _status_change(now: Allocation, before: Allocation) -> list[Part]:
             if restarts:
                 happened += [DOT, plain(f"restart {restarts}")]
         case "pending":
-            happened += _failure(tasks, DOT)
+            happened += [DOT, *restarted] if (restarted := _restarted(now, before)) else _failure(tasks, DOT)
         case "lost" | "unknown":
             if why := reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its "):
                 happened += [DOT, plain(why)]
@@ -224,17 +237,25 @@ def _status_change(now: Allocation, before: Allocation) -> list[Part]:
     return happened
 
 
-def _desired_change(now: Allocation, before: Allocation) -> list[Part]:
+def _desired_change(now: Allocation, before: Allocation, beside: Beside) -> list[Part]:
     happened = [
         plain("desired " + before.desired_status, VALUE_LIMIT),
         ARROW,
         (good if now.desired_status == "run" else warn)(now.desired_status, VALUE_LIMIT),
     ]
-    if why := reason(now.desired_description, "alloc ", "is "):
+    if preempted := _preempted(now, beside):
+        happened += [DOT, preempted]
+    elif why := reason(now.desired_description, "alloc ", "is "):
         happened += [DOT, plain(why)]
     if now.next_allocation and now.next_allocation != before.next_allocation:
         happened += [COMMA, plain("replaced by"), dim(f" {short(now.next_allocation)}")]
     return happened
+
+
+def _preempted(now: Allocation, beside: Beside) -> Part | None:
+    if not now.preempted_by_allocation:
+        return None
+    return warn(f"preempted by {beside.name('Allocation', now.preempted_by_allocation)[:SUBJECT_LIMIT]}")
 
 
 def _health_change(now: Allocation, before: Allocation) -> list[Part] | None:
@@ -250,12 +271,14 @@ def _health_change(now: Allocation, before: Allocation) -> list[Part] | None:
     return None
 
 
-def _transition_change(now: Allocation, before: Allocation) -> Part | None:
+def _transition_change(now: Allocation, before: Allocation, beside: Beside) -> Part | None:
     wanted, earlier = now.desired_transition, before.desired_transition or Transition()
     if wanted is None:
         return None
     if wanted.migrate and not earlier.migrate:
-        return warn("to migrate")
+        replaced = "to be stopped" if wanted.migrate_disable_placement else "to be stopped and replaced"
+        trigger = _TRIGGERS.get(beside.trigger(now.job_id))
+        return warn(f"{replaced} ({trigger})" if trigger else replaced)
     if wanted.force_reschedule and not earlier.force_reschedule:
         return warn("to be rescheduled now")
     if wanted.reschedule and not earlier.reschedule:
@@ -263,27 +286,58 @@ def _transition_change(now: Allocation, before: Allocation) -> Part | None:
     return None
 
 
-def _new_task_event(now: Allocation, before: Allocation) -> list[Part] | None:
-    latest = _latest(_tasks(now))
-    if latest is None:
-        return None
-    earlier = _latest(_tasks(before))
-    if earlier is not None and latest[1].time <= earlier[1].time:
-        return None
-    return _said(*latest)
+def _new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent]]:
+    """The task events that the payload before did not have, oldest first."""
+    latest = _latest(_tasks(before))
+    since = 0 if latest is None else latest[1].time
+    new = [(name, one) for name, task in _tasks(now).items() for one in task.events or () if one.time > since]
+    return sorted(new, key=lambda each: each[1].time)
 
 
-def _ended(now: Allocation, tasks: dict[str, TaskState]) -> list[Part]:
-    """`failed crash exit 137 · message, restarts 2 of 2` and `complete · exit 0 in 1.1 s`."""
+def _task_news(now: Allocation, before: Allocation) -> list[Part]:
+    """What the tasks did since the payload before; a restart tells more than the start it ends with."""
+    if restarted := _restarted(now, before):
+        return restarted
+    new = _new_events(now, before)
+    return _said(*new[-1]) if new else []
+
+
+def _restarted(now: Allocation, before: Allocation) -> list[Part]:
+    """`redis restarted by a user (1)`: the tasks that were told to restart, and how many restarts they have had."""
+    new = _new_events(now, before)
+    asked = {name: event for name, event in new if event.type == "Restart Signaled"}
+    if not asked:
+        return []
+    why = next(iter(asked.values()))
+    message = why.restart_reason or why.display_message or why.message
+    names = sorted(asked)
+    who = ", ".join(name[:VALUE_LIMIT] for name in names[:_NAMED_TASKS])
+    if len(names) > _NAMED_TASKS:
+        who += f" and {count(len(names) - _NAMED_TASKS)} more"
+    has_started = all(any(name == task and one.type == "Started" for task, one in new) for name in names)
+    by_user = message.lower().startswith(_USER)
+    said = ("restarted" if has_started else "being restarted") + (" by a user" if by_user else "")
+    tasks = _tasks(now)
+    restarts = max(tasks[name].restarts for name in names)
+    happened = [plain(f"task{'' if len(names) == 1 else 's'} {who} "), warn(said)]
+    if restarts:
+        happened.append(plain(f" ({count(restarts)})"))
+    if not by_user and (told := reason(message)):
+        happened += [DOT, plain(told)]
+    return happened
+
+
+def _ended(now: Allocation, tasks: dict[str, TaskState], beside: Beside) -> list[Part]:
+    """`failed · task crash exit 137 · message, restarts 2 of 2` and `complete · exit 0 in 1.1 s`."""
     if now.client_status == "failed":
-        failure = _failure(tasks, Part(" ", Role.PLAIN))
+        failure = _failure(tasks, DOT)
         if not failure and (why := reason(now.client_description)) and why != "failed tasks":
             failure = [DOT, plain(why)]
         return [status("failed"), *failure]
     happened = [status("complete")]
     stopped = now.desired_status in ("stop", "evict")
     if stopped:
-        happened += [DOT, dim("stopped")]
+        happened += [DOT, _preempted(now, beside) or dim("evicted" if now.desired_status == "evict" else "stopped")]
     ends = [(event.time, name, event) for name, event in _endings(tasks)]
     if ends:
         _, name, event = max(ends, key=lambda end: end[0])
@@ -303,7 +357,7 @@ def _failure(tasks: dict[str, TaskState], joint: Part) -> list[Part]:
     if not ends:
         return []
     name, event = max(ends, key=lambda end: end[:3])[3:]
-    happened = [joint, plain(name, VALUE_LIMIT), Part(" ", Role.PLAIN), *_exit(event)]
+    happened = [joint, plain(f"task {name[:VALUE_LIMIT]} "), *_exit(event)]
     later = [one for one in tasks[name].events or () if one.time >= event.time]
     restarts = tasks[name].restarts
     for one in later:
@@ -343,15 +397,18 @@ def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
 
 
 def _said(name: str, event: TaskEvent) -> list[Part]:
-    """A task event in a few words: `redis started`."""
-    who = plain(f"{name[:VALUE_LIMIT]} ")
+    """A task event in a few words: `task redis started`."""
+    who = plain(f"task {name[:VALUE_LIMIT]} ")
     if event.type in ENDINGS:
         return [who, *_exit(event)]
     if event.type == "Restarting":
         return [who, warn(f"restarting in {duration(event.start_delay)}")]
     if (known := STEPS.get(event.type)) is not None:
         return [who, plain(known)]
-    return [plain(f"{name[:VALUE_LIMIT]}: "), plain(reason(event.display_message or event.type))]
+    if event.type == "Signaling" and (signal := (event.details or {}).get("signal") or event.task_signal):
+        why = reason(event.task_signal_reason)
+        return [who, warn(f"signalled {signal}", VALUE_LIMIT), *([DOT, plain(why)] if why else [])]
+    return [plain(f"task {name[:VALUE_LIMIT]}: "), plain(reason(event.display_message or event.type))]
 
 
 def _tasks(allocation: Allocation) -> dict[str, TaskState]:

@@ -6,6 +6,7 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.sentence.parts import (
     COMMA,
     DOT,
+    VALUE_LIMIT,
     Part,
     Sentence,
     bad,
@@ -24,6 +25,8 @@ from nomad_tui.core.sentence.reading import Object, Reader, Versioned, earlier
 
 _REPEATED: Final = ("Deployment is ", "Failed due to ", "Cancelled because ", "Cancelled due to ")
 """How descriptions begin that repeat the status beside them."""
+
+_MARKED: Final = "Deployment marked as failed"
 
 
 class Group(Object):
@@ -97,11 +100,13 @@ def _happened(now: Deployment, before: Deployment | None) -> list[Part]:
         happened = became(before.status, now.status)
         if now.status == "successful":
             return [*happened, DOT, dim(f"{count(totals.healthy)} of {count(totals.desired)} healthy")]
-        why = reason(now.status_description, *_REPEATED)
+        why = _why(now)
         return happened + ([DOT, plain(why)] if why and why != now.status else [])
     earlier = _Totals(before)
     if totals.promoted and not earlier.promoted:
         return [status(now.status), DOT, good("promoted"), COMMA, *_progress(now, totals)]
+    if totals.canaries and (grown := _grown(now, before)):
+        return [status(now.status), DOT, *grown]
     if totals.unhealthy > earlier.unhealthy or totals.healthy != earlier.healthy:
         return [status(now.status), DOT, *_progress(now, totals)]
     if totals.placed != earlier.placed:
@@ -115,8 +120,31 @@ def _happened(now: Deployment, before: Deployment | None) -> list[Part]:
     return unchanged(now.status)
 
 
+def _grown(now: Deployment, before: Deployment) -> list[Part]:
+    """Which groups without canaries have more healthy allocations, where the canaries are as they were."""
+    earlier, grown = before.task_groups or {}, list[str]()
+    for name, group in sorted((now.task_groups or {}).items()):
+        was = earlier.get(name)
+        if was is None or group.unhealthy_allocs > was.unhealthy_allocs:
+            return []
+        if group.healthy_allocs == was.healthy_allocs:
+            continue
+        if group.desired_canaries > 0:
+            return []
+        grown.append(f"{name[:VALUE_LIMIT]} {count(group.healthy_allocs)} of {count(group.desired_total)} healthy")
+    return [plain(", ".join(grown))] if grown else []
+
+
+def _why(now: Deployment) -> str:
+    """The description without what the status beside it says."""
+    description = now.status_description
+    if description.startswith(_MARKED):  # Only an operator's request has Nomad write this.
+        return f"by a user{description.removeprefix(_MARKED).replace(' - ', ', ', 1)}"
+    return reason(description, *_REPEATED)
+
+
 def _progress(now: Deployment, totals: _Totals) -> list[Part]:
-    if now.status in ("failed", "cancelled") and (why := reason(now.status_description, *_REPEATED)):
+    if now.status in ("failed", "cancelled") and (why := _why(now)):
         happened = [plain(why)]
     elif totals.canaries:
         healthy = f"{count(totals.healthy_canaries)} of {count(totals.canaries)} healthy"

@@ -79,8 +79,20 @@ def describe(key: str, type_: str, payload: bytes, previous: bytes | None) -> Se
         before = earlier(read.job, now)
         if before is not None and (read.deleted or before.create_index != now.create_index):
             before = None  # That was another job, which is gone: this one only has its name.
-    happened = [warn("purged")] if deleted else _happened(now, before, type_, payload, previous)
+    happened = [_gone(type_)] if deleted else _happened(now, before, type_, payload, previous)
     return sentence(named(now.id, key), happened, status="" if deleted else now.status)
+
+
+def _gone(type_: str) -> Part:
+    """Only garbage collection deregisters jobs in batches."""
+    return dim("garbage-collected") if type_ == "JobBatchDeregistered" else warn("purged")
+
+
+def _stopped(now: Job, turned: list[Part]) -> list[Part]:
+    """A job that is asked to stop runs until its allocations have ended."""
+    if now.status == "dead" or turned:
+        return [warn("stopped"), DOT, *(turned or [dim(now.status, VALUE_LIMIT)])]
+    return [warn("stop requested"), COMMA, plain("still "), status(now.status)]
 
 
 def _happened(now: Job, before: Job | None, type_: str, payload: bytes, previous: bytes | None) -> list[Part]:
@@ -88,7 +100,7 @@ def _happened(now: Job, before: Job | None, type_: str, payload: bytes, previous
         return _state(now, type_)
     turned = became(before.status, now.status) if now.status != before.status else []
     if now.stop and not before.stop:
-        return [warn("stopped"), DOT, *(turned or [dim(now.status, VALUE_LIMIT)])]
+        return _stopped(now, turned)
     if now.version != before.version:
         return _new_version(now, before, payload, previous) + ([DOT, *turned] if turned else [])
     if turned:
@@ -102,7 +114,7 @@ def _happened(now: Job, before: Job | None, type_: str, payload: bytes, previous
 
 def _state(now: Job, type_: str) -> list[Part]:
     if now.stop:
-        return [warn("stopped"), DOT, status(now.status)]
+        return _stopped(now, [])
     if now.modify_index and now.job_modify_index == now.modify_index:
         if now.create_index == now.modify_index:
             return _registered(now)

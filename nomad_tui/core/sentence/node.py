@@ -1,8 +1,14 @@
-"""Sentences about nodes: registered, down and back, draining, eligible or not, drivers."""
+"""Sentences about nodes: registered, down and back, draining, eligible or not, drivers, volumes, plugins, metadata."""
 
-from typing import Final
+import re
+from collections.abc import Iterator
+from typing import Any, Final
 
-from nomad_tui.core.readable import duration
+import msgspec
+
+from nomad_tui.core.readable import count, duration
+from nomad_tui.core.secrets import masked_text, names_secret
+from nomad_tui.core.sentence.beside import NOTHING, Beside
 from nomad_tui.core.sentence.parts import (
     COMMA,
     DOT,
@@ -22,7 +28,13 @@ from nomad_tui.core.sentence.parts import (
     unchanged,
     warn,
 )
-from nomad_tui.core.sentence.reading import Object, Reader, Versioned, earlier
+from nomad_tui.core.sentence.reading import EMPTY, Object, Reader, Versioned, anything, earlier
+
+_CHANGES_NAMED: Final = 2
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
+"""What a value of metadata or an attribute may look like to be shown: a version, a number, a word."""
+
+_AWAY: Final = ("down", "disconnected")
 
 _QUIET: Final = {
     "AllocationUpdated": "allocations updated",
@@ -34,6 +46,8 @@ _QUIET: Final = {
 class NodeEvent(Object):
     message: str = ""
     timestamp: str = ""
+    subsystem: str = ""
+    details: dict[str, str] | None = None
 
 
 class Drain(Object):
@@ -42,6 +56,7 @@ class Drain(Object):
 
 class LastDrain(Object):
     status: str = ""
+    meta: dict[str, str] | None = None
 
 
 class Driver(Object):
@@ -60,8 +75,12 @@ class Node(Versioned):
     node_class: str = ""
     node_pool: str = ""
     datacenter: str = ""
-    computed_class: str = ""
     create_index: int = 0
+    attributes: msgspec.Raw = EMPTY
+    csi_controller_plugins: msgspec.Raw = EMPTY
+    csi_node_plugins: msgspec.Raw = EMPTY
+    host_volumes: msgspec.Raw = EMPTY
+    meta: msgspec.Raw = EMPTY
     events: list[NodeEvent] | None = None
     drivers: dict[str, Driver] | None = None
 
@@ -77,23 +96,23 @@ class Payload(Object):
 _READER: Final = Reader[Payload](Payload)
 
 
-def describe(key: str, type_: str, payload: bytes, previous: bytes | None) -> Sentence | None:
+def describe(key: str, type_: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING) -> Sentence | None:
     read = _READER.read(payload)
     if read is None or (now := read.node) is None:
         return None
     before = None
     if previous is not None and (read := _READER.read(previous)) is not None:
         before = earlier(read.node, now)
-    return sentence(named(now.name, key), _happened(now, before, type_), status=now.status)
+    return sentence(named(now.name, key), _happened(key, now, before, type_, beside), status=now.status)
 
 
-def _happened(now: Node, before: Node | None, type_: str) -> list[Part]:
+def _happened(key: str, now: Node, before: Node | None, type_: str, beside: Beside) -> list[Part]:
     if type_ == "NodeDeregistration":
         return [warn("deregistered"), DOT, dim(f"was {now.status or 'without status'}", VALUE_LIMIT)]
     if now.create_index == now.modify_index and (now.create_index or type_ == "NodeRegistration"):
         return [plain("registered"), DOT, status(now.status), *_kind(now)]
     if before is None:
-        return _state(now, type_)
+        return _state(key, now, type_, beside)
     told = _new_event(now, before)
     happened: list[Part] = []
     if now.status != before.status:
@@ -112,17 +131,27 @@ def _happened(now: Node, before: Node | None, type_: str) -> list[Part]:
         return [status(now.status), DOT, *driver]
     if told:
         return [status(now.status), DOT, plain(told)]
-    if now.computed_class != before.computed_class and before.computed_class:
-        return [status(now.status), DOT, plain("registered again, attributes changed")]
-    return [status(now.status), DOT, *standing] if (standing := _standing(now)) else _quiet(now, type_)
+    if changes := _changes(now, before):
+        return [status(now.status), DOT, *changes]
+    return _unchanged(key, now, type_, beside)
 
 
-def _state(now: Node, type_: str) -> list[Part]:
+def _state(key: str, now: Node, type_: str, beside: Beside) -> list[Part]:
     """What the payload alone proves, with the newest of the node's own events where that is what came."""
-    if standing := _standing(now):
-        return [status(now.status), DOT, *standing]
-    if type_ == "NodeStreamEvent" and now.events and (told := _told(now.events[-1])):
+    if type_ == "NodeStreamEvent" and not _standing(now) and now.events and (told := _told(now.events[-1])):
         return [status(now.status), DOT, plain(told)]
+    return _unchanged(key, now, type_, beside)
+
+
+def _unchanged(key: str, now: Node, type_: str, beside: Beside) -> list[Part]:
+    """Nothing of the node itself: what it is, and what its client reported in the same write."""
+    reported = ""
+    if type_ == "AllocationUpdated" and beside.write is not None and (number := beside.write.reported[key]):
+        reported = f"reported {count(number)} allocation{'' if number == 1 else 's'}"
+    if standing := _standing(now):
+        return [status(now.status), DOT, *standing, *([dim(f", {reported}")] if reported else [])]
+    if reported:
+        return [status(now.status) if now.status in _AWAY else dim(now.status, VALUE_LIMIT), DOT, dim(reported)]
     return _quiet(now, type_)
 
 
@@ -134,7 +163,7 @@ def _standing(now: Node) -> list[Part]:
 
 
 def _quiet(now: Node, type_: str) -> list[Part]:
-    if now.status in ("down", "disconnected"):
+    if now.status in _AWAY:
         return [status(now.status), DOT, dim(_QUIET.get(type_, "unchanged"))]
     if type_ == "NodeStreamEvent":
         return [status(now.status)]
@@ -145,9 +174,10 @@ def _drain(now: Node, verb: str = "drain started") -> list[Part]:
     deadline = now.drain_strategy.deadline if now.drain_strategy is not None else None
     if deadline is None:
         return [warn(verb)]
-    if deadline < 0:
-        return [warn(verb), DOT, plain("forced")]
-    return [warn(verb), DOT, plain(f"deadline {duration(deadline)}" if deadline else "no deadline")]
+    limit = "forced" if deadline < 0 else f"deadline {duration(deadline)}" if deadline else "no deadline"
+    asked = now.last_drain.meta if now.last_drain is not None and now.last_drain.status == "draining" else None
+    message = reason((asked or {}).get("message", ""))
+    return [warn(verb), DOT, plain(limit), *([DOT, plain(message)] if message else [])]
 
 
 def _drain_ended(now: Node) -> list[Part]:
@@ -191,7 +221,79 @@ def _new_event(now: Node, before: Node) -> str:
 
 
 def _told(event: NodeEvent) -> str:
-    return reason(event.message[: MESSAGE_LIMIT * 2], "Node ")
+    said = reason(event.message[: MESSAGE_LIMIT * 2], "Node ")
+    plugin = (event.details or {}).get("plugin", "") if event.subsystem == "CSI" else ""
+    return f"CSI plugin {plugin[:VALUE_LIMIT]}: {said}" if plugin and said else said
+
+
+def _changes(now: Node, before: Node) -> list[Part]:
+    """What a node that registered again has or lacks now: plugins, volumes, its place, metadata, attributes."""
+    found = list(_differences(now, before))
+    parts: list[Part] = []
+    for part in found[:_CHANGES_NAMED]:
+        parts += [COMMA, part] if parts else [part]
+    if len(found) > _CHANGES_NAMED:
+        parts.append(dim(f" +{count(len(found) - _CHANGES_NAMED)} more"))
+    return parts
+
+
+def _differences(now: Node, before: Node) -> Iterator[Part]:
+    for field in ("csi_controller_plugins", "csi_node_plugins"):
+        for name, was, plugin in _members(getattr(before, field), getattr(now, field)):
+            what = f"CSI plugin {name[:VALUE_LIMIT]}"
+            if not isinstance(plugin, dict):
+                yield warn(f"{what} removed")
+            elif not isinstance(was, dict) or plugin.get("Healthy") != was.get("Healthy"):
+                if plugin.get("Healthy") is True:
+                    yield good(f"{what} healthy")
+                else:
+                    why = plugin.get("HealthDescription")
+                    why = reason(why) if isinstance(why, str) else ""
+                    yield bad(f"{what} unhealthy" + (f", {why}" if why else ""))
+    for name, was, volume in _members(before.host_volumes, now.host_volumes):
+        verb = "added" if was is None else "removed" if volume is None else "changed"
+        yield plain(f"host volume {name[:VALUE_LIMIT]} {verb}")
+    for what, was, value in (
+        ("class", before.node_class, now.node_class),
+        ("pool", before.node_pool, now.node_pool),
+        ("datacenter", before.datacenter, now.datacenter),
+        ("name", before.name, now.name),
+    ):
+        if was != value:
+            yield plain(f"{what} {was[:VALUE_LIMIT] or 'none'} → {value[:VALUE_LIMIT] or 'none'}")
+    drivers, earlier = now.drivers or {}, before.drivers or {}
+    for name in sorted(drivers.keys() ^ earlier.keys()):
+        yield plain(f"driver {name[:VALUE_LIMIT]} {'added' if name in drivers else 'removed'}")
+    for what, old, new in (("meta", before.meta, now.meta), ("attribute", before.attributes, now.attributes)):
+        for name, was, value in _members(old, new):
+            yield _setting(f"{what} {name[: 2 * VALUE_LIMIT]}", was, value, is_secret=names_secret(name))
+
+
+def _members(before: msgspec.Raw, now: msgspec.Raw) -> Iterator[tuple[str, Any, Any]]:
+    """The members of two objects that differ, each with its value before and now; None for one that is not there."""
+    if before is EMPTY or now is EMPTY or bytes(before) == bytes(now):
+        return  # a payload that leaves the field out does not say that it is empty
+    old, new = anything(bytes(before)), anything(bytes(now))
+    old, new = old if isinstance(old, dict) else {}, new if isinstance(new, dict) else {}
+    for name in sorted(old.keys() | new.keys()):
+        was, value = old.get(name), new.get(name)
+        if was != value:
+            yield name, was, value
+
+
+def _setting(what: str, was: Any, value: Any, *, is_secret: bool) -> Part:
+    """`meta rack set to r9`, `meta rack r1 → r9`; without values that are long or could be secret."""
+    what = masked_text(what)
+    if value is None:
+        return plain(f"{what} removed")
+    shown = [None if text is None or is_secret or not _is_harmless(text) else str(text) for text in (was, value)]
+    if was is None:
+        return plain(f"{what} set to {shown[1]}" if shown[1] else f"{what} set")
+    return plain(f"{what} {shown[0]} → {shown[1]}" if shown[0] and shown[1] else f"{what} changed")
+
+
+def _is_harmless(value: Any) -> bool:
+    return isinstance(value, str) and bool(_HARMLESS.fullmatch(value)) and masked_text(value) == value
 
 
 def _kind(now: Node) -> list[Part]:

@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.readable import byte_count, count, duration
 from nomad_tui.core.secrets import masked_text, names_secret
+from nomad_tui.core.sentence.beside import NOTHING, Beside
 from nomad_tui.core.sentence.parts import (
     ARROW,
     COMMA,
     DOT,
+    MESSAGE_LIMIT,
     VALUE_LIMIT,
     Part,
     Sentence,
@@ -49,21 +51,34 @@ class _Event(NamedTuple):
     before: Fields | None
     deleted: bool
     """The payload says so itself."""
+    beside: Beside
+
+    @property
+    def is_creation(self) -> bool:
+        """Only equal indexes prove it."""
+        return _number(self.now, "CreateIndex") == _number(self.now, "ModifyIndex") > 0
+
+    @property
+    def is_removal(self) -> bool:
+        return self.deleted or self.type_.endswith(("Deleted", "Deregistered", "Deregistration"))
 
 
-def describe(topic: str, type_: str, key: str, payload: bytes, previous: bytes | None) -> Sentence:
+def describe(
+    topic: str, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING
+) -> Sentence:
     """Always a sentence: the type in words where the payload tells nothing."""
     whole = _whole(payload)
     now = _object(topic, whole)
     if now is None:
         return sentence(named("", key), [dim(words(type_))])
-    before = _object(topic, _whole(previous)) if previous is not None else None
+    earlier = _whole(previous) if previous is not None else {}
+    before = _object(topic, earlier) if earlier and earlier.get("Deleted") is not True else None
     if before is not None and _number(before, "ModifyIndex") > _number(now, "ModifyIndex"):
         before = None  # A restarted server sends old events again: what was seen last came later.
     teller = _TELLERS.get(topic)
     if teller is None:
         return _unknown(type_, key, now, before)
-    return teller(_Event(type_, key, now, before, whole.get("Deleted") is True))
+    return teller(_Event(type_, key, now, before, whole.get("Deleted") is True, beside))
 
 
 def _whole(payload: bytes) -> Fields:
@@ -96,16 +111,113 @@ def _texts(fields: Fields, name: str) -> list[str]:
 
 
 def _verb(event: _Event) -> Part:
-    """What was done, from the type and from the indexes: only equal ones prove a creation."""
+    """What was done, from the type and from the indexes."""
     type_, fields = event.type_, event.now
-    created = _number(fields, "CreateIndex") == _number(fields, "ModifyIndex") > 0
     if event.deleted or type_.endswith("Deleted"):
         return warn("deleted")
-    if type_.endswith(("Deregistered", "Deregistration")):
+    if event.is_removal:
         return warn("deregistered")
     if type_.endswith(("Registered", "Registration")):
-        return plain("registered" if created or "CreateIndex" not in fields else "updated")
-    return plain("created" if created else "updated")
+        return plain("registered" if event.is_creation or "CreateIndex" not in fields else "updated")
+    return plain("created" if event.is_creation else "updated")
+
+
+_FIELDS: Final = {
+    "MaxTokenTTL": "max TTL",
+    "NodeIdentityTTL": "node identity TTL",
+    "ExpirationTime": "expiry",
+    "Type": "type",
+    "BindType": "bind type",
+    "BindName": "bind name",
+    "Policies": "policies",
+    "Roles": "roles",
+    "Rules": "rules",
+    "Selector": "selector",
+    "JobACL": "job",
+    "Global": "global",
+    "Default": "default",
+    "TokenLocality": "token locality",
+    "TokenNameFormat": "token name format",
+    "Config": "configuration",
+    "SchedulerConfiguration": "scheduler configuration",
+    "Meta": "meta",
+    "Description": "description",
+}
+"""Fields of pools and ACL objects that people change, and what they are called; the most telling first."""
+_VALUES_SHOWN: Final = frozenset(
+    ("BindName", "BindType", "Default", "Global", "MaxTokenTTL", "NodeIdentityTTL", "TokenLocality", "Type")
+)
+_CHANGES_NAMED: Final = 3
+
+
+def _changed(event: _Event, *around: Part) -> list[Part]:
+    """What was done and what changed, such as `updated · max TTL 1 h → 2 h`; `around` where no change is known."""
+    changes = [] if event.is_creation or event.is_removal else _changes(event)
+    name = _text(event.before, "Name") if event.before is not None and not event.is_removal else ""
+    if name and name != _text(event.now, "Name"):
+        happened = [plain(f"renamed from {name[: 2 * VALUE_LIMIT]}")]
+    else:
+        happened = [_verb(event)]
+        around = () if changes else around
+    if changes:
+        rest = f" +{count(len(changes) - _CHANGES_NAMED)} more" if len(changes) > _CHANGES_NAMED else ""
+        around = (plain(", ".join(changes[:_CHANGES_NAMED]) + rest, 2 * MESSAGE_LIMIT),)
+    for part in around:
+        if part.text:
+            happened += [DOT, part]
+    return happened
+
+
+def _changes(event: _Event) -> list[str]:
+    now, before = event.now, event.before
+    found: list[str] = []
+    if before is None:
+        return found
+    for field, label in _FIELDS.items():
+        was, value = before.get(field), now.get(field)
+        if was == value:
+            continue
+        if field in ("Policies", "Roles"):
+            found.append(_exchanged(label, _names(event, value), _names(event, was)))
+        elif field in _VALUES_SHOWN and (shown := _shown(was)) and (becomes := _shown(value)):
+            found.append(f"{label} {shown} → {becomes}")
+        else:
+            found.append(f"{label} changed")
+    return found
+
+
+def _shown(value: Any) -> str:
+    """A value of a field that holds no secret; empty for one that has no short form."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return duration(value)
+    if not isinstance(value, str):
+        return ""
+    return _span(value) or masked_text(value[:VALUE_LIMIT])
+
+
+def _exchanged(label: str, now: list[str], before: list[str]) -> str:
+    added, removed = [name for name in now if name not in before], [name for name in before if name not in now]
+    if not added and not removed:
+        return f"{label} changed"
+    said = [f"{verb} {', '.join(names)}" for verb, names in (("added", added), ("removed", removed)) if names]
+    return f"{label} {', '.join(said)}"
+
+
+_SPAN: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{1,9})?s)?", re.ASCII)
+"""A duration as Go writes it, `1h0m0s`."""
+_SECOND: Final = 1_000_000_000
+
+
+def _span(text: str) -> str:
+    """A duration in words; empty for anything else, and for none."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        return ""
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    total = (hours * 60 + minutes) * 60 + seconds
+    return duration(total * _SECOND) if total else ""
 
 
 def _service(event: _Event) -> Sentence:
@@ -119,21 +231,28 @@ def _service(event: _Event) -> Sentence:
     happened.append(plain(f" {where}"))
     if tags:
         happened.append(dim(f" {masked_text(tags)}"))
+    job, namespace = _text(event.now, "JobID"), _text(event.now, "Namespace") or event.beside.namespace
+    if job:
+        place = f" in {namespace[: 2 * VALUE_LIMIT]}" if namespace else ""
+        happened += [DOT, dim(f"job {job[: 2 * VALUE_LIMIT]}{place}", 4 * VALUE_LIMIT)]
     return sentence(named(_text(event.now, "ServiceName"), event.key), happened)
 
 
 def _variable(event: _Event) -> Sentence:
+    is_locked = isinstance(event.now.get("Lock"), dict)
+    was_locked = event.before is not None and isinstance(event.before.get("Lock"), dict)
     happened = [_verb(event)]
-    if not event.deleted and isinstance(event.now.get("Lock"), dict):
-        happened += [DOT, warn("locked")]
+    if was_locked and not is_locked and not event.deleted:
+        happened = [plain("unlocked")]
+    elif is_locked and not event.deleted:
+        is_known = event.before is not None and not event.is_creation
+        happened = [warn("locked")] if is_known and not was_locked else [*happened, DOT, warn("locked")]
     return sentence(named(_text(event.now, "Path"), event.key), happened)
 
 
 def _described(event: _Event) -> Sentence:
-    happened = [_verb(event)]
-    if description := reason(_text(event.now, "Description")):
-        happened += [DOT, dim(description)]
-    return sentence(named(_text(event.now, "Name"), event.key), happened)
+    description = dim(reason(_text(event.now, "Description")))
+    return sentence(named(_text(event.now, "Name"), event.key), _changed(event, description))
 
 
 def _host_volume(event: _Event) -> Sentence:
@@ -169,53 +288,75 @@ def _csi_volume(event: _Event) -> Sentence:
 
 def _csi_plugin(event: _Event) -> Sentence:
     happened: list[Part] = []
-    for what in ("Controllers", "Nodes"):
+    for what, one in _PLUGIN_PARTS:
         healthy, expected = _number(event.now, f"{what}Healthy"), _number(event.now, f"{what}Expected")
         if healthy or expected:
-            said = f"{what.lower()} {count(healthy)} of {count(max(healthy, expected))} healthy"
+            known = max(healthy, expected)
+            said = f"{count(healthy)} of {count(known)} {one}{'' if known == 1 else 's'} healthy"
             happened += [COMMA] if happened else []
             happened.append(good(said) if healthy >= expected else warn(said))
-    if not happened:
-        happened = [plain("no healthy controller or node")]
+    if event.is_creation:  # no event says that a plugin is gone; a job's deregistration leaves it as it is
+        happened = [plain("created"), DOT, *(happened or [dim("no controller or node expected yet")])]
+    elif not happened:
+        happened = [plain("no controller or node expected")]
+    elif event.before is not None and _plugin_counts(event.before) == _plugin_counts(event.now):
+        happened.append(dim(" · unchanged"))
     return sentence(named(_text(event.now, "ID"), event.key), happened)
 
 
+_PLUGIN_PARTS: Final = (("Controllers", "controller"), ("Nodes", "node"))
+
+
+def _plugin_counts(plugin: Fields) -> list[int]:
+    return [_number(plugin, f"{what}{state}") for what, _ in _PLUGIN_PARTS for state in ("Healthy", "Expected")]
+
+
+def _names(event: _Event, links: Any) -> list[str]:
+    """Names of policies or roles, which payloads give as texts, as links with names, or as links with IDs alone."""
+    found = []
+    for link in links[:8] if isinstance(links, list) else ():
+        if isinstance(link, dict):
+            identifier = _text(link, "ID")
+            link = _text(link, "Name") or (event.beside.name("ACLRole", identifier) if identifier else "")
+        if isinstance(link, str) and link:
+            found.append(link[:VALUE_LIMIT])
+    return found
+
+
+def _listed(one: str, several: str, names: list[str]) -> Part:
+    return dim(f"{one if len(names) == 1 else several} {', '.join(names)}" if names else "")
+
+
 def _token(event: _Event) -> Sentence:
-    happened = [_verb(event)]
-    if kind := _text(event.now, "Type"):
-        happened += [DOT, (warn if kind == "management" else plain)(kind, VALUE_LIMIT)]
-    if policies := _texts(event.now, "Policies"):
-        happened += [DOT, dim(", ".join(policies))]
+    policies = _names(event, event.now.get("Policies"))
+    roles = _names(event, event.now.get("Roles"))
+    kind = _text(event.now, "Type")
+    around = [_listed("policy", "policies", policies), _listed("role", "roles", roles)]
+    if kind == "management" or not (policies or roles):
+        around.insert(0, (warn if kind == "management" else plain)(kind, VALUE_LIMIT))
+    if event.is_creation and (span := _span(_text(event.now, "ExpirationTTL"))):
+        around.append(plain(f"expires in {span}"))
     # The key is the accessor. A token's own ID is its secret and is never read here.
-    return sentence(named(_text(event.now, "Name") or short(_text(event.now, "AccessorID")), event.key), happened)
+    name = _text(event.now, "Name") or short(_text(event.now, "AccessorID"))
+    return sentence(named(name, event.key), _changed(event, *around))
 
 
 def _role(event: _Event) -> Sentence:
-    links = event.now.get("Policies")
-    names = [_text(link, "Name") for link in links[:8] if isinstance(link, dict)] if isinstance(links, list) else []
-    happened = [_verb(event)]
-    if policies := ", ".join(name[:VALUE_LIMIT] for name in names if name):
-        happened += [DOT, dim(policies)]
-    return sentence(named(_text(event.now, "Name"), event.key), happened)
+    policies = _listed("policy", "policies", _names(event, event.now.get("Policies")))
+    return sentence(named(_text(event.now, "Name"), event.key), _changed(event, policies))
 
 
 def _auth_method(event: _Event) -> Sentence:
-    happened = [_verb(event)]
-    if kind := _text(event.now, "Type"):
-        happened += [DOT, plain(kind, VALUE_LIMIT)]
-    if event.now.get("Default") is True:
-        happened += [DOT, plain("default")]
-    return sentence(named(_text(event.now, "Name"), event.key), happened)
+    default = plain("default" if event.now.get("Default") is True else "")
+    around = [plain(_text(event.now, "Type"), VALUE_LIMIT), default]
+    return sentence(named(_text(event.now, "Name"), event.key), _changed(event, *around))
 
 
 def _binding_rule(event: _Event) -> Sentence:
-    happened = [_verb(event)]
     bind = " ".join(filter(None, (_text(event.now, "BindType"), _text(event.now, "BindName"))))
-    if bind:
-        happened += [DOT, plain(f"binds {bind}")]
-    if selector := _text(event.now, "Selector"):
-        happened += [DOT, dim(f"where {selector}")]
-    return sentence(named(_text(event.now, "AuthMethod"), event.key), happened)
+    selector = _text(event.now, "Selector")
+    around = [plain(f"binds {bind}" if bind else ""), dim(f"where {selector}" if selector else "")]
+    return sentence(named(_text(event.now, "AuthMethod"), event.key), _changed(event, *around))
 
 
 def _unknown(type_: str, key: str, now: Fields, before: Fields | None) -> Sentence:

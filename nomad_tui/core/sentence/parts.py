@@ -91,7 +91,7 @@ _STATUS_ROLES: Final = {
 
 _STATUS_PARTS: Final = {status: Part(status, role) for status, role in _STATUS_ROLES.items()}
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
 
 
@@ -138,7 +138,7 @@ def unchanged(now: str, remark: str = "unchanged") -> list[Part]:
 
 def short(identifier: str) -> str:
     """The first 8 characters of a UUID, as Nomad's own commands show it; anything else as it is."""
-    return identifier[:8] if _UUID.fullmatch(identifier) else printable(identifier, VALUE_LIMIT)
+    return identifier[:8] if UUID.fullmatch(identifier) else printable(identifier, VALUE_LIMIT)
 
 
 def named(name: str, key: str) -> tuple[Part, ...]:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.sentence.parts import dim
 from nomad_tui.core.sentence.reading import EMPTY, Reader
 from nomad_tui.core.summary import access, allocation, deployment, evaluation, job, node, others, volumes
 from nomad_tui.core.summary.fact import LONGEST_VALUE, MOST_FACTS, Context, Fact, Facts
@@ -58,15 +59,18 @@ def summary(
     name: Callable[[str, str], str],
     now: int,
     timezone: tzinfo | None = None,
+    of_event: bool = False,
+    newest: str = "",
 ) -> Summary:
     """What stands in the JSON of an event's `Payload`, for the released name of its topic.
 
     `name` gives the known name of a node, job or deployment for its topic and ID, "" for an unknown one; `now` is
     in ns since 1970, and times are told in `timezone`, None being the machine's own. Takes any bytes: what cannot
-    be read is left out, and an object that tells nothing known is told by its scalars.
+    be read is left out. `of_event` says that `now` is when the event happened, and `newest` what the object has become
+    since; and an object that tells nothing known is told by its scalars.
     """
     facts = Facts()
-    context = Context(name, now, timezone)
+    context = Context(name, now, timezone, of_event)
     try:
         whole = _WHOLE.read(payload) or {}
         found = next((whole[place] for place in payload_keys(topic) if _is_object(whole.get(place, EMPTY))), None)
@@ -77,7 +81,8 @@ def summary(
             others.tell_scalars(facts, key, payload if found is None else found)
     except RecursionError:
         pass  # Nesting just within what can be read; what was told before stands.
-    return Summary(facts.collected())
+    later = (Fact("", (dim(newest),), own_line=True),) if newest else ()
+    return Summary((*facts.collected()[: MOST_FACTS - len(later)], *later))
 
 
 def _is_object(raw: msgspec.Raw) -> bool:

@@ -60,6 +60,8 @@ class Context(NamedTuple):
     """In ns since 1970."""
     timezone: tzinfo | None
     """None is the machine's own."""
+    of_event: bool = False
+    """Whether `now` is when the event happened, so that ages say so."""
 
     def object(self, topic: str, identifier: str) -> tuple[Part, ...]:
         """An object by its name, with its short ID beside it; the short ID alone where no name is known."""
@@ -73,8 +75,18 @@ class Context(NamedTuple):
         """`14 s ago`, with the date beyond a day; empty for no time."""
         if nanoseconds is None or not _EARLIEST <= nanoseconds < _LATEST:
             return ""
-        ago = age(self.now - nanoseconds)
+        ago = self._age(nanoseconds)
         return f"{ago}, {self.clock(nanoseconds)}" if abs(self.now - nanoseconds) >= DAY else ago
+
+    def _age(self, nanoseconds: int) -> str:
+        text = age(self.now - nanoseconds)
+        if not self.of_event:
+            return text
+        if text == "now":
+            return "at this event"
+        if text.startswith("in "):
+            return f"{text.removeprefix('in ')} after this event"
+        return f"{text.removesuffix(' ago')} before this event"
 
     def lasted(self, nanoseconds: int) -> str:
         """How long ago as a duration, `14 s`; empty for no time or one that is still to come."""
@@ -95,7 +107,7 @@ class Context(NamedTuple):
         clock = dim(f", {self.clock(nanoseconds)}")
         if left > 0:
             return plain(f"{duration(left // SECOND * SECOND) if left >= SECOND else duration(left)} left"), clock
-        return warn(f"passed {age(-left)}".removesuffix(" now")), clock
+        return warn(f"passed {self._age(nanoseconds)}".removesuffix(" now")), clock
 
 
 class Facts:

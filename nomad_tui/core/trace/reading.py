@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from nomad_tui.core.history import History
 from nomad_tui.core.moment import frame_moment
-from nomad_tui.core.segment import ObjectKey
+from nomad_tui.core.rows import describe_event
+from nomad_tui.core.segment import HeldEvent, ObjectKey
 from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.sentence.allocation import TaskEvent, TaskState
 from nomad_tui.core.sentence.reading import EMPTY, Reader
@@ -121,16 +122,15 @@ class ObjectRecords:
             self._add_allocation(event.payload, sequence, event.frame)
         else:
             at = frame_moment(event.frame)
-            previous = history.payload(event.previous) if event.previous is not None and self.whole else None
             compared, own, node_events = _compared(topic, event.payload)
             said = None
             if compared is None or compared != self._compared or not self.records:
-                said = describe(topic, event.type, event.key, event.payload, previous)
+                said = describe_event(history, event) if self.whole else _alone(topic, event)
             self._compared = compared
             status = compared[0] if compared is not None else ""
             self.records.append(Record(sequence, own if own is not None else at, said, status, node_events=node_events))
         if newest:
-            self.state = describe(topic, event.type, event.key, event.payload, None)
+            self.state = _alone(topic, event)
 
     def _add_allocation(self, payload: bytes, sequence: int, frame: Frame) -> None:
         read = _ALLOCATION.read(payload)
@@ -147,6 +147,10 @@ class ObjectRecords:
                 at = frame_moment(frame) or record.moment
                 record.steps = [(parts, timestamp(told) or at) for parts, told in steps]
         self.records.append(record)
+
+
+def _alone(topic: str, event: HeldEvent) -> Sentence:
+    return describe(topic, event.type, event.key, event.payload, None)
 
 
 def _task_events(allocation: AllocationState) -> Iterator[tuple[TaskEventKey, TaskEvent]]:
