@@ -56,7 +56,7 @@ from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.terminal import Terminal
 from nomad_tui.ui.text_viewer import TextView, TextViewer
-from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
+from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES, legible_variables
 from nomad_tui.ui.timeline import Timeline
 from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
@@ -154,6 +154,13 @@ class NomadTui(App[Switch | None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        few_colors = self.console.color_system in ("standard", "windows")
+        legible = legible_variables(self.current_theme, variables, no_color=self.no_color, few_colors=few_colors)
+        self.theme_variables = {**variables, **legible}
+        return self.theme_variables
 
     def compose(self) -> ComposeResult:
         yield self.header

@@ -30,7 +30,7 @@ from nomad_tui.ui.event_painter import EventPainter
 from nomad_tui.ui.go_to import NEXT_GAP, GoTo, UnknownPlaceError, find, row_of_gap
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.marks import Marks, match_beyond
-from nomad_tui.ui.themes import TOPIC_STYLES, ink
+from nomad_tui.ui.themes import ink
 
 NOTE_SECONDS: Final = 4.0
 """For which the border says what a key has led to, unless another key comes first."""
@@ -72,7 +72,7 @@ class EventList(LineView, can_focus=True):
         "event-list--unmatched",
         "event-list--heading",
         *(f"event-list--{role}" for role in Role),
-        *(f"event-list--{style}" for style in (*TOPIC_STYLES.values(), "other")),
+        "event-list--topic",
     }
 
     BINDINGS: ClassVar[list[BindingType]] = [
