@@ -16,7 +16,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from nomad_tui.config import (
@@ -50,6 +49,7 @@ from nomad_tui.core.reproduce import (
 from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_text, redact
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import address as addresses
+from nomad_tui.ui.dialog import Dialog
 
 SECRET: Final = "This is a secret: x shows it first."
 """Why a secret cannot be copied."""
@@ -332,7 +332,7 @@ class ChoiceList(Widget):
         return line.stylize("on $chosen" if row == self.cursor else "")
 
 
-class CopyMenu(ModalScreen[Choice | None]):
+class CopyMenu(Dialog[Choice | None]):
     """Its result is what is to be copied, which is always possible; None for nothing.
 
     It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn. For that

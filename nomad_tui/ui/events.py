@@ -203,6 +203,14 @@ class EventList(LineView, can_focus=True):
         return self.view.sequence_at(self.row_count - 1)
 
     @property
+    def line_of_shown(self) -> int | None:
+        """The line of the screen on which the event that is looked at stands; None where it is not on the screen."""
+        if self.shown is None:
+            return None
+        at = self.view.row_at(self.shown) - self._first_row
+        return self.content_region.y + self._heading_rows + at if 0 <= at < self._page else None
+
+    @property
     def marks(self) -> tuple[int, ...]:
         """Sequence numbers of the marked rows that are held, in the order of arrival."""
         return self._marks.held(self.view.history.first)

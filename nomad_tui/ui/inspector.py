@@ -34,6 +34,9 @@ from nomad_tui.ui.timeline import Timeline
 LONGEST_TITLE: Final = 120
 """Characters of a title; the border cuts it to the pane's width."""
 
+BEHIND_SUBTITLE: Final = 3
+"""Cells of the border behind its subtitle."""
+
 NOTHING_SELECTED: Final = "No event is selected."
 
 LARGE: Final = 128 * 1024
@@ -101,6 +104,11 @@ class ViewTabs(Static):
         self._ends: list[tuple[int, EventView]] = []
         """Behind which cell each view's name ends."""
 
+    @property
+    def length(self) -> int:
+        """Cells that the names take."""
+        return self._ends[-1][0] - self._GAP if self._ends else 0
+
     def show(self, labels: Iterable[tuple[EventView, str, int | None]], chosen: EventView) -> Content:
         """Names and counts of the views; a count of None is not known."""
         names: list[Content] = []
@@ -118,8 +126,12 @@ class ViewTabs(Static):
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
+        self.click(event.x)
+
+    def click(self, x: int) -> None:
+        """Goes to the view whose name stands at a cell of the line, if any does."""
         for end, view in self._ends:
-            if event.x < end:
+            if 0 <= x < end:
                 self.post_message(self.Clicked(view))
                 return
 
@@ -361,6 +373,12 @@ class Inspector(Vertical):
         subtitle = Content("") if self.tabs.display else line
         if self.border_subtitle != subtitle:
             self.border_subtitle = subtitle
+
+    def on_click(self, event: events.Click) -> None:
+        """Where the names of the views stand in the border, a click there goes to one."""
+        size = self.outer_size
+        if not self.tabs.display and event.y == size.height - 1:
+            self.tabs.click(event.x - (size.width - BEHIND_SUBTITLE - self.tabs.length))
 
     @on(ViewTabs.Clicked)
     def _go_to_clicked(self, message: ViewTabs.Clicked) -> None:

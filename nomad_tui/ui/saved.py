@@ -12,12 +12,12 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Vertical
 from textual.content import Content
 from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError
 from nomad_tui.personal.saved_filters import KEYS, LONGEST_NAME, SavedFilter, SavedFilters
+from nomad_tui.ui.dialog import Dialog
 from nomad_tui.ui.filter_line import FilterLine
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class NameInput(Input):
         self.insert_text_at_cursor(printable(" ".join(event.text.split()), LONGEST_NAME))
 
 
-class NameFilter(ModalScreen[Naming | None]):
+class NameFilter(Dialog[Naming | None]):
     """Asks under which name a filter is to be kept, and for a key if one is wanted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
