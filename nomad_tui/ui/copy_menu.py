@@ -233,14 +233,20 @@ class _Copies:
 
 
 def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | None, gap: str) -> tuple[Choice, ...]:
-    labels = {"e": "event as JSON", "c": "curl, the object", "C": "curl, the stream", "n": "nomad command"}
+    labels = {
+        "i": "IDs of the row",
+        "e": "event as JSON",
+        "c": "curl, the object",
+        "C": "curl, the stream",
+        "n": "nomad command",
+    }
 
     def none(letter: str, why_not: str) -> Choice:
         return Choice(letter, labels[letter], None, why_not)
 
     if envelope is None:
         nothing = tuple(none(letter, "A gap is no event.") for letter in labels)
-        return (Choice("e", "the gap in words", gap), *nothing[1:]) if gap else nothing
+        return (nothing[0], Choice("e", "the gap in words", gap), *nothing[2:]) if gap else nothing
     payload = of_payload.masked_payload()
     name = object_name(envelope, payload)
     if not of_payload.veil.lifted and masked_text(envelope.key, REDACTED) != envelope.key:
@@ -248,11 +254,17 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
     unfit = "There is nothing that reads it, or its name is not fit for a shell."
     recorded = "A recording has no server to ask."
     return (
+        Choice("i", labels["i"], "\n".join(_ids(envelope)), "The event names no object."),
         _whole("e", labels["e"], envelope.with_payload(payload)),
         none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
         none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
         Choice("n", labels["n"], command(envelope, name, server), unfit),
     )
+
+
+def _ids(envelope: Envelope) -> list[str]:
+    """The object's ID and those of what it belongs to, as the server names them."""
+    return [name for each in dict.fromkeys((envelope.key, *envelope.filter_keys)) if (name := as_it_is(each))]
 
 
 def _whole(letter: str, label: str, value: Value) -> Choice:
@@ -332,6 +344,9 @@ class ChoiceList(Widget):
         return line.stylize("on $chosen" if row == self.cursor else "")
 
 
+KEYS: Final = "a letter or Enter copies · Esc"
+
+
 class CopyMenu(Dialog[Choice | None]):
     """Its result is what is to be copied, which is always possible; None for nothing.
 
@@ -346,16 +361,17 @@ class CopyMenu(Dialog[Choice | None]):
         Binding("enter", "choose", "Copy", id="copy.choose", tooltip="Copy this"),
     ]
 
-    def __init__(self, choices: Sequence[Choice]) -> None:
+    def __init__(self, choices: Sequence[Choice], title: str = "Copy", keys: str = KEYS) -> None:
         super().__init__()
+        self._title, self._keys = title, keys
         self.choices = tuple(choices)
         self.list = ChoiceList(self.choices)
         self._left = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="copy", can_focus=False) as box:
-            box.border_title = Content("Copy")
-            box.border_subtitle = Content(_KEYS)
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content(self._keys)
             yield self.list
 
     def on_key(self, event: events.Key) -> None:
@@ -405,4 +421,3 @@ class CopyMenu(Dialog[Choice | None]):
 
 
 _MOVES: Final = {"up": -1, "down": 1}
-_KEYS: Final = "a letter or Enter copies · Esc"

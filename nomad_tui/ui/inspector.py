@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
 from nomad_tui.core.payload import Payload, parse
+from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Veil, redact
 from nomad_tui.core.summary import summary
 from nomad_tui.core.text import printable
@@ -114,9 +115,9 @@ class ViewTabs(Static):
         names: list[Content] = []
         self._ends.clear()
         end = 0
-        for view, name, count in labels:
+        for view, name, rows in labels:
             style = "bold underline $text-accent" if view is chosen else "$quiet"
-            number = "" if count is None else f" {count:,}"
+            number = "" if rows is None else f" {rows:,}"
             names.append(Content.assemble((name, style), (number, "$quiet")))
             end += len(name) + len(number) + self._GAP
             self._ends.append((end, view))
@@ -189,6 +190,7 @@ class Inspector(Vertical):
         self._changes: Changes | None = None
         self._has_raw = False
         """Whether the view of the raw payload shows this event."""
+        self._title = "3 Event"
         self.veil = Veil(reveal)
         self.view = EventView.TREE
         self.heading = Static(Content(NOTHING_SELECTED), id="inspector-heading")
@@ -262,7 +264,8 @@ class Inspector(Vertical):
             if event is None:
                 self._payload = None
                 self._facts, self._summary = [], []
-                self.border_title = Content("Payload")
+                self._title = "3 Event"
+                self.border_title = Content(self._title)
                 self._describe((Content(NOTHING_SELECTED),), None)
                 self.payload_tree.clear()
                 self.changes_view.clear()
@@ -270,7 +273,8 @@ class Inspector(Vertical):
                 self._label_tabs()
                 return
             payload = self._payload = parse(event.payload)
-            self.border_title = Content(printable(event.title, LONGEST_TITLE))
+            self._title = printable(event.title, LONGEST_TITLE)
+            self.border_title = Content(self._title)
             troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
             self._facts = of_envelope(event.facts)
             self._summary = self._summed_up(event)
@@ -408,6 +412,14 @@ class Inspector(Vertical):
         self.post_message(self.Step(rows))
 
     # What stands above the views
+
+    def tell_newer(self, events: int) -> None:
+        """Says in the title how many newer events there are than the one that is held here; 0 for nothing."""
+        title = Content(self._title)
+        if events:
+            title += Content.styled(f" · {count(events)} newer · 2 follows", "$warning")
+        if self.border_title != title.markup:
+            self.border_title = title
 
     def tell_ages(self) -> None:
         """Tell ages relative to the clock's present time; for the app to call now and then."""

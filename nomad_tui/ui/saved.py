@@ -200,7 +200,10 @@ def _highlighted(matcher: Matcher, title: str) -> Content:
 def hints(filters: SavedFilters) -> tuple[str, ...]:
     """What the empty filter line says: what may be typed, and which key has which filter."""
     keys = [f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key]
-    return ("filter: web status:failed", *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)))
+    return (
+        "press / to filter, for example web status:failed",
+        *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)),
+    )
 
 
 def _by_key(saved: SavedFilter) -> str:
