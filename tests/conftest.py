@@ -45,11 +45,13 @@ def one_time_zone() -> Iterator[None]:
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A developer's cluster and proxy are never asked, their token never sent, their own files left alone.
 
-    And a terminal has the size it is given, also where pytest's own workers have been told another one.
+    And a terminal has the size it is given, also where pytest's own workers have been told another one,
+    and all colours.
     """
     for name in list(os.environ):
-        if name.startswith("NOMAD_") or name.upper() in PROXIES or name in ("COLUMNS", "LINES"):
+        if name.startswith("NOMAD_") or name.upper() in PROXIES or name in ("COLUMNS", "LINES", "NO_COLOR"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("COLORTERM", "truecolor")
     home = tmp_path_factory.getbasetemp() / "home"
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):

@@ -21,6 +21,7 @@ _NAMES: Final = {
     ">": "greater_than_sign",
     ":": "colon",
     "-": "minus",
+    "+": "plus",
     "@": "at",
 }
 _CHARACTERS: Final = {name: character for character, name in _NAMES.items()}

@@ -6,6 +6,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
@@ -298,6 +299,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Make the pictures in screenshots/ from the demo's recording.")
     parser.add_argument("--check", action="store_true", help="write nothing; say which differ")
     arguments = parser.parse_args()
+    os.environ["COLORTERM"] = "truecolor"
     with tempfile.TemporaryDirectory() as made:
         asyncio.run(draw_all(Path(made)))
         differing = [

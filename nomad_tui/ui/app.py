@@ -38,6 +38,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
 from nomad_tui.ui.commands import DASHBOARD_KEYS, Palette, dashboard_commands
 from nomad_tui.ui.completion import CandidateList
+from nomad_tui.ui.copy_menu import Choice, CopyMenu
 from nomad_tui.ui.dead_letters import DeadLetters
 from nomad_tui.ui.doctor_page import DoctorPage
 from nomad_tui.ui.events import EventList
@@ -49,6 +50,7 @@ from nomad_tui.ui.garbage import Collector
 from nomad_tui.ui.hand_over import HandOver
 from nomad_tui.ui.inspecting import Inspecting
 from nomad_tui.ui.inspector import EventView, Inspector
+from nomad_tui.ui.narrow_to import FIELDS, narrowing
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.refusals import explanation
@@ -59,7 +61,7 @@ from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.terminal import CLEAR, Terminal
 from nomad_tui.ui.text_viewer import TextView, TextViewer
-from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES
+from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES, legible_variables
 from nomad_tui.ui.timeline import Timeline
 from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
@@ -164,6 +166,13 @@ class NomadTui(App[Switch | None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        few_colors = self.console.color_system in ("standard", "windows")
+        legible = legible_variables(self.current_theme, variables, no_color=self.no_color, few_colors=few_colors)
+        self.theme_variables = {**variables, **legible}
+        return self.theme_variables
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -278,6 +287,8 @@ class NomadTui(App[Switch | None]):
         if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
             self.inspecting.look()
         self.inspector.tell_newest()
+        self.inspecting.release_hidden()
+        self.inspecting.tell_newer()
         if self._looks % AGES_EVERY == 0:
             self.inspector.tell_ages()
             if self.filtering.filter.has_ages:
@@ -307,6 +318,7 @@ class NomadTui(App[Switch | None]):
 
     @on(FilterLine.Changed, "#filter")
     def _take_over_filter(self) -> None:
+        self.inspecting.look_at_selected()
         self.updates.take_over()
 
     @on(TopicPicker.Changed)
@@ -345,6 +357,31 @@ class NomadTui(App[Switch | None]):
             self.warn(f"This cannot be added to the filter. {error}")
         else:
             self.notify(f"Added to the filter: {printable(message.term, 200)}", markup=False, timeout=3)
+
+    @on(EventList.Condition)
+    def _add_condition(self, message: EventList.Condition) -> None:
+        self.updates.put(self.filtering.added(message.term))
+
+    @on(EventList.Narrow)
+    def _narrow_to_row(self, message: EventList.Narrow) -> None:
+        self.inspecting.look()
+        sequence, history = self.inspecting.sequence, self.session.history
+        if sequence is None or sequence < history.first or history.gap(sequence) is not None:
+            self.notify("No event is selected: select one, then + and - filter by it.", markup=False)
+            return
+
+        def narrow(chosen: Choice | None) -> None:
+            if chosen is not None:
+                self.updates.put(self.filtering.narrowed(FIELDS[chosen.letter], chosen.made(), message.only))
+
+        title, keys = ("Only this", "a letter or Enter shows only this · Esc")
+        if not message.only:
+            title, keys = ("Not this", "a letter or Enter leaves this out · Esc")
+        self.push_screen(CopyMenu(narrowing(history, sequence), title, keys), narrow)
+
+    @on(EventList.Quit)
+    def _quit(self) -> None:
+        self.exit()
 
     @on(EventList.ToggleHighlight)
     def action_highlight(self) -> None:
@@ -394,6 +431,10 @@ class NomadTui(App[Switch | None]):
     def _inspect_soon(self) -> None:
         self.inspecting.look_soon()
 
+    @on(EventList.Newest)
+    def _inspect_newest(self) -> None:
+        self.inspecting.look_at_selected()
+
     @on(EventList.Inspect)
     def _go_to_payload(self) -> None:
         self.inspecting.look_at_selected()
@@ -401,6 +442,8 @@ class NomadTui(App[Switch | None]):
 
     @on(Inspector.Step)
     def _inspect_next(self, message: Inspector.Step) -> None:
+        if self.event_list.cursor is None and self.inspecting.sequence is not None:
+            self.event_list.go_to_sequence(self.inspecting.sequence)  # it may be the newest no more
         self.event_list.action_cursor(message.rows)
 
     @on(Inspector.ViewChanged)
@@ -476,6 +519,7 @@ class NomadTui(App[Switch | None]):
             if pane == Pane.INSPECTOR:
                 self.inspecting.look()  # keys typed ahead are meant for what is selected, not for what was
             self.panes.go_to(Pane(pane))
+            self.inspecting.look()
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):
@@ -487,14 +531,14 @@ class NomadTui(App[Switch | None]):
     def action_escape(self) -> None:
         if self.screen.query(HelpPanel):
             self.action_hide_help_panel()
-        elif self.panes.focused is Pane.INSPECTOR and self.inspecting.back():
+        elif self.inspecting.back():
             pass
         elif self.panes.zoomed is not None:
             self.panes.zoom(None)
-        elif self.filter_line.value and self.focused is self.event_list and self.event_list.cursor is None:
-            self.filter_line.put("")
         elif self.focused is not self.event_list:
             self.action_pane("events")
+        elif self.filter_line.value:
+            self.updates.put("")
         else:
             self.event_list.clear_selection()
 

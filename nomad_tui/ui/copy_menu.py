@@ -18,7 +18,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from nomad_tui.config import (
@@ -53,6 +52,7 @@ from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_tex
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.values import FILE, reads_file
+from nomad_tui.ui.dialog import Dialog
 
 SECRET: Final = "This is a secret: x shows it first."
 """Why a secret cannot be copied."""
@@ -269,14 +269,20 @@ def _warned(choices: tuple[Choice, ...], envelope: Envelope | None, harm: str) -
 
 
 def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | None, gap: str) -> tuple[Choice, ...]:
-    labels = {"e": "event as JSON", "c": "curl, the object", "C": "curl, the stream", "n": "nomad command"}
+    labels = {
+        "i": "IDs of the row",
+        "e": "event as JSON",
+        "c": "curl, the object",
+        "C": "curl, the stream",
+        "n": "nomad command",
+    }
 
     def none(letter: str, why_not: str) -> Choice:
         return Choice(letter, labels[letter], None, why_not)
 
     if envelope is None:
         nothing = tuple(none(letter, "A gap is no event.") for letter in labels)
-        return (Choice("e", "the gap in words", gap), *nothing[1:]) if gap else nothing
+        return (nothing[0], Choice("e", "the gap in words", gap), *nothing[2:]) if gap else nothing
     payload = of_payload.masked_payload()
     name = object_name(envelope, payload)
     if not of_payload.veil.lifted and masked_text(envelope.key, REDACTED) != envelope.key:
@@ -284,6 +290,7 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
     unfit = "There is nothing that reads it, or its name is not fit for a shell."
     recorded = "A recording has no server to ask."
     return (
+        Choice("i", labels["i"], "\n".join(_ids(envelope)), "The event names no object."),
         _whole("e", labels["e"], envelope.with_payload(payload)),
         none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
         none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
@@ -296,6 +303,11 @@ def _no_command(server: Server | None) -> str:
     lacking = ["a path in the address"] if server is not None and server.path else []
     lacking += ["additional headers"] if server is not None and server.headers else []
     return f"Nomad's commands do not support {' or '.join(lacking)}." if lacking else ""
+
+
+def _ids(envelope: Envelope) -> list[str]:
+    """The object's ID and those of what it belongs to, as the server names them."""
+    return [name for each in dict.fromkeys((envelope.key, *envelope.filter_keys)) if (name := as_it_is(each))]
 
 
 def _whole(letter: str, label: str, value: Value) -> Choice:
@@ -375,7 +387,10 @@ class ChoiceList(Widget):
         return line.stylize("on $chosen" if row == self.cursor else "")
 
 
-class CopyMenu(ModalScreen[Choice | None]):
+KEYS: Final = "a letter or Enter copies · Esc"
+
+
+class CopyMenu(Dialog[Choice | None]):
     """Its result is what is to be copied, which is always possible; None for nothing.
 
     It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn. For that
@@ -389,16 +404,17 @@ class CopyMenu(ModalScreen[Choice | None]):
         Binding("enter", "choose", "Copy", id="copy.choose", tooltip="Copy this"),
     ]
 
-    def __init__(self, choices: Sequence[Choice]) -> None:
+    def __init__(self, choices: Sequence[Choice], title: str = "Copy", keys: str = KEYS) -> None:
         super().__init__()
+        self._title, self._keys = title, keys
         self.choices = tuple(choices)
         self.list = ChoiceList(self.choices)
         self._left = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="copy", can_focus=False) as box:
-            box.border_title = Content("Copy")
-            box.border_subtitle = Content(_KEYS)
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content(self._keys)
             yield self.list
 
     def on_key(self, event: events.Key) -> None:
@@ -448,4 +464,3 @@ class CopyMenu(ModalScreen[Choice | None]):
 
 
 _MOVES: Final = {"up": -1, "down": 1}
-_KEYS: Final = "a letter or Enter copies · Esc"

@@ -25,7 +25,7 @@ from nomad_tui.ui.columns import (
     Placed,
     lay_out,
 )
-from nomad_tui.ui.themes import glyph, topic_style
+from nomad_tui.ui.themes import glyph
 
 Palette: TypeAlias = dict[str, Style]
 """The list's component classes, without their prefix, to a style on the row's ground."""
@@ -169,7 +169,7 @@ def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: s
         case Column.TOPIC:
             sign = glyph(event.topic)
             name = set_cell_size(printable(event.topic, TOPIC_WIDTH), TOPIC_WIDTH)
-            return [(f"{sign} {name}" if at.width > 1 else sign, palette[topic_style(event.topic)])]
+            return [(f"{sign} {name}" if at.width > 1 else sign, palette["topic"])]
         case Column.OBJECT:
             return [(part.text, palette[part.role]) for part in event.sentence.subject]
         case Column.NODE:

@@ -21,16 +21,17 @@ from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
 from textual.strip import Strip
 from textual.timer import Timer
 
+from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.readable import count
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.view import View
 from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.event_line import Clock, Look, heading
 from nomad_tui.ui.event_painter import EventPainter
-from nomad_tui.ui.go_to import NEXT_GAP, GoTo, UnknownPlaceError, find, row_of_gap
+from nomad_tui.ui.go_to import NEXT_GAP, QUIT, GoTo, UnknownPlaceError, find, parse_condition, row_of_gap
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.marks import Marks, match_beyond
-from nomad_tui.ui.themes import TOPIC_STYLES, ink
+from nomad_tui.ui.themes import ink
 
 NOTE_SECONDS: Final = 4.0
 """For which the border says what a key has led to, unless another key comes first."""
@@ -72,7 +73,7 @@ class EventList(LineView, can_focus=True):
         "event-list--unmatched",
         "event-list--heading",
         *(f"event-list--{role}" for role in Role),
-        *(f"event-list--{style}" for style in (*TOPIC_STYLES.values(), "other")),
+        "event-list--topic",
     }
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -109,6 +110,26 @@ class EventList(LineView, can_focus=True):
             show=False,
             tooltip="Show what does not match too, or hide it",
         ),
+        Binding(
+            "plus",
+            "narrow(True)",
+            "Only",
+            id="events.only",
+            key_display="+",
+            show=False,
+            priority=True,
+            tooltip="Filter: only this object, job, node or namespace",
+        ),
+        Binding(
+            "minus",
+            "narrow(False)",
+            "Not",
+            id="events.not",
+            key_display="-",
+            show=False,
+            priority=True,
+            tooltip="Filter: not this object, job, node or namespace",
+        ),
         Binding("F", "fold", "Fold", id="events.fold", show=False, tooltip="Fold repeats of one sentence, or unfold"),
     ]
 
@@ -135,6 +156,27 @@ class EventList(LineView, can_focus=True):
 
     class Leave(Message):
         """The operator wants to go to the pane on the left."""
+
+    class Quit(Message):
+        """The operator wants to leave the program."""
+
+    class Newest(Message):
+        """The operator wants to look at the newest event, whatever was looked at before."""
+
+    class Condition(Message):
+        """The operator wants to see only events that meet a condition."""
+
+        def __init__(self, term: str) -> None:
+            self.term = term
+            """A term of the filter language."""
+            super().__init__()
+
+    class Narrow(Message):
+        """The operator wants to see only events that share something with the selected one, or only others."""
+
+        def __init__(self, only: bool) -> None:
+            self.only = only
+            super().__init__()
 
     class FoldRepeats(Message):
         """The operator wants repeats folded, or no longer."""
@@ -178,6 +220,8 @@ class EventList(LineView, can_focus=True):
         """How many rows below the top that one is to stand."""
         self._cursor_below = 0
         """How many rows below the top the selected one stood at the last look; 0 where it was not on the screen."""
+        self._goes_along = False
+        """Whether the selected event is the newest because it is the newest: with another one it no longer is."""
         self._seen_to = 0
         """Up to where the operator has seen the events; those after it are new."""
 
@@ -201,6 +245,14 @@ class EventList(LineView, can_focus=True):
         if self.cursor is not None or not self.following or self.row_count == 0:
             return self.cursor
         return self.view.sequence_at(self.row_count - 1)
+
+    @property
+    def line_of_shown(self) -> int | None:
+        """The line of the screen on which the event that is looked at stands; None where it is not on the screen."""
+        if self.shown is None:
+            return None
+        at = self.view.row_at(self.shown) - self._first_row
+        return self.content_region.y + self._heading_rows + at if 0 <= at < self._page else None
 
     @property
     def marks(self) -> tuple[int, ...]:
@@ -241,6 +293,8 @@ class EventList(LineView, can_focus=True):
         # As many rows may have been evicted as have come.
         changed = grown or newest != self._newest
         self._row_count, self._newest = rows, newest
+        if self._goes_along and newest != self.cursor:
+            self.clear_selection()
         if grown:
             self.set_row_count(rows + self._heading_rows)
         height = self._page
@@ -430,6 +484,8 @@ class EventList(LineView, can_focus=True):
         if count := self._rows_drawn:
             self.select(count - 1)
         self.follow(True)
+        self._goes_along = True
+        self.post_message(self.Newest())
 
     def action_inspect(self) -> None:
         if self.cursor is None and (count := self._rows_drawn):
@@ -502,6 +558,9 @@ class EventList(LineView, can_focus=True):
     def _other_end(self, step: int) -> int:
         return -1 if step > 0 else self.view.history.end
 
+    def action_narrow(self, only: bool) -> None:
+        self.post_message(self.Narrow(only))
+
     def action_fold(self) -> None:
         self.post_message(self.FoldRepeats())
 
@@ -513,7 +572,17 @@ class EventList(LineView, can_focus=True):
 
     def go_to(self, text: str) -> str:
         """Selects the first row shown at or after an index or a time, or the next gap; says in a sentence if there is
-        none."""
+        none. `job web` adds to the filter, and `q` quits."""
+        if text.strip().lower() in QUIT:
+            self.post_message(self.Quit())
+            return ""
+        if (term := parse_condition(text)) is not None:
+            try:
+                Filter.parse(term)
+            except FilterError as error:
+                return str(error)
+            self.post_message(self.Condition(term))
+            return ""
         try:
             if text.strip().lower() in NEXT_GAP:
                 row_number = row_of_gap(self.view, self._rows_drawn, self._beginning(1))
@@ -586,6 +655,7 @@ class EventList(LineView, can_focus=True):
         self._label()
 
     def _move_cursor(self, sequence: int | None) -> None:
+        self._goes_along = False
         self._note = ""
         before, self.cursor = self.cursor, sequence
         for changed in (before, sequence):

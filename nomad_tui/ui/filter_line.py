@@ -44,6 +44,7 @@ class FilterLine(Input, can_focus=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear_filter", "Clear", id="filter.clear", tooltip="Close the list, or clear the filter"),
         Binding("tab", "take", "Complete", id="filter.take", show=False, tooltip="Take what is marked in the list"),
+        Binding("shift+tab", "nothing", id="filter.nothing", show=False, system=True),
         Binding("up", "earlier", "Earlier", id="filter.earlier", tooltip="The filter before, or up in the list"),
         Binding("down", "later", "Later", id="filter.later", show=False, tooltip="The filter after, or into the list"),
         Binding(
@@ -203,10 +204,8 @@ class FilterLine(Input, can_focus=False):
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "take":
-            return self.completion is not None
-        return super().check_action(action, parameters)
+    def action_nothing(self) -> None:
+        """For a key that would leave the line, whereupon what is typed next would be commands."""
 
     def action_take(self) -> None:
         self.take(self._chosen)

@@ -129,8 +129,8 @@ class Filtering:
         """The text with other ticks of one dimension."""
         return written(with_ticked(self.filter, dimension, values))
 
-    def narrowed(self, dimension: Dimension, value: str, is_wanted: bool) -> str:
-        """The text with only one value of a dimension, or without it; with it again if it is left out already."""
+    def narrowed(self, dimension: str, value: str, is_wanted: bool) -> str:
+        """The text with only one value of a field, or without it; with it again if it is left out already."""
         if is_wanted:
             return written(only(self.filter, dimension, value))
         change = readmitted if value in left_out(self.filter, dimension) else without

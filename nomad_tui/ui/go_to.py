@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from nomad_tui.core.filter.terms import BY_NAME
 from nomad_tui.core.readable import count
 from nomad_tui.core.rows import happened
 from nomad_tui.core.text import printable
@@ -106,6 +107,19 @@ def moment_of(place: AtMoment | AtTimeOfDay, oldest: int, newest: int, timezone:
 
 NEXT_GAP: Final = frozenset(("gap", "gaps"))
 """Typed for the next place where events may be missing."""
+
+QUIT: Final = frozenset(("q", "q!", "quit", "exit"))
+"""Typed to leave the program."""
+
+
+def parse_condition(text: str) -> str | None:
+    """The term of the filter language that `job web` stands for; None if it does not begin with a field's name."""
+    name, _, value = text.strip().partition(" ")
+    value = value.strip()
+    if name.lower() not in BY_NAME or not value:
+        return None
+    return f'{name.lower()}:"{value}"' if " " in value and '"' not in value else f"{name.lower()}:{value}"
+
 
 # Which row that is
 
@@ -229,12 +243,15 @@ def _between(edges: list[int], start: int, stop: int) -> list[int]:
 # The prompt
 
 
+PLACEHOLDER: Final = "index, 14:30, -5m, 2026-11-23 14:30, gap, job web, node edge-1 or q"
+
+
 class PlaceInput(Input):
     """Acts on Enter and Esc as they come, and not by bindings, which wait while keys typed ahead come in."""
 
     def __init__(self, enter: Callable[[str], bool], leave: Callable[[], object]) -> None:
         """`enter` is handed what was typed and says whether the line is left with that; `leave` leaves it."""
-        super().__init__(placeholder="index, 14:30, -5m, 2026-11-23 14:30 or gap", compact=True, id="place")
+        super().__init__(placeholder=PLACEHOLDER, compact=True, id="place")
         self.seen: events.Key | None = None
         """The last key that came here."""
         self._enter = enter

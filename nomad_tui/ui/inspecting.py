@@ -36,6 +36,8 @@ class Inspecting:
         """An event that is shown without being selected, because the list does not show it."""
         self._against: int | None = None
         """A marked event that the one shown is compared with, instead of its object's event before."""
+        self._held: int | None = None
+        """An event that was selected only because it was the newest when another view of it was asked for."""
         self._cursor: int | None = None
         """What is selected in the list, as far as it is known here: another selection was made by hand."""
         self.envelope: Envelope | None = None
@@ -62,7 +64,7 @@ class Inspecting:
         if not app.stands:
             return
         sequence = app.event_list.shown if self._led_to is None else self._led_to
-        if sequence == self.sequence:
+        if sequence == self.sequence or self._holds_still:
             return
         if sequence is not None and sequence < app.session.history.first:
             return  # evicted while selected: what is shown of it stays
@@ -73,6 +75,36 @@ class Inspecting:
         is_event = sequence is not None and self.gap is None
         self.envelope = Envelope.of(history.event(sequence)) if sequence is not None and is_event else None
         self._show()
+
+    @property
+    def _holds_still(self) -> bool:
+        """Whether the newest event was looked at and is being read: others come, but do not take its place."""
+        app = self._app
+        is_newest = app.event_list.cursor is None and self._led_to is None and self.sequence is not None
+        return is_newest and app.event_list.following and app.panes.focused is Pane.INSPECTOR
+
+    def tell_newer(self) -> None:
+        """Says in the inspector how many events have come since the one that it holds."""
+        view, newer = self._app.event_list.view, 0
+        if self._holds_still and self.sequence is not None:
+            newer = max(0, len(view) - view.row_at(self.sequence + 1))
+        self._app.inspector.tell_newer(newer)
+
+    def release_hidden(self) -> None:
+        """Follows again once the filter hides an event that was selected only because it was the newest."""
+        app = self._app
+        held, self._held = self._held, None
+        if held is None or app.event_list.cursor != held:
+            return
+        view = app.event_list.view
+        row = view.row_at(held)
+        if view.complete and (row >= len(view) or view.sequence_at(row) != held):
+            self._places.forget()
+            app.event_list.clear_selection()
+            app.event_list.follow(True)
+            self.look_at_selected()
+        else:
+            self._held = held
 
     def look_at_selected(self) -> None:
         """Shows what is selected in the list, also if the timeline has led to something else."""
@@ -121,6 +153,7 @@ class Inspecting:
         self._places.leave(self._place())
         if app.event_list.cursor is None and self._led_to is None and self.sequence is not None:
             self._go_to(self.sequence)  # the newest event will be another one soon
+            self._held = self.sequence
         if view is EventView.CHANGES:
             self._compare_with_before()
         app.inspector.go_to_view(view)

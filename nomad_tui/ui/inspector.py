@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
 from nomad_tui.core.payload import Payload, parse
+from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Veil, redact
 from nomad_tui.core.summary import summary
 from nomad_tui.core.text import printable
@@ -33,6 +34,9 @@ from nomad_tui.ui.timeline import Timeline
 
 LONGEST_TITLE: Final = 120
 """Characters of a title; the border cuts it to the pane's width."""
+
+BEHIND_SUBTITLE: Final = 3
+"""Cells of the border behind its subtitle."""
 
 NOTHING_SELECTED: Final = "No event is selected."
 
@@ -105,14 +109,19 @@ class ViewTabs(Static):
         self._ends: list[tuple[int, EventView]] = []
         """Behind which cell each view's name ends."""
 
+    @property
+    def length(self) -> int:
+        """Cells that the names take."""
+        return self._ends[-1][0] - self._GAP if self._ends else 0
+
     def show(self, labels: Iterable[tuple[EventView, str, int | None]], chosen: EventView) -> Content:
         """Names and counts of the views; a count of None is not known."""
         names: list[Content] = []
         self._ends.clear()
         end = 0
-        for view, name, count in labels:
+        for view, name, rows in labels:
             style = "bold underline $text-accent" if view is chosen else "$quiet"
-            number = "" if count is None else f" {count:,}"
+            number = "" if rows is None else f" {rows:,}"
             names.append(Content.assemble((name, style), (number, "$quiet")))
             end += len(name) + len(number) + self._GAP
             self._ends.append((end, view))
@@ -122,8 +131,12 @@ class ViewTabs(Static):
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
+        self.click(event.x)
+
+    def click(self, x: int) -> None:
+        """Goes to the view whose name stands at a cell of the line, if any does."""
         for end, view in self._ends:
-            if event.x < end:
+            if 0 <= x < end:
                 self.post_message(self.Clicked(view))
                 return
 
@@ -183,6 +196,7 @@ class Inspector(Vertical):
         self._changes: Changes | None = None
         self._has_raw = False
         """Whether the view of the raw payload shows this event."""
+        self._title = "3 Event"
         self.veil = Veil(reveal)
         self.view = EventView.TREE
         self.heading = Static(Content(NOTHING_SELECTED), id="inspector-heading")
@@ -256,7 +270,8 @@ class Inspector(Vertical):
             if event is None:
                 self._payload = None
                 self._facts, self._summary = [], []
-                self.border_title = Content("Payload")
+                self._title = "3 Event"
+                self.border_title = Content(self._title)
                 self._describe((Content(NOTHING_SELECTED),), None)
                 self.payload_tree.clear()
                 self.changes_view.clear()
@@ -264,7 +279,8 @@ class Inspector(Vertical):
                 self._label_tabs()
                 return
             payload = self._payload = parse(event.payload)
-            self.border_title = Content(printable(event.title, LONGEST_TITLE))
+            self._title = printable(event.title, LONGEST_TITLE)
+            self.border_title = Content(self._title)
             troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
             self._facts = of_envelope(event.facts)
             self._summary = self._summed_up(event)
@@ -376,6 +392,12 @@ class Inspector(Vertical):
         if self.border_subtitle != subtitle:
             self.border_subtitle = subtitle
 
+    def on_click(self, event: events.Click) -> None:
+        """Where the names of the views stand in the border, a click there goes to one."""
+        size = self.outer_size
+        if not self.tabs.display and event.y == size.height - 1:
+            self.tabs.click(event.x - (size.width - BEHIND_SUBTITLE - self.tabs.length))
+
     @on(ViewTabs.Clicked)
     def _go_to_clicked(self, message: ViewTabs.Clicked) -> None:
         message.stop()
@@ -411,6 +433,14 @@ class Inspector(Vertical):
             self._summary = self._summed_up(self._event)
             self._lay_out_facts()
             self.summary.display = bool(self._summary)
+
+    def tell_newer(self, events: int) -> None:
+        """Says in the title how many newer events there are than the one that is held here; 0 for nothing."""
+        title = Content(self._title)
+        if events:
+            title += Content.styled(f" · {count(events)} newer · 2 follows", "$warning")
+        if self.border_title != title.markup:
+            self.border_title = title
 
     def tell_ages(self) -> None:
         """Tell ages relative to the clock's present time; for the app to call now and then."""

@@ -12,12 +12,12 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Vertical
 from textual.content import Content
 from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError
 from nomad_tui.personal.saved_filters import KEYS, LONGEST_NAME, SavedFilter, SavedFilters
+from nomad_tui.ui.dialog import Dialog
 from nomad_tui.ui.filter_line import FilterLine
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class NameInput(Input):
         self.insert_text_at_cursor(printable(" ".join(event.text.split()), LONGEST_NAME))
 
 
-class NameFilter(ModalScreen[Naming | None]):
+class NameFilter(Dialog[Naming | None]):
     """Asks under which name a filter is to be kept, and for a key if one is wanted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -200,7 +200,10 @@ def _highlighted(matcher: Matcher, title: str) -> Content:
 def hints(filters: SavedFilters) -> tuple[str, ...]:
     """What the empty filter line says: what may be typed, and which key has which filter."""
     keys = [f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key]
-    return ("filter: web status:failed", *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)))
+    return (
+        "press / to filter, for example web status:failed",
+        *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)),
+    )
 
 
 def _by_key(saved: SavedFilter) -> str:

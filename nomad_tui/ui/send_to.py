@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.folder import Loaded, shown_address
+from nomad_tui.ui.dialog import Dialog
 from nomad_tui.ui.sink_place import NO_OUTPUT
 
 LONGEST_ID: Final = 64
@@ -88,7 +88,7 @@ class OfferList(Widget):
         return line.stylize("on $chosen" if row == self.cursor else "")
 
 
-class SendTo(ModalScreen[Definition | None]):
+class SendTo(Dialog[Definition | None]):
     """Its result is the sink to send to; None for none.
 
     It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn, or before

@@ -1,11 +1,14 @@
 """The colours, and the glyph that stands beside every one of them.
 
-Colour is never the only signal: topics have a glyph, statuses their word.
+Colour is never the only signal: topics have a glyph, statuses their word. Topics share one quiet hue, so that a colour
+in a row is a status; failure is the strongest of these.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rich.style import Style
+from textual.color import BLACK, WHITE, Color
 from textual.theme import Theme
 
 NOMAD_DARK: Final = Theme(
@@ -26,8 +29,9 @@ NOMAD_DARK: Final = Theme(
         "border-blurred": "#2c3a46",
         "quiet": "#7d8a97",
         "faint": "#66737f",
-        "chosen": "#24434a",
-        "chosen-blurred": "#1c2a35",
+        "topic": "#7f99b8",
+        "chosen": "#142c52",
+        "chosen-blurred": "#1a2637",
         "block-cursor-background": "#26404f",
         "block-cursor-foreground": "#ffffff",
         "footer-background": "#10171e",
@@ -64,26 +68,81 @@ NOMAD_LIGHT: Final = Theme(
         "faint": "#77828c",
         "chosen": "#cdebdd",
         "chosen-blurred": "#e3e9ec",
-        "topic-deployment": "#7a3fb0",
-        "topic-node": "#0e7186",
+        "topic": "#4a6484",
     },
 )
 
 THEMES: Final = (NOMAD_DARK, NOMAD_LIGHT)
 
 VARIABLES: Final = {
-    "topic-deployment": "#b98ae6",
-    "topic-node": "#4fb8cc",
     "quiet": "#7f8b97",
     "faint": "#5b6671",
+    "topic": "#7f99b8",
     "chosen": "#7f8b97 30%",
     "chosen-blurred": "#7f8b97 18%",
+    "failure-style": "bold",
 }
 """What the styles use beyond Textual's own variables, for themes that do not set them.
 
 `quiet` and `faint` are plain colours because Textual's own muted ones, `auto` with an opacity, come out as white in
 content that is not a label.
 """
+
+CONTRAST: Final = 4.5
+"""Least ratio between a text that matters and its ground, as WCAG 2 counts it."""
+FAILURE_CONTRAST: Final = 7.0
+"""The same for a failure in our own themes."""
+_STEPS: Final = 40
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The ratio of two opaque colours, 1 to 21, by WCAG 2."""
+    brighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def legible(colour: Color, grounds: Iterable[Color], ratio: float) -> Color:
+    """`colour`, as much nearer to white or to black as it needs to have `ratio` on each of the grounds."""
+    found = list(grounds)
+    end = WHITE if contrast(WHITE, found[0]) > contrast(BLACK, found[0]) else BLACK
+    blends = (colour.blend(end, step / _STEPS) for step in range(_STEPS))
+    return next((blend for blend in blends if min(contrast(blend, ground) for ground in found) >= ratio), end)
+
+
+def legible_variables(
+    theme: Theme, variables: Mapping[str, str], *, no_color: bool, few_colors: bool
+) -> dict[str, str]:
+    """The variables of a theme that are to be others, so that statuses and times can be read, under the cursor too.
+
+    `no_color` is whether the terminal is to show greys only, `few_colors` whether it has 16 colours: a failure is
+    reversed there, and the cursor's ground is one that is still told from the background.
+    """
+    plain = {"failure-style": "bold reverse" if no_color or few_colors else "bold"}
+    if theme.ansi:
+        return plain
+    background, surface = Color.parse(variables["background"]), Color.parse(variables["surface"])
+    if no_color:
+        chosen = background.blend(background.get_contrast_text(1.0), 0.2)
+    elif few_colors:
+        chosen = Color.parse("#0000aa" if theme.dark else "#aaaaaa")
+    elif "chosen" in theme.variables:
+        chosen = Color.parse(theme.variables["chosen"])
+    else:
+        chosen = background.blend(Color.parse(variables["primary"]), 0.2)
+    blurred = Color.parse(theme.variables.get("chosen-blurred", background.blend(chosen, 0.5).hex))
+    grounds = (background, surface, chosen, blurred)
+    failure = FAILURE_CONTRAST if theme in THEMES else CONTRAST
+    ratios = {"error": failure, "warning": CONTRAST, "success": CONTRAST, "quiet": CONTRAST, "topic": CONTRAST}
+    readable = {name: legible(Color.parse(variables[name]), grounds, ratio).hex for name, ratio in ratios.items()}
+    return {**plain, **readable, "chosen": chosen.hex, "chosen-blurred": blurred.hex}
+
 
 TOPIC_GLYPHS: Final[dict[str, str]] = {
     "Allocation": "◆",
@@ -107,26 +166,19 @@ TOPIC_GLYPHS: Final[dict[str, str]] = {
 UNKNOWN_GLYPH: Final = "◇"
 """For a topic that the table of topics does not know."""
 
-TOPIC_STYLES: Final[dict[str, str]] = {
-    "Allocation": "allocation",
-    "Evaluation": "evaluation",
-    "Job": "job",
-    "Deployment": "deployment",
-    "Node": "node",
-}
-"""Topics with a colour of their own, as the ending of a component class; the others share `other`."""
-
 
 def ink(style: Style) -> Style:
     """A style without its ground, so that the row it is drawn on may have one of its own."""
-    return Style(color=style.color, bold=style.bold, italic=style.italic, underline=style.underline, dim=style.dim)
+    return Style(
+        color=style.color,
+        bold=style.bold,
+        italic=style.italic,
+        underline=style.underline,
+        reverse=style.reverse,
+        dim=style.dim,
+    )
 
 
 def glyph(topic: str) -> str:
     """The topic's glyph, one cell wide."""
     return TOPIC_GLYPHS.get(topic, UNKNOWN_GLYPH)
-
-
-def topic_style(topic: str) -> str:
-    """The ending of the topic's component class."""
-    return TOPIC_STYLES.get(topic, "other")

@@ -16,7 +16,7 @@ from nomad_tui.core.readable import duration
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.trace import RowKind, Trace, TraceRow
 from nomad_tui.ui.row_view import INDENT, Pieces, RowView, row_keys
-from nomad_tui.ui.themes import TOPIC_STYLES, glyph, topic_style
+from nomad_tui.ui.themes import glyph
 
 SINCE_WIDTH: Final = 8
 """Cells of a duration such as `+2 h 5 m`, and of a time of day."""
@@ -72,7 +72,7 @@ time since the step that a row depends on, or a time of day. It grows while even
         "timeline--gap",
         "timeline--cursor",
         *(f"timeline--{role}" for role in Role),
-        *(f"timeline--topic-{style}" for style in (*TOPIC_STYLES.values(), "other")),
+        "timeline--topic",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *row_keys("timeline"),
@@ -285,7 +285,7 @@ time since the step that a row depends on, or a time of day. It grows while even
         yield "guide", " " * (row.depth * INDENT) + triangle
         match row.kind:
             case RowKind.OBJECT | RowKind.NOT_HELD:
-                yield f"topic-{topic_style(row.topic)}", glyph(row.topic) + " "
+                yield "topic", glyph(row.topic) + " "
             case RowKind.STEP | RowKind.TASK_EVENT | RowKind.NODE_EVENT:
                 yield "guide", "· "
             case _:

@@ -22,7 +22,7 @@ from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.facets import MANY, TITLES, Kind, Row, Section, TopicSection
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.refusals import need_note, places_note
-from nomad_tui.ui.themes import TOPIC_STYLES, glyph, ink, topic_style
+from nomad_tui.ui.themes import glyph, ink
 
 TICKED: Final = "▣"
 UNTICKED: Final = "□"
@@ -80,7 +80,7 @@ class TopicPicker(LineView, can_focus=True):
         "topic-picker--note",
         "topic-picker--count",
         "topic-picker--cursor",
-        *(f"topic-picker--{style}" for style in (*TOPIC_STYLES.values(), "other")),
+        "topic-picker--topic",
     }
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -472,7 +472,7 @@ class TopicPicker(LineView, can_focus=True):
             ink_of_name = _STATUS_STYLES.get(status_role(row.value), "value")
         return [
             Segment(f"{state} ", self._style(tick)),
-            *([Segment(f"{glyph(row.value)} ", self._style(topic_style(row.value) if lit else "empty"))] * is_topic),
+            *([Segment(f"{glyph(row.value)} ", self._style("topic" if lit else "empty"))] * is_topic),
             Segment(set_cell_size(name, name_width), self._style(ink_of_name if lit else "empty")),
             Segment(f" {number}", self._style("count" if lit else "empty")),
         ]

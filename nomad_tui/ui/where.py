@@ -16,7 +16,6 @@ from textual.binding import Binding, BindingType
 from textual.color import Color, ColorParseError
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -28,6 +27,7 @@ from nomad_tui.nomad import questions
 from nomad_tui.nomad.asking import UnansweredError, first_answer
 from nomad_tui.nomad.client import Client
 from nomad_tui.personal.connections import Connections
+from nomad_tui.ui.dialog import Dialog
 
 LONGEST_NAME: Final = 128
 """Characters of a namespace's name, as Nomad bounds it; a region's is shorter."""
@@ -170,7 +170,7 @@ def _colour(name: str, theme: dict[str, str]) -> Color | None:
         return None
 
 
-class Where(ModalScreen[Connection | None]):
+class Where(Dialog[Connection | None]):
     """Its result is the connection that is wanted instead; None where everything stays as it is."""
 
     AUTO_FOCUS = None

@@ -14,11 +14,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from nomad_tui.core.readable import byte_count
 from nomad_tui.core.text import printable
+from nomad_tui.ui.dialog import Dialog
 
 LONGEST_KEY: Final = 60
 """Characters of an object's key in a file's name; a file system allows 255 bytes of it all."""
@@ -130,7 +130,7 @@ class PathInput(Input):
         self.insert_text_at_cursor(printable("".join(event.text.splitlines()), LONGEST_PATH))
 
 
-class WriteFile(ModalScreen[str | None]):
+class WriteFile(Dialog[str | None]):
     """Asks for a file's name and writes it. Its result is a sentence that says where; None if nothing was written."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -4,8 +4,8 @@
 """
 
 import re
-from collections.abc import Callable
 from codecs import getincrementaldecoder
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import pyte
