@@ -1,4 +1,4 @@
-"""What reaches the terminal, byte for byte: nothing of a payload's is a control sequence, and every mode is restored."""
+"""What reaches the terminal, byte for byte: no control sequence of a payload, and every mode restored at the end."""
 
 import json
 import random

@@ -14,7 +14,7 @@ from tests import recordings
 from tests.terminal.conftest import Serve, Server
 from tests.terminal.program import COMMAND, Program, running
 
-MOVES: Final = (
+MOVES: Final[tuple[tuple[str, ...], ...]] = (
     ("j",),
     ("k",),
     ("down",) * 5,
@@ -33,7 +33,7 @@ MOVES: Final = (
     ("'",),
     ('"',),
 )
-VIEWS: Final = (
+VIEWS: Final[tuple[tuple[str, ...], ...]] = (
     ("d",),
     ("t",),
     ("R",),
@@ -64,7 +64,7 @@ VIEWS: Final = (
     ("ctrl+left",),
     ("ctrl+right",),
 )
-DIALOGS: Final = (
+DIALOGS: Final[tuple[tuple[str, ...], ...]] = (
     ("/", "flaky", "enter"),
     ("/", "ctrl+u", "job:flaky", "tab", "escape"),
     ("/", "ctrl+u", "enter"),
@@ -89,7 +89,9 @@ SIZES: Final = ((180, 50), (100, 30), (80, 24), (60, 20))
 def _walk(program: Program, seed: int, steps: int, server: Server | None = None) -> int:
     """Random keys, mouse and sizes, the screen held against its repaint after every few; the number of inputs."""
     chance = random.Random(seed)
-    inputs, trail = 0, []
+    inputs = 0
+    trail: list[tuple[str, ...]] = []
+    chosen: tuple[str, ...]
     while inputs < steps:
         kind = chance.random()
         if kind < 0.45:
