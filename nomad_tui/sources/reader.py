@@ -520,8 +520,12 @@ class Reader:
                         if narrow is not None:
                             update = _narrowed(update, narrow)
                         joined = continuity.join(update, away, sent, tentative=resuming and not continuity.is_proven)
-                        was_set_back = joined.gap is not None and continuity.is_proven and not joined.doubtful
-                        was_set_back = was_set_back and joined.gap.reason is GapReason.REBUILT
+                        was_set_back = (
+                            joined.gap is not None
+                            and joined.gap.reason is GapReason.REBUILT
+                            and continuity.is_proven
+                            and not joined.doubtful
+                        )
                         if resuming and not was_set_back and (joined.doubtful or joined.gap is not None):
                             doubt = await self._resolved(client, subscription, joined, update, older)
                             if doubt is not None:
