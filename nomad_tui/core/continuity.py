@@ -383,6 +383,11 @@ class Continuity:
         before = {(event.topic, event.type, event.key) for event in self._newest}
         return bool(before) and before.isdisjoint((event.topic, event.type, event.key) for event in sent)
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether something that was seen has come again in this connection."""
+        return self._proven
+
     def recognizes(self, frame: Frame) -> bool | None:
         """Whether something of the frame was seen under its index; None where nothing tells."""
         here = [list(each.events) for each in self._recent if each.index == frame.index]

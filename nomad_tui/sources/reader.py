@@ -46,7 +46,7 @@ from nomad_tui.nomad.release_discovery import Discovery
 from nomad_tui.sources.cuts import Cuts
 from nomad_tui.sources.harm import Harm
 from nomad_tui.sources.heartbeats import HEARTBEAT, Heartbeats
-from nomad_tui.sources.resuming import goes_on, identify, is_replaying
+from nomad_tui.sources.resuming import identify, is_replaying, parts_at
 from nomad_tui.sources.start import Beginning, Start
 from nomad_tui.sources.suspension import elapsed
 from nomad_tui.sources.ticked import TICKS_SETTLE, Ticked
@@ -181,6 +181,8 @@ class Reader:
         self._is_held_back = False
         """Whether silence was found to be something between that holds the stream back, and not a refusal."""
         self._warned_of_permission: Warned | None = None
+        self._parted_at = 0
+        """The index from which on a server's history is another one; 0 for all of it."""
 
     @property
     def last_index(self) -> int:
@@ -517,8 +519,14 @@ class Reader:
                         sent = update.events
                         if narrow is not None:
                             update = _narrowed(update, narrow)
-                        joined = continuity.join(update, away, sent, tentative=resuming)
-                        if resuming and (joined.doubtful or joined.gap is not None):
+                        joined = continuity.join(update, away, sent, tentative=resuming and not continuity.is_proven)
+                        was_set_back = (
+                            joined.gap is not None
+                            and joined.gap.reason is GapReason.REBUILT
+                            and continuity.is_proven
+                            and not joined.doubtful
+                        )
+                        if resuming and not was_set_back and (joined.doubtful or joined.gap is not None):
                             doubt = await self._resolved(client, subscription, joined, update, older)
                             if doubt is not None:
                                 yield doubt
@@ -528,7 +536,8 @@ class Reader:
                                 yield gap
                         if joined.gap is not None:
                             seen_before = 0
-                            if resuming and joined.gap.reason is GapReason.REBUILT:
+                            is_another = resuming and joined.gap.reason is GapReason.REBUILT and not was_set_back
+                            if is_another and not (joined.doubtful and joined.gap.before == resumed_from):
                                 yield self._start_over()
                                 return
                         self._doubted_since = None
@@ -594,28 +603,28 @@ class Reader:
         last_index = continuity.last_index if gap is None else gap.after
         if gap is not None and gap.reason is GapReason.REBUILT:
             starting = await is_replaying(client, last_index, PATIENCE_WITH_IDENTITY)
-            if starting is None and frame.index < last_index:
+            if starting is None and frame.index < last_index and not continuity.is_proven:
                 self._doubted_since = self._doubted_since or monotonic()
                 starting = monotonic() - self._doubted_since < self.settings.replay_patience
             return diagnose.fill(asked.STARTING, client.connection) if starting else None
         parameters = [("index", str(older)), *self._parameters(client.connection, None, subscription)[1:]]
         limits = (self.settings.max_line, PATIENCE_WITH_CHOICE)
-        strange = None
+        strange, has_common = None, False
         if older < last_index:
-            strange = await goes_on(client, parameters, subscription, continuity, last_index, *limits)
-        if strange == 0:
-            joined.gap = None
-        elif strange is None and gap is None:
-            # The server's oldest frame is the second of that index, or of another history: nothing tells which.
-            joined.gap = Gap(GapReason.BUFFER, last_index, last_index, 0.0)
-        elif strange is not None:
-            joined.gap = Gap(GapReason.REBUILT, last_index, min(strange, frame.index), gap.away if gap else 0.0)
+            strange, has_common = await parts_at(client, parameters, subscription, continuity, last_index, *limits)
+        self._parted_at = strange or 0 if has_common else 0
+        if strange or (strange == 0 and gap is None):
+            # Where older frames are still held and what was seen last is not, the server was set back.
+            joined.gap = Gap(
+                GapReason.REBUILT, last_index, min(strange or frame.index, frame.index), gap.away if gap else 0.0
+            )
         return None
 
     def _start_over(self) -> Trouble:
         """For a rebuilt server: asked for an index above its newest, it sends its newest frame and none before it."""
         self._continuity = Continuity()
-        self._start = Start()
+        self._start = Start(self._parted_at)
+        self._parted_at = 0
         self._beginning = None
         return Trouble(
             Kind.ENDED,

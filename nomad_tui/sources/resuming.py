@@ -57,7 +57,7 @@ async def has_leader(client: Client) -> bool:
         raise
 
 
-async def goes_on(
+async def parts_at(
     client: Client,
     parameters: Sequence[tuple[str, str]],
     subscription: Subscription,
@@ -65,13 +65,14 @@ async def goes_on(
     last_index: int,
     max_line: int,
     patience: float,
-) -> int | None:
-    """0 if the server still holds a frame that was seen, so that its history goes on and lacks nothing.
+) -> tuple[int | None, bool]:
+    """The index from which on a server's history is another one, and whether it was the same before.
 
-    Otherwise the index of the first frame that it holds and that was not seen though it is no newer than the last one;
-    None if it holds none so old. `parameters` ask for an older index than `last_index`, the last one seen.
+    That is the first frame below `last_index` that it holds and that was not seen: 0 if all that it holds there was
+    seen, None if it holds nothing so old. `parameters` ask for an older index than `last_index`, the last one seen.
     """
     strange: int | None = None
+    has_common = False
     with suppress(*UNASKED):
         async with asyncio.timeout(patience):
             async with aclosing(_frames(client, parameters, max_line)) as frames:
@@ -82,9 +83,10 @@ async def goes_on(
                     if not asked_for:
                         continue
                     if continuity.recognizes(frame.with_events(asked_for)):
-                        return 0
-                    strange = strange or frame.index
-    return strange
+                        strange, has_common = 0, True
+                    else:
+                        strange = strange or frame.index
+    return strange, has_common
 
 
 async def _frames(client: Client, parameters: Sequence[tuple[str, str]], max_line: int) -> AsyncGenerator[Frame, None]:
