@@ -90,7 +90,7 @@ def left_out(topics: tuple[str, ...], releases: ServerReleases) -> Trouble:
     """For topics that are not subscribed to; `topics` must harm one of the servers, or may."""
     bug = _bug(topics)
     token = "" if releases.builds else "Use a token with node:read, "
-    upgrade = f"{'or u' if token else 'U'}pgrade the servers to {diagnose.listed(bug.fixed_in)} or later"
+    upgrade = f"{'or u' if token else 'U'}pgrade the servers to {' or '.join(bug.fixed_in)} or later"
     return diagnose.fill(
         asked.HARMFUL,
         topics=diagnose.listed(topics),
@@ -108,14 +108,14 @@ def taken(topics: tuple[str, ...], releases: ServerReleases) -> Trouble:
         topics=diagnose.listed(topics),
         effect=_lowered(bug),
         because=releases.because(bug),
-        fixed=diagnose.listed(bug.fixed_in),
+        fixed=" or ".join(bug.fixed_in),
     )
 
 
 def csi_read_warning(releases: ServerReleases | None = None) -> str:
     """A sentence for whoever is about to read a CSI volume; without `releases` nothing is known of any server."""
     releases = releases or ServerReleases(Evidence.NONE)
-    fixed = diagnose.listed(CSI_SECRETS_BY_API.fixed_in)
+    fixed = " or ".join(CSI_SECRETS_BY_API.fixed_in)
     why = releases.because(CSI_SECRETS_BY_API) if releases.builds else f"if they run a release before {fixed}"
     return f"{CSI_SECRETS_BY_API.effect}, {why} ({CSI_SECRETS_BY_API.issue})."
 

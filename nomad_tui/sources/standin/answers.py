@@ -161,6 +161,9 @@ class Answers:
     def _members(self) -> Answer:
         options = self.options
         own = [] if options.client_agent else [Server(options.name, options.version, options.region)]
+        known = {each.region for each in options.other_servers}
+        elsewhere = [Server(f"stand-in.{each}", options.version, each) for each in options.other_regions]
+        own += [each for each in elsewhere if each.region not in known]
         members = [
             {
                 "Name": each.name,
