@@ -14,7 +14,6 @@ import pytest
 from textual.binding import Binding
 from textual.command import CommandList, CommandPalette
 from textual.events import Key
-from textual.widgets import HelpPanel
 
 from nomad_tui.config import Connection
 from nomad_tui.core.updates import Gap, GapReason
@@ -24,10 +23,13 @@ from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn, Token
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.commands import dashboard_commands
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_line import FilterLine
+from nomad_tui.ui.help import HelpScreen
 from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.saved import NameFilter
+from nomad_tui.ui.text_viewer import TextView
 from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
 from tests import recordings, scenes
@@ -435,29 +437,49 @@ async def test_a_terminal_of_any_size_is_survived() -> None:
 async def test_help_shows_the_keys_of_the_focused_pane() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
-        for key, words in (("2", "Oldest"), ("1", "Only this"), ("3", "Unfold all")):
+        for key, words in (
+            ("2", "The oldest event held"),
+            ("1", "Tick this and nothing else"),
+            ("3", "Go to the row above"),
+        ):
             await opened.press(key)
             await opened.press("question_mark")
-            await opened.until(lambda: opened.app.screen.query(HelpPanel))
+            await opened.until(lambda: isinstance(opened.app.screen, HelpScreen))
             await opened.appears(words)
             await opened.press("escape")
-            await opened.until(lambda: not opened.app.screen.query(HelpPanel))
+            await opened.until(lambda: not isinstance(opened.app.screen, HelpScreen))
             assert opened.focus
 
 
-async def test_help_can_be_read_to_its_end_by_keyboard_on_a_small_screen() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+@pytest.mark.parametrize("size", SIZES)
+async def test_help_can_be_read_to_its_end_by_keyboard_and_searched(size: tuple[int, int]) -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("question_mark")
-        await opened.appears("Oldest")
-        assert "Retry now" not in opened
-        seen = set()
-        while opened.app.screen.query(HelpPanel):
+        await opened.appears("The oldest event held")
+        view = opened.app.screen.query_one(TextView)
+        seen = set(opened.screen())
+        while view.scroll_offset.y < view.max_scroll_y:
+            await opened.press("pagedown")
             seen.update(opened.screen())
-            await opened.press("question_mark")
-            await at_rest(opened.app)
-        assert any("Retry" in line for line in seen)
+        for words in ("F1…F8", "Reconnect", "Event: Timeline", "Filter"):
+            assert any(words in line for line in seen)
+        assert not any("F3 " in line or ("palette" in line.lower() and "command" in line.lower()) for line in seen)
+        await opened.press("home", "slash", *"wezzz")
+        await opened.appears("not found")
+        await opened.press("escape", "escape")
+        await opened.until(lambda: len(opened.app.screen_stack) == 1)
         assert opened.focus == "events"
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+async def test_help_and_quit_are_never_cut_off_in_the_footer(size: tuple[int, int]) -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+        await opened.shows(625)
+        for pane in ("1", "2", "3"):
+            await opened.press(pane)
+            await at_rest(opened.app)
+            await opened.until(lambda: "? Help" in opened.screen()[-1] and "q Quit" in opened.screen()[-1])
 
 
 async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
@@ -474,7 +496,7 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         app = opened.app
-        commands = {command.title: command for command in app.get_system_commands(app.screen)}
+        commands = {command.title: command for command in dashboard_commands(app)}
         ours = {
             "Filter",
             "Save filter",
@@ -496,12 +518,12 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
         await opened.press("ctrl+p")
         await opened.until(lambda: isinstance(app.screen, CommandPalette))
         await opened.type("pause")
-        await opened.appears("Freeze the picture, or go on")
+        await opened.appears("Freeze the display; events are still read")
         await opened.press("enter")
         await opened.until(lambda: opened.events.paused_at is not None)
 
         async def run(title: str) -> None:
-            commands[title].callback()
+            commands[title].run()
             await opened.caught_up()
 
         await run("Pause")

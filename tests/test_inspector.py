@@ -8,7 +8,6 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.pilot import Pilot
-from textual.widgets import HelpPanel
 
 from nomad_tui.core import wire
 from nomad_tui.ui.inspector import InspectedEvent, Inspector
@@ -134,14 +133,6 @@ async def test_a_change_of_theme_or_focus_changes_the_colours() -> None:
         pilot.app.theme = "textual-light"
         await at_rest(pilot.app)
         assert tree.render_line(0) != focused
-
-
-async def test_the_help_panel_explains_the_pane() -> None:
-    async with asyncio.timeout(20), InspectorApp().run_test(size=(100, 40)) as pilot:
-        pilot.app.query_one(PayloadTree).focus()
-        pilot.app.action_show_help_panel()
-        await at_rest(pilot.app)
-        assert pilot.app.screen.query_one(HelpPanel).display
 
 
 @pytest.mark.parametrize("name", ["hostile", "large-job"])

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import time_ns
 
 import pytest
-from textual.widgets import HelpPanel
 
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.cursor import Cursor, Letter
@@ -28,6 +27,7 @@ from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from nomad_tui.ui import sinks
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dead_letters import DeadLetters
+from nomad_tui.ui.help import HelpScreen
 from nomad_tui.ui.sink_place import place_of
 from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.text_viewer import TextViewer
@@ -294,8 +294,8 @@ async def test_every_key_that_closes_it_leads_back(tmp_path: Path) -> None:
         for key in ("escape", "q", "s"):
             await opened.look()
             await opened.press("?")
-            await opened.until(lambda: opened.page.query(HelpPanel))
-            await opened.press(key, key)
+            await opened.until(lambda: isinstance(opened.app.screen, HelpScreen))
+            await opened.press("escape", key)
             await opened.until(lambda: not isinstance(opened.app.screen, SinksPage))
         await opened.press("/", "s")
         await opened.until(lambda: opened.app.filter_line.value == "s")

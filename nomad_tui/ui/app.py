@@ -1,7 +1,7 @@
 """The dashboard: three panes on one session, and who does what when a key is pressed."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import tzinfo
 from functools import partial
 from time import perf_counter
@@ -10,13 +10,12 @@ from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import events, on
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.screen import Screen
-from textual.widgets import Footer, HelpPanel, Input, KeyPanel
+from textual.widgets import Input
 
 from nomad_tui.config import Connection, styles_folder
 from nomad_tui.core.filter import FilterError
@@ -36,7 +35,7 @@ from nomad_tui.personal.settings import read_settings
 from nomad_tui.session import Session, State
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
-from nomad_tui.ui.commands import DASHBOARD_KEYS, Palette, dashboard_commands
+from nomad_tui.ui.commands import DASHBOARD_KEYS, Commands, Palette
 from nomad_tui.ui.completion import CandidateList
 from nomad_tui.ui.copy_menu import Choice, CopyMenu
 from nomad_tui.ui.dead_letters import DeadLetters
@@ -48,8 +47,10 @@ from nomad_tui.ui.filter_updates import FilterUpdates
 from nomad_tui.ui.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
 from nomad_tui.ui.garbage import Collector
 from nomad_tui.ui.hand_over import HandOver
+from nomad_tui.ui.help import HelpScreen
 from nomad_tui.ui.inspecting import Inspecting
 from nomad_tui.ui.inspector import EventView, Inspector
+from nomad_tui.ui.key_hints import KeyHints
 from nomad_tui.ui.narrow_to import FIELDS, narrowing
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.payload_tree import PayloadTree
@@ -97,7 +98,7 @@ class NomadTui(App[Switch | None]):
     CSS_PATH: ClassVar = sorted(styles_folder().glob("*.tcss"))
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]  # noqa: RUF012
     PAUSE_GC_ON_SCROLL = True
-    COMMANDS = App.COMMANDS | {SavedFilterCommands}
+    COMMANDS: ClassVar = {Commands, SavedFilterCommands}
 
     BINDINGS: ClassVar[list[BindingType]] = DASHBOARD_KEYS
 
@@ -179,7 +180,7 @@ class NomadTui(App[Switch | None]):
         yield self.trouble
         yield self.panes
         yield self.filter_bar
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         self.topics.border_title = Content("1 Facets")
@@ -311,7 +312,7 @@ class NomadTui(App[Switch | None]):
                 return ""
             return "no events in it" + (", but lines that could not be read: u shows them" if status.unreadable else "")
         if self.view.complete and self.filtering.hidden >= history.topic_counts.keys():
-            return "every topic is hidden: 1 goes to the topics, a shows them all"
+            return "every topic is hidden: 1 goes to the facets, a shows them all"
         return ""
 
     # Filtering
@@ -529,9 +530,7 @@ class NomadTui(App[Switch | None]):
         self.panes.zoom(self.panes.focused if self.panes.zoomed is None else None)
 
     def action_escape(self) -> None:
-        if self.screen.query(HelpPanel):
-            self.action_hide_help_panel()
-        elif self.inspecting.back():
+        if self.inspecting.back():
             pass
         elif self.panes.zoomed is not None:
             self.panes.zoom(None)
@@ -543,15 +542,12 @@ class NomadTui(App[Switch | None]):
             self.event_list.clear_selection()
 
     def action_help(self) -> None:
-        """Shows the help, then its next page each time, and hides it after the last."""
-        if not self.screen.query(HelpPanel):
-            self.action_show_help_panel()
-            return
-        keys = self.screen.query_one(KeyPanel)
-        if keys.scroll_offset.y < keys.max_scroll_y:
-            keys.scroll_page_down(animate=False)
-        else:
-            self.action_hide_help_panel()
+        """Shows all keys, those of what has the focus first."""
+        node = self.screen.focused or self.screen
+        self.push_screen(HelpScreen(node.ancestors_with_self))
+
+    def action_tree(self) -> None:
+        self.inspecting.go_to_view(EventView.TREE)
 
     def action_redraw(self) -> None:
         """Draws the whole screen again, after all that is still to be drawn, from nothing that was kept."""
@@ -627,13 +623,6 @@ class NomadTui(App[Switch | None]):
 
     def action_unreadable(self) -> None:
         self.push_screen(UnreadableLines(self.session.status))
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        # Textual's own would save a picture where a server has no such folder, and maximise a pane without its border.
-        for command in super().get_system_commands(screen):
-            if command.title not in ("Screenshot", "Maximize", "Minimize"):
-                yield command
-        yield from dashboard_commands(self)
 
 
 def _printable_line(text: str) -> str:

@@ -16,7 +16,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import HelpPanel, Static
+from textual.widgets import Static
 
 from nomad_tui.core.payload import parse
 from nomad_tui.core.readable import age, count
@@ -236,10 +236,7 @@ class DeadLetters(ModalScreen[None]):
     # Doing
 
     def action_close(self) -> None:
-        if self.query(HelpPanel):
-            self.app.action_hide_help_panel()
-        else:
-            self.dismiss()
+        self.dismiss()
 
     @on(LetterList.Asked)
     def _do(self, message: LetterList.Asked) -> None:

@@ -12,7 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import HelpPanel, Static
+from textual.widgets import Static
 
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
@@ -270,10 +270,7 @@ class SinksPage(ModalScreen[None]):
         _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
 
     def action_close(self) -> None:
-        if self.query(HelpPanel):
-            self.app.action_hide_help_panel()
-        else:
-            self.dismiss()
+        self.dismiss()
 
     def action_scroll_details(self, pages: int) -> None:
         box = self._details_box
