@@ -52,6 +52,9 @@ LARGE: Final = 1024 * 1024
 UNAVAILABLE: Final = frozenset({408, 425, 429})
 """What may go away by itself, beside all of 5xx."""
 
+FOR_ALL: Final = frozenset({401, 404, 405, 407, 410, 426})
+"""What has nothing to do with the events that are sent."""
+
 REMEDIES: Final = {
     401: "Correct the credentials in headers or address of the definition",
     403: "Correct the credentials in headers or address of the definition",
@@ -340,11 +343,14 @@ def _judged(given: _Answer, settings: _Settings) -> str:
         where = f" and points to {_place(location)}" if location else ""
         raise RejectedError(
             f"{address} answered {answer}{where}: redirects are not followed, as they would hand the events to "
-            "somebody else. Write the receiver's own address into the definition."
+            "somebody else. Write the receiver's own address into the definition.",
+            for_all=True,
         )
     if 400 <= status < 500 and status not in UNAVAILABLE:
         remedy = REMEDIES.get(status, OTHER_REMEDY)
-        raise RejectedError(f"{told}: it will not take this. {remedy}.", too_large=status == 413)
+        raise RejectedError(
+            f"{told}: it will not take this. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL
+        )
     pause = _pause(given.headers.get("Retry-After", ""))
     patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
     raise UnavailableError(
