@@ -672,6 +672,15 @@ async def test_a_name_that_nobody_knows() -> None:
     assert "token" not in told and "hook" not in told
 
 
+async def test_a_path_is_asked_for_as_it_is_written_and_never_shown() -> None:
+    """The path of a chat's webhook is its secret."""
+    async with receiver() as hook, webhook(hook.url.replace("/hook", "/services/T0/../ui/s3cret/?a=b")) as sink:
+        await sink.deliver(delivery())
+        assert "/ui/s3cret/?a=b" in hook.requests[0].target
+        hook.answer(500)
+        assert "s3cret" not in (await unavailable(sink)).what
+
+
 async def test_a_host_that_takes_no_connection_is_told_in_time() -> None:
     """Its queue is full, as with one that is down: nothing answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:

@@ -400,7 +400,8 @@ def _parsed(text: str, key: str) -> tuple[Address, Credentials | None]:
     try:
         if not text.startswith(("http://", "https://")):
             raise ValueError("it must begin with http:// or https://")
-        return parse_address(text)
+        parts = urlsplit(text)
+        return parse_address(f"{parts.scheme}://{parts.netloc}")  # a path may be a secret: it stands in no message
     except ValueError as error:
         reason = printable(str(error)).partition(", ")[0]  # behind it stands what Nomad's own would be
         raise ValueError(f"Its {key} cannot be used: {reason}. Correct it in the definition.") from None
