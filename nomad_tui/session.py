@@ -148,7 +148,7 @@ class Session:
         status = self.status
         match update:
             case Frame():
-                self.history.append(update, (update.received or self._wall_clock()) if update.fresh else 0)
+                self.history.append(update, update.received_when_written(self._wall_clock()))
                 status.last_heard = self.clock()
                 if update.repaired is not None:
                     status.repaired += 1

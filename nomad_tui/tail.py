@@ -273,7 +273,7 @@ class _Tail:
     def _print(self, frame: Frame) -> None:
         if self._needs_history:
             first = self._history.end
-            self._history.append(frame, (frame.received or time_ns()) if frame.fresh else 0)
+            self._history.append(frame, frame.received_when_written(time_ns()))
             shown = [position for position in range(len(frame.events)) if self._matcher.matches(first + position)]
         else:
             first = 0

@@ -26,6 +26,8 @@ class NatsServer:
         self.scheme = scheme
         self.port = -1
         self.settings = settings
+        self.user = ""
+        """Of whoever asks, as it stands in an address: `name:password@`."""
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -73,7 +75,7 @@ class NatsServer:
 
     @asynccontextmanager
     async def client(self, **options: Any) -> AsyncIterator[Client]:
-        client = await nats.connect(self.url, allow_reconnect=False, **options)
+        client = await nats.connect(self.url.replace("://", f"://{self.user}"), allow_reconnect=False, **options)
         try:
             yield client
         finally:

@@ -49,6 +49,9 @@ class Fault(Enum):
     """It is closed in the middle of the answer's body."""
     GARBAGE = auto()
     """What comes is no HTTP: the answer's `body` as it is."""
+    RAW = auto()
+    """The answer's `body` is all that comes, status line and headers included, in pieces divided by zero bytes; the
+    connection is good for more."""
     ENDLESS = auto()
     """The head comes at once, and the body without an end, as fast as it is read."""
 
@@ -244,6 +247,14 @@ class Receiver:
                 writer.write(told.body)
                 await writer.drain()
                 return False
+            case Fault.RAW:
+                state.send(h11.Response(status_code=204, headers=[]))
+                state.send(h11.EndOfMessage())
+                for piece in told.body.split(b"\0"):
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                return state.our_state is h11.DONE and state.their_state is h11.DONE
             case Fault.CUT_HEAD:
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Ty")
                 await writer.drain()

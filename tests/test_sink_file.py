@@ -10,6 +10,7 @@ import stat
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 import zstandard
@@ -211,3 +212,27 @@ async def test_what_is_no_file_is_told(tmp_path: Path) -> None:
             with pytest.raises(UnavailableError, match=said):
                 await sink.deliver(delivery(items(most=1)))
             await sink.close()
+
+
+async def test_a_file_system_that_hangs_does_not_hold_up_whoever_closes_the_sink(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runner, and with it every other sink, waited for the sink's `timeout`."""
+    hangs, goes_on, write = Event(), Event(), os.write
+
+    def slow(descriptor: int, content: bytes) -> int:
+        hangs.set()
+        goes_on.wait(20)
+        return write(descriptor, content)
+
+    monkeypatch.setattr("nomad_tui.sinks.file.os.write", slow)
+    sink = FileSink(definition(path, timeout=3600.0))
+    delivering = asyncio.create_task(sink.deliver(delivery(items(most=1))))
+    try:
+        await until(hangs.is_set)
+        delivering.cancel()
+        async with asyncio.timeout(10):
+            await sink.close()
+    finally:
+        goes_on.set()
+        await asyncio.gather(delivering, return_exceptions=True)

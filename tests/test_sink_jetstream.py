@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -262,18 +263,119 @@ async def test_who_may_not_publish_is_told_at_once(tmp_path: Path) -> None:
         await sink.close()
 
 
-async def test_who_may_only_publish_publishes(tmp_path: Path) -> None:
-    users = (
-        'authorization { users: [{ user: p, password: p, permissions: { publish: "nomad.>", subscribe: "_INBOX.>" } }, '
-        "{ user: all, password: all }] }"
-    )
-    async with nats_server(tmp_path, users) as server, asyncio.timeout(20):
+USERS = (
+    "authorization { users: [{ user: all, password: all }, { user: p, password: p, permissions: "
+    '{ publish: { ALLOW }, subscribe: "_INBOX.>" } }] }'
+)
+
+
+@pytest.mark.parametrize(
+    "publish",
+    [
+        'allow: "nomad.>"',
+        'allow: ["nomad.>", "$JS.API.STREAM.INFO.NOMAD"]',
+        'deny: "$JS.API.CONSUMER.MSG.NEXT.>"',
+    ],
+)
+async def test_who_may_only_publish_publishes(tmp_path: Path, publish: str) -> None:
+    async with nats_server(tmp_path, USERS.replace("ALLOW", publish)) as server, asyncio.timeout(30):
         maker = JetStreamSink(definition(server, address=f"nats://all:all@127.0.0.1:{server.port}"))
         await maker.deliver(delivery(items(most=1)))
         await maker.close()
         sink = JetStreamSink(definition(server, address=f"nats://p:p@127.0.0.1:{server.port}"))
-        assert "stored" in await sink.deliver(delivery(items(most=2)[1:]))
+        events = items(most=3)
+        for event in events[1:]:
+            answer = await sink.deliver(delivery([event]))
+            assert "not checked for what is older than its duplicate window: permissions violation" in answer
         await sink.close()
+        server.user = "all:all@"
+        assert await stored_ids(server) == ids(events)
+
+
+@pytest.mark.parametrize(
+    ("config", "consumers", "why"),
+    [
+        ({"retention": "workqueue"}, 0, "workqueue"),
+        ({"retention": "workqueue"}, 1, "workqueue"),
+        ({"max_consumers": 1}, 1, "maximum consumers limit reached"),
+    ],
+)
+async def test_a_stream_that_lets_nobody_read_it_gets_its_events(
+    server: NatsServer, config: dict[str, Any], consumers: int, why: str
+) -> None:
+    """It got nothing, for ever: an optional read was in the way of the write."""
+    events = items(most=30)
+    async with asyncio.timeout(30):
+        async with server.client() as client:
+            await client.jetstream().add_stream(name="NOMAD", subjects=["nomad.>"], **config)
+            for number in range(consumers):
+                await client.jetstream().add_consumer("NOMAD", durable_name=f"c{number}", ack_policy="explicit")
+        sink = JetStreamSink(definition(server))
+        for batch in batches(events, 10):
+            await until_taken(sink, batch)
+        answer = await sink.deliver(delivery(events))
+        assert "30 of them known already" in answer and why in answer
+        await sink.close()
+        assert await stored_ids(server) == ids(events)
+
+
+@pytest.mark.parametrize("silent", ["CONSUMER.CREATE.NOMAD", "STREAM.INFO.NOMAD"])
+async def test_an_api_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    """As where an account exports the subjects of a stream and not all of JetStream's API."""
+    monkeypatch.setattr("nomad_tui.sources.nats_link._API_TIMEOUT", 0.2)
+    events = items(most=30)
+    async with nats_server(tmp_path) as server, asyncio.timeout(30):
+        maker = JetStreamSink(definition(server))
+        await maker.deliver(delivery(events[:1]))
+        await maker.close()
+        await server.kill()
+        server.settings = f'mappings = {{ "$JS.API.{silent}": "nobody.answers" }}'
+        await server.start()
+        async with server.client() as client:
+            await client.subscribe("nobody.answers")
+            sink = JetStreamSink(definition(server))
+            for batch in batches(events[1:], 10):
+                await until_taken(sink, batch)
+            assert "it is overloaded" in await sink.deliver(delivery(events[-1:]))
+            await sink.close()
+        await server.kill()
+        server.settings = ""
+        await server.start()
+        assert await stored_ids(server) == ids(events)
+
+
+@pytest.mark.parametrize("how", ["purge", "delete", "make anew"])
+async def test_a_stream_that_is_emptied_while_it_is_read_is_published_to(server: NatsServer, how: str) -> None:
+    """Reading what it held waited for messages that were gone, for ever."""
+    events = items(most=2, received=1)
+    async with asyncio.timeout(60):
+        maker = JetStreamSink(definition(server))
+        await maker.deliver(delivery(events[:1]))
+        await maker.close()
+        async with server.client() as client:
+            for number in range(20_000):
+                await client.publish("nomad.x", b"{}", headers={"Nats-Msg-Id": str(number)})
+            jetstream = client.jetstream()
+            while (await jetstream.stream_info("NOMAD")).state.messages <= 20_000:
+                pass
+            sink = JetStreamSink(definition(server))
+            delivering = asyncio.create_task(until_taken(sink, delivery(events[1:])))
+            while not await asyncio.sleep(0, sink._stored.read):
+                pass
+            assert sink._stored.read < 20_000
+            if how == "purge":
+                await jetstream.purge_stream("NOMAD")
+            elif how == "delete":
+                await jetstream.purge_stream("NOMAD", subject="nomad.x")
+            else:
+                await jetstream.delete_stream("NOMAD")
+                await jetstream.add_stream(name="NOMAD", subjects=["nomad.>"])
+            await delivering
+            await sink.close()
+            newest = await jetstream.get_last_msg("NOMAD", "nomad.global.>")
+            assert (newest.headers or {})["Nats-Msg-Id"] == events[1].id
 
 
 async def test_no_password_goes_over_a_plain_connection_meant_to_be_encrypted(server: NatsServer) -> None:

@@ -18,16 +18,19 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus, SinkState
 from nomad_tui.sinks import runner
-from nomad_tui.sinks.definition import Definition
+from nomad_tui.sinks.bringing import Bringing
+from nomad_tui.sinks.definition import Batch, Definition, Kind, Retry
 from nomad_tui.sinks.opening import open_sink
 from nomad_tui.sinks.service import continued
 from nomad_tui.sinks.sink import Sink
+from nomad_tui.sinks.webhook import Webhook
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
 from tests.journals import writing
 from tests.receiver import Fault, Receiver, receiver
 from tests.runner import Running, at, define, running
+from tests.sink_items import delivery, items
 
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
@@ -184,6 +187,38 @@ async def test_a_receiver_that_refuses_everything_does_not_flood_the_log(server:
         said = [line for line in logs if line["event"] in ("sink_refused_or_failed", "events_to_dead_letters")]
         assert sum(line.get("events", 0) for line in said) == len(SENT)
         assert len(said) < 20
+
+
+async def test_a_batch_refused_for_its_credentials_is_not_divided(server: StandIn, tmp_path: Path) -> None:
+    """1,000 events were 2,006 requests, one right after the other."""
+    async with receiver() as hook:
+        hook.answer(401, times=None)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 1000\nmax_wait = 1\n' + FAST))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("all").status.dead == len(SENT))
+        batches = len({request.headers["webhook-id"] for request in hook.requests})
+        assert len(hook.requests) == 3 * batches, "as often as max_attempts says"
+        with JournalReader(tmp_path / "test.journal") as journal:
+            assert [orjson.loads(letter.text) for letter in journal.letters("all", len(SENT))] == SENT
+
+
+async def test_a_batch_that_is_divided_leaves_its_receiver_time() -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async with receiver() as hook:
+        hook.answer(400, times=None)
+        definition = Definition("all", Kind.WEBHOOK, hook.url, batch=Batch(max_events=64), retry=Retry(max_attempts=1))
+        sink = Webhook(definition, {})
+        refused = Bringing(definition, sink, lambda *_: None, lambda *_: None, pause)
+        assert len(await refused.bring(delivery(items(most=64)))) == 64
+        await sink.close()
+    assert len(hook.requests) == 127
+    assert len(pauses) == 126
+    assert 20 < sum(pauses) < 126 * 2
 
 
 async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(

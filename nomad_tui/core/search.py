@@ -95,7 +95,8 @@ class Matcher:
         self._derived = derived
         self._history = derived.history
         self._region = region
-        self._now = time_ns() if now is None else now
+        self.now = time_ns() if now is None else now
+        """May be set anew between two matches."""
         self._timezone = timezone
         self._hidden = hidden_topics
         self._ticked: dict[Dimension, Field] = {}
@@ -308,9 +309,14 @@ class Matcher:
                 return Undecided(Cost.PAYLOAD, False, self._related(node))
 
     def _time(self, node: Field) -> Test:
-        earliest, end = node.bounds(self._now, self._timezone)
+        bounded_at = self.now
+        earliest, end = node.bounds(bounded_at, self._timezone)
 
         def test(segment: Segment, row: int) -> bool:
+            nonlocal bounded_at, earliest, end
+            if self.now != bounded_at:
+                bounded_at = self.now
+                earliest, end = node.bounds(bounded_at, self._timezone)
             at = happened(self._history, segment.first + row)
             return at is not None and (earliest is None or earliest <= at) and (end is None or at < end)
 

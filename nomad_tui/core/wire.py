@@ -67,6 +67,13 @@ class Frame:
     write: "Write | None" = field(default=None, compare=False)
     """What `core.sentence.beside` read of its objects, once it was asked."""
 
+    def received_when_written(self, now: int) -> int:
+        """When it was received, if that tells when it happened, else 0: what `History.append` takes.
+
+        `now` is for a frame that comes at this moment, or when its record says that it came; in ns since 1970.
+        """
+        return (self.received or now) if self.fresh else 0
+
     def with_events(self, events: list[Event]) -> "Frame":
         """The same frame with only some of its own events, each with the bytes it came in."""
         wanted = set(map(id, events))

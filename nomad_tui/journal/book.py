@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace as replaced
 
 from nomad_tui.journal.cursor import Cursor, Letter, Loss, joined
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
@@ -117,6 +118,16 @@ def write_status(connection: sqlite3.Connection, sinks: Mapping[str, SinkStatus]
     )
 
 
+def report_status(connection: sqlite3.Connection, sinks: Mapping[str, SinkStatus]) -> None:
+    """The same, but counts that fit a cursor stay: a sink may have been sent more since, or less."""
+    stored = statuses(connection)
+    reported = {}
+    for sink, status in sinks.items():
+        kept = stored.get(sink, status)
+        reported[sink] = replaced(status, delivered=kept.delivered, dead=kept.dead, lost=kept.lost)
+    write_status(connection, reported)
+
+
 def statuses(connection: sqlite3.Connection) -> dict[str, SinkStatus]:
     return {sink: _decode_status(text) for sink, text in connection.execute("SELECT sink, content FROM status")}
 
@@ -165,12 +176,15 @@ def drop_letter(connection: sqlite3.Connection, number: int) -> bool:
     return connection.execute("DELETE FROM letter WHERE id = ?", (number,)).rowcount > 0
 
 
-def lose(connection: sqlite3.Connection, loss: Loss) -> int:
-    """Stores a loss, as one together with what was lost right before it and is not settled: the ID, a new one."""
+def lose(connection: sqlite3.Connection, loss: Loss, read: int) -> int:
+    """Stores a loss, as one together with what was lost right before it and is not settled: the ID, a new one.
+
+    The sink has what lies up to the position `read`, at least in memory: a loss on either side of it is another one.
+    """
     row = connection.execute(
         f"{_LOSS} WHERE sink = ? AND last_position = ?", (loss.sink, loss.first_position - 1)
     ).fetchone()
-    if row is not None:
+    if row is not None and loss.first_position - 1 > read:
         before = Loss(*row)
         connection.execute("DELETE FROM loss WHERE id = ?", (before.id,))
         loss = joined(before, loss)
@@ -192,19 +206,18 @@ def lose(connection: sqlite3.Connection, loss: Loss) -> int:
 
 def losses(connection: sqlite3.Connection, sink: str) -> list[Loss]:
     """What is lost to a sink beyond its cursor, and of that only what it has not had by now."""
-    found = [Loss(*row) for row in connection.execute(f"{_LOSS} WHERE sink = ? ORDER BY id", (sink,))]
+    found = [Loss(*row) for row in connection.execute(f"{_LOSS} WHERE sink = ? ORDER BY first_position", (sink,))]
     at = cursor(connection, sink) if found else None
     if at is None or at.position < found[0].first_position:
         return found
-    # It had read some of it before that was dropped; what lies across its cursor reaches to the oldest record held.
+    # It had read some of it before that was dropped. What is lost beyond its cursor reaches, without a hole, to the
+    # oldest record that is held.
     (dropped,) = connection.execute("SELECT dropped_events FROM journal").fetchone()
-    return [
-        loss
-        if loss.first_position > at.position
-        else replace(loss, first_position=at.position + 1, events=max(0, dropped - at.events))
-        for loss in found
-        if loss.last_position > at.position
-    ]
+    left = [loss for loss in found if loss.last_position > at.position]
+    if left and left[0].first_position <= at.position:
+        events = max(0, dropped - at.events - sum(loss.events for loss in left[1:]))
+        left[0] = replace(left[0], first_position=at.position + 1, events=events)
+    return left
 
 
 def settle_all(connection: sqlite3.Connection, sink: str) -> None:

@@ -80,6 +80,10 @@ class Journal:
         self._closing = asyncio.Event()
         self._shut = False
         self._pruning = asyncio.Lock()
+        self._had: dict[str, int] = {}
+        """Position up to which each sink has records in memory, of those that read."""
+        self._dropping = asyncio.Lock()
+        """Held while something is dropped: what a sink has then is what it goes on with."""
         self._joined = 0
         """Blocks before this position are joined already."""
         self._version = 0
@@ -140,6 +144,19 @@ class Journal:
             return newest
         return await self._read(lambda stored: stored.read(after, most_bytes))
 
+    async def read_on(self, sink: str, after: int, most_bytes: int) -> list[Record]:
+        """The same for a sink that goes on with what it has read, also once that is dropped; until `read_anew`."""
+        records = await self.read(after, most_bytes)
+        async with self._dropping:
+            records = [record for record in records if record.position >= self.first]
+            if records:
+                self._had[sink] = records[-1].position
+        return records
+
+    def read_anew(self, sink: str) -> None:
+        """The sink has nothing in memory."""
+        self._had.pop(sink, None)
+
     async def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
         """The newest, oldest first, and none from before the server's indexes last began anew."""
         return await self._read(lambda stored: stored.last_frames(frames, most_bytes))
@@ -177,7 +194,7 @@ class Journal:
 
         def store(connection: sqlite3.Connection) -> None:
             book.write_runner(connection, runner)
-            book.write_status(connection, sinks)
+            book.report_status(connection, sinks)
 
         with suppress(JournalError):
             await self._change(store)
@@ -201,7 +218,7 @@ class Journal:
         async with self._pruning:
             try:
                 await self._drop(partial(retention.drop_old, keep=keep.keep), lost)
-                await self._drop(partial(retention.drop_beyond, max_size=keep.max_size), lost)
+                await self._drop(lambda connection: retention.drop_beyond(connection, keep.max_size, self._had), lost)
                 for sink, letters in (
                     await self._write("pruned", partial(retention.drop_letters, max_size=keep.max_size))
                 ).items():
@@ -308,8 +325,12 @@ class Journal:
         return dropped is not None
 
     async def _drop(self, what: Callable[[sqlite3.Connection], Dropped | None], lost: dict[str, Loss]) -> None:
-        while dropped := await self._write("pruned", what):
-            self.first = dropped.first
+        while True:
+            async with self._dropping:
+                dropped = await self._write("pruned", what)
+                if dropped is None:
+                    return
+                self.first = dropped.first
             for loss in dropped.losses:
                 lost[loss.sink] = joined(lost[loss.sink], loss) if loss.sink in lost else loss
 

@@ -6,13 +6,16 @@ between them.
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from nomad_tui.core.readable import SECOND
+from nomad_tui.core.wire import Frame
 from nomad_tui.journal import book
-from nomad_tui.journal.blocks import BLOCK_SIZE, packed, unpacked, write
+from nomad_tui.journal.blocks import BLOCK_SIZE, events_in, packed, unpacked, write
 from nomad_tui.journal.cursor import Loss
 
 MOST_DROPPED: Final = 256
@@ -89,17 +92,27 @@ def drop_read(connection: sqlite3.Connection, most_bytes: int) -> Dropped | None
         return _drop(connection, before=None, most_bytes=most_bytes, unread=False)
 
 
-def drop_beyond(connection: sqlite3.Connection, max_size: int) -> Dropped | None:
-    """Drops the oldest where the file's content is larger than that; None where nothing needs to or may be dropped."""
+def drop_beyond(
+    connection: sqlite3.Connection, max_size: int, had: Mapping[str, int] = MappingProxyType({})
+) -> Dropped | None:
+    """Drops the oldest where the file's content is larger than that; None where nothing needs to or may be dropped.
+
+    `had` says up to which position sinks have records in memory: these are sent all the same, unless the program ends.
+    """
     with book.transaction(connection, durable=True):
         excess = used_bytes(connection) - max_size
         if excess <= 0 or (excess := excess - letter_bytes(connection)) <= 0:
             return None
-        return _drop(connection, before=None, most_bytes=excess, unread=True)
+        return _drop(connection, before=None, most_bytes=excess, unread=True, had=had)
 
 
 def _drop(
-    connection: sqlite3.Connection, *, before: int | None, most_bytes: int | None, unread: bool
+    connection: sqlite3.Connection,
+    *,
+    before: int | None,
+    most_bytes: int | None,
+    unread: bool,
+    had: Mapping[str, int] = MappingProxyType({}),
 ) -> Dropped | None:
     """Drops from the oldest on, but never the newest block of frames: the stream is resumed after it."""
     held = book.cursors(connection).values()
@@ -120,34 +133,44 @@ def _drop(
         freed += stored
     if not last:
         return None
-    dropped, dropped_events = connection.execute("SELECT dropped, dropped_events FROM journal").fetchone()
+    (dropped,) = connection.execute("SELECT dropped FROM journal").fetchone()
     losses = []
     for cursor in held:
         after = max(cursor.position, dropped)  # what was dropped earlier is recorded as lost already
-        if after < last:
-            first_index, last_index = _indexes(connection, after, last)
-            loss = Loss(
-                id=0,
-                sink=cursor.sink,
-                first_position=after + 1,
-                last_position=last,
-                events=max(0, events - max(cursor.events, dropped_events)),
-                first_index=first_index,
-                last_index=last_index,
-                at=time.time_ns(),
-            )
-            losses.append(replace(loss, id=book.lose(connection, loss)))
+        read = max(cursor.position, had.get(cursor.sink, 0))
+        for start, end in ((after, min(read, last)), (max(after, read), last)):
+            if start < end:
+                number, first_index, last_index = _between(connection, start, end)
+                loss = Loss(0, cursor.sink, start + 1, end, number, first_index, last_index, time.time_ns())
+                losses.append(replace(loss, id=book.lose(connection, loss, read)))
     connection.execute("DELETE FROM content WHERE first <= ?", (last,))
     connection.execute("DELETE FROM block WHERE first <= ?", (last,))
     connection.execute("UPDATE journal SET dropped = ?, dropped_events = ?", (last, events))
     return Dropped(last + 1, tuple(losses))
 
 
-def _indexes(connection: sqlite3.Connection, after: int, last: int) -> tuple[int, int]:
-    found = connection.execute(
-        "SELECT min(first_index), max(last_index) FROM block WHERE last > ? AND last <= ?", (after, last)
-    ).fetchone()
-    return (found[0] or 0, found[1] or 0)
+def _between(connection: sqlite3.Connection, after: int, last: int) -> tuple[int, int, int]:
+    """Of the records after one and up to another: the events, and the lowest and highest index, 0 where none has."""
+    rows = connection.execute(
+        "SELECT first, last, events, events_before, first_index, last_index FROM block"
+        " WHERE last > ? AND first <= ? ORDER BY first",
+        (after, last),
+    ).fetchall()
+    events = 0
+    indexes: list[int] = []
+    for first, block_last, own, events_before, first_index, last_index in rows:
+        if after < first and block_last <= last:
+            events += own
+            indexes += () if first_index is None else (first_index, last_index)
+            continue
+        (content,) = connection.execute("SELECT content FROM content WHERE first = ?", (first,)).fetchone()
+        try:
+            records = [each for each in unpacked(first, events_before, content) if after < each.position <= last]
+        except ValueError:  # damaged: nothing of it can be sent
+            continue
+        events += sum(events_in(each.content) for each in records)
+        indexes += [each.content.index for each in records if isinstance(each.content, Frame)]
+    return events, min(indexes, default=0), max(indexes, default=0)
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

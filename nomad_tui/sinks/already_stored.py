@@ -5,6 +5,9 @@ A server knows a message again by its ID for the stream's duplicate window. What
 some time before the oldest event that is to be sent, the IDs are read from the stream, and later whatever others have
 published since. A runner that is alone never reads anything again: the sequence numbers of its own acknowledgements
 tell that nobody published between.
+
+A stream may not let itself be read: work queues, limits of consumers and permissions are in the way. Then it is
+published to all the same, and `unchecked` says why what is older than its window may be doubled.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ from time import monotonic
 from typing import Final
 
 import structlog
+from nats.js.errors import NotFoundError
 
 from nomad_tui.sources.known_ids import KnownIds
 from nomad_tui.sources.nats_link import NatsError, NatsLink, Stream
@@ -27,6 +31,10 @@ long ago."""
 PART: Final = 0.5
 """Of the duplicate window, after which what is known counts as old."""
 MOST_AHEAD: Final = 10_000
+MOST_FAILURES: Final = 2
+"""In a row, of reading a stream, after which it is published to without; a server may be busy for a moment."""
+CHECKED_AGAIN: Final = 300.0
+"""Seconds after which reading is tried again."""
 AGAIN: Final = "It is tried again"
 
 
@@ -45,6 +53,12 @@ class AlreadyStored:
         self._ahead: dict[int, float] = {}
         """When own messages beyond it were sent, by their sequence numbers."""
         self._reading: asyncio.Task[None] | None = None
+        self._read_by: NatsLink | None = None
+        self._failures = 0
+        self._again_at = 0.0
+        """`monotonic()` before which it is not tried to read it."""
+        self.unchecked = ""
+        """Why the stream cannot be read; "" while it can."""
         self.read = 0
         """Messages, by the reading under way or the last one."""
 
@@ -59,16 +73,28 @@ class AlreadyStored:
         """Returns once a message that is published now, of an event received at `oldest` ns or later, is doubled
         neither by what was stored before nor by what comes.
 
-        Goes on reading where whoever waits for it gives up. Raises `NatsError`.
+        Goes on reading where whoever waits for it gives up. Where the stream cannot be read, returns as well, and
+        `unchecked` says why. Raises `NatsError` where the connection is lost, or reading is worth another attempt.
         """
         while True:
             if self._reading is None:
                 if self._created and self._since <= oldest - SLACK and not self._is_old(window):
                     return
+                if monotonic() < self._again_at:
+                    return
+                self._read_by = link
                 self._reading = asyncio.create_task(self._read(link, oldest - SLACK))
                 self._reading.add_done_callback(_looked_at)
             try:
                 await asyncio.shield(self._reading)
+            except NatsError as error:
+                if self._read_by is None or self._read_by.broken:
+                    raise
+                self._failures += 1
+                if self._failures < MOST_FAILURES and not error.refused:
+                    raise
+                self._again_at = monotonic() + CHECKED_AGAIN
+                self.unchecked = error.why
             finally:
                 if self._reading.done():
                     self._reading = None
@@ -109,18 +135,18 @@ class AlreadyStored:
                 self._since = 0
             self._created = ""
         self.read = 0
-        reading = Reading(link, self._stream, headers_only=True)
+        reading = Reading(link, self._stream, headers_only=True, held_only=True)
         try:
             if whole:
                 pending = await reading.open(time=since)
                 if pending < READ_AT_LEAST:
                     await reading.close()
-                    reading = Reading(link, self._stream, headers_only=True)
+                    reading = Reading(link, self._stream, headers_only=True, held_only=True)
                     pending = await reading.open(sequence=max(stream.last - READ_AT_LEAST + 1, 1))
             else:
                 pending = await reading.open(sequence=self._covered + 1) if stream.last > self._covered else 0
             last = 0
-            while pending and last < stream.last:
+            while pending and last < stream.last and not reading.ended:
                 for message in await reading.some(1.0):
                     last, pending = message.sequence, message.pending
                     self.read += 1
@@ -128,6 +154,8 @@ class AlreadyStored:
                         self._ids.add(known)
         except ReadingLostError as error:
             raise NatsError(f"{link.server} stopped sending what {self._stream} holds", str(error), AGAIN) from None
+        except NotFoundError as error:
+            raise NatsError(f"{link.server} has no stream {self._stream} now", str(error.description), AGAIN) from None
         finally:
             await reading.close()
         if self.read:
@@ -139,6 +167,9 @@ class AlreadyStored:
         self._covered = stream.last
         self._covered_at = asked_at
         self._ahead.clear()
+        self._failures = 0
+        self._again_at = 0.0
+        self.unchecked = ""
 
 
 def _looked_at(reading: "asyncio.Task[None]") -> None:

@@ -84,6 +84,7 @@ class Batches:
         self._selection = Selection(definition, region, journal.id)
         self._whole_frames = definition.format is Format.NOMAD
         self._cursor = cursor
+        journal.read_anew(definition.id)
         self._mark = Mark(cursor.position, cursor.offset, cursor.events)
         self._sending: deque[Place] = deque(cursor.sending)
         """Where batches ended that had been under way when it was stopped: the same are made again."""
@@ -148,6 +149,7 @@ class Batches:
         if self._ahead is not None:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
+        self._journal.read_anew(self._definition.id)
 
     async def _read(self) -> None:
         ahead = self._ahead or self._read_on()
@@ -161,7 +163,7 @@ class Batches:
                 self._ahead = self._read_on()
 
     def _read_on(self) -> "asyncio.Task[list[Record]]":
-        return asyncio.create_task(self._journal.read(self._read_to or 0, READ_BYTES))
+        return asyncio.create_task(self._journal.read_on(self._definition.id, self._read_to or 0, READ_BYTES))
 
     async def _give_way(self) -> None:
         if monotonic() - self._turn > TURN:
@@ -182,9 +184,11 @@ class Batches:
 
     async def _lost(self, record: Record) -> _Part:
         """Says of records that the journal had to drop that they are missing."""
-        # Others were read before they were dropped.
+        # Others were read before they were dropped, or are behind what has been read since.
         losses = [
-            loss for loss in await self._journal.losses(self._definition.id) if loss.last_position > self._mark.position
+            loss
+            for loss in await self._journal.losses(self._definition.id)
+            if loss.last_position > self._mark.position and loss.first_position < record.position
         ]
         if not losses and self._mark.position + 1 >= self._journal.first:
             raise JournalError(
@@ -204,7 +208,7 @@ class Batches:
                     b"{}",
                     gap=Gap(
                         GapReason.JOURNAL,
-                        self._had_before(loss),
+                        max(0, loss.first_index - 1),
                         loss.last_index + 1,
                         0.0,
                         events=self._missing_at_least(loss),
@@ -220,12 +224,6 @@ class Batches:
         definition = self._definition
         selects_all = definition.filter.everything and definition.subscription.everything and not definition.namespaces
         return loss.events if selects_all else 0
-
-    def _had_before(self, loss: Loss) -> int:
-        """The index after which something is missing: what was read before it was dropped is not."""
-        after = max(0, loss.first_index - 1)
-        last = self._selection.last_index - 1  # there may be another frame of the index that was read last
-        return last if loss.first_position <= self._mark.position and after < last <= loss.last_index else after
 
     def _batch(self) -> Batch | None:
         """The batch under way, once no more would fit or it ends where it had ended before."""

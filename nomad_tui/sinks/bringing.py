@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from random import uniform
 from time import time_ns
 from typing import Final
 
@@ -21,6 +22,9 @@ log = structlog.get_logger("nomad_tui.sinks")
 
 PATIENCE: Final = 5.0
 """Seconds beyond its timeout after which a sink is not waited for."""
+
+LONGEST_PAUSE: Final = 4
+"""Times `min_backoff`: after something was refused for good, the next is sent within this."""
 
 Acknowledged = Callable[[int, str], None]
 """Called with how many items were acknowledged, and with what was said."""
@@ -47,6 +51,9 @@ class Bringing:
         self._sleep = sleep
         retry = definition.retry
         self._backoff = wait_random_exponential(multiplier=retry.min_backoff, max=retry.max_backoff)
+        self._longest_pause = min(retry.max_backoff, LONGEST_PAUSE * retry.min_backoff)
+        self._refused_last = False
+        """Whether nothing was acknowledged since something was refused for good."""
 
     async def bring(self, delivery: Delivery) -> list[Letter]:
         """Returns what was refused for good."""
@@ -68,6 +75,8 @@ class Bringing:
             if isinstance(error, UndeliveredError):
                 self._failed(error, state.attempt_number, state.upcoming_sleep)
 
+        if self._refused_last:
+            await self._sleep(uniform(0.0, self._longest_pause))
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(UndeliveredError),
             stop=is_given_up,
@@ -84,9 +93,11 @@ class Bringing:
                     except UndeliveredError as error:
                         refused += isinstance(error, RejectedError)
                         if error.done:
+                            self._refused_last = False
                             self._acknowledged(error.done, "")
                             left = _of(left, left.items[error.done :])
                         raise
+                    self._refused_last = False
                     self._acknowledged(len(left.items), answer)
         except RejectedError as error:
             self._failed(error, attempts.statistics.get("attempt_number", 1), 0.0)
@@ -107,9 +118,13 @@ class Bringing:
             raise UnavailableError(f"{type(error).__name__}: {printable(str(error), 200)}") from error
 
     async def _divided(self, left: Delivery, error: RejectedError, refusals: int, attempts: int) -> list[Letter]:
-        """One item that is refused must not take others with it. What was only too large keeps its other attempts."""
-        if len(left.items) == 1:
-            return [self._letter(left, left.items[0], error, attempts)]
+        """One item that is refused must not take others with it, unless each would be refused for the same reason.
+
+        What was only too large keeps its other attempts.
+        """
+        self._refused_last = not error.too_large
+        if len(left.items) == 1 or error.for_all:
+            return [self._letter(left, item, error, attempts) for item in left.items]
         middle = len(left.items) // 2
         letters = await self._bring(_of(left, left.items[:middle]), refusals, attempts)
         return letters + await self._bring(_of(left, left.items[middle:]), refusals, attempts)

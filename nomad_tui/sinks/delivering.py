@@ -133,6 +133,7 @@ class Delivering:
         cursor = await register(self._journal, self.definition)
         if self._cursor is None:
             self._progress.take_on(cursor.status)
+        self._progress.count_from(cursor.status)
         self._cursor = cursor
         return cursor
 

@@ -24,6 +24,8 @@ log = structlog.get_logger("nomad_tui.sinks.file")
 FOLDER_MODE: Final = 0o700
 SYNC_EVERY: Final = 1.0
 """Seconds, for `Sync.INTERVAL`."""
+CLOSING_TAKES: Final = 1.0
+"""Seconds to wait for a file system that hangs; the runner and its other sinks wait meanwhile."""
 AGE_LOOKED_AT: Final = 60.0
 """Seconds after which a file that nothing is written to is looked at for its age, at the latest."""
 LOOKED_BACK: Final = 64 * 1024
@@ -59,7 +61,7 @@ class FileSink:
         for timer in (self._sync_timer, *self._timers):
             if timer is not None:
                 timer.cancel()
-        await asyncio.wait({self._thread.submit(self._close_file)}, timeout=self._definition.timeout)
+        await asyncio.wait({self._thread.submit(self._close_file)}, timeout=CLOSING_TAKES)
         self._thread.stop()
         self._packing.stop()
 

@@ -13,7 +13,7 @@ from nats.js.errors import NotFoundError
 
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.values import ValueUnavailableError, current
-from nomad_tui.sinks.already_stored import AlreadyStored
+from nomad_tui.sinks.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.formats import encode_one
 from nomad_tui.sinks.publishing import (
@@ -74,7 +74,12 @@ class JetStreamSink:
         self._others: frozenset[str] = frozenset()
         self._stored = AlreadyStored(self._stream)
         self._window: float | None = None
-        """Seconds; None where the server does not let this user ask."""
+        """Seconds; None where the stream cannot be looked at, as the next says."""
+        self._unseen = ""
+        self._seen_again_at = 0.0
+        """`monotonic()` from which on it is tried again."""
+        self._failures = 0
+        """Of looking at the stream, in a row."""
         self._told: set[str] = set()
         """What the log was told once."""
         self._apart = 0
@@ -109,7 +114,19 @@ class JetStreamSink:
             raise
         known = f", {progress.duplicates} of them known already" if progress.duplicates else ""
         upto = f" up to {progress.last:,}" if progress.last else ""
-        return f"stored in {self._stream}{upto}{known}"
+        return f"stored in {self._stream}{upto}{known}{self._unchecked()}"
+
+    def _unchecked(self) -> str:
+        """For an answer and for the log: what cannot be done and what follows from it."""
+        why = self._unseen or self._stored.unchecked
+        if not why:
+            return ""
+        self._tell_once(
+            "duplicates_not_checked",
+            reason=why,
+            consequence="what another runner published before the stream's duplicate window is published again",
+        )
+        return f"; not checked for what is older than its duplicate window: {why}"
 
     async def close(self) -> None:
         self._stored.close()
@@ -132,6 +149,8 @@ class JetStreamSink:
     async def _connected(self) -> Publisher:
         async with self._opening:
             if self._publisher is not None and not self._publisher.link.broken:
+                if self._unseen and monotonic() > self._seen_again_at:
+                    await self._look_at_stream(self._publisher.link)
                 return self._publisher
             self._publisher = None
             definition = self._definition
@@ -167,15 +186,15 @@ class JetStreamSink:
             if info is None and self._definition.jetstream.create:
                 info = await self._create(link)
         except NatsError as error:
-            if link.broken or "permissions violation" not in error.why.lower():
+            self._failures += 1
+            if link.broken or (self._failures < MOST_FAILURES and not error.refused):
                 raise
             self._window = None
-            self._tell_once(
-                "stream_cannot_be_read",
-                reason=error.why,
-                consequence="what another runner published before its duplicate window would be doubled",
-            )
+            self._unseen = error.why
+            self._seen_again_at = monotonic() + CHECKED_AGAIN
             return
+        self._unseen = ""
+        self._failures = 0
         if info is None:
             raise UnavailableError(self._no_stream(link))
         stream = Stream.of(info)

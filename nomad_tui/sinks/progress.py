@@ -55,6 +55,10 @@ class Progress:
         kept.attempt = kept.next_attempt = 0
         self.status = kept
 
+    def count_from(self, kept: SinkStatus) -> None:
+        """Takes the counts that fit the cursor: what was not written down is sent, and counted, again."""
+        self.status.delivered, self.status.dead, self.status.lost = kept.delivered, kept.dead, kept.lost
+
     def tick(self) -> None:
         """To be called about once a second."""
         self.status.rate = round(self._rate.now(), 1)
@@ -80,7 +84,6 @@ class Progress:
 
     def acknowledged(self, events: int, answer: str) -> None:
         status = self.status
-        status.delivered += events
         status.last_acknowledged = time_ns()
         status.state = SinkState.DELIVERING
         status.attempt = status.next_attempt = 0
@@ -88,6 +91,12 @@ class Progress:
         if answer:
             status.last_answer = answer
         self._rate.add(events)
+
+    def passed(self, delivered: int, lost: int) -> None:
+        """The cursor moves past so many items, and events that the journal had dropped."""
+        self.status.delivered += delivered
+        if lost:
+            self.lost(lost)
 
     def failed(self, error: UndeliveredError, attempt: int, delay: float) -> None:
         """`delay` is in seconds until the next attempt; 0 where what was refused is divided or given up."""

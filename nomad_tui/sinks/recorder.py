@@ -53,7 +53,8 @@ class Recorder:
         async with aclosing(self.source.updates()) as updates:
             async for update in updates:
                 if isinstance(update, Frame | Gap | Unreadable):
-                    self.journal.add(update, time_ns())
+                    received = update.received if isinstance(update, Frame) else 0
+                    self.journal.add(update, received or time_ns())
                     await self.journal.room()
                 self._take(update)
                 if loop.time() - turn > TURN:

@@ -45,7 +45,7 @@ class Selection:
             if self._identities is not None:
                 self._identities.of(record.content)
             if self._history is not None:
-                self._history.append(record.content, record.received)
+                self._history.append(record.content, record.content.received_when_written(record.received))
 
     def items(self, record: Record, first: int = 0) -> list[Item]:
         """What of a record is to be sent, from its event `first` on."""
@@ -84,9 +84,11 @@ class Selection:
         if self._everything:
             return list(range(len(frame.events)))
         start = 0
+        if self._matcher is not None:
+            self._matcher.now = record.received  # whenever it is sent, an age is the same
         if self._history is not None:
             start = self._history.end
-            self._history.append(frame, record.received if frame.fresh else 0)
+            self._history.append(frame, frame.received_when_written(record.received))
         return [
             offset
             for offset, event in enumerate(frame.events)

@@ -69,10 +69,12 @@ class UnavailableError(UndeliveredError):
 class RejectedError(UndeliveredError):
     """It will not take this, whenever it is sent."""
 
-    def __init__(self, what: str, *, done: int = 0, too_large: bool = False) -> None:
+    def __init__(self, what: str, *, done: int = 0, too_large: bool = False, for_all: bool = False) -> None:
         super().__init__(what, done=done)
         self.too_large = too_large
         """Whether fewer items at once may be taken."""
+        self.for_all = for_all
+        """Whether the reason is in no item, such as credentials: each item alone would be refused too."""
 
 
 class Sink(Protocol):

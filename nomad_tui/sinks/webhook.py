@@ -1,4 +1,4 @@
-"""A receiver over HTTP: one POST a delivery, acknowledged by any 2xx.
+"""A receiver over HTTP: one POST a delivery, acknowledged by any status line that says 2xx, whatever follows it.
 
 Whatever else comes back, or does not, is one of two things: the receiver cannot take it now, or it will not take it.
 A definition that cannot be used, such as one whose secret is missing, counts as the first, so that nothing is given
@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -30,13 +30,18 @@ from nomad_tui.nomad.values import current, reads_file, refers
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.formats import Body, encode
 from nomad_tui.sinks.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.status_line import on_status_line, read_status_lines
 from nomad_tui.sinks.tls import TlsContext
 from nomad_tui.sinks.unreachable import unreachable
 
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes that are read of an answer; the connection of a longer one is dropped."""
 ANSWER_PATIENCE: Final = 1.0
-"""Seconds for an answer's body, of which nothing is needed: the status has said all."""
+"""Seconds for an answer's headers, and then for its body: the status line has said all that is needed."""
+SHORT_PATIENCE: Final = 0.05
+"""The same for the body of an acknowledgement, after one that did not end."""
+LARGEST_HEADER: Final = 64 * 1024
+"""Bytes of one header of an answer."""
 QUOTED: Final = 200
 """Characters of an answer in a message."""
 LONGEST_PAUSE: Final = 3600.0
@@ -46,6 +51,9 @@ LARGE: Final = 1024 * 1024
 
 UNAVAILABLE: Final = frozenset({408, 425, 429})
 """What may go away by itself, beside all of 5xx."""
+
+FOR_ALL: Final = frozenset({401, 404, 405, 407, 410, 426})
+"""What has nothing to do with the events that are sent."""
 
 REMEDIES: Final = {
     401: "Correct the credentials in headers or address of the definition",
@@ -88,7 +96,28 @@ class _Settings:
 class _Progress:
     """How far a request came."""
 
+    limit: asyncio.Timeout
     connected: bool = False
+    answer: "_Answer | None" = None
+    """None until its status line has come."""
+
+    def on_status_line(self, status: int, reason: str) -> None:
+        if self.connected:  # before, it is the answer of a proxy that makes the connection
+            self.answer = _Answer(status, reason)
+            end = self.limit.when()
+            patience = asyncio.get_running_loop().time() + 2 * ANSWER_PATIENCE
+            if not self.limit.expired() and end is not None:
+                self.limit.reschedule(min(end, patience))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    reason: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in any case; empty where they, or what follows them, cannot be read."""
+    body: bytes = b""
+    """Its beginning."""
 
 
 class Webhook:
@@ -107,6 +136,8 @@ class Webhook:
         )
         self._reads_files = any(map(reads_file, texts))
         self._session: aiohttp.ClientSession | None = None
+        self._patience = ANSWER_PATIENCE
+        """With the body of an acknowledgement."""
 
     @classmethod
     async def open(cls, definition: Definition, environ: Mapping[str, str] = os.environ) -> Self:
@@ -119,10 +150,12 @@ class Webhook:
         return sink
 
     async def deliver(self, delivery: Delivery) -> str:
-        progress = _Progress()
+        limit = asyncio.timeout(self._definition.timeout)
+        progress = _Progress(limit)
         address = "the receiver"
+        settings: _Settings | None = None
         try:
-            async with asyncio.timeout(self._definition.timeout):
+            async with limit:
                 try:
                     settings = await self._current_settings()
                     address = str(settings.connection.address)
@@ -132,6 +165,7 @@ class Webhook:
                 body = encode(delivery, self._definition.format, array=self._definition.batch.max_events > 1)
                 headers = self._headers(delivery, body, settings)
                 proxy = settings.connection.proxy
+                on_status_line.set(progress.on_status_line)
                 try:
                     async with self._opened().post(
                         settings.url,
@@ -144,13 +178,20 @@ class Webhook:
                         proxy_headers=_proxy_headers(proxy),
                         trace_request_ctx=progress,
                     ) as response:
-                        return await _judged(response, settings)
+                        reason = response.reason or ""
+                        progress.answer = _Answer(response.status, reason, response.headers)
+                        content = await self._beginning(response)
+                        progress.answer = replace(progress.answer, body=content)
                 except (aiohttp.ClientError, OSError, ValueError) as error:
                     if isinstance(error, TimeoutError):
                         raise
-                    raise UnavailableError(unreachable(error, settings.connection)) from None
+                    if progress.answer is None:
+                        raise UnavailableError(unreachable(error, settings.connection)) from None
         except TimeoutError:
-            raise UnavailableError(self._too_slow(address, progress)) from None
+            if progress.answer is None:
+                raise UnavailableError(self._too_slow(address, progress)) from None
+        assert settings is not None and progress.answer is not None
+        return _judged(progress.answer, settings)
 
     async def close(self) -> None:
         session, self._session = self._session, None
@@ -162,15 +203,39 @@ class Webhook:
             trace = aiohttp.TraceConfig()
             trace.on_connection_create_end.append(_note_connected)
             trace.on_connection_reuseconn.append(_note_connected)
+            connector = aiohttp.TCPConnector(limit=self._definition.concurrency)
+            read_status_lines(connector)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._definition.concurrency),
+                connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(),  # all of a delivery has one limit
                 trust_env=False,  # it would send credentials out of ~/.netrc as well
                 auto_decompress=False,  # a small answer may unpack to a large one
+                max_line_size=LARGEST_HEADER,
+                max_field_size=LARGEST_HEADER,
                 trace_configs=[trace],
             )
         return self._session
+
+    async def _beginning(self, response: aiohttp.ClientResponse) -> bytes:
+        """The answer's body, or as much of it as is let in. The connection is kept only where it came whole."""
+        body = bytearray()
+        acknowledges = 200 <= response.status < 300
+        try:
+            async with asyncio.timeout(self._patience if acknowledges else ANSWER_PATIENCE):
+                while len(body) <= ANSWER_LIMIT:
+                    chunk = await response.content.readany()
+                    if not chunk:
+                        self._patience = ANSWER_PATIENCE
+                        return bytes(body)
+                    body += chunk
+        except TimeoutError:
+            if acknowledges:
+                self._patience = SHORT_PATIENCE
+        except (aiohttp.ClientError, OSError, ValueError):
+            pass
+        response.close()
+        return bytes(body)
 
     async def _current_settings(self) -> _Settings:
         return await asyncio.to_thread(self._settings) if self._reads_files else self._settings()
@@ -264,27 +329,29 @@ async def _note_connected(session: aiohttp.ClientSession, context: object, param
         progress.connected = True
 
 
-async def _judged(response: aiohttp.ClientResponse, settings: _Settings) -> str:
-    status = response.status
+def _judged(given: _Answer, settings: _Settings) -> str:
+    status = given.status
     address = settings.connection.address
-    text = await _beginning(response)
-    reason = printable(response.reason or _phrase(status), 40)
+    reason = printable(given.reason or _phrase(status), 40)
     answer = f"{status} {reason}".rstrip()
-    said = _first_line(response, text, settings.hidden)
+    said = _first_line(given, settings.hidden)
     if 200 <= status < 300:
         return f"{answer}, it said '{said}'" if said else answer
     told = f"{address} answered {answer}" + (f", it said '{said}'" if said else "")
     if 300 <= status < 400:
-        location = response.headers.get("Location", "")
+        location = given.headers.get("Location", "")
         where = f" and points to {_place(location)}" if location else ""
         raise RejectedError(
             f"{address} answered {answer}{where}: redirects are not followed, as they would hand the events to "
-            "somebody else. Write the receiver's own address into the definition."
+            "somebody else. Write the receiver's own address into the definition.",
+            for_all=True,
         )
     if 400 <= status < 500 and status not in UNAVAILABLE:
         remedy = REMEDIES.get(status, OTHER_REMEDY)
-        raise RejectedError(f"{told}: it will not take this. {remedy}.", too_large=status == 413)
-    pause = _pause(response.headers.get("Retry-After", ""))
+        raise RejectedError(
+            f"{told}: it will not take this. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL
+        )
+    pause = _pause(given.headers.get("Retry-After", ""))
     patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
     raise UnavailableError(
         f"{told}: it cannot take this now{patience}. Look at the receiver if that goes on.",
@@ -292,27 +359,11 @@ async def _judged(response: aiohttp.ClientResponse, settings: _Settings) -> str:
     )
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """The answer's body, or as much of it as is let in. The connection is kept only where it came whole."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(ANSWER_PATIENCE):
-            while len(body) <= ANSWER_LIMIT:
-                chunk = await response.content.readany()
-                if not chunk:
-                    return bytes(body)
-                body += chunk
-    except (aiohttp.ClientError, OSError, ValueError):
-        pass
-    response.close()
-    return bytes(body)
-
-
-def _first_line(response: aiohttp.ClientResponse, body: bytes, hidden: tuple[str, ...]) -> str:
+def _first_line(answer: _Answer, hidden: tuple[str, ...]) -> str:
     """What a receiver says for people, without what it repeats of the request's secrets."""
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         return ""
-    text = body[: 16 * QUOTED].decode("utf-8", "replace").strip()
+    text = answer.body[: 16 * QUOTED].decode("utf-8", "replace").strip()
     if text.startswith("<"):
         return "a web page"
     line = " ".join(text.partition("\n")[0].split())
@@ -349,7 +400,8 @@ def _parsed(text: str, key: str) -> tuple[Address, Credentials | None]:
     try:
         if not text.startswith(("http://", "https://")):
             raise ValueError("it must begin with http:// or https://")
-        return parse_address(text)
+        parts = urlsplit(text)
+        return parse_address(f"{parts.scheme}://{parts.netloc}")  # a path may be a secret: it stands in no message
     except ValueError as error:
         reason = printable(str(error)).partition(", ")[0]  # behind it stands what Nomad's own would be
         raise ValueError(f"Its {key} cannot be used: {reason}. Correct it in the definition.") from None

@@ -150,8 +150,7 @@ class Window:
             self._queue.popleft()
             self._letters += letters
             batch = done.batch
-            if batch.lost:
-                self._progress.lost(batch.lost)
+            self._progress.passed(len(batch.items) - len(letters), batch.lost)
             end = batch.end
             self._cursor = replace(self._cursor, position=end.position, offset=end.offset, events=end.events)
             self._written = False

@@ -50,10 +50,14 @@ class ReadingLostError(Exception):
 class Reading:
     """An ephemeral consumer that asks for as much as is taken from it."""
 
-    def __init__(self, link: NatsLink, stream: str, *, headers_only: bool = False) -> None:
+    def __init__(self, link: NatsLink, stream: str, *, headers_only: bool = False, held_only: bool = False) -> None:
+        """`held_only` is for what the stream holds already: `ended` says when that was read."""
         self._link = link
         self._stream = stream
         self._headers_only = headers_only
+        self._held_only = held_only
+        self.ended = False
+        """The stream holds nothing more; always false without `held_only`."""
         self._consumer = ""
         self._subscription: Subscription | None = None
         self._inbox = ""
@@ -150,12 +154,14 @@ class Reading:
             return
         self._asked += 1
         self._due += BATCH
-        request = {
+        request: dict[str, int | bool] = {
             "batch": BATCH,
             "max_bytes": max(BATCH_BYTES, self._link.client.max_payload + 64 * 1024),
-            "expires": int(EXPIRES * 1e9),
-            "idle_heartbeat": int(HEARTBEAT * 1e9),
         }
+        if self._held_only:
+            request["no_wait"] = True
+        else:
+            request |= {"expires": int(EXPIRES * 1e9), "idle_heartbeat": int(HEARTBEAT * 1e9)}
         try:
             await self._link.client.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
@@ -193,6 +199,8 @@ class Reading:
             self._due -= int(headers.get("Nats-Pending-Messages", BATCH))
             if self._due < 0:
                 self._due = 0
+            # While another request is not filled, the answer to this one may have overtaken it.
+            self.ended = self._held_only and status == "404" and not self._due
         else:
             self._lost = said or f"status {status}"
         self._word.set()
