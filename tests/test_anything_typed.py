@@ -82,7 +82,7 @@ async def test_the_empty_line_says_only_what_there_is_room_for() -> None:
     said = hints(SavedFilters())
     for size in SIZES:
         async with dashboard(Told(CONNECTED), size) as opened:
-            await opened.appears("filter: web status:failed")
+            await opened.appears("press / to filter")
             line = opened.app.filter_line
             assert line.placeholder in ["".join(said[:number]) for number in range(1, len(said) + 1)]
             assert cell_len(line.placeholder) <= line.content_size.width

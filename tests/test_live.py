@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from itertools import islice, pairwise
 from pathlib import Path
@@ -260,7 +260,10 @@ async def test_a_server_that_never_says_who_it_is_still_sends_its_events(monkeyp
 
     async with asyncio.timeout(SECONDS), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        flags = {"address": f"127.0.0.1:{port}", "allow_harmful_topics": True}
+        flags: dict[str, str | bool | Sequence[str] | None] = {
+            "address": f"127.0.0.1:{port}",
+            "allow_harmful_topics": True,
+        }
         source = LiveServer(Connection.from_environment(flags, environ={}))
         async with aclosing(source.updates()) as updates:
             kinds = [type(await anext(updates)) for _ in range(5)]

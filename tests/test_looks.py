@@ -1,9 +1,11 @@
 """What the dashboard looks like and how it answers to habits, as an operator would notice it."""
 
+from functools import partial
+
 import pytest
 
 from nomad_tui.core.wire import Frame
-from nomad_tui.ui.inspector import EventView
+from nomad_tui.ui.inspector import EventView, Inspector
 from tests.dashboard import CONNECTED, MEDIUM, WIDE, Told, dashboard, event, frame, jobs
 
 
@@ -15,7 +17,7 @@ async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_bor
             line = opened.screen()[pane.region.bottom - 1]
             assert name in line
             await opened.pilot.click(offset=(line.index(name) + 1, pane.region.bottom - 1))
-            await opened.until(lambda view=view: pane.view is view)
+            await opened.until(partial(_shows_view, pane, view))
 
 
 @pytest.mark.parametrize("key", ["y", "w"])
@@ -131,3 +133,7 @@ async def test_copying_offers_the_ids_of_a_row() -> None:
         await opened.shows(1)
         await opened.press("y")
         await opened.until(lambda: any("IDs of the row" in line and "a7 web" in line for line in opened.screen()))
+
+
+def _shows_view(pane: Inspector, view: EventView) -> bool:
+    return pane.view is view

@@ -5,7 +5,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -439,7 +439,11 @@ async def test_a_request_that_is_not_taken_falls_back_to_the_one_the_session_was
 
     async with asyncio.timeout(SECONDS), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        connection = Connection.from_environment({"address": f"127.0.0.1:{port}"}, environ={})
+        flags: dict[str, str | bool | Sequence[str] | None] = {
+            "address": f"127.0.0.1:{port}",
+            "allow_harmful_topics": True,
+        }
+        connection = Connection.from_environment(flags, environ={})
         watched = Watching(LiveServer(connection, settings=Settings(shortest_delay=SOON, ticks_settle=SETTLED)))
         task = asyncio.create_task(watched.run())
         await watched.until_key("a")

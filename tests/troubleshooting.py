@@ -58,6 +58,7 @@ EXAMPLES: Final = {
     "tried": "20",
     "trusted": "any CA that this machine trusts",
     "version": "1.0.0-beta3",
+    "in_front": "a proxy in front answered",
 }
 
 UNTOLD: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
