@@ -59,6 +59,11 @@ EXAMPLES: Final = {
     "trusted": "any CA that this machine trusts",
     "version": "1.0.0-beta3",
     "in_front": "a proxy in front answered",
+    "times": "3",
+    "topics": "CSIVolume",
+    "effect": "reading CSI volumes can erase their secrets",
+    "because": "a server runs 1.10.6",
+    "fixed": "1.10.7",
 }
 
 UNTOLD: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
