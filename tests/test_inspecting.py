@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList
 from nomad_tui.core.history import History
 from nomad_tui.core.secrets import MASK
 from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Frame
 from nomad_tui.session import Session
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.compare_with import CompareWith
@@ -108,7 +109,7 @@ async def inspecting(
     """The dashboard on updates that have all come; by default the tour."""
     sent = updates or frames("tour")
     source = Told(CONNECTED, *sent)  # type: ignore[arg-type]
-    count = sum(len(one.events) for one in sent if hasattr(one, "events"))
+    count = sum(len(one.events) for one in sent if isinstance(one, Frame))
     if reveal:
         app = NomadTui(Session(source, history), timezone=UTC, reveal=True)
         with soon():

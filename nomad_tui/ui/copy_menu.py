@@ -290,7 +290,7 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
     unfit = "There is nothing that reads it, or its name is not fit for a shell."
     recorded = "A recording has no server to ask."
     return (
-        Choice("i", labels["i"], "\n".join(_ids(envelope)), "The event names no object."),
+        Choice("i", labels["i"], "\n".join(_ids(envelope, of_payload.veil)) or None, "The event names no object."),
         _whole("e", labels["e"], envelope.with_payload(payload)),
         none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
         none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
@@ -305,9 +305,11 @@ def _no_command(server: Server | None) -> str:
     return f"Nomad's commands do not support {' or '.join(lacking)}." if lacking else ""
 
 
-def _ids(envelope: Envelope) -> list[str]:
-    """The object's ID and those of what it belongs to, as the server names them."""
-    return [name for each in dict.fromkeys((envelope.key, *envelope.filter_keys)) if (name := as_it_is(each))]
+def _ids(envelope: Envelope, veil: Veil) -> list[str]:
+    """The object's ID and those of what it belongs to, as the server names them; without one that holds a secret."""
+    names = dict.fromkeys((envelope.key, *envelope.filter_keys))
+    shown = [name for name in names if veil.lifted or masked_text(name, REDACTED) == name]
+    return [name for each in shown if (name := as_it_is(each))]
 
 
 def _whole(letter: str, label: str, value: Value) -> Choice:
