@@ -149,7 +149,7 @@ async def test_the_flaky_job_reads_from_the_job_to_where_it_stopped() -> None:
         assert rows.index(focus) == 5
         assert [text for text in rows if FOCUS in text] == [focus]
         assert focus.startswith(f"  +14 ms{FOCUS}")
-        assert f"◆ {FIRST}  {STOPPED}failed before healthy, stopped at: crash exit 137" in focus
+        assert f"◆ {FIRST}  {STOPPED}failed before healthy, stopped at: task crash exit 137" in focus
         assert shown.cursor == focus, "one begins at the object that one came from"
         stopped = [text for text in rows if STOPPED in text]
         assert [f"{STOPPED}terminated · exit 137" in text for text in stopped].count(True) == 1
