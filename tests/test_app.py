@@ -678,6 +678,8 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
         await read_for(screen, 0.3)
         screen.press("?")
         await read_for(screen, 0.3)
+        screen.press("q")  # closes the help
+        await read_for(screen, 0.3)
         screen.press("q")
         assert await screen.ended() == 0
     output = screen.text
