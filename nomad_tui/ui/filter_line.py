@@ -44,7 +44,7 @@ class FilterLine(Input, can_focus=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear_filter", "Clear", id="filter.clear", tooltip="Close the list, or clear the filter"),
         Binding("tab", "take", "Complete", id="filter.take", show=False, tooltip="Take what is marked in the list"),
-        Binding("shift+tab", "nothing", id="filter.nothing", show=False, system=True),
+        Binding("shift+tab", "nothing", "Stay", id="filter.nothing", show=False, system=True),
         Binding("up", "earlier", "Earlier", id="filter.earlier", tooltip="The filter before, or up in the list"),
         Binding("down", "later", "Later", id="filter.later", show=False, tooltip="The filter after, or into the list"),
         Binding(
