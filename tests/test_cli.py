@@ -477,7 +477,8 @@ async def test_the_dashboard_goes_on_elsewhere(tmp_path: Path) -> None:
             await screen.until("1.9.4")
             await here.until(lambda: here.subscribers == 0)
             screen.press("@env\t\tpay\r")
-            await here.until(lambda: any(each.first("namespace") == "payments" for each in here.requests))
+            await screen.until("global · payments")
+            assert any(each.first("namespace") == "payments" for each in here.requests)
             screen.press("q")
             assert await screen.ended() == 0
         asked = [each for each in there.requests if each.path == "/v1/event/stream"]
