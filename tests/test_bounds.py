@@ -18,7 +18,8 @@ from nomad_tui.core.continuity import MOST_BYTES, MOST_FRAMES, Continuity
 from nomad_tui.core.history import MOST_TOPICS, OTHER_TOPICS, History
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
 from nomad_tui.core.wire import LONGEST_MENDED, Frame, Unreadable, decode
-from nomad_tui.sources.recording import CHUNK_BYTES, Recording
+from nomad_tui.sources.recording import Document, Recording
+from nomad_tui.sources.unpacking import CHUNK_BYTES
 from nomad_tui.tail import Exit, Options, tail
 from tests.dashboard import dashboard, jobs
 from tests.scenes import Script, until
@@ -130,8 +131,8 @@ async def test_an_archive_made_to_do_harm_is_unpacked_in_small_pieces(
 ) -> None:
     file = tmp_path / "harmful"
     file.write_bytes(compress(filler * 20_000_000))
-    async with asyncio.timeout(SECONDS), aclosing(Recording([str(file)])._chunks(str(file))) as chunks:
-        sizes = [len(chunk) async for chunk in chunks]
+    async with asyncio.timeout(SECONDS), aclosing(Recording([str(file)])._chunks(Document(str(file)))) as chunks:
+        sizes = [len(chunk) async for _, chunk in chunks]
     assert sum(sizes) == 20_000_000
     assert max(sizes) <= CHUNK_BYTES
 

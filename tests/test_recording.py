@@ -100,12 +100,13 @@ async def test_what_tail_printed_opens_to_the_same_events(tmp_path: Path) -> Non
     ]
 
 
-async def test_files_are_read_one_after_another(tmp_path: Path) -> None:
+async def test_files_of_one_cluster_are_merged_by_index(tmp_path: Path) -> None:
     for name, index in (("a.ndjson", 1), ("b.ndjson", 2)):
         (tmp_path / name).write_bytes(frame(index) + b"\n" + frame(index + 10))
     found = await updates(tmp_path / "b.ndjson", tmp_path / "a.ndjson")
-    assert [each.index for each in frames(found)] == [2, 12, 1, 11]
-    assert [update.to for update in found if isinstance(update, Connected)] == ["b.ndjson", "a.ndjson"]
+    assert [each.index for each in frames(found)] == [1, 2, 11, 12]
+    assert [update.to for update in found if isinstance(update, Connected)] == ["b.ndjson and 1 more"]
+    assert not [update for update in found if isinstance(update, Gap)]
     assert found[-1] == Ended("2 recordings were read to their ends")
     assert Recording([str(tmp_path / "b.ndjson"), str(tmp_path / "a.ndjson")]).name == "b.ndjson and 1 more"
 

@@ -273,6 +273,8 @@ class Ended:
     """Nothing more will come: a recording was read to its end."""
 
     what: str
+    failed: bool = False
+    """Whether nothing of it could be read."""
 
 
 Update: TypeAlias = (

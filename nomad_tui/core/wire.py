@@ -24,6 +24,7 @@ DEFAULT_MAX_LINE: Final = 64 * 1024 * 1024
 LONGEST_MENDED: Final = 4 * 1024 * 1024
 """Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""
 
+NOT_A_FRAME: Final = "JSON, but not a frame"
 EXCERPT: Final = 400
 """Bytes of an unreadable line that are kept to be looked at."""
 
@@ -290,7 +291,7 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
             repaired.append("a payload is nested too deeply to unfold")
             return _mended_frame(line, without_payloads, repaired, payloads)
     except msgspec.ValidationError:
-        reason = "JSON, but not a frame"
+        reason = NOT_A_FRAME
     except msgspec.DecodeError:
         reason = "not JSON"
     except RecursionError:
@@ -318,7 +319,7 @@ def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dic
     elif isinstance(loose.events, list):
         raws = _decode_raws(mended).events
     else:
-        return Unreadable("JSON, but not a frame", line[:EXCERPT], len(line))
+        return Unreadable(NOT_A_FRAME, line[:EXCERPT], len(line))
     events = [event for raw in raws if (event := _lenient_event(raw, repaired)) is not None]
     for event in events:
         if payload := payloads.get(bytes(event.payload)):

@@ -1,133 +1,390 @@
-"""Recordings as a source: NDJSON files of frames or of single events, plain, gzip or zstandard, and pipes."""
+"""Recordings as a source: files, pipes and archives of events, in whatever form they were put down.
+
+What a file is shows in its first bytes, not in its name (`core.capture`, `sources.unpacking`). Several files of one
+cluster are read as one, by index.
+"""
 
 import asyncio
-import gzip
-import io
 import os
-import select
 import stat
 import sys
-import zlib
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import Any, BinaryIO, Final
+from time import time_ns
+from typing import BinaryIO, Final
 
-import zstandard
-
+from nomad_tui.core.capture import NDJSON, Capture
 from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.readable import duration
+from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
-from nomad_tui.core.updates import Connected, Ended, Update
-from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, LineSplitter, Unreadable, decode
+from nomad_tui.core.topics import ALL
+from nomad_tui.core.updates import Connected, Ended, Noted, Update
+from nomad_tui.core.wire import DEFAULT_MAX_LINE, Frame, Unreadable
+from nomad_tui.sources.journal_pages import Part
+from nomad_tui.sources.merging import are_of_one_cluster, merged, samples
+from nomad_tui.sources.start import Start
+from nomad_tui.sources.unpacking import (
+    BROKEN,
+    CHUNK_BYTES,
+    EVENT_STREAM,
+    Growing,
+    Interruptible,
+    Opened,
+    is_event_stream,
+)
 
 STANDARD_INPUT: Final = "-"
-CHUNK_BYTES: Final = 256 * 1024
-PACKED_BYTES: Final = 2 * 1024
-"""Of a zstandard archive at once: of a stream they are 45 KB, of an archive made to do harm up to 64 MB."""
-
-_GZIP: Final = b"\x1f\x8b"
-_ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
+LOOKED_AT: Final = 1024 * 1024
+"""Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""
+SAMPLED: Final = 400
+"""Frames of each recording that tell whether they are of one cluster."""
+LONGEST_NAME: Final = 120
+REMEDY: Final = (
+    "name a file of NDJSON, other JSON or a log with JSON in its lines (plain, .gz or .zst), an archive of nomad "
+    "operator debug, or - for standard input"
+)
 
 
 class RecordingError(ValueError):
     """A recording that cannot be opened; the text says why and what to do."""
 
 
-class Recording:
-    """Files read one after another as if one server had sent them, from the first byte to the last.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One sequence of events: a file, a pipe, or a part of an archive."""
 
-    A pipe (`-`) is shown as it grows. How a file is compressed is told by its first bytes, not by its name.
+    path: str
+    member: int | None = None
+    """Which of an archive's event streams; None for all, one after another."""
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.path == STANDARD_INPUT else Path(self.path).name
+
+
+class Recording:
+    """Files read as if one server had sent them, from the first byte to the last.
+
+    A pipe (`-`) is shown as it grows, and with `follow` a file too.
     """
 
-    def __init__(self, paths: Sequence[str], max_line: int = DEFAULT_MAX_LINE, standard_input: BinaryIO | None = None):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        max_line: int = DEFAULT_MAX_LINE,
+        standard_input: BinaryIO | None = None,
+        *,
+        follow: bool = False,
+        start: Start | None = None,
+        subscription: Subscription | None = None,
+        namespace: str = ALL,
+    ) -> None:
         self.paths = tuple(paths)
         self.max_line = max_line
+        self.follow = follow
+        self.part = Part(start or Start(), subscription or Subscription(), namespace)
         self._standard_input = standard_input
+        self._documents: list[Document] | None = None
+        self._kinds: dict[str, None] = {}
+        """What was read so far is, in the order in which it was found out."""
+        self._read_any = False
+        self._failed = False
 
     @property
     def name(self) -> str:
         if self.paths == (STANDARD_INPUT,):
             return "standard input"
-        first = Path(self.paths[0]).name
+        first = Path(self.paths[0]).name or self.paths[0]
         return first if len(self.paths) == 1 else f"{first} and {len(self.paths) - 1} more"
 
     @property
     def live(self) -> bool:
-        return False
+        return self.follow
 
     def scope(self, region: str | None) -> str:
-        return "recording"
+        return " · ".join(["recording", *list(self._kinds)[:1], *(["…"] if len(self._kinds) > 1 else [])])
 
     def check(self) -> None:
-        """Raises `RecordingError` for a file that is missing or cannot be read, before any screen is opened."""
-        for path in self.paths:
-            if path == STANDARD_INPUT:
-                continue
-            try:
-                # What is read from a pipe is gone, and closing it ends whoever writes into it.
-                if not _is_pipe(Path(path).stat()):
-                    with Path(path).open("rb") as file:
-                        file.read(1)
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise RecordingError(
-                    f"The recording {printable(path)} cannot be opened ({reason}): "
-                    "name a file of NDJSON, plain, .gz or .zst, or - for standard input."
-                ) from None
+        """Raises `RecordingError` for what is missing or no recording, before any screen is opened."""
+        self._documents = [document for path in self.paths for document in self._found(path)]
 
-    async def updates(self) -> AsyncGenerator[Update, None]:
-        for path in self.paths:
-            yield Connected("standard input" if path == STANDARD_INPUT else Path(path).name)
-            async with aclosing(self._read(path)) as updates:
-                async for update in updates:
-                    yield update
-        count = len(self.paths)
-        yield Ended(
-            "the recording was read to its end" if count == 1 else f"{count} recordings were read to their ends"
-        )
-
-    async def _read(self, path: str) -> AsyncGenerator[Update, None]:
-        splitter = LineSplitter(self.max_line)
-        continuity = Continuity()
-        trouble: Unreadable | None = None
+    def _found(self, path: str) -> list[Document]:
+        """What there is to read at a path. Raises `RecordingError`."""
+        if path == STANDARD_INPUT:
+            return [Document(path)]
         try:
-            async with aclosing(self._chunks(path)) as chunks:
-                async for chunk in chunks:
-                    lines = splitter.feed(chunk)
-                    while splitter.oversized:
-                        yield splitter.oversized.pop(0)
-                    for line in lines:
-                        for update in _updates(line, continuity):
-                            yield update
-        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            if isinstance(error, EOFError):
-                reason = "the archive is cut off"
-            trouble = Unreadable(f"the recording cannot be read further: {reason}", b"", 0, cut=True)
-        rest = splitter.finish()
-        if splitter.oversized:
-            yield splitter.oversized.pop()
-        for update in _updates(rest, continuity):
-            if isinstance(update, Unreadable):
-                yield Unreadable("cut in the middle, at the end of the recording", rest[:EXCERPT], len(rest), cut=True)
-            else:
-                yield update
-        if trouble is not None:
-            yield trouble
+            mode = Path(path).stat().st_mode
+            if stat.S_ISDIR(mode):
+                return self._of_directory(path)
+            # What is read from a pipe is gone, and closing it ends whoever writes into it.
+            if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+                return [Document(path)]
+            with Path(path).open("rb") as file:
+                return self._of_file(path, file)
+        except BROKEN as error:
+            raise RecordingError(
+                f"The recording {printable(path)} cannot be opened ({_reason(error).lower()}): {REMEDY}."
+            ) from None
 
-    async def _chunks(self, path: str) -> AsyncGenerator[bytes, None]:
-        """What the file holds, unpacked, in pieces of at most `CHUNK_BYTES`."""
-        file: BinaryIO = self._standard_input or sys.stdin.buffer
-        if path != STANDARD_INPUT:
-            file = await asyncio.to_thread(open, path, "rb", opener=_open_without_waiting)
-        waiting = _Interruptible(file)
+    def _of_directory(self, path: str) -> list[Document]:
+        found = sorted(str(each) for each in Path(path).rglob(EVENT_STREAM) if each.is_file())
+        if not found:
+            raise RecordingError(
+                f"{printable(path)} is a directory without an {EVENT_STREAM}, not of nomad operator debug: {REMEDY}."
+            )
+        self._kinds.setdefault("nomad operator debug")
+        return [Document(each) for each in found]
+
+    def _of_file(self, path: str, file: BinaryIO) -> list[Document]:
+        waiting = Interruptible(file)
         try:
-            read = await asyncio.to_thread(_unpacked, waiting)
-            while chunk := await asyncio.to_thread(read, CHUNK_BYTES):
-                yield chunk
+            opened = Opened(waiting)
+            if opened.is_tar:
+                return self._of_archive(path, opened)
+            capture = Capture(self.max_line)
+            length = 0
+            while not capture.read_any and length < LOOKED_AT and (chunk := opened.read()):
+                length += len(chunk)
+                for _ in capture.feed(chunk):
+                    pass
+            if length < LOOKED_AT and not capture.read_any:
+                for _ in capture.finish():
+                    pass
+            # A single long line, or a log of something else at first, is seen only when all of it is read.
+            is_done = capture.is_binary or (length < LOOKED_AT and not self.follow)
+            if is_done and not (capture.read_any or capture.is_empty):
+                raise RecordingError(_unlike(path, capture))
+        except EOFError:
+            pass  # of an archive that is cut off, what can be read is shown
         finally:
             waiting.interrupt()
+        return [Document(path)]
+
+    def _of_archive(self, path: str, opened: Opened) -> list[Document]:
+        names: list[str] = []
+        with suppress(*BROKEN):
+            names.extend(name for name, _ in opened.members())
+        count = sum(map(is_event_stream, names))
+        if not count:
+            ends = {Path(name).name for name in names}
+            what = "a snapshot of Nomad's state" if "state.bin" in ends else f"a tar archive without an {EVENT_STREAM}"
+            raise RecordingError(f"{printable(path)} is {what}, not of nomad operator debug: {REMEDY}.")
+        return [Document(path, member) for member in range(count)]
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        if self._documents is None:
+            self._documents = await asyncio.to_thread(self._found_if_any)
+        wanted = _Wanted(self.part)
+        async with aclosing(self._read(self._documents)) as updates:
+            async for update in updates:
+                if not isinstance(update, Frame):
+                    yield update
+                elif (frame := wanted.of(update)) is not None:
+                    yield frame
+        if note := wanted.note():
+            yield Noted(f"{printable(self.name, LONGEST_NAME)}: {note}")
+        count = len(self.paths)
+        yield Ended(
+            "the recording was read to its end" if count == 1 else f"{count} recordings were read to their ends",
+            failed=self._failed and not self._read_any,
+        )
+
+    def _found_if_any(self) -> list[Document]:
+        found: list[Document] = []
+        for path in self.paths:
+            try:
+                found += self._found(path)
+            except RecordingError:
+                found.append(Document(path))  # why it cannot be read is said when its turn comes
+        return found
+
+    async def _read(self, documents: Sequence[Document]) -> AsyncGenerator[Update, None]:
+        """All documents, those of one cluster merged, with gaps."""
+        files = [each for each in documents if not _is_pipe(each.path)]
+        pipes = [each for each in documents if _is_pipe(each.path)]
+        groups = [[each] for each in files]
+        if len(files) > 1:
+            if await self._are_of_one_cluster(files):
+                groups = [files]
+            else:
+                yield Noted("The recordings are of different clusters, or of one that was rebuilt: read one by one.")
+        for group in [*groups, *([each] for each in pipes)]:
+            yield Connected(group[0].name if len(group) == 1 else self.name)
+            continuity = Continuity()
+            frames = self._updates(group[0]) if len(group) == 1 else merged([self._updates(each) for each in group])
+            async with aclosing(frames) as updates:
+                async for update in updates:
+                    if isinstance(update, Frame):
+                        # It may go back to where another server, or an older one, begins; it repeats nothing of itself.
+                        gap = continuity.join(update).gap
+                        if gap is not None:
+                            yield gap
+                    yield update
+
+    async def _are_of_one_cluster(self, documents: Sequence[Document]) -> bool:
+        found: list[list[Frame]] = []
+        kinds = dict(self._kinds)
+        for document in documents:
+            frames: list[Frame] = []
+            async with aclosing(self._updates(document)) as updates:
+                async for update in updates:
+                    if isinstance(update, Frame):
+                        frames.append(update)
+                    if len(frames) >= SAMPLED:
+                        break
+            found.append(frames)
+        self._kinds, self._read_any, self._failed = kinds, False, False
+        return are_of_one_cluster([list(samples(frames)) for frames in found])
+
+    async def _updates(self, document: Document) -> AsyncGenerator[Update, None]:
+        """What one document holds, without gaps."""
+        capture = Capture(self.max_line)
+        before = ""
+        trouble: Unreadable | None = None
+        try:
+            async with aclosing(self._chunks(document)) as chunks:
+                async for member, chunk in chunks:
+                    if isinstance(chunk, str):
+                        yield Noted(chunk)
+                        continue
+                    if member != before:
+                        if before:
+                            for update in self._rest(document, before, capture):
+                                yield update
+                        capture, before = Capture(self.max_line), member
+                    known = capture.read_any
+                    for found in capture.feed(chunk):
+                        if not known:
+                            known = True
+                            for update in self._kind(document, member, capture):
+                                yield update
+                        yield found
+        except BROKEN as error:
+            trouble = Unreadable(f"the recording cannot be read further: {_reason(error)}", b"", 0, cut=True)
+        for update in self._rest(document, before, capture):
+            yield update
+        if trouble is not None:
+            self._failed = True
+            yield trouble
+
+    def _kind(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:
+        """What it is, where that is not what everybody expects."""
+        self._read_any = True
+        kind = capture.kind
+        name = printable(document.name, LONGEST_NAME)
+        if member:
+            self._kinds.setdefault("nomad operator debug")
+            yield Noted(f"{name} is an archive of nomad operator debug: {printable(member, LONGEST_NAME)} is read.")
+        else:
+            self._kinds.setdefault(kind)
+            if kind != NDJSON:
+                yield Noted(f"{name} is read as {kind}.")
+
+    def _rest(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:
+        known = capture.read_any
+        for found in capture.finish():
+            if not known:
+                known = True
+                yield from self._kind(document, member, capture)
+            yield found
+        if capture.skipped and capture.read_any:
+            lines = "1 line holds" if capture.skipped == 1 else f"{capture.skipped:,} lines hold"
+            yield Noted(f"{printable(document.name, LONGEST_NAME)}: {lines} no events and were left out.")
+        if not capture.read_any and not capture.is_empty:
+            self._failed = True
+            if all(each.cut for each in capture.unread):
+                yield from capture.unread
+            else:
+                yield Unreadable(_unlike(document.name, capture).removesuffix("."), b"", 0, cut=True)
+
+    async def _chunks(self, document: Document) -> AsyncGenerator[tuple[str, bytes | str], None]:
+        """What a document holds, unpacked, in pieces of at most `CHUNK_BYTES`, each with the name of the part of an
+        archive that it is from; and what happened to a file that is followed."""
+        waiting = await asyncio.to_thread(self._open, document)
+        try:
+            pieces = _pieces(waiting, document)
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                if isinstance(waiting, Growing):
+                    while waiting.notes:
+                        yield "", waiting.notes.pop(0)
+                yield piece
+        finally:
+            waiting.interrupt()
+
+    def _open(self, document: Document) -> Interruptible:
+        if document.path == STANDARD_INPUT:
+            return Interruptible(self._standard_input or sys.stdin.buffer)
+        if self.follow and not _is_pipe(document.path):
+            return Growing(document.path, at_end=self.part.start.live)
+        return Interruptible(open(document.path, "rb", opener=_open_without_waiting))
+
+
+def _pieces(file: Interruptible, document: Document) -> Iterator[tuple[str, bytes]]:
+    opened = Opened(file)
+    if not opened.is_tar:
+        while chunk := opened.read():
+            yield "", chunk
+        return
+    number = -1
+    others: list[str] = []
+    for name, read in opened.members():
+        if not is_event_stream(name):
+            others.append(name)
+            continue
+        number += 1
+        while document.member in (None, number) and (chunk := read(CHUNK_BYTES)):
+            yield name, chunk
+    if number < 0:
+        raise OSError(f"a tar archive without an {EVENT_STREAM}")
+
+
+class _Wanted:
+    """Leaves out what lies before the start, and topics and namespaces that were not asked for."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._from = None if part.start.since is None else time_ns() - part.start.since
+        self._begun = part.start.index <= 0 and self._from is None
+        self._newest: int | None = None
+        self._highest = 0
+
+    def of(self, frame: Frame) -> Frame | None:
+        if not self._begun:
+            self._highest = max(self._highest, frame.index)
+            if self._from is None:
+                self._begun = frame.index >= self._part.start.index
+            elif (moment := frame_moment(frame)) is not None:
+                self._newest = max(moment, self._newest or moment)
+                self._begun = moment >= self._from
+            if not self._begun:
+                return None
+        wanted = self._part.of(frame)
+        return wanted if isinstance(wanted, Frame) else None
+
+    def note(self) -> str:
+        """What to say at the end where nothing lay behind the start."""
+        if self._begun:
+            return ""
+        if self._from is None:
+            return f"nothing from index {self._part.start.index:,} on; the highest is {self._highest:,}."
+        if self._newest is None:
+            return "no event tells its time, so --since finds none."
+        asked, age = duration(self._part.start.since or 0), duration(max(0, time_ns() - self._newest))
+        return f"nothing of the last {asked}: the newest event is {age} old. Leave --since out, or raise it."
+
+
+def _unlike(path: str, capture: Capture) -> str:
+    return f"{printable(path)} looks like {capture.likeness}, and no events are in it: {REMEDY}."
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, EOFError):
+        return "the archive is cut off"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -135,100 +392,11 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _is_pipe(status: os.stat_result) -> bool:
-    return stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)
-
-
-def _updates(line: bytes, continuity: Continuity) -> Iterator[Update]:
-    decoded = decode(line)
-    if isinstance(decoded, Frame):
-        # A recording repeats nothing of itself, but it may go back to where another server, or an older one, begins.
-        gap = continuity.join(decoded).gap
-        if gap is not None:
-            yield gap
-        yield decoded
-    elif decoded is not None:
-        yield decoded
-
-
-class _Interruptible(io.RawIOBase):
-    """A file on which a thread may wait without keeping the program from ending.
-
-    `interrupt` makes a wait end as if the file had, and closes the file once nobody waits any more.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._wake, self._interrupt = os.pipe()
-        self._lock = Lock()
-
-    def readable(self) -> bool:
+def _is_pipe(path: str) -> bool:
+    if path == STANDARD_INPUT:
         return True
-
-    def readinto(self, buffer: Any) -> int:
-        with self._lock, memoryview(buffer).cast("B") as space:
-            if self.closed:
-                return 0
-            descriptor = self._file.fileno()
-            while True:
-                ready, _, _ = select.select([descriptor, self._wake], [], [])
-                if self._wake in ready:
-                    return 0
-                try:
-                    some = os.read(descriptor, len(space))
-                except BlockingIOError:
-                    continue
-                space[: len(some)] = some
-                return len(some)
-
-    def interrupt(self) -> None:
-        os.write(self._interrupt, b".")
-        with self._lock:
-            self._file.close()
-            os.close(self._wake)
-            os.close(self._interrupt)
-            self.close()
-
-
-def _unpacked(file: io.RawIOBase) -> Callable[[int], bytes]:
-    """The file as it was before it was packed with gzip or zstandard, if the first bytes say so.
-
-    What is returned gives some bytes, at most as many as it is asked for, and none at the end. Members one after
-    another are read as one, as `cat a.gz b.gz` makes them and `zstd` of several inputs.
-    """
-    buffered = io.BufferedReader(file, CHUNK_BYTES)
-    head = buffered.peek(len(_ZSTANDARD))
-    if head.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=buffered, mode="rb").read1
-    if head.startswith(_ZSTANDARD):
-        return _Zstandard(buffered).read
-    return buffered.read1
-
-
-class _Zstandard:
-    """Frames one after another. (The library's own reader takes an archive that is cut off for a whole one.)"""
-
-    def __init__(self, packed: "io.BufferedReader[io.RawIOBase]") -> None:
-        self._packed = packed
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._rest = b""
-        """Packed bytes behind the end of a frame."""
-        self._unpacked = b""
-        self._given = 0
-        """Bytes of `_unpacked` that were returned."""
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end. Raises `EOFError` where the archive is cut off."""
-        while self._given == len(self._unpacked):
-            packed = self._rest or self._packed.read1(PACKED_BYTES)
-            if not packed:
-                if not self._frame.eof:
-                    raise EOFError
-                return b""
-            if self._frame.eof:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._unpacked, self._given = self._frame.decompress(packed), 0
-            self._rest = self._frame.unused_data
-        some = self._unpacked[self._given : self._given + size]
-        self._given += len(some)
-        return some
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

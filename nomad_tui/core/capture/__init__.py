@@ -1,0 +1,213 @@
+"""Frames from the bytes of a recording, whatever put it down.
+
+Ordinary NDJSON goes straight through `core.wire`. Besides that: UTF-16 and byte order marks, pretty-printed JSON,
+arrays, values that follow one another on a line, and JSON behind a prefix or inside of other JSON. Which of them it
+is is decided by the first line or two; a line that says nothing by itself is looked into in any case.
+"""
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from nomad_tui.core.capture.encoding import Utf8
+from nomad_tui.core.capture.likeness import HEAD, is_binary, likeness
+from nomad_tui.core.capture.values import ValueSplitter
+from nomad_tui.core.capture.wrapped import UNREADABLE, Unwrapper, is_wrapped, one_line
+from nomad_tui.core.wire import (
+    DEFAULT_MAX_LINE,
+    EXCERPT,
+    NOT_A_FRAME,
+    Frame,
+    Heartbeat,
+    LineSplitter,
+    Unreadable,
+    decode,
+)
+
+Found: TypeAlias = Frame | Heartbeat | Unreadable
+
+NDJSON: Final = "NDJSON"
+UNDECIDED: Final = 1024 * 1024
+"""Bytes of a first line after which it is not waited for its end."""
+HELD: Final = 1_000
+"""Lines that could not be read and are kept until it is known whether there is anything else."""
+_SPACE: Final = b" \t\r\n"
+_CUT: Final = "cut in the middle, at the end of the recording"
+
+
+class Capture:
+    """Fed with the bytes of one recording in any chunks."""
+
+    def __init__(self, max_line: int = DEFAULT_MAX_LINE) -> None:
+        self._utf8 = Utf8()
+        self._begun = b""
+        """What came before it was decided how the rest is read."""
+        self._lines: LineSplitter | None = None
+        self._values: ValueSplitter | None = None
+        self._unwrapper = Unwrapper(max_line)
+        self._max_line = max_line
+        self._form = NDJSON
+        self._head = b""
+        """The first bytes, as long as nothing could be read of them."""
+        self._held: list[Unreadable] = []
+        """What could not be read before the first frame: it may be another logger's."""
+        self.read_any = False
+        """Whether there was a frame or a heartbeat."""
+        self.is_empty = True
+        self.skipped = 0
+        """Lines of a log that hold no frame."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, once something of it was read: `NDJSON`, `pretty-printed JSON, UTF-16`; empty before that."""
+        if not self.read_any:
+            return ""
+        return ", ".join(filter(None, (self._unwrapper.kind or self._form, self._utf8.name)))
+
+    @property
+    def likeness(self) -> str:
+        """What it looks like if nothing of it could be read, such as `a PNG image`."""
+        return likeness(self._head)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether its first bytes are no text, so that more of it would not help."""
+        return is_binary(self._head)
+
+    def feed(self, chunk: bytes) -> Iterator[Found]:
+        """What `chunk` completes. To be read to its end before the next chunk."""
+        if not self.read_any and len(self._head) < HEAD:
+            self._head += chunk[: HEAD - len(self._head)]
+        return self._take(self._utf8.feed(chunk), at_end=False)
+
+    def finish(self) -> Iterator[Found]:
+        """What is left at the end."""
+        yield from self._take(self._utf8.feed(b"", at_end=True), at_end=True)
+        if self._values is not None:
+            yield from self._or_held(self._values.finish())
+        elif self._lines is not None:
+            rest = self._lines.finish()
+            yield from self._or_held(self._lines.oversized)
+            for each in self._of_line(rest):
+                if isinstance(each, Unreadable) and each.excerpt == rest[:EXCERPT]:
+                    each = Unreadable(_CUT, rest[:EXCERPT], len(rest), cut=True)
+                yield from self._or_held([each])
+        yield from self._or_held(self._unwrapper.finish())
+        if self.read_any:
+            self._head = b""
+
+    @property
+    def unread(self) -> list[Unreadable]:
+        """Where nothing could be read at all: the first of what could not."""
+        return self._held
+
+    def _take(self, text: bytes, *, at_end: bool) -> Iterator[Found]:
+        if self._lines is None and self._values is None:
+            self._begun += text
+            if not self._decide(at_end):
+                return
+            text, self._begun = self._begun, b""
+        if self._lines is not None:
+            yield from self._of_lines(self._lines, text)
+        elif self._values is not None:
+            for value in self._values.feed(text):
+                if isinstance(value, Unreadable):
+                    yield from self._or_held([value])
+                else:
+                    yield from self._of_value(value)
+
+    def _decide(self, at_end: bool) -> bool:
+        """Whether it is known how the rest is read."""
+        begun = self._begun.lstrip(_SPACE)
+        if not begun and not at_end:
+            return False
+        self.is_empty = not begun
+        form = self._form_of(begun, at_end)
+        if form is None:
+            return False
+        self._form = form
+        if form == NDJSON:
+            self._lines = LineSplitter(self._max_line)
+        else:
+            self._values = ValueSplitter(self._max_line)
+        return True
+
+    def _form_of(self, begun: bytes, at_end: bool) -> str | None:
+        """`NDJSON` for everything that is read line by line; None where more is needed to tell."""
+        if begun[:1] in (b"[", b"\x1e"):
+            inner = begun[1:].lstrip(_SPACE)
+            if not inner and not at_end:
+                return None
+            if begun[:1] == b"\x1e":
+                return "a JSON text sequence"
+            return "a JSON array" if inner[:1] in (b"{", b"[", b"]") else NDJSON
+        if begun[:1] != b"{":
+            return NDJSON
+        first, line_feed, following = begun.partition(b"\n")
+        if line_feed and not isinstance(decode(first), Unreadable):
+            return NDJSON
+        following = following.lstrip(_SPACE)
+        if not at_end and not following and (line_feed or len(begun) < UNDECIDED):
+            return None
+        splitter = ValueSplitter(self._max_line)
+        values = splitter.feed(first)
+        if splitter.unfinished:
+            if not line_feed:
+                return NDJSON
+            return NDJSON if following[:1] == b"{" and first.strip() != b"{" else "pretty-printed JSON"
+        return NDJSON if len(values) <= 1 else "JSON values one after another"
+
+    def _of_lines(self, splitter: LineSplitter, text: bytes) -> Iterator[Found]:
+        lines = splitter.feed(text)
+        while splitter.oversized:
+            yield from self._or_held([splitter.oversized.pop(0)])
+        for line in lines:
+            found = decode(line)
+            # An ordinary line first: whoever opens a large recording waits for this loop.
+            if isinstance(found, Frame):
+                if found.events and found.events[0].topic and self.read_any:
+                    yield found
+                    continue
+            elif found is None:
+                continue
+            yield from self._sorted(found, line)
+
+    def _of_line(self, line: bytes) -> Iterator[Found]:
+        found = decode(line)
+        if found is not None:
+            yield from self._sorted(found, line)
+
+    def _sorted(self, found: Found, line: bytes) -> Iterator[Found]:
+        if isinstance(found, Unreadable) or (isinstance(found, Frame) and is_wrapped(found)):
+            inner = self._unwrapper.unwrap(line)
+            if inner is not None:
+                yield from self._or_held(inner)
+                return
+            is_json = line.lstrip()[:1] == b"{"
+            if self._unwrapper.kind and isinstance(found, Unreadable) and (not is_json or found.reason == NOT_A_FRAME):
+                self.skipped += 1
+                return
+        yield from self._or_held([found])
+
+    def _of_value(self, value: bytes) -> Iterator[Found]:
+        line = one_line(value)
+        yield from self._of_line(line)
+
+    def _or_held(self, found: Iterator[Found] | list[Found] | list[Unreadable]) -> Iterator[Found]:
+        """What is passed on now: nothing that could not be read, before something could."""
+        for each in found:
+            if self.read_any:
+                yield each
+            elif isinstance(each, Unreadable):
+                if len(self._held) < HELD:
+                    self._held.append(each)
+                else:
+                    self.skipped += 1
+            else:
+                self.read_any = True
+                held, self._held = self._held, []
+                if held and not held[0].excerpt.lstrip().startswith((b"{", b"[")):
+                    self._unwrapper.kind = self._unwrapper.kind or "JSON among other lines"
+                lost = [one for one in held if one.reason == UNREADABLE] if self._unwrapper.kind else held
+                self.skipped += len(held) - len(lost)
+                yield from lost
+                yield each

@@ -1,0 +1,102 @@
+"""What a file that is no recording looks like, for the one sentence that says so."""
+
+import re
+from typing import Final
+
+from nomad_tui.core.text import printable
+
+HEAD: Final = 64 * 1024
+"""Bytes that are looked at."""
+SAMPLE: Final = 4096
+LONGEST_NAME: Final = 30
+MOST_NAMES: Final = 4
+
+_MAGIC: Final = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive (unpack it first)"),
+    (b"\xfd7zXZ\0", "a file packed with xz (unpack it with xz -d first)"),
+    (b"BZh", "a file packed with bzip2 (unpack it with bzip2 -d first)"),
+    (b"\x04\x22\x4d\x18", "a file packed with lz4 (unpack it with lz4 -d first)"),
+    (b"\xff\x06\0\0sNaPpY", "a file packed with snappy (unpack it first)"),
+    (b"\x1f\x9d", "a file packed with compress (unpack it with uncompress first)"),
+    (b"7z\xbc\xaf", "a 7-Zip archive (unpack it first)"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (b"SQLite format 3\0", "an SQLite database that is not a journal of nomad-tui"),
+    (b"PAR1", "a Parquet file (export it as JSON lines first)"),
+    (b"\xd4\xc3\xb2\xa1", "a packet capture (pcap)"),
+    (b"\x0a\x0d\x0d\x0a", "a packet capture (pcapng)"),
+    (b"LPKSHHRH", "a journal of systemd (export it with journalctl -o json first)"),
+)
+_TEXT: Final = (
+    (re.compile(r"\s*<(!doctype html|html)", re.I), "an HTML page"),
+    (re.compile(r"\s*<\?xml|\s*<[a-z][\w:.-]*[\s/>]", re.I), "XML"),
+    (re.compile(r"-----BEGIN [A-Z ]+-----"), "a PEM file: a key or certificate"),
+    (re.compile(r"HTTP/\d(\.\d)? \d{3}"), "an HTTP answer without events in it"),
+    (
+        re.compile(r"\s*(?:(?:#|//).*\n\s*)*(?:job|variable|locals|resource|module)\b[^\n]*\{"),
+        "HCL, such as a job's file",
+    ),
+    (re.compile(r"# (HELP|TYPE) \w+"), "metrics for Prometheus"),
+    (re.compile(r"---\s*\n|\s*(?:#.*\n\s*)*[\w.-]+:\s*(?:\n\s+[\w-]+:|[^\s{].*\n[\w.-]+:)"), "YAML"),
+    (re.compile(r"\s*(?:#.*\n\s*)*\[[\w.\"-]+\]\s*\n"), "TOML or an INI file"),
+    (
+        re.compile(r"(?:[^\n,;\t]*[,;\t]){2,}[^\n]*\n(?:[^\n,;\t]*[,;\t]){2,}"),
+        "CSV: a table, without the events' payloads",
+    ),
+    (re.compile(r"\s*\|.*\|\s*\n\s*\|[ :|-]+\|"), "a Markdown table, without the events' payloads"),
+    (
+        re.compile(r"(?:<\d+>)?(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d |\[?\d\d:\d\d:\d\d|\d\d/\w{3}/\d{4})"),
+        "a log without events in it",
+    ),
+)
+_KEY: Final = re.compile(rb'"((?:[^"\\]|\\.){1,200})"\s*:')
+
+
+def likeness(head: bytes) -> str:
+    """A noun with its article, fit to be drawn, from the first bytes of a file of which nothing could be read."""
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    begun = head.lstrip(b"\xef\xbb\xbf \t\r\n,")
+    if begun[:1] in (b"{", b"[") and _KEY.search(begun[:SAMPLE]):
+        return _json(begun)
+    if is_binary(head):
+        return "binary data"
+    text = head[:SAMPLE].decode("utf-8", "replace")
+    for pattern, name in _TEXT:
+        if pattern.match(text):
+            return name
+    if begun[:1] in (b"{", b"["):
+        return "JSON without events in it"
+    return "text without JSON in it" if b"{" not in head else "text without events in it"
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether bytes are no text in UTF-8."""
+    text = head[:SAMPLE].decode("utf-8", "replace")
+    return "\0" in text or text.count("\ufffd") > len(text) // 10
+
+
+def _json(text: bytes) -> str:
+    """JSON is best known by its keys."""
+    kind = "a JSON array of objects" if text[:1] == b"[" else "JSON"
+    names: list[str] = []
+    depth = 0
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]', text):
+        match token.group()[:1]:
+            case b"{":
+                depth += 1
+            case b"}":
+                depth -= 1
+                if depth == 0:
+                    break
+            case b'"' if depth == 1 and token[1]:
+                name = token.group()[: -len(token[1])].strip(b'"').decode("utf-8", "replace")
+                names.append(printable(name, LONGEST_NAME))
+    shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
+    return f"{kind} with the keys {shown}" if names else f"{kind} without events in it"

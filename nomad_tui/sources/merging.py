@@ -1,0 +1,104 @@
+"""Recordings of one cluster as one stream in the order of its indexes, with what several of them hold shown once."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from nomad_tui.core.repeats import unseen, written_at
+from nomad_tui.core.updates import Update
+from nomad_tui.core.wire import Event, Frame
+
+SAME_TIME: Final = 5_000_000_000
+"""ns by which the clocks of one cluster's servers may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An index and when it was written, in ns since 1970, by a server's clock."""
+
+    index: int
+    written: int
+
+
+def samples(frames: Sequence[Frame]) -> Iterator[Sample]:
+    for frame in frames:
+        written = written_at(frame.events, frame.index)
+        if written is not None:
+            yield Sample(frame.index, written)
+
+
+def are_of_one_cluster(recordings: Sequence[Sequence[Sample]]) -> bool:
+    """Whether time goes the way of the indexes in all of them together; so does what tells no time."""
+    latest = 0
+    last = -1
+    for sample in sorted((each for recording in recordings for each in recording), key=_by_index):
+        if sample.written < latest - SAME_TIME or (sample.index == last and sample.written > latest + SAME_TIME):
+            return False
+        latest, last = max(latest, sample.written), sample.index
+    return True
+
+
+def _by_index(sample: Sample) -> tuple[int, int]:
+    return sample.index, sample.written
+
+
+class _Head:
+    """The next frame of one recording."""
+
+    def __init__(self, updates: AsyncGenerator[Update, None], position: int) -> None:
+        self._updates = updates
+        self._position = position
+        self._histories = 0
+        """How often its indexes have gone back."""
+        self._index = 0
+        self.frame: Frame | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where its next frame belongs among those of all recordings."""
+        return self._histories, self._index
+
+    @property
+    def order(self) -> tuple[tuple[int, int], int]:
+        return self.place, self._position
+
+    async def advance(self) -> AsyncGenerator[Update, None]:
+        """What comes before its next frame."""
+        self.frame = None
+        async for update in self._updates:
+            if isinstance(update, Frame):
+                # A frame of no index stays behind the one before it.
+                if 0 <= update.index < self._index:
+                    self._histories += 1
+                self._index = max(update.index, 0) or self._index if update.index < 0 else update.index
+                self.frame = update
+                return
+            yield update
+
+
+async def merged(recordings: Sequence[AsyncGenerator[Update, None]]) -> AsyncGenerator[Update, None]:
+    """Their frames by index; of one index those of the first recording first, and of the others what it lacks."""
+    async with AsyncExitStack() as stack:
+        heads = [
+            _Head(await stack.enter_async_context(aclosing(updates)), position)
+            for position, updates in enumerate(recordings)
+        ]
+        for head in heads:
+            async for update in head.advance():
+                yield update
+        while heads := [head for head in heads if head.frame is not None]:
+            place = min(head.place for head in heads)
+            seen: list[list[Event]] = []
+            for head in sorted((each for each in heads if each.place == place), key=lambda each: each.order):
+                shown: list[list[Event]] = []
+                while (frame := head.frame) is not None and head.place == place:
+                    new = unseen(frame.events, seen) if seen else frame.events
+                    if len(new) == len(frame.events):
+                        yield frame
+                    elif new:
+                        yield frame.with_events(new)
+                    shown.append(list(new))
+                    async for update in head.advance():
+                        yield update
+                seen += shown
