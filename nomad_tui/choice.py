@@ -1,8 +1,10 @@
 """Which source the command line asks for: a live server, a journal, both as one, or a stream of NATS."""
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import click
 from click.core import ParameterSource
@@ -10,14 +12,17 @@ from click.core import ParameterSource
 from nomad_tui import config
 from nomad_tui.config import Connection, Setting
 from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.topics import ALL
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.place import journal_path
+from nomad_tui.journal.reader import JournalReader
 from nomad_tui.options import FROM, HELP, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
 from nomad_tui.personal.folders import Folders
 from nomad_tui.sources.journal import JournalSource
 from nomad_tui.sources.journaled import JournaledLive
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.reader import Settings
+from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
 from nomad_tui.sources.source import Source
 from nomad_tui.sources.start import Start
 
@@ -71,7 +76,9 @@ class Choice:
         start = self.settings.start
         if self.journal is None:
             if follow:
-                raise click.UsageError("--follow goes on with a journal: give --journal too, or leave --follow out.")
+                raise click.UsageError(
+                    "--follow goes on with a file or journal: name one (FILE or --journal), or leave --follow out."
+                )
             return LiveServer(connection, self.subscription, self.settings)
         if start.live and not follow:
             raise click.UsageError("--live begins where --journal ends: give --follow too, or leave --live out.")
@@ -91,11 +98,73 @@ class Choice:
         return Path(self.journal)
 
 
-def opened_journal(file: Path, since: int | None, newest_events: int, follow: bool) -> Source:
-    """For `open`. Raises `click.ClickException`."""
-    source = JournalSource(file, Start(since=since), newest_events=newest_events, follow=follow)
-    _check(source)
-    return source
+def of_files(
+    files: Sequence[str],
+    start: Start,
+    *,
+    follow: bool,
+    max_line: int,
+    subscription: Subscription | None = None,
+    namespace: str = ALL,
+    newest_events: int | None = None,
+    standard_input: BinaryIO | None = None,
+) -> Source:
+    """Recordings or a journal, whatever they are called. Raises `click.ClickException`."""
+    journals = [file for file in files if file != STANDARD_INPUT and JournalReader.is_journal(Path(file))]
+    if journals:
+        if len(files) > 1:
+            raise click.UsageError(f"A journal is opened alone, and {journals[0]!r} is one: name one file.")
+        if start.live and not follow:
+            raise click.UsageError("--live begins where the journal ends: give --follow too, or leave --live out.")
+        source = JournalSource(
+            Path(journals[0]),
+            start,
+            subscription=subscription,
+            namespace=namespace,
+            newest_events=newest_events,
+            follow=follow,
+        )
+        _check(source)
+        return source
+    if list(files).count(STANDARD_INPUT) > 1:
+        raise click.UsageError("Standard input (-) can be read only once: name it once.")
+    if follow and len(files) > 1:
+        raise click.UsageError("--follow reads one file on as it grows, and several are named: name one.")
+    if follow and Path(files[0]).is_dir():
+        raise click.UsageError("--follow reads a file on as it grows, and this is a directory: name a file.")
+    if start.live and not (follow and STANDARD_INPUT not in files):
+        raise click.UsageError("--live begins where a file ends: give --follow too, or leave --live out.")
+    recording = Recording(
+        files, max_line, standard_input, follow=follow, start=start, subscription=subscription, namespace=namespace
+    )
+    try:
+        recording.check()
+    except RecordingError as error:
+        raise ConfigurationFailure(str(error)) from None
+    return recording
+
+
+def tailed_files(
+    files: Sequence[str],
+    start: Start,
+    subscription: Subscription,
+    *,
+    follow: bool,
+    max_line: int,
+    others: Sequence[str],
+) -> Source:
+    """For `tail FILE`. `others` are the options given that name something else to read."""
+    context = click.get_current_context()
+    taken = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    given = [each for each in HELP if context.get_parameter_source(each.name) in taken]
+    wrong = [each.flag for each in given if each is not config.NAMESPACE] + list(others)
+    if wrong:
+        raise click.UsageError(f"A file is read, and {wrong[0]} is for something else: leave one of them out.")
+    if STANDARD_INPUT in files and (sys.stdin is None or sys.stdin.isatty()):
+        raise click.UsageError("Standard input is the terminal, or closed: pipe a recording into nomad-tui tail -.")
+    # What the environment names is about a server.
+    namespace = context.params[config.NAMESPACE.name] if config.NAMESPACE in given else ALL
+    return of_files(files, start, follow=follow, max_line=max_line, subscription=subscription, namespace=namespace)
 
 
 def of_jetstream(

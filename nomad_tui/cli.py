@@ -14,16 +14,17 @@ from click.core import ParameterSource
 from rich.cells import cell_len
 
 from nomad_tui import __version__, hand_commands
-from nomad_tui.choice import DEFAULT_JOURNAL, Choice, of_jetstream, opened_journal
+from nomad_tui.choice import DEFAULT_JOURNAL, Choice, of_files, of_jetstream, tailed_files
 from nomad_tui.config import Connection
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
-from nomad_tui.journal.reader import JournalReader
 from nomad_tui.options import (
+    FROM,
     HELP,
     JOURNAL,
+    NATS_CREDENTIALS,
+    NATS_NKEY,
     CommandGroup,
-    ConfigurationFailure,
     config_option,
     connection_options,
     connections_options,
@@ -42,7 +43,7 @@ from nomad_tui.personal.folders import Folders
 from nomad_tui.run_commands import record, run
 from nomad_tui.sink_commands import sink
 from nomad_tui.sources.reader import LEADER_WATCHED_EVERY, Settings
-from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
+from nomad_tui.sources.recording import STANDARD_INPUT
 from nomad_tui.sources.source import Source
 from nomad_tui.sources.start import Start
 
@@ -248,9 +249,7 @@ def demo(chosen: Filter, folders: Folders, reveal: bool, max_events: int, max_me
 
 @main.command("open")
 @click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
-@click.option(
-    "--since", type=Since(), metavar="DURATION", help="Of a journal: only what came so long ago or later, such as 10m."
-)
+@click.option("--since", type=Since(), metavar="DURATION", help="Only what is of so long ago or later, such as 10m.")
 @follow_option
 @filter_option
 @config_option
@@ -267,32 +266,25 @@ def open_(
     max_memory: int,
     max_line: int,
 ) -> int:
-    """The dashboard on recordings: NDJSON of frames or events, plain, .gz or .zst; - is standard input.
+    """The dashboard on recordings: files, pipes (-), archives of nomad operator debug, or a journal.
 
-    Or on a journal, as sink run and record write it.
+    JSON of frames or events in any form, also in a log's lines; plain, .gz or .zst. Several files of one cluster are
+    merged by index.
     """
-    bounds = (max_events, max_memory)
-    journals = [file for file in files if file != STANDARD_INPUT and JournalReader.is_journal(Path(file))]
-    if journals:
-        if len(files) > 1:
-            raise click.UsageError(f"A journal is opened alone, and {journals[0]!r} is one: name one file.")
-        source = opened_journal(Path(journals[0]), since, max_events, follow)
-        return _dashboard(source, bounds, str(chosen), folders, reveal)
-    if since is not None or follow:
-        option = "--follow" if follow else "--since"
-        raise click.UsageError(f"{option} is for a journal, and this is a recording: leave it out.")
-    if list(files).count(STANDARD_INPUT) > 1:
-        raise click.UsageError("Standard input (-) can be read only once: name it once.")
     pipe = _standard_input_for_recording() if STANDARD_INPUT in files else None
-    recording = Recording(files, max_line, None if pipe is None else os.fdopen(pipe, "rb"))
-    try:
-        recording.check()
-    except RecordingError as error:
-        raise ConfigurationFailure(str(error)) from None
-    return _dashboard(recording, bounds, str(chosen), folders, reveal)
+    source = of_files(
+        files,
+        Start(since=since),
+        follow=follow,
+        max_line=max_line,
+        newest_events=max_events,
+        standard_input=None if pipe is None else os.fdopen(pipe, "rb"),
+    )
+    return _dashboard(source, (max_events, max_memory), str(chosen), folders, reveal)
 
 
 @main.command()
+@click.argument("files", nargs=-1, metavar="[FILE… | -]")
 @connections_options
 @nats_options
 @journal_option
@@ -301,9 +293,9 @@ def open_(
 @filter_option
 @click.option(
     "--output",
-    type=click.Choice(["line", "ndjson", "frames"]),
+    type=click.Choice(["line", "csv", "markdown", "ndjson", "frames"]),
     default="line",
-    help="A sentence an event, the event objects, or the frames as they came. Default: line.",
+    help="A sentence an event, the same as a table, the event objects, or the frames as they came. Default: line.",
 )
 @click.option(
     "--redact", is_flag=True, help="Mask secrets in ndjson and frames, which are otherwise exactly as the server sent."
@@ -322,6 +314,7 @@ def open_(
 @max_line_option
 def tail(
     connections: Connections,
+    files: Sequence[str],
     origin: str | None,
     nats_credentials: Path | None,
     nats_nkey: Path | None,
@@ -340,7 +333,7 @@ def tail(
     max_line: int,
     folders: Folders,
 ) -> int:
-    """Print events, without a screen.
+    """Print events, without a screen: of the server, or of FILEs as open reads them.
 
     Exit codes: 0 done, 1 lost for good, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
@@ -350,9 +343,15 @@ def tail(
     if sys.stdout is None:
         raise click.UsageError("Standard output is closed: leave it open, events are printed there.")
     start = _start(index, live, since)
-    source = of_jetstream(
-        origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal, follow=follow
-    )
+    source: Source | None
+    if files:
+        given = {FROM: origin, NATS_CREDENTIALS: nats_credentials, NATS_NKEY: nats_nkey, JOURNAL: journal}
+        others = [option for option, value in given.items() if value is not None]
+        source = tailed_files(files, start, subscription_to(topics), follow=follow, max_line=max_line, others=others)
+    else:
+        source = of_jetstream(
+            origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal, follow=follow
+        )
     if source is None:
         watched_every = LEADER_WATCHED_EVERY if idle_exit is None else min(LEADER_WATCHED_EVERY, idle_exit / 2)
         settings = Settings(start, max_line=max_line, leader_watched_every=watched_every)
@@ -360,6 +359,7 @@ def tail(
         source = choice.printed(connections.start, follow)
     options = Options(
         output=Output(output),
+        encoding=sys.stdout.encoding or "utf-8",
         filter=chosen,
         redact=redact,
         limit=limit,

@@ -158,7 +158,7 @@ journal_option: Final = click.option(
     help="What a journal holds, as sink run and record write it. Default: the connection's own in the state folder.",
 )
 follow_option: Final = click.option(
-    "--follow", is_flag=True, help="At a journal's end, go on with what is being written to it."
+    "--follow", is_flag=True, help="At the end of a journal or file, go on with what is being written to it."
 )
 
 

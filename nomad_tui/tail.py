@@ -24,6 +24,7 @@ from nomad_tui.core.history import History
 from nomad_tui.core.rows import EventRow, row
 from nomad_tui.core.search import Matcher
 from nomad_tui.core.secrets import masked_text, redact
+from nomad_tui.core.tables import cells, csv_head, csv_line, markdown_head, markdown_line
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Connected, Ended, Gap, Noted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Unreadable
@@ -56,10 +57,18 @@ _SPACES: Final = str.maketrans("\t\r", "  ")
 class Output(StrEnum):
     LINE = "line"
     """One line of text an event: time, index, topic, what happened to which object, where."""
+    CSV = "csv"
+    """One record an event, behind one with headings, for spreadsheets."""
+    MARKDOWN = "markdown"
+    """One row an event of a table."""
     NDJSON = "ndjson"
     """One event object a line, as the server sent it."""
     FRAMES = "frames"
     """One frame a line, as the server sent it."""
+
+
+RAW: Final = frozenset((Output.NDJSON, Output.FRAMES))
+"""In the server's own words, which may hold secrets."""
 
 
 class Exit(IntEnum):
@@ -82,7 +91,9 @@ class Options:
     timezone: tzinfo | None = None
     """Of the times in `Output.LINE`; None for this machine's."""
     redact: bool = False
-    """Whether secrets are masked in `Output.NDJSON` and `Output.FRAMES`; `Output.LINE` never shows any."""
+    """Whether secrets are masked in `Output.NDJSON` and `Output.FRAMES`; the others never show any."""
+    encoding: str = "utf-8"
+    """Of what is written; a character that it lacks is written as an escape."""
 
 
 class _FinishedError(Exception):
@@ -110,8 +121,8 @@ class _Tail:
         self._derived = Derived(self._history)
         self._region = ""
         self._matcher = self._new_matcher()
-        self._needs_history = options.output is Output.LINE or not options.filter.everything
-        self._redacts = options.redact and options.output is not Output.LINE
+        self._needs_history = options.output not in RAW or not options.filter.everything
+        self._redacts = options.redact and options.output in RAW
         self._plain_terminal = output.isatty()
         self._printed = 0
         self._unreadable = 0
@@ -130,6 +141,7 @@ class _Tail:
         return Matcher(self._derived, options.filter, region=self._region, timezone=options.timezone)
 
     async def run(self) -> Exit:
+        self._write_head()
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._flush())]
         if self._options.idle_exit is not None:
             tasks.append(asyncio.create_task(self._watch_idleness(self._options.idle_exit)))
@@ -240,14 +252,15 @@ class _Tail:
                 self._unreadable += 1
                 if self._unreadable <= UNREADABLE_SHOWN:
                     excerpt = printable(masked_text(update.excerpt.decode("utf-8", "replace")), 100)
-                    self._say(f"unreadable, {update.reason}: {excerpt}")
+                    # Without an excerpt it is about a whole file.
+                    self._say(f"unreadable, {update.reason}: {excerpt}" if excerpt else f"{update.reason}.")
             case Retrying():
                 self._report(update, Exit.LOST, again=update.attempt <= self._options.retries)
             case Refused():
                 self._refusals += 1
                 self._report(update, Exit.REFUSED, again=self._refusals < REFUSALS)
             case Ended():
-                raise _FinishedError(Exit.DONE)
+                raise _FinishedError(Exit.LOST if update.failed else Exit.DONE)
             case _:
                 pass
 
@@ -298,11 +311,26 @@ class _Tail:
                 texts = frame.event_texts()
                 for position in shown:
                     yield texts[position]
-            case Output.LINE:
+            case _:
                 for position in shown:
                     found = row(self._history, first + position)
                     if isinstance(found, EventRow):
-                        yield self._line(found).encode()
+                        yield self._encoded(self._text(found))
+
+    def _text(self, found: EventRow) -> str:
+        if self._options.output is Output.LINE:
+            return self._line(found)
+        texts = cells(found, self._history.event(found.sequence).key, self._options.timezone)
+        return csv_line(texts) if self._options.output is Output.CSV else markdown_line(texts)
+
+    def _encoded(self, text: str) -> bytes:
+        return text.encode(self._options.encoding, "backslashreplace")
+
+    def _write_head(self) -> None:
+        """What stands before the first event of a table."""
+        head = {Output.CSV: csv_head, Output.MARKDOWN: markdown_head}.get(self._options.output)
+        for line in head() if head is not None else ():
+            self._output.write(self._encoded(line) + b"\n")
 
     def _line(self, found: EventRow) -> str:
         nanoseconds, exact = found.when()
@@ -315,11 +343,17 @@ class _Tail:
 
     def _safe(self, line: bytes) -> bytes:
         """A terminal acts on some characters that JSON lets stand; as `\\u` escapes their value is the same."""
-        if not self._plain_terminal or self._options.output is Output.LINE or not _NOT_PLAIN.search(line):
+        if not self._plain_terminal or self._options.output not in RAW or not _NOT_PLAIN.search(line):
             return line
         # Tabs and carriage returns can only stand between the tokens of JSON, where an escape could not.
         text = line.decode("utf-8", "replace").translate(_SPACES)
-        return "".join(character if character.isprintable() else _escaped(character) for character in text).encode()
+        return "".join(
+            character if character.isprintable() and self._has(character) else _escaped(character) for character in text
+        ).encode(self._options.encoding)
+
+    def _has(self, character: str) -> bool:
+        """Whether the terminal's encoding has a character."""
+        return character.isascii() or bool(character.encode(self._options.encoding, "ignore"))
 
 
 def _escaped(character: str) -> str:

@@ -5,9 +5,10 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from nomad_tui.core.capture.wrapped import one_line
 from nomad_tui.core.repeats import unseen, written_at
 from nomad_tui.core.updates import Update
-from nomad_tui.core.wire import Event, Frame
+from nomad_tui.core.wire import Event, Frame, decode
 
 SAME_TIME: Final = 5_000_000_000
 """ns by which the clocks of one cluster's servers may differ."""
@@ -23,7 +24,8 @@ class Sample:
 
 def samples(frames: Sequence[Frame]) -> Iterator[Sample]:
     for frame in frames:
-        written = written_at(frame.events, frame.index)
+        compact = decode(one_line(frame.line, always=True))
+        written = written_at(compact.events, frame.index) if isinstance(compact, Frame) else None
         if written is not None:
             yield Sample(frame.index, written)
 
@@ -91,9 +93,10 @@ async def merged(recordings: Sequence[AsyncGenerator[Update, None]]) -> AsyncGen
             place = min(head.place for head in heads)
             seen: list[list[Event]] = []
             for head in sorted((each for each in heads if each.place == place), key=lambda each: each.order):
+                left = [list(events) for events in seen]
                 shown: list[list[Event]] = []
                 while (frame := head.frame) is not None and head.place == place:
-                    new = unseen(frame.events, seen) if seen else frame.events
+                    new = unseen(frame.events, left) if left else frame.events
                     if len(new) == len(frame.events):
                         yield frame
                     elif new:

@@ -41,6 +41,10 @@ _TEXT: Final = (
         re.compile(r"\s*(?:(?:#|//).*\n\s*)*(?:job|variable|locals|resource|module)\b[^\n]*\{"),
         "HCL, such as a job's file",
     ),
+    (
+        re.compile(r"(?:<\d+>)?(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d |\[?\d\d:\d\d:\d\d|\d\d/\w{3}/\d{4})"),
+        "a log without events in it",
+    ),
     (re.compile(r"# (HELP|TYPE) \w+"), "metrics for Prometheus"),
     (re.compile(r"---\s*\n|\s*(?:#.*\n\s*)*[\w.-]+:\s*(?:\n\s+[\w-]+:|[^\s{].*\n[\w.-]+:)"), "YAML"),
     (re.compile(r"\s*(?:#.*\n\s*)*\[[\w.\"-]+\]\s*\n"), "TOML or an INI file"),
@@ -49,10 +53,6 @@ _TEXT: Final = (
         "CSV: a table, without the events' payloads",
     ),
     (re.compile(r"\s*\|.*\|\s*\n\s*\|[ :|-]+\|"), "a Markdown table, without the events' payloads"),
-    (
-        re.compile(r"(?:<\d+>)?(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d |\[?\d\d:\d\d:\d\d|\d\d/\w{3}/\d{4})"),
-        "a log without events in it",
-    ),
 )
 _KEY: Final = re.compile(rb'"((?:[^"\\]|\\.){1,200})"\s*:')
 

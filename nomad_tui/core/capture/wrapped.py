@@ -173,9 +173,9 @@ class Unwrapper:
         return found
 
 
-def one_line(text: bytes) -> bytes:
-    """JSON without white space between its tokens, if it has line feeds; values stay as they are written."""
-    if b"\n" not in text:
+def one_line(text: bytes, *, always: bool = False) -> bytes:
+    """JSON without white space between its tokens, if it has line feeds or `always`; values stay as they are."""
+    if b"\n" not in text and not always:
         return text.strip()
     try:
         return bytes(msgspec.json.format(text, indent=-1))
