@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import stat
+from collections import deque
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -18,18 +19,21 @@ from enum import IntEnum, StrEnum
 from time import monotonic, time_ns
 from typing import BinaryIO, Final, TextIO
 
+from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES
 from nomad_tui.core.derived import Derived
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
+from nomad_tui.core.readable import byte_count
 from nomad_tui.core.rows import EventRow, row
 from nomad_tui.core.search import Matcher
 from nomad_tui.core.secrets import masked_text, redact
 from nomad_tui.core.tables import cells, csv_head, csv_line, markdown_head, markdown_line
 from nomad_tui.core.text import printable
-from nomad_tui.core.updates import Concern, Connected, Ended, Gap, Noted, Refused, Retrying, Update, Warned
+from nomad_tui.core.updates import Concern, Connected, Ended, Gap, GapReason, Noted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.source import Source
+from nomad_tui.writer import Writer
 
 HELD_EVENTS: Final = 100_000
 HELD_BYTES: Final = 128 * 1024 * 1024
@@ -46,6 +50,10 @@ TIME_WIDTH: Final = 25
 """Characters: `‹` for a server's backlog, `~` where the time is only about right, date, and time to the millisecond."""
 NO_TIME: Final = "time unknown           "
 """As wide, and as many words, so that the columns stay where they are."""
+BUFFERED: Final = 64 * 1024 * 1024
+"""Bytes that wait for a pipe that stalls, before the server is left: one that waits for us holds them all itself."""
+ABANDONED_AFTER: Final = 2.0
+"""Seconds that what is buffered may still take after the program was asked to end."""
 TURN: Final = 0.005
 """Seconds of reading between two turns for timers and signals."""
 
@@ -92,6 +100,8 @@ class Options:
     """Of the times in `Output.LINE`; None for this machine's."""
     redact: bool = False
     """Whether secrets are masked in `Output.NDJSON` and `Output.FRAMES`; the others never show any."""
+    buffered: int = BUFFERED
+    """Bytes that may wait for whoever reads the output."""
     encoding: str = "utf-8"
     """Of what is written; a character that it lacks is written as an escape."""
 
@@ -116,6 +126,10 @@ class _Tail:
         self._source = source
         self._options = options
         self._output = output
+        self._writer = Writer(output)
+        self._newest: deque[Frame] = deque()
+        """The newest frames of a server, by which it is gone on with after it was left."""
+        self._newest_bytes = 0
         self._errors = errors
         self._history = History(HELD_EVENTS, HELD_BYTES)
         self._derived = Derived(self._history)
@@ -158,9 +172,16 @@ class _Tail:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._output.flush()
+            await self._write_rest(ABANDONED_AFTER if stop.done() and not stop.cancelled() else None)
             if self._unreadable > UNREADABLE_SHOWN:
                 self._say(f"{self._unreadable:,} lines could not be read.")
+
+    async def _write_rest(self, patience: float | None) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await self._writer.close()
+        except TimeoutError:
+            self._writer.abandon()
 
     async def _interrupted(self) -> None:
         """Returns when the process is asked to end, so that what is buffered is still written."""
@@ -175,12 +196,43 @@ class _Tail:
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         turn = loop.time()
-        async with aclosing(self._source.updates()) as updates:
-            async for update in updates:
-                self._take(update)
-                if loop.time() - turn > TURN:
-                    await asyncio.sleep(0)
-                    turn = loop.time()
+        while True:
+            async with aclosing(self._source.updates()) as updates:
+                async for update in updates:
+                    self._take(update)
+                    if self._writer.size >= self._options.buffered:
+                        if isinstance(self._source, LiveServer):
+                            break
+                        await self._writer.until_below(self._options.buffered)
+                    if loop.time() - turn > TURN:
+                        await asyncio.sleep(0)
+                        turn = loop.time()
+                else:
+                    return
+            self._source = await self._after_stall(self._source)
+
+    async def _after_stall(self, source: LiveServer) -> LiveServer:
+        """Waits, without a connection, until the output takes more; goes on where the stream was left."""
+        left = time_ns()
+        self._count_idleness(connected=False)
+        waiting = byte_count(self._writer.size)
+        self._say(
+            f"Whoever reads the output is too slow: {waiting} wait. Disconnected from the server until half of that is "
+            "read; then it is asked for what came meanwhile."
+        )
+        await self._writer.until_below(max(1, self._options.buffered // 2))
+        self._say("The output is read again: reconnecting.")
+        return LiveServer(
+            source.connection, source.subscription, source.settings, seen=tuple(self._newest), seen_until=left
+        )
+
+    def _remember(self, frame: Frame) -> None:
+        self._newest.append(frame)
+        self._newest_bytes += len(frame.line)
+        while len(self._newest) > REMEMBERED_FRAMES or (
+            len(self._newest) > 1 and self._newest_bytes > REMEMBERED_BYTES
+        ):
+            self._newest_bytes -= len(self._newest.popleft().line)
 
     async def _flush(self) -> None:
         """Writes what was printed. Raises `BrokenPipeError` as soon as nobody reads it, event or no event."""
@@ -191,7 +243,7 @@ class _Tail:
                 pipe.register(self._output.fileno(), select.POLLERR)
         while True:
             await asyncio.sleep(FLUSH_EVERY)
-            self._output.flush()
+            self._writer.flush()
             if pipe is not None and any(event & select.POLLERR for _, event in pipe.poll(0)):
                 raise BrokenPipeError
 
@@ -229,6 +281,8 @@ class _Tail:
         match update:
             case Frame():
                 self._refusals = 0
+                if isinstance(self._source, LiveServer):
+                    self._remember(update)
                 if update.events:
                     self._idle_since, self._idle_before = monotonic(), 0.0
                     self._print(update)
@@ -247,6 +301,9 @@ class _Tail:
             case Noted():
                 self._say(update.text)
             case Gap():
+                if update.reason is GapReason.REBUILT:
+                    self._newest.clear()
+                    self._newest_bytes = 0
                 self._tell(f"gap: {update.sentence}")
             case Unreadable():
                 self._unreadable += 1
@@ -297,7 +354,7 @@ class _Tail:
         if not shown:
             return
         for line in self._lines(frame, first, shown):
-            self._output.write(self._safe(redact(line) if self._redacts else line) + b"\n")
+            self._writer.write(self._safe(redact(line) if self._redacts else line) + b"\n")
         self._printed += len(shown)
         if limit is not None and self._printed >= limit:
             raise _FinishedError(Exit.DONE)
@@ -330,7 +387,7 @@ class _Tail:
         """What stands before the first event of a table."""
         head = {Output.CSV: csv_head, Output.MARKDOWN: markdown_head}.get(self._options.output)
         for line in head() if head is not None else ():
-            self._output.write(self._encoded(line) + b"\n")
+            self._writer.write(self._encoded(line) + b"\n")
 
     def _line(self, found: EventRow) -> str:
         nanoseconds, exact = found.when()

@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("journal",)),
     frozenset(("sources",)),
     frozenset(("sinks",)),
-    frozenset(("session", "parameters", "options", "choice", "tail", "doctor")),
+    frozenset(("session", "parameters", "options", "choice", "tail", "writer", "doctor")),
     frozenset(("ui",)),
     frozenset(("demo",)),
     frozenset(("choice", "hand_commands", "run_commands", "sink_commands")),

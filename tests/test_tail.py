@@ -1,6 +1,7 @@
 """`nomad-tui tail` as scripts use it: what it prints where, and how it ends."""
 
 import asyncio
+import io
 import json
 import os
 import pty
@@ -18,9 +19,11 @@ from typing import Any
 
 import pytest
 
+from nomad_tui.config import Connection
 from nomad_tui.core.payload import parse
 from nomad_tui.core.secrets import masked
 from nomad_tui.core.wire import Frame, Unreadable, decode, event_lines
+from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.standin import (
     ALL_FRAMES,
     MANAGEMENT,
@@ -34,6 +37,9 @@ from nomad_tui.sources.standin import (
     StandIn,
     Token,
 )
+from nomad_tui.tail import Options as TailOptions
+from nomad_tui.tail import Output
+from nomad_tui.tail import tail as run_tail
 from tests import recordings
 
 SECONDS = 60
@@ -596,3 +602,44 @@ async def on_a_terminal(server: StandIn, *arguments: str) -> bytes:
         os.close(slave)
     assert result.code == 0
     return printed.removesuffix(b"the end")
+
+
+# A reader that stalls
+
+
+async def test_a_pipe_that_stalls_costs_the_server_no_memory_and_loses_no_event() -> None:
+    """The stream is read on until the buffer is full, then left, and gone on with where it was left."""
+    reading, writing = os.pipe()
+    errors = io.StringIO()
+    texts = [event("Job", f"job-{index}", Payload={"Text": "x" * 3_000}) for index in range(1, 401)]
+    lines = [frame(index, text) for index, text in enumerate(texts, 1)]
+    async with asyncio.timeout(SECONDS), StandIn(lines[:300], Options(lead=ALL_FRAMES, buffer_size=1_000)) as server:
+        connection = Connection.from_environment({"address": server.address}, environ={})
+        options = TailOptions(output=Output.NDJSON, limit=400, buffered=300_000)
+        with os.fdopen(writing, "wb") as output:
+            task = asyncio.create_task(run_tail(LiveServer(connection), options, output, errors))
+            await server.subscribed()
+            await server.until(lambda: server.subscribers == 0)
+            assert "too slow" in errors.getvalue()
+            server.publish(*lines[300:])
+            pipe = os.fdopen(reading, "rb")
+            printed = [json.loads(await asyncio.to_thread(pipe.readline))["Key"] for _ in range(400)]
+            assert await task == 0
+        pipe.close()
+    assert printed == [f"job-{index}" for index in range(1, 401)]
+    assert "reconnecting" in errors.getvalue() and "gap" not in errors.getvalue()
+
+
+async def test_sigterm_ends_tail_though_nobody_reads_its_pipe() -> None:
+    reading, writing = os.pipe()
+    lines = [frame(index, event("Job", f"job-{index}", Payload={"Text": "x" * 3_000})) for index in range(1, 200)]
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(lines, Options(lead=ALL_FRAMES)) as server,
+        tailing(server, "--output", "ndjson", out=writing) as process,
+    ):
+        os.close(writing)
+        assert (await asyncio.to_thread(os.read, reading, 1)) == b"{"
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    os.close(reading)
