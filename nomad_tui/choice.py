@@ -1,7 +1,7 @@
 """Which source the command line asks for: a live server, a journal, both as one, or a stream of NATS."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -77,7 +77,7 @@ class Choice:
         if self.journal is None:
             if follow:
                 raise click.UsageError(
-                    "--follow goes on with a file or journal: name one (FILE or --journal), or leave --follow out."
+                    "--follow goes on with a file or journal: name a file, give --journal too, or leave --follow out."
                 )
             return LiveServer(connection, self.subscription, self.settings)
         if start.live and not follow:
@@ -107,9 +107,12 @@ def of_files(
     subscription: Subscription | None = None,
     namespace: str = ALL,
     newest_events: int | None = None,
-    standard_input: BinaryIO | None = None,
+    standard_input: Callable[[], BinaryIO] | None = None,
 ) -> Source:
-    """Recordings or a journal, whatever they are called. Raises `click.ClickException`."""
+    """Recordings or a journal, whatever they are called. Raises `click.ClickException`.
+
+    `standard_input` opens it for a source whose program needs it for keys; it is asked only where `-` is read.
+    """
     journals = [file for file in files if file != STANDARD_INPUT and JournalReader.is_journal(Path(file))]
     if journals:
         if len(files) > 1:
@@ -134,8 +137,9 @@ def of_files(
         raise click.UsageError("--follow reads a file on as it grows, and this is a directory: name a file.")
     if start.live and not (follow and STANDARD_INPUT not in files):
         raise click.UsageError("--live begins where a file ends: give --follow too, or leave --live out.")
+    pipe = standard_input() if standard_input is not None and STANDARD_INPUT in files else None
     recording = Recording(
-        files, max_line, standard_input, follow=follow, start=start, subscription=subscription, namespace=namespace
+        files, max_line, pipe, follow=follow, start=start, subscription=subscription, namespace=namespace
     )
     try:
         recording.check()

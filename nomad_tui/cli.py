@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -43,7 +44,6 @@ from nomad_tui.personal.folders import Folders
 from nomad_tui.run_commands import record, run
 from nomad_tui.sink_commands import sink
 from nomad_tui.sources.reader import LEADER_WATCHED_EVERY, Settings
-from nomad_tui.sources.recording import STANDARD_INPUT
 from nomad_tui.sources.source import Source
 from nomad_tui.sources.start import Start
 
@@ -121,6 +121,10 @@ class _Group(CommandGroup):
         def run() -> Any:
             return super(_Group, self).main(args, prog_name, complete_var, standalone_mode=False, **extra)
 
+        # Not every locale is UTF-8: what it lacks is written as an escape.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         # A runner says where its log goes. Lines of it would stand between what others print or draw.
         structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
         if not standalone_mode:
@@ -256,7 +260,7 @@ def demo(chosen: Filter, folders: Folders, reveal: bool, max_events: int, max_me
 @reveal_option
 @history_options
 def open_(
-    files: Sequence[str],
+    files: tuple[str, ...],
     since: int | None,
     follow: bool,
     chosen: Filter,
@@ -271,14 +275,13 @@ def open_(
     JSON of frames or events in any form, also in a log's lines; plain, .gz or .zst. Several files of one cluster are
     merged by index.
     """
-    pipe = _standard_input_for_recording() if STANDARD_INPUT in files else None
     source = of_files(
         files,
         Start(since=since),
         follow=follow,
         max_line=max_line,
         newest_events=max_events,
-        standard_input=None if pipe is None else os.fdopen(pipe, "rb"),
+        standard_input=lambda: os.fdopen(_standard_input_for_recording(), "rb"),
     )
     return _dashboard(source, (max_events, max_memory), str(chosen), folders, reveal)
 

@@ -87,9 +87,13 @@ def header(session: Session, scope: str, width: int, colours: Mapping[str, str] 
         heard = session.clock() - status.last_heard
         late = "$warning" if heard > HEARTBEAT_LATE else "$quiet"
         parts.append((6, Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * _SECOND))))
+    if live:
+        # Events of a recording come as fast as they are read, which says nothing about the cluster.
+        parts += [
+            (7, Content.from_markup("$rate/s", rate=count(round(status.rate)))),
+            (8, Content.from_markup("[$primary]$bars[/]", bars=_bars(list(status.per_second)))),
+        ]
     parts += [
-        (7, Content.from_markup("$rate/s", rate=count(round(status.rate)))),
-        (8, Content.from_markup("[$primary]$bars[/]", bars=_bars(list(status.per_second)))),
         (1, Content.from_markup("[$quiet]held[/] [b]$held[/]", held=count(history.held))),
         (8, Content.from_markup("[$quiet]$size[/]", size=byte_count(history.retained_bytes))),
     ]
