@@ -309,8 +309,7 @@ class _Tail:
                 self._unreadable += 1
                 if self._unreadable <= UNREADABLE_SHOWN:
                     excerpt = printable(masked_text(update.excerpt.decode("utf-8", "replace")), 100)
-                    # Without an excerpt it is about a whole file.
-                    self._say(f"unreadable, {update.reason}: {excerpt}" if excerpt else f"{update.reason}.")
+                    self._say(f"unreadable, {update.reason}{f': {excerpt}' if excerpt else '.'}")
             case Retrying():
                 self._report(update, Exit.LOST, again=update.attempt <= self._options.retries)
             case Refused():

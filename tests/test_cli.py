@@ -556,7 +556,7 @@ async def test_a_pipe_needs_a_terminal_for_the_keys_and_a_terminal_is_no_recordi
 def test_a_locale_that_is_not_utf_8_gets_escapes_and_no_traceback(command: list[str]) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     result = subprocess.run(
-        [Path(sys.executable).with_name("nomad-tui"), *command], env=os.environ | plain, capture_output=True
+        [str(Path(sys.executable).with_name("nomad-tui")), *command], env=os.environ | plain, capture_output=True
     )
     assert result.returncode in (0, 1) and result.stdout.isascii()
     assert b"Traceback" not in result.stderr
@@ -565,7 +565,7 @@ def test_a_locale_that_is_not_utf_8_gets_escapes_and_no_traceback(command: list[
 def test_tail_writes_escapes_for_what_a_locale_lacks() -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     file = Path(__file__).parent / "cases" / "captures" / "frames.ndjson"
-    command = [Path(sys.executable).with_name("nomad-tui"), "tail", file]
+    command = [str(Path(sys.executable).with_name("nomad-tui")), "tail", str(file)]
     result = subprocess.run(command, env=os.environ | plain, capture_output=True)
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.isascii() and rb"created \xb7 GPU nodes" in result.stdout
