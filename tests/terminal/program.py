@@ -22,6 +22,10 @@ PATIENCE: Final = 45.0
 """Seconds after which a fact that has not come is a failure, on a busy machine too."""
 QUIET: Final = 0.3
 """Seconds without a byte after which the program has nothing more to draw: its slowest look is every 0.25 s."""
+ALONE: Final = 0.15
+"""Seconds after Esc until the next key: sooner, the two would be one sequence."""
+BUSY: Final = 0.25
+"""Of the time: a program that used more of a processor is still at work, though nothing comes yet."""
 KEYS: Final = {
     "up": b"\x1b[A",
     "down": b"\x1b[B",
@@ -43,7 +47,7 @@ KEYS: Final = {
     "f1": b"\x1bOP",
     "f2": b"\x1bOQ",
     "f8": b"\x1b[19~",
-    **{f"ctrl+{letter}": bytes([ord(letter) - 96]) for letter in "abcdefghjklnoprstuvwxyz"},
+    **{f"ctrl+{letter}": bytes([ord(letter) - 96]) for letter in "abcdefghjklnopqrstuvwxyz"},
 }
 _TICKING: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+")
 """What ticks by itself: ages, rates and sparklines."""
@@ -75,6 +79,8 @@ class Program:
         """Presses keys by name; any other string is typed as it is."""
         for key in keys:
             self.send(KEYS.get(key) or key.encode())
+            if key == "escape":
+                self.read_for(ALONE)
         return self
 
     def click(self, x: int, y: int, button: int = 0) -> Self:
@@ -150,9 +156,28 @@ class Program:
     def settle(self, most: float = 1.5) -> Self:
         """Reads until nothing has come for a while, or it never stops: a live stream is never quiet."""
         deadline = monotonic() + most
-        while self.exit_code is None and self.read_for(QUIET) and monotonic() < deadline:
-            pass
+        while self.exit_code is None and monotonic() < deadline:
+            used = self._processor_seconds()
+            if not self.read_for(QUIET) and self._processor_seconds() - used < BUSY * QUIET and not self._is_running():
+                break
         return self
+
+    def _processor_seconds(self) -> float:
+        """What the program's threads have used so far; 0 where the system has no `/proc`."""
+        fields = self._facts(Path(f"/proc/{self.pid}/stat"))
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+    def _is_running(self) -> bool:
+        """Whether one of its threads has work, or waits for a processor to do it."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return any(fields[0] == "R" for each in threads if (fields := self._facts(each)))
+
+    @staticmethod
+    def _facts(file: Path) -> list[str]:
+        """The fields behind the command's name, from the state on."""
+        with suppress(OSError):
+            return file.read_text().rpartition(")")[2].split()
+        return []
 
     def wait_until_idle(self, most: float = 8.0) -> Self:
         """Waits until nothing comes any more and nothing is being searched or counted, as far as that can be seen."""
