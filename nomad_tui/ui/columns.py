@@ -17,10 +17,10 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from nomad_tui.core.text import printable
+from nomad_tui.ui.modal import Modal
 
 
 class Column(StrEnum):
@@ -250,7 +250,7 @@ class ColumnList(Widget, can_focus=True):
             self.action_tick()
 
 
-class ColumnChooser(ModalScreen[tuple[Column, ...] | None]):
+class ColumnChooser(Modal[tuple[Column, ...] | None]):
     """Lets the operator choose and order the columns. Its result is the new ones; None if nothing is to change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,7 +7,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -16,12 +15,13 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.rows import EventRow, row
 from nomad_tui.core.text import printable
 from nomad_tui.ui.facts import contents
+from nomad_tui.ui.modal import Modal
 
 MOST_OFFERED: Final = 200
 """Marks, the newest; more are out of sight anyway."""
 
 
-class CompareWith(ModalScreen[int | None]):
+class CompareWith(Modal[int | None]):
     """Offers marked events; gives the sequence number of the chosen one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

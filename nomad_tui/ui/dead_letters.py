@@ -15,7 +15,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nomad_tui.core.payload import parse
@@ -27,6 +26,7 @@ from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.by_hand import Answer, resend
 from nomad_tui.sinks.definition import Definition, Kind
+from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.row_view import Pieces, RowView, row_keys
 from nomad_tui.ui.sink_place import NO_OUTPUT
 from nomad_tui.ui.sink_row import LONGEST_ERROR, Fact, fitted, laid_out
@@ -153,7 +153,7 @@ until they are sent again and acknowledged.
         self.post_message(self.Asked(what))
 
 
-class DeadLetters(ModalScreen[None]):
+class DeadLetters(Modal[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,l", "close", "Close", id="letters.close", key_display="Esc", tooltip="Back to the sinks"),
         Binding(

@@ -2,14 +2,13 @@
 
 from typing import TypeVar
 
-from textual.screen import ModalScreen
-
 from nomad_tui.ui.events import EventList
+from nomad_tui.ui.modal import Modal
 
 Result = TypeVar("Result")
 
 
-class Dialog(ModalScreen[Result]):
+class Dialog(Modal[Result]):
     """Stands at the bottom of the screen; at the top while the selected event is in the lower half."""
 
     def on_mount(self) -> None:

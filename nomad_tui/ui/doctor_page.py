@@ -9,13 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nomad_tui.core.text import printable
 from nomad_tui.doctor import report
 from nomad_tui.doctor.findings import Examination, Item
 from nomad_tui.doctor.report import Ink, Line
+from nomad_tui.ui.modal import Modal
 
 COPIED_WIDTH: Final = 100
 """Cells of a line in what is copied."""
@@ -29,7 +29,7 @@ _STYLES: Final[dict[Ink, str]] = {
 }
 
 
-class DoctorPage(ModalScreen[None]):
+class DoctorPage(Modal[None]):
     """Runs the checks when it opens, and stops them when it closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

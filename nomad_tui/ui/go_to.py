@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from nomad_tui.core.filter.terms import BY_NAME
@@ -20,6 +19,7 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.rows import happened
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
+from nomad_tui.ui.modal import Modal
 
 SECOND: Final = 1_000_000_000
 LONGEST_TEXT: Final = 60
@@ -279,7 +279,7 @@ class PlaceInput(Input):
         self.insert_text_at_cursor(printable(" ".join(event.text.split()), LONGEST_TEXT))
 
 
-class GoTo(ModalScreen[None]):
+class GoTo(Modal[None]):
     """A line at the bottom of the screen. It closes by itself once it has gone somewhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

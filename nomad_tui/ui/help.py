@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen
 
 from nomad_tui.ui.changes_view import ChangesView
 from nomad_tui.ui.commands import DASHBOARD_KEYS
@@ -18,6 +17,7 @@ from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_line import FilterLine
 from nomad_tui.ui.find_line import FindPane
 from nomad_tui.ui.inspector import Inspector
+from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.text_viewer import TextView
 from nomad_tui.ui.timeline import Timeline
@@ -107,7 +107,7 @@ def _prose(markdown: str) -> Iterable[str]:
         yield ""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """Closed by the key that opened it, too."""
 
     DEFAULT_CSS = """

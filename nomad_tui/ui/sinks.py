@@ -11,13 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.ui.dead_letters import MOST_LISTED, DeadLetters
+from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.row_view import Pieces, RowView, row_keys
 from nomad_tui.ui.sink_place import Place, answered, send_example
 from nomad_tui.ui.sink_row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
@@ -157,7 +157,7 @@ cursor.
         """A double click tests nothing: that would send something."""
 
 
-class SinksPage(ModalScreen[None]):
+class SinksPage(Modal[None]):
     """Looks at the journal about once a second, in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

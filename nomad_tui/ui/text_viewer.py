@@ -17,7 +17,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from nomad_tui.core.payload import Path
@@ -25,6 +24,7 @@ from nomad_tui.core.payload.find import MOST_SPANS, Wanted
 from nomad_tui.core.text import printable
 from nomad_tui.ui.find_line import FindAsked, FindPane, Found
 from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.modal import Modal
 
 TAB: Final = 4
 """Cells between the places where a tab ends."""
@@ -346,7 +346,7 @@ def _rows_of(text: str, width: int) -> list[int]:
     return places
 
 
-class TextViewer(ModalScreen[None]):
+class TextViewer(Modal[None]):
     """One text with the whole screen to itself."""
 
     DEFAULT_CSS = """

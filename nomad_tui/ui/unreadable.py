@@ -6,16 +6,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.session import Status
+from nomad_tui.ui.modal import Modal
 
 
-class UnreadableLines(ModalScreen[None]):
+class UnreadableLines(Modal[None]):
     """The first lines that were no frames, as they came, made fit to be drawn."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

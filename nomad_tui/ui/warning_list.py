@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nomad_tui.core.permissions import MANAGEMENT, Permissions
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Status
+from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.refusals import SET_TOKEN, grant, lacking
 
 ORDER: Final = (
@@ -35,7 +35,7 @@ def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
     return [warnings[concern] for concern in sorted(warnings, key=ORDER.index)]
 
 
-class WarningList(ModalScreen[None]):
+class WarningList(Modal[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "escape,q,W,enter",

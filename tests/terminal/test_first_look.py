@@ -32,3 +32,26 @@ def _thumb(cells: list[list[Cell]]) -> list[int]:
     column = [cells[row][-3] for row in rows]
     usual = max(column, key=column.count)
     return [row for row, cell in zip(rows, column, strict=True) if cell != usual]
+
+
+def test_keys_typed_ahead_of_a_dialog_never_end_the_program(tour: Path, home: Path) -> None:
+    """Each dialog closed twice at once, and others opened meanwhile."""
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625").settle()
+        for burst in (
+            ":200\r\r\r",
+            ":gap\x1b",
+            ":8\r:9\r:10\r",
+            "y\x1b",
+            "ye",
+            "w\x1b",
+            "D\x1b",
+            "u\x1b",
+            "s\x1b",
+            "?q",
+        ):
+            for _ in range(3):
+                program.press(burst).read_for(0.02)
+            program.press("escape", "escape")
+            program.settle()
+            assert program.exit_code is None, f"after {burst!r}:\n{program.text}"

@@ -1,0 +1,18 @@
+"""A screen over the dashboard that has the keys to itself."""
+
+from typing import TypeVar
+
+from textual.await_complete import AwaitComplete
+from textual.screen import ModalScreen
+
+Result = TypeVar("Result")
+
+
+class Modal(ModalScreen[Result]):
+    """Textual 8.2.8 ends the program if a screen is dismissed twice, as by a key typed ahead of its closing."""
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        if self.is_current:
+            return super().dismiss(result)
+        nothing: AwaitComplete = AwaitComplete.nothing()  # type: ignore[no-untyped-call]
+        return nothing
