@@ -47,7 +47,7 @@ def help_text(in_use: Sequence[DOMNode]) -> str:
     pages = [
         (str(node.BINDING_GROUP_TITLE or type(node).__name__), node.HELP, node.BINDINGS)
         for node in in_use
-        if node.BINDINGS and not any(isinstance(node, kind) for _, kind in GROUPS) and isinstance(node, ModalScreen)
+        if node.BINDINGS and not any(isinstance(node, kind) for _, kind in GROUPS) and isinstance(node, Modal)
     ]
     dashboard = ("Everywhere on the dashboard", None, DASHBOARD_KEYS)
     return "\n\n".join(_group(*each) for each in (*pages, *known, dashboard, *others)) + "\n"
