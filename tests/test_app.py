@@ -647,15 +647,6 @@ def attacks() -> bytes:
     )
 
 
-async def read_for(screen: Terminal, seconds: float) -> None:
-    """Lets a program draw for a while, whatever it draws."""
-    try:
-        async with asyncio.timeout(seconds):
-            await screen.until("\0 is never drawn")
-    except TimeoutError:
-        pass
-
-
 async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
     file = tmp_path / "hostile-\x1b]2;OWNED\x07.ndjson"
     # The recording ends in a cut line, so it comes last.
@@ -667,19 +658,19 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
         screen.press("g")
         for _ in range(8):
             screen.press("3gEG2j")
-            await read_for(screen, 0.1)
+            await screen.read_for(0.1)
         screen.press("/" + "\x7f" * len("owned") + "\r2g")
         for _ in range(32):
             screen.press("3gE2j")
-            await read_for(screen, 0.1)
+            await screen.read_for(0.1)
         screen.press("1G 2u")
         await screen.until("Unreadable:")
         screen.press("q")
-        await read_for(screen, 0.3)
+        await screen.read_for(0.3)
         screen.press("?")
-        await read_for(screen, 0.3)
+        await screen.read_for(0.3)
         screen.press("q")  # closes the help
-        await read_for(screen, 0.3)
+        await screen.read_for(0.3)
         screen.press("q")
         assert await screen.ended() == 0
     output = screen.text

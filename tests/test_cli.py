@@ -11,7 +11,7 @@ import sys
 import termios
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -397,6 +397,12 @@ class Terminal:
             assert piece, f"it ended without drawing {texts}: {self.text[-2000:]!r}"
             self.text += piece.decode("utf-8", "replace")
 
+    async def read_for(self, seconds: float) -> None:
+        """Lets the program draw for a while, whatever it draws: one that nobody reads comes to a stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.until("\0 is never drawn")
+
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
@@ -478,8 +484,8 @@ async def test_the_dashboard_goes_on_elsewhere(tmp_path: Path) -> None:
             await screen.until("1.9.4")
             await here.until(lambda: here.subscribers == 0)
             screen.press("@env\t\tpay\r")
-            while not any(each.first("namespace") == "payments" for each in here.requests):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+            while not any(each.first("namespace") == "payments" for each in here.requests):
+                await screen.read_for(0.1)
             screen.press("q")
             assert await screen.ended() == 0
         asked = [each for each in there.requests if each.path == "/v1/event/stream"]
