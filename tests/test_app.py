@@ -50,7 +50,7 @@ from tests.dashboard import (
     jobs,
 )
 from tests.pressing import at_rest
-from tests.test_cli import Terminal, terminal
+from tests.test_cli import terminal
 
 SECRET: Final = "00000000-0000-4000-8000-00000000000a"
 LARGE: Final = Options(lead=ALL_FRAMES, buffer_size=1_000)
