@@ -36,8 +36,9 @@ REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 FINGERPRINTS: Final = 131_072
 """Events whose fingerprints are kept, about 10 MB: the raft log that a server replays after a restart holds up to some
 18,000 entries (`raft_snapshot_threshold`, `raft_trailing_logs`)."""
-OTHER_WRITE: Final = 1_000_000_000
-"""ns between two times that cannot be those of one write."""
+OTHER_WRITE: Final = 600_000_000_000
+"""ns by which a frame of the last index is newer than all that was seen when it cannot be of the same history. An
+object's time may be older than its write: by up to 124 s in the recordings."""
 LOOKED_BACK: Final = 32
 """Frames before the last one that a server may be asked for to tell whether its history is the one seen."""
 __all__ = [
@@ -353,8 +354,8 @@ class Continuity:
             return Joined(frame, gap, 0)
         seen_here = self._seen_at_last(frame)
         new = self._not_seen(frame)
-        doubtful = bool(seen_here) and new is not None and self._is_doubtful(frame, sent, new)
-        if new is None or (doubtful and _are_other_writes(frame, seen_here)):
+        doubtful = bool(seen_here) and new is not None and self._is_doubtful(frame, sent, new, seen_here)
+        if new is None or (doubtful and self._is_later_write(frame)):
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
             if not tentative:
                 self._expected = None
@@ -375,13 +376,20 @@ class Continuity:
         """What was seen of the frame's index and is asked for now, if it is the last index and nothing is proven."""
         if frame.index != self.last_index or self._proven:
             return []
-        return [event for events in (self._expected or {}).get(frame.index, ()) for event in events] or [*self._newest]
+        expected = [event for events in (self._expected or {}).get(frame.index, ()) for event in events]
+        return expected or [event for event in self._newest if self._coverage.asks_for(event)]
 
-    def _is_doubtful(self, frame: Frame, sent: Sequence[Event], new: list[Event]) -> bool:
+    def _is_doubtful(self, frame: Frame, sent: Sequence[Event], new: list[Event], seen_here: Sequence[Event]) -> bool:
         if any((self._expected or {}).get(frame.index, ())) and frame.events:
             return len(new) == len(frame.events)
-        before = {(event.topic, event.type, event.key) for event in self._newest}
+        before = {(event.topic, event.type, event.key) for event in seen_here}
         return bool(before) and before.isdisjoint((event.topic, event.type, event.key) for event in sent)
+
+    def _is_later_write(self, frame: Frame) -> bool:
+        """Whether a frame of the last index was written long after everything that is remembered up to it."""
+        written = written_at(frame.events, frame.index)
+        seen = [time for each in self._recent if (time := written_at(each.events, each.index)) is not None]
+        return written is not None and bool(seen) and written - max(seen) > OTHER_WRITE
 
     @property
     def is_proven(self) -> bool:
@@ -497,12 +505,6 @@ class Continuity:
         self._taken_over()
         self._coverage.started_over(Place(frame.index, sent))
         self._remember(frame, sent)
-
-
-def _are_other_writes(frame: Frame, seen: list[Event]) -> bool:
-    """Whether a frame and what was seen under its index were written at different times."""
-    ours, theirs = written_at(seen, frame.index), written_at(frame.events, frame.index)
-    return ours is not None and theirs is not None and abs(ours - theirs) > OTHER_WRITE
 
 
 def _of_topics(events: Sequence[Event], topics: frozenset[str]) -> list[Event]:

@@ -52,7 +52,9 @@ KEYS: Final = {
 _TICKING: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+")
 """What ticks by itself: ages, rates and sparklines."""
 _BUSY: Final = re.compile(r"searching …|Topics …| of [\d,]+ …")
-_SPACES: Final = re.compile(r" +")
+_FILLING: Final = re.compile(r"([ ─])\1+")
+_NOTE: Final = re.compile(r"─ [^─]* · (?=following|follow off|▼|▮▮)|─ (?=following|follow off|▼|▮▮)")
+"""What the list's border says of the last key, for some seconds."""
 TOAST: Final = "▌"
 """At the edge of a notification."""
 
@@ -268,7 +270,7 @@ def _differ(before: list[Cell], after: list[Cell]) -> bool:
     texts = _text(before), _text(after)
     if any(TOAST in text for text in texts):
         return False
-    plain = [_SPACES.sub(" ", _TICKING.sub("#", text)) for text in texts]
+    plain = [_NOTE.sub("─", _FILLING.sub(r"\1", _TICKING.sub("#", text))) for text in texts]
     return plain[0] != plain[1] or (texts[0] == texts[1] and before != after)
 
 
