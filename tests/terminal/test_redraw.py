@@ -115,7 +115,7 @@ def _walk(program: Program, seed: int, steps: int, server: Server | None = None)
             program.press(*chosen)
         trail.append(chosen)
         inputs += len(chosen)
-        if chance.random() < 0.25:
+        if chance.random() < 0.15:
             with server.silent() if server is not None else nullcontext():
                 stale = program.stale()
             assert not stale, f"seed {seed}, after {trail[-8:]}:\n" + "\n".join(stale)
