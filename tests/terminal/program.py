@@ -49,8 +49,8 @@ KEYS: Final = {
     "f8": b"\x1b[19~",
     **{f"ctrl+{letter}": bytes([ord(letter) - 96]) for letter in "abcdefghjklnopqrstuvwxyz"},
 }
-_TICKING: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+")
-"""What ticks by itself: ages, rates and sparklines."""
+_TICKING: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+|● live|◌ connecting|○ reconnecting")
+"""What changes by itself: ages, rates, sparklines, and the connection to a server that is silent meanwhile."""
 _BUSY: Final = re.compile(r"searching …|Topics …| of [\d,]+ …")
 _FILLING: Final = re.compile(r"([ ─])\1+")
 _NOTE: Final = re.compile(r"─ [^─]* · (?=following|follow off|▼|▮▮)|─ (?=following|follow off|▼|▮▮)")
