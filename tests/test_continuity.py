@@ -249,7 +249,10 @@ def test_a_gap_says_exactly_where_frames_are_missing(lines: list[bytes], resend:
         last = reader.continuity.last_index
         held = [line for line in lines if frame_of(line).index > last][5:]
         reader.connect(map(resend, held))
-        gap = Gap(GapReason.BUFFER, last, frame_of(held[0]).index, 3.0)
+        first, gap = frame_of(held[0]), reader.gaps[-1]
+        missing = [frame_of(each) for each in lines if last < frame_of(each).index < first.index]
+        assert gap.events <= sum(len(each.events) for each in missing)
+        gap = Gap(GapReason.BUFFER, last, first.index, 3.0, events=gap.events)
         assert reader.seen == [*events_of(lines[:cut]), gap, *events_of(held)]
 
 
@@ -483,8 +486,20 @@ def test_a_gap_is_written_to_a_file_whole() -> None:
         "AwaySeconds": 41.3,
         "Topics": ["Job", "*"],
         "Namespaces": ["payments"],
+        "Events": 0,
         "Sentence": gap.sentence,
     }
+
+
+def test_a_gap_says_how_many_events_at_least_by_what_was_created_meanwhile() -> None:
+    """Each object of the first frame after it that was created in between has had an event there."""
+    reader = Reader()
+    reader.connect([line_of(37, event("web", 1))])
+    new = [event(name, {"Job": {"CreateIndex": index}}) for name, index in [("a", 38), ("b", 85), ("c", 86), ("d", 9)]]
+    reader.connect([line_of(86, *new, event("e", {"Job": [1]}))])
+    (gap,) = reader.gaps
+    assert gap.missing == "indexes 38–85 are missing, at least 2 events"
+    assert gap.record()["Events"] == 2
 
 
 def test_what_is_remembered_does_not_grow_with_the_stream() -> None:

@@ -149,7 +149,7 @@ async def test_what_the_stream_dropped_meanwhile_is_a_gap(server: NatsServer) ->
 
 
 async def test_gaps_come_as_gaps_and_tests_do_not_come(server: NatsServer) -> None:
-    gap = Gap(GapReason.BUFFER, 10, 20, 3.0, ("Job",))
+    gap = Gap(GapReason.BUFFER, 10, 20, 3.0, ("Job",), events=2)
     event = items(most=1)
     for number, form in enumerate(Format):
         async with asyncio.timeout(20):

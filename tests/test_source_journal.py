@@ -336,7 +336,8 @@ async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) ->
     assert (gap.reason, gap.after, gap.before) == (GapReason.DROPPED, before[-1], after[0])
     assert [*before, *after] == [*range(1, before[-1] + 1), *range(after[0], 42)]
     assert gap.cause == "the journal dropped them to stay within its bounds before they were read"
-    assert gap.missing == f"indexes {gap.after + 1}–{gap.before - 1} may be missing"
+    lost = gap.before - gap.after - 1
+    assert gap.missing == f"indexes {gap.after + 1}–{gap.before - 1} are missing, at least {lost} events"
 
 
 async def test_a_journal_that_another_takes_the_place_of_is_over(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
-from nomad_tui.core.repeats import fingerprint, unseen, written_at
+from nomad_tui.core.repeats import created_between, fingerprint, unseen, written_at
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
@@ -343,7 +343,8 @@ class Continuity:
         if frame.index > self.last_index:
             gap = None
             if not self._proven:
-                gap = Gap(GapReason.BUFFER, self.last_index, frame.index, away)
+                lost = created_between(frame.events, self.last_index, frame.index)
+                gap = Gap(GapReason.BUFFER, self.last_index, frame.index, away, events=lost)
             self._expected = None
             self._coverage.caught_up()
             for namespace in self._asked_namespaces:

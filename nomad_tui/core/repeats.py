@@ -82,6 +82,24 @@ def written_at(events: Iterable[Event], index: int) -> int | None:
     return max(times, default=None)
 
 
+def created_between(events: Iterable[Event], after: int, before: int) -> int:
+    """How many of the events' objects were created at an index between the two, each by an event of its own.
+
+    In the recordings every object's `CreateIndex` has an event of it.
+    """
+    created: set[tuple[str, str, str]] = set()
+    for event in events:
+        try:
+            members = orjson.loads(bytes(event.payload))
+        except (orjson.JSONDecodeError, RecursionError):
+            continue
+        for member in members.values() if isinstance(members, dict) else ():
+            index = member.get("CreateIndex") if isinstance(member, dict) else None
+            if isinstance(index, int) and after < index < before:
+                created.add((event.topic, event.key, event.namespace))
+    return len(created)
+
+
 def _identity(event: Event) -> Identity:
     return (event.topic, event.type, event.key)
 

@@ -238,6 +238,7 @@ class Gap:
             "AwaySeconds": round(self.away, 1),
             "Topics": list(self.topics),
             "Namespaces": list(self.namespaces),
+            "Events": self.events,
             "Sentence": self.sentence,
         }
 

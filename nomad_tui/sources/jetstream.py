@@ -44,6 +44,7 @@ class _GapRecord(msgspec.Struct, rename="pascal"):
     away_seconds: float = 0.0
     topics: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
+    events: int = 0
 
 
 class _GapMessage(msgspec.Struct, rename="pascal"):
@@ -301,7 +302,9 @@ def _gap(record: _GapRecord) -> Gap:
         reason = GapReason(record.reason)
     except ValueError:
         reason = GapReason.BUFFER  # of a newer nomad-tui
-    return Gap(reason, record.after, record.before, record.away_seconds, record.topics, record.namespaces)
+    return Gap(
+        reason, record.after, record.before, record.away_seconds, record.topics, record.namespaces, record.events
+    )
 
 
 def _joined(frames: list[Frame]) -> list[Frame]:

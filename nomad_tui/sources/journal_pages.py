@@ -70,6 +70,8 @@ class Pages:
         self._position = 0
         """Everything up to this one was read, or is not wanted."""
         self._last_index = 0
+        self._events_read = 0
+        """Events that the journal had counted up to there; 0 before the first page."""
         self._beginning: Beginning | None = None
         self._note = ""
         self.received = 0
@@ -148,7 +150,11 @@ class Pages:
                 updates.append(self._vanished(records))
             for record in records:
                 updates += self._of(record)
-            self._position, self.received = records[-1].position, records[-1].received
+            last = records[-1]
+            self._position, self.received = last.position, last.received
+            self._events_read = last.events_before + (
+                len(last.content.events) if isinstance(last.content, Frame) else 0
+            )
         return updates
 
     def _of(self, record: Record) -> list[Frame] | list[Gap | Unreadable]:
@@ -169,7 +175,10 @@ class Pages:
 
     def _vanished(self, records: list[Record]) -> Gap:
         indexes = (record.content.index for record in records if isinstance(record.content, Frame))
-        return Gap(GapReason.DROPPED, self._last_index, next(indexes, self._last_index), 0.0)
+        part = self._part
+        selects_all = part.namespace == ALL and part.subscription.everything
+        lost = records[0].events_before - self._events_read if selects_all and self._events_read else 0
+        return Gap(GapReason.DROPPED, self._last_index, next(indexes, self._last_index), 0.0, events=lost)
 
     def _overview(self) -> Overview | None:
         return self._reader.overview() if self._file == _identity(self._reader.path) else None
