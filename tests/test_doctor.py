@@ -28,7 +28,7 @@ from nomad_tui.doctor.subject import Check, Patience, Subject
 from nomad_tui.doctor.terminal import print_json, print_text
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.release_discovery import Evidence, ServerReleases
-from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, Release, StandIn, Token
+from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, Release, Server, StandIn, Token
 from tests import recordings
 from tests.odd_servers import HEARTBEAT, answer, odd_server
 
@@ -177,6 +177,28 @@ CASES = [
         flags={"region": "mars"},
         skipped=("leader", *AFTER_TOKEN),
         exit_code=3,
+    ),
+    Case(
+        "the region's servers are down",
+        "leader",
+        Verdict.BROKEN,
+        "cannot reach the region eu: none of that region's servers answers it",
+        "nomad server members -region eu",
+        options=replace(HELD, regions_down=("eu",)),
+        flags={"region": "eu"},
+        skipped=AFTER_TOKEN,
+        exit_code=1,
+    ),
+    Case(
+        "the region's servers have been down for so long that its server no longer lists the region",
+        "region",
+        Verdict.BROKEN,
+        "cannot reach the region eu: none of that region's servers answers it",
+        "nomad server members -region eu",
+        options=replace(HELD, other_servers=(Server("eu-1.eu", "2.0.6", "eu", "failed"),)),
+        flags={"region": "eu"},
+        skipped=("leader", *AFTER_TOKEN),
+        exit_code=1,
     ),
     Case(
         "the namespace does not exist",

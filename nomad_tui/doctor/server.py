@@ -17,6 +17,7 @@ from nomad_tui.sources.harm import asked_topics
 AGENT_READ: Final = 'agent {\n  policy = "read"\n}'
 NAMED: Final = 3
 """Servers whose releases are written out before the rest of them is counted."""
+REGION_DOWN: Final = "No server of the region can be reached."
 NO_LEADER: Final = "The cluster has no leader, so it neither writes nor tells anything."
 
 
@@ -107,6 +108,10 @@ async def region(subject: Subject) -> AsyncGenerator[Item, None]:
     own = subject.server.region if subject.server is not None else None
     measured = {"asked": wanted, "own": own, "regions": list(known)}
     if wanted is not None and printable(wanted, 100) not in known:
+        if subject.releases.evidence is Evidence.MEMBERS:  # Serf still knows servers of it, all of them failed
+            subject.blocked = REGION_DOWN
+            yield found("region", diagnose.fill(asked.REGION_DOWN, subject.connection, said=""), **measured)
+            return
         subject.blocked = f"The server does not know the region {printable(wanted, 100)}."
         yield Finding(
             "region",
@@ -131,7 +136,11 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
         if finding.measured["kind"] == Kind.NO_LEADER:
             subject.blocked = NO_LEADER
         elif finding.measured["kind"] == Kind.REGION_DOWN:
-            subject.blocked = "No server of the region can be reached."
+            subject.blocked = REGION_DOWN
+        elif finding.measured["kind"] == Kind.REGION_UNKNOWN:
+            # The server knew it a moment ago: its last server has been found to have failed since.
+            finding = found("leader", diagnose.fill(asked.REGION_DOWN, subject.connection, said=""))
+            subject.blocked = REGION_DOWN
         yield finding
         return
     if address:

@@ -23,6 +23,7 @@ from nomad_tui.nomad.client import Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.lacking import holder, lacking
 from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
+from nomad_tui.nomad.release_discovery import region_members
 
 __all__ = ["Findings", "explain_fully", "lacking", "unknown_namespace", "why_refused", "why_silent"]
 
@@ -134,6 +135,8 @@ async def _unknown_region(client: Client) -> Trouble | None:
     known = await questions.regions(client)
     if not known or region in known:
         return None
+    if await region_members(client):
+        return diagnose.fill(asked.REGION_DOWN, client.connection, said="")
     return diagnose.fill(asked.NO_SUCH_REGION, client.connection, regions=diagnose.listed(known))
 
 

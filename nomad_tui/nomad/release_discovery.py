@@ -96,7 +96,7 @@ async def discover(client: Client, server: ServerInfo | None, *, prove: bool = T
         known = ServerReleases(Evidence.AGENT, ((_shown(server.name), _shown(server.version)),))
     try:
         async with asyncio.timeout(PATIENCE):
-            if builds := await _of_members(client):
+            if builds := await region_members(client):
                 return ServerReleases(Evidence.MEMBERS, builds)
             unproved = prove and known.evidence is Evidence.NONE
             if unproved and await _serves_itself(client) and await _refuses_in_silence(client):
@@ -107,8 +107,11 @@ async def discover(client: Client, server: ServerInfo | None, *, prove: bool = T
     return known
 
 
-async def _of_members(client: Client) -> tuple[tuple[str, str], ...]:
-    """The servers of the region watched and their releases, the oldest first; none where the token may not ask."""
+async def region_members(client: Client) -> tuple[tuple[str, str], ...]:
+    """The servers of the region watched and their releases, the oldest first; failed ones too.
+
+    None where the token may not ask.
+    """
     try:
         return _members(await client.get_json("/v1/agent/members", seconds=PATIENCE), client.connection.region)
     except UnexpectedAnswerError:

@@ -13,6 +13,7 @@ from nomad_tui.sources.standin.options import Options, Server
 
 PERMISSION_DENIED: Final = "Permission denied"
 NO_PATH: Final = "No path to region"
+UNREACHED: Final = "rpc error: failed to get conn: dial tcp 127.0.0.2:4647: connect: connection refused"
 NO_LEADER: Final = "No cluster leader"
 NOT_PUBLISHING: Final = "EventBroker not configured"
 
@@ -103,11 +104,11 @@ class Answers:
             return Answer(HTTPStatus.NOT_FOUND)
         if request.method not in ("GET", "HEAD"):
             return Answer.text(HTTPStatus.METHOD_NOT_ALLOWED, "Invalid method")
-        if not self.knows_region(request):
-            return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_PATH)
+        if (unreachable := self.unreachable_region(request)) is not None:
+            return unreachable
         match request.path:
             case "/v1/regions":
-                regions = sorted({self.options.region, *self.options.other_regions})
+                regions = sorted({self.options.region, *self.options.other_regions, *self.options.regions_down})
                 return Answer.json(regions, self._newest_index())
             case "/v1/agent/health":
                 return self._health(request)
@@ -140,9 +141,13 @@ class Answers:
             case _:
                 return Answer.json([], self._newest_index())
 
-    def knows_region(self, request: Request) -> bool:
-        asked = request.first("region")
-        return not asked or asked in (self.options.region, *self.options.other_regions)
+    def unreachable_region(self, request: Request) -> Answer | None:
+        """What it answers if the region asked for cannot be reached."""
+        asked, options = request.first("region"), self.options
+        if not asked or asked in (options.region, *options.other_regions):
+            return None
+        why = UNREACHED if asked in options.regions_down else NO_PATH
+        return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, why)
 
     def _health(self, request: Request) -> Answer:
         """Open to any token, as on a server; a client's agent is asked as its server would be."""
@@ -163,6 +168,7 @@ class Answers:
         own = [] if options.client_agent else [Server(options.name, options.version, options.region)]
         known = {each.region for each in options.other_servers}
         elsewhere = [Server(f"stand-in.{each}", options.version, each) for each in options.other_regions]
+        elsewhere += [Server(f"stand-in.{each}", options.version, each, "failed") for each in options.regions_down]
         own += [each for each in elsewhere if each.region not in known]
         members = [
             {

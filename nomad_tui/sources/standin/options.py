@@ -98,6 +98,9 @@ class Options:
     region: str = "global"
     other_regions: tuple[str, ...] = ()
     """Regions it knows beside its own. They have the same events."""
+    regions_down: tuple[str, ...] = ()
+    """Regions that it knows and whose servers cannot be reached. A region whose servers have been gone for longer is
+    in no list of regions any more, only its `other_servers` are: as failed."""
     namespaces: tuple[str, ...] | None = None
     """Those that exist from the start, `default` always; None is all that the recording names. Any other
     is made when its first event enters the buffer, or by hand, and is invisible to the streams already open."""

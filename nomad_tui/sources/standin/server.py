@@ -14,7 +14,6 @@ from typing import Final, Self
 from nomad_tui.sources.standin.access import Access, Doubt, Token
 from nomad_tui.sources.standin.answers import (
     NO_LEADER,
-    NO_PATH,
     NOT_PUBLISHING,
     PERMISSION_DENIED,
     Answers,
@@ -369,8 +368,8 @@ class StandIn:
         except BadRequestError as error:
             return Answer.text(HTTPStatus.BAD_REQUEST, str(error))
         token = self._access.token(request.secret)
-        if not self._answers.knows_region(request):
-            refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_PATH)
+        if (unreachable := self._answers.unreachable_region(request)) is not None:
+            refused = unreachable
         elif not self.options.leader:
             refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
         elif isinstance(token, Doubt) or not self._allowed(asked, token):
