@@ -49,7 +49,6 @@ EVERY_LIBRARY = frozenset(
         "rich",
         "standardwebhooks",
         "structlog",
-        "tenacity",
         "textual",
         "tomli_w",
         "zstandard",
@@ -71,7 +70,6 @@ LIBRARIES: dict[str, frozenset[str]] = {
             "prometheus_client",
             "standardwebhooks",
             "structlog",
-            "tenacity",
             "tomli_w",
             "zstandard",
         )

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nomad_tui.config import Connection, Flags
+from nomad_tui.core.backoff import LONGEST_DELAY, SHORTEST_DELAY, delays
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable, event_lines
 from nomad_tui.nomad import release_discovery
 from nomad_tui.sources import reader as reader_module
 from nomad_tui.sources.live import LiveServer
-from nomad_tui.sources.reader import LONGEST_DELAY, SHORTEST_DELAY, Settings, delays
+from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import (
     ALL_FRAMES,
     MANAGEMENT,

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import count
 from random import uniform
 from time import time_ns
 from typing import Final
 
 import msgspec
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_random_exponential
 
+from nomad_tui.core.backoff import delays
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
 from nomad_tui.sinks.batching import delivery_id
@@ -50,7 +50,6 @@ class Bringing:
         self._failed = failed
         self._sleep = sleep
         retry = definition.retry
-        self._backoff = wait_random_exponential(multiplier=retry.min_backoff, max=retry.max_backoff)
         self._longest_pause = min(retry.max_backoff, LONGEST_PAUSE * retry.min_backoff)
         self._refused_last = False
         """Whether nothing was acknowledged since something was refused for good."""
@@ -61,47 +60,32 @@ class Bringing:
 
     async def _bring(self, delivery: Delivery, refusals: int, before: int = 0) -> list[Letter]:
         """Gives up after so many refusals, `before` others, and then tries each half."""
-        left = delivery
-        refused = 0
-
-        def is_given_up(state: RetryCallState) -> bool:
-            error = _error(state)
-            if not isinstance(error, RejectedError):
-                return False
-            return refused >= refusals or (error.too_large and len(left.items) > 1)
-
-        def before_sleep(state: RetryCallState) -> None:
-            error = _error(state)
-            if isinstance(error, UndeliveredError):
-                self._failed(error, state.attempt_number, state.upcoming_sleep)
-
         if self._refused_last:
             await self._sleep(uniform(0.0, self._longest_pause))
-        attempts = AsyncRetrying(
-            retry=retry_if_exception_type(UndeliveredError),
-            stop=is_given_up,
-            wait=self._wait,
-            sleep=self._sleep,
-            before_sleep=before_sleep,
-            reraise=True,
-        )
-        try:
-            async for attempt in attempts:
-                with attempt:
-                    try:
-                        answer = await self.once(replace(left, attempt=attempt.retry_state.attempt_number))
-                    except UndeliveredError as error:
-                        refused += isinstance(error, RejectedError)
-                        if error.done:
-                            self._refused_last = False
-                            self._acknowledged(error.done, "")
-                            left = _of(left, left.items[error.done :])
-                        raise
+        retry = self._definition.retry
+        waits = delays(retry.min_backoff, retry.max_backoff)
+        left, refused = delivery, 0
+        for attempt in count(1):
+            try:
+                answer = await self.once(replace(left, attempt=attempt))
+                break
+            except UndeliveredError as error:
+                if error.done:
                     self._refused_last = False
-                    self._acknowledged(len(left.items), answer)
-        except RejectedError as error:
-            self._failed(error, attempts.statistics.get("attempt_number", 1), 0.0)
-            return await self._divided(left, error, max(1, refusals - refused), before + refused)
+                    self._acknowledged(error.done, "")
+                    left = _of(left, left.items[error.done :])
+                wait = next(waits)
+                if isinstance(error, RejectedError):
+                    refused += 1
+                    if refused >= refusals or (error.too_large and len(left.items) > 1):
+                        self._failed(error, attempt, 0.0)
+                        return await self._divided(left, error, max(1, refusals - refused), before + refused)
+                elif isinstance(error, UnavailableError) and error.retry_after is not None:
+                    wait = max(wait, error.retry_after)
+                self._failed(error, attempt, wait)
+                await self._sleep(wait)
+        self._refused_last = False
+        self._acknowledged(len(left.items), answer)
         return []
 
     async def once(self, delivery: Delivery) -> str:
@@ -151,17 +135,6 @@ class Bringing:
             gap=event is None,
         )
 
-    def _wait(self, state: RetryCallState) -> float:
-        seconds = self._backoff(state)
-        error = _error(state)
-        if isinstance(error, UnavailableError) and error.retry_after is not None:
-            return max(seconds, error.retry_after)
-        return seconds
-
 
 def _of(delivery: Delivery, items: tuple[Item, ...]) -> Delivery:
     return replace(delivery, id=delivery_id(items), items=items)
-
-
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome is not None else None

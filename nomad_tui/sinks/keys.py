@@ -130,8 +130,8 @@ KEYS: Final[tuple[Key, ...]] = (
         ("retry.min_backoff", "Retry.MinBackoff"),
         "retry.min_backoff",
         written.duration(largest=_DAY),
-        "the most that it waits before its second attempt, by chance anything up to that; twice as much before each "
-        "further one, up to `max_backoff`",
+        "how long it waits before it tries again; twice as much, half of it by chance, before each further attempt, "
+        "up to `max_backoff`",
     ),
     Key(
         ("retry.max_backoff", "Retry.MaxBackoff"),

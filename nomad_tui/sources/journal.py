@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final
 
+from nomad_tui.core.backoff import delays
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
@@ -18,7 +19,6 @@ from nomad_tui.core.wire import HEARTBEAT, Unreadable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.sources.journal_pages import Pages, Part, opened
-from nomad_tui.sources.reader import delays
 from nomad_tui.sources.start import Start
 
 POLL_EVERY: Final = 0.2

@@ -18,6 +18,7 @@ from typing import Final
 import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.core.backoff import delays
 from nomad_tui.core.continuity import Continuity, Reach
 from nomad_tui.core.permissions import Permissions, is_namespaced, needed
 from nomad_tui.core.readable import SECOND, duration
@@ -43,7 +44,7 @@ from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
 from nomad_tui.nomad.release_discovery import REMEMBERED, Discovery
 from nomad_tui.sources.ordered import ordered
-from nomad_tui.sources.reader import SETTLED, Divided, Reader, Settings, delays
+from nomad_tui.sources.reader import SETTLED, Divided, Reader, Settings
 from nomad_tui.sources.resuming import has_leader
 from nomad_tui.sources.suspension import Suspension
 

@@ -10,7 +10,6 @@ asked for anew, which is neither a lost connection nor a reason to wait.
 """
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, aclosing, suppress
@@ -21,6 +20,7 @@ from typing import Final
 import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.core.backoff import SHORTEST_DELAY, delays
 from nomad_tui.core.continuity import Continuity, Joined
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
@@ -51,9 +51,6 @@ from nomad_tui.sources.start import Beginning, Start
 from nomad_tui.sources.suspension import elapsed
 from nomad_tui.sources.ticked import TICKS_SETTLE, Ticked
 
-SHORTEST_DELAY: Final = 0.5
-LONGEST_DELAY: Final = 30.0
-"""Seconds between attempts. A cluster that restarts has hundreds of readers come back."""
 SHORTEST_DELAY_AFTER_REFUSAL: Final = 5.0
 """A token does not get its rights back within a second."""
 SETTLED: Final = 10.0
@@ -100,14 +97,6 @@ OF_CLUSTER: Final = REFUSALS - {Kind.REFUSED, Kind.PUBLISHING_DISABLED, Kind.HAR
 """What every server of a cluster would answer alike. A refusal without a reason may be that of one that is stopping."""
 ASKED_ABOUT: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN))
 UNHEARD: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
-
-
-def delays(shortest: float = SHORTEST_DELAY, longest: float = LONGEST_DELAY) -> Iterator[float]:
-    """Seconds to wait before each attempt: doubling, the upper half of each random, within the bounds."""
-    ceiling = shortest
-    while True:
-        yield random.uniform(max(shortest, ceiling / 2), ceiling)
-        ceiling = min(longest, ceiling * 2)
 
 
 @dataclass(frozen=True, slots=True)
