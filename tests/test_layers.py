@@ -56,7 +56,7 @@ EVERY_LIBRARY = frozenset(
 )
 LIBRARIES: dict[str, frozenset[str]] = {
     "core": frozenset(("lark", "msgspec", "orjson", "re2", "zstandard")),
-    "nomad": frozenset(("aiohttp", "aiohttp_socks", "cryptography", "orjson", "python_socks")),
+    "nomad": frozenset(("aiohttp", "aiohttp_socks", "orjson", "python_socks")),
     "config": frozenset(("aiohttp",)),
     "personal": frozenset(("msgspec", "platformdirs", "tomli_w")),
     "journal": frozenset(("filelock", "msgspec", "orjson", "structlog", "zstandard")),

@@ -1,22 +1,36 @@
 """The certificate that a server shows, for a sentence about why it cannot be trusted."""
 
 import asyncio
+import re
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any, Final
 
 from nomad_tui.config import Connection
 from nomad_tui.core.text import printable
 
 PATIENCE: Final = 5.0
-"""Seconds for connecting and the handshake."""
+"""Seconds for both connections and handshakes."""
 LONGEST: Final = 120
 """Characters of one name in it."""
+NO_CHECK_TIME: Final = 0x200000
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the module `ssl` does not name."""
+SHORT_NAMES: Final = {
+    "commonName": "CN",
+    "countryName": "C",
+    "domainComponent": "DC",
+    "localityName": "L",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+    "streetAddress": "STREET",
+    "userId": "UID",
+}
+"""Of attributes, as RFC 4514 writes them."""
+_SPECIAL: Final = re.compile(r'[,+"\\<>;]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,51 +50,75 @@ class Certificate:
 
 
 async def shown_certificate(connection: Connection) -> Certificate | None:
-    """The certificate that the server shows now, over a connection of its own that sends it nothing.
+    """The certificate that the server shows now, over connections of their own that send it nothing.
 
     None where it cannot be seen: no TLS, nobody there, a proxy in between, or a server that ends the handshake
     because it was shown no certificate.
     """
-    address = connection.address
-    if address.scheme != "https" or connection.proxy is not None:
+    if connection.address.scheme != "https" or connection.proxy is not None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    name = connection.tls_server_name or address.host
     try:
         async with asyncio.timeout(PATIENCE):
-            _, writer = await asyncio.open_connection(address.host, address.port, ssl=context, server_hostname=name)
-        try:
-            encoded = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        finally:
-            writer.transport.abort()
-            with suppress(OSError):
-                await writer.wait_closed()
-        return _certificate(x509.load_der_x509_certificate(encoded)) if encoded else None
-    except (OSError, TimeoutError, ValueError, x509.DuplicateExtension):
+            encoded = (await _shaken(connection, context)).getpeercert(binary_form=True)
+            if not encoded:
+                return None
+            # `ssl` decodes only what it has verified: a certificate is trusted, for this, because it is itself.
+            context.load_verify_locations(cadata=encoded)
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_flags |= ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
+            decoded: dict[str, Any] | None = (await _shaken(connection, context)).getpeercert()
+        return _certificate(decoded) if decoded else None
+    except (OSError, TimeoutError, ValueError, KeyError):
         return None
 
 
-def _certificate(shown: x509.Certificate) -> Certificate:
+async def _shaken(connection: Connection, context: ssl.SSLContext) -> ssl.SSLObject:
+    """What a handshake came to; its connection is closed."""
+    address = connection.address
+    name = connection.tls_server_name or address.host
+    _, writer = await asyncio.open_connection(address.host, address.port, ssl=context, server_hostname=name)
+    try:
+        shaken: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return shaken
+    finally:
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+def _certificate(decoded: dict[str, Any]) -> Certificate:
     return Certificate(
-        tuple(printable(name, LONGEST) for name in _names(shown)),
-        shown.not_valid_before_utc,
-        shown.not_valid_after_utc,
-        _readable(shown.issuer),
-        _readable(shown.subject),
+        tuple(printable(name, LONGEST) for name in _names(decoded)),
+        _moment(decoded["notBefore"]),
+        _moment(decoded["notAfter"]),
+        _readable(decoded["issuer"]),
+        _readable(decoded["subject"]),
     )
 
 
-def _names(shown: x509.Certificate) -> list[str]:
+def _names(decoded: dict[str, Any]) -> list[str]:
     """Its subject alternative names; the common name, which no client compares any more, where there are none."""
-    try:
-        alternatives = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return [str(each.value) for each in shown.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    hosts = alternatives.get_values_for_type(x509.DNSName)
-    return [*hosts, *map(str, alternatives.get_values_for_type(x509.IPAddress))]
+    if "subjectAltName" not in decoded:
+        return [value for parts in decoded["subject"] for key, value in parts if key == "commonName"]
+    alternatives: tuple[tuple[str, str], ...] = decoded["subjectAltName"]
+    hosts = [value for kind, value in alternatives if kind == "DNS"]
+    return [*hosts, *(str(ip_address(value.strip())) for kind, value in alternatives if kind == "IP Address")]
 
 
-def _readable(name: x509.Name) -> str:
-    return printable(name.rfc4514_string(), LONGEST) or "nobody"
+def _moment(text: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)
+
+
+def _readable(name: tuple[tuple[tuple[str, str], ...], ...]) -> str:
+    """A distinguished name as RFC 4514 writes it, the most particular first."""
+    parts = ("+".join(map(_attribute, part)) for part in reversed(name))
+    return printable(",".join(parts), LONGEST) or "nobody"
+
+
+def _attribute(attribute: tuple[str, str]) -> str:
+    name, value = attribute
+    escaped = _SPECIAL.sub(r"\\\g<0>", value)
+    return f"{SHORT_NAMES.get(name, name)}={escaped}"
