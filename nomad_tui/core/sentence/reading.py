@@ -70,10 +70,9 @@ def anything(payload: bytes) -> Any:
     """The payload as plain Python values, broken UTF-8 replaced; None for what is not JSON."""
     try:
         return msgspec.json.decode(payload)
-    except UnicodeDecodeError:
-        return anything(payload.decode("utf-8", "replace").encode())
-    except READ_ERRORS:
-        return None
+    except READ_ERRORS:  # broken UTF-8 is an error of its own only before msgspec 0.23
+        whole = payload.decode("utf-8", "replace").encode()
+        return anything(whole) if whole != payload else None
 
 
 def _struct(value: dict[str, Any], kind: type[S]) -> S:
