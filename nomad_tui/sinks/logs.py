@@ -5,9 +5,10 @@ import os
 import sys
 from contextlib import suppress
 from enum import StrEnum
+from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
 from threading import Thread
-from typing import Final, TextIO, cast
+from typing import Final, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -23,50 +24,59 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Lines:
-    """Where the log goes: written by a thread, so that a reader that stands still holds up nothing else.
+class _Queueing(QueueHandler):
+    """Leaves out what finds `MOST_WAITING` lines before it."""
+
+    left_out = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            super().enqueue(record)
+        except Full:
+            self.left_out += 1
+
+
+class Log(QueueListener):
+    """Writes the log in a thread, so that a reader that stands still holds up nothing else.
 
     It must not end the program either: what cannot be written, as on a full disk or to a reader that has gone, is left
-    out, and so is what finds `MOST_WAITING` lines before it.
+    out.
     """
 
-    def __init__(self, output: TextIO | None, form: LogFormat) -> None:
-        """None where the program was started without standard error."""
+    def __init__(self, output: TextIO | None, form: LogFormat, level: int) -> None:
+        """`output` is None where the program was started without standard error."""
+        waiting: Queue[logging.LogRecord] = Queue(MOST_WAITING)
+        super().__init__(waiting)
         self._output = output
         self._form = form
-        self._waiting: Queue[str | None] = Queue(MOST_WAITING)
-        self._left_out = 0
-        self._thread = Thread(target=self._write_all, name="log", daemon=True)
-        self._thread.start()
-
-    def write(self, text: str) -> None:
-        try:
-            self._waiting.put_nowait(text)
-        except Full:
-            self._left_out += 1
-
-    def flush(self) -> None:
-        """Lines are flushed as they are written."""
+        self._queueing = _Queueing(waiting)
+        self.logger = logging.getLogger("nomad_tui")
+        self.logger.addHandler(self._queueing)
+        self.logger.setLevel(level)
+        self.logger.propagate = False
+        self.start()
 
     def close(self) -> None:
         """Writes what waits, within `PATIENCE`."""
+        self.logger.removeHandler(self._queueing)
+        ending = Thread(target=self.stop, name="end of the log", daemon=True)
+        ending.start()
+        ending.join(PATIENCE)
+
+    def enqueue_sentinel(self) -> None:
         with suppress(Full):
-            self._waiting.put_nowait(None)
-        self._thread.join(PATIENCE)
+            super().enqueue_sentinel()
 
-    def isatty(self) -> bool:
-        return self._output is not None and self._output.isatty()
-
-    def _write_all(self) -> None:
-        while (text := self._waiting.get()) is not None:
-            left_out, self._left_out = self._left_out, 0
-            if left_out:
-                is_json = self._form is LogFormat.JSON
-                missing = f'{{"event": "log_lines_missing", "lines": {left_out}}}' if is_json else f"… {left_out} lines"
-                text = f"{missing}\n{text}"
-            if self._output is not None:
-                with suppress(OSError, ValueError):
-                    _write(self._output, text)
+    def handle(self, record: logging.LogRecord) -> None:
+        text = f"{record.getMessage()}\n"
+        left_out, self._queueing.left_out = self._queueing.left_out, 0
+        if left_out:
+            is_json = self._form is LogFormat.JSON
+            missing = f'{{"event": "log_lines_missing", "lines": {left_out}}}' if is_json else f"… {left_out} lines"
+            text = f"{missing}\n{text}"
+        if self._output is not None:
+            with suppress(OSError, ValueError):
+                _write(self._output, text)
 
 
 def _write(output: TextIO, text: str) -> None:
@@ -82,10 +92,10 @@ def _write(output: TextIO, text: str) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def configure(lines: LogFormat, output: TextIO | None = None, level: int = logging.INFO) -> Lines:
-    """For the whole process; `output` is standard error unless it is given. What is returned is to be closed at the
-    end."""
-    written = Lines(output or sys.stderr, lines)
+def configure(form: LogFormat, output: TextIO | None = None, level: int = logging.INFO) -> Log:
+    """For the whole process; `output` is standard error unless it is given. The log is to be closed at the end."""
+    output = output or sys.stderr
+    log = Log(output, form, level)
     # Everything that is logged is named, and what came from elsewhere was made fit to be shown where it was logged.
     shared: list[Processor] = [
         structlog.processors.add_log_level,
@@ -93,12 +103,12 @@ def configure(lines: LogFormat, output: TextIO | None = None, level: int = loggi
         structlog.processors.format_exc_info,
     ]
     last: Processor = structlog.processors.JSONRenderer()
-    if lines is LogFormat.TEXT:
-        last = structlog.dev.ConsoleRenderer(colors=written.isatty(), pad_event_to=28)
+    if form is LogFormat.TEXT:
+        last = structlog.dev.ConsoleRenderer(colors=output is not None and output.isatty(), pad_event_to=28)
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, written)),
+        logger_factory=lambda *_: log.logger,
         cache_logger_on_first_use=False,
     )
-    return written
+    return log
