@@ -68,6 +68,8 @@ class Status:
     """The session's clock at which a lost connection is tried again."""
     attempt: int = 0
     reconnects: int = 0
+    been_connected: bool = False
+    """Whether a connection has ever been made: before that, another attempt is no reconnecting."""
     refused_topics: tuple[str, ...] = ()
     """Topics that are ticked and that the server would not send; the stream goes on without them."""
     harmful_topics: tuple[str, ...] = ()
@@ -168,7 +170,7 @@ class Session:
             case Connected():
                 status.state = State.LIVE
                 status.to, status.version, status.region = update.to, update.version, update.region
-                status.reconnects = update.reconnects
+                status.reconnects, status.been_connected = update.reconnects, True
                 status.refused_topics = update.refused_topics
                 status.harmful_topics = update.harmful_topics
                 status.csi_read_warning = update.csi_read_warning

@@ -594,7 +594,7 @@ CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_hostile_event_can_be_looked_at_wholly_unfolded(size: tuple[int, int]) -> None:
     async with dashboard(Recording([str(recordings.path("hostile"))]), size) as opened:
-        await opened.appears("read to the end")
+        await opened.appears("■ finished")
         assert len(opened.app.view) >= 24
         seen: set[str] = set()
         for number in range(len(opened.app.view)):
@@ -652,7 +652,7 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
     # The recording ends in a cut line, so it comes last.
     file.write_bytes(attacks() + recordings.content("hostile"))
     async with asyncio.timeout(SECONDS), terminal("open", str(file)) as screen:
-        await screen.until("read to the end")
+        await screen.until("■ finished")
         screen.press("/owned\r")
         await screen.until(" of ")
         screen.press("g")

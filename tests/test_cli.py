@@ -515,7 +515,7 @@ async def test_the_demo_opens_beside_any_settings(monkeypatch: pytest.MonkeyPatc
 async def test_a_recording_opens_within_its_bounds() -> None:
     arguments = ("open", str(recordings.path("load")), "--max-events", "4096", "--max-memory", "2MiB")
     async with asyncio.timeout(SECONDS), terminal(*arguments) as screen:
-        await screen.until("read to the end")
+        await screen.until("■ finished")
         await screen.until("evicted")
         screen.press("q")
         assert await screen.ended() == 0

@@ -209,7 +209,7 @@ async def test_the_newest_row_stays_above_the_border_under_a_heading() -> None:
         alone.events.sync()
         assert "job-100" in alone.rows[-1]
         assert alone.rows[0].split() == ["index", "object"]
-        assert "following" in alone.subtitle
+        assert alone.subtitle == "at the end"
 
 
 async def test_the_region_of_the_server_is_shown_once_it_is_known() -> None:

@@ -133,7 +133,7 @@ async def test_it_runs_again_on_request() -> None:
 
 async def test_there_is_nothing_to_examine_about_a_recording() -> None:
     async with dashboard(Recording([str(recordings.path("tour"))])) as opened:
-        await opened.appears("read to the end")
+        await opened.appears("■ finished")
         await opened.press("c")
         await opened.appears("There is no connection to examine")
         assert not isinstance(opened.app.screen, DoctorPage)

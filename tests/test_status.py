@@ -127,7 +127,7 @@ async def test_the_header_counts_what_an_operator_should_know() -> None:
         ((REFUSED, Connecting("x")), True, "✕ refused"),
         ((LOST, Connecting("x")), True, "◌ connecting"),
         ((Connected("tour.ndjson"),), False, "● reading"),
-        ((Connected("tour.ndjson"), Ended("read")), False, "■ read to the end"),
+        ((Connected("tour.ndjson"), Ended("read")), False, "■ finished"),
     ],
 )
 async def test_the_header_says_how_the_stream_is(updates: tuple[Update, ...], live: bool, words: str) -> None:
@@ -205,7 +205,7 @@ async def test_long_trouble_leaves_room_for_the_events_and_for_what_to_do() -> N
 
 async def test_what_was_read_to_its_end_is_said() -> None:
     async with dashboard(Finished(Connected("tour.ndjson"), *jobs(range(5)), Ended("read to the end"))) as opened:
-        await opened.appears("■ read to the end")
+        await opened.appears("■ finished")
         assert "held 5" in opened
         assert not opened.app.trouble.display
         assert "♥" not in "".join(opened.screen()[:1])

@@ -24,7 +24,7 @@ async def look(opened: Dashboard) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_as_text(size: tuple[int, int]) -> None:
     async with dashboard(Recording([str(recordings.path("hostile"))]), size) as opened:
-        await opened.appears("read to the end")
+        await opened.appears("■ finished")
         status = opened.app.session.status
         assert status.unreadable > 0
         assert f"unreadable {status.unreadable}" in opened

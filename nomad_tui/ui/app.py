@@ -180,7 +180,7 @@ class NomadTui(App[Switch | None]):
         yield self.trouble
         yield self.panes
         yield self.filter_bar
-        yield KeyHints()
+        yield KeyHints(live=self.session.source.live)
 
     def on_mount(self) -> None:
         self.topics.border_title = Content("1 Facets")
@@ -267,7 +267,7 @@ class NomadTui(App[Switch | None]):
     def sync(self) -> None:
         """Brings everything but the event list up to date; that is asked more often."""
         session = self.session
-        self.header.sync(session, session.source.scope(session.status.region))
+        self.header.sync(session, session.source.scope(session.status.region), self.event_list.mode)
         self.trouble.sync(session)
         is_typing = self.filter_line.has_focus
         self.view.counts_facets = self.topics.is_on_screen
@@ -509,10 +509,21 @@ class NomadTui(App[Switch | None]):
     def action_filter(self) -> None:
         self.filter_line.edit()
 
+    @property
+    def _is_finished(self) -> bool:
+        """Whether no more events can come, as in a recording that has been read."""
+        return self.session.status.state is State.ENDED
+
     def action_follow(self) -> None:
+        if self._is_finished:
+            self.event_list.follow(True)
+            return
         self.event_list.follow(not self.event_list.following or self.event_list.paused_at is not None)
 
     def action_pause(self) -> None:
+        if self._is_finished and self.event_list.paused_at is None:
+            self.notify("Nothing to pause: all events have been read.", markup=False, timeout=3)
+            return
         self.event_list.pause(self.event_list.paused_at is None)
 
     def action_pane(self, pane: str) -> None:

@@ -202,6 +202,7 @@ class EventList(LineView, can_focus=True):
         self.matches: View | None = None
         """Which of the rows are pointed out; None where the view holds nothing but matches."""
         self.columns = columns
+        self._live = live
         self._marks = Marks()
         self._note = ""
         """What the last key has led to, in the border for a while."""
@@ -238,6 +239,13 @@ class EventList(LineView, can_focus=True):
     def new_below(self) -> int:
         """Matching events that came since the operator last saw the end."""
         return 0 if self.following and self.paused_at is None else len(self.view) - self.view.row_at(self._seen_to)
+
+    @property
+    def mode(self) -> str:
+        """`paused` or `following`; empty where the list stays where it is, and for what is no stream to follow."""
+        if self.paused_at is not None:
+            return "paused"
+        return "following" if self.following and self._live else ""
 
     @property
     def shown(self) -> int | None:
@@ -390,6 +398,8 @@ class EventList(LineView, can_focus=True):
         new = self.new_below
         if self.paused_at is not None:
             text = f"▮▮ paused · {count(new)} new" if new else "▮▮ paused"
+        elif not self._live:
+            text = self._position
         elif self.following:
             text = "following"
         else:
@@ -398,6 +408,15 @@ class EventList(LineView, can_focus=True):
             text = f"{self._note} · {text}"
         if str(self.border_subtitle or "") != text:
             self.border_subtitle = Content(text)
+
+    @property
+    def _position(self) -> str:
+        """Where in a recording one is: nothing comes that could be followed."""
+        rows = self._rows_drawn
+        if self.following or not rows:
+            return "at the end" if rows else ""
+        at = self._first_row if self.cursor is None else self.view.row_at(self.cursor)
+        return f"row {count(min(at + 1, rows))} of {count(rows)}"
 
     # What the operator does
 

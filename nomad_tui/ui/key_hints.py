@@ -9,6 +9,8 @@ from textual.widget import Widget
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+LIVE_ONLY: Final = ("follow", "pause")
+"""Actions that are not offered for a recording or a journal, to which nothing is added."""
 LAST: Final = ("help", "quit")
 """Actions whose keys are never left out."""
 _BETWEEN: Final = 2
@@ -16,7 +18,9 @@ _BETWEEN: Final = 2
 
 
 class KeyHints(Footer):
-    def __init__(self) -> None:
+    def __init__(self, *, live: bool = True) -> None:
+        """`live` is whether new events come."""
+        self._live = live
         super().__init__(compact=True, show_command_palette=False)
 
     def compose(self) -> ComposeResult:
@@ -25,7 +29,7 @@ class KeyHints(Footer):
         room = self.app.size.width - sum(map(_width, kept))
         shown: list[Widget] = []
         for key in keys:
-            if key in kept:
+            if key in kept or (not self._live and _action(key) in LIVE_ONLY):
                 continue
             room -= _width(key)
             if room < 0:

@@ -43,7 +43,7 @@ _STATES: Final[dict[State, tuple[str, str]]] = {
     State.LIVE: ("● live", "$success"),
     State.RETRYING: ("○ reconnecting", "$warning"),
     State.REFUSED: ("✕ refused", "$error"),
-    State.ENDED: ("■ read to the end", "$quiet"),
+    State.ENDED: ("■ finished", "$quiet"),
 }
 
 
@@ -58,31 +58,40 @@ class Reaching(Protocol):
 class Header(Static):
     """One line of facts, the most important first: what does not fit is left out from the right."""
 
-    def sync(self, session: Session, scope: str) -> None:
-        """`scope` is where the events come from, such as `global · all namespaces`; untrusted text."""
+    def sync(self, session: Session, scope: str, mode: str) -> None:
+        """`scope` is where the events come from, such as `global · all namespaces`; untrusted text. `mode` is what
+        the list does with new ones: `paused`, `following` or nothing."""
         width = self.content_region.width or self.app.size.width
-        line = header(session, scope, width, self.app.theme_variables)
+        line = header(session, scope, width, self.app.theme_variables, mode)
         if line != self.content:
             self.update(line, layout=False)
 
 
-def header(session: Session, scope: str, width: int, colours: Mapping[str, str] | None = None) -> Content:
+def header(
+    session: Session, scope: str, width: int, colours: Mapping[str, str] | None = None, mode: str = ""
+) -> Content:
     """The header's content in at most `width` cells, unless not even the essential fits.
 
     `colours` are those of the theme, by which a profile may name its own.
     """
     status, history, live = session.status, session.history, session.source.live
     state, colour = _STATES[status.state]
-    if status.state is State.LIVE and not live:
+    if not live and status.state in (State.CONNECTING, State.LIVE):
         state = "● reading"
+    elif status.state is State.RETRYING and not status.been_connected:
+        state, colour = _STATES[State.CONNECTING]
     elif status.state is State.LIVE and Concern.LEADER in status.warnings:
         state, colour = "● no leader", "$warning"
     version = f" {printable(status.version, 20)}" if status.version else ""
     # In the order of the screen; the number says how long a part stays when the line gets short.
     parts: list[tuple[int, Content]] = [
-        (9, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
+        (9 if live else 4, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
         (0, Content.from_markup(f"[{colour}]$state[/][$quiet]$version[/]", state=state, version=version)),
     ]
+    if mode:
+        paused = mode == "paused"
+        colour, sign = ("$warning", "▮▮ ") if paused else ("$quiet", "")
+        parts.append((1 if paused else 5, Content.from_markup(f"[{colour}]$mode[/]", mode=sign + mode)))
     if live and status.last_heard is not None:
         heard = session.clock() - status.last_heard
         late = "$warning" if heard > HEARTBEAT_LATE else "$quiet"

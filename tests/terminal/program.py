@@ -53,7 +53,8 @@ _TICKING: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄�
 """What changes by itself: ages, rates, sparklines, and the connection to a server that is silent meanwhile."""
 _BUSY: Final = re.compile(r"searching …|Topics …| of [\d,]+ …")
 _FILLING: Final = re.compile(r"([ ─])\1+")
-_NOTE: Final = re.compile(r"─ [^─]* · (?=following|follow off|▼|▮▮)|─ (?=following|follow off|▼|▮▮)")
+_MODES: Final = r"(?=following|follow off|at the end|row \d|▼|▮▮)"
+_NOTE: Final = re.compile(rf"─ [^─]* · {_MODES}|─ {_MODES}")
 """What the list's border says of the last key, for some seconds."""
 TOAST: Final = "▌"
 """At the edge of a notification."""
