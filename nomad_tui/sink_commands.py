@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.options import CommandGroup, ConfigurationFailure, config_option
-from nomad_tui.personal.folders import MOST_BYTES, FileError, Folders, read_text, shown
+from nomad_tui.personal.folders import MOST_BYTES, NO_HOME, FileError, Folders, read_text, shown
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.folder import Definitions, Loaded, NoSinkError, shown_address
 from nomad_tui.sinks.reading import DefinitionError
@@ -93,6 +93,11 @@ def list_(output: str, reveal: bool, folders: Folders) -> None:
     elif shown_ones:
         _echo_definitions(shown_ones)
     elif not loaded.mistakes:
+        if folders.config == NO_HOME:
+            raise ConfigurationFailure(
+                "No home folder is known, so there are no definitions of sinks. Set HOME to an absolute path, or name "
+                "a folder with --config."
+            )
         elsewhere = [] if folders.config == Folders.of_user().config else ["--config", str(folders.config)]
         command = shlex.join(["nomad-tui", "sink", "register", *elsewhere, STANDARD_INPUT])
         click.echo(

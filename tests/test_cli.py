@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import pytest
@@ -24,6 +25,7 @@ from nomad_tui import __version__
 from nomad_tui.cli import main
 from nomad_tui.options import HELP
 from nomad_tui.parameters import ByteSize
+from nomad_tui.personal.folders import NO_HOME, Folders
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn
 from tests import recordings
 
@@ -575,3 +577,56 @@ def test_tail_writes_escapes_for_what_a_locale_lacks() -> None:
     result = subprocess.run(command, env=os.environ | plain, capture_output=True)
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.isascii() and rb"created \xb7 GPU nodes" in result.stdout
+
+
+XDG = ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
+NO_ACCOUNT = """
+import pwd, sys
+def nobody(uid): raise KeyError(uid)
+pwd.getpwuid = nobody
+from nomad_tui.cli import main
+for command in sys.argv[2:]:
+    try:
+        main([each.replace("FILE", sys.argv[1]) for each in command.split()], prog_name="nomad-tui")
+    except SystemExit as end:
+        print(f"[{command}: {end.code}]", flush=True)
+"""
+"""The program for a user who has no entry in passwd."""
+
+
+@pytest.mark.parametrize("home", [None, "", "some/where"])
+def test_no_home_folder_is_no_folder_of_anybody(home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for name in ("HOME", *XDG):
+        monkeypatch.delenv(name, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    assert Folders.of_user() == Folders(NO_HOME, NO_HOME)
+
+
+def test_without_a_home_folder_what_needs_none_works_and_the_rest_says_so(tmp_path: Path) -> None:
+    commands = {
+        "--version": 0,
+        "tail FILE --limit 1": 0,
+        "doctor --no-wait --address http://127.0.0.1:1": 1,
+        "sink list": 2,
+        "sink register FILE.toml": 2,
+        "sink run --address http://127.0.0.1:1": 1,
+        "record --address http://127.0.0.1:1": 1,
+    }
+    file = tmp_path / "tour.ndjson"
+    file.write_bytes(recordings.content("tour"))
+    (tmp_path / "tour.ndjson.toml").write_text('id = "a"\ntype = "file"\naddress = "/tmp/a"\n[topics]\nJob = ["*"]\n')
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", *XDG)}
+    script = [sys.executable, "-c", NO_ACCOUNT, str(file), *commands]
+    result = subprocess.run(script, env=environment, cwd=tmp_path, capture_output=True, text=True, stdin=DEVNULL)
+    said = result.stdout + result.stderr
+    assert "Traceback" not in said
+    assert {line.strip("[]") for line in result.stdout.splitlines() if line.startswith("[")} == {
+        f"{command}: {code}" for command, code in commands.items()
+    }, said
+    assert result.stderr.count("no home folder is known") + result.stderr.count("No home folder is known") == 4
+    assert len(list(tmp_path.iterdir())) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from nomad_tui.core.text import printable
+from nomad_tui.personal.folders import NO_HOME
 
 
 class JournalError(Exception):
@@ -26,6 +27,11 @@ def shown(path: Path) -> str:
 
 def explained(path: Path, doing: str, error: Exception) -> JournalError:
     """`doing` is what could not be done, such as `read`; of a full disk the text says so."""
+    if NO_HOME in path.parents:
+        return JournalError(
+            f"The journal cannot be {doing}: no home folder is known to keep it in. Set HOME to an absolute path, or "
+            "name a file with --journal."
+        )
     why, remedy = _cause(error)
     told = JournalError(f"The journal {shown(path)} cannot be {doing}: {why}. {remedy}")
     told.is_full = remedy in (_ROOM, _MAY_BE_FULL)

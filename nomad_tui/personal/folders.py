@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from nomad_tui.core.text import printable
 PROGRAM: Final = "nomad-tui"
 MOST_BYTES: Final = 1024 * 1024
 """Read of one file; what the program writes itself is far smaller."""
+
+
+NO_HOME: Final = Path(os.devnull) / PROGRAM
+"""Stands for a folder that is not known: nothing is there, and nothing can be written there."""
 
 
 class FileError(Exception):
@@ -29,11 +34,19 @@ class Folders:
 
     @classmethod
     def of_user(cls) -> Self:
-        """Where this operating system keeps such files; none of them need exist."""
-        return cls(
-            config=Path(platformdirs.user_config_dir(PROGRAM, appauthor=False)),
-            state=Path(platformdirs.user_state_dir(PROGRAM, appauthor=False)),
-        )
+        """Where this operating system keeps such files; none of them need exist.
+
+        `NO_HOME` without a home folder: HOME is not an absolute path, and the user has no entry in passwd.
+        """
+        return cls(config=_folder(platformdirs.user_config_dir), state=_folder(platformdirs.user_state_dir))
+
+
+def _folder(of_user: Callable[..., str]) -> Path:
+    try:
+        folder = Path(of_user(PROGRAM, appauthor=False))
+    except (RuntimeError, KeyError):
+        return NO_HOME
+    return folder if folder.is_absolute() else NO_HOME
 
 
 def read_text(file: Path) -> str | None:
@@ -43,6 +56,10 @@ def read_text(file: Path) -> str | None:
             content = opened.read(MOST_BYTES + 1)
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        if NO_HOME in file.parents:
+            return None
+        raise FileError(f"{shown(file)} cannot be read: what it is in is no folder. Correct its name.") from None
     except OSError as error:
         raise FileError(f"{shown(file)} cannot be read: {reason(error)}. See that you may read it.") from error
     if len(content) > MOST_BYTES:
@@ -60,6 +77,11 @@ def write_text(file: Path, text: str) -> None:
 
     A link stays one, and the file that it leads to is replaced. Raises `FileError`.
     """
+    if NO_HOME in file.parents:
+        raise FileError(
+            f"{file.name} cannot be written: no home folder is known. Set HOME to an absolute path, or name a folder "
+            "with --config."
+        )
     try:
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -9,7 +9,7 @@ from typing import Final
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.personal import settings
-from nomad_tui.personal.folders import FileError, read_text, reason, shown, write_text
+from nomad_tui.personal.folders import NO_HOME, FileError, read_text, reason, shown, write_text
 from nomad_tui.sinks.checking import SUFFIXES
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.reading import DefinitionError, Reading, read_table, read_with_notes
@@ -176,6 +176,8 @@ class Definitions:
         except FileNotFoundError:
             return []
         except OSError as error:
+            if NO_HOME in self.folder.parents:
+                return []
             raise FileError(
                 f"{shown(self.folder)} cannot be read: {reason(error)}. See that you may read it."
             ) from error
