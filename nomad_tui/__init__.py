@@ -1,5 +1,3 @@
 """A live, honest, searchable view of a Nomad cluster's event stream."""
 
-from importlib.metadata import version
-
-__version__ = version("nomad-tui")
+__version__ = "0.1.0"

@@ -9,15 +9,24 @@ from typing import BinaryIO, Final
 import click
 from click.core import ParameterSource
 
-from nomad_tui import config
-from nomad_tui.config import Connection, Setting
+from nomad_tui.config import Connection
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.place import journal_path
 from nomad_tui.journal.reader import JournalReader
-from nomad_tui.options import FROM, HELP, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
+from nomad_tui.options import DEFAULT_JOURNAL, FROM, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
 from nomad_tui.personal.folders import Folders
+from nomad_tui.setting import (
+    CA_CERT,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    HELP,
+    NAMESPACE,
+    TLS_SERVER_NAME,
+    TLS_SKIP_VERIFY,
+    Setting,
+)
 from nomad_tui.sources.journal import JournalSource
 from nomad_tui.sources.journaled import JournaledLive
 from nomad_tui.sources.live import LiveServer
@@ -25,9 +34,6 @@ from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
 from nomad_tui.sources.source import Source
 from nomad_tui.sources.start import Start
-
-DEFAULT_JOURNAL: Final = ""
-"""What `--journal` without a file says: the connection's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +167,13 @@ def tailed_files(
     context = click.get_current_context()
     taken = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     given = [each for each in HELP if context.get_parameter_source(each.name) in taken]
-    wrong = [each.flag for each in given if each is not config.NAMESPACE] + list(others)
+    wrong = [each.flag for each in given if each is not NAMESPACE] + list(others)
     if wrong:
         raise click.UsageError(f"A file is read, and {wrong[0]} is for something else: leave one of them out.")
     if STANDARD_INPUT in files and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Standard input is the terminal, or closed: pipe a recording into nomad-tui tail -.")
     # What the environment names is about a server.
-    namespace = context.params[config.NAMESPACE.name] if config.NAMESPACE in given else ALL
+    namespace = context.params[NAMESPACE.name] if NAMESPACE in given else ALL
     return of_files(files, start, follow=follow, max_line=max_line, subscription=subscription, namespace=namespace)
 
 
@@ -213,26 +219,26 @@ def of_jetstream(
         address = JetStreamAddress.parse(origin)
     except JetStreamAddressError as error:
         raise ConfigurationFailure(str(error)) from None
-    tls = {each.name: file(each) for each in (config.CA_CERT, config.CLIENT_CERT, config.CLIENT_KEY)}
+    tls = {each.name: file(each) for each in (CA_CERT, CLIENT_CERT, CLIENT_KEY)}
     return JetStreamSource(
         address,
         Keys(
             credentials=credentials,
             nkey=nkey,
             **tls,
-            server_name=context.params[config.TLS_SERVER_NAME.name] or None,
-            skip_verify=bool(context.params[config.TLS_SKIP_VERIFY.name]),
+            server_name=context.params[TLS_SERVER_NAME.name] or None,
+            skip_verify=bool(context.params[TLS_SKIP_VERIFY.name]),
         ),
         start,
     )
 
 
 _OF_NATS: Final = (
-    config.CA_CERT,
-    config.CLIENT_CERT,
-    config.CLIENT_KEY,
-    config.TLS_SERVER_NAME,
-    config.TLS_SKIP_VERIFY,
+    CA_CERT,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    TLS_SERVER_NAME,
+    TLS_SKIP_VERIFY,
 )
 
 

@@ -1,27 +1,21 @@
 """The command line: which source, which front end, and the exit code."""
 
-import asyncio
-import gc
+from __future__ import annotations
+
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import structlog
 from click.core import ParameterSource
-from rich.cells import cell_len
 
-from nomad_tui import __version__, hand_commands
-from nomad_tui.choice import DEFAULT_JOURNAL, Choice, of_files, of_jetstream, tailed_files
-from nomad_tui.config import Connection
-from nomad_tui.core.filter import Filter, FilterError
-from nomad_tui.core.history import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, History
+from nomad_tui import __version__
+from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 from nomad_tui.options import (
+    DEFAULT_JOURNAL,
     FROM,
-    HELP,
     JOURNAL,
     NATS_CREDENTIALS,
     NATS_NKEY,
@@ -39,13 +33,17 @@ from nomad_tui.options import (
     topic_option,
 )
 from nomad_tui.parameters import ByteSize, Since
-from nomad_tui.personal.connections import Connections
-from nomad_tui.personal.folders import Folders
-from nomad_tui.run_commands import record, run
-from nomad_tui.sink_commands import sink
-from nomad_tui.sources.reader import LEADER_WATCHED_EVERY, Settings
-from nomad_tui.sources.source import Source
-from nomad_tui.sources.start import Start
+from nomad_tui.setting import HELP
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nomad_tui.config import Connection
+    from nomad_tui.core.filter import Filter, FilterError
+    from nomad_tui.personal.connections import Connections
+    from nomad_tui.personal.folders import Folders
+    from nomad_tui.sources.source import Source
+    from nomad_tui.sources.start import Start
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -53,12 +51,14 @@ INTERRUPTED: Final = 130
 """The exit code after Ctrl+C, as shells have it."""
 
 
-class FilterText(click.ParamType[Filter]):
+class FilterText(click.ParamType["Filter"]):
     """A filter; a mistake in it is pointed at."""
 
     name = "filter"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Filter:
+        from nomad_tui.core.filter import Filter, FilterError
+
         if isinstance(value, Filter):
             return value
         text = str(value)
@@ -74,6 +74,8 @@ POINTED_AT_WIDTH: Final = 76
 
 def _pointed_at(text: str, error: FilterError) -> str:
     """The part of a text that a mistake is in, and below it a mark at the place."""
+    from rich.cells import cell_len
+
     start = max(0, error.position - POINTED_AT_WIDTH // 2)
     shown = "".join(character if character.isprintable() else " " for character in text[start:][:POINTED_AT_WIDTH])
     before = "".join(shown[: error.position - start])
@@ -92,11 +94,12 @@ class _Group(CommandGroup):
 
         click itself would take the name of a command for the file. Other commands than `tail` always want one.
         """
-        others = {"--", *self.commands} - {"tail"}
+        commands = self.list_commands(click.Context(self))
+        others = {"--", *commands} - {"tail"}
         end = next((place for place, part in enumerate(args) if part in others), len(args))
         parts: list[str] = []
         for part in args[:end]:
-            if parts and parts[-1] == f"{JOURNAL}=" and not part.startswith("-") and part not in self.commands:
+            if parts and parts[-1] == f"{JOURNAL}=" and not part.startswith("-") and part not in commands:
                 parts[-1] += part
             else:
                 parts.append(f"{JOURNAL}=" if part == JOURNAL else part)
@@ -125,8 +128,6 @@ class _Group(CommandGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        # A runner says where its log goes. Lines of it would stand between what others print or draw.
-        structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
         if not standalone_mode:
             return run()
         try:
@@ -183,7 +184,6 @@ filter_option = click.option(
     "--filter",
     "chosen",
     type=FilterText(),
-    default="",
     metavar="FILTER",
     help="Show only events that match, such as 'web status:failed' or 'ClientStatus == \"lost\"'; see the README.",
 )
@@ -194,7 +194,12 @@ reveal_option = click.option(
 )
 
 
-@click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+LAZY: Final = {"sink": "nomad_tui.sink_commands:sink", "record": "nomad_tui.run_commands:record"}
+
+
+@click.group(
+    cls=_Group, lazy=LAZY, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="nomad-tui")
 @connections_options
 @nats_options
@@ -213,7 +218,7 @@ def main(
     index: int,
     live: bool,
     since: int | None,
-    chosen: Filter,
+    chosen: Filter | None,
     folders: Folders,
     reveal: bool,
     max_events: int,
@@ -224,18 +229,21 @@ def main(
 
     Without a command: the dashboard on NOMAD_ADDR. Flags beat the profile, and the profile beats the environment.
     """
+    from nomad_tui.choice import Choice, of_jetstream
+    from nomad_tui.sources.reader import Settings
+
     bounds = (max_events, max_memory)
     start = _start(index, live, since)
     stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
     if stream is not None:
-        return _dashboard(stream, bounds, str(chosen), folders, reveal)
+        return _dashboard(stream, bounds, str(chosen or ""), folders, reveal)
     choice = Choice(subscription_to(topics), Settings(start, max_line=max_line), folders, journal)
     source = choice.live(connections.start, max_events)
 
     def elsewhere(connection: Connection) -> Source:
         return choice.elsewhere(connection, connections.start, max_events)
 
-    return _dashboard(source, bounds, str(chosen), folders, reveal, connections, elsewhere)
+    return _dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere)
 
 
 @main.command()
@@ -243,12 +251,13 @@ def main(
 @config_option
 @reveal_option
 @history_options
-def demo(chosen: Filter, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
+def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
     """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
+    _need_terminal()
+    from nomad_tui.core.history import History
     from nomad_tui.demo import run_demo
 
-    _need_terminal()
-    return run_demo(History(max_events, max_memory), str(chosen), folders, max_line, reveal=reveal)
+    return run_demo(History(max_events, max_memory), str(chosen or ""), folders, max_line, reveal=reveal)
 
 
 @main.command("open")
@@ -263,7 +272,7 @@ def open_(
     files: tuple[str, ...],
     since: int | None,
     follow: bool,
-    chosen: Filter,
+    chosen: Filter | None,
     folders: Folders,
     reveal: bool,
     max_events: int,
@@ -275,6 +284,9 @@ def open_(
     JSON of frames or events in any form, also in a log's lines; plain, .gz or .zst. Several files of one cluster are
     merged by index.
     """
+    from nomad_tui.choice import of_files
+    from nomad_tui.sources.start import Start
+
     source = of_files(
         files,
         Start(since=since),
@@ -283,7 +295,7 @@ def open_(
         newest_events=max_events,
         standard_input=lambda: os.fdopen(_standard_input_for_recording(), "rb"),
     )
-    return _dashboard(source, (max_events, max_memory), str(chosen), folders, reveal)
+    return _dashboard(source, (max_events, max_memory), str(chosen or ""), folders, reveal)
 
 
 @main.command()
@@ -327,7 +339,7 @@ def tail(
     index: int,
     live: bool,
     since: int | None,
-    chosen: Filter,
+    chosen: Filter | None,
     output: str,
     redact: bool,
     limit: int | None,
@@ -340,6 +352,11 @@ def tail(
 
     Exit codes: 0 done, 1 lost for good, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
+    import asyncio
+
+    from nomad_tui.choice import Choice, of_jetstream, tailed_files
+    from nomad_tui.core.filter import Filter
+    from nomad_tui.sources.reader import LEADER_WATCHED_EVERY, Settings
     from nomad_tui.tail import DEFAULT_RETRIES, Options, Output
     from nomad_tui.tail import tail as run_tail
 
@@ -363,7 +380,7 @@ def tail(
     options = Options(
         output=Output(output),
         encoding=sys.stdout.encoding or "utf-8",
-        filter=chosen,
+        filter=chosen or Filter.parse(""),
         redact=redact,
         limit=limit,
         idle_exit=idle_exit,
@@ -397,6 +414,8 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
 
     Exit codes: 0 well, 1 unreachable or broken, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
+    import asyncio
+
     from nomad_tui.doctor.checks import examine
     from nomad_tui.doctor.subject import Patience
     from nomad_tui.doctor.terminal import print_json, print_text
@@ -412,13 +431,6 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
         # The interpreter would complain of what is still buffered when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-
-main.add_command(sink)
-sink.add_command(run)
-for command in hand_commands.COMMANDS:
-    sink.add_command(command)
-main.add_command(record)
 
 
 def _origins(connection: Connection) -> dict[str, str]:
@@ -437,6 +449,8 @@ def _origins(connection: Connection) -> dict[str, str]:
 def _start(index: int, live: bool, since: int | None) -> Start:
     if (index > 0) + live + (since is not None) > 1:
         raise click.UsageError("--index, --live and --since each say where to start: give one of them.")
+    from nomad_tui.sources.start import Start
+
     return Start(index, live, since)
 
 
@@ -453,7 +467,9 @@ def _dashboard(
 
     `bounds` are those of a `History`. Each has one of its own: events of two clusters never stand side by side.
     """
-    # Textual takes a quarter of a second to import, which `tail` and `--help` need not wait for.
+    import gc
+
+    from nomad_tui.core.history import History
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
     from nomad_tui.ui.where import Switch

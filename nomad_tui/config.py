@@ -13,6 +13,23 @@ from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.address import Address, Credentials, Proxy
 from nomad_tui.nomad.values import ValueUnavailableError, current
+from nomad_tui.setting import (
+    ADDRESS,
+    ALLOW_HARMFUL_TOPICS,
+    CA_CERT,
+    CA_PATH,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    HEADERS,
+    HTTP_AUTH,
+    NAMESPACE,
+    REGION,
+    TLS_SERVER_NAME,
+    TLS_SKIP_VERIFY,
+    TOKEN,
+    TOKEN_FILE,
+    Setting,
+)
 
 TOKEN_LIMIT: Final = 16 * 1024
 """Bytes read of a token file: a signed workload identity takes one or two thousand."""
@@ -28,36 +45,6 @@ FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 class ConfigurationError(ValueError):
     """Its text is one sentence: the variable or flag, what is wrong with it, and what to do."""
 
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One thing a user may set; a flag beats a profile, a profile its variable, and an empty value counts as none."""
-
-    name: str
-    """Also its key in a profile."""
-    flag: str
-    variable: str | None
-
-    def __str__(self) -> str:
-        return f"{self.flag} ({self.variable})" if self.variable else self.flag
-
-
-PROFILE: Final = Setting("profile", "--profile", "NOMAD_TUI_PROFILE")
-ADDRESS: Final = Setting("address", "--address", "NOMAD_ADDR")
-REGION: Final = Setting("region", "--region", "NOMAD_REGION")
-NAMESPACE: Final = Setting("namespace", "--namespace", "NOMAD_NAMESPACE")
-TOKEN: Final = Setting("token", "--token", "NOMAD_TOKEN")
-TOKEN_FILE: Final = Setting("token_file", "--token-file", None)
-HTTP_AUTH: Final = Setting("http_auth", "--http-auth", "NOMAD_HTTP_AUTH")
-CA_CERT: Final = Setting("ca_cert", "--ca-cert", "NOMAD_CACERT")
-CA_PATH: Final = Setting("ca_path", "--ca-path", "NOMAD_CAPATH")
-CLIENT_CERT: Final = Setting("client_cert", "--client-cert", "NOMAD_CLIENT_CERT")
-CLIENT_KEY: Final = Setting("client_key", "--client-key", "NOMAD_CLIENT_KEY")
-TLS_SERVER_NAME: Final = Setting("tls_server_name", "--tls-server-name", "NOMAD_TLS_SERVER_NAME")
-TLS_SKIP_VERIFY: Final = Setting("tls_skip_verify", "--tls-skip-verify", "NOMAD_SKIP_VERIFY")
-
-HEADERS: Final = Setting("headers", "--header", None)
-ALLOW_HARMFUL_TOPICS: Final = Setting("allow_harmful_topics", "--allow-harmful-topics", None)
 
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 OWN_HEADERS: Final[Mapping[str, str]] = {

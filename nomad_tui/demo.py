@@ -8,7 +8,7 @@ from typing import Final
 
 from nomad_tui.config import Connection
 from nomad_tui.core.history import History
-from nomad_tui.core.wire import DEFAULT_MAX_LINE
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.personal.folders import Folders
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer

@@ -1,56 +1,28 @@
 """The command-line flags that reach a server, under the names of Nomad's own command line."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
-from nomad_tui import config
-from nomad_tui.config import ConfigurationError, Setting
-from nomad_tui.core.subscription import Subscription, SubscriptionError
-from nomad_tui.core.wire import DEFAULT_MAX_LINE
-from nomad_tui.parameters import ByteSize, Index
-from nomad_tui.personal.connections import Connections
-from nomad_tui.personal.folders import FileError, Folders
-from nomad_tui.personal.settings import read_profiles
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.parameters import ByteSize, FilePath, Index
+from nomad_tui.setting import ADDRESS, HEADERS, HELP, PROFILE, Setting
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from nomad_tui.core.subscription import Subscription
+    from nomad_tui.personal.connections import Connections
+    from nomad_tui.personal.folders import Folders
 
 R = TypeVar("R")
-
-HELP: Final[Mapping[Setting, tuple[str, str]]] = {
-    config.PROFILE: ("NAME", "A profile of config.toml. If it names an address, no NOMAD_* variable counts with it."),
-    config.ADDRESS: (
-        "URL",
-        "The Nomad server: http://, https:// or unix://; several of one cluster with commas between, or repeated. "
-        "Default: http://127.0.0.1:4646.",
-    ),
-    config.REGION: ("REGION", "The region to watch. Default: the server's own."),
-    config.NAMESPACE: ("NAMESPACE", "The namespace to watch. Default: *, every one the token may read."),
-    config.TOKEN: ("TOKEN", "The Secret ID of an ACL token. Others on this machine can see a flag's value."),
-    config.TOKEN_FILE: ("FILE", "A file whose first line is the token, read again at each connect."),
-    config.HTTP_AUTH: ("USER:PASSWORD", "Basic authentication, for a proxy in front of Nomad."),
-    config.CA_CERT: ("FILE", "The CA certificate that signed the server's, PEM."),
-    config.CA_PATH: ("DIRECTORY", "A directory of CA certificates, PEM. Without effect next to --ca-cert."),
-    config.CLIENT_CERT: ("FILE", "The certificate to show to the server, PEM. Needs --client-key."),
-    config.CLIENT_KEY: ("FILE", "The unencrypted key of --client-cert, PEM."),
-    config.TLS_SERVER_NAME: ("NAME", "The name in the server's certificate, such as server.global.nomad."),
-    config.HEADERS: (
-        "'NAME: VALUE'",
-        "Another header of each request, for a proxy in front of Nomad; may be repeated. "
-        "The value may be ${VARIABLE} or file:PATH.",
-    ),
-    config.TLS_SKIP_VERIFY: ("", "Do not verify the server's certificate. Anyone may then read the token."),
-    config.ALLOW_HARMFUL_TOPICS: (
-        "",
-        "Subscribe to topics even where reading them harms the servers: CSIVolume can erase volumes' secrets on Nomad "
-        "1.10.0 to 1.10.6 and 1.11.0.",
-    ),
-}
-"""What stands for the value, and the help text without the variable."""
 
 
 class ConfigurationFailure(click.ClickException):
@@ -63,7 +35,24 @@ class ConfigurationFailure(click.ClickException):
 
 
 class CommandGroup(click.Group):
-    """Options before a command count as if they stood behind it, also where it is a command of a command."""
+    """Options before a command count as if they stood behind it, also where it is a command of a command.
+
+    `lazy` maps the names of commands to the modules they are in, as `module:attribute`: each is imported when it is
+    asked for, so that no command waits for what another needs.
+    """
+
+    def __init__(self, *arguments: Any, lazy: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._lazy = lazy or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self.commands, *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._lazy and cmd_name not in self.commands:
+            module, _, attribute = self._lazy[cmd_name].partition(":")
+            self.add_command(getattr(import_module(module), attribute), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -89,26 +78,51 @@ def _given_before(context: click.Context) -> dict[str, tuple[str, Any]]:
     return given
 
 
-class ConfigFolder(click.ParamType[Folders]):
+class ConfigFolder(click.ParamType["Folders"]):
     """A folder for the settings, and the usual one for what the program keeps."""
 
     name = "folder"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Folders:
+        from pathlib import Path
+
+        from nomad_tui.personal.folders import Folders
+
         if isinstance(value, Folders):
             return value
         folder: Path = click.Path(path_type=Path, file_okay=False).convert(value, param, ctx)
         return replace(Folders.of_user(), config=folder)
 
 
-config_option: Final = click.option(
+def folders_of(context: click.Context) -> Folders:
+    """What `--config` says so far, for what completes a word."""
+    return context.params.get("folders") or _folders_of_user()
+
+
+def _folders_of_user() -> Folders:
+    from nomad_tui.personal.folders import Folders
+
+    return Folders.of_user()
+
+
+config_of_group: Final = click.option(
     "--config",
     "folders",
     type=ConfigFolder(),
-    default=Folders.of_user,
     metavar="FOLDER",
     help="Where your settings, profiles and saved filters are.",
 )
+"""Gives a group None where nothing is said: its commands find the usual folders themselves."""
+
+
+def config_option(command: Callable[..., R]) -> Callable[..., R]:
+    """Adds `--config` to `command`, which is called with `folders=Folders`."""
+
+    @functools.wraps(command)
+    def configured(*arguments: Any, folders: Folders | None, **options: Any) -> R:
+        return command(*arguments, folders=folders or _folders_of_user(), **options)
+
+    return config_of_group(configured)
 
 
 max_line_option: Final = click.option(
@@ -139,6 +153,8 @@ live_option: Final = click.option(
 
 def subscription_to(topics: Sequence[str]) -> Subscription:
     """Raises `ConfigurationFailure`."""
+    from nomad_tui.core.subscription import Subscription, SubscriptionError
+
     try:
         return Subscription.parse(topics)
     except SubscriptionError as error:
@@ -149,11 +165,13 @@ FROM: Final = "--from"
 NATS_CREDENTIALS: Final = "--nats-credentials"
 NATS_NKEY: Final = "--nats-nkey"
 JOURNAL: Final = "--journal"
+DEFAULT_JOURNAL: Final = ""
+"""What `--journal` without a file says: the connection's own."""
 
 journal_option: Final = click.option(
     JOURNAL,
     is_flag=False,
-    flag_value="",
+    flag_value=DEFAULT_JOURNAL,
     metavar="[=FILE]",
     help="What a journal holds, as sink run and record write it. Default: the connection's own in the state folder.",
 )
@@ -168,14 +186,14 @@ def nats_options(command: Callable[..., R]) -> Callable[..., R]:
         click.option(
             NATS_NKEY,
             "nats_nkey",
-            type=click.Path(path_type=Path),
+            type=FilePath(),
             metavar="FILE",
             help="A file with the seed of an nkey, for --from.",
         ),
         click.option(
             NATS_CREDENTIALS,
             "nats_credentials",
-            type=click.Path(path_type=Path),
+            type=FilePath(),
             metavar="FILE",
             help="A .creds file, for --from.",
         ),
@@ -198,17 +216,21 @@ def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:
     """
 
     @functools.wraps(command)
-    def connected(*arguments: Any, folders: Folders, **options: Any) -> R | None:
+    def connected(*arguments: Any, folders: Folders | None, **options: Any) -> R | None:
         flags = {setting.name: options.pop(setting.name) for setting in HELP}
         if click.get_current_context().invoked_subcommand is not None:
             return None
+        from nomad_tui.config import ConfigurationError
+        from nomad_tui.personal.connections import Connections
+
+        folders = folders or _folders_of_user()
         try:
             connections = Connections(folders.config, flags)
         except ConfigurationError as error:
             raise ConfigurationFailure(str(error)) from error
         return command(connections, *arguments, folders=folders, **options)
 
-    connected = config_option(connected)
+    connected = config_of_group(connected)
     for setting, (metavar, text) in reversed(list(HELP.items())):
         if setting.variable is not None:
             text = f"{text}  [{setting.variable}]"
@@ -227,18 +249,22 @@ def connection_options(command: Callable[..., R]) -> Callable[..., R | None]:
 
 
 def _manner(setting: Setting, metavar: str) -> dict[str, Any]:
-    if setting in (config.ADDRESS, config.HEADERS):
+    if setting in (ADDRESS, HEADERS):
         return {"metavar": metavar, "multiple": True}
-    if setting is config.PROFILE:
+    if setting is PROFILE:
         return {"metavar": metavar, "shell_complete": _complete_profile}
     return {"metavar": metavar} if metavar else {"is_flag": True}
 
 
 def _complete_profile(context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
     """The names that go on from what is typed; none where the file has a mistake, for a shell shows no sentence."""
-    folders = context.params.get("folders") or Folders.of_user()
+    from click.shell_completion import CompletionItem
+
+    from nomad_tui.personal.folders import FileError
+    from nomad_tui.personal.settings import read_profiles
+
     try:
-        profiles = read_profiles(folders.config)
+        profiles = read_profiles(folders_of(context).config)
     except FileError:
         return []
     return [CompletionItem(name) for name in profiles if name.startswith(begun)]

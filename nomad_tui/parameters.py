@@ -1,12 +1,16 @@
-"""The kinds of values that options take."""
+"""The kinds of values that options take. What reads one is imported when one is given: `--help` needs none of it."""
+
+from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nomad_tui.core.quantities import parse_duration, parse_size
-from nomad_tui.core.readable import SECOND
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
 
 
 class ByteSize(click.ParamType[int]):
@@ -20,6 +24,8 @@ class ByteSize(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
+        from nomad_tui.core.quantities import parse_size
+
         size = parse_size(str(value))
         if size is None:
             self.fail(f"{value!r} is not a size: write a number with a unit, such as 512MiB.", param, ctx)
@@ -48,6 +54,9 @@ class Since(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
+        from nomad_tui.core.quantities import parse_duration
+        from nomad_tui.core.readable import SECOND
+
         seconds = parse_duration(str(value))
         if seconds is None:
             self.fail(f"{str(value)[:40]!r} is no duration: write something like 90s, 10m or 1h30m.", param, ctx)
@@ -62,7 +71,23 @@ class Duration(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
+        from nomad_tui.core.quantities import parse_duration
+
         seconds = parse_duration(str(value), milliseconds=True)
         if seconds is None:
             self.fail(f"{str(value)[:40]!r} is no duration: write something like 500ms, 10s or 7d.", param, ctx)
         return seconds
+
+
+class FilePath(click.ParamType["Path"]):
+    """A file, there or not, as a `pathlib.Path`."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from pathlib import Path
+
+        return click.Path(dir_okay=False, path_type=Path).convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return click.Path(dir_okay=False).shell_complete(ctx, param, incomplete)

@@ -1,16 +1,14 @@
 """The commands that keep a journal: `sink run` and `record`."""
 
-import asyncio
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
-from nomad_tui.config import Connection
-from nomad_tui.journal.place import journal_path
-from nomad_tui.journal.retention import Retention
+from nomad_tui.core.limits import SMALLEST_JOURNAL
 from nomad_tui.options import (
     ConfigurationFailure,
     connections_options,
@@ -20,13 +18,16 @@ from nomad_tui.options import (
     subscription_to,
     topic_option,
 )
-from nomad_tui.parameters import ByteSize, Duration
-from nomad_tui.personal.connections import Connections
-from nomad_tui.personal.folders import FileError, Folders
-from nomad_tui.personal.settings import SMALLEST_JOURNAL, read_journal
+from nomad_tui.parameters import ByteSize, Duration, FilePath
 from nomad_tui.sink_commands import complete_sink
-from nomad_tui.sources.reader import Settings
-from nomad_tui.sources.start import Start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nomad_tui.config import Connection
+    from nomad_tui.journal.retention import Retention
+    from nomad_tui.personal.connections import Connections
+    from nomad_tui.personal.folders import Folders
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,7 +41,7 @@ def keeping_options(command: Function) -> Function:
         max_line_option,
         click.option(
             "--log-file",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=FilePath(),
             metavar="FILE",
             help="Write the log there instead of to standard error.",
         ),
@@ -77,7 +78,7 @@ def keeping_options(command: Function) -> Function:
         ),
         click.option(
             "--journal",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=FilePath(),
             metavar="FILE",
             help="The journal. Default: the connection's own, in the state folder.",
         ),
@@ -147,10 +148,15 @@ def _keep(
     log_file: Path | None,
     max_line: int,
 ) -> int:
+    import asyncio
+
     from nomad_tui.journal.errors import JournalError
+    from nomad_tui.journal.place import journal_path
     from nomad_tui.sinks.http import HttpAddress, HttpError
     from nomad_tui.sinks.logs import LogFormat, configure
     from nomad_tui.sinks.service import Service
+    from nomad_tui.sources.reader import Settings
+    from nomad_tui.sources.start import Start
 
     if live and index:
         raise click.UsageError("--index and --live each say where to start: give one of them.")
@@ -185,6 +191,10 @@ def _keep(
 
 def _retention(folders: Folders, keep: float | None, max_size: int | None) -> Retention:
     """What the flags say, or else `config.toml`, or else the program."""
+    from nomad_tui.journal.retention import Retention
+    from nomad_tui.personal.folders import FileError
+    from nomad_tui.personal.settings import read_journal
+
     try:
         own_keep, own_size = read_journal(folders.config)
     except FileError as error:

@@ -1,27 +1,29 @@
 """`nomad-tui sink …`: the definitions of event sinks, and what is done with them."""
 
-import json
-import shlex
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
-from rich.cells import cell_len
 
-from nomad_tui.core.text import ELLIPSIS, printable
-from nomad_tui.options import CommandGroup, ConfigurationFailure, config_option
-from nomad_tui.personal.folders import MOST_BYTES, NO_HOME, FileError, Folders, read_text, shown
-from nomad_tui.sinks.definition import Definition
-from nomad_tui.sinks.folder import Definitions, Loaded, NoSinkError, shown_address
-from nomad_tui.sinks.reading import DefinitionError
-from nomad_tui.sinks.writing import as_json, left_out, without_secrets, write_definition
+from nomad_tui.options import CommandGroup, ConfigurationFailure, config_of_group, config_option, folders_of
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from nomad_tui.personal.folders import Folders
+    from nomad_tui.sinks.definition import Definition
+    from nomad_tui.sinks.folder import Loaded
+    from nomad_tui.sinks.reading import DefinitionError
 
 STANDARD_INPUT: Final = "-"
 LONGEST_CELL: Final = 60
 """Cells of a column in the list."""
+
+BY_HAND: Final = ("test", "status", "pause", "resume", "replay", "dead-letters", "resend")
+"""The commands of `hand_commands`."""
 
 FIRST: Final = """\
 id = "deployments"
@@ -42,15 +44,25 @@ reveal_option = click.option(
 
 def complete_sink(context: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
     """The IDs that go on from what is typed, each with where it sends."""
-    folders = context.params.get("folders") or Folders.of_user()
-    defined = Definitions(folders.config).read().definitions.values()
+    from click.shell_completion import CompletionItem
+
+    from nomad_tui.sinks.folder import Definitions, shown_address
+
+    defined = Definitions(folders_of(context).config).read().definitions.values()
     return [CompletionItem(each.id, help=shown_address(each)) for each in defined if each.id.startswith(begun)]
 
 
-@click.group(cls=CommandGroup, invoke_without_command=True)
-@config_option
+@click.group(
+    cls=CommandGroup,
+    invoke_without_command=True,
+    lazy={
+        "run": "nomad_tui.run_commands:run",
+        **{name: f"nomad_tui.hand_commands:{name.replace('-', '_')}" for name in BY_HAND},
+    },
+)
+@config_of_group
 @click.pass_context
-def sink(context: click.Context, folders: Folders) -> None:
+def sink(context: click.Context, folders: Folders | None) -> None:
     """Event sinks: bring events to webhooks, files and NATS, with nothing lost."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -64,6 +76,12 @@ def register(file: str, folders: Folders) -> None:
 
     It replaces the one of the same ID. Exit codes: 0 done, 2 there is a mistake in it.
     """
+    from pathlib import Path
+
+    from nomad_tui.personal.folders import FileError, shown
+    from nomad_tui.sinks.folder import Definitions, shown_address
+    from nomad_tui.sinks.reading import DefinitionError
+
     text = _given(file)
     name = "Standard input" if file == STANDARD_INPUT else shown(Path(file))
     definitions = Definitions(folders.config)
@@ -85,6 +103,13 @@ def list_(output: str, reveal: bool, folders: Folders) -> None:
 
     Exit codes: 0 done, 2 there is a mistake in a definition; the others are listed all the same.
     """
+    import json
+    import shlex
+
+    from nomad_tui.personal.folders import NO_HOME, Folders, shown
+    from nomad_tui.sinks.folder import Definitions
+    from nomad_tui.sinks.writing import as_json, without_secrets
+
     definitions = Definitions(folders.config)
     loaded = definitions.read()
     shown_ones = [each if reveal else without_secrets(each) for each in loaded.definitions.values()]
@@ -117,6 +142,12 @@ def show(id: str, output: str, reveal: bool, folders: Folders) -> None:  # noqa:
 
     Exit codes: 0 done, 1 there is no such sink, 2 there is a mistake in its definition.
     """
+    import json
+
+    from nomad_tui.personal.folders import shown
+    from nomad_tui.sinks.folder import Definitions
+    from nomad_tui.sinks.writing import as_json, left_out, without_secrets, write_definition
+
     loaded = Definitions(folders.config).read()
     definition = defined(loaded, id)
     notes = loaded.notes.get(id, ())
@@ -142,6 +173,10 @@ def deregister(id: str, folders: Folders) -> None:  # noqa: A002
 
     Exit codes: 0 done, 1 there is no such sink, 2 it cannot be removed.
     """
+    from nomad_tui.core.text import printable
+    from nomad_tui.personal.folders import FileError, shown
+    from nomad_tui.sinks.folder import Definitions, NoSinkError
+
     try:
         file = Definitions(folders.config).deregister(id)
     except NoSinkError as error:
@@ -153,6 +188,10 @@ def deregister(id: str, folders: Folders) -> None:  # noqa: A002
 
 def _given(file: str) -> str:
     """What is to be registered. Raises `ConfigurationFailure`."""
+    from pathlib import Path
+
+    from nomad_tui.personal.folders import MOST_BYTES, FileError, read_text, shown
+
     try:
         if file != STANDARD_INPUT:
             text = read_text(Path(file))
@@ -171,6 +210,8 @@ def _given(file: str) -> str:
 
 def defined(loaded: Loaded, id: str) -> Definition:  # noqa: A002
     """Raises `click.ClickException`, with the exit code 2 if there is one with a mistake in it."""
+    from nomad_tui.sinks.folder import NoSinkError
+
     if id in loaded.definitions:
         return loaded.definitions[id]
     _fail_for([mistake for mistake in loaded.mistakes if mistake.sink == id])
@@ -192,6 +233,8 @@ def _echo_errors(sentences: Iterable[str]) -> None:
 
 
 def _echo_definitions(definitions: Iterable[Definition]) -> None:
+    from nomad_tui.sinks.folder import shown_address
+
     rows: list[Sequence[str]] = [("ID", "TYPE", "ADDRESS", "TOPICS", "FILTER", "FORMAT")]
     for each in definitions:
         rows.append(
@@ -202,6 +245,10 @@ def _echo_definitions(definitions: Iterable[Definition]) -> None:
 
 def echo_table(rows: Sequence[Sequence[str]]) -> None:
     """The first row is the head. Cells may be of untrusted text; long ones are cut."""
+    from rich.cells import cell_len
+
+    from nomad_tui.core.text import printable
+
     cut = [[_cut(printable(cell)) for cell in row] for row in rows]
     widths = [max(cell_len(row[column]) for row in cut) for column in range(len(cut[0]))]
     for row in cut:
@@ -210,6 +257,10 @@ def echo_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _cut(text: str) -> str:
+    from rich.cells import cell_len
+
+    from nomad_tui.core.text import ELLIPSIS
+
     while cell_len(text) > LONGEST_CELL:
         text = text[: -2 if text.endswith(ELLIPSIS) else -1].rstrip() + ELLIPSIS
     return text

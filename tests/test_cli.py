@@ -23,9 +23,9 @@ from click.testing import CliRunner
 
 from nomad_tui import __version__
 from nomad_tui.cli import main
-from nomad_tui.options import HELP
 from nomad_tui.parameters import ByteSize
 from nomad_tui.personal.folders import NO_HOME, Folders
+from nomad_tui.setting import HELP
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn
 from tests import recordings
 

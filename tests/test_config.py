@@ -22,7 +22,8 @@ from nomad_tui.config import (
     styles_folder,
 )
 from nomad_tui.nomad.address import parse_address, proxy_for
-from nomad_tui.options import HELP, connection_options
+from nomad_tui.options import connection_options
+from nomad_tui.setting import HELP
 
 SECRET = "8d6ae3f7-secret"
 

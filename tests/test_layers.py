@@ -17,14 +17,14 @@ ROOT = Path(nomad_tui.__file__).parent
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
-    frozenset(("config", "nomad", "personal")),
+    frozenset(("config", "nomad", "personal", "setting")),
     frozenset(("journal",)),
     frozenset(("sources",)),
     frozenset(("sinks",)),
     frozenset(("session", "parameters", "options", "choice", "tail", "writer", "doctor")),
     frozenset(("ui",)),
     frozenset(("demo",)),
-    frozenset(("choice", "hand_commands", "run_commands", "sink_commands")),
+    frozenset(("choice", "hand_actions", "hand_commands", "run_commands", "sink_commands")),
     frozenset(("cli",)),
     frozenset(("__main__",)),
 )

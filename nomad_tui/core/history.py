@@ -16,6 +16,7 @@ from typing import Final
 
 import zstandard
 
+from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 from nomad_tui.core.segment import (
     EVENT_BYTES,
     FACTS_BYTES,
@@ -34,10 +35,6 @@ from nomad_tui.core.segment import (
 from nomad_tui.core.topics import released_topic, released_type
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame, decode
-
-DEFAULT_MAX_EVENTS: Final = 1_000_000
-DEFAULT_MAX_BYTES: Final = 512 * 1024 * 1024
-"""Bytes of compressed frames, columns and subjects; the program itself needs some 60 MB beside them."""
 
 BLOCK_BYTES: Final = 256 * 1024
 """Before compression. Larger blocks shrink better, but looking at one payload unpacks its whole block."""

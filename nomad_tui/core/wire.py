@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import orjson
 
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
+
 if TYPE_CHECKING:
     from nomad_tui.core.sentence.beside import Write
-
-DEFAULT_MAX_LINE: Final = 64 * 1024 * 1024
-"""Bytes. Far above any frame seen, far below what would exhaust an operator's machine."""
 
 LONGEST_MENDED: Final = 4 * 1024 * 1024
 """Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""

@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-import structlog
-
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal import book, retention
 from nomad_tui.journal.blocks import events_in, size_of
 from nomad_tui.journal.cursor import Cursor, Letter, Loss, joined
 from nomad_tui.journal.errors import JournalError, closed, explained
+from nomad_tui.journal.log import Log
 from nomad_tui.journal.record import Content, Record
 from nomad_tui.journal.retention import Dropped, Retention
 from nomad_tui.journal.schema import open_to_read
@@ -25,7 +24,7 @@ from nomad_tui.journal.stored import Stored, file_bytes
 from nomad_tui.journal.tail import Tail
 from nomad_tui.journal.writer import Opened, Writer
 
-log = structlog.get_logger("nomad_tui.journal")
+log = Log("nomad_tui.journal")
 
 MOST_QUEUED: Final = 32 * 1024 * 1024
 """Bytes that wait to be committed before the stream is held back."""

@@ -8,19 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.journal.blocks import size_of, unpacked
+from nomad_tui.journal.log import Log
 from nomad_tui.journal.record import Record
 
 MOST_UNPACKED: Final = 8 * 1024 * 1024
 """Bytes of blocks that are kept unpacked, for the sinks that are behind."""
 DAMAGED: Final = "the journal is damaged here"
 
-log = structlog.get_logger("nomad_tui.journal")
+log = Log("nomad_tui.journal")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from nomad_tui.config import (
-    PROFILE,
     ConfigurationError,
     Connection,
     Flags,
@@ -17,6 +16,7 @@ from nomad_tui.config import (
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError, shown
 from nomad_tui.personal.settings import FILE, LONGEST_NAME, read_profiles
+from nomad_tui.setting import PROFILE
 
 MOST_NAMED: Final = 12
 """Profiles that a message names."""

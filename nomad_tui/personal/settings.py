@@ -27,6 +27,7 @@ from typing import Any, Final
 import msgspec
 
 from nomad_tui.config import Profile, ProfileSettings
+from nomad_tui.core.limits import SMALLEST_JOURNAL
 from nomad_tui.core.quantities import parse_duration, parse_size
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.values import FILE as FILE_REFERENCE
@@ -38,8 +39,6 @@ COLOURS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
 THEME_COLOURS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
 """Names that a profile's colour may have; the second are what the theme makes of them."""
 LONGEST_NAME: Final = 40
-SMALLEST_JOURNAL: Final = 1024 * 1024
-"""Bytes."""
 
 _ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 _PATHS: Final = ("token_file", "ca_cert", "ca_path", "client_cert", "client_key")

@@ -14,14 +14,14 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-import structlog
 from nats.js.errors import NotFoundError
 
+from nomad_tui.journal.log import Log
 from nomad_tui.sources.known_ids import KnownIds
 from nomad_tui.sources.nats_link import NatsError, NatsLink, Stream
 from nomad_tui.sources.nats_reading import Reading, ReadingLostError
 
-log = structlog.get_logger("nomad_tui.sinks.nats")
+log = Log("nomad_tui.sinks.nats")
 
 SLACK: Final = 600_000_000_000
 """ns before the oldest event that is to be sent: clocks differ, and another runner may have had it earlier."""

@@ -9,16 +9,16 @@ from time import time_ns
 from typing import Final
 
 import msgspec
-import structlog
 
 from nomad_tui.core.backoff import delays
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.log import Log
 from nomad_tui.sinks.batching import delivery_id
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.sink import Delivery, Item, RejectedError, Sink, UnavailableError, UndeliveredError
 
-log = structlog.get_logger("nomad_tui.sinks")
+log = Log("nomad_tui.sinks")
 
 PATIENCE: Final = 5.0
 """Seconds beyond its timeout after which a sink is not waited for."""

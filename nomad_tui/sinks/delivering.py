@@ -9,19 +9,18 @@ from contextlib import suppress
 from time import time_ns
 from typing import Final
 
-import structlog
-
 from nomad_tui.core.readable import SECOND
 from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import SinkState, SinkStatus
 from nomad_tui.sinks.definition import Begin, Definition
 from nomad_tui.sinks.progress import Progress
 from nomad_tui.sinks.sink import Sink
 from nomad_tui.sinks.window import CursorMovedError, Window
 
-log = structlog.get_logger("nomad_tui.sinks")
+log = Log("nomad_tui.sinks")
 
 JOURNAL_AGAIN: Final = 1.0
 """Seconds until the journal is tried again that could not be read or written."""

@@ -9,9 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from nomad_tui.core.text import printable
+from nomad_tui.journal.log import Log
 from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.definition import Definition, Sync
 from nomad_tui.sinks.formats import messages
@@ -19,7 +18,7 @@ from nomad_tui.sinks.own_thread import Deliveries, OwnThread
 from nomad_tui.sinks.rotated import MODE, Rotated, sync_folder
 from nomad_tui.sinks.sink import Delivery, UnavailableError
 
-log = structlog.get_logger("nomad_tui.sinks.file")
+log = Log("nomad_tui.sinks.file")
 
 FOLDER_MODE: Final = 0o700
 SYNC_EVERY: Final = 1.0

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from time import monotonic, time_ns
 from typing import Final, Self
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client.aiohttp import make_aiohttp_handler
@@ -18,10 +17,11 @@ from prometheus_client.exposition import choose_encoder
 from nomad_tui import __version__
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.text import printable
+from nomad_tui.journal.log import Log
 from nomad_tui.sinks.metrics import FAILING, registry_of
 from nomad_tui.sinks.runner import Runner
 
-log = structlog.get_logger("nomad_tui.http")
+log = Log("nomad_tui.http")
 
 LOOPBACK: Final = "127.0.0.1"
 HEARD_WITHIN: Final = 60.0

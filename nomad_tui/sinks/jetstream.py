@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from time import monotonic, time_ns
 from typing import Any, Final
 
-import structlog
 from nats.js.errors import NotFoundError
 
 from nomad_tui.core.text import printable
+from nomad_tui.journal.log import Log
 from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
 from nomad_tui.sinks.definition import Definition
@@ -30,7 +30,7 @@ from nomad_tui.sinks.sink import Delivery, Item, RejectedError, UnavailableError
 from nomad_tui.sources.jetstream_address import JetStreamAddress, JetStreamAddressError
 from nomad_tui.sources.nats_link import Keys, NatsError, NatsLink, Stream
 
-log = structlog.get_logger("nomad_tui.sinks.nats")
+log = Log("nomad_tui.sinks.nats")
 
 AT_ONCE: Final = 256
 """Messages under way."""

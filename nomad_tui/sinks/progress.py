@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from time import monotonic, time_ns
 from typing import Final
 
-import structlog
-
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import SinkState, SinkStatus
 from nomad_tui.sinks.sink import UndeliveredError
 
-log = structlog.get_logger("nomad_tui.sinks")
+log = Log("nomad_tui.sinks")
 
 LONGEST_ERROR: Final = 1_000
 """Characters."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from time import monotonic, time_ns
 from typing import Final
 
-import structlog
-
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import (
     Connected,
@@ -23,10 +21,11 @@ from nomad_tui.core.updates import (
 )
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import RunnerStatus
 from nomad_tui.sources.source import Source
 
-log = structlog.get_logger("nomad_tui.stream")
+log = Log("nomad_tui.stream")
 
 TURN: Final = 0.005
 """Seconds of reading between two turns for the sinks."""

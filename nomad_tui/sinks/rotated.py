@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import structlog
 import zstandard
 
 from nomad_tui.core.text import printable
+from nomad_tui.journal.log import Log
 
-log = structlog.get_logger("nomad_tui.sinks.file")
+log = Log("nomad_tui.sinks.file")
 
 PACKED: Final = ".zst"
 UNFINISHED: Final = ".part"

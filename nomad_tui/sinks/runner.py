@@ -8,11 +8,10 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final, Protocol
 
-import structlog
-
 from nomad_tui import __version__
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.delivering import Delivering, Open, register
@@ -22,7 +21,7 @@ from nomad_tui.sinks.recorder import Recorder
 from nomad_tui.sinks.stdout import reader_has_gone
 from nomad_tui.sources.source import Source
 
-log = structlog.get_logger("nomad_tui.runner")
+log = Log("nomad_tui.runner")
 
 TICK: Final = 0.5
 """Seconds between two looks at the definitions and at what other programs wrote into the journal."""

@@ -11,13 +11,12 @@ from pathlib import Path
 from time import time_ns
 from typing import Final
 
-import structlog
-
 from nomad_tui.config import Connection
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.log import Log
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus
@@ -26,7 +25,7 @@ from nomad_tui.sinks.runner import DRAIN, Runner, Wanted
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.reader import Settings
 
-log = structlog.get_logger("nomad_tui.runner")
+log = Log("nomad_tui.runner")
 
 SEEN_FRAMES: Final = 256
 SEEN_BYTES: Final = 8 * 1024 * 1024

@@ -15,18 +15,17 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
-import structlog
-
 from nomad_tui.journal.cursor import Cursor, Letter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.log import Log
 from nomad_tui.sinks.batching import Batch, Batches
 from nomad_tui.sinks.bringing import Bringing
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.progress import Progress
 from nomad_tui.sinks.sink import Delivery, Sink
 
-log = structlog.get_logger("nomad_tui.sinks")
+log = Log("nomad_tui.sinks")
 
 MOST_AHEAD: Final = 16
 """Batches beyond those that may be under way: they are ready to be sent, or done while an earlier one is not."""

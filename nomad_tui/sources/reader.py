@@ -22,6 +22,7 @@ import aiohttp
 from nomad_tui.config import ConfigurationError, Connection
 from nomad_tui.core.backoff import SHORTEST_DELAY, delays
 from nomad_tui.core.continuity import Continuity, Joined
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import (
@@ -37,7 +38,7 @@ from nomad_tui.core.updates import (
     Update,
     Warned,
 )
-from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
+from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
 from nomad_tui.nomad import diagnose, first_line, inquiry
 from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.client import SILENCE, Client, ServerInfo, UnexpectedAnswerError

@@ -17,13 +17,14 @@ from typing import BinaryIO, Final
 
 from nomad_tui.core.capture import NDJSON, Capture
 from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.readable import duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Connected, Ended, Noted, Update
-from nomad_tui.core.wire import DEFAULT_MAX_LINE, Frame, Unreadable
+from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.journal_pages import Part
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples
 from nomad_tui.sources.start import Start

@@ -20,18 +20,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from nomad_tui.config import (
-    ADDRESS,
-    CA_CERT,
-    CA_PATH,
-    CLIENT_CERT,
-    CLIENT_KEY,
-    REGION,
-    TLS_SERVER_NAME,
-    TLS_SKIP_VERIFY,
-    Connection,
-    Setting,
-)
+from nomad_tui.config import Connection
 from nomad_tui.core.paths import condition
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
 from nomad_tui.core.payload.rows import Path
@@ -52,6 +41,17 @@ from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_tex
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.values import FILE, reads_file
+from nomad_tui.setting import (
+    ADDRESS,
+    CA_CERT,
+    CA_PATH,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    REGION,
+    TLS_SERVER_NAME,
+    TLS_SKIP_VERIFY,
+    Setting,
+)
 from nomad_tui.ui.dialog import Dialog
 
 SECRET: Final = "This is a secret: x shows it first."

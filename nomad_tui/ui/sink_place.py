@@ -7,12 +7,13 @@ from typing import Final
 
 from textual.content import Content
 
-from nomad_tui.config import PROFILE, Connection
+from nomad_tui.config import Connection
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.text import printable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.place import journal_path
 from nomad_tui.personal.folders import Folders
+from nomad_tui.setting import PROFILE
 from nomad_tui.sinks.by_hand import Answer, example, opened
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.sink import Delivery

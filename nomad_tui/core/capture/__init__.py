@@ -12,8 +12,8 @@ from nomad_tui.core.capture.encoding import Utf8
 from nomad_tui.core.capture.likeness import HEAD, is_binary, likeness
 from nomad_tui.core.capture.values import ValueSplitter
 from nomad_tui.core.capture.wrapped import UNREADABLE, Unwrapper, is_wrapped, one_line
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.wire import (
-    DEFAULT_MAX_LINE,
     EXCERPT,
     NOT_A_FRAME,
     Frame,

@@ -7,7 +7,8 @@ largest object.
 import re
 from typing import Final
 
-from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Unreadable
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.wire import EXCERPT, Unreadable
 
 _TOKENS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}"]|\n(?=\{)', re.DOTALL)
 """A whole string, a brace, the quote of a string that has not ended yet, a line that begins with a brace."""

@@ -11,7 +11,8 @@ from typing import Final, TypeGuard
 
 import msgspec
 
-from nomad_tui.core.wire import DEFAULT_MAX_LINE, EXCERPT, Frame, Heartbeat, Unreadable, decode
+from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, Unreadable, decode
 
 DEPTH: Final = 4
 """How many wrappings around a frame are opened."""
