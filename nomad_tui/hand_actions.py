@@ -26,7 +26,7 @@ from nomad_tui.sinks.folder import Loaded, NoSinkError
 
 if TYPE_CHECKING:
     from nomad_tui.sinks.by_hand import Answer
-    from nomad_tui.sinks.standing import Standing
+    from nomad_tui.sinks.report import SinkReport
 
 R = TypeVar("R")
 
@@ -138,10 +138,10 @@ def _pause(journal: Path, id: str, paused: bool) -> None:  # noqa: A002
 
 
 def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
-    from nomad_tui.sinks.standing import runner_record, sink_record, standings
+    from nomad_tui.sinks.report import runner_record, sink_record, sink_reports
 
     overview = _overview(journal)
-    shown = [each for each in standings(overview, loaded) if id in (None, each.id)]
+    shown = [each for each in sink_reports(loaded, overview) if id in (None, each.id)]
     if id is not None and not shown:
         raise click.ClickException(str(NoSinkError(id)))
     if output == "json":
@@ -161,7 +161,7 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
     return 0 if overview.alive and not mistakes and not any(each.failing for each in shown) else 1
 
 
-def _echo_status(overview: Overview, shown: Sequence["Standing"], journal: Path) -> None:
+def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Path) -> None:
     now = time_ns()
     runner = overview.runner
     if runner is None or not overview.alive:
@@ -181,10 +181,10 @@ def _echo_status(overview: Overview, shown: Sequence["Standing"], journal: Path)
         echo_table([head, *(_row(each, now) for each in shown)])
 
 
-def _row(each: "Standing", now: int) -> tuple[str, ...]:
-    if each.known is None:
+def _row(each: "SinkReport", now: int) -> tuple[str, ...]:
+    if each.run is None:
         return (each.id, each.state, *["-"] * 9)
-    known, counted = each.known, each.known.status
+    known, counted = each.run, each.run.status
     return (
         each.id,
         each.state,

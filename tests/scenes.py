@@ -32,10 +32,11 @@ from nomad_tui.nomad.lacking import lacking
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.session import Session
 from nomad_tui.sinks.reading import DefinitionError, read_definition
+from nomad_tui.sinks.report import SinkReport
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.inspector import EventView
 from nomad_tui.ui.sink_place import Place
-from nomad_tui.ui.sink_watch import Seen, SinkSeen, SinkWatch
+from nomad_tui.ui.sink_watch import Seen, SinkWatch
 from nomad_tui.ui.sinks import SinksPage
 from tests import recordings
 
@@ -169,8 +170,8 @@ def four_sinks() -> Seen:
         http="127.0.0.1:9646",
     )
     mistake = DefinitionError("chat.toml", "is no setting of a sink: write `format`, or leave it out", place="fromat")
-    sinks = [SinkSeen(name, definitions[name], run=runs[name]) for name in texts]
-    sinks.insert(2, SinkSeen("chat", mistakes=(mistake,)))
+    sinks = [SinkReport(name, True, definitions[name], run=runs[name]) for name in texts]
+    sinks.insert(2, SinkReport("chat", True, mistakes=(mistake,)))
     overview = Overview(runner, True, tuple(runs.values()), 88_000_000, 1, 90_003, 215_280, NOW - 7 * 24 * 60 * minute)
     return Seen(tuple(sinks), overview, NOW)
 

@@ -456,6 +456,7 @@ async def test_the_status_tells_how_everything_is_doing(server: StandIn, tmp_pat
             assert by_id["bad"]["failing"] is True
             assert by_id["bad"]["lag_events"] == len(SENT)
         define(tmp_path, "next", webhook(hook))
+        define(tmp_path, "wrong", webhook(hook, "retries = 3\n"))
         (tmp_path / "sinks" / "bad.toml").unlink()
         done = await command(tmp_path, "status")
         assert done.exit_code == 1
@@ -464,6 +465,7 @@ async def test_the_status_tells_how_everything_is_doing(server: StandIn, tmp_pat
             "bad": "removed",
             "good": "stopped",
             "next": "new",
+            "wrong": "mistake",
         }
 
 

@@ -12,14 +12,13 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from nomad_tui.core.readable import SECOND, age, byte_count, count, duration
-from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition import LONGEST_ID, Definition, Kind
 from nomad_tui.sinks.folder import shown_address
-from nomad_tui.sinks.standing import NEW, REMOVED
+from nomad_tui.sinks.report import MISTAKE, NEW, REMOVED, SinkReport
 from nomad_tui.ui.sink_place import Place
-from nomad_tui.ui.sink_watch import Seen, SinkSeen
+from nomad_tui.ui.sink_watch import Seen
 
 LONGEST_ERROR: Final = 2_000
 """Characters of one text from outside."""
@@ -30,9 +29,6 @@ WIDEST: Final = 140
 """Cells beyond which no line goes: longer ones are hard to read."""
 LATE: Final = 60.0
 """Seconds that a sink that is run may be behind before that is a warning."""
-
-MISTAKE: Final = "mistake"
-"""Stands in the place of a state where the definition cannot be used."""
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     SinkState.IDLE: ("●", "good"),
@@ -46,20 +42,6 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     MISTAKE: ("✖", "bad"),
 }
 """A glyph of one cell and a component class; the word stands beside them."""
-
-
-def state(sink: SinkSeen, *, alive: bool) -> str:
-    """A key of `STATES`, by what can be known from here; `alive` is whether a runner runs."""
-    run = sink.run
-    if sink.mistakes and (run is None or not alive):
-        return MISTAKE
-    if run is None:
-        return NEW
-    if sink.definition is None and not sink.mistakes:
-        return REMOVED
-    if run.cursor.paused:
-        return SinkState.PAUSED
-    return run.status.state if alive else SinkState.STOPPED
 
 
 # Rows
@@ -99,7 +81,7 @@ LONG_ENOUGH: Final = 20
 """Cells of a name for which other columns are given up; a longer one is cut, and stands in full below."""
 
 
-def layout(width: int, sinks: Sequence[SinkSeen]) -> dict[Column, int]:
+def layout(width: int, sinks: Sequence[SinkReport]) -> dict[Column, int]:
     """The columns that fit into so many cells, and how wide each is."""
     longest = max((len(sink.id) for sink in sinks), default=0)
     name = min(LONGEST_ID, max(SHORTEST_NAME, longest))
@@ -114,7 +96,7 @@ def layout(width: int, sinks: Sequence[SinkSeen]) -> dict[Column, int]:
     name = max(SHORTEST_NAME, min(name, width - taken))
     widths = {column: WIDTHS.get(column, name) for column in columns}
     if Column.ADDRESS in widths:
-        addresses = max((len(address(sink)) for sink in sinks), default=0)
+        addresses = max((len(sink.address) for sink in sinks), default=0)
         widths[Column.SINK] = name = min(name, max(LONG_ENOUGH, width - taken - max(LEAST_ADDRESS, addresses)))
         widths[Column.ADDRESS] = min(width - taken - name, max(LEAST_ADDRESS, addresses))
     return widths
@@ -124,9 +106,9 @@ def heading(widths: dict[Column, int]) -> str:
     return "  " + (" " * GUTTER).join(_cell(column, column.value, width) for column, width in widths.items())
 
 
-def pieces(sink: SinkSeen, widths: dict[Column, int], seen: Seen) -> list[tuple[str, str]]:
+def pieces(sink: SinkReport, widths: dict[Column, int], seen: Seen) -> list[tuple[str, str]]:
     """One row: component classes without their prefix, and texts."""
-    word = state(sink, alive=seen.alive)
+    word = sink.state
     glyph, style = STATES[word]
     made = [(style, glyph)]
     for column, width in widths.items():
@@ -148,7 +130,7 @@ def fitted(text: str, width: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def _said(column: Column, sink: SinkSeen, seen: Seen, word: str) -> tuple[str, str]:
+def _said(column: Column, sink: SinkReport, seen: Seen, word: str) -> tuple[str, str]:
     run = sink.run
     status = run.status if run is not None else SinkStatus()
     match column:
@@ -157,9 +139,9 @@ def _said(column: Column, sink: SinkSeen, seen: Seen, word: str) -> tuple[str, s
         case Column.STATE:
             return STATES[word][1], word
         case Column.TYPE:
-            return "quiet", sink.definition.kind.value if sink.definition is not None else status.kind
+            return "quiet", sink.kind
         case Column.ADDRESS:
-            return "quiet", address(sink)
+            return "quiet", sink.address
         case _ if run is None:
             return "quiet", "–" if column is Column.LAG else ""
         case Column.LAG:
@@ -177,7 +159,7 @@ def _said(column: Column, sink: SinkSeen, seen: Seen, word: str) -> tuple[str, s
             return ("bad" if run.dead_letters else "quiet"), count(run.dead_letters)
 
 
-def _urgency(sink: SinkSeen, word: str) -> str:
+def _urgency(sink: SinkReport, word: str) -> str:
     run = sink.run
     if run is None or not run.lag_events:
         return "quiet"
@@ -194,13 +176,6 @@ def _one_unit(seconds: float) -> str:
 
 def _ago(moment: int, now: int) -> str:
     return age(max(0, now - moment))
-
-
-def address(sink: SinkSeen) -> str:
-    """Without passwords, fit to be drawn; "" where it is not known."""
-    if sink.definition is not None:
-        return shown_address(sink.definition)
-    return printable(masked_text(sink.run.status.address, REDACTED), LONGEST_ERROR) if sink.run is not None else ""
 
 
 # Facts
@@ -226,9 +201,9 @@ def _outside(text: str) -> str:
     return printable(text, LONGEST_ERROR)
 
 
-def facts(sink: SinkSeen, seen: Seen, tried: Content | None = None) -> Iterator[Fact]:
+def facts(sink: SinkReport, seen: Seen, tried: Content | None = None) -> Iterator[Fact]:
     """All about one sink, what is wrong with it first; `tried` is what came of a test."""
-    word = state(sink, alive=seen.alive)
+    word = sink.state
     run, definition = sink.run, sink.definition
     if tried is not None:
         yield Fact("test", tried)

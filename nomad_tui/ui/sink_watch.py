@@ -3,7 +3,7 @@
 All of it blocks, so the page has it in a thread of its own.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
 from typing import Final
@@ -12,34 +12,18 @@ from nomad_tui.core.readable import SECOND
 from nomad_tui.journal.control import Control
 from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.errors import JournalError
-from nomad_tui.journal.reader import JournalReader, Overview, SinkOverview
+from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.personal.folders import FileError
-from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.folder import Definitions, Loaded
-from nomad_tui.sinks.reading import DefinitionError
+from nomad_tui.sinks.report import SinkReport, sink_reports
 
 ALIVE: Final = 10 * SECOND
 """How long after its last word a runner counts as alive; it says something every five seconds at least."""
 
 
 @dataclass(frozen=True, slots=True)
-class SinkSeen:
-    """One sink, as far as it is defined or was ever run."""
-
-    id: str
-    """Of a definition whose mistake hides its ID the name of its file."""
-    definition: Definition | None = None
-    mistakes: tuple[DefinitionError, ...] = ()
-    """In what would have defined it."""
-    notes: tuple[str, ...] = ()
-    """What is no mistake and yet not as one may think, as sentences."""
-    run: SinkOverview | None = None
-    """What the journal says of it; None if it was never run on this journal."""
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
-    sinks: tuple[SinkSeen, ...] = ()
+    sinks: tuple[SinkReport, ...] = ()
     """In the order of their IDs."""
     overview: Overview | None = None
     """None without a journal."""
@@ -81,7 +65,7 @@ class SinkWatch:
         except JournalError as error:
             self._overview = None
             troubles.append(str(error))
-        return Seen(_sinks(self._loaded, self._overview), self._overview, time_ns(), " ".join(troubles))
+        return Seen(sink_reports(self._loaded, self._overview), self._overview, time_ns(), " ".join(troubles))
 
     def letters(self, sink: str, most: int) -> list[Letter]:
         """The dead letters of a sink, the oldest first. Raises `JournalError`."""
@@ -126,17 +110,3 @@ def _identity(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _sinks(loaded: Loaded, overview: Overview | None) -> tuple[SinkSeen, ...]:
-    found = {name: SinkSeen(name, definition) for name, definition in loaded.definitions.items()}
-    for mistake in loaded.mistakes:
-        name = mistake.sink or (mistake.origin.name if mistake.origin is not None else "?")
-        seen = found.get(name, SinkSeen(name))
-        found[name] = replace(seen, mistakes=(*seen.mistakes, mistake))
-    for name, notes in loaded.notes.items():
-        found[name] = replace(found.get(name, SinkSeen(name)), notes=tuple(notes))
-    for run in overview.sinks if overview is not None else ():
-        name = run.cursor.sink
-        found[name] = replace(found.get(name, SinkSeen(name)), run=run)
-    return tuple(found[name] for name in sorted(found))

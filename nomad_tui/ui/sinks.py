@@ -16,12 +16,13 @@ from textual.widgets import Static
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.errors import JournalError
+from nomad_tui.sinks.report import SinkReport
 from nomad_tui.ui.dead_letters import MOST_LISTED, DeadLetters
 from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.row_view import Pieces, RowView, row_keys
 from nomad_tui.ui.sink_place import Place, answered, send_example
 from nomad_tui.ui.sink_row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
-from nomad_tui.ui.sink_watch import Seen, SinkSeen, SinkWatch
+from nomad_tui.ui.sink_watch import Seen, SinkWatch
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the definitions and the journal."""
@@ -95,7 +96,7 @@ cursor.
         self._drawn: list[list[tuple[str, str]]] = []
 
     @property
-    def sink(self) -> SinkSeen | None:
+    def sink(self) -> SinkReport | None:
         """The one under the cursor."""
         sinks = self._seen.sinks
         return sinks[min(self._cursor, len(sinks) - 1)] if sinks else None
