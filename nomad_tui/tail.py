@@ -24,7 +24,7 @@ from nomad_tui.core.derived import Derived
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
 from nomad_tui.core.readable import byte_count
-from nomad_tui.core.rows import EventRow, row
+from nomad_tui.core.rows import EventRow, latest_moment, row
 from nomad_tui.core.search import Matcher
 from nomad_tui.core.secrets import masked_text, redact
 from nomad_tui.core.tables import cells, csv_head, csv_line, markdown_head, markdown_line
@@ -134,6 +134,8 @@ class _Tail:
         self._history = History(HELD_EVENTS, HELD_BYTES)
         self._derived = Derived(self._history)
         self._region = ""
+        self._now: int | None = None
+        """What ages in the filter count back from, where that is not the present."""
         self._matcher = self._new_matcher()
         self._needs_history = options.output not in RAW or not options.filter.everything
         self._redacts = options.redact and options.output in RAW
@@ -152,7 +154,7 @@ class _Tail:
 
     def _new_matcher(self) -> Matcher:
         options = self._options
-        return Matcher(self._derived, options.filter, region=self._region, timezone=options.timezone)
+        return Matcher(self._derived, options.filter, region=self._region, timezone=options.timezone, now=self._now)
 
     async def run(self) -> Exit:
         self._write_head()
@@ -193,7 +195,29 @@ class _Tail:
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
 
+    async def _find_end(self) -> None:
+        """Counts ages in the filter back from the end of a recording or a journal, as the dashboard does."""
+        source = self._source
+        if source.live or not self._options.filter.has_ages:
+            return
+        from nomad_tui.sources.recording import Recording
+
+        if isinstance(source, Recording) and source.is_pipe:
+            self._say("Ages in the filter count back from now: where a pipe ends is not known yet.")
+            return
+        history = History(HELD_EVENTS, HELD_BYTES)
+        async with aclosing(source.updates()) as updates:
+            async for update in updates:
+                if isinstance(update, Frame):
+                    history.append(update, 0)
+        self._now = latest_moment(history)
+        if self._now is not None:
+            self._matcher = self._new_matcher()
+            end = datetime.fromtimestamp(self._now // 1_000_000_000, self._options.timezone)
+            self._say(f"Ages in the filter count back from the recording's end, {end:%Y-%m-%d %H:%M:%S}.")
+
     async def _read(self) -> None:
+        await self._find_end()
         loop = asyncio.get_running_loop()
         turn = loop.time()
         while True:

@@ -73,6 +73,14 @@ def test_since_is_counted_from_now(tmp_path: Path) -> None:
     assert [json.loads(line)["Key"] for line in printed] == ["e3", "e4"]
 
 
+def test_ages_in_a_filter_are_counted_from_the_end_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "old.ndjson"
+    file.write_bytes(b"".join(evaluation(index, 1_795_424_043 - ago) for index, ago in ((1, 900), (2, 100), (3, 0))))
+    printed = tail(file, "--filter", "time:<5m", "--output", "ndjson")
+    assert [json.loads(line)["Key"] for line in printed.stdout.splitlines()] == ["e2", "e3"]
+    assert b"from the recording's end, 2026-11-23" in printed.stderr
+
+
 def test_what_holds_no_events_is_one_sentence(tmp_path: Path) -> None:
     picture = tmp_path / "look.json"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(3_000_000))

@@ -46,15 +46,20 @@ def duration(nanoseconds: int | float) -> str:
     return "0 s"
 
 
-def age(nanoseconds: int) -> str:
-    """How long ago, in one unit: `now` within a second, `14 s ago`, `3 m ago`; `in 5 s` for the future."""
+def age(nanoseconds: int, than: str = "") -> str:
+    """How long ago, in one unit: `now` within a second, `14 s ago`, `3 m ago`; `in 5 s` for the future.
+
+    With what it is older `than`, such as `the end`: `14 s before the end`, `at the end`, `5 s after the end`.
+    """
     size = abs(nanoseconds)
     if size < SECOND:
-        return "now"
+        return f"at {than}" if than else "now"
     if size > _LARGEST * 100:
         return "long ago" if nanoseconds > 0 else "far ahead"
     unit = next(unit for unit in (DAY, HOUR, MINUTE, SECOND) if size >= unit)
     text = duration(size // unit * unit)
+    if than:
+        return f"{text} {'before' if nanoseconds > 0 else 'after'} {than}"
     return f"{text} ago" if nanoseconds > 0 else f"in {text}"
 
 

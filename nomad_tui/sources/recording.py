@@ -103,6 +103,11 @@ class Recording:
         return first if len(self.paths) == 1 else f"{first} and {len(self.paths) - 1} more"
 
     @property
+    def is_pipe(self) -> bool:
+        """Whether anything of it can be read only once."""
+        return any(map(_is_pipe, self.paths))
+
+    @property
     def live(self) -> bool:
         return self.follow
 

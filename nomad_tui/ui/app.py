@@ -131,8 +131,10 @@ class NomadTui(App[Switch | None]):
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
-        self.event_list = EventList(self.view, timezone, clock, id="events", live=session.source.live)
-        self.inspector = Inspector(clock=ages_from, timezone=timezone, reveal=reveal, id="inspector")
+        live = session.source.live
+        self.event_list = EventList(self.view, timezone, clock, id="events", live=live, ages_from=ages_from)
+        than = "" if live else "the end"
+        self.inspector = Inspector(clock=ages_from, timezone=timezone, reveal=reveal, than=than, id="inspector")
         self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
         self.candidates = CandidateList(id="candidates")
         self.seen = Seen(self.view)
@@ -148,6 +150,8 @@ class NomadTui(App[Switch | None]):
         self.sinks = SinkActions(self, folders, is_cluster=connections is not None)
         self._looks = 0
         self._received = 0
+        self._has_ended = False
+        """Whether the end that ages in a recording are relative to was taken over."""
         self._told = self.filter_history.trouble
         """The trouble with the history of filters that was last told."""
         self._collector = Collector()
@@ -290,7 +294,9 @@ class NomadTui(App[Switch | None]):
         self.inspector.tell_newest()
         self.inspecting.release_hidden()
         self.inspecting.tell_newer()
-        if self._looks % AGES_EVERY == 0:
+        has_just_ended = self._is_finished and not self._has_ended
+        self._has_ended = self._is_finished
+        if self._looks % AGES_EVERY == 0 or has_just_ended:
             self.inspector.tell_ages()
             if self.filtering.filter.has_ages:
                 self.updates.apply()

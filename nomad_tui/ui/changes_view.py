@@ -108,8 +108,10 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
             """For `Veil.revealed`. Of what was removed it is one that the event's own payload does not have."""
             super().__init__()
 
-    def __init__(self, *, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, timezone: tzinfo | None = None, than: str = "", id: str | None = None) -> None:  # noqa: A002
+        """`than` is what ages are older than, such as `the end` of a recording; empty for the present."""
         super().__init__(id=id)
+        self._than = than
         self.folding = ChangesFolding()
         self.shows_noise = False
         self._timezone = timezone
@@ -260,7 +262,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         yield _SIGNS[kind]
         told = event_of(item)
         if told is not None:
-            note = annotation(told.time_key, told.time, self._now_ns, self._timezone)
+            note = annotation(told.time_key, told.time, self._now_ns, self._timezone, than=self._than)
             yield "name", told.type_
             yield "after", f"  {told.message}" if told.message else ""
             yield "annotation", f"  {note if note is not None else told.time}"
@@ -291,7 +293,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
             value = item.value if isinstance(item, Member) else item.before if _is_removed(item) else item.after
             shown = value if is_shown else shown_value(value, item.is_secret, MASK)
             yield _value_component(item, value), _text(shown)
-            note = annotation(key, shown, self._now_ns, self._timezone)
+            note = annotation(key, shown, self._now_ns, self._timezone, than=self._than)
             if note is not None:
                 yield "annotation", f"  {note}"
             return
@@ -301,7 +303,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         pair = [item.before, item.after]
         if not is_shown:
             pair = [shown_value(value, item.is_secret, MASK) for value in pair]
-        notes = [annotation(key, value, self._now_ns, self._timezone) for value in pair]
+        notes = [annotation(key, value, self._now_ns, self._timezone, than=self._than) for value in pair]
         texts = [_text(value) for value in pair]
         meanings = [
             note.rpartition(SEPARATOR)[2] if note is not None and type(value) is int else text

@@ -192,8 +192,10 @@ class EventList(LineView, can_focus=True):
         id: str | None = None,  # noqa: A002
         columns: tuple[Column, ...] = DEFAULT_COLUMNS,
         live: bool = False,
+        ages_from: Callable[[], int] | None = None,
     ) -> None:
-        """`timezone` None is this machine's; `clock` gives ns since 1970.
+        """`timezone` None is this machine's; `clock` gives ns since 1970, and `ages_from` what the ages that one may
+        go to are relative to, if that is another moment.
 
         `live` is whether a server sends the events: those that had waited in its buffer are marked then.
         """
@@ -203,6 +205,7 @@ class EventList(LineView, can_focus=True):
         """Which of the rows are pointed out; None where the view holds nothing but matches."""
         self.columns = columns
         self._live = live
+        self._ages_from = ages_from or clock
         self._marks = Marks()
         self._note = ""
         """What the last key has led to, in the border for a while."""
@@ -606,8 +609,7 @@ class EventList(LineView, can_focus=True):
             if text.strip().lower() in NEXT_GAP:
                 row_number = row_of_gap(self.view, self._rows_drawn, self._beginning(1))
             else:
-                clock = self._painter.clock
-                row_number = find(text, self.view, self._rows_drawn, clock.now(), clock.timezone)
+                row_number = find(text, self.view, self._rows_drawn, self._ages_from(), self._painter.clock.timezone)
         except UnknownPlaceError as error:
             return str(error)
         self._jump(row_number)

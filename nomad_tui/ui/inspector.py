@@ -180,10 +180,12 @@ class Inspector(Vertical):
         clock: Callable[[], int] = time.time_ns,
         timezone: tzinfo | None = None,
         reveal: bool = False,
+        than: str = "",
         id: str | None = None,  # noqa: A002
     ) -> None:
         """`clock` gives the nanoseconds since the epoch that ages are told relative to; `timezone` None is the
-        machine's own. `reveal` shows all secrets."""
+        machine's own. `reveal` shows all secrets. `than` is the clock's name, such as `the end` of a recording; empty
+        for the present."""
         super().__init__(id=id)
         self._clock = clock
         self._timezone = timezone
@@ -204,8 +206,8 @@ class Inspector(Vertical):
         self.facts = Static(id="inspector-facts")
         self.trouble = Static(id="inspector-trouble")
         self.tabs = ViewTabs(id="inspector-tabs")
-        self.payload_tree = PayloadTree(timezone=timezone)
-        self.changes_view = ChangesView(timezone=timezone)
+        self.payload_tree = PayloadTree(timezone=timezone, than=than)
+        self.changes_view = ChangesView(timezone=timezone, than=than)
         self.timeline = Timeline(timezone=timezone)
         self.raw = TextView()
         self._tree_pane = FindPane(self.payload_tree)

@@ -45,12 +45,15 @@ class RowWriter:
         marks: Mapping[Path, Mark] | None = None,
         *,
         in_utc: bool = False,
+        than: str = "",
     ) -> None:
-        """`in_utc` tells times in UTC, and says so, whatever the time zone."""
+        """`in_utc` tells times in UTC, and says so, whatever the time zone. `than` is what ages are older than, if
+        that is not the present."""
         self._showing = showing
         self._now_ns = now_ns
         self._timezone = UTC if in_utc else timezone
         self._in_utc = in_utc
+        self._than = than
         self._names = names
         self._marks = marks
 
@@ -147,6 +150,7 @@ class RowWriter:
             self._timezone,
             parent_key=rows.parent_key(row),
             names=self._names,
+            than=self._than,
         )
         is_time = note is not None and self._in_utc and type(value) is int and SEPARATOR in note
         return f"{note} UTC" if is_time else note

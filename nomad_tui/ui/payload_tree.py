@@ -98,8 +98,10 @@ class PayloadTree(RowView):
     class Unveiled(Message):
         """Another secret is shown than before, or none: what is drawn under the same veil has to be drawn anew."""
 
-    def __init__(self, *, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, timezone: tzinfo | None = None, than: str = "", id: str | None = None) -> None:  # noqa: A002
+        """`than` is what ages are older than, such as `the end` of a recording; empty for the present."""
         super().__init__(id=id)
+        self._than = than
         self.folding = Folding()
         self._order = KeyOrder.SORTED
         self._timezone = timezone
@@ -255,7 +257,13 @@ class PayloadTree(RowView):
     def _rows_written(self) -> RowWriter:
         if self._writer is None:
             self._writer = RowWriter(
-                self._showing, self._now_ns, self._timezone, self._names, self._marks, in_utc=self._in_utc
+                self._showing,
+                self._now_ns,
+                self._timezone,
+                self._names,
+                self._marks,
+                in_utc=self._in_utc,
+                than=self._than,
             )
         return self._writer
 

@@ -16,3 +16,17 @@ def test_a_recording_shows_nothing_that_only_a_live_stream_has(tour: Path, home:
         shown = program.terminal.raw.decode(errors="replace")
         for words in LIVE_ONLY:
             assert words not in shown, words
+
+
+def test_ages_in_a_recording_count_back_from_its_end(tour: Path, home: Path) -> None:
+    with running("open", tour, "--filter", "time:<11s", size=(100, 40), home=home) as program:
+        program.wait_for("38 of 625, ages before the recording's end", "at the end")
+        program.press("escape").wait_gone("ages before").settle().press(":", "1m", "enter")
+        program.wait_for("row 460 of 625", "ready → down · heartbeat missed")
+        program.press("d").wait_for("Node heartbeat missed  52 s before the end")
+        program.press("d").wait_gone("Cluster").press("3").settle().press("/").settle()
+        program.press("StatusUpdatedAt", "enter")
+        program.wait_until(
+            lambda: any("StatusUpdatedAt " in line and "52 s before the end" in line for line in program.lines),
+            "the age of the status in the tree",
+        )

@@ -87,19 +87,21 @@ def annotation(
     *,
     parent_key: Step | None = None,
     names: Names | None = None,
+    than: str = "",
 ) -> str | None:
     """A readable form of `value`, such as `5 m` or `14 s ago · 2026-11-23 08:49:12.222`; None for none.
 
     `now_ns` is in nanoseconds since the epoch; `timezone` None is the machine's own. A name is untrusted text.
+    `than` names the moment of `now_ns` where that is not the present, as `age` takes it.
     """
     if type(value) is str and (name := name_of(key, value, parent_key, names)) is not None:
         return name
     if not isinstance(key, str):
         return None
     if type(value) is int:
-        return _of_integer(key, value, now_ns, timezone, parent_key)
+        return _of_integer(key, value, now_ns, timezone, parent_key, than)
     if type(value) is str:
-        return _of_string(key, value, now_ns, timezone)
+        return _of_string(key, value, now_ns, timezone, than)
     return None
 
 
@@ -112,14 +114,16 @@ def name_of(key: Step | None, value: str, parent_key: Step | None, names: Names 
     return name if name and name != value else None
 
 
-def _of_integer(key: str, value: int, now_ns: int, timezone: tzinfo | None, parent_key: Step | None) -> str | None:
+def _of_integer(
+    key: str, value: int, now_ns: int, timezone: tzinfo | None, parent_key: Step | None, than: str
+) -> str | None:
     if _DURATION.search(key) or (parent_key == "Wait" and key in ("Min", "Max")):
         return duration(value) if value > 0 else None
     if _TIME.search(key):
         if _EARLIEST * _SECOND <= value < _LATEST * _SECOND:
-            return _moment(value, now_ns, timezone)
+            return _moment(value, now_ns, timezone, than)
         if _SECONDS.search(key) and _EARLIEST <= value < _LATEST:
-            return _moment(value * _SECOND, now_ns, timezone)
+            return _moment(value * _SECOND, now_ns, timezone, than)
         return None
     if _MEGABYTES.search(key):
         return byte_count(value * 1_000_000) if value >= 1_000 else None
@@ -138,7 +142,7 @@ def _megahertz(value: int) -> str:
     return f"{value / 1000:,.1f} GHz" if 1_000 <= value < 10**9 else f"{count(value)} MHz"
 
 
-def _of_string(key: str, value: str, now_ns: int, timezone: tzinfo | None) -> str | None:
+def _of_string(key: str, value: str, now_ns: int, timezone: tzinfo | None, than: str) -> str | None:
     if len(value) <= _LONGEST_RFC3339 and _RFC3339.fullmatch(value):
         try:
             moment = datetime.fromisoformat(value.upper())
@@ -148,7 +152,7 @@ def _of_string(key: str, value: str, now_ns: int, timezone: tzinfo | None) -> st
             theirs = moment.astimezone(timezone)
         except (ValueError, OverflowError):
             return None
-        said = age(now_ns - seconds * _SECOND)
+        said = age(now_ns - seconds * _SECOND, than)
         if theirs.utcoffset() == moment.utcoffset():
             return said
         return f"{said}{SEPARATOR}{theirs:%Y-%m-%d %H:%M:%S}"
@@ -160,7 +164,7 @@ def _of_string(key: str, value: str, now_ns: int, timezone: tzinfo | None) -> st
     return None
 
 
-def _moment(nanoseconds: int, now_ns: int, timezone: tzinfo | None) -> str:
+def _moment(nanoseconds: int, now_ns: int, timezone: tzinfo | None, than: str) -> str:
     local = datetime.fromtimestamp(nanoseconds // _SECOND, timezone)
     milliseconds = nanoseconds % _SECOND // 1_000_000
-    return f"{age(now_ns - nanoseconds)}{SEPARATOR}{local:%Y-%m-%d %H:%M:%S}.{milliseconds:03}"
+    return f"{age(now_ns - nanoseconds, than)}{SEPARATOR}{local:%Y-%m-%d %H:%M:%S}.{milliseconds:03}"
