@@ -33,6 +33,8 @@ WARNING_LINES: Final = 2
 SHORTEST_REMEDY: Final = 20
 """Characters of a remedy below which it is not begun."""
 _SECOND: Final = 1_000_000_000
+WITHOUT_SERVER: Final = "c checks the connection · @ another cluster · nomad-tui demo needs no server"
+"""Offered while no server has been reached yet; one line of 80 columns."""
 UNANSWERED_FROM: Final = 5.0
 """Seconds after which a connection that was neither accepted nor refused is said to be unanswered."""
 HEARTBEAT_LATE: Final = 45.0
@@ -88,8 +90,8 @@ def header(
         (9 if live else 4, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
         (0, Content.from_markup(f"[{colour}]$state[/][$quiet]$version[/]", state=state, version=version)),
     ]
-    if mode:
-        paused = mode == "paused"
+    paused = mode == "paused"
+    if paused or (mode and status.been_connected):
         colour, sign = ("$warning", "▮▮ ") if paused else ("$quiet", "")
         parts.append((1 if paused else 5, Content.from_markup(f"[{colour}]$mode[/]", mode=sign + mode)))
     if live and status.last_heard is not None:
@@ -221,11 +223,14 @@ class Trouble(Static):
             remedy = "Events of the other topics go on; use a token that may read these, or untick them."
         else:
             return None
+        is_lost = isinstance(session.source, Reaching) and not status.been_connected
+        offer = f"\n{WITHOUT_SERVER}" if is_lost and status.state is not State.REFUSED else ""
         return Content.from_markup(
-            "[b]$what[/] $remedy [$quiet]$again[/]",
+            "[b]$what[/] $remedy [$quiet]$again$offer[/]",
             what=printable(what, LONGEST_ACCOUNT),
             remedy=printable(remedy, LONGEST_REMEDY),
             again=again,
+            offer=offer,
         )
 
     def _warning(self, status: Status) -> Content | None:

@@ -1,5 +1,7 @@
 """What a start shows before anything else: nothing false."""
 
+import socket
+from contextlib import closing
 from pathlib import Path
 
 from tests.terminal.conftest import Serve
@@ -15,6 +17,24 @@ def test_a_start_raises_no_alarm(tour: Path, home: Path, serve: Serve) -> None:
             shown = program.terminal.raw.decode(errors="replace")
             for alarm in ("No answer", "no event matches", "reconnecting"):
                 assert alarm not in shown, f"{arguments}: {alarm}"
+
+
+def test_without_a_server_the_first_look_says_what_to_do(home: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    with running("--address", f"http://{address}", size=(80, 24), home=home) as program:
+        program.wait_for(f"{address}   ◌ connecting", "nothing listens there")
+        program.wait_for(" c checks the connection · @ another cluster · nomad-tui demo needs no server")
+        assert "following" not in program.lines[0]
+        program.press("c").wait_for("Doctor")
+
+
+def test_the_header_says_following_or_paused(tour: Path, home: Path, serve: Serve) -> None:
+    address = serve(tour, "--lead", "all", "--buffer-size", "1000").address
+    with running("--address", address, size=(80, 24), home=home) as program:
+        program.wait_for("625").wait_until(lambda: "following" in program.lines[0], "following")
+        program.press("p").wait_until(lambda: "▮▮ paused" in program.lines[0], "paused")
+        program.press("p", "k").wait_until(lambda: not {"following", "paused"} & {*program.lines[0].split()}, "neither")
 
 
 def test_the_scrollbar_is_at_the_end_while_following_and_at_the_top_on_the_oldest(tour: Path, home: Path) -> None:
