@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from nomad_tui import __version__
+from nomad_tui.core import glyphs
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 from nomad_tui.options import (
     DEFAULT_JOURNAL,
@@ -124,10 +125,10 @@ class _Group(CommandGroup):
         def run() -> Any:
             return super(_Group, self).main(args, prog_name, complete_var, standalone_mode=False, **extra)
 
-        # Not every locale is UTF-8: what it lacks is written as an escape.
+        # Not every locale is UTF-8: what it lacks is written as an ASCII glyph or an escape.
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
+                stream.reconfigure(errors=glyphs.ERRORS)
         if not standalone_mode:
             return run()
         try:

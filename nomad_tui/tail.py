@@ -22,6 +22,7 @@ from typing import BinaryIO, Final, TextIO
 from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES
 from nomad_tui.core.derived import Derived
 from nomad_tui.core.filter import Filter
+from nomad_tui.core.glyphs import escaped
 from nomad_tui.core.history import History
 from nomad_tui.core.readable import byte_count
 from nomad_tui.core.rows import EventRow, latest_moment, row
@@ -428,17 +429,9 @@ class _Tail:
         # Tabs and carriage returns can only stand between the tokens of JSON, where an escape could not.
         text = line.decode("utf-8", "replace").translate(_SPACES)
         return "".join(
-            character if character.isprintable() and self._has(character) else _escaped(character) for character in text
+            character if character.isprintable() and self._has(character) else escaped(character) for character in text
         ).encode(self._options.encoding)
 
     def _has(self, character: str) -> bool:
         """Whether the terminal's encoding has a character."""
         return character.isascii() or bool(character.encode(self._options.encoding, "ignore"))
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    code -= 0x10000
-    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -1,5 +1,6 @@
 """The dashboard: three panes on one session, and who does what when a key is pressed."""
 
+import sys
 import time
 from collections.abc import Callable
 from datetime import tzinfo
@@ -19,6 +20,7 @@ from textual.widgets import Input
 
 from nomad_tui.config import Connection, styles_folder
 from nomad_tui.core.filter import FilterError
+from nomad_tui.core.glyphs import is_utf8
 from nomad_tui.core.names import Names
 from nomad_tui.core.readable import count
 from nomad_tui.core.rows import latest_moment
@@ -60,7 +62,7 @@ from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.sink_actions import SinkActions
 from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.status import Header, Trouble
-from nomad_tui.ui.terminal import CLEAR, Terminal
+from nomad_tui.ui.terminal import CLEAR, Terminal, encoding
 from nomad_tui.ui.text_viewer import TextView, TextViewer
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES, legible_variables
 from nomad_tui.ui.timeline import Timeline
@@ -214,6 +216,11 @@ class NomadTui(App[Switch | None]):
                     self.event_list.set_columns(parse_columns(columns))
             except FileError as error:
                 troubles.append(str(error))
+        if not is_utf8(sys.__stderr__):
+            troubles.append(
+                f"The dashboard needs UTF-8, and this locale is {printable(encoding(), 40)}: signs are drawn "
+                "in ASCII, other letters as ?. Set LC_ALL to a UTF-8 locale, such as C.UTF-8."
+            )
         for trouble in filter(None, troubles):
             self.warn(trouble)
 

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,8 @@ from typing import Final
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+
+from nomad_tui.core.glyphs import drawn, is_utf8
 
 READ_AT_ONCE: Final = 4096
 """Bytes."""
@@ -23,8 +26,17 @@ TICK: Final = 0.1
 """Seconds after which the parser is asked again whether an Esc alone was the key."""
 
 
+def encoding() -> str:
+    """What the terminal's locale says it takes and sends."""
+    return getattr(sys.__stderr__, "encoding", None) or "utf-8"
+
+
 class Terminal(LinuxDriver):
     """Textual 8.2.8 ends the program over input that is no UTF-8; here it is read as U+FFFD."""
+
+    def write(self, data: str) -> None:
+        """Everything that is drawn passes here; what the terminal's locale lacks does not."""
+        super().write(data if data.isascii() or is_utf8(sys.__stderr__) else drawn(data, encoding()))
 
     def send_message(self, message: Message) -> None:
         """Without a coroutine, as Textual 8.2.8 has it: Python warns of one that the loop no longer gets to at exit."""
@@ -32,7 +44,7 @@ class Terminal(LinuxDriver):
             self._app.post_message(message)
 
     def run_input_thread(self) -> None:
-        decode = getincrementaldecoder("utf-8")("replace").decode
+        decode = getincrementaldecoder(encoding())("replace").decode
         keys = Keys()
         while not self.exit_event.is_set():
             readable, _, _ = select.select([self.fileno], [], [], TICK)

@@ -4,6 +4,9 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
+from rich.cells import cell_len
+
+from nomad_tui.core import glyphs
 from tests.terminal.conftest import Serve
 from tests.terminal.emulator import Cell
 from tests.terminal.program import running
@@ -75,3 +78,22 @@ def test_keys_typed_ahead_of_a_dialog_never_end_the_program(tour: Path, home: Pa
             program.press("escape", "escape")
             program.settle()
             assert program.exit_code is None, f"after {burst!r}:\n{program.text}"
+
+
+def test_a_locale_that_is_not_utf_8_is_named_and_drawn_in_ascii(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "letters.ndjson"
+    file.write_text(
+        '{"Index":7,"Events":[{"Topic":"Job","Type":"JobRegistered","Key":"caf\\u00e9-\\u65e5","Index":7}]}\n'
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with running("open", file, size=(100, 30), home=home, environment=locale) as program:
+        program.wait_for("needs UTF-8", "* Job", "caf?-??", "+- 1 Facets -").press("?").wait_for("+- Help -")
+        assert program.terminal.raw.isascii()
+        assert program.press("escape", "q").wait_for_exit() == 0
+
+
+def test_what_a_locale_lacks_is_drawn_in_as_many_cells() -> None:
+    for sign, ascii_sign in glyphs.ASCII.items():
+        assert ascii_sign.isascii() and (len(ascii_sign), cell_len(sign)) == (1, 1), sign
+    assert glyphs.drawn("╭─ café 日 ł ─╮ ✔", "iso-8859-1") == "+- café ?? ? -+ +"
+    assert "… ✔ ł".encode("ascii", glyphs.ERRORS) == rb"... + \u0142"
