@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 from typing import Any
 
 import h11
@@ -77,7 +78,7 @@ class Request:
     certificate: Any = None
     """The client's, as `ssl.SSLSocket.getpeercert` gives it."""
 
-    @property
+    @cached_property
     def json(self) -> Any:
         return json.loads(self.body)
 
@@ -87,7 +88,7 @@ class Request:
         body = self.json
         return body if isinstance(body, list) else [body]
 
-    @property
+    @cached_property
     def events(self) -> list[dict[str, Any]]:
         """The event objects, whatever the format; gaps are none."""
         return list(self._events())

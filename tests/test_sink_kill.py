@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -41,7 +42,7 @@ async def test_fifty_kills(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(SECONDS),
         receiver() as hook,
-        StandIn([frame.line for frame in FRAMES], Options(lead=200, pace=100, buffer_size=len(FRAMES))) as server,
+        StandIn([frame.line for frame in FRAMES], Options(lead=200, pace=60, buffer_size=len(FRAMES))) as server,
         starter(log) as processes,
     ):
         define(
@@ -51,16 +52,17 @@ async def test_fifty_kills(tmp_path: Path) -> None:
             "[batch]\nmax_events = 9\nmax_wait = 0.01\n[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\n",
         )
         arguments = ("sink", "run", "--address", server.address, "--config", str(tmp_path), "--journal", str(journal))
+        examination = Examination(journal, hook)
         for _ in range(KILLS):
             pid = await processes.start(*arguments)
-            await asyncio.sleep(chance.expovariate(1 / 0.25))  # which moment it is does not matter, so it is waited for
+            await some_moment(chance, hook)
             await processes.end(pid)
-            examine(journal, hook)
+            examination.examine()
         pid = await processes.start(*arguments)
-        while len(set(map(text, hook.events))) < len(SENT):
+        while len(examination.received()) < len(SENT):
             await hook.received(len(hook.requests) + 1)
         await processes.end(pid)
-        examine(journal, hook)
+        examination.examine()
         received = [event for request in hook.requests for event in request.events]
         assert first_of_each(received) == [text(event) for event in SENT]
         by_id: dict[str, object] = {}
@@ -75,23 +77,50 @@ async def test_fifty_kills(tmp_path: Path) -> None:
         ]
 
 
-def examine(journal: Path, hook: Receiver) -> None:
-    """The journal is whole, and the cursor not ahead of what was received."""
-    if not journal.exists():
-        return
-    connection = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
-    try:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    finally:
-        connection.close()
-    received = {text(event) for event in hook.events}
-    with JournalReader(journal) as reader:
-        cursor = reader.cursors().get("all")
-        if cursor is None:
+async def some_moment(chance: random.Random, hook: Receiver) -> None:
+    """Mostly one at which the runner delivers; some while it starts."""
+    if chance.random() < 0.75:
+        with suppress(TimeoutError):  # all is delivered
+            await asyncio.wait_for(hook.received(len(hook.requests) + chance.randint(1, 4)), 1.0)
+        await asyncio.sleep(chance.expovariate(1 / 0.01))
+    else:
+        await asyncio.sleep(chance.expovariate(1 / 0.1))
+
+
+class Examination:
+    """That the journal is whole and the cursor not ahead of what was received, after each kill for what is new."""
+
+    def __init__(self, journal: Path, hook: Receiver) -> None:
+        self._journal, self._hook = journal, hook
+        self._requests = 0
+        self._received: set[bytes] = set()
+        self._position = 0
+
+    def examine(self) -> None:
+        if not self._journal.exists():
             return
-        behind = [record for record in reader.read(0, 1 << 30) if record.position <= cursor.position + 1]
-    for record in behind:
-        assert isinstance(record.content, Frame)
-        events = orjson.loads(record.content.line)["Events"]
-        done = len(events) if record.position <= cursor.position else cursor.offset
-        assert {text(event) for event in events[:done]} <= received
+        connection = sqlite3.connect(f"file:{self._journal}?mode=ro", uri=True)
+        try:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        finally:
+            connection.close()
+        with JournalReader(self._journal) as reader:
+            cursor = reader.cursors().get("all")
+            if cursor is None:
+                return
+            assert cursor.position >= self._position
+            behind = [
+                record for record in reader.read(self._position, 1 << 30) if record.position <= cursor.position + 1
+            ]
+        self._position = cursor.position
+        for record in behind:
+            assert isinstance(record.content, Frame)
+            events = orjson.loads(record.content.line)["Events"]
+            done = len(events) if record.position <= cursor.position else cursor.offset
+            assert {text(event) for event in events[:done]} <= self.received()
+
+    def received(self) -> set[bytes]:
+        new = self._hook.requests[self._requests :]
+        self._requests += len(new)
+        self._received.update(text(event) for request in new for event in request.events)
+        return self._received
