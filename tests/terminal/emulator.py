@@ -1,15 +1,19 @@
 """A terminal: bytes go in, cells come out, and every control sequence is kept.
 
 `pyte` draws. It prints what it does not know, so only sequences that it knows reach it; the rest is recorded.
+Its parser takes a character at a time, so plain text, colours and moves, nearly all that comes, go around it.
 """
 
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Final
 
 import pyte
+from pyte.modes import IRM
 from pyte.screens import Char
+from wcwidth import wcwidth
 
 _SEQUENCE: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI
@@ -19,19 +23,17 @@ _SEQUENCE: Final = re.compile(
 )
 _DRAWN: Final = re.compile(r"\x1b\[(?:[0-9;]*[mHJKABCDf]|\?7[hl])")
 """Colours, moves, erasing and line wrap: what `pyte` draws."""
+_STYLE: Final = re.compile(r"\x1b\[([0-9;]*)m")
+_MOVE: Final = re.compile(r"\x1b\[([0-9]+);([0-9]+)H")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MODE: Final = re.compile(r"\x1b\[\?([0-9;]+)([hl])")
 _MODE_QUERY: Final = re.compile(r"\x1b\[\?([0-9]+)\$p")
 SYNCHRONIZED_OUTPUT: Final = 2026
 ALTERNATE_SCREEN: Final = 1049
 
 
-class Cell(NamedTuple):
-    text: str
-    foreground: str
-    background: str
-    bold: bool
-    reverse: bool
-    underline: bool
+Cell = Char
+"""Its text is `data`: one character with what combines with it, empty behind a wide one."""
 
 
 class Emulator:
@@ -43,6 +45,8 @@ class Emulator:
         self._decode = getincrementaldecoder("utf-8")("strict").decode
         self._rest = ""
         self._primary, self._alternate = pyte.Screen(width, height), pyte.Screen(width, height)
+        self._drawn: dict[Char, dict[str, Char]] = {}
+        self._styled: dict[tuple[Char, str], Char] = {}
         self._show(self._primary)
         self.raw = bytearray()
         """All that has arrived, in order."""
@@ -86,22 +90,49 @@ class Emulator:
 
     def cells(self) -> list[list[Cell]]:
         buffer, width = self._screen.buffer, range(self.width)
-        return [[_cell(buffer[y][x]) for x in width] for y in range(self.height)]
+        return [[row[x] for x in width] for row in map(buffer.__getitem__, range(self.height))]
 
     def lines(self) -> list[str]:
-        return [line.rstrip() for line in self._screen.display]
+        return ["".join([cell.data for cell in row]).rstrip() for row in self.cells()]
 
     @property
     def text(self) -> str:
         return "\n".join(self.lines())
 
     def _print(self, text: str) -> None:
-        for character in text:
-            if (character < " " and character not in "\r\n") or "\x7f" <= character <= "\x9f":
+        controls = _CONTROL.findall(text)
+        for character in controls:
+            if character not in "\r\n":
                 self.controls[character] = self.controls.get(character, 0) + 1
-        self._stream.feed(text)
+        if controls or not self._draw(text):
+            self._stream.feed(text)
+
+    def _draw(self, text: str) -> bool:
+        """Puts narrow characters where the cursor is; whether they are all narrow and fit into its line."""
+        screen = self._screen
+        cursor = screen.cursor
+        end = cursor.x + len(text)
+        if end > screen.columns or IRM in screen.mode or not all(map(_is_narrow, text)):
+            return False
+        line = screen.buffer[cursor.y]
+        drawn = self._drawn.setdefault(cursor.attrs, {})
+        for x, character in enumerate(text, cursor.x):
+            line[x] = drawn.get(character) or drawn.setdefault(character, cursor.attrs._replace(data=character))
+        cursor.x = end
+        return True
 
     def _obey(self, sequence: str) -> None:
+        cursor = self._screen.cursor
+        if style := _STYLE.fullmatch(sequence):
+            change = cursor.attrs, style[1]
+            if (styled := self._styled.get(change)) is None:
+                self._screen.select_graphic_rendition(*(int(number or 0) for number in style[1].split(";")))
+                styled = self._styled[change] = cursor.attrs
+            cursor.attrs = styled
+            return
+        if move := _MOVE.fullmatch(sequence):
+            self._screen.cursor_position(int(move[1]), int(move[2]))
+            return
         if _DRAWN.fullmatch(sequence):
             if sequence == "\x1b[2J":
                 self.before_clear.append(self.cells())
@@ -126,5 +157,6 @@ class Emulator:
         self._screen, self._stream = screen, pyte.Stream(screen)
 
 
-def _cell(char: Char) -> Cell:
-    return Cell(char.data, char.fg, char.bg, char.bold, char.reverse, char.underscore)
+@cache
+def _is_narrow(character: str) -> bool:
+    return wcwidth(character) == 1

@@ -25,7 +25,7 @@ QUIET: Final = 0.3
 ALONE: Final = 0.15
 """Seconds after Esc until the next key: sooner, the two would be one sequence."""
 BUSY: Final = 0.25
-"""Of the time: a program that used more of a processor is still at work, though nothing comes yet."""
+"""Of the time: a program that ran or waited to run for longer is still at work, though nothing comes yet."""
 KEYS: Final = {
     "up": b"\x1b[A",
     "down": b"\x1b[B",
@@ -160,32 +160,23 @@ class Program:
         """Reads until nothing has come for a while, or it never stops: a live stream is never quiet."""
         deadline = monotonic() + most
         while self.exit_code is None and monotonic() < deadline:
-            used = self._processor_seconds()
-            if not self.read_for(QUIET) and self._processor_seconds() - used < BUSY * QUIET and not self._is_running():
+            worked = self._worked()
+            if not self.read_for(QUIET) and self._worked() - worked < BUSY * QUIET:
                 break
         return self
 
-    def _processor_seconds(self) -> float:
-        """What the program's threads have used so far; 0 where the system has no `/proc`."""
-        fields = self._facts(Path(f"/proc/{self.pid}/stat"))
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
-
-    def _is_running(self) -> bool:
-        """Whether one of its threads has work, or waits for a processor to do it."""
-        threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
-        return any(fields[0] == "R" for each in threads if (fields := self._facts(each)))
-
-    @staticmethod
-    def _facts(file: Path) -> list[str]:
-        """The fields behind the command's name, from the state on."""
-        with suppress(OSError):
-            return file.read_text().rpartition(")")[2].split()
-        return []
+    def _worked(self) -> float:
+        """Seconds that the program's threads have run or waited for a processor; 0 where the system has no `/proc`."""
+        nanoseconds = 0
+        for thread in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
+            with suppress(OSError):
+                nanoseconds += sum(map(int, thread.read_text().split()[:2]))
+        return nanoseconds / 1e9
 
     def wait_until_idle(self, most: float = 8.0) -> Self:
         """Waits until nothing comes any more and nothing is being searched or counted, as far as that can be seen."""
         deadline = monotonic() + most
-        self.settle()
+        self.settle(most)
         while _BUSY.search(self.text) and monotonic() < deadline:
             self.settle()
         return self
@@ -263,7 +254,7 @@ class Program:
 
 
 def _text(row: list[Cell]) -> str:
-    return "".join(cell.text for cell in row)
+    return "".join(cell.data for cell in row)
 
 
 def _differ(before: list[Cell], after: list[Cell]) -> bool:
