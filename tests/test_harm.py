@@ -1,9 +1,13 @@
 """Reading must not harm the cluster: what is subscribed to follows from the servers' releases."""
 
 import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +220,38 @@ async def test_going_over_to_an_affected_server_does_not_read_its_volumes() -> N
                 second.publish(frame(4))
                 await reader.until_index(4)
                 assert not harmed(second)
+
+
+async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path) -> None:
+    definition = tmp_path / "sinks" / "events.toml"
+    definition.parent.mkdir()
+    sent = tmp_path / "sent.ndjson"
+    definition.write_text(f'id = "events"\ntype = "file"\naddress = "{sent}"\ntopics = ["*"]\n')
+    program = str(Path(sys.executable).with_name("nomad-tui"))
+    async with asyncio.timeout(60), StandIn(LINES, replace(HELD, version="1.11.0")) as server:
+        to = ("--address", server.address, "--config", str(tmp_path))
+        commands = (
+            ("record", *to, "--journal", str(tmp_path / "a")),
+            ("sink", "run", *to, "--journal", str(tmp_path / "b")),
+            ("doctor", *to, "--no-wait", "--output", "json"),
+        )
+        record, run, doctor = [
+            await create_subprocess_exec(program, *each, stdout=PIPE, stderr=PIPE) for each in commands
+        ]
+        told, _ = await doctor.communicate()
+        for runner in (record, run):
+            assert runner.stderr is not None
+            while b"stream_connected" not in await runner.stderr.readline():
+                pass
+        while not (sent.exists() and b"job-3" in sent.read_bytes()):  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.05)
+        for runner in (record, run):
+            runner.terminate()
+            await runner.communicate()
+            assert runner.returncode == 0
+        assert not harmed(server)
+        release = next(each for each in json.loads(told)["checks"] if each["check"] == "release")
+        assert "CSIVolume" in release["sentence"] and "1.11.0" in release["sentence"]
 
 
 # The table

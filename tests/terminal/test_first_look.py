@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.cells import cell_len
 
 from nomad_tui.core import glyphs
+from tests import recordings
 from tests.terminal.conftest import Serve
 from tests.terminal.emulator import Cell
 from tests.terminal.program import running
@@ -97,3 +98,15 @@ def test_what_a_locale_lacks_is_drawn_in_as_many_cells() -> None:
         assert ascii_sign.isascii() and (len(ascii_sign), cell_len(sign)) == (1, 1), sign
     assert glyphs.drawn("╭─ café 日 ł ─╮ ✔", "iso-8859-1") == "+- café ?? ? -+ +"
     assert "… ✔ ł".encode("ascii", glyphs.ERRORS) == rb"... + \u0142"
+
+
+def test_an_affected_release_is_named_and_its_volumes_are_not_read(home: Path, tmp_path: Path, serve: Serve) -> None:
+    file = tmp_path / "volumes.ndjson"
+    file.write_bytes(b"".join(line + b"\n" for line in recordings.lines("topics") if b'"CSIVolume"' in line))
+    address = serve(file, "--lead", "all", "--buffer-size", "1000", "--version", "1.11.0").address
+    with running("--address", address, size=(140, 40), home=home) as program:
+        program.wait_for("not read: CSIVolume").press("1", "G").wait_for("✕ ◱ CSIVolume", "harms the servers")
+        program.press("W").wait_for("nomad#26766", "--allow-harmful-topics").press("escape")
+    with running("--address", address, "--allow-harmful-topics", size=(140, 40), home=home) as program:
+        program.wait_for("CSIVolume", "held").settle()
+        program.press("2", "y").wait_for("curl").press("c").wait_for("erase")
