@@ -1,10 +1,15 @@
-"""Which source the command line asks for: a live server, a journal, both as one, or a stream of NATS."""
+"""Which source the command line asks for: a live server, a journal, both as one, or a stream of NATS.
+
+Each is imported when it is asked for: a start waits for no other.
+"""
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 from click.core import ParameterSource
@@ -12,9 +17,6 @@ from click.core import ParameterSource
 from nomad_tui.config import Connection
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
-from nomad_tui.journal.errors import JournalError
-from nomad_tui.journal.place import journal_path
-from nomad_tui.journal.reader import JournalReader
 from nomad_tui.options import DEFAULT_JOURNAL, FROM, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
 from nomad_tui.personal.folders import Folders
 from nomad_tui.setting import (
@@ -27,13 +29,13 @@ from nomad_tui.setting import (
     TLS_SKIP_VERIFY,
     Setting,
 )
-from nomad_tui.sources.journal import JournalSource
-from nomad_tui.sources.journaled import JournaledLive
-from nomad_tui.sources.live import LiveServer
-from nomad_tui.sources.reader import Settings
-from nomad_tui.sources.recording import STANDARD_INPUT, Recording, RecordingError
-from nomad_tui.sources.source import Source
-from nomad_tui.sources.start import Start
+from nomad_tui.sources.start import STANDARD_INPUT, Start
+
+if TYPE_CHECKING:
+    from nomad_tui.sources.journal import JournalSource
+    from nomad_tui.sources.journaled import JournaledLive
+    from nomad_tui.sources.reader import Settings
+    from nomad_tui.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class Choice:
     def live(self, connection: Connection, newest_events: int) -> Source:
         """For the dashboard as it starts; of a journal it takes about so many events. Raises `click.ClickException`."""
         if self.journal is None:
-            return LiveServer(connection, self.subscription, self.settings)
+            return self._live(connection)
+        from nomad_tui.sources.journaled import JournaledLive
+
         if self.settings.start.live:
             raise click.UsageError("--live leaves out all that --journal would show: give one of them.")
         source = JournaledLive(
@@ -64,11 +68,18 @@ class Choice:
         A file that was named is that of `start`, with which the dashboard began. An index of one cluster says nothing
         in another.
         """
+        from nomad_tui.sources.live import LiveServer
+        from nomad_tui.sources.reader import Settings
+
         begin = self.settings.start
         settings = Settings(Start(0, begin.live, begin.since), max_line=self.settings.max_line)
         plain = LiveServer(connection, self.subscription, settings)
         if self.journal is None:
             return plain
+        from nomad_tui.journal.errors import JournalError
+        from nomad_tui.journal.place import journal_path
+        from nomad_tui.sources.journaled import JournaledLive
+
         file = self._file(connection) if connection == start else journal_path(self.folders, connection)
         source = JournaledLive(file, connection, self.subscription, settings, newest_events=newest_events)
         try:
@@ -85,7 +96,9 @@ class Choice:
                 raise click.UsageError(
                     "--follow goes on with a file or journal: name a file, give --journal too, or leave --follow out."
                 )
-            return LiveServer(connection, self.subscription, self.settings)
+            return self._live(connection)
+        from nomad_tui.sources.journal import JournalSource
+
         if start.live and not follow:
             raise click.UsageError("--live begins where --journal ends: give --follow too, or leave --live out.")
         source = JournalSource(
@@ -98,7 +111,14 @@ class Choice:
         _check(source)
         return source
 
+    def _live(self, connection: Connection) -> Source:
+        from nomad_tui.sources.live import LiveServer
+
+        return LiveServer(connection, self.subscription, self.settings)
+
     def _file(self, connection: Connection) -> Path:
+        from nomad_tui.journal.place import journal_path
+
         if self.journal == DEFAULT_JOURNAL or self.journal is None:
             return journal_path(self.folders, connection)
         return Path(self.journal)
@@ -119,8 +139,12 @@ def of_files(
 
     `standard_input` opens it for a source whose program needs it for keys; it is asked only where `-` is read.
     """
-    journals = [file for file in files if file != STANDARD_INPUT and JournalReader.is_journal(Path(file))]
+    from nomad_tui.journal.schema import is_journal
+
+    journals = [file for file in files if file != STANDARD_INPUT and is_journal(Path(file))]
     if journals:
+        from nomad_tui.sources.journal import JournalSource
+
         if len(files) > 1:
             raise click.UsageError(f"A journal is opened alone, and {journals[0]!r} is one: name one file.")
         if start.live and not follow:
@@ -143,6 +167,8 @@ def of_files(
         raise click.UsageError("--follow reads a file on as it grows, and this is a directory: name a file.")
     if start.live and not (follow and STANDARD_INPUT not in files):
         raise click.UsageError("--live begins where a file ends: give --follow too, or leave --live out.")
+    from nomad_tui.sources.recording import Recording, RecordingError
+
     pipe = standard_input() if standard_input is not None and STANDARD_INPUT in files else None
     recording = Recording(
         files, max_line, pipe, follow=follow, start=start, subscription=subscription, namespace=namespace
@@ -243,6 +269,8 @@ _OF_NATS: Final = (
 
 
 def _check(source: JournalSource | JournaledLive) -> None:
+    from nomad_tui.journal.errors import JournalError
+
     try:
         source.check()
     except JournalError as error:

@@ -27,7 +27,7 @@ from nomad_tui.core.updates import Connected, Ended, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.journal_pages import Part
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples
-from nomad_tui.sources.start import Start
+from nomad_tui.sources.start import STANDARD_INPUT, Start
 from nomad_tui.sources.unpacking import (
     BROKEN,
     CHUNK_BYTES,
@@ -38,7 +38,6 @@ from nomad_tui.sources.unpacking import (
     is_event_stream,
 )
 
-STANDARD_INPUT: Final = "-"
 LOOKED_AT: Final = 1024 * 1024
 """Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""
 SAMPLED: Final = 400

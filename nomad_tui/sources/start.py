@@ -11,6 +11,8 @@ from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.readable import duration
 from nomad_tui.core.wire import Frame
 
+STANDARD_INPUT: Final = "-"
+"""What stands for it in the place of a file's name."""
 NEWEST: Final = (1 << 63) - 1
 """An index above every other: asked for it, a server sends its newest frame and then what is new."""
 SHORT: Final = 2_000_000_000

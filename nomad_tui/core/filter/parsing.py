@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from lark import Lark, Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput
-
-from nomad_tui.core.filter.building import Builder, field_of, place
 from nomad_tui.core.filter.combine import has_age
 from nomad_tui.core.filter.errors import FilterError
-from nomad_tui.core.filter.explaining import CLOSING, OPENING, explain
-from nomad_tui.core.filter.grammar import GRAMMAR
 from nomad_tui.core.filter.nodes import Node
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+    from lark.exceptions import UnexpectedInput
 
 LONGEST_FILTER: Final = 100_000
 """Characters."""
@@ -48,8 +46,13 @@ class Filter:
 
 
 @cache
-def _parser() -> Lark:
-    """Made when the first filter is parsed: it takes 20 ms that a start without a filter does not need."""
+def _parser() -> "Lark":
+    """Made for the first filter that is parsed: it takes 20 ms, and lark as long, which no other start needs."""
+    from lark import Lark
+
+    from nomad_tui.core.filter.building import Builder
+    from nomad_tui.core.filter.grammar import GRAMMAR
+
     return Lark(GRAMMAR, parser="lalr", lexer="contextual", transformer=Builder(), maybe_placeholders=False)
 
 
@@ -58,6 +61,11 @@ def _parse(text: str) -> Node | None:
         raise FilterError(f"A filter has at most {LONGEST_FILTER:,} characters.", LONGEST_FILTER, 1)
     if not text.strip():
         return None
+    from lark.exceptions import UnexpectedInput
+
+    from nomad_tui.core.filter.building import field_of, place
+    from nomad_tui.core.filter.explaining import CLOSING, OPENING, explain
+
     parsing = _parser().parse_interactive(text)
     tokens: list[Token] = []
     depth = 0
@@ -77,8 +85,13 @@ def _parse(text: str) -> Node | None:
         raise explain(text, _position(error, text), tokens) from None
 
 
-def _position(error: UnexpectedInput, text: str) -> int:
+def _position(error: "UnexpectedInput", text: str) -> int:
     """Where the text could not be continued."""
+    from lark import Token
+    from lark.exceptions import UnexpectedCharacters
+
+    from nomad_tui.core.filter.building import place
+
     if isinstance(error, UnexpectedCharacters):
         return error.pos_in_stream or 0
     token = getattr(error, "token", None)

@@ -6,8 +6,6 @@ is in every text that has one of them.
 
 from typing import Final
 
-import re2
-
 _KEY_BLOCK: Final = r"-{4,5} ?BEGIN [\w ]*PRIVATE KEY"
 _ENCODED_KEY: Final = r"LS0tLS1CRUdJTiB(?:[EFPS]|QUklW|QR1Ag)|b3BlbnNzaC1rZXktdjE"
 """Base64 of `-----BEGIN` and any kind of private key but not of a certificate, and of `openssh-key-v1`."""
@@ -43,25 +41,20 @@ _SHORT_QUERY: Final = r"(?:[?&]|%3F|%26)(?:key|code|sas|t|s)(?:=|%3D)"
 """The same where much follows."""
 _REST_OF_URL: Final = r"""[^\s"'<>`)\]\\]"""
 
-FORMS: Final = tuple(
-    map(
-        re2.compile,
-        (
-            rf"(?s)({_KEY_BLOCK}(?: BLOCK)? ?-{{4,5}})(.*?)(-{{4,5}} ?END |\z)",
-            r"(?s)(Private-Lines: \d+)(.*?)(Private-MAC|\z)",  # PuTTY
-            rf"()((?:{_ENCODED_KEY})[\w+/=%-]*(?:(?:\n|\\n)[\w+/=]+)*)",
-            rf"(?i)(://[^\s/\"']*(?:{_WEBHOOK_HOSTS}))({_REST_OF_URL}+)",
-            rf"(?i)(://{_REST_OF_URL}*?/(?:web)?hooks?/)({_WEBHOOK_ID}{_REST_OF_URL}*)",
-            r"(://[^/\s:@]{0,200}:)([^\s/]+)(@)",
-            r"(://)(\w{0,8}[A-Za-z]\w*\d\w{10,}|\w*\d\w{0,8}[A-Za-z]\w{10,})(@)",  # a token as the user's name
-            rf"""(?i)({_QUERY})([^\s"'<>`&#;,)\]}}\\]+)""",
-            rf"(?i)({_SHORT_QUERY})([\w%+/=~.-]{{20,}})",
-            rf"()({_TOKENS})",
-            rf"(^|[^A-Za-z0-9./-])({_BARE_TOKENS})(\b)",
-            r"(?i)((?:token|secret)(?: ?id)?[\"']?[ =:]{1,3}[\"'(]?)"
-            r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",  # Consul's and Nomad's tokens
-        ),
-    )
+FORMS: Final = (
+    rf"(?s)({_KEY_BLOCK}(?: BLOCK)? ?-{{4,5}})(.*?)(-{{4,5}} ?END |\z)",
+    r"(?s)(Private-Lines: \d+)(.*?)(Private-MAC|\z)",  # PuTTY
+    rf"()((?:{_ENCODED_KEY})[\w+/=%-]*(?:(?:\n|\\n)[\w+/=]+)*)",
+    rf"(?i)(://[^\s/\"']*(?:{_WEBHOOK_HOSTS}))({_REST_OF_URL}+)",
+    rf"(?i)(://{_REST_OF_URL}*?/(?:web)?hooks?/)({_WEBHOOK_ID}{_REST_OF_URL}*)",
+    r"(://[^/\s:@]{0,200}:)([^\s/]+)(@)",
+    r"(://)(\w{0,8}[A-Za-z]\w*\d\w{10,}|\w*\d\w{0,8}[A-Za-z]\w{10,})(@)",  # a token as the user's name
+    rf"""(?i)({_QUERY})([^\s"'<>`&#;,)\]}}\\]+)""",
+    rf"(?i)({_SHORT_QUERY})([\w%+/=~.-]{{20,}})",
+    rf"()({_TOKENS})",
+    rf"(^|[^A-Za-z0-9./-])({_BARE_TOKENS})(\b)",
+    r"(?i)((?:token|secret)(?: ?id)?[\"']?[ =:]{1,3}[\"'(]?)"
+    r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",  # Consul's and Nomad's tokens
 )
 
 SIGNS: Final = "|".join(

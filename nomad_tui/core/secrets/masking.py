@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 import re2
@@ -20,28 +20,27 @@ TRIGGER: Final = (
 SIGNS: Final = rf"(?i:{TRIGGER}|bearer|basic )|{forms.SIGNS}"
 """In every text that shows a secret by its form, but for what is before the host of a URL."""
 _VALUE: Final = r"""("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)"""
-_ASSIGNED: Final = re2.compile(rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']?\s{{0,4}}=\s{{0,4}}){_VALUE}""")
+_ASSIGNED: Final = rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']?\s{{0,4}}=\s{{0,4}}){_VALUE}"""
 """`password=…`; up to the end of the word or of the quotes."""
-_FLAG: Final = re2.compile(rf"""(?im)((?:^|[^\w-])--?(?:[\w.-]{{1,40}}[.-])?(?:{TRIGGER})[\w.-]{{0,40}}\s+){_VALUE}""")
+_FLAG: Final = rf"""(?im)((?:^|[^\w-])--?(?:[\w.-]{{1,40}}[.-])?(?:{TRIGGER})[\w.-]{{0,40}}\s+){_VALUE}"""
 """`--token …`."""
-_LINE: Final = re2.compile(rf"(?im)(^\s*[\w.-]{{0,60}}(?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+)(\S.*)$")
+_LINE: Final = rf"(?im)(^\s*[\w.-]{{0,60}}(?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+)(\S.*)$"
 """A line of YAML or a header: `password: …`, `Authorization: …`."""
-_MEMBER: Final = re2.compile(rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']\s{{0,4}}:\s{{0,4}}){_VALUE}""")
+_MEMBER: Final = rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']\s{{0,4}}:\s{{0,4}}){_VALUE}"""
 """`"token": "…"`."""
-_AFTER_COLON: Final = re2.compile(rf"(?i)((?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+){_VALUE}")
+_AFTER_COLON: Final = rf"(?i)((?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+){_VALUE}"
 """In the middle of a line, where a cause follows as often."""
-_AUTHORIZATION: Final = re2.compile(
+_AUTHORIZATION: Final = (
     r"""(?i)(authorization["']?\s{0,4}[=:]\s{0,4}["']?(?:basic|bearer|digest|key|negotiate|token)\s+)([\w+/.~=-]{6,})"""
 )
-_BEARER: Final = re2.compile(r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})")
-_BASIC: Final = re2.compile(r"(?i)(\bbasic +)([A-Za-z0-9+/]{8,}={0,2})")
+_BEARER: Final = r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})"
+_BASIC: Final = r"(?i)(\bbasic +)([A-Za-z0-9+/]{8,}={0,2})"
 _TELLS: Final = re.compile(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
 """How a name ends that has no secret, though the word for one is in it."""
 _LONGEST_JSON: Final = 64 * 1024
 """Characters of a text that is looked at as JSON of its own."""
 _SHORTEST: Final = 8
 """Characters of a text that can hold such a form."""
-_has_sign: Final = re2.compile(rf"{SIGNS}|://\S*@".encode()).search
 
 
 def masked_text(text: str, mask: str = MASK) -> str:
@@ -62,10 +61,10 @@ def masked_text(text: str, mask: str = MASK) -> str:
         if without is not inner:
             return rewritten(payload, inner, without).decode().replace(REDACTED, mask)
     encoded = text.encode("utf-8", "replace")  # half a character is in no form and cannot be looked at
-    if _has_sign(encoded) is None:
+    if _any_sign().search(encoded) is None:
         return text
     whole = without = encoded.decode()
-    for pattern, is_secret_there in _PATTERNS:
+    for pattern, is_secret_there in _patterns():
         if pattern.search(without) is not None:
             without = str(pattern.sub(partial(_without, mask, is_secret_there), without))
     return text if without == whole else without
@@ -117,17 +116,28 @@ def _is_login(found: "re2._Match[str]") -> bool:
 
 
 Judge = Callable[["re2._Match[str]"], bool]
-_PATTERNS: Final[tuple[tuple["re2._Regexp[str]", Judge], ...]] = (
-    *((form, _always) for form in forms.FORMS),
-    (_AUTHORIZATION, _is_given),
-    (_ASSIGNED, _is_assigned),
-    (_FLAG, _is_given),
-    (_LINE, _is_no_cause),
-    (_MEMBER, _is_no_cause),
-    (_AFTER_COLON, _is_generated),
-    (_BEARER, _is_given),
-    (_BASIC, _is_login),
-)
+
+
+@cache
+def _any_sign() -> "re2._Regexp[bytes]":
+    """Compiled, as the patterns are, for the first text that is looked at: no start need wait for it."""
+    return re2.compile(rf"{SIGNS}|://\S*@".encode())
+
+
+@cache
+def _patterns() -> tuple[tuple["re2._Regexp[str]", Judge], ...]:
+    patterns = (
+        *((form, _always) for form in forms.FORMS),
+        (_AUTHORIZATION, _is_given),
+        (_ASSIGNED, _is_assigned),
+        (_FLAG, _is_given),
+        (_LINE, _is_no_cause),
+        (_MEMBER, _is_no_cause),
+        (_AFTER_COLON, _is_generated),
+        (_BEARER, _is_given),
+        (_BASIC, _is_login),
+    )
+    return tuple((re2.compile(pattern), is_secret_there) for pattern, is_secret_there in patterns)
 
 
 def can_hide(value: Value) -> bool:

@@ -5,6 +5,7 @@ nothing yet. Words are derived from those of the rules; a key is looked at whole
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 import re2
@@ -65,8 +66,16 @@ _PLACE: Final = "|".join(
         rf'\\.{_REST}"\s*:|\xc5\xbf|\xe2\x84\xaa',
     )
 )
-_OPTIONS: Final = re2.Options()
-_OPTIONS.encoding = re2.Options.Encoding.LATIN1
-_OPTIONS.dot_nl = True
-search: Final = re2.compile(_PLACE.encode("latin-1"), _OPTIONS).search
-"""The first place in valid JSON, from a position that is not within a text; a quote within a text may be found too."""
+
+
+def search(payload: bytes, start: int) -> "re2._Match[bytes] | None":
+    """The first place in valid JSON, from a position that is in no text; a quote within a text may be found too."""
+    return _place().search(payload, start)
+
+
+@cache
+def _place() -> "re2._Regexp[bytes]":
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = True
+    return re2.compile(_PLACE.encode("latin-1"), options)
