@@ -1,0 +1,117 @@
+"""Measures how soon the program answers, against the libraries that it cannot do without.
+
+python -m tests.bench.start
+
+Each is run in turn, so that whatever else the machine does slows all of them. Processor time counts: on a busy machine
+the other is the others'. What is measured is compiled before, as an installed program is.
+"""
+
+import argparse
+import compileall
+import fcntl
+import os
+import pty
+import signal
+import struct
+import sys
+import tempfile
+import termios
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+import nomad_tui
+from tests import recordings
+from tests.bench.__main__ import COLUMNS, ROWS, server
+
+PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
+HELLO = """
+from textual.app import App
+from textual.widgets import Label
+class Hello(App):
+    def compose(self):
+        yield Label("Hello")
+Hello().run()
+"""
+ROW = b"registered"
+"""In rows of the tour."""
+COMPLETING = {"_NOMAD_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "nomad-tui sink run --log-f", "COMP_CWORD": "3"}
+
+
+Measured = tuple[list[str], bytes | None, dict[str, str]]
+"""A command, what it shows, and its environment."""
+
+
+class Run(NamedTuple):
+    """Seconds."""
+
+    wall: float
+    processor: float
+
+
+def run(command: Sequence[str], shows: bytes | None = None, **environment: str) -> Run:
+    """Until the program ends or, with `shows`, until that is on its terminal."""
+    began = perf_counter()
+    process, terminal = pty.fork()
+    if process == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        os.execve(command[0], list(command), kept | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | environment)
+    written = b""
+    while shows is None or shows not in written:
+        try:
+            part = os.read(terminal, 1 << 16)
+        except OSError:
+            break
+        written = written[-len(shows or b"") :] + part if part else b""
+        if not part:
+            break
+    wall = perf_counter() - began
+    if shows is not None:
+        os.kill(process, signal.SIGKILL)
+    _, status, used = os.wait4(process, 0)
+    os.close(terminal)
+    if (shows is None and status != 0) or (shows is not None and shows not in written):
+        raise RuntimeError(f"{' '.join(command)}: {written!r}")
+    return Run(wall, used.ru_utime + used.ru_stime)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=7, help="runs of each, of which the median counts")
+    options = parser.parse_args()
+    compileall.compile_dir(str(Path(nomad_tui.__file__).parent), quiet=1)
+    with tempfile.TemporaryDirectory() as folder, server(1) as address:
+        tour = Path(folder) / "tour.ndjson"
+        tour.write_bytes(b"".join(line + b"\n" for line in recordings.lines("tour")))
+        python = [sys.executable, "-c"]
+        click: Measured = [*python, "import click"], None, {}
+        libraries: Measured = [*python, "import aiohttp, msgspec"], None, {}
+        hello: Measured = [*python, HELLO], b"Hello", {}
+        home = {"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_STATE_HOME": folder}
+        rows: list[tuple[str, Measured, int, str, str]] = [
+            ("import click", click, 0, "", ""),
+            ("--version", ([PROGRAM, "--version"], None, home), 0, "2.5", "1.5"),
+            ("--help", ([PROGRAM, "--help"], None, home), 0, "2.5", "1.5"),
+            ("completing a word", ([PROGRAM], None, home | COMPLETING), 0, "2.5", "1.5"),
+            ("import aiohttp, msgspec", libraries, 4, "", ""),
+            ("tail --limit 1", ([PROGRAM, "tail", "--limit", "1", "--address", address], None, home), 4, "2.0", "1.3"),
+            ("Textual's hello, world", hello, 6, "", ""),
+            ("open tour.ndjson", ([PROGRAM, "open", str(tour)], ROW, home), 6, "2.5", "1.6"),
+            ("demo", ([PROGRAM, "demo"], ROW, home), 6, "3.2", "2.6"),
+        ]
+        runs: list[list[Run]] = [[] for _ in rows]
+        for _ in range(options.runs):
+            for (_, (command, shows, environment), *_), into in zip(rows, runs, strict=True):
+                into.append(run(command, shows, **environment))
+        print(f"{'':26}{'wall':>9}{'processor':>12}{'ratio':>8}{'at most':>9}{'aim':>6}")
+        for (name, _, floor, most, aim), own in zip(rows, runs, strict=True):
+            wall, processor = (median(column) for column in zip(*own, strict=True))
+            ratio = processor / median(each.processor for each in runs[floor])
+            print(f"{name:26}{wall * 1e3:6,.0f} ms{processor * 1e3:9,.0f} ms{ratio:8.2f}{most:>9}{aim:>6}")
+
+
+if __name__ == "__main__":
+    main()
