@@ -22,15 +22,10 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn, Token
-from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.commands import dashboard_commands
-from nomad_tui.ui.events import EventList
-from nomad_tui.ui.filter_line import FilterLine
+from nomad_tui.ui.actions import ACTIONS, Action, Context, bindings
+from nomad_tui.ui.commands import run as run_action
 from nomad_tui.ui.help import HelpScreen
-from nomad_tui.ui.payload_tree import PayloadTree
-from nomad_tui.ui.saved import NameFilter
 from nomad_tui.ui.text_viewer import TextView
-from nomad_tui.ui.topics import TopicPicker
 from nomad_tui.ui.unreadable import UnreadableLines
 from tests import recordings, scenes
 from tests.dashboard import (
@@ -405,7 +400,7 @@ async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
         for size in (*SIZES, (96, 24), (95, 24), (149, 40), (150, 40), (60, 20)):
             await opened.resize(*size)
             await opened.caught_up()
-            shown = [app.header, app.event_list, app.inspector, app.query_one("#filter-row"), app.query_one("Footer")]
+            shown = [app.header, app.event_list, app.inspector, app.query_one("#filter-row"), app.query_one("KeyHints")]
             if size[0] >= 96:
                 shown.append(app.topics)
                 assert app.topics.size.width >= 20
@@ -496,34 +491,16 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         app = opened.app
-        commands = {command.title: command for command in dashboard_commands(app)}
-        ours = {
-            "Filter",
-            "Save filter",
-            "Columns",
-            "Highlight",
-            "Fold repeats",
-            "Go to",
-            "Follow",
-            "Pause",
-            "Zoom",
-            "All topics",
-            "No topics",
-            "Retry now",
-            "Unreadable lines",
-        }
-        assert ours <= set(commands)
-        assert all(commands[title].help for title in ours)
-
+        commands = {action.title: action for action in ACTIONS if action.palette is not None}
         await opened.press("ctrl+p")
         await opened.until(lambda: isinstance(app.screen, CommandPalette))
         await opened.type("pause")
-        await opened.appears("Freeze the display; events are still read")
+        await opened.appears("Toggle: freeze the display")
         await opened.press("enter")
         await opened.until(lambda: opened.events.paused_at is not None)
 
         async def run(title: str) -> None:
-            commands[title].run()
+            run_action(commands[title], app)
             await opened.caught_up()
 
         await run("Pause")
@@ -565,25 +542,36 @@ async def test_leaving_at_once_after_another_key_is_no_crash(keys: str) -> None:
         assert opened.app.return_code == 0
 
 
-WITH_BINDINGS: Final = (NomadTui, TopicPicker, EventList, PayloadTree, FilterLine, UnreadableLines, NameFilter)
+TOGETHER: Final = (
+    (Context.APP,),
+    (Context.MOVE, Context.EVENTS),
+    (Context.MOVE, Context.FACETS),
+    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE, Context.EVENT),
+    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES, Context.EVENT),
+    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.TIMELINE, Context.EVENT),
+    (Context.MOVE, Context.TEXT, Context.EVENT),
+    (Context.FILTER,),
+    (Context.PAGE, Context.SINKS),
+    (Context.PAGE, Context.MOVE, Context.DOCTOR),
+    (Context.MOVE, Context.SCROLL, Context.LETTERS),
+    (Context.MENU, Context.OPTIONS, Context.COLUMNS),
+)
+"""Contexts that apply to one widget."""
 
 
-@pytest.mark.parametrize("owner", WITH_BINDINGS, ids=lambda owner: owner.__name__)
-def test_every_key_has_one_meaning_in_its_place_and_a_name(owner: type[NomadTui | EventList]) -> None:
-    bindings = [binding for binding in vars(owner)["BINDINGS"] if isinstance(binding, Binding)]
-    assert len(bindings) == len(vars(owner)["BINDINGS"])
-    keys = Counter(key for binding in bindings for key in binding.key.split(","))
+@pytest.mark.parametrize("contexts", TOGETHER, ids="-".join)
+def test_every_key_has_one_meaning_in_its_place(contexts: tuple[Context, ...]) -> None:
+    found = [binding for binding in bindings(*contexts) if isinstance(binding, Binding)]
+    keys = Counter(key for binding in found for key in binding.key.split(","))
     assert [key for key, times in keys.items() if times > 1] == []
-    identities = Counter(binding.id for binding in bindings)
-    assert None not in identities
-    assert [identity for identity, times in identities.items() if times > 1] == []
-    assert [binding.id for binding in bindings if not binding.description] == []
-    assert [binding.id for binding in bindings if binding.show and not binding.tooltip] == []
 
 
-def test_no_two_places_share_a_name_for_a_key() -> None:
-    names = Counter(binding.id for owner in WITH_BINDINGS for binding in vars(owner)["BINDINGS"])
-    assert [name for name, times in names.items() if times > 1] == []
+def test_every_action_has_a_name_of_its_own_and_says_what_it_does() -> None:
+    def lacks(action: Action) -> bool:
+        return not action.title or (not action.help and (action.footer or action.palette is not None))
+
+    assert [name for name, times in Counter(action.id for action in ACTIONS).items() if times > 1] == []
+    assert [action.id for action in ACTIONS if lacks(action)] == []
 
 
 # A hostile stream

@@ -348,7 +348,7 @@ async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None
 async def test_what_is_no_json_is_shown_without_its_secrets() -> None:
     async with asyncio.timeout(20), ChangesApp().run_test(size=(100, 30)) as pilot:
         view = shown(pilot.app, {"a": 1}, parse(b'{"Node":{"ID":"n","SecretID":"abcdefgh-not-to-be-seen","cut').value)
-        view.action_set_all(True)
+        view.action_unfold_all()
         assert any('"Node"' in line for line in drawn(view))
         assert "not-to-be-seen" not in "".join(drawn(view)).replace(" ", "").replace("+", "")
         view.focus()
@@ -423,7 +423,7 @@ async def test_odd_payloads_are_drawn_as_text() -> None:
         for one in payloads:
             for other in payloads:
                 view = shown(pilot.app, parse(one).value, parse(other).value)
-                view.action_set_all(True)
+                view.action_unfold_all()
                 lines = drawn(view)
                 assert lines
                 assert all(printable(line) == line for line in lines)
@@ -433,7 +433,7 @@ async def test_every_recorded_difference_is_drawn_without_its_secrets() -> None:
     async with asyncio.timeout(60), ChangesApp().run_test(size=(160, 300)) as pilot:
         last: dict[tuple[str, str], bytes] = {}
         view, drawn_secrets = pilot.app.query_one(DrawnChanges), 0
-        view.action_set_all(True)
+        view.action_unfold_all()
         for line in recordings.lines("tour"):
             frame = wire.decode(line)
             for event in frame.events if isinstance(frame, wire.Frame) else ():

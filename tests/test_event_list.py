@@ -277,18 +277,18 @@ async def test_keys_and_clicks_between_an_eviction_and_the_next_look_do_no_harm(
             await opened.until(lambda text=filter_text: opened.app.view.filter.everything == (not text))  # type: ignore[misc]
             await opened.caught_up()
             for act in (
-                lambda: events.action_newest(),
-                lambda: events.action_cursor(1),
-                lambda: events.action_page(1.0),
-                lambda: events.action_cursor(-1),
-                lambda: events.action_oldest(),
+                lambda: events.action_last(),
+                lambda: events.action_move(1),
+                lambda: events.action_move_pages(1.0),
+                lambda: events.action_move(-1),
+                lambda: events.action_first(),
                 lambda: events.action_inspect(),
                 lambda: events.scroll_to(y=events.max_scroll_y, animate=False),
                 lambda: events.user_scrolled(),
                 lambda: events.clear_selection(),
                 lambda: opened.rows(),
                 lambda: opened.app.action_pause(),
-                lambda: events.action_cursor(-1),
+                lambda: events.action_move(-1),
                 lambda: opened.app.action_pause(),
             ):
                 evict()

@@ -408,7 +408,7 @@ async def test_hostile_events_are_drawn_at_every_width() -> None:
             if history.gap(sequence) is not None:
                 continue
             await shown.show_event(history, sequence)
-            shown.timeline.action_fold_all(False)
+            shown.timeline.action_unfold_all()
             if number < len(subjects):
                 for width in (1, 2, 7, 9, 10, 11, 40):
                     await resize(shown.app, width, 20)

@@ -36,8 +36,9 @@ from nomad_tui.personal.saved_filters import SavedFilters
 from nomad_tui.personal.settings import read_settings
 from nomad_tui.session import Session, State
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
-from nomad_tui.ui.commands import DASHBOARD_KEYS, Commands, Palette
+from nomad_tui.ui.commands import Commands, Palette
 from nomad_tui.ui.completion import CandidateList
 from nomad_tui.ui.copy_menu import Choice, CopyMenu
 from nomad_tui.ui.dead_letters import DeadLetters
@@ -102,7 +103,7 @@ class NomadTui(App[Switch | None]):
     PAUSE_GC_ON_SCROLL = True
     COMMANDS: ClassVar = {Commands, SavedFilterCommands}
 
-    BINDINGS: ClassVar[list[BindingType]] = DASHBOARD_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.APP)
 
     def __init__(
         self,
@@ -435,7 +436,7 @@ class NomadTui(App[Switch | None]):
         self.saved.toggle(key)
 
     @on(FilterLine.Save)
-    def action_save_filter(self) -> None:
+    def _save_filter(self) -> None:
         self.updates.read()
         self.saved.save(self.filtering.error is None)
 
@@ -458,7 +459,7 @@ class NomadTui(App[Switch | None]):
     def _inspect_next(self, message: Inspector.Step) -> None:
         if self.event_list.cursor is None and self.inspecting.sequence is not None:
             self.event_list.go_to_sequence(self.inspecting.sequence)  # it may be the newest no more
-        self.event_list.action_cursor(message.rows)
+        self.event_list.action_move(message.rows)
 
     @on(Inspector.ViewChanged)
     def _follow_view(self) -> None:
@@ -552,6 +553,10 @@ class NomadTui(App[Switch | None]):
 
     def action_zoom(self) -> None:
         self.panes.zoom(self.panes.focused if self.panes.zoomed is None else None)
+
+    def action_move_edge(self, direction: int) -> None:
+        if why_not := self.panes.move_edge(direction):
+            self.notify(why_not, markup=False, timeout=4)
 
     def action_escape(self) -> None:
         if self.inspecting.back():

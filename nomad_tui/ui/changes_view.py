@@ -9,7 +9,7 @@ from datetime import tzinfo
 from textwrap import wrap
 from typing import ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from nomad_tui.core.changes import Change, ChangeKind, Changes, Place
@@ -30,7 +30,8 @@ from nomad_tui.core.changes.rows import (
 from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation
 from nomad_tui.core.secrets import MASK, Veil
 from nomad_tui.core.text import ELLIPSIS, printable
-from nomad_tui.ui.row_view import INDENT, Pieces, RowView, row_keys
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.row_view import INDENT, Pieces, RowView
 
 NOTHING_EARLIER: Final = "No earlier event of this object is held."
 
@@ -51,20 +52,6 @@ _LINE_SIGNS: Final = {"+": "added", "-": "removed", "@": "count", " ": "context"
 class ChangesView(RowView):
     """The changes of one event. What is open, and the path of the cursor, outlive it."""
 
-    BINDING_GROUP_TITLE = "Changes"
-    HELP = """\
-### Changes
-
-What differs from the event that the first line names: **+** is new, **-** is gone, **±** is another value and **↕**
-stands elsewhere in its list. Keys in another order are no change; items of a list are matched by their names.
-
-- **h** and **l** fold and unfold, or go to the row around and the first one in it
-- **E** unfolds everything, **C** folds everything
-- **b** shows and hides bookkeeping, such as ModifyIndex, which changes with every write
-- **x** shows the secret under the cursor until the selection moves
-- **<** and **>** move the view sideways along a long value
-- a click on a triangle folds or unfolds
-"""
     PREFIX = "changes"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "changes--added",
@@ -85,20 +72,7 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         "changes--way",
         "changes--word",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *row_keys("changes"),
-        Binding("enter,space", "toggle_fold", "Fold", id="changes.toggle", tooltip="Fold or unfold this row"),
-        Binding("E", "set_all(True)", "Unfold all", id="changes.unfold_all", tooltip="Unfold everything"),
-        Binding("C", "set_all(False)", "Fold all", id="changes.fold_all", tooltip="Fold everything"),
-        Binding(
-            "b",
-            "toggle_noise",
-            "Bookkeeping",
-            id="changes.noise",
-            tooltip="Show or hide what changes with every write, such as ModifyIndex",
-        ),
-        Binding("x", "reveal", "Reveal", id="changes.reveal", tooltip="Show the secret under the cursor"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.CHANGES)
 
     class Reveal(Message):
         """The operator wants to see the secret under the cursor: for the inspector to lift the veil and `redraw`."""
@@ -347,7 +321,13 @@ stands elsewhere in its list. Keys in another order are no change; items of a li
         if len(self._rows):
             self._toggle()
 
-    def action_set_all(self, is_open: bool) -> None:
+    def action_unfold_all(self) -> None:
+        self._set_all(True)
+
+    def action_fold_all(self) -> None:
+        self._set_all(False)
+
+    def _set_all(self, is_open: bool) -> None:
         self.folding.set_all(is_open)
         self._set_shift(0)
         self._refold()

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -20,6 +20,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.modal import Modal
 
 
@@ -188,14 +189,7 @@ def _needed(columns: list[Column], width: int, sentence: int) -> int:
 class ColumnList(Widget, can_focus=True):
     """All columns, the chosen ones ticked and in their order, followed by the others."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor(-1)", "Up", id="columns.up", show=False),
-        Binding("down,j", "cursor(1)", "Down", id="columns.down", show=False),
-        Binding("space", "tick", "Tick", id="columns.toggle", tooltip="Show or hide this column"),
-        Binding("K,shift+up", "move(-1)", "Left", id="columns.left", tooltip="Move this column to the left"),
-        Binding("J,shift+down", "move(1)", "Right", id="columns.right", tooltip="Move this column to the right"),
-        Binding("enter", "apply", "Apply", id="columns.apply", tooltip="Show the list with these columns"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MENU, Context.OPTIONS, Context.COLUMNS)
 
     cursor: reactive[int] = reactive(0)
 
@@ -227,20 +221,20 @@ class ColumnList(Widget, can_focus=True):
             "on $chosen" if row == self.cursor else ""
         )
 
-    def action_cursor(self, rows: int) -> None:
+    def action_move(self, rows: int) -> None:
         self.cursor = min(max(self.cursor + rows, 0), len(self.order) - 1)
 
     def action_tick(self) -> None:
         self.chosen ^= {self.order[self.cursor]}
         self.refresh()
 
-    def action_move(self, rows: int) -> None:
+    def action_shift(self, rows: int) -> None:
         to = min(max(self.cursor + rows, 0), len(self.order) - 1)
         self.order.insert(to, self.order.pop(self.cursor))
         self.cursor = to
         self.refresh()
 
-    def action_apply(self) -> None:
+    def action_choose(self) -> None:
         self.post_message(self.Applied([column for column in self.order if column in self.chosen]))
 
     def on_click(self, event: events.Click) -> None:
@@ -253,9 +247,7 @@ class ColumnList(Widget, can_focus=True):
 class ColumnChooser(Modal[tuple[Column, ...] | None]):
     """Lets the operator choose and order the columns. Its result is the new ones; None if nothing is to change."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel", id="columns.cancel", tooltip="Leave the columns as they are"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -14,6 +14,7 @@ from nomad_tui.core.history import History
 from nomad_tui.core.readable import count
 from nomad_tui.core.rows import EventRow, row
 from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.facts import contents
 from nomad_tui.ui.modal import Modal
 
@@ -24,11 +25,7 @@ MOST_OFFERED: Final = 200
 class CompareWith(Modal[int | None]):
     """Offers marked events; gives the sequence number of the chosen one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "Leave", id="compare.leave", key_display="Esc", tooltip="Compare nothing"),
-        Binding("j", "move('cursor_down')", "Down", id="compare.down", show=False),
-        Binding("k", "move('cursor_up')", "Up", id="compare.up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.OPTIONS)
 
     def __init__(self, history: History, marks: Sequence[int]) -> None:
         super().__init__()
@@ -53,8 +50,9 @@ class CompareWith(Modal[int | None]):
                     id=str(mark),
                 )  # fmt: skip
 
-    def action_move(self, action: str) -> None:
-        getattr(self.query_one(OptionList), f"action_{action}")()
+    def action_move(self, rows: int) -> None:
+        offered = self.query_one(OptionList)
+        (offered.action_cursor_down if rows > 0 else offered.action_cursor_up)()
 
     @on(OptionList.OptionSelected)
     def _choose(self, message: OptionList.OptionSelected) -> None:

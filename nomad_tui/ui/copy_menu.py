@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
@@ -52,6 +52,7 @@ from nomad_tui.setting import (
     TLS_SKIP_VERIFY,
     Setting,
 )
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialog import Dialog
 
 SECRET: Final = "This is a secret: x shows it first."
@@ -399,12 +400,7 @@ class CopyMenu(Dialog[Choice | None]):
     the key that opens it must be a binding with priority.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", id="copy.leave", tooltip="Copy nothing"),
-        Binding("up", "move(-1)", "Up", id="copy.up", show=False),
-        Binding("down", "move(1)", "Down", id="copy.down", show=False),
-        Binding("enter", "choose", "Copy", id="copy.choose", tooltip="Copy this"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
 
     def __init__(self, choices: Sequence[Choice], title: str = "Copy", keys: str = KEYS) -> None:
         super().__init__()

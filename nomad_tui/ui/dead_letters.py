@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -26,8 +26,9 @@ from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.by_hand import Answer, resend
 from nomad_tui.sinks.definition import Definition, Kind
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.modal import Modal
-from nomad_tui.ui.row_view import Pieces, RowView, row_keys
+from nomad_tui.ui.row_view import Pieces, RowView
 from nomad_tui.ui.sink_place import NO_OUTPUT
 from nomad_tui.ui.sink_row import LONGEST_ERROR, Fact, fitted, laid_out
 from nomad_tui.ui.text_viewer import TextViewer
@@ -52,16 +53,6 @@ _ADDRESS: Final = re.compile(r"[a-z]+://\S+ ")
 class LetterList(RowView):
     """A row for each dead letter, the oldest first."""
 
-    BINDING_GROUP_TITLE = "Dead letters"
-    HELP = """\
-### Dead letters
-
-Events that a sink was given up on for, because its receiver refused them as often as its definition allows. They stay
-until they are sent again and acknowledged.
-
-- **Enter** shows the event
-- **r** sends it once more, **R** sends all of them in order
-"""
     PREFIX = "sinks"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "sinks--bad",
@@ -70,13 +61,7 @@ until they are sent again and acknowledged.
         "sinks--plain",
         "sinks--quiet",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(key for key in row_keys("letters") if key.key not in ("left,h", "right,l")),
-        Binding("enter", "ask('open')", "Open", id="letters.open", tooltip="Show the event"),
-        Binding("r", "ask('one')", "Resend", id="letters.resend", tooltip="Send this one once more"),
-        Binding("R", "ask('all')", "Resend all", id="letters.resend_all", tooltip="Send all of them once more"),
-        Binding("y", "ask('copy')", "Copy", id="letters.copy", tooltip="Copy why it was refused"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.SCROLL, Context.LETTERS)
 
     class Moved(Message):
         """The cursor has gone to another letter."""
@@ -154,12 +139,7 @@ until they are sent again and acknowledged.
 
 
 class DeadLetters(Modal[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,l", "close", "Close", id="letters.close", key_display="Esc", tooltip="Back to the sinks"),
-        Binding(
-            "question_mark", "app.help", "Help", id="letters.help", key_display="?", tooltip="All keys of this page"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE)
 
     class Copy(Message):
         """The operator wants this text elsewhere. It holds no secret."""
@@ -234,9 +214,6 @@ class DeadLetters(Modal[None]):
         ]
 
     # Doing
-
-    def action_close(self) -> None:
-        self.dismiss()
 
     @on(LetterList.Asked)
     def _do(self, message: LetterList.Asked) -> None:

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -15,6 +15,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.doctor import report
 from nomad_tui.doctor.findings import Examination, Item
 from nomad_tui.doctor.report import Ink, Line
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.modal import Modal
 
 COPIED_WIDTH: Final = 100
@@ -32,27 +33,7 @@ _STYLES: Final[dict[Ink, str]] = {
 class DoctorPage(Modal[None]):
     """Runs the checks when it opens, and stops them when it closes."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape,q,c", "dismiss", "Close", id="doctor.close", key_display="Esc", tooltip="Back to the dashboard"
-        ),
-        Binding("r", "again", "Again", id="doctor.again", tooltip="Examine everything again"),
-        Binding("y", "copy", "Copy", id="doctor.copy", tooltip="Copy the page as text"),
-        Binding("p", "copy_policy", "Policy", id="doctor.copy_policy", tooltip="Copy the policy that is proposed"),
-        Binding("up,k", "scroll_rows(-1)", "Up", id="doctor.up", tooltip="Go up a row", show=False),
-        Binding("down,j", "scroll_rows(1)", "Down", id="doctor.down", tooltip="Go down a row", show=False),
-        Binding("pageup,ctrl+u", "scroll_pages(-1)", "Page up", id="doctor.page_up", tooltip="Go up", show=False),
-        Binding(
-            "pagedown,space,ctrl+d",
-            "scroll_pages(1)",
-            "Page down",
-            id="doctor.page_down",
-            tooltip="Go down",
-            show=False,
-        ),
-        Binding("home,g", "scroll_rows(-1000000)", "First", id="doctor.first", tooltip="To the beginning", show=False),
-        Binding("end,G", "scroll_rows(1000000)", "Last", id="doctor.last", tooltip="Go to the end", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.MOVE, Context.DOCTOR)
 
     class Copy(Message):
         """The operator wants this text elsewhere. It holds no secret."""
@@ -104,11 +85,17 @@ class DoctorPage(Modal[None]):
         keys = "Esc closes · r again · y copy" + (" · p copy policy" if self.examination.policy else "")
         self._box.border_subtitle = Content(keys)
 
-    def action_scroll_rows(self, rows: int) -> None:
+    def action_move(self, rows: int) -> None:
         self._box.scroll_to(y=self._box.scroll_offset.y + rows, animate=False)
 
-    def action_scroll_pages(self, pages: int) -> None:
-        self.action_scroll_rows(pages * max(1, self._box.scrollable_content_region.height - 1))
+    def action_move_pages(self, pages: float) -> None:
+        self.action_move(int(pages * max(2, self._box.scrollable_content_region.height - 1)))
+
+    def action_first(self) -> None:
+        self._box.scroll_home(animate=False)
+
+    def action_last(self) -> None:
+        self._box.scroll_end(animate=False)
 
     def action_copy(self) -> None:
         self.post_message(self.Copy(report.plain(report.page(self.examination, COPIED_WIDTH))))

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from textual import events, on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
@@ -25,6 +25,7 @@ from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.readable import count
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.view import View
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.event_line import Clock, Look, heading
 from nomad_tui.ui.event_painter import EventPainter
@@ -37,27 +38,9 @@ NOTE_SECONDS: Final = 4.0
 """For which the border says what a key has led to, unless another key comes first."""
 SEARCHING: Final = "searching …"
 
-_HELP: Final = """\
-**Events**, oldest above, in the order they arrived. A row says what happened to which object.
-
-`‹` before a row: it had waited in the server's buffer, so it happened before you were connected, or while you were not.
-`~` before a time: about that time. An amber line across: events may be missing there; `:gap` goes to the next one, and
-the pane on the right says what to do.
-
-While *following*, the newest event stays in view; moving up stops that, and the count of new events below stands in
-the border. *Pause* freezes the picture only: events go on being read and counted.
-
-`m` marks an event (★), `'` goes to the next mark and `"` to the one above. `:` goes to an index, a time or a gap. `F`
-folds repeats of one object's sentence into *×12*. `H` shows all events and points out (▎) those that match the filter;
-`n` and `N` go from match to match.
-"""
-
 
 class EventList(LineView, can_focus=True):
     """Rows of a `View`. Messages say what the operator did; the app decides what that means."""
-
-    BINDING_GROUP_TITLE = "Events"
-    HELP = _HELP
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "event-list--time",
@@ -76,62 +59,7 @@ class EventList(LineView, can_focus=True):
         "event-list--topic",
     }
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor(-1)", "Up", id="events.up", show=False, tooltip="The event before"),
-        Binding("down,j", "cursor(1)", "Down", id="events.down", show=False, tooltip="The event after"),
-        Binding("pageup", "page(-1.0)", "Page up", id="events.page-up", show=False),
-        Binding("pagedown", "page(1.0)", "Page down", id="events.page-down", show=False),
-        Binding("ctrl+u", "page(-0.5)", "Half page up", id="events.half-page-up", show=False),
-        Binding("ctrl+d", "page(0.5)", "Half page down", id="events.half-page-down", show=False),
-        Binding("g,home", "oldest", "Oldest", id="events.oldest", show=False, tooltip="The oldest event held"),
-        Binding("G,end", "newest", "Newest", id="events.newest", show=False, tooltip="The newest event; follows again"),
-        Binding("enter,l,right", "inspect", "Event", id="events.inspect", show=False, tooltip="Go to the event"),
-        Binding("h,left", "leave", "Facets", id="events.topics", show=False, tooltip="Go to the facets"),
-        Binding("m", "mark", "Mark", id="events.mark", show=False, tooltip="Mark this event, or take the mark away"),
-        Binding("'", "to_mark(1)", "Next mark", id="events.next-mark", show=False, tooltip="The next mark below"),
-        Binding('"', "to_mark(-1)", "Mark above", id="events.mark-above", show=False, tooltip="The next mark above"),
-        # With priority, so that what is typed ahead after it finds the line it is meant for.
-        Binding(
-            ":",
-            "go_to",
-            "Go to",
-            id="events.go-to",
-            show=False,
-            tooltip="Go to an index, a time or the next gap",
-            priority=True,
-        ),
-        Binding("n", "match(1)", "Next match", id="events.next-match", show=False, tooltip="The next match below"),
-        Binding("N", "match(-1)", "Match above", id="events.match-above", show=False, tooltip="The next match above"),
-        Binding(
-            "H",
-            "highlight",
-            "Highlight",
-            id="events.highlight",
-            show=False,
-            tooltip="Show what does not match too, or hide it",
-        ),
-        Binding(
-            "plus",
-            "narrow(True)",
-            "Only",
-            id="events.only",
-            key_display="+",
-            show=False,
-            priority=True,
-            tooltip="Filter: only this object, job, node or namespace",
-        ),
-        Binding(
-            "minus",
-            "narrow(False)",
-            "Not",
-            id="events.not",
-            key_display="-",
-            show=False,
-            priority=True,
-            tooltip="Filter: not this object, job, node or namespace",
-        ),
-        Binding("F", "fold", "Fold", id="events.fold", show=False, tooltip="Fold repeats of one sentence, or unfold"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.EVENTS)
 
     following: var[bool] = var(True)
     """Whether the newest event is kept in view."""
@@ -474,7 +402,7 @@ class EventList(LineView, can_focus=True):
             if event.chain == 2:
                 self.action_inspect()
 
-    def action_cursor(self, rows: int) -> None:
+    def action_move(self, rows: int) -> None:
         count = self._rows_drawn
         if count == 0:
             return
@@ -486,7 +414,7 @@ class EventList(LineView, can_focus=True):
         at = self.view.row_at(self.cursor)
         self.select(min(max(at + rows, 0), count - 1))
 
-    def action_page(self, pages: float) -> None:
+    def action_move_pages(self, pages: float) -> None:
         count = self._rows_drawn
         if count == 0:
             return
@@ -498,11 +426,11 @@ class EventList(LineView, can_focus=True):
         self._scroll_to_row(min(max(top + step, 0), max(0, count - height)))
         self.select(min(max(at + step, 0), count - 1))
 
-    def action_oldest(self) -> None:
+    def action_first(self) -> None:
         if self._rows_drawn:
             self.select(0)
 
-    def action_newest(self) -> None:
+    def action_last(self) -> None:
         if count := self._rows_drawn:
             self.select(count - 1)
         self.follow(True)

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.widgets import Input
@@ -14,21 +14,11 @@ from nomad_tui.core.completion import Completion, Vocabulary, complete
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.personal.filter_history import FilterHistory
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.completion import CandidateList
 
 LONGEST_LINE: Final = 10_000
 """Characters. A longer text is no filter but a clipboard that held something else."""
-
-_HELP: Final = """\
-**Filter**: words, in any order, all of which must occur in an event: `web failed`, `"two words"`, `/regex/`.
-A field by its name: `status:failed,lost`, `job:=web`, `time:<5m`; anywhere in the payload: `~word`.
-An expression over the payload: `Allocation.ClientStatus == "failed"`.
-`-` negates, `or` and parentheses combine.
-
-*Tab* takes what the list proposes; *down* goes into the list, *ctrl+space* opens it.
-*Up* and *down* go through earlier filters. *Enter* keeps the filter and goes to the events, *Esc* clears it.
-*ctrl+s* saves it under a name and a key of its own; *F1* to *F8* apply the saved ones.
-"""
 
 
 class FilterLine(Input, can_focus=False):
@@ -38,25 +28,7 @@ class FilterLine(Input, can_focus=False):
     an earlier filter is being looked at; until then Tab takes the first candidate, and Enter leaves the line.
     """
 
-    BINDING_GROUP_TITLE = "Filter"
-    HELP = _HELP
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "clear_filter", "Clear", id="filter.clear", tooltip="Close the list, or clear the filter"),
-        Binding("tab", "take", "Complete", id="filter.take", show=False, tooltip="Take what is marked in the list"),
-        Binding("shift+tab", "nothing", "Stay", id="filter.nothing", show=False, system=True),
-        Binding("up", "earlier", "Earlier", id="filter.earlier", tooltip="The filter before, or up in the list"),
-        Binding("down", "later", "Later", id="filter.later", show=False, tooltip="The filter after, or into the list"),
-        Binding(
-            "ctrl+@,ctrl+space",
-            "propose",
-            "Propose",
-            id="filter.propose",
-            show=False,
-            tooltip="List what could stand here",
-        ),
-        Binding("ctrl+s", "save", "Save", id="filter.save", tooltip="Save the filter under a name"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FILTER)
 
     class Entered(Message):
         """The line has got the focus."""

@@ -3,7 +3,7 @@
 from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.getters import query_one
@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from nomad_tui.core.payload.find import PatternError, Wanted, read_wanted
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
 
 
 class FindAsked(Message):
@@ -58,9 +59,6 @@ class FindLine(Horizontal):
     FindLine > Input { width: 1fr; }
     FindLine > Static { width: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Close", id="find.close", tooltip="Look for nothing", show=False),
-    ]
 
     class Typed(Message):
         def __init__(self, text: str) -> None:
@@ -69,9 +67,6 @@ class FindLine(Horizontal):
 
     class Kept(Message):
         """Enter: back to the view, at what was found."""
-
-    class Closed(Message):
-        """Escape."""
 
     line = query_one(Input)
     told = query_one("#find-count", Static)
@@ -108,9 +103,6 @@ class FindLine(Horizontal):
         event.stop()
         self.post_message(self.Kept())
 
-    def action_close(self) -> None:
-        self.post_message(self.Closed())
-
 
 class FindPane(Vertical):
     """A view with a line under it in which is typed what to look for in it."""
@@ -118,9 +110,7 @@ class FindPane(Vertical):
     DEFAULT_CSS = """
     FindPane > LineView { height: 1fr; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close_find", "Close", id="find.end", tooltip="Look for nothing", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FIND)
 
     find_line = query_one(FindLine)
 
@@ -172,10 +162,6 @@ class FindPane(Vertical):
         self.screen.set_focus(self._widget)
         if not self.find_line.line.value:
             self.action_close_find()
-
-    def on_find_line_closed(self, event: FindLine.Closed) -> None:
-        event.stop()
-        self.action_close_find()
 
     def action_close_find(self) -> None:
         self.view.end_find()

@@ -9,7 +9,7 @@ from typing import ClassVar, Final, TypeAlias
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
@@ -19,6 +19,7 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.rows import happened
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.modal import Modal
 
 SECOND: Final = 1_000_000_000
@@ -282,9 +283,7 @@ class PlaceInput(Input):
 class GoTo(Modal[None]):
     """A line at the bottom of the screen. It closes by itself once it has gone somewhere."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel", id="go-to.cancel", tooltip="Stay where you are"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, go: Callable[[str], str]) -> None:
         """`go` is handed what was typed; it goes there, or else says in a sentence why not."""

@@ -1,6 +1,5 @@
 """The help: every key in groups, the group in use first, on a screen of its own that can be searched."""
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
@@ -11,100 +10,90 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.dom import DOMNode
 
-from nomad_tui.ui.changes_view import ChangesView
-from nomad_tui.ui.commands import DASHBOARD_KEYS
-from nomad_tui.ui.events import EventList
-from nomad_tui.ui.filter_line import FilterLine
+from nomad_tui.ui.actions import BY_ID, TITLES, Context, actions, bindings, described
 from nomad_tui.ui.find_line import FindPane
-from nomad_tui.ui.inspector import Inspector
 from nomad_tui.ui.modal import Modal
-from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.text_viewer import TextView
-from nomad_tui.ui.timeline import Timeline
-from nomad_tui.ui.topics import TopicPicker
 
 WIDTH: Final = 76
 """Cells of a line: what an 80-cell terminal leaves."""
-KEY_WIDTH: Final = 14
-_SAVED: Final = re.compile(r"app\.f\d")
-
-GROUPS: Final[tuple[tuple[str, type[DOMNode]], ...]] = (
-    ("Events", EventList),
-    ("Facets", TopicPicker),
-    ("Event", Inspector),
-    ("Event: Tree", PayloadTree),
-    ("Event: Changes", ChangesView),
-    ("Event: Timeline", Timeline),
-    ("Event: Raw", TextView),
-    ("Filter", FilterLine),
+KEY_WIDTH: Final = 16
+ALWAYS: Final = (
+    Context.EVENTS,
+    Context.FACETS,
+    Context.EVENT,
+    Context.ROWS,
+    Context.TREE,
+    Context.CHANGES,
+    Context.TIMELINE,
+    Context.TEXT,
+    Context.SCROLL,
+    Context.FILTER,
 )
+"""Contexts that the help describes wherever it is asked for."""
+
+ABOUT: Final = {
+    Context.EVENTS: """\
+One row per event, oldest first, in the order of arrival. ‹ before a row: it waited in the server's buffer, so it \
+happened before you connected or while the connection was lost. ~ before a time: about that time. An amber line: \
+events may be missing there; Event says what to do.
+While following, the newest event stays in view; moving up stops that, and the border counts the new events below. \
+G goes to the newest event and follows again.""",
+    Context.FACETS: """\
+What the events held have in common, with the number of those that match the rest of the filter. Unticking a topic \
+hides its events, and a moment later the server is no longer asked for them. Any other ticked value shows only events \
+that have it or another ticked value of its section, and stands in the filter, as in status:=failed.
+✕ is a topic that the token may not read, with what it needs; ◧ one that it may read in some namespaces only. A topic \
+that harms the servers is not subscribed to. Space there says why.""",
+    Context.TREE: """\
+The object as the server sent it, with what its values mean beside them. What you open stays open in the next event, \
+and the cursor stays on its field. + added, ± changed, −2 removed since the object's previous event.""",
+    Context.CHANGES: """\
+What differs from the event that the first line names: + added, - removed, ± changed, ↕ moved in its list. The order \
+of keys is no change; items of lists are matched by their names.""",
+    Context.TIMELINE: """\
+All related events held, in time: job, evaluation, deployment, allocations and their tasks. ▎ marks the object that \
+it was opened for, ✖ where it stopped. The first column is the time since the step that a row depends on, or a time \
+of day. It grows as events come.""",
+    Context.FILTER: """\
+Words that must all occur in an event: web failed, "two words", /regex/. Fields: status:failed,lost, job:=web, \
+time:<5m; anywhere in the payload: ~word. An expression: Allocation.ClientStatus == "failed". - negates; or and \
+parentheses combine. Enter keeps the filter and goes to the events.""",
+    Context.SINKS: """\
+Every sink that is defined or has run on this journal: ● idle, ▶ delivering, ↻ retrying, ‖ paused, ✖ broken, \
+■ stopped as no runner runs, ○ new, □ removed. The lag is what the stream has brought and the sink has not had. \
+PgUp and PgDn scroll the details below the list.""",
+    Context.LETTERS: """\
+Events that a sink gave up on, because its receiver refused them as often as its definition allows. They stay until \
+they are resent and acknowledged.""",
+}
 
 
 def help_text(in_use: Sequence[DOMNode]) -> str:
     """All keys of the dashboard. What belongs to one of `in_use` comes first: the focused widget and its holders."""
-    known = [(title, kind.HELP, kind.BINDINGS) for title, kind in GROUPS if isinstance_of(in_use, kind)]
-    others = [(title, kind.HELP, kind.BINDINGS) for title, kind in GROUPS if not isinstance_of(in_use, kind)]
-    pages = [
-        (str(node.BINDING_GROUP_TITLE or type(node).__name__), node.HELP, node.BINDINGS)
-        for node in in_use
-        if node.BINDINGS and not any(isinstance(node, kind) for _, kind in GROUPS) and isinstance(node, Modal)
-    ]
-    dashboard = ("Everywhere on the dashboard", None, DASHBOARD_KEYS)
-    return "\n\n".join(_group(*each) for each in (*pages, *known, dashboard, *others)) + "\n"
+    used = list(dict.fromkeys(context for node in in_use for context in _contexts(node)))
+    first = [context for context in used if context not in (Context.APP, Context.MOVE, Context.SCROLL)]
+    order = dict.fromkeys((*first, Context.APP, Context.MOVE, *ALWAYS))
+    return "\n\n".join(_group(context) for context in order if context in TITLES) + "\n"
 
 
-def isinstance_of(nodes: Sequence[DOMNode], kind: type[DOMNode]) -> bool:
-    return any(isinstance(node, kind) for node in nodes)
+def _contexts(node: DOMNode) -> Iterable[Context]:
+    """Of the keys that a widget declares."""
+    for binding in node.BINDINGS:
+        if isinstance(binding, Binding) and binding.id in BY_ID:
+            yield BY_ID[binding.id].context
 
 
-def _group(title: str, about: str | None, bindings: Iterable[BindingType]) -> str:
-    lines = [f"── {title} " + "─" * (WIDTH - 4 - len(title)), *_keys(bindings)]
-    if about:
-        lines += ["", *_prose(about)]
+def _group(context: Context) -> str:
+    title = TITLES[context]
+    lines = [f"── {title} " + "─" * (WIDTH - 4 - len(title))]
+    for keys, sentence in described(actions(context)):
+        head, *rest = textwrap.wrap(sentence, WIDTH - KEY_WIDTH)
+        lines.append(f"{' '.join(keys):<{KEY_WIDTH - 1}} {head}")
+        lines += (" " * KEY_WIDTH + line for line in rest)
+    for paragraph in ABOUT.get(context, "").splitlines():
+        lines += ("", *textwrap.wrap(paragraph, WIDTH))
     return "\n".join(lines)
-
-
-def _keys(bindings: Iterable[BindingType]) -> Iterable[str]:
-    for binding in bindings:
-        if not isinstance(binding, Binding) or binding.system:
-            continue
-        if _SAVED.fullmatch(binding.id or ""):
-            if binding.id == "app.f1":
-                yield "F1…F8".ljust(KEY_WIDTH) + "Apply the filter saved under that key, or clear it"
-            continue
-        keys = binding.key_display or " ".join(_shown(key) for key in binding.key.split(","))
-        says = binding.tooltip or binding.description
-        head, *rest = textwrap.wrap(says, WIDTH - KEY_WIDTH) or [""]
-        yield f"{keys:<{KEY_WIDTH - 1}} {head}"
-        yield from (" " * KEY_WIDTH + line for line in rest)
-
-
-_NAMES: Final = {
-    "question_mark": "?", "slash": "/", "at": "@", "plus": "+", "minus": "-", "asterisk": "*", "full_stop": ".",
-    "comma": ",", "left_square_bracket": "[", "right_square_bracket": "]", "less_than_sign": "<", "up": "↑",
-    "greater_than_sign": ">", "number_sign": "#", "left": "←", "right": "→", "down": "↓", "escape": "Esc",
-    "pageup": "PgUp", "pagedown": "PgDn", "enter": "Enter", "space": "Space", "home": "Home", "end": "End",
-    "tab": "Tab", "left_parenthesis": "(", "right_parenthesis": ")", "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-}  # fmt: skip
-
-
-def _shown(key: str) -> str:
-    """A key as operators write it, such as `Ctrl+U`."""
-    *modifiers, last = key.split("+") if len(key) > 1 else [key]
-    name = _NAMES.get(last, last.upper() if modifiers and len(last) == 1 else last)
-    return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
-
-
-def _prose(markdown: str) -> Iterable[str]:
-    """The help of a pane without its marks, in lines that fit."""
-    plain = re.sub(r"\\(?=[*_])|\*\*|`|(?<![\w\\])\*(?=\w)|(?<=\w)\*(?!\w)", "", markdown.replace("\\*", "∗"))
-    for paragraph in plain.replace("∗", "*").strip().split("\n\n"):
-        if paragraph.startswith("#"):
-            continue
-        for item in re.split(r"\n(?=- )", paragraph):
-            yield from textwrap.wrap(item, WIDTH, subsequent_indent="  " if item.startswith("- ") else "")
-        yield ""
 
 
 class HelpScreen(Modal[None]):
@@ -113,9 +102,7 @@ class HelpScreen(Modal[None]):
     DEFAULT_CSS = """
     HelpScreen > Vertical { width: 100%; height: 100%; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark", "dismiss", "Close", id="help.close", tooltip="Close the help"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.HELP)
 
     def __init__(self, in_use: Sequence[DOMNode]) -> None:
         """`in_use` is the focused widget and all that hold it."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -25,6 +25,7 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Veil, redact
 from nomad_tui.core.summary import summary
 from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.changes_view import ChangesView
 from nomad_tui.ui.facts import DrawnFact, laid_out, of_envelope, of_summary
 from nomad_tui.ui.find_line import FindPane
@@ -145,12 +146,7 @@ class Inspector(Vertical):
     """Shows the event it is handed. What is open in it, the cursor in it and the view of it stay from one event to
     the next; what was revealed does not."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left_square_bracket", "step(-1)", "Event before", id="inspector.before", key_display="[",
-                tooltip="The event above in the list, without leaving this pane", show=False),
-        Binding("right_square_bracket", "step(1)", "Event after", id="inspector.after", key_display="]",
-                tooltip="The event below in the list, without leaving this pane", show=False),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.EVENT)
 
     DEFAULT_CSS = """
     Inspector {

@@ -16,3 +16,6 @@ class Modal(ModalScreen[Result]):
             return super().dismiss(result)
         nothing: AwaitComplete = AwaitComplete.nothing()  # type: ignore[no-untyped-call]
         return nothing
+
+    def action_leave(self) -> None:
+        self.dismiss()

@@ -1,6 +1,7 @@
 """The three panes side by side: which of them has the focus, and which of them has the screen."""
 
 from enum import StrEnum
+from typing import Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -9,6 +10,11 @@ from textual.containers import Container, Horizontal
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.inspector import Inspector
 from nomad_tui.ui.topics import TopicPicker
+
+STEP: Final = 4
+"""Cells by which an edge moves."""
+FACETS_LEAST, EVENTS_LEAST, EVENT_LEAST = 16, 40, 30
+"""Cells that an edge leaves a pane."""
 
 
 class Pane(StrEnum):
@@ -27,6 +33,10 @@ class Panes(Horizontal):
         self.inspector = inspector
         self.zoomed: Pane | None = None
         """The pane that has the whole screen."""
+        self._facets_width: int | None = None
+        """Cells; None for the style's own."""
+        self._events_share: float | None = None
+        """Of the width that Events and Event share side by side; None for the style's own."""
 
     def compose(self) -> ComposeResult:
         yield self.topics
@@ -62,6 +72,40 @@ class Panes(Horizontal):
         self.zoomed = pane
         for one in Pane:
             self.set_class(one is pane, f"-zoom-{one}")
+        self._set_widths()
+
+    def move_edge(self, direction: int) -> str:
+        """Moves the edge right of the focused pane, of the last one its left edge; why it cannot, if it cannot."""
+        if self.zoomed is not None:
+            return "The pane has the whole screen: z shows all of them again."
+        if self.focused is Pane.TOPICS:
+            most = self.size.width - EVENTS_LEAST
+            width = self.topics.outer_size.width
+            self._facets_width = max(FACETS_LEAST, min(width + direction * STEP, max(width, most)))
+        elif not self._is_side_by_side:
+            return "Events and Event stand above each other here: only Facets has a width of its own."
+        else:
+            both = self.event_list.outer_size.width + self.inspector.outer_size.width
+            width = self.event_list.outer_size.width + direction * STEP
+            self._events_share = max(EVENTS_LEAST, min(width, both - EVENT_LEAST)) / both
+        self._set_widths()
+        return ""
+
+    @property
+    def _is_side_by_side(self) -> bool:
+        return self.screen.has_class("-wide")
+
+    def _set_widths(self) -> None:
+        """Those the operator has chosen, where they mean anything; elsewhere the style's own."""
+        facets = self._facets_width if self.zoomed is None else None
+        most = max(FACETS_LEAST, self.size.width - EVENTS_LEAST)
+        self.topics.styles.width = None if facets is None else min(facets, most)
+        share = self._events_share if self.zoomed is None and self._is_side_by_side else None
+        self.event_list.styles.width = None if share is None else f"{share * 100:.3f}fr"
+        self.inspector.styles.width = None if share is None else f"{(1 - share) * 100:.3f}fr"
+
+    def on_resize(self) -> None:
+        self._set_widths()
 
     @on(events.DescendantFocus)
     def _fold_topics_away(self) -> None:

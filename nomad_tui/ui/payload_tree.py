@@ -31,8 +31,8 @@ from nomad_tui.core.payload import (
 )
 from nomad_tui.core.payload.find import PayloadFind, Wanted
 from nomad_tui.core.secrets import MASK, Veil, masked
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.find_line import FindAsked, Found
-from nomad_tui.ui.payload_keys import PAYLOAD_HELP, PAYLOAD_KEYS
 from nomad_tui.ui.payload_row import RowWriter
 from nomad_tui.ui.row_view import INDENT, Pieces, RowView
 
@@ -48,8 +48,6 @@ _MOST_HIGHLIGHTS: Final = 100
 class PayloadTree(RowView):
     """The rows of one payload. What is open, the order of keys and where the cursor stands outlive the payload."""
 
-    BINDING_GROUP_TITLE = "Payload"
-    HELP = PAYLOAD_HELP
     PREFIX = "payload-tree"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "payload-tree--annotation",
@@ -74,7 +72,7 @@ class PayloadTree(RowView):
         "payload-tree--was",
         "payload-tree--was-noise",
     }
-    BINDINGS: ClassVar[list[BindingType]] = PAYLOAD_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.TREE)
 
     class Narrow(Message):
         """The operator wants to see only events that have the value under the cursor, or only others."""

@@ -12,7 +12,6 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding
 from textual.strip import Strip
 
 from nomad_tui.core.text import ELLIPSIS, printable
@@ -27,37 +26,6 @@ MARGIN: Final = 16
 
 Pieces: TypeAlias = Iterable[tuple[str, str]]
 """A line from left to right: component classes without their prefix, separated by spaces, and untrusted texts."""
-
-
-def row_keys(prefix: str) -> list[Binding]:
-    """The keys that every view of rows has, with IDs such as `payload.up`."""
-    keys = (
-        ("up,k", "move(-1)", "up", "Go to the row above"),
-        ("down,j", "move(1)", "down", "Go to the row below"),
-        ("home,g", "first", "first", "Go to the first row"),
-        ("end,G", "last", "last", "Go to the last row"),
-        ("ctrl+u", "move_pages(-0.5)", "half_up", "Go half a page up"),
-        ("ctrl+d", "move_pages(0.5)", "half_down", "Go half a page down"),
-        ("pageup", "move_pages(-1)", "page_up", "Go a page up"),
-        ("pagedown", "move_pages(1)", "page_down", "Go a page down"),
-        ("left,h", "fold_or_parent", "fold", "Fold this row, or go to the one it stands in"),
-        ("right,l", "unfold_or_child", "unfold", "Unfold this row, or go to the first one in it"),
-        ("less_than_sign,shift+left", "shift(-1)", "view_left", "Move the view to the left along long rows"),
-        ("greater_than_sign,shift+right", "shift(1)", "view_right", "Move the view to the right along long rows"),
-    )
-    shown = {"view_left": "<", "view_right": ">"}
-    return [
-        Binding(
-            key,
-            action,
-            name.replace("_", " ").capitalize(),
-            id=f"{prefix}.{name}",
-            tooltip=tooltip,
-            key_display=shown.get(name),
-            show=False,
-        )
-        for key, action, name, tooltip in keys
-    ]
 
 
 class RowView(LineView, can_focus=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual import events
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Vertical
 from textual.content import Content
@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError
 from nomad_tui.personal.saved_filters import KEYS, LONGEST_NAME, SavedFilter, SavedFilters
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialog import Dialog
 from nomad_tui.ui.filter_line import FilterLine
 
@@ -47,13 +48,7 @@ class NameInput(Input):
 class NameFilter(Dialog[Naming | None]):
     """Asks under which name a filter is to be kept, and for a key if one is wanted."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", id="name-filter.leave", tooltip="Save nothing"),
-        *(
-            Binding(key.lower(), f"key('{key}')", f"Key {key}", id=f"name-filter.{key.lower()}", show=False)
-            for key in KEYS
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.NAME_FILTER)
 
     def __init__(self, saved: SavedFilters, text: str, name: str = "", key: str | None = None, title: str = "") -> None:
         """`text` is the filter; `name` and `key` are what it has already."""

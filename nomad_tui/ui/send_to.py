@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
@@ -16,6 +16,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.folder import Loaded, shown_address
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialog import Dialog
 from nomad_tui.ui.sink_place import NO_OUTPUT
 
@@ -95,12 +96,7 @@ class SendTo(Dialog[Definition | None]):
     the definitions are read.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", id="send.leave", tooltip="Send nothing"),
-        Binding("up", "move(-1)", "Up", id="send.up", show=False),
-        Binding("down", "move(1)", "Down", id="send.down", show=False),
-        Binding("enter", "choose", "Send", id="send.choose", tooltip="Send the event there"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
 
     def __init__(self, load: Load, what: str) -> None:
         """`what` is the event in a few words, untrusted."""

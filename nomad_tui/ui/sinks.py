@@ -7,7 +7,7 @@ from typing import ClassVar, Final, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -17,9 +17,10 @@ from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import Letter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.report import SinkReport
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dead_letters import MOST_LISTED, DeadLetters
 from nomad_tui.ui.modal import Modal
-from nomad_tui.ui.row_view import Pieces, RowView, row_keys
+from nomad_tui.ui.row_view import Pieces, RowView
 from nomad_tui.ui.sink_place import Place, answered, send_example
 from nomad_tui.ui.sink_row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
 from nomad_tui.ui.sink_watch import Seen, SinkWatch
@@ -39,21 +40,6 @@ _T = TypeVar("_T")
 class SinkList(RowView):
     """A row for each sink. The cursor stays with its sink, whatever comes and goes around it."""
 
-    BINDING_GROUP_TITLE = "Sinks"
-    HELP = """\
-### Sinks
-
-Every sink that is defined or was ever run on this cluster's journal, and how it does: **●** idle, **▶** delivering,
-**↻** retrying, **‖** paused, **✖** broken, **■** stopped, because no runner runs, **○** new, **□** removed. The lag is
-what the stream has brought and the sink has not had, and for how long. Below stands all about the sink under the
-cursor.
-
-- **Enter** or **t** sends it a marked event, and shows what came back
-- **space** or **p** pauses it, or lets it go on
-- **l** lists its dead letters: what its receiver would not have
-- **y** copies its last error
-- **PgUp** and **PgDn** move what stands below
-"""
     PREFIX = "sinks"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "sinks--bad",
@@ -64,28 +50,15 @@ cursor.
         "sinks--quiet",
         "sinks--warn",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(key for key in row_keys("sinks") if key.key.split(",")[0] in ("up", "down", "home", "end")),
-        Binding(
-            "pageup,ctrl+u",
-            "screen.scroll_details(-1)",
-            "Page up",
-            id="sinks.page_up",
-            tooltip="Go up in what is said of the sink",
-            show=False,
-        ),
-        Binding(
-            "pagedown,ctrl+d",
-            "screen.scroll_details(1)",
-            "Page down",
-            id="sinks.page_down",
-            tooltip="Go down in what is said of the sink",
-            show=False,
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE)
 
     class Moved(Message):
         """The cursor has gone to another sink."""
+
+    class DetailsMoved(Message):
+        def __init__(self, pages: float) -> None:
+            self.pages = pages
+            super().__init__()
 
     def __init__(self) -> None:
         super().__init__(id="sinks-list")
@@ -154,6 +127,10 @@ cursor.
     def _arrived(self) -> None:
         self.post_message(self.Moved())
 
+    def action_move_pages(self, pages: float) -> None:
+        """Moves what stands below the list: all about one sink may be longer than the list of them."""
+        self.post_message(self.DetailsMoved(pages))
+
     def _enter(self) -> None:
         """A double click tests nothing: that would send something."""
 
@@ -161,14 +138,7 @@ cursor.
 class SinksPage(Modal[None]):
     """Looks at the journal about once a second, in a thread."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,s", "close", "Close", id="sinks.close", key_display="Esc", tooltip="Back to the dashboard"),
-        Binding("question_mark", "app.help", "Help", id="sinks.help", key_display="?", tooltip="All keys of this page"),
-        Binding("enter,t", "test", "Test", id="sinks.test", tooltip="Send the sink a marked event"),
-        Binding("space,p", "pause", "Pause", id="sinks.pause", tooltip="Pause the sink, or let it go on"),
-        Binding("l", "letters", "Letters", id="sinks.letters", tooltip="List the sink's dead letters"),
-        Binding("y", "copy", "Copy", id="sinks.copy", tooltip="Copy the sink's last error"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.SINKS)
 
     class Copy(Message):
         """The operator wants this text elsewhere. It holds no secret."""
@@ -250,6 +220,12 @@ class SinksPage(Modal[None]):
         self.list.show(seen)
         self._show_details()
 
+    @on(SinkList.DetailsMoved)
+    def _move_details(self, message: SinkList.DetailsMoved) -> None:
+        box = self._details_box
+        step = int(message.pages * max(2, box.scrollable_content_region.height - 1))
+        box.scroll_to(y=box.scroll_offset.y + step, animate=False)
+
     @on(SinkList.Moved)
     def _show_others(self) -> None:
         self._details_box.scroll_home(animate=False)
@@ -269,13 +245,6 @@ class SinksPage(Modal[None]):
             return
         width = box.scrollable_content_region.width or self.size.width
         _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
-
-    def action_close(self) -> None:
-        self.dismiss()
-
-    def action_scroll_details(self, pages: int) -> None:
-        box = self._details_box
-        box.scroll_to(y=box.scroll_offset.y + pages * max(1, box.scrollable_content_region.height - 1), animate=False)
 
     # Doing
 

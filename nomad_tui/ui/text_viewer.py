@@ -13,7 +13,7 @@ from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -22,6 +22,7 @@ from textual.strip import Strip
 from nomad_tui.core.payload import Path
 from nomad_tui.core.payload.find import MOST_SPANS, Wanted
 from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.find_line import FindAsked, FindPane, Found
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.modal import Modal
@@ -40,14 +41,6 @@ _NARROW: Final = re.compile(r"[\t\n -\u02ff\u2010-\u203f\u2500-\u257f]*")
 class TextView(LineView, can_focus=True):
     """Shows a text, wrapped."""
 
-    BINDING_GROUP_TITLE = "Text"
-    HELP = """\
-### Text
-
-- **Up**, **Down** and the page keys move through the text, **g** and **G** go to its ends
-- **/** looks for a text or a `/regular expression/`; **n** and **N** go to the next and the previous place
-- **#** shows the numbers of the lines, or hides them
-"""
     DEFAULT_CSS = """
     TextView {
         overflow-x: hidden;
@@ -61,38 +54,7 @@ class TextView(LineView, can_focus=True):
         "text-view--number",
         "text-view--text",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_rows(-1)", "Up", id="text.up", tooltip="Go up a row", show=False),
-        Binding("down,j", "scroll_rows(1)", "Down", id="text.down", tooltip="Go down a row", show=False),
-        Binding("pageup", "scroll_pages(-1)", "Page up", id="text.page_up", tooltip="Go up a page", show=False),
-        Binding(
-            "pagedown,space",
-            "scroll_pages(1)",
-            "Page down",
-            id="text.page_down",
-            tooltip="Go down a page",
-            show=False,
-        ),
-        Binding("ctrl+u", "scroll_pages(-0.5)", "Half up", id="text.half_up", tooltip="Go up half a page", show=False),
-        Binding(
-            "ctrl+d", "scroll_pages(0.5)", "Half down", id="text.half_down", tooltip="Go down half a page", show=False
-        ),
-        Binding("home,g", "first", "First", id="text.first", tooltip="Go to the beginning", show=False),
-        Binding("end,G", "last", "Last", id="text.last", tooltip="Go to the end", show=False),
-        Binding("slash", "find", "Find", id="text.find", tooltip="Look for something in the text", key_display="/"),
-        Binding("n", "find_next(1)", "Next", id="text.find_next", tooltip="Go to the next place found", show=False),
-        Binding(
-            "N", "find_next(-1)", "Previous", id="text.find_previous", tooltip="Go to the place before", show=False
-        ),
-        Binding(
-            "number_sign",
-            "line_numbers",
-            "Numbers",
-            id="text.line_numbers",
-            tooltip="Show or hide the numbers of the lines",
-            key_display="#",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.TEXT)
 
     def __init__(self, text: str = "", *, line_numbers: bool = False, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -259,13 +221,13 @@ class TextView(LineView, can_focus=True):
 
     # Moving
 
-    def action_scroll_rows(self, rows: int) -> None:
+    def action_move(self, rows: int) -> None:
         self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
 
-    def action_scroll_pages(self, pages: float) -> None:
+    def action_move_pages(self, pages: float) -> None:
         height = self.scrollable_content_region.height
         distance = max(1, int((height - 1) * abs(pages)))
-        self.action_scroll_rows(distance if pages > 0 else -distance)
+        self.action_move(distance if pages > 0 else -distance)
 
     def action_first(self) -> None:
         self.scroll_to(y=0, animate=False)
@@ -352,10 +314,7 @@ class TextViewer(Modal[None]):
     DEFAULT_CSS = """
     TextViewer > Vertical { width: 100%; height: 100%; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "Close", id="viewer.close", tooltip="Back to the payload", key_display="q"),
-        Binding("y", "copy", "Copy", id="viewer.copy", tooltip="Copy the whole text"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.VIEWER)
 
     class Copy(Message):
         """The operator wants the text as it is shown."""

@@ -9,13 +9,14 @@ from datetime import datetime, tzinfo
 from enum import Enum
 from typing import ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from nomad_tui.core.readable import duration
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.trace import RowKind, Trace, TraceRow
-from nomad_tui.ui.row_view import INDENT, Pieces, RowView, row_keys
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.row_view import INDENT, Pieces, RowView
 from nomad_tui.ui.themes import glyph
 
 SINCE_WIDTH: Final = 8
@@ -48,19 +49,6 @@ _TRIANGLES: Final = {Fold.OPEN: "▼ ", Fold.DETAILS: "▽ ", Fold.CLOSED: "▶ 
 class Timeline(RowView):
     """The rows of one trace. Its owner lends it time to read, by `advance`."""
 
-    BINDING_GROUP_TITLE = "Timeline"
-    HELP = """\
-### Timeline
-
-All events held that belong together with this one, in the order of time: job, evaluation, deployment, allocations, and
-what their tasks did. **▎** is the object that it was opened for, **✖** says where it stopped. The first column is the
-time since the step that a row depends on, or a time of day. It grows while events come.
-
-- **Enter** goes to the event that brought a row, **Esc** comes back; on a row with **…** it shows more
-- **h** and **l** fold and unfold, or go to the row above and beneath
-- **E** unfolds everything, **C** folds the details
-- **<** and **>** move the view sideways
-"""
     PREFIX = "timeline"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "timeline--time",
@@ -74,13 +62,7 @@ time since the step that a row depends on, or a time of day. It grows while even
         *(f"timeline--{role}" for role in Role),
         "timeline--topic",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *row_keys("timeline"),
-        Binding("space", "toggle_fold", "Fold", id="timeline.toggle", tooltip="Fold or unfold this row"),
-        Binding("enter", "jump", "Go to event", id="timeline.jump", tooltip="Go to the event that brought this row"),
-        Binding("E", "fold_all(False)", "Unfold all", id="timeline.unfold_all", tooltip="Unfold everything"),
-        Binding("C", "fold_all(True)", "Fold all", id="timeline.fold_all", tooltip="Fold all details"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.TIMELINE)
 
     class Jump(Message):
         """The operator wants to see the event that brought a row."""
@@ -334,7 +316,13 @@ time since the step that a row depends on, or a time of day. It grows while even
     def _enter(self) -> None:
         self.action_jump()
 
-    def action_fold_all(self, folded: bool) -> None:
+    def action_unfold_all(self) -> None:
+        self._set_all_folded(False)
+
+    def action_fold_all(self) -> None:
+        self._set_all_folded(True)
+
+    def _set_all_folded(self, folded: bool) -> None:
         row = self.cursor_row
         self._folded.clear()
         self._all_folded = folded

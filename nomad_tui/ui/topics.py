@@ -8,7 +8,7 @@ from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import var
@@ -19,6 +19,7 @@ from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.readable import count
 from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.facets import MANY, TITLES, Kind, Row, Section, TopicSection
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.refusals import need_note, places_note
@@ -41,30 +42,11 @@ RANK_SLICE: Final = 0.002
 RANK_EVERY: Final = 1.0
 """Seconds between two such choices: rows that change places more often cannot be read."""
 
-_HELP: Final = """\
-**Facets**: what the events held are about, with the number of those that match the rest of the filter.
-
-*Space* ticks. Unticking a topic hides its events, and a moment later the server is no longer asked for them; ticked
-again, it is asked for what it still has of the time between. Ticking any other value shows only events that have it or
-another ticked value of its section, and stands in the filter as `status:=failed`.
-
-**+** adds "only this" to the filter, **-** "not this", and again takes that back. *Space* on a heading folds its
-section, and on "… more" it lists the rest.
-
-**✕** is a topic that the token may not read, with what it would need; **◧** one that it may read in some namespaces
-only. *Space* there says which policy grants it. A topic that *harms the servers* is not subscribed
-to, because reading it can, on their release; *Space* there says how.
-"""
-
-
 _STATUS_STYLES: Final = {Role.GOOD: "good", Role.WARN: "warn", Role.BAD: "bad"}
 
 
 class TopicPicker(LineView, can_focus=True):
     """Says what was ticked; what that means for the filter and the list is the app's business."""
-
-    BINDING_GROUP_TITLE = "Facets"
-    HELP = _HELP
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "topic-picker--heading",
@@ -83,25 +65,7 @@ class TopicPicker(LineView, can_focus=True):
         "topic-picker--topic",
     }
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor(-1)", "Up", id="topics.up", show=False),
-        Binding("down,j", "cursor(1)", "Down", id="topics.down", show=False),
-        Binding("g,home", "cursor(-10000)", "First", id="topics.first", show=False),
-        Binding("G,end", "cursor(10000)", "Last", id="topics.last", show=False),
-        Binding("ctrl+u,pageup", "cursor(-10)", "Up ten", id="topics.page-up", show=False),
-        Binding("ctrl+d,pagedown", "cursor(10)", "Down ten", id="topics.page-down", show=False),
-        Binding("right_square_bracket,J", "section(1)", "Next section", id="topics.next-section", show=False),
-        Binding("left_square_bracket,K", "section(-1)", "Section before", id="topics.section-before", show=False),
-        Binding("space,enter", "tick", "Tick", id="topics.toggle", tooltip="Tick or untick; fold or unfold"),
-        Binding("plus", "narrow(True)", "Only", id="topics.add-only", key_display="+", tooltip="Add: only this"),
-        Binding("minus", "narrow(False)", "Not", id="topics.add-not", key_display="-", tooltip="Add: not this"),
-        Binding("a", "all", "All", id="topics.all", tooltip="Untick all of a section; show every topic"),
-        Binding("n", "none", "No topics", id="topics.none", show=False, tooltip="Hide every topic"),
-        Binding(
-            "o", "only", "Only this", id="topics.only", show=False, tooltip="Tick this and nothing else of its section"
-        ),
-        Binding("l,right", "leave", "Events", id="topics.events", show=False, tooltip="Go to the events"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.FACETS)
 
     hidden: var[frozenset[str]] = var(frozenset())
     """Topics whose events are hidden, by released name."""
@@ -286,8 +250,17 @@ class TopicPicker(LineView, can_focus=True):
 
     # What the operator does
 
-    def action_cursor(self, rows: int) -> None:
+    def action_move(self, rows: int) -> None:
         self._move(min(max(self.cursor + rows, 0), len(self.rows) - 1))
+
+    def action_move_pages(self, pages: float) -> None:
+        self.action_move(int(pages * max(2, self.scrollable_content_region.height)))
+
+    def action_first(self) -> None:
+        self.action_move(-len(self.rows))
+
+    def action_last(self) -> None:
+        self.action_move(len(self.rows))
 
     def action_section(self, direction: int) -> None:
         headings = [number for number, row in enumerate(self.rows) if row.kind is Kind.HEADING]
@@ -339,9 +312,9 @@ class TopicPicker(LineView, can_focus=True):
         if self.sections[dimension].ticked:
             self.post_message(self.Ticked(dimension, frozenset()))
         if dimension is Dimension.TOPIC:
-            self.show_all_topics()
+            self.action_all_topics()
 
-    def show_all_topics(self) -> None:
+    def action_all_topics(self) -> None:
         self._hides_unknown = False
         self._hide(frozenset())
 

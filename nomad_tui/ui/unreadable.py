@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -12,22 +12,14 @@ from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.session import Status
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.modal import Modal
 
 
 class UnreadableLines(Modal[None]):
     """The first lines that were no frames, as they came, made fit to be drawn."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape,q,u,enter",
-            "dismiss",
-            "Close",
-            id="unreadable.close",
-            key_display="Esc",
-            tooltip="Back to the events",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.UNREADABLE)
 
     def __init__(self, status: Status) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -13,6 +13,7 @@ from nomad_tui.core.permissions import MANAGEMENT, Permissions
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Status
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.refusals import SET_TOKEN, grant, lacking
 
@@ -36,16 +37,7 @@ def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
 
 
 class WarningList(Modal[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape,q,W,enter",
-            "dismiss",
-            "Close",
-            id="warnings.close",
-            key_display="Esc",
-            tooltip="Back to the events",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.WARNINGS)
 
     def __init__(self, status: Status) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.color import Color, ColorParseError
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -27,6 +27,7 @@ from nomad_tui.nomad import questions
 from nomad_tui.nomad.asking import UnansweredError, first_answer
 from nomad_tui.nomad.client import Client
 from nomad_tui.personal.connections import Connections
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialog import Dialog
 
 LONGEST_NAME: Final = 128
@@ -175,9 +176,7 @@ class Where(Dialog[Connection | None]):
 
     AUTO_FOCUS = None
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", id="where.leave", tooltip="Stay where you are"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, connections: Connections, here: Connection, region: str | None) -> None:
         """`here` is what is watched now, and `region` the one that its server is in, where it has told."""

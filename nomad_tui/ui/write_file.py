@@ -11,13 +11,14 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from nomad_tui.core.readable import byte_count
 from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialog import Dialog
 
 LONGEST_KEY: Final = 60
@@ -133,9 +134,7 @@ class PathInput(Input):
 class WriteFile(Dialog[str | None]):
     """Asks for a file's name and writes it. Its result is a sentence that says where; None if nothing was written."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", id="write-file.leave", tooltip="Write nothing"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, text: str | Callable[[], str], name: str) -> None:
         """`text` is what is written, or what makes it; `name` is proposed, such as `file_name`'s."""

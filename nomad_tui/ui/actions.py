@@ -1,0 +1,353 @@
+"""Every action that a key or the palette runs, declared once.
+
+Bindings, footer, help, palette and the README's tables of keys come from here. An action's `id` is stable: it is the
+name by which a configuration gives it other keys.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
+
+
+class Context(StrEnum):
+    """Where an action applies: the first part of its id."""
+
+    APP = "app"
+    MOVE = "move"
+    EVENTS = "events"
+    FACETS = "facets"
+    EVENT = "event"
+    ROWS = "rows"
+    SCROLL = "scroll"
+    TREE = "tree"
+    CHANGES = "changes"
+    TIMELINE = "timeline"
+    TEXT = "text"
+    FIND = "find"
+    FILTER = "filter"
+    DIALOG = "dialog"
+    MENU = "menu"
+    PAGE = "page"
+    COLUMNS = "columns"
+    OPTIONS = "options"
+    NAME_FILTER = "name_filter"
+    VIEWER = "viewer"
+    HELP = "help"
+    UNREADABLE = "unreadable"
+    WARNINGS = "warnings"
+    DOCTOR = "doctor"
+    SINKS = "sinks"
+    LETTERS = "letters"
+
+
+TITLES: Final = {
+    Context.APP: "Dashboard",
+    Context.MOVE: "Every list",
+    Context.EVENTS: "Events",
+    Context.FACETS: "Facets",
+    Context.EVENT: "Event",
+    Context.ROWS: "Event: Tree, Changes, Timeline",
+    Context.SCROLL: "Long rows",
+    Context.TREE: "Event: Tree",
+    Context.CHANGES: "Event: Changes",
+    Context.TIMELINE: "Event: Timeline",
+    Context.TEXT: "Event: Raw",
+    Context.FILTER: "Filter",
+    Context.DOCTOR: "Doctor",
+    Context.SINKS: "Sinks",
+    Context.LETTERS: "Dead letters",
+}
+"""Of the contexts that the help describes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    id: str
+    keys: str
+    """Separated by spaces, as typed or by Textual's name (`escape`, `ctrl+l`); empty for the palette only."""
+    run: str
+    """Textual's action of the context's widget."""
+    title: str
+    """In the footer and the palette."""
+    help: str = ""
+    """A sentence without its full stop. Neighbours with the same sentence share a line of the help."""
+    footer: bool = False
+    palette: str | None = None
+    """Further words by which the palette finds it; None keeps it out of the palette."""
+    early: bool = False
+    """With priority over other keys, so that what is typed ahead of a slow screen finds what it is meant for."""
+
+    @property
+    def context(self) -> Context:
+        return Context(self.id.partition(".")[0])
+
+    @property
+    def shown_keys(self) -> str:
+        return " ".join(shown_key(key) for key in self.keys.split())
+
+
+_ROW, _PAGE, _HALF, _ENDS = "Move by a row", "Move by a page", "Move by half a page", "Go to the first or the last row"
+_FOLD, _ALL = "Fold or unfold; else go to the parent or the first child", "Unfold or fold everything"
+_SHIFT, _FIND = "Scroll sideways along long values", "Go to the next or the previous match"
+_ONLY = "Filter: only this value, or not this value"
+_PANE, _EDGE = "Go to Facets, Events or Event", "Move the edge of the focused pane"
+_NARROW = "Filter: only, or not, this object, job, node or namespace"
+_MARK, _SECTION = "Go to the next or the previous mark", "Go to the next or the previous section"
+_STEP = "Show the event above or below, without leaving the pane"
+_SIBLINGS = "Fold or unfold the row and its siblings"
+_EARLIER = "Go through earlier filters, or the list of suggestions"
+_SAVED = "Apply the filter saved under that key, or clear it"
+
+ACTIONS: Final = (
+    Action("app.filter", "/", "filter", "Filter", "Type what to show", True, "search grep query", early=True),
+    Action("app.follow", "f", "follow", "Follow", "Toggle: keep the newest event in view", True, "tail newest"),
+    Action(
+        "app.pause", "p", "pause", "Pause", "Toggle: freeze the display; events are still read", True, "resume stop"
+    ),
+    Action("app.tree", "", "tree", "Tree", "Show the payload as a tree", palette="payload json fields"),
+    Action("app.changes", "d", "changes", "Changes", "What changed since the object's previous event", True, "diff"),
+    Action("app.timeline", "t", "timeline", "Timeline", "All related events, in time", True, "trace history related"),
+    Action("app.raw", "R", "raw", "Raw", "The payload as the server sent it", palette="json text payload"),
+    Action("app.compare", "D", "compare", "Compare", "Compare with a marked event", palette="diff", early=True),
+    Action(
+        "app.copy", "y", "copy", "Copy", "Copy the value, the event, its IDs or a command for it", True,
+        "yank clipboard curl id ids uuid", True,
+    ),
+    Action("app.pager", "e", "open_outside", "Open in pager", "Open the event in $PAGER", palette="less view"),
+    Action("app.editor", "", "open_outside(True)", "Open in editor", "Open the event in $EDITOR", palette="vim edit"),
+    Action("app.write", "w", "write_file", "Write to a file", "Write the event to a file", False, "export save", True),
+    Action(
+        "app.picture", "", "picture", "Picture", "Save the screen as SVG in this folder",
+        palette="screenshot export web image svg",
+    ),
+    Action("app.zoom", "z", "zoom", "Zoom", "Toggle: the focused pane alone", True, "maximize fullscreen"),
+    Action("app.edge_right", "ctrl+right", "move_edge(1)", "Move edge right", _EDGE, palette="width wider"),
+    Action(
+        "app.edge_left", "ctrl+left", "move_edge(-1)", "Move edge left", _EDGE, palette="width narrower",
+    ),
+    Action("app.facets", "1", "pane('facets')", "Facets", _PANE, palette="topics pane", early=True),
+    Action("app.events", "2", "pane('events')", "Events", _PANE, palette="list pane", early=True),
+    Action("app.event", "3", "pane('event')", "Event", _PANE, palette="payload inspector pane", early=True),
+    Action(
+        "app.switch", "@", "where", "Switch cluster", "Choose profile, region and namespace",
+        palette="server context", early=True,
+    ),
+    Action("app.retry", "r", "retry", "Retry now", "Reconnect now, from the newest event", palette="reconnect connect"),
+    Action("app.warnings", "W", "warnings", "Warnings", "Show warnings and fixes", palette="problems errors"),
+    Action("app.unreadable", "u", "unreadable", "Unreadable lines", "Show lines that are not events", palette="errors"),
+    Action(
+        "app.doctor", "c", "doctor", "Doctor", "Check the connection, token and event stream",
+        palette="diagnose health connection", early=True,
+    ),
+    Action(
+        "app.sinks", "s", "sinks", "Sinks", "List all sinks: test, pause, dead letters",
+        palette="webhook nats export web", early=True,
+    ),
+    Action(
+        "app.send_to", "S", "send_to", "Send event to", "Send the event to a sink", palette="webhook export web",
+        early=True,
+    ),
+    Action("app.columns", "", "columns", "Columns", "Choose and order the columns of Events", palette="fields layout"),
+    Action("app.theme", "", "change_theme", "Theme", "Choose the colors", palette="colours dark light"),
+    *(
+        Action(f"app.{key}", key, f"saved('{key.upper()}')", "Saved filter", _SAVED)
+        for key in ("f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8")
+    ),
+    Action(
+        "app.escape", "escape", "escape", "Back",
+        "Back, one step at a time: dialog, find, page, jump, zoom, pane, filter, selection",
+    ),
+    Action("app.redraw", "ctrl+l", "redraw", "Redraw", "Redraw the screen", palette="refresh repaint", early=True),
+    Action(
+        "app.suspend", "ctrl+z", "suspend_process", "Suspend", "Suspend to the shell; fg continues",
+        palette="shell background", early=True,
+    ),
+    Action("app.palette", "ctrl+p", "command_palette", "Palette", "Search and run any command", True),
+    Action("app.help", "?", "help", "Help", "Show all keys; / searches them", True, "keys shortcuts manual"),
+    Action("app.quit", "q", "quit", "Quit", "Quit, as does :q", True, "exit close :q"),
+    # In every list and text.
+    Action("move.up", "up k", "move(-1)", "Up", _ROW),
+    Action("move.down", "down j", "move(1)", "Down", _ROW),
+    Action("move.page_up", "pageup", "move_pages(-1.0)", "Page up", _PAGE),
+    Action("move.page_down", "pagedown", "move_pages(1.0)", "Page down", _PAGE),
+    Action("move.half_up", "ctrl+u", "move_pages(-0.5)", "Half page up", _HALF),
+    Action("move.half_down", "ctrl+d", "move_pages(0.5)", "Half page down", _HALF),
+    Action("move.first", "g home", "first", "First", _ENDS),
+    Action("move.last", "G end", "last", "Last", _ENDS),
+    # Events
+    Action("events.inspect", "enter l right", "inspect", "Event", "Go to the event"),
+    Action("events.facets", "h left", "leave", "Facets", "Go to the facets"),
+    Action("events.mark", "m", "mark", "Mark", "Mark the event (★), or remove the mark", palette="bookmark"),
+    Action("events.next_mark", "'", "to_mark(1)", "Next mark", _MARK),
+    Action("events.previous_mark", '"', "to_mark(-1)", "Previous mark", _MARK),
+    Action(
+        "events.go_to", ":", "go_to", "Go to",
+        "Go to an index, a time, an age or the next gap; :job web and :node edge-1 filter", palette="jump seek gap",
+        early=True,
+    ),
+    Action("events.next_match", "n", "match(1)", "Next match", _FIND),
+    Action("events.previous_match", "N", "match(-1)", "Previous match", _FIND),
+    Action("events.highlight", "H", "highlight", "Highlight", "Toggle: dim non-matching events", palette="context"),
+    Action(
+        "events.only", "+", "narrow(True)", "Only", _NARROW,
+        palette="filter", early=True,
+    ),
+    Action(
+        "events.not", "-", "narrow(False)", "Not", _NARROW,
+        palette="filter exclude", early=True,
+    ),
+    Action("events.fold", "F", "fold", "Fold repeats", "Toggle: one row for repeats", palette="group dedupe"),
+    # Facets
+    Action("facets.tick", "space enter", "tick", "Tick", "Tick or untick; fold or unfold a section", True),
+    Action("facets.add_only", "+", "narrow(True)", "Only", _ONLY, True),
+    Action("facets.add_not", "-", "narrow(False)", "Not", _ONLY, True),
+    Action("facets.only", "o", "only", "Only this", "Tick this and nothing else of its section"),
+    Action("facets.all", "a", "all", "All", "Untick all of a section; show every topic", True),
+    Action("facets.none", "n", "none", "No topics", "Hide every topic", palette="facets hide"),
+    Action("facets.all_topics", "", "all_topics", "All topics", "Show every topic", palette="facets"),
+    Action("facets.next_section", "J ]", "section(1)", "Next section", _SECTION),
+    Action("facets.previous_section", "K [", "section(-1)", "Previous section", _SECTION),
+    Action("facets.events", "l right", "leave", "Events", "Go to the events"),
+    # Event
+    Action("event.previous", "[", "step(-1)", "Previous event", _STEP),
+    Action("event.next", "]", "step(1)", "Next event", _STEP),
+    Action("rows.fold", "left h", "fold_or_parent", "Fold", _FOLD),
+    Action("rows.unfold", "right l", "unfold_or_child", "Unfold", _FOLD),
+    Action("rows.unfold_all", "E", "unfold_all", "Unfold all", _ALL, True),
+    Action("rows.fold_all", "C", "fold_all", "Fold all", _ALL, True),
+    Action("scroll.left", "< shift+left", "shift(-1)", "Scroll left", _SHIFT),
+    Action("scroll.right", "> shift+right", "shift(1)", "Scroll right", _SHIFT),
+    Action("tree.open", "enter space", "open", "Open", "Fold, unfold or decode the row; open a long text", True),
+    Action("tree.view_text", "v", "view_text", "View text", "Open the text of the row in a window"),
+    Action("tree.fold_siblings", "(", "fold_siblings(False)", "Fold siblings", _SIBLINGS),
+    Action("tree.unfold_siblings", ")", "fold_siblings(True)", "Unfold siblings", _SIBLINGS),
+    Action("tree.fold_level", "{", "fold_level", "Fold level", "Fold or unfold one level everywhere"),
+    Action("tree.unfold_level", "}", "unfold_level", "Unfold level", "Fold or unfold one level everywhere"),
+    Action("tree.unfold_beneath", "*", "unfold_beneath", "Unfold subtree", "Unfold everything under the row"),
+    Action("tree.order", "o", "order", "Order", "Toggle: keys sorted, or in the order of Nomad's documentation", True),
+    Action("tree.utc", "U", "utc", "UTC", "Toggle: times in UTC or local time"),
+    Action("tree.reveal", "x", "reveal", "Reveal", "Show the secret under the cursor until the cursor moves", True),
+    Action("tree.next_change", ".", "change(1)", "Next change", "Go to the next or the previous change"),
+    Action("tree.previous_change", ",", "change(-1)", "Previous change", "Go to the next or the previous change"),
+    Action("tree.find", "/", "find", "Find", "Find a text or a /regular expression/ in keys and values"),
+    Action("tree.find_next", "n", "find_next(1)", "Next match", _FIND),
+    Action("tree.find_previous", "N", "find_next(-1)", "Previous match", _FIND),
+    Action("tree.add_only", "+", "narrow(True)", "Only", _ONLY, True),
+    Action("tree.add_not", "-", "narrow(False)", "Not", _ONLY, True),
+    Action("changes.toggle", "enter space", "toggle_fold", "Fold", "Fold or unfold the row", True),
+    Action(
+        "changes.bookkeeping", "b", "toggle_noise", "Bookkeeping",
+        "Toggle: fields that change with every write, such as ModifyIndex", True,
+    ),
+    Action("changes.reveal", "x", "reveal", "Reveal", "Show the secret under the cursor until the cursor moves", True),
+    Action("timeline.toggle", "space", "toggle_fold", "Fold", "Fold or unfold the row", True),
+    Action("timeline.jump", "enter", "jump", "Go to event", "Go to the event of the row; Esc comes back", True),
+    Action("text.page_down", "space", "move_pages(1.0)", "Page down", _PAGE),
+    Action("text.find", "/", "find", "Find", "Find a text or a /regular expression/", True),
+    Action("text.find_next", "n", "find_next(1)", "Next match", _FIND),
+    Action("text.find_previous", "N", "find_next(-1)", "Previous match", _FIND),
+    Action("text.line_numbers", "#", "line_numbers", "Line numbers", "Toggle: line numbers", True),
+    Action("find.close", "escape", "close_find", "Close", "Close the search"),
+    # Filter
+    Action("filter.take", "tab", "take", "Complete", "Insert the suggestion"),
+    Action("filter.propose", "ctrl+space ctrl+@", "propose", "Suggest", "List suggestions"),
+    Action("filter.earlier", "up", "earlier", "Earlier", _EARLIER, True),
+    Action("filter.later", "down", "later", "Later", _EARLIER),
+    Action("filter.save", "ctrl+s", "save", "Save filter", "Save the filter under a name and a key", True, "keep"),
+    Action("filter.clear", "escape", "clear_filter", "Clear", "Close the list, or clear the filter", True),
+    Action("filter.stay", "shift+tab", "nothing", "Stay"),
+    # Dialogs and pages
+    Action("dialog.leave", "escape", "leave", "Cancel", "Close without doing anything"),
+    Action("menu.up", "up", "move(-1)", "Up", _ROW),
+    Action("menu.down", "down", "move(1)", "Down", _ROW),
+    Action("menu.choose", "enter", "choose", "Choose", "Choose this"),
+    Action("page.leave", "escape q", "leave", "Close", "Close the page"),
+    Action("page.help", "?", "app.help", "Help", "Show the keys of the page"),
+    Action("columns.tick", "space", "tick", "Tick", "Show or hide the column"),
+    Action("columns.left", "K shift+up", "shift(-1)", "Left", "Move the column to the left or right"),
+    Action("columns.right", "J shift+down", "shift(1)", "Right", "Move the column to the left or right"),
+    Action("options.up", "k", "move(-1)", "Up", _ROW),
+    Action("options.down", "j", "move(1)", "Down", _ROW),
+    *(
+        Action(f"name_filter.{key}", key, f"key('{key.upper()}')", f"Key {key.upper()}", "Choose the key")
+        for key in ("f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8")
+    ),
+    Action("viewer.copy", "y", "copy", "Copy", "Copy the whole text"),
+    Action("help.leave", "escape q ?", "leave", "Close", "Close the page"),
+    Action("unreadable.leave", "u enter", "leave", "Close", "Close the page"),
+    Action("warnings.leave", "W enter", "leave", "Close", "Close the page"),
+    Action("doctor.leave", "c", "leave", "Close", "Close the page"),
+    Action("doctor.again", "r", "again", "Check again", "Check everything again"),
+    Action("doctor.copy", "y", "copy", "Copy", "Copy the page as text"),
+    Action("doctor.copy_policy", "p", "copy_policy", "Copy policy", "Copy the proposed policy"),
+    Action("sinks.test", "enter t", "test", "Test", "Send the sink a marked test event"),
+    Action("sinks.pause", "space p", "pause", "Pause", "Pause or resume the sink"),
+    Action("sinks.letters", "l", "letters", "Dead letters", "List the sink's dead letters"),
+    Action("sinks.copy", "y", "copy", "Copy", "Copy the sink's last error"),
+    Action("sinks.leave", "s", "leave", "Close", "Close the page"),
+    Action("letters.open", "enter", "ask('open')", "Open", "Show the event"),
+    Action("letters.resend", "r", "ask('one')", "Resend", "Resend this one"),
+    Action("letters.resend_all", "R", "ask('all')", "Resend all", "Resend all, in order"),
+    Action("letters.copy", "y", "ask('copy')", "Copy", "Copy why it was refused"),
+    Action("letters.leave", "l", "screen.leave", "Close", "Close the page"),
+)  # fmt: skip
+
+BY_ID: Final = {action.id: action for action in ACTIONS}
+
+
+def actions(*contexts: Context) -> Iterator[Action]:
+    """In the order of the contexts."""
+    return (action for context in contexts for action in ACTIONS if action.context is context)
+
+
+def bindings(*contexts: Context) -> list[BindingType]:
+    """The keys of a widget in which these contexts apply."""
+    return [
+        Binding(
+            ",".join("comma" if key == "," else key for key in action.keys.split()),
+            action.run,
+            action.title,
+            id=action.id,
+            show=action.footer,
+            tooltip=action.help,
+            priority=action.early,
+            system=not action.help,
+        )
+        for action in actions(*contexts)
+        if action.keys
+    ]
+
+
+MOST_KEYS: Final = 4
+"""Actions on one line of the help that name each of their keys; of more, the first and the last."""
+
+
+def described(listed: Iterable[Action]) -> Iterator[tuple[list[str], str]]:
+    """The keys and what they do, neighbours that do the same in one; the keys as operators write them."""
+    for sentence, alike in groupby((each for each in listed if each.keys and each.help), key=lambda each: each.help):
+        found = list(alike)
+        if len(found) > MOST_KEYS:
+            yield [f"{found[0].shown_keys} … {found[-1].shown_keys}"], sentence
+        else:
+            yield [shown_key(key) for action in found for key in action.keys.split()], sentence
+
+
+def shown_key(key: str) -> str:
+    """A key as operators write it, such as `Ctrl+U`."""
+    *modifiers, last = key.split("+") if len(key) > 1 else [key]
+    name = _KEY_NAMES.get(last) or key_to_character(last) or last
+    if (len(name) == 1 and modifiers) or (name[0] == "f" and name[1:].isdigit()):
+        name = name.upper()
+    return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
+
+
+_KEY_NAMES: Final = {
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn",
+    "enter": "Enter", "space": "Space", "home": "Home", "end": "End", "tab": "Tab",
+    "slash": "/", "backslash": "\\", "at": "@", "plus": "+", "minus": "-", "underscore": "_",
+}  # fmt: skip
