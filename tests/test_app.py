@@ -11,7 +11,6 @@ from typing import Final
 
 import orjson
 import pytest
-from textual.binding import Binding
 from textual.command import CommandList, CommandPalette
 from textual.events import Key
 
@@ -22,7 +21,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn, Token
-from nomad_tui.ui.actions import ACTIONS, Action, Context, bindings
+from nomad_tui.ui.actions import ACTIONS
 from nomad_tui.ui.commands import run as run_action
 from nomad_tui.ui.help import HelpScreen
 from nomad_tui.ui.text_viewer import TextView
@@ -540,38 +539,6 @@ async def test_leaving_at_once_after_another_key_is_no_crash(keys: str) -> None:
                 await asyncio.sleep(0)
             opened.app.exit()
         assert opened.app.return_code == 0
-
-
-TOGETHER: Final = (
-    (Context.APP,),
-    (Context.MOVE, Context.EVENTS),
-    (Context.MOVE, Context.FACETS),
-    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE, Context.EVENT),
-    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES, Context.EVENT),
-    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.TIMELINE, Context.EVENT),
-    (Context.MOVE, Context.TEXT, Context.EVENT),
-    (Context.FILTER,),
-    (Context.PAGE, Context.SINKS),
-    (Context.PAGE, Context.MOVE, Context.DOCTOR),
-    (Context.MOVE, Context.SCROLL, Context.LETTERS),
-    (Context.MENU, Context.OPTIONS, Context.COLUMNS),
-)
-"""Contexts that apply to one widget."""
-
-
-@pytest.mark.parametrize("contexts", TOGETHER, ids="-".join)
-def test_every_key_has_one_meaning_in_its_place(contexts: tuple[Context, ...]) -> None:
-    found = [binding for binding in bindings(*contexts) if isinstance(binding, Binding)]
-    keys = Counter(key for binding in found for key in binding.key.split(","))
-    assert [key for key, times in keys.items() if times > 1] == []
-
-
-def test_every_action_has_a_name_of_its_own_and_says_what_it_does() -> None:
-    def lacks(action: Action) -> bool:
-        return not action.title or (not action.help and (action.footer or action.palette is not None))
-
-    assert [name for name, times in Counter(action.id for action in ACTIONS).items() if times > 1] == []
-    assert [action.id for action in ACTIONS if lacks(action)] == []
 
 
 # A hostile stream

@@ -130,9 +130,9 @@ ACTIONS: Final = (
     Action(
         "app.edge_left", "ctrl+left", "move_edge(-1)", "Move edge left", _EDGE, palette="width narrower",
     ),
-    Action("app.facets", "1", "pane('facets')", "Facets", _PANE, palette="topics pane", early=True),
+    Action("app.facets", "1", "pane('topics')", "Facets", _PANE, palette="topics pane", early=True),
     Action("app.events", "2", "pane('events')", "Events", _PANE, palette="list pane", early=True),
-    Action("app.event", "3", "pane('event')", "Event", _PANE, palette="payload inspector pane", early=True),
+    Action("app.event", "3", "pane('inspector')", "Event", _PANE, palette="payload inspector pane", early=True),
     Action(
         "app.switch", "@", "where", "Switch cluster", "Choose profile, region and namespace",
         palette="server context", early=True,

@@ -72,7 +72,7 @@ class ChangesView(RowView):
         "changes--way",
         "changes--word",
     }
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.CHANGES)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES)
 
     class Reveal(Message):
         """The operator wants to see the secret under the cursor: for the inspector to lift the veil and `redraw`."""

@@ -72,7 +72,7 @@ class PayloadTree(RowView):
         "payload-tree--was",
         "payload-tree--was-noise",
     }
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.TREE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE)
 
     class Narrow(Message):
         """The operator wants to see only events that have the value under the cursor, or only others."""

@@ -62,7 +62,7 @@ class Timeline(RowView):
         *(f"timeline--{role}" for role in Role),
         "timeline--topic",
     }
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.TIMELINE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.TIMELINE)
 
     class Jump(Message):
         """The operator wants to see the event that brought a row."""
