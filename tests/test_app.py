@@ -432,9 +432,9 @@ async def test_help_shows_the_keys_of_the_focused_pane() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for key, words in (
-            ("2", "The oldest event held"),
+            ("2", "Mark the event"),
             ("1", "Tick this and nothing else"),
-            ("3", "Go to the row above"),
+            ("3", "Fold or unfold one level everywhere"),
         ):
             await opened.press(key)
             await opened.press("question_mark")
@@ -450,13 +450,13 @@ async def test_help_can_be_read_to_its_end_by_keyboard_and_searched(size: tuple[
     async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("question_mark")
-        await opened.appears("The oldest event held")
+        await opened.appears("Mark the event")
         view = opened.app.screen.query_one(TextView)
         seen = set(opened.screen())
         while view.scroll_offset.y < view.max_scroll_y:
             await opened.press("pagedown")
             seen.update(opened.screen())
-        for words in ("F1…F8", "Reconnect", "Event: Timeline", "Filter"):
+        for words in ("F1 … F8", "Reconnect", "Event: Timeline", "Filter"):
             assert any(words in line for line in seen)
         assert not any("F3 " in line or ("palette" in line.lower() and "command" in line.lower()) for line in seen)
         await opened.press("home", "slash", *"wezzz")
