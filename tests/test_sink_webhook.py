@@ -679,6 +679,21 @@ async def test_a_path_is_asked_for_as_it_is_written_and_never_shown() -> None:
         assert "/ui/s3cret/?a=b" in hook.requests[0].target
         hook.answer(500)
         assert "s3cret" not in (await unavailable(sink)).what
+        hook.answer(404, "Cannot POST /services/T0/../ui/s3cret/?a=b")
+        assert "it said 'Cannot POST ••••••/" in (await refused(sink)).what
+        hook.answer(308, headers={"Location": "/services/T0/../ui/s3cret"})
+        assert "points to ••••••: redirects" in (await refused(sink)).what
+
+
+async def test_no_part_of_a_secret_path_is_repeated() -> None:
+    async with receiver() as hook, webhook(hook.url.replace("/hook", "/in/x7Fq02LmZ?key=a%20b%20c")) as sink:
+        for said in ("unknown hook x7Fq02LmZ", "no route for POST /in/x7Fq02LmZ", "bad key: a b c", "bad a%20b%20c"):
+            hook.answer(404, said)
+            told = (await refused(sink)).what
+            assert "it said" in told and "x7Fq02LmZ" not in told and "a b c" not in told and "a%20b" not in told
+        hook.answer(302, headers={"Location": "https://hooks.slack.com/services/T00/B00/abcdefghijklmnopqrst"})
+        told = (await refused(sink)).what
+        assert "points to https://hooks.slack.com/" in told and "abcdefghij" not in told
 
 
 async def test_a_host_that_takes_no_connection_is_told_in_time() -> None:

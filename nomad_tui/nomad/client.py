@@ -139,7 +139,7 @@ class Client:
             return aiohttp.TCPConnector(**options)
         from nomad_tui.nomad.socks import socks_connector  # few need it, and it takes a while to import
 
-        return socks_connector(proxy, **options)
+        return socks_connector(proxy, self.connection.tls_server_name, **options)
 
     @property
     def _http_proxy(self) -> Proxy | None:

@@ -1,6 +1,7 @@
 """Connections through a SOCKS5 proxy, which looks up the server's name itself, as Go's client has it do."""
 
 import asyncio
+import ssl as tls
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +15,14 @@ from nomad_tui.nomad.address import Proxy
 from nomad_tui.nomad.cases.connecting import SocksError
 
 
-def socks_connector(proxy: Proxy, **options: Any) -> aiohttp.BaseConnector:
-    """As `aiohttp.TCPConnector(**options)`, through the proxy."""
+def socks_connector(proxy: Proxy, server_name: str | None, **options: Any) -> aiohttp.BaseConnector:
+    """As `aiohttp.TCPConnector(**options)`, through the proxy.
+
+    `server_name` is what a certificate must be for; None for the host that is asked for.
+    """
     parts = urlsplit(proxy.url)
     user, password = proxy.credentials or (None, None)
-    return _Connector(
+    connector = _Connector(
         host=parts.hostname or "",
         port=parts.port or 1080,
         proxy_type=ProxyType.SOCKS5,
@@ -27,16 +31,18 @@ def socks_connector(proxy: Proxy, **options: Any) -> aiohttp.BaseConnector:
         rdns=True,
         **options,
     )
+    connector.server_name = server_name
+    return connector
 
 
 class _Connector(ProxyConnector):
-    """aiohttp-socks' own way would verify a certificate against the address, whatever `server_hostname` says."""
+    """aiohttp-socks' own way would verify a certificate against the host, whatever `server_name` says."""
 
-    async def _wrap_create_connection(
-        self, *args: Any, addr_infos: Any, **options: Any
+    server_name: str | None = None
+
+    async def _connect_via_proxy(
+        self, host: str, port: int, ssl: tls.SSLContext | None = None, timeout: float | None = None
     ) -> tuple[asyncio.Transport, ResponseHandler]:
-        host, port = addr_infos[0][4][:2]
-        for_socket = {name: value for name, value in options.items() if name in ("ssl", "server_hostname")}
         socks = Socks(
             ProxyType.SOCKS5,
             host=self._proxy_host,
@@ -46,11 +52,13 @@ class _Connector(ProxyConnector):
             rdns=True,
         )
         try:
-            connected = await socks.connect(host, port, timeout=options["timeout"].sock_connect)
+            connected = await socks.connect(host, port, timeout=timeout)
         except (ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
             raise SocksError(str(error)) from error
+        name = None if ssl is None else self.server_name or host
         try:
-            return await self._loop.create_connection(*args, sock=connected, **for_socket)
+            # As aiohttp makes them: `status_line` has the answers of some releases mended there.
+            return await self._loop.create_connection(self._factory, sock=connected, ssl=ssl, server_hostname=name)
         except BaseException:
             connected.close()
             raise

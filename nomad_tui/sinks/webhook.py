@@ -6,16 +6,17 @@ up for a mistake in it.
 """
 
 import asyncio
+import html
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 import aiohttp
 from standardwebhooks import Webhook as Signer
@@ -23,6 +24,7 @@ from standardwebhooks import Webhook as Signer
 from nomad_tui import __version__
 from nomad_tui.config import Connection
 from nomad_tui.core.secrets import MASK, masked_text
+from nomad_tui.core.secrets.prose import is_value
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, proxy_for, without_credentials
 from nomad_tui.nomad.diagnose import in_words
@@ -43,6 +45,8 @@ SHORT_PATIENCE: Final = 0.05
 LARGEST_HEADER: Final = 64 * 1024
 """Bytes of one header of an answer."""
 QUOTED: Final = 200
+SECRET_PART: Final = 16
+"""Characters of a part of a path from which on it may be a secret, whatever it looks like."""
 """Characters of an answer in a message."""
 LONGEST_PAUSE: Final = 3600.0
 """Seconds that a receiver may ask to be left alone for."""
@@ -268,6 +272,7 @@ class Webhook:
             hidden.append(connection.proxy.credentials[1])
         parts = urlsplit(text)
         url = f"{address.base_url}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        hidden += _of_target(parts.path, parts.query)
         hidden = sorted({each for each in hidden if len(each) > 3}, key=len, reverse=True)
         return _Settings(connection, url, headers, self._signers(), tuple(hidden))
 
@@ -340,7 +345,7 @@ def _judged(given: _Answer, settings: _Settings) -> str:
     told = f"{address} answered {answer}" + (f", it said '{said}'" if said else "")
     if 300 <= status < 400:
         location = given.headers.get("Location", "")
-        where = f" and points to {_place(location)}" if location else ""
+        where = f" and points to {_place(location, settings.hidden)}" if location else ""
         raise RejectedError(
             f"{address} answered {answer}{where}: redirects are not followed, as they would hand the events to "
             "somebody else. Write the receiver's own address into the definition.",
@@ -367,13 +372,27 @@ def _first_line(answer: _Answer, hidden: tuple[str, ...]) -> str:
     if text.startswith("<"):
         return "a web page"
     line = " ".join(text.partition("\n")[0].split())
+    return _masked(line, hidden)
+
+
+def _place(location: str, hidden: tuple[str, ...]) -> str:
+    return _masked(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), hidden)
+
+
+def _masked(text: str, hidden: tuple[str, ...]) -> str:
     for each in hidden:
-        line = line.replace(each, MASK)
-    return printable(masked_text(line), QUOTED)
+        text = text.replace(each, MASK)
+    return printable(masked_text(text), QUOTED)
 
 
-def _place(location: str) -> str:
-    return printable(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), QUOTED)
+def _of_target(path: str, query: str) -> Iterator[str]:
+    """What of a URL behind its host may be a secret, which receivers repeat without the host."""
+    parts = [part for part in path.split("/") if is_value(part) or len(part) >= SECRET_PART]
+    values = [
+        value for pair in query.split("&") for value in (pair.partition("=")[2], unquote_plus(pair.partition("=")[2]))
+    ]
+    for each in (path.rstrip("/"), query, *parts, *values):
+        yield from (each, unquote(each), html.escape(each))
 
 
 def _pause(text: str) -> float | None:
