@@ -111,8 +111,8 @@ def run(connections: Connections, folders: Folders, ids: Sequence[str], **option
     loaded = definitions.read()
     for named in ids:
         if named not in loaded.definitions:
-            mistake = next((each for each in loaded.mistakes if each.sink == named), None)
-            raise ConfigurationFailure(str(mistake or NoSinkError(named)))
+            mistakes = [str(each) for each in loaded.mistakes if each.sink == named]
+            raise ConfigurationFailure("\nnomad-tui: ".join(mistakes or [str(NoSinkError(named))]))
     if not loaded.definitions:
         for mistake in loaded.mistakes:
             click.echo(f"nomad-tui: {mistake}", err=True)

@@ -80,14 +80,16 @@ def register(file: str, folders: Folders) -> None:
 
     from nomad_tui.personal.folders import FileError, shown
     from nomad_tui.sinks.folder import Definitions, shown_address
-    from nomad_tui.sinks.reading import DefinitionError
+    from nomad_tui.sinks.reading import DefinitionErrors
 
     text = _given(file)
     name = "Standard input" if file == STANDARD_INPUT else shown(Path(file))
     definitions = Definitions(folders.config)
     try:
         definition, target, replaced = definitions.register(text, name)
-    except (DefinitionError, FileError) as error:
+    except DefinitionErrors as errors:
+        _fail_for(errors.errors)
+    except FileError as error:
         raise ConfigurationFailure(str(error)) from None
     done = "Replaced" if replaced else "Registered"
     click.echo(f"{done} {definition.id}: {definition.subscription} to {shown_address(definition)}, in {shown(target)}.")

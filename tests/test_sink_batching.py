@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import time_ns
 
+import msgspec
 import pytest
 
 from nomad_tui.core.filter import Filter
@@ -57,7 +58,7 @@ async def test_a_filter_by_time_says_the_same_after_a_restart(tmp_path: Path, po
         journal.add(frame(7, evaluation, fresh=False), now)
         journal.add(frame(8, SERVICE), now)
         await journal.flushed()
-        wanted = replace(SINK, filter=Filter.parse("time:<5m"))
+        wanted = msgspec.structs.replace(SINK, filter=Filter.parse("time:<5m"))
         found = await items(journal, wanted, Cursor("sink", position, events=position), 2)
     assert [item.index for item in found] == [8]
 
@@ -67,7 +68,9 @@ async def test_a_filter_by_age_goes_by_when_an_event_came(tmp_path: Path) -> Non
     async with writing(tmp_path / "journal") as journal:
         journal.add(frame(8, SERVICE), time_ns() - 600 * SECOND)
         await journal.flushed()
-        found = await items(journal, replace(SINK, filter=Filter.parse("time:<5m")), Cursor("sink", 0), 1)
+        found = await items(
+            journal, msgspec.structs.replace(SINK, filter=Filter.parse("time:<5m")), Cursor("sink", 0), 1
+        )
     assert [item.index for item in found] == [8]
 
 

@@ -2,17 +2,18 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.quantities import parse_duration, parse_size, write_duration, write_size
 from nomad_tui.core.subscription import Subscription
+from nomad_tui.personal.fields import Dialect, keys
 from nomad_tui.sinks.definition import (
     Batch,
     Begin,
@@ -25,8 +26,7 @@ from nomad_tui.sinks.definition import (
     Sync,
     Tls,
 )
-from nomad_tui.sinks.keys import KEYS, Dialect
-from nomad_tui.sinks.reading import DefinitionError, read_definition, read_with_notes
+from nomad_tui.sinks.reading import DefinitionErrors, read_definition, read_with_notes
 from nomad_tui.sinks.writing import as_json, left_out, without_secrets, write_definition
 
 README = Path(__file__).parents[1] / "README.md"
@@ -39,12 +39,17 @@ def read(text: str) -> Definition:
     return read_definition(text, "deployments.toml", Path("/etc/nomad-tui/sinks/deployments.toml"))
 
 
-def mistake(text: str) -> str:
-    with pytest.raises(DefinitionError) as raised:
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(DefinitionErrors) as raised:
         read(text)
-    assert str(raised.value).startswith("deployments.toml: ")
-    assert "\n" not in str(raised.value)
-    return str(raised.value).removeprefix("deployments.toml: ")
+    said = str(raised.value).split("\n")
+    assert all(each.startswith("deployments.toml: ") for each in said)
+    return [each.removeprefix("deployments.toml: ") for each in said]
+
+
+def mistake(text: str) -> str:
+    """The first of them."""
+    return mistakes(text)[0]
 
 
 # What is read
@@ -158,7 +163,7 @@ fsync = "interval"
     assert found.address == "/etc/nomad-tui/sinks/../events.ndjson"
     assert found.subscription == Subscription({"Job": frozenset(("web",)), "*": frozenset(("api",))})
     assert found.namespaces == frozenset()
-    assert (found.rotation, found.sync) == (Rotation(100 * 1024**2, 86_400.0, 7, False), Sync.INTERVAL)
+    assert found.rotation == Rotation(100 * 1024**2, 86_400.0, 7, False, Sync.INTERVAL)
 
 
 def test_what_is_not_written_is_as_it_comes() -> None:
@@ -308,9 +313,26 @@ def test_a_mistake_tells_no_secret() -> None:
 
 
 def test_a_mistake_knows_which_sink_it_keeps_from_running() -> None:
-    with pytest.raises(DefinitionError) as raised:
+    with pytest.raises(DefinitionErrors) as raised:
         read_definition('{"Id": "deployments", "Type": "webhok"}', "x.json", Path("/x/x.json"))
-    assert (raised.value.sink, raised.value.place, raised.value.origin) == ("deployments", "Type", Path("/x/x.json"))
+    [error] = raised.value.errors
+    assert (error.sink, error.place, error.origin) == ("deployments", "Type", Path("/x/x.json"))
+
+
+def test_every_mistake_is_said_at_once() -> None:
+    said = mistakes(
+        'id = "a"\ntype = "webhook"\nretries = 3\ntimeout = "1 h"\nbatch.max_events = 0\nnats.create = true'
+    )
+    assert [each.partition(" ")[0] for each in said] == [
+        "`retries`",
+        "`timeout`",
+        "`batch.max_events`",
+        "`nats`",
+        "`address`",
+    ]
+    assert mistakes('id = "a"\ntype = "webhook"\nurl = "https://x"') == [
+        "`url` is no setting of a sink: write `address`, or leave it out."
+    ], "what is meant by another name is not missed as well"
 
 
 @settings(max_examples=150)
@@ -318,8 +340,8 @@ def test_a_mistake_knows_which_sink_it_keeps_from_running() -> None:
 def test_whatever_is_read_the_only_error_is_one_of_definitions(text: str) -> None:
     try:
         read(text)
-    except DefinitionError as error:
-        assert str(error).isprintable()
+    except DefinitionErrors as error:
+        assert all(str(each).isprintable() for each in error.errors)
 
 
 ANYTHING = st.recursive(
@@ -330,14 +352,14 @@ ANYTHING = st.recursive(
 
 
 @settings(max_examples=150)
-@given(st.sampled_from(Kind), st.sampled_from(KEYS), ANYTHING)
+@given(st.sampled_from(Kind), st.sampled_from(keys(Definition)), ANYTHING)
 def test_whatever_stands_in_a_place_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
     address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.NATS: "nats://x"}[kind]
-    table, dot, member = key.names[Dialect.JSON].partition(".")
+    table, dot, member = Dialect.JSON.spelled(key.name).partition(".")
     content = {"ID": "a", "Type": kind, "Address": address, table: {member: value} if dot else value}
     try:
         read(json.dumps(content))
-    except DefinitionError as error:
+    except DefinitionErrors as error:
         assert table in str(error) or "JSON" in str(error)
 
 
@@ -400,8 +422,8 @@ definitions = st.one_of(
             st.none() | durations(1, 1e6),
             st.none() | st.integers(1, 1000),
             st.booleans(),
+            st.sampled_from(Sync),
         ),
-        sync=st.sampled_from(Sync),
         **FOR_ALL,
     ),
     st.builds(Definition, kind=st.just(Kind.STDOUT), **FOR_ALL),
@@ -503,7 +525,7 @@ def test_a_size_is_written_so_that_it_is_the_same_again(size: int) -> None:
 
 def test_the_readme_has_every_key_in_both_dialects() -> None:
     text = README.read_text(encoding="utf-8")
-    for key in KEYS:
-        row = f"| `{key.names[Dialect.TOML]}` | `{key.names[Dialect.JSON]}` |"
+    for key in keys(Definition):
+        row = f"| `{key.name}` | `{Dialect.JSON.spelled(key.name)}` |"
         assert row in text, row
-        assert key.meaning in text, key.names
+        assert key.field.meaning in text, key.name

@@ -8,10 +8,10 @@ import os
 import resource
 import stat
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+import msgspec
 import pytest
 import zstandard
 
@@ -26,7 +26,7 @@ from tests.sink_items import batches, delivery, gap_item, items
 
 def definition(path: Path, **changes: object) -> Definition:
     made = Definition("file", Kind.FILE, str(path), format=Format.EVENT, timeout=5.0)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return msgspec.structs.replace(made, **changes)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from nomad_tui.personal.folders import FileError
 from nomad_tui.personal.settings import read_profiles, read_settings
 from nomad_tui.sinks.definition import Kind
 from nomad_tui.sinks.folder import Definitions, NoSinkError, shown_address
-from nomad_tui.sinks.reading import DefinitionError
+from nomad_tui.sinks.reading import DefinitionErrors
 
 BETA = (
     '{"ID": "beta", "Type": "webhook", "Topics": {"Deployment": ["*"]}, "Address": "http://[::1]/", "LatestIndex": 7}'
@@ -208,7 +208,7 @@ def test_a_file_with_a_mistake_in_it_is_mended_by_registering_again(tmp_path: Pa
 
 def test_what_has_a_mistake_in_it_is_not_put_down(tmp_path: Path) -> None:
     definitions = folder(tmp_path, web__toml=webhook("web"))
-    with pytest.raises(DefinitionError, match=r"Standard input: `address` is missing"):
+    with pytest.raises(DefinitionErrors, match=r"Standard input: `address` is missing"):
         definitions.register('id = "web"\ntype = "webhook"', "Standard input")
     assert (definitions.folder / "web.toml").read_text() == webhook("web")
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def definition(server: NatsServer, window: float = 3600.0, **changes: object) ->
     made = Definition(
         "nats", Kind.NATS, server.url, timeout=5.0, jetstream=JetStream(create=True, duplicate_window=window)
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return msgspec.structs.replace(made, **changes)
 
 
 async def until_taken(sink: JetStreamSink, given: Delivery) -> None:
@@ -120,7 +119,7 @@ async def test_what_takes_longer_to_read_than_the_timeout_is_read_on(server: Nat
                 await client.publish("nomad.x", b"{}", headers={"Nats-Msg-Id": str(number)})
             while (await client.jetstream().stream_info("NOMAD")).state.messages <= 40_000:
                 pass
-        sink = JetStreamSink(replace(settings, timeout=0.1))
+        sink = JetStreamSink(msgspec.structs.replace(settings, timeout=0.1))
         with pytest.raises(UnavailableError, match="reading which events NOMAD holds already"):
             await sink.deliver(delivery(events[1:]))
         await until_taken(sink, delivery(events[1:]))
@@ -443,7 +442,7 @@ async def test_the_stream_is_made_with_the_limits_of_the_definition(server: Nats
         config = (await client.jetstream().stream_info("NOMAD")).config
         assert (config.subjects, config.max_age, config.max_bytes) == (["nomad.>"], 600, 1_000_000)
         assert config.duplicate_window == 600
-        other = JetStreamSink(definition(server, jetstream=replace(wanted, max_bytes=5_000_000)))
+        other = JetStreamSink(definition(server, jetstream=msgspec.structs.replace(wanted, max_bytes=5_000_000)))
         await other.deliver(delivery(items(most=1)))
         assert (await client.jetstream().stream_info("NOMAD")).config.max_bytes == 1_000_000
         for each in (sink, other):

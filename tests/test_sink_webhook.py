@@ -57,7 +57,10 @@ async def webhook(
     address: str, environ: dict[str, str] | None = None, seconds: float = 15, **changes: Any
 ) -> AsyncIterator[Webhook]:
     """A sink to an address; what is done with it must be done within `seconds`."""
-    sink = Webhook(replace(Definition("hook", Kind.WEBHOOK, address), **changes), {} if environ is None else environ)
+    sink = Webhook(
+        msgspec.structs.replace(Definition("hook", Kind.WEBHOOK, address), **changes),
+        {} if environ is None else environ,
+    )
     try:
         async with asyncio.timeout(seconds):
             yield sink

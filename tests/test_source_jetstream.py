@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from time import time_ns
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update
@@ -29,7 +29,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 
 def sink(server: NatsServer, form: Format = Format.EVENT, **limits: object) -> JetStreamSink:
-    jetstream = replace(JetStream(create=True), **limits)  # type: ignore[arg-type]
+    jetstream = msgspec.structs.replace(JetStream(create=True), **limits)
     return JetStreamSink(Definition("nats", Kind.NATS, server.url, format=form, jetstream=jetstream))
 
 

@@ -1,15 +1,18 @@
-"""What an operator says of one sink. Durations are in seconds and sizes in bytes, whatever they were written in."""
+"""What an operator says of one sink: each field with what may stand in it, and what it is for.
 
-from dataclasses import dataclass, field
+Durations are in seconds and sizes in bytes, whatever they were written in.
+"""
+
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.subscription import Subscription
-
-LONGEST_ID: Final = 64
-"""Characters; an ID is also the name of a file."""
+from nomad_tui.personal.fields import FLAG, PATH, Field, byte_size, choice, duration, keys, line, whole
+from nomad_tui.sinks.codecs import FILTER, HEADERS, ID, NAMESPACES, SECRET, STREAM, SUBJECT, TOPICS
 
 
 class Kind(StrEnum):
@@ -50,97 +53,169 @@ class Sync(StrEnum):
     """Whenever the operating system does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    max_events: int = 1
+WEBHOOK: Final = frozenset((Kind.WEBHOOK,))
+NETWORK: Final = frozenset((Kind.WEBHOOK, Kind.NATS))
+FILE: Final = frozenset((Kind.FILE,))
+NATS: Final = frozenset((Kind.NATS,))
+ADDRESSED: Final = frozenset(Kind) - {Kind.STDOUT}
+
+MOST_EVENTS: Final = 10_000
+"""In one batch."""
+_HOUR: Final = 3600.0
+_DAY: Final = 86_400.0
+
+
+class Batch(msgspec.Struct, frozen=True):
+    max_events: Annotated[
+        int, Field(whole(1, MOST_EVENTS), "events sent as one; in the format `nomad` a frame is never divided")
+    ] = 1
     """A frame in `Format.NOMAD` is never divided, so one request may hold more."""
-    max_wait: float = 1.0
-    """How long the first event of a batch may wait for others."""
+    max_wait: Annotated[float, Field(duration(0, _HOUR), "how long the first event of a batch may wait for others")] = (
+        1.0
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    max_attempts: int = 8
-    """How often an event is sent that the receiver refuses, before it goes to the dead letters. What is only
-    unavailable is tried for as long as it takes."""
-    min_backoff: float = 0.5
-    max_backoff: float = 60.0
+class Retry(msgspec.Struct, frozen=True):
+    max_attempts: Annotated[
+        int, Field(whole(1, 1000), "how often what is refused is sent, before it goes to the dead letters")
+    ] = 8
+    """What is only unavailable is tried for as long as it takes."""
+    min_backoff: Annotated[
+        float,
+        Field(
+            duration(largest=_DAY),
+            "how long it waits before it tries again; twice as much, half of it by chance, before each further "
+            "attempt, up to `max_backoff`",
+        ),
+    ] = 0.5
+    max_backoff: Annotated[
+        float, Field(duration(largest=_DAY), "but never longer than this, unless the receiver asks for it")
+    ] = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
-    ca_cert: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
-    server_name: str | None = None
-    skip_verify: bool = False
+class Tls(msgspec.Struct, frozen=True):
+    ca_cert: Annotated[Path | None, Field(PATH, "the CA that signed the receiver's certificate", NETWORK)] = None
+    client_cert: Annotated[Path | None, Field(PATH, "the certificate to show", NETWORK)] = None
+    client_key: Annotated[Path | None, Field(PATH, "its key", NETWORK)] = None
+    server_name: Annotated[
+        str | None, Field(line("a host name"), "the name in the receiver's certificate", NETWORK)
+    ] = None
+    skip_verify: Annotated[bool, Field(FLAG, "do not verify it: anyone may then read the events", NETWORK)] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(msgspec.Struct, frozen=True):
     """Of a file; None for never."""
 
-    size: int | None = None
-    age: float | None = None
-    keep: int | None = None
-    """Rotated files that are kept; None for all."""
-    compress: bool = True
-    """Whether a rotated file becomes `.zst`."""
+    size: Annotated[int | None, Field(byte_size(1024), "begin a new file at this size", FILE)] = msgspec.field(
+        default=None, name="rotate_size"
+    )
+    age: Annotated[float | None, Field(duration(1), "begin a new file at this age", FILE)] = msgspec.field(
+        default=None, name="rotate_age"
+    )
+    keep: Annotated[int | None, Field(whole(1, 1_000_000), "how many rotated files are kept; without it all", FILE)] = (
+        None
+    )
+    compress: Annotated[bool, Field(FLAG, "whether a rotated one becomes `.zst`", FILE)] = True
+    sync: Annotated[
+        Sync,
+        Field(choice(Sync), "`batch`: before each is acknowledged; `interval`: once a second; `never`", FILE),
+    ] = msgspec.field(default=Sync.BATCH, name="fsync")
 
 
-@dataclass(frozen=True, slots=True)
-class JetStream:
-    stream: str = "NOMAD"
-    subject: str = "nomad.{region}.{topic}.{type}"
-    """May also name `{namespace}`, `{key}` and `{index}`; what NATS does not allow in a token becomes `_`."""
-    create: bool = False
-    """Whether the stream is made where there is none, with the limits below."""
-    max_age: float | None = None
-    max_bytes: int | None = None
-    replicas: int = 1
-    duplicate_window: float = 3600.0
-    """For how long the server knows an event again by its ID."""
-    credentials: Path | None = None
-    """A `.creds` file."""
-    nkey: Path | None = None
-    """A file with an nkey's seed."""
+class JetStream(msgspec.Struct, frozen=True):
+    stream: Annotated[str, Field(STREAM, "the stream that takes the events", NATS)] = "NOMAD"
+    subject: Annotated[
+        str,
+        Field(
+            SUBJECT,
+            "where an event is published; `{namespace}`, `{key}` and `{index}` may stand there too",
+            NATS,
+        ),
+    ] = "nomad.{region}.{topic}.{type}"
+    """What NATS does not allow in a token becomes `_`."""
+    create: Annotated[bool, Field(FLAG, "make the stream where there is none", NATS)] = False
+    """With the limits below."""
+    max_age: Annotated[float | None, Field(duration(1), "how long a stream it makes holds an event", NATS)] = None
+    max_bytes: Annotated[int | None, Field(byte_size(1024), "how large a stream it makes may become", NATS)] = None
+    replicas: Annotated[int, Field(whole(1, 5), "on how many servers a stream it makes is kept", NATS)] = 1
+    duplicate_window: Annotated[
+        float, Field(duration(0.1), "for how long the server knows an event again; at most `max_age`", NATS)
+    ] = 3600.0
+    credentials: Annotated[Path | None, Field(PATH, "a `.creds` file", NATS)] = None
+    nkey: Annotated[Path | None, Field(PATH, "a file with an nkey's seed", NATS)] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    id: str
-    kind: Kind
-    address: str = ""
-    """Of a webhook its URL, of a file its path, of NATS its servers with commas between, of stdout nothing. May hold
-    `${VARIABLE}`, which is filled in when the sink is opened."""
-    subscription: Subscription = field(default_factory=Subscription)
-    namespaces: frozenset[str] = frozenset()
-    """Empty for all. What has no namespace comes too."""
-    filter: Filter = field(default_factory=Filter)
-    format: Format = Format.NOMAD
-    headers: tuple[tuple[str, str], ...] = ()
-    """With values as they were written: `${VARIABLE}` within one, or `file:PATH` as the whole of it."""
-    secret: str | None = field(default=None, repr=False)
-    """Signs each request by Standard Webhooks: `whsec_…` or base64, `${VARIABLE}`, or `file:PATH`."""
-    batch: Batch = field(default_factory=Batch)
-    timeout: float = 10.0
-    """For one request and its answer."""
-    retry: Retry = field(default_factory=Retry)
-    redact: bool = True
-    gaps: bool = True
-    """Whether gaps in the stream are sent too."""
-    begin: Begin = Begin.NOW
-    ordered: bool = True
-    concurrency: int = 1
-    """Batches under way at once; above 1 only where `ordered` is false."""
-    tls: Tls = field(default_factory=Tls)
-    proxy: str | None = None
-    """Of a webhook; None for what the environment says."""
-    rotation: Rotation = field(default_factory=Rotation)
-    sync: Sync = Sync.BATCH
-    jetstream: JetStream = field(default_factory=JetStream)
-    origin: Path | None = field(default=None, compare=False)
-    """The file that it stands in."""
+class Definition(msgspec.Struct, frozen=True, eq=False):
+    """By these fields it is read and written, explained in the README, and compared."""
+
+    id: Annotated[str, Field(ID, "its name, which stays when the rest changes: its place in the stream goes by it")]
+    kind: Annotated[Kind, Field(choice(Kind), "`webhook`, `file`, `stdout` or `nats`")] = msgspec.field(name="type")
+    address: Annotated[
+        str,
+        Field(
+            line("where the events go"),
+            "a webhook's URL, a file's path, the servers of NATS with commas between; `stdout` has none",
+            ADDRESSED,
+        ),
+    ] = ""
+    """May hold `${VARIABLE}`, which is filled in when the sink is opened."""
+    subscription: Annotated[Subscription, Field(TOPICS, "which topics, and of each all keys or some")] = msgspec.field(
+        default=Subscription(), name="topics"
+    )
+    namespaces: Annotated[frozenset[str], Field(NAMESPACES, "only of these; what has no namespace comes too")] = (
+        frozenset()
+    )
+    """Empty for all."""
+    filter: Annotated[Filter, Field(FILTER, "only what matches, in the language of the filter line")] = Filter()
+    format: Annotated[Format, Field(choice(Format), "`nomad`, `event` or `cloudevents`")] = Format.NOMAD
+    headers: Annotated[
+        tuple[tuple[str, str], ...],
+        Field(HEADERS, "sent with each request; a value may hold `${VARIABLE}`, or be `file:PATH`", WEBHOOK),
+    ] = ()
+    """With values as they were written."""
+    secret: Annotated[
+        str | None,
+        Field(SECRET, "signs each request by Standard Webhooks: `whsec_…`, `${VARIABLE}` or `file:PATH`", WEBHOOK),
+    ] = None
+    batch: Batch = Batch()
+    timeout: Annotated[float, Field(duration(largest=_HOUR), "for one request and its answer")] = 10.0
+    retry: Retry = Retry()
+    redact: Annotated[bool, Field(FLAG, "whether secrets in payloads are masked")] = True
+    gaps: Annotated[bool, Field(FLAG, "whether gaps in the stream are sent too")] = True
+    begin: Annotated[
+        Begin,
+        Field(choice(Begin), "where it starts the first time: `now`, or with the `oldest` that the journal holds"),
+    ] = Begin.NOW
+    ordered: Annotated[bool, Field(FLAG, "whether one batch waits for the one before")] = True
+    concurrency: Annotated[
+        int, Field(whole(1, 100), "batches under way at once; more than 1 only with `ordered = false`")
+    ] = 1
+    tls: Tls = Tls()
+    proxy: Annotated[
+        str | None,
+        Field(
+            line("a URL such as http://proxy:3128"),
+            "the URL of a proxy; without it the environment says",
+            WEBHOOK,
+        ),
+    ] = None
+    rotation: Rotation = msgspec.field(default=Rotation(), name="file")
+    jetstream: JetStream = msgspec.field(default=JetStream(), name="nats")
+    origin: Path | None = None
+    """The file that it stands in; two that differ only by it are equal."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Definition):
+            return NotImplemented
+        return all(key.of(self) == key.of(other) for key in keys(Definition))
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        """All but the secret."""
+        said = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "secret")
+        return f"Definition({', '.join(said)})"
 
     @property
     def together(self) -> Batch:

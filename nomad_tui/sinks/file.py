@@ -83,7 +83,7 @@ class FileSink:
 
     def _arm_timers(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._definition.sync is Sync.INTERVAL and self._sync_timer is None:
+        if self._definition.rotation.sync is Sync.INTERVAL and self._sync_timer is None:
             self._sync_timer = loop.call_later(SYNC_EVERY, self._sync)
         if self._definition.rotation.age is not None and not self._timers:
             self._timers = [loop.call_later(min(self._definition.rotation.age, AGE_LOOKED_AT), self._look_at_age)]
@@ -121,7 +121,7 @@ class _File:
         self.rotated = Rotated(path, definition.rotation.keep, compress=definition.rotation.compress)
         self.untidy = False
         """Whether rotated files may have to be compressed or removed."""
-        self._sync_policy = definition.sync
+        self._sync_policy = definition.rotation.sync
         self._size_limit = definition.rotation.size
         self._age_limit = definition.rotation.age
         self._rotates = self._size_limit is not None or self._age_limit is not None

@@ -2,9 +2,11 @@
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
@@ -12,7 +14,7 @@ from nomad_tui.personal import settings
 from nomad_tui.personal.folders import NO_HOME, FileError, read_text, reason, shown, write_text
 from nomad_tui.sinks.checking import SUFFIXES
 from nomad_tui.sinks.definition import Definition, Kind
-from nomad_tui.sinks.reading import DefinitionError, Reading, read_table, read_with_notes
+from nomad_tui.sinks.reading import DefinitionError, DefinitionErrors, Reading, read_table, read_with_notes
 from nomad_tui.sources.jetstream_address import without_credentials
 
 FOLDER: Final = "sinks"
@@ -75,7 +77,7 @@ class Definitions:
         """Puts a definition into the folder as it was given, in the place of the one with its ID if there is one.
 
         `name` is what it is called in a mistake. Returns it, its file, and whether there was one before. Raises
-        `DefinitionError`, and `FileError` where it cannot be written, or what has the ID is no file of its own.
+        `DefinitionErrors`, and `FileError` where it cannot be written, or what has the ID is no file of its own.
         """
         suffix = ".json" if text.removeprefix("\ufeff").lstrip().startswith("{") else ".toml"
         definition = read_with_notes(text, name, self.folder / f"new{suffix}").definition
@@ -110,7 +112,7 @@ class Definitions:
 
     def _file_of(self, id: str) -> Path | None:  # noqa: A002
         """The one file of a sink. Raises `FileError` if it stands elsewhere, or in more than one."""
-        held = [file for file, other in self._holders() if other == id]
+        held = list(dict.fromkeys(file for file, other in self._holders() if other == id))
         if not held:
             return None
         if self._settings in held:
@@ -145,8 +147,8 @@ class Definitions:
                 if file.is_symlink():
                     what = f"{shown(file)} leads to a file that does not exist. Mend the link."
                     yield _about(_unreadable(what, file), file)
-            except DefinitionError as mistake:
-                yield _about(mistake, file)
+            except DefinitionErrors as mistakes:
+                yield from (_about(mistake, file) for mistake in mistakes.errors)
             except (FileError, OSError) as error:
                 what = str(error) if isinstance(error, FileError) else f"{shown(file)} cannot be read: {reason(error)}."
                 yield _about(_unreadable(what, file), file)
@@ -162,8 +164,8 @@ class Definitions:
         for number, table in enumerate(tables):
             try:
                 yield read_table(table, shown(self._settings), self._settings, within=f"sink[{number}].")
-            except DefinitionError as mistake:
-                yield mistake
+            except DefinitionErrors as mistakes:
+                yield from mistakes.errors
 
     def _files(self) -> list[Path]:
         """Those that may define a sink, by their names: an editor's own begin with a dot or end otherwise."""

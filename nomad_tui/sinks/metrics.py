@@ -152,7 +152,7 @@ class RunnerMetrics(Collector):
         yield _gauge(
             "nomad_tui_definitions_mistaken",
             "Definitions of sinks that cannot be used as they are written.",
-            len(self._runner.mistakes),
+            len({(mistake.origin, mistake.sink) for mistake in self._runner.mistakes}),
         )
 
 

@@ -11,18 +11,16 @@ topics = ["Deployment", "Job:web"]
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import TOPICS
-from nomad_tui.sinks.checking import check_kind, checked, joined
-from nomad_tui.sinks.definition import Batch, Definition, JetStream, Kind, Retry, Rotation, Tls
-from nomad_tui.sinks.keys import BY_ATTRIBUTE, BY_NAME, TABLES, Dialect, folded
-from nomad_tui.sinks.naming import Naming
-from nomad_tui.sinks.written import ID, Misplaced, Place, shown
+from nomad_tui.personal.fields import Dialect, FieldError, FieldReader, quoted
+from nomad_tui.sinks import checking
+from nomad_tui.sinks.definition import ADDRESSED, Definition, JetStream, Kind
 
 LONGEST_MESSAGE: Final = 600
 IGNORED: Final = {
@@ -31,13 +29,15 @@ IGNORED: Final = {
     "modifyindex": "it belongs to Nomad's own records",
 }
 """What the beta's object holds beside settings, and why it is not one here."""
-_PARTS: Final[dict[str, Any]] = {
-    "batch": Batch,
-    "retry": Retry,
-    "tls": Tls,
-    "rotation": Rotation,
-    "jetstream": JetStream,
+ALIASES: Final = {
+    "name": "id",
+    "kind": "kind",
+    "url": "address",
+    "path": "address",
+    "servers": "address",
+    "namespace": "namespaces",
 }
+"""Settings by what others call them."""
 
 
 class DefinitionError(ValueError):
@@ -55,6 +55,14 @@ class DefinitionError(ValueError):
         self.origin = origin
 
 
+class DefinitionErrors(ValueError):  # noqa: N818  # all that is wrong in one definition
+    """A line for each in `str()`."""
+
+    def __init__(self, errors: Iterable[DefinitionError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, self.errors)))
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     definition: Definition
@@ -65,32 +73,32 @@ class Reading:
 def read_definition(text: str, name: str, origin: Path | None) -> Definition:
     """From a whole file; `name` is what it is called in a mistake. Relative paths begin at the folder of `origin`.
 
-    Raises `DefinitionError`.
+    Raises `DefinitionErrors`.
     """
     return read_with_notes(text, name, origin).definition
 
 
 def read_with_notes(text: str, name: str, origin: Path | None) -> Reading:
+    """Raises `DefinitionErrors`."""
     text = text.removeprefix("\ufeff")
     try:
         if text.lstrip().startswith("{"):
             return read_table(_json(text), name, origin, Dialect.JSON)
         if text.replace(" ", "").lstrip().startswith("[{"):
-            raise DefinitionError(name, "is a list: write one object, for a file defines one sink", origin=origin)
-        return read_table(tomllib.loads(text), name, origin, Dialect.TOML)
-    except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(name, f"is not TOML: {_decapitalised(str(error))}", origin=origin) from error
-    except json.JSONDecodeError as error:
-        where = f"at line {error.lineno}, column {error.colno}"
-        raise DefinitionError(name, f"is not JSON: {_decapitalised(error.msg)} ({where})", origin=origin) from error
-    except RecursionError as error:
-        raise DefinitionError(
-            name, "is nested too deeply: a sink needs no more than two levels", origin=origin
-        ) from error
-    except DefinitionError:
+            what = "is a list: write one object, for a file defines one sink"
+        else:
+            return read_table(tomllib.loads(text), name, origin)
+    except DefinitionErrors:
         raise
-    except ValueError as error:  # a number of more digits than Python converts
-        raise DefinitionError(name, "holds a number that is too long: write a shorter one", origin=origin) from error
+    except tomllib.TOMLDecodeError as error:
+        what = f"is not TOML: {_decapitalised(str(error))}"
+    except json.JSONDecodeError as error:
+        what = f"is not JSON: {_decapitalised(error.msg)} (at line {error.lineno}, column {error.colno})"
+    except RecursionError:
+        what = "is nested too deeply: a sink needs no more than two levels"
+    except ValueError:  # a number of more digits than Python converts
+        what = "holds a number that is too long: write a shorter one"
+    raise DefinitionErrors([DefinitionError(name, what, origin=origin)])
 
 
 def read_table(
@@ -98,90 +106,95 @@ def read_table(
 ) -> Reading:
     """From what a parser made; `within` is what stands before each place, such as `sink[1].`.
 
-    Raises `DefinitionError`.
+    Raises `DefinitionErrors`.
     """
+    folder = None if origin is None else origin.parent
+    reader = FieldReader(Definition, "a sink", dialect, within, folder, ALIASES)
+    notes: list[str] = []
+    if "sink" in table:
+        what = "is no setting of a sink: leave [[sink]] out, which stands in config.toml only; a file defines one sink"
+        reader.errors.append(reader.path_of("sink").error(what))
+    else:
+        ignored = {key: IGNORED[key.lower()] for key in table if key.lower() in IGNORED and dialect is Dialect.JSON}
+        notes += (f"{key} has no effect: {why}." for key, why in ignored.items())
+        reader.take({key: raw for key, raw in table.items() if key not in ignored})
+        _read_fields(reader, dialect)
+    definition = None if reader.errors else reader.struct(origin=origin)
+    if definition is not None:
+        reader.errors += checking.check_pairs(definition, reader)
+    if reader.errors or definition is None:
+        sink = reader.values.get("id")
+        raise DefinitionErrors(
+            DefinitionError(name, error.what, place=error.path, sink=sink, origin=origin) for error in reader.errors
+        )
+    return Reading(definition, (*notes, *_notes(definition)))
+
+
+def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
+    for attribute in ("id", "kind"):
+        if attribute in reader.given:
+            reader.read(attribute)
+        elif attribute not in reader.hinted:
+            reader.errors.append(_missing(reader, dialect, attribute))
+    kind: Kind | None = reader.values.get("kind")
+    if kind is Kind.STDOUT and reader.given.get("address") == "":
+        del reader.given["address"]
+    if kind is Kind.NATS and isinstance(reader.given.get("address"), list):
+        _join_servers(reader)
+    of_others: set[str] = set()
+    for attribute in reader.given:
+        kinds = reader.kinds(attribute)
+        if attribute in ("id", "kind"):
+            continue
+        if kind is None or not kinds or kind in kinds:
+            reader.read(attribute)
+            continue
+        table = reader.name(attribute).partition(".")[0]
+        if table not in of_others:
+            what = f"is for sinks of type {' or '.join(sorted(kinds))}, and this one's is {kind.value}: leave it out"
+            reader.errors.append(reader.path_of(table).error(what))
+            of_others.add(table)
+    if kind in ADDRESSED and "address" not in reader.given and "address" not in reader.hinted:
+        reader.errors.append(_missing(reader, dialect, "address", checking.EXAMPLES[kind]))
     try:
-        return _Reader(Naming(dialect, None if origin is None else origin.parent, within), origin).read(table)
-    except Misplaced as mistake:
-        identity = next((raw for key, raw in table.items() if folded(key, dialect) == "id"), None)
-        try:
-            known: str | None = ID.read(identity, Place("", None))
-        except Misplaced:
-            known = None
-        raise DefinitionError(name, mistake.what, place=mistake.place, sink=known, origin=origin) from None
+        if kind is not None and "address" in reader.values:
+            reader.values["address"] = checking.address(kind, reader.values["address"], reader.path("address"))
+    except FieldError as error:
+        reader.errors.append(error)
+    try:
+        if "proxy" in reader.values:
+            reader.values["proxy"] = checking.proxy(reader.values["proxy"], reader.path("proxy"))
+    except FieldError as error:
+        reader.errors.append(error)
+    window = "jetstream.duplicate_window"
+    if "jetstream.max_age" in reader.values and window not in reader.given:
+        reader.values[window] = min(JetStream().duplicate_window, reader.values["jetstream.max_age"])
 
 
-class _Reader:
-    def __init__(self, naming: Naming, origin: Path | None) -> None:
-        self.naming = naming
-        self.origin = origin
-        self.notes: list[str] = []
+def _join_servers(reader: FieldReader[Definition]) -> None:
+    servers = reader.given["address"]
+    for number, server in enumerate(servers):
+        if not isinstance(server, str) or "," in server:
+            path = reader.path("address").item(number)
+            reader.errors.append(path.error(f"is {quoted(server)}: write one server in quotes"))
+    reader.given["address"] = ",".join(map(str, servers))
 
-    def read(self, table: Mapping[str, Any]) -> Reading:
-        given = self.given(table)
-        values: dict[str, Any] = {}
-        for attribute in ("id", "kind"):
-            if attribute not in given:
-                raise self.naming.missing(attribute)
-            values[attribute] = self.value(attribute, given[attribute])
-        kind: Kind = values["kind"]
-        if kind is Kind.STDOUT and given.get("address") == "":
-            del given["address"]
-        elif kind is Kind.NATS and isinstance(given.get("address"), list):
-            given["address"] = joined(given["address"], self.naming)
-        parts: dict[str, dict[str, Any]] = {}
-        for attribute, raw in given.items():
-            check_kind(attribute, kind, self.naming)
-            value = self.value(attribute, raw)
-            part, dot, member = attribute.partition(".")
-            if dot:
-                parts.setdefault(part, {})[member] = value
-            else:
-                values[attribute] = value
-        values |= {part: _PARTS[part](**members) for part, members in parts.items()}
-        definition = checked(Definition(**values, origin=self.origin), given, self.naming)
-        self.note_topics(definition)
-        return Reading(definition, tuple(self.notes))
 
-    def given(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """What is written, by the attributes that it is for."""
-        given: dict[str, Any] = {}
-        for name, raw in table.items():
-            inner = TABLES[self.naming.dialect].get(folded(name, self.naming.dialect))
-            if inner is None:
-                self.give(given, name, raw)
-            elif raw is None:
-                continue
-            elif isinstance(raw, dict):
-                for member, value in raw.items():
-                    self.give(given, f"{inner}.{member}", value)
-            else:
-                raise self.naming.place(inner).mistake(
-                    f"is {shown(raw)}, and a table belongs there: {self.naming.members(inner)}"
-                )
-        return given
+def _missing(
+    reader: FieldReader[Definition], dialect: Dialect, attribute: str, example: str = "deployments"
+) -> FieldError:
+    name, more = reader.name(attribute), ""
+    if attribute == "kind":
+        example, more = Kind.WEBHOOK.value, f"; there are {', '.join(kind.value for kind in Kind)}"
+    written = f'{name} = "{example}"' if dialect is Dialect.TOML else f'"{name}": "{example}"'
+    return reader.path(attribute).error(f"is missing: write {written}{more}")
 
-    def give(self, given: dict[str, Any], name: str, raw: object) -> None:
-        if self.naming.dialect is Dialect.JSON and (why := IGNORED.get(name.lower())) is not None:
-            self.notes.append(f"{name} has no effect: {why}.")
-            return
-        key = BY_NAME[self.naming.dialect].get(folded(name, self.naming.dialect))
-        if raw is None and key is not None:
-            return  # null: as if it were not there
-        if key is None:
-            raise self.naming.place(printable(name, 80)).mistake(f"is no setting of a sink: {self.naming.meant(name)}")
-        if key.attribute in given:
-            raise self.naming.place(name).mistake("stands here twice: leave one out")
-        given[key.attribute] = raw
 
-    def value(self, attribute: str, raw: object) -> Any:
-        return BY_ATTRIBUTE[attribute].written.read(raw, self.naming.place_of(attribute))
-
-    def note_topics(self, definition: Definition) -> None:
-        for topic in definition.subscription.unknown_topics:
-            close = difflib.get_close_matches(topic, [known.name for known in TOPICS], 1)
-            meant = f" Did you mean {close[0]}?" if close else ""
-            self.notes.append(f"No release of Nomad is known to publish the topic {printable(topic)}.{meant}")
+def _notes(definition: Definition) -> Iterable[str]:
+    for topic in definition.subscription.unknown_topics:
+        close = difflib.get_close_matches(topic, [known.name for known in TOPICS], 1)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        yield f"No release of Nomad is known to publish the topic {printable(topic)}.{meant}"
 
 
 def _decapitalised(text: str) -> str:
@@ -195,7 +208,7 @@ def _json(text: str) -> dict[str, Any]:
         table: dict[str, Any] = {}
         for name, value in pairs:
             if name in table:
-                raise json.JSONDecodeError(f"the key {shown(name)} stands twice in one object", text, text.find(name))
+                raise json.JSONDecodeError(f"the key {quoted(name)} stands twice in one object", text, text.find(name))
             table[name] = value
         return table
 

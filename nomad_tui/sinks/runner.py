@@ -17,6 +17,7 @@ from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.delivering import Delivering, Open, register
 from nomad_tui.sinks.folder import Loaded, shown_address
 from nomad_tui.sinks.opening import open_sink
+from nomad_tui.sinks.reading import DefinitionError
 from nomad_tui.sinks.recorder import Recorder
 from nomad_tui.sinks.stdout import reader_has_gone
 from nomad_tui.sources.source import Source
@@ -70,7 +71,7 @@ class Runner:
         self.journal = journal
         self.sinks: dict[str, Delivering] = {}
         """By ID, those that run."""
-        self.mistakes: Sequence[Exception] = ()
+        self.mistakes: Sequence[DefinitionError] = ()
         """In definitions, as they were read last."""
         self.dead_letters: dict[str, int] = {}
         """How many each sink has in the journal, as counted last."""

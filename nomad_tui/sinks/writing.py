@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import tomli_w
+from msgspec.structs import replace
 
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad.values import reads_file, refers
+from nomad_tui.personal.fields import Dialect, Key, keys
 from nomad_tui.sinks.definition import Definition
-from nomad_tui.sinks.keys import KEYS, Dialect
 
 _ALWAYS: Final = ("id", "kind")
 _BETA: Final = (*_ALWAYS, "address", "subscription")
@@ -33,11 +33,11 @@ def as_json(definition: Definition) -> dict[str, Any]:
 
 def left_out(definition: Definition) -> Iterator[str]:
     """What `write_definition` leaves out because it is as it comes, a line each: `timeout = "10s"`."""
-    for key in KEYS:
-        if key.attribute not in _ALWAYS and definition.kind in key.kinds and key.of(definition) == key.default:
-            value = None if key.default is None else key.written.write(key.default)
+    for key in keys(Definition):
+        if key.attribute not in _ALWAYS and _has(definition, key) and key.of(definition) == key.default:
+            value = None if key.default is None else key.field.codec.write(key.default)
             if isinstance(value, str | int | float) and value != "":
-                yield key.names[Dialect.TOML] + tomli_w.dumps({"": value}).strip().removeprefix('""')
+                yield key.name + tomli_w.dumps({"": value}).strip().removeprefix('""')
 
 
 def without_secrets(definition: Definition) -> Definition:
@@ -62,12 +62,12 @@ def _says_where(text: str) -> bool:
 
 def _nested(definition: Definition, dialect: Dialect, always: tuple[str, ...]) -> dict[str, Any]:
     content: dict[str, Any] = {}
-    for key in KEYS:
+    for key in keys(Definition):
         value = key.of(definition)
-        if definition.kind not in key.kinds or (value == key.default and key.attribute not in always):
+        if not _has(definition, key) or (value == key.default and key.attribute not in always):
             continue
-        table, dot, member = key.names[dialect].partition(".")
-        written = key.written.write(value)
+        table, dot, member = dialect.spelled(key.name).partition(".")
+        written = key.field.codec.write(value)
         if dialect is Dialect.TOML and key.attribute == "subscription":
             written = _topics(written)
         if dot:
@@ -75,6 +75,10 @@ def _nested(definition: Definition, dialect: Dialect, always: tuple[str, ...]) -
         else:
             content[table] = written
     return content
+
+
+def _has(definition: Definition, key: Key) -> bool:
+    return not key.field.kinds or definition.kind in key.field.kinds
 
 
 def _topics(topics: dict[str, list[str]]) -> list[str]:

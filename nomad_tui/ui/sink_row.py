@@ -14,7 +14,8 @@ from textual.content import Content
 from nomad_tui.core.readable import SECOND, age, byte_count, count, duration
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
-from nomad_tui.sinks.definition import LONGEST_ID, Definition, Kind
+from nomad_tui.sinks.codecs import LONGEST_ID
+from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.folder import shown_address
 from nomad_tui.sinks.report import MISTAKE, NEW, REMOVED, SinkReport
 from nomad_tui.ui.sink_place import Place
