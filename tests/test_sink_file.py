@@ -184,7 +184,7 @@ async def test_a_file_that_somebody_moves_is_made_again(path: Path) -> None:
 
 @pytest.mark.parametrize("sync", list(Sync))
 async def test_each_policy_writes_all(path: Path, sync: Sync) -> None:
-    await written(path, items(most=5), sync=sync)
+    await written(path, items(most=5), rotation=Rotation(sync=sync))
     assert len(path.read_bytes().splitlines()) == 5
 
 
