@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("shared-machine", deadline=None)
+from tests.thorough import times
+
+settings.register_profile("shared-machine", deadline=None, max_examples=times(60))
 settings.load_profile("shared-machine")
 
 MOST_WORKERS = 4

@@ -24,6 +24,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import Cut, End, Fault, Options, Reset, StandIn
 from tests import recordings
+from tests.thorough import times
 
 SECONDS = 60
 """How long an example may take before it counts as hung."""
@@ -184,7 +185,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=times(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(actions=actions, buffer_size=st.sampled_from([4, 9, 100]))
 def test_what_came_and_what_gaps_cover_is_what_was_sent(actions: list[Action], buffer_size: int) -> None:
     models, updates = asyncio.run(live(actions, buffer_size))

@@ -19,6 +19,7 @@ from nomad_tui.core.payload.parsing import Members, Number, Value
 from nomad_tui.core.secrets import is_secret
 from nomad_tui.core.topics import released_topic
 from tests import recordings
+from tests.thorough import times
 
 
 def same(one: Value, other: Value) -> bool:
@@ -125,7 +126,7 @@ NAMED = st.lists(
 LISTS = st.lists(st.integers(0, 4), max_size=12)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=times(100))
 @given(VALUES, VALUES)
 def test_any_difference_is_exact(before: Any, after: Any) -> None:
     changes = exact(before, after)
@@ -147,7 +148,7 @@ def _found(value: Value, path: tuple[str | int, ...]) -> Value:
     return value
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=times(80))
 @given(NAMED | LISTS, NAMED | LISTS)
 def test_any_two_lists_are_matched_exactly(before: Any, after: Any) -> None:
     exact(before, after)

@@ -17,6 +17,7 @@ from nomad_tui.core.continuity import REMEMBERED_FRAMES, Continuity
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
+from tests.thorough import times
 
 Seen: TypeAlias = tuple[int, str, str, str, str]
 Resend: TypeAlias = Callable[[bytes], bytes]
@@ -588,5 +589,5 @@ class Interruptions(RuleBasedStateMachine):
         assert self.reader.seen == self.expected
 
 
-Interruptions.TestCase.settings = settings(max_examples=120, stateful_step_count=30)
+Interruptions.TestCase.settings = settings(max_examples=times(50), stateful_step_count=30)
 TestInterruptions = Interruptions.TestCase

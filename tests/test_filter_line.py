@@ -32,6 +32,7 @@ from tests.dashboard import (
 )
 from tests.kept import kept
 from tests.pressing import at_rest
+from tests.thorough import times
 
 RUBBISH = "\x1b]0;OWNED\x07\x1b[2J canary\r\n\tweb\x00\x9b31m \u202e[bold]["
 
@@ -277,7 +278,7 @@ async def test_a_filter_from_the_command_line_that_is_wrong_shows_everything_and
 
 
 @given(text=st.text(max_size=60))
-@settings(max_examples=200)
+@settings(max_examples=times(100))
 def test_anything_typed_is_read_or_refused(text: str) -> None:
     filtering = Filtering(Session(Told()), "")
     filtering.read(text)

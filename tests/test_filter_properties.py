@@ -24,6 +24,7 @@ from nomad_tui.core.filter import (
 )
 from nomad_tui.core.text import printable
 from tests import recordings
+from tests.thorough import times
 
 PIECES = (
     *(
@@ -198,7 +199,7 @@ def shows(node: Node, event: dict[str, Any]) -> bool:
 
 
 @given(filters)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=times(30))
 def test_a_filter_and_its_negation_split_every_list_in_two(text: str) -> None:
     chosen, others = Filter.parse(text).root, Filter.parse(f"-({text})").root
     assert chosen is not None
@@ -208,7 +209,7 @@ def test_a_filter_and_its_negation_split_every_list_in_two(text: str) -> None:
 
 
 @given(bodies)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=times(40))
 def test_deciding_together_is_deciding_one_by_one(text: str) -> None:
     nodes = [node for node in (Filter.parse(text).root, Filter.parse("ClientStatus == running").root) if node]
     together = compile_all(nodes)

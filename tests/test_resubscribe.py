@@ -32,6 +32,7 @@ from nomad_tui.sources.standin.subscription import Subscription as Selection
 from nomad_tui.sources.standin.subscription import parse_topics
 from tests.test_continuity import RESENDS, Resend, same
 from tests.test_live import SECONDS, SOON, asked, events_of, recorded
+from tests.thorough import times
 
 SETTLED = 0.02
 """Seconds after which ticks count here."""
@@ -731,5 +732,5 @@ class Resubscriptions(RuleBasedStateMachine):
             assert {gap.reason for gap in self.gaps} <= {GapReason.BUFFER, GapReason.UNSUBSCRIBED}
 
 
-Resubscriptions.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+Resubscriptions.TestCase.settings = settings(max_examples=times(40), stateful_step_count=40)
 TestResubscriptions = Resubscriptions.TestCase

@@ -20,6 +20,7 @@ from nomad_tui.core.view import View
 from nomad_tui.core.wire import Frame, decode
 from tests.test_filter_properties import filters
 from tests.test_view import GAP, check_places, count_steps, counted, fill, finish, frame, recorded, rows, synthetic
+from tests.thorough import times
 
 NOW = 1_795_423_940_000_000_000
 """In ns since 1970, shortly after the recordings."""
@@ -68,7 +69,7 @@ def repeating() -> Iterator[Frame]:
         yield frame(index, said)
 
 
-@settings(max_examples=80)
+@settings(max_examples=times(50))
 @given(
     st.sampled_from([64, 400]),
     st.lists(st.one_of(st.integers(1, 300), st.tuples(st.integers(2, 60))), max_size=16),
@@ -200,7 +201,7 @@ def everything() -> Derived:
 
 
 @given(filters, st.sampled_from([frozenset[str](), frozenset(("Allocation",))]))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=times(30))
 def test_a_filter_and_its_negation_split_the_events_in_two_and_counting_changes_neither(
     text: str, hidden: frozenset[str]
 ) -> None:

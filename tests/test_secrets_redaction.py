@@ -14,6 +14,7 @@ from nomad_tui.core.secrets import REDACTED, masked, redact
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 from tests.bench import masking
+from tests.thorough import times
 
 TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -154,7 +155,7 @@ def test_a_secret_is_found_however_it_is_written(payload: str) -> None:
     assert redact(payload.encode()) == by_value(payload.encode())
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=times(200))
 @given(payloads)
 @example('["\\"--token\\" {", "a\\"token", {"a\\"token":1}, "\\\\", ":"]')
 @example('["x \\"{\\"Env\\":\\"a\\"}"]')
@@ -163,7 +164,7 @@ def test_any_json_is_masked_as_its_value_would_be(payload: str) -> None:
     assert redact(raw) == by_value(raw)
 
 
-@settings(max_examples=300)
+@settings(max_examples=times(100))
 @given(payloads, st.data())
 def test_broken_json_is_masked_as_its_value_would_be(payload: str, data: st.DataObject) -> None:
     raw = payload.encode("utf-8", "surrogatepass")

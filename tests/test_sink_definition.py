@@ -28,6 +28,7 @@ from nomad_tui.sinks.definition import (
 )
 from nomad_tui.sinks.reading import DefinitionErrors, read_definition, read_with_notes
 from nomad_tui.sinks.writing import as_json, left_out, without_secrets, write_definition
+from tests.thorough import times
 
 README = Path(__file__).parents[1] / "README.md"
 WEBHOOK = 'id = "a"\ntype = "webhook"\naddress = "https://example.com"\n'
@@ -335,7 +336,7 @@ def test_every_mistake_is_said_at_once() -> None:
     ], "what is meant by another name is not missed as well"
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(60))
 @given(st.text(max_size=200) | st.builds(WEBHOOK.__add__, st.text(max_size=100)))
 def test_whatever_is_read_the_only_error_is_one_of_definitions(text: str) -> None:
     try:
@@ -351,7 +352,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(60))
 @given(st.sampled_from(Kind), st.sampled_from(keys(Definition)), ANYTHING)
 def test_whatever_stands_in_a_place_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
     address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.NATS: "nats://x"}[kind]
@@ -448,7 +449,7 @@ definitions = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(60))
 @given(definitions)
 def test_what_is_written_reads_back_the_same(definition: Definition) -> None:
     assert read(write_definition(definition)) == definition

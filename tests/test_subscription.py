@@ -14,6 +14,7 @@ from nomad_tui.core.wire import Event, Frame, LineSplitter, decode
 from nomad_tui.nomad.client import Client
 from nomad_tui.sources.standin import AtEnd, Options, StandIn
 from tests import recordings
+from tests.thorough import times
 
 
 def asked(*typed: str, beta: bool = False) -> list[str]:
@@ -218,7 +219,7 @@ items = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=times(60))
 @given(st.lists(items, max_size=5))
 def test_what_arrives_is_what_was_asked_for_once_each(
     runner: asyncio.Runner, server: StandIn, typed: list[str]
@@ -282,7 +283,7 @@ def test_nothing_may_be_left_of_a_subscription(typed: str, topics: str) -> None:
     assert Subscription.parse(typed.split()).only(frozenset(topics.split())) is None
 
 
-@settings(max_examples=60)
+@settings(max_examples=times(60))
 @given(st.lists(items, max_size=4), st.sets(st.sampled_from(TOPICS), min_size=1))
 def test_what_arrives_is_what_is_left_and_never_more_than_there_was(
     runner: asyncio.Runner, server: StandIn, typed: list[str], topics: set[str]

@@ -18,6 +18,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import TOPICS, payload_keys, released_topic
 from nomad_tui.core.wire import Frame, decode
 from tests.recordings import lines
+from tests.thorough import times
 
 SECOND: Final = 1_000_000_000
 WIDTH: Final = 60
@@ -544,7 +545,7 @@ def test_no_bytes_raise(topic: str, key: str, payload: bytes) -> None:
     assert _is_sound(_told(topic, key, payload))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=times(80))
 @given(TOPIC_NAMES, OBJECTS, VALUES, st.text(max_size=20), st.integers())
 def test_no_object_raises(topic: str, fields: dict[str, Any], deleted: Any, name: str, now: int) -> None:
     place = next(iter(payload_keys(topic)))

@@ -22,6 +22,7 @@ from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
 from tests.bench.trace import filled, focuses
 from tests.bench.trace import trace as measure
+from tests.thorough import times
 
 SECOND = 1_000_000_000
 BEGAN = 1_795_423_752 * SECOND
@@ -368,7 +369,7 @@ def test_what_does_not_belong_here_changes_nothing() -> None:
     assert trace.rows is rows
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=times(15), deadline=None)
 @given(st.integers(0, 250), st.sampled_from([64, 200, 400]), st.sampled_from([0.0, 0.0002, 0.05]))
 def test_eviction_at_any_moment_never_raises(start: int, max_events: int, seconds: float) -> None:
     history = History(max_events=max_events)

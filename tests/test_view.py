@@ -26,6 +26,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.view import View
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
+from tests.thorough import times
 
 GAP = Gap(GapReason.BUFFER, 5, 9, 1.0)
 
@@ -433,7 +434,7 @@ doings = st.one_of(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=times(40))
 @given(st.sampled_from([64, 800, 1600]), st.integers(0, 2000), filters, st.lists(doings, max_size=20))
 def test_whatever_comes_and_goes_the_rows_are_those_of_the_filter(
     max_events: int, at_first: int, chosen: Chosen, doings: list[tuple[str, Any]]
@@ -630,7 +631,7 @@ def status(history: History, event: HeldEvent) -> str:
     return sentence(history, event.sequence).status
 
 
-@settings(max_examples=40)
+@settings(max_examples=times(25))
 @given(st.lists(st.one_of(st.integers(1, 400), st.none()), max_size=12), st.sampled_from(["", "blocked", "job:=job-1"]))
 def test_facets_stay_right_while_events_come_and_go(doings: list[int | None], typed: str) -> None:
     history = History(max_events=800)

@@ -13,6 +13,7 @@ import pytest
 from tests import recordings
 from tests.terminal.conftest import Serve, Server
 from tests.terminal.program import COMMAND, Program, running
+from tests.thorough import times
 
 MOVES: Final[tuple[tuple[str, ...], ...]] = (
     ("j",),
@@ -148,30 +149,30 @@ def test_paging_through_a_recording_leaves_no_stale_row(tour: Path, home: Path, 
             assert not stale, f"after {keys}:\n" + "\n".join(stale)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(times(300))
 @pytest.mark.parametrize("seed", range(4))
 def test_a_walk_on_a_recording_leaves_nothing_stale(tour: Path, home: Path, seed: int) -> None:
     with running("open", tour, size=SIZES[seed % len(SIZES)], home=home) as program:
         program.wait_for("625")
-        assert _walk(program, seed, 230) >= 230
+        assert _walk(program, seed, times(230)) >= times(230)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(times(300))
 @pytest.mark.parametrize("seed", (11, 12))
 def test_a_walk_on_a_quiet_server_leaves_nothing_stale(tour: Path, home: Path, serve: Serve, seed: int) -> None:
     server = serve(tour, "--lead", "all", "--buffer-size", "1000")
     with running("--address", server.address, size=SIZES[seed % len(SIZES)], home=home) as program:
         program.wait_for("live", "625")
-        assert _walk(program, seed, 150) >= 150
+        assert _walk(program, seed, times(150)) >= times(150)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(times(300))
 @pytest.mark.parametrize("seed", (21, 22))
 def test_a_walk_on_a_busy_server_leaves_nothing_stale(tour: Path, home: Path, serve: Serve, seed: int) -> None:
     server = serve(tour, "--pace", "40", "--repeat", "forever", "--lead", "200")
     with running("--address", server.address, size=SIZES[seed % len(SIZES)], home=home) as program:
         program.wait_for("live")
-        assert _walk(program, seed, 120, server) >= 120
+        assert _walk(program, seed, times(120), server) >= times(120)
 
 
 def test_the_rows_are_what_tail_prints(tour: Path, home: Path, serve: Serve) -> None:
@@ -240,4 +241,4 @@ def test_odd_recordings_leave_nothing_stale(home: Path, tmp_path: Path, name: st
     file.write_bytes(recordings.content(name))
     with running("open", file, size=(100, 30), home=home) as program:
         program.wait_for("held").settle()
-        assert _walk(program, 31, 40) >= 40
+        assert _walk(program, 31, times(40)) >= times(40)
