@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from nomad_tui.sinks.opening import open_sink
 from nomad_tui.sinks.service import continued
 from nomad_tui.sinks.sink import Sink
 from nomad_tui.sinks.webhook import Webhook
+from nomad_tui.sources.ending import end
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
@@ -357,3 +358,20 @@ async def test_an_unordered_sink_has_several_requests_under_way(server: StandIn,
             hook.release()
             await run.until(lambda: run.sink("all").lag_events == 0)
         assert sorted(map(orjson.dumps, hook.events)) == sorted(map(orjson.dumps, SENT))
+
+
+async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
+    """`asyncio.wait_for` of Python 3.11 loses one that comes together with what is waited for."""
+    begun = asyncio.Event()
+
+    async def loses_one() -> None:
+        with suppress(asyncio.CancelledError):
+            begun.set()
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(loses_one())
+    await begun.wait()
+    async with asyncio.timeout(10):
+        await end(task, None, again=0.01)
+    assert task.cancelled()

@@ -1,6 +1,7 @@
 """What stands for the program's own signs where a terminal or a locale has only ASCII."""
 
 import codecs
+import unicodedata
 from typing import Final, TextIO
 
 ERRORS: Final = "nomad-tui-glyphs"
@@ -57,9 +58,9 @@ def drawn(text: str, encoding: str) -> str:
 def _drawn_letter(letter: str, encoding: str) -> str:
     if letter.encode(encoding, "ignore"):
         return letter
-    from rich.cells import cell_len  # here: nothing that is printed needs it
-
-    return UNKNOWN * cell_len(letter)
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return ""
+    return UNKNOWN * (2 if unicodedata.east_asian_width(letter) in ("W", "F") else 1)
 
 
 def escaped(letter: str) -> str:

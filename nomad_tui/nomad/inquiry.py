@@ -64,7 +64,7 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     region, token, server, leader = await asyncio.gather(
         _told(_unknown_region(client)),
         _told(questions.token(client)),
-        _told(asyncio.wait_for(client.server(), questions.PATIENCE)),
+        _told(_server(client)),
         _told(questions.leader(client)),
     )
     if isinstance(region, Trouble):
@@ -126,6 +126,11 @@ async def unknown_namespace(client: Client) -> Trouble | None:
         namespace=connection.namespace,
         namespaces=diagnose.listed(namespaces.names),
     )
+
+
+async def _server(client: Client) -> ServerInfo | None:
+    async with asyncio.timeout(questions.PATIENCE):
+        return await client.server()
 
 
 async def _unknown_region(client: Client) -> Trouble | None:

@@ -41,7 +41,11 @@ class _Connector(ProxyConnector):
     server_name: str | None = None
 
     async def _connect_via_proxy(
-        self, host: str, port: int, ssl: tls.SSLContext | None = None, timeout: float | None = None
+        self,
+        host: str,
+        port: int,
+        ssl: tls.SSLContext | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - aiohttp-socks names it
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         socks = Socks(
             ProxyType.SOCKS5,

@@ -20,6 +20,7 @@ from nomad_tui.sinks.opening import open_sink
 from nomad_tui.sinks.reading import DefinitionError
 from nomad_tui.sinks.recorder import Recorder
 from nomad_tui.sinks.stdout import reader_has_gone
+from nomad_tui.sources.ending import end
 from nomad_tui.sources.source import Source
 
 log = Log("nomad_tui.runner")
@@ -120,13 +121,10 @@ class Runner:
             if caring.done():
                 caring.result()
             log.info("draining", limit=self._drain)
-            reading.cancel()
-            await asyncio.wait((reading,))
+            await end(reading)
             await self._drained()
         finally:
-            for task in (reading, ending, caring, *self._tasks.values()):
-                task.cancel()
-            await asyncio.gather(reading, ending, caring, *self._tasks.values(), return_exceptions=True)
+            await end(reading, ending, caring, *self._tasks.values())
             self._stopped |= {sink.id: sink.status for sink in self.sinks.values()}
             with suppress(JournalError):
                 await self._report()
@@ -135,9 +133,7 @@ class Runner:
         """Waits until every sink has had everything, those that fail not counted, or for as long as is allowed."""
         tasks = [asyncio.create_task(self._caught_up()), asyncio.create_task(self._hurried.wait())]
         await asyncio.wait(tasks, timeout=self._drain, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         left = {sink.id: sink.lag_events for sink in self.sinks.values() if sink.lag_events}
         log.info("drained", left=left)
 
@@ -280,9 +276,7 @@ class Runner:
         log.info("sink_started", sink=definition.id, type=definition.kind.value, address=shown_address(definition))
 
     async def _stop(self, sink: Delivering) -> None:
-        task = self._tasks.pop(sink.id)
-        task.cancel()
-        await asyncio.wait((task,))
+        await end(self._tasks.pop(sink.id))
         del self.sinks[sink.id]
         self._stopped[sink.id] = sink.status
         log.info("sink_stopped", sink=sink.id)

@@ -24,6 +24,7 @@ from nomad_tui.sinks.bringing import Bringing
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.progress import Progress
 from nomad_tui.sinks.sink import Delivery, Sink
+from nomad_tui.sources.ending import end
 
 log = Log("nomad_tui.sinks")
 
@@ -191,10 +192,7 @@ class Window:
         """Ends what is under way, and writes down what was acknowledged before."""
         self._leaving.set()
         tasks: list[asyncio.Task[Any]] = [each.task for each in self._queue if each.task is not None]
-        tasks += [asked] if gathering is None else [asked, gathering]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(asked, gathering, *tasks)
         await self._batches.close()
         if writing is not None:
             (failed,) = await asyncio.gather(writing, return_exceptions=True)

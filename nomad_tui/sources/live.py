@@ -43,6 +43,7 @@ from nomad_tui.nomad import diagnose, inquiry, probing, questions
 from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
 from nomad_tui.nomad.release_discovery import REMEMBERED, Discovery
+from nomad_tui.sources.ending import end
 from nomad_tui.sources.ordered import ordered
 from nomad_tui.sources.reader import SETTLED, Divided, Reader, Settings
 from nomad_tui.sources.resuming import has_leader
@@ -198,9 +199,7 @@ class LiveServer:
                     waits = delays(self.settings.shortest_delay)
                 await asyncio.sleep(next(waits))  # a server may refuse in the end what it allowed when asked about
         finally:
-            for task in watchers:
-                task.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+            await end(*watchers)
 
     def _first_reader(self) -> Reader:
         reader = self._reader(self.connection, self.subscription)
@@ -314,9 +313,7 @@ class LiveServer:
                         case _:
                             yield update
         finally:
-            for task in rechecks:
-                task.cancel()
-            await asyncio.gather(*rechecks, return_exceptions=True)
+            await end(*rechecks)
 
     async def _recheck(self, permissions: Permissions) -> None:
         """Sees to it that the topics and namespaces are asked for anew if the token may read others by now."""

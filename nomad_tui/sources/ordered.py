@@ -14,6 +14,7 @@ from typing import Final
 
 from nomad_tui.core.updates import Gap, GapReason, Update
 from nomad_tui.core.wire import Frame
+from nomad_tui.sources.ending import end as cancelled
 from nomad_tui.sources.reader import Divided, Reader
 
 WINDOW: Final = 0.25
@@ -59,9 +60,7 @@ async def ordered(
 
     async def end() -> None:
         await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(*tasks)
         for said in in_hand:
             await queue.put(said)
         await queue.put(None)
@@ -107,6 +106,4 @@ async def ordered(
             first = heappop(held)
             yield first.reader, first.update
     finally:
-        for task in (*tasks, ending):
-            task.cancel()
-        await asyncio.gather(*tasks, ending, return_exceptions=True)
+        await cancelled(*tasks, ending)
