@@ -196,12 +196,12 @@ def _retention(folders: Folders, keep: float | None, max_size: int | None) -> Re
     from nomad_tui.personal.settings import read_journal
 
     try:
-        own_keep, own_size = read_journal(folders.config)
+        own = read_journal(folders.config)
     except FileError as error:
         raise ConfigurationFailure(str(error)) from None
     usual = Retention()
-    chosen_keep = next(each for each in (keep, own_keep, usual.keep) if each is not None)
-    return Retention(chosen_keep, max_size or own_size or usual.max_size)
+    chosen_keep = next(each for each in (keep, own.keep, usual.keep) if each is not None)
+    return Retention(chosen_keep, max_size or own.max_size or usual.max_size)
 
 
 def _log_output(file: Path | None) -> TextIO | None:

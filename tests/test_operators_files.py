@@ -10,7 +10,7 @@ from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.filter_history import LONGEST_FILTER, MOST_FILTERS, FilterHistory
 from nomad_tui.personal.folders import FileError, Folders, read_text, write_text
 from nomad_tui.personal.saved_filters import MINE, PRESETS, SavedFilters
-from nomad_tui.personal.settings import Settings, read_journal, read_profiles, read_settings
+from nomad_tui.personal.settings import JournalSettings, Settings, read_journal, read_profiles, read_settings
 
 COLUMNS = ("time", "topic", "sentence")
 
@@ -224,34 +224,43 @@ def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
 
 
 def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
-    assert read_journal(tmp_path) == (None, None)
+    assert read_journal(tmp_path) == JournalSettings(None, None)
     (tmp_path / "config.toml").write_text('[journal]\nkeep = "1d12h"\nmax_size = "2GiB"\n')
-    assert read_journal(tmp_path) == (36 * 3600.0, 2 * 1024**3)
+    assert read_journal(tmp_path) == JournalSettings(36 * 3600.0, 2 * 1024**3)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("[list\n", "line 1"),
-        ("[list]\ncolumns = 3\n", "`list.columns`: Expected `array | null`, got `int`"),
-        ('[list]\ncolumns = ["time", 3]\n', "`list.columns[1]`: Expected `str`, got `int`"),
+        ("[list]\ncolumns = 3\n", "`list.columns` is 3: write a list, such as"),
+        ('[list]\ncolumns = ["time", 3]\n', "`list.columns[1]` is 3: write a text in quotes"),
         ('[list]\ncolumns = ["tme"]\n', '`list.columns[0]` is "tme", and the columns are time, topic, sentence'),
         ('[list]\ncolumns = ["time", "time"]\n', '`list.columns[1]` is "time" again'),
         ("[list]\ncolumns = []\n", "names no column"),
-        ("[list]\nrows = 3\n", "unknown field `rows`"),
-        ("[lists]\n", "unknown field `lists`"),
-        ("[journal]\nkeep = 'a week'\n", '`journal.keep` is "a week": write a duration, such as "7d"'),
-        ("[journal]\nmax_size = '4kB'\n", '`journal.max_size` is "4kB": write a size from 1MiB on'),
-        ("[journal]\nkeep = 7\n", "`journal.keep`: Expected `str | null`, got `int`"),
-        ("profile = 3\n", "`profile`: Expected `object`, got `int`"),
-        ("[profile]\nprod = 3\n", "`profile.prod`: Expected `object`, got `int`"),
-        ("[profile.prod]\nregoin = 'x'\n", "`profile.prod`: Object contains unknown field `regoin`"),
-        ("[profile.prod]\nhttp_auth = 'ann:pass'\n", "`profile.prod`: Object contains unknown field `http_auth`"),
-        ("[profile.prod]\naddress = ['a', 3]\n", "`profile.prod.address[1]`: Expected `str`, got `int`"),
-        ("[profile.prod]\ntls_skip_verify = 'yes'\n", "`profile.prod.tls_skip_verify`: Expected `bool | null`"),
+        ("[list]\nrows = 3\n", "`list.rows` is no setting: it may hold columns"),
+        ("[lists]\n", "`lists` is no setting: write `list`, or leave it out"),
+        ("[journal]\nkeep = 'a week'\n", '`journal.keep` is "a week": write a duration such as "7d"'),
+        (
+            "[journal]\nmax_size = '4kB'\n",
+            '`journal.max_size` is "4kB": write a size with its unit, such as "100MiB", from "1MiB"',
+        ),
+        ("[journal]\nkeep = 7\n", '`journal.keep` is 7: write a duration such as "7d"'),
+        ("profile = 3\n", "`profile` is 3, and a table belongs there"),
+        ("[profile]\nprod = 3\n", "`profile.prod` is 3, and a table belongs there"),
+        (
+            "[profile.prod]\nregoin = 'x'\n",
+            "`profile.prod.regoin` is no setting of a profile: write `profile.prod.region`",
+        ),
+        (
+            "[profile.prod]\nhttp_auth = 'ann:pass'\n",
+            "`profile.prod.http_auth` is no setting of a profile: leave it out",
+        ),
+        ("[profile.prod]\naddress = ['a', 3]\n", "`profile.prod.address[1]` is 3: write a text in quotes"),
+        ("[profile.prod]\ntls_skip_verify = 'yes'\n", '`profile.prod.tls_skip_verify` is "yes": write true or false'),
         ("[profile.prod]\ncolour = 'rde'\n", '`profile.prod.colour` is "rde", and a colour is red, orange'),
         ("[profile.prod]\ncolour = '#12'\n", '`profile.prod.colour` is "#12"'),
-        ('[profile.prod]\nca_cert = "a\\u0000b"\n', "`profile.prod.ca_cert` holds a zero byte"),
+        ('[profile.prod]\nca_cert = "a\\u0000b"\n', "and no file can have such a name"),
         ("[profile.prod]\nca_cert = '~nobody-of-that-name/ca'\n", '`profile.prod.ca_cert` is "~nobody'),
         ('[profile.""]\n', "`profile.` is no name"),
         ('[profile."a\\u001bb"]\n', "is no name: one has 1 to 40 visible characters"),
@@ -262,6 +271,16 @@ def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_pa
     with pytest.raises(FileError, match=r"config\.toml is not used until it is mended") as raised:
         read_settings(tmp_path, COLUMNS)
     assert said in str(raised.value)
+
+
+def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[list]\ncolumns = ["tme"]\n[journal]\nkeep = 7\n[profile.a]\ncolour = "rde"\n'
+    )
+    with pytest.raises(FileError) as raised:
+        read_settings(tmp_path, COLUMNS)
+    for place in ("`list.columns[0]` is", "`journal.keep` is", "`profile.a.colour` is"):
+        assert place in str(raised.value)
 
 
 def test_settings_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:

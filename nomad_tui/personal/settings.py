@@ -12,7 +12,7 @@ colour = "red"
 keep = "7d"                               # what sink run and record keep of what every sink has had
 max_size = "4GiB"
 
-[[sink]]                                  # an event sink; `sinks.keys` has what may stand in one
+[[sink]]                                  # an event sink; `sinks.definition` has what may stand in one
 id = "deployments"
 type = "webhook"
 address = "https://example.com/hook"
@@ -22,16 +22,26 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from nomad_tui.config import Profile, ProfileSettings
 from nomad_tui.core.limits import SMALLEST_JOURNAL
-from nomad_tui.core.quantities import parse_duration, parse_size
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.values import FILE as FILE_REFERENCE
-from nomad_tui.nomad.values import reads_file
+from nomad_tui.personal.fields import (
+    FLAG,
+    Field,
+    FieldCodec,
+    FieldError,
+    FieldPath,
+    FieldReader,
+    byte_size,
+    duration,
+    quoted,
+    whole_path,
+    with_file,
+)
 from nomad_tui.personal.folders import FileError, read_text, shown
 
 FILE: Final = "config.toml"
@@ -39,71 +49,130 @@ COLOURS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
 THEME_COLOURS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
 """Names that a profile's colour may have; the second are what the theme makes of them."""
 LONGEST_NAME: Final = 40
+LONGEST_KEPT: Final = 365_000 * 86_400.0
+MOST_SAID: Final = 5
+"""Mistakes of a file that are said before the rest of them is counted."""
 
 _ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
-_PATHS: Final = ("token_file", "ca_cert", "ca_path", "client_cert", "client_key")
 
 
-class ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    columns: tuple[str, ...] | None = None
+# What may stand in a field. In a profile an empty text counts as none.
+
+
+def _text(raw: object, path: FieldPath) -> str:
+    if not isinstance(raw, str):
+        raise path.error(f"is {quoted(raw)}: write a text in quotes")
+    return raw
+
+
+def _path(raw: object, path: FieldPath) -> str:
+    text = _text(raw, path)
+    return whole_path(text, path) if text else text
+
+
+def _address(raw: object, path: FieldPath) -> str | tuple[str, ...]:
+    if isinstance(raw, list):
+        return tuple(_text(each, path.item(number)) for number, each in enumerate(raw))
+    return _text(raw, path)
+
+
+def _headers(raw: object, path: FieldPath) -> tuple[str, ...]:
+    """As they are given by flags. A relative `file:` begins at the folder of the settings, as every path in them."""
+    headers = ((name, path.member(name), value) for name, value in _table(raw, path).items())
+    return tuple(f"{name}: {with_file(_text(value, at), at)}" for name, at, value in headers)
+
+
+def _colour(raw: object, path: FieldPath) -> str:
+    text = _text(raw, path)
+    if text and text not in COLOURS + THEME_COLOURS and _ANY_COLOUR.fullmatch(text) is None:
+        known = ", ".join(COLOURS + THEME_COLOURS)
+        raise path.error(f"is {quoted(text)}, and a colour is {known} or like #e8ab4c")
+    return text
+
+
+def _table(raw: object, path: FieldPath) -> Mapping[str, Any]:
+    if not isinstance(raw, dict):
+        raise path.error(f"is {quoted(raw)}, and a table belongs there")
+    return raw
+
+
+def _columns(raw: object, path: FieldPath) -> tuple[str, ...]:
+    if not isinstance(raw, list):
+        raise path.error(f'is {quoted(raw)}: write a list, such as ["time", "sentence"]')
+    if not raw:
+        raise path.error("names no column: leave it out for those that the list has by itself")
+    for number, name in enumerate(raw):
+        if name in raw[:number]:
+            raise path.item(number).error(f"is {quoted(name)} again: leave one out")
+    return tuple(_text(name, path.item(number)) for number, name in enumerate(raw))
+
+
+TEXT: Final = FieldCodec(_text)
+PATH: Final = FieldCodec(_path)
+
+
+class ListSettings(msgspec.Struct, frozen=True):
+    columns: Annotated[tuple[str, ...] | None, Field(FieldCodec(_columns))] = None
     """None leaves the list as it comes."""
 
 
-class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """As they are written; None is for the program to say."""
+class JournalSettings(msgspec.Struct, frozen=True):
+    """What of a journal every sink has had is kept; None is for the program to say."""
 
-    keep: str | None = None
-    max_size: str | None = None
+    keep: Annotated[float | None, Field(duration(0, LONGEST_KEPT, example='such as "7d"', numbers=False))] = None
+    """Seconds."""
+    max_size: Annotated[int | None, Field(byte_size(SMALLEST_JOURNAL))] = None
+    """Bytes."""
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Settings(msgspec.Struct, frozen=True):
     journal: JournalSettings = JournalSettings()
     list: ListSettings = ListSettings()
-    profile: Mapping[str, Any] = {}
-    """By name; what stands in one is an `_Entry`."""
-    sink: Any = ()
+    profile: Annotated[Mapping[str, ProfileSettings], Field(FieldCodec(_table))] = {}
+    """By name, in the order of the file."""
+    sink: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
     """Tables, as `read_sinks` has them: a mistake in one is told where sinks are looked at, and stops nothing else."""
 
 
-class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Entry(msgspec.Struct, frozen=True):
     """What a profile may say, by the names of `config.Setting`: no secret, for those stand in files of their own."""
 
-    address: str | tuple[str, ...] | None = None
-    region: str | None = None
-    namespace: str | None = None
-    token_file: str | None = None
-    ca_cert: str | None = None
-    ca_path: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    tls_server_name: str | None = None
-    tls_skip_verify: bool | None = None
-    headers: Mapping[str, str] | None = None
-    """By name; a value may refer to `${VARIABLE}` or `file:PATH`."""
-    allow_harmful_topics: bool | None = None
-    colour: str = ""
+    address: Annotated[str | tuple[str, ...] | None, Field(FieldCodec(_address))] = None
+    region: Annotated[str | None, Field(TEXT)] = None
+    namespace: Annotated[str | None, Field(TEXT)] = None
+    token_file: Annotated[str | None, Field(PATH)] = None
+    ca_cert: Annotated[str | None, Field(PATH)] = None
+    ca_path: Annotated[str | None, Field(PATH)] = None
+    client_cert: Annotated[str | None, Field(PATH)] = None
+    client_key: Annotated[str | None, Field(PATH)] = None
+    tls_server_name: Annotated[str | None, Field(TEXT)] = None
+    tls_skip_verify: Annotated[bool | None, Field(FLAG)] = None
+    headers: Annotated[tuple[str, ...] | None, Field(FieldCodec(_headers))] = None
+    """A value may refer to `${VARIABLE}` or `file:PATH`."""
+    allow_harmful_topics: Annotated[bool | None, Field(FLAG)] = None
+    colour: Annotated[str, Field(FieldCodec(_colour))] = ""
 
 
-def read_settings(folder: Path, columns: Collection[str]) -> Settings:
-    """The settings in a folder, all at their defaults if there is no file; `columns` are the names the list knows.
+def read_settings(folder: Path, columns: Collection[str] | None = None) -> Settings:
+    """The settings in a folder, all at their defaults if there is no file; `columns` are the names the list knows,
+    None where nobody asks for them.
 
-    Raises `FileError` with the place of the mistake: nothing of such a file is used.
+    Raises `FileError` with all mistakes and their places: nothing of such a file is used.
     """
     file = folder / FILE
-    settings = _read(file)
-    _profiles(file, settings)
-    _journal(file, settings)
-    chosen = settings.list.columns
-    if chosen is not None:
-        if not chosen:
-            raise _mistake(file, "`list.columns` names no column")
-        for number, name in enumerate(chosen):
-            place = f"`list.columns[{number}]`"
-            if name not in columns:
-                raise _mistake(file, f'{place} is "{name}", and the columns are {", ".join(columns)}')
-            if name in chosen[:number]:
-                raise _mistake(file, f'{place} is "{name}" again')
-    return settings
+    reader = FieldReader(Settings, folder=folder)
+    reader.take(_content(file))
+    for attribute in reader.given:
+        reader.read(attribute)
+    profiles = reader.values.get("profile", {})
+    reader.values["profile"] = {name: _profile(reader, name, content) for name, content in profiles.items()}
+    for number, name in enumerate(reader.values.get("list.columns") or ()):
+        if columns is not None and name not in columns:
+            path = reader.path("list.columns").item(number)
+            reader.errors.append(path.error(f"is {quoted(name)}, and the columns are {', '.join(columns)}"))
+    if reader.errors:
+        raise _mistakes(file, reader.errors)
+    return reader.struct()
 
 
 def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
@@ -111,15 +180,12 @@ def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
 
     Raises `FileError` as `read_settings` does, but looks at nothing that only the dashboard knows of.
     """
-    file = folder / FILE
-    return _profiles(file, _read(file))
+    return dict(read_settings(folder).profile)
 
 
-def read_journal(folder: Path) -> tuple[float | None, int | None]:
-    """For how many seconds, and up to how many bytes, a journal keeps what every sink has had; None is for the program
-    to say. Raises `FileError` as `read_settings` does."""
-    file = folder / FILE
-    return _journal(file, _read(file))
+def read_journal(folder: Path) -> JournalSettings:
+    """Raises `FileError` as `read_settings` does."""
+    return read_settings(folder).journal
 
 
 def read_sinks(folder: Path) -> list[dict[str, Any]]:
@@ -135,24 +201,6 @@ def read_sinks(folder: Path) -> list[dict[str, Any]]:
     return tables
 
 
-def _journal(file: Path, settings: Settings) -> tuple[float | None, int | None]:
-    written = settings.journal
-    keep = None if written.keep is None else parse_duration(written.keep, milliseconds=True)
-    if written.keep is not None and keep is None:
-        raise _mistake(file, f'`journal.keep` is "{written.keep}": write a duration, such as "7d"')
-    max_size = None if written.max_size is None else parse_size(written.max_size)
-    if written.max_size is not None and (max_size is None or max_size < SMALLEST_JOURNAL):
-        raise _mistake(file, f'`journal.max_size` is "{written.max_size}": write a size from 1MiB on, such as "4GiB"')
-    return keep, max_size
-
-
-def _read(file: Path) -> Settings:
-    try:
-        return msgspec.convert(_content(file), Settings)
-    except msgspec.ValidationError as error:
-        raise _mistake(file, _located(str(error))) from error
-
-
 def _content(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(file) or "")
@@ -160,55 +208,30 @@ def _content(file: Path) -> dict[str, Any]:
         raise _mistake(file, str(error)) from error
 
 
-def _profiles(file: Path, settings: Settings) -> dict[str, ProfileSettings]:
-    return {name: _profile(file, name, content) for name, content in settings.profile.items()}
-
-
-def _profile(file: Path, name: str, content: object) -> ProfileSettings:
-    place = f"profile.{name}"
+def _profile(settings: FieldReader[Settings], name: str, content: object) -> ProfileSettings | None:
+    """None where there is a mistake in it."""
+    path = settings.path("profile").member(name)
+    reader = FieldReader(_Entry, "a profile", within=f"{path.name}.", folder=path.folder)
     if not 1 <= len(name) <= LONGEST_NAME or name != printable(name) or name != name.strip():
-        raise _mistake(file, f"`{place}` is no name: one has 1 to {LONGEST_NAME} visible characters")
-    try:
-        entry = msgspec.convert(content, _Entry)
-    except msgspec.ValidationError as error:
-        raise _mistake(file, _located(str(error), place)) from error
-    if entry.colour and entry.colour not in COLOURS + THEME_COLOURS and _ANY_COLOUR.fullmatch(entry.colour) is None:
-        known = ", ".join(COLOURS + THEME_COLOURS)
-        raise _mistake(file, f'`{place}.colour` is "{entry.colour}", and a colour is {known} or like #e8ab4c')
-    given = msgspec.structs.asdict(entry)
-    del given["colour"]
-    if entry.headers is not None:
-        given["headers"] = tuple(
-            f"{name}: {_header_value(file, place, value)}" for name, value in entry.headers.items()
-        )
-    for key in _PATHS:
-        if given[key]:
-            given[key] = _path(file, f"{place}.{key}", given[key])
-    return ProfileSettings(Profile(name, entry.colour), given)
+        reader.errors.append(path.error(f"is no name: one has 1 to {LONGEST_NAME} visible characters"))
+    if isinstance(content, dict):
+        reader.take(content)
+        for attribute in reader.given:
+            reader.read(attribute)
+    else:
+        reader.errors.append(path.error(f"is {quoted(content)}, and a table belongs there"))
+    settings.errors += reader.errors
+    if reader.errors:
+        return None
+    given = msgspec.structs.asdict(reader.struct())
+    return ProfileSettings(Profile(name, given.pop("colour")), given)
 
 
-def _header_value(file: Path, place: str, text: str) -> str:
-    """A relative `file:` begins at the folder of the settings, as every path in them."""
-    if not reads_file(text):
-        return text
-    return FILE_REFERENCE + _path(file, f"{place}.headers", text.removeprefix(FILE_REFERENCE))
-
-
-def _path(file: Path, place: str, text: str) -> str:
-    if "\0" in text:
-        raise _mistake(file, f"`{place}` holds a zero byte")
-    try:
-        return str(file.parent.absolute() / Path(text).expanduser())
-    except RuntimeError:
-        raise _mistake(file, f'`{place}` is "{text}", and nobody here has a home folder of that name') from None
+def _mistakes(file: Path, errors: Collection[FieldError]) -> FileError:
+    said = [str(error) for error in errors][:MOST_SAID]
+    more = [f"and {len(errors) - MOST_SAID} more"] if len(errors) > MOST_SAID else []
+    return _mistake(file, ". ".join((*said, *more)))
 
 
 def _mistake(file: Path, what: str) -> FileError:
-    return FileError(f"{shown(file)} is not used until it is mended: {printable(what, 400)}.")
-
-
-def _located(message: str, within: str = "") -> str:
-    """Where msgspec says `Expected ... - at `$.list.columns[0]``, the place comes first; `within` is what `$` is."""
-    what, separator, place = message.partition(" - at `$")
-    place = (within + place.strip("`")).lstrip(".")
-    return f"`{place}`: {what}" if separator or within else what
+    return FileError(f"{shown(file)} is not used until it is mended: {printable(what, 400 * MOST_SAID)}.")
