@@ -356,9 +356,10 @@ def tail(
     import asyncio
 
     from nomad_tui.choice import Choice, of_jetstream, tailed_files
+    from nomad_tui.core.export import Output
     from nomad_tui.core.filter import Filter
     from nomad_tui.sources.reader import LEADER_WATCHED_EVERY, Settings
-    from nomad_tui.tail import DEFAULT_RETRIES, Options, Output
+    from nomad_tui.tail import DEFAULT_RETRIES, Options
     from nomad_tui.tail import tail as run_tail
 
     if sys.stdout is None:

@@ -15,20 +15,20 @@ from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from time import monotonic, time_ns
 from typing import BinaryIO, Final, TextIO
 
 from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES
 from nomad_tui.core.derived import Derived
+from nomad_tui.core.export import RAW, EventLines, Output
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.glyphs import escaped
 from nomad_tui.core.history import History
 from nomad_tui.core.readable import byte_count
 from nomad_tui.core.rows import EventRow, latest_moment, row
 from nomad_tui.core.search import Matcher
-from nomad_tui.core.secrets import masked_text, redact
-from nomad_tui.core.tables import cells, csv_head, csv_line, markdown_head, markdown_line
+from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Connected, Ended, Gap, GapReason, Noted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Unreadable
@@ -61,23 +61,6 @@ TURN: Final = 0.005
 
 _NOT_PLAIN: Final = re.compile(rb"[^ -~]")
 _SPACES: Final = str.maketrans("\t\r", "  ")
-
-
-class Output(StrEnum):
-    LINE = "line"
-    """One line of text an event: time, index, topic, what happened to which object, where."""
-    CSV = "csv"
-    """One record an event, behind one with headings, for spreadsheets."""
-    MARKDOWN = "markdown"
-    """One row an event of a table."""
-    NDJSON = "ndjson"
-    """One event object a line, as the server sent it."""
-    FRAMES = "frames"
-    """One frame a line, as the server sent it."""
-
-
-RAW: Final = frozenset((Output.NDJSON, Output.FRAMES))
-"""In the server's own words, which may hold secrets."""
 
 
 class Exit(IntEnum):
@@ -139,7 +122,13 @@ class _Tail:
         """What ages in the filter count back from, where that is not the present."""
         self._matcher = self._new_matcher()
         self._needs_history = options.output not in RAW or not options.filter.everything
-        self._redacts = options.redact and options.output in RAW
+        self._lines = EventLines(
+            self._history,
+            options.output,
+            redacts=options.redact,
+            timezone=options.timezone,
+            encoding=options.encoding,
+        )
         self._plain_terminal = output.isatty()
         self._printed = 0
         self._unreadable = 0
@@ -158,7 +147,8 @@ class _Tail:
         return Matcher(self._derived, options.filter, region=self._region, timezone=options.timezone, now=self._now)
 
     async def run(self) -> Exit:
-        self._write_head()
+        for line in self._lines.head():
+            self._writer.write(line + b"\n")
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._flush())]
         if self._options.idle_exit is not None:
             tasks.append(asyncio.create_task(self._watch_idleness(self._options.idle_exit)))
@@ -377,41 +367,20 @@ class _Tail:
             shown = shown[: limit - self._printed]
         if not shown:
             return
-        for line in self._lines(frame, first, shown):
-            self._writer.write(self._safe(redact(line) if self._redacts else line) + b"\n")
+        for line in self._printed_lines(frame, first, shown):
+            self._writer.write(self._safe(line) + b"\n")
         self._printed += len(shown)
         if limit is not None and self._printed >= limit:
             raise _FinishedError(Exit.DONE)
 
-    def _lines(self, frame: Frame, first: int, shown: list[int]) -> Iterator[bytes]:
-        match self._options.output:
-            case Output.FRAMES:
-                whole = len(shown) == len(frame.events)
-                yield frame.line if whole else frame.with_events([frame.events[position] for position in shown]).line
-            case Output.NDJSON:
-                texts = frame.event_texts()
-                for position in shown:
-                    yield texts[position]
-            case _:
-                for position in shown:
-                    found = row(self._history, first + position)
-                    if isinstance(found, EventRow):
-                        yield self._encoded(self._text(found))
-
-    def _text(self, found: EventRow) -> str:
-        if self._options.output is Output.LINE:
-            return self._line(found)
-        texts = cells(found, self._history.event(found.sequence).key, self._options.timezone)
-        return csv_line(texts) if self._options.output is Output.CSV else markdown_line(texts)
-
-    def _encoded(self, text: str) -> bytes:
-        return text.encode(self._options.encoding, "backslashreplace")
-
-    def _write_head(self) -> None:
-        """What stands before the first event of a table."""
-        head = {Output.CSV: csv_head, Output.MARKDOWN: markdown_head}.get(self._options.output)
-        for line in head() if head is not None else ():
-            self._writer.write(self._encoded(line) + b"\n")
+    def _printed_lines(self, frame: Frame, first: int, shown: list[int]) -> Iterator[bytes]:
+        if self._options.output is not Output.LINE:
+            yield from self._lines.of_frame(frame, first, shown)
+            return
+        for position in shown:
+            found = row(self._history, first + position)
+            if isinstance(found, EventRow):
+                yield self._line(found).encode(self._options.encoding, "backslashreplace")
 
     def _line(self, found: EventRow) -> str:
         nanoseconds, exact = found.when()

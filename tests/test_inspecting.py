@@ -387,7 +387,7 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
         await opened.press("y", "e")
         await opened.until(lambda: opened.app._clipboard)
         assert opened.app._clipboard == gap.sentence
-        await opened.press("w", "enter")
+        await opened.press("w", "enter", "enter")
         await opened.until(lambda: opened.told)
     assert json.loads((tmp_path / "gap-10.json").read_text()) == gap.record()
 
@@ -511,7 +511,7 @@ async def test_a_file_holds_no_secrets(tmp_path: Path, monkeypatch: pytest.Monke
                 await select_node(opened)
             await opened.press("w")
             assert isinstance(opened.app.screen, WriteFile)
-            await opened.press("enter")
+            await opened.press("enter", "enter")
             await opened.until(lambda: len(opened.app.screen_stack) == 1)
         told = opened.told
     written = files_in(tmp_path)

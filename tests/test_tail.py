@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from nomad_tui.config import Connection
+from nomad_tui.core.export import Output
 from nomad_tui.core.payload import parse
 from nomad_tui.core.secrets import masked
 from nomad_tui.core.wire import Frame, Unreadable, decode, event_lines
@@ -38,7 +39,6 @@ from nomad_tui.sources.standin import (
     Token,
 )
 from nomad_tui.tail import Options as TailOptions
-from nomad_tui.tail import Output
 from nomad_tui.tail import tail as run_tail
 from tests import recordings
 

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from nomad_tui.core.rows import EventRow
+from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
 
 HEADINGS: Final = ("Time", "Index", "Topic", "Type", "Namespace", "Object", "Event", "Status", "Node", "Key")
@@ -25,7 +26,16 @@ def cells(row: EventRow, key: str, timezone: tzinfo | None) -> list[str]:
         time = at.isoformat(timespec="milliseconds" if exact else "seconds")
     sentence = row.sentence
     subject = "".join(part.text for part in sentence.subject)
-    texts = (row.topic, row.type, row.namespace, subject, sentence.what, sentence.status, sentence.place, key)
+    texts = (
+        row.topic,
+        row.type,
+        row.namespace,
+        subject,
+        sentence.what,
+        sentence.status,
+        sentence.place,
+        masked_text(key, REDACTED),
+    )
     index = "" if row.index < 0 else str(row.index)
     return [time, index, *(printable(text, LONGEST_CELL) for text in texts)]
 
@@ -38,8 +48,12 @@ def csv_line(texts: Sequence[str]) -> str:
 
 def markdown_line(texts: Sequence[str]) -> str:
     """One row of a table, in which no text is markup."""
-    escaped = (_MARKDOWN.sub(r"\\\g<0>", text).replace("&", "&amp;").replace("<", "&lt;") for text in texts)
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(map(markdown_text, texts))} |"
+
+
+def markdown_text(text: str) -> str:
+    """A text as it is, in which nothing is markup."""
+    return _MARKDOWN.sub(r"\\\g<0>", text).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def csv_head() -> list[str]:

@@ -7,7 +7,7 @@ so nothing waits for a search. What was found is kept by segment, so a search ma
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 from itertools import accumulate
 from time import perf_counter, time_ns
@@ -239,6 +239,18 @@ class View:
             return len(self.history)
         self._forget_evicted()
         return self._ends[-1] if self._ends else 0
+
+    def sequences(self) -> Sequence[int]:
+        """What all rows are, and what is folded into them, oldest first; a copy."""
+        if self.everything:
+            return range(self.history.first, self.history.end)
+        self._forget_evicted()
+        found = array("Q")
+        for first in self._firsts:
+            found.extend(self._found[first])
+        for repeats in self._repeats.values():
+            found.extend(repeats)
+        return array("Q", sorted(found)) if self._repeats else found
 
     def sequence_at(self, row: int) -> int:
         """Raises `IndexError` outside [0, len)."""

@@ -120,7 +120,10 @@ ACTIONS: Final = (
     ),
     Action("app.pager", "e", "open_outside", "Open in pager", "Open the event in $PAGER", palette="less view"),
     Action("app.editor", "", "open_outside(True)", "Open in editor", "Open the event in $EDITOR", palette="vim edit"),
-    Action("app.write", "w", "write_file", "Write to a file", "Write the event to a file", False, "export save", True),
+    Action(
+        "app.save", "w", "save", "Save", "Save the event, the marked, the matches or everything", False,
+        "export write csv", True,
+    ),
     Action(
         "app.picture", "", "picture", "Picture", "Save the screen as SVG in this folder",
         palette="screenshot export web image svg",

@@ -125,6 +125,8 @@ class NomadTui(App[Switch | None]):
         """
         super().__init__()
         self.session = session
+        self.now = clock
+        """ns since 1970."""
         saved = SavedFilters(None if folders is None else folders.config, namespace)
         self.filter_history = FilterHistory(None if folders is None else folders.state)
         self._folders = folders
@@ -495,8 +497,8 @@ class NomadTui(App[Switch | None]):
     def action_open_outside(self, editor: bool = False) -> None:
         self.hand_over.open_outside(editor=editor)
 
-    def action_write_file(self) -> None:
-        self.hand_over.write_file()
+    def action_save(self) -> None:
+        self.hand_over.save()
 
     def action_picture(self) -> None:
         self.hand_over.save_picture()
@@ -516,7 +518,7 @@ class NomadTui(App[Switch | None]):
             return len(self.screen_stack) == 1
         if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
             return False  # there `/` looks for something in what is shown
-        if action in ("filter", "pane", "copy", "write_file", "compare", "where", "doctor", "sinks", "send_to"):
+        if action in ("filter", "pane", "copy", "save", "compare", "where", "doctor", "sinks", "send_to"):
             return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
         return super().check_action(action, parameters)
 

@@ -371,9 +371,15 @@ class ChoiceList(Widget):
 
     def __init__(self, choices: Sequence[Choice]) -> None:
         super().__init__()
+        self.put(choices)
+
+    def put(self, choices: Sequence[Choice]) -> None:
+        """Shows these choices, with the first under the cursor."""
         self._lines = [(choice.letter, choice.label, choice.shown, choice.text is not None) for choice in choices]
         self.styles.height = len(self._lines)
         self._widest = max((len(choice.label) for choice in choices), default=0)
+        self.cursor = 0
+        self.refresh(layout=True)
 
     def render(self) -> Content:
         return Content("\n").join([self._line(row) for row in range(len(self._lines))])

@@ -3,24 +3,29 @@
 Nothing that is masked on the screen is in any of it.
 """
 
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from nomad_tui.core.payload import Path, Payload
+from nomad_tui.core.report import About
 from nomad_tui.core.reproduce import Server
 from nomad_tui.sources.harm import csi_read_warning
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.clipboard import copy
 from nomad_tui.ui.copy_menu import Choice, CopyMenu, choices, server_of
+from nomad_tui.ui.filtering import SEARCH_SLICE
 from nomad_tui.ui.inspector import EventView
 from nomad_tui.ui.outside import Outcome, show_outside
 from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.picture import save_picture
-from nomad_tui.ui.write_file import WriteFile, file_name
+from nomad_tui.ui.save import Save, Selection
+from nomad_tui.ui.write_file import file_name
 
 if TYPE_CHECKING:
     from nomad_tui.ui.app import NomadTui
 
-NOTHING: str = "No event is selected: select one first."
+NOTHING: Final = "No event is selected: select one first."
 
 
 class HandOver:
@@ -61,15 +66,15 @@ class HandOver:
         envelope = app.inspecting.envelope
         return choices(payload.value, self._path(), app.inspector.veil, envelope, server, sentence, harm)
 
-    def _whole(self, payload: Payload) -> tuple[str, str]:
-        """The event as JSON, and the name of a file for it."""
+    def _whole(self, payload: Payload) -> tuple[Callable[[], str], str]:
+        """What makes the event's JSON, and the name of a file for it."""
         app = self._app
         envelope = app.inspecting.envelope
         made = {one.letter: one for one in choices(payload.value, (), app.inspector.veil, envelope, None)}
         if envelope is not None and made["e"].text is not None:
-            return made["e"].made(), file_name(envelope.topic, envelope.key, envelope.index)
+            return made["e"].made, file_name(envelope.topic, envelope.key, envelope.index)
         event = app.inspector.event  # a gap, or an event whose key holds a secret
-        return made["s"].made(), file_name(
+        return made["s"].made, file_name(
             "gap" if envelope is None else envelope.topic, "", event.sequence if event else 0
         )
 
@@ -99,18 +104,43 @@ class HandOver:
             self._app.run_worker(self._show_outside(payload, editor), group="outside", exclusive=True)
 
     async def _show_outside(self, payload: Payload, editor: bool) -> None:
-        text, name = self._whole(payload)
-        self._say(await show_outside(self._app, text, name, editor=editor))
+        make, name = self._whole(payload)
+        self._say(await show_outside(self._app, make(), name, editor=editor))
 
-    def write_file(self) -> None:
-        payload = self._payload()
-        if payload is not None:
-            text, name = self._whole(payload)
-            self._app.push_screen(WriteFile(text, name), self._say_written)
+    def save(self) -> None:
+        app = self._app
+        app.inspecting.look()
+        payload, history, marks = app.inspector.payload, app.session.history, app.event_list.marks
+        if payload is None and not len(history):
+            app.notify(NOTHING, markup=False)
+            return
+
+        async def marked() -> Sequence[int]:
+            return marks
+
+        async def matches() -> Sequence[int]:
+            while not app.view.complete:
+                app.view.advance(SEARCH_SLICE)
+                await asyncio.sleep(0)
+            return app.view.sequences()
+
+        async def everything() -> Sequence[int]:
+            return range(history.first, history.end)
+
+        selections = (
+            Selection("m", "the marked", "marked", len(marks), marked, "Nothing is marked: m marks an event."),
+            Selection("f", "the matches", "matches", len(app.view), matches, "Nothing matches the filter."),
+            Selection("a", "everything held", "events", len(history), everything, "There are no events yet."),
+        )
+        source, status = app.session.source, app.session.status
+        where = f"{source.name} · {source.scope(status.region)}"
+        about = About(where, app.filtering.text, app.now(), app.view.timezone)
+        event = None if payload is None else self._whole(payload)
+        app.push_screen(Save(history, event, selections, marks, about), self._say_written)
 
     def _say_written(self, said: str | None) -> None:
         if said is not None:
-            self._app.notify(said, markup=False)
+            self._app.notify(said, markup=False, timeout=8)
 
     def save_picture(self) -> None:
         # The palette that it was chosen in is to be gone first.

@@ -3,11 +3,11 @@
 import os
 import re
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 from textual import events
 from textual.app import ComposeResult
@@ -42,38 +42,86 @@ def file_name(topic: str, key: str, index: int, suffix: str = ".json") -> str:
     return "-".join([*filter(None, parts), str(index)]) + suffix
 
 
-def write(path: Path, text: str, *, replace: bool) -> int:
-    """Writes a file of mode 0600 and returns its bytes; what was there stays whole until all is written.
+class NewFile:
+    """A file of mode 0600 under construction: nothing is at its path until `commit`, and what was there stays whole.
 
-    Raises `NotWrittenError`, and of it `ThereAlreadyError` where `replace` is not asked for.
+    To be used in a `with` block, which removes what was not committed. All methods raise `NotWrittenError`, and of it
+    `ThereAlreadyError` where `replace` is not asked for.
     """
+
+    def __init__(self, path: Path, *, replace: bool) -> None:
+        self.path = path
+        self.size = 0
+        """Bytes written."""
+        self._replace = replace
+        self._temporary: str | None = None
+        with explained(path):
+            self._target = target_of(path, replace=replace)
+            handle, self._temporary = mkstemp(prefix=".nomad-tui-", dir=self._target.parent)
+            self._file = os.fdopen(handle, "wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._file.close()
+        if self._temporary is not None:
+            with suppress(OSError):
+                Path(self._temporary).unlink()
+
+    def write(self, content: bytes) -> None:
+        with explained(self.path):
+            self._file.write(content)
+            self.size += len(content)
+
+    def commit(self) -> None:
+        """Puts the file in its place, once the disk has all of it."""
+        assert self._temporary is not None
+        with explained(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if self._replace:
+                Path(self._temporary).replace(self._target)
+            else:
+                _put_in_place(self._temporary, self._target)
+
+
+def write(path: Path, text: str, *, replace: bool) -> int:
+    """Writes a `NewFile` and returns its bytes. Raises `NotWrittenError`."""
+    with NewFile(path, replace=replace) as file:
+        file.write(text.encode("utf-8", "replace"))
+        file.commit()
+        return file.size
+
+
+def target_of(path: Path, *, replace: bool) -> Path:
+    """The file that a path leads to, which is none yet or may be replaced. Raises `NotWrittenError` and `OSError`."""
+    shown = printable(str(path), LONGEST_SHOWN)
+    target = path.resolve() if path.is_symlink() else path
+    with suppress(FileNotFoundError):
+        mode = target.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise NotWrittenError(f"{shown} is a folder: add a name to it.")
+        if not stat.S_ISREG(mode):
+            raise NotWrittenError(f"{shown} is no ordinary file: type another name.")
+        if not replace:
+            raise ThereAlreadyError(_is_there(path))
+    return target
+
+
+def _is_there(path: Path) -> str:
+    return f"{printable(str(path), LONGEST_SHOWN)} is there already: Enter again replaces it, or type another name."
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raises a `NotWrittenError` for what keeps a file from being written."""
     shown = printable(str(path), LONGEST_SHOWN)
     try:
-        target = path.resolve() if path.is_symlink() else path
-        with suppress(FileNotFoundError):
-            mode = target.stat().st_mode
-            if stat.S_ISDIR(mode):
-                raise NotWrittenError(f"{shown} is a folder: add a name to it.")
-            if not stat.S_ISREG(mode):
-                raise NotWrittenError(f"{shown} is no ordinary file: type another name.")
-            if not replace:
-                raise ThereAlreadyError(f"{shown} is there already: Enter again replaces it, or type another name.")
-        content = text.encode("utf-8", "replace")
-        handle, temporary = mkstemp(prefix=".nomad-tui-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(handle)
-            if replace:
-                Path(temporary).replace(target)
-            else:
-                _put_in_place(temporary, target)
-        finally:
-            with suppress(FileNotFoundError):
-                Path(temporary).unlink()
+        yield
     except FileExistsError:
-        raise ThereAlreadyError(f"{shown} is there already: Enter again replaces it, or type another name.") from None
+        raise ThereAlreadyError(_is_there(path)) from None
     except (FileNotFoundError, NotADirectoryError):
         folder = printable(str(path.parent), LONGEST_SHOWN)
         raise NotWrittenError(f"There is no folder {folder}: make it, or type another.") from None
@@ -82,7 +130,6 @@ def write(path: Path, text: str, *, replace: bool) -> int:
         raise NotWrittenError(f"{shown} cannot be written ({reason}): type another name or folder.") from None
     except ValueError as error:
         raise NotWrittenError(f"{shown} is no file's name ({error}): type another name.") from None
-    return len(content)
 
 
 def _put_in_place(temporary: str, target: Path) -> None:
@@ -155,9 +202,16 @@ class WriteFile(Dialog[str | None]):
 
     def on_mount(self) -> None:
         self.trouble.display = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Called once the prompt is drawn. Textual calls `on_mount` and `on_key` of a base class too."""
         self.set_focus(self.input)
 
     def on_key(self, event: events.Key) -> None:
+        self.take_key(event)
+
+    def take_key(self, event: events.Key) -> None:
         """Hands on keys that were typed before the line had the focus, or after the prompt was left."""
         if self._left or event is not self.input.seen:
             event.stop()
@@ -173,13 +227,32 @@ class WriteFile(Dialog[str | None]):
             return
         try:
             path = _path(typed)
-            size = write(path, self._text() if callable(self._text) else self._text, replace=path == self._asked_about)
         except NotWrittenError as error:
-            self._asked_about = path if isinstance(error, ThereAlreadyError) else None
-            self.trouble.update(Content(str(error)))
-            self.trouble.display = True
+            self.say_trouble(str(error))
+        else:
+            self._write_to(path)
+
+    def _write_to(self, path: Path) -> None:
+        """Acts on a path that was entered, once or again."""
+        try:
+            size = write(path, self._text() if callable(self._text) else self._text, replace=self.may_replace(path))
+        except NotWrittenError as error:
+            self.refuse(path, error)
         else:
             self._leave(written(path, size))
+
+    def may_replace(self, path: Path) -> bool:
+        """Whether the operator was told that there is such a file, and has entered it again."""
+        return path == self._asked_about
+
+    def refuse(self, path: Path, error: NotWrittenError) -> None:
+        """Says why nothing was written; entered again, the path of a `ThereAlreadyError` may be replaced."""
+        self._asked_about = path if isinstance(error, ThereAlreadyError) else None
+        self.say_trouble(str(error))
+
+    def say_trouble(self, text: str) -> None:
+        self.trouble.update(Content(text))
+        self.trouble.display = True
 
     def _leave(self, said: str | None) -> None:
         if not self._left:
