@@ -1,7 +1,8 @@
 """The recorded streams that tests, pictures and the benchmark run on.
 
 All come from Nomad 2.0.6 except `beta` (the 1.0-beta dialect) and `hostile` (written by hand: escape
-sequences, markup, wrong types, deep, wide and 3 MB values, invalid UTF-8, lines that are not JSON).
+sequences, markup, wrong types, deep, wide and 3 MB values, invalid UTF-8, lines that are not JSON). `markup` is the
+flaky job of `tour` as it was recorded, whose message holds escape sequences and markup.
 """
 
 from pathlib import Path
@@ -15,7 +16,7 @@ _FOLDERS: Final = (Path(__file__).parent / "data", Path(nomad_tui.__file__).pare
 
 
 def path(name: str) -> Path:
-    """The compressed recording `name`: tour, beta, hostile, load or large-job."""
+    """The compressed recording `name`: tour, beta, hostile, markup, load or large-job."""
     for folder in _FOLDERS:
         candidate = folder / f"{name}.ndjson.zst"
         if candidate.exists():

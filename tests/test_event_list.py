@@ -102,6 +102,10 @@ async def test_the_end_is_the_way_back_to_following(key: str) -> None:
         source.tell(*jobs(range(200, 220)))
         await opened.shows(220)
         assert shown(opened)[-1] == "job-219"
+        await opened.press("k")
+        assert selected(opened) == "job-218", "of a busy stream"
+        await opened.press(key, "k")
+        assert selected(opened) == "job-218", "of a quiet stream"
 
 
 async def test_f_stops_following_and_follows_again() -> None:

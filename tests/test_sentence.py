@@ -194,14 +194,17 @@ def test_the_tour_reads_as_an_operator_would_tell_it(index: int, topic: str, tex
     assert text in [event.sentence.text for event in events]
 
 
+def test_escape_sequences_and_markup_in_a_message_are_text() -> None:
+    said = {event.sentence.what for event in recorded("markup") if (event.index, event.topic) == (80, "Allocation")}
+    assert said == {"failed · task crash exit 137 · oom-killed ␛[31mRED␛[0m [bold]markup[/bold], restarts 2 of 2"}
+
+
 def test_a_failed_allocation_tells_task_exit_message_and_restarts() -> None:
     [event] = [event for event in recorded("tour") if (event.index, event.topic) == (80, "Allocation")]
     sentence = event.sentence
-    assert sentence.what == (
-        "failed · task crash exit 137 · oom-killed ␛[31mRED␛[0m [bold]markup[/bold], restarts 2 of 2"
-    )
+    assert sentence.what == "failed · task crash exit 137 · oom-killed, restarts 2 of 2"
     assert sentence.subject == (Part("flaky.g", Role.OBJECT), Part("[0]", Role.DIM))
-    assert [part.text for part in sentence.happened if part.role is Role.BAD] == ["failed", "exit 137"]
+    assert [part.text for part in sentence.happened if part.role is Role.BAD] == ["failed", "exit 137", "oom-killed"]
     assert (sentence.status, sentence.place) == ("failed", "edge-1")
 
 

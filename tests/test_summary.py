@@ -112,8 +112,7 @@ def test_hostile_payloads_have_a_summary_that_leaks_nothing() -> None:
 def test_a_failed_allocation_tells_task_exit_restarts_and_what_comes_next() -> None:
     assert _rows(94, "Allocation", 1_795_423_770 * SECOND) == [
         "client failed  desired run  unhealthy  created 8 s ago",
-        "task crash dead, failed  exit 137  restarts 2",
-        "oom-killed ␛[31mRED␛[0m [bold]markup[/bold]",
+        "task crash dead, failed  exit 137  OOM-killed  restarts 2",
         "last event Alloc Unhealthy 3 s ago",
         "unhealthy because of failed task",
         "next try with evaluation 5704a3c0  deployment 7dfd78cc",
@@ -124,7 +123,14 @@ def test_a_failed_allocation_tells_task_exit_restarts_and_what_comes_next() -> N
 def test_colours_come_from_meaning() -> None:
     [event] = [event for event in recorded("tour") if event[:2] == (80, "Allocation")]
     parts = [part for fact in _told(*event[1:]).facts for part in fact.parts]
-    assert [part.text for part in parts if part.role is Role.BAD] == ["failed", "unhealthy", "dead", "failed", "137"]
+    assert [part.text for part in parts if part.role is Role.BAD] == [
+        "failed",
+        "unhealthy",
+        "dead",
+        "failed",
+        "137",
+        "OOM-killed",
+    ]
 
 
 def test_a_task_out_of_memory_says_so() -> None:

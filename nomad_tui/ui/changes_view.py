@@ -27,7 +27,7 @@ from nomad_tui.core.changes.rows import (
     shown_value,
     title,
 )
-from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation
+from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation, is_time
 from nomad_tui.core.secrets import MASK, Veil
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.actions import Context, bindings
@@ -266,8 +266,13 @@ class ChangesView(RowView):
         if isinstance(item, Member) or item.kind is not ChangeKind.CHANGED:
             value = item.value if isinstance(item, Member) else item.before if _is_removed(item) else item.after
             shown = value if is_shown else shown_value(value, item.is_secret, MASK)
-            yield _value_component(item, value), _text(shown)
             note = annotation(key, shown, self._now_ns, self._timezone, than=self._than)
+            component, text = _value_component(item, value), _text(shown)
+            if note is not None and is_time(key, shown):
+                yield component, note
+                yield "annotation", f"  {text}"
+                return
+            yield component, text
             if note is not None:
                 yield "annotation", f"  {note}"
             return

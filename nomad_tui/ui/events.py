@@ -154,6 +154,8 @@ class EventList(LineView, can_focus=True):
         """How many rows below the top the selected one stood at the last look; 0 where it was not on the screen."""
         self._goes_along = False
         """Whether the selected event is the newest because it is the newest: with another one it no longer is."""
+        self._is_on_newest = False
+        """Whether the operator went to the newest event and has not moved since, though others may have come."""
         self._seen_to = 0
         """Up to where the operator has seen the events; those after it are new."""
 
@@ -234,6 +236,7 @@ class EventList(LineView, can_focus=True):
         self._row_count, self._newest = rows, newest
         if self._goes_along and newest != self.cursor:
             self.clear_selection()
+            self._is_on_newest = True
         if grown:
             self.set_row_count(rows + self._heading_rows)
         height = self._page
@@ -409,7 +412,8 @@ class EventList(LineView, can_focus=True):
         top = self._first_row
         if self.cursor is None:
             bottom = min(top + self._page, count) - 1
-            self.select(bottom if self.following else top)
+            newest = max(0, bottom + min(rows, 0)) if self._is_on_newest else bottom
+            self.select(newest if self.following else top)
             return
         at = self.view.row_at(self.cursor)
         self.select(min(max(at + rows, 0), count - 1))
@@ -604,7 +608,7 @@ class EventList(LineView, can_focus=True):
         self._label()
 
     def _move_cursor(self, sequence: int | None) -> None:
-        self._goes_along = False
+        self._goes_along = self._is_on_newest = False
         self._note = ""
         before, self.cursor = self.cursor, sequence
         for changed in (before, sequence):

@@ -7,7 +7,7 @@ from typing import Final
 from rich.cells import cell_len
 
 from nomad_tui.core.changes import ChangeKind, Mark
-from nomad_tui.core.payload import SEPARATOR, Kind, Names, Path, Showing, Value, annotation, name_of, written
+from nomad_tui.core.payload import SEPARATOR, Kind, Names, Path, Showing, Value, annotation, is_time, name_of, written
 from nomad_tui.core.secrets import MASK, can_hide
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.row_view import INDENT
@@ -94,16 +94,22 @@ class RowWriter:
             yield "count", " "
         tail = [] if decoded is None else [("annotation", decoded.how)]
         is_hidden = showing.hides(row)
+        readable = ""
         if not is_hidden:
             note = self._note(row, value)
-            if note is not None:
+            if note is not None and is_time(key, value, rows.parent_key(row)):
+                readable = note
+            elif note is not None:
                 tail.append(("annotation", note))
             if showing.line_count(row) > 1:
                 tail.append(("annotation", f"⏎ {showing.line_count(row):,} lines"))
         if mark is not None:
             tail += self._since(row, mark)
         room = width - self.margin - (rows.depths[row] + 1) * INDENT - max(column, len(shown_key)) - _GAP
-        yield from self._fitted(row, is_hidden, tail, room, is_shifted)
+        if readable:
+            yield from _time_fitted(readable, "".join(showing.pieces(row)), tail, 0 if is_shifted else room)
+        else:
+            yield from self._fitted(row, is_hidden, tail, room, is_shifted)
 
     def _glyph(self, row: int, mark: Mark | None) -> tuple[str, str]:
         if mark is not None and mark.kind is not None:
@@ -182,6 +188,20 @@ class RowWriter:
         text = before if is_shown else showing.masked(before)
         first = text.partition("\n")[0]
         return f'"{first[:_LONGEST_BEFORE]}{ELLIPSIS if len(text) > min(len(first), _LONGEST_BEFORE) else ""}"'
+
+
+def _time_fitted(readable: str, number: str, tail: list[tuple[str, str]], room: int) -> Iterator[tuple[str, str]]:
+    """A time or a duration as it is read and then as it was sent; shorter where there is no room, unless that is 0."""
+    left = room - len(readable) - _length(tail)
+    if room and left < 0:
+        readable = readable.partition(SEPARATOR)[0]
+        left = room - len(readable) - _length(tail)
+    if room and left < len(number) + _GAP:
+        number = _cut((number,), left - _GAP) if left >= _SHORTEST + _GAP else ""
+    yield "time", readable
+    for part, text in [("sent", number), *tail]:
+        if text:
+            yield part, " " * _GAP + text
 
 
 def _length(tail: list[tuple[str, str]]) -> int:

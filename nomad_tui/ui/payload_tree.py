@@ -39,7 +39,7 @@ from nomad_tui.ui.row_view import INDENT, Pieces, RowView
 _LONG_TEXT: Final = 300
 """Characters of a text without line feeds that is still better read in a window of its own."""
 
-_SEARCHED: Final = frozenset(("key", "string", "number", "boolean", "null", "raw"))
+_SEARCHED: Final = frozenset(("key", "string", "number", "sent", "boolean", "null", "raw"))
 """What is looked through, and so drawn highlighted where it matches."""
 _MOST_HIGHLIGHTS: Final = 100
 """In one piece of a line."""
@@ -68,7 +68,9 @@ class PayloadTree(RowView):
         "payload-tree--null",
         "payload-tree--number",
         "payload-tree--raw",
+        "payload-tree--sent",
         "payload-tree--string",
+        "payload-tree--time",
         "payload-tree--was",
         "payload-tree--was-noise",
     }

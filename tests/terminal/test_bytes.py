@@ -68,7 +68,7 @@ def _look_around(program: Program) -> None:
 
 def test_hostile_payloads_send_the_terminal_nothing(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "hostile.ndjson"
-    file.write_bytes(recordings.content("hostile"))
+    file.write_bytes(recordings.content("markup") + recordings.content("hostile"))
     with running("open", file, size=(100, 30), home=home) as program:
         program.wait_for("held").settle()
         _look_around(program)

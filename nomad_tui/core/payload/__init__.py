@@ -4,7 +4,7 @@
 say without the secrets, and `annotation` what a raw number means. All of it is pure and knows no widget.
 """
 
-from nomad_tui.core.payload.annotations import SEPARATOR, Names, annotation, name_of
+from nomad_tui.core.payload.annotations import SEPARATOR, Names, annotation, is_time, name_of
 from nomad_tui.core.payload.decoding import Decoded, decode
 from nomad_tui.core.payload.parsing import Members, Number, Payload, Raw, RawText, Value, parse
 from nomad_tui.core.payload.rows import Kind, Path, Rows, Step
@@ -35,6 +35,7 @@ __all__ = [
     "annotation",
     "decode",
     "flatten",
+    "is_time",
     "name_of",
     "parse",
     "without_secrets",

@@ -105,6 +105,13 @@ def annotation(
     return None
 
 
+def is_time(key: Step | None, value: Value, parent_key: Step | None = None) -> bool:
+    """Whether a value is a number that nobody reads as a time or a duration, as which it is meant."""
+    if type(value) is not int or not isinstance(key, str):
+        return False
+    return bool(_DURATION.search(key) or _TIME.search(key)) or (parent_key == "Wait" and key in ("Min", "Max"))
+
+
 def name_of(key: Step | None, value: str, parent_key: Step | None, names: Names | None) -> str | None:
     """The name of the object that a value is the ID of, untrusted; None where it is none or the name is not known."""
     topic = _IDS.get(str(parent_key if isinstance(key, int) else key)) if names is not None else None

@@ -11,6 +11,7 @@ from nomad_tui.core.sentence.parts import (
     ARROW,
     COMMA,
     DOT,
+    OUT_OF_MEMORY,
     SUBJECT_LIMIT,
     VALUE_LIMIT,
     Part,
@@ -389,9 +390,11 @@ def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
     said = f"exit {event.exit_code}" if not event.signal else f"exit {event.exit_code} signal {event.signal}"
     clean = not event.exit_code and not event.signal
     happened = [dim(said) if clean and good_is_dim else plain(said) if clean else bad(said, VALUE_LIMIT)]
-    if details.get("oom_killed") == "true":
+    is_oom = details.get("oom_killed") == "true"
+    if is_oom:
         happened += [DOT, bad("oom-killed")]
-    if message := reason(details.get("exit_message") or event.message):
+    message = reason(details.get("exit_message") or event.message)
+    if message and not (is_oom and message == OUT_OF_MEMORY):
         happened += [DOT, plain(message, VALUE_LIMIT * 2)]
     return happened
 

@@ -146,6 +146,10 @@ def named(name: str, key: str) -> tuple[Part, ...]:
     return (Part(printable(name, SUBJECT_LIMIT) or short(key) or "unnamed", Role.OBJECT),)
 
 
+OUT_OF_MEMORY: Final = "OOM Killed"
+"""What Docker's driver says beside the sign that means the same."""
+
+
 def reason(text: str, *prefixes: str) -> str:
     """A server's message made fit to stand after a `·`: no prefix that repeats the object, no capital, no secret."""
     text = masked_text(text[: MESSAGE_LIMIT * 2].strip())

@@ -9,6 +9,7 @@ from nomad_tui.core.sentence.allocation import Health, TaskEvent, TaskState, Tra
 from nomad_tui.core.sentence.parts import (
     COMMA,
     DOT,
+    OUT_OF_MEMORY,
     VALUE_LIMIT,
     Part,
     Role,
@@ -201,6 +202,8 @@ def _tell_troubled(facts: Facts, name: str, task: TaskState) -> None:
         if ending.type != "Terminated":
             facts.add("", bad(ending.type, VALUE_LIMIT))
             message = ending.display_message or message
+        elif message == OUT_OF_MEMORY and (ending.details or {}).get("oom_killed") == "true":
+            message = ""
         facts.add("", plain(reason(message)))
 
 
