@@ -19,9 +19,9 @@ import textual
 from textual.pilot import Pilot
 
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.rows import sentence
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Update, Warned
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.demo import LEAD
@@ -104,8 +104,8 @@ def refused() -> tuple[Update, ...]:
 
 def jobs_only() -> tuple[Update, ...]:
     """What a token brings that may read jobs in one namespace and nothing else."""
-    readable = {each.name for each in TOPICS if each.capability == "namespace read-job"}
-    allowed = {each.name: frozenset({"default"} if each.name in readable else ()) for each in TOPICS}
+    readable = {each.name for each in KINDS.values() if each.capability == "namespace read-job"}
+    allowed = {each.name: frozenset({"default"} if each.name in readable else ()) for each in KINDS.values()}
     permissions = Permissions(("default",), allowed)
     trouble = lacking(permissions, TokenInfo(TokenKind.CLIENT, name="web team", policies=("read-jobs",)))
     frames = [

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from nomad_tui.config import Connection, Flags
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Concern, Connected, Refused, Warned
 from nomad_tui.nomad.release_discovery import ServerReleases, _members
 from nomad_tui.nomad.releases import (
@@ -96,7 +96,7 @@ async def test_where_a_server_is_affected_csi_volumes_are_not_read(options: Opti
         assert said in warned.what and "nomad#26766" in warned.what and "does not know" in warned.what
         assert "--allow-harmful-topics" in warned.remedy
         wanted = {value for name, value in asked(server)[-1].query if name == "topic"}
-        assert wanted == {f"{topic.name}:*" for topic in TOPICS if topic.name != "CSIVolume"}
+        assert wanted == {f"{topic.name}:*" for topic in KINDS.values() if topic.name != "CSIVolume"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.payload import Path, RawText, Value, parse
 from nomad_tui.core.reproduce import (
     Envelope,
@@ -21,7 +22,6 @@ from nomad_tui.core.reproduce import (
     json_text,
     object_name,
 )
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
@@ -124,7 +124,7 @@ def test_an_object_is_read_from_its_own_endpoint() -> None:
 
 
 def test_every_topic_with_an_object_has_an_endpoint_and_a_command() -> None:
-    for topic in TOPICS:
+    for topic in KINDS.values():
         line, shown = curl(envelope(topic.name), "x", SERVER), command(envelope(topic.name), "x")
         assert line is not None
         if topic.name == "Operator":
@@ -175,7 +175,7 @@ def test_a_name_that_is_not_fit_for_a_line_gives_none(name: str) -> None:
         assert (event_curl(envelope(namespace=name), SERVER) is None) == (name not in ("..", "."))
 
 
-@given(st.text(min_size=1, max_size=12), st.text(max_size=8), st.sampled_from([topic.name for topic in TOPICS]))
+@given(st.text(min_size=1, max_size=12), st.text(max_size=8), st.sampled_from([*KINDS]))
 def test_a_shell_reads_every_line_as_one_command_with_the_names_as_they_are(
     name: str, namespace: str, topic: str
 ) -> None:

@@ -19,8 +19,9 @@ from nomad_tui.config import Connection, Flags
 from nomad_tui.core import continuity
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.core.topics import ALL, TOPICS
+from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Retrying, Update
 from nomad_tui.core.wire import Event, Frame, decode, event_lines
 from nomad_tui.sources import ticked
@@ -40,7 +41,7 @@ SETTLED = 0.02
 LARGE = 10_000
 """More frames than any of these streams has."""
 
-EVERY_TOPIC = frozenset(topic.name for topic in TOPICS)
+EVERY_TOPIC = frozenset(KINDS)
 TOKEN = "00000000-0000-4000-8000-00000000000a"
 
 Kind = TypeVar("Kind")

@@ -8,8 +8,8 @@ from textual.command import CommandPalette
 from nomad_tui.config import Connection
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.rows import sentence
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.view import View
 from nomad_tui.personal.saved_filters import KEYS, PRESETS, SavedFilters
 from nomad_tui.sources.live import LiveServer
@@ -209,5 +209,5 @@ async def test_hidden_topics_narrow_the_subscription() -> None:
         await opened.until(lambda: opened.app.topics.rows)
         await opened.press("j", "space", "space", "n")
         await opened.until(lambda: len(source.asked) == 3)
-        every = frozenset(topic.name for topic in TOPICS)
+        every = frozenset(KINDS)
         assert source.asked == [every - {"Allocation"}, None, frozenset()]

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nomad_tui.core.objects.parts import HAPPENED_LIMIT, SUBJECT_LIMIT, words
+from nomad_tui.core.objects.registry import KINDS, kind
 from nomad_tui.core.readable import age, byte_count, count, duration
 from nomad_tui.core.sentence import Beside, Part, Role, Sentence, describe
-from nomad_tui.core.sentence.parts import HAPPENED_LIMIT, SUBJECT_LIMIT, words
 from nomad_tui.core.text import printable
-from nomad_tui.core.topics import TOPICS, TYPES, payload_keys, released_topic, released_type
+from nomad_tui.core.topics import TYPES, released_topic, released_type
 from nomad_tui.core.wire import Frame, decode
 from tests.recordings import lines
 
@@ -223,7 +224,7 @@ def test_hostile_events_have_a_sentence_and_leak_nothing() -> None:
 
 
 def _told(topic: str, type_: str, now: dict[str, Any], before: dict[str, Any] | None = None) -> str:
-    key = next(iter(payload_keys(topic)))
+    key = next(iter(kind(topic).payload_keys))
     previous = None if before is None else json.dumps({key: before}).encode()
     return describe(topic, type_, "the-key", json.dumps({key: now}).encode(), previous).text
 
@@ -538,7 +539,7 @@ TASK_STATES = st.fixed_dictionaries(
     {"Events": st.lists(st.dictionaries(st.sampled_from(["Type", "Time", "ExitCode", "Details"]), VALUES))}
 )
 OBJECTS = st.dictionaries(FIELDS, VALUES | st.dictionaries(st.text(max_size=4), TASK_STATES, max_size=2))
-TOPIC_NAMES = st.sampled_from([topic.name for topic in TOPICS] + ["FutureTopic"])
+TOPIC_NAMES = st.sampled_from([*KINDS, "FutureTopic"])
 TYPE_NAMES = st.sampled_from(TYPES) | st.text(max_size=12)
 
 
@@ -553,7 +554,7 @@ def test_no_bytes_raise(topic: str, type_: str, key: str, payload: bytes, previo
 def test_no_object_raises(
     topic: str, type_: str, key: str, now: dict[str, Any], before: dict[str, Any], deleted: bool
 ) -> None:
-    place = next(iter(payload_keys(topic)))
+    place = next(iter(kind(topic).payload_keys))
     payloads = [json.dumps({place: fields, "Deleted": deleted}).encode() for fields in (now, before)]
     assert _is_sound(describe(topic, type_, key, payloads[0], payloads[1]))
     assert _is_sound(describe(topic, type_, key, payloads[0], None))

@@ -8,8 +8,8 @@ import pytest
 
 from nomad_tui.config import Connection, Profile
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import (
     Concern,
     Connected,
@@ -324,7 +324,7 @@ async def test_a_long_warning_costs_two_lines_and_is_whole_in_the_list(size: tup
 
 
 async def test_the_list_of_warnings_names_what_is_refused_and_the_policy_that_grants_it() -> None:
-    allowed = {topic.name: frozenset({"default"} if topic.name == "Job" else ()) for topic in TOPICS}
+    allowed = {topic.name: frozenset({"default"} if topic.name == "Job" else ()) for topic in KINDS.values()}
     async with dashboard(Told(Permitted(Permissions(("default",), allowed)), CONNECTED, PART), WIDE) as opened:
         await opened.appears(PART.what)
         await opened.press("W")

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nomad_tui.core.objects.registry import KINDS, kind
 from nomad_tui.core.payload import parse
 from nomad_tui.core.sentence import Role
 from nomad_tui.core.summary import LONGEST_VALUE, MOST_FACTS, Summary, summary
 from nomad_tui.core.text import printable
-from nomad_tui.core.topics import TOPICS, payload_keys, released_topic
+from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame, decode
 from tests.recordings import lines
 from tests.thorough import times
@@ -72,7 +73,7 @@ def _rows(index: int, topic: str, now: int, such: Callable[[dict[str, Any]], boo
 
 
 def _of(topic: str, fields: dict[str, Any], now: int = NOON, **beside: Any) -> list[str]:
-    place = next(iter(payload_keys(topic)))
+    place = next(iter(kind(topic).payload_keys))
     return _lines(_told(topic, "the-key", json.dumps({place: fields, **beside}).encode(), now))
 
 
@@ -501,9 +502,9 @@ def test_an_unreadable_payload_has_a_summary_of_nothing_or_of_its_scalars(payloa
         assert _is_sound(_told(topic, "k", payload))
 
 
-@pytest.mark.parametrize("topic", [*(topic.name for topic in TOPICS), "FutureTopic"])
+@pytest.mark.parametrize("topic", [*KINDS, "FutureTopic"])
 def test_no_depth_of_nesting_raises(topic: str) -> None:
-    place = next(iter(payload_keys(topic)))
+    place = next(iter(kind(topic).payload_keys))
     for depth in range(600, 1_100, 7):
         inside = b'{"a":' * depth + b"1" + b"}" * depth
         fields = b'{"Status":7,"Meta":%s,"TaskStates":%s,"Name":"n","Drivers":%s}' % (inside, inside, inside)
@@ -542,7 +543,7 @@ TASKS = st.fixed_dictionaries(
     {"Events": st.lists(st.dictionaries(st.sampled_from(["Type", "Time", "ExitCode", "Details", "Message"]), VALUES))}
 )
 OBJECTS = st.dictionaries(FIELDS, VALUES | TIMES | st.dictionaries(st.text(max_size=4), TASKS | VALUES, max_size=2))
-TOPIC_NAMES = st.sampled_from([topic.name for topic in TOPICS] + ["FutureTopic"])
+TOPIC_NAMES = st.sampled_from([*KINDS, "FutureTopic"])
 
 
 @settings(deadline=None)
@@ -554,7 +555,7 @@ def test_no_bytes_raise(topic: str, key: str, payload: bytes) -> None:
 @settings(deadline=None, max_examples=times(80))
 @given(TOPIC_NAMES, OBJECTS, VALUES, st.text(max_size=20), st.integers())
 def test_no_object_raises(topic: str, fields: dict[str, Any], deleted: Any, name: str, now: int) -> None:
-    place = next(iter(payload_keys(topic)))
+    place = next(iter(kind(topic).payload_keys))
     payload = json.dumps({place: fields, "Deleted": deleted}).encode()
     assert _is_sound(summary(topic, "k", payload, name=lambda *_: name, now=now))
 

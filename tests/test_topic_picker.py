@@ -9,15 +9,15 @@ from textual import events as textual_events
 
 from nomad_tui.core.facets import Dimension
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.sentence import Role, status_role
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Permitted
 from nomad_tui.ui.facets import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
 from nomad_tui.ui.topics import TopicPicker, shortened
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
 
-KNOWN = [topic.name for topic in TOPICS]
+KNOWN = [*KINDS]
 COUNTS = Counter(event.topic for frame in frames("tour") for event in frame.events)
 
 
@@ -338,7 +338,7 @@ async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
 
 
 async def test_topics_that_need_the_same_say_so_once() -> None:
-    management = [topic.name for topic in TOPICS if topic.capability == "management"]
+    management = [topic.name for topic in KINDS.values() if topic.capability == "management"]
     others = [name for name in KNOWN if name not in management]
     async with dashboard(Told(permitted(others), CONNECTED, *jobs(range(3))), WIDE) as opened:
         await opened.shows(3)

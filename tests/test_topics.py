@@ -2,8 +2,8 @@
 
 import pytest
 
-from nomad_tui.core import topics
-from nomad_tui.core.topics import TOPICS, TYPES, beta_topic, payload_keys, released_topic, released_type, typed_topic
+from nomad_tui.core.objects.registry import KINDS, kind, typed_topic
+from nomad_tui.core.topics import TYPES, beta_topic, released_topic, released_type
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
 
@@ -44,12 +44,12 @@ def events(name: str) -> list[Event]:
 
 
 def test_the_picker_lists_the_17_released_topics_once_each() -> None:
-    assert sorted(topic.name for topic in TOPICS) == sorted(RELEASED)
+    assert sorted(KINDS) == sorted(RELEASED)
 
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_a_released_name_is_known_and_stays_as_it_is(name: str) -> None:
-    known = topics.topic(name)
+    known = KINDS.get(name)
     assert known is not None
     assert known.capability
     assert released_topic(name) == name
@@ -101,12 +101,12 @@ def test_every_recorded_topic_and_type_is_in_the_tables_once_translated(name: st
 def test_the_object_of_a_recorded_event_is_where_the_table_says(name: str) -> None:
     """Except the specification's own sample in `beta`, which is not what servers send."""
     for event in events(name):
-        documented = next(iter(payload_keys(released_topic(event.topic))))
+        documented = next(iter(kind(released_topic(event.topic)).payload_keys))
         payload = bytes(event.payload)
         assert b'"%b":' % documented.encode() in payload or name == "beta", (event.topic, payload[:80])
 
 
 def test_the_object_of_an_unknown_topic_is_looked_for_under_its_name() -> None:
-    assert list(payload_keys("FutureTopic")) == ["FutureTopic"]
-    assert list(payload_keys("ACLAuthMethod")) == ["AuthMethod", "ACLAuthMethod"]
-    assert list(payload_keys("Operator")) == ["Operator"]
+    assert list(kind("FutureTopic").payload_keys) == ["FutureTopic"]
+    assert list(kind("ACLAuthMethod").payload_keys) == ["AuthMethod", "ACLAuthMethod"]
+    assert list(kind("Operator").payload_keys) == ["Operator"]

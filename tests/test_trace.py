@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.readable import duration
-from nomad_tui.core.sentence.parts import Role
 from nomad_tui.core.text import printable
 from nomad_tui.core.trace import RowKind, Trace, TraceRow
 from nomad_tui.core.trace.family import FEW, OPENED, SHOWN

@@ -18,10 +18,10 @@ from nomad_tui.core.derived import Derived, Preparation
 from nomad_tui.core.facets import Dimension, ticked, with_ticked
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.rows import EventRow, GapRow, happened, row, sentence
 from nomad_tui.core.search import Matcher
 from nomad_tui.core.segment import FACTS_BYTES, HeldEvent
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.view import View
 from nomad_tui.core.wire import Frame, decode
@@ -217,7 +217,7 @@ def test_hidden_topics_are_not_shown_whatever_their_words_and_gaps_always_are() 
     history.append_gap(GAP, 1)
     assert shown(history, "", frozenset(("Evaluation",))) == [1, 2]
     assert shown(history, "web-shop", frozenset(("Evaluation",))) == [1, 2]
-    assert shown(history, "", frozenset(topic.name for topic in TOPICS)) == [2]
+    assert shown(history, "", frozenset(KINDS)) == [2]
     assert shown(history, "no-such-word") == [2]
 
 

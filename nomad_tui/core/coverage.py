@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from nomad_tui.core.topics import ALL, TOPICS, released_topic
+from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.wire import Event
 
 MOST_FRAMES: Final = 4_096
@@ -140,5 +141,5 @@ class Coverage:
         """`ALL` spelt out; it stays at the end, for the topics that no release is known to send."""
         named = set(topics)
         if ALL in named:
-            named |= {topic.name for topic in TOPICS} - self._behind.keys() - self._level
+            named |= KINDS.keys() - self._behind.keys() - self._level
         return sorted(named, key=lambda topic: (topic == ALL, topic))

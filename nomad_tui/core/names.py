@@ -4,15 +4,14 @@ from collections import OrderedDict
 from typing import Final
 
 from nomad_tui.core.history import History
-from nomad_tui.core.related import read_links
+from nomad_tui.core.objects.parts import SUBJECT_LIMIT
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.segment import ObjectKey
-from nomad_tui.core.sentence.parts import SUBJECT_LIMIT
 from nomad_tui.core.text import printable
 
 MOST_KEPT: Final = 5_000
 """Names kept for the next time they are asked for."""
 DEFAULT_NAMESPACE: Final = "default"
-NAMED: Final = frozenset(("Allocation", "Deployment", "Job", "Node"))
 
 
 class Names:
@@ -27,11 +26,9 @@ class Names:
 
         Takes a topic's released name. Without a namespace, an object that has one is looked for in `default`.
         """
-        if not id_ or topic not in NAMED:
+        if not id_:
             return ""
-        if topic == "Node":
-            namespace = ""
-        key = (topic, namespace or (DEFAULT_NAMESPACE if topic != "Node" else ""), id_)
+        key = (topic, (namespace or DEFAULT_NAMESPACE) if kind(topic).is_namespaced else "", id_)
         newest = self._history.newest(*key)
         if newest is None:
             return printable(self._history.node_name(id_), SUBJECT_LIMIT) if topic == "Node" else ""
@@ -43,8 +40,5 @@ class Names:
         return known[1]
 
     def _read(self, key: ObjectKey, newest: int) -> str:
-        topic, _, _ = key
-        links = read_links(topic, self._history.payload(newest))
-        if topic != "Deployment":
-            return printable(links.name, SUBJECT_LIMIT)
-        return printable(f"{links.job_id} v{links.job_version}", SUBJECT_LIMIT) if links.job_id else ""
+        of = kind(key[0])
+        return printable(of.called(of.links(self._history.payload(newest))), SUBJECT_LIMIT)

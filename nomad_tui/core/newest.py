@@ -5,11 +5,12 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.reading import Object, Reader
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.readable import duration
 from nomad_tui.core.rows import happened
 from nomad_tui.core.segment import HeldEvent
-from nomad_tui.core.sentence.reading import Object, Reader
-from nomad_tui.core.topics import payload_keys, released_topic
+from nomad_tui.core.topics import released_topic
 
 
 class _State(Object):
@@ -51,8 +52,8 @@ def _state(event: HeldEvent) -> str:
     topic = released_topic(event.topic)
     whole = _WHOLE.read(event.payload) or {}
     if whole.get("Deleted") == _DELETED or (event.type.endswith(_REMOVED) and event.type.startswith(topic)):
-        return "purged" if topic == "Job" else "deleted"
-    found = next((whole[key] for key in payload_keys(topic) if key in whole), None)
+        return kind(topic).removed
+    found = next((whole[key] for key in kind(topic).payload_keys if key in whole), None)
     read = None if found is None else _STATE.read(found)
     if read is None:
         return ""

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nomad_tui.core.topics import ALL, topic
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.topics import ALL
 
 MANAGEMENT: Final = "a management token"
 NAMESPACED: Final = "namespace "
@@ -20,16 +21,14 @@ SHOWN_NAMESPACE: Final = "default"
 
 def is_namespaced(name: str) -> bool:
     """Whether permission for a topic depends on the namespace; `name` as released."""
-    known = topic(name)
-    return known is not None and (known.capability.startswith(NAMESPACED) or known.capability == ANY_VARIABLE)
+    capability = kind(name).capability
+    return capability.startswith(NAMESPACED) or capability == ANY_VARIABLE
 
 
 def needed(name: str) -> str:
     """What a token needs for a topic, in a few words: `read-job`, `node:read`, `a management token`."""
-    known = topic(name)
-    if known is None or known.capability == "management":
-        return MANAGEMENT
-    return known.capability.removeprefix(NAMESPACED)
+    capability = kind(name).capability
+    return MANAGEMENT if capability == "management" else capability.removeprefix(NAMESPACED)
 
 
 def policy(names: Iterable[str], namespaces: Sequence[str]) -> str:

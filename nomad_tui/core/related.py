@@ -6,74 +6,19 @@ allocations and evaluations are found by looking through what is held, a piece a
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from nomad_tui.core.history import History, PayloadReader, parent_by_name
+from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.segment import GAP_SUBJECT, ObjectKey, Segment
-from nomad_tui.core.sentence.reading import Object, Reader
 
 MOST_KEPT: Final = 20_000
 """Objects whose links are kept: some 20 MB."""
 ROWS_A_STEP: Final = 256
 PAYLOADS_A_STEP: Final = 32
 """Rows and payloads looked at between two chances to yield: a millisecond of work."""
-ON_NODES: Final = frozenset(("Allocation", "Evaluation"))
-"""Topics of which objects belong to a node."""
-
-
-class Links(Object):
-    """What an object of any topic says about what it belongs to, and how it is; empty where it has none."""
-
-    name: str = ""
-    job_id: str = ""
-    job_version: int = 0
-    parent_id: str = ""
-    eval_id: str = ""
-    deployment_id: str = ""
-    alloc_id: str = ""
-    node_id: str = ""
-    previous_allocation: str = ""
-    next_allocation: str = ""
-    followup_eval_id: str = ""
-    previous_eval: str = ""
-    next_eval: str = ""
-    blocked_eval: str = ""
-    triggered_by: str = ""
-    status: str = ""
-    client_status: str = ""
-    version: int = 0
-    create_time: int = 0
-    modify_time: int = 0
-    create_index: int = 0
-    modify_index: int = 0
-
-    @property
-    def state(self) -> str:
-        """The object's status in Nomad's word; an allocation's is what its client says."""
-        return self.client_status or self.status
-
-
-class _Payload(Object):
-    allocation: Links | None = None
-    evaluation: Links | None = None
-    deployment: Links | None = None
-    job: Links | None = None
-    node: Links | None = None
-    service: Links | None = None
-
-
-_READER: Final = Reader[_Payload](_Payload)
-_NAMED: Final = {topic: topic.lower() for topic in ("Allocation", "Evaluation", "Deployment", "Job", "Node", "Service")}
-NOTHING: Final = Links()
-
-
-def read_links(topic: str, payload: bytes) -> Links:
-    """The links in a payload of any bytes, for a topic's released name."""
-    field = _NAMED.get(topic)
-    read = _READER.read(payload) if field is not None else None
-    links: Links | None = getattr(read, field) if read is not None and field is not None else None
-    return NOTHING if links is None else links
 
 
 class Related:
@@ -93,7 +38,7 @@ class Related:
         if known is not None and known[0] == newest:
             return known[1]
         segment = self.history.segment_of(newest)
-        links = read_links(key[0], self._payloads.payload(segment, newest - segment.first))
+        links = kind(key[0]).links(self._payloads.payload(segment, newest - segment.first))
         self._keep(key, newest, links)
         return links
 
@@ -106,9 +51,9 @@ class Related:
     def job_of(self, key: ObjectKey) -> str:
         """The ID of the job an object belongs to, or that it is; "" for none."""
         topic, _, id_ = key
-        if topic == "Job":
+        if kind(topic).is_job:
             return id_
-        links = self.links(key) if topic in _NAMED else None
+        links = self.links(key)
         return links.job_id if links is not None else ""
 
     def parent_of(self, namespace: str, job: str) -> str:
@@ -118,26 +63,18 @@ class Related:
 
     def causes_of(self, key: ObjectKey) -> Iterator[ObjectKey]:
         """The objects that one came from, as it names them by their IDs; they need not be held."""
-        if (links := self.links(key)) is not None:
-            yield from _named(
-                key,
-                ("Allocation", links.alloc_id),
-                ("Evaluation", links.eval_id),
-                ("Deployment", links.deployment_id),
-                ("Allocation", links.previous_allocation),
-                ("Evaluation", links.previous_eval),
-            )
+        return self._named(key, kind(key[0]).causes)
 
     def effects_of(self, key: ObjectKey) -> Iterator[ObjectKey]:
         """The objects that came from one, as it names them by their IDs; they need not be held."""
-        if (links := self.links(key)) is not None:
-            yield from _named(
-                key,
-                ("Allocation", links.next_allocation),
-                ("Evaluation", links.followup_eval_id),
-                ("Evaluation", links.next_eval),
-                ("Evaluation", links.blocked_eval),
-            )
+        return self._named(key, kind(key[0]).effects)
+
+    def _named(self, key: ObjectKey, fields: Iterable[tuple[str, str]]) -> Iterator[ObjectKey]:
+        links = self.links(key)
+        if links is not None:
+            for topic, field in fields:
+                if id_ := getattr(links, field):
+                    yield topic, key[1], id_
 
     def on_node(self, node: str) -> Iterator[ObjectKey | None]:
         """Allocations and evaluations of a node by their newest events, newest first; None is a chance to pause.
@@ -155,7 +92,7 @@ class Related:
                     if segment.first < history.first:
                         return
                 subject = history.subject(segment.subject[row]) if segment.subject[row] != GAP_SUBJECT else None
-                if subject is None or subject.topic not in ON_NODES or subject.of.last != segment.first + row:
+                if subject is None or not kind(subject.topic).is_on_node or subject.of.last != segment.first + row:
                     continue
                 if row < len(segment.node):
                     if history.nodes[segment.node[row]].id == node:
@@ -170,12 +107,7 @@ class Related:
         payload = self._payloads.payload(segment, row)
         if _is_plain(node) and node.encode() not in payload:
             return False
-        return read_links(topic, payload).node_id == node
-
-
-def _named(key: ObjectKey, *named: tuple[str, str]) -> Iterator[ObjectKey]:
-    _, namespace, _ = key
-    return ((topic, namespace, id_) for topic, id_ in named if id_)
+        return kind(topic).links(payload).node_id == node
 
 
 def _is_plain(id_: str) -> bool:

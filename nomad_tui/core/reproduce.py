@@ -12,6 +12,7 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from operator import itemgetter
 from typing import Final, Self
 
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.payload.parsing import RAW_ROW, Members, Number, RawText, Value
 from nomad_tui.core.payload.rows import Path
 from nomad_tui.core.segment import HeldEvent
@@ -197,37 +198,6 @@ class Server:
     """Fields that the operator's shell tells Nomad's command line anyway."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
-    endpoint: str
-    """Of Nomad's HTTP API; the object's name follows."""
-    words: str
-    """Of Nomad's command line; options and the object's name follow."""
-    namespaced: bool = False
-
-
-_OBJECTS: Final[dict[str, _Object]] = {
-    "Allocation": _Object("/v1/allocation/", "alloc status", True),
-    "Evaluation": _Object("/v1/evaluation/", "eval status", True),
-    "Job": _Object("/v1/job/", "job status", True),
-    "Deployment": _Object("/v1/deployment/", "deployment status", True),
-    "Node": _Object("/v1/node/", "node status"),
-    "Service": _Object("/v1/service/", "service info", True),
-    "NodePool": _Object("/v1/node/pool/", "node pool info"),
-    "Variable": _Object("/v1/var/", "var get", True),
-    "HostVolume": _Object("/v1/volume/host/", "volume status -type host", True),
-    "CSIVolume": _Object("/v1/volume/csi/", "volume status -type csi", True),
-    "CSIPlugin": _Object("/v1/plugin/csi/", "plugin status"),
-    "ACLToken": _Object("/v1/acl/token/", "acl token info"),
-    "ACLPolicy": _Object("/v1/acl/policy/", "acl policy info"),
-    "ACLRole": _Object("/v1/acl/role/", "acl role info"),
-    "ACLAuthMethod": _Object("/v1/acl/auth-method/", "acl auth-method info"),
-    "ACLBindingRule": _Object("/v1/acl/binding-rule/", "acl binding-rule info"),
-}
-"""Topics to what reads their objects: the references of the HTTP API and of the command line on
-developer.hashicorp.com, for Nomad 2.0."""
-
-
 def object_name(envelope: Envelope, payload: Value) -> str:
     """What an event's object is asked for by: its key, but for a service, whose key is one registration's."""
     if envelope.topic == "Service" and isinstance(payload, dict) and isinstance(payload.get("Service"), dict):
@@ -242,14 +212,14 @@ def curl(envelope: Envelope, name: str, server: Server) -> str | None:
 
     `name` is its `object_name`. None where a name is not fit for a line.
     """
-    read = _OBJECTS.get(envelope.topic)
-    if read is None:
+    read = kind(envelope.topic)
+    if not read.endpoint:
         return event_curl(envelope, server)
     segments = name.split("/") if envelope.topic == "Variable" else [name]
     if not _is_fit(name, envelope.namespace) or any(segment in ("", ".", "..") for segment in segments):
         return None
     # The namespace of a request is `default` where none is given.
-    namespace = envelope.namespace if read.namespaced and envelope.namespace != "default" else ""
+    namespace = envelope.namespace if read.is_namespaced and envelope.namespace != "default" else ""
     query = _query(("namespace", namespace), ("region", server.region))
     return _curl(server, read.endpoint + "/".join(map(_percent, segments)) + query)
 
@@ -278,11 +248,11 @@ def command(envelope: Envelope, name: str, server: Server | None = None) -> str 
     """
     if server is not None and (server.path or server.headers):
         return None
-    read = _OBJECTS.get(envelope.topic)
-    if read is None or not name or not _is_fit(name, envelope.namespace):
+    read = kind(envelope.topic)
+    if not read.command or not name or not _is_fit(name, envelope.namespace):
         return None
-    arguments = ["nomad", *read.words.split(), *(_options(server) if server is not None else ())]
-    if read.namespaced and envelope.namespace:
+    arguments = ["nomad", *read.command.split(), *(_options(server) if server is not None else ())]
+    if read.is_namespaced and envelope.namespace:
         arguments += ["-namespace", envelope.namespace]
     if name.startswith("-"):
         arguments.append("--")

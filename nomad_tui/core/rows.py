@@ -7,8 +7,9 @@ from typing import Final
 
 from nomad_tui.core.history import History
 from nomad_tui.core.moment import frame_moment, no_earlier_than
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.segment import HeldEvent
-from nomad_tui.core.sentence import Beside, Sentence, describe, object_name
+from nomad_tui.core.sentence import Beside, Sentence, describe
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame
 
@@ -132,13 +133,14 @@ def describe_event(history: History, event: HeldEvent) -> Sentence:
 
 def _name(history: History, event: HeldEvent, topic: str, identifier: str) -> str:
     """The name an object had by then: what comes later must not change a sentence."""
+    of = kind(topic)
     end = event.sequence - event.position + len(event.frame.events)
-    sequence = history.newest(topic, event.namespace if topic == "Allocation" else "", identifier)
+    sequence = history.newest(topic, event.namespace if of.is_namespaced else "", identifier)
     for _ in range(NAME_LOOK_BACK):
         if sequence is None:
             break
         if sequence < end:
-            return object_name(topic, history.payload(sequence))
+            return of.called(of.links(history.payload(sequence)))
         sequence = history.previous(sequence)
     return ""
 

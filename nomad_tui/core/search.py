@@ -19,6 +19,7 @@ from nomad_tui.core.facets import Dimension, split
 from nomad_tui.core.facts import related
 from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
 from nomad_tui.core.filter.combine import is_expression
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.rows import happened
 from nomad_tui.core.segment import GAP_SUBJECT, NOT_IN_PLACE, Segment, Subject
 
@@ -232,12 +233,12 @@ class Matcher:
                 return _holds(node, subject.namespace)
             case "job":
                 return _holds(node, subject.job)
-            case name if _OWN_KEY.get(name) == topic:
-                return _holds(node, subject.key)
-            case name if name in _NAMING and topic not in _NAMING[name]:
-                return False
-            case "region" if topic != "Job":
+            case name if (mention := kind(topic).mentions.get(name)) is not None:
+                return node if mention.members else _holds(node, subject.key)
+            case "region":
                 return _holds(node, self._region)
+            case name if name in _NAMED:
+                return False
             case _:
                 return node
 
@@ -422,15 +423,8 @@ class Matcher:
         return not left_out
 
 
-_OWN_KEY: Final = {"alloc": "Allocation", "eval": "Evaluation", "deploy": "Deployment"}
-"""Fields that an object of a topic answers with its own key."""
-
-_NAMING: Final[dict[str, frozenset[str]]] = {
-    "group": frozenset(("Allocation", "Deployment", "Job")),
-    "task": frozenset(("Allocation", "Job")),
-    "user": frozenset(("ACLToken", "Job")),
-}
-"""Topics whose payloads name one; no other has to be read."""
+_NAMED: Final = frozenset(("alloc", "deploy", "eval", "group", "task", "user"))
+"""Fields of what an object names; a kind that has no answer to one need not be read."""
 
 
 def _holds(node: Field, value: str) -> bool:

@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame
@@ -82,21 +83,12 @@ class Subject:
     @property
     def job(self) -> str:
         """The job's ID, or "" for objects that belong to none."""
-        if self.topic == "Job":
-            return self.key
-        if self.filter_keys and self.topic in _OF_A_JOB:
-            return self.filter_keys[0]
-        return ""
+        return kind(self.topic).job_of(self.key, self.filter_keys or ())
 
     @property
     def deployment(self) -> str:
         """The deployment's ID that the events name, or "" for none."""
-        if self.filter_keys and len(self.filter_keys) > 1 and self.topic in ("Allocation", "Evaluation"):
-            return self.filter_keys[1]
-        return ""
-
-
-_OF_A_JOB: Final = frozenset(("Allocation", "Evaluation", "Deployment", "Service"))
+        return kind(self.topic).deployment_of(self.filter_keys or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from nomad_tui.core.topics import ALL, NODE_DRAIN, TOPICS, beta_topic, is_known, released_topic, typed_topic
+from nomad_tui.core.objects.registry import KINDS, typed_topic
+from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, released_topic
 from nomad_tui.core.wire import Event
 
 
@@ -67,7 +68,7 @@ class Subscription:
     @property
     def unknown_topics(self) -> list[str]:
         """The topics asked for that no release is known to send."""
-        return [name for name in sorted(self.topics) if name not in (ALL, NODE_DRAIN) and not is_known(name)]
+        return [name for name in sorted(self.topics) if name not in (ALL, NODE_DRAIN) and name not in KINDS]
 
     @property
     def released_topics(self) -> frozenset[str] | None:
@@ -101,7 +102,7 @@ class Subscription:
         """
         asked = self.released_topics
         if asked is None:
-            asked = frozenset((*(each.name for each in TOPICS), *self.unknown_topics))
+            asked = frozenset((*KINDS, *self.unknown_topics))
         return self if asked.isdisjoint(topics) else self.only(asked - topics)
 
     def parameters(self, beta: bool = False, witnesses: Iterable[Sequence[Event]] = ()) -> list[tuple[str, str]]:

@@ -7,9 +7,9 @@ from typing import Final
 
 from nomad_tui.core.facets import Dimension
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.paths import Paths
 from nomad_tui.core.segment import GAP_SUBJECT, Subject
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.core.view import View
 
 MOST_VALUES: Final = 400
@@ -89,7 +89,7 @@ class Seen:
         match dimension:
             case Dimension.TOPIC:
                 yield from history.topic_counts
-                yield from (topic.name for topic in TOPICS)
+                yield from KINDS
             case Dimension.TYPE:
                 yield from islice(history.type_names(), 1, None)  # the first stands for those without a name
             case Dimension.STATUS:

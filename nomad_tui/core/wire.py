@@ -18,7 +18,7 @@ import orjson
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
 
 if TYPE_CHECKING:
-    from nomad_tui.core.sentence.beside import Write
+    from nomad_tui.core.objects.beside import Write
 
 LONGEST_MENDED: Final = 4 * 1024 * 1024
 """Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""
@@ -65,7 +65,7 @@ class Frame:
     moments: tuple[int | None, int | None] | None = field(default=None, compare=False)
     """What `core.moment` found out about when it happened, once it was asked."""
     write: "Write | None" = field(default=None, compare=False)
-    """What `core.sentence.beside` read of its objects, once it was asked."""
+    """What `core.objects.beside` read of its objects, once it was asked."""
 
     def received_when_written(self, now: int) -> int:
         """When it was received, if that tells when it happened, else 0: what `History.append` takes.

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from nomad_tui.config import Connection
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, is_namespaced, needed, policy
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.text import printable
-from nomad_tui.core.topics import ALL, TOPICS
+from nomad_tui.core.topics import ALL
 from nomad_tui.doctor.findings import Access, Begun, Cell, Finding, Item, Verdict
 from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, inquiry, probing, questions
@@ -204,7 +205,7 @@ def _wanted(subject: Subject) -> list[str]:
     wanted = subject.subscription.released_topics
     if wanted is not None:
         return sorted(wanted)
-    names = [each.name for each in TOPICS]
+    names = list(KINDS)
     return names + [each for each in subject.subscription.unknown_topics if each not in names]
 
 

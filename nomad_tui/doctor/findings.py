@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Final, TypeAlias
 
-from nomad_tui.core.topics import TOPICS
+from nomad_tui.core.objects.registry import KINDS
 
 CHECKS: Final[tuple[str, ...]] = (
     "address",
@@ -28,7 +28,7 @@ CHECKS: Final[tuple[str, ...]] = (
 """Every check, in the order in which they run; `address` is found once for each address."""
 
 
-_PLACES: Final = {topic.name: place for place, topic in enumerate(TOPICS)}
+_PLACES: Final = {topic: place for place, topic in enumerate(KINDS)}
 
 
 class Verdict(StrEnum):

@@ -13,9 +13,10 @@ from typing import Final, TypeVar
 import aiohttp
 
 from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.core.topics import ALL, TOPICS
+from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import diagnose, probing, questions
 from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.certificate import shown_certificate
@@ -213,7 +214,7 @@ async def _what_is_allowed(
 
 def _topics(subscription: Subscription) -> list[str]:
     """Those asked for, by released name; all known ones, and the unknown ones named, where all are asked for."""
-    known = [each.name for each in TOPICS]
+    known = list(KINDS)
     wanted = subscription.released_topics
     if wanted is None:
         return [*known, *subscription.unknown_topics]

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.text import printable
-from nomad_tui.core.topics import TOPICS
 from nomad_tui.personal.fields import Dialect, FieldError, FieldReader, quoted
 from nomad_tui.sinks import checking
 from nomad_tui.sinks.definition import ADDRESSED, Definition, JetStream, Kind
@@ -192,7 +192,7 @@ def _missing(
 
 def _notes(definition: Definition) -> Iterable[str]:
     for topic in definition.subscription.unknown_topics:
-        close = difflib.get_close_matches(topic, [known.name for known in TOPICS], 1)
+        close = difflib.get_close_matches(topic, list(KINDS), 1)
         meant = f" Did you mean {close[0]}?" if close else ""
         yield f"No release of Nomad is known to publish the topic {printable(topic)}.{meant}"
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import aiohttp
 
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.core.topics import TOPICS
 
 TICKS_SETTLE: Final = 3.0
 """Seconds without another tick before the server is asked for other topics: ticking through a list is one change."""
@@ -143,7 +143,7 @@ class Ticked:
         if got is None or self._wanted not in self._not_taken:
             return ()
         wanted = self._wanted.released_topics
-        names = [topic.name for topic in TOPICS] if wanted is None else sorted(wanted)
+        names = list(KINDS) if wanted is None else sorted(wanted)
         return tuple(name for name in names if name not in got)
 
     async def chunk(self, content: aiohttp.StreamReader, changeable: bool) -> bytes | None:

@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Final
 
 from nomad_tui.core.facets import Dimension
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, needed
 from nomad_tui.core.sentence import Role, status_role
-from nomad_tui.core.topics import TOPICS
 
 FEW: Final = 6
 """Values of a section that are listed until it is unfolded."""
@@ -115,7 +115,7 @@ class TopicSection(Section):
 
     def __init__(self) -> None:
         super().__init__(Dimension.TOPIC)
-        self.topics: list[str] = [topic.name for topic in TOPICS]
+        self.topics: list[str] = list(KINDS)
         self.hidden: frozenset[str] = frozenset()
         self.held: Mapping[str, int] = {}
         """Events held of each topic, whatever the filter."""
@@ -138,7 +138,7 @@ class TopicSection(Section):
         """Gives unknown topics a row each, as long as there are not too many."""
         known = set(self.topics)
         unknown = [topic for topic in topics if topic not in known]
-        self.topics += unknown[: max(0, len(TOPICS) + MOST_UNKNOWN_TOPICS - len(self.topics))]
+        self.topics += unknown[: max(0, len(KINDS) + MOST_UNKNOWN_TOPICS - len(self.topics))]
 
     def rank(self, counts: Mapping[str, int], *, hold: bool) -> Iterator[None]:
         self.counts = counts

@@ -11,6 +11,8 @@ from rich.style import Style
 from textual.color import BLACK, WHITE, Color
 from textual.theme import Theme
 
+from nomad_tui.core.objects.registry import kind
+
 NOMAD_DARK: Final = Theme(
     name="nomad-dark",
     dark=True,
@@ -144,29 +146,6 @@ def legible_variables(
     return {**plain, **readable, "chosen": chosen.hex, "chosen-blurred": blurred.hex}
 
 
-TOPIC_GLYPHS: Final[dict[str, str]] = {
-    "Allocation": "◆",
-    "Evaluation": "▲",
-    "Job": "●",
-    "Deployment": "■",
-    "Node": "◈",
-    "Service": "○",
-    "NodePool": "◎",
-    "Variable": "▽",
-    "HostVolume": "◰",
-    "CSIVolume": "◱",
-    "CSIPlugin": "▤",
-    "Operator": "◉",
-    "ACLToken": "▷",
-    "ACLPolicy": "▷",
-    "ACLRole": "▷",
-    "ACLAuthMethod": "▷",
-    "ACLBindingRule": "▷",
-}
-UNKNOWN_GLYPH: Final = "◇"
-"""For a topic that the table of topics does not know."""
-
-
 def ink(style: Style) -> Style:
     """A style without its ground, so that the row it is drawn on may have one of its own."""
     return Style(
@@ -181,4 +160,4 @@ def ink(style: Style) -> Style:
 
 def glyph(topic: str) -> str:
     """The topic's glyph, one cell wide."""
-    return TOPIC_GLYPHS.get(topic, UNKNOWN_GLYPH)
+    return kind(topic).glyph

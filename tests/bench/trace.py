@@ -18,12 +18,13 @@ from typing import Final
 import orjson
 
 from nomad_tui.core.history import History
-from nomad_tui.core.related import ON_NODES
+from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.segment import ObjectKey
 from nomad_tui.core.trace import RowKind, Trace
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
+_ON_NODES: Final = tuple(topic for topic, kind in KINDS.items() if kind.is_on_node)
 SLICE: Final = 0.004
 ONE_JOB: Final = 4
 """How many of the times all jobs of the recording have one name."""
@@ -95,7 +96,7 @@ def objects(history: History, sequence: int) -> list[ObjectKey]:
     """The objects that the trace of an event is about."""
     event = history.event(sequence)
     if event.topic == "Node":
-        return list(dict.fromkeys(one.of.key for one in history.subjects() if one.topic in ON_NODES))
+        return list(dict.fromkeys(one.of.key for one in history.subjects() if one.topic in _ON_NODES))
     return list(dict.fromkeys(one.of.key for one in history.of_job(event.namespace, event.job)))
 
 
@@ -113,8 +114,8 @@ def focuses(history: History) -> list[tuple[str, int]]:
         most[subject.topic] = max(most.get(subject.topic, (0, 0)), (sizes, subject.last))
     found = [(f"the newest {topic}", most[topic][1]) for topic in ("Allocation", "Evaluation", "Deployment")]
     job = history.event(most["Job"][1])
-    of_job = [one for one in history.of_job(job.namespace, job.job) if one.topic in ON_NODES]
-    for topic in ON_NODES:
+    of_job = [one for one in history.of_job(job.namespace, job.job) if one.topic in _ON_NODES]
+    for topic in _ON_NODES:
         found.append((f"{topic} of the largest job", max(one.last for one in of_job if one.topic == topic)))
     return [*found, ("the largest Job", most["Job"][1]), ("a Node", most["Node"][1])]
 

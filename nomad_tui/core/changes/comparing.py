@@ -2,24 +2,25 @@
 
 from nomad_tui.core.changes.items import Matching, longest_run, same_scalar, steps_of
 from nomad_tui.core.changes.model import CONTAINERS, Change, ChangeKind, Changes, Place
-from nomad_tui.core.changes.noise import FREE_FORM, JOB, is_noise
+from nomad_tui.core.changes.rules import COMMON, FREE_FORM, ChangeRules
 from nomad_tui.core.payload.parsing import Members, Value
 from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.secrets import names_secret, secret_beside, secret_items
 
 
 class _Comparison:
-    def __init__(self) -> None:
+    def __init__(self, rules: ChangeRules) -> None:
         self.places: list[Place] = []
         self._stack: list[Place] = []
-        self._matching = Matching()
+        self._rules = rules
+        self._matching = Matching(rules.item_keys)
 
     def run(self, before: Value, after: Value) -> Changes:
         whole = None
         if _is_comparable(before, after):
             root = Place(None, "", "", before, after, is_attached=True)  # type: ignore[arg-type]
             self.places.append(root)
-            _describe(root)
+            self._describe(root)
             self._stack.append(root)
             while self._stack:
                 place = self._stack.pop()
@@ -103,7 +104,7 @@ class _Comparison:
             or (key is not None and (names_secret(key) or key in place.beside))
             or any(step in items for step, items in zip(steps, place.secret_items, strict=True))
         )
-        change.is_noise = is_noise(place, change, key)
+        change.is_noise = self._rules.is_noise(place, change, key)
         place.entries.append(change)
 
     def _attach(self, place: Place) -> None:
@@ -114,29 +115,28 @@ class _Comparison:
             place = place.parent
         for inner in reversed(line):
             inner.is_attached = True
-            _describe(inner)
+            self._describe(inner)
             assert inner.parent is not None
             inner.parent.entries.append(inner)
             self.places.append(inner)
 
+    def _describe(self, place: Place) -> None:
+        """What its keys, and what is beside it, say of a place; the one around it has been described."""
+        parent, key = place.parent, place.key
+        if parent is not None:
+            in_secret = parent.is_secret or (key is not None and (names_secret(key) or key in parent.beside))
+            place.is_secret = in_secret
+            place.is_loose = parent.is_loose or (parent.parent is None and key in self._rules.loose)
+            place.is_free_form = parent.is_free_form or key in FREE_FORM
+        besides = [secret_beside(value) for value in (place.before, place.after) if type(value) is dict]
+        place.beside = frozenset(key for key in besides if key is not None)
+        if isinstance(place.before, list) and isinstance(place.after, list):
+            place.secret_items = secret_items(place.before), secret_items(place.after)
 
-def difference(before: Value, after: Value) -> Changes:
+
+def difference(before: Value, after: Value, rules: ChangeRules = COMMON) -> Changes:
     """What has to change in `before` to make it `after`."""
-    return _Comparison().run(before, after)
-
-
-def _describe(place: Place) -> None:
-    """What its keys, and what is beside it, say of a place; the one around it has been described."""
-    parent, key = place.parent, place.key
-    if parent is not None:
-        in_secret = parent.is_secret or (key is not None and (names_secret(key) or key in parent.beside))
-        place.is_secret = in_secret
-        place.is_of_job = parent.is_of_job or (parent.parent is None and key == JOB)
-        place.is_free_form = parent.is_free_form or key in FREE_FORM
-    besides = [secret_beside(value) for value in (place.before, place.after) if type(value) is dict]
-    place.beside = frozenset(key for key in besides if key is not None)
-    if isinstance(place.before, list) and isinstance(place.after, list):
-        place.secret_items = secret_items(place.before), secret_items(place.after)
+    return _Comparison(rules).run(before, after)
 
 
 def _is_comparable(old: Value, new: Value) -> bool:

@@ -9,25 +9,6 @@ from nomad_tui.core.changes.model import CONTAINERS
 from nomad_tui.core.payload.parsing import Members, Value
 from nomad_tui.core.payload.rows import Step
 
-NATURAL_KEYS: Final[tuple[tuple[str, ...], ...]] = (
-    ("ID",),
-    ("Name",),
-    ("Label",),  # ports
-    ("DestPath",),  # templates
-    ("Time",),  # task events
-    ("LTarget", "Operand", "RTarget"),  # constraints and affinities
-    ("Timestamp", "Message"),  # node events
-    ("NodeID",),  # scores of a placement
-    ("PrevAllocID",),  # reschedules
-    ("Attribute",),  # spreads
-    ("Value",),  # spread targets
-    ("Volume", "Destination"),  # mounts
-    ("Device", "IP"),  # networks
-    ("Device",),
-    ("Address",),
-)
-"""What tells the items of a list apart, the best first; the first that every item has, each another, is used."""
-
 LONGEST_MATCHED: Final = 200
 """Items of lists whose equal runs are looked for; in longer ones the first equal one is the counterpart."""
 
@@ -45,7 +26,8 @@ class Counterparts(NamedTuple):
 class Matching:
     """Matches the items of the lists of two payloads, which live as long as it does."""
 
-    def __init__(self) -> None:
+    def __init__(self, item_keys: tuple[tuple[str, ...], ...]) -> None:
+        self._item_keys = item_keys
         self._work_left = MOST_MATCHED
         self._shapes: dict[object, int] = {}
         self._shape_of: dict[int, int] = {}
@@ -54,7 +36,7 @@ class Matching:
     def counterparts(self, before: list[Value], after: list[Value]) -> Counterparts:
         if not before and not after:
             return Counterparts([], ())
-        return _by_name(before, after) or self._by_value(before, after)
+        return _by_name(before, after, self._item_keys) or self._by_value(before, after)
 
     def _by_value(self, before: list[Value], after: list[Value]) -> Counterparts:
         """Equal items, those in the same order before others; then, where as many are left between two that stay,
@@ -171,12 +153,12 @@ def steps_of(members: Members) -> list[Step]:
     return steps
 
 
-def _by_name(before: list[Value], after: list[Value]) -> Counterparts | None:
+def _by_name(before: list[Value], after: list[Value], item_keys: tuple[tuple[str, ...], ...]) -> Counterparts | None:
     """The items with the same name; None where not every item has a name of its own."""
     first = before[0] if before else after[0]
     if not isinstance(first, dict):
         return None
-    for keys in NATURAL_KEYS:
+    for keys in item_keys:
         if all(key in first for key in keys):
             old = _names(before, keys)
             new = _names(after, keys) if old is not None else None

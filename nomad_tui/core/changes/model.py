@@ -45,8 +45,8 @@ class Place:
     is_secret: bool = False
     is_free_form: bool = False
     """It is a map whose keys its author chose, or in one."""
-    is_of_job: bool = False
-    """It is the job of a Job event, or in it."""
+    is_loose: bool = False
+    """What is unset in it may as well be left out."""
     is_attached: bool = False
     beside: frozenset[str] = frozenset()
     """Keys of members that are secrets because of what stands beside them."""

@@ -10,13 +10,13 @@ from typing import Final, NamedTuple, TypeAlias
 
 from nomad_tui.core.changes.lines import TextLine, changed_lines
 from nomad_tui.core.changes.model import CONTAINERS, Change, ChangeKind, Changes, Place, item_name
-from nomad_tui.core.changes.noise import is_unset
+from nomad_tui.core.changes.rules import is_unset
+from nomad_tui.core.objects.registry import kind as kind_of
 from nomad_tui.core.payload import without_secrets
 from nomad_tui.core.payload.parsing import Members, RawText, Value
 from nomad_tui.core.payload.rows import Path, Step
 from nomad_tui.core.secrets import Veil, can_hide, masked, masked_text, names_secret, secret_beside, secret_items
 from nomad_tui.core.text import ELLIPSIS
-from nomad_tui.core.topics import payload_keys
 
 COLLECTIONS: Final = {
     "Actions": "Action",
@@ -355,7 +355,7 @@ def title(chain: Chain, item: Item, topic: str) -> Title:
         return Title(way, word, name if word else label)
     if parent.parent is None and isinstance(item, Place):
         name = None if item.is_secret else item_name(item.after, ("Path",))  # a variable has no other name
-        word = topic if label in payload_keys(topic) else label
+        word = topic if label in kind_of(topic).payload_keys else label
         return Title("", word, f'"{masked_text(name)}"') if name else Title("", "", word)
     if item.key is None and isinstance(item, Change) and not (_is_object(item) or _is_object(item, before=True)):
         return Title("", "", way.removesuffix("."))

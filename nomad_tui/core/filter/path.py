@@ -13,8 +13,8 @@ import msgspec
 from msgspec import UNSET
 
 from nomad_tui.core.filter.writing import KEYWORDS, quoted, unquoted
-from nomad_tui.core.sentence.reading import READ_ERRORS, anything
-from nomad_tui.core.topics import payload_keys
+from nomad_tui.core.objects.reading import READ_ERRORS, anything
+from nomad_tui.core.objects.registry import kind
 
 Path = tuple[str, ...]
 """Keys of objects and, as decimal digits, places in lists."""
@@ -101,7 +101,7 @@ class Reader:
     """
 
     def __init__(self, paths: Iterable[Path], topic: str) -> None:
-        starts: dict[Path, None] = {(): None, **{(key,): None for key in payload_keys(topic)}}
+        starts: dict[Path, None] = {(): None, **{(key,): None for key in kind(topic).payload_keys}}
         self._attributes: dict[str, str] = {}
         self._numbers = count()
         trie: Trie = {}

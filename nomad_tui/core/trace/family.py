@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from nomad_tui.core.history import History
-from nomad_tui.core.related import Links, Related
+from nomad_tui.core.objects.links import Links
+from nomad_tui.core.related import Related
 from nomad_tui.core.segment import ObjectKey, Subject
 from nomad_tui.core.trace.reading import ObjectRecords
 

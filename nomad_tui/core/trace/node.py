@@ -6,13 +6,14 @@ from itertools import islice
 from typing import Final
 
 from nomad_tui.core.history import History
-from nomad_tui.core.related import ON_NODES, Related
+from nomad_tui.core.objects.parts import dim, plain, reason
+from nomad_tui.core.objects.registry import KINDS, kind
+from nomad_tui.core.related import Related
 from nomad_tui.core.segment import ObjectKey, Subject
-from nomad_tui.core.sentence.parts import dim, plain, reason
 from nomad_tui.core.trace.family import OPENED
 from nomad_tui.core.trace.reading import ObjectRecords
 from nomad_tui.core.trace.rows import Branch, RowKind
-from nomad_tui.core.trace.states import timestamp
+from nomad_tui.core.trace.times import timestamp
 from nomad_tui.core.trace.tree import (
     LONGEST_KEY,
     STEPS,
@@ -41,7 +42,9 @@ class NodeTrace:
         self._searched = False
         self._related = related
         self._node = ObjectRecords(key, whole=True)
-        self._found: dict[str, OrderedDict[ObjectKey, str]] = {topic: OrderedDict() for topic in sorted(ON_NODES)}
+        self._found: dict[str, OrderedDict[ObjectKey, str]] = {
+            topic: OrderedDict() for topic in sorted(KINDS) if KINDS[topic].is_on_node
+        }
         """Per topic: what is on the node and its status, in the order of their newest events."""
         self._states: dict[str, Counter[str]] = {topic: Counter() for topic in self._found}
         self._unread: dict[ObjectKey, None] = {}
@@ -97,7 +100,7 @@ class NodeTrace:
         key = subject.of.key
         if key == self.key:
             return True
-        if subject.topic not in ON_NODES or sequence < history.first:
+        if not kind(subject.topic).is_on_node or sequence < history.first:
             return False
         segment = history.segment_of(sequence)
         if key not in self._found[subject.topic] and not self._related.is_on_node(

@@ -1,31 +1,23 @@
 """What a trace reads of an object: event by event what was new in it."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
 from nomad_tui.core.history import History
 from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.objects.allocation import ALLOCATION
+from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
+from nomad_tui.core.objects.allocation.timeline import allocation_steps
+from nomad_tui.core.objects.node import NODE, NodeEvent
+from nomad_tui.core.objects.parts import Parts
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.rows import describe_event
 from nomad_tui.core.segment import HeldEvent, ObjectKey
 from nomad_tui.core.sentence import Sentence, describe
-from nomad_tui.core.sentence.allocation import TaskEvent, TaskState
-from nomad_tui.core.sentence.reading import EMPTY, Reader
-from nomad_tui.core.trace.rows import Parts
-from nomad_tui.core.trace.states import (
-    AllocationPayload,
-    AllocationState,
-    DeploymentPayload,
-    JobPayload,
-    NodeEvent,
-    NodePayload,
-    TaskEventKey,
-    moment,
-    timestamp,
-)
-from nomad_tui.core.trace.words import allocation_steps
+from nomad_tui.core.trace.times import TaskEventKey, moment, timestamp
 from nomad_tui.core.wire import Frame
 
 MOST_EVENTS: Final = 200
@@ -34,14 +26,6 @@ MOST_TASK_EVENTS: Final = 400
 """Task events of one payload that are read; Nomad keeps 10 a task."""
 STEPS_A_PAUSE: Final = 256
 """Events of an object passed between two chances to yield."""
-_NOTHING_NEW: Final = {"Node": "AllocationUpdated"}
-"""The type of a topic's events that tell nothing of the object itself; a node has one for each step of each task."""
-
-_ALLOCATION: Final = Reader[AllocationPayload](AllocationPayload)
-_NODE: Final = Reader[NodePayload](NodePayload)
-_JOB: Final = Reader[JobPayload](JobPayload)
-_DEPLOYMENT: Final = Reader[DeploymentPayload](DeploymentPayload)
-_TASKS: Final = Reader[dict[str, TaskState]](dict[str, TaskState] | None)
 
 
 @dataclass(slots=True)
@@ -52,8 +36,7 @@ class Record:
     moment: int | None
     sentence: Sentence | None
     """What it says beside the event before; None where that tells nothing new."""
-    status: str = ""
-    allocation: AllocationState | None = None
+    allocation: Allocation | None = None
     tasks: dict[TaskEventKey, TaskEvent] = field(default_factory=dict)
     """Of an allocation: every task event in its payload."""
     steps: list[tuple[Parts, int | None]] = field(default_factory=list)
@@ -99,7 +82,7 @@ class ObjectRecords:
 
     def _unread(self, history: History, newest: int) -> Generator[None, None, list[int]]:
         types = history.type_names()
-        nothing_new = _NOTHING_NEW.get(self.key[0]) if self.whole else None
+        routine = kind(self.key[0]).routine_type if self.whole else ""
         most = MOST_EVENTS if self.whole else 1
         sequences: list[int] = []
         at: int | None = newest
@@ -108,7 +91,7 @@ class ObjectRecords:
             if at < history.first:
                 break
             segment = history.segment_of(at)
-            if nothing_new is None or at == newest or types[segment.type[at - segment.first]] != nothing_new:
+            if not routine or at == newest or types[segment.type[at - segment.first]] != routine:
                 sequences.append(at)
             at = history.previous(at)
             passed += 1
@@ -118,29 +101,27 @@ class ObjectRecords:
 
     def _add(self, topic: str, history: History, sequence: int, newest: bool) -> None:
         event = history.event(sequence)
-        if topic == "Allocation":
+        if topic == ALLOCATION.name:
             self._add_allocation(event.payload, sequence, event.frame)
         else:
-            at = frame_moment(event.frame)
-            compared, own, node_events = _compared(topic, event.payload)
+            compared = kind(topic).compared(event.payload)
             said = None
-            if compared is None or compared != self._compared or not self.records:
+            if compared is None or compared.state != self._compared or not self.records:
                 said = describe_event(history, event) if self.whole else _alone(topic, event)
-            self._compared = compared
-            status = compared[0] if compared is not None else ""
-            self.records.append(Record(sequence, own if own is not None else at, said, status, node_events=node_events))
+            self._compared = compared.state if compared is not None else None
+            own = moment(compared.moment) if compared is not None and compared.moment is not None else None
+            at = own if own is not None else frame_moment(event.frame)
+            self.records.append(Record(sequence, at, said, node_events=_node_events(topic, event.payload)))
         if newest:
             self.state = _alone(topic, event)
 
     def _add_allocation(self, payload: bytes, sequence: int, frame: Frame) -> None:
-        read = _ALLOCATION.read(payload)
-        now = read.allocation if read is not None and read.allocation is not None else AllocationState()
+        now = ALLOCATION.read(payload) or Allocation()
         before = self.records[-1] if self.records else None
         tasks = dict(islice(_task_events(now), MOST_TASK_EVENTS))
-        now.task_states = EMPTY
         if before is not None:  # a task event is kept once, however many payloads repeat it
             tasks = {key: before.tasks.get(key, event) for key, event in tasks.items()}
-        record = Record(sequence, moment(now.modify_time), None, allocation=now, tasks=tasks)
+        record = Record(sequence, moment(now.modify_time), None, allocation=now.without_payload(), tasks=tasks)
         if before is not None and before.allocation is not None:
             steps = allocation_steps(before.allocation, now)
             if steps:
@@ -153,38 +134,12 @@ def _alone(topic: str, event: HeldEvent) -> Sentence:
     return describe(topic, event.type, event.key, event.payload, None)
 
 
-def _task_events(allocation: AllocationState) -> Iterator[tuple[TaskEventKey, TaskEvent]]:
-    if allocation.task_states is EMPTY:
-        return
-    for task, state in (_TASKS.read(allocation.task_states) or {}).items():
+def _task_events(allocation: Allocation) -> Iterator[tuple[TaskEventKey, TaskEvent]]:
+    for task, state in allocation.tasks.items():
         for event in state.events or ():
             yield (task, event.time, event.type, event.message), event
 
 
-def _compared(topic: str, payload: bytes) -> tuple[Any, int | None, tuple[NodeEvent, ...]]:
-    """What must differ for an event to be a step of its own, the object's own time, and a node's events.
-
-    None for topics of which every event is a step.
-    """
-    match topic:
-        case "Job":
-            read = _JOB.read(payload)
-            if read is None or (job := read.job) is None:
-                return None, None, ()
-            submitted = moment(job.submit_time) if job.job_modify_index == job.modify_index else None
-            return (job.status, job.version, job.stop, job.stable, read.deleted), submitted, ()
-        case "Deployment":
-            told = _DEPLOYMENT.read(payload)
-            if told is None or (deployment := told.deployment) is None:
-                return None, None, ()
-            state = (deployment.status, deployment.status_description, deployment.task_groups)
-            return state, moment(deployment.modify_time), ()
-        case "Node":
-            found = _NODE.read(payload)
-            if found is None or (node := found.node) is None:
-                return None, None, ()
-            events: Iterable[NodeEvent] = node.events or ()
-            draining = node.drain or node.drain_strategy is not None
-            return (node.status, node.scheduling_eligibility, draining), None, tuple(islice(events, MOST_TASK_EVENTS))
-        case _:
-            return None, None, ()
+def _node_events(topic: str, payload: bytes) -> tuple[NodeEvent, ...]:
+    node = NODE.read(payload) if topic == NODE.name else None
+    return tuple(islice(node.events or (), MOST_TASK_EVENTS)) if node is not None else ()

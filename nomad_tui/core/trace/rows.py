@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from nomad_tui.core.objects.parts import Parts
 from nomad_tui.core.segment import ObjectKey
-from nomad_tui.core.sentence.parts import Part
 
 RowKey: TypeAlias = tuple[str, ...]
-Parts: TypeAlias = tuple[Part, ...]
 
 
 class RowKind(StrEnum):

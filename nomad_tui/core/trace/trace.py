@@ -11,9 +11,10 @@ from time import perf_counter
 from typing import Final
 
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.parts import warn
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.related import Related
 from nomad_tui.core.segment import GAP_SUBJECT, ObjectKey, Subject
-from nomad_tui.core.sentence.parts import warn
 from nomad_tui.core.trace.family import Family
 from nomad_tui.core.trace.node import NodeTrace
 from nomad_tui.core.trace.reading import ObjectRecords
@@ -22,7 +23,6 @@ from nomad_tui.core.trace.tree import add_steps, job_tree, object_branch
 from nomad_tui.core.trace.words import rest_said
 from nomad_tui.core.updates import Gap
 
-OF_A_JOB: Final = frozenset(("Job", "Evaluation", "Deployment", "Allocation", "Service"))
 MOST_NEAR: Final = 60
 """Objects tied to the focus by IDs, one by one, that are always shown."""
 CHILDREN: Final = 20
@@ -54,7 +54,7 @@ class Trace:
         self.revision = 0
         """Rises whenever the rows may have changed."""
         topic, namespace, _ = self.focus
-        job = (subject.job or self.related.job_of(self.focus)) if topic in OF_A_JOB else ""
+        job = (subject.job or self.related.job_of(self.focus)) if _is_of_job(topic) else ""
         self._families: dict[ObjectKey, Family] = {}
         """The focus's job, and those above and beneath it that are shown."""
         self._node: NodeTrace | None = None
@@ -320,7 +320,13 @@ def _span(root: Branch) -> tuple[list[int], bool]:
 
 
 def _matters(gap: Gap, topic: str) -> bool:
-    return not gap.topics or topic in gap.topics or (topic in OF_A_JOB and not OF_A_JOB.isdisjoint(gap.topics))
+    return not gap.topics or topic in gap.topics or (_is_of_job(topic) and any(map(_is_of_job, gap.topics)))
+
+
+def _is_of_job(topic: str) -> bool:
+    """Whether it is a job or belongs to one."""
+    of = kind(topic)
+    return of.is_job or of.is_of_job
 
 
 def _growing(found: dict[ObjectKey, bool]) -> Iterator[ObjectKey]:

@@ -3,28 +3,27 @@
 from collections.abc import Iterable
 from typing import Final
 
-from nomad_tui.core.related import Links
+from nomad_tui.core.objects.allocation import ALLOCATION
+from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
+from nomad_tui.core.objects.allocation.timeline import (
+    allocation_said,
+    allocation_title,
+    is_failure,
+    placed_word,
+    task_event,
+)
+from nomad_tui.core.objects.deployment import deployment_said
+from nomad_tui.core.objects.evaluation import evaluation_said
+from nomad_tui.core.objects.job import job_said
+from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.parts import dim, plain
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.segment import ObjectKey
-from nomad_tui.core.sentence.allocation import TaskEvent
-from nomad_tui.core.sentence.parts import dim, plain
 from nomad_tui.core.trace.family import FOLDED, WATCHER, Family
 from nomad_tui.core.trace.reading import ObjectRecords, Record
 from nomad_tui.core.trace.rows import Branch, RowKey, RowKind, object_key
-from nomad_tui.core.trace.states import AllocationState, TaskEventKey, moment, timestamp
-from nomad_tui.core.trace.words import (
-    ENDED,
-    allocation_said,
-    allocation_title,
-    deployment_said,
-    evaluation_said,
-    is_failure,
-    job_said,
-    not_held,
-    object_title,
-    placed_word,
-    rest_said,
-    task_event,
-)
+from nomad_tui.core.trace.times import TaskEventKey, moment, timestamp
+from nomad_tui.core.trace.words import not_held, object_title, rest_said
 
 STEPS: Final = 30
 """Steps of one object that are shown: its newest."""
@@ -61,7 +60,7 @@ def object_branch(records: ObjectRecords | None, key: ObjectKey) -> Branch:
         newest.sequence,
         moment=oldest.moment,
         first=oldest.sequence,
-        ended=status in ENDED.get(topic, ()),
+        ended=status in kind(topic).ended,
     )
 
 
@@ -123,20 +122,20 @@ def allocation_branch(key: ObjectKey, records: ObjectRecords, evaluation: Links 
     branch.since = created - began if created is not None and began is not None and began != created else None
     steps = _steps_reached(records, tasks, first, created, began if branch.since is not None else None)
     branch.said, branch.stopped = allocation_said(now, records.state, latest, steps)
-    branch.ended = now.client_status in ENDED["Allocation"]
+    branch.ended = now.client_status in ALLOCATION.ended
     return branch
 
 
-def _ends(records: ObjectRecords) -> tuple[AllocationState, AllocationState]:
+def _ends(records: ObjectRecords) -> tuple[Allocation, Allocation]:
     states = [record.allocation for record in (records.records[0], records.records[-1])]
-    first, now = (state if state is not None else AllocationState() for state in states)
+    first, now = (state if state is not None else Allocation() for state in states)
     return first, now
 
 
 def _steps_reached(
     records: ObjectRecords,
     tasks: dict[TaskEventKey, tuple[TaskEvent, int]],
-    first: AllocationState,
+    first: Allocation,
     created: int | None,
     asked: int | None,
 ) -> list[tuple[str, int | None]]:
@@ -361,13 +360,13 @@ class _Tree:
             links = self._links(key)
             return (topic, namespace, links.previous_eval) if links is not None and links.previous_eval else None
         records = self._records(key)
-        first = _ends(records)[0] if records is not None else AllocationState()
+        first = _ends(records)[0] if records is not None else Allocation()
         if not first.previous_allocation:
             return None
         previous = (topic, namespace, first.previous_allocation)
         before = self._records(previous)
         other = _ends(before)[0].deployment_id if before is not None else first.deployment_id
-        goes_on = not first.deployment_id or first.deployment_id == other or first.is_rescheduled
+        goes_on = not first.deployment_id or first.deployment_id == other or first.is_reschedule
         return previous if goes_on else None
 
     # When

@@ -1,5 +1,6 @@
 """What the rows of a trace say, and in which role."""
 
+<<<<<<< HEAD
 from collections.abc import Iterable
 from typing import Final
 
@@ -86,6 +87,11 @@ def allocation_title(name: str, id_: str) -> Parts:
     else:
         parts = [Part(printable(name, SUBJECT_LIMIT), Role.OBJECT)]
     return (*parts, dim(f" {short(id_)}"))
+=======
+from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Parts, Role, dim, plain, short, status_role
+from nomad_tui.core.readable import count
+from nomad_tui.core.text import printable
+>>>>>>> 352d360 (Model each Nomad object once: one module a kind, and a registry)
 
 
 def object_title(topic: str, id_: str) -> Parts:
@@ -95,163 +101,6 @@ def object_title(topic: str, id_: str) -> Parts:
 
 def not_held() -> Parts:
     return (dim("not held"),)
-
-
-def steps_said(steps: Iterable[tuple[str, int | None]]) -> Parts:
-    """`placed after 0.2 s, running after 3.1 s`; steps with unknown times are named alone."""
-    said = [f"{step} after {duration(after)}" if after is not None else step for step, after in steps]
-    return (plain(", ".join(said)),) if said else ()
-
-
-def allocation_said(
-    now: AllocationState, state: Sentence | None, latest: TaskEvent | None, steps: list[tuple[str, int | None]]
-) -> tuple[Parts, bool]:
-    """The line of an allocation, and whether it stopped short of what it was for.
-
-    `steps` are those of placed, running and healthy that it came to, with ns since its evaluation was made.
-    """
-    happened = list(state.happened) if state is not None else [status(now.client_status)]
-    healthy = any(step == "healthy" for step, _ in steps)
-    health = now.deployment_status
-    if happened[0].text == "placed":  # what it has come to is said by its steps
-        happened = [status(now.client_status)]
-    stopped = False
-    match now.client_status:
-        case "failed":
-            stopped = True
-            before = " before healthy" if now.deployment_id and not healthy else ""
-            failure = happened[2:]
-            said = [bad("failed" + before), *([bad(", stopped at: "), *failure] if failure else [])]
-        case "pending" if latest is not None and is_failure(latest):
-            stopped = True
-            said = [status("pending"), COMMA, bad("stopped at: "), *task_event(latest)]
-        case "lost" | "unknown" | "disconnected":
-            stopped = now.client_status == "lost"
-            why_away = reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its ")
-            said = [status(now.client_status), *([DOT, plain(why_away)] if why_away else [])]
-        case "running":
-            said = [status("running")]
-            if health is not None and health.healthy is False:
-                stopped = True
-                said += [DOT, bad("unhealthy")]
-            elif health is not None and health.canary:
-                said += [DOT, warn("canary")]
-            if now.desired_status in ("stop", "evict"):
-                why = reason(now.desired_description, "alloc ", "is ")
-                said += [DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
-        case "complete":
-            said = happened
-            if now.desired_status in ("stop", "evict") and (
-                why_stopped := reason(now.desired_description, "alloc ", "is ")
-            ):
-                said = [*said, DOT, plain(why_stopped)]
-        case _:
-            said = happened
-    if reached := steps_said(steps):
-        said = [*said, DOT, *reached]
-    if now.next_allocation:
-        said = [*said, DOT, plain("replaced by"), dim(f" {short(now.next_allocation)}")]
-    return tuple(said), stopped
-
-
-def placed_word(now: AllocationState) -> str:
-    """`placed`, or what that was to the allocation before it."""
-    if not now.previous_allocation:
-        return "placed"
-    return f"{'rescheduled from' if now.is_rescheduled else 'in place of'} {short(now.previous_allocation)}, placed"
-
-
-def allocation_steps(before: AllocationState, now: AllocationState) -> list[tuple[Parts, str | None]]:
-    """What happened to an allocation from one event to the next beside its task events, and what tells when."""
-    steps: list[tuple[Parts, str | None]] = []
-    replaced = now.next_allocation if now.next_allocation != before.next_allocation else ""
-    replacement = [COMMA, plain("replaced by"), dim(f" {short(replaced)}")] if replaced else []
-    if now.client_status != before.client_status and (now.client_status in _AWAY or before.client_status in _AWAY):
-        why = ""
-        if now.client_status in _AWAY:
-            why = reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its ")
-        changed = [plain(before.client_status or "no status", VALUE_LIMIT), ARROW, status(now.client_status)]
-        steps.append(((*changed, *([DOT, plain(why)] if why else []), *replacement), None))
-        replacement = []
-    elif now.desired_status != before.desired_status:
-        why = reason(now.desired_description, "alloc ", "is ")
-        say = good if now.desired_status == "run" else warn
-        wanted = [
-            plain(f"desired {before.desired_status or 'nothing'}", VALUE_LIMIT),
-            ARROW,
-            say(now.desired_status or "nothing", VALUE_LIMIT),
-        ]
-        steps.append(((*wanted, *([DOT, plain(why)] if why else []), *replacement), None))
-        replacement = []
-    if replacement:
-        steps.append((tuple(replacement[1:]), None))
-    steps += _health_steps(before, now)
-    if now.followup_eval_id and now.followup_eval_id != before.followup_eval_id:
-        later = dim(f" {short(now.followup_eval_id)}")
-        steps.append(((plain("to be rescheduled later by evaluation"), later), None))
-    if transition := _transition(before.desired_transition or Transition(), now.desired_transition):
-        steps.append(((warn(transition),), None))
-    if now.deployment_id and now.deployment_id != before.deployment_id:
-        steps.append(((plain("updated in place, deployment"), dim(f" {short(now.deployment_id)}")), None))
-    return steps
-
-
-def _health_steps(before: AllocationState, now: AllocationState) -> list[tuple[Parts, str | None]]:
-    health, earlier = now.deployment_status, before.deployment_status
-    if health is None:
-        return []
-    if health.healthy is not None and (earlier is None or health.healthy is not earlier.healthy):
-        canary = "canary " if health.canary else ""
-        said = good(canary + "healthy") if health.healthy else bad(canary + "unhealthy")
-        return [((said,), health.timestamp)]
-    if earlier is not None and earlier.canary and not health.canary:
-        return [((good("canary promoted"),), None)]
-    return []
-
-
-def _transition(before: Transition, now: Transition | None) -> str:
-    if now is None:
-        return ""
-    if now.migrate and not before.migrate:
-        return "to migrate"
-    if now.force_reschedule and not before.force_reschedule:
-        return "to be rescheduled now"
-    return "may be rescheduled" if now.reschedule and not before.reschedule else ""
-
-
-def job_said(state: Sentence, version: int) -> Parts:
-    """`v3 · running`, `v0 · stopped · dead`."""
-    happened = state.happened
-    if happened and happened[0].text.startswith("registered") and state.status:
-        happened = (status(state.status),)
-    return (dim(f"v{version}"), DOT, *happened)
-
-
-def deployment_said(state: Sentence, version: int) -> Parts:
-    """`v1 · running · canary 1 of 1 healthy, needs promotion`."""
-    happened = state.happened
-    if happened and happened[0].text == "started" and state.status:
-        happened = (status(state.status), *happened[2:])
-    return (dim(f"v{version}"), DOT, *happened)
-
-
-def evaluation_said(
-    state: Sentence | None, triggered_by: str, blocked_eval: str, took: int | None
-) -> tuple[Parts, bool]:
-    """`job-register · complete, place 5 · after 49 ms`, `queued-allocs · blocked: 3 nodes filtered: …`.
-
-    One that could not place everything goes on in the blocked evaluation that it made, if it did.
-    """
-    happened = list(state.happened) if state is not None else []
-    word = state.status if state is not None else ""
-    stopped = word in ("blocked", "failed") or (not blocked_eval and any(part.role is Role.BAD for part in happened))
-    if word == "blocked":
-        happened = [bad("blocked: "), *happened[2:]] if len(happened) > 2 else [bad("blocked")]
-    elif len(happened) > 2 and happened[1] == DOT and happened[2].text == printable(triggered_by, VALUE_LIMIT):
-        happened = [happened[0], *happened[3:]]
-    trigger = [plain(triggered_by, VALUE_LIMIT), DOT] if triggered_by else []
-    took_said = [dim(f" · after {duration(took)}")] if took is not None and word in ENDED["Evaluation"] else []
-    return (*trigger, *happened, *took_said), stopped
 
 
 def rest_said(number: int, noun: str, states: dict[str, int]) -> tuple[Parts, Parts]:

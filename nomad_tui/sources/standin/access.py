@@ -8,7 +8,7 @@ from enum import Enum, auto
 from fnmatch import fnmatchcase
 from typing import Final
 
-from nomad_tui.core import topics
+from nomad_tui.core.objects.registry import kind
 
 EVERY_NAMESPACE: Final = "*"
 
@@ -59,8 +59,7 @@ class Token:
         return all(self._may_read(name, namespace) for name in topic_names for namespace in held)
 
     def _may_read(self, topic_name: str, namespace: str) -> bool:
-        topic = topics.topic(topic_name)
-        capability = "management" if topic is None else topic.capability
+        capability = kind(topic_name).capability
         match capability:
             case "node:read":
                 return self.management or self.node_read

@@ -2,11 +2,9 @@
 
 from typing import Final
 
-import msgspec
-
-from nomad_tui.core.readable import count, duration
-from nomad_tui.core.sentence.allocation import Health, TaskEvent, TaskState, Transition
-from nomad_tui.core.sentence.parts import (
+from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent, TaskState
+from nomad_tui.core.objects.fact import SPACE, Context, Facts, address, by_name, told
+from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,
     OUT_OF_MEMORY,
@@ -22,8 +20,7 @@ from nomad_tui.core.sentence.parts import (
     status,
     warn,
 )
-from nomad_tui.core.sentence.reading import Object, Reader
-from nomad_tui.core.summary.fact import SPACE, Context, Facts, address, by_name, told
+from nomad_tui.core.readable import count, duration
 
 _USUAL_DESCRIPTIONS: Final = {
     "All tasks have completed",
@@ -62,61 +59,8 @@ _QUIET_NAMED: Final = 4
 _PORTS_TOLD: Final = 2
 
 
-class Try(Object):
-    reschedule_time: int = 0
-    delay: int = 0
-
-
-class Tracker(Object):
-    events: list[Try] | None = None
-    last_reschedule: str = ""
-
-
-class Port(Object):
-    label: str = ""
-    value: int = 0
-    host_ip: str = msgspec.field(default="", name="HostIP")
-
-
-class Shared(Object):
-    ports: list[Port] | None = None
-
-
-class Resources(Object):
-    shared: Shared | None = None
-
-
-class Allocation(Object):
-    name: str = ""
-    job_id: str = ""
-    task_group: str = ""
-    node_id: str = ""
-    node_name: str = ""
-    client_status: str = ""
-    client_description: str = ""
-    desired_status: str = ""
-    desired_description: str = ""
-    desired_transition: Transition | None = None
-    deployment_id: str = ""
-    deployment_status: Health | None = None
-    task_states: dict[str, TaskState | None] | None = None
-    reschedule_tracker: Tracker | None = None
-    followup_eval_id: str = msgspec.field(default="", name="FollowupEvalID")
-    previous_allocation: str = ""
-    next_allocation: str = ""
-    preempted_by_allocation: str = ""
-    allocated_resources: Resources | None = None
-    create_time: int = 0
-
-
-_READER: Final = Reader[Allocation](Allocation)
-
-
-def tell(facts: Facts, found: msgspec.Raw, deleted: bool, context: Context) -> None:
-    now = _READER.read(found)
-    if now is None:
-        return
-    tasks = by_name(now.task_states)
+def summary(now: Allocation, facts: Facts, context: Context) -> None:
+    tasks = by_name(now.tasks)
     _tell_statuses(facts, now)
     facts.add("created", plain(context.ago(now.create_time)))
     _tell_tasks(facts, tasks, now.client_status not in _OUT_OF_TOUCH, context)
@@ -125,8 +69,7 @@ def tell(facts: Facts, found: msgspec.Raw, deleted: bool, context: Context) -> N
     facts.add("node", *_node(now, context))
     facts.add("job", plain(now.job_id, VALUE_LIMIT))
     facts.add("group", plain(now.task_group, VALUE_LIMIT), dim(f"[{index}" if bracket and len(index) <= 8 else ""))
-    shared = now.allocated_resources.shared if now.allocated_resources is not None else None
-    for port in (shared.ports or ())[:_PORTS_TOLD] if shared is not None else ():
+    for port in now.ports[:_PORTS_TOLD]:
         where = address(port.host_ip, port.value)
         facts.add("port", dim(f"{port.label[:VALUE_LIMIT]} "), plain(where, VALUE_LIMIT * 2))
 

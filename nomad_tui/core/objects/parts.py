@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
@@ -29,6 +29,9 @@ class Role(StrEnum):
 class Part(NamedTuple):
     text: str
     role: Role
+
+
+Parts: TypeAlias = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 import re
 from typing import Final
 
-import msgspec
-
-from nomad_tui.core.readable import count, duration
-from nomad_tui.core.sentence.beside import NOTHING, Beside
-from nomad_tui.core.sentence.parts import (
+from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent, TaskState, Transition
+from nomad_tui.core.objects.beside import Beside
+from nomad_tui.core.objects.kind import ObjectEvent
+from nomad_tui.core.objects.parts import (
     ARROW,
     COMMA,
     DOT,
@@ -30,7 +29,7 @@ from nomad_tui.core.sentence.parts import (
     unchanged,
     warn,
 )
-from nomad_tui.core.sentence.reading import EMPTY, Object, Reader, Versioned, earlier
+from nomad_tui.core.readable import count, duration
 from nomad_tui.core.text import printable
 
 _USER: Final = "user requested"
@@ -72,81 +71,10 @@ STEPS: Final = {
 """What the usual task events are called."""
 
 
-class TaskEvent(Object):
-    type: str = ""
-    time: int = 0
-    exit_code: int = 0
-    signal: int = 0
-    start_delay: int = 0
-    message: str = ""
-    display_message: str = ""
-    restart_reason: str = ""
-    task_signal: str = ""
-    task_signal_reason: str = ""
-    details: dict[str, str] | None = None
-
-
-class TaskState(Object):
-    state: str = ""
-    failed: bool = False
-    restarts: int = 0
-    events: list[TaskEvent] | None = None
-
-
-class Transition(Object):
-    migrate: bool | None = None
-    migrate_disable_placement: bool | None = None
-    reschedule: bool | None = None
-    force_reschedule: bool | None = None
-
-
-class Health(Object):
-    healthy: bool | None = None
-    canary: bool = False
-
-
-class Reschedules(Object):
-    events: list[msgspec.Raw] | None = None
-
-
-class Allocation(Versioned):
-    client_status: str = ""
-    client_description: str = ""
-    desired_status: str = ""
-    name: str = ""
-    node_name: str = ""
-    create_index: int = 0
-    task_states: msgspec.Raw = EMPTY
-    deployment_status: Health | None = None
-    desired_transition: Transition | None = None
-    desired_description: str = ""
-    deployment_id: str = ""
-    next_allocation: str = ""
-    previous_allocation: str = ""
-    preempted_by_allocation: str = ""
-    followup_eval_id: str = msgspec.field(default="", name="FollowupEvalID")
-    reschedule_tracker: msgspec.Raw = EMPTY
-    job_id: str = ""
-    task_group: str = ""
-
-
-class Payload(Object):
-    allocation: Allocation | None = None
-
-
-_READER: Final = Reader[Payload](Payload)
-_TASKS: Final = Reader[dict[str, TaskState]](dict[str, TaskState] | None)
-_RESCHEDULES: Final = Reader[Reschedules](Reschedules | None)
-
-
-def describe(key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING) -> Sentence | None:
-    read = _READER.read(payload)
-    if read is None or (now := read.allocation) is None:
-        return None
-    before = None
-    if previous is not None and (read := _READER.read(previous)) is not None:
-        before = earlier(read.allocation, now)
-    return sentence(_subject(now, key), _happened(now, before, beside), now.node_name, now.client_status)
+def describe(event: ObjectEvent[Allocation]) -> Sentence:
+    now = event.now
+    happened = _happened(now, event.before, event.beside)
+    return sentence(_subject(now, event.key), happened, now.node_name, now.client_status)
 
 
 def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
@@ -158,7 +86,7 @@ def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
 
 
 def _happened(now: Allocation, before: Allocation | None, beside: Beside) -> list[Part]:
-    if now.create_index and now.create_index == now.modify_index:
+    if now.is_new:
         return _placed(now)
     if before is None:
         return _state(now, beside)
@@ -190,8 +118,7 @@ def _happened(now: Allocation, before: Allocation | None, beside: Beside) -> lis
 def _placed(now: Allocation) -> list[Part]:
     happened = [plain("placed")]
     if now.previous_allocation:
-        tracker = _RESCHEDULES.read(now.reschedule_tracker)
-        verb = "rescheduled from" if tracker is not None and tracker.events else "replaces"
+        verb = "rescheduled from" if now.has_been_rescheduled else "replaces"
         happened += [COMMA, plain(verb), dim(f" {short(now.previous_allocation)}")]
     if now.deployment_status is not None and now.deployment_status.canary:
         happened += [DOT, warn("canary")]
@@ -200,13 +127,13 @@ def _placed(now: Allocation) -> list[Part]:
 
 def _state(now: Allocation, beside: Beside) -> list[Part]:
     """What the payload alone proves: a state, and how it came to it where the tasks tell."""
-    tasks = _tasks(now)
+    tasks = now.tasks
     if now.client_status in ("complete", "failed"):
         return _ended(now, tasks, beside)
     happened = [status(now.client_status)]
     if preempted := _preempted(now, beside):
         return [*happened, DOT, preempted]
-    if now.desired_status in ("stop", "evict"):
+    if now.is_to_stop:
         why = reason(now.desired_description, "alloc ", "is ")
         return [*happened, DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
     if (latest := _latest(tasks)) is not None:
@@ -215,7 +142,7 @@ def _state(now: Allocation, beside: Beside) -> list[Part]:
 
 
 def _status_change(now: Allocation, before: Allocation, beside: Beside) -> list[Part]:
-    tasks = _tasks(now)
+    tasks = now.tasks
     expected = before.client_status in ("pending", "running")
     if now.client_status in ("complete", "failed"):
         ended = _ended(now, tasks, beside)
@@ -289,9 +216,9 @@ def _transition_change(now: Allocation, before: Allocation, beside: Beside) -> P
 
 def _new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent]]:
     """The task events that the payload before did not have, oldest first."""
-    latest = _latest(_tasks(before))
+    latest = _latest(before.tasks)
     since = 0 if latest is None else latest[1].time
-    new = [(name, one) for name, task in _tasks(now).items() for one in task.events or () if one.time > since]
+    new = [(name, one) for name, task in now.tasks.items() for one in task.events or () if one.time > since]
     return sorted(new, key=lambda each: each[1].time)
 
 
@@ -318,7 +245,7 @@ def _restarted(now: Allocation, before: Allocation) -> list[Part]:
     has_started = all(any(name == task and one.type == "Started" for task, one in new) for name in names)
     by_user = message.lower().startswith(_USER)
     said = ("restarted" if has_started else "being restarted") + (" by a user" if by_user else "")
-    tasks = _tasks(now)
+    tasks = now.tasks
     restarts = max(tasks[name].restarts for name in names)
     happened = [plain(f"task{'' if len(names) == 1 else 's'} {who} "), warn(said)]
     if restarts:
@@ -336,7 +263,7 @@ def _ended(now: Allocation, tasks: dict[str, TaskState], beside: Beside) -> list
             failure = [DOT, plain(why)]
         return [status("failed"), *failure]
     happened = [status("complete")]
-    stopped = now.desired_status in ("stop", "evict")
+    stopped = now.is_to_stop
     if stopped:
         happened += [DOT, _preempted(now, beside) or dim("evicted" if now.desired_status == "evict" else "stopped")]
     ends = [(event.time, name, event) for name, event in _endings(tasks)]
@@ -412,10 +339,6 @@ def _said(name: str, event: TaskEvent) -> list[Part]:
         why = reason(event.task_signal_reason)
         return [who, warn(f"signalled {signal}", VALUE_LIMIT), *([DOT, plain(why)] if why else [])]
     return [plain(f"task {name[:VALUE_LIMIT]}: "), plain(reason(event.display_message or event.type))]
-
-
-def _tasks(allocation: Allocation) -> dict[str, TaskState]:
-    return (_TASKS.read(allocation.task_states) or {}) if allocation.task_states is not EMPTY else {}
 
 
 def _latest(tasks: dict[str, TaskState]) -> tuple[str, TaskEvent] | None:

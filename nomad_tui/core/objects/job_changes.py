@@ -9,13 +9,13 @@ from collections.abc import Container, Iterator
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from nomad_tui.core.changes import Change, ChangeKind, Changes, Place, difference
-from nomad_tui.core.changes.noise import FREE_FORM, is_unset
+from nomad_tui.core.changes.rules import FREE_FORM, is_unset
+from nomad_tui.core.objects.parts import ARROW, VALUE_LIMIT, Part, dim, plain
+from nomad_tui.core.objects.reading import anything
 from nomad_tui.core.payload.parsing import Value
 from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.readable import count, duration
 from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
-from nomad_tui.core.sentence.parts import ARROW, VALUE_LIMIT, Part, dim, plain
-from nomad_tui.core.sentence.reading import anything
 
 SHOWN: Final = 2
 MOST: Final = 1_000

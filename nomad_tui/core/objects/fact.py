@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, NamedTuple, TypeVar
 
+from nomad_tui.core.objects.parts import MESSAGE_LIMIT, VALUE_LIMIT, Part, Role, bad, dim, good, plain, short, warn
 from nomad_tui.core.readable import DAY, SECOND, age, count, duration
 from nomad_tui.core.secrets import masked_text
-from nomad_tui.core.sentence.parts import MESSAGE_LIMIT, VALUE_LIMIT, Part, Role, bad, dim, good, plain, short, warn
 from nomad_tui.core.text import ELLIPSIS
 
 MOST_FACTS: Final = 40

@@ -6,11 +6,11 @@ or what the payload itself proves (equal indexes prove a creation, `Deleted` a r
 only the name of the write that changed the object, so it decides nothing by itself where a payload tells.
 """
 
-from nomad_tui.core.sentence import allocation, deployment, evaluation, job, node, others
-from nomad_tui.core.sentence.beside import NOTHING, Beside, object_name
-from nomad_tui.core.sentence.parts import Part, Role, Sentence, dim, named, sentence, status_role, words
+from nomad_tui.core.objects.beside import NOTHING, Beside
+from nomad_tui.core.objects.parts import Part, Role, Sentence, dim, named, sentence, status_role, words
+from nomad_tui.core.objects.registry import kind
 
-__all__ = ["Beside", "Part", "Role", "Sentence", "describe", "object_name", "status_role"]
+__all__ = ["Beside", "Part", "Role", "Sentence", "describe", "status_role"]
 
 
 def describe(
@@ -23,22 +23,6 @@ def describe(
     Takes any bytes: what cannot be read gives the type in words and the key.
     """
     try:
-        return _describe(topic, type_, key, payload, previous, beside)
+        return kind(topic).describe(type_, key, payload, previous, beside)
     except RecursionError:  # Nesting just within what can be read is too deep to be compared.
         return sentence(named("", key), [dim(words(type_))])
-
-
-def _describe(topic: str, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside) -> Sentence:
-    said: Sentence | None = None
-    match topic:
-        case "Allocation":
-            said = allocation.describe(key, payload, previous, beside)
-        case "Evaluation":
-            said = evaluation.describe(key, type_, payload, previous, beside)
-        case "Job":
-            said = job.describe(key, type_, payload, previous)
-        case "Deployment":
-            said = deployment.describe(key, payload, previous)
-        case "Node":
-            said = node.describe(key, type_, payload, previous, beside)
-    return said if said is not None else others.describe(topic, type_, key, payload, previous, beside)

@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import msgspec
-
-from nomad_tui.core.sentence.parts import short
-from nomad_tui.core.sentence.reading import Object, Reader
+from nomad_tui.core.objects.parts import short
+from nomad_tui.core.objects.reading import Object, Reader
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame
 
@@ -88,23 +86,3 @@ class Beside(NamedTuple):
 
 
 NOTHING: Final = Beside()
-
-
-class _Named(Object):
-    name: str = ""
-
-
-class _NamedPayload(Object):
-    allocation: _Named | None = None
-    node: _Named | None = None
-    acl_role: _Named | None = msgspec.field(default=None, name="ACLRole")
-
-
-_NAMED: Final = Reader[_NamedPayload](_NamedPayload)
-
-
-def object_name(topic: str, payload: bytes) -> str:
-    """What a payload calls its allocation, node or role; untrusted, and empty for other topics."""
-    read = _NAMED.read(payload)
-    found = {"Allocation": read.allocation, "Node": read.node, "ACLRole": read.acl_role}.get(topic) if read else None
-    return found.name if found is not None else ""

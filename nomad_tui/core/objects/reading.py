@@ -6,6 +6,7 @@ by field, and what does not fit keeps its default: one odd value never hides the
 """
 
 import types
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
@@ -32,18 +33,21 @@ class Object(msgspec.Struct, rename=_nomad_name, gc=False):
     """A struct whose fields are Nomad's: `next_allocation` reads `NextAllocation`, `job_id` reads `JobID`."""
 
 
-class Versioned(Object):
+class Written(Object):
     """An object whose writes are numbered."""
 
+    create_index: int = 0
     modify_index: int = 0
 
+    @property
+    def is_new(self) -> bool:
+        """Whether this write created it: only equal indexes prove that."""
+        return self.create_index == self.modify_index > 0
 
-V = TypeVar("V", bound=Versioned)
 
-
-def earlier(before: V | None, now: V) -> V | None:
-    """`before`, unless it is the later state: a restarted server sends its old events again."""
-    return None if before is None or before.modify_index > now.modify_index else before
+def wire_names(kind: type[Object]) -> dict[str, str]:
+    """What Nomad's JSON calls the fields."""
+    return {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
 
 
 EMPTY: Final = msgspec.Raw(b"null")
@@ -64,6 +68,29 @@ class Reader(Generic[T]):
         except READ_ERRORS:
             fitting = _fitting(anything(bytes(payload)), self._kind)
             return None if fitting is _NOTHING else cast(T, fitting)
+
+
+class ObjectReader(Generic[S]):
+    """Reads the object of an event's `Payload`, which stands under one of a few keys."""
+
+    def __init__(self, keys: Sequence[str], kind: type[S]) -> None:
+        self._names = [f"object_{number}" for number in range(len(keys))]
+        fields: list[Any] = [
+            (name, kind | None, msgspec.field(default=None, name=key))
+            for name, key in zip(self._names, keys, strict=True)
+        ]
+        fields.append(("deleted", bool, msgspec.field(default=False, name="Deleted")))
+        self._read = Reader[Any](msgspec.defstruct("Payload", fields, gc=False)).read
+
+    def read(self, payload: bytes) -> tuple[S | None, bool]:
+        """The object, or None, and whether the payload says that it was deleted."""
+        read = self._read(payload)
+        if read is None:
+            return None, False
+        for name in self._names:
+            if (found := getattr(read, name)) is not None:
+                return found, read.deleted
+        return None, read.deleted
 
 
 def anything(payload: bytes) -> Any:
@@ -105,3 +132,11 @@ def _fitting(value: Any, kind: Any) -> Any:
         return msgspec.convert(value, kind)
     except READ_ERRORS:
         return _NOTHING
+
+
+def member_names(value: msgspec.Raw) -> Iterable[str]:
+    """The keys of an object."""
+    return _MEMBERS.read(value) or ()
+
+
+_MEMBERS: Final = Reader[dict[str, msgspec.Raw]](dict[str, msgspec.Raw] | None)

@@ -1,15 +1,17 @@
-"""Sentences about nodes: registered, down and back, draining, eligible or not, drivers, volumes, plugins, metadata."""
+"""Nodes: registered, down and back, draining, eligible or not; drivers, volumes, plugins, metadata; what one is."""
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from nomad_tui.core.readable import count, duration
-from nomad_tui.core.secrets import masked_text, names_secret
-from nomad_tui.core.sentence.beside import NOTHING, Beside
-from nomad_tui.core.sentence.parts import (
+from nomad_tui.core.objects.beside import Beside
+from nomad_tui.core.objects.fact import Context, Facts, by_name, listed, moment, told
+from nomad_tui.core.objects.kind import THIS_WRITE, Compared, Known, ObjectEvent, positive
+from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,
     MESSAGE_LIMIT,
@@ -28,7 +30,9 @@ from nomad_tui.core.sentence.parts import (
     unchanged,
     warn,
 )
-from nomad_tui.core.sentence.reading import EMPTY, Object, Reader, Versioned, anything, earlier
+from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Reader, Written, anything
+from nomad_tui.core.readable import SECOND, byte_count, count, duration
+from nomad_tui.core.secrets import masked_text, names_secret
 
 _CHANGES_NAMED: Final = 2
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
@@ -42,6 +46,11 @@ _QUIET: Final = {
     "NodeStreamEvent": "still",
 }
 
+_UNHEALTHY_TOLD: Final = 3
+_LONGEST_NUMBER: Final = 18
+_OWN_WRITES: Final = frozenset(("NodeRegistration", "NodeStreamEvent", "NodeDrain", "NodeEligibility"))
+"""Types after which a node's newest own event is of this write."""
+
 
 class NodeEvent(Object):
     message: str = ""
@@ -52,22 +61,33 @@ class NodeEvent(Object):
 
 class Drain(Object):
     deadline: int = 0
+    force_deadline: str = ""
+    ignore_system_jobs: bool = False
 
 
 class LastDrain(Object):
     status: str = ""
     meta: dict[str, str] | None = None
+    updated_at: str = ""
 
 
 class Driver(Object):
+    detected: bool = False
     healthy: bool = False
     health_description: str = ""
 
 
-class Node(Versioned):
+class Plugin(Object):
+    healthy: bool = True
+    health_description: str = ""
+
+
+class Node(Written):
+    id: str = ""
     name: str = ""
     status: str = ""
     status_description: str = ""
+    status_updated_at: int = 0
     scheduling_eligibility: str = ""
     drain: bool = False
     drain_strategy: Drain | None = None
@@ -75,35 +95,95 @@ class Node(Versioned):
     node_class: str = ""
     node_pool: str = ""
     datacenter: str = ""
-    create_index: int = 0
+    http_addr: str = msgspec.field(default="", name="HTTPAddr")
+    events: list[NodeEvent] | None = None
+    drivers: dict[str, Driver] | None = None
     attributes: msgspec.Raw = EMPTY
     csi_controller_plugins: msgspec.Raw = EMPTY
     csi_node_plugins: msgspec.Raw = EMPTY
     host_volumes: msgspec.Raw = EMPTY
     meta: msgspec.Raw = EMPTY
-    events: list[NodeEvent] | None = None
-    drivers: dict[str, Driver] | None = None
 
     def is_draining(self) -> bool:
         """Draining by either dialect: a beta server may set only the flag."""
         return self.drain or self.drain_strategy is not None
 
+    @property
+    def plugins(self) -> dict[str, Plugin]:
+        """CSI plugins by name; of one that is a controller and a node too, the latter."""
+        return {
+            name: plugin
+            for members in (self.csi_controller_plugins, self.csi_node_plugins)
+            for name, plugin in (_PLUGINS.read(members) or {}).items()
+        }
 
-class Payload(Object):
-    node: Node | None = None
+
+_ATTRIBUTES: Final = Reader[dict[str, str]](dict[str, str] | None)
+_PLUGINS: Final = Reader[dict[str, Plugin]](dict[str, Plugin] | None)
 
 
-_READER: Final = Reader[Payload](Payload)
+class _EventTime(Object):
+    timestamp: Any = None
 
 
-def describe(key: str, type_: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING) -> Sentence | None:
-    read = _READER.read(payload)
-    if read is None or (now := read.node) is None:
+class _Times(Object):
+    events: list[_EventTime] | None = None
+    status_updated_at: Any = None
+
+
+class NodeKind(Known[Node]):
+    name = "Node"
+    payload_key = "Node"
+    capability = "node:read"
+    glyph = "◈"
+    endpoint = "/v1/node/"
+    command = "node status"
+    fields = Node
+    status = "status"
+    node = ("id", "name")
+    routine_type = "AllocationUpdated"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own_times = ObjectReader(self.payload_keys, _Times)
+
+    def called(self, links: Links) -> str:
+        return links.name
+
+    def facts(self, type_: str, key: str, payload: bytes) -> tuple[str, str, str]:
+        status, id_, name = super().facts(type_, key, payload)
+        return status, id_ or key, name
+
+    def sentence(self, event: ObjectEvent[Node]) -> Sentence:
+        now = event.now
+        happened = _happened(event.key, now, event.before, event.type_, event.beside)
+        return sentence(named(now.name, event.key), happened, status=now.status)
+
+    def summary(self, now: Node, is_deleted: bool, facts: Facts, context: Context) -> None:
+        _tell(now, facts, context)
+
+    def written_at(self, type_: str, payload: bytes) -> tuple[int | None, object]:
+        node, _ = self._own_times.read(payload)
+        if node is None:
+            return None, None
+        newest = _seconds(node.events[-1].timestamp) if node.events else None
+        status = positive(node.status_updated_at)
+        written_now = THIS_WRITE if type_ in _OWN_WRITES else None
+        return max(newest or 0, (status or 0) * SECOND) or None, written_now
+
+    def compared(self, payload: bytes) -> Compared | None:
+        now = self.read(payload)
+        return None if now is None else Compared((now.status, now.scheduling_eligibility, now.is_draining()))
+
+
+NODE: Final = NodeKind()
+
+
+def _seconds(value: Any) -> int | None:
+    if not isinstance(value, str):
         return None
-    before = None
-    if previous is not None and (read := _READER.read(previous)) is not None:
-        before = earlier(read.node, now)
-    return sentence(named(now.name, key), _happened(key, now, before, type_, beside), status=now.status)
+    at = datetime.fromisoformat(value)
+    return int(at.timestamp()) * SECOND if at.tzinfo is not None else None
 
 
 def _happened(key: str, now: Node, before: Node | None, type_: str, beside: Beside) -> list[Part]:
@@ -303,3 +383,69 @@ def _kind(now: Node) -> list[Part]:
         if value
     ]
     return [dim(" · " + ", ".join(known))] if known else []
+
+
+def _tell(now: Node, facts: Facts, context: Context) -> None:
+    attributes = (_ATTRIBUTES.read(now.attributes) or {}) if now.attributes is not EMPTY else {}
+    if now.status:
+        why, lasted = reason(now.status_description), context.lasted(now.status_updated_at * SECOND)
+        since = dim(f" for {lasted}" if lasted else "")
+        facts.add("status", status(now.status), since, *((DOT, plain(why)) if why else ()))
+    say = {"eligible": good, "ineligible": warn}.get(now.scheduling_eligibility, plain)
+    facts.add("", say(now.scheduling_eligibility, VALUE_LIMIT))
+    _tell_drain(facts, now, context)
+    _tell_health(facts, now)
+    if now.events:
+        last = now.events[-1]
+        said = [plain(reason(last.message)), dim(f" {ago}" if (ago := context.ago(moment(last.timestamp))) else "")]
+        facts.line("last event", *said)
+    facts.new_line()
+    facts.add("address", plain(told(now.http_addr), VALUE_LIMIT * 2))
+    facts.add("version", plain(attributes.get("nomad.version", ""), VALUE_LIMIT))
+    facts.add("class", plain(now.node_class, VALUE_LIMIT))
+    facts.add("pool", plain(now.node_pool, VALUE_LIMIT))
+    facts.add("datacenter", plain(now.datacenter, VALUE_LIMIT))
+    facts.add("os", plain(" ".join(filter(None, map(attributes.get, ("os.name", "os.version")))), VALUE_LIMIT))
+    memory = attributes.get("memory.totalbytes", "")
+    if memory.isascii() and memory.isdecimal() and len(memory) <= _LONGEST_NUMBER:
+        facts.add("memory", plain(byte_count(int(memory))))
+
+
+def _tell_drain(facts: Facts, now: Node, context: Context) -> None:
+    asked = now.drain_strategy
+    if asked is not None or now.drain:
+        facts.line("", warn("draining"), *((DOT, *_deadline(asked, context)) if asked is not None else ()))
+        facts.add("", dim("system jobs stay" if asked is not None and asked.ignore_system_jobs else ""))
+    elif (last := now.last_drain) is not None and last.status:
+        ago = context.ago(moment(last.updated_at))
+        facts.add("last drain", plain(last.status, VALUE_LIMIT), dim(f" {ago}" if ago else ""))
+
+
+def _deadline(asked: Drain, context: Context) -> tuple[Part, ...]:
+    if asked.deadline < 0:
+        return (warn("forced"),)
+    if asked.deadline == 0:
+        return (plain("no deadline"),)
+    whole = f"deadline {duration(asked.deadline)}"
+    left = context.deadline(moment(asked.force_deadline))
+    return (plain(whole), *((dim(", "), *left) if left else ()))
+
+
+def _tell_health(facts: Facts, now: Node) -> None:
+    """Drivers and CSI plugins that are unhealthy and why; drivers that are well or not there, by name."""
+    drivers = by_name(now.drivers)
+    unwell: list[tuple[str, Driver | Plugin]] = [
+        (f"driver {name[:VALUE_LIMIT]}", one) for name, one in drivers.items() if one.detected and not one.healthy
+    ]
+    plugins = by_name(now.plugins)
+    unwell += [(f"plugin {name[:VALUE_LIMIT]}", one) for name, one in plugins.items() if not one.healthy]
+    for position, (what, health) in enumerate(unwell):
+        if position == _UNHEALTHY_TOLD:
+            facts.add("", bad(f"{len(unwell) - position} more unhealthy"))
+            break
+        why = reason(health.health_description)
+        facts.line("", bad(f"{what} unhealthy"), *((DOT, plain(why)) if why else ()))
+    if not unwell:
+        facts.new_line()
+    facts.add("drivers", good(listed(name for name, one in drivers.items() if one.healthy)))
+    facts.add("undetected", dim(listed(name for name, one in drivers.items() if not one.detected)))

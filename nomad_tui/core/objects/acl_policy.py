@@ -1,0 +1,83 @@
+"""ACL policies."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from nomad_tui.core.objects.edited import edited
+from nomad_tui.core.objects.fact import Context, Facts, told
+from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Sentence, dim, named, plain, reason, sentence, warn
+from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
+from nomad_tui.core.readable import count
+
+_RULES_READ: Final = 16_000
+"""Characters of a policy that are looked at."""
+_RULES_TOLD: Final = 6
+
+_RULE: Final = re.compile(
+    r"^\s{0,40}(namespace|node_pool|host_volume|plugin|agent|node|operator|quota|service|sentinel|variables)"
+    r'[ \t]{0,8}(?:"([^"\n]{0,100})")?\s{0,8}\{(?:\s{0,40}policy\s{0,8}=\s{0,8}"([^"\n]{0,40})")?',
+    re.MULTILINE,
+)
+"""What a rule is about, of which name, and with which policy, where the policy comes first in it."""
+
+_LABELS: Final = {"rules": "rules", "job_acl": "job", "description": "description"}
+
+
+class JobACL(Object):
+    namespace: str = ""
+    job_id: str = ""
+    group: str = ""
+    task: str = ""
+
+
+class Policy(Written):
+    name: str = ""
+    description: str = ""
+    rules: str | None = None
+    job_acl: msgspec.Raw = msgspec.field(default=EMPTY, name="JobACL")
+
+
+_JOB_ACL: Final = Reader[JobACL](JobACL | None)
+
+
+class PolicyKind(Known[Policy]):
+    name = "ACLPolicy"
+    payload_key = "ACLPolicy"
+    glyph = "▷"
+    endpoint = "/v1/acl/policy/"
+    command = "acl policy info"
+    fields = Policy
+
+    def sentence(self, event: ObjectEvent[Policy]) -> Sentence:
+        description = dim(reason(event.now.description))
+        return sentence(named(event.now.name, event.key), edited(event, _LABELS, frozenset(), description))
+
+    def summary(self, now: Policy, is_deleted: bool, facts: Facts, context: Context) -> None:
+        if now.rules is not None:
+            lines = len(now.rules.strip().splitlines())
+            facts.add("rules", plain("1 line" if lines == 1 else f"{count(lines)} lines") if lines else warn("none"))
+            facts.line("allows", *_allowed(now.rules[:_RULES_READ]))
+        if (job := _JOB_ACL.read(now.job_acl)) is not None and job.job_id:
+            steps = filter(None, (job.namespace, job.job_id, job.group, job.task))
+            facts.line("for job", plain("/".join(step[:VALUE_LIMIT] for step in steps)))
+        facts.line("", dim(told(now.description)))
+
+
+def _allowed(rules: str) -> Iterator[Part]:
+    found = list(_RULE.finditer(rules))
+    for position, rule in enumerate(found[:_RULES_TOLD]):
+        if position:
+            yield COMMA
+        about, name, policy = rule.groups(default="")
+        yield plain(" ".join(filter(None, (about, told(name, VALUE_LIMIT)))), VALUE_LIMIT * 2)
+        if policy:
+            yield (warn if policy in ("write", "scale") else dim)(f" {policy}", VALUE_LIMIT)
+    if len(found) > _RULES_TOLD:
+        yield dim(f" and {count(len(found) - _RULES_TOLD)} more")
+
+
+ACL_POLICY: Final = PolicyKind()

@@ -1,0 +1,77 @@
+"""ACL tokens. No secret of a token is ever read here: its key is its accessor."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+import msgspec
+
+from nomad_tui.core.objects.edited import edited, listed_names, names, span
+from nomad_tui.core.objects.fact import Context, Facts, listed, moment
+from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
+from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, short, warn
+from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
+
+_LABELS: Final = {
+    "expiration_time": "expiry",
+    "type": "type",
+    "policies": "policies",
+    "roles": "roles",
+    "global_": "global",
+}
+_SHOWN: Final = frozenset(("type", "global_"))
+
+
+class Link(Object):
+    name: str = ""
+
+
+class Token(Written):
+    accessor_id: str = ""
+    name: str = ""
+    type: str = ""
+    policies: list[str] | None = None
+    roles: msgspec.Raw = EMPTY
+    global_: bool | None = msgspec.field(default=None, name="Global")
+    create_time: str = ""
+    expiration_time: str | None = None
+    expiration_ttl: str = msgspec.field(default="", name="ExpirationTTL")
+
+
+LINKS: Final = Reader[list[Link]](list[Link] | None)
+
+
+class TokenKind(Known[Token]):
+    name = "ACLToken"
+    payload_key = "ACLToken"
+    glyph = "▷"
+    endpoint = "/v1/acl/token/"
+    command = "acl token info"
+    fields = Token
+    mentions: ClassVar[Mapping[str, Mention]] = {"user": Mention(("name", "accessor_id"))}
+
+    def sentence(self, event: ObjectEvent[Token]) -> Sentence:
+        now = event.now
+        policies, roles = names(now.policies, event.beside), names(now.roles, event.beside)
+        around = [listed_names("policy", "policies", policies), listed_names("role", "roles", roles)]
+        if now.type == "management" or not (policies or roles):
+            around.insert(0, (warn if now.type == "management" else plain)(now.type, VALUE_LIMIT))
+        if now.is_new and (lifetime := span(now.expiration_ttl)):
+            around.append(plain(f"expires in {lifetime}"))
+        return sentence(named(now.name or short(now.accessor_id), event.key), edited(event, _LABELS, _SHOWN, *around))
+
+    def summary(self, now: Token, is_deleted: bool, facts: Facts, context: Context) -> None:
+        if now.type:
+            facts.add("type", (warn if now.type == "management" else plain)(now.type, VALUE_LIMIT))
+        if now.global_ is not None:
+            facts.add("", plain("global" if now.global_ else "local to its region"))
+        expires = moment(now.expiration_time or "")
+        if expires is not None and (left := context.deadline(expires)):
+            facts.add("expires", *left)
+        elif now.type:
+            facts.add("expires", dim("never"))
+        facts.line("policies", plain(listed(now.policies or ())))
+        facts.add("roles", plain(listed(link.name for link in LINKS.read(now.roles) or ())))
+        facts.line("created", plain(context.ago(moment(now.create_time))))
+
+
+ACL_TOKEN: Final = TokenKind()

@@ -1,0 +1,131 @@
+"""Sentences about objects that people create, change and delete: what was done, and what changed."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from nomad_tui.core.objects.beside import Beside
+from nomad_tui.core.objects.kind import ObjectEvent
+from nomad_tui.core.objects.parts import DOT, MESSAGE_LIMIT, VALUE_LIMIT, Part, dim, plain, warn
+from nomad_tui.core.objects.reading import Written, anything
+from nomad_tui.core.readable import count, duration
+from nomad_tui.core.secrets import masked_text
+
+F = TypeVar("F", bound=Written)
+
+_CHANGES_NAMED: Final = 3
+_NAMES_READ: Final = 8
+
+_SPAN: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{1,9})?s)?", re.ASCII)
+"""A duration as Go writes it, `1h0m0s`."""
+_SECOND: Final = 1_000_000_000
+
+
+def is_removal(event: ObjectEvent[F]) -> bool:
+    return event.is_deleted or event.type_.endswith(("Deleted", "Deregistered", "Deregistration"))
+
+
+def verb(event: ObjectEvent[F]) -> Part:
+    """What was done, from the type and from the indexes."""
+    if event.is_deleted or event.type_.endswith("Deleted"):
+        return warn("deleted")
+    if is_removal(event):
+        return warn("deregistered")
+    if event.type_.endswith(("Registered", "Registration")):
+        return plain("registered" if event.now.is_new or not event.now.create_index else "updated")
+    return plain("created" if event.now.is_new else "updated")
+
+
+def edited(event: ObjectEvent[F], labels: Mapping[str, str], shown: frozenset[str], *around: Part) -> list[Part]:
+    """What was done and what changed, such as `updated · max TTL 1 h → 2 h`; `around` where no change is known.
+
+    `labels` are what the fields are called that people change, the most telling first; of those in `shown` the values
+    hold no secret.
+    """
+    gone = is_removal(event)
+    changes = [] if event.now.is_new or gone else _changes(event, labels, shown)
+    name = getattr(event.before, "name", "") if event.before is not None and not gone else ""
+    if name and name != getattr(event.now, "name", ""):
+        happened = [plain(f"renamed from {name[: 2 * VALUE_LIMIT]}")]
+    else:
+        happened = [verb(event)]
+        around = () if changes else around
+    if changes:
+        rest = f" +{count(len(changes) - _CHANGES_NAMED)} more" if len(changes) > _CHANGES_NAMED else ""
+        around = (plain(", ".join(changes[:_CHANGES_NAMED]) + rest, 2 * MESSAGE_LIMIT),)
+    for part in around:
+        if part.text:
+            happened += [DOT, part]
+    return happened
+
+
+def _changes(event: ObjectEvent[F], labels: Mapping[str, str], shown: frozenset[str]) -> list[str]:
+    found: list[str] = []
+    if event.before is None:
+        return found
+    for field, label in labels.items():
+        was, value = _value(getattr(event.before, field)), _value(getattr(event.now, field))
+        if was == value:
+            continue
+        if field in ("policies", "roles"):
+            found.append(_exchanged(label, names(value, event.beside), names(was, event.beside)))
+        elif field in shown and (old := _shown(was)) and (new := _shown(value)):
+            found.append(f"{label} {old} → {new}")
+        else:
+            found.append(f"{label} changed")
+    return found
+
+
+def _value(value: Any) -> Any:
+    return anything(bytes(value)) if isinstance(value, msgspec.Raw) else value
+
+
+def _shown(value: Any) -> str:
+    """Empty for a value that has no short form."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return duration(value)
+    if not isinstance(value, str):
+        return ""
+    return span(value) or masked_text(value[:VALUE_LIMIT])
+
+
+def _exchanged(label: str, now: list[str], before: list[str]) -> str:
+    added, removed = [name for name in now if name not in before], [name for name in before if name not in now]
+    if not added and not removed:
+        return f"{label} changed"
+    said = [f"{verb} {', '.join(names)}" for verb, names in (("added", added), ("removed", removed)) if names]
+    return f"{label} {', '.join(said)}"
+
+
+def span(text: str) -> str:
+    """A duration in words; empty for anything else, and for none."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        return ""
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    total = (hours * 60 + minutes) * 60 + seconds
+    return duration(total * _SECOND) if total else ""
+
+
+def names(links: Any, beside: Beside) -> list[str]:
+    """Names of policies or roles, which payloads give as texts, as links with names, or as links with IDs alone."""
+    links = _value(links)
+    found = []
+    for link in links[:_NAMES_READ] if isinstance(links, list) else ():
+        if isinstance(link, dict):
+            identifier = link.get("ID")
+            name = link.get("Name")
+            link = name if isinstance(name, str) and name else ""
+            if not link and isinstance(identifier, str) and identifier:
+                link = beside.name("ACLRole", identifier)
+        if isinstance(link, str) and link:
+            found.append(link[:VALUE_LIMIT])
+    return found
+
+
+def listed_names(one: str, several: str, names: list[str]) -> Part:
+    return dim(f"{one if len(names) == 1 else several} {', '.join(names)}" if names else "")

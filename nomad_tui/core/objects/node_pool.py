@@ -1,0 +1,62 @@
+"""Node pools."""
+
+from typing import Final
+
+import msgspec
+
+from nomad_tui.core.objects.edited import edited
+from nomad_tui.core.objects.fact import Context, Facts, listed
+from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, reason, sentence
+from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
+from nomad_tui.core.readable import duration
+
+_LABELS: Final = {
+    "node_identity_ttl": "node identity TTL",
+    "scheduler_configuration": "scheduler configuration",
+    "meta": "meta",
+    "description": "description",
+}
+_SHOWN: Final = frozenset(("node_identity_ttl",))
+
+
+class Scheduler(Object):
+    scheduler_algorithm: str = ""
+    memory_oversubscription_enabled: bool | None = None
+
+
+class NodePool(Written):
+    name: str = ""
+    description: str = ""
+    meta: dict[str, str] | None = None
+    scheduler_configuration: msgspec.Raw = EMPTY
+    node_identity_ttl: int = msgspec.field(default=0, name="NodeIdentityTTL")
+
+
+_SCHEDULER: Final = Reader[Scheduler](Scheduler | None)
+
+
+class NodePoolKind(Known[NodePool]):
+    name = "NodePool"
+    payload_key = "NodePool"
+    glyph = "◎"
+    endpoint = "/v1/node/pool/"
+    command = "node pool info"
+    fields = NodePool
+
+    def sentence(self, event: ObjectEvent[NodePool]) -> Sentence:
+        description = dim(reason(event.now.description))
+        return sentence(named(event.now.name, event.key), edited(event, _LABELS, _SHOWN, description))
+
+    def summary(self, now: NodePool, is_deleted: bool, facts: Facts, context: Context) -> None:
+        if (own := _SCHEDULER.read(now.scheduler_configuration)) is not None:
+            facts.add("scheduler", plain(own.scheduler_algorithm, VALUE_LIMIT))
+            if own.memory_oversubscription_enabled is not None:
+                facts.add("memory oversubscription", plain("on" if own.memory_oversubscription_enabled else "off"))
+        elif now.name:
+            facts.add("scheduler", dim("as the cluster's"))
+        facts.add("identity ttl", plain(duration(now.node_identity_ttl) if now.node_identity_ttl > 0 else ""))
+        facts.add("meta", plain(listed(sorted(now.meta or ()))))
+
+
+NODE_POOL: Final = NodePoolKind()

@@ -1,0 +1,144 @@
+"""Objects of a topic that no release is known to send, or none of whose fields is what it should be.
+
+The scalars that tell most, and the event's type in words where there is none.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from nomad_tui.core.objects.fact import Facts, told
+from nomad_tui.core.objects.parts import (
+    ARROW,
+    DOT,
+    VALUE_LIMIT,
+    Part,
+    Sentence,
+    dim,
+    named,
+    plain,
+    sentence,
+    status,
+    words,
+)
+from nomad_tui.core.objects.reading import anything
+from nomad_tui.core.readable import count
+from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
+
+READ_LIMIT: Final = 1 << 18
+"""Bytes. A larger payload is not read: none of an unknown kind is known to reach a hundredth of it."""
+
+_TELLING: Final = ("Status", "State", "Health", "Message", "Description", "Type")
+_NAMING: Final = ("Name", "Path")
+_INDEXES: Final = re.compile(r"(Index|Time|ID|At)$")
+_BOOKKEEPING: Final = re.compile(r"(Index|Time|Hash|ID|At)$")
+_KEYS_LOOKED_AT: Final = 64
+_SCALARS_SAID: Final = 3
+_SCALARS_TOLD: Final = 8
+
+Fields = dict[str, Any]
+
+
+def describe(keys: Sequence[str], type_: str, key: str, payload: bytes, previous: bytes | None) -> Sentence:
+    """Always a sentence: the type in words where the payload tells nothing. `keys` are those of the object."""
+    now = _object(keys, _whole(payload))
+    if now is None:
+        return sentence(named("", key), [dim(words(type_))])
+    earlier = _whole(previous) if previous is not None else {}
+    before = _object(keys, earlier) if earlier and earlier.get("Deleted") is not True else None
+    if before is not None and _number(before, "ModifyIndex") > _number(now, "ModifyIndex"):
+        before = None  # A restarted server sends old events again: what was seen last came later.
+    happened = [plain(words(type_), VALUE_LIMIT * 2)]
+    for name, value in _telling(now):
+        was = before.get(name) if before is not None else None
+        happened += [DOT, dim(f"{words(name)} ")]
+        if isinstance(was, str | int | float) and was != value:
+            happened += [plain(_said(was), VALUE_LIMIT), ARROW]
+        said = status(value) if isinstance(value, str) and name in ("Status", "State") else None
+        happened.append(said or plain(_said(value), VALUE_LIMIT))
+    subject = next((name for field in ("Name", "Path", "ID") if (name := _text(now, field))), "")
+    state = _text(now, "Status") or _text(now, "State")
+    return sentence(named(subject if subject != key else "", key), happened, status=state)
+
+
+def _whole(payload: bytes) -> Fields:
+    value = anything(payload) if len(payload) <= READ_LIMIT else None
+    return value if isinstance(value, dict) else {}
+
+
+def _object(keys: Sequence[str], whole: Fields) -> Fields | None:
+    """What stands under its key, else the payload's only object, else all of it."""
+    for key in keys:
+        if isinstance(found := whole.get(key), dict):
+            return found
+    objects = [value for value in whole.values() if isinstance(value, dict)]
+    return objects[0] if len(objects) == 1 else whole or None
+
+
+def _text(fields: Fields, name: str) -> str:
+    return value if isinstance(value := fields.get(name), str) else ""
+
+
+def _number(fields: Fields, name: str) -> int:
+    return value if isinstance(value := fields.get(name), int) and not isinstance(value, bool) else 0
+
+
+def _telling(now: Fields) -> Iterator[tuple[str, Any]]:
+    """The telling names first, then any that are not bookkeeping."""
+    names: list[str] = [name for name in _TELLING if name in now]
+    names += [name for name in sorted(list(now)[:_KEYS_LOOKED_AT]) if name not in (*_TELLING, *_NAMING)]
+    found = 0
+    for name in names:
+        value = now[name]
+        if not isinstance(value, str | int | float) or value == "" or names_secret(name) or _INDEXES.search(name):
+            continue
+        yield name, value
+        found += 1
+        if found == _SCALARS_SAID:
+            return
+
+
+def _said(value: str | int | float) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return count(value) if isinstance(value, int) else masked_text(str(value))
+
+
+def summarize(keys: Sequence[str], facts: Facts, key: str, payload: bytes) -> None:
+    """Adds the telling scalars: of the object, of the payload's only one, or of the payload.
+
+    The event's own key is left out, and every secret.
+    """
+    whole = _whole(payload)
+    whole = next((found for name in keys if isinstance(found := whole.get(name), dict)), whole)
+    whole = dict(sorted(whole.items()))
+    objects = [value for value in whole.values() if isinstance(value, dict)]
+    fields = objects[0] if len(objects) == 1 and not _scalars(whole, key) else whole
+    for name, value in _scalars(fields, key)[:_SCALARS_TOLD]:
+        facts.add(words(name), _scalar(name, value))
+
+
+def _scalars(fields: Fields, key: str) -> list[tuple[str, str | int | float]]:
+    beside = secret_beside(fields)
+    telling = (*_TELLING, *_NAMING)
+    names: list[str] = [name for name in telling if name in fields]
+    names += [name for name in sorted(list(fields)[:_KEYS_LOOKED_AT]) if name not in telling]
+    return [
+        (name, value)
+        for name in names
+        if isinstance(value := fields[name], str | int | float)
+        and value not in ("", key)
+        and name != beside
+        and not names_secret(name)
+        and not _BOOKKEEPING.search(name)
+    ]
+
+
+def _scalar(name: str, value: str | int | float) -> Part:
+    if isinstance(value, bool):
+        return plain("yes" if value else "no")
+    if isinstance(value, int):
+        return plain(count(value))
+    if isinstance(value, float):
+        return plain(f"{value:g}")
+    return status(told(value, VALUE_LIMIT)) if name in ("Status", "State") else plain(told(value), VALUE_LIMIT * 2)
