@@ -9,6 +9,7 @@ from nomad_tui.core.objects.parts import (
     ARROW,
     COMMA,
     DOT,
+    OUT_OF_MEMORY,
     SUBJECT_LIMIT,
     VALUE_LIMIT,
     Part,
@@ -65,9 +66,11 @@ def _terminated(event: TaskEvent) -> Parts:
     details = event.details or {}
     said = f"exit {event.exit_code}" + (f" signal {event.signal}" if event.signal else "")
     parts = [plain("terminated"), DOT, bad(said, VALUE_LIMIT) if is_failure(event) else dim(said)]
-    if details.get("oom_killed") == "true":
+    is_oom = details.get("oom_killed") == "true"
+    if is_oom:
         parts += [DOT, bad("oom-killed")]
-    if message := reason(details.get("exit_message") or event.message):
+    message = reason(details.get("exit_message") or event.message)
+    if message and not (is_oom and message == OUT_OF_MEMORY):
         parts += [DOT, plain(message)]
     return tuple(parts)
 
