@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.payload import Payload, parse
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Veil, redact
@@ -310,7 +311,8 @@ class Inspector(Vertical):
 
     def _compare(self, event: InspectedEvent, payload: Payload) -> None:
         if event.before is not None:
-            self._changes = difference(parse(event.before.payload).value, payload.value)
+            rules = kind(event.topic).changes
+            self._changes = difference(parse(event.before.payload).value, payload.value, rules)
 
     def _compare_later(self, event: InspectedEvent, payload: Payload) -> None:
         if event is self._event and payload is self._payload and self.is_attached:

@@ -30,7 +30,7 @@ class NodePool(Written):
     description: str = ""
     meta: dict[str, str] | None = None
     scheduler_configuration: msgspec.Raw = EMPTY
-    node_identity_ttl: int = msgspec.field(default=0, name="NodeIdentityTTL")
+    node_identity_ttl: int | None = msgspec.field(default=None, name="NodeIdentityTTL")
 
 
 _SCHEDULER: Final = Reader[Scheduler](Scheduler | None)
@@ -55,7 +55,7 @@ class NodePoolKind(Known[NodePool]):
                 facts.add("memory oversubscription", plain("on" if own.memory_oversubscription_enabled else "off"))
         elif now.name:
             facts.add("scheduler", dim("as the cluster's"))
-        facts.add("identity ttl", plain(duration(now.node_identity_ttl) if now.node_identity_ttl > 0 else ""))
+        facts.add("identity ttl", plain(duration(now.node_identity_ttl) if now.node_identity_ttl else ""))
         facts.add("meta", plain(listed(sorted(now.meta or ()))))
 
 
