@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import gzip
 import io
 import json
 import os
@@ -249,6 +250,9 @@ async def test_a_file_is_followed_as_it_grows_and_across_rotation(tmp_path: Path
         os.truncate(file, 0)
         append(file, evaluation(5, 1))
         assert await keys(out, 1) == ["e5"]
+        # And where it has grown beyond that again before anybody looks.
+        file.write_bytes(evaluation(6, 1) + evaluation(7, 1) + evaluation(8, 1))
+        assert await keys(out, 3) == ["e6", "e7", "e8"]
 
 
 async def test_files_that_were_rotated_while_nobody_looked_are_read(tmp_path: Path) -> None:
@@ -257,13 +261,13 @@ async def test_files_that_were_rotated_while_nobody_looked_are_read(tmp_path: Pa
     async with following(file) as out:
         assert await keys(out, 1) == ["e1"]
         append(tmp_path / "a", evaluation(2, 10))
-        append(tmp_path / "b", evaluation(3, 10))
+        append(tmp_path / "b", gzip.compress(evaluation(3, 10)))
         append(tmp_path / "c", evaluation(4, 10))
         for number, name in enumerate("abc", 1):
             os.utime(tmp_path / name, ns=(time_ns() + number, time_ns() + number * 10**6))
         # The name leads from the file held to the newest at once, with two others between.
         (tmp_path / "a").rename(tmp_path / "events.ndjson.2")
-        (tmp_path / "b").rename(tmp_path / "events.ndjson.1")
+        (tmp_path / "b").rename(tmp_path / "events.ndjson.1.gz")
         file.rename(tmp_path / "events.ndjson.3")
         (tmp_path / "c").rename(file)
         assert await keys(out, 3) == ["e2", "e3", "e4"]

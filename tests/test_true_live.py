@@ -195,6 +195,17 @@ async def test_a_rebuilt_server_without_times_is_told_by_older_indexes() -> None
     assert reader.indexes == [*range(1, 9), *range(3, 20)]
 
 
+async def test_a_rebuilt_server_whose_oldest_frame_has_the_last_index_is_told_by_what_it_had_made_before() -> None:
+    """Nothing older is held, and the times tell nothing: an object was created where something else was seen."""
+    old = [frame(index, event("Job", f"job-{index}", Payload={"Job": {"CreateIndex": index}})) for index in range(1, 9)]
+    new = [frame(8, event("Job", "other", Payload={"Job": {"CreateIndex": 5}})), *frames(range(9, 12))]
+    async with following(old, Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(8)
+        await server.restart(new)
+        await reader.until_index(11)
+    assert [(gap.reason, gap.after) for gap in reader.all(Gap)] == [(GapReason.REBUILT, 8)]
+
+
 @pytest.mark.parametrize("agent_read", [True, False])
 async def test_a_restart_is_waited_for_and_nothing_is_shown_twice(agent_read: bool) -> None:
     """HTTP is up before the raft log is replayed: the old events come first, under their old indexes."""

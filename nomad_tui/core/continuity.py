@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
-from nomad_tui.core.repeats import created_between, fingerprint, unseen, written_at
+from nomad_tui.core.repeats import created_at, created_between, fingerprint, unseen, written_at
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
@@ -356,7 +356,7 @@ class Continuity:
         seen_here = self._seen_at_last(frame)
         new = self._not_seen(frame)
         doubtful = bool(seen_here) and new is not None and self._is_doubtful(frame, sent, new, seen_here)
-        if new is None or (doubtful and self._is_later_write(frame)):
+        if new is None or (doubtful and (self._is_later_write(frame) or self._has_another_past(frame))):
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
             if not tentative:
                 self._expected = None
@@ -391,6 +391,25 @@ class Continuity:
         written = written_at(frame.events, frame.index)
         seen = [time for each in self._recent if (time := written_at(each.events, each.index)) is not None]
         return written is not None and bool(seen) and written - max(seen) > OTHER_WRITE
+
+    def _has_another_past(self, frame: Frame) -> bool:
+        """Whether an object of the frame was created at an index that was read, and not by what was seen there."""
+        if self._coverage.behind or self._appeared or self._reaches:
+            return False
+        seen: dict[int, set[tuple[str, str, str]]] = {}
+        begun: dict[tuple[str, str], int] = {}
+        for each in self._recent:
+            for event in each.events:
+                seen.setdefault(each.index, set()).add((event.topic, event.key, event.namespace))
+                begun.setdefault((event.topic, event.namespace), each.index)
+        for event in frame.events:
+            since = max(self._forgotten, begun.get((event.topic, event.namespace), frame.index))
+            for created in created_at((event,)):
+                if since < created < frame.index and (event.topic, event.key, event.namespace) not in seen.get(
+                    created, ()
+                ):
+                    return True
+        return False
 
     @property
     def is_proven(self) -> bool:

@@ -9,7 +9,7 @@ same order as one that was seen and any of their payloads is the same, all of it
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -82,12 +82,8 @@ def written_at(events: Iterable[Event], index: int) -> int | None:
     return max(times, default=None)
 
 
-def created_between(events: Iterable[Event], after: int, before: int) -> int:
-    """How many of the events' objects were created at an index between the two, each by an event of its own.
-
-    In the recordings every object's `CreateIndex` has an event of it.
-    """
-    created: set[tuple[str, str, str]] = set()
+def created_at(events: Iterable[Event]) -> Iterator[int]:
+    """The indexes at which the events' objects were created, by an event each as far as the recordings show."""
     for event in events:
         try:
             members = orjson.loads(bytes(event.payload))
@@ -95,9 +91,19 @@ def created_between(events: Iterable[Event], after: int, before: int) -> int:
             continue
         for member in members.values() if isinstance(members, dict) else ():
             index = member.get("CreateIndex") if isinstance(member, dict) else None
-            if isinstance(index, int) and after < index < before:
-                created.add((event.topic, event.key, event.namespace))
-    return len(created)
+            if isinstance(index, int):
+                yield index
+
+
+def created_between(events: Iterable[Event], after: int, before: int) -> int:
+    """How many of the events' objects were created at an index between the two."""
+    return len(
+        {
+            (event.topic, event.key, event.namespace)
+            for event in events
+            if any(after < index < before for index in created_at((event,)))
+        }
+    )
 
 
 def _identity(event: Event) -> Identity:

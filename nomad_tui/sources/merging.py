@@ -1,5 +1,6 @@
 """Recordings of one cluster as one stream in the order of its indexes, with what several of them hold shown once."""
 
+import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from nomad_tui.core.repeats import unseen, written_at
 from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Event, Frame, decode
 
+_ID: Final = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NO_ID: Final = b"00000000-0000-0000-0000-000000000000"
 SAME_TIME: Final = 5_000_000_000
 """ns by which the clocks of one cluster's servers may differ."""
 
@@ -39,6 +42,16 @@ def are_of_one_cluster(recordings: Sequence[Sequence[Sample]]) -> bool:
             return False
         latest, last = max(latest, sample.written), sample.index
     return True
+
+
+def share_ids(recordings: Sequence[Sequence[Frame]]) -> bool:
+    """Whether each has a generated ID in common with another, and all of them are connected that way."""
+    found = [{match[0] for frame in frames for match in _ID.finditer(frame.line)} - {_NO_ID} for frames in recordings]
+    joined, apart = found[0], found[1:]
+    while linked := [ids for ids in apart if not joined.isdisjoint(ids)]:
+        joined = joined.union(*linked)
+        apart = [ids for ids in apart if ids not in linked]
+    return not apart
 
 
 def _by_index(sample: Sample) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Connected, Ended, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.journal_pages import Part
-from nomad_tui.sources.merging import are_of_one_cluster, merged, samples
+from nomad_tui.sources.merging import are_of_one_cluster, merged, samples, share_ids
 from nomad_tui.sources.start import STANDARD_INPUT, Start
 from nomad_tui.sources.unpacking import (
     BROKEN,
@@ -40,6 +40,11 @@ from nomad_tui.sources.unpacking import (
 
 LOOKED_AT: Final = 1024 * 1024
 """Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""
+ONE_CLUSTER: Final = "they share IDs of one cluster."
+UNPROVEN: Final = (
+    "their times contradict nothing, but nothing at their beginnings proves that they are of one cluster. Open each "
+    "by itself if they are not."
+)
 SAMPLED: Final = 400
 """Frames of each recording that tell whether they are of one cluster."""
 LONGEST_NAME: Final = 120
@@ -213,8 +218,10 @@ class Recording:
         pipes = [each for each in documents if _is_pipe(each.path)]
         groups = [[each] for each in files]
         if len(files) > 1:
-            if await self._are_of_one_cluster(files):
+            if (shares := await self._are_of_one_cluster(files)) is not None:
                 groups = [files]
+                if len({each.path for each in files}) > 1:
+                    yield Noted(f"{len(files)} recordings are merged by index: {ONE_CLUSTER if shares else UNPROVEN}")
             else:
                 yield Noted("The recordings are of different clusters, or of one that was rebuilt: read one by one.")
         for group in [*groups, *([each] for each in pipes)]:
@@ -230,7 +237,8 @@ class Recording:
                             yield gap
                     yield update
 
-    async def _are_of_one_cluster(self, documents: Sequence[Document]) -> bool:
+    async def _are_of_one_cluster(self, documents: Sequence[Document]) -> bool | None:
+        """None where they are not, as far as their first frames show; else whether something proves that they are."""
         found: list[list[Frame]] = []
         kinds = dict(self._kinds)
         for document in documents:
@@ -243,7 +251,7 @@ class Recording:
                         break
             found.append(frames)
         self._kinds, self._read_any, self._failed = kinds, False, False
-        return are_of_one_cluster([list(samples(frames)) for frames in found])
+        return share_ids(found) if are_of_one_cluster([list(samples(frames)) for frames in found]) else None
 
     async def _updates(self, document: Document) -> AsyncGenerator[Update, None]:
         """What one document holds, without gaps."""

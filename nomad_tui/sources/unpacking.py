@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import zstandard
 
@@ -24,6 +24,7 @@ PACKED_BYTES: Final = 2 * 1024
 """Of a zstandard archive at once: of a stream they are 45 KB, of an archive made to do harm up to 64 MB."""
 EVENT_STREAM: Final = "eventstream.json"
 """What `nomad operator debug` calls the events that it captured."""
+PACKED: Final = (".gz", ".zst")
 BROKEN: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError, tarfile.TarError)
 """What reading may raise."""
 
@@ -33,8 +34,10 @@ _TAR_MAGIC: Final = slice(257, 262)
 _TAR_BLOCK: Final = 512
 POLL_EVERY: Final = 0.2
 """Seconds between two looks whether a file has grown or was rotated."""
-_ROTATED_SUFFIX: Final = re.compile(r"[.-]\d[\d.TZ_-]*")
-"""What rotation adds to a file's name; what it packs as well is read by then, or lost."""
+_ROTATED_SUFFIX: Final = re.compile(r"[.-]\d[\d.TZ_-]*?(\.gz|\.zst)?")
+"""What rotation adds to a file's name."""
+HEAD_BYTES: Final = 1024
+"""Of a file that is followed, to tell whether it was cut and has grown again between two looks."""
 
 Read = Callable[[int], bytes]
 """Some bytes, at most as many as asked for, and none at the end."""
@@ -155,6 +158,22 @@ def is_event_stream(name: str) -> bool:
     return PurePosixPath(name).name == EVENT_STREAM
 
 
+class _Packed:
+    """A rotated file that was packed as well, as if it had not been; what is cut off ends early."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._read = unpacked(file)
+        self.fileno = file.fileno
+        self.close = file.close
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._read(size)
+        except BROKEN:
+            return b""
+
+
 class Growing(Interruptible):
     """A file that others write to: at its end more is waited for, in it and in the file that takes its place."""
 
@@ -166,6 +185,7 @@ class Growing(Interruptible):
         self.notes: list[str] = []
         """What happened to the file, to be told to the user; whoever does empties it."""
         super().__init__(self._path.open("rb", buffering=0))
+        self._head = b""
         self._last = b"\n"
         self._skips_line = False
         if at_end and (size := self._file.seek(0, os.SEEK_END)):
@@ -176,7 +196,9 @@ class Growing(Interruptible):
         with self._lock, memoryview(buffer).cast("B") as space:
             while not self.closed:
                 some: bytes | None = self._file.read(len(space) - 1)
-                if not some:
+                if self._is_another():
+                    some = self._from_start()
+                elif not some:
                     some = self._next_file()
                     if some is None and select.select([self._wake], [], [], POLL_EVERY)[0]:
                         return 0
@@ -189,6 +211,23 @@ class Growing(Interruptible):
                     return len(some)
             return 0
 
+    def _is_another(self) -> bool:
+        """Whether the file was cut and written anew, as far as its first bytes show; a packed one never is."""
+        if isinstance(self._file, _Packed):
+            return False
+        head = os.pread(self._file.fileno(), HEAD_BYTES, 0)
+        if head and not head.startswith(self._head):
+            return True
+        self._head = max(head, self._head, key=len)
+        return False
+
+    def _from_start(self) -> bytes:
+        self._file.seek(0)
+        self._head = b""
+        self._skips_line = False
+        self.notes.append(f"{printable(self._path.name, 60)} was cut to nothing: it is read from its start again.")
+        return b"" if self._last == b"\n" else b"\n"
+
     def _next_file(self) -> bytes | None:
         """At the end of a file: what is read before the next one's bytes, which may be nothing; None if it goes on."""
         held = os.fstat(self._file.fileno())
@@ -199,24 +238,23 @@ class Growing(Interruptible):
         if (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino):
             if now.st_size >= self._file.tell():
                 return None
-            self._file.seek(0)
-            self.notes.append(f"{printable(self._path.name, 60)} was cut to nothing: it is read from its start again.")
-        else:
-            # A writer goes on with the old file until it has opened the new one.
-            if not stat.S_ISREG(now.st_mode) or not now.st_size:
-                return None
-            if some := self._file.read(CHUNK_BYTES // 2):
-                return some
-            if not self._rotated:
-                self._rotated = [*_rotated_after(self._path, held, now), self._path]
-            following = self._rotated.pop(0)
-            try:
-                file = following.open("rb", buffering=0)
-            except OSError:
-                return None
-            self._file.close()
-            self._file = file
-            self.notes.append(f"{printable(self._path.name, 60)} was rotated: the new file is read.")
+            return self._from_start()
+        # A writer goes on with the old file until it has opened the new one.
+        if not stat.S_ISREG(now.st_mode) or not now.st_size:
+            return None
+        if some := self._file.read(CHUNK_BYTES // 2):
+            return some
+        if not self._rotated:
+            self._rotated = [*_rotated_after(self._path, held, now), self._path]
+        following = self._rotated.pop(0)
+        try:
+            file = following.open("rb", buffering=0)
+        except OSError:
+            return None
+        self._file.close()
+        self._file = cast("BinaryIO", _Packed(file)) if following.suffix in PACKED else file
+        self._head = b""
+        self.notes.append(f"{printable(self._path.name, 60)} was rotated: the new file is read.")
         return b"" if self._last == b"\n" else b"\n"
 
 
@@ -225,7 +263,8 @@ def _rotated_after(path: Path, held: os.stat_result, now: os.stat_result) -> lis
     known = (held.st_ino, now.st_ino)
     found: list[tuple[int, Path]] = []
     for each in path.parent.glob(f"{glob.escape(path.name)}[.-]*"):
-        if _ROTATED_SUFFIX.fullmatch(each.name[len(path.name) :]) is None:
+        suffix = _ROTATED_SUFFIX.fullmatch(each.name[len(path.name) :])
+        if suffix is None or (suffix[1] and each.with_suffix("").exists()):  # the second is being packed
             continue
         with suppress(OSError):
             status = each.stat()
