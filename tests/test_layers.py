@@ -16,7 +16,7 @@ ROOT = Path(nomad_tui.__file__).parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
     frozenset(("config", "nomad", "personal", "setting")),
-    frozenset(("journal",)),
+    frozenset(("journal", "nats")),
     frozenset(("sources",)),
     frozenset(("sinks",)),
     frozenset(("session", "parameters", "options", "choice", "tail", "writer", "doctor")),
@@ -57,6 +57,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "nomad": frozenset(("aiohttp", "aiohttp_socks", "orjson", "python_socks")),
     "config": frozenset(("aiohttp",)),
     "personal": frozenset(("msgspec", "platformdirs", "tomli_w")),
+    "nats": frozenset(("nats", "nkeys")),
     "journal": frozenset(("filelock", "msgspec", "orjson", "structlog", "zstandard")),
     "sinks": frozenset(
         (

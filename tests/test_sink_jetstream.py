@@ -323,7 +323,7 @@ async def test_an_api_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str
 ) -> None:
     """As where an account exports the subjects of a stream and not all of JetStream's API."""
-    monkeypatch.setattr("nomad_tui.sources.nats_link._API_TIMEOUT", 0.2)
+    monkeypatch.setattr("nomad_tui.nats.link._API_TIMEOUT", 0.2)
     events = items(most=30)
     async with nats_server(tmp_path) as server, asyncio.timeout(30):
         maker = JetStreamSink(definition(server))

@@ -17,9 +17,9 @@ from typing import Final
 from nats.js.errors import NotFoundError
 
 from nomad_tui.journal.log import Log
+from nomad_tui.nats.link import NatsError, NatsLink, Stream
+from nomad_tui.nats.reading import Reading, ReadingLostError
 from nomad_tui.sources.known_ids import KnownIds
-from nomad_tui.sources.nats_link import NatsError, NatsLink, Stream
-from nomad_tui.sources.nats_reading import Reading, ReadingLostError
 
 log = Log("nomad_tui.sinks.nats")
 

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
+from nomad_tui.nats.address import without_credentials
 from nomad_tui.personal import settings
 from nomad_tui.personal.folders import NO_HOME, FileError, read_text, reason, shown, write_text
 from nomad_tui.sinks.checking import SUFFIXES
 from nomad_tui.sinks.definition import Definition, Kind
 from nomad_tui.sinks.reading import DefinitionError, DefinitionErrors, Reading, read_table, read_with_notes
-from nomad_tui.sources.jetstream_address import without_credentials
 
 FOLDER: Final = "sinks"
 

@@ -12,11 +12,9 @@ from nats.js.errors import NotFoundError
 
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
-from nomad_tui.nomad.values import ValueUnavailableError, current
-from nomad_tui.sinks.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
-from nomad_tui.sinks.definition import Definition
-from nomad_tui.sinks.formats import encode_one
-from nomad_tui.sinks.publishing import (
+from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
+from nomad_tui.nats.link import Keys, NatsError, NatsLink, Stream
+from nomad_tui.nats.publishing import (
     ANOTHER_STREAM,
     FULL,
     TOO_LARGE,
@@ -26,9 +24,11 @@ from nomad_tui.sinks.publishing import (
     Publisher,
     RefusedError,
 )
+from nomad_tui.nomad.values import ValueUnavailableError, current
+from nomad_tui.sinks.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
+from nomad_tui.sinks.definition import Definition
+from nomad_tui.sinks.formats import encode_one
 from nomad_tui.sinks.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
-from nomad_tui.sources.jetstream_address import JetStreamAddress, JetStreamAddressError
-from nomad_tui.sources.nats_link import Keys, NatsError, NatsLink, Stream
 
 log = Log("nomad_tui.sinks.nats")
 

@@ -13,10 +13,10 @@ from nomad_tui.core.backoff import delays
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update
 from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode, event_lines
-from nomad_tui.sources.jetstream_address import JetStreamAddress, JetStreamAddressError
+from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
+from nomad_tui.nats.link import Keys, NatsError, NatsLink, Stream
+from nomad_tui.nats.reading import Message, Reading, ReadingLostError
 from nomad_tui.sources.known_ids import KnownIds
-from nomad_tui.sources.nats_link import Keys, NatsError, NatsLink, Stream
-from nomad_tui.sources.nats_reading import Message, Reading, ReadingLostError
 from nomad_tui.sources.start import Start
 
 __all__ = ["JetStreamAddress", "JetStreamAddressError", "JetStreamSource", "Keys"]

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import api
 
-from nomad_tui.sources.nats_link import NatsLink, trouble
+from nomad_tui.nats.link import NatsLink, trouble
 
 BATCH: Final = 256
 """Messages asked for at once."""

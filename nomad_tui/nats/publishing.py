@@ -10,7 +10,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from nomad_tui.core.text import printable
-from nomad_tui.sources.nats_link import LONGEST_SAID, NatsLink, trouble
+from nomad_tui.nats.link import LONGEST_SAID, NatsLink, trouble
 
 WRONG_LAST_ID: Final = 10070
 """JetStream's error codes are listed in nats-server's `errors.json`."""

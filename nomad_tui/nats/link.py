@@ -16,7 +16,7 @@ from nats.aio.client import Client, RawCredentials
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
 from nomad_tui.core.text import printable
-from nomad_tui.sources.jetstream_address import JetStreamAddress
+from nomad_tui.nats.address import JetStreamAddress
 
 LONGEST_SAID: Final = 200
 """Characters of what a server says that are passed on."""
