@@ -39,7 +39,7 @@ TASK: Path = ("Job", "TaskGroups", 0, "Tasks", 0)
 def offered(path: Path, veil: Veil | None = None, payload: Value = JOB, **changes: Any) -> dict[str, Choice]:
     envelope, server = changes.get("envelope", ENVELOPE), changes.get("server", SERVER)
     found = choices(payload, path, veil or Veil(), envelope, server)
-    assert [choice.letter for choice in found] == list("vkpfsiecCn")
+    assert [choice.letter for choice in found] == list("vkpfsiecCnu")
     return {choice.letter: choice for choice in found}
 
 
@@ -60,6 +60,7 @@ def test_every_choice_of_a_plain_value() -> None:
         "C": 'curl -N -H "X-Nomad-Token: $NOMAD_TOKEN" '
         "'http://127.0.0.1:4646/v1/event/stream?index=1204&topic=Job&namespace=payments'",
         "n": "nomad job status -address http://127.0.0.1:4646 -namespace payments web",
+        "u": "http://127.0.0.1:4646/ui/jobs/web@payments",
     }
 
 
@@ -262,7 +263,7 @@ async def test_the_menu_says_what_each_letter_copies(size: tuple[int, int]) -> N
         post_key(app, "y")
         await at_rest(app)
         text = lines(app)
-        assert [line[0] for line in text] == list("vkpfsiecCn")
+        assert [line[0] for line in text] == list("vkpfsiecCnu")
         assert ".Job.Task" in text[2]
         assert "A gap is no event."[:5] in text[6]
         assert "hunter2" not in "".join(text)

@@ -224,6 +224,30 @@ def curl(envelope: Envelope, name: str, server: Server) -> str | None:
     return _curl(server, read.endpoint + "/".join(map(_percent, segments)) + query)
 
 
+_PAGES: Final = {
+    "Allocation": "allocations/",
+    "Evaluation": "evaluations?currentEval=",
+    "Job": "jobs/",
+    "Node": "clients/",
+}
+"""Topics whose objects have a page in Nomad's web UI; the object's name follows."""
+
+
+def web_link(envelope: Envelope, name: str, server: Server) -> str | None:
+    """The address of the object's page in Nomad's web UI; None where there is none.
+
+    `name` is its `object_name`.
+    """
+    page = _PAGES.get(envelope.topic)
+    if page is None or server.socket is not None or not name or not _is_fit(name, envelope.namespace):
+        return None
+    link = f"{server.address}{server.path}/ui/{page}{_percent(name)}"
+    if envelope.topic == "Job":
+        link += f"@{_percent(envelope.namespace or 'default')}"
+    region = f"region={_percent(server.region)}" if server.region else ""
+    return f"{link}{'&' if '?' in page else '?'}{region}" if region else link
+
+
 def event_curl(envelope: Envelope, server: Server) -> str | None:
     """The line that reads the stream from the event's index on; None where a name is not fit for a line.
 

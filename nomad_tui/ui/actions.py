@@ -118,6 +118,10 @@ ACTIONS: Final = (
         "app.copy", "y", "copy", "Copy", "Copy the value, the event, its IDs or a command for it", True,
         "yank clipboard curl id ids uuid", True,
     ),
+    Action(
+        "app.web_link", "", "copy_web_link", "Copy web UI link", "Copy the address of the object in Nomad's web UI",
+        palette="web link url browser",
+    ),
     Action("app.pager", "e", "open_outside", "Open in pager", "Open the event in $PAGER", palette="less view"),
     Action("app.editor", "", "open_outside(True)", "Open in editor", "Open the event in $EDITOR", palette="vim edit"),
     Action(
@@ -197,11 +201,11 @@ ACTIONS: Final = (
     Action("events.previous_match", "N", "match(-1)", "Previous match", _FIND),
     Action("events.highlight", "H", "highlight", "Highlight", "Toggle: dim non-matching events", palette="context"),
     Action(
-        "events.only", "+", "narrow(True)", "Only", _NARROW,
+        "events.only", "+", "app.narrow(True)", "Only", _NARROW,
         palette="filter", early=True,
     ),
     Action(
-        "events.not", "-", "narrow(False)", "Not", _NARROW,
+        "events.not", "-", "app.narrow(False)", "Not", _NARROW,
         palette="filter exclude", early=True,
     ),
     Action("events.fold", "F", "fold", "Fold repeats", "Toggle: one row for repeats", palette="group dedupe"),

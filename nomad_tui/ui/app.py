@@ -379,20 +379,27 @@ class NomadTui(App[Switch | None]):
     def _add_condition(self, message: EventList.Condition) -> None:
         self.updates.put(self.filtering.added(message.term))
 
-    @on(EventList.Narrow)
-    def _narrow_to_row(self, message: EventList.Narrow) -> None:
+    def action_narrow(self, only: bool) -> None:
+        """Offers to filter by the selected event; at once, as the letter is often typed before the menu is drawn."""
         self.inspecting.look()
         sequence, history = self.inspecting.sequence, self.session.history
         if sequence is None or sequence < history.first or history.gap(sequence) is not None:
             self.notify("No event is selected: select one, then + and - filter by it.", markup=False)
             return
 
+        event = history.event(sequence)
+
         def narrow(chosen: Choice | None) -> None:
-            if chosen is not None:
-                self.updates.put(self.filtering.narrowed(FIELDS[chosen.letter], chosen.made(), message.only))
+            if chosen is None:
+                return
+            if chosen.letter in FIELDS:
+                text = self.filtering.narrowed(FIELDS[chosen.letter], chosen.made(), only)
+            else:
+                text = self.filtering.narrowed_to_object(event.topic, event.key, event.namespace, only)
+            self.updates.put(text)
 
         title, keys = ("Only this", "a letter or Enter shows only this · Esc")
-        if not message.only:
+        if not only:
             title, keys = ("Not this", "a letter or Enter leaves this out · Esc")
         self.push_screen(CopyMenu(narrowing(history, sequence), title, keys), narrow)
 
@@ -493,6 +500,9 @@ class NomadTui(App[Switch | None]):
 
     def action_copy(self) -> None:
         self.hand_over.copy()
+
+    def action_copy_web_link(self) -> None:
+        self.hand_over.copy_one("u")
 
     def action_open_outside(self, editor: bool = False) -> None:
         self.hand_over.open_outside(editor=editor)

@@ -74,11 +74,23 @@ WIDTHS: Final[dict[Column, int]] = {
     Column.SIZE: 7,
 }
 """Of all columns but the two that share what is left: the object and the sentence."""
-RIGHT_ALIGNED: Final = frozenset((Column.INDEX, Column.SIZE))
+GROWN: Final[dict[Column, int]] = {
+    Column.TOPIC: TOPIC_WIDTH + 8,
+    Column.TYPE: 32,
+    Column.NAMESPACE: 24,
+    Column.NODE: 24,
+    Column.REGION: 16,
+}
+"""The widths that some of them reach in a wide list."""
+GROWS_FROM: Final = 130
+"""Cells of a list; of more, those columns get a twelfth each until they are grown."""
+RIGHT_ALIGNED: Final = frozenset((Column.INDEX, Column.SIZE, Column.NODE))
+"""Before the node, a sentence has the cells that its name leaves."""
 
 OBJECT_SHARE: Final = 0.28
 """Of the width that the other columns leave; the sentence needs the larger part."""
 OBJECT_LEAST, OBJECT_MOST = 12, 36
+"""Cells; the most is up to twice as many in a list wider than `GROWS_FROM`."""
 SENTENCE_LEAST: Final = 4
 SENTENCE_WANTED: Final = 24
 """Cells for which a narrow list gives up columns that are not part of the default ones."""
@@ -158,7 +170,10 @@ def lay_out(columns: tuple[Column, ...], width: int) -> Layout:
     if Column.OBJECT in kept and Column.SENTENCE in kept:
         # The node's column is left out of this: a sentence without a node runs on over it.
         beside = sum(taken + gutter for column, taken, gutter in placed if taken and column is not Column.NODE)
-        objects = max(OBJECT_LEAST, min(OBJECT_MOST, int((total - beside) * OBJECT_SHARE)))
+        objects = max(
+            OBJECT_LEAST,
+            min(OBJECT_MOST + min(OBJECT_MOST, max(0, width - GROWS_FROM) // 2), int((total - beside) * OBJECT_SHARE)),
+        )
         sentences = room - objects
     shared = {Column.OBJECT: objects, Column.SENTENCE: sentences}
     return Layout(
@@ -177,7 +192,10 @@ def _gutters(columns: list[Column]) -> list[tuple[Column, int]]:
 
 def _width(column: Column, width: int) -> int:
     """Of a column in a list of that width; 0 for the two that share what is left."""
-    return 1 if column is Column.TOPIC and width < NO_TOPIC_BELOW else WIDTHS.get(column, 0)
+    if column is Column.TOPIC and width < NO_TOPIC_BELOW:
+        return 1
+    usual = WIDTHS.get(column, 0)
+    return min(GROWN.get(column, usual), usual + max(0, width - GROWS_FROM) // 12)
 
 
 def _needed(columns: list[Column], width: int, sentence: int) -> int:

@@ -26,8 +26,9 @@ def run(action: Action, app: "NomadTui") -> object:
         Context.FACETS: app.topics,
         Context.FILTER: app.filter_line,
     }
-    _, name, arguments = actions.parse(action.run)
-    method: Callable[..., object] = getattr(nodes[action.context], f"action_{name}")
+    namespace, name, arguments = actions.parse(action.run)
+    node = app if namespace == "app" else nodes[action.context]
+    method: Callable[..., object] = getattr(node, f"action_{name}")
     return method(*arguments)
 
 

@@ -36,6 +36,7 @@ from nomad_tui.core.reproduce import (
     json_text,
     object_name,
     raw_text,
+    web_link,
 )
 from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_text, redact
 from nomad_tui.core.text import printable
@@ -276,6 +277,7 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         "c": "curl, the object",
         "C": "curl, the stream",
         "n": "nomad command",
+        "u": "web UI link",
     }
 
     def none(letter: str, why_not: str) -> Choice:
@@ -296,6 +298,9 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
         none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
         Choice("n", labels["n"], command(envelope, name, server), _no_command(server) or unfit),
+        none("u", recorded)
+        if server is None
+        else Choice("u", labels["u"], web_link(envelope, name, server), "The web UI has no page for it."),
     )
 
 

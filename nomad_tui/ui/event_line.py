@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from time import time_ns
 from typing import Final, TypeAlias
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -19,7 +19,6 @@ from nomad_tui.ui.columns import (
     FIRST_GUTTER,
     RIGHT_ALIGNED,
     TIME_WIDTH,
-    TOPIC_WIDTH,
     Column,
     Layout,
     Placed,
@@ -145,11 +144,16 @@ def _segments(
         width, gutter = at.width, at.gutter
         signs = number == 0 and bool(look.marked or look.matching)
         if at.column is Column.SENTENCE:
-            if not event.node and number + 1 < len(placed) and (after := placed[number + 1]).column is Column.NODE:
-                # It runs on over the column that would stay empty.
+            node = ""
+            if number + 1 < len(placed) and (after := placed[number + 1]).column is Column.NODE:
+                # It runs on over the cells that the node's name leaves.
                 covered = True
-                width, gutter = width + gutter + after.width, after.gutter
+                taken = min(cell_len(event.node), after.width)
+                width += after.width - taken + (0 if taken else gutter)
+                node, gutter = event.node, gutter if taken else after.gutter
             _add_sentence(line, event, width, gutter - signs * FIRST_GUTTER, palette, look, layout.says_node)
+            if node:
+                _add(line, [(node, palette["place"])], taken, after.gutter, plain)
         else:
             _add(line, _cell(at, event, palette, clock, region), width, gutter - signs * FIRST_GUTTER, plain)
         if signs:
@@ -168,12 +172,12 @@ def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: s
             return [(clock.tell(event), palette["time" if event.when()[1] else "received"])]
         case Column.TOPIC:
             sign = glyph(event.topic)
-            name = set_cell_size(printable(event.topic, TOPIC_WIDTH), TOPIC_WIDTH)
+            name = set_cell_size(printable(event.topic, max(0, at.width - 2)), max(0, at.width - 2))
             return [(f"{sign} {name}" if at.width > 1 else sign, palette["topic"])]
         case Column.OBJECT:
             return [(part.text, palette[part.role]) for part in event.sentence.subject]
         case Column.NODE:
-            return [(event.node, palette["place"])]
+            return [(" " * max(0, at.width - cell_len(event.node)) + event.node, palette["place"])]
         case Column.INDEX:
             digits = str(event.index) if event.index >= 0 else ""
             shown = digits if len(digits) <= at.width else ELLIPSIS + digits[1 - at.width :]

@@ -99,13 +99,6 @@ class EventList(LineView, can_focus=True):
             """A term of the filter language."""
             super().__init__()
 
-    class Narrow(Message):
-        """The operator wants to see only events that share something with the selected one, or only others."""
-
-        def __init__(self, only: bool) -> None:
-            self.only = only
-            super().__init__()
-
     class FoldRepeats(Message):
         """The operator wants repeats folded, or no longer."""
 
@@ -511,9 +504,6 @@ class EventList(LineView, can_focus=True):
 
     def _other_end(self, step: int) -> int:
         return -1 if step > 0 else self.view.history.end
-
-    def action_narrow(self, only: bool) -> None:
-        self.post_message(self.Narrow(only))
 
     def action_fold(self) -> None:
         self.post_message(self.FoldRepeats())

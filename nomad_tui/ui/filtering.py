@@ -12,7 +12,7 @@ from typing import Final
 
 from nomad_tui.core.derived import Preparation
 from nomad_tui.core.facets import Dimension, left_out, only, readmitted, ticked, with_ticked, without
-from nomad_tui.core.filter import And, Filter, FilterError
+from nomad_tui.core.filter import And, Filter, FilterError, Node
 from nomad_tui.core.filter.combine import all_of, negated
 from nomad_tui.core.text import printable
 from nomad_tui.core.view import View
@@ -136,14 +136,31 @@ class Filtering:
         change = readmitted if value in left_out(self.filter, dimension) else without
         return written(change(self.filter, dimension, value))
 
+    def narrowed_to_object(self, topic: str, key: str, namespace: str, is_wanted: bool) -> str:
+        """As `narrowed`, for one object: other topics and namespaces have objects of the same key."""
+        named = [(field, value) for field, value in (("topic", topic), ("key", key), ("ns", namespace)) if value]
+        chosen = self.filter if is_wanted else EVERYTHING
+        for field, value in named:
+            chosen = only(chosen, field, value)
+        if is_wanted or chosen.root is None:
+            return written(chosen)
+        parts, left = self._parts, negated(chosen.root)
+        rest = [part for part in parts if part != left]
+        rest += [left] * (len(rest) == len(parts))
+        return written(Filter(all_of(rest)) if rest else EVERYTHING)
+
+    @property
+    def _parts(self) -> tuple[Node, ...]:
+        """The conditions all of which the filter asks for."""
+        root = self.filter.root
+        return root.parts if isinstance(root, And) else () if root is None else (root,)
+
     def added(self, term: str) -> str:
         """The text with one more condition, in the place of its opposite. Raises `FilterError` for no term."""
         wanted = Filter.parse(term).root
         if wanted is None:
             return self.text
-        before = self.filter.root
-        parts = before.parts if isinstance(before, And) else () if before is None else (before,)
-        return written(Filter(all_of([*(part for part in parts if part != negated(wanted)), wanted])))
+        return written(Filter(all_of([*(part for part in self._parts if part != negated(wanted)), wanted])))
 
     @property
     def ticks(self) -> dict[Dimension, frozenset[str]]:

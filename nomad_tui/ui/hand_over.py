@@ -85,6 +85,17 @@ class HandOver:
         if payload is not None:
             self._app.push_screen(CopyMenu(self._choices(payload)), self._copy_chosen)
 
+    def copy_one(self, letter: str) -> None:
+        """What the menu has under this letter, or why it cannot be copied."""
+        payload = self._payload()
+        if payload is None:
+            return
+        choice = next(choice for choice in self._choices(payload) if choice.letter == letter)
+        if choice.text is None:
+            self._app.notify(choice.why_not, markup=False)
+        else:
+            self._copy_chosen(choice)
+
     def _copy_chosen(self, chosen: Choice | None) -> None:
         if chosen is not None:
             self._app.run_worker(self._copy(chosen), group="copy", exclusive=True)

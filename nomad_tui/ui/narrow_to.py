@@ -1,10 +1,12 @@
 """What of one row a filter can ask for or leave out: the menu of `+` and `-` in the list."""
 
+from typing import Final
+
 from nomad_tui.core.facts import status_and_node
 from nomad_tui.core.history import History
 from nomad_tui.ui.copy_menu import Choice
 
-FIELDS = {"o": "key", "j": "job", "n": "node", "s": "ns"}
+FIELDS: Final = {"j": "job", "n": "node", "s": "ns"}
 """By the letter of the menu, the fields of the filter language."""
 
 

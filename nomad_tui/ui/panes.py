@@ -15,6 +15,8 @@ STEP: Final = 4
 """Cells by which an edge moves."""
 FACETS_LEAST, EVENTS_LEAST, EVENT_LEAST = 16, 40, 30
 """Cells that an edge leaves a pane."""
+FACETS_GROWN, GROWS_FROM = 40, 240
+"""Cells of the facets in a window of at least so many."""
 
 
 class Pane(StrEnum):
@@ -35,8 +37,8 @@ class Panes(Horizontal):
         """The pane that has the whole screen."""
         self._facets_width: int | None = None
         """Cells; None for the style's own."""
-        self._events_share: float | None = None
-        """Of the width that Events and Event share side by side; None for the style's own."""
+        self._shares: tuple[int, int] | None = None
+        """Of Events and Event in the width that they share side by side; None for the style's own."""
 
     def compose(self) -> ComposeResult:
         yield self.topics
@@ -80,14 +82,17 @@ class Panes(Horizontal):
             return "The pane has the whole screen: z shows all of them again."
         if self.focused is Pane.TOPICS:
             most = self.size.width - EVENTS_LEAST
-            width = self.topics.outer_size.width
+            width = self._facets_width or self.topics.outer_size.width
             self._facets_width = max(FACETS_LEAST, min(width + direction * STEP, max(width, most)))
         elif not self._is_side_by_side:
             return "Events and Event stand above each other here: only Facets has a width of its own."
         else:
             both = self.event_list.outer_size.width + self.inspector.outer_size.width
-            width = self.event_list.outer_size.width + direction * STEP
-            self._events_share = max(EVENTS_LEAST, min(width, both - EVENT_LEAST)) / both
+            # What was chosen last may not be laid out yet.
+            is_same = self._shares is not None and sum(self._shares) == both
+            before = self._shares[0] if self._shares is not None and is_same else self.event_list.outer_size.width
+            width = max(EVENTS_LEAST, min(before + direction * STEP, both - EVENT_LEAST))
+            self._shares = (width, both - width)
         self._set_widths()
         return ""
 
@@ -97,12 +102,13 @@ class Panes(Horizontal):
 
     def _set_widths(self) -> None:
         """Those the operator has chosen, where they mean anything; elsewhere the style's own."""
-        facets = self._facets_width if self.zoomed is None else None
+        usual = FACETS_GROWN if self.size.width >= GROWS_FROM else None
+        facets = (self._facets_width or usual) if self.zoomed is None else None
         most = max(FACETS_LEAST, self.size.width - EVENTS_LEAST)
         self.topics.styles.width = None if facets is None else min(facets, most)
-        share = self._events_share if self.zoomed is None and self._is_side_by_side else None
-        self.event_list.styles.width = None if share is None else f"{share * 100:.3f}fr"
-        self.inspector.styles.width = None if share is None else f"{(1 - share) * 100:.3f}fr"
+        shares = self._shares if self.zoomed is None and self._is_side_by_side else None
+        self.event_list.styles.width = None if shares is None else f"{shares[0]}fr"
+        self.inspector.styles.width = None if shares is None else f"{shares[1]}fr"
 
     def on_resize(self) -> None:
         self._set_widths()
