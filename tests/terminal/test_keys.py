@@ -43,7 +43,7 @@ def test_the_edges_of_panes_move_where_panes_stand_side_by_side(tour: Path, home
         moved(program.press("2"), 16, -1)
         program.press("ctrl+right").wait_for("stand above each other")
         assert edges(program) == (16, -1)
-        program.press("z").settle().press("ctrl+right").wait_for("z shows all of them again")
+        program.press("z").settle().press("ctrl+right").wait_for("The pane has the whole")
 
 
 def test_the_footer_is_clicked_and_the_palette_finds_synonyms_and_names_keys(tour: Path, home: Path) -> None:
