@@ -70,6 +70,8 @@ class Status:
     reconnects: int = 0
     been_connected: bool = False
     """Whether a connection has ever been made: before that, another attempt is no reconnecting."""
+    recorded: int | None = None
+    """Events in the recording that the operator began; None while there is none."""
     refused_topics: tuple[str, ...] = ()
     """Topics that are ticked and that the server would not send; the stream goes on without them."""
     harmful_topics: tuple[str, ...] = ()

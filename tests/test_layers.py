@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("journal", "nats")),
     frozenset(("sources",)),
     frozenset(("sinks",)),
-    frozenset(("session", "parameters", "options", "choice", "tail", "writer", "doctor")),
+    frozenset(("session", "parameters", "options", "choice", "tail", "writer", "recording_file", "doctor")),
     frozenset(("ui",)),
     frozenset(("demo",)),
     frozenset(("choice", "hand_actions", "hand_commands", "run_commands", "sink_commands")),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+import msgspec
+
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.text import printable
@@ -76,6 +78,8 @@ class Concern(StrEnum):
     """The cluster has no leader: nothing is written, so nothing comes."""
     CLOCK = "clock"
     """The server's clock and this machine's differ."""
+    RECORDING = "recording"
+    """What comes cannot be written to the recording that the operator began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +246,25 @@ class Gap:
             "Sentence": self.sentence,
         }
 
+    @classmethod
+    def of_line(cls, line: bytes) -> "Gap | None":
+        """The gap that a line of a recording tells of; None where it tells of none that can be read."""
+        if b'"Gap"' not in line:
+            return None
+        try:
+            found = _decode_gap(line).gap
+            return cls(
+                GapReason(found.reason),
+                found.after,
+                found.before,
+                found.away_seconds,
+                tuple(found.topics),
+                tuple(found.namespaces),
+                found.events,
+            )
+        except (ValueError, msgspec.MsgspecError):
+            return None
+
     @property
     def _of(self) -> str:
         topics = _listed(self.topics, "topics")
@@ -254,6 +277,22 @@ class Gap:
     def _lasted(self, before: str, after: str = "") -> str:
         return f"{before}{duration(int(self.away * SECOND))}{after}" if self.away > 0 else ""
 
+
+class _GapRecord(msgspec.Struct, rename="pascal"):
+    reason: str
+    after: int = 0
+    before: int = 0
+    away_seconds: float = 0.0
+    topics: list[str] = []
+    namespaces: list[str] = []
+    events: int = 0
+
+
+class _GapLine(msgspec.Struct, rename="pascal"):
+    gap: _GapRecord
+
+
+_decode_gap: Final = msgspec.json.Decoder(_GapLine).decode
 
 _MORE_BUFFER: Final = "To lose fewer, raise event_buffer_size (100 by default) on the servers."
 

@@ -23,7 +23,7 @@ from nomad_tui.core.readable import duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
-from nomad_tui.core.updates import Connected, Ended, Noted, Update
+from nomad_tui.core.updates import Connected, Ended, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.journal_pages import Part
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples, share_ids
@@ -231,6 +231,10 @@ class Recording:
             async with aclosing(frames) as updates:
                 async for update in updates:
                     if isinstance(update, Frame):
+                        if not update.events and (told := Gap.of_line(update.line)) is not None:
+                            if told.reason is not GapReason.REBUILT:  # the next frame tells of that
+                                yield told
+                            continue
                         # It may go back to where another server, or an older one, begins; it repeats nothing of itself.
                         gap = continuity.join(update).gap
                         if gap is not None:

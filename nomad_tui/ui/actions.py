@@ -129,6 +129,9 @@ ACTIONS: Final = (
         "export write csv", True,
     ),
     Action(
+        "app.record", "ctrl+r", "record", "Record", "Toggle: record the stream to a file", False, "capture", True
+    ),
+    Action(
         "app.picture", "", "picture", "Picture", "Save the screen as SVG in this folder",
         palette="screenshot export web image svg",
     ),

@@ -57,6 +57,7 @@ from nomad_tui.ui.key_hints import KeyHints
 from nomad_tui.ui.narrow_to import FIELDS, narrowing
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.payload_tree import PayloadTree
+from nomad_tui.ui.record import Recording
 from nomad_tui.ui.refusals import explanation
 from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
@@ -152,6 +153,7 @@ class NomadTui(App[Switch | None]):
         self.names = Names(session.history)
         self.inspecting = Inspecting(self)
         self.hand_over = HandOver(self)
+        self.recording = Recording(self)
         self.sinks = SinkActions(self, folders, is_cluster=connections is not None)
         self._looks = 0
         self._received = 0
@@ -241,6 +243,7 @@ class NomadTui(App[Switch | None]):
             self.exit(return_code=1, message=Text("".join(map(_printable_line, format_exc().splitlines()))))
 
     def on_unmount(self) -> None:
+        self.recording.stop()
         self._collector.stop()
         self._signals.ignore()
 
@@ -281,6 +284,7 @@ class NomadTui(App[Switch | None]):
     def sync(self) -> None:
         """Brings everything but the event list up to date; that is asked more often."""
         session = self.session
+        self.recording.sync()
         self.header.sync(session, session.source.scope(session.status.region), self.event_list.mode)
         self.trouble.sync(session)
         is_typing = self.filter_line.has_focus
@@ -507,6 +511,9 @@ class NomadTui(App[Switch | None]):
     def action_open_outside(self, editor: bool = False) -> None:
         self.hand_over.open_outside(editor=editor)
 
+    def action_record(self) -> None:
+        self.recording.toggle()
+
     def action_save(self) -> None:
         self.hand_over.save()
 
@@ -528,7 +535,7 @@ class NomadTui(App[Switch | None]):
             return len(self.screen_stack) == 1
         if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
             return False  # there `/` looks for something in what is shown
-        if action in ("filter", "pane", "copy", "save", "compare", "where", "doctor", "sinks", "send_to"):
+        if action in ("filter", "pane", "copy", "save", "record", "compare", "where", "doctor", "sinks", "send_to"):
             return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
         return super().check_action(action, parameters)
 

@@ -90,6 +90,9 @@ def header(
         (9 if live else 4, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
         (0, Content.from_markup(f"[{colour}]$state[/][$quiet]$version[/]", state=state, version=version)),
     ]
+    if status.recorded is not None:
+        text = f"● rec {count(status.recorded)}"
+        parts.append((0, Content.from_markup("[b $error]$text[/]", text=text)))
     paused = mode == "paused"
     if paused or (mode and status.been_connected):
         colour, sign = ("$warning", "▮▮ ") if paused else ("$quiet", "")

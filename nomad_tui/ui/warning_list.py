@@ -18,6 +18,7 @@ from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.refusals import SET_TOKEN, grant, lacking
 
 ORDER: Final = (
+    Concern.RECORDING,
     Concern.LEADER,
     Concern.HARM,
     Concern.NAMESPACE,

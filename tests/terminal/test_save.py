@@ -66,3 +66,12 @@ def test_a_long_save_can_be_stopped_and_leaves_no_file(tmp_path: Path, home: Pat
         program.press("wac").wait_for("Enter writes").press("ctrl+u", str(folder / "long.csv"), "enter")
         program.wait_for(" of 6,000,", "░").press("escape").wait_gone(" of 6,000,").press("g").wait_for("job-1 ")
     assert list(folder.iterdir()) == []
+
+
+def test_a_recording_holds_what_was_shown_and_the_header_says_so(tour: Path, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "recorded.ndjson"
+    with running("open", tour, home=home) as program:
+        program.wait_for("held 625").settle()
+        program.press("ctrl+r", "h").wait_for("Enter writes").press("ctrl+u", str(file), "enter").wait_for("rec 625")
+        program.press("ctrl+r").wait_for("Recorded: 625 events").wait_gone("rec 625")
+    assert file.read_bytes() == tail(tour, "--output", "frames", "--redact")
