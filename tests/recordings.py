@@ -5,6 +5,7 @@ sequences, markup, wrong types, deep, wide and 3 MB values, invalid UTF-8, lines
 flaky job of `tour` as it was recorded, whose message holds escape sequences and markup.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ def path(name: str) -> Path:
     raise FileNotFoundError(name)
 
 
+@cache
 def content(name: str) -> bytes:
     """The recording as a server sent it: frames and heartbeats, one a line, the last one perhaps cut."""
     with path(name).open("rb") as file:
