@@ -39,7 +39,7 @@ TASK: Path = ("Job", "TaskGroups", 0, "Tasks", 0)
 def offered(path: Path, veil: Veil | None = None, payload: Value = JOB, **changes: Any) -> dict[str, Choice]:
     envelope, server = changes.get("envelope", ENVELOPE), changes.get("server", SERVER)
     found = choices(payload, path, veil or Veil(), envelope, server)
-    assert [choice.letter for choice in found] == list("vkpfsiecCnu")
+    assert [choice.letter for choice in found] == list("vkpfsiecCnulxa")
     return {choice.letter: choice for choice in found}
 
 
@@ -61,6 +61,9 @@ def test_every_choice_of_a_plain_value() -> None:
         "'http://127.0.0.1:4646/v1/event/stream?index=1204&topic=Job&namespace=payments'",
         "n": "nomad job status -address http://127.0.0.1:4646 -namespace payments web",
         "u": "http://127.0.0.1:4646/ui/jobs/web@payments",
+        "l": "nomad alloc logs -address http://127.0.0.1:4646 -namespace payments -f -job web",
+        "x": "nomad alloc exec -address http://127.0.0.1:4646 -namespace payments -job web /bin/sh",
+        "a": "nomad job allocs -address http://127.0.0.1:4646 -namespace payments web",
     }
 
 

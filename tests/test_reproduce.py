@@ -15,12 +15,14 @@ from nomad_tui.core.payload import Path, RawText, Value, parse
 from nomad_tui.core.reproduce import (
     Envelope,
     Server,
+    allocation_commands,
     command,
     curl,
     event_curl,
     jq_path,
     json_text,
     object_name,
+    web_link,
 )
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
@@ -258,3 +260,37 @@ def test_a_service_is_asked_for_by_its_name_and_not_by_a_registrations_key() -> 
     assert object_name(of, None) == ""
     assert command(of, "") is None
     assert object_name(envelope("Job", "web"), None) == "web"
+
+
+# What is handed to other programs
+
+
+def test_the_task_that_is_meant_is_named_in_the_commands_for_an_allocation() -> None:
+    found = Envelope(1, "Allocation", "AllocationUpdated", ALLOCATION, "payments", ("web", ""))
+    states = {"a": {"Failed": False}, "b": {"Failed": True}}
+    payload: Value = {"Allocation": {"TaskStates": states}}  # type: ignore[dict-item]
+    known = Server(SERVER.address, known=frozenset(("address",)))
+    of_failed = allocation_commands(found, payload, (), known)
+    assert of_failed.logs == f"nomad alloc logs -namespace payments -f -task b {ALLOCATION}"
+    assert of_failed.shell == f"nomad alloc exec -namespace payments -task b {ALLOCATION} /bin/sh"
+    assert of_failed.status == f"nomad alloc status -namespace payments {ALLOCATION}"
+    of_cursor = allocation_commands(found, payload, ("Allocation", "TaskStates", "a", "State"), known)
+    assert of_cursor.logs == f"nomad alloc logs -namespace payments -f -task a {ALLOCATION}"
+    node = allocation_commands(Envelope(1, "Node", "NodeDrain", "n-1"), {}, (), known)
+    assert (node.logs, node.status) == (None, "nomad node status -allocs n-1")
+    for odd in ("-rf", "a\x1bb"):
+        assert allocation_commands(envelope(key=odd), {}, (), known).logs is None
+
+
+@pytest.mark.parametrize(
+    ("found", "page"),
+    [
+        (envelope(), "jobs/web@payments"),
+        (envelope(key="a/b c"), "jobs/a%2Fb%20c@payments"),
+        (Envelope(1, "Deployment", "", "d", "payments", ("web",)), "jobs/web@payments/deployments"),
+        (Envelope(1, "Variable", "", "nomad/jobs", "default"), "variables/var/nomad%2Fjobs@default"),
+        (Envelope(1, "Node", "", "n"), "clients/n"),
+    ],
+)
+def test_the_web_link_leads_to_the_objects_page(found: Envelope, page: str) -> None:
+    assert web_link(found, found.key, SERVER) == f"https://nomad.example.com:4646/ui/{page}"

@@ -225,12 +225,21 @@ def curl(envelope: Envelope, name: str, server: Server) -> str | None:
 
 
 _PAGES: Final = {
-    "Allocation": "allocations/",
-    "Evaluation": "evaluations?currentEval=",
-    "Job": "jobs/",
-    "Node": "clients/",
+    "Allocation": "allocations/{name}",
+    "Evaluation": "evaluations?currentEval={name}",
+    "Job": "jobs/{name}@{namespace}",
+    "Deployment": "jobs/{job}@{namespace}/deployments",
+    "Service": "jobs/{job}@{namespace}/services",
+    "Node": "clients/{name}",
+    "Variable": "variables/var/{name}@{namespace}",
+    "HostVolume": "storage/volumes/dynamic/{name}@{namespace}",
+    "CSIVolume": "storage/volumes/csi/{name}@{namespace}",
+    "CSIPlugin": "storage/plugins/{name}",
+    "ACLPolicy": "administration/policies/{name}",
+    "ACLRole": "administration/roles/{name}",
+    "ACLToken": "administration/tokens/{name}",
 }
-"""Topics whose objects have a page in Nomad's web UI; the object's name follows."""
+"""Topics whose objects have a page in the web UI of Nomad 2.0 (`ui/app/router.ts`)."""
 
 
 def web_link(envelope: Envelope, name: str, server: Server) -> str | None:
@@ -239,13 +248,14 @@ def web_link(envelope: Envelope, name: str, server: Server) -> str | None:
     `name` is its `object_name`.
     """
     page = _PAGES.get(envelope.topic)
-    if page is None or server.socket is not None or not name or not _is_fit(name, envelope.namespace):
+    job = _job(envelope)
+    if page is None or server.socket is not None or not name or not _is_fit(name, job, envelope.namespace):
         return None
-    link = f"{server.address}{server.path}/ui/{page}{_percent(name)}"
-    if envelope.topic == "Job":
-        link += f"@{_percent(envelope.namespace or 'default')}"
-    region = f"region={_percent(server.region)}" if server.region else ""
-    return f"{link}{'&' if '?' in page else '?'}{region}" if region else link
+    if "{job}" in page and not job:
+        return None
+    named = page.format(name=_percent(name), job=_percent(job), namespace=_percent(envelope.namespace or "default"))
+    region = f"{'&' if '?' in page else '?'}region={_percent(server.region)}" if server.region else ""
+    return f"{server.address}{server.path}/ui/{named}{region}"
 
 
 def event_curl(envelope: Envelope, server: Server) -> str | None:
@@ -281,6 +291,66 @@ def command(envelope: Envelope, name: str, server: Server | None = None) -> str 
     if name.startswith("-"):
         arguments.append("--")
     return _line([*arguments, name])
+
+
+def _job(envelope: Envelope) -> str:
+    """The ID of the job that an object is of, or is itself; "" for none."""
+    if envelope.topic == "Job":
+        return envelope.key
+    of_job = envelope.topic in ("Allocation", "Evaluation", "Deployment", "Service")
+    return envelope.filter_keys[0] if of_job and envelope.filter_keys else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationCommands:
+    """Lines of Nomad's command line for the allocation of an event, or for those of its job or node."""
+
+    logs: str | None = None
+    shell: str | None = None
+    status: str | None = None
+
+
+def allocation_commands(envelope: Envelope, payload: Value, path: Path, server: Server | None) -> AllocationCommands:
+    """Each None where there is no such command. `path` may lead to the task that is meant; else a failed one is."""
+    if server is not None and (server.path or server.headers):
+        return AllocationCommands()
+    options = tuple(_options(server)) if server is not None else ()
+    namespace = ("-namespace", envelope.namespace) if envelope.namespace else ()
+    allocation = envelope.key if envelope.topic == "Allocation" else ""
+    if envelope.topic == "Service":
+        named = _member(_member(payload, "Service"), "AllocID")
+        allocation = named if isinstance(named, str) else ""
+    if envelope.topic == "Node":
+        return AllocationCommands(status=_line(["nomad", "node", "status", *options, "-allocs", envelope.key]))
+    job = _job(envelope)
+    if not allocation and not job:
+        return AllocationCommands()
+    task = _task(payload, path) if envelope.topic == "Allocation" else ""
+    which = ("-task", task) if task else ()
+    target = (allocation,) if allocation else ("-job", job)
+    if any(each.startswith("-") for each in (task, allocation, job)):
+        return AllocationCommands()  # Nomad would take the name for an option
+    status = ("alloc", "status") if allocation else ("job", "allocs")
+    return AllocationCommands(
+        logs=_line(["nomad", "alloc", "logs", *options, *namespace, "-f", *which, *target]),
+        shell=_line(["nomad", "alloc", "exec", *options, *namespace, *which, *target, "/bin/sh"]),
+        status=_line(["nomad", *status, *options, *namespace, allocation or job]),
+    )
+
+
+def _member(value: Value, key: str) -> Value:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def _task(payload: Value, path: Path) -> str:
+    """The task that a path leads to, else the first that failed, else the first; "" where Nomad needs no name."""
+    states = _member(_member(payload, "Allocation"), "TaskStates")
+    if not isinstance(states, dict) or len(states) < 2:
+        return ""
+    if len(path) > 2 and path[1] == "TaskStates" and path[2] in states:
+        return str(path[2])
+    failed = (task for task in sorted(states) if _member(states[task], "Failed") is True)
+    return next(failed, min(states))
 
 
 def _options(server: Server) -> Iterator[str]:

@@ -129,6 +129,10 @@ ACTIONS: Final = (
         "export write csv", True,
     ),
     Action(
+        "app.browse", "B", "browse", "Open in browser",
+        "Open the object's page in Nomad's web UI; over SSH, copy its link", False, "web url link", True,
+    ),
+    Action(
         "app.record", "ctrl+r", "record", "Record", "Toggle: record the stream to a file", False, "capture", True
     ),
     Action(

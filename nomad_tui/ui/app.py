@@ -511,6 +511,9 @@ class NomadTui(App[Switch | None]):
     def action_open_outside(self, editor: bool = False) -> None:
         self.hand_over.open_outside(editor=editor)
 
+    def action_browse(self) -> None:
+        self.hand_over.browse()
+
     def action_record(self) -> None:
         self.recording.toggle()
 
@@ -535,7 +538,19 @@ class NomadTui(App[Switch | None]):
             return len(self.screen_stack) == 1
         if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
             return False  # there `/` looks for something in what is shown
-        if action in ("filter", "pane", "copy", "save", "record", "compare", "where", "doctor", "sinks", "send_to"):
+        if action in (
+            "filter",
+            "pane",
+            "copy",
+            "save",
+            "record",
+            "browse",
+            "compare",
+            "where",
+            "doctor",
+            "sinks",
+            "send_to",
+        ):
             return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
         return super().check_action(action, parameters)
 

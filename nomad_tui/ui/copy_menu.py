@@ -27,6 +27,7 @@ from nomad_tui.core.payload.rows import Path
 from nomad_tui.core.reproduce import (
     Envelope,
     Server,
+    allocation_commands,
     as_it_is,
     command,
     curl,
@@ -278,6 +279,9 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         "C": "curl, the stream",
         "n": "nomad command",
         "u": "web UI link",
+        "l": "nomad, logs",
+        "x": "nomad, a shell in it",
+        "a": "nomad, allocations",
     }
 
     def none(letter: str, why_not: str) -> Choice:
@@ -292,6 +296,8 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         return tuple(none(letter, "The event's key holds a secret.") for letter in labels)
     unfit = "There is nothing that reads it, or its name is not fit for a shell."
     recorded = "A recording has no server to ask."
+    of_allocation = allocation_commands(envelope, payload, of_payload.path, server)
+    no_allocation = _no_command(server) or "It has no allocations, or a name that is not fit for a shell."
     return (
         Choice("i", labels["i"], "\n".join(_ids(envelope, of_payload.veil)) or None, "The event names no object."),
         _whole("e", labels["e"], envelope.with_payload(payload)),
@@ -301,6 +307,9 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         none("u", recorded)
         if server is None
         else Choice("u", labels["u"], web_link(envelope, name, server), "The web UI has no page for it."),
+        Choice("l", labels["l"], of_allocation.logs, no_allocation),
+        Choice("x", labels["x"], of_allocation.shell, no_allocation),
+        Choice("a", labels["a"], of_allocation.status, no_allocation),
     )
 
 

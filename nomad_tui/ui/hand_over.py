@@ -12,6 +12,7 @@ from nomad_tui.core.report import About
 from nomad_tui.core.reproduce import Server
 from nomad_tui.sources.harm import csi_read_warning
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.ui.browser import open_page
 from nomad_tui.ui.clipboard import copy
 from nomad_tui.ui.copy_menu import Choice, CopyMenu, choices, server_of
 from nomad_tui.ui.filtering import SEARCH_SLICE
@@ -95,6 +96,23 @@ class HandOver:
             self._app.notify(choice.why_not, markup=False)
         else:
             self._copy_chosen(choice)
+
+    def browse(self) -> None:
+        """Opens the object's page in Nomad's web UI, or copies its address where no browser is local."""
+        payload = self._payload()
+        if payload is None:
+            return
+        choice = next(choice for choice in self._choices(payload) if choice.letter == "u")
+        if choice.text is None:
+            self._app.notify(choice.why_not, markup=False)
+        else:
+            self._app.run_worker(self._open(choice), group="copy", exclusive=True)
+
+    async def _open(self, link: Choice) -> None:
+        if await open_page(link.made()):
+            self._say(Outcome(True, f"Opened in the browser: {link.shown}"))
+        else:
+            await self._copy(link)
 
     def _copy_chosen(self, chosen: Choice | None) -> None:
         if chosen is not None:
