@@ -331,3 +331,17 @@ def test_a_certificate_is_no_secret() -> None:
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBase64OfAPublicKey me@example.com",
     ):
         assert masked_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("login failed for scott, password: correcthorse", "login failed for scott, password: ••••••"),
+        ("user scott passphrase: tiger, host db1", "user scott passphrase: ••••••, host db1"),
+        ("login failed, password: mismatch", "login failed, password: mismatch"),
+        ("the password: hunter is wrong", "the password: hunter is wrong"),
+        ("reading token: interrupted", "reading token: interrupted"),
+    ],
+)
+def test_a_last_word_after_a_password_in_mid_line_is_masked_and_a_cause_is_not(text: str, without: str) -> None:
+    assert masked_text(text) == without

@@ -37,6 +37,9 @@ _BEARER: Final = r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})"
 _BASIC: Final = r"(?i)(\bbasic +)([A-Za-z0-9+/]{8,}={0,2})"
 _TELLS: Final = re.compile(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
 """How a name ends that has no secret, though the word for one is in it."""
+_PASSWORD: Final = re.compile(r"(?:passwo?r?d|passphrase):\s+$", re.IGNORECASE)
+"""What is followed by a plain word more often than by a cause of one word."""
+_NO_MORE: Final = re.compile(r"\s*(?:[,;)\n]|$)")
 _LONGEST_JSON: Final = 64 * 1024
 """Characters of a text that is looked at as JSON of its own."""
 _SHORTEST: Final = 8
@@ -104,7 +107,15 @@ def _is_no_cause(found: "re2._Match[str]") -> bool:
 
 def _is_generated(found: "re2._Match[str]") -> bool:
     value: str = found.group(2)
-    return (value[0] in "\"'" or is_value(value)) and _is_no_cause(found)
+    return ((value[0] in "\"'" or is_value(value)) and _is_no_cause(found)) or _is_last_word(found)
+
+
+def _is_last_word(found: "re2._Match[str]") -> bool:
+    """Whether one plain word follows `password:` that reports of failures are not made of, and nothing behind it."""
+    value: str = found.group(2)
+    text: str = found.string
+    is_last = _NO_MORE.match(text, found.end(2)) is not None
+    return is_last and _PASSWORD.search(found.group(1)) is not None and value.isalpha() and not is_word(value)
 
 
 def _is_login(found: "re2._Match[str]") -> bool:
