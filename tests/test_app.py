@@ -607,7 +607,7 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
     # The recording ends in a cut line, so it comes last.
     file.write_bytes(attacks() + recordings.content("hostile"))
     async with asyncio.timeout(SECONDS), terminal("open", str(file)) as screen:
-        await screen.until("■ finished")
+        await screen.until("finished")
         screen.press("/owned\r")
         await screen.until(" of ")
         screen.press("g")

@@ -519,7 +519,7 @@ async def test_a_recording_opens_within_its_bounds(tmp_path: Path) -> None:
     file.write_bytes(b"\n".join(recordings.lines("load")[:1300]))
     arguments = ("open", str(file), "--max-events", "4096", "--max-memory", "2MiB")
     async with asyncio.timeout(SECONDS), terminal(*arguments) as screen:
-        await screen.until("■ finished")
+        await screen.until("finished")
         await screen.until("evicted")
         screen.press("q")
         assert await screen.ended() == 0

@@ -268,12 +268,12 @@ async def test_a_journal_is_opened_like_a_recording(tmp_path: Path) -> None:
             await write(journal, frames_of([frame(99_998), frame(99_999)]), time_ns() - 60 * SECOND)
         async with terminal("open", str(journal.path)) as screen:
             await screen.until("edge-1")
-            await screen.until("■ finished")
+            await screen.until("finished")
             await screen.until("627")
             screen.press("q")
             assert await screen.ended() == 0
         async with terminal("open", str(journal.path), "--since", "10m") as screen:
-            await screen.until("■ finished")
+            await screen.until("finished")
             await screen.until("job-99999")
             assert "edge-1" not in screen.text
             screen.press("q")
