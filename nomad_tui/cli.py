@@ -195,7 +195,11 @@ reveal_option = click.option(
 )
 
 
-LAZY: Final = {"sink": "nomad_tui.sink_commands:sink", "record": "nomad_tui.run_commands:record"}
+LAZY: Final = {
+    "sink": "nomad_tui.sink_commands:sink",
+    "record": "nomad_tui.run_commands:record",
+    "completion": "nomad_tui.completion_commands:completion",
+}
 
 
 @click.group(
