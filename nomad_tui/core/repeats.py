@@ -14,6 +14,8 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.core.topics import beta_topic
 from nomad_tui.core.wire import Event
 
 Identity: TypeAlias = tuple[str, str, str]
@@ -54,7 +56,9 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
 
 _WRITTEN: Final = re.compile(rb'"(?:CreateTime|ModifyTime|SubmitTime|StatusUpdatedAt)":(\d{9,20})')
 """Times that are part of the write itself: every server has them alike, however often it replays its raft log."""
-_GENERATED_KEYS: Final = frozenset(("Evaluation", "Allocation", "Deployment", "Eval", "Alloc"))
+_GENERATED_KEYS: Final = frozenset(
+    name for kind in KINDS.values() if kind.has_generated_key for name in (kind.name, beta_topic(kind.name))
+)
 """Topics whose keys a server generates, so that no two histories have one in common."""
 _MODIFIED: Final = re.compile(rb'"Modify(Index|Time)":(\d+)')
 

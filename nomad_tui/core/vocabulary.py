@@ -7,6 +7,7 @@ from typing import Final
 
 from nomad_tui.core.facets import Dimension
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.kind import OWN_KEY
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.paths import Paths
 from nomad_tui.core.segment import GAP_SUBJECT, Subject
@@ -21,7 +22,6 @@ MOST_SUBJECTS: Final = 2_000
 MOST_SEGMENTS: Final = 16
 
 _DIMENSIONS: Final = {str(dimension): dimension for dimension in Dimension}
-_KEYS_OF: Final = {"alloc": "Allocation", "eval": "Evaluation", "deploy": "Deployment"}
 _SHORT: Final = 8
 """Characters of an ID, as Nomad shortens them."""
 
@@ -65,7 +65,7 @@ class Seen:
         if dimension is not None:
             return self._counts(dimension)
         history = self._view.history
-        topic = _KEYS_OF.get(field)
+        topic = next((each.name for each in KINDS.values() if each.mentions.get(field) is OWN_KEY), None)
         if topic is not None:
             keys = (subject.key[:_SHORT] for subject in newest_subjects(history) if subject.topic == topic)
             return [(key, None) for key in islice(dict.fromkeys(keys), MOST_VALUES)]

@@ -26,7 +26,7 @@ THIS_WRITE: Final = object()
 F = TypeVar("F", bound=Written)
 
 
-class ObjectEvent(NamedTuple, Generic[F]):
+class ObjectEvent(msgspec.Struct, Generic[F], frozen=True, gc=False):
     """An event as a sentence is made of it: its object now and before."""
 
     type_: str

@@ -71,26 +71,31 @@ class Reader(Generic[T]):
 
 
 class ObjectReader(Generic[S]):
-    """Reads the object of an event's `Payload`, which stands under one of a few keys."""
+    """Reads the object of an event's `Payload`, which stands under its documented key or under its topic's name."""
 
     def __init__(self, keys: Sequence[str], kind: type[S]) -> None:
-        self._names = [f"object_{number}" for number in range(len(keys))]
+        self._has_other = len(keys) > 1
+        names = ("object", "other")[: len(keys)]
         fields: list[Any] = [
-            (name, kind | None, msgspec.field(default=None, name=key))
-            for name, key in zip(self._names, keys, strict=True)
+            (name, kind | None, msgspec.field(default=None, name=key)) for name, key in zip(names, keys, strict=True)
         ]
         fields.append(("deleted", bool, msgspec.field(default=False, name="Deleted")))
-        self._read = Reader[Any](msgspec.defstruct("Payload", fields, gc=False)).read
+        payload = msgspec.defstruct("Payload", fields, gc=False)
+        self._decode: Any = msgspec.json.Decoder(payload).decode
+        self._fit = Reader[Any](payload).read
 
     def read(self, payload: bytes) -> tuple[S | None, bool]:
         """The object, or None, and whether the payload says that it was deleted."""
-        read = self._read(payload)
-        if read is None:
-            return None, False
-        for name in self._names:
-            if (found := getattr(read, name)) is not None:
-                return found, read.deleted
-        return None, read.deleted
+        try:
+            read = self._decode(payload)
+        except READ_ERRORS:
+            read = self._fit(payload)
+            if read is None:
+                return None, False
+        found = read.object
+        if found is None and self._has_other:
+            found = read.other
+        return found, read.deleted
 
 
 def anything(payload: bytes) -> Any:
