@@ -13,10 +13,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+# Loaded before the fork, whatever `sink run` loads only then.
+import nomad_tui.journal.journal
+import nomad_tui.personal.connections
+import nomad_tui.run_commands
+import nomad_tui.sink_commands
+import nomad_tui.sinks.logs
 import nomad_tui.sinks.service
-import nomad_tui.sinks.webhook  # noqa: F401  # loaded before the fork
+import nomad_tui.sinks.webhook  # noqa: F401
 from nomad_tui.cli import main
-from nomad_tui.journal import journal  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,12 +6,14 @@ flaky job of `tour` as it was recorded, whose message holds escape sequences and
 """
 
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import zstandard
 
 import nomad_tui
+from nomad_tui.core.wire import Frame, decode
 
 _FOLDERS: Final = (Path(__file__).parent / "data", Path(nomad_tui.__file__).parent / "data")
 
@@ -35,3 +37,9 @@ def content(name: str) -> bytes:
 def lines(name: str) -> list[bytes]:
     """The recording's lines without their line feeds."""
     return content(name).split(b"\n")
+
+
+def frames(name: str, most: int) -> list[Frame]:
+    """The first so many frames that can be read."""
+    read = (frame for line in lines(name) if isinstance(frame := decode(line), Frame))
+    return list(islice(read, most))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from nomad_tui.core.wire import Frame, decode
+from nomad_tui.core.wire import Frame
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.sinks.window import MOST_AHEAD
 from nomad_tui.sources.standin import Options, StandIn
@@ -19,7 +19,7 @@ from tests.receiver import Receiver, receiver
 from tests.runner import define
 
 KILLS = 50
-FRAMES = [frame for line in recordings.lines("load") if isinstance(frame := decode(line), Frame)][:1500]
+FRAMES = recordings.frames("load", 1500)
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
 SECONDS = 120
 """How long the whole test may take before it counts as hung."""

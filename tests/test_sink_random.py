@@ -8,7 +8,6 @@ from pathlib import Path
 import orjson
 import pytest
 
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.control import Control
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.sources.standin import Options, StandIn
@@ -17,7 +16,7 @@ from tests.forking import starter
 from tests.receiver import Fault, Receiver, Request, receiver
 from tests.runner import define
 
-FRAMES = [frame for line in recordings.lines("load") if isinstance(frame := decode(line), Frame)][:400]
+FRAMES = recordings.frames("load", 400)
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
 PLACE = {orjson.dumps(event): number for number, event in enumerate(SENT)}
 SINKS = ("ordered", "unordered")
@@ -80,6 +79,8 @@ async def test_whatever_happens_nothing_is_lost_and_the_counts_are_right(tmp_pat
                 for name in known:
                     with Control(journal) as control:
                         control.pause(name, chance.random() < 0.5)
+        while not await asyncio.sleep(0.05, journal.exists()):  # each was killed before it had made one
+            pass
         for name, hook in hooks.items():
             hook.decide = lambda request: 400 if poison.intersection(places(request)) else None
             with Control(journal) as control:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import orjson
 
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.sources.standin import Options, StandIn
 from tests import recordings
@@ -15,7 +14,7 @@ from tests.nats_server import nats_server
 from tests.runner import define
 
 KILLS = 8
-FRAMES = [frame for line in recordings.lines("load") if isinstance(frame := decode(line), Frame)][:700]
+FRAMES = recordings.frames("load", 700)
 SENT = [orjson.dumps(event) for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
 SECONDS = 90
 """How long the whole test may take before it counts as hung."""
@@ -54,10 +53,10 @@ async def test_one_is_killed_again_and_again_and_nothing_is_lost_or_doubled(tmp_
         pids = {name: await start(name) for name in ("one", "other")}
         for _ in range(KILLS):
             # Whichever it is and whenever, so it is chance that is waited for.
-            await asyncio.sleep(chance.uniform(0.2, 1.2))
+            await asyncio.sleep(chance.uniform(0.1, 0.6))
             name = chance.choice(list(pids))
             await processes.end(pids[name])
-            await asyncio.sleep(chance.uniform(0.0, 1.5))
+            await asyncio.sleep(chance.uniform(0.0, 1.4))
             pids[name] = await start(name)
         for name in pids:
             await has_published_everything(tmp_path / f"{name}.journal")
