@@ -285,7 +285,7 @@ async def test_an_event_is_compared_with_the_only_mark() -> None:
         await opened.select_event(7)
         await opened.press("D")
         assert (opened.view, opened.focus) == (EventView.CHANGES, "inspector")
-        assert "Against Job job-3, index 3, which is marked." in opened
+        assert "Compared with Job job-3, index 3, which is marked." in opened
         assert any("job-3" in text and "job-7" in text for text in opened.drawn[1:])
         await opened.press("escape")
         assert (opened.view, opened.focus) == (EventView.TREE, "events")
@@ -307,7 +307,7 @@ async def test_of_several_marks_one_is_chosen() -> None:
         assert "which is marked" not in opened
         await opened.press("D", "j", "enter")
         assert opened.view == EventView.CHANGES
-        assert "Against Job job-3, index 3, which is marked." in opened
+        assert "Compared with Job job-3, index 3, which is marked." in opened
 
 
 # What is no longer held, and gaps

@@ -194,8 +194,8 @@ ACTIONS: Final = (
     Action("move.first", "g home", "first", "First", _ENDS),
     Action("move.last", "G end", "last", "Last", _ENDS),
     # Events
-    Action("events.inspect", "enter l right", "inspect", "Event", "Go to the event"),
-    Action("events.facets", "h left", "leave", "Facets", "Go to the facets"),
+    Action("events.inspect", "enter l right", "inspect", "Event", "Go to Event"),
+    Action("events.facets", "h left", "leave", "Facets", "Go to Facets"),
     Action("events.mark", "m", "mark", "Mark", "Mark the event (★), or remove the mark", palette="bookmark"),
     Action("events.next_mark", "'", "to_mark(1)", "Next mark", _MARK),
     Action("events.previous_mark", '"', "to_mark(-1)", "Previous mark", _MARK),
@@ -226,7 +226,7 @@ ACTIONS: Final = (
     Action("facets.all_topics", "", "all_topics", "All topics", "Show every topic", palette="facets"),
     Action("facets.next_section", "J ]", "section(1)", "Next section", _SECTION),
     Action("facets.previous_section", "K [", "section(-1)", "Previous section", _SECTION),
-    Action("facets.events", "l right", "leave", "Events", "Go to the events"),
+    Action("facets.events", "l right", "leave", "Events", "Go to Events"),
     # Event
     Action("event.previous", "[", "step(-1)", "Previous event", _STEP),
     Action("event.next", "]", "step(1)", "Next event", _STEP),

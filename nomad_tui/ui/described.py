@@ -69,13 +69,15 @@ def _name(names: Names, namespace: str, topic: str, key: str) -> str:
 def _before(history: History, event: HeldEvent, against: int | None) -> Before | None:
     if against is not None and against >= history.first and history.gap(against) is None:
         other = history.event(against)
-        return Before(other.payload, f"Against {object_title(other)}, index {count(other.index)}, which is marked.")
+        return Before(
+            other.payload, f"Compared with {object_title(other)}, index {count(other.index)}, which is marked."
+        )
     if event.previous is None:
         return None
     earlier, now = happened(history, event.previous), happened(history, event.sequence)
     ago = "" if earlier is None or now is None or now < earlier else f", {age(now - earlier).replace('ago', 'earlier')}"
     index = count(history.event(event.previous).index)
-    return Before(history.payload(event.previous), f"Against its event before: index {index}{ago}.")
+    return Before(history.payload(event.previous), f"Compared with its previous event: index {index}{ago}.")
 
 
 def _heading(found: EventRow) -> Iterable[Content]:

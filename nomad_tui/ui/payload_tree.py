@@ -534,7 +534,7 @@ class PayloadTree(RowView):
         ]
         path = self._finder().next_of(changed, self._rows.path(self._cursor), step)
         if path is None:
-            self._say("Nothing has changed since the event before.")
+            self._say("Nothing has changed since the previous event.")
         else:
             self._go_to(path)
 
