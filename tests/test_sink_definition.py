@@ -495,6 +495,13 @@ def test_secrets_that_are_written_are_masked_and_where_they_are_to_be_had_is_not
     assert without_secrets(replace(definition, secret="${S}")).secret == "${S}"
 
 
+def test_only_where_it_stands_makes_no_other_definition() -> None:
+    definition = read(WEBHOOK)
+    moved = replace(definition, origin=None)
+    assert (definition == moved, definition != moved) == (True, False), "a sink whose definition is the same runs on"
+    assert definition != replace(definition, timeout=11.0)
+
+
 def test_a_definition_does_not_tell_its_secret_where_it_is_printed() -> None:
     assert "whsec" not in repr(read(WEBHOOK + 'secret = "whsec_c2VjcmV0"'))
 

@@ -209,6 +209,9 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
             return NotImplemented
         return all(key.of(self) == key.of(other) for key in keys(Definition))
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # a struct's own would go by identity
+
     def __hash__(self) -> int:
         return hash(self.id)
 
