@@ -15,7 +15,7 @@ import click
 from nomad_tui.core.readable import SECOND, age, byte_count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.journal.control import Control
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.journal.status import RunnerStatus
@@ -72,7 +72,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
     return 1 if left else 0
 
 
-def _resend(definition: Definition, journal: Path, letters: Sequence[Letter]) -> int:
+def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]) -> int:
     """How many were acknowledged."""
     from nomad_tui.sinks import by_hand
 
@@ -235,7 +235,7 @@ def _delete(journal: Path, numbers: Sequence[int]) -> int:
     return 0
 
 
-def _letter_row(letter: Letter) -> tuple[str, ...]:
+def _letter_row(letter: DeadLetter) -> tuple[str, ...]:
     return (
         str(letter.id),
         letter.sink,
@@ -248,7 +248,7 @@ def _letter_row(letter: Letter) -> tuple[str, ...]:
     )
 
 
-def _letter_line(letter: Letter) -> str:
+def _letter_line(letter: DeadLetter) -> str:
     """One line of JSON, which ends with the event as it would be sent."""
     from nomad_tui.sinks.by_hand import gap_of
 
@@ -280,7 +280,7 @@ def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
         raise ConfigurationFailure(f"The sink {definition.id} cannot be used as it is defined: {error}") from None
 
 
-def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[Letter]:
+def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:
     """Raises `click.ClickException` for what there is not."""
     if not which:
         return reader.letters(limit=sys.maxsize)
@@ -304,7 +304,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _letter(reader: JournalReader, number: int) -> Letter:
+def _letter(reader: JournalReader, number: int) -> DeadLetter:
     letter = reader.letter(number)
     if letter is None:
         raise click.ClickException(f"There is no dead letter {number}: sink dead-letters lists those there are.")
@@ -341,7 +341,7 @@ def _told(answer: "Answer") -> str:
     return f"acknowledged after {took}" + (f": {answer.said}." if answer.said else ".")
 
 
-def _title(letter: Letter) -> str:
+def _title(letter: DeadLetter) -> str:
     if letter.gap:
         return f"(gap at index {letter.index:,})"
     return printable(f"({letter.topic}/{letter.type} {letter.key}, index {letter.index:,})", 120)
@@ -361,7 +361,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _sink_and_number(letter: Letter) -> tuple[str, int]:
+def _sink_and_number(letter: DeadLetter) -> tuple[str, int]:
     return letter.sink, letter.id
 
 

@@ -11,11 +11,11 @@ from nomad_tui.core.subscription import Subscription
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus
-from nomad_tui.sinks.delivering import Delivering, Open
 from nomad_tui.sinks.folder import Definitions
 from nomad_tui.sinks.opening import open_sink
 from nomad_tui.sinks.runner import Runner, Wanted
 from nomad_tui.sinks.service import continued
+from nomad_tui.sinks.worker import Open, SinkWorker
 from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.standin import StandIn
 
@@ -33,7 +33,7 @@ class Running:
     journal: Journal
     task: "asyncio.Task[None]"
 
-    def sink(self, name: str) -> Delivering:
+    def sink(self, name: str) -> SinkWorker:
         return self.runner.sinks[name]
 
     async def until(self, fact: Callable[[], object]) -> None:

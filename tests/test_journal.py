@@ -15,7 +15,7 @@ import pytest
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, Unreadable, decode
 from nomad_tui.journal.control import Control
-from nomad_tui.journal.cursor import Cursor, Letter
+from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.errors import JournalError, JournalInUseError
 from nomad_tui.journal.journal import MOST_QUEUED, Journal
 from nomad_tui.journal.record import Content, Record
@@ -24,7 +24,9 @@ from tests import recordings
 
 NAMES = ("tour", "beta", "hostile", "load", "large-job")
 GAP = Gap(GapReason.UNSUBSCRIBED, 5, 9, 1.5, ("Job", "*"), ("pay\x1b[2J",))
-LETTER = Letter("web", 7, 3, 0, 12, "Job", "JobRegistered", "é\n", "default", 6, b"\x00{}", "id-1", 8, "400", "global")
+LETTER = DeadLetter(
+    "web", 7, 3, 0, 12, "Job", "JobRegistered", "é\n", "default", 6, b"\x00{}", "id-1", 8, "400", "global"
+)
 
 
 def contents(name: str) -> list[Content]:

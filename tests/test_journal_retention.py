@@ -11,7 +11,7 @@ from random import Random
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.control import Control
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Content
@@ -226,7 +226,7 @@ async def test_dead_letters_push_out_nothing_that_others_have_not_had(tmp_path: 
         await journal.register("behind", 0, 0)
         refused = await journal.register("refused", 0, 0)
         letters = [
-            Letter(
+            DeadLetter(
                 "refused", 1, 1, 0, 1, "Job", "X", "k", "", 1, Random(number).randbytes(3000).hex().encode(), "", 1, ""
             )
             for number in range(200)

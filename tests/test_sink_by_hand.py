@@ -20,8 +20,8 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.control import Control
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import SinkState
-from nomad_tui.sinks.bringing import Bringing
 from nomad_tui.sinks.folder import Definitions
+from nomad_tui.sinks.retrier import DeliveryRetrier
 from nomad_tui.sinks.sink import Delivery, Item
 from nomad_tui.sinks.webhook import Webhook
 from nomad_tui.sources.standin import ALL_FRAMES, Options, StandIn
@@ -243,9 +243,9 @@ async def test_a_gap_that_was_refused_is_resent_as_a_gap(tmp_path: Path) -> None
         definition = Definitions(tmp_path).read().definitions["all"]
         await written(tmp_path / "test.journal", FRAMES[:1])
         sink = Webhook(definition)
-        bringing = Bringing(definition, sink, lambda *_: None, lambda *_: None)
+        retrier = DeliveryRetrier(definition, sink, lambda *_: None, lambda *_: None)
         item = Item(2, 0, 9, 1, b"{}", gap=gap, id="gap-1")
-        (letter,) = await bringing.bring(Delivery("gap-1", (item,), "global"))
+        (letter,) = await retrier.deliver(Delivery("gap-1", (item,), "global"))
         await sink.close()
         with Control(tmp_path / "test.journal") as control:
             control.bury(letter)

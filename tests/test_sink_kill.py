@@ -11,7 +11,7 @@ import orjson
 
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal.reader import JournalReader
-from nomad_tui.sinks.window import MOST_AHEAD
+from nomad_tui.sinks.in_flight import MOST_AHEAD
 from nomad_tui.sources.standin import Options, StandIn
 from tests import recordings
 from tests.forking import starter

@@ -18,9 +18,9 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus, SinkState
 from nomad_tui.sinks import runner
-from nomad_tui.sinks.bringing import Bringing
 from nomad_tui.sinks.definition import Batch, Definition, Kind, Retry
 from nomad_tui.sinks.opening import open_sink
+from nomad_tui.sinks.retrier import DeliveryRetrier
 from nomad_tui.sinks.service import continued
 from nomad_tui.sinks.sink import Sink
 from nomad_tui.sinks.webhook import Webhook
@@ -214,8 +214,8 @@ async def test_a_batch_that_is_divided_leaves_its_receiver_time() -> None:
         hook.answer(400, times=None)
         definition = Definition("all", Kind.WEBHOOK, hook.url, batch=Batch(max_events=64), retry=Retry(max_attempts=1))
         sink = Webhook(definition, {})
-        refused = Bringing(definition, sink, lambda *_: None, lambda *_: None, pause)
-        assert len(await refused.bring(delivery(items(most=64)))) == 64
+        refused = DeliveryRetrier(definition, sink, lambda *_: None, lambda *_: None, pause)
+        assert len(await refused.deliver(delivery(items(most=64)))) == 64
         await sink.close()
     assert len(hook.requests) == 127
     assert len(pauses) == 126

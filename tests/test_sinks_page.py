@@ -11,7 +11,7 @@ from time import time_ns
 import pytest
 
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.journal.cursor import Cursor, Letter
+from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.place import journal_path
 from nomad_tui.journal.reader import JournalReader, SinkOverview
@@ -404,14 +404,14 @@ async def test_y_copies_the_last_error_in_full(tmp_path: Path) -> None:
 @asynccontextmanager
 async def with_letters(
     folder: Path, hook: Receiver, size: tuple[int, int] = MEDIUM
-) -> AsyncIterator[tuple[Opened, Callable[[], list[Letter]]]]:
+) -> AsyncIterator[tuple[Opened, Callable[[], list[DeadLetter]]]]:
     """Three events were refused, and the page of them is open."""
     define(folder, "jobs", webhook(hook.url, 'format = "event"\n' + FAST))
     async with writing(folder / "test.journal") as journal:
         await write(journal, FRAMES)
         await put(journal, {"jobs": SinkStatus(SinkState.IDLE, dead=3)})
         letters = [
-            Letter(
+            DeadLetter(
                 "jobs", time_ns() - MINUTE, 1, 0, 40 + number, "Job", "JobRegistered", f"job-{number}", "default", 1,
                 b'{"Topic":"Job","Key":"job-%d","Payload":{"Job":{"ID":"job","SecretID":"s3cret"}}}' % number,
                 f"id-{number}", 2, f"422 [b]Unprocessable[/b] number {number}", "global",
@@ -420,7 +420,7 @@ async def with_letters(
         ]  # fmt: skip
         await journal.advance(Cursor("jobs", 0), letters)
 
-        def left() -> list[Letter]:
+        def left() -> list[DeadLetter]:
             with JournalReader(folder / "test.journal") as reader:
                 return reader.letters("jobs")
 

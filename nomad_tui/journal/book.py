@@ -13,13 +13,13 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace as replaced
 
-from nomad_tui.journal.cursor import Cursor, Letter, Loss, joined
+from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss, joined
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
 
 _encode = msgspec.json.Encoder().encode
 _decode_status = msgspec.json.Decoder(SinkStatus).decode
 _decode_runner = msgspec.json.Decoder(RunnerStatus).decode
-_decode_letter = msgspec.json.Decoder(Letter).decode
+_decode_letter = msgspec.json.Decoder(DeadLetter).decode
 _decode_sending = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 _CURSOR: Final = (
@@ -64,7 +64,7 @@ def register(connection: sqlite3.Connection, sink: str, position: int, events: i
     return found
 
 
-def advance(connection: sqlite3.Connection, moved: Cursor, letters: Sequence[Letter]) -> bool:
+def advance(connection: sqlite3.Connection, moved: Cursor, letters: Sequence[DeadLetter]) -> bool:
     """False, with nothing changed, where the cursor was moved back or forgotten since it was read.
 
     What was lost before the place it is moved to is settled: the sink was told, or had read it before it was dropped.
@@ -149,14 +149,14 @@ def runner(connection: sqlite3.Connection) -> tuple[RunnerStatus | None, bool]:
     return (None, True) if row is None else (_decode_runner(row[0]), bool(row[1]))
 
 
-def letters(connection: sqlite3.Connection, sink: str | None, limit: int) -> list[Letter]:
+def letters(connection: sqlite3.Connection, sink: str | None, limit: int) -> list[DeadLetter]:
     """The oldest first."""
     which, values = ("", ()) if sink is None else ("WHERE sink = ?", (sink,))
     rows = connection.execute(f"SELECT id, content FROM letter {which} ORDER BY id LIMIT ?", (*values, limit))
     return [replace(_decode_letter(content), id=number) for number, content in rows]
 
 
-def letter(connection: sqlite3.Connection, number: int) -> Letter | None:
+def letter(connection: sqlite3.Connection, number: int) -> DeadLetter | None:
     row = connection.execute("SELECT id, content FROM letter WHERE id = ?", (number,)).fetchone()
     return None if row is None else replace(_decode_letter(row[1]), id=row[0])
 
@@ -165,7 +165,7 @@ def letter_counts(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT sink, count(*) FROM letter GROUP BY sink").fetchall())
 
 
-def bury(connection: sqlite3.Connection, letters: Sequence[Letter]) -> None:
+def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
     connection.executemany(
         "INSERT INTO letter (sink, content) VALUES (?, ?)", [(letter.sink, _encode(letter)) for letter in letters]
     )

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 from nomad_tui.core.text import printable
 from nomad_tui.journal import book, schema
-from nomad_tui.journal.cursor import Cursor, Letter
+from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.errors import JournalError, closed, explained, shown
 from nomad_tui.journal.stored import Stored, extent
 
@@ -58,7 +58,7 @@ class Control:
         """Whether there was such a dead letter."""
         return self._change(lambda connection: book.drop_letter(connection, number))
 
-    def bury(self, letter: Letter) -> None:
+    def bury(self, letter: DeadLetter) -> None:
         """Stores a dead letter; its ID becomes another."""
         self._change(lambda connection: book.bury(connection, (letter,)))
 

@@ -24,7 +24,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """An event that a sink's receiver would not have: a dead letter."""
 
     sink: str

@@ -13,7 +13,7 @@ from typing import Final, Self, TypeVar
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal import book, retention
 from nomad_tui.journal.blocks import events_in, size_of
-from nomad_tui.journal.cursor import Cursor, Letter, Loss, joined
+from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss, joined
 from nomad_tui.journal.errors import JournalError, closed, explained
 from nomad_tui.journal.log import Log
 from nomad_tui.journal.record import Content, Record
@@ -176,7 +176,7 @@ class Journal:
         """Its cursor, status, losses and dead letters."""
         await self._change(lambda connection: book.forget(connection, sink))
 
-    async def advance(self, cursor: Cursor, letters: Sequence[Letter] = ()) -> bool:
+    async def advance(self, cursor: Cursor, letters: Sequence[DeadLetter] = ()) -> bool:
         """Stores in one transaction how far a sink is, its status and what it was given up on.
 
         False, with nothing changed, if its cursor was moved back or forgotten meanwhile: read `cursors` again.

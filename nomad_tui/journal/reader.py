@@ -10,7 +10,7 @@ from typing import Final, Self, TypeVar
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal import book, schema
-from nomad_tui.journal.cursor import Cursor, Letter, Loss
+from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss
 from nomad_tui.journal.errors import closed, explained
 from nomad_tui.journal.lock import is_held
 from nomad_tui.journal.record import Record
@@ -117,11 +117,11 @@ class JournalReader:
     def overview(self) -> Overview:
         return self._run(self._overview)
 
-    def letters(self, sink: str | None = None, limit: int = 1000) -> list[Letter]:
+    def letters(self, sink: str | None = None, limit: int = 1000) -> list[DeadLetter]:
         """Dead letters, the oldest first; of all sinks for None."""
         return self._run(lambda stored: book.letters(stored.connection, sink, limit))
 
-    def letter(self, number: int) -> Letter | None:
+    def letter(self, number: int) -> DeadLetter | None:
         return self._run(lambda stored: book.letter(stored.connection, number))
 
     def cursors(self) -> dict[str, Cursor]:

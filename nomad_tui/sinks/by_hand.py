@@ -21,15 +21,15 @@ from nomad_tui.core.secrets import redact
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Event, Frame, decode
 from nomad_tui.journal.control import Control
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import SinkState
-from nomad_tui.sinks.bringing import Bringing
 from nomad_tui.sinks.definition import Definition, Kind
-from nomad_tui.sinks.delivering import Open
 from nomad_tui.sinks.opening import open_sink
+from nomad_tui.sinks.retrier import DeliveryRetrier
 from nomad_tui.sinks.sink import Delivery, Item, RejectedError, UndeliveredError
+from nomad_tui.sinks.worker import Open
 
 STEPS_ASIDE: Final = 5.0
 """Seconds for a runner to let go of a file."""
@@ -60,12 +60,12 @@ async def opened(definition: Definition, journal: Path | None = None, opener: Op
     """
     async with _runner_aside(definition, journal):
         sink = await opener(definition)
-        bringing = Bringing(definition, sink, lambda *_: None, lambda *_: None)
+        retrier = DeliveryRetrier(definition, sink, lambda *_: None, lambda *_: None)
 
         async def send(delivery: Delivery) -> Answer:
             started = monotonic()
             try:
-                said = await bringing.once(delivery)
+                said = await retrier.once(delivery)
             except UndeliveredError as error:
                 return Answer(False, error.what, monotonic() - started, isinstance(error, RejectedError))
             return Answer(True, said, monotonic() - started)
@@ -116,8 +116,8 @@ def delivery_of(definition: Definition, frame: Frame, offset: int, received: int
 
 
 async def resend(
-    journal: Path, definition: Definition, letters: Iterable[Letter], opener: Open = open_sink
-) -> AsyncGenerator[tuple[Letter, Answer], None]:
+    journal: Path, definition: Definition, letters: Iterable[DeadLetter], opener: Open = open_sink
+) -> AsyncGenerator[tuple[DeadLetter, Answer], None]:
     """Sends dead letters of one sink, in order, one delivery each: what is acknowledged is none any more.
 
     Ends early once the receiver takes nothing at all. Raises `ValueError` as `opened` does, and `JournalError`.
@@ -132,12 +132,12 @@ async def resend(
                 return
 
 
-def gap_of(letter: Letter) -> Gap | None:
+def gap_of(letter: DeadLetter) -> Gap | None:
     """The gap that a dead letter tells of; None for an event."""
     return msgspec.json.decode(letter.text, type=Gap) if letter.gap else None
 
 
-def _again(letter: Letter) -> Delivery:
+def _again(letter: DeadLetter) -> Delivery:
     gap = gap_of(letter)
     event: Event | None = None
     if gap is None:
@@ -156,7 +156,7 @@ def _again(letter: Letter) -> Delivery:
     return Delivery(item.id, (item,), letter.region)
 
 
-def _envelope(letter: Letter) -> Event:
+def _envelope(letter: DeadLetter) -> Event:
     return Event(letter.topic, letter.type, letter.key, letter.namespace, index=letter.index)
 
 

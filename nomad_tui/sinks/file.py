@@ -14,9 +14,9 @@ from nomad_tui.journal.log import Log
 from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.definition import Definition, Sync
 from nomad_tui.sinks.formats import messages
-from nomad_tui.sinks.own_thread import Deliveries, OwnThread
 from nomad_tui.sinks.rotated import MODE, Rotated, sync_folder
 from nomad_tui.sinks.sink import Delivery, UnavailableError
+from nomad_tui.sinks.worker_thread import Deliveries, WorkerThread
 
 log = Log("nomad_tui.sinks.file")
 
@@ -34,8 +34,8 @@ LOOKED_BACK: Final = 64 * 1024
 class FileSink:
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
-        self._thread = OwnThread(f"sink {definition.id}")
-        self._packing = OwnThread(f"sink {definition.id} compressing")
+        self._thread = WorkerThread(f"sink {definition.id}")
+        self._packing = WorkerThread(f"sink {definition.id} compressing")
         self._deliveries: Deliveries[str] = Deliveries(self._thread)
         self._file: _File | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -48,7 +48,7 @@ class FileSink:
             f"the disk has not taken it within {definition.timeout:g} s: see whether the file system of "
             f"{printable(definition.address, 200)} still answers"
         )
-        answer = await self._deliveries.bring(delivery.id, lambda: self._write(delivery), definition.timeout, overdue)
+        answer = await self._deliveries.deliver(delivery.id, lambda: self._write(delivery), definition.timeout, overdue)
         self._arm_timers()
         self._tidy_if_due()
         return answer

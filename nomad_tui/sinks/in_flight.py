@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
-from nomad_tui.journal.cursor import Cursor, Letter
+from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.batching import Batch, Batches
-from nomad_tui.sinks.bringing import Bringing
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.progress import Progress
+from nomad_tui.sinks.retrier import DeliveryRetrier
 from nomad_tui.sinks.sink import Delivery, Sink
 from nomad_tui.sources.ending import end
 
@@ -51,7 +51,7 @@ class _Waiting:
     batch: Batch
     marked: bool = False
     """That its end stands in the journal."""
-    task: "asyncio.Task[list[Letter]] | None" = None
+    task: "asyncio.Task[list[DeadLetter]] | None" = None
     """None until it is sent."""
 
     @property
@@ -61,7 +61,7 @@ class _Waiting:
         return self.task.done() and not self.task.cancelled()
 
 
-class Window:
+class InFlightWindow:
     """Brings what comes after a cursor to a sink, one batch after the other or, if unordered, several at once."""
 
     def __init__(
@@ -80,11 +80,11 @@ class Window:
         self._progress = progress
         self._moved = moved
         self._batches = Batches(journal, definition, region, cursor)
-        self._bringing = Bringing(definition, sink, progress.acknowledged, progress.failed)
+        self._retrier = DeliveryRetrier(definition, sink, progress.acknowledged, progress.failed)
         self._most = 1 if definition.ordered else definition.concurrency
         self._queue: deque[_Waiting] = deque()
         """Everything beyond the cursor, in order: done, under way, then what is to be sent."""
-        self._letters: list[Letter] = []
+        self._letters: list[DeadLetter] = []
         """Of what is done and not yet written."""
         self._written = True
         """Whether the journal has all of this as it stands here."""
@@ -135,12 +135,12 @@ class Window:
             if free <= 0 or not each.marked:
                 return
             if each.task is None and each.batch.items:
-                each.task = asyncio.create_task(self._bring(each.batch))
+                each.task = asyncio.create_task(self._deliver(each.batch))
                 free -= 1
 
-    async def _bring(self, batch: Batch) -> list[Letter]:
+    async def _deliver(self, batch: Batch) -> list[DeadLetter]:
         self._progress.started()
-        return await self._bringing.bring(Delivery(batch.id, batch.items, self._region))
+        return await self._retrier.deliver(Delivery(batch.id, batch.items, self._region))
 
     def _pass_done(self) -> None:
         """Takes what is done off the queue, from the first on."""

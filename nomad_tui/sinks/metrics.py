@@ -11,13 +11,13 @@ from prometheus_client.registry import Collector
 from nomad_tui import __version__
 from nomad_tui.core.readable import SECOND
 from nomad_tui.journal.status import SinkState
-from nomad_tui.sinks.delivering import Delivering
 from nomad_tui.sinks.runner import Runner
+from nomad_tui.sinks.worker import SinkWorker
 
 FAILING: Final = frozenset((SinkState.RETRYING, SinkState.BROKEN))
 LABELS: Final = ("sink", "type")
 
-Value = Callable[[Delivering], float]
+Value = Callable[[SinkWorker], float]
 
 _SINK_COUNTERS: Final[tuple[tuple[str, str, Value], ...]] = (
     (

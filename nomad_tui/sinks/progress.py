@@ -8,7 +8,7 @@ from typing import Final
 
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.text import printable
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import SinkState, SinkStatus
 from nomad_tui.sinks.sink import UndeliveredError
@@ -113,7 +113,7 @@ class Progress:
                 "sink_refused_or_failed", sink=self.sink, what=error.what, attempt=attempt, again_in=round(delay, 1)
             )
 
-    def buried(self, letters: list[Letter]) -> None:
+    def buried(self, letters: list[DeadLetter]) -> None:
         """They stand in the journal."""
         status = self.status
         status.dead += len(letters)

@@ -12,7 +12,7 @@ import msgspec
 
 from nomad_tui.core.backoff import delays
 from nomad_tui.core.text import printable
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.batching import delivery_id
 from nomad_tui.sinks.definition import Definition
@@ -32,7 +32,7 @@ Failed = Callable[[UndeliveredError, int, float], None]
 """Called with what came back, how often in a row by now, and in how many seconds it is tried again."""
 
 
-class Bringing:
+class DeliveryRetrier:
     """Brings deliveries to one sink, in whatever order they are handed to it."""
 
     def __init__(
@@ -54,11 +54,11 @@ class Bringing:
         self._refused_last = False
         """Whether nothing was acknowledged since something was refused for good."""
 
-    async def bring(self, delivery: Delivery) -> list[Letter]:
+    async def deliver(self, delivery: Delivery) -> list[DeadLetter]:
         """Returns what was refused for good."""
-        return await self._bring(delivery, self._definition.retry.max_attempts)
+        return await self._deliver(delivery, self._definition.retry.max_attempts)
 
-    async def _bring(self, delivery: Delivery, refusals: int, before: int = 0) -> list[Letter]:
+    async def _deliver(self, delivery: Delivery, refusals: int, before: int = 0) -> list[DeadLetter]:
         """Gives up after so many refusals, `before` others, and then tries each half."""
         if self._refused_last:
             await self._sleep(uniform(0.0, self._longest_pause))
@@ -101,7 +101,7 @@ class Bringing:
             log.exception("sink_failed_unexpectedly", sink=self._definition.id)
             raise UnavailableError(f"{type(error).__name__}: {printable(str(error), 200)}") from error
 
-    async def _divided(self, left: Delivery, error: RejectedError, refusals: int, attempts: int) -> list[Letter]:
+    async def _divided(self, left: Delivery, error: RejectedError, refusals: int, attempts: int) -> list[DeadLetter]:
         """One item that is refused must not take others with it, unless each would be refused for the same reason.
 
         What was only too large keeps its other attempts.
@@ -110,12 +110,12 @@ class Bringing:
         if len(left.items) == 1 or error.for_all:
             return [self._letter(left, item, error, attempts) for item in left.items]
         middle = len(left.items) // 2
-        letters = await self._bring(_of(left, left.items[:middle]), refusals, attempts)
-        return letters + await self._bring(_of(left, left.items[middle:]), refusals, attempts)
+        letters = await self._deliver(_of(left, left.items[:middle]), refusals, attempts)
+        return letters + await self._deliver(_of(left, left.items[middle:]), refusals, attempts)
 
-    def _letter(self, delivery: Delivery, item: Item, error: RejectedError, attempts: int) -> Letter:
+    def _letter(self, delivery: Delivery, item: Item, error: RejectedError, attempts: int) -> DeadLetter:
         event = item.event
-        return Letter(
+        return DeadLetter(
             sink=self._definition.id,
             id=0,
             buried=time_ns(),

@@ -14,12 +14,12 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition import Definition, Kind
-from nomad_tui.sinks.delivering import Delivering, Open, register
 from nomad_tui.sinks.folder import Loaded, shown_address
 from nomad_tui.sinks.opening import open_sink
 from nomad_tui.sinks.reading import DefinitionError
 from nomad_tui.sinks.recorder import Recorder
 from nomad_tui.sinks.stdout import reader_has_gone
+from nomad_tui.sinks.worker import Open, SinkWorker, register
 from nomad_tui.sources.ending import end
 from nomad_tui.sources.source import Source
 
@@ -70,7 +70,7 @@ class Runner:
     ) -> None:
         """`drain` is for how many seconds the sinks may go on once it was asked to end."""
         self.journal = journal
-        self.sinks: dict[str, Delivering] = {}
+        self.sinks: dict[str, SinkWorker] = {}
         """By ID, those that run."""
         self.mistakes: Sequence[DefinitionError] = ()
         """In definitions, as they were read last."""
@@ -270,12 +270,12 @@ class Runner:
                 self._absent.setdefault(sink, monotonic())
 
     def _start(self, definition: Definition) -> None:
-        sink = Delivering(definition, self.journal, self._open, self.status.region, shown_address(definition))
+        sink = SinkWorker(definition, self.journal, self._open, self.status.region, shown_address(definition))
         self.sinks[definition.id] = sink
         self._tasks[definition.id] = asyncio.create_task(sink.run())
         log.info("sink_started", sink=definition.id, type=definition.kind.value, address=shown_address(definition))
 
-    async def _stop(self, sink: Delivering) -> None:
+    async def _stop(self, sink: SinkWorker) -> None:
         await end(self._tasks.pop(sink.id))
         del self.sinks[sink.id]
         self._stopped[sink.id] = sink.status

@@ -9,8 +9,8 @@ from typing import Final
 
 from nomad_tui.sinks.definition import Definition
 from nomad_tui.sinks.formats import messages
-from nomad_tui.sinks.own_thread import Deliveries, OwnThread
 from nomad_tui.sinks.sink import Delivery, UnavailableError
+from nomad_tui.sinks.worker_thread import Deliveries, WorkerThread
 
 WAIT: Final = 1.0
 """Seconds for which a descriptor that somebody made non-blocking is waited for at a time."""
@@ -46,7 +46,7 @@ class StandardOutput:
         """`descriptor` is written to; None for standard output's own."""
         self._definition = definition
         self._descriptor = descriptor
-        self._thread = OwnThread(f"sink {definition.id}")
+        self._thread = WorkerThread(f"sink {definition.id}")
         self._deliveries: Deliveries[str] = Deliveries(self._thread)
 
     async def deliver(self, delivery: Delivery) -> str:
@@ -54,7 +54,7 @@ class StandardOutput:
             f"the reader of standard output has taken nothing for {self._definition.timeout:g} s: let it read on, "
             "or end it"
         )
-        return await self._deliveries.bring(
+        return await self._deliveries.deliver(
             delivery.id, lambda: self._write(delivery), self._definition.timeout, overdue
         )
 

@@ -1,6 +1,6 @@
 """One sink, from its cursor in the journal to its receiver, for as long as it is run: opened, paused, set back, closed.
 
-What happens between two of these is the `window`'s.
+What happens between two of these is the business of `in_flight`.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import SinkState, SinkStatus
 from nomad_tui.sinks.definition import Begin, Definition
+from nomad_tui.sinks.in_flight import CursorMovedError, InFlightWindow
 from nomad_tui.sinks.progress import Progress
 from nomad_tui.sinks.sink import Sink
-from nomad_tui.sinks.window import CursorMovedError, Window
 
 log = Log("nomad_tui.sinks")
 
@@ -33,7 +33,7 @@ Open = Callable[[Definition], Awaitable[Sink]]
 """Raises ValueError, its text a sentence, where a definition cannot be used as things are."""
 
 
-class Delivering:
+class SinkWorker:
     """`run` until it is cancelled."""
 
     def __init__(
@@ -145,7 +145,9 @@ class Delivering:
             await self._broken(str(error))
             return
         try:
-            window = Window(self.definition, self._journal, sink, self.region, cursor, self._progress, self._moved)
+            window = InFlightWindow(
+                self.definition, self._journal, sink, self.region, cursor, self._progress, self._moved
+            )
             await window.run(self._changed)
         finally:
             await sink.close()

@@ -12,7 +12,7 @@ from nomad_tui.sinks.sink import UnavailableError
 T = TypeVar("T")
 
 
-class OwnThread:
+class WorkerThread:
     """Does one piece of work after another, in the order in which they were handed over.
 
     (An executor's threads are waited for when the program ends, which a reader that stands still would prevent.)
@@ -70,11 +70,11 @@ class Deliveries(Generic[T]):
     and it is not written twice.
     """
 
-    def __init__(self, thread: OwnThread) -> None:
+    def __init__(self, thread: WorkerThread) -> None:
         self._thread = thread
         self._under_way: dict[str, asyncio.Future[Any]] = {}
 
-    async def bring(self, delivery: str, work: Callable[[], T], most_seconds: float, overdue: str) -> T:
+    async def deliver(self, delivery: str, work: Callable[[], T], most_seconds: float, overdue: str) -> T:
         """Raises `UnavailableError` with the text `overdue` where it takes longer than that."""
         future = self._under_way.get(delivery)
         if future is None:

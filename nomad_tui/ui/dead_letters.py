@@ -22,7 +22,7 @@ from nomad_tui.core.readable import age, count
 from nomad_tui.core.reproduce import json_text
 from nomad_tui.core.secrets import redact
 from nomad_tui.core.text import printable
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.by_hand import Answer, resend
 from nomad_tui.sinks.definition import Definition, Kind
@@ -34,7 +34,7 @@ from nomad_tui.ui.sink_row import LONGEST_ERROR, Fact, fitted, laid_out
 from nomad_tui.ui.text_viewer import TextViewer
 from nomad_tui.ui.themes import glyph
 
-Read = Callable[[], Awaitable[Sequence[Letter]]]
+Read = Callable[[], Awaitable[Sequence[DeadLetter]]]
 """Raises `JournalError`."""
 
 MOST_LISTED: Final = 1_000
@@ -77,15 +77,15 @@ class LetterList(RowView):
         super().__init__(id="letters-list")
         self.heading = Static(id="letters-heading", markup=False)
         """What the columns hold, to stand above the list."""
-        self._letters: Sequence[Letter] = ()
+        self._letters: Sequence[DeadLetter] = ()
         self._event_width = LEAST_EVENT
 
     @property
-    def letter(self) -> Letter | None:
+    def letter(self) -> DeadLetter | None:
         """The one under the cursor."""
         return self._letters[self._cursor] if self._cursor < len(self._letters) else None
 
-    def show(self, letters: Sequence[Letter]) -> None:
+    def show(self, letters: Sequence[DeadLetter]) -> None:
         """Other letters; the cursor stays where it is, or goes with its letter."""
         before = self.letter
         self._letters = letters
@@ -155,7 +155,7 @@ class DeadLetters(Modal[None]):
         self._definition = definition
         self._journal = journal
         self._read = read
-        self._letters: Sequence[Letter] = ()
+        self._letters: Sequence[DeadLetter] = ()
         self._said = Content("")
         """What came of the last sending."""
         self._sending = False
@@ -232,7 +232,7 @@ class DeadLetters(Modal[None]):
             case "all":
                 self._resend(self._letters)
 
-    def _resend(self, letters: Sequence[Letter]) -> None:
+    def _resend(self, letters: Sequence[DeadLetter]) -> None:
         definition = self._definition
         if definition is None or definition.kind is Kind.STDOUT:
             self._said = Content.styled(UNUSABLE if definition is None else NO_OUTPUT, "$warning")
@@ -243,7 +243,7 @@ class DeadLetters(Modal[None]):
             self._show_details()
             self.run_worker(partial(self._resend_all, definition, letters), group="resend")  # type: ignore[arg-type]
 
-    async def _resend_all(self, definition: Definition, letters: Sequence[Letter]) -> None:
+    async def _resend_all(self, definition: Definition, letters: Sequence[DeadLetter]) -> None:
         taken = refused = 0
         last = Answer(True, "", 0.0)
         trouble = ""
@@ -279,7 +279,7 @@ class DeadLetters(Modal[None]):
         self._show_details()
 
 
-def _event(letter: Letter) -> str:
+def _event(letter: DeadLetter) -> str:
     if letter.gap:
         return "◌ gap"
     return printable(f"{glyph(letter.topic)} {letter.topic} {letter.key[:8] if len(letter.key) == 36 else letter.key}")

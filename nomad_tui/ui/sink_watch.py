@@ -10,7 +10,7 @@ from typing import Final
 
 from nomad_tui.core.readable import SECOND
 from nomad_tui.journal.control import Control
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.personal.folders import FileError
@@ -67,7 +67,7 @@ class SinkWatch:
             troubles.append(str(error))
         return Seen(sink_reports(self._loaded, self._overview), self._overview, time_ns(), " ".join(troubles))
 
-    def letters(self, sink: str, most: int) -> list[Letter]:
+    def letters(self, sink: str, most: int) -> list[DeadLetter]:
         """The dead letters of a sink, the oldest first. Raises `JournalError`."""
         return [] if self._reader is None else self._reader.letters(sink, most)
 

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.core.text import printable
-from nomad_tui.journal.cursor import Letter
+from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.report import SinkReport
 from nomad_tui.ui.actions import Context, bindings
@@ -296,7 +296,7 @@ class SinksPage(Modal[None]):
             self.notify(f"{printable(sink.id, 64)} has no dead letters.", markup=False)
             return
 
-        async def read() -> Sequence[Letter]:
+        async def read() -> Sequence[DeadLetter]:
             return await self._in_thread(lambda: self._watch.letters(sink.id, MOST_LISTED))
 
         self.app.push_screen(DeadLetters(sink.id, sink.definition, journal, read))
