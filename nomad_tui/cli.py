@@ -478,7 +478,6 @@ def _dashboard(
     from nomad_tui.core.history import History
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
-    from nomad_tui.ui.where import Switch
 
     _need_terminal()
     theme: str | None = None
@@ -494,7 +493,7 @@ def _dashboard(
         )
         app.theme = theme or app.theme
         switch = app.run()
-        if not isinstance(switch, Switch) or elsewhere is None:
+        if switch is None or elsewhere is None:
             return app.return_code or 0
         source, filter_text, theme = elsewhere(switch.connection), switch.filter_text, switch.theme
         profile = switch.connection.profile

@@ -14,7 +14,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from nomad_tui.core.history import History
-from nomad_tui.core.trace import RowKind, Trace
+from nomad_tui.core.trace.rows import RowKind
+from nomad_tui.core.trace.trace import Trace
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.themes import VARIABLES

@@ -15,8 +15,9 @@ from nomad_tui.core.history import History
 from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.readable import duration
 from nomad_tui.core.text import printable
-from nomad_tui.core.trace import RowKind, Trace, TraceRow
 from nomad_tui.core.trace.family import FEW, OPENED, SHOWN
+from nomad_tui.core.trace.rows import RowKind, TraceRow
+from nomad_tui.core.trace.trace import Trace
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings

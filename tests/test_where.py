@@ -16,7 +16,8 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Options, StandIn
 from nomad_tui.ui import where
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.where import Choices, Switch, Where
+from nomad_tui.ui.switch import Switch
+from nomad_tui.ui.where import Choices, Where
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, SECONDS, Dashboard, Told, dashboard, soon
 
 SECRET = "00000000-0000-4000-8000-00000000000a"

@@ -18,7 +18,8 @@ from nomad_tui.core.updates import Connected, Ended, Noted, Retrying, Update
 from nomad_tui.core.wire import HEARTBEAT, Unreadable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
-from nomad_tui.sources.journal_pages import Pages, Part, opened
+from nomad_tui.sources.journal_pages import Pages, opened
+from nomad_tui.sources.part import Part
 from nomad_tui.sources.start import Start
 
 POLL_EVERY: Final = 0.2

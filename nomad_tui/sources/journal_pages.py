@@ -4,58 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import time_ns
 from typing import Final, TypeVar
 
 from nomad_tui.core.readable import duration
-from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.journal.reader import JournalReader, Overview
-from nomad_tui.journal.record import Content, Record
-from nomad_tui.sources.start import SHORT, Beginning, Start
+from nomad_tui.journal.record import Record
+from nomad_tui.sources.part import Part
+from nomad_tui.sources.start import SHORT, Beginning
 
 PAGE_BYTES: Final = 1024 * 1024
 """Read at once."""
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Which part of a journal is wanted."""
-
-    start: Start = field(default_factory=Start)
-    subscription: Subscription = field(default_factory=Subscription)
-    namespace: str = ALL
-    """What belongs to no namespace comes with each of them, as from a server."""
-    newest_events: int | None = None
-    """About so many events at most; None for all."""
-
-    def of(self, content: Content) -> Content | None:
-        """What of a record is wanted."""
-        match content:
-            case Frame():
-                if self.namespace == ALL and self.subscription.everything:
-                    return content
-                events = [
-                    event
-                    for event in content.events
-                    if self.namespace in (ALL, event.namespace or self.namespace) and self.subscription.admits(event)
-                ]
-                if len(events) == len(content.events):
-                    return content
-                return content.with_events(events) if events else None
-            case Gap():
-                topics = self.subscription.released_topics
-                elsewhere = self.namespace != ALL and content.namespaces and self.namespace not in content.namespaces
-                of_others = topics is not None and content.topics and topics.isdisjoint(content.topics)
-                return None if elsewhere or of_others else content
-            case _:
-                return content
 
 
 class Pages:

@@ -18,8 +18,9 @@ from nomad_tui.core.updates import Connecting, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader
-from nomad_tui.sources.journal_pages import Pages, Part, opened
+from nomad_tui.sources.journal_pages import Pages, opened
 from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.part import Part
 from nomad_tui.sources.reader import Settings
 
 MOST_JOININGS: Final = 5

@@ -25,8 +25,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Connected, Ended, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
-from nomad_tui.sources.journal_pages import Part
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples, share_ids
+from nomad_tui.sources.part import Part
 from nomad_tui.sources.start import STANDARD_INPUT, Start
 from nomad_tui.sources.unpacking import (
     BROKEN,

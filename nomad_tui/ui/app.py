@@ -1,13 +1,18 @@
-"""The dashboard: three panes on one session, and who does what when a key is pressed."""
+"""The dashboard: three panes on one session, and who does what when a key is pressed.
+
+What is not on the first picture is imported when it is asked for: the picture does not wait for it.
+"""
+
+from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
 from datetime import tzinfo
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 from traceback import format_exc
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
 from textual import events, on
@@ -18,7 +23,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
-from nomad_tui.config import Connection, styles_folder
+from nomad_tui.config import styles_folder
 from nomad_tui.core.filter import FilterError
 from nomad_tui.core.glyphs import is_utf8
 from nomad_tui.core.names import Names
@@ -28,50 +33,46 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern
 from nomad_tui.core.view import View
 from nomad_tui.core.vocabulary import Seen
-from nomad_tui.doctor.checks import examine
-from nomad_tui.personal.connections import Connections
 from nomad_tui.personal.filter_history import FilterHistory
 from nomad_tui.personal.folders import FileError, Folders
 from nomad_tui.personal.saved_filters import SavedFilters
 from nomad_tui.personal.settings import read_settings
 from nomad_tui.session import Session, State
-from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
 from nomad_tui.ui.commands import Commands, Palette
 from nomad_tui.ui.completion import CandidateList
-from nomad_tui.ui.copy_menu import Choice, CopyMenu
-from nomad_tui.ui.dead_letters import DeadLetters
-from nomad_tui.ui.doctor_page import DoctorPage
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.filter_bar import FilterBar
 from nomad_tui.ui.filter_line import FilterLine
 from nomad_tui.ui.filter_updates import FilterUpdates
 from nomad_tui.ui.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
 from nomad_tui.ui.garbage import Collector
-from nomad_tui.ui.hand_over import HandOver
-from nomad_tui.ui.help import HelpScreen
 from nomad_tui.ui.inspecting import Inspecting
 from nomad_tui.ui.inspector import EventView, Inspector
 from nomad_tui.ui.key_hints import KeyHints
-from nomad_tui.ui.narrow_to import FIELDS, narrowing
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.payload_tree import PayloadTree
-from nomad_tui.ui.record import Recording
-from nomad_tui.ui.refusals import explanation
 from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
-from nomad_tui.ui.sink_actions import SinkActions
-from nomad_tui.ui.sinks import SinksPage
 from nomad_tui.ui.status import Header, Trouble
+from nomad_tui.ui.switch import Switch
 from nomad_tui.ui.terminal import CLEAR, Terminal, encoding
 from nomad_tui.ui.text_viewer import TextView, TextViewer
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES, legible_variables
 from nomad_tui.ui.timeline import Timeline
 from nomad_tui.ui.topics import TopicPicker
-from nomad_tui.ui.unreadable import UnreadableLines
-from nomad_tui.ui.warning_list import WarningList
-from nomad_tui.ui.where import Switch, Where
+
+if TYPE_CHECKING:
+    from nomad_tui.config import Connection
+    from nomad_tui.personal.connections import Connections
+    from nomad_tui.ui.copy_menu import Choice
+    from nomad_tui.ui.dead_letters import DeadLetters
+    from nomad_tui.ui.doctor_page import DoctorPage
+    from nomad_tui.ui.hand_over import HandOver
+    from nomad_tui.ui.record import Recording
+    from nomad_tui.ui.sink_actions import SinkActions
+    from nomad_tui.ui.sinks import SinksPage
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has come: 20 times a second, however fast it comes."""
@@ -152,9 +153,6 @@ class NomadTui(App[Switch | None]):
         )
         self.names = Names(session.history)
         self.inspecting = Inspecting(self)
-        self.hand_over = HandOver(self)
-        self.recording = Recording(self)
-        self.sinks = SinkActions(self, folders, is_cluster=connections is not None)
         self._looks = 0
         self._received = 0
         self._has_ended = False
@@ -166,6 +164,24 @@ class NomadTui(App[Switch | None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NOMAD_DARK.name
+
+    @cached_property
+    def hand_over(self) -> HandOver:
+        from nomad_tui.ui.hand_over import HandOver
+
+        return HandOver(self)
+
+    @cached_property
+    def recording(self) -> Recording:
+        from nomad_tui.ui.record import Recording
+
+        return Recording(self)
+
+    @cached_property
+    def sinks(self) -> SinkActions:
+        from nomad_tui.ui.sink_actions import SinkActions
+
+        return SinkActions(self, self._folders, is_cluster=self._connections is not None)
 
     @property
     def view(self) -> View:
@@ -243,7 +259,8 @@ class NomadTui(App[Switch | None]):
             self.exit(return_code=1, message=Text("".join(map(_printable_line, format_exc().splitlines()))))
 
     def on_unmount(self) -> None:
-        self.recording.stop()
+        if "recording" in vars(self):
+            self.recording.stop()
         self._collector.stop()
         self._signals.ignore()
 
@@ -284,7 +301,8 @@ class NomadTui(App[Switch | None]):
     def sync(self) -> None:
         """Brings everything but the event list up to date; that is asked more often."""
         session = self.session
-        self.recording.sync()
+        if "recording" in vars(self):  # nothing was recorded before that was asked for
+            self.recording.sync()
         self.header.sync(session, session.source.scope(session.status.region), self.event_list.mode)
         self.trouble.sync(session)
         is_typing = self.filter_line.has_focus
@@ -356,6 +374,8 @@ class NomadTui(App[Switch | None]):
         if harm is not None and not frozenset(message.topics).isdisjoint(self.session.status.harmful_topics):
             self.notify(f"{harm.what} {harm.remedy}", title="Not subscribed to", markup=False, timeout=20)
         elif permissions is not None:
+            from nomad_tui.ui.refusals import explanation
+
             self.notify(explanation(message.topics, permissions), title="Not allowed", markup=False, timeout=20)
 
     @on(TopicPicker.Ticked)
@@ -390,6 +410,9 @@ class NomadTui(App[Switch | None]):
         if sequence is None or sequence < history.first or history.gap(sequence) is not None:
             self.notify("No event is selected: select one, then + and - filter by it.", markup=False)
             return
+
+        from nomad_tui.ui.copy_menu import CopyMenu
+        from nomad_tui.ui.narrow_to import FIELDS, narrowing
 
         event = history.event(sequence)
 
@@ -606,6 +629,8 @@ class NomadTui(App[Switch | None]):
 
     def action_help(self) -> None:
         """Shows all keys, those of what has the focus first."""
+        from nomad_tui.ui.help import HelpScreen
+
         node = self.screen.focused or self.screen
         self.push_screen(HelpScreen(node.ancestors_with_self))
 
@@ -626,6 +651,8 @@ class NomadTui(App[Switch | None]):
         self.refresh(layout=True)
 
     def action_retry(self) -> None:
+        from nomad_tui.sources.live import LiveServer
+
         source, history = self.session.source, self.session.history
         if isinstance(source, LiveServer):
             source.retry_now()
@@ -635,6 +662,9 @@ class NomadTui(App[Switch | None]):
             )
 
     def action_where(self) -> None:
+        from nomad_tui.sources.live import LiveServer
+        from nomad_tui.ui.where import Where
+
         source = self.session.source
         if self._connections is None or not isinstance(source, LiveServer):
             self.notify(
@@ -651,14 +681,17 @@ class NomadTui(App[Switch | None]):
         self.push_screen(Where(self._connections, source.connection, self.session.status.region), switch)
 
     def action_doctor(self) -> None:
+        from nomad_tui.doctor.checks import examine
+        from nomad_tui.sources.live import LiveServer
+        from nomad_tui.ui.doctor_page import DoctorPage
+
         source = self.session.source
         if not isinstance(source, LiveServer):
             self.notify("There is no connection to examine: this is not a live server.", markup=False)
             return
         self.push_screen(DoctorPage(source.name, lambda: examine(source.connection, source.subscription)))
 
-    @on(DoctorPage.Copy)
-    def _copy_findings(self, message: DoctorPage.Copy) -> None:
+    def on_doctor_page_copy(self, message: DoctorPage.Copy) -> None:
         self.hand_over.copy_text(message.text)
 
     def action_sinks(self) -> None:
@@ -667,9 +700,10 @@ class NomadTui(App[Switch | None]):
     def action_send_to(self) -> None:
         self.sinks.send()
 
-    @on(SinksPage.Copy)
-    @on(DeadLetters.Copy)
-    def _copy_error(self, message: SinksPage.Copy | DeadLetters.Copy) -> None:
+    def on_sinks_page_copy(self, message: SinksPage.Copy) -> None:
+        self.hand_over.copy_text(message.text)
+
+    def on_dead_letters_copy(self, message: DeadLetters.Copy) -> None:
         self.hand_over.copy_text(message.text)
 
     def action_columns(self) -> None:
@@ -680,11 +714,15 @@ class NomadTui(App[Switch | None]):
         self.push_screen(ColumnChooser(self.event_list.columns), choose)
 
     def action_warnings(self) -> None:
+        from nomad_tui.ui.warning_list import WarningList
+
         self.trouble.put_away(self.session.status)
         self.trouble.sync(self.session)
         self.push_screen(WarningList(self.session.status))
 
     def action_unreadable(self) -> None:
+        from nomad_tui.ui.unreadable import UnreadableLines
+
         self.push_screen(UnreadableLines(self.session.status))
 
 

@@ -29,7 +29,6 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.event_line import Clock, Look, heading
 from nomad_tui.ui.event_painter import EventPainter
-from nomad_tui.ui.go_to import NEXT_GAP, QUIT, GoTo, UnknownPlaceError, find, parse_condition, row_of_gap
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.marks import Marks, match_beyond
 from nomad_tui.ui.themes import ink
@@ -512,11 +511,15 @@ class EventList(LineView, can_focus=True):
         self.post_message(self.ToggleHighlight())
 
     def action_go_to(self) -> None:
+        from nomad_tui.ui.go_to import GoTo
+
         self.app.push_screen(GoTo(self.go_to))
 
     def go_to(self, text: str) -> str:
         """Selects the first row shown at or after an index or a time, or the next gap; says in a sentence if there is
         none. `job web` adds to the filter, and `q` quits."""
+        from nomad_tui.ui.go_to import NEXT_GAP, QUIT, UnknownPlaceError, find, parse_condition, row_of_gap
+
         if text.strip().lower() in QUIT:
             self.post_message(self.Quit())
             return ""

@@ -6,9 +6,7 @@ from textual.timer import Timer
 
 from nomad_tui.core.related import Related
 from nomad_tui.core.reproduce import Envelope
-from nomad_tui.core.trace import Trace
 from nomad_tui.core.updates import Gap
-from nomad_tui.ui.compare_with import CompareWith
 from nomad_tui.ui.described import described
 from nomad_tui.ui.inspector import EventView
 from nomad_tui.ui.panes import Pane
@@ -131,6 +129,8 @@ class Inspecting:
         if sequence is None or sequence < history.first or history.gap(sequence) is not None:
             inspector.timeline.clear()
         elif inspector.timeline.sequence != sequence:
+            from nomad_tui.core.trace.trace import Trace
+
             inspector.timeline.show(Trace(history, sequence, self._related), sequence)
         self.advance()
 
@@ -231,6 +231,8 @@ class Inspecting:
         elif len(marks) == 1:
             self._compare_with(marks[0])
         else:
+            from nomad_tui.ui.compare_with import CompareWith
+
             app.push_screen(CompareWith(history, marks), self._compare_with)
 
     def _compare_with_before(self) -> None:

@@ -5,7 +5,6 @@ from typing import Final
 
 from nomad_tui.core.permissions import ANY_VARIABLE, MANAGEMENT, Permissions, is_namespaced, needed
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.lacking import granting_policy
 
 _SHORT: Final = {MANAGEMENT: "management", ANY_VARIABLE: "variables"}
 """For a pane in which the whole does not fit."""
@@ -45,6 +44,8 @@ def lacking(topics: Iterable[str], permissions: Permissions) -> dict[str, list[s
 
 def grant(topics: Iterable[str], permissions: Permissions) -> str:
     """The policy (HCL) that grants these topics where they are refused; empty if only a management token can."""
+    from nomad_tui.nomad.lacking import granting_policy
+
     allowed = {topic: permissions.allowed[topic] for topic in topics if topic in permissions.allowed}
     return granting_policy(Permissions(permissions.namespaces, allowed))
 

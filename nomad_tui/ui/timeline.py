@@ -7,17 +7,20 @@ move while the trace is read and while events come.
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from enum import Enum
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.message import Message
 
 from nomad_tui.core.readable import duration
 from nomad_tui.core.sentence import Role
-from nomad_tui.core.trace import RowKind, Trace, TraceRow
+from nomad_tui.core.trace.rows import RowKind, TraceRow
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.row_view import INDENT, Pieces, RowView
 from nomad_tui.ui.themes import glyph
+
+if TYPE_CHECKING:
+    from nomad_tui.core.trace.trace import Trace
 
 SINCE_WIDTH: Final = 8
 """Cells of a duration such as `+2 h 5 m`, and of a time of day."""
@@ -107,7 +110,7 @@ class Timeline(RowView):
     def cursor_row(self) -> TraceRow | None:
         return self._rows[self._shown[self._cursor]] if self._cursor < len(self._shown) else None
 
-    def show(self, trace: Trace, sequence: int) -> None:
+    def show(self, trace: "Trace", sequence: int) -> None:
         """Shows the trace of another event, which is read as `advance` is called."""
         if self._sequence is not None and self._cursor_key is not None:
             self._left.pop(self._sequence, None)

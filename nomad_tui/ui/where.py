@@ -38,15 +38,6 @@ ASK_AFTER: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
-    """What a dashboard ends with when another is wanted, and what that one takes over."""
-
-    connection: Connection
-    filter_text: str
-    theme: str
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     value: str | None
     label: str

@@ -20,7 +20,8 @@ import orjson
 from nomad_tui.core.history import History
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.segment import ObjectKey
-from nomad_tui.core.trace import RowKind, Trace
+from nomad_tui.core.trace.rows import RowKind
+from nomad_tui.core.trace.trace import Trace
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
