@@ -259,6 +259,10 @@ def main(
 def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
     """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
     _need_terminal()
+    import gc
+
+    gc.disable()  # until the screen stands: see ui.garbage
+
     from nomad_tui.core.history import History
     from nomad_tui.demo import run_demo
 
@@ -474,6 +478,8 @@ def _dashboard(
     `bounds` are those of a `History`. Each has one of its own: events of two clusters never stand side by side.
     """
     import gc
+
+    gc.disable()  # until the screen stands: see ui.garbage
 
     from nomad_tui.core.history import History
     from nomad_tui.session import Session

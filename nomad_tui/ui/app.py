@@ -21,6 +21,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
 from textual.widgets import Input
 
 from nomad_tui.config import styles_folder
@@ -78,6 +79,8 @@ SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has come: 20 times a second, however fast it comes."""
 BURST: Final = 500
 """Events between two looks from which on three of four looks leave the list as it is: nobody can read it then."""
+LANGUAGE_AFTER: Final = 1.0
+"""Seconds after the start until the parser of filters is made: the first picture comes before it."""
 HEADER_EVERY: Final = 5
 """Looks between two updates of the header and the counts."""
 NEWEST_EVERY: Final = 20
@@ -94,6 +97,10 @@ def _end_of_recording(session: Session, clock: Callable[[], int]) -> int:
     """What ages in a recording are relative to: the time of its newest event, where one is known."""
     end = latest_moment(session.history)
     return clock() if end is None else end
+
+
+class Dashboard(Screen[None]):
+    AUTO_FOCUS = "#events"
 
 
 class NomadTui(App[Switch | None]):
@@ -202,12 +209,22 @@ class NomadTui(App[Switch | None]):
         self.theme_variables = {**variables, **legible}
         return self.theme_variables
 
+    def get_default_screen(self) -> Dashboard:
+        """With the class for its width from the start: every style is worked out again where a class changes."""
+        breakpoints = sorted(self.HORIZONTAL_BREAKPOINTS, reverse=True)
+        return Dashboard(id="_default", classes=next(name for least, name in breakpoints if self.size.width >= least))
+
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.trouble
         yield self.panes
         yield self.filter_bar
         yield KeyHints(live=self.session.source.live)
+
+    def on_load(self) -> None:
+        # Before there is a screen, so that the first picture has rows. As a function: a coroutine that has not begun
+        # when the program ends would be warned of.
+        self.run_worker(self._read, name="stream", group="stream", description="reads the source")  # type: ignore[arg-type]
 
     def on_mount(self) -> None:
         self.topics.border_title = Content("1 Facets")
@@ -219,13 +236,14 @@ class NomadTui(App[Switch | None]):
         self._read_settings()
         self._signals.listen(self.exit)
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-        # As a function: a coroutine that has not begun when the program ends would be warned of.
-        self.run_worker(self._read, name="stream", group="stream", description="reads the source")  # type: ignore[arg-type]
-        self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")
+        self.set_timer(LANGUAGE_AFTER, self._learn_language)
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
         self._collector.start()
+
+    def _learn_language(self) -> None:
+        self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")
 
     def _read_settings(self) -> None:
         """Takes over what the operator has set, and says once what is wrong with it."""

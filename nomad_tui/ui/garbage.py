@@ -2,7 +2,8 @@
 
 Textual starts with some 58,000 objects that are never garbage, and a full collection walks all of them: 50–65 ms, the
 largest single stall of the whole program (measured). So they are set aside once the screen stands, collections of the
-older generations are made rare, and a full one is made when nobody would notice.
+older generations are made rare, and a full one is made when nobody would notice. Until the screen stands nothing is
+collected: what is made then stays, and looking through it again and again took a fifth of the start.
 """
 
 import gc
@@ -28,8 +29,8 @@ class Collector:
 
     def start(self) -> None:
         """To be called when the screen stands."""
-        gc.collect()
         gc.freeze()
+        gc.enable()
         self._before = gc.get_threshold()
         gc.set_threshold(*THRESHOLDS)
         self._busy_at = perf_counter()
