@@ -40,3 +40,18 @@ def test_what_needs_no_cluster_loads_the_command_line_alone(arguments: list[str]
 def test_a_shell_completes_words_with_the_command_line_alone() -> None:
     asked = {"_NOMAD_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "nomad-tui sink run --log-f", "COMP_CWORD": "3"}
     assert loaded(**asked) == {"click", "nomad_tui"}
+
+
+NEEDED_LATER = frozenset(("cryptography", "filelock", "lark", "nats", "prometheus_client", "pygments", "structlog"))
+PICTURE = "nomad_tui.choice nomad_tui.session nomad_tui.sources.recording nomad_tui.ui.app"
+
+
+@pytest.mark.parametrize(
+    ("modules", "others"),
+    [(PICTURE, {"aiohttp", "sqlite3", "markdown_it"}), ("nomad_tui.tail nomad_tui.sources.live", {"rich", "textual"})],
+    ids=["the first picture of a recording", "tail"],
+)
+def test_what_is_needed_later_is_loaded_later(modules: str, others: set[str]) -> None:
+    code = f"import sys, {modules.replace(' ', ', ')}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert {name.partition(".")[0] for name in done.stdout.split()} & (NEEDED_LATER | others) == set()
