@@ -22,7 +22,7 @@ from nomad_tui.core.permissions import needed, policy
 from nomad_tui.core.related import Related
 from nomad_tui.core.rows import describe_event
 from nomad_tui.core.summary import summary
-from nomad_tui.core.trace import Trace
+from nomad_tui.core.trace.trace import Trace
 from nomad_tui.core.view import View
 from nomad_tui.core.wire import Frame, decode
 
