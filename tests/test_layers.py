@@ -22,7 +22,17 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("session", "parameters", "options", "choice", "tail", "writer", "recording_file", "doctor")),
     frozenset(("ui",)),
     frozenset(("demo",)),
-    frozenset(("choice", "hand_actions", "hand_commands", "run_commands", "sink_commands", "completion_commands")),
+    frozenset(
+        (
+            "choice",
+            "hand_actions",
+            "hand_commands",
+            "run_commands",
+            "sink_commands",
+            "completion_commands",
+            "completion_scripts",
+        )
+    ),
     frozenset(("cli",)),
     frozenset(("__main__",)),
 )
