@@ -15,7 +15,7 @@ from nomad_tui.ui.find_line import FindPane
 from nomad_tui.ui.modal import Modal
 from nomad_tui.ui.text_viewer import TextView
 
-WIDTH: Final = 76
+WIDTH: Final = 74
 """Cells of a line: what an 80-cell terminal leaves."""
 KEY_WIDTH: Final = 16
 ALWAYS: Final = (
