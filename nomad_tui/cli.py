@@ -324,6 +324,12 @@ def open_(
 @click.option(
     "--redact", is_flag=True, help="Mask secrets in ndjson and frames, which are otherwise exactly as the server sent."
 )
+@click.option(
+    "--level",
+    type=click.Choice(["failure", "warning", "change", "routine"]),
+    default="routine",
+    help="Print events of this level and above. Default: routine, all of them.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="EVENTS", help="End after so many events.")
 @click.option(
     "--idle-exit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End after so long without one."
@@ -351,6 +357,7 @@ def tail(
     chosen: Filter | None,
     output: str,
     redact: bool,
+    level: str,
     limit: int | None,
     idle_exit: float | None,
     retries: int | None,
@@ -366,6 +373,7 @@ def tail(
     from nomad_tui.choice import Choice, of_jetstream, tailed_files
     from nomad_tui.core.export import Output
     from nomad_tui.core.filter import Filter
+    from nomad_tui.core.level import Level
     from nomad_tui.sources.reader import LEADER_WATCHED_EVERY, Settings
     from nomad_tui.tail import DEFAULT_RETRIES, Options
     from nomad_tui.tail import tail as run_tail
@@ -392,6 +400,7 @@ def tail(
         encoding=sys.stdout.encoding or "utf-8",
         filter=chosen or Filter.parse(""),
         redact=redact,
+        level=Level[level.upper()],
         limit=limit,
         idle_exit=idle_exit,
         retries=DEFAULT_RETRIES if retries is None else retries,

@@ -25,8 +25,9 @@ from nomad_tui.core.export import RAW, EventLines, Output
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.glyphs import escaped
 from nomad_tui.core.history import History
+from nomad_tui.core.level import Level
 from nomad_tui.core.readable import byte_count
-from nomad_tui.core.rows import EventRow, latest_moment, row
+from nomad_tui.core.rows import EventRow, event_level, latest_moment, row
 from nomad_tui.core.search import Matcher
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
@@ -75,6 +76,8 @@ class Exit(IntEnum):
 class Options:
     output: Output = Output.LINE
     filter: Filter = field(default_factory=Filter)
+    level: Level = Level.ROUTINE
+    """The least that is printed."""
     limit: int | None = None
     """Events to print before it ends."""
     idle_exit: float | None = None
@@ -121,7 +124,9 @@ class _Tail:
         self._now: int | None = None
         """What ages in the filter count back from, where that is not the present."""
         self._matcher = self._new_matcher()
-        self._needs_history = options.output not in RAW or not options.filter.everything
+        self._needs_history = (
+            options.output not in RAW or not options.filter.everything or options.level > Level.ROUTINE
+        )
         self._lines = EventLines(
             self._history,
             options.output,
@@ -358,7 +363,7 @@ class _Tail:
         if self._needs_history:
             first = self._history.end
             self._history.append(frame, frame.received_when_written(time_ns()))
-            shown = [position for position in range(len(frame.events)) if self._matcher.matches(first + position)]
+            shown = [position for position in range(len(frame.events)) if self._is_shown(first + position)]
         else:
             first = 0
             shown = list(range(len(frame.events)))
@@ -372,6 +377,12 @@ class _Tail:
         self._printed += len(shown)
         if limit is not None and self._printed >= limit:
             raise _FinishedError(Exit.DONE)
+
+    def _is_shown(self, sequence: int) -> bool:
+        if not self._matcher.matches(sequence):
+            return False
+        least = self._options.level
+        return least is Level.ROUTINE or event_level(self._history, self._history.event(sequence)) >= least
 
     def _printed_lines(self, frame: Frame, first: int, shown: list[int]) -> Iterator[bytes]:
         if self._options.output is not Output.LINE:

@@ -643,3 +643,13 @@ async def test_sigterm_ends_tail_though_nobody_reads_its_pipe() -> None:
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
     os.close(reading)
+
+
+async def test_only_what_matters_is_printed_in_every_output() -> None:
+    tour = str(recordings.path("tour"))
+    lines = await tail(None, tour, "--level", "failure")
+    objects = await tail(None, tour, "--level", "failure", "--output", "ndjson")
+    assert (lines.code, objects.code) == (0, 0)
+    assert any(b"edge-2  ready \xe2\x86\x92 down" in line for line in lines.lines)
+    assert not any(b"unchanged" in line or b"registered" in line for line in lines.lines)
+    assert len(lines.lines) == len(objects.values) < 40

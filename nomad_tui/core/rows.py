@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from nomad_tui.core.history import History
+from nomad_tui.core.level import Level, level
 from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.segment import HeldEvent
@@ -129,6 +130,11 @@ def describe_event(history: History, event: HeldEvent) -> Sentence:
     """What happened, from an event, its object's event before, its frame, and the names that were known by then."""
     beside = Beside(event.frame, event.namespace, partial(_name, history, event))
     return describe(event.topic, event.type, event.key, event.payload, _before(history, event), beside)
+
+
+def event_level(history: History, event: HeldEvent) -> Level:
+    """How much an event matters. Across a gap its object's event before proves nothing."""
+    return level(event.topic, event.type, event.key, event.payload, _before(history, event))
 
 
 def _name(history: History, event: HeldEvent, topic: str, identifier: str) -> str:

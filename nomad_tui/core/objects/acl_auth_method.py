@@ -4,9 +4,10 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.objects.edited import edited
+from nomad_tui.core.objects.edited import edited, edited_level
 from nomad_tui.core.objects.fact import Context, Facts, listed, moment, told
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, named, plain, sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import duration
@@ -54,6 +55,9 @@ class AuthMethodKind(Known[AuthMethod]):
         now = event.now
         around = [plain(now.type, VALUE_LIMIT), plain("default" if now.default else "")]
         return sentence(named(now.name, event.key), edited(event, _LABELS, _SHOWN, *around))
+
+    def level(self, event: ObjectEvent[AuthMethod]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: AuthMethod, is_deleted: bool, facts: Facts, context: Context) -> None:
         facts.add("type", plain(now.type, VALUE_LIMIT))

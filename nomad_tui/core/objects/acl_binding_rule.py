@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from nomad_tui.core.objects.edited import edited
+from nomad_tui.core.objects.edited import edited, edited_level
 from nomad_tui.core.objects.fact import Context, Facts, moment, told
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import Written
 
@@ -39,6 +40,9 @@ class BindingRuleKind(Known[BindingRule]):
         bind = " ".join(filter(None, (now.bind_type, now.bind_name)))
         around = [plain(f"binds {bind}" if bind else ""), dim(f"where {now.selector}" if now.selector else "")]
         return sentence(named(now.auth_method, event.key), edited(event, _LABELS, _SHOWN, *around))
+
+    def level(self, event: ObjectEvent[BindingRule]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: BindingRule, is_deleted: bool, facts: Facts, context: Context) -> None:
         facts.add("auth method", plain(now.auth_method, VALUE_LIMIT))

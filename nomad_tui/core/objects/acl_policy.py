@@ -6,9 +6,10 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.objects.edited import edited
+from nomad_tui.core.objects.edited import edited, edited_level
 from nomad_tui.core.objects.fact import Context, Facts, told
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Sentence, dim, named, plain, reason, sentence, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import count
@@ -55,6 +56,9 @@ class PolicyKind(Known[Policy]):
     def sentence(self, event: ObjectEvent[Policy]) -> Sentence:
         description = dim(reason(event.now.description))
         return sentence(named(event.now.name, event.key), edited(event, _LABELS, frozenset(), description))
+
+    def level(self, event: ObjectEvent[Policy]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: Policy, is_deleted: bool, facts: Facts, context: Context) -> None:
         if now.rules is not None:

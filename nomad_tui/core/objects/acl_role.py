@@ -5,9 +5,10 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.objects.acl_token import LINKS
-from nomad_tui.core.objects.edited import edited, listed_names, names
+from nomad_tui.core.objects.edited import edited, edited_level, listed_names, names
 from nomad_tui.core.objects.fact import Context, Facts, listed, told
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import EMPTY, Written
@@ -35,6 +36,9 @@ class RoleKind(Known[Role]):
     def sentence(self, event: ObjectEvent[Role]) -> Sentence:
         policies = listed_names("policy", "policies", names(event.now.policies, event.beside))
         return sentence(named(event.now.name, event.key), edited(event, _LABELS, frozenset(), policies))
+
+    def level(self, event: ObjectEvent[Role]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: Role, is_deleted: bool, facts: Facts, context: Context) -> None:
         if (links := LINKS.read(now.policies)) is not None:

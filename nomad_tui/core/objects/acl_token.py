@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from nomad_tui.core.objects.edited import edited, listed_names, names, span
+from nomad_tui.core.objects.edited import edited, edited_level, listed_names, names, span
 from nomad_tui.core.objects.fact import Context, Facts, listed, moment
 from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, short, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 
@@ -58,6 +59,9 @@ class TokenKind(Known[Token]):
         if now.is_new and (lifetime := span(now.expiration_ttl)):
             around.append(plain(f"expires in {lifetime}"))
         return sentence(named(now.name or short(now.accessor_id), event.key), edited(event, _LABELS, _SHOWN, *around))
+
+    def level(self, event: ObjectEvent[Token]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: Token, is_deleted: bool, facts: Facts, context: Context) -> None:
         if now.type:

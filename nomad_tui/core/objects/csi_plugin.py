@@ -4,6 +4,7 @@ from typing import Final
 
 from nomad_tui.core.objects.fact import Context, Facts, by_name
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,
@@ -70,6 +71,13 @@ class CSIPluginKind(Known[CSIPlugin]):
         elif event.before is not None and event.before.counts == now.counts:
             happened.append(dim(" · unchanged"))
         return sentence(named(now.id, event.key), happened)
+
+    def level(self, event: ObjectEvent[CSIPlugin]) -> Level:
+        if event.now.is_new:
+            return Level.CHANGE
+        was = {one: healthy for one, healthy, _ in event.before.counts} if event.before is not None else {}
+        fell = any(healthy < was.get(one, 0) and healthy < expected for one, healthy, expected in event.now.counts)
+        return Level.WARNING if fell else Level.ROUTINE
 
     def summary(self, now: CSIPlugin, is_deleted: bool, facts: Facts, context: Context) -> None:
         add_fitness(facts, now, always=True)

@@ -4,9 +4,10 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.objects.edited import verb
+from nomad_tui.core.objects.edited import edited_level, is_removal, verb
 from nomad_tui.core.objects.fact import Context, Facts, moment, told
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Sentence, bad, dim, good, named, plain, sentence, warn
 from nomad_tui.core.objects.volumes import Capability, Plugged, add_capabilities, add_capacity, add_claims, add_fitness
 from nomad_tui.core.readable import count
@@ -68,6 +69,13 @@ class CSIVolumeKind(Known[CSIVolume]):
         if now.plugin_id:
             happened += [DOT, dim(now.plugin_id, VALUE_LIMIT)]
         return sentence(named(now.name or now.id, event.key), happened)
+
+    def level(self, event: ObjectEvent[CSIVolume]) -> Level:
+        if event.type_ == "CSIVolumeClaim":
+            return Level.ROUTINE
+        was = event.before.schedulable if event.before is not None else None
+        is_news = event.now.schedulable is False and was is not False and not is_removal(event)
+        return Level.WARNING if is_news else edited_level(event)
 
     def summary(self, now: CSIVolume, is_deleted: bool, facts: Facts, context: Context) -> None:
         if now.schedulable is not None:

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from nomad_tui.core.objects.fact import Context, Facts, by_name, listed, moment, of
 from nomad_tui.core.objects.kind import OWN_KEY, Compared, Known, Mention, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import (
     COMMA,
@@ -86,6 +87,22 @@ class DeploymentKind(Known[Deployment]):
     def sentence(self, event: ObjectEvent[Deployment]) -> Sentence:
         now = event.now
         return sentence(named(now.job_id, event.key), _happened(now, event.before), status=now.status)
+
+    def level(self, event: ObjectEvent[Deployment]) -> Level:
+        now, before = event.now, event.before
+        if now.is_new:
+            return Level.CHANGE
+        totals = _Totals(now)
+        if before is None:
+            in_need = totals.waits_for_promotion or totals.unhealthy > 0
+            return Level.FAILURE if now.status == "failed" else Level.WARNING if in_need else Level.ROUTINE
+        if now.status != before.status:
+            return {"failed": Level.FAILURE, "paused": Level.WARNING}.get(now.status, Level.CHANGE)
+        earlier = _Totals(before)
+        if totals.unhealthy > earlier.unhealthy or (totals.waits_for_promotion and not earlier.waits_for_promotion):
+            return Level.WARNING
+        changed = (totals.promoted, totals.desired) != (earlier.promoted, earlier.desired)
+        return Level.CHANGE if changed else Level.ROUTINE
 
     def summary(self, now: Deployment, is_deleted: bool, facts: Facts, context: Context) -> None:
         _tell(now, facts, context)

@@ -8,6 +8,7 @@ import msgspec
 
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.kind import ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, MESSAGE_LIMIT, VALUE_LIMIT, Part, dim, plain, warn
 from nomad_tui.core.objects.reading import Written, anything
 from nomad_tui.core.readable import count, duration
@@ -36,6 +37,15 @@ def verb(event: ObjectEvent[F]) -> Part:
     if event.type_.endswith(("Registered", "Registration")):
         return plain("registered" if event.now.is_new or not event.now.create_index else "updated")
     return plain("created" if event.now.is_new else "updated")
+
+
+def edited_level(event: ObjectEvent[F]) -> Level:
+    """Whoever wrote it meant a change, unless nothing differs that is known."""
+    if is_removal(event) or event.now.is_new or event.before is None:
+        return Level.CHANGE
+    fields = (field for field in event.now.__struct_fields__ if field not in ("modify_index", "modify_time"))
+    is_same = all(_value(getattr(event.now, field)) == _value(getattr(event.before, field)) for field in fields)
+    return Level.ROUTINE if is_same else Level.CHANGE
 
 
 def edited(event: ObjectEvent[F], labels: Mapping[str, str], shown: frozenset[str], *around: Part) -> list[Part]:

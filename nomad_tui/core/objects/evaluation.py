@@ -10,6 +10,7 @@ import msgspec
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.fact import Context, Facts, by_name, counted, listed, moment, nodes, told
 from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,
@@ -129,6 +130,14 @@ class EvaluationKind(Known[Evaluation]):
         subject = named(now.job_id or (f"node {short(now.node_id)}" if now.node_id else ""), event.key)
         happened = _plan_applied(event.key, now, beside) if is_planned else _happened(now, beside)
         return sentence(subject, happened, status=now.status)
+
+    def level(self, event: ObjectEvent[Evaluation]) -> Level:
+        now, before = event.now, event.before
+        if before is not None and before.status == now.status:
+            return Level.ROUTINE
+        if now.status == "failed":
+            return Level.FAILURE
+        return Level.WARNING if now.status == "blocked" or now.failed_tg_allocs else Level.ROUTINE
 
     def summary(self, now: Evaluation, is_deleted: bool, facts: Facts, context: Context) -> None:
         _tell(now, facts, context)

@@ -4,9 +4,10 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.objects.edited import verb
+from nomad_tui.core.objects.edited import edited_level, is_removal, verb
 from nomad_tui.core.objects.fact import Context, Facts, told
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import ARROW, DOT, VALUE_LIMIT, Sentence, dim, named, plain, sentence, status
 from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.objects.volumes import Capability, add_capabilities, add_capacity
@@ -51,6 +52,11 @@ class HostVolumeKind(Known[HostVolume]):
         if details := [detail for detail in (now.plugin_id[:VALUE_LIMIT], size) if detail]:
             happened += [DOT, dim(", ".join(details))]
         return sentence(named(now.name or now.id, event.key), happened, status=now.state)
+
+    def level(self, event: ObjectEvent[HostVolume]) -> Level:
+        was = event.before.state if event.before is not None else ""
+        is_news = event.now.state == "unavailable" != was and not is_removal(event)
+        return Level.WARNING if is_news else edited_level(event)
 
     def summary(self, now: HostVolume, is_deleted: bool, facts: Facts, context: Context) -> None:
         if now.state:

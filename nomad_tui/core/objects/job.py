@@ -8,6 +8,7 @@ import msgspec
 from nomad_tui.core.objects.fact import Context, Facts, listed, told
 from nomad_tui.core.objects.job_changes import changes
 from nomad_tui.core.objects.kind import Compared, Known, Mention, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import (
     ARROW,
@@ -157,6 +158,17 @@ class JobKind(Known[Job]):
             return sentence(named(now.id, event.key), [_gone(event.type_)])
         happened = _happened(now, event.before, event.type_, event.payload, event.previous)
         return sentence(named(now.id, event.key), happened, status=now.status)
+
+    def level(self, event: ObjectEvent[Job]) -> Level:
+        now, before = event.now, event.before
+        if event.is_deleted or now.is_new:
+            return Level.CHANGE
+        if before is None:
+            return Level.CHANGE if now.job_modify_index == now.modify_index > 0 else Level.ROUTINE
+        if (before.status, now.status) == ("running", "dead") and not now.stop and now.type == "service":
+            return Level.FAILURE  # Nobody stopped it: what it ran has failed for good.
+        changed = (now.status, now.stop, now.job_modify_index) != (before.status, before.stop, before.job_modify_index)
+        return Level.CHANGE if changed else Level.ROUTINE
 
     def summary(self, now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
         _tell(now, is_deleted, facts, context)

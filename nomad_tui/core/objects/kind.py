@@ -15,6 +15,7 @@ from nomad_tui.core.changes.rules import COMMON, ChangeRules
 from nomad_tui.core.objects import unknown
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.fact import Context, Facts
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import NO_LINKS, Links
 from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Written, wire_names
@@ -117,6 +118,10 @@ class Kind:
         """What happened, from the payloads of an event and of the object's event before."""
         return unknown.describe(self.payload_keys, type_, key, payload, previous)
 
+    def level_of(self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside) -> Level:
+        """How much that matters to an operator."""
+        return Level.ROUTINE
+
     def summarize(self, facts: Facts, key: str, payload: bytes, context: Context) -> None:
         """Adds what an operator looks for in the object."""
 
@@ -215,6 +220,14 @@ class Known(Kind, Generic[F]):
     def sentence(self, event: ObjectEvent[F]) -> Sentence:
         """What happened to the object."""
         raise NotImplementedError
+
+    def level_of(self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside) -> Level:
+        event = self.event(type_, key, payload, previous, beside)
+        return Level.ROUTINE if event is None else self.level(event)
+
+    def level(self, event: ObjectEvent[F]) -> Level:
+        """How much that matters, from what the payloads prove; what was so before is no news."""
+        return Level.ROUTINE
 
     def summarize(self, facts: Facts, key: str, payload: bytes, context: Context) -> None:
         now, is_deleted = self._reader.read(payload)

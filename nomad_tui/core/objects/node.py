@@ -10,6 +10,7 @@ import msgspec
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.fact import Context, Facts, by_name, listed, moment, told
 from nomad_tui.core.objects.kind import THIS_WRITE, Compared, Known, ObjectEvent, positive
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import (
     COMMA,
@@ -47,6 +48,8 @@ _QUIET: Final = {
 }
 
 _UNHEALTHY_TOLD: Final = 3
+_LEVELS: Final = {"down": Level.FAILURE, "disconnected": Level.WARNING, "initializing": Level.ROUTINE}
+"""By status, where that is news."""
 _LONGEST_NUMBER: Final = 18
 _OWN_WRITES: Final = frozenset(("NodeRegistration", "NodeStreamEvent", "NodeDrain", "NodeEligibility"))
 """Types after which a node's newest own event is of this write."""
@@ -158,6 +161,28 @@ class NodeKind(Known[Node]):
         now = event.now
         happened = _happened(event.key, now, event.before, event.type_, event.beside)
         return sentence(named(now.name, event.key), happened, status=now.status)
+
+    def level(self, event: ObjectEvent[Node]) -> Level:
+        now, before = event.now, event.before
+        if event.type_ == "NodeDeregistration" or now.is_new:
+            return Level.CHANGE
+        if before is None:
+            if event.type_ == self.routine_type:
+                return Level.ROUTINE
+            out_of_use = now.is_draining() or now.scheduling_eligibility == "ineligible"
+            return max(_LEVELS.get(now.status, Level.ROUTINE), Level.WARNING if out_of_use else Level.ROUTINE)
+        found = [Level.ROUTINE]
+        if now.status != before.status:
+            found.append(_LEVELS.get(now.status, Level.CHANGE))
+        if now.is_draining() != before.is_draining():
+            found.append(Level.WARNING if now.is_draining() else Level.CHANGE)
+        if now.scheduling_eligibility != before.scheduling_eligibility:
+            found.append(Level.WARNING if now.scheduling_eligibility == "ineligible" else Level.CHANGE)
+        for name, driver in (now.drivers or {}).items():
+            was = (before.drivers or {}).get(name)
+            if was is not None and was.healthy != driver.healthy:
+                found.append(Level.CHANGE if driver.healthy else Level.WARNING)
+        return max(found)
 
     def summary(self, now: Node, is_deleted: bool, facts: Facts, context: Context) -> None:
         _tell(now, facts, context)

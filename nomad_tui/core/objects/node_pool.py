@@ -4,9 +4,10 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.objects.edited import edited
+from nomad_tui.core.objects.edited import edited, edited_level
 from nomad_tui.core.objects.fact import Context, Facts, listed
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, reason, sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import duration
@@ -47,6 +48,9 @@ class NodePoolKind(Known[NodePool]):
     def sentence(self, event: ObjectEvent[NodePool]) -> Sentence:
         description = dim(reason(event.now.description))
         return sentence(named(event.now.name, event.key), edited(event, _LABELS, _SHOWN, description))
+
+    def level(self, event: ObjectEvent[NodePool]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: NodePool, is_deleted: bool, facts: Facts, context: Context) -> None:
         if (own := _SCHEDULER.read(now.scheduler_configuration)) is not None:

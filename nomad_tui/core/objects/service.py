@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from nomad_tui.core.objects.edited import edited_level
 from nomad_tui.core.objects.fact import Context, Facts, address, listed
 from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.secrets import masked_text
@@ -52,6 +54,9 @@ class ServiceKind(Known[Service]):
             place = f" in {namespace[: 2 * VALUE_LIMIT]}" if namespace else ""
             happened += [DOT, dim(f"job {now.job_id[: 2 * VALUE_LIMIT]}{place}", 4 * VALUE_LIMIT)]
         return sentence(named(now.service_name, event.key), happened)
+
+    def level(self, event: ObjectEvent[Service]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: Service, is_deleted: bool, facts: Facts, context: Context) -> None:
         facts.add("address", plain(address(now.address, now.port), VALUE_LIMIT * 2))

@@ -5,9 +5,10 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.objects.edited import verb
+from nomad_tui.core.objects.edited import edited_level, verb
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Part, Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import Object, Written
 from nomad_tui.core.readable import duration
@@ -51,6 +52,9 @@ class VariableKind(Known[Variable]):
             is_news = before is not None and not now.is_new and not was_locked
             happened = [warn("locked")] if is_news else [*happened, DOT, warn("locked")]
         return sentence(named(now.path, event.key), happened)
+
+    def level(self, event: ObjectEvent[Variable]) -> Level:
+        return edited_level(event)
 
     def summary(self, now: Variable, is_deleted: bool, facts: Facts, context: Context) -> None:
         facts.add("", warn("deleted" if is_deleted else ""))

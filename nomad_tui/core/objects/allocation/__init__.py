@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from nomad_tui.core.objects.allocation import sentence, summary
+from nomad_tui.core.objects.allocation import level, sentence, summary
 from nomad_tui.core.objects.allocation.fields import Allocation
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
+from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.reading import member_names
@@ -47,6 +48,9 @@ class AllocationKind(Known[Allocation]):
 
     def sentence(self, event: ObjectEvent[Allocation]) -> Sentence:
         return sentence.describe(event)
+
+    def level(self, event: ObjectEvent[Allocation]) -> Level:
+        return level.level(event)
 
     def summary(self, now: Allocation, is_deleted: bool, facts: Facts, context: Context) -> None:
         summary.summary(now, facts, context)

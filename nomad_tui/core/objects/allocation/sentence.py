@@ -214,7 +214,7 @@ def _transition_change(now: Allocation, before: Allocation, beside: Beside) -> P
     return None
 
 
-def _new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent]]:
+def new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent]]:
     """The task events that the payload before did not have, oldest first."""
     latest = _latest(before.tasks)
     since = 0 if latest is None else latest[1].time
@@ -226,13 +226,13 @@ def _task_news(now: Allocation, before: Allocation) -> list[Part]:
     """What the tasks did since the payload before; a restart tells more than the start it ends with."""
     if restarted := _restarted(now, before):
         return restarted
-    new = _new_events(now, before)
+    new = new_events(now, before)
     return _said(*new[-1]) if new else []
 
 
 def _restarted(now: Allocation, before: Allocation) -> list[Part]:
     """`redis restarted by a user (1)`: the tasks that were told to restart, and how many restarts they have had."""
-    new = _new_events(now, before)
+    new = new_events(now, before)
     asked = {name: event for name, event in new if event.type == "Restart Signaled"}
     if not asked:
         return []

@@ -1,0 +1,18 @@
+"""How much an event matters to an operator."""
+
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """The least first. What proves nothing is routine."""
+
+    ROUTINE = 0
+    CHANGE = 1
+    """Registered, scaled, promoted, started, stopped on purpose, created, deleted."""
+    WARNING = 2
+    """It may mend itself, or waits for somebody."""
+    FAILURE = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
