@@ -170,7 +170,9 @@ class NomadTui(App[Switch | None]):
         self._signals = EndingSignals()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = NOMAD_DARK.name
+        # Watched, it would have the style sheets read a second time.
+        self.set_reactive(NomadTui.theme, NOMAD_DARK.name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @cached_property
     def hand_over(self) -> HandOver:
