@@ -493,6 +493,7 @@ def _dashboard(
     from nomad_tui.core.history import History
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
+    from nomad_tui.ui.switch import Demo
 
     _need_terminal()
     theme: str | None = None
@@ -508,6 +509,11 @@ def _dashboard(
         )
         app.theme = theme or app.theme
         switch = app.run()
+        if isinstance(switch, Demo):
+            from nomad_tui.core.limits import DEFAULT_MAX_LINE
+            from nomad_tui.demo import run_demo
+
+            return run_demo(History(*bounds), switch.filter_text, folders, DEFAULT_MAX_LINE, reveal=reveal)
         if switch is None or elsewhere is None:
             return app.return_code or 0
         source, filter_text, theme = elsewhere(switch.connection), switch.filter_text, switch.theme

@@ -27,7 +27,7 @@ from nomad_tui.ui import filter_updates, inspecting
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.events import EventList
 from nomad_tui.ui.panes import Pane
-from nomad_tui.ui.switch import Switch
+from nomad_tui.ui.switch import Outcome
 from tests import recordings, scenes
 from tests.pressing import at_rest, has_worked, post_key, resize
 
@@ -92,7 +92,7 @@ def frames(recording: str) -> tuple[Frame, ...]:
 @dataclass
 class Dashboard:
     app: NomadTui
-    pilot: Pilot[Switch | None]
+    pilot: Pilot[Outcome]
 
     @property
     def events(self) -> EventList:

@@ -16,7 +16,7 @@ from nomad_tui.config import (
 from nomad_tui.core.text import printable
 from nomad_tui.personal.folders import FileError, shown
 from nomad_tui.personal.settings import FILE, LONGEST_NAME, read_profiles
-from nomad_tui.setting import PROFILE
+from nomad_tui.setting import ADDRESS, PROFILE
 
 MOST_NAMED: Final = 12
 """Profiles that a message names."""
@@ -44,6 +44,10 @@ class Connections:
             settings = self._settings(str(asked), f"{origin} is")
         self.start = Connection.from_environment(flags, environ, settings)
         """What the command line asked for."""
+        self.names_address = bool(
+            flags.get(ADDRESS.name) or environ.get(ADDRESS.variable or "") or self.start.profile is not None
+        )
+        """Whether the operator has said where the server is."""
 
     def profiles(self) -> tuple[Profile, ...]:
         """Those of the file as it is now. Raises `ConfigurationError`."""

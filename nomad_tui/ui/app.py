@@ -57,7 +57,7 @@ from nomad_tui.ui.payload_tree import PayloadTree
 from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.status import Header, Trouble
-from nomad_tui.ui.switch import Switch
+from nomad_tui.ui.switch import Outcome, Switch
 from nomad_tui.ui.terminal import CLEAR, Terminal, encoding
 from nomad_tui.ui.text_viewer import TextView, TextViewer
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES, legible_variables
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from nomad_tui.ui.copy_menu import Choice
     from nomad_tui.ui.dead_letters import DeadLetters
     from nomad_tui.ui.doctor_page import DoctorPage
+    from nomad_tui.ui.first_run import FirstRun
     from nomad_tui.ui.hand_over import HandOver
     from nomad_tui.ui.record import Recording
     from nomad_tui.ui.sink_actions import SinkActions
@@ -103,7 +104,7 @@ class Dashboard(Screen[None]):
     AUTO_FOCUS = "#events"
 
 
-class NomadTui(App[Switch | None]):
+class NomadTui(App[Outcome]):
     """The application; everything it shows it asks of its session."""
 
     TITLE = "nomad-tui"
@@ -139,7 +140,7 @@ class NomadTui(App[Switch | None]):
         saved = SavedFilters(None if folders is None else folders.config, namespace)
         self.filter_history = FilterHistory(None if folders is None else folders.state)
         self._folders = folders
-        self._connections = connections
+        self.connections = connections
         ages_from = clock if session.source.live else partial(_end_of_recording, session, clock)
         self.filtering = Filtering(session, filter_text, timezone, ages_from)
         self.header = Header(id="header")
@@ -187,10 +188,16 @@ class NomadTui(App[Switch | None]):
         return Recording(self)
 
     @cached_property
+    def first_run(self) -> FirstRun:
+        from nomad_tui.ui.first_run import FirstRun
+
+        return FirstRun(self)
+
+    @cached_property
     def sinks(self) -> SinkActions:
         from nomad_tui.ui.sink_actions import SinkActions
 
-        return SinkActions(self, self._folders, is_cluster=self._connections is not None)
+        return SinkActions(self, self._folders, is_cluster=self.connections is not None)
 
     @property
     def view(self) -> View:
@@ -325,6 +332,9 @@ class NomadTui(App[Switch | None]):
             self.recording.sync()
         self.header.sync(session, session.source.scope(session.status.region), self.event_list.mode)
         self.trouble.sync(session)
+        is_lost = session.status.state in (State.RETRYING, State.REFUSED) and not session.status.been_connected
+        if is_lost or "first_run" in vars(self):
+            self.first_run.consider()
         is_typing = self.filter_line.has_focus
         self.view.counts_facets = self.topics.is_on_screen
         self.filtering.know_region(session.status.region or "")
@@ -686,7 +696,7 @@ class NomadTui(App[Switch | None]):
         from nomad_tui.ui.where import Where
 
         source = self.session.source
-        if self._connections is None or not isinstance(source, LiveServer):
+        if self.connections is None or not isinstance(source, LiveServer):
             self.notify(
                 "There is nothing to switch: a recording, a journal, a stream of NATS and the demo are one place. "
                 "Start nomad-tui on a cluster.",
@@ -698,7 +708,7 @@ class NomadTui(App[Switch | None]):
             if connection is not None:
                 self.exit(Switch(connection, self.filtering.text, self.theme))
 
-        self.push_screen(Where(self._connections, source.connection, self.session.status.region), switch)
+        self.push_screen(Where(self.connections, source.connection, self.session.status.region), switch)
 
     def action_doctor(self) -> None:
         from nomad_tui.doctor.checks import examine

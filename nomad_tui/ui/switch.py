@@ -1,6 +1,7 @@
 """What a dashboard ends with when another is wanted."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from nomad_tui.config import Connection
 
@@ -12,3 +13,14 @@ class Switch:
     connection: Connection
     filter_text: str
     theme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What a dashboard ends with when the recorded cluster is wanted instead."""
+
+    filter_text: str
+
+
+Outcome: TypeAlias = Switch | Demo | None
+"""What a dashboard ends with."""
