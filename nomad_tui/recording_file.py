@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,8 @@ AT_ONCE: Final = 1024 * 1024
 class _Piece:
     content: bytes
     events: int
+    missed: int
+    """Events that were evicted while the piece was in the making."""
     next: int
     """The sequence number behind the piece."""
 
@@ -76,7 +79,7 @@ class RecordingFile:
         turn = perf_counter()
         while (piece := next(pieces, None)) is not None:
             if piece.content:
-                await asyncio.to_thread(self._write, piece)
+                await asyncio.to_thread(self._write_unless_stopping, piece)
                 if self.trouble:
                     return
                 turn = perf_counter()
@@ -89,7 +92,8 @@ class RecordingFile:
         self._is_stopping.set()
         for piece in self._pieces():
             if piece.content:
-                self._write(piece)
+                with self._lock:
+                    self._write(piece)
                 if self.trouble:
                     break
         with self._lock:
@@ -99,39 +103,46 @@ class RecordingFile:
 
     def _pieces(self) -> Iterator[_Piece]:
         """What is not in the file yet, in pieces of some size; empty ones while the next is in the making."""
-        with self._lock:
-            start = self._next
         history = self._history
-        if start < history.first:
-            self.missed += history.first - start
-            start = history.first
+        with self._lock:
+            lost = max(0, history.first - self._next)
+            self.missed += lost
+            self._next += lost
+            start = self._next
         export = Export(history, range(start, history.end), self._lines)
         content: list[bytes] = []
-        size, counted = 0, 0
+        size, counted, missed = 0, 0, 0
         for lines in export:
             content.append(lines)
             size += len(lines)
             if size >= AT_ONCE or export.done == export.total:
-                yield _Piece(b"".join(content), export.events - counted, start + export.done)
-                content, size, counted = [], 0, export.events
+                yield _Piece(b"".join(content), export.events - counted, export.evicted - missed, start + export.done)
+                content, size, counted, missed = [], 0, export.events, export.evicted
             else:
-                yield _Piece(b"", 0, start)
+                yield _Piece(b"", 0, 0, start)
+
+    def _write_unless_stopping(self, piece: _Piece) -> None:
+        """In a thread. Once `stop` has begun, that alone writes: the file would hold a piece twice."""
+        with self._lock:
+            if not self._is_stopping.is_set():
+                self._write(piece)
 
     def _write(self, piece: _Piece) -> None:
-        """In a thread: a piece whole, or nothing of it and the `trouble`."""
-        with self._lock:
-            if self._descriptor is None or piece.next <= self._next:
-                return
-            try:
-                rest = memoryview(piece.content)
-                while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
-            except OSError as error:
-                self.trouble = (error.strerror or str(error)).lower()
+        """A piece whole, or nothing of it and the `trouble`."""
+        if self._descriptor is None:
+            return
+        try:
+            rest = memoryview(piece.content)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            self.trouble = (error.strerror or str(error)).lower()
+            with suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
                 os.lseek(self._descriptor, self.size, os.SEEK_SET)
-                return
-            self.trouble = ""
-            self.size += len(piece.content)
-            self.events += piece.events
-            self._next = piece.next
+            return
+        self.trouble = ""
+        self.size += len(piece.content)
+        self.events += piece.events
+        self.missed += piece.missed
+        self._next = piece.next

@@ -120,6 +120,18 @@ async def test_files_of_one_cluster_are_merged_by_index(tmp_path: Path) -> None:
     assert Recording([str(tmp_path / "b.ndjson"), str(tmp_path / "a.ndjson")]).name == "b.ndjson and 1 more"
 
 
+@pytest.mark.parametrize(
+    "odd", [b'"AwaySeconds":1e300', b'"Before":1%s' % (b"0" * 40), b'"Events":-5', b'"Reason":"odd"']
+)
+async def test_a_gap_that_cannot_be_is_left_out(tmp_path: Path, odd: bytes) -> None:
+    file = tmp_path / "recorded.ndjson"
+    gap = b'{"Index":60,"Events":[],"Gap":{"Reason":"buffer","After":51,%s}}' % odd
+    file.write_bytes(b"\n".join([frame(51), gap, frame(60)]))
+    found = await updates(file)
+    assert [each.index for each in frames(found) if each.events] == [51, 60]
+    assert not any(isinstance(update, Gap) for update in found)
+
+
 async def test_an_index_that_goes_back_is_said(tmp_path: Path) -> None:
     file = tmp_path / "two-clusters.ndjson"
     file.write_bytes(b"\n".join([frame(50), frame(51), frame(3), frame(4)]))

@@ -4,6 +4,7 @@ python -m tests.test_recording_file FOLDER runs one test where `FOLDER` is a sma
 """
 
 import asyncio
+import errno
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,32 @@ async def test_from_now_on_leaves_out_what_is_held_and_nothing_is_replaced(tmp_p
     history.append(FRAMES[20], 0)
     recording.stop()
     assert file.read_bytes() == FRAMES[20].line + b"\n"
+
+
+async def test_what_is_evicted_while_the_disk_is_full_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, file = History(max_events=50), tmp_path / "recorded.ndjson"
+    recording = RecordingFile(file, history, history.first, redacts=False, replace=False)
+    attempts: list[int] = []
+
+    def full(descriptor: int, content: memoryview) -> int:
+        attempts.append(len(content))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nomad_tui.recording_file.RETRIED_EVERY", 0.01)
+    with monkeypatch.context() as broken:
+        broken.setattr("nomad_tui.recording_file.os.write", full)
+        for frame in FRAMES * 3:
+            history.append(frame, 0)
+        assert history.first
+        task = asyncio.create_task(recording.run(lambda: None))
+        await until(lambda: len(attempts) > 3)
+        recording_missed = recording.missed
+    recording.stop()
+    await task
+    assert recording.missed == recording_missed == history.first
+    assert recording.events == history.held
 
 
 async def on_a_full_disk(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -253,15 +253,7 @@ class Gap:
             return None
         try:
             found = _decode_gap(line).gap
-            return cls(
-                GapReason(found.reason),
-                found.after,
-                found.before,
-                found.away_seconds,
-                tuple(found.topics),
-                tuple(found.namespaces),
-                found.events,
-            )
+            return found.gap(GapReason(found.reason))
         except (ValueError, msgspec.MsgspecError):
             return None
 
@@ -278,21 +270,31 @@ class Gap:
         return f"{before}{duration(int(self.away * SECOND))}{after}" if self.away > 0 else ""
 
 
-class _GapRecord(msgspec.Struct, rename="pascal"):
+_Index: TypeAlias = Annotated[int, msgspec.Meta(ge=-1, le=(1 << 63) - 1)]
+
+
+class GapRecord(msgspec.Struct, rename="pascal"):
+    """What `Gap.record` made, read from an untrusted file or stream: what no gap can say is a `ValidationError`."""
+
     reason: str
-    after: int = 0
-    before: int = 0
-    away_seconds: float = 0.0
-    topics: list[str] = []
-    namespaces: list[str] = []
-    events: int = 0
+    after: _Index = 0
+    before: _Index = 0
+    away_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 0.0
+    topics: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    events: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
+
+    def gap(self, reason: GapReason) -> Gap:
+        return Gap(reason, self.after, self.before, self.away_seconds, self.topics, self.namespaces, self.events)
 
 
-class _GapLine(msgspec.Struct, rename="pascal"):
-    gap: _GapRecord
+class GapMessage(msgspec.Struct, rename="pascal"):
+    """A line or a message whose subject is a gap."""
+
+    gap: GapRecord
 
 
-_decode_gap: Final = msgspec.json.Decoder(_GapLine).decode
+_decode_gap: Final = msgspec.json.Decoder(GapMessage).decode
 
 _MORE_BUFFER: Final = "To lose fewer, raise event_buffer_size (100 by default) on the servers."
 

@@ -45,9 +45,9 @@ SHORT_PATIENCE: Final = 0.05
 LARGEST_HEADER: Final = 64 * 1024
 """Bytes of one header of an answer."""
 QUOTED: Final = 200
+"""Characters of an answer in a message."""
 SECRET_PART: Final = 16
 """Characters of a part of a path from which on it may be a secret, whatever it looks like."""
-"""Characters of an answer in a message."""
 LONGEST_PAUSE: Final = 3600.0
 """Seconds that a receiver may ask to be left alone for."""
 LARGE: Final = 1024 * 1024

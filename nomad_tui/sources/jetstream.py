@@ -11,7 +11,18 @@ from nats.js.errors import NotFoundError
 
 from nomad_tui.core.backoff import delays
 from nomad_tui.core.text import printable
-from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update
+from nomad_tui.core.updates import (
+    Connected,
+    Connecting,
+    Gap,
+    GapMessage,
+    GapReason,
+    GapRecord,
+    Noted,
+    Refused,
+    Retrying,
+    Update,
+)
 from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode, event_lines
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
 from nomad_tui.nats.link import Keys, NatsError, NatsLink, Stream
@@ -37,22 +48,8 @@ class _CloudEvent(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _GapRecord(msgspec.Struct, rename="pascal"):
-    reason: str
-    after: int = 0
-    before: int = 0
-    away_seconds: float = 0.0
-    topics: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
-    events: int = 0
-
-
-class _GapMessage(msgspec.Struct, rename="pascal"):
-    gap: _GapRecord
-
-
 _decode_cloudevent = msgspec.json.Decoder(_CloudEvent).decode
-_decode_gap = msgspec.json.Decoder(_GapMessage).decode
+_decode_gap = msgspec.json.Decoder(GapMessage).decode
 
 
 class JetStreamSource:
@@ -297,14 +294,12 @@ def _decoded(message: Message) -> Frame | Gap | Unreadable | None:
     return decoded if isinstance(decoded, Frame | Unreadable) else None
 
 
-def _gap(record: _GapRecord) -> Gap:
+def _gap(record: GapRecord) -> Gap:
     try:
         reason = GapReason(record.reason)
     except ValueError:
         reason = GapReason.BUFFER  # of a newer nomad-tui
-    return Gap(
-        reason, record.after, record.before, record.away_seconds, record.topics, record.namespaces, record.events
-    )
+    return record.gap(reason)
 
 
 def _joined(frames: list[Frame]) -> list[Frame]:
