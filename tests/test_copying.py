@@ -266,7 +266,7 @@ async def test_the_menu_says_what_each_letter_copies(size: tuple[int, int]) -> N
         post_key(app, "y")
         await at_rest(app)
         text = lines(app)
-        assert [line[0] for line in text] == list("vkpfsiecCnu")
+        assert [line[0] for line in text] == list("vkpfsiecCnulxa")
         assert ".Job.Task" in text[2]
         assert "A gap is no event."[:5] in text[6]
         assert "hunter2" not in "".join(text)

@@ -280,8 +280,8 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         "n": "nomad command",
         "u": "web UI link",
         "l": "nomad, logs",
-        "x": "nomad, a shell in it",
-        "a": "nomad, allocations",
+        "x": "nomad, shell",
+        "a": "nomad, status",
     }
 
     def none(letter: str, why_not: str) -> Choice:
