@@ -49,6 +49,7 @@ class PulseKind(Known[Pulse]):
     status = "status"
     written = ("modify_time", "modify_index")
     is_of_job = True
+    is_on_node = True
     causes = (("Allocation", "alloc_id"),)
     mentions: ClassVar[Mapping[str, Mention]] = {"alloc": Mention(("alloc_id",))}
     ended = frozenset(("gone",))
@@ -138,6 +139,17 @@ def test_its_timeline_is_among_the_objects_of_its_job(history: History) -> None:
     while trace.advance(1):
         pass
     assert trace.rows[trace.row_of_focus()].ended
+
+
+def test_it_is_in_the_timeline_of_its_node(history: History) -> None:
+    sent = {"Topic": "Node", "Type": "NodeRegistration", "Key": "n1", "Payload": {"Node": {"ID": "n1", "Name": "edge"}}}
+    frame = decode(json.dumps({"Index": 3, "Events": [sent]}).encode())
+    assert isinstance(frame, Frame)
+    history.append(frame, 0)
+    trace = Trace(history, 2)
+    while trace.advance(1):
+        pass
+    assert [row.topic for row in trace.rows if row.depth < 2 and row.title] == ["Node", "Pulse"]
 
 
 def test_its_changes_leave_out_its_bookkeeping_and_match_its_items() -> None:

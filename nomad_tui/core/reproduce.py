@@ -224,32 +224,14 @@ def curl(envelope: Envelope, name: str, server: Server) -> str | None:
     return _curl(server, read.endpoint + "/".join(map(_percent, segments)) + query)
 
 
-_PAGES: Final = {
-    "Allocation": "allocations/{name}",
-    "Evaluation": "evaluations?currentEval={name}",
-    "Job": "jobs/{name}@{namespace}",
-    "Deployment": "jobs/{job}@{namespace}/deployments",
-    "Service": "jobs/{job}@{namespace}/services",
-    "Node": "clients/{name}",
-    "Variable": "variables/var/{name}@{namespace}",
-    "HostVolume": "storage/volumes/dynamic/{name}@{namespace}",
-    "CSIVolume": "storage/volumes/csi/{name}@{namespace}",
-    "CSIPlugin": "storage/plugins/{name}",
-    "ACLPolicy": "administration/policies/{name}",
-    "ACLRole": "administration/roles/{name}",
-    "ACLToken": "administration/tokens/{name}",
-}
-"""Topics whose objects have a page in the web UI of Nomad 2.0 (`ui/app/router.ts`)."""
-
-
 def web_link(envelope: Envelope, name: str, server: Server) -> str | None:
     """The address of the object's page in Nomad's web UI; None where there is none.
 
     `name` is its `object_name`.
     """
-    page = _PAGES.get(envelope.topic)
+    page = kind(envelope.topic).page
     job = _job(envelope)
-    if page is None or server.socket is not None or not name or not _is_fit(name, job, envelope.namespace):
+    if not page or server.socket is not None or not name or not _is_fit(name, job, envelope.namespace):
         return None
     if "{job}" in page and not job:
         return None
@@ -295,10 +277,7 @@ def command(envelope: Envelope, name: str, server: Server | None = None) -> str 
 
 def _job(envelope: Envelope) -> str:
     """The ID of the job that an object is of, or is itself; "" for none."""
-    if envelope.topic == "Job":
-        return envelope.key
-    of_job = envelope.topic in ("Allocation", "Evaluation", "Deployment", "Service")
-    return envelope.filter_keys[0] if of_job and envelope.filter_keys else ""
+    return kind(envelope.topic).job_of(envelope.key, envelope.filter_keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class PolicyKind(Known[Policy]):
     glyph = "▷"
     endpoint = "/v1/acl/policy/"
     command = "acl policy info"
+    page = "administration/policies/{name}"
     fields = Policy
 
     def sentence(self, event: ObjectEvent[Policy]) -> Sentence:

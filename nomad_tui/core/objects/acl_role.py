@@ -28,6 +28,7 @@ class RoleKind(Known[Role]):
     glyph = "▷"
     endpoint = "/v1/acl/role/"
     command = "acl role info"
+    page = "administration/roles/{name}"
     fields = Role
 
     def called(self, links: Links) -> str:

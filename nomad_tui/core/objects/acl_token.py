@@ -47,6 +47,7 @@ class TokenKind(Known[Token]):
     glyph = "▷"
     endpoint = "/v1/acl/token/"
     command = "acl token info"
+    page = "administration/tokens/{name}"
     fields = Token
     mentions: ClassVar[Mapping[str, Mention]] = {"user": Mention(("name", "accessor_id"))}
 

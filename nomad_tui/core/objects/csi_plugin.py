@@ -53,6 +53,7 @@ class CSIPluginKind(Known[CSIPlugin]):
     glyph = "▤"
     endpoint = "/v1/plugin/csi/"
     command = "plugin status"
+    page = "storage/plugins/{name}"
     fields = CSIPlugin
 
     def sentence(self, event: ObjectEvent[CSIPlugin]) -> Sentence:

@@ -52,6 +52,7 @@ class CSIVolumeKind(Known[CSIVolume]):
     glyph = "◱"
     endpoint = "/v1/volume/csi/"
     command = "volume status -type csi"
+    page = "storage/volumes/csi/{name}@{namespace}"
     fields = CSIVolume
 
     def sentence(self, event: ObjectEvent[CSIVolume]) -> Sentence:

@@ -73,6 +73,7 @@ class DeploymentKind(Known[Deployment]):
     glyph = "■"
     endpoint = "/v1/deployment/"
     command = "deployment status"
+    page = "jobs/{job}@{namespace}/deployments"
     fields = Deployment
     status = "status"
     written = ("modify_time", "modify_index")

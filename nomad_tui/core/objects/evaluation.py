@@ -110,6 +110,7 @@ class EvaluationKind(Known[Evaluation]):
     glyph = "▲"
     endpoint = "/v1/evaluation/"
     command = "eval status"
+    page = "evaluations?currentEval={name}"
     fields = Evaluation
     status = "status"
     written = ("modify_time", "modify_index")

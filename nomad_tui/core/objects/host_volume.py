@@ -37,6 +37,7 @@ class HostVolumeKind(Known[HostVolume]):
     glyph = "◰"
     endpoint = "/v1/volume/host/"
     command = "volume status -type host"
+    page = "storage/volumes/dynamic/{name}@{namespace}"
     fields = HostVolume
     status = "state"
 

@@ -126,6 +126,7 @@ class JobKind(Known[Job]):
     glyph = "●"
     endpoint = "/v1/job/"
     command = "job status"
+    page = "jobs/{name}@{namespace}"
     fields = Job
     status = "status"
     written = ("submit_time", "job_modify_index")

@@ -79,6 +79,8 @@ class Kind:
     """Of Nomad's HTTP API, that reads one: the object's name follows. Empty where there is none."""
     command: str = ""
     """Of Nomad's command line, that shows one: options and the object's name follow."""
+    page: str = ""
+    """Of Nomad's web interface, that shows one, with `{name}`, `{job}` and `{namespace}`. Empty where there is none."""
     has_generated_key: bool = False
     """Whether servers make up its keys, so that no two histories have one in common."""
 

@@ -141,6 +141,7 @@ class NodeKind(Known[Node]):
     glyph = "◈"
     endpoint = "/v1/node/"
     command = "node status"
+    page = "clients/{name}"
     fields = Node
     status = "status"
     node = ("id", "name")

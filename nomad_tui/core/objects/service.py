@@ -34,6 +34,7 @@ class ServiceKind(Known[Service]):
     glyph = "○"
     endpoint = "/v1/service/"
     command = "service info"
+    page = "jobs/{job}@{namespace}/services"
     fields = Service
     is_of_job = True
     causes = (("Allocation", "alloc_id"),)

@@ -39,6 +39,7 @@ class VariableKind(Known[Variable]):
     glyph = "▽"
     endpoint = "/v1/var/"
     command = "var get"
+    page = "variables/var/{name}@{namespace}"
     fields = Variable
     written = ("modify_time", "modify_index")
 

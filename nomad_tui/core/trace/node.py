@@ -6,6 +6,8 @@ from itertools import islice
 from typing import Final
 
 from nomad_tui.core.history import History
+from nomad_tui.core.objects.allocation import ALLOCATION
+from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.parts import dim, plain, reason
 from nomad_tui.core.objects.registry import KINDS, kind
 from nomad_tui.core.related import Related
@@ -139,8 +141,10 @@ class NodeTrace:
             records, links = self._records.get(key), self._related.links(key)
             if records is None or not records.records or links is None:
                 continue
-            if key[0] == "Evaluation":
+            if key[0] == EVALUATION.name:
                 evaluation_branch(key, records, links, names_job=True).attach(root)
+            elif key[0] != ALLOCATION.name:
+                object_branch(records, key).attach(root)
             else:
                 evaluation = self._related.links(("Evaluation", key[1], links.eval_id)) if links.eval_id else None
                 allocation_branch(key, records, evaluation).attach(root)

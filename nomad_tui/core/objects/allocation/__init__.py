@@ -21,6 +21,7 @@ class AllocationKind(Known[Allocation]):
     glyph = "◆"
     endpoint = "/v1/allocation/"
     command = "alloc status"
+    page = "allocations/{name}"
     fields = Allocation
     status = "client_status"
     written = ("modify_time", "modify_index")
