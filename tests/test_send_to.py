@@ -227,6 +227,6 @@ async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_pale
         assert hook.events == first["Events"][:1]
         await opened.press("ctrl+p")
         await opened.type("send event")
-        await opened.appears("Send this event to a sink")
+        await opened.appears("Send the event to a sink")
         await opened.press("enter", "enter")
         await opened.until(lambda: isinstance(opened.app.screen, SendTo))
