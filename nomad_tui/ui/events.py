@@ -641,7 +641,8 @@ class EventList(LineView, can_focus=True):
             style = self.rich_style + ink(self.get_component_rich_style("event-list--heading"))
             return heading(width, style, self.columns)
         # The first picture is drawn before the list is told its size, and so has scrolled past its end.
-        number = min(self._first_row, max(0, self._rows_drawn - self._page)) + y
+        first = self._first_row
+        number = (first if first < self._rows_drawn else max(0, self._rows_drawn - self._page)) + y
         if number >= self._rows_drawn:
             hint = self._hint() if y == 1 else ""
             if not hint:
