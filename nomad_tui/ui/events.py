@@ -244,7 +244,7 @@ class EventList(LineView, can_focus=True):
             target = self.scroll_offset.y
         else:
             target = min(self.view.row_at(self._top), max(0, rows - height))
-        if target != self.scroll_offset.y:
+        if target != self.scroll_offset.y and height:  # before the first layout there is nowhere to scroll to
             self.show_at_top(target)
         elif changed:
             self.refresh()
