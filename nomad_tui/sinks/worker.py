@@ -134,6 +134,7 @@ class SinkWorker:
             self._progress.take_on(cursor.status)
         self._progress.count_from(cursor.status)
         self._cursor = cursor
+        self._progress.news.set()  # it may have had everything already
         return cursor
 
     async def _deliver_from(self, cursor: Cursor) -> None:
