@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.parameters import ByteSize, FilePath, Index
-from nomad_tui.setting import ADDRESS, HEADERS, HELP, PROFILE, Setting
+from nomad_tui.setting import ADDRESS, CONFIG_VARIABLE, HEADERS, HELP, PROFILE, Setting
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -110,7 +110,7 @@ config_of_group: Final = click.option(
     "folders",
     type=ConfigFolder(),
     metavar="FOLDER",
-    help="Where your settings, profiles and saved filters are.",
+    help=f"Where your settings, profiles and saved filters are.  [{CONFIG_VARIABLE}]",
 )
 """Gives a group None where nothing is said: its commands find the usual folders themselves."""
 

@@ -21,6 +21,8 @@ class Setting:
         return f"{self.flag} ({self.variable})" if self.variable else self.flag
 
 
+CONFIG_VARIABLE: Final = "NOMAD_TUI_CONFIG"
+"""What names the folder of the settings where `--config` does not."""
 PROFILE: Final = Setting("profile", "--profile", "NOMAD_TUI_PROFILE")
 ADDRESS: Final = Setting("address", "--address", "NOMAD_ADDR")
 REGION: Final = Setting("region", "--region", "NOMAD_REGION")

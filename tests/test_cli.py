@@ -149,8 +149,12 @@ async def test_tls_settings_reach_the_server(way: Way, settings: str, tmp_path: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--config", "{folder}", "--profile", "prod", *TAIL], [*TAIL, "--config", "{folder}", "--profile", "prod"]],
-    ids=["before the command", "behind it"],
+    [
+        ["--config", "{folder}", "--profile", "prod", *TAIL],
+        [*TAIL, "--config", "{folder}", "--profile", "prod"],
+        [*TAIL, "--profile", "prod"],
+    ],
+    ids=["before the command", "behind it", "by the variable"],
 )
 async def test_a_profile_reaches_the_server_and_no_other_clusters_token_does(
     arguments: list[str], tmp_path: Path
@@ -166,7 +170,13 @@ async def test_a_profile_reaches_the_server_and_no_other_clusters_token_does(
             *(argument.replace("{folder}", str(tmp_path)) for argument in arguments),
             stdout=PIPE,
             stderr=PIPE,
-            env={**os.environ, "NOMAD_TOKEN": OTHER, "NOMAD_REGION": "asia", "NOMAD_TUI_PROFILE": "beaten"},
+            env={
+                **os.environ,
+                "NOMAD_TOKEN": OTHER,
+                "NOMAD_REGION": "asia",
+                "NOMAD_TUI_PROFILE": "beaten",
+                "NOMAD_TUI_CONFIG": "/nowhere" if "--config" in arguments else str(tmp_path),
+            },
         )
         out, err = await process.communicate()
     assert (process.returncode, out.count(b"\n"), err) == (0, 1, b"")

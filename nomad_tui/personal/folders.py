@@ -11,6 +11,7 @@ from typing import Final, Self
 import platformdirs
 
 from nomad_tui.core.text import printable
+from nomad_tui.setting import CONFIG_VARIABLE
 
 PROGRAM: Final = "nomad-tui"
 MOST_BYTES: Final = 1024 * 1024
@@ -34,11 +35,13 @@ class Folders:
 
     @classmethod
     def of_user(cls) -> Self:
-        """Where this operating system keeps such files; none of them need exist.
+        """Where this operating system keeps such files, or NOMAD_TUI_CONFIG says; none of them need exist.
 
         `NO_HOME` without a home folder: HOME is not an absolute path, and the user has no entry in passwd.
         """
-        return cls(config=_folder(platformdirs.user_config_dir), state=_folder(platformdirs.user_state_dir))
+        config = os.environ.get(CONFIG_VARIABLE)
+        folder = Path(config) if config else _folder(platformdirs.user_config_dir)
+        return cls(config=folder, state=_folder(platformdirs.user_state_dir))
 
 
 def _folder(of_user: Callable[..., str]) -> Path:
