@@ -366,7 +366,7 @@ def tail(
 ) -> int:
     """Print events, without a screen: of the server, or of FILEs as open reads them.
 
-    Exit codes: 0 done, 1 lost for good, 2 wrong usage, 3 refused by the server, 130 interrupted.
+    Exit codes: 0 done, 1 gave up reconnecting, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
     import asyncio
 

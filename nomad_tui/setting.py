@@ -41,7 +41,7 @@ HEADERS: Final = Setting("headers", "--header", None)
 ALLOW_HARMFUL_TOPICS: Final = Setting("allow_harmful_topics", "--allow-harmful-topics", None)
 
 HELP: Final[Mapping[Setting, tuple[str, str]]] = {
-    PROFILE: ("NAME", "A profile of config.toml. If it names an address, no NOMAD_* variable counts with it."),
+    PROFILE: ("NAME", "A profile of config.toml. If it names an address, NOMAD_* variables are ignored."),
     ADDRESS: (
         "URL",
         "The Nomad server: http://, https:// or unix://; several of one cluster with commas between, or repeated. "

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Ended, Gap, Noted, Update
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable, event_lines
 from nomad_tui.sources.recording import Recording, RecordingError
@@ -118,6 +119,15 @@ async def test_files_of_one_cluster_are_merged_by_index(tmp_path: Path) -> None:
     found = await updates(tmp_path / "b.ndjson", tmp_path / "a.ndjson")
     assert any("share IDs of one cluster" in update.text for update in found if isinstance(update, Noted))
     assert Recording([str(tmp_path / "b.ndjson"), str(tmp_path / "a.ndjson")]).name == "b.ndjson and 1 more"
+
+
+async def test_a_gap_of_other_topics_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.ndjson"
+    gap = b'{"Index":60,"Events":[],"Gap":{"Reason":"buffer","After":51,"Before":60,"Topics":["%s"]}}'
+    file.write_bytes(b"\n".join([frame(51), gap % b"Node", gap % b"Job", frame(60)]))
+    source = Recording([str(file)], subscription=Subscription.parse(["Job"]))
+    found = [update async for update in source.updates()]
+    assert [update.topics for update in found if isinstance(update, Gap)] == [("Job",)]
 
 
 @pytest.mark.parametrize(
