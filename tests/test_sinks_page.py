@@ -477,6 +477,6 @@ async def test_the_palette_leads_to_the_sinks(tmp_path: Path) -> None:
     async with opened_on(Recording([str(recordings.path("tour"))]), tmp_path) as opened:
         await opened.press("ctrl+p")
         await opened.type("sinks")
-        await opened.appears("All sinks: test, pause")
+        await opened.appears("List all sinks: test, pause")
         await opened.press("enter", "enter")
         await opened.until(lambda: isinstance(opened.app.screen, SinksPage))
