@@ -354,11 +354,13 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
     for path, said in (
         (tmp_path, "is a folder: add a name to it."),
         (tmp_path / "missing" / "x.json", "There is no folder"),
         (tmp_path / "file" / "x.json", "There is no folder"),
         (tmp_path / "pipe", "is no ordinary file: type another name."),
+        (tmp_path / "loop", "cannot be written (too many levels of symbolic links)"),
         (tmp_path / ("x" * 300), "cannot be written (file name too long)"),
         (tmp_path / "a\0b", "is no file's name"),
     ):
@@ -366,7 +368,7 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> No
             write(path, "text", replace=False)
         assert said in str(raised.value)
         assert str(raised.value).isprintable()
-    assert names_in(tmp_path) == ["file", "pipe"]
+    assert names_in(tmp_path) == ["file", "loop", "pipe"]
 
 
 def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path: Path) -> None:

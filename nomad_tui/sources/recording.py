@@ -232,10 +232,8 @@ class Recording:
                 async for update in updates:
                     if isinstance(update, Frame):
                         if not update.events and (told := Gap.of_line(update.line)) is not None:
-                            wanted = self.part.of(told)
-                            if (
-                                wanted is not None and told.reason is not GapReason.REBUILT
-                            ):  # the next frame tells of that
+                            # The frame behind it tells of a rebuilt server.
+                            if told.reason is not GapReason.REBUILT and self.part.of(told) is not None:
                                 yield told
                             continue
                         # It may go back to where another server, or an older one, begins; it repeats nothing of itself.

@@ -98,7 +98,7 @@ def write(path: Path, text: str, *, replace: bool) -> int:
 def target_of(path: Path, *, replace: bool) -> Path:
     """The file that a path leads to, which is none yet or may be replaced. Raises `NotWrittenError` and `OSError`."""
     shown = printable(str(path), LONGEST_SHOWN)
-    target = path.resolve() if path.is_symlink() else path
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
     with suppress(FileNotFoundError):
         mode = target.stat().st_mode
         if stat.S_ISDIR(mode):
