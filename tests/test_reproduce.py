@@ -280,6 +280,7 @@ def test_the_task_that_is_meant_is_named_in_the_commands_for_an_allocation() -> 
     assert (node.logs, node.status) == (None, "nomad node status -allocs n-1")
     for odd in ("-rf", "a\x1bb"):
         assert allocation_commands(envelope(key=odd), {}, (), known).logs is None
+        assert allocation_commands(Envelope(1, "Node", "NodeDrain", odd), {}, (), known).status is None
 
 
 @pytest.mark.parametrize(

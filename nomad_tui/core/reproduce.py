@@ -300,6 +300,8 @@ def allocation_commands(envelope: Envelope, payload: Value, path: Path, server: 
         named = _member(_member(payload, "Service"), "AllocID")
         allocation = named if isinstance(named, str) else ""
     if envelope.topic == "Node":
+        if not envelope.key or envelope.key.startswith("-"):
+            return AllocationCommands()
         return AllocationCommands(status=_line(["nomad", "node", "status", *options, "-allocs", envelope.key]))
     job = _job(envelope)
     if not allocation and not job:
