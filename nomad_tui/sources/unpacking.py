@@ -245,7 +245,7 @@ class Growing(Interruptible):
         if some := self._file.read(CHUNK_BYTES // 2):
             return some
         if not self._rotated:
-            self._rotated = [*_rotated_after(self._path, held, now), self._path]
+            self._rotated = [*_rotated_after(self._path, held, now, self._head), self._path]
         following = self._rotated.pop(0)
         try:
             file = following.open("rb", buffering=0)
@@ -258,8 +258,11 @@ class Growing(Interruptible):
         return b"" if self._last == b"\n" else b"\n"
 
 
-def _rotated_after(path: Path, held: os.stat_result, now: os.stat_result) -> list[Path]:
-    """Files that were rotated away after the one held and before the one that is there now: while nobody looked."""
+def _rotated_after(path: Path, held: os.stat_result, now: os.stat_result, head: bytes) -> list[Path]:
+    """Files that were rotated away after the one held and before the one that is there now: while nobody looked.
+
+    `head` is how the one held begins: packed meanwhile, it may be as new as they are.
+    """
     known = (held.st_ino, now.st_ino)
     found: list[tuple[int, Path]] = []
     for each in path.parent.glob(f"{glob.escape(path.name)}[.-]*"):
@@ -269,5 +272,17 @@ def _rotated_after(path: Path, held: os.stat_result, now: os.stat_result) -> lis
         with suppress(OSError):
             status = each.stat()
             if status.st_ino not in known and status.st_mtime_ns > held.st_mtime_ns and status.st_mtime_ns:
+                if head and suffix[1] and _begins_with(each, head):
+                    continue
                 found.append((status.st_mtime_ns, each))
     return [each for _, each in sorted(found)]
+
+
+def _begins_with(packed: Path, head: bytes) -> bool:
+    """Raises `OSError`."""
+    with packed.open("rb", buffering=0) as file:
+        unpacking = _Packed(file)
+        begun = b""
+        while len(begun) < len(head) and (some := unpacking.read(CHUNK_BYTES)):
+            begun += some
+    return begun.startswith(head)
