@@ -14,7 +14,6 @@ from nomad_tui.nomad.releases import SERVER_BUGS
 from nomad_tui.sources import harm
 from nomad_tui.sources.harm import asked_topics
 
-AGENT_READ: Final = 'agent {\n  policy = "read"\n}'
 NAMED: Final = 3
 """Servers whose releases are written out before the rest of them is counted."""
 REGION_DOWN: Final = "No server of the region can be reached."

@@ -47,11 +47,6 @@ class JetStreamAddress:
         return f"{'tls' if self.tls else 'nats'}://{','.join(self.servers)}"
 
     @classmethod
-    def is_one(cls, text: str) -> bool:
-        """Whether somebody who wrote this meant NATS."""
-        return text.partition("://")[0].lower() in SCHEMES and "://" in text
-
-    @classmethod
     def parse(cls, text: str) -> Self:
         """Raises `JetStreamAddressError`. The scheme may be missing, the stream is `NOMAD` then and where none is
         named, and each of several servers may repeat scheme and credentials: the first ones count."""

@@ -6,7 +6,7 @@ something.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -204,11 +204,6 @@ SERVER_BUGS: Final[tuple[ServerBug, ...]] = (
 
 HARMFUL_TOPICS: Final = frozenset().union(*(bug.topics for bug in SERVER_BUGS))
 """Topics whose reading harms some release."""
-
-
-def bugs_of(release: Release) -> Iterator[ServerBug]:
-    """What is known of a release, the most harmful first."""
-    return (bug for bug in SERVER_BUGS if bug.affects(release))
 
 
 def refuses_quietly(release: Release) -> bool:
