@@ -173,7 +173,7 @@ def stream_options(command: Function) -> Function:
             "--since",
             type=Since(),
             metavar="DURATION",
-            help="Start so long ago, such as 10m, as far as the server's buffer goes back.",
+            help="Start so long ago, such as 10m, as far as the buffer goes back, or before a recording's end.",
         ),
         topic_option,
     ):
@@ -271,7 +271,9 @@ def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int,
 
 @main.command("open")
 @click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
-@click.option("--since", type=Since(), metavar="DURATION", help="Only what is of so long ago or later, such as 10m.")
+@click.option(
+    "--since", type=Since(), metavar="DURATION", help="Only the last so long, such as 10m, up to a recording's end."
+)
 @follow_option
 @filter_option
 @config_option

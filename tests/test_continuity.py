@@ -410,7 +410,8 @@ def test_no_gap_is_told_twice() -> None:
 
 def test_a_gap_says_what_may_be_missing() -> None:
     assert Gap(GapReason.BUFFER, 1035, 1451, 41.2).sentence == (
-        "indexes 1,036–1,450 may be missing: reconnected after 41 s, when the server no longer held 1,035"
+        "indexes 1,036–1,450 may be missing: "
+        "reconnected after 41 s, when the server no longer held 1,035, or was rebuilt"
     )
     assert Gap(GapReason.REBUILT, 1035, 12, 754.0).sentence == (
         "the index went back from 1,035 to 12: reconnected after 12 m 34 s to a server that was rebuilt or is another "

@@ -381,7 +381,8 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
         await opened.select("gap")
         assert "indexes 10–60 of namespace payments may be missing" in str(opened.app.inspector.heading.content)
         assert str(opened.app.inspector.trouble.content).startswith(
-            "! Reconnected after 41 s, when the server no longer held 9. The next event of each object shows all of it"
+            "! Reconnected after 41 s, when the server no longer held 9, or was rebuilt. The next event of "
+            "each object shows all of it"
         )
         assert "raise event_buffer_size" in " ".join("\n".join(opened.screen()).split())
         await opened.press("y", "e")

@@ -195,7 +195,7 @@ class Gap:
                 return f"{lasted}the journal dropped them to stay within its bounds before they were read"
             case GapReason.BUFFER:
                 lasted = self._lasted("reconnected after ", ", when ")
-                return f"{lasted}the server no longer held {self.after:,}"
+                return f"{lasted}the server no longer held {self.after:,}, or was rebuilt"
             case GapReason.JOURNAL:
                 lasted = self._lasted(" for ")
                 return f"the journal was full, and dropped what had not been delivered{lasted or ' yet'}"

@@ -8,9 +8,11 @@ import asyncio
 import os
 import stat
 import sys
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from time import time_ns
 from typing import BinaryIO, Final
@@ -18,7 +20,7 @@ from typing import BinaryIO, Final
 from nomad_tui.core.capture import NDJSON, Capture
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
-from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.moment import SECOND, frame_moment
 from nomad_tui.core.readable import duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
@@ -47,6 +49,8 @@ UNPROVEN: Final = (
 )
 SAMPLED: Final = 400
 """Frames of each recording that tell whether they are of one cluster."""
+LAST_FRAMES: Final = 1_000
+"""Of each recording, among which the time of its end is looked for."""
 LONGEST_NAME: Final = 120
 REMEDY: Final = (
     "name a file of NDJSON, other JSON or a log with JSON in its lines (plain, .gz or .zst), an archive of nomad "
@@ -188,7 +192,13 @@ class Recording:
     async def updates(self) -> AsyncGenerator[Update, None]:
         if self._documents is None:
             self._documents = await asyncio.to_thread(self._found_if_any)
-        wanted = _Wanted(self.part)
+        end = None
+        if self.part.start.since is not None and not self.follow and not self.is_pipe:
+            end = await self._end(self._documents)
+            if end is not None:
+                at = datetime.fromtimestamp(end // SECOND)
+                yield Noted(f"--since counts back from the recording's end, {at:%Y-%m-%d %H:%M:%S}.")
+        wanted = _Wanted(self.part, end)
         async with aclosing(self._read(self._documents)) as updates:
             async for update in updates:
                 if not isinstance(update, Frame):
@@ -241,6 +251,20 @@ class Recording:
                         if gap is not None:
                             yield gap
                     yield update
+
+    async def _end(self, documents: Sequence[Document]) -> int | None:
+        """When the newest event that tells its time happened, in ns since 1970."""
+        kinds = dict(self._kinds)
+        newest: list[int] = []
+        for document in documents:
+            last: deque[Frame] = deque(maxlen=LAST_FRAMES)
+            async with aclosing(self._updates(document)) as updates:
+                async for update in updates:
+                    if isinstance(update, Frame):
+                        last.append(update)
+            newest += [moment for frame in last if (moment := frame_moment(frame)) is not None]
+        self._kinds, self._read_any, self._failed = kinds, False, False
+        return max(newest, default=None)
 
     async def _are_of_one_cluster(self, documents: Sequence[Document]) -> bool | None:
         """None where they are not, as far as their first frames show; else whether something proves that they are."""
@@ -310,8 +334,9 @@ class Recording:
                 yield from self._kind(document, member, capture)
             yield found
         if capture.skipped and capture.read_any:
-            lines = "1 line holds" if capture.skipped == 1 else f"{capture.skipped:,} lines hold"
-            yield Noted(f"{printable(document.name, LONGEST_NAME)}: {lines} no events and were left out.")
+            one = capture.skipped == 1
+            lines = "1 line without events was" if one else f"{capture.skipped:,} lines without events were"
+            yield Noted(f"{printable(document.name, LONGEST_NAME)}: {lines} left out.")
         if not capture.read_any and not capture.is_empty:
             self._failed = True
             if all(each.cut for each in capture.unread):
@@ -363,9 +388,10 @@ def _pieces(file: Interruptible, document: Document) -> Iterator[tuple[str, byte
 class _Wanted:
     """Leaves out what lies before the start, and topics and namespaces that were not asked for."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, end: int | None) -> None:
+        """`end` is what `--since` counts back from; None for the present."""
         self._part = part
-        self._from = None if part.start.since is None else time_ns() - part.start.since
+        self._from = None if part.start.since is None else (time_ns() if end is None else end) - part.start.since
         self._begun = part.start.index <= 0 and self._from is None
         self._newest: int | None = None
         self._highest = 0

@@ -225,7 +225,10 @@ class Growing(Interruptible):
         self._file.seek(0)
         self._head = b""
         self._skips_line = False
-        self.notes.append(f"{printable(self._path.name, 60)} was cut to nothing: it is read from its start again.")
+        self.notes.append(
+            f"{printable(self._path.name, 60)} was cut: it is read from its start again. "
+            "Lines written just before it was cut may be missing (as with logrotate's copytruncate)."
+        )
         return b"" if self._last == b"\n" else b"\n"
 
     def _next_file(self) -> bytes | None:
