@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nomad_tui.config import Connection
 from nomad_tui.core.updates import Concern, Connected, Connecting, Gap, Noted, Retrying, Warned
 from nomad_tui.core.wire import Frame, Heartbeat
+from nomad_tui.nomad import first_line
 from nomad_tui.sources import live as live_module
 from nomad_tui.sources import reader as reader_module
 from nomad_tui.sources import suspension as suspension_module
@@ -133,6 +134,16 @@ async def test_heartbeats_that_come_in_bulk_are_named() -> None:
     assert warned.concern is Concern.BUFFERED
     assert "heartbeats came at once" in warned.what and "proxy_buffering off" in warned.remedy
     assert warnings(reader, Concern.BUFFERED) == [warned], "once is enough"
+
+
+async def test_what_a_proxy_holds_back_at_first_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_line, "SHORTEST", 0.1)
+    async with StandIn(options=Options(heartbeat=BEAT)) as server:
+        with buffering_proxy(server.address, held=9) as proxy:
+            async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
+                await reader.until_kind(Connected)
+    assert "holds the stream back" in warnings(reader, Concern.BUFFERED)[0].what
+    assert reader.all(Retrying) == []
 
 
 async def test_a_warning_of_bulk_is_taken_back_when_the_heartbeats_come_one_by_one() -> None:

@@ -110,12 +110,12 @@ async def test_files_of_one_cluster_are_merged_by_index(tmp_path: Path) -> None:
     assert not [update for update in found if isinstance(update, Gap)]
     assert found[-1] == Ended("2 recordings were read to their ends")
     (note,) = [update.text for update in found if isinstance(update, Noted)]
-    assert "2 recordings are merged by index" in note and "nothing at their beginnings proves" in note
+    assert "2 recordings are merged by index" in note and "nothing in their first 10,000 frames proves" in note
     node = b'"NodeID":"06e2b404-ed73-20d5-a3cd-03d68b0963ca"'
     for name in ("a.ndjson", "b.ndjson"):
-        (tmp_path / name).write_bytes(
-            (tmp_path / name).read_bytes().replace(b'"Payload": {', b'"Payload": {%s,' % node)
-        )
+        begun = b"".join(frame(each) + b"\n" for each in range(100, 600))
+        told = (tmp_path / name).read_bytes().replace(b'"Payload": {', b'"Payload": {%s,' % node)
+        (tmp_path / name).write_bytes(begun + told)
     found = await updates(tmp_path / "b.ndjson", tmp_path / "a.ndjson")
     assert any("share IDs of one cluster" in update.text for update in found if isinstance(update, Noted))
     assert Recording([str(tmp_path / "b.ndjson"), str(tmp_path / "a.ndjson")]).name == "b.ndjson and 1 more"

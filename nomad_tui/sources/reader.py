@@ -229,6 +229,7 @@ class Reader:
             connected_at: float | None = None
             trouble: Trouble | None = None
             asked_anew = self._progressed = False
+            was_held_back = self._is_held_back
             subscription = self.ticked.subscription(self._continuity.last_index > 0)
             async with aclosing(self._any_server(subscription)) as updates:
                 async for update in updates:
@@ -258,6 +259,11 @@ class Reader:
                     refusal_waits = delays(max(shortest, SHORTEST_DELAY_AFTER_REFUSAL))
             changing = trouble is None or asked_anew
             if trouble is None or asked_anew:
+                continue
+            if trouble.kind is Kind.BUFFERED and self._is_held_back and not was_held_back:
+                # Silence is no refusal there: what the proxy holds is waited for at once, for as long as it may take.
+                self._held_back = True
+                yield Warned(Concern.BUFFERED, trouble.account, f"{trouble.remedy}.")
                 continue
             if connected_at is not None:
                 now = elapsed()

@@ -44,11 +44,13 @@ LOOKED_AT: Final = 1024 * 1024
 """Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""
 ONE_CLUSTER: Final = "they share IDs of one cluster."
 UNPROVEN: Final = (
-    "their times contradict nothing, but nothing at their beginnings proves that they are of one cluster. Open each "
-    "by itself if they are not."
+    "their times contradict nothing, but nothing in their first 10,000 frames proves that they are of one cluster. "
+    "Open each by itself if they are not."
 )
-SAMPLED: Final = 400
-"""Frames of each recording that tell whether they are of one cluster."""
+SAMPLED: Final = (400, 10_000)
+"""First frames of each recording that tell whether they are of one cluster; more where the fewer prove nothing."""
+SAMPLED_BYTES: Final = 64 * 1024 * 1024
+"""Of each recording at most."""
 LAST_FRAMES: Final = 1_000
 """Of each recording, among which the time of its end is looked for."""
 LONGEST_NAME: Final = 120
@@ -228,7 +230,12 @@ class Recording:
         pipes = [each for each in documents if _is_pipe(each.path)]
         groups = [[each] for each in files]
         if len(files) > 1:
-            if (shares := await self._are_of_one_cluster(files)) is not None:
+            shares = None
+            for sampled in SAMPLED:
+                shares = await self._are_of_one_cluster(files, sampled)
+                if shares is not False:
+                    break
+            if shares is not None:
                 groups = [files]
                 if len({each.path for each in files}) > 1:
                     yield Noted(f"{len(files)} recordings are merged by index: {ONE_CLUSTER if shares else UNPROVEN}")
@@ -266,21 +273,27 @@ class Recording:
         self._kinds, self._read_any, self._failed = kinds, False, False
         return max(newest, default=None)
 
-    async def _are_of_one_cluster(self, documents: Sequence[Document]) -> bool | None:
+    async def _are_of_one_cluster(self, documents: Sequence[Document], sampled: int) -> bool | None:
         """None where they are not, as far as their first frames show; else whether something proves that they are."""
         found: list[list[Frame]] = []
         kinds = dict(self._kinds)
         for document in documents:
             frames: list[Frame] = []
+            size = 0
             async with aclosing(self._updates(document)) as updates:
                 async for update in updates:
                     if isinstance(update, Frame):
                         frames.append(update)
-                    if len(frames) >= SAMPLED:
+                        size += len(update.line)
+                    if len(frames) >= sampled or size > SAMPLED_BYTES:
                         break
             found.append(frames)
         self._kinds, self._read_any, self._failed = kinds, False, False
-        return share_ids(found) if are_of_one_cluster([list(samples(frames)) for frames in found]) else None
+
+        def compared() -> bool | None:
+            return share_ids(found) if are_of_one_cluster([list(samples(frames)) for frames in found]) else None
+
+        return await asyncio.to_thread(compared)
 
     async def _updates(self, document: Document) -> AsyncGenerator[Update, None]:
         """What one document holds, without gaps."""
