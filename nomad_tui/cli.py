@@ -199,6 +199,8 @@ LAZY: Final = {
     "sink": "nomad_tui.sink_commands:sink",
     "record": "nomad_tui.run_commands:record",
     "completion": "nomad_tui.completion_commands:completion",
+    "config": "nomad_tui.config_commands:config",
+    "keys": "nomad_tui.config_commands:keys",
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
+from nomad_tui.core.secrets.naming import REDACTED
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import address as addresses
@@ -21,8 +22,10 @@ from nomad_tui.setting import (
     CLIENT_CERT,
     CLIENT_KEY,
     HEADERS,
+    HELP,
     HTTP_AUTH,
     NAMESPACE,
+    PROFILE,
     REGION,
     TLS_SERVER_NAME,
     TLS_SKIP_VERIFY,
@@ -46,6 +49,7 @@ class ConfigurationError(ValueError):
     """Its text is one sentence: the variable or flag, what is wrong with it, and what to do."""
 
 
+_USER: Final = re.compile(r"//[^/@]*@")
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 OWN_HEADERS: Final[Mapping[str, str]] = {
     "x-nomad-token": "use --token-file (or NOMAD_TOKEN) for the token",
@@ -348,6 +352,40 @@ class _Given:
     def _in_profile(self, setting: Setting) -> str | bool | Sequence[str] | None:
         said = self._profile.given.get(setting.name) if self._profile is not None else None
         return said if said is False else _or_none(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """What counts of a setting, and who said it."""
+
+    name: str
+    value: str
+    """As it may be shown: secrets are masked."""
+    origin: str
+    """A flag, a variable or a key of a profile; "" for the default."""
+
+
+def effective(flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> list[Effective]:
+    """Every setting of a connection that has a value, in the order of `--help`."""
+    given = _Given(flags, environ, profile)
+    defaults = {ADDRESS: addresses.DEFAULT, NAMESPACE: ALL}
+    found = []
+    for setting in HELP:
+        value = given.value(setting) if setting is not PROFILE else (profile.profile.name if profile else None)
+        if value is None:
+            if setting in defaults:
+                found.append(Effective(setting.name, defaults[setting], ""))
+            continue
+        texts = [str(value)] if isinstance(value, str | bool) else [str(each) for each in value]
+        if setting in (TOKEN, HTTP_AUTH):
+            texts = [REDACTED]
+        elif setting is HEADERS:
+            texts = [f"{text.partition(':')[0]}: {REDACTED}" for text in texts]
+        elif setting is ADDRESS:
+            texts = [_USER.sub(f"//{REDACTED}@", text) for text in texts]
+        origin = PROFILE.flag if setting is PROFILE and flags.get(PROFILE.name) else given.origin(setting)
+        found.append(Effective(setting.name, ", ".join(texts), origin))
+    return found
 
 
 def _or_none(value: str | bool | Sequence[str] | None) -> str | bool | Sequence[str] | None:

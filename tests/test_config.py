@@ -518,9 +518,9 @@ def test_a_profile_is_chosen_by_flag_or_variable(
         (None, "--profile is 'prd', but there is no file {file}: write a table"),
         (
             "[profile.prd]\nregoin = 3\n",
-            "mended: `profile.prd.regoin` is no setting of a profile: write `profile.prd.region`",
+            "corrected: `profile.prd.regoin` is no setting of a profile: write `profile.prd.region`",
         ),
-        ("[profile.dev]\ncolour = 3\n", "{file} is not used until it is mended: `profile.dev.colour` is 3: "),
+        ("[profile.dev]\ncolour = 3\n", "{file} is not used until it is corrected: `profile.dev.colour` is 3: "),
     ],
 )
 def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[filters.bad\n", "not used until it is mended"),
+        ("[filters.bad\n", "not used until it is corrected"),
         ("filters = 3\n", "`filters` must be a table"),
         ("forgotten = 3\n", "`forgotten` must be a list"),
         ("[filters.bad]\nfilter = 3\n", "filter \"bad\": Expected `str`, got `int` at `filter`"),
@@ -268,7 +268,7 @@ def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(content)
-    with pytest.raises(FileError, match=r"config\.toml is not used until it is mended") as raised:
+    with pytest.raises(FileError, match=r"config\.toml is not used until it is corrected") as raised:
         read_settings(tmp_path, COLUMNS)
     assert said in str(raised.value)
 
@@ -353,5 +353,5 @@ def test_a_choice_is_made_of_the_file_as_it_is_and_flags_count_only_for_the_star
     with pytest.raises(ConfigurationError, match=r"'dev', and the profiles in .* are test"):
         connections.of("dev")
     (tmp_path / "config.toml").write_text("[profile")
-    with pytest.raises(ConfigurationError, match="not used until it is mended"):
+    with pytest.raises(ConfigurationError, match="not used until it is corrected"):
         connections.profiles()

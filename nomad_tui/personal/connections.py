@@ -11,6 +11,7 @@ from nomad_tui.config import (
     Flags,
     Profile,
     ProfileSettings,
+    effective,
     own_namespace,
 )
 from nomad_tui.core.text import printable
@@ -44,6 +45,8 @@ class Connections:
             settings = self._settings(str(asked), f"{origin} is")
         self.start = Connection.from_environment(flags, environ, settings)
         """What the command line asked for."""
+        self.effective = effective(flags, environ, settings)
+        """The same, setting by setting."""
         self.names_address = bool(
             flags.get(ADDRESS.name) or environ.get(ADDRESS.variable or "") or self.start.profile is not None
         )

@@ -128,11 +128,11 @@ class SavedFilters:
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise FileError(f"{shown(self._file)} is not used until it is mended: {printable(str(error))}.") from error
+            raise FileError(f"{shown(self._file)} is not used until it is corrected: {printable(str(error))}.") from error
         for name, kind in (("filters", dict), ("forgotten", list)):
             if not isinstance(content.get(name, kind()), kind):
                 table = "a table of filters" if kind is dict else "a list of names"
-                raise FileError(f"{shown(self._file)} is not used until it is mended: `{name}` must be {table}.")
+                raise FileError(f"{shown(self._file)} is not used until it is corrected: `{name}` must be {table}.")
         return content
 
     def _write(self, content: dict[str, Any]) -> None:

@@ -53,6 +53,8 @@ LONGEST_KEPT: Final = 365_000 * 86_400.0
 MOST_SAID: Final = 5
 """Mistakes of a file that are said before the rest of them is counted."""
 
+_TABLE: Final = re.compile(r"\s*\[([^\[\]]+)\]")
+_PAIR: Final = re.compile(r"\s*([^=#\[]+?)\s*=")
 _ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
@@ -111,6 +113,41 @@ TEXT: Final = FieldCodec(_text)
 PATH: Final = FieldCodec(_path)
 
 
+class SettingsError(FileError):
+    """Every mistake in `config.toml`; its text says the first of them."""
+
+    def __init__(self, file: Path, errors: Collection[FieldError], content: str) -> None:
+        said = [str(error) for error in errors][:MOST_SAID]
+        more = [f"and {len(errors) - MOST_SAID} more"] if len(errors) > MOST_SAID else []
+        super().__init__(_unused(file, ". ".join((*said, *more))))
+        self.file = file
+        self.mistakes = [(_line_of(error.path, content), printable(str(error), 400)) for error in errors]
+        """Each with its line, from 1; None where the line is not found."""
+
+
+def _line_of(path: str, content: str) -> int | None:
+    """The line of a dotted path such as `profile.prod.address[0]`, or else of its table."""
+    wanted = re.sub(r"\[\d+\]", "", path)
+    table, found = "", None
+    for number, text in enumerate(content.splitlines(), 1):
+        if head := _TABLE.match(text):
+            table = _plain(head[1]) + "."
+            name = table[:-1]
+        elif pair := _PAIR.match(text):
+            name = table + _plain(pair[1])
+        else:
+            continue
+        if name == wanted:
+            return number
+        if wanted.startswith(f"{name}."):
+            found = number
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\s*\.\s*", ".", name.strip()).replace('"', "").replace("'", "")
+
+
 class ListSettings(msgspec.Struct, frozen=True):
     columns: Annotated[tuple[str, ...] | None, Field(FieldCodec(_columns))] = None
     """None leaves the list as it comes."""
@@ -157,11 +194,12 @@ def read_settings(folder: Path, columns: Collection[str] | None = None) -> Setti
     """The settings in a folder, all at their defaults if there is no file; `columns` are the names the list knows,
     None where nobody asks for them.
 
-    Raises `FileError` with all mistakes and their places: nothing of such a file is used.
+    Raises `FileError`, which is a `SettingsError` where the file could be parsed: nothing of such a file is used.
     """
     file = folder / FILE
     reader = FieldReader(Settings, folder=folder)
-    reader.take(_content(file))
+    text = read_text(file) or ""
+    reader.take(_parsed(file, text))
     for attribute in reader.given:
         reader.read(attribute)
     profiles = reader.values.get("profile", {})
@@ -171,7 +209,7 @@ def read_settings(folder: Path, columns: Collection[str] | None = None) -> Setti
             path = reader.path("list.columns").item(number)
             reader.errors.append(path.error(f"is {quoted(name)}, and the columns are {', '.join(columns)}"))
     if reader.errors:
-        raise _mistakes(file, reader.errors)
+        raise SettingsError(file, reader.errors, text)
     return reader.struct()
 
 
@@ -195,15 +233,15 @@ def read_sinks(folder: Path) -> list[dict[str, Any]]:
     looked for.
     """
     file = folder / FILE
-    tables = _content(file).get("sink", [])
+    tables = _parsed(file, read_text(file) or "").get("sink", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise _mistake(file, "`sink` is no list of tables: write [[sink]] above each")
     return tables
 
 
-def _content(file: Path) -> dict[str, Any]:
+def _parsed(file: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(file) or "")
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not TOML, or more digits or brackets than Python takes
         raise _mistake(file, str(error)) from error
 
@@ -227,11 +265,9 @@ def _profile(settings: FieldReader[Settings], name: str, content: object) -> Pro
     return ProfileSettings(Profile(name, given.pop("colour")), given)
 
 
-def _mistakes(file: Path, errors: Collection[FieldError]) -> FileError:
-    said = [str(error) for error in errors][:MOST_SAID]
-    more = [f"and {len(errors) - MOST_SAID} more"] if len(errors) > MOST_SAID else []
-    return _mistake(file, ". ".join((*said, *more)))
-
-
 def _mistake(file: Path, what: str) -> FileError:
-    return FileError(f"{shown(file)} is not used until it is mended: {printable(what, 400 * MOST_SAID)}.")
+    return FileError(_unused(file, what))
+
+
+def _unused(file: Path, what: str) -> str:
+    return f"{shown(file)} is not used until it is corrected: {printable(what, 400 * MOST_SAID)}."
