@@ -139,9 +139,8 @@ class _Tail:
         self._unreadable = 0
         self._refusals = 0
         self._been_connected = False
-        self._connected = False
-        self._idle_since: float | None = monotonic()
-        """Since when nothing has come; None while the connection is lost, which does not count."""
+        self._idle_since: float | None = None
+        """Since when nothing has come; None while there is no connection, which does not count."""
         self._idle_before = 0.0
         """Seconds without an event before that, on connections that were lost since."""
         self._connection_changed = asyncio.Event()
@@ -274,17 +273,13 @@ class _Tail:
             if self._idle_since is not None:
                 left = seconds - self._idle_before - (monotonic() - self._idle_since)
                 if left <= 0:
-                    raise _FinishedError(self._after_idleness(seconds))
+                    raise _FinishedError(self._after_idleness())
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._connection_changed.wait()
 
-    def _after_idleness(self, seconds: float) -> Exit:
+    def _after_idleness(self) -> Exit:
         """Nothing came because nothing happened, unless something is known that keeps events from coming."""
-        if not self._connected:
-            where = "NOMAD_ADDR (--address)" if isinstance(self._source, LiveServer) else "its address"
-            self._say(f"{self._source.name} has not answered within {seconds:g} s. Check {where}.")
-            return Exit.LOST
         known = {concern for concern, warned in self._warned.items() if warned.what}
         if Concern.LEADER in known:
             return Exit.LOST
@@ -307,9 +302,7 @@ class _Tail:
                     self._idle_since, self._idle_before = monotonic(), 0.0
                     self._print(update)
             case Connected():
-                if not self._been_connected:
-                    self._idle_since, self._idle_before = monotonic(), 0.0
-                self._been_connected = self._connected = True
+                self._been_connected = True
                 self._count_idleness(connected=True)
                 if update.region not in (None, self._region):
                     self._region = update.region or ""
@@ -342,7 +335,6 @@ class _Tail:
 
     def _report(self, trouble: Retrying | Refused, code: Exit, again: bool) -> None:
         """Says what happened, and ends with `code` unless a stream that once worked is worth another attempt."""
-        self._connected = False
         self._count_idleness(connected=False)
         if not (again and self._been_connected):
             self._say(f"{trouble.what} {trouble.remedy}")

@@ -280,6 +280,17 @@ async def test_idle_exit_counts_only_while_connected() -> None:
         assert b"job-2" in output.getvalue()
 
 
+async def test_idle_exit_does_not_count_while_it_is_asked_what_the_token_may_read() -> None:
+    lines = [frame(1, event("Job", "web-1", Namespace="web"))]
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(lines, idle(READS_WEB, namespaces=("web",))) as server,
+        tailing(server, idle_exit=1.0, token=TOKEN) as (task, output, errors),
+    ):
+        assert await task is Exit.DONE, errors.getvalue()
+    assert b"web-1" in output.getvalue()
+
+
 # 5. and 6. What is known is said at once
 
 
