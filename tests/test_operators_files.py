@@ -193,7 +193,7 @@ def test_a_mistake_is_one_sentence_and_the_rest_is_used(content: str, said: str,
     assert "\n" not in saved.trouble
     assert saved.named("failures") is not None
     assert saved.named("bad") is None
-    if "mended" not in saved.trouble:
+    if "corrected" not in saved.trouble:
         assert saved.named("good") is not None
     else:
         before = file.read_bytes()

@@ -128,7 +128,8 @@ class SavedFilters:
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise FileError(f"{shown(self._file)} is not used until it is corrected: {printable(str(error))}.") from error
+            what = printable(str(error))
+            raise FileError(f"{shown(self._file)} is not used until it is corrected: {what}.") from error
         for name, kind in (("filters", dict), ("forgotten", list)):
             if not isinstance(content.get(name, kind()), kind):
                 table = "a table of filters" if kind is dict else "a list of names"
