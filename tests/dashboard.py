@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 import pytest
 from rich.cells import cell_len
+from textual.content import Content
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -178,7 +179,7 @@ class Dashboard:
     @property
     def inspected(self) -> str | None:
         """The title of the inspector."""
-        return str(self.app.inspector.border_title)
+        return Content.from_markup(str(self.app.inspector.border_title)).plain
 
 
 _opened: Final = itertools.count()

@@ -343,7 +343,7 @@ async def test_the_list_of_warnings_names_what_is_refused_and_the_policy_that_gr
 async def test_without_warnings_the_list_says_so() -> None:
     async with dashboard(Told(CONNECTED)) as opened:
         await opened.press("W")
-        await opened.appears("Nothing to warn of.")
+        await opened.appears("No warnings.")
 
 
 async def test_ticks_that_a_server_does_not_take_are_said() -> None:

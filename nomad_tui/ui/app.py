@@ -355,7 +355,7 @@ class NomadTui(App[Outcome]):
             self.inspecting.look()
         self.inspector.tell_newest()
         self.inspecting.release_hidden()
-        self.inspecting.tell_newer()
+        self.inspecting.tell_place()
         has_just_ended = self._is_finished and not self._has_ended
         self._has_ended = self._is_finished
         if self._looks % AGES_EVERY == 0 or has_just_ended:

@@ -75,17 +75,27 @@ class Inspecting:
         self._show()
 
     @property
+    def _is_chosen(self) -> bool:
+        """Whether an event was selected or led to, rather than being shown because it is the newest."""
+        return self._app.event_list.cursor is not None or self._led_to is not None
+
+    @property
     def _holds_still(self) -> bool:
         """Whether the newest event was looked at and is being read: others come, but do not take its place."""
         app = self._app
-        is_newest = app.event_list.cursor is None and self._led_to is None and self.sequence is not None
+        is_newest = not self._is_chosen and self.sequence is not None
         return is_newest and app.event_list.following and app.panes.focused is Pane.INSPECTOR
 
-    def tell_newer(self) -> None:
-        """Says in the inspector how many events have come since the one that it holds."""
-        view, newer = self._app.event_list.view, 0
-        if self._holds_still and self.sequence is not None:
-            newer = max(0, len(view) - view.row_at(self.sequence + 1))
+    def tell_place(self) -> None:
+        """Says in the inspector how many events have come since the one that it holds, or that the list lacks it."""
+        view, sequence, newer = self._app.event_list.view, self.sequence, 0
+        if sequence is not None and self._is_chosen:
+            is_known = view.complete and not view.fold and sequence >= view.history.first
+            if is_known and sequence not in view:
+                self._app.inspector.tell_unlisted()
+                return
+        elif sequence is not None and self._holds_still:
+            newer = max(0, len(view) - view.row_at(sequence + 1))
         self._app.inspector.tell_newer(newer)
 
     def release_hidden(self) -> None:
@@ -116,6 +126,7 @@ class Inspecting:
             app.inspector.show(None)
         else:
             app.inspector.show(described(app.session.history, app.names, sequence, self._against))
+        self.tell_place()
         self.trace()
 
     # The timeline

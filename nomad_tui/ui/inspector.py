@@ -35,6 +35,9 @@ from nomad_tui.ui.text_viewer import TextView
 from nomad_tui.ui.timeline import Timeline
 
 LONGEST_TITLE: Final = 120
+_SHORTEST_TITLE: Final = 8
+_AROUND_TITLE: Final = 6
+"""Cells of the border before and behind the title."""
 """Characters of a title; the border cuts it to the pane's width."""
 
 BEHIND_SUBTITLE: Final = 3
@@ -436,9 +439,16 @@ class Inspector(Vertical):
 
     def tell_newer(self, events: int) -> None:
         """Says in the title how many newer events there are than the one that is held here; 0 for nothing."""
-        title = Content(self._title)
-        if events:
-            title += Content.styled(f" · {count(events)} newer · 2 follows", "$warning")
+        self._note(f" · {count(events)} newer · 2 follows" if events else "")
+
+    def tell_unlisted(self) -> None:
+        """Says in the title that the list does not show this event: it is filtered out."""
+        self._note(" · not in the list")
+
+    def _note(self, note: str) -> None:
+        """Ends the title with a note, which stays whole however long the object's name is."""
+        room = max(_SHORTEST_TITLE, self.outer_size.width - _AROUND_TITLE - len(note))
+        title = Content(printable(self._title, room) if note else self._title) + Content.styled(note, "$warning")
         if self.border_title != title.markup:
             self.border_title = title
 

@@ -191,13 +191,13 @@ class RowWriter:
 
 
 def _time_fitted(readable: str, number: str, tail: list[tuple[str, str]], room: int) -> Iterator[tuple[str, str]]:
-    """A time or a duration as it is read and then as it was sent; shorter where there is no room, unless that is 0."""
+    """A time or a duration as it is read, then as it was sent if that fits; `room` 0 leaves nothing out."""
     left = room - len(readable) - _length(tail)
     if room and left < 0:
         readable = readable.partition(SEPARATOR)[0]
         left = room - len(readable) - _length(tail)
     if room and left < len(number) + _GAP:
-        number = _cut((number,), left - _GAP) if left >= _SHORTEST + _GAP else ""
+        number = ""
     yield "time", readable
     for part, text in [("sent", number), *tail]:
         if text:

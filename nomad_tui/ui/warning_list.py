@@ -49,7 +49,7 @@ class WarningList(Modal[None]):
         with VerticalScroll(id="warnings") as box:
             box.border_title = Content("Warnings")
             box.border_subtitle = Content("Esc closes")
-            yield from map(Static, parts or [Content("Nothing to warn of.")])
+            yield from map(Static, parts or [Content("No warnings.")])
 
     def _parts(self) -> Iterator[Content]:
         status = self._status
