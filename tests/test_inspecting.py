@@ -285,12 +285,12 @@ async def test_an_event_is_compared_with_the_only_mark() -> None:
         await opened.select_event(7)
         await opened.press("D")
         assert (opened.view, opened.focus) == (EventView.CHANGES, "inspector")
-        assert "Compared with Job job-3, index 3, which is marked." in opened
+        assert "Compared with Job job-3, index 3 (marked)." in opened
         assert any("job-3" in text and "job-7" in text for text in opened.drawn[1:])
         await opened.press("escape")
         assert (opened.view, opened.focus) == (EventView.TREE, "events")
         await opened.press("d")
-        assert "which is marked" not in "".join(opened.drawn), "d compares with the object's event before"
+        assert "(marked)" not in "".join(opened.drawn), "d compares with the object's event before"
 
 
 async def test_of_several_marks_one_is_chosen() -> None:
@@ -304,10 +304,10 @@ async def test_of_several_marks_one_is_chosen() -> None:
         options = opened.app.screen.query_one(OptionList)
         assert [str(option.prompt).split()[:2] for option in options.options] == [["5", "Job"], ["3", "Job"]]
         await opened.press("escape")
-        assert "which is marked" not in opened
+        assert "(marked)" not in opened
         await opened.press("D", "j", "enter")
+        await opened.appears("Compared with Job job-3, index 3 (marked).")
         assert opened.view == EventView.CHANGES
-        assert "Compared with Job job-3, index 3, which is marked." in opened
 
 
 # What is no longer held, and gaps

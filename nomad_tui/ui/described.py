@@ -69,9 +69,7 @@ def _name(names: Names, namespace: str, topic: str, key: str) -> str:
 def _before(history: History, event: HeldEvent, against: int | None) -> Before | None:
     if against is not None and against >= history.first and history.gap(against) is None:
         other = history.event(against)
-        return Before(
-            other.payload, f"Compared with {object_title(other)}, index {count(other.index)}, which is marked."
-        )
+        return Before(other.payload, f"Compared with {object_title(other)}, index {count(other.index)} (marked).")
     if event.previous is None:
         return None
     earlier, now = happened(history, event.previous), happened(history, event.sequence)
