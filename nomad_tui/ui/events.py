@@ -640,9 +640,8 @@ class EventList(LineView, can_focus=True):
         if y < 0:
             style = self.rich_style + ink(self.get_component_rich_style("event-list--heading"))
             return heading(width, style, self.columns)
-        # The first picture is drawn before the list is told its size, and so has scrolled past its end.
-        first = self._first_row
-        number = (first if first < self._rows_drawn else max(0, self._rows_drawn - self._page)) + y
+        # The first picture is drawn before the list has scrolled to the end that it follows.
+        number = (self._first_row or (max(0, self._rows_drawn - self._page) if self.following else 0)) + y
         if number >= self._rows_drawn:
             hint = self._hint() if y == 1 else ""
             if not hint:

@@ -42,8 +42,11 @@ def test_the_header_says_following_or_paused(tour: Path, home: Path, serve: Serv
 
 
 def test_the_scrollbar_is_at_the_end_while_following_and_at_the_top_on_the_oldest(tour: Path, home: Path) -> None:
-    """Of 625 rows in a short list, the thumb is less than a cell high."""
+    """Of 625 rows in a short list, the thumb is less than a cell high. The first picture shows the end too."""
+    oldest, newest = "08:48:06.000", "08:52:02.993"
     with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_until(lambda: oldest in program.text or newest in program.text, "rows")
+        assert oldest not in program.text
         program.wait_for("625").settle()
         bottom = _thumb(program.terminal.cells())
         top = _thumb(program.press("g").settle().terminal.cells())
