@@ -453,7 +453,7 @@ def test_streams_put_together_keep_their_order_and_lose_nothing(shares: list[lis
                 readers.append(OneReader(connection, Subscription(), Settings()))
             stop = asyncio.Event()
             got: list[tuple[int, int]] = []
-            async with aclosing(ordered.ordered(readers, stop, window=0.02)) as updates:
+            async with aclosing(ordered.ordered(readers, stop, window=0.3)) as updates:
                 async for reader, update in updates:
                     if isinstance(update, Frame):
                         got.append((update.index, readers.index(reader)))

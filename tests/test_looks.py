@@ -110,7 +110,6 @@ async def test_the_event_pane_holds_still_while_it_is_read_and_says_that_newer_o
         ("+j", "job:=web"),
         ("-n", "-node:=edge-1"),
         ("+s", "ns:=default"),
-        ("-o", "-key:=a2"),
         (":job web\n", "job:web"),
         (":node edge-1\n", "node:edge-1"),
     ],

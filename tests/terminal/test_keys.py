@@ -53,7 +53,7 @@ def test_the_footer_is_clicked_and_the_palette_finds_synonyms_and_names_keys(tou
         program.press("z").wait_for("Facets")
         for typed, found in (
             ("screenshot", "Picture"),
-            ("export", "Write to a file     w"),
+            ("export", "Save                w"),
             ("quit", "Quit                q"),
             ("web", "Copy web UI link"),
         ):
