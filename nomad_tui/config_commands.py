@@ -9,7 +9,7 @@ import click
 from nomad_tui.options import ConfigurationFailure, config_option, connections_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from nomad_tui.personal.connections import Connections
@@ -46,7 +46,9 @@ def init(folders: Folders) -> None:
     except FileExistsError:
         raise ConfigurationFailure(f"{shown(file)} is there already and stays as it is. Move it away first.") from None
     except OSError as error:
-        raise ConfigurationFailure(f"{shown(file)} cannot be written: {error.strerror}.") from error
+        raise ConfigurationFailure(
+            f"{shown(file)} cannot be written ({error.strerror}): name another folder with --config."
+        ) from error
     click.echo(f"Wrote {shown(file)}.")
 
 
@@ -61,6 +63,7 @@ def show(connections: Connections, folders: Folders) -> None:
     from nomad_tui.journal.retention import Retention
     from nomad_tui.personal.folders import FileError
     from nomad_tui.personal.settings import FILE, read_settings
+    from nomad_tui.sink_commands import echo_table
     from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
 
     try:
@@ -75,7 +78,8 @@ def show(connections: Connections, folders: Folders) -> None:
         ("journal.keep", str(write_duration(usual.keep if keep is None else keep)), "" if keep is None else FILE),
         ("journal.max_size", str(write_size(max_size or usual.max_size)), FILE if max_size else ""),
     ]
-    _echo([(name, value, origin or "default") for name, value, origin in rows])
+    shown = [(name, value, origin or "default") for name, value, origin in rows]
+    echo_table([("SETTING", "VALUE", "FROM"), *shown], whole=True)
 
 
 @config.command()
@@ -128,20 +132,8 @@ def _folder(folders: Folders) -> Path:
 @click.command()
 def keys() -> None:
     """Print the dashboard's keys, each with the ID of its action and what it does."""
+    from nomad_tui.sink_commands import echo_table
     from nomad_tui.ui.actions import ACTIONS
 
-    _echo([(action.id, action.shown_keys, action.help) for action in ACTIONS if action.keys and action.help])
-
-
-def _echo(rows: Sequence[tuple[str, str, str]]) -> None:
-    """In columns."""
-    from rich.cells import cell_len
-
-    from nomad_tui.core.text import printable
-
-    shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(cell_len(row[column]) for row in shown) for column in (0, 1)]
-    for *first, last in shown:
-        click.echo(
-            "  ".join((*(cell + " " * (w - cell_len(cell)) for cell, w in zip(first, widths, strict=True)), last))
-        )
+    rows = [(action.id, action.shown_keys, action.help) for action in ACTIONS if action.keys and action.help]
+    echo_table([("ACTION", "KEYS", "DOES"), *rows], whole=True)

@@ -245,13 +245,13 @@ def _echo_definitions(definitions: Iterable[Definition]) -> None:
     echo_table(rows)
 
 
-def echo_table(rows: Sequence[Sequence[str]]) -> None:
-    """The first row is the head. Cells may be of untrusted text; long ones are cut."""
+def echo_table(rows: Sequence[Sequence[str]], *, whole: bool = False) -> None:
+    """The first row is the head. Cells may be of untrusted text; long ones are cut unless they are to be `whole`."""
     from rich.cells import cell_len
 
     from nomad_tui.core.text import printable
 
-    cut = [[_cut(printable(cell)) for cell in row] for row in rows]
+    cut = [[printable(cell) if whole else _cut(printable(cell)) for cell in row] for row in rows]
     widths = [max(cell_len(row[column]) for row in cut) for column in range(len(cut[0]))]
     for row in cut:
         line = "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))

@@ -631,7 +631,7 @@ def test_without_a_home_folder_what_needs_none_works_and_the_rest_says_so(tmp_pa
     }
     file = tmp_path / "tour.ndjson"
     file.write_bytes(recordings.content("tour"))
-    (tmp_path / "tour.ndjson.toml").write_text('id = "a"\ntype = "file"\naddress = "/tmp/a"\n[topics]\nJob = ["*"]\n')
+    (tmp_path / "tour.ndjson.toml").write_text('id = "a"\ntype = "file"\naddress = "/no/a"\n[topics]\nJob = ["*"]\n')
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", *XDG)}
     script = [sys.executable, "-c", NO_ACCOUNT, str(file), *commands]
     result = subprocess.run(script, env=environment, cwd=tmp_path, capture_output=True, text=True, stdin=DEVNULL)
