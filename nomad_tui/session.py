@@ -14,7 +14,7 @@ from enum import StrEnum
 from time import monotonic, perf_counter, time_ns
 from typing import Final
 
-from nomad_tui.core.history import History
+from nomad_tui.core.history.history import History
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.updates import (
     Concern,

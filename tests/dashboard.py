@@ -19,16 +19,17 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from nomad_tui.core.history import History
+from nomad_tui.core.history.history import History
 from nomad_tui.core.updates import Connected, Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
-from nomad_tui.ui import filter_updates, inspecting
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.events import EventList
+from nomad_tui.ui.dialogs.switch import Outcome
+from nomad_tui.ui.event import inspecting
+from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.filter import filter_updates
 from nomad_tui.ui.panes import Pane
-from nomad_tui.ui.switch import Outcome
 from tests import recordings, scenes
 from tests.pressing import at_rest, has_worked, post_key, resize
 

@@ -13,15 +13,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import nomad_tui.cli.run
+import nomad_tui.cli.sink
+import nomad_tui.config.profiles
+
 # Loaded before the fork, whatever `sink run` loads only then.
 import nomad_tui.journal.journal
-import nomad_tui.personal.connections
-import nomad_tui.run_commands
-import nomad_tui.sink_commands
-import nomad_tui.sinks.logs
-import nomad_tui.sinks.service
-import nomad_tui.sinks.webhook  # noqa: F401
-from nomad_tui.cli import main
+import nomad_tui.sinks.runner.logs
+import nomad_tui.sinks.runner.service
+import nomad_tui.sinks.types.webhook  # noqa: F401
+from nomad_tui.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 

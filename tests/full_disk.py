@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.sources.standin import Options, StandIn
+from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.receiver import receiver
 from tests.runner import SECONDS, at, define, running

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC
 from pathlib import Path
 
-from nomad_tui.personal.folders import Folders
+from nomad_tui.config.folders import Folders
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.app import NomadTui

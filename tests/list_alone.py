@@ -12,14 +12,14 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from nomad_tui.config import styles_folder
+from nomad_tui.config.connection import styles_folder
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.history import History
-from nomad_tui.core.view import View
+from nomad_tui.core.history.history import History
+from nomad_tui.core.search.view import View
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.ui.columns import DEFAULT_COLUMNS, Column
-from nomad_tui.ui.events import EventList
-from nomad_tui.ui.go_to import GoTo
+from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
+from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.themes import NOMAD_DARK, VARIABLES
 from tests.pressing import at_rest, post_key
 

@@ -6,18 +6,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nomad_tui.config import Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus
-from nomad_tui.sinks.folder import Definitions
-from nomad_tui.sinks.opening import open_sink
-from nomad_tui.sinks.runner import Runner, Wanted
-from nomad_tui.sinks.service import continued
-from nomad_tui.sinks.worker import Open, SinkWorker
-from nomad_tui.sources.reader import Settings
-from nomad_tui.sources.standin import StandIn
+from nomad_tui.sinks.definition.folder import Definitions
+from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.worker import Open, SinkWorker
+from nomad_tui.sinks.runner.runner import Runner, Wanted
+from nomad_tui.sinks.runner.service import continued
+from nomad_tui.standin import StandIn
+from nomad_tui.stream.reader import Settings
 
 SECONDS = 60
 """How long a test may take before it counts as hung."""

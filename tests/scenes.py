@@ -18,26 +18,26 @@ from typing import Any, Final
 import textual
 from textual.pilot import Pilot
 
-from nomad_tui.core.history import History
+from nomad_tui.cli.demo import LEAD
+from nomad_tui.core.history.event_row import sentence
+from nomad_tui.core.history.history import History
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions
-from nomad_tui.core.rows import sentence
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Update, Warned
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.demo import LEAD
 from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.reader import Overview, SinkOverview
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.nomad.lacking import lacking
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.session import Session
-from nomad_tui.sinks.reading import DefinitionError, read_definition
-from nomad_tui.sinks.report import SinkReport
+from nomad_tui.sinks.definition.reading import DefinitionError, read_definition
+from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.inspector import EventView
-from nomad_tui.ui.sink_place import Place
-from nomad_tui.ui.sink_watch import Seen, SinkWatch
-from nomad_tui.ui.sinks import SinksPage
+from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.sinks.page import SinksPage
+from nomad_tui.ui.sinks.place import Place
+from nomad_tui.ui.sinks.watch import Seen, SinkWatch
 from tests import recordings
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"

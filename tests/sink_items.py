@@ -6,7 +6,7 @@ from time import time_ns
 from nomad_tui.core.identity import Identities
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame, decode, event_lines
-from nomad_tui.sinks.sink import Delivery, Item
+from nomad_tui.sinks.delivery.sink import Delivery, Item
 from tests import recordings
 
 

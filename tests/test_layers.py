@@ -1,4 +1,4 @@
-"""Imports point one way: core <- nomad, configuration <- journal <- sources <- sinks <- session <- ui <- commands."""
+"""Imports point one way: core <- nomad, config <- stream, nats, journal <- sources <- sinks <- doctor <- ui <- cli."""
 
 import ast
 import pkgutil
@@ -15,27 +15,14 @@ ROOT = Path(nomad_tui.__file__).parent
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
-    frozenset(("config", "nomad", "personal", "setting")),
-    frozenset(("journal", "nats")),
+    frozenset(("config", "nomad")),
+    frozenset(("journal", "nats", "stream")),
+    frozenset(("standin",)),
     frozenset(("sources",)),
     frozenset(("sinks",)),
-    frozenset(("session", "parameters", "options", "choice", "tail", "writer", "recording_file", "doctor")),
+    frozenset(("doctor", "session")),
     frozenset(("ui",)),
-    frozenset(("demo",)),
-    frozenset(
-        (
-            "choice",
-            "hand_actions",
-            "hand_commands",
-            "run_commands",
-            "sink_commands",
-            "completion_commands",
-            "config_commands",
-            "completion_scripts",
-        )
-    ),
     frozenset(("cli",)),
-    frozenset(("__main__",)),
 )
 """Parts of the package, innermost first: each may import itself, its own layer and those before it."""
 
@@ -66,8 +53,7 @@ EVERY_LIBRARY = frozenset(
 LIBRARIES: dict[str, frozenset[str]] = {
     "core": frozenset(("lark", "msgspec", "orjson", "re2", "zstandard")),
     "nomad": frozenset(("aiohttp", "aiohttp_socks", "orjson", "python_socks")),
-    "config": frozenset(("aiohttp",)),
-    "personal": frozenset(("msgspec", "platformdirs", "tomli_w")),
+    "config": frozenset(("aiohttp", "msgspec", "platformdirs", "tomli_w")),
     "nats": frozenset(("nats", "nkeys")),
     "journal": frozenset(("filelock", "msgspec", "orjson", "structlog", "zstandard")),
     "sinks": frozenset(
@@ -84,13 +70,11 @@ LIBRARIES: dict[str, frozenset[str]] = {
             "zstandard",
         )
     ),
-    "sources": frozenset(("aiohttp", "nats", "nkeys", "click", "h11", "msgspec", "orjson", "zstandard")),
+    "stream": frozenset(("aiohttp",)),
+    "standin": frozenset(("click", "h11", "msgspec", "orjson", "zstandard")),
+    "sources": frozenset(("aiohttp", "msgspec", "nats", "nkeys", "zstandard")),
     "session": frozenset(),
-    "tail": frozenset(("msgspec", "orjson")),
     "doctor": frozenset(("aiohttp", "click", "orjson")),
-    "options": frozenset(("click",)),
-    "parameters": frozenset(("click",)),
-    "choice": frozenset(("click",)),
 }
 """What may be imported beside the standard library; the other parts may import whatever is a dependency."""
 
@@ -144,7 +128,7 @@ def test_imports_point_inwards() -> None:
 def test_sources_read_the_same_for_every_screen() -> None:
     """Neither the screen nor its library is known to anything that reads a stream."""
     for module, tree in MODULES.items():
-        if part(module) not in ("ui", "demo", "sink_commands", "cli", "__main__"):
+        if part(module) not in ("ui", "cli"):
             assert not [name for name in imports(module, tree) if name.partition(".")[0] in ("textual", "rich")], module
 
 

@@ -9,16 +9,16 @@ from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
-from nomad_tui.config import Connection
-from nomad_tui.core.history import History
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.history.history import History
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import RATE_SECONDS, UNREADABLE_KEPT, Session, State
 from nomad_tui.sources.live import LiveServer
-from nomad_tui.sources.reader import Settings
 from nomad_tui.sources.recording import Recording
-from nomad_tui.sources.standin import ALL_FRAMES, MANAGEMENT, Cut, Options, StandIn, Token
+from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Cut, Options, StandIn, Token
+from nomad_tui.stream.reader import Settings
 from tests import recordings
 
 SECONDS = 20
@@ -233,7 +233,7 @@ async def test_others_get_their_turn_while_events_pour_in_and_more_of_them_while
     """Counted in events, not in time: a slow machine reads fewer of them between two turns as well."""
     arguments = (str(recordings.path("load")), "--from-start", "--repeat", "20")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "nomad_tui.sources.standin", *arguments, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "nomad_tui.standin", *arguments, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     turns: list[int] = []

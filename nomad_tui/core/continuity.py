@@ -5,9 +5,10 @@ once more, which proves that nothing was missed; one that does not starts at the
 
 What a repeat is, `core.repeats` says.
 
-A connection for topics that were not subscribed to for a while (`core.coverage`) is asked for the last index seen of
-them, which may be any number of frames back. What was seen of the other topics since is told by its index where the
-frames are no longer remembered, and each topic's events at the very index where it stopped by comparing payloads.
+A connection for topics that were not subscribed to for a while (`core.history.coverage`) is asked for the last index
+seen of them, which may be any number of frames back. Events of the other topics that were seen since are recognized by
+their index where the frames are no longer remembered, and each topic's events at the very index where it stopped by
+comparing payloads.
 
 A restarted server replays its raft log, from its last snapshot on, and sends the events again under their old indexes.
 So of frames that are no longer remembered a fingerprint of each event is: what comes again is dropped however old it
@@ -23,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nomad_tui.core.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
+from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
 from nomad_tui.core.repeats import created_at, created_between, fingerprint, unseen, written_at
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from nomad_tui.config import Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, is_namespaced, needed, policy
 from nomad_tui.core.readable import SECOND, duration

@@ -5,14 +5,18 @@ from contextlib import AsyncExitStack, aclosing
 from types import MappingProxyType
 from typing import Final
 
-from nomad_tui.config import Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.doctor import access, server, stream, way
+from nomad_tui.doctor import access, connectivity, server, stream
 from nomad_tui.doctor.findings import CHECKS, Begun, Finding, Item, Verdict
 from nomad_tui.doctor.subject import ERRORS, Check, Patience, Subject, failed
 from nomad_tui.nomad.client import Client
 
-WAY: Final[tuple[tuple[str, Check], ...]] = (("name", way.name), ("connect", way.connect), ("tls", way.tls))
+WAY: Final[tuple[tuple[str, Check], ...]] = (
+    ("name", connectivity.name),
+    ("connect", connectivity.connect),
+    ("tls", connectivity.tls),
+)
 ASKED: Final[tuple[tuple[str, Check], ...]] = (
     ("nomad", server.nomad),
     ("release", server.release),
@@ -45,12 +49,12 @@ async def examine(
     """
     async with AsyncExitStack() as stack:
         subject = Subject(connection, subscription or Subscription(), patience or Patience(), origins, stack)
-        yield way.settings(subject)
+        yield connectivity.settings(subject)
         if connection.others:
             chosen = None
             for each in connection.servers:
                 yield Begun("address", f"asking {each.address}")
-                finding = await way.answers(each)
+                finding = await connectivity.answers(each)
                 yield finding
                 if chosen is None and finding.verdict is Verdict.OK:
                     chosen = each

@@ -11,8 +11,8 @@ from nomad_tui.nomad.cases import Kind, asked
 from nomad_tui.nomad.client import UnexpectedAnswerError
 from nomad_tui.nomad.release_discovery import Evidence, ServerReleases, discover
 from nomad_tui.nomad.releases import SERVER_BUGS
-from nomad_tui.sources import harm
-from nomad_tui.sources.harm import asked_topics
+from nomad_tui.stream import harm
+from nomad_tui.stream.harm import asked_topics
 
 NAMED: Final = 3
 """Servers whose releases are written out before the rest of them is counted."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import aiohttp
 
-from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.config.connection import ConfigurationError, Connection
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.doctor.findings import Finding, Item, Verdict

@@ -5,8 +5,8 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Final
 
+from nomad_tui.config.folders import NO_HOME
 from nomad_tui.core.text import printable
-from nomad_tui.personal.folders import NO_HOME
 
 
 class JournalError(Exception):

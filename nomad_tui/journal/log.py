@@ -1,5 +1,5 @@
-"""What writes to the program's log. It is silent until a runner says where its log goes (`sinks.logs`): a line of it
-would stand between what other commands print or draw."""
+"""The program's log. Silent until a runner sets up its output (`sinks.runner.logs`), so that other commands print and
+draw without log lines in between."""
 
 from typing import Any
 

@@ -5,8 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from nomad_tui.config import Connection
-from nomad_tui.personal.folders import Folders
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.folders import Folders
 
 FOLDER: Final = "journals"
 """In the state folder."""

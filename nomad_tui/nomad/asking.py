@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import aiohttp
 
-from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.config.connection import ConfigurationError, Connection
 from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
 

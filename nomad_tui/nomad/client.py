@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 from nomad_tui import __version__
-from nomad_tui.config import Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.nomad.address import Proxy
 from nomad_tui.nomad.status_line import mend_status_lines
 

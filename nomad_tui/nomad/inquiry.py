@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 import aiohttp
 
-from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.config.connection import ConfigurationError, Connection
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.subscription import Subscription

@@ -14,7 +14,7 @@ from typing import Final
 
 import aiohttp
 
-from nomad_tui.config import ConfigurationError
+from nomad_tui.config.connection import ConfigurationError
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.topics import beta_topic
 from nomad_tui.nomad import diagnose, first_line

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from nomad_tui.config import ConfigurationError
+from nomad_tui.config.connection import ConfigurationError
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.client import Client, ServerInfo, UnexpectedAnswerError
 from nomad_tui.nomad.probing import NEWEST

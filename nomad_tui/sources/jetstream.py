@@ -28,7 +28,7 @@ from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
 from nomad_tui.nats.link import Keys, NatsError, NatsLink, Stream
 from nomad_tui.nats.reading import Message, Reading, ReadingLostError
 from nomad_tui.sources.known_ids import KnownIds
-from nomad_tui.sources.start import Start
+from nomad_tui.stream.start import Start
 
 __all__ = ["JetStreamAddress", "JetStreamAddressError", "JetStreamSource", "Keys"]
 

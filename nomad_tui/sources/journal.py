@@ -20,7 +20,7 @@ from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.sources.journal_pages import Pages, opened
 from nomad_tui.sources.part import Part
-from nomad_tui.sources.start import Start
+from nomad_tui.stream.start import Start
 
 POLL_EVERY: Final = 0.2
 """Seconds between two looks whether something was committed: one number, read from memory that is shared."""

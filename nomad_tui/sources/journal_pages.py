@@ -15,7 +15,7 @@ from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.journal.record import Record
 from nomad_tui.sources.part import Part
-from nomad_tui.sources.start import SHORT, Beginning
+from nomad_tui.stream.start import SHORT, Beginning
 
 PAGE_BYTES: Final = 1024 * 1024
 """Read at once."""

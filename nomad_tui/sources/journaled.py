@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Final
 
-from nomad_tui.config import Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connecting, Gap, GapReason, Noted, Update
@@ -21,7 +21,7 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.sources.journal_pages import Pages, opened
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.part import Part
-from nomad_tui.sources.reader import Settings
+from nomad_tui.stream.reader import Settings
 
 MOST_JOININGS: Final = 5
 """How often the journal is gone back to for what the server no longer holds, before a gap is shown."""

@@ -1,7 +1,7 @@
 """A live cluster as a source: what of it may be read, through how many streams, and what happens around them.
 
-Usually that is one stream (`sources.reader`). Where a token may not read every namespace, a server refuses `*` as a
-whole, and each namespace that the token may read gets a stream of its own (`sources.ordered` makes one of them).
+Usually that is one stream (`stream.reader`). Where a token may not read every namespace, a server refuses `*` as a
+whole, and each namespace that the token may read gets a stream of its own (`stream.ordered` makes one of them).
 
 Beside the streams four things are watched: the list of namespaces, as a server looks up what `*` stands for only when
 it is asked; whether this machine slept; whether the cluster has a leader, as the stream of one without stays open; and
@@ -17,7 +17,7 @@ from typing import Final
 
 import aiohttp
 
-from nomad_tui.config import ConfigurationError, Connection
+from nomad_tui.config.connection import ConfigurationError, Connection
 from nomad_tui.core.backoff import delays
 from nomad_tui.core.continuity import Continuity, Reach
 from nomad_tui.core.permissions import Permissions, is_namespaced, needed
@@ -43,11 +43,11 @@ from nomad_tui.nomad import diagnose, inquiry, probing, questions
 from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
 from nomad_tui.nomad.release_discovery import REMEMBERED, Discovery
-from nomad_tui.sources.ending import end
-from nomad_tui.sources.ordered import ordered
-from nomad_tui.sources.reader import SETTLED, Divided, Reader, Settings
-from nomad_tui.sources.resuming import has_leader
-from nomad_tui.sources.suspension import Suspension
+from nomad_tui.stream.ordered import ordered
+from nomad_tui.stream.reader import SETTLED, Divided, Reader, Settings
+from nomad_tui.stream.resuming import has_leader
+from nomad_tui.stream.suspension import Suspension
+from nomad_tui.stream.tasks import end
 
 NAMESPACES_WAIT: Final = 300.0
 """Seconds that a server holds the question whether the list of namespaces has changed."""

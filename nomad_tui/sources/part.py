@@ -7,7 +7,7 @@ from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame
-from nomad_tui.sources.start import Start
+from nomad_tui.stream.start import Start
 
 if TYPE_CHECKING:
     from nomad_tui.journal.record import Content

@@ -29,7 +29,6 @@ from nomad_tui.core.updates import Connected, Ended, Gap, GapReason, Noted, Upda
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples, share_ids
 from nomad_tui.sources.part import Part
-from nomad_tui.sources.start import STANDARD_INPUT, Start
 from nomad_tui.sources.unpacking import (
     BROKEN,
     CHUNK_BYTES,
@@ -39,6 +38,7 @@ from nomad_tui.sources.unpacking import (
     Opened,
     is_event_stream,
 )
+from nomad_tui.stream.start import STANDARD_INPUT, Start
 
 LOOKED_AT: Final = 1024 * 1024
 """Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""

@@ -24,57 +24,57 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widgets import Input
 
-from nomad_tui.config import styles_folder
+from nomad_tui.config.connection import styles_folder
+from nomad_tui.config.filter_history import FilterHistory
+from nomad_tui.config.folders import FileError, Folders
+from nomad_tui.config.saved_filters import SavedFilters
+from nomad_tui.config.settings import read_settings
 from nomad_tui.core.filter import FilterError
 from nomad_tui.core.glyphs import is_utf8
-from nomad_tui.core.names import Names
+from nomad_tui.core.history.event_row import latest_moment
+from nomad_tui.core.history.names import Names
 from nomad_tui.core.readable import count
-from nomad_tui.core.rows import latest_moment
+from nomad_tui.core.search.view import View
+from nomad_tui.core.search.vocabulary import Seen
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern
-from nomad_tui.core.view import View
-from nomad_tui.core.vocabulary import Seen
-from nomad_tui.personal.filter_history import FilterHistory
-from nomad_tui.personal.folders import FileError, Folders
-from nomad_tui.personal.saved_filters import SavedFilters
-from nomad_tui.personal.settings import read_settings
 from nomad_tui.session import Session, State
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.columns import Column, ColumnChooser, parse_columns
-from nomad_tui.ui.commands import Commands, Palette
-from nomad_tui.ui.completion import CandidateList
-from nomad_tui.ui.events import EventList
-from nomad_tui.ui.filter_bar import FilterBar
-from nomad_tui.ui.filter_line import FilterLine
-from nomad_tui.ui.filter_updates import FilterUpdates
-from nomad_tui.ui.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
-from nomad_tui.ui.garbage import Collector
-from nomad_tui.ui.inspecting import Inspecting
-from nomad_tui.ui.inspector import EventView, Inspector
+from nomad_tui.ui.dialogs.commands import Commands, Palette
+from nomad_tui.ui.dialogs.switch import Outcome, Switch
+from nomad_tui.ui.event.inspecting import Inspecting
+from nomad_tui.ui.event.inspector import EventView, Inspector
+from nomad_tui.ui.event.payload_tree import PayloadTree
+from nomad_tui.ui.event.text_viewer import TextView, TextViewer
+from nomad_tui.ui.event.timeline import Timeline
+from nomad_tui.ui.events.columns import Column, ColumnChooser, parse_columns
+from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.facets.picker import TopicPicker
+from nomad_tui.ui.filter.completion import CandidateList
+from nomad_tui.ui.filter.filter_bar import FilterBar
+from nomad_tui.ui.filter.filter_line import FilterLine
+from nomad_tui.ui.filter.filter_updates import FilterUpdates
+from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
+from nomad_tui.ui.filter.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.key_hints import KeyHints
 from nomad_tui.ui.panes import Pane, Panes
-from nomad_tui.ui.payload_tree import PayloadTree
-from nomad_tui.ui.saved import SavedFilterActions, SavedFilterCommands, hints
-from nomad_tui.ui.signals import EndingSignals
 from nomad_tui.ui.status import Header, Trouble
-from nomad_tui.ui.switch import Outcome, Switch
-from nomad_tui.ui.terminal import CLEAR, Terminal, encoding
-from nomad_tui.ui.text_viewer import TextView, TextViewer
+from nomad_tui.ui.terminal.garbage import Collector
+from nomad_tui.ui.terminal.signals import EndingSignals
+from nomad_tui.ui.terminal.terminal import CLEAR, Terminal, encoding
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES, legible_variables
-from nomad_tui.ui.timeline import Timeline
-from nomad_tui.ui.topics import TopicPicker
 
 if TYPE_CHECKING:
-    from nomad_tui.config import Connection
-    from nomad_tui.personal.connections import Connections
-    from nomad_tui.ui.copy_menu import Choice
-    from nomad_tui.ui.dead_letters import DeadLetters
-    from nomad_tui.ui.doctor_page import DoctorPage
-    from nomad_tui.ui.first_run import FirstRun
-    from nomad_tui.ui.hand_over import HandOver
-    from nomad_tui.ui.record import Recording
-    from nomad_tui.ui.sink_actions import SinkActions
-    from nomad_tui.ui.sinks import SinksPage
+    from nomad_tui.config.connection import Connection
+    from nomad_tui.config.profiles import Connections
+    from nomad_tui.ui.dialogs.copy_menu import Choice
+    from nomad_tui.ui.dialogs.doctor_page import DoctorPage
+    from nomad_tui.ui.dialogs.first_run import FirstRun
+    from nomad_tui.ui.dialogs.record import Recording
+    from nomad_tui.ui.export_actions import HandOver
+    from nomad_tui.ui.sinks.actions import SinkActions
+    from nomad_tui.ui.sinks.dead_letters import DeadLetters
+    from nomad_tui.ui.sinks.page import SinksPage
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has come: 20 times a second, however fast it comes."""
@@ -177,25 +177,25 @@ class NomadTui(App[Outcome]):
 
     @cached_property
     def hand_over(self) -> HandOver:
-        from nomad_tui.ui.hand_over import HandOver
+        from nomad_tui.ui.export_actions import HandOver
 
         return HandOver(self)
 
     @cached_property
     def recording(self) -> Recording:
-        from nomad_tui.ui.record import Recording
+        from nomad_tui.ui.dialogs.record import Recording
 
         return Recording(self)
 
     @cached_property
     def first_run(self) -> FirstRun:
-        from nomad_tui.ui.first_run import FirstRun
+        from nomad_tui.ui.dialogs.first_run import FirstRun
 
         return FirstRun(self)
 
     @cached_property
     def sinks(self) -> SinkActions:
-        from nomad_tui.ui.sink_actions import SinkActions
+        from nomad_tui.ui.sinks.actions import SinkActions
 
         return SinkActions(self, self._folders, is_cluster=self.connections is not None)
 
@@ -404,7 +404,7 @@ class NomadTui(App[Outcome]):
         if harm is not None and not frozenset(message.topics).isdisjoint(self.session.status.harmful_topics):
             self.notify(f"{harm.what} {harm.remedy}", title="Not subscribed to", markup=False, timeout=20)
         elif permissions is not None:
-            from nomad_tui.ui.refusals import explanation
+            from nomad_tui.ui.facets.refusals import explanation
 
             self.notify(explanation(message.topics, permissions), title="Not allowed", markup=False, timeout=20)
 
@@ -441,8 +441,8 @@ class NomadTui(App[Outcome]):
             self.notify("No event is selected: select one, then + and - filter by it.", markup=False)
             return
 
-        from nomad_tui.ui.copy_menu import CopyMenu
-        from nomad_tui.ui.narrow_to import FIELDS, narrowing
+        from nomad_tui.ui.dialogs.copy_menu import CopyMenu
+        from nomad_tui.ui.events.narrow_to import FIELDS, narrowing
 
         event = history.event(sequence)
 
@@ -659,7 +659,7 @@ class NomadTui(App[Outcome]):
 
     def action_help(self) -> None:
         """Shows all keys, those of what has the focus first."""
-        from nomad_tui.ui.help import HelpScreen
+        from nomad_tui.ui.dialogs.help import HelpScreen
 
         node = self.screen.focused or self.screen
         self.push_screen(HelpScreen(node.ancestors_with_self))
@@ -693,7 +693,7 @@ class NomadTui(App[Outcome]):
 
     def action_where(self) -> None:
         from nomad_tui.sources.live import LiveServer
-        from nomad_tui.ui.where import Where
+        from nomad_tui.ui.dialogs.where import Where
 
         source = self.session.source
         if self.connections is None or not isinstance(source, LiveServer):
@@ -713,7 +713,7 @@ class NomadTui(App[Outcome]):
     def action_doctor(self) -> None:
         from nomad_tui.doctor.checks import examine
         from nomad_tui.sources.live import LiveServer
-        from nomad_tui.ui.doctor_page import DoctorPage
+        from nomad_tui.ui.dialogs.doctor_page import DoctorPage
 
         source = self.session.source
         if not isinstance(source, LiveServer):
@@ -744,14 +744,14 @@ class NomadTui(App[Outcome]):
         self.push_screen(ColumnChooser(self.event_list.columns), choose)
 
     def action_warnings(self) -> None:
-        from nomad_tui.ui.warning_list import WarningList
+        from nomad_tui.ui.dialogs.warning_list import WarningList
 
         self.trouble.put_away(self.session.status)
         self.trouble.sync(self.session)
         self.push_screen(WarningList(self.session.status))
 
     def action_unreadable(self) -> None:
-        from nomad_tui.ui.unreadable import UnreadableLines
+        from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 
         self.push_screen(UnreadableLines(self.session.status))
 

@@ -7,9 +7,9 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 
-from nomad_tui.ui.events import EventList
-from nomad_tui.ui.inspector import Inspector
-from nomad_tui.ui.topics import TopicPicker
+from nomad_tui.ui.event.inspector import Inspector
+from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.facets.picker import TopicPicker
 
 STEP: Final = 4
 """Cells by which an edge moves."""

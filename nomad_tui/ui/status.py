@@ -8,13 +8,13 @@ from textual.content import Content
 from textual.style import Style
 from textual.widgets import Static
 
-from nomad_tui.config import Connection, Profile
-from nomad_tui.core.history import History
+from nomad_tui.config.connection import Connection, Profile
+from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import byte_count, count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Session, State, Status
-from nomad_tui.ui.warning_list import in_order
+from nomad_tui.ui.dialogs.warning_list import in_order
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _LAST_WARNING: Final = 5

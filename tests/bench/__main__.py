@@ -31,7 +31,7 @@ SECONDS_TO_LOOK = 2.0
 @contextmanager
 def server(repeat: int) -> Iterator[str]:
     """The stand-in server in a process of its own; gives its address."""
-    command = [sys.executable, "-m", "nomad_tui.sources.standin", str(recordings.path("load"))]
+    command = [sys.executable, "-m", "nomad_tui.standin", str(recordings.path("load"))]
     command += ["--from-start", "--repeat", str(repeat)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -8,8 +8,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from nomad_tui.config import Connection
-from nomad_tui.core.history import History
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.history.history import History
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.app import NomadTui

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from textual.pilot import Pilot
 
-from nomad_tui.core.history import History
+from nomad_tui.core.history.history import History
 from nomad_tui.core.payload import parse
 from nomad_tui.core.updates import Update
 from nomad_tui.session import Session

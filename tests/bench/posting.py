@@ -15,11 +15,11 @@ from aiohttp import web
 
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.record import Record
-from nomad_tui.sinks.batching import delivery_id
-from nomad_tui.sinks.definition import Batch, Definition, Format, Kind
-from nomad_tui.sinks.selection import Selection
-from nomad_tui.sinks.sink import Delivery
-from nomad_tui.sinks.webhook import Webhook
+from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
+from nomad_tui.sinks.definition.selection import Selection
+from nomad_tui.sinks.delivery.batching import delivery_id
+from nomad_tui.sinks.delivery.sink import Delivery
+from nomad_tui.sinks.types.webhook import Webhook
 from tests import recordings
 from tests.bench.sink_runner import MANY
 

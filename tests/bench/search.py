@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import orjson
 
-from nomad_tui.core.derived import Derived
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.history import History, PayloadReader
-from nomad_tui.core.view import View
+from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.history import History, PayloadReader
+from nomad_tui.core.search.view import View
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 

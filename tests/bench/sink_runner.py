@@ -12,18 +12,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import perf_counter
 
-from nomad_tui.config import Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus
-from nomad_tui.sinks.definition import Batch, Definition, Format, Kind
-from nomad_tui.sinks.folder import Loaded
-from nomad_tui.sinks.opening import open_sink
-from nomad_tui.sinks.runner import Runner, Wanted
-from nomad_tui.sinks.service import continued
-from nomad_tui.sinks.sink import Delivery, Sink, UnavailableError
-from nomad_tui.sources.reader import Settings
+from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
+from nomad_tui.sinks.definition.folder import Loaded
+from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.sink import Delivery, Sink, UnavailableError
+from nomad_tui.sinks.runner.runner import Runner, Wanted
+from nomad_tui.sinks.runner.service import continued
+from nomad_tui.stream.reader import Settings
 
 MANY = 100
 """Events in one batch."""

@@ -17,11 +17,11 @@ from typing import Final
 
 import orjson
 
-from nomad_tui.core.history import History
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.segment import ObjectKey
 from nomad_tui.core.objects.registry import KINDS
-from nomad_tui.core.segment import ObjectKey
-from nomad_tui.core.trace.rows import RowKind
-from nomad_tui.core.trace.trace import Trace
+from nomad_tui.core.timeline.rows import RowKind
+from nomad_tui.core.timeline.timeline import Trace
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 

@@ -17,7 +17,7 @@ class Server:
 
     def __init__(self, recording: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "nomad_tui.sources.standin", str(recording), *options],
+            [sys.executable, "-m", "nomad_tui.standin", str(recording), *options],
             stdout=subprocess.PIPE,
             text=True,
         )

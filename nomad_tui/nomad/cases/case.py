@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from nomad_tui.config import Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.nomad.in_front import is_from_proxy
 
 

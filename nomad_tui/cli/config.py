@@ -1,0 +1,139 @@
+"""The commands `config` and `keys`: where settings are, what is wrong with them, and which keys there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nomad_tui.cli.options import ConfigurationFailure, config_option, connections_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nomad_tui.config.folders import Folders
+    from nomad_tui.config.profiles import Connections
+
+
+@click.group()
+def config() -> None:
+    """Find and check the settings."""
+
+
+@config.command()
+@config_option
+def path(folders: Folders) -> None:
+    """Print the folder of the settings, whether it exists or not."""
+    click.echo(_folder(folders))
+
+
+@config.command()
+@config_option
+def init(folders: Folders) -> None:
+    """Write a config.toml that holds every setting, commented out."""
+    from importlib.resources import files
+
+    from nomad_tui.config.folders import shown
+    from nomad_tui.config.settings import FILE
+
+    file = _folder(folders) / FILE
+    content = files("nomad_tui").joinpath("data", FILE).read_bytes()
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file.open("xb") as opened:
+            opened.write(content)
+    except FileExistsError:
+        raise ConfigurationFailure(f"{shown(file)} is there already and stays as it is. Move it away first.") from None
+    except OSError as error:
+        raise ConfigurationFailure(
+            f"{shown(file)} cannot be written ({error.strerror}): name another folder with --config."
+        ) from error
+    click.echo(f"Wrote {shown(file)}.")
+
+
+@config.command()
+@connections_options
+def show(connections: Connections, folders: Folders) -> None:
+    """Show the settings that count, and where each comes from. Secrets are masked.
+
+    Takes the options of a connection as every command does.
+    """
+    from nomad_tui.cli.sink import echo_table
+    from nomad_tui.config.folders import FileError
+    from nomad_tui.config.settings import FILE, read_settings
+    from nomad_tui.core.quantities import write_duration, write_size
+    from nomad_tui.journal.retention import Retention
+    from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
+
+    try:
+        settings = read_settings(folders.config, tuple(Column))
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+    usual = Retention()
+    columns, keep, max_size = settings.list.columns, settings.journal.keep, settings.journal.max_size
+    rows = [(each.name, each.value, each.origin) for each in connections.effective]
+    rows += [
+        ("list.columns", ", ".join(columns or DEFAULT_COLUMNS), FILE if columns else ""),
+        ("journal.keep", str(write_duration(usual.keep if keep is None else keep)), "" if keep is None else FILE),
+        ("journal.max_size", str(write_size(max_size or usual.max_size)), FILE if max_size else ""),
+    ]
+    shown = [(name, value, origin or "default") for name, value, origin in rows]
+    echo_table([("SETTING", "VALUE", "FROM"), *shown], whole=True)
+
+
+@config.command()
+@config_option
+def check(folders: Folders) -> None:
+    """Say every mistake in config.toml, the saved filters and the sinks.
+
+    Exit codes: 0 there is none, 2 there is one.
+    """
+    from nomad_tui.core.text import printable
+
+    mistakes = list(_mistakes(folders))
+    if mistakes:
+        raise ConfigurationFailure("\nnomad-tui: ".join(mistakes))
+    click.echo(f"No mistake in {printable(str(folders.config))}.")
+
+
+def _mistakes(folders: Folders) -> Iterator[str]:
+    from nomad_tui.config.folders import FileError, shown
+    from nomad_tui.config.saved_filters import SavedFilters
+    from nomad_tui.config.settings import SettingsError, read_settings
+    from nomad_tui.sinks.definition.folder import Definitions
+    from nomad_tui.ui.events.columns import Column
+
+    try:
+        read_settings(folders.config, tuple(Column))
+    except SettingsError as error:
+        for number, mistake in error.mistakes:
+            place = f":{number}" if number else ""
+            yield f"{shown(error.file)}{place}: {mistake}."
+    except FileError as error:
+        yield str(error)
+    if trouble := SavedFilters(folders.config).trouble:
+        yield trouble
+    yield from map(str, Definitions(folders.config).read().mistakes)
+
+
+def _folder(folders: Folders) -> Path:
+    """Raises `ConfigurationFailure` where none is known."""
+    from nomad_tui.config.folders import NO_HOME
+
+    if folders.config == NO_HOME:
+        raise ConfigurationFailure(
+            "No home folder is known, so there are no settings. Set HOME to an absolute path, or name a folder with "
+            "--config."
+        )
+    return folders.config
+
+
+@click.command()
+def keys() -> None:
+    """Print the dashboard's keys, each with the ID of its action and what it does."""
+    from nomad_tui.cli.sink import echo_table
+    from nomad_tui.ui.actions import ACTIONS
+
+    rows = [(action.id, action.shown_keys, action.help) for action in ACTIONS if action.keys and action.help]
+    echo_table([("ACTION", "KEYS", "DOES"), *rows], whole=True)

@@ -1,0 +1,216 @@
+"""The commands that keep a journal: `sink run` and `record`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
+
+import click
+
+from nomad_tui.cli.options import (
+    ConfigurationFailure,
+    connections_options,
+    index_option,
+    live_option,
+    max_line_option,
+    subscription_to,
+    topic_option,
+)
+from nomad_tui.cli.parameters import ByteSize, Duration, FilePath
+from nomad_tui.cli.sink import complete_sink
+from nomad_tui.core.limits import SMALLEST_JOURNAL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nomad_tui.config.connection import Connection
+    from nomad_tui.config.folders import Folders
+    from nomad_tui.config.profiles import Connections
+    from nomad_tui.journal.retention import Retention
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+CANNOT_RUN: Final = 1
+"""The exit code where the journal or the HTTP address cannot be had; 2 is wrong usage."""
+
+
+def keeping_options(command: Function) -> Function:
+    """Adds what a journal is to hold, where it is, and how its keeper is watched."""
+    for option in (
+        max_line_option,
+        click.option(
+            "--log-file",
+            type=FilePath(),
+            metavar="FILE",
+            help="Write the log there instead of to standard error.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="A line to be read, or a JSON object a line. Default: text.",
+        ),
+        click.option(
+            "--drain",
+            type=Duration(),
+            default="10s",
+            metavar="DURATION",
+            help="How long the sinks may go on after SIGTERM, to deliver what has come. Default: 10s.",
+        ),
+        click.option(
+            "--http",
+            metavar="ADDRESS",
+            help="Serve /healthz, /readyz and /metrics there, such as 127.0.0.1:9646. Default: nowhere.",
+        ),
+        click.option(
+            "--max-size",
+            type=ByteSize(SMALLEST_JOURNAL),
+            metavar="SIZE",
+            help="The largest that the journal may become; the oldest goes first. Default: journal.max_size of "
+            "config.toml, or 4GiB.",
+        ),
+        click.option(
+            "--keep",
+            type=Duration(),
+            metavar="DURATION",
+            help="How long the journal holds what every sink has had. Default: journal.keep of config.toml, or 7d.",
+        ),
+        click.option(
+            "--journal",
+            type=FilePath(),
+            metavar="FILE",
+            help="The journal. Default: the connection's own, in the state folder.",
+        ),
+        index_option,
+        live_option,
+        topic_option,
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[ID…]", shell_complete=complete_sink)
+@connections_options
+@keeping_options
+def run(connections: Connections, folders: Folders, ids: Sequence[str], **options: Any) -> int:
+    """Run the sinks: all of them, or those named.
+
+    The stream goes into the journal, which is gone on with where it ends, and from there to each sink. SIGTERM
+    delivers what has come and ends, SIGHUP reads the definitions again.
+
+    --index and --live say where a journal starts that is still empty.
+
+    Exit codes: 0 ended as asked, 1 the journal or the HTTP address cannot be used, 2 wrong usage.
+    """
+    from nomad_tui.sinks.definition.folder import Definitions, NoSinkError
+    from nomad_tui.sinks.runner.runner import Wanted
+
+    definitions = Definitions(folders.config)
+    loaded = definitions.read()
+    for named in ids:
+        if named not in loaded.definitions:
+            mistakes = [str(each) for each in loaded.mistakes if each.sink == named]
+            raise ConfigurationFailure("\nnomad-tui: ".join(mistakes or [str(NoSinkError(named))]))
+    if not loaded.definitions:
+        for mistake in loaded.mistakes:
+            click.echo(f"nomad-tui: {mistake}", err=True)
+        if loaded.mistakes:
+            raise ConfigurationFailure("No sink can be run: correct what is named above.")
+    return _keep(connections.start, folders, Wanted(definitions, frozenset(ids)), **options)
+
+
+@click.command()
+@connections_options
+@keeping_options
+def record(connections: Connections, folders: Folders, **options: Any) -> int:
+    """Keep a journal of the stream, without sinks, for open, tail --journal and --journal to read."""
+    from nomad_tui.sinks.runner.runner import Wanted
+
+    return _keep(connections.start, folders, Wanted(None), **options)
+
+
+def _keep(
+    connection: Connection,
+    folders: Folders,
+    wanted: Any,
+    *,
+    topics: Sequence[str],
+    live: bool,
+    index: int,
+    journal: Path | None,
+    keep: float | None,
+    max_size: int | None,
+    http: str | None,
+    drain: float,
+    log_format: str,
+    log_file: Path | None,
+    max_line: int,
+) -> int:
+    import asyncio
+
+    from nomad_tui.journal.errors import JournalError
+    from nomad_tui.journal.place import journal_path
+    from nomad_tui.sinks.runner.logs import LogFormat, configure
+    from nomad_tui.sinks.runner.pages import HttpAddress, HttpError
+    from nomad_tui.sinks.runner.service import Service
+    from nomad_tui.stream.reader import Settings
+    from nomad_tui.stream.start import Start
+
+    if live and index:
+        raise click.UsageError("--index and --live each say where to start: give one of them.")
+    subscription = subscription_to(topics)
+    try:
+        address = HttpAddress.parse(http) if http else None
+    except ValueError as error:
+        raise ConfigurationFailure(str(error)) from None
+    service = Service(
+        connection,
+        journal or journal_path(folders, connection),
+        wanted,
+        subscription,
+        _retention(folders, keep, max_size),
+        Settings(Start(index, live), max_line=max_line),
+        address,
+        drain,
+    )
+    output = _log_output(log_file)
+    log = configure(LogFormat(log_format), output)
+    try:
+        asyncio.run(service.run())
+    except (JournalError, HttpError) as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        log.close()
+        if output is not None:
+            with suppress(OSError):  # what its disk has no room for
+                output.close()
+    return 0
+
+
+def _retention(folders: Folders, keep: float | None, max_size: int | None) -> Retention:
+    """What the flags say, or else `config.toml`, or else the program."""
+    from nomad_tui.config.folders import FileError
+    from nomad_tui.config.settings import read_journal
+    from nomad_tui.journal.retention import Retention
+
+    try:
+        own = read_journal(folders.config)
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+    usual = Retention()
+    chosen_keep = next(each for each in (keep, own.keep, usual.keep) if each is not None)
+    return Retention(chosen_keep, max_size or own.max_size or usual.max_size)
+
+
+def _log_output(file: Path | None) -> TextIO | None:
+    if file is None:
+        return None
+    try:
+        return file.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(
+            f"The log cannot be written to {file} ({reason}): name a file in a folder that you may write."
+        ) from None

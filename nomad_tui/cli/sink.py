@@ -1,0 +1,268 @@
+"""`nomad-tui sink …`: the definitions of event sinks, and what is done with them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+from nomad_tui.cli.options import CommandGroup, ConfigurationFailure, config_of_group, config_option, folders_of
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from nomad_tui.config.folders import Folders
+    from nomad_tui.sinks.definition.definition import Definition
+    from nomad_tui.sinks.definition.folder import Loaded
+    from nomad_tui.sinks.definition.reading import DefinitionError
+
+STANDARD_INPUT: Final = "-"
+LONGEST_CELL: Final = 60
+"""Cells of a column in the list."""
+
+BY_HAND: Final = ("test", "status", "pause", "resume", "replay", "dead-letters", "resend")
+"""The commands of `cli.sink_operate`."""
+
+FIRST: Final = """\
+id = "deployments"
+type = "webhook"
+address = "https://example.com/hook"
+topics = ["Deployment", "Job:web"]"""
+
+output_option = click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Text, or JSON in the words of Nomad's beta. Default: text.",
+)
+reveal_option = click.option(
+    "--reveal", is_flag=True, help="Show the secrets that are written in a definition, which are masked otherwise."
+)
+
+
+def complete_sink(context: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The IDs that go on from what is typed, each with where it sends."""
+    from click.shell_completion import CompletionItem
+
+    from nomad_tui.sinks.definition.folder import Definitions, shown_address
+
+    defined = Definitions(folders_of(context).config).read().definitions.values()
+    return [CompletionItem(each.id, help=shown_address(each)) for each in defined if each.id.startswith(begun)]
+
+
+@click.group(
+    cls=CommandGroup,
+    invoke_without_command=True,
+    lazy={
+        "run": "nomad_tui.cli.run:run",
+        **{name: f"nomad_tui.cli.sink_operate:{name.replace('-', '_')}" for name in BY_HAND},
+    },
+)
+@config_of_group
+@click.pass_context
+def sink(context: click.Context, folders: Folders | None) -> None:
+    """Event sinks: bring events to webhooks, files and NATS, with nothing lost."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@sink.command()
+@click.argument("file", metavar="FILE|-")
+@config_option
+def register(file: str, folders: Folders) -> None:
+    """Take over a sink's definition, TOML or JSON, from FILE or standard input.
+
+    It replaces the one of the same ID. Exit codes: 0 done, 2 there is a mistake in it.
+    """
+    from pathlib import Path
+
+    from nomad_tui.config.folders import FileError, shown
+    from nomad_tui.sinks.definition.folder import Definitions, shown_address
+    from nomad_tui.sinks.definition.reading import DefinitionErrors
+
+    text = _given(file)
+    name = "Standard input" if file == STANDARD_INPUT else shown(Path(file))
+    definitions = Definitions(folders.config)
+    try:
+        definition, target, replaced = definitions.register(text, name)
+    except DefinitionErrors as errors:
+        _fail_for(errors.errors)
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+    done = "Replaced" if replaced else "Registered"
+    click.echo(f"{done} {definition.id}: {definition.subscription} to {shown_address(definition)}, in {shown(target)}.")
+    _echo_errors(definitions.read().notes.get(definition.id, ()))
+
+
+@sink.command("list")
+@output_option
+@reveal_option
+@config_option
+def list_(output: str, reveal: bool, folders: Folders) -> None:
+    """List the sinks that are defined.
+
+    Exit codes: 0 done, 2 there is a mistake in a definition; the others are listed all the same.
+    """
+    import json
+    import shlex
+
+    from nomad_tui.config.folders import NO_HOME, Folders, shown
+    from nomad_tui.sinks.definition.folder import Definitions
+    from nomad_tui.sinks.definition.writing import as_json, without_secrets
+
+    definitions = Definitions(folders.config)
+    loaded = definitions.read()
+    shown_ones = [each if reveal else without_secrets(each) for each in loaded.definitions.values()]
+    if output == "json":
+        click.echo(json.dumps([as_json(each) for each in shown_ones], indent=2, ensure_ascii=False))
+    elif shown_ones:
+        _echo_definitions(shown_ones)
+    elif not loaded.mistakes:
+        if folders.config == NO_HOME:
+            raise ConfigurationFailure(
+                "No home folder is known, so there are no definitions of sinks. Set HOME to an absolute path, or name "
+                "a folder with --config."
+            )
+        elsewhere = [] if folders.config == Folders.of_user().config else ["--config", str(folders.config)]
+        command = shlex.join(["nomad-tui", "sink", "register", *elsewhere, STANDARD_INPUT])
+        click.echo(
+            f"No sink is defined in {shown(definitions.folder)}. This makes the first one, of the events of all "
+            f"deployments and of the job web:\n\n{command} <<'END'\n{FIRST}\nEND"
+        )
+    _fail_for(loaded.mistakes)
+
+
+@sink.command()
+@click.argument("id", metavar="ID", shell_complete=complete_sink)
+@output_option
+@reveal_option
+@config_option
+def show(id: str, output: str, reveal: bool, folders: Folders) -> None:  # noqa: A002
+    """Show a sink's definition, and what of it is as it comes.
+
+    Exit codes: 0 done, 1 there is no such sink, 2 there is a mistake in its definition.
+    """
+    import json
+
+    from nomad_tui.config.folders import shown
+    from nomad_tui.sinks.definition.folder import Definitions
+    from nomad_tui.sinks.definition.writing import as_json, left_out, without_secrets, write_definition
+
+    loaded = Definitions(folders.config).read()
+    definition = defined(loaded, id)
+    notes = loaded.notes.get(id, ())
+    shown_one = definition if reveal else without_secrets(definition)
+    if output == "json":
+        click.echo(json.dumps(as_json(shown_one), indent=2, ensure_ascii=False))
+        _echo_errors(notes)
+        return
+    lines = [] if definition.origin is None else [f"# {shown(definition.origin)}"]
+    lines += [f"# {note}" for note in notes]
+    lines += write_definition(shown_one).splitlines()
+    if shown_one != definition:
+        lines += ["", "# What is <redacted> is shown with --reveal."]
+    lines += ["", "# As it comes:", *(f"# {line}" for line in left_out(definition))]
+    click.echo("\n".join(lines))
+
+
+@sink.command()
+@click.argument("id", metavar="ID", shell_complete=complete_sink)
+@config_option
+def deregister(id: str, folders: Folders) -> None:  # noqa: A002
+    """Remove a sink's definition.
+
+    Exit codes: 0 done, 1 there is no such sink, 2 it cannot be removed.
+    """
+    from nomad_tui.config.folders import FileError, shown
+    from nomad_tui.core.text import printable
+    from nomad_tui.sinks.definition.folder import Definitions, NoSinkError
+
+    try:
+        file = Definitions(folders.config).deregister(id)
+    except NoSinkError as error:
+        raise click.ClickException(str(error)) from None
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+    click.echo(f"Deregistered {printable(id)}: {shown(file)} is removed.")
+
+
+def _given(file: str) -> str:
+    """What is to be registered. Raises `ConfigurationFailure`."""
+    from pathlib import Path
+
+    from nomad_tui.config.folders import MOST_BYTES, FileError, read_text, shown
+
+    try:
+        if file != STANDARD_INPUT:
+            text = read_text(Path(file))
+            if text is None:
+                raise FileError(f"There is no file {shown(Path(file))}. Name one, or - for standard input.")
+            return text
+        content = b"" if sys.stdin is None else sys.stdin.buffer.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise FileError("Standard input is larger than 1 MiB, which no definition is. Send one definition.")
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationFailure(f"Standard input is not UTF-8 at byte {error.start}: send it as UTF-8.") from None
+    except FileError as error:
+        raise ConfigurationFailure(str(error)) from None
+
+
+def defined(loaded: Loaded, id: str) -> Definition:  # noqa: A002
+    """Raises `click.ClickException`, with the exit code 2 if there is one with a mistake in it."""
+    from nomad_tui.sinks.definition.folder import NoSinkError
+
+    if id in loaded.definitions:
+        return loaded.definitions[id]
+    _fail_for([mistake for mistake in loaded.mistakes if mistake.sink == id])
+    raise click.ClickException(str(NoSinkError(id)))
+
+
+def _fail_for(mistakes: Sequence[DefinitionError]) -> None:
+    if mistakes:
+        _fail([str(mistake) for mistake in mistakes])
+
+
+def _fail(sentences: Sequence[str]) -> NoReturn:
+    raise ConfigurationFailure("\n".join((sentences[0], *(f"nomad-tui: {sentence}" for sentence in sentences[1:]))))
+
+
+def _echo_errors(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        click.echo(f"nomad-tui: {sentence}", err=True)
+
+
+def _echo_definitions(definitions: Iterable[Definition]) -> None:
+    from nomad_tui.sinks.definition.folder import shown_address
+
+    rows: list[Sequence[str]] = [("ID", "TYPE", "ADDRESS", "TOPICS", "FILTER", "FORMAT")]
+    for each in definitions:
+        rows.append(
+            (each.id, each.kind, shown_address(each), str(each.subscription), str(each.filter) or "-", each.format)
+        )
+    echo_table(rows)
+
+
+def echo_table(rows: Sequence[Sequence[str]], *, whole: bool = False) -> None:
+    """The first row is the head. Cells may be of untrusted text; long ones are cut unless they are to be `whole`."""
+    from rich.cells import cell_len
+
+    from nomad_tui.core.text import printable
+
+    cut = [[printable(cell) if whole else _cut(printable(cell)) for cell in row] for row in rows]
+    widths = [max(cell_len(row[column]) for row in cut) for column in range(len(cut[0]))]
+    for row in cut:
+        line = "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+def _cut(text: str) -> str:
+    from rich.cells import cell_len
+
+    from nomad_tui.core.text import ELLIPSIS
+
+    while cell_len(text) > LONGEST_CELL:
+        text = text[: -2 if text.endswith(ELLIPSIS) else -1].rstrip() + ELLIPSIS
+    return text

@@ -1,0 +1,178 @@
+"""The commands that act on one sink by hand: `nomad-tui sink test`, `status`, `dead-letters`, `resend`, and so on.
+
+What they do is in `cli.sink_operations`, which is imported when one of them runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nomad_tui.cli.options import connections_options
+from nomad_tui.cli.parameters import FilePath, Index, Since
+from nomad_tui.cli.sink import complete_sink
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nomad_tui.config.folders import Folders
+    from nomad_tui.config.profiles import Connections
+    from nomad_tui.sinks.definition.folder import Loaded
+
+journal_option: Final = click.option(
+    "--journal",
+    type=FilePath(),
+    metavar="FILE",
+    help="The journal. Default: the connection's own, in the state folder.",
+)
+output_option: Final = click.option(
+    "--output", type=click.Choice(["text", "json"]), default="text", help="A table, or JSON. Default: text."
+)
+
+
+def of_journal(command: Callable[..., int]) -> Callable[..., Any]:
+    """Adds the connection's options and `--journal`: the command gets `loaded` definitions and the `journal`'s path.
+
+    What cannot be done with a journal ends it with a sentence and the exit code 1.
+    """
+
+    @functools.wraps(command)
+    def found(connections: Connections, folders: Folders, journal: Path | None, **options: Any) -> int:
+        from nomad_tui.journal.errors import JournalError
+        from nomad_tui.journal.place import journal_path
+        from nomad_tui.sinks.definition.folder import Definitions
+
+        loaded = Definitions(folders.config).read()
+        try:
+            return command(loaded=loaded, journal=journal or journal_path(folders, connections.start), **options)
+        except JournalError as error:
+            raise click.ClickException(str(error)) from None
+
+    return journal_option(connections_options(found))
+
+
+id_argument = click.argument("id", metavar="ID", shell_complete=complete_sink)
+some_id_argument = click.argument("id", metavar="[ID]", required=False, shell_complete=complete_sink)
+
+
+@click.command()
+@of_journal
+@id_argument
+def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+    """Send one marked event to a sink's receiver, and say what comes back.
+
+    Exit codes: 0 acknowledged, 1 not acknowledged or no such sink, 2 there is a mistake in its definition.
+    """
+    from nomad_tui.cli import sink_operations
+
+    return sink_operations.test(loaded, journal, id)
+
+
+@click.command()
+@of_journal
+@click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
+@click.option("--all", "everything", is_flag=True, help="The dead letters of all sinks.")
+def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
+    """Send dead letters again: those of a sink, or those of the numbers given, in order.
+
+    What is acknowledged is no dead letter any more. Exit codes: 0 all acknowledged, 1 not all, 2 there is a mistake in
+    a definition.
+    """
+    from nomad_tui.cli import sink_operations
+
+    return sink_operations.resend(loaded, journal, which, everything)
+
+
+@click.command()
+@of_journal
+@id_argument
+@click.option(
+    "--from-index", type=Index(), metavar="INDEX", help="From the first frame of that index or a later one on."
+)
+@click.option("--since", type=Since(), metavar="DURATION", help="From what came so long ago on, such as 2h.")
+def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since: int | None) -> int:  # noqa: A002
+    """Have a sink sent again what the journal holds from somewhere on.
+
+    Exit codes: 0 done, 1 the journal does not hold that, 2 wrong usage.
+    """
+    from nomad_tui.cli import sink_operations
+
+    return sink_operations.replay(loaded, journal, id, from_index, since)
+
+
+@click.command()
+@of_journal
+@id_argument
+def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+    """Send a sink nothing more until it is resumed; the journal keeps what it has not had.
+
+    Exit codes: 0 done, 1 it has never run.
+    """
+    from nomad_tui.cli import sink_operations
+
+    return sink_operations.pause(loaded, journal, id)
+
+
+@click.command()
+@of_journal
+@id_argument
+def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+    """Have a sink that was paused go on where it was.
+
+    Exit codes: 0 done, 1 it has never run.
+    """
+    from nomad_tui.cli import sink_operations
+
+    return sink_operations.resume(loaded, journal, id)
+
+
+@click.command()
+@of_journal
+@some_id_argument
+@output_option
+def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
+    """Show how the runner and each sink are doing.
+
+    Exit codes: 0 a runner is alive, no sink fails and no definition has a mistake, 1 otherwise, 2 wrong usage.
+    """
+    from nomad_tui.cli import sink_operations
+
+    return sink_operations.status(loaded, journal, id, output)
+
+
+@click.command("dead-letters")
+@of_journal
+@some_id_argument
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="A table, or a JSON object a line. Default: text.",
+)
+@click.option(
+    "--delete",
+    "numbers",
+    multiple=True,
+    type=click.IntRange(min=1),
+    metavar="LETTER",
+    help="Delete it; may be repeated.",
+)
+@click.option("--delete-all", is_flag=True, help="Delete all that would be listed.")
+def dead_letters(
+    loaded: Loaded,
+    journal: Path,
+    id: str | None,  # noqa: A002
+    output: str,
+    numbers: Sequence[int],
+    delete_all: bool,
+) -> int:
+    """List the events that receivers refused for good, of one sink or of all; resend sends them again.
+
+    Exit codes: 0 done, 1 there is no such sink or dead letter, 2 wrong usage.
+    """
+    from nomad_tui.cli import sink_operations
+
+    return sink_operations.dead_letters(loaded, journal, id, output, numbers, delete_all)

@@ -1,0 +1,369 @@
+"""What the commands of `cli.sink_operate` do: they raise `click.ClickException` and return the exit code."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from nomad_tui.cli.options import ConfigurationFailure
+from nomad_tui.cli.sink import defined, echo_table
+from nomad_tui.core.readable import SECOND, age, byte_count, duration
+from nomad_tui.core.text import printable
+from nomad_tui.journal.control import Control
+from nomad_tui.journal.cursor import DeadLetter
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.journal.reader import JournalReader, Overview
+from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.folder import Loaded, NoSinkError
+
+if TYPE_CHECKING:
+    from nomad_tui.sinks.delivery.by_hand import Answer
+    from nomad_tui.sinks.delivery.report import SinkReport
+
+R = TypeVar("R")
+
+MOST_LETTERS: Final = 1_000
+"""In a table."""
+
+
+# What a receiver says
+
+
+def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+    from nomad_tui.sinks.delivery.by_hand import example, opened
+
+    definition = defined(loaded, id)
+    delivery = example(definition, _region(journal))
+
+    async def sent() -> "Answer":
+        async with opened(definition, journal) as send:
+            return await send(delivery)
+
+    answer = _run(definition, sent())
+    # Standard output belongs to what such a sink writes.
+    click.echo(f"{id}: {_told(answer)} The event's ID is {delivery.id}.", err=definition.kind is Kind.STDOUT)
+    return 0 if answer.acknowledged else 1
+
+
+def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
+    if bool(which) == everything:
+        raise click.UsageError(
+            "Name a sink or the numbers of dead letters, or give --all: sink dead-letters lists them."
+        )
+    with JournalReader(journal) as reader:
+        letters = _chosen(reader, loaded, which)
+    if not letters:
+        click.echo("There are no dead letters to be sent.")
+        return 0
+    sent = 0
+    for id, own in groupby(sorted(letters, key=_sink_and_number), lambda letter: letter.sink):  # noqa: A001
+        sent += _resend(_definition_of_letters(loaded, id), journal, list(own))
+    left = len(letters) - sent
+    still = f", {left:,} of those to be sent not" if left else ""
+    click.echo(f"{_counted(sent, 'dead letter')} acknowledged{still}.")
+    return 1 if left else 0
+
+
+def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]) -> int:
+    """How many were acknowledged."""
+    from nomad_tui.sinks.delivery import by_hand
+
+    async def resent() -> int:
+        sent = tried = 0
+        async for letter, answer in by_hand.resend(journal, definition, letters):
+            tried += 1
+            sent += answer.acknowledged
+            click.echo(f"{letter.id} {_title(letter)} to {letter.sink}: {_told(answer)}")
+        if rest := len(letters) - tried:
+            click.echo(f"{_counted(rest, 'more dead letter')} of {definition.id} not tried: it takes nothing now.")
+        return sent
+
+    return _run(definition, resent())
+
+
+# What a sink is to do
+
+
+def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since: int | None) -> int:  # noqa: A002
+    from nomad_tui.sinks.delivery.replaying import ReplayError
+    from nomad_tui.sinks.delivery.replaying import replay as replay_journal
+
+    if (from_index is None) == (since is None):
+        raise click.UsageError("Say where to begin: give either --from-index INDEX or --since DURATION.")
+    defined(loaded, id)
+    now = time_ns()
+    try:
+        done = replay_journal(journal, id, now=now, index=from_index, since=since)
+    except ReplayError as error:
+        raise click.ClickException(str(error)) from None
+    again = "goes again" if done.events == 1 else "go again"
+    oldest = ", the oldest that the journal holds" if done.is_all else ""
+    click.echo(
+        f"{_counted(done.events, 'event')} of the journal {again} to {id}, or what its definition selects of them: "
+        f"from index {done.index:,} on, received {age(now - done.received)}{oldest}."
+    )
+    click.echo(_deliverer(done.runner))
+    if done.cursor.paused:
+        click.echo(f"It is paused: nothing is sent before `nomad-tui sink resume {id}`.")
+    return 0
+
+
+def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+    _pause(journal, id, True)
+    click.echo(f"{printable(id)} is paused. `nomad-tui sink resume {printable(id)}` goes on where it was.")
+    return 0
+
+
+def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+    _pause(journal, id, False)
+    overview = _overview(journal)
+    click.echo(f"{printable(id)} goes on. {_deliverer(overview.runner if overview.alive else None)}")
+    return 0
+
+
+def _pause(journal: Path, id: str, paused: bool) -> None:  # noqa: A002
+    with Control(journal) as control:
+        control.pause(id, paused)
+
+
+# How things are
+
+
+def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
+    from nomad_tui.sinks.delivery.report import runner_record, sink_record, sink_reports
+
+    overview = _overview(journal)
+    shown = [each for each in sink_reports(loaded, overview) if id in (None, each.id)]
+    if id is not None and not shown:
+        raise click.ClickException(str(NoSinkError(id)))
+    if output == "json":
+        record = {
+            "journal": str(journal),
+            "journal_bytes": overview.bytes,
+            "journal_events": overview.events,
+            "runner": runner_record(overview.runner, overview.alive),
+            "sinks": [sink_record(each) for each in shown],
+        }
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
+    else:
+        _echo_status(overview, shown, journal)
+    mistakes = [each for each in loaded.mistakes if id is None or each.sink == id]
+    for mistake in mistakes:
+        click.echo(f"nomad-tui: {mistake}", err=True)
+    return 0 if overview.alive and not mistakes and not any(each.failing for each in shown) else 1
+
+
+def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Path) -> None:
+    now = time_ns()
+    runner = overview.runner
+    if runner is None or not overview.alive:
+        heard = f"; the last one was heard {age(now - runner.heard)}" if runner is not None else ""
+        click.echo(f"No runner writes to this journal{heard}. `nomad-tui sink run` starts one.")
+    else:
+        click.echo(
+            f"Runner {_named(runner)} for {duration(now - runner.started)}: stream {printable(runner.state)}, "
+            f"{runner.rate:g} events/s, {_counted(runner.gaps, 'gap')}."
+        )
+        for trouble in filter(None, (runner.what, runner.journal_trouble)):
+            click.echo(printable(trouble))
+    since = f", from {age(now - overview.oldest)} on" if overview.oldest else ""
+    click.echo(f"Journal {printable(str(journal))}: {byte_count(overview.bytes)}{since}.")
+    if shown:
+        head = ("ID", "STATE", "LAG", "BEHIND", "RATE", "DELIVERED", "RETRIED", "DEAD", "LOST", "ACKNOWLEDGED", "ERROR")
+        echo_table([head, *(_row(each, now) for each in shown)])
+
+
+def _row(each: "SinkReport", now: int) -> tuple[str, ...]:
+    if each.run is None:
+        return (each.id, each.state, *["-"] * 9)
+    known, counted = each.run, each.run.status
+    return (
+        each.id,
+        each.state,
+        f"{known.lag_events:,}",
+        duration(int(known.lag_seconds) * SECOND) if known.lag_events else "-",
+        f"{counted.rate:g}/s",
+        f"{counted.delivered:,}",
+        f"{counted.retried:,}",
+        f"{known.dead_letters:,}",
+        f"{counted.lost + sum(loss.events for loss in known.losses):,}",
+        age(now - counted.last_acknowledged) if counted.last_acknowledged else "never",
+        counted.last_error or "-",
+    )
+
+
+def dead_letters(
+    loaded: Loaded,
+    journal: Path,
+    id: str | None,  # noqa: A002
+    output: str,
+    numbers: Sequence[int],
+    delete_all: bool,
+) -> int:
+    with JournalReader(journal) as reader:
+        if id is not None and id not in loaded.definitions and id not in reader.cursors():
+            raise click.ClickException(str(NoSinkError(id)))
+        letters = reader.letters(id, limit=MOST_LETTERS + 1 if output == "text" and not delete_all else sys.maxsize)
+        if numbers or delete_all:
+            wanted = letters if delete_all else [_letter(reader, number) for number in numbers]
+            return _delete(journal, [letter.id for letter in wanted])
+    if output == "json":
+        for letter in letters:
+            click.echo(_letter_line(letter))
+    elif letters:
+        rows = [_letter_row(letter) for letter in letters[:MOST_LETTERS]]
+        echo_table([("LETTER", "SINK", "WHEN", "INDEX", "EVENT", "KEY", "ATTEMPTS", "WHY"), *rows])
+        if len(letters) > MOST_LETTERS:
+            click.echo(f"There are more than these {MOST_LETTERS:,}: --output json lists all.")
+    else:
+        click.echo("There are no dead letters.")
+    return 0
+
+
+def _delete(journal: Path, numbers: Sequence[int]) -> int:
+    with Control(journal) as control:
+        deleted = sum(control.drop_letter(number) for number in numbers)
+    click.echo(f"{_counted(deleted, 'dead letter')} deleted.")
+    return 0
+
+
+def _letter_row(letter: DeadLetter) -> tuple[str, ...]:
+    return (
+        str(letter.id),
+        letter.sink,
+        _moment(letter.buried).strftime("%Y-%m-%d %H:%M:%S"),
+        str(letter.index),
+        "gap" if letter.gap else f"{letter.topic}/{letter.type}",
+        letter.key,
+        str(letter.attempts),
+        letter.why,
+    )
+
+
+def _letter_line(letter: DeadLetter) -> str:
+    """One line of JSON, which ends with the event as it would be sent."""
+    from nomad_tui.sinks.delivery.by_hand import gap_of
+
+    record = {
+        "letter": letter.id,
+        "sink": letter.sink,
+        "buried": _moment(letter.buried).isoformat(timespec="milliseconds"),
+        "received": _moment(letter.received).isoformat(timespec="milliseconds"),
+        "index": letter.index,
+        "event_id": letter.event_id,
+        "region": letter.region,
+        "attempts": letter.attempts,
+        "why": letter.why,
+    }
+    gap = gap_of(letter)
+    if gap is not None:
+        return json.dumps(record | {"gap": gap.record()}, ensure_ascii=False)
+    text = letter.text.decode("utf-8", "replace")
+    return f'{json.dumps(record, ensure_ascii=False)[:-1]}, "event": {text}}}'
+
+
+# What the commands have in common
+
+
+def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
+    try:
+        return asyncio.run(work)
+    except ValueError as error:
+        raise ConfigurationFailure(f"The sink {definition.id} cannot be used as it is defined: {error}") from None
+
+
+def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:
+    """Raises `click.ClickException` for what there is not."""
+    if not which:
+        return reader.letters(limit=sys.maxsize)
+    first, *rest = which
+    id = None if first.isdecimal() and first not in loaded.definitions and first not in reader.cursors() else first  # noqa: A001
+    if id is not None and id not in loaded.definitions and id not in reader.cursors():
+        raise click.ClickException(str(NoSinkError(id)))
+    numbers = which if id is None else rest
+    if not numbers:
+        return reader.letters(id, limit=sys.maxsize)
+    letters = [_letter(reader, _number(text)) for text in dict.fromkeys(numbers)]
+    for letter in letters:
+        if id not in (None, letter.sink):
+            raise click.ClickException(f"The dead letter {letter.id} is of the sink {letter.sink}, not of {id}.")
+    return letters
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise click.UsageError(f"{printable(text, 40)} is no dead letter's number: sink dead-letters lists them.")
+    return int(text)
+
+
+def _letter(reader: JournalReader, number: int) -> DeadLetter:
+    letter = reader.letter(number)
+    if letter is None:
+        raise click.ClickException(f"There is no dead letter {number}: sink dead-letters lists those there are.")
+    return letter
+
+
+def _definition_of_letters(loaded: Loaded, id: str) -> Definition:  # noqa: A002
+    if id not in loaded.definitions and not any(mistake.sink == id for mistake in loaded.mistakes):
+        raise click.ClickException(
+            f"The sink {id} is not defined any more, so its dead letters go nowhere. Register it again, or delete them "
+            f"with `nomad-tui sink dead-letters {id} --delete-all`."
+        )
+    return defined(loaded, id)
+
+
+def _overview(journal: Path) -> Overview:
+    with JournalReader(journal) as reader:
+        return reader.overview()
+
+
+def _region(journal: Path) -> str:
+    """Of the cluster, as far as a runner has found it out."""
+    try:
+        runner = _overview(journal).runner
+    except JournalError:
+        return ""
+    return runner.region if runner is not None else ""
+
+
+def _told(answer: "Answer") -> str:
+    took = duration(int(answer.seconds * SECOND))
+    if not answer.acknowledged:
+        return f"not acknowledged after {took}. {answer.said}"
+    return f"acknowledged after {took}" + (f": {answer.said}." if answer.said else ".")
+
+
+def _title(letter: DeadLetter) -> str:
+    if letter.gap:
+        return f"(gap at index {letter.index:,})"
+    return printable(f"({letter.topic}/{letter.type} {letter.key}, index {letter.index:,})", 120)
+
+
+def _deliverer(runner: RunnerStatus | None) -> str:
+    if runner is None:
+        return "The next `nomad-tui sink run` delivers: no runner is alive."
+    return f"The runner {_named(runner)} delivers."
+
+
+def _named(runner: RunnerStatus) -> str:
+    return f"{runner.pid} on {printable(runner.host, 60)}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _sink_and_number(letter: DeadLetter) -> tuple[str, int]:
+    return letter.sink, letter.id
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds / SECOND).astimezone()

@@ -1,0 +1,409 @@
+"""The stream without a screen: one line an event, or what the server sent, until told to stop.
+
+Standard output holds events and nothing else. What a person must know (a lost connection, a gap, lines that could not
+be read) goes to standard error, one line each.
+"""
+
+import asyncio
+import os
+import re
+import select
+import signal
+import stat
+from collections import deque
+from collections.abc import Iterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import IntEnum
+from time import monotonic, time_ns
+from typing import BinaryIO, Final, TextIO
+
+from nomad_tui.cli.writer import Writer
+from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES
+from nomad_tui.core.export.formats import RAW, EventLines, Output
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.glyphs import escaped
+from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.event_row import EventRow, event_level, latest_moment, row
+from nomad_tui.core.history.history import History
+from nomad_tui.core.level import Level
+from nomad_tui.core.readable import byte_count
+from nomad_tui.core.search.search import Matcher
+from nomad_tui.core.secrets import masked_text
+from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Concern, Connected, Ended, Gap, GapReason, Noted, Refused, Retrying, Update, Warned
+from nomad_tui.core.wire import Frame, Unreadable
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.source import Source
+
+HELD_EVENTS: Final = 100_000
+HELD_BYTES: Final = 128 * 1024 * 1024
+"""What `tail` remembers to tell what changed: an object's previous event is rarely further back."""
+FLUSH_EVERY: Final = 0.05
+"""Seconds a printed event may wait for others to be written with it."""
+UNREADABLE_SHOWN: Final = 5
+"""Lines that could not be read and are quoted; the rest are counted and the count is given at the end."""
+DEFAULT_RETRIES: Final = 10
+"""Attempts in a row after a connection was lost: about four minutes."""
+REFUSALS: Final = 3
+"""Refusals in a row after a stream had worked: a server that is stopping refuses too, for a moment."""
+TIME_WIDTH: Final = 25
+"""Characters: `‹` for a server's backlog, `~` where the time is only about right, date, and time to the millisecond."""
+NO_TIME: Final = "time unknown           "
+"""As wide, and as many words, so that the columns stay where they are."""
+BUFFERED: Final = 64 * 1024 * 1024
+"""Bytes that wait for a pipe that stalls, before the server is left: one that waits for us holds them all itself."""
+ABANDONED_AFTER: Final = 2.0
+"""Seconds that what is buffered may still take after the program was asked to end."""
+TURN: Final = 0.005
+"""Seconds of reading between two turns for timers and signals."""
+
+
+_NOT_PLAIN: Final = re.compile(rb"[^ -~]")
+_SPACES: Final = str.maketrans("\t\r", "  ")
+
+
+class Exit(IntEnum):
+    """What the exit code of `tail` says; 2 is wrong usage, 130 an interrupt."""
+
+    DONE = 0
+    LOST = 1
+    REFUSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    output: Output = Output.LINE
+    filter: Filter = field(default_factory=Filter)
+    level: Level = Level.ROUTINE
+    """The least that is printed."""
+    limit: int | None = None
+    """Events to print before it ends."""
+    idle_exit: float | None = None
+    """Seconds without an event after which it ends."""
+    retries: int = DEFAULT_RETRIES
+    timezone: tzinfo | None = None
+    """Of the times in `Output.LINE`; None for this machine's."""
+    redact: bool = False
+    """Whether secrets are masked in `Output.NDJSON` and `Output.FRAMES`; the others never show any."""
+    buffered: int = BUFFERED
+    """Bytes that may wait for whoever reads the output."""
+    encoding: str = "utf-8"
+    """Of what is written; a character that it lacks is written as an escape."""
+
+
+class _FinishedError(Exception):
+    """Nothing more is to be printed."""
+
+    def __init__(self, code: Exit) -> None:
+        self.code = code
+
+
+async def tail(source: Source, options: Options, output: BinaryIO, errors: TextIO | None) -> Exit:
+    """Prints until the limit, the end of a recording, or trouble that waiting does not mend.
+
+    Raises `BrokenPipeError` when nobody reads `output` any more.
+    """
+    return await _Tail(source, options, output, errors).run()
+
+
+class _Tail:
+    def __init__(self, source: Source, options: Options, output: BinaryIO, errors: TextIO | None) -> None:
+        self._source = source
+        self._options = options
+        self._output = output
+        self._writer = Writer(output)
+        self._newest: deque[Frame] = deque()
+        """The newest frames of a server, by which it is gone on with after it was left."""
+        self._newest_bytes = 0
+        self._errors = errors
+        self._history = History(HELD_EVENTS, HELD_BYTES)
+        self._derived = Derived(self._history)
+        self._region = ""
+        self._now: int | None = None
+        """What ages in the filter count back from, where that is not the present."""
+        self._matcher = self._new_matcher()
+        self._needs_history = (
+            options.output not in RAW or not options.filter.everything or options.level > Level.ROUTINE
+        )
+        self._lines = EventLines(
+            self._history,
+            options.output,
+            redacts=options.redact,
+            timezone=options.timezone,
+            encoding=options.encoding,
+        )
+        self._plain_terminal = output.isatty()
+        self._printed = 0
+        self._unreadable = 0
+        self._refusals = 0
+        self._been_connected = False
+        self._idle_since: float | None = None
+        """Since when nothing has come; None while there is no connection, which does not count."""
+        self._idle_before = 0.0
+        """Seconds without an event before that, on connections that were lost since."""
+        self._connection_changed = asyncio.Event()
+        self._warned: dict[Concern, Warned] = {}
+
+    def _new_matcher(self) -> Matcher:
+        options = self._options
+        return Matcher(self._derived, options.filter, region=self._region, timezone=options.timezone, now=self._now)
+
+    async def run(self) -> Exit:
+        for line in self._lines.head():
+            self._writer.write(line + b"\n")
+        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._flush())]
+        if self._options.idle_exit is not None:
+            tasks.append(asyncio.create_task(self._watch_idleness(self._options.idle_exit)))
+        stop = asyncio.create_task(self._interrupted())
+        tasks.append(stop)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            return Exit.DONE
+        except _FinishedError as finished:
+            return finished.code
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._write_rest(ABANDONED_AFTER if stop.done() and not stop.cancelled() else None)
+            if self._unreadable > UNREADABLE_SHOWN:
+                self._say(f"{self._unreadable:,} lines could not be read.")
+
+    async def _write_rest(self, patience: float | None) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await self._writer.close()
+        except TimeoutError:
+            self._writer.abandon()
+
+    async def _interrupted(self) -> None:
+        """Returns when the process is asked to end, so that what is buffered is still written."""
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, asked.set)
+        try:
+            await asked.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+
+    async def _find_end(self) -> None:
+        """Counts ages in the filter back from the end of a recording or a journal, as the dashboard does."""
+        source = self._source
+        if source.live or not self._options.filter.has_ages:
+            return
+        from nomad_tui.sources.recording import Recording
+
+        if isinstance(source, Recording) and source.is_pipe:
+            self._say("Ages in the filter count back from now: where a pipe ends is not known yet.")
+            return
+        history = History(HELD_EVENTS, HELD_BYTES)
+        async with aclosing(source.updates()) as updates:
+            async for update in updates:
+                if isinstance(update, Frame):
+                    history.append(update, 0)
+        self._now = latest_moment(history)
+        if self._now is not None:
+            self._matcher = self._new_matcher()
+            end = datetime.fromtimestamp(self._now // 1_000_000_000, self._options.timezone)
+            self._say(f"Ages in the filter count back from the recording's end, {end:%Y-%m-%d %H:%M:%S}.")
+
+    async def _read(self) -> None:
+        await self._find_end()
+        loop = asyncio.get_running_loop()
+        turn = loop.time()
+        while True:
+            async with aclosing(self._source.updates()) as updates:
+                async for update in updates:
+                    self._take(update)
+                    if self._writer.size >= self._options.buffered:
+                        if isinstance(self._source, LiveServer):
+                            break
+                        await self._writer.until_below(self._options.buffered)
+                    if loop.time() - turn > TURN:
+                        await asyncio.sleep(0)
+                        turn = loop.time()
+                else:
+                    return
+            self._source = await self._after_stall(self._source)
+
+    async def _after_stall(self, source: LiveServer) -> LiveServer:
+        """Waits, without a connection, until the output takes more; goes on where the stream was left."""
+        left = time_ns()
+        self._count_idleness(connected=False)
+        waiting = byte_count(self._writer.size)
+        self._say(
+            f"Whoever reads the output is too slow: {waiting} wait. Disconnected from the server until half of that is "
+            "read; then it is asked for what came meanwhile."
+        )
+        await self._writer.until_below(max(1, self._options.buffered // 2))
+        self._say("The output is read again: reconnecting.")
+        return LiveServer(
+            source.connection, source.subscription, source.settings, seen=tuple(self._newest), seen_until=left
+        )
+
+    def _remember(self, frame: Frame) -> None:
+        self._newest.append(frame)
+        self._newest_bytes += len(frame.line)
+        while len(self._newest) > REMEMBERED_FRAMES or (
+            len(self._newest) > 1 and self._newest_bytes > REMEMBERED_BYTES
+        ):
+            self._newest_bytes -= len(self._newest.popleft().line)
+
+    async def _flush(self) -> None:
+        """Writes what was printed. Raises `BrokenPipeError` as soon as nobody reads it, event or no event."""
+        pipe = None
+        with suppress(OSError):  # what is no file has no descriptor
+            if stat.S_ISFIFO(os.fstat(self._output.fileno()).st_mode):
+                pipe = select.poll()
+                pipe.register(self._output.fileno(), select.POLLERR)
+        while True:
+            await asyncio.sleep(FLUSH_EVERY)
+            self._writer.flush()
+            if pipe is not None and any(event & select.POLLERR for _, event in pipe.poll(0)):
+                raise BrokenPipeError
+
+    async def _watch_idleness(self, seconds: float) -> None:
+        while True:
+            self._connection_changed.clear()
+            left = None
+            if self._idle_since is not None:
+                left = seconds - self._idle_before - (monotonic() - self._idle_since)
+                if left <= 0:
+                    raise _FinishedError(self._after_idleness())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._connection_changed.wait()
+
+    def _after_idleness(self) -> Exit:
+        """Nothing came because nothing happened, unless something is known that keeps events from coming."""
+        known = {concern for concern, warned in self._warned.items() if warned.what}
+        if Concern.LEADER in known:
+            return Exit.LOST
+        return Exit.REFUSED if Concern.NAMESPACE in known else Exit.DONE
+
+    def _count_idleness(self, *, connected: bool) -> None:
+        """Goes on counting, or stops until the next connection."""
+        if self._idle_since is not None:
+            self._idle_before += monotonic() - self._idle_since
+        self._idle_since = monotonic() if connected else None
+        self._connection_changed.set()
+
+    def _take(self, update: Update) -> None:
+        match update:
+            case Frame():
+                self._refusals = 0
+                if isinstance(self._source, LiveServer):
+                    self._remember(update)
+                if update.events:
+                    self._idle_since, self._idle_before = monotonic(), 0.0
+                    self._print(update)
+            case Connected():
+                self._been_connected = True
+                self._count_idleness(connected=True)
+                if update.region not in (None, self._region):
+                    self._region = update.region or ""
+                    self._matcher = self._new_matcher()
+            case Warned():
+                if update.what and self._warned.get(update.concern) != update:
+                    self._say(f"{update.what} {update.remedy}")
+                self._warned[update.concern] = update
+            case Noted():
+                self._say(update.text)
+            case Gap():
+                if update.reason is GapReason.REBUILT:
+                    self._newest.clear()
+                    self._newest_bytes = 0
+                self._tell(f"gap: {update.sentence}")
+            case Unreadable():
+                self._unreadable += 1
+                if self._unreadable <= UNREADABLE_SHOWN:
+                    excerpt = printable(masked_text(update.excerpt.decode("utf-8", "replace")), 100)
+                    self._say(f"unreadable, {update.reason}{f': {excerpt}' if excerpt else '.'}")
+            case Retrying():
+                self._report(update, Exit.LOST, again=update.attempt <= self._options.retries)
+            case Refused():
+                self._refusals += 1
+                self._report(update, Exit.REFUSED, again=self._refusals < REFUSALS)
+            case Ended():
+                raise _FinishedError(Exit.LOST if update.failed else Exit.DONE)
+            case _:
+                pass
+
+    def _report(self, trouble: Retrying | Refused, code: Exit, again: bool) -> None:
+        """Says what happened, and ends with `code` unless a stream that once worked is worth another attempt."""
+        self._count_idleness(connected=False)
+        if not (again and self._been_connected):
+            self._say(f"{trouble.what} {trouble.remedy}")
+            raise _FinishedError(code)
+        self._say(f"{trouble.what} {trouble.remedy} Trying again in {trouble.delay:.1f} s.")
+
+    def _say(self, text: str) -> None:
+        self._tell(f"nomad-tui: {printable(text)}")
+
+    def _tell(self, line: str) -> None:
+        """Standard error may be closed, or nobody may read it: that must not end the events or change the exit code."""
+        if self._errors is not None:
+            with suppress(OSError):
+                self._errors.write(f"{line}\n")
+                self._errors.flush()
+
+    def _print(self, frame: Frame) -> None:
+        if self._needs_history:
+            first = self._history.end
+            self._history.append(frame, frame.received_when_written(time_ns()))
+            shown = [position for position in range(len(frame.events)) if self._is_shown(first + position)]
+        else:
+            first = 0
+            shown = list(range(len(frame.events)))
+        limit = self._options.limit
+        if limit is not None:
+            shown = shown[: limit - self._printed]
+        if not shown:
+            return
+        for line in self._printed_lines(frame, first, shown):
+            self._writer.write(self._safe(line) + b"\n")
+        self._printed += len(shown)
+        if limit is not None and self._printed >= limit:
+            raise _FinishedError(Exit.DONE)
+
+    def _is_shown(self, sequence: int) -> bool:
+        if not self._matcher.matches(sequence):
+            return False
+        least = self._options.level
+        return least is Level.ROUTINE or event_level(self._history, self._history.event(sequence)) >= least
+
+    def _printed_lines(self, frame: Frame, first: int, shown: list[int]) -> Iterator[bytes]:
+        if self._options.output is not Output.LINE:
+            yield from self._lines.of_frame(frame, first, shown)
+            return
+        for position in shown:
+            found = row(self._history, first + position)
+            if isinstance(found, EventRow):
+                yield self._line(found).encode(self._options.encoding, "backslashreplace")
+
+    def _line(self, found: EventRow) -> str:
+        nanoseconds, exact = found.when()
+        time = NO_TIME
+        if nanoseconds is not None:
+            at = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, self._options.timezone)
+            time = f"{at:%Y-%m-%d %H:%M:%S}" + (f".{at.microsecond // 1000:03}" if exact else "    ")
+        signs = "  " if nanoseconds is None else found.signs(self._source.live)
+        return f"{signs}{time}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
+
+    def _safe(self, line: bytes) -> bytes:
+        """A terminal acts on some characters that JSON lets stand; as `\\u` escapes their value is the same."""
+        if not self._plain_terminal or self._options.output not in RAW or not _NOT_PLAIN.search(line):
+            return line
+        # Tabs and carriage returns can only stand between the tokens of JSON, where an escape could not.
+        text = line.decode("utf-8", "replace").translate(_SPACES)
+        return "".join(
+            character if character.isprintable() and self._has(character) else escaped(character) for character in text
+        ).encode(self._options.encoding)
+
+    def _has(self, character: str) -> bool:
+        """Whether the terminal's encoding has a character."""
+        return character.isascii() or bool(character.encode(self._options.encoding, "ignore"))

@@ -1,0 +1,1 @@
+"""Settings, profiles and connections: what the operator configured, and where the files are."""

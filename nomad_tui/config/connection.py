@@ -1,0 +1,557 @@
+"""What nomad-tui is told: how to reach a server, as Nomad's own command line is told it, and where its files are."""
+
+import os
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Self
+
+from nomad_tui.config.setting import (
+    ADDRESS,
+    ALLOW_HARMFUL_TOPICS,
+    CA_CERT,
+    CA_PATH,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    HEADERS,
+    HELP,
+    HTTP_AUTH,
+    NAMESPACE,
+    PROFILE,
+    REGION,
+    TLS_SERVER_NAME,
+    TLS_SKIP_VERIFY,
+    TOKEN,
+    TOKEN_FILE,
+    Setting,
+)
+from nomad_tui.core.secrets.naming import REDACTED
+from nomad_tui.core.text import printable
+from nomad_tui.core.topics import ALL
+from nomad_tui.nomad import address as addresses
+from nomad_tui.nomad.address import Address, Credentials, Proxy
+from nomad_tui.nomad.values import ValueUnavailableError, current
+
+TOKEN_LIMIT: Final = 16 * 1024
+"""Bytes read of a token file: a signed workload identity takes one or two thousand."""
+
+LONGEST_SHOWN: Final = 200
+"""Characters of a path or an address in a message."""
+
+TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""What Go's `strconv.ParseBool` takes."""
+
+
+class ConfigurationError(ValueError):
+    """Its text is one sentence: the variable or flag, what is wrong with it, and what to do."""
+
+
+_USER: Final = re.compile(r"//[^/@]*@")
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+OWN_HEADERS: Final[Mapping[str, str]] = {
+    "x-nomad-token": "use --token-file (or NOMAD_TOKEN) for the token",
+    "proxy-authorization": "write user and password into the proxy's address",
+    **dict.fromkeys(
+        (
+            "accept-encoding",
+            "connection",
+            "content-length",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+        ),
+        "leave it out, nomad-tui sets it",
+    ),
+}
+"""Headers that cannot be given, and what to do instead."""
+
+Flags = Mapping[str, str | bool | Sequence[str] | None]
+"""A setting's name to what the command line said; None, False or missing where it said nothing. Only addresses and
+headers are several; each address may be several with commas between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A connection that the operator has named in config.toml."""
+
+    name: str
+    colour: str = ""
+    """What it is shown in: `#rrggbb`, or the name of a colour, which the themes know; "" for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """What a profile says; its paths stand on their own, whatever folder they were relative to."""
+
+    profile: Profile
+    given: Flags = field(default_factory=dict)
+    """None or missing is what it says nothing of; False is said."""
+
+    @property
+    def names_address(self) -> bool:
+        """Whether it is about a cluster of its own, for which nothing of the `NOMAD_*` variables is meant."""
+        return bool(self.given.get(ADDRESS.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything needed to reach a server. Its repr holds no secret."""
+
+    address: Address = field(default_factory=lambda: addresses.parse_address(addresses.DEFAULT)[0])
+    region: str | None = None
+    """None for the server's own."""
+    namespace: str = ALL
+    token: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
+    http_auth: Credentials | None = field(default=None, repr=False)
+    ca_cert: Path | None = None
+    ca_path: Path | None = None
+    """A directory of PEM files, below which every certificate is trusted; without effect next to `ca_cert`."""
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    tls_server_name: str | None = None
+    """The name the server's certificate must hold, where that is not the address' host."""
+    skip_verify: bool = False
+    proxy: Proxy | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Sent with each request; a value may refer to `${VARIABLE}` or `file:PATH`, as `current_headers` resolves it."""
+    allow_harmful_topics: bool = False
+    """Whether topics are subscribed to whose reading harms some releases (`nomad.releases`)."""
+    profile: Profile | None = None
+    """None where the operator named none."""
+    others: tuple["Connection", ...] = ()
+    """The same cluster by other addresses, to turn to when this one fails. They have no others."""
+
+    @property
+    def servers(self) -> tuple["Connection", ...]:
+        """All of them, in the order in which the operator named them."""
+        return (self, *self.others)
+
+    def within(self, region: str | None, namespace: str) -> "Connection":
+        """The same servers, of which another region or namespace is asked for."""
+        others = tuple(replace(other, region=region, namespace=namespace) for other in self.others)
+        return replace(self, region=region, namespace=namespace, others=others)
+
+    @classmethod
+    def from_environment(
+        cls,
+        flags: Flags | None = None,
+        environ: Mapping[str, str] = os.environ,
+        profile: ProfileSettings | None = None,
+    ) -> Self:
+        """The connection that `flags`, a profile and the `NOMAD_*` and proxy variables describe, in this order.
+
+        A profile that names an address takes only the proxies of the variables: the others are about another cluster,
+        whose token must not be sent to this one.
+
+        Reads the token file and every certificate once, so that a mistake is told before a screen opens.
+        Raises ConfigurationError.
+        """
+        given = _Given(flags or {}, environ, profile)
+        (address, credentials), *others = _addresses(given)
+        if given.flag(TOKEN) and given.flag(TOKEN_FILE):
+            raise ConfigurationError("--token and --token-file are both given: leave one of them out.")
+        token, token_file = given.text(TOKEN), given.path(TOKEN_FILE)
+        if given.flag(TOKEN):
+            token_file = None
+        if token_file is not None:
+            token = _token_from(token_file, given.origin(TOKEN_FILE))
+            if token_file.is_file():
+                token = None  # read again at each connect; a pipe can only be read once
+            else:
+                token_file = None
+        elif token is not None:
+            _check_token(token, given.origin(TOKEN))
+        http_auth = _http_auth(given)
+        connection = cls(
+            address=address,
+            region=given.text(REGION),
+            namespace=given.text(NAMESPACE) or ALL,
+            token=token,
+            token_file=token_file,
+            http_auth=credentials or http_auth,
+            ca_cert=given.path(CA_CERT),
+            ca_path=given.path(CA_PATH),
+            client_cert=given.path(CLIENT_CERT),
+            client_key=given.path(CLIENT_KEY),
+            tls_server_name=given.text(TLS_SERVER_NAME),
+            skip_verify=_skip_verify(given),
+            proxy=_proxy(address, environ),
+            headers=_headers(given),
+            allow_harmful_topics=bool(given.value(ALLOW_HARMFUL_TOPICS)),
+            profile=profile.profile if profile is not None else None,
+        )
+        connection.current_headers()
+        if any((connection.ca_cert, connection.ca_path, connection.client_cert, connection.client_key)):
+            connection.tls_context()
+        return replace(
+            connection,
+            others=tuple(
+                replace(connection, address=other, http_auth=theirs or http_auth, proxy=_proxy(other, environ))
+                for other, theirs in others
+            ),
+        )
+
+    def current_token(self) -> str | None:
+        """The token to send now. Reads the token file, so a renewed token is taken at the next connect.
+
+        Raises ConfigurationError when the file has gone or holds no token any more.
+        """
+        if self.token_file is None:
+            return self.token
+        return _token_from(self.token_file, self._origin(TOKEN_FILE))
+
+    def current_headers(self) -> dict[str, str]:
+        """The additional headers to send now, variables and files resolved. Raises ConfigurationError."""
+        found: dict[str, str] = {}
+        for name, text in self.headers:
+            try:
+                value = current(text).strip()
+            except ValueUnavailableError as error:
+                raise ConfigurationError(f"The header {name} ({HEADERS.flag}) has no value: {error}") from None
+            if not (value.isascii() and value.isprintable()) or len(value) >= TOKEN_LIMIT:
+                raise ConfigurationError(
+                    f"The value of the header {name} ({HEADERS.flag}) holds a line break, a character that is not "
+                    f"printable ASCII, or more than {TOKEN_LIMIT} of them: correct it."
+                )
+            found[name] = value
+        return found
+
+    @property
+    def sends_token(self) -> bool:
+        return self.token is not None or self.token_file is not None
+
+    def tls_context(self) -> ssl.SSLContext:
+        """What Go's TLS client would accept and show, from the files as they are now; reads disk.
+
+        The server name is not part of it: it is given with each request. Raises ConfigurationError.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Go trusts a certificate that is not self-signed too
+        if self.skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.ca_cert is not None:
+            _trust(context, self.ca_cert, self._origin(CA_CERT))
+        elif self.ca_path is not None:
+            origin = self._origin(CA_PATH)
+            for file in _certificate_files(self.ca_path, origin):
+                _trust(context, file, origin)
+        else:
+            context.load_default_certs()
+        self._load_client_certificate(context)
+        return context
+
+    def _load_client_certificate(self, context: ssl.SSLContext) -> None:
+        if self.client_cert is None and self.client_key is None:
+            return
+        cert, key = self._origin(CLIENT_CERT), self._origin(CLIENT_KEY)
+        if self.client_cert is None or self.client_key is None:
+            there, missing = (cert, key) if self.client_key is None else (key, cert)
+            raise ConfigurationError(f"{there} is given without {missing}: give both, or neither.")
+        _check_readable(self.client_cert, cert)
+        _check_readable(self.client_key, key)
+        try:
+            context.load_cert_chain(self.client_cert, self.client_key, password=_refuse_password)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{cert} {_shown(self.client_cert)} and {key} {_shown(self.client_key)} are no PEM "
+                f"certificate and its unencrypted key ({_reason(error)}): name two files that belong together."
+            ) from error
+
+    def _origin(self, setting: Setting) -> str:
+        """Where a value may have come from; which of them it was is forgotten."""
+        if self.profile is None:
+            return str(setting)
+        names = [
+            *([setting.variable] if setting.variable else []),
+            f"{setting.name} of the profile {self.profile.name}",
+        ]
+        return f"{setting.flag} ({', '.join(names)})"
+
+
+def styles_folder() -> Path:
+    """Where the style sheets are: inside an installed package, next to it in a checkout.
+
+    Raises ConfigurationError when neither folder holds `app.tcss`.
+    """
+    package = Path(__file__).parent.parent
+    folders = (package / "styles", package.parent / "styles")
+    for folder in folders:
+        if (folder / "app.tcss").is_file():
+            return folder
+    raise ConfigurationError(f"The style sheets are in neither {folders[0]} nor {folders[1]}: install nomad-tui again.")
+
+
+def own_namespace(environ: Mapping[str, str] = os.environ, profile: ProfileSettings | None = None) -> str:
+    """The namespace that the operator works in, whatever a flag says is to be watched; "" for none."""
+    return _Given({}, environ, profile).text(NAMESPACE) or ""
+
+
+class _Given:
+    """The settings as given, and who gave them: a message names the flag, key or variable that is wrong."""
+
+    def __init__(self, flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> None:
+        self._flags = flags
+        self._profile = profile
+        self._environ = environ if profile is None or not profile.names_address else {}
+
+    def flag(self, setting: Setting) -> str | bool | Sequence[str] | None:
+        return _or_none(self._flags.get(setting.name))
+
+    def value(self, setting: Setting) -> str | bool | Sequence[str] | None:
+        """What the first that says anything says; False only where a profile says so."""
+        if flag := self.flag(setting):
+            return flag
+        in_profile = self._in_profile(setting)
+        if in_profile is not None:
+            return in_profile
+        return self._environ.get(setting.variable) or None if setting.variable else None
+
+    def layers(self, setting: Setting) -> list[tuple[str, str | bool | Sequence[str]]]:
+        """What each says that says anything, with who said it; the last wins."""
+        found: list[tuple[str, str | bool | Sequence[str]]] = []
+        if self._profile is not None and (in_profile := self._in_profile(setting)):
+            found.append((f"{setting.name} of the profile {self._profile.profile.name}", in_profile))
+        if flag := self.flag(setting):
+            found.append((setting.flag, flag))
+        return found
+
+    def text(self, setting: Setting) -> str | None:
+        value = self.value(setting)
+        return None if value is None else str(value)
+
+    def path(self, setting: Setting) -> Path | None:
+        text = self.text(setting)
+        if text is None:
+            return None
+        if "\0" in text:
+            raise ConfigurationError(f"{self.origin(setting)} holds a zero byte: name a file.")
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            raise ConfigurationError(
+                f"{self.origin(setting)} is {_shown(text)}, and nobody here has a home folder of that name: "
+                "write the path from / on."
+            ) from None
+
+    def origin(self, setting: Setting) -> str:
+        if self.flag(setting):
+            return setting.flag
+        if self._profile is not None and self._in_profile(setting) is not None:
+            return f"{setting.name} of the profile {self._profile.profile.name}"
+        return setting.variable or setting.flag
+
+    def _in_profile(self, setting: Setting) -> str | bool | Sequence[str] | None:
+        said = self._profile.given.get(setting.name) if self._profile is not None else None
+        return said if said is False else _or_none(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """What counts of a setting, and who said it."""
+
+    name: str
+    value: str
+    """As it may be shown: secrets are masked."""
+    origin: str
+    """A flag, a variable or a key of a profile; "" for the default."""
+
+
+def effective(flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> list[Effective]:
+    """Every setting of a connection that has a value, in the order of `--help`."""
+    given = _Given(flags, environ, profile)
+    defaults = {ADDRESS: addresses.DEFAULT, NAMESPACE: ALL}
+    found = []
+    for setting in HELP:
+        value = given.value(setting) if setting is not PROFILE else (profile.profile.name if profile else None)
+        if value is None:
+            if setting in defaults:
+                found.append(Effective(setting.name, defaults[setting], ""))
+            continue
+        texts = [str(value)] if isinstance(value, str | bool) else [str(each) for each in value]
+        if setting in (TOKEN, HTTP_AUTH):
+            texts = [REDACTED]
+        elif setting is HEADERS:
+            texts = [f"{text.partition(':')[0]}: {REDACTED}" for text in texts]
+        elif setting is ADDRESS:
+            texts = [_USER.sub(f"//{REDACTED}@", text) for text in texts]
+        origin = PROFILE.flag if setting is PROFILE and flags.get(PROFILE.name) else given.origin(setting)
+        found.append(Effective(setting.name, ", ".join(texts), origin))
+    return found
+
+
+def _or_none(value: str | bool | Sequence[str] | None) -> str | bool | Sequence[str] | None:
+    """None for an empty value, and for a list of nothing but empty ones."""
+    if value is None or isinstance(value, str | bool):
+        return value or None
+    return value if any(value) else None
+
+
+def _addresses(given: _Given) -> list[tuple[Address, Credentials | None]]:
+    """At least one; an address that is named again is left out."""
+    value = given.value(ADDRESS) or addresses.DEFAULT
+    whole = [str(value)] if isinstance(value, str | bool) else [str(each) for each in value]
+    texts = [text for each in whole for part in each.split(",") if (text := part.strip())] or [""]
+    found: dict[str, tuple[Address, Credentials | None]] = {}
+    for number, text in enumerate(texts):
+        try:
+            address, credentials = addresses.parse_address(text)
+        except ValueError as error:
+            place = f", address {number + 1} of {len(texts)}," if len(texts) > 1 else ""
+            shown = _shown(_without_credentials(text, texts[number + 1 :]))
+            raise ConfigurationError(f"{given.origin(ADDRESS)}{place} is {shown}: {error}.") from None
+        found.setdefault(str(address), (address, credentials))
+    return list(found.values())
+
+
+def _without_credentials(text: str, behind: Sequence[str]) -> str:
+    """One of several addresses, fit to be shown: a comma may have cut a password that goes on in one behind it."""
+    if "@" not in text and any("@" in each for each in behind):
+        return "…"
+    return addresses.without_credentials(text)
+
+
+def _proxy(address: Address, environ: Mapping[str, str]) -> Proxy | None:
+    try:
+        return addresses.proxy_for(address, environ)
+    except ValueError as error:
+        raise ConfigurationError(f"{error}.") from None
+
+
+def _http_auth(given: _Given) -> Credentials | None:
+    text = given.text(HTTP_AUTH)
+    if text is None:
+        return None
+    user, _, password = text.partition(":")
+    return user, password
+
+
+def _headers(given: _Given) -> tuple[tuple[str, str], ...]:
+    """Those of the profile and those of the command line, which win; every name once."""
+    found: dict[str, tuple[str, str]] = {}
+    for origin, lines in given.layers(HEADERS):
+        for line in [lines] if isinstance(lines, str) else lines if isinstance(lines, Sequence) else ():
+            name, colon, value = line.partition(":")
+            name, value = name.strip(), value.strip()
+            shown = printable(name, 100)
+            if not colon or not value or HEADER_NAME.fullmatch(name) is None:
+                raise ConfigurationError(f"{origin} {shown!r} is no header: write 'Name: value'.")
+            if (instead := OWN_HEADERS.get(name.lower())) is not None:
+                raise ConfigurationError(f"{origin} names {shown}, which cannot be given: {instead}.")
+            found[name.lower()] = (name, value)
+    if "authorization" in found and given.value(HTTP_AUTH):
+        raise ConfigurationError(
+            f"The header Authorization and {given.origin(HTTP_AUTH)} both say who asks: leave one of them out."
+        )
+    return tuple(found.values())
+
+
+def _skip_verify(given: _Given) -> bool:
+    value = given.value(TLS_SKIP_VERIFY)
+    if isinstance(value, bool):
+        return value
+    text = None if value is None else str(value)
+    if text is not None and text not in TRUE | FALSE:
+        raise ConfigurationError(
+            f"{TLS_SKIP_VERIFY.variable} is '{printable(text, 40)}', which is neither true nor false: "
+            "set it to true or false, or unset it."
+        )
+    return text in TRUE
+
+
+def _token_from(file: Path, origin: str) -> str:
+    """The first line of `file` without the white space around it; `origin` named the file."""
+    try:
+        with file.open("rb") as opened:
+            line = opened.readline(TOKEN_LIMIT).strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}): "
+            "name a file whose first line is the token."
+        ) from error
+    if not line:
+        raise ConfigurationError(
+            f"{origin} names {_shown(file)}, whose first line is empty: write the token into its first line."
+        )
+    token = line.decode("latin-1")
+    _check_token(token, f"The token in {_shown(file)} ({origin})")
+    return token
+
+
+def _check_token(token: str, origin: str) -> None:
+    """Refuses what cannot stand in a header. The message never shows the token."""
+    if "\n" in token or "\r" in token:
+        wrong = "holds a line break"
+    elif not (token.isascii() and token.isprintable()):
+        wrong = "holds a character that is not printable ASCII"
+    elif len(token) >= TOKEN_LIMIT:
+        wrong = f"is longer than {TOKEN_LIMIT} characters"
+    else:
+        return
+    raise ConfigurationError(f"{origin} {wrong}, as no token does: give the token's Secret ID and nothing else.")
+
+
+def _certificate_files(folder: Path, origin: str) -> list[Path]:
+    """Every PEM file below `folder`, as Go walks it; OpenSSL itself would only find names made by `c_rehash`."""
+    try:
+        next(folder.iterdir(), None)
+        files = [file for file in sorted(folder.rglob("*")) if file.is_file() and _holds_certificate(file)]
+    except OSError as error:
+        raise ConfigurationError(
+            f"{origin} names {_shown(folder)}, which cannot be read ({_reason(error)}): "
+            "name a directory of PEM certificates."
+        ) from error
+    if not files:
+        raise ConfigurationError(
+            f"{origin} names {_shown(folder)}, which holds no PEM certificate: put the cluster's CA there."
+        )
+    return files
+
+
+def _holds_certificate(file: Path) -> bool:
+    return b"CERTIFICATE-----" in file.read_bytes()
+
+
+def _trust(context: ssl.SSLContext, file: Path, origin: str) -> None:
+    _check_readable(file, origin)
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            f"{origin} names {_shown(file)}, which is no PEM certificate ({_reason(error)}): "
+            "name the cluster's CA certificate."
+        ) from error
+
+
+def _check_readable(file: Path, origin: str) -> None:
+    try:
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}): "
+            "name a PEM file that you may read."
+        ) from error
+
+
+def _refuse_password() -> str:
+    """Asked for the password of an encrypted key, which would otherwise be asked of the terminal."""
+    raise OSError("the key is encrypted")
+
+
+def _shown(path: Path | str) -> str:
+    return f"'{printable(str(path), LONGEST_SHOWN)}'"
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    return (error.strerror or str(error)).lower()

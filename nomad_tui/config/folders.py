@@ -1,0 +1,112 @@
+"""Where the program's own files are, and how one of them is read and written."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import platformdirs
+
+from nomad_tui.config.setting import CONFIG_VARIABLE
+from nomad_tui.core.text import printable
+
+PROGRAM: Final = "nomad-tui"
+MOST_BYTES: Final = 1024 * 1024
+"""Read of one file; what the program writes itself is far smaller."""
+
+
+NO_HOME: Final = Path(os.devnull) / PROGRAM
+"""Stands for a folder that is not known: nothing is there, and nothing can be written there."""
+
+
+class FileError(Exception):
+    """Its text says which file, what is wrong with it, and what to do now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    config: Path
+    """For `config.toml`, which the program only reads, and `filters.toml`, which it also writes."""
+    state: Path
+    """For the history of the filter line."""
+
+    @classmethod
+    def of_user(cls) -> Self:
+        """Where this operating system keeps such files, or NOMAD_TUI_CONFIG says; none of them need exist.
+
+        `NO_HOME` without a home folder: HOME is not an absolute path, and the user has no entry in passwd.
+        """
+        config = os.environ.get(CONFIG_VARIABLE)
+        folder = Path(config) if config else _folder(platformdirs.user_config_dir)
+        return cls(config=folder, state=_folder(platformdirs.user_state_dir))
+
+
+def _folder(of_user: Callable[..., str]) -> Path:
+    try:
+        folder = Path(of_user(PROGRAM, appauthor=False))
+    except (RuntimeError, KeyError):
+        return NO_HOME
+    return folder if folder.is_absolute() else NO_HOME
+
+
+def read_text(file: Path) -> str | None:
+    """The whole file; None if there is none. Raises `FileError` for one that cannot be read or is not UTF-8."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        if NO_HOME in file.parents:
+            return None
+        raise FileError(f"{shown(file)} cannot be read: what it is in is no folder. Correct its name.") from None
+    except OSError as error:
+        raise FileError(f"{shown(file)} cannot be read: {reason(error)}. See that you may read it.") from error
+    if len(content) > MOST_BYTES:
+        raise FileError(f"{shown(file)} is left alone, because it is larger than 1 MiB. Shorten it or move it away.")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{shown(file)} cannot be read: it is not UTF-8 at byte {error.start}. Save it as UTF-8."
+        ) from error
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replaces the whole file or, whatever happens, nothing of it. Nobody else may read it.
+
+    A link stays one, and the file that it leads to is replaced. Raises `FileError`.
+    """
+    if NO_HOME in file.parents:
+        raise FileError(
+            f"{file.name} cannot be written: no home folder is known. Set HOME to an absolute path, or name a folder "
+            "with --config."
+        )
+    try:
+        target = file.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as opened:
+                opened.write(text)
+            Path(name).replace(target)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        raise FileError(
+            f"{shown(file)} cannot be written: {reason(error)}. Make room, or see that you may write it."
+        ) from error
+
+
+def shown(file: Path) -> str:
+    """A file's name as it may stand in a sentence."""
+    return printable(str(file), 200)
+
+
+def reason(error: Exception) -> str:
+    return printable((error.strerror if isinstance(error, OSError) else None) or str(error), 200)

@@ -1,0 +1,92 @@
+"""How the program may connect: as it was started, and by the profiles of `config.toml`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from nomad_tui.config.connection import (
+    ConfigurationError,
+    Connection,
+    Flags,
+    Profile,
+    ProfileSettings,
+    effective,
+    own_namespace,
+)
+from nomad_tui.config.folders import FileError, shown
+from nomad_tui.config.setting import ADDRESS, PROFILE
+from nomad_tui.config.settings import FILE, LONGEST_NAME, read_profiles
+from nomad_tui.core.text import printable
+
+MOST_NAMED: Final = 12
+"""Profiles that a message names."""
+
+
+class Connections:
+    """What the operator may choose from while the program runs.
+
+    Flags are meant for what the program was started with, and count nowhere else: a token that was given for one
+    cluster is never sent to another.
+    """
+
+    def __init__(self, folder: Path, flags: Flags | None = None, environ: Mapping[str, str] = os.environ) -> None:
+        """`folder` is where `config.toml` is; it is read only if a profile is asked for, in `flags` or `environ`.
+
+        Raises `ConfigurationError`.
+        """
+        self._folder = folder
+        self._environ = environ
+        flags = flags or {}
+        asked = flags.get(PROFILE.name) or environ.get(PROFILE.variable or "") or None
+        settings = None
+        if asked is not None:
+            origin = PROFILE.flag if flags.get(PROFILE.name) else PROFILE.variable
+            settings = self._settings(str(asked), f"{origin} is")
+        self.start = Connection.from_environment(flags, environ, settings)
+        """What the command line asked for."""
+        self.effective = effective(flags, environ, settings)
+        """The same, setting by setting."""
+        self.names_address = bool(
+            flags.get(ADDRESS.name) or environ.get(ADDRESS.variable or "") or self.start.profile is not None
+        )
+        """Whether the operator has said where the server is."""
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """Those of the file as it is now. Raises `ConfigurationError`."""
+        return tuple(settings.profile for settings in self._read().values())
+
+    def of(self, profile: str | None) -> Connection:
+        """The connection of a profile as it is now, or without one. Reads files. Raises `ConfigurationError`."""
+        if profile == (self.start.profile.name if self.start.profile is not None else None):
+            return self.start
+        settings = None if profile is None else self._settings(profile, "You chose the profile")
+        return Connection.from_environment({}, self._environ, settings)
+
+    def namespace(self, profile: Profile | None) -> str:
+        """The namespace that the operator works in there, whichever is watched; "" for none."""
+        try:
+            settings = None if profile is None else self._read().get(profile.name)
+        except ConfigurationError:
+            return ""
+        return own_namespace(self._environ, settings)
+
+    def _settings(self, name: str, chosen: str) -> ProfileSettings:
+        profiles = self._read()
+        if name in profiles:
+            return profiles[name]
+        file = self._folder / FILE
+        wrong = f"{chosen} '{printable(name, LONGEST_NAME)}'"
+        if not profiles:
+            there = f"{shown(file)} names no profile" if file.exists() else f"there is no file {shown(file)}"
+            raise ConfigurationError(f"{wrong}, but {there}: write a table [profile.NAME] into it, or name none.")
+        names = [*list(profiles)[:MOST_NAMED], *(["…"] if len(profiles) > MOST_NAMED else [])]
+        raise ConfigurationError(
+            f"{wrong}, and the profiles in {shown(file)} are {', '.join(names)}: name one of them."
+        )
+
+    def _read(self) -> dict[str, ProfileSettings]:
+        try:
+            return read_profiles(self._folder)
+        except FileError as error:
+            raise ConfigurationError(str(error)) from error

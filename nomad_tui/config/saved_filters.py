@@ -1,0 +1,198 @@
+"""Filters that have a name, and those of them that have a function key: presets, and what the operator saved.
+
+`filters.toml` may be edited by hand; what the program does not know in it stays as it is, but for comments:
+
+    forgotten = ["deployments"]   # presets that are not wanted
+
+    [filters."web trouble"]
+    filter = "job:=web status:=failed,lost"
+    key = "F7"
+
+A filter of a preset's name stands in the preset's place.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import tomli_w
+
+from nomad_tui.config.folders import FileError, read_text, shown, write_text
+from nomad_tui.core.filter import Filter, FilterError
+from nomad_tui.core.search.facets import only
+from nomad_tui.core.text import printable
+
+FILE: Final = "filters.toml"
+KEYS: Final = tuple(f"F{number}" for number in range(1, 9))
+LONGEST_NAME: Final = 40
+
+PRESETS: Final[dict[str, str]] = {
+    "failures": "status:=failed,lost",
+    "deployments": "topic:=Deployment",
+    "node trouble": 'topic:=Node (status:=down,disconnected or Node.SchedulingEligibility == "ineligible")',
+    "placements blocked": "topic:=Evaluation (status:=blocked or Evaluation.FailedTGAllocs is not empty)",
+    "out of memory": "topic:=Allocation oom-killed",
+}
+"""Names and filters, in the order in which they take the keys that are free."""
+MINE: Final = "mine"
+"""The preset of the namespace that the operator works in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFilter:
+    name: str
+    text: str
+    key: str | None = None
+    """One of `KEYS`."""
+    preset: bool = False
+    """True for one that the program brought and the operator has not replaced."""
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    filter: str
+    key: str | None = None
+
+
+class SavedFilters:
+    def __init__(self, folder: Path | None = None, namespace: str = "") -> None:
+        """`folder` None keeps them in memory only; `namespace` is the one of the operator's environment, if any."""
+        self._file = None if folder is None else folder / FILE
+        self._presets = dict(PRESETS)
+        if namespace not in ("", "*"):
+            self._presets[MINE] = str(only(Filter.parse(""), "ns", namespace))
+        self.trouble = ""
+        """The first mistake in the file, as a sentence."""
+        self._content: dict[str, Any] = {}
+        self.filters: tuple[SavedFilter, ...] = ()
+        """The operator's own first, then the presets."""
+        try:
+            self._content = self._read()
+        except FileError as error:
+            self.trouble = str(error)
+        self._arrange()
+
+    def with_key(self, key: str) -> SavedFilter | None:
+        return next((each for each in self.filters if each.key == key.upper()), None)
+
+    def named(self, name: str) -> SavedFilter | None:
+        return next((each for each in self.filters if each.name == name), None)
+
+    def save(self, name: str, text: str, key: str | None = None) -> None:
+        """Adds a filter or replaces the one of that name; a key it is given is taken from the one that has it.
+
+        Raises `FileError` for a name that cannot be one and for a file that cannot be read or written, which stays.
+        """
+        name = printable(name.strip())
+        if not name or len(name) > LONGEST_NAME:
+            raise FileError(f"A name has 1 to {LONGEST_NAME} characters.")
+        content = self._read()
+        for other in _entries(content).values():
+            if key is not None and isinstance(other, dict) and other.get("key") == key:
+                del other["key"]
+        before = _entries(content).get(name)
+        entry: dict[str, Any] = {**(before if isinstance(before, dict) else {}), "filter": text}
+        entry.pop("key", None)
+        if key is not None:
+            entry["key"] = key
+        content["filters"] = {**_entries(content), name: entry}
+        content["forgotten"] = [each for each in _forgotten(content) if each != name]
+        self._write(content)
+
+    def forget(self, name: str) -> None:
+        """Takes a filter out; a preset does not come back. Raises `FileError` as `save` does."""
+        content = self._read()
+        content["filters"] = {each: entry for each, entry in _entries(content).items() if each != name}
+        if name in self._presets:
+            content["forgotten"] = [*(each for each in _forgotten(content) if each != name), name]
+        self._write(content)
+
+    def rename(self, name: str, to: str, key: str | None = None) -> None:
+        """Gives a filter another name and key. Raises `FileError` as `save` does, and for a name that is taken."""
+        to = printable(to.strip())
+        found = self.named(name)
+        if found is None:
+            return
+        if to != name and self.named(to) is not None:
+            raise FileError(f"Another filter is called {to}; forget that one first.")
+        self.save(to, found.text, key)
+        if to != name:
+            self.forget(name)
+
+    def _read(self) -> dict[str, Any]:
+        text = None if self._file is None else read_text(self._file)
+        if self._file is None or text is None:
+            return self._content if self._file is None else {}
+        try:
+            content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            what = printable(str(error))
+            raise FileError(f"{shown(self._file)} is not used until it is corrected: {what}.") from error
+        for name, kind in (("filters", dict), ("forgotten", list)):
+            if not isinstance(content.get(name, kind()), kind):
+                table = "a table of filters" if kind is dict else "a list of names"
+                raise FileError(f"{shown(self._file)} is not used until it is corrected: `{name}` must be {table}.")
+        return content
+
+    def _write(self, content: dict[str, Any]) -> None:
+        content = {name: value for name, value in content.items() if value or name not in ("filters", "forgotten")}
+        if self._file is not None:
+            try:
+                write_text(self._file, tomli_w.dumps(content))
+            except FileError as error:
+                raise FileError(f"{error} The saved filters stay as they were.") from error
+        self._content = content
+        self._arrange()
+
+    def _arrange(self) -> None:
+        own: dict[str, SavedFilter] = {}
+        taken: set[str] = set()
+        for name, entry in _entries(self._content).items():
+            found = self._checked(name, entry, taken)
+            if found is not None:
+                own[found.name] = found
+                taken |= {found.key} if found.key else set()
+        free = iter([key for key in KEYS if key not in taken])
+        unwanted = {*own, *_forgotten(self._content)}
+        presets = [
+            SavedFilter(name, text, next(free, None), preset=True)
+            for name, text in self._presets.items()
+            if name not in unwanted
+        ]
+        self.filters = (*own.values(), *presets)
+
+    def _checked(self, name: str, entry: object, taken: set[str]) -> SavedFilter | None:
+        """One filter of the file, without the key if there is something wrong with that."""
+        try:
+            found = msgspec.convert(entry, _Entry)
+            Filter.parse(found.filter)
+        except msgspec.ValidationError as error:
+            self._complain(name, str(error).replace(" - at `$.", " at `"))
+            return None
+        except FilterError as error:
+            self._complain(name, f"at character {error.position + 1}: {error}")
+            return None
+        key = None if found.key is None else found.key.upper()
+        if key is not None and key not in KEYS:
+            self._complain(name, f'its key may be {KEYS[0]} to {KEYS[-1]}, not "{found.key}"')
+            key = None
+        elif key in taken:
+            self._complain(name, f"another filter has {key} already")
+            key = None
+        return SavedFilter(printable(name, LONGEST_NAME), printable(found.filter), key)
+
+    def _complain(self, name: str, what: str) -> None:
+        if not self.trouble and self._file is not None:
+            self.trouble = printable(f'{self._file}, filter "{name}": {what.rstrip(".")}.', 500)
+
+
+def _entries(content: Mapping[str, Any]) -> dict[str, Any]:
+    found = content.get("filters", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _forgotten(content: Mapping[str, Any]) -> list[str]:
+    found = content.get("forgotten", [])
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []

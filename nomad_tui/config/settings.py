@@ -1,0 +1,273 @@
+"""What an operator sets once: `config.toml`, which the program reads and never writes.
+
+[list]
+columns = ["time", "topic", "sentence"]   # which columns the event list has, and in which order
+
+[profile.prod]                            # what --profile prod connects to
+address = ["https://nomad-1:4646", "https://nomad-2:4646"]
+token_file = "~/.nomad/prod"              # a relative path begins at this file's folder
+colour = "red"
+
+[journal]
+keep = "7d"                               # what sink run and record keep of what every sink has had
+max_size = "4GiB"
+
+[[sink]]                                  # an event sink; `sinks.definition.definition` has what may stand in one
+id = "deployments"
+type = "webhook"
+address = "https://example.com/hook"
+"""
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from nomad_tui.config.connection import Profile, ProfileSettings
+from nomad_tui.config.fields import (
+    FLAG,
+    Field,
+    FieldCodec,
+    FieldError,
+    FieldPath,
+    FieldReader,
+    byte_size,
+    duration,
+    quoted,
+    whole_path,
+    with_file,
+)
+from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.core.limits import SMALLEST_JOURNAL
+from nomad_tui.core.text import printable
+
+FILE: Final = "config.toml"
+COLOURS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
+THEME_COLOURS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
+"""Names that a profile's colour may have; the second are what the theme makes of them."""
+LONGEST_NAME: Final = 40
+LONGEST_KEPT: Final = 365_000 * 86_400.0
+MOST_SAID: Final = 5
+"""Mistakes of a file that are said before the rest of them is counted."""
+
+_TABLE: Final = re.compile(r"\s*\[([^\[\]]+)\]")
+_PAIR: Final = re.compile(r"\s*([^=#\[]+?)\s*=")
+_ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+# What may stand in a field. In a profile an empty text counts as none.
+
+
+def _text(raw: object, path: FieldPath) -> str:
+    if not isinstance(raw, str):
+        raise path.error(f"is {quoted(raw)}: write a text in quotes")
+    return raw
+
+
+def _path(raw: object, path: FieldPath) -> str:
+    text = _text(raw, path)
+    return whole_path(text, path) if text else text
+
+
+def _address(raw: object, path: FieldPath) -> str | tuple[str, ...]:
+    if isinstance(raw, list):
+        return tuple(_text(each, path.item(number)) for number, each in enumerate(raw))
+    return _text(raw, path)
+
+
+def _headers(raw: object, path: FieldPath) -> tuple[str, ...]:
+    """As they are given by flags. A relative `file:` begins at the folder of the settings, as every path in them."""
+    headers = ((name, path.member(name), value) for name, value in _table(raw, path).items())
+    return tuple(f"{name}: {with_file(_text(value, at), at)}" for name, at, value in headers)
+
+
+def _colour(raw: object, path: FieldPath) -> str:
+    text = _text(raw, path)
+    if text and text not in COLOURS + THEME_COLOURS and _ANY_COLOUR.fullmatch(text) is None:
+        known = ", ".join(COLOURS + THEME_COLOURS)
+        raise path.error(f"is {quoted(text)}, and a colour is {known} or like #e8ab4c")
+    return text
+
+
+def _table(raw: object, path: FieldPath) -> Mapping[str, Any]:
+    if not isinstance(raw, dict):
+        raise path.error(f"is {quoted(raw)}, and a table belongs there")
+    return raw
+
+
+def _columns(raw: object, path: FieldPath) -> tuple[str, ...]:
+    if not isinstance(raw, list):
+        raise path.error(f'is {quoted(raw)}: write a list, such as ["time", "sentence"]')
+    if not raw:
+        raise path.error("names no column: leave it out for those that the list has by itself")
+    for number, name in enumerate(raw):
+        if name in raw[:number]:
+            raise path.item(number).error(f"is {quoted(name)} again: leave one out")
+    return tuple(_text(name, path.item(number)) for number, name in enumerate(raw))
+
+
+TEXT: Final = FieldCodec(_text)
+PATH: Final = FieldCodec(_path)
+
+
+class SettingsError(FileError):
+    """Every mistake in `config.toml`; its text says the first of them."""
+
+    def __init__(self, file: Path, errors: Collection[FieldError], content: str) -> None:
+        said = [str(error) for error in errors][:MOST_SAID]
+        more = [f"and {len(errors) - MOST_SAID} more"] if len(errors) > MOST_SAID else []
+        super().__init__(_unused(file, ". ".join((*said, *more))))
+        self.file = file
+        self.mistakes = [(_line_of(error.path, content), printable(str(error), 400)) for error in errors]
+        """Each with its line, from 1; None where the line is not found."""
+
+
+def _line_of(path: str, content: str) -> int | None:
+    """The line of a dotted path such as `profile.prod.address[0]`, or else of its table."""
+    wanted = re.sub(r"\[\d+\]", "", path)
+    table, found = "", None
+    for number, text in enumerate(content.splitlines(), 1):
+        if head := _TABLE.match(text):
+            table = _plain(head[1]) + "."
+            name = table[:-1]
+        elif pair := _PAIR.match(text):
+            name = table + _plain(pair[1])
+        else:
+            continue
+        if name == wanted:
+            return number
+        if wanted.startswith(f"{name}."):
+            found = number
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\s*\.\s*", ".", name.strip()).replace('"', "").replace("'", "")
+
+
+class ListSettings(msgspec.Struct, frozen=True):
+    columns: Annotated[tuple[str, ...] | None, Field(FieldCodec(_columns))] = None
+    """None leaves the list as it comes."""
+
+
+class JournalSettings(msgspec.Struct, frozen=True):
+    """What of a journal every sink has had is kept; None is for the program to say."""
+
+    keep: Annotated[float | None, Field(duration(0, LONGEST_KEPT, example='such as "7d"', numbers=False))] = None
+    """Seconds."""
+    max_size: Annotated[int | None, Field(byte_size(SMALLEST_JOURNAL))] = None
+    """Bytes."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    journal: JournalSettings = JournalSettings()
+    list: ListSettings = ListSettings()
+    profile: Annotated[Mapping[str, ProfileSettings], Field(FieldCodec(_table))] = {}
+    """By name, in the order of the file."""
+    sink: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
+    """Tables, as `read_sinks` has them: a mistake in one is told where sinks are looked at, and stops nothing else."""
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """What a profile may say, by the names of `config.Setting`: no secret, for those stand in files of their own."""
+
+    address: Annotated[str | tuple[str, ...] | None, Field(FieldCodec(_address))] = None
+    region: Annotated[str | None, Field(TEXT)] = None
+    namespace: Annotated[str | None, Field(TEXT)] = None
+    token_file: Annotated[str | None, Field(PATH)] = None
+    ca_cert: Annotated[str | None, Field(PATH)] = None
+    ca_path: Annotated[str | None, Field(PATH)] = None
+    client_cert: Annotated[str | None, Field(PATH)] = None
+    client_key: Annotated[str | None, Field(PATH)] = None
+    tls_server_name: Annotated[str | None, Field(TEXT)] = None
+    tls_skip_verify: Annotated[bool | None, Field(FLAG)] = None
+    headers: Annotated[tuple[str, ...] | None, Field(FieldCodec(_headers))] = None
+    """A value may refer to `${VARIABLE}` or `file:PATH`."""
+    allow_harmful_topics: Annotated[bool | None, Field(FLAG)] = None
+    colour: Annotated[str, Field(FieldCodec(_colour))] = ""
+
+
+def read_settings(folder: Path, columns: Collection[str] | None = None) -> Settings:
+    """The settings in a folder, all at their defaults if there is no file; `columns` are the names the list knows,
+    None where nobody asks for them.
+
+    Raises `FileError`, which is a `SettingsError` where the file could be parsed: nothing of such a file is used.
+    """
+    file = folder / FILE
+    reader = FieldReader(Settings, folder=folder)
+    text = read_text(file) or ""
+    reader.take(_parsed(file, text))
+    for attribute in reader.given:
+        reader.read(attribute)
+    profiles = reader.values.get("profile", {})
+    reader.values["profile"] = {name: _profile(reader, name, content) for name, content in profiles.items()}
+    for number, name in enumerate(reader.values.get("list.columns") or ()):
+        if columns is not None and name not in columns:
+            path = reader.path("list.columns").item(number)
+            reader.errors.append(path.error(f"is {quoted(name)}, and the columns are {', '.join(columns)}"))
+    if reader.errors:
+        raise SettingsError(file, reader.errors, text)
+    return reader.struct()
+
+
+def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
+    """The profiles of a folder's settings by their names, in the order of the file; none if there is no file.
+
+    Raises `FileError` as `read_settings` does, but looks at nothing that only the dashboard knows of.
+    """
+    return dict(read_settings(folder).profile)
+
+
+def read_journal(folder: Path) -> JournalSettings:
+    """Raises `FileError` as `read_settings` does."""
+    return read_settings(folder).journal
+
+
+def read_sinks(folder: Path) -> list[dict[str, Any]]:
+    """The `[[sink]]` tables of a folder's settings as they are written; none if there is no file.
+
+    Raises `FileError` for a file that is no TOML, and for a `sink` that is no list of tables. Other mistakes are not
+    looked for.
+    """
+    file = folder / FILE
+    tables = _parsed(file, read_text(file) or "").get("sink", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise _mistake(file, "`sink` is no list of tables: write [[sink]] above each")
+    return tables
+
+
+def _parsed(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # not TOML, or more digits or brackets than Python takes
+        raise _mistake(file, str(error)) from error
+
+
+def _profile(settings: FieldReader[Settings], name: str, content: object) -> ProfileSettings | None:
+    """None where there is a mistake in it."""
+    path = settings.path("profile").member(name)
+    reader = FieldReader(_Entry, "a profile", within=f"{path.name}.", folder=path.folder)
+    if not 1 <= len(name) <= LONGEST_NAME or name != printable(name) or name != name.strip():
+        reader.errors.append(path.error(f"is no name: one has 1 to {LONGEST_NAME} visible characters"))
+    if isinstance(content, dict):
+        reader.take(content)
+        for attribute in reader.given:
+            reader.read(attribute)
+    else:
+        reader.errors.append(path.error(f"is {quoted(content)}, and a table belongs there"))
+    settings.errors += reader.errors
+    if reader.errors:
+        return None
+    given = msgspec.structs.asdict(reader.struct())
+    return ProfileSettings(Profile(name, given.pop("colour")), given)
+
+
+def _mistake(file: Path, what: str) -> FileError:
+    return FileError(_unused(file, what))
+
+
+def _unused(file: Path, what: str) -> str:
+    return f"{shown(file)} is not used until it is corrected: {printable(what, 400 * MOST_SAID)}."

@@ -1,0 +1,199 @@
+"""What could stand where the cursor is in a filter: fields, values, paths of payloads and their operators.
+
+Nothing here decides what a filter means; that is `core.filter`'s business. What is proposed is worked out from the
+text before the cursor alone, in well under a millisecond, and a text it cannot make sense of gets no proposals.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from nomad_tui.core.filter import FIELDS
+from nomad_tui.core.filter.path import write_path
+from nomad_tui.core.filter.writing import is_plain_value, quoted
+from nomad_tui.core.search.paths import Member, Paths, split
+from nomad_tui.core.text import printable
+
+MOST_CANDIDATES: Final = 50
+LONGEST_TEXT: Final = 4_000
+"""Characters before the cursor; a longer filter was not typed by hand."""
+
+OPERATORS: Final[dict[str, str]] = {
+    "==": "is",
+    "!=": "is not",
+    "contains": "a text, list or object that holds it",
+    "not contains": "one that does not",
+    "matches": "a regular expression",
+    "not matches": "a regular expression that is not found",
+    "is empty": "has nothing in it",
+    "is not empty": "has something in it",
+}
+"""What may come after a path. A value after `in` stands before its path, so `in` is not proposed."""
+_TAKE_A_VALUE: Final = frozenset(("==", "!=", "contains", "matches"))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    text: str
+    """What replaces the range."""
+    label: str
+    """How it is listed; fit to be drawn."""
+    note: str = ""
+    """What it means, or how many events have it; fit to be drawn."""
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    start: int
+    """Characters from the start of the text; what stands from there to the cursor is replaced."""
+    candidates: tuple[Candidate, ...]
+    """At least one; the likeliest first."""
+
+
+class Vocabulary(Protocol):
+    @property
+    def paths(self) -> Paths: ...
+
+    def values(self, field: str) -> Iterable[tuple[str, int | None]]:
+        """Values seen so far of a field, the most frequent first, with the number of events that have each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    start: int
+    text: str
+
+
+def complete(text: str, cursor: int, vocabulary: Vocabulary, *, asked: bool = False) -> Completion | None:
+    """None where there is nothing to propose; `asked` proposes the fields even before anything is typed."""
+    before, after = text[:cursor], text[cursor : cursor + 1]
+    if cursor > LONGEST_TEXT or (after and not after.isspace() and after != ")"):
+        return None
+    tokens = _tokens(before)
+    partial = tokens.pop() if tokens and tokens[-1].start + len(tokens[-1].text) == cursor else _Token(cursor, "")
+    words = [token.text for token in tokens[-4:]]
+    if expected := _after_path(words, partial, vocabulary.paths):
+        return expected
+    start = partial.start
+    typed = partial.text
+    if typed.startswith("-") and len(typed) > 1:
+        start, typed = start + 1, typed[1:]
+    if not typed and not asked:
+        return None
+    if field := _FIELD.fullmatch(typed):
+        return _values(start, field, vocabulary)
+    if "." in typed or "[" in typed:
+        return _members(start, typed, vocabulary.paths)
+    if typed and not typed.replace("_", "").isalnum():
+        return None
+    found = [
+        Candidate(f"{field.name}:", f"{field.name}:", field.description)
+        for field in FIELDS
+        if field.name.startswith(typed.lower()) or any(alias.startswith(typed.lower()) for alias in field.aliases)
+    ]
+    if typed[:1].isupper():  # as the members of payloads are; lower case is a word more often than not
+        found += _top_members(typed, vocabulary.paths)
+    return _completion(start, typed, found)
+
+
+_FIELD: Final = re.compile(r"([A-Za-z]+):(=|<=|>=|<|>)?(.*)", re.DOTALL)
+
+
+def _tokens(text: str) -> list[_Token]:
+    """Pieces between white space and parentheses; quotes hold a piece together, closed or not."""
+    return [_Token(found.start(), found[0]) for found in _TOKEN.finditer(text)]
+
+
+_TOKEN: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\Z|\\\Z)|`[^`]*(?:`|\Z)|[^\s()"`])+""", re.DOTALL)
+
+
+def _completion(start: int, typed: str, found: Sequence[Candidate]) -> Completion | None:
+    candidates = tuple(each for each in found if each.text.rstrip() != typed)[:MOST_CANDIDATES]
+    return Completion(start, candidates) if candidates else None
+
+
+def _after_path(words: list[str], partial: _Token, paths: Paths) -> Completion | None:
+    """Operators after a path, and values seen there after an operator."""
+    typed = partial.text
+    joint = re.match(r"(.*?)(==|!=)(.*)", typed, re.DOTALL)
+    if joint is not None and (member := paths.find(joint[1])):
+        return _literals(partial.start + joint.start(3), joint[3], member)
+    if words and words[-1] in _TAKE_A_VALUE:
+        path = words[-3] if len(words) > 2 and words[-2] == "not" else words[-2] if len(words) > 1 else ""
+        member = paths.find(path.lstrip("-"))
+        return _literals(partial.start, typed, member) if member is not None else None
+    for length in (2, 1, 0):
+        *rest, path = words[: len(words) - length] or [""]
+        begun = " ".join(words[len(words) - length :]) if length else ""
+        if not path or paths.find(path.lstrip("-")) is None or (rest and rest[-1] in _TAKE_A_VALUE):
+            continue
+        wanted = f"{begun} {typed}".strip()
+        found = [
+            Candidate(operator[len(begun) :].lstrip() + _blank(operator), operator, meaning)
+            for operator, meaning in OPERATORS.items()
+            if operator.startswith(wanted) and (not begun or operator.startswith(f"{begun} "))
+        ]
+        if found:
+            return _completion(partial.start, typed, found)
+    return None
+
+
+def _blank(operator: str) -> str:
+    return "" if operator.endswith("empty") else " "
+
+
+def _literals(start: int, typed: str, member: Member) -> Completion | None:
+    bare = typed.strip('"').lower()
+    found = [Candidate(each, each) for each in reversed(member.examples) if bare in each.lower()]
+    return _completion(start, typed, found)
+
+
+def _values(start: int, field: re.Match[str], vocabulary: Vocabulary) -> Completion | None:
+    name = next((each.name for each in FIELDS if field[1].lower() in (each.name, *each.aliases)), None)
+    if name is None:
+        return None
+    value = re.search(r'(?:"(?:[^"\\]|\\.)*"?|[^,"])*\Z', field[3], re.DOTALL)
+    assert value is not None
+    typed = value[0]
+    if typed.startswith(("/", "*")):
+        return None
+    bare = typed.strip('"').lower()
+    begin: list[Candidate] = []
+    hold: list[Candidate] = []
+    for text, count in vocabulary.values(name):
+        if printable(text) != text or not text:
+            continue
+        at = text.lower().find(bare)
+        if at >= 0:
+            written = text if is_plain_value(text) else quoted(text)
+            (hold if at else begin).append(Candidate(written, printable(text, 60), count=count))
+        if len(begin) >= MOST_CANDIDATES:
+            break
+    return _completion(start + field.start(3) + value.start(), typed, [*begin, *hold])
+
+
+def _members(start: int, typed: str, paths: Paths) -> Completion | None:
+    """The next steps of a path that is being typed."""
+    cut = max(typed.rfind("."), typed.rfind("["))
+    before, step = typed[:cut], typed[cut + 1 :].strip('"')
+    steps = split(before)
+    if steps is None:
+        return None
+    return _completion(start, typed, _written(paths.members(steps), steps, step))
+
+
+def _top_members(typed: str, paths: Paths) -> list[Candidate]:
+    return _written({**paths.objects.members, **paths.root.members}, (), typed)
+
+
+def _written(members: Mapping[str, Member], steps: tuple[str, ...], typed: str) -> list[Candidate]:
+    found = []
+    for key, member in sorted(members.items()):
+        if key.lower().startswith(typed.lower()) and key:
+            path = write_path((*steps, key))
+            examples = ", ".join(list(reversed(member.examples))[:2])
+            found.append(Candidate(path + ("." if member.members else " "), path, printable(examples, 40)))
+    return found

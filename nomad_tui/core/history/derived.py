@@ -1,0 +1,151 @@
+"""What is read from payloads once and kept with them: status and node in columns, sentences as compressed text.
+
+Nothing here is needed to show events. A search and the facets ask for it, and `Preparation` works ahead of them while
+the program is idle, so that the first search over a million events does not have to read a million payloads.
+"""
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Final
+
+import zstandard
+
+from nomad_tui.core.history.event_row import sentence
+from nomad_tui.core.history.facts import status_and_node
+from nomad_tui.core.history.history import History, PayloadReader
+from nomad_tui.core.history.segment import GAP_SUBJECT, Segment
+
+FACTS_A_STEP: Final = 128
+SENTENCES_A_STEP: Final = 32
+"""Payloads read between two chances to yield: about half a millisecond of work."""
+BYTES_A_STEP: Final = 256 * 1024
+"""Fewer of them are read where they are large: a payload may have megabytes."""
+
+
+class Derived:
+    """Derives from one history, and keeps it there."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.payloads = PayloadReader(history)
+        self._segment: Segment | None = None
+        """Whose sentences are at hand, in `_lines`."""
+        self._lines: list[str | None] = []
+        self._changed = False
+
+    def facts(self, segment: Segment, stop: int) -> Iterator[None]:
+        """Fills the segment's `status` and `node` columns up to row `stop`."""
+        history = self.history
+        types = history.type_names()
+        bytes_left = BYTES_A_STEP
+        for row in range(len(segment.status), stop):
+            bytes_left -= segment.payload_length[row]
+            if row % FACTS_A_STEP == 0 or bytes_left < 0:
+                bytes_left = BYTES_A_STEP
+                yield
+            # Somebody else may have gone on meanwhile, or the segment may have been evicted.
+            if row < len(segment.status):
+                continue
+            if segment.first < history.first:
+                return
+            subject = history.subject(segment.subject[row])
+            if subject is None:
+                history.keep_facts(segment, "", "", "")
+                continue
+            payload = self.payloads.payload(segment, row)
+            facts = status_and_node(subject.topic, types[segment.type[row]], subject.key, payload)
+            history.keep_facts(segment, *facts)
+
+    def sentence(self, segment: Segment, row: int) -> str:
+        """The sentence of a row of the list, derived if nobody has asked for it yet; "" for a gap.
+
+        Whoever has asked for some of a segment calls `keep` before long. Raises `IndexError` once it is evicted.
+        """
+        lines = self._load(segment)
+        text = lines[row]
+        if text is None:
+            gap = segment.subject[row] == GAP_SUBJECT
+            text = lines[row] = "" if gap else sentence(self.history, segment.first + row).text
+            self._changed = True
+        return text
+
+    def keep(self) -> None:
+        """Compresses the sentences at hand and stores them with their segment, if no more events will join it."""
+        segment = self._segment
+        if segment is None or not (self._changed or segment.sentences):
+            return
+        if not self.history.is_filled(segment) or segment.first < self.history.first:
+            return
+        text = "\n".join([_UNKNOWN if line is None else line for line in self._lines]).encode("utf-8", "replace")
+        # A copy, as `History` makes of its blocks: the compressor's own result keeps its worst-case buffer.
+        self.history.keep_text(segment, bytes(memoryview(_COMPRESSOR.compress(text))))
+        self._changed = False
+
+    def _load(self, segment: Segment) -> list[str | None]:
+        if segment is not self._segment:
+            self.keep()
+            self._segment = segment
+            self._changed = False
+            if segment.text is None:
+                self._lines = segment.sentences
+            else:
+                lines = _DECOMPRESSOR.decompress(segment.text).decode().split("\n")
+                self._lines = [None if line == _UNKNOWN else line for line in lines]
+        missing = len(segment) - len(self._lines)
+        if missing:
+            self._lines += [None] * missing
+        return self._lines
+
+
+_UNKNOWN: Final = "\0"
+"""In the place of a sentence that nobody has asked for; no sentence holds it."""
+_COMPRESSOR: Final = zstandard.ZstdCompressor(level=1)
+_DECOMPRESSOR: Final = zstandard.ZstdDecompressor()
+
+
+class Preparation:
+    """Derives what a search will ask for, newest first, in the time it is lent."""
+
+    def __init__(self, derived: Derived) -> None:
+        self._derived = derived
+        self._work: Iterator[None] | None = None
+        self._done: set[int] = set()
+        """The segments that are prepared, by their first sequence numbers."""
+
+    def advance(self, seconds: float) -> bool:
+        """Works for about so long; True if there is more to do."""
+        deadline = perf_counter() + seconds
+        while perf_counter() < deadline:
+            if self._work is None:
+                segment = self._next()
+                if segment is None:
+                    return False
+                self._work = self._prepare(segment)
+            if next(self._work, _DONE) is _DONE:
+                self._work = None
+        return True
+
+    def _next(self) -> Segment | None:
+        history = self._derived.history
+        for segment in reversed(history.segments()):
+            if history.is_filled(segment) and segment.first not in self._done:
+                return segment
+        return None
+
+    def _prepare(self, segment: Segment) -> Iterator[None]:
+        derived = self._derived
+        yield from derived.facts(segment, len(segment))
+        bytes_left = BYTES_A_STEP
+        for row in range(len(segment)):
+            bytes_left -= segment.payload_length[row]
+            if row % SENTENCES_A_STEP == 0 or bytes_left < 0:
+                bytes_left = BYTES_A_STEP
+                yield
+            if segment.first < derived.history.first:
+                return
+            derived.sentence(segment, row)
+        derived.keep()
+        self._done = {first for first in self._done if first >= derived.history.first} | {segment.first}
+
+
+_DONE: Final = object()

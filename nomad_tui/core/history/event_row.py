@@ -1,0 +1,186 @@
+"""One row of the event list, ready to be drawn: everything looked up, nothing left to parse."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.segment import HeldEvent
+from nomad_tui.core.level import Level, level
+from nomad_tui.core.moment import frame_moment, no_earlier_than
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.sentence import Beside, Sentence, describe
+from nomad_tui.core.updates import Gap
+from nomad_tui.core.wire import Frame
+
+LOOK_BACK: Final = 32
+"""Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
+NAME_LOOK_BACK: Final = 1_000
+"""Events of an object among which one before a given event is looked for."""
+SAME_CLOCK: Final = 5_000_000_000
+"""ns between a write's own time and its receipt up to which that is no more than the way of the event."""
+
+BACKLOG: Final = "‹"
+"""Before an event that had waited in the server's buffer: it happened before the connection was made, or while it was
+lost."""
+ABOUT: Final = "~"
+"""Before a time that is only about right."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    sequence: int
+    index: int
+    topic: str
+    sentence: Sentence
+    moment: int | None
+    """When it happened, in ns since 1970 on the server's clock; None where the payloads of its frame tell none."""
+    about: int | None
+    """Where neither that nor the receipt tells: about when, by the events just before it."""
+    received: int
+    """When its bytes arrived, in ns since 1970 on this machine's clock; 0 for a server's backlog and a recording."""
+    type: str = ""
+    namespace: str = ""
+    """Empty for objects that belong to no namespace; untrusted, as the type is."""
+    size: int = 0
+    """Bytes of the payload as it came."""
+
+    def when(self) -> tuple[int | None, bool]:
+        """The best that is known of when it happened, in ns since 1970, and whether it is exact.
+
+        An event without a moment of its own happened when it was received, unless it had waited in a buffer or a
+        recording, or this machine's clock is not the server's: then `about` that time.
+        """
+        if self.moment is not None:
+            return self.moment, True
+        if self.about is not None or not self.received:
+            return self.about, False
+        return self.received, True
+
+    @property
+    def waited(self) -> bool:
+        """Whether it had waited in a server's buffer, or comes from a recording, where all of them have."""
+        return not self.received
+
+    def signs(self, live: bool) -> str:
+        """What stands right before its time, in two characters: `‹` for a server's backlog, `~` for about that time.
+
+        `live` is whether a server sent it: nothing in a recording is a backlog.
+        """
+        backlog = BACKLOG if live and self.waited else ""
+        return (backlog + ("" if self.when()[1] else ABOUT)).rjust(2)
+
+    @property
+    def node(self) -> str:
+        """The name of the node where it happened, fit to be drawn; empty where the payload does not say."""
+        return self.sentence.place
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    sequence: int
+    gap: Gap
+
+
+def row(history: History, sequence: int) -> EventRow | GapRow:
+    """The row of a sequence number; raises `IndexError` if it is not held."""
+    gap = history.gap(sequence)
+    if gap is not None:
+        return GapRow(sequence, gap)
+    event = history.event(sequence)
+    moment = frame_moment(event.frame)
+    return EventRow(
+        sequence=sequence,
+        index=event.index,
+        topic=event.topic,
+        sentence=describe_event(history, event),
+        moment=moment,
+        about=_about(history, event) if moment is None else None,
+        received=event.received,
+        type=event.type,
+        namespace=event.namespace,
+        size=len(event.payload),
+    )
+
+
+def happened(history: History, sequence: int) -> int | None:
+    """What `EventRow.when` tells, without the sentence; None for a gap too. Raises `IndexError` if it is not held."""
+    if history.gap(sequence) is not None:
+        return None
+    event = history.event(sequence)
+    moment = frame_moment(event.frame)
+    return moment if moment is not None else _about(history, event) or event.received or None
+
+
+def latest_moment(history: History) -> int | None:
+    """When the newest event held that tells its time happened; for a recording that is its end."""
+    for sequence in range(history.end - 1, max(history.first, history.end - NAME_LOOK_BACK) - 1, -1):
+        if (moment := happened(history, sequence)) is not None:
+            return moment
+    return None
+
+
+def sentence(history: History, sequence: int) -> Sentence:
+    """What happened, in words. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
+    return describe_event(history, history.event(sequence))
+
+
+def describe_event(history: History, event: HeldEvent) -> Sentence:
+    """What happened, from an event, its object's event before, its frame, and the names that were known by then."""
+    beside = Beside(event.frame, event.namespace, partial(_name, history, event))
+    return describe(event.topic, event.type, event.key, event.payload, _before(history, event), beside)
+
+
+def event_level(history: History, event: HeldEvent) -> Level:
+    """How much an event matters. Across a gap its object's event before proves nothing."""
+    return level(event.topic, event.type, event.key, event.payload, _before(history, event))
+
+
+def _name(history: History, event: HeldEvent, topic: str, identifier: str) -> str:
+    """The name an object had by then: what comes later must not change a sentence."""
+    of = kind(topic)
+    end = event.sequence - event.position + len(event.frame.events)
+    sequence = history.newest(topic, event.namespace if of.is_namespaced else "", identifier)
+    for _ in range(NAME_LOOK_BACK):
+        if sequence is None:
+            break
+        if sequence < end:
+            return of.called(of.links(history.payload(sequence)))
+        sequence = history.previous(sequence)
+    return ""
+
+
+def _about(history: History, event: HeldEvent) -> int | None:
+    """About when an event without a moment of its own happened; None if it was when it was received.
+
+    In a server's buffer or a recording that is the newest time known of its own objects and of the frames just before
+    it, whichever is later. Else it is the receipt on the server's clock, where that is another one.
+    """
+    for frame, received in _frames_before(history, event):
+        moment = frame_moment(frame)
+        if not event.received:
+            if moment is not None:
+                return max(moment, no_earlier_than(event.frame) or 0)
+        elif moment is not None and received:
+            return event.received - (received - moment) if abs(received - moment) > SAME_CLOCK else None
+    return None if event.received else no_earlier_than(event.frame) or None
+
+
+def _frames_before(history: History, event: HeldEvent) -> Iterator[tuple[Frame, int]]:
+    """The frames just before an event's, newest first, and when each was received; none from beyond a gap."""
+    sequence = event.sequence - event.position - 1
+    for _ in range(LOOK_BACK):
+        if sequence < history.first or history.gap(sequence) is not None:
+            return
+        before = history.event(sequence)
+        yield before.frame, before.received
+        sequence -= before.position + 1
+
+
+def _before(history: History, event: HeldEvent) -> bytes | None:
+    """The payload of the object's event before. Across a gap it proves nothing of what this write changed."""
+    previous = event.previous
+    if previous is None or history.gaps_between(previous, event.sequence):
+        return None
+    return history.payload(previous)

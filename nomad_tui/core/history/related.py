@@ -1,0 +1,115 @@
+"""What belongs together: which objects an object names, and which are known to belong to a job or a node.
+
+What an object names is read from its newest payload when somebody asks, and kept for as long as that is its newest.
+What belongs to a job is known from the envelopes of events, so nothing is ever searched for it; only a node's
+allocations and evaluations are found by looking through what is held, a piece at a time, newest first.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from nomad_tui.core.history.history import History, PayloadReader, parent_by_name
+from nomad_tui.core.history.segment import GAP_SUBJECT, ObjectKey, Segment
+from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.registry import kind
+
+MOST_KEPT: Final = 20_000
+"""Objects whose links are kept: some 20 MB."""
+ROWS_A_STEP: Final = 256
+PAYLOADS_A_STEP: Final = 32
+"""Rows and payloads looked at between two chances to yield: a millisecond of work."""
+
+
+class Related:
+    """See the module."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._payloads = PayloadReader(history)
+        self._links: OrderedDict[ObjectKey, tuple[int, Links]] = OrderedDict()
+
+    def links(self, key: ObjectKey) -> Links | None:
+        """What an object names, by its newest event held; None if none is. Takes 0.1 ms for a usual payload."""
+        newest = self.history.newest(*key)
+        if newest is None:
+            return None
+        known = self._links.get(key)
+        if known is not None and known[0] == newest:
+            return known[1]
+        segment = self.history.segment_of(newest)
+        links = kind(key[0]).links(self._payloads.payload(segment, newest - segment.first))
+        self._keep(key, newest, links)
+        return links
+
+    def _keep(self, key: ObjectKey, newest: int, links: Links) -> None:
+        self._links[key] = newest, links
+        self._links.move_to_end(key)
+        if len(self._links) > MOST_KEPT:
+            self._links.popitem(last=False)
+
+    def job_of(self, key: ObjectKey) -> str:
+        """The ID of the job an object belongs to, or that it is; "" for none."""
+        topic, _, id_ = key
+        if kind(topic).is_job:
+            return id_
+        links = self.links(key)
+        return links.job_id if links is not None else ""
+
+    def parent_of(self, namespace: str, job: str) -> str:
+        """The ID of the job that one was dispatched or launched from: as it says itself, else by its name."""
+        links = self.links(("Job", namespace, job))
+        return links.parent_id if links is not None and links.modify_index else parent_by_name(job)
+
+    def causes_of(self, key: ObjectKey) -> Iterator[ObjectKey]:
+        """The objects that one came from, as it names them by their IDs; they need not be held."""
+        return self._named(key, kind(key[0]).causes)
+
+    def effects_of(self, key: ObjectKey) -> Iterator[ObjectKey]:
+        """The objects that came from one, as it names them by their IDs; they need not be held."""
+        return self._named(key, kind(key[0]).effects)
+
+    def _named(self, key: ObjectKey, fields: Iterable[tuple[str, str]]) -> Iterator[ObjectKey]:
+        links = self.links(key)
+        if links is not None:
+            for topic, field in fields:
+                if id_ := getattr(links, field):
+                    yield topic, key[1], id_
+
+    def on_node(self, node: str) -> Iterator[ObjectKey | None]:
+        """Allocations and evaluations of a node by their newest events, newest first; None is a chance to pause.
+
+        What comes while this goes on is not among them. Where the node of an event is known already
+        (`core.history.derived`), its payload is not read.
+        """
+        history = self.history
+        for segment in reversed(history.segments()):
+            work = PAYLOADS_A_STEP
+            for row in range(len(segment) - 1, -1, -1):
+                if row % ROWS_A_STEP == 0 or work <= 0:
+                    work = PAYLOADS_A_STEP
+                    yield None
+                    if segment.first < history.first:
+                        return
+                subject = history.subject(segment.subject[row]) if segment.subject[row] != GAP_SUBJECT else None
+                if subject is None or not kind(subject.topic).is_on_node or subject.of.last != segment.first + row:
+                    continue
+                if row < len(segment.node):
+                    if history.nodes[segment.node[row]].id == node:
+                        yield subject.of.key
+                    continue
+                work -= 1
+                if self.is_on_node(subject.topic, segment, row, node):
+                    yield subject.of.key
+
+    def is_on_node(self, topic: str, segment: Segment, row: int, node: str) -> bool:
+        """Whether an event's payload names a node as its own."""
+        payload = self._payloads.payload(segment, row)
+        if _is_plain(node) and node.encode() not in payload:
+            return False
+        return kind(topic).links(payload).node_id == node
+
+
+def _is_plain(id_: str) -> bool:
+    """Whether JSON writes a text as it is, by all that is usual."""
+    return id_.isascii() and id_.replace("-", "").isalnum()

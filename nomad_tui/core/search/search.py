@@ -1,0 +1,432 @@
+"""Applies a filter to the columns of a history, and counts what the picker shows beside it.
+
+A filter is decided in stages, cheapest first. Whatever the envelope tells is decided once per object and type, not per
+event: most events are shown or left out there. What the envelope leaves open of the filter is asked of the rest, from
+columns, payloads and sentences in that order.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import IntEnum
+from time import time_ns
+from typing import Final, TypeAlias
+
+from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
+from nomad_tui.core.filter.combine import is_expression
+from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
+from nomad_tui.core.history.event_row import happened
+from nomad_tui.core.history.facts import related
+from nomad_tui.core.history.segment import GAP_SUBJECT, NOT_IN_PLACE, Segment, Subject
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.search.facets import Dimension, split
+
+ROWS_A_STEP: Final = 32
+"""Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
+PAIRS_A_STEP: Final = 100
+"""Pairs of object and type decided between two chances to yield."""
+
+
+class Cost(IntEnum):
+    """What has to be looked at to decide a part of a filter."""
+
+    COLUMN = 1
+    FACTS = 2
+    PAYLOAD = 3
+    SENTENCE = 4
+    TIME = 5
+
+
+Test: TypeAlias = Callable[[Segment, int], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What remains of a filter once the envelope is known."""
+
+    cost: Cost
+    """The dearest thing that the test looks at."""
+    facts: bool
+    """Whether it looks at a column that has to be filled first."""
+    test: Test
+    """Takes a row of a segment."""
+    blocks: tuple[InPayload, ...] = ()
+    """Texts all of which a payload must hold; no row of a block without them is shown."""
+
+
+Decision: TypeAlias = bool | Undecided
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many events have each value of each dimension and match everything else that is asked for."""
+
+    of: dict[Dimension, Counter[str]] = field(default_factory=lambda: {dimension: Counter() for dimension in Dimension})
+
+    def add(self, other: "Counts", sign: int = 1) -> None:
+        """Adds another's counts, or takes them away; a value with none left is forgotten."""
+        for dimension, counter in other.of.items():
+            mine = self.of[dimension]
+            for value, count in counter.items():
+                mine[value] += sign * count
+                if not mine[value]:
+                    del mine[value]
+
+
+class Matcher:
+    """One filter over one history.
+
+    `now` is what ages such as `time:<5m` are counted back from, in ns since 1970, and `timezone` is that of clock
+    times; None is this machine's. `region` is that of the server.
+    """
+
+    def __init__(
+        self,
+        derived: Derived,
+        chosen: Filter,
+        hidden_topics: frozenset[str] = frozenset(),
+        *,
+        counting: bool = False,
+        region: str = "",
+        now: int | None = None,
+        timezone: tzinfo | None = None,
+    ) -> None:
+        self._derived = derived
+        self._history = derived.history
+        self._region = region
+        self.now = time_ns() if now is None else now
+        """May be set anew between two matches."""
+        self._timezone = timezone
+        self._hidden = hidden_topics
+        self._ticked: dict[Dimension, Field] = {}
+        self._root = chosen.root
+        if counting:
+            self._root, self._ticked = split(chosen)
+        self._decisions: dict[int, tuple[Subject, dict[int, Decision]]] = {}
+        """Per subject number: whose it is, and per number of a type what the envelope says."""
+        self._compiled: dict[Node, Undecided] = {}
+        self._counting = counting
+
+    def matches(self, sequence: int) -> bool:
+        """Whether one held row is shown; gaps always are. Raises `IndexError` for a row that is not held."""
+        segment = self._history.segment_of(sequence)
+        row = sequence - segment.first
+        found = array("Q")
+        for _ in self.search(segment, row, row + 1, found):
+            pass
+        return bool(found)
+
+    def search(
+        self, segment: Segment, start: int, stop: int, found: "array[int]", counts: Counts | None = None
+    ) -> Iterator[None]:
+        """Appends the sequence numbers of matching rows in [start, stop) to `found`, in order.
+
+        A generator, so that a search can be interrupted: it yields after every millisecond or so of work. `counts`
+        is what a matcher that was made for `counting` adds to.
+        """
+        shown: list[int] = []
+        undecided: list[tuple[int, Undecided]] = []
+        yield from self._ask_envelopes(segment, start, stop, shown, undecided)
+        if undecided:
+            if any(remaining.facts for _, remaining in undecided):
+                yield from self._derived.facts(segment, stop)
+            if self._is_evicted(segment):
+                return
+            yield from self._ask_rows(segment, undecided, shown)
+            shown.sort()
+        if self._counting and shown and not self._is_evicted(segment):
+            yield from self._derived.facts(segment, stop)
+            if not self._is_evicted(segment):
+                shown = self._count(segment, shown, counts)
+        if not self._is_evicted(segment):
+            first = segment.first
+            found.extend([first + row for row in shown])
+
+    def _is_evicted(self, segment: Segment) -> bool:
+        """True if the segment was dropped while the search was interrupted: none of its rows can be shown."""
+        return segment.first < self._history.first
+
+    # The envelope
+
+    def _ask_envelopes(
+        self, segment: Segment, start: int, stop: int, shown: list[int], undecided: list[tuple[int, Undecided]]
+    ) -> Iterator[None]:
+        subjects, types = segment.subject, segment.type
+        decisions: dict[int, Decision] = {}
+        for row in range(start, stop):
+            pair = subjects[row] << 32 | types[row]
+            decision = decisions.get(pair)
+            if decision is None:
+                if len(decisions) % PAIRS_A_STEP == PAIRS_A_STEP - 1:
+                    yield
+                    if self._is_evicted(segment):
+                        shown.clear()
+                        undecided.clear()
+                        return
+                decision = decisions[pair] = self._decision(subjects[row], types[row])
+            if decision is True:
+                shown.append(row)
+            elif decision is not False:
+                undecided.append((row, decision))
+
+    def _decision(self, number: int, type_number: int) -> Decision:
+        """What the envelope alone says of an object's events of one type."""
+        if number == GAP_SUBJECT:
+            return True
+        subject = self._history.subject(number)
+        assert subject is not None, "subjects are kept while an event of them is held"
+        known = self._decisions.get(number)
+        # A number is given to another subject once the first one's events have been evicted.
+        if known is None or known[0] is not subject:
+            known = self._decisions[number] = (subject, {})
+        decision = known[1].get(type_number)
+        if decision is None:
+            decision = known[1][type_number] = self._decide(subject, self._history.type_names()[type_number])
+        return decision
+
+    def _decide(self, subject: Subject, type_name: str) -> Decision:
+        if not self._counting and subject.topic in self._hidden:
+            return False
+        if self._root is None:
+            return True
+        remaining = self._remaining(self._root, subject, type_name)
+        return remaining if isinstance(remaining, bool) else self._compile(remaining)
+
+    def _remaining(self, node: Node, subject: Subject, type_name: str) -> bool | Node:
+        """The filter with everything decided that the envelope decides."""
+        match node:
+            case And(parts) | Or(parts):
+                absorbing = isinstance(node, Or)
+                left: list[Node] = []
+                for part in parts:
+                    remaining = self._remaining(part, subject, type_name)
+                    if remaining is absorbing:
+                        return absorbing
+                    if not isinstance(remaining, bool):
+                        left.append(remaining)
+                if not left:
+                    return not absorbing
+                return left[0] if len(left) == 1 else type(node)(tuple(left))
+            case Not(part):
+                remaining = self._remaining(part, subject, type_name)
+                return not remaining if isinstance(remaining, bool) else Not(remaining)
+            case Word(text):
+                told = (subject.topic, subject.key, subject.namespace, type_name, *(subject.filter_keys or ()))
+                return True if any(map(text.matches, told)) else node
+            case Field():
+                return self._envelope_field(node, subject, type_name)
+            case _:
+                return node
+
+    def _envelope_field(self, node: Field, subject: Subject, type_name: str) -> bool | Node:
+        topic = subject.topic
+        match node.name:
+            case "topic":
+                return node.matches(topic)
+            case "type":
+                return _holds(node, type_name)
+            case "key":
+                return _holds(node, subject.key)
+            case "ns":
+                return _holds(node, subject.namespace)
+            case "job":
+                return _holds(node, subject.job)
+            case name if (mention := kind(topic).mentions.get(name)) is not None:
+                return node if mention.members else _holds(node, subject.key)
+            case "region":
+                return _holds(node, self._region)
+            case name if name in _NAMED:
+                return False
+            case _:
+                return node
+
+    # What the envelope leaves open
+
+    def _compile(self, node: Node) -> Undecided:
+        known = self._compiled.get(node)
+        if known is None:
+            known = self._compiled[node] = self._compiled_anew(node)
+        return known
+
+    def _compiled_anew(self, node: Node) -> Undecided:
+        if is_expression(node):
+            return Undecided(Cost.PAYLOAD, False, self._expression(node))
+        match node:
+            case And(parts) | Or(parts):
+                return self._combination(node, parts)
+            case Not(part):
+                member = self._compile(part)
+                test = member.test
+                return Undecided(member.cost, member.facts, lambda segment, row: not test(segment, row))
+            case Word(text):
+                sentence, holds = self._derived.sentence, text.matches
+                return Undecided(Cost.SENTENCE, False, lambda segment, row: holds(sentence(segment, row)))
+            case InPayload(text):
+                payload, occurs = self._derived.payloads.payload, text.in_bytes
+                blocks = () if text.literal is None else (node,)
+                return Undecided(Cost.PAYLOAD, False, lambda segment, row: occurs(payload(segment, row)), blocks)
+            case Field():
+                return self._field(node)
+            case _:
+                raise TypeError("expressions are all that is left")
+
+    def _combination(self, node: And | Or, parts: tuple[Node, ...]) -> Undecided:
+        expressions = [part for part in parts if is_expression(part)]
+        if len(expressions) > 1:  # decoded once for all of them
+            others = [part for part in parts if not is_expression(part)]
+            parts = (*others, type(node)(tuple(expressions)))
+        members = sorted(map(self._compile, parts), key=lambda member: member.cost)
+        tests = [member.test for member in members]
+        cost, facts = members[-1].cost, any(member.facts for member in members)
+        if isinstance(node, Or):
+            return Undecided(cost, facts, lambda segment, row: any(test(segment, row) for test in tests))
+        blocks = tuple(text for member in members for text in member.blocks)
+        return Undecided(cost, facts, lambda segment, row: all(test(segment, row) for test in tests), blocks)
+
+    def _expression(self, node: Node) -> Test:
+        holds, payload = compile_all((node,)), self._derived.payloads.payload
+        subjects = self._history.subject
+
+        def test(segment: Segment, row: int) -> bool:
+            subject = subjects(segment.subject[row])
+            return subject is not None and holds(payload(segment, row), subject.topic)[0]
+
+        return test
+
+    def _field(self, node: Field) -> Undecided:
+        match node.name:
+            case "index":
+                holds = node.matches_index
+                return Undecided(Cost.COLUMN, False, lambda segment, row: holds(segment.index[row]))
+            case "time":
+                return Undecided(Cost.TIME, False, self._time(node))
+            case "status":
+                return Undecided(Cost.FACTS, True, self._status(node))
+            case "node":
+                return Undecided(Cost.FACTS, True, self._node(node))
+            case _:
+                return Undecided(Cost.PAYLOAD, False, self._related(node))
+
+    def _time(self, node: Field) -> Test:
+        bounded_at = self.now
+        earliest, end = node.bounds(bounded_at, self._timezone)
+
+        def test(segment: Segment, row: int) -> bool:
+            nonlocal bounded_at, earliest, end
+            if self.now != bounded_at:
+                bounded_at = self.now
+                earliest, end = node.bounds(bounded_at, self._timezone)
+            at = happened(self._history, segment.first + row)
+            return at is not None and (earliest is None or earliest <= at) and (end is None or at < end)
+
+        return test
+
+    def _status(self, node: Field) -> Test:
+        statuses = self._history.statuses
+        known: dict[int, bool] = {0: False}
+
+        def test(segment: Segment, row: int) -> bool:
+            number = segment.status[row]
+            holds = known.get(number)
+            if holds is None:
+                holds = known[number] = node.matches(statuses[number])
+            return holds
+
+        return test
+
+    def _node(self, node: Field) -> Test:
+        nodes = self._history.nodes
+
+        def test(segment: Segment, row: int) -> bool:
+            number = segment.node[row]
+            return number > 0 and (_holds(node, nodes[number].name) or _holds(node, nodes[number].id))
+
+        return test
+
+    def _related(self, node: Field) -> Test:
+        history, payload, region = self._history, self._derived.payloads.payload, self._region
+
+        def test(segment: Segment, row: int) -> bool:
+            subject = history.subject(segment.subject[row])
+            if subject is None:
+                return False
+            return any(_holds(node, value) for value in related(node.name, subject, payload(segment, row), region))
+
+        return test
+
+    def _ask_rows(self, segment: Segment, undecided: list[tuple[int, Undecided]], shown: list[int]) -> Iterator[None]:
+        """Asks columns, payloads and sentences about the rows that the envelope leaves open."""
+        block_of = self._derived.payloads.block
+        behind = 0
+        content = b""
+        held: dict[int, bool] = {}
+        rows_left = bytes_left = 0
+        for row, remaining in undecided:
+            if remaining.cost > Cost.FACTS:
+                rows_left -= 1
+                bytes_left -= segment.payload_length[row]
+                if rows_left < 0 or bytes_left < 0:
+                    yield
+                    if self._is_evicted(segment):
+                        break
+                    rows_left, bytes_left = ROWS_A_STEP - 1, BYTES_A_STEP
+            if remaining.blocks and segment.payload_at[row] != NOT_IN_PLACE:
+                if row >= behind:
+                    content, behind = block_of(segment, row)
+                    held.clear()
+                holds = held.get(id(remaining))
+                if holds is None:
+                    holds = held[id(remaining)] = all(part.text.in_bytes(content) for part in remaining.blocks)
+                if not holds:
+                    continue
+            if remaining.test(segment, row):
+                shown.append(row)
+        self._derived.keep()
+
+    # The facets
+
+    def _count(self, segment: Segment, matching: list[int], counts: Counts | None) -> list[int]:
+        """Those of the rows that everything ticked lets through; counts each for every dimension that does not
+        itself leave it out."""
+        subjects, types, statuses, nodes = segment.subject, segment.type, segment.status, segment.node
+        keys = [(subjects[row], types[row], statuses[row], nodes[row]) for row in matching]
+        shown = {key: self._tally(*key, count, counts) for key, count in Counter(keys).items()}
+        return [row for row, key in zip(matching, keys, strict=True) if shown[key]]
+
+    def _tally(self, number: int, type_: int, status: int, node: int, count: int, counts: Counts | None) -> bool:
+        if number == GAP_SUBJECT:
+            return True
+        subject = self._history.subject(number)
+        if subject is None:
+            return False
+        of = self._history.nodes[node]
+        values = {
+            Dimension.TOPIC: subject.topic,
+            Dimension.STATUS: self._history.statuses[status],
+            Dimension.TYPE: self._history.type_names()[type_],
+            Dimension.NAMESPACE: subject.namespace,
+            Dimension.JOB: subject.job,
+            Dimension.NODE: of.value,
+        }
+        left_out = []
+        if subject.topic in self._hidden:
+            left_out.append(Dimension.TOPIC)
+        for dimension, ticked in self._ticked.items():
+            if not _holds(ticked, values[dimension]) and not (dimension is Dimension.NODE and _holds(ticked, of.id)):
+                left_out.append(dimension)
+        if counts is not None and len(left_out) < 2:
+            for dimension in left_out or values:
+                if value := values[dimension]:
+                    counts.of[dimension][value] += count
+        return not left_out
+
+
+_NAMED: Final = frozenset(("alloc", "deploy", "eval", "group", "task", "user"))
+"""Fields of what an object names; a kind that has no answer to one need not be read."""
+
+
+def _holds(node: Field, value: str) -> bool:
+    """Whether an event's value is one of those asked for; to have none is never that."""
+    return bool(value) and node.matches(value)

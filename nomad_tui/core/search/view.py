@@ -1,0 +1,315 @@
+"""The rows that a filter lets through, in the order they arrived, and the counts that the picker shows beside them.
+
+The newest events are always looked at first: a screenful of them appears at once after the filter has changed, and
+stays current while events pour in faster than they can be searched. The owner lends time in small slices (`advance`),
+so nothing waits for a search. What was found is kept by segment, so a search may go on at any of them.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from itertools import accumulate
+from time import perf_counter, time_ns
+from typing import Final
+
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.segment import Segment
+from nomad_tui.core.search.facets import Dimension
+from nomad_tui.core.search.search import Counts, Matcher
+
+ROWS_AT_ONCE: Final = 512
+"""Rows of a segment looked at before what was found of them is shown: several screens, and 20 ms of sentences."""
+
+
+class View:
+    """Rows number from 0 for the oldest, and every row is held by the history: one that is evicted is gone at once.
+
+    Row numbers shift when older rows are found or evicted; sequences do not.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        chosen: Filter | None = None,
+        hidden_topics: frozenset[str] = frozenset(),
+        *,
+        derived: Derived | None = None,
+        counts_facets: bool = False,
+        timezone: tzinfo | None = None,
+    ) -> None:
+        """Views of one history share what is `derived` of it. `timezone` is that of times in a filter."""
+        self.history = history
+        self.derived = derived if derived is not None else Derived(history)
+        self.timezone = timezone
+        self.region = ""
+        """The server's, once it is known."""
+        self._counts_facets = counts_facets
+        self.show(chosen if chosen is not None else Filter(), hidden_topics)
+
+    def show(
+        self, chosen: Filter, hidden_topics: frozenset[str] = frozenset(), *, fold: bool = False, now: int | None = None
+    ) -> None:
+        """Applies another filter; rows appear as `advance` is called.
+
+        With `fold`, an event whose object's previous event is shown and says the same is folded into that one.
+        Ages in the filter count back from `now`, in ns since 1970.
+        """
+        self.filter = chosen
+        self.hidden_topics = hidden_topics
+        self.fold = fold
+        self.everything = chosen.everything and not hidden_topics and not fold
+        """True if no row is left out."""
+        self._now = time_ns() if now is None else now
+        self._restart()
+
+    def _new_matcher(self) -> Matcher:
+        return Matcher(
+            self.derived,
+            self.filter,
+            self.hidden_topics,
+            counting=self._counts_facets,
+            region=self.region,
+            now=self._now,
+            timezone=self.timezone,
+        )
+
+    def _restart(self) -> None:
+        self._matcher = self._new_matcher()
+        self._found: dict[int, array[int]] = {}
+        """Per segment, by its first sequence number: the matches among the rows looked at, in order."""
+        self._looked_at: dict[int, tuple[int, int]] = {}
+        """Per segment: which of its rows have been looked at, as (first, behind the last)."""
+        self._counts: dict[int, Counts] = {}
+        """Per segment: the facets of the rows looked at."""
+        self._total = Counts()
+        self._repeats: dict[int, array[int]] = {}
+        """Per row into which others are folded: these, in order."""
+        self._roots: dict[int, int] = {}
+        """Per row that repeats another: into which it is folded."""
+        self._first = self.history.first
+        self._search: Iterator[None] | None = None
+        self._firsts: list[int] = []
+        """The segments with matches, oldest first; with `_ends` it says which row is where."""
+        self._ends: list[int] = []
+        """Per segment of `_firsts`: the number of the row behind its last match."""
+
+    # The search
+
+    @property
+    def complete(self) -> bool:
+        """False while events that are held have not been looked at."""
+        return self.everything or self._is_through()
+
+    @property
+    def facets_complete(self) -> bool:
+        """False while the counts do not cover everything held."""
+        return self._counts_facets and self._is_through()
+
+    @property
+    def counts_facets(self) -> bool:
+        """Whether facets are counted; to begin with that starts the search anew, to stop leaves what is found."""
+        return self._counts_facets
+
+    @counts_facets.setter
+    def counts_facets(self, counted: bool) -> None:
+        if counted != self._counts_facets:
+            self._counts_facets = counted
+            if counted or self.everything:
+                self._restart()
+            else:
+                self._matcher = self._new_matcher()
+
+    def counts(self, dimension: Dimension) -> Mapping[str, int]:
+        """Per value, how many events held match all of the filter but what is ticked of this dimension itself.
+
+        Grows while the search goes on.
+        """
+        self._forget_evicted()
+        return self._total.of[dimension]
+
+    def advance(self, seconds: float) -> bool:
+        """Searches on for about so long; True if there is more to do."""
+        if self.everything and not self._counts_facets:
+            return False
+        deadline = perf_counter() + seconds
+        while perf_counter() < deadline:
+            if self._search is None:
+                rows = self._next_rows()
+                if rows is None:
+                    return False
+                self._search = self._look_through(*rows)
+            if next(self._search, _DONE) is _DONE:
+                self._search = None
+        return not self._is_through()
+
+    def _is_through(self) -> bool:
+        return self._search is None and self._next_rows() is None
+
+    def _next_rows(self) -> tuple[Segment, int, int] | None:
+        """The newest rows that have not been looked at: a segment, the first of them, and the row behind the last."""
+        for segment in reversed(self.history.segments()):
+            length = len(segment)
+            first, behind = self._looked_at.get(segment.first, (length, length))
+            if behind < length:
+                return segment, behind, min(length, behind + ROWS_AT_ONCE)
+            if first > 0:
+                return segment, max(0, first - ROWS_AT_ONCE), first
+        return None
+
+    def _look_through(self, segment: Segment, start: int, stop: int) -> Iterator[None]:
+        first = segment.first
+        found = array("Q")
+        counts = Counts() if self._counts_facets else None
+        yield from self._matcher.search(segment, start, stop, found, counts)
+        if self.fold and found:
+            yield from self._fold(segment, found)
+        if first < self.history.first:
+            return
+        looked_from, looked_to = self._looked_at.get(first, (stop, start))
+        self._looked_at[first] = (min(looked_from, start), max(looked_to, stop))
+        if counts is not None:
+            self._counts.setdefault(first, Counts()).add(counts)
+            self._total.add(counts)
+        if found and not self.everything:
+            known = self._found.get(first)
+            if known is None:
+                self._found[first] = found
+            elif known[0] > found[-1]:
+                self._found[first] = found + known
+            elif known[-1] < found[0]:
+                known.extend(found)
+            else:  # a repeat among the rows just looked at has been unfolded meanwhile
+                self._found[first] = array("Q", sorted((*known, *found)))
+            self._number()
+
+    # Folding
+
+    def repeats(self, sequence: int) -> int:
+        """How many later events are folded into this row: they say the same of the same object."""
+        return len(self._repeats.get(sequence, ()))
+
+    def _fold(self, segment: Segment, found: "array[int]") -> Iterator[None]:
+        """Takes out of `found` what repeats the previous event of its object, if that is shown itself."""
+        kept = array("Q")
+        for sequence in found:
+            passed = []
+            at = sequence
+            while at not in self._roots:
+                yield
+                if segment.first < self.history.first:
+                    return
+                self._forget_evicted()
+                previous = self._repeated_by(at)
+                if previous is None:
+                    break
+                passed.append(at)
+                at = previous
+            while at < self.history.first:  # evicted on the way there
+                at = passed.pop()
+            root = self._roots.get(at, at)
+            for one in passed:
+                self._roots[one] = root
+            if root == sequence:
+                kept.append(sequence)
+            else:
+                insort(self._repeats.setdefault(root, array("Q")), sequence)
+        found[:] = kept
+
+    def _repeated_by(self, sequence: int) -> int | None:
+        """The previous event of the object, if that is shown and says the same."""
+        history, derived = self.history, self.derived
+        if sequence < history.first or history.gap(sequence) is not None:
+            return None
+        previous = history.previous(sequence)
+        if previous is None:
+            return None
+        segment, before = history.segment_of(sequence), history.segment_of(previous)
+        said = derived.sentence(segment, sequence - segment.first)
+        if said != derived.sentence(before, previous - before.first):
+            return None
+        return previous if self._matcher.matches(previous) else None
+
+    # The rows
+
+    def __len__(self) -> int:
+        if self.everything:
+            return len(self.history)
+        self._forget_evicted()
+        return self._ends[-1] if self._ends else 0
+
+    def sequences(self) -> Sequence[int]:
+        """What all rows are, and what is folded into them, oldest first; a copy."""
+        if self.everything:
+            return range(self.history.first, self.history.end)
+        self._forget_evicted()
+        found = array("Q")
+        for first in self._firsts:
+            found.extend(self._found[first])
+        for repeats in self._repeats.values():
+            found.extend(repeats)
+        return array("Q", sorted(found)) if self._repeats else found
+
+    def sequence_at(self, row: int) -> int:
+        """Raises `IndexError` outside [0, len)."""
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        if self.everything:
+            return self.history.first + row
+        place = bisect_right(self._ends, row)
+        return self._found[self._firsts[place]][row - self._start(place)]
+
+    def row_at(self, sequence: int) -> int:
+        """The row of a sequence number, or where it would stand; from 0 to `len`."""
+        if self.everything:
+            return min(max(sequence - self.history.first, 0), len(self.history))
+        self._forget_evicted()
+        place = bisect_right(self._firsts, sequence) - 1
+        return 0 if place < 0 else self._start(place) + bisect_left(self._found[self._firsts[place]], sequence)
+
+    def __contains__(self, sequence: int) -> bool:
+        row = self.row_at(sequence)
+        return row < len(self) and self.sequence_at(row) == sequence
+
+    def _start(self, place: int) -> int:
+        return self._ends[place - 1] if place else 0
+
+    def _number(self) -> None:
+        self._firsts = sorted(self._found)
+        self._ends = list(accumulate(len(self._found[first]) for first in self._firsts))
+
+    def _forget_evicted(self) -> None:
+        first = self.history.first
+        if first == self._first:
+            return
+        self._first = first
+        for evicted in [one for one in self._looked_at if one < first]:
+            del self._looked_at[evicted]
+            if counts := self._counts.pop(evicted, None):
+                self._total.add(counts, -1)
+        for evicted in [one for one in self._found if one < first]:
+            del self._found[evicted]
+        for root in [root for root in self._repeats if root < first]:
+            repeats = self._repeats.pop(root)
+            self._unfold(repeats[bisect_left(repeats, first) :])
+        # Of a root that is gone, the repeats that have not been looked at yet find another one when they are.
+        for repeat in [one for one, root in self._roots.items() if one < first or root < first]:
+            del self._roots[repeat]
+        self._number()
+
+    def _unfold(self, repeats: "array[int]") -> None:
+        """Shows the first of some repeats, whose root is gone, and folds the others into it."""
+        if not repeats:
+            return
+        root, rest = repeats[0], repeats[1:]
+        del self._roots[root]
+        insort(self._found.setdefault(self.history.segment_of(root).first, array("Q")), root)
+        if rest:
+            self._repeats[root] = rest
+            for repeat in rest:
+                self._roots[repeat] = root
+
+
+_DONE: Final = object()

@@ -1,0 +1,145 @@
+"""What a trace reads of an object: event by event what was new in it."""
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+from nomad_tui.core.history.event_row import describe_event
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.segment import HeldEvent, ObjectKey
+from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.objects.allocation import ALLOCATION
+from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
+from nomad_tui.core.objects.allocation.timeline import allocation_steps
+from nomad_tui.core.objects.node import NODE, NodeEvent
+from nomad_tui.core.objects.parts import Parts
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.sentence import Sentence, describe
+from nomad_tui.core.timeline.times import TaskEventKey, moment, timestamp
+from nomad_tui.core.wire import Frame
+
+MOST_EVENTS: Final = 200
+"""Events of one object that are read: its newest."""
+MOST_TASK_EVENTS: Final = 400
+"""Task events of one payload that are read; Nomad keeps 10 a task."""
+STEPS_A_PAUSE: Final = 256
+"""Events of an object passed between two chances to yield."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One event of an object."""
+
+    sequence: int
+    moment: int | None
+    sentence: Sentence | None
+    """What it says beside the event before; None where that tells nothing new."""
+    allocation: Allocation | None = None
+    tasks: dict[TaskEventKey, TaskEvent] = field(default_factory=dict)
+    """Of an allocation: every task event in its payload."""
+    steps: list[tuple[Parts, int | None]] = field(default_factory=list)
+    """Of an allocation: what happened to it beside its task events, and when."""
+    node_events: tuple[NodeEvent, ...] = ()
+
+
+class ObjectRecords:
+    """The events of one object that have been read, oldest first."""
+
+    def __init__(self, key: ObjectKey, *, whole: bool) -> None:
+        self.key = key
+        self.whole = whole
+        """Whether all its events are read, or only the newest."""
+        self.read_to = -1
+        """The newest event read."""
+        self.records: deque[Record] = deque(maxlen=MOST_EVENTS if whole else 1)
+        self.state: Sentence | None = None
+        """What the newest payload says by itself."""
+        self._compared: Any = None
+
+    def forget_before(self, first: int) -> bool:
+        """Drops what was read of events that are gone; True if there was any."""
+        dropped = False
+        while self.records and self.records[0].sequence < first:
+            self.records.popleft()
+            dropped = True
+        return dropped
+
+    def read(self, history: History) -> Iterator[None]:
+        """Reads what is new of the object, a payload at a time."""
+        newest = history.newest(*self.key)
+        if newest is None or newest == self.read_to:
+            return
+        topic, _, _ = self.key
+        sequences = yield from self._unread(history, newest)
+        for sequence in reversed(sequences):
+            if sequence < history.first:
+                continue
+            self._add(topic, history, sequence, sequence == newest)
+            yield
+        self.read_to = newest
+
+    def _unread(self, history: History, newest: int) -> Generator[None, None, list[int]]:
+        types = history.type_names()
+        routine = kind(self.key[0]).routine_type if self.whole else ""
+        most = MOST_EVENTS if self.whole else 1
+        sequences: list[int] = []
+        at: int | None = newest
+        passed = 0
+        while at is not None and at > self.read_to and len(sequences) < most:
+            if at < history.first:
+                break
+            segment = history.segment_of(at)
+            if not routine or at == newest or types[segment.type[at - segment.first]] != routine:
+                sequences.append(at)
+            at = history.previous(at)
+            passed += 1
+            if passed % STEPS_A_PAUSE == 0:
+                yield
+        return sequences
+
+    def _add(self, topic: str, history: History, sequence: int, newest: bool) -> None:
+        event = history.event(sequence)
+        if topic == ALLOCATION.name:
+            self._add_allocation(event.payload, sequence, event.frame)
+        else:
+            compared = kind(topic).compared(event.payload)
+            said = None
+            if compared is None or compared.state != self._compared or not self.records:
+                said = describe_event(history, event) if self.whole else _alone(topic, event)
+            self._compared = compared.state if compared is not None else None
+            own = moment(compared.moment) if compared is not None and compared.moment is not None else None
+            at = own if own is not None else frame_moment(event.frame)
+            self.records.append(Record(sequence, at, said, node_events=_node_events(topic, event.payload)))
+        if newest:
+            self.state = _alone(topic, event)
+
+    def _add_allocation(self, payload: bytes, sequence: int, frame: Frame) -> None:
+        now = ALLOCATION.read(payload) or Allocation()
+        before = self.records[-1] if self.records else None
+        tasks = dict(islice(_task_events(now), MOST_TASK_EVENTS))
+        if before is not None:  # a task event is kept once, however many payloads repeat it
+            tasks = {key: before.tasks.get(key, event) for key, event in tasks.items()}
+        record = Record(sequence, moment(now.modify_time), None, allocation=now.without_payload(), tasks=tasks)
+        if before is not None and before.allocation is not None:
+            steps = allocation_steps(before.allocation, now)
+            if steps:
+                at = frame_moment(frame) or record.moment
+                record.steps = [(parts, timestamp(told) or at) for parts, told in steps]
+        self.records.append(record)
+
+
+def _alone(topic: str, event: HeldEvent) -> Sentence:
+    return describe(topic, event.type, event.key, event.payload, None)
+
+
+def _task_events(allocation: Allocation) -> Iterator[tuple[TaskEventKey, TaskEvent]]:
+    for task, state in allocation.tasks.items():
+        for event in state.events or ():
+            yield (task, event.time, event.type, event.message), event
+
+
+def _node_events(topic: str, payload: bytes) -> tuple[NodeEvent, ...]:
+    node = NODE.read(payload) if topic == NODE.name else None
+    return tuple(islice(node.events or (), MOST_TASK_EVENTS)) if node is not None else ()

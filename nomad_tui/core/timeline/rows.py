@@ -1,0 +1,155 @@
+"""One row of a trace, and how rows become a tree in time order."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from nomad_tui.core.history.segment import ObjectKey
+from nomad_tui.core.objects.parts import Parts
+
+RowKey: TypeAlias = tuple[str, ...]
+
+
+class RowKind(StrEnum):
+    OBJECT = "object"
+    """An object of the cluster, as it is by its newest event."""
+    STEP = "step"
+    """Something that happened to the object one level up."""
+    TASK_EVENT = "task event"
+    NODE_EVENT = "node event"
+    """One of the events that a node's payload lists."""
+    REST = "rest"
+    """Stands for what is not shown; `Trace.open_rest` shows more of it, if `can_open`."""
+    NOT_HELD = "not held"
+    """An object that another one names, of which no event is held."""
+    GAP = "gap"
+    """Events may be missing from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    key: RowKey
+    """The same for as long as the row is there, wherever it moves."""
+    kind: RowKind
+    depth: int
+    """0 for the root."""
+    topic: str
+    """Released name, of the object the row is about; "" for a gap."""
+    title: Parts
+    """What the row is about; empty for a step. All texts are fit to be drawn and without secrets."""
+    said: Parts
+    place: str
+    """The node's name; "" where it is not told."""
+    moment: int | None
+    """When it began, in ns since 1970 on the cluster's clocks; None where nothing tells."""
+    since: int | None
+    """ns from the step it depends on, by the objects' own times; None where either is not known."""
+    sequence: int | None
+    """The event that brought it; None for what is not held."""
+    is_focus: bool = False
+    """The object of the event that the trace was asked for; exactly one row is."""
+    ended: bool = False
+    """Nothing more is expected of it."""
+    stopped: bool = False
+    """It went no further here, and should have; `said` has a part in the role BAD."""
+    can_open: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Branch:
+    """A row before its depth is known, with what is beneath it."""
+
+    key: RowKey
+    kind: RowKind
+    topic: str
+    title: Parts
+    said: Parts
+    sequence: int | None
+    moment: int | None = None
+    since: int | None = None
+    place: str = ""
+    is_focus: bool = False
+    ended: bool = False
+    stopped: bool = False
+    can_open: bool = False
+    first: int | None = None
+    """The oldest event that is known of it; where `moment` is None this decides about its place."""
+    about: int | None = None
+    """About when it was, for its place among its siblings, where `moment` is None."""
+    last: bool = False
+    """It stands behind all its siblings."""
+    parent: "Branch | None" = None
+    children: "list[Branch]" = field(default_factory=list)
+
+    def attach(self, parent: "Branch") -> None:
+        """Hangs it beneath another one that is not beneath itself; that is for the caller to see to."""
+        self.parent = parent
+        parent.children.append(self)
+
+    def is_above(self, other: "Branch") -> bool:
+        """Whether the other one is this, or hangs beneath it."""
+        at: Branch | None = other
+        while at is not None:
+            if at is self:
+                return True
+            at = at.parent
+        return False
+
+
+def object_key(key: ObjectKey) -> RowKey:
+    """The key of an object's row."""
+    return ("object", *key)
+
+
+def flatten(root: Branch) -> Iterator[TraceRow]:
+    """The rows of a tree, siblings in the order of time."""
+    stack = [(root, 0)]
+    while stack:
+        branch, depth = stack.pop()
+        yield TraceRow(
+            branch.key,
+            branch.kind,
+            depth,
+            branch.topic,
+            branch.title,
+            branch.said,
+            branch.place,
+            branch.moment,
+            branch.since,
+            branch.sequence,
+            branch.is_focus,
+            branch.ended,
+            branch.stopped,
+            branch.can_open,
+        )
+        stack += [(child, depth + 1) for child in reversed(_in_order(branch.children))]
+
+
+def _in_order(branches: Iterable[Branch]) -> list[Branch]:
+    """By their moments; what has none comes after what came before it in the stream."""
+    came = sorted(branches, key=_first)
+    moments: dict[int, int] = {}
+    newest = 0
+    for branch in came:
+        moment = _moment(branch)
+        newest = max(newest, moment or 0)
+        moments[id(branch)] = newest if moment is None else moment
+    return sorted(came, key=lambda branch: (branch.last, moments[id(branch)]))
+
+
+def _first(branch: Branch) -> int:
+    if branch.first is not None:
+        return branch.first
+    if branch.sequence is not None:
+        return branch.sequence
+    return min((_first(child) for child in branch.children), default=-1)
+
+
+def _moment(branch: Branch) -> int | None:
+    """Its own moment; for what is not held, that of what depends on it."""
+    if branch.moment is not None or branch.kind is not RowKind.NOT_HELD:
+        return branch.moment
+    if branch.about is not None:
+        return branch.about
+    return min((child.moment for child in branch.children if child.moment is not None), default=None)

@@ -1,1 +1,0 @@
-"""What an operator keeps between runs: settings, saved filters, and the filters of other days."""

@@ -1,0 +1,1 @@
+"""Sink definitions: read, checked, written."""

@@ -1,0 +1,109 @@
+"""What no field of a definition can say alone."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from nomad_tui.config.fields import FieldError, FieldPath, FieldReader, quoted, whole_path, with_file
+from nomad_tui.nomad.values import reads_file
+from nomad_tui.sinks.definition.codecs import with_variables
+from nomad_tui.sinks.definition.definition import Definition, Kind
+
+SUFFIXES: Final = (".toml", ".json")
+"""Of the files that definitions stand in."""
+EXAMPLES: Final = {
+    Kind.WEBHOOK: "https://example.com/hook",
+    Kind.FILE: "/var/log/nomad-events.ndjson",
+    Kind.NATS: "nats://127.0.0.1:4222",
+}
+"""Of addresses."""
+
+
+def address(kind: Kind, text: str, path: FieldPath) -> str:
+    """The address as it is used. Raises `FieldError`."""
+    match kind:
+        case Kind.STDOUT:
+            return text
+        case Kind.WEBHOOK:
+            check_url(text, path, ("http", "https"), EXAMPLES[kind])
+            return with_file(text, path)
+        case Kind.NATS:
+            servers = [server.strip() for server in text.split(",")]
+            for server in servers:
+                check_url(server, path, ("nats", "tls"), EXAMPLES[kind])
+            return with_file(",".join(servers), path)
+        case Kind.FILE:
+            return _file(text, path)
+
+
+def _file(text: str, path: FieldPath) -> str:
+    with_variables(text, path)
+    if reads_file(text):
+        raise path.error(f"is {quoted(text)}: write the path alone")
+    if text.endswith("/"):
+        raise path.error(f"is {quoted(text)}, a folder: write the file's name behind it")
+    file = Path(whole_path(text, path))
+    if file.parent == path.folder and file.suffix in SUFFIXES:
+        raise path.error(
+            f"is {quoted(text)}, which would stand among the definitions and be read as one: "
+            "write another folder, or a name that ends in .ndjson"
+        )
+    return str(file)
+
+
+def proxy(text: str, path: FieldPath) -> str:
+    check_url(text, path, ("http", "https"), "http://proxy:3128")
+    return with_file(text, path)
+
+
+def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iterator[FieldError]:
+    """What two fields must not say together."""
+    given: Callable[[str], str] = lambda attribute: quoted(reader.given[attribute])  # noqa: E731
+    if definition.concurrency > 1 and definition.ordered:
+        yield reader.path("concurrency").error(
+            f"is {definition.concurrency}, and batches in order go one by one: "
+            f"set `{reader.name('ordered')}` to false, or write 1"
+        )
+    least, most = "retry.min_backoff", "retry.max_backoff"
+    if definition.retry.max_backoff < definition.retry.min_backoff:
+        which = most if most in reader.given else least
+        yield reader.path(which).error(
+            f"is {given(which)}, and so `{reader.name(most)}` is shorter than `{reader.name(least)}`: "
+            "write the two so that it is not"
+        )
+    if definition.tls.client_key is not None and definition.tls.client_cert is None:
+        yield reader.path("tls.client_key").error(
+            f"has no use without `{reader.name('tls.client_cert')}`: write both, or leave it out"
+        )
+    jetstream, window = definition.jetstream, "jetstream.duplicate_window"
+    if jetstream.credentials is not None and jetstream.nkey is not None:
+        yield reader.path("jetstream.nkey").error(
+            f"stands beside `{reader.name('jetstream.credentials')}`, and one of them is used: leave the other out"
+        )
+    if jetstream.max_age is not None and window in reader.given and jetstream.duplicate_window > jetstream.max_age:
+        yield reader.path(window).error(
+            f"is {given(window)}, longer than `{reader.name('jetstream.max_age')}`, which NATS refuses: "
+            "write a shorter one"
+        )
+
+
+def check_url(text: str, path: FieldPath, schemes: tuple[str, ...], example: str) -> None:
+    """What a variable will fill in is not looked at. Raises `FieldError`."""
+    wanted = f"write one such as {example}"
+    filled = with_variables(text, path)
+    if text.startswith("${") or reads_file(text):
+        return
+    try:
+        parts = urlsplit(filled)
+        names_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, names_host = urlsplit(""), False
+    scheme, separator, _ = filled.partition("://")
+    if scheme.lower() not in schemes or not separator:
+        known = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise path.error(f"is {quoted(text)}, and an address begins with {known}: {wanted}")
+    if any(character.isspace() for character in filled):
+        raise path.error(f"is {quoted(text)}, with a space in it: {wanted}")
+    if not names_host:
+        raise path.error(f"is {quoted(text)}, which names no host, or a port that is none: {wanted}")

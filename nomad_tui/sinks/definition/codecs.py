@@ -1,0 +1,212 @@
+"""The values that only a sink's definition has: what may stand in a field, and what a value is written as."""
+
+import base64
+import binascii
+import re
+from string import Formatter
+from typing import Final
+
+from nomad_tui.config.fields import FieldCodec, FieldPath, line, quoted, read_text, with_file
+from nomad_tui.core.filter import Filter, FilterError
+from nomad_tui.core.subscription import Subscription, SubscriptionError
+from nomad_tui.core.text import printable
+from nomad_tui.core.topics import ALL
+from nomad_tui.nomad.values import ValueUnavailableError, current, reads_file, refers
+
+LONGEST_ID: Final = 64
+"""Characters; an ID is also the name of a file."""
+
+PLACEHOLDERS: Final = ("region", "topic", "type", "namespace", "key", "index")
+"""What the template of a subject may name."""
+
+_ID: Final = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9._-]{{0,{LONGEST_ID - 1}}}")
+_TOPIC: Final = re.compile(r"\*|[A-Za-z][A-Za-z0-9_-]{0,63}")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
+_OWN_HEADERS: Final = frozenset(
+    (
+        *("connection", "content-length", "content-type", "expect", "host", "te", "trailer", "transfer-encoding"),
+        "upgrade",
+    )
+)
+_NO_STREAM_NAME: Final = re.compile(r"[\s.*>/\\]|[^\x21-\x7e]")
+
+
+class _AnyVariable(dict[str, str]):
+    """An environment in which every variable is `1`: also a host, and a port."""
+
+    def get(self, name: str, default: object = None) -> str:
+        return "1"
+
+    def __getitem__(self, name: str) -> str:
+        return "1"
+
+
+_ANY_VARIABLE: Final = _AnyVariable()
+
+
+def with_variables(text: str, path: FieldPath) -> str:
+    """A text with something in the place of each `${VARIABLE}`. Raises `FieldError` where one is not written so."""
+    try:
+        return text if reads_file(text) else current(text, _ANY_VARIABLE)
+    except ValueUnavailableError as error:
+        raise path.error(f"has no variable in it where it should: {str(error).rstrip('.')}") from None
+
+
+def _read_id(raw: object, path: FieldPath) -> str:
+    if not isinstance(raw, str) or _ID.fullmatch(raw) is None:
+        wanted = f"1 to {LONGEST_ID} of A-Z, a-z, 0-9, dot, _ and -, not beginning with a dot"
+        raise path.error(f"is {quoted(raw)}: write {wanted}")
+    return raw
+
+
+ID: Final = FieldCodec(_read_id)
+
+
+def _read_topics(raw: object, path: FieldPath) -> Subscription:
+    wanted: list[tuple[str, FieldPath]] = []
+    example = '["Deployment", "Job:web"]'
+    match raw:
+        case str():
+            raise path.error(f"is {quoted(raw)}: write a list, such as {example}")
+        case list():
+            wanted = [(read_text(text, path.item(number)), path.item(number)) for number, text in enumerate(raw)]
+        case dict():
+            for topic, keys in raw.items():
+                of_topic = path.member(topic)
+                if ":" in topic:
+                    raise of_topic.error(f'is no topic: write the name alone and the key as its value, ["{ALL}"]')
+                for number, key in enumerate(keys if isinstance(keys, list) else [keys]):
+                    of_key = of_topic.item(number) if isinstance(keys, list) else of_topic
+                    text = read_text(key, of_key, 'a key in quotes, or "*" for all')
+                    wanted.append((f"{topic}:{text}", of_key))
+                if keys == []:
+                    raise of_topic.error(f'is an empty list: write ["{ALL}"] for all keys, or leave it out')
+        case _:
+            raise path.error(f"is {quoted(raw)}: write a list, such as {example}")
+    for text, at in wanted:
+        topic, _, key = text.partition(":")
+        if _TOPIC.fullmatch(topic.strip()) is None:
+            raise at.error(
+                f"names the topic {quoted(topic)}, and topics are single words: write one such as Deployment"
+            )
+        if ":" in key:
+            raise at.error(
+                f"has a key with a colon, {quoted(key)}, which Nomad's event stream refuses: "
+                f"write {topic} alone, and `filter` for the key"
+            )
+        try:
+            Subscription.parse((text,))
+        except SubscriptionError:
+            raise at.error(f"is {quoted(text)}: write Topic, Topic:* or Topic:key, such as Job:web") from None
+    subscription = Subscription.parse(text for text, _ in wanted)
+    return Subscription() if subscription.everything else subscription
+
+
+def _write_topics(subscription: Subscription) -> dict[str, list[str]]:
+    return {topic: sorted(keys) for topic, keys in sorted(subscription.topics.items())} or {ALL: [ALL]}
+
+
+TOPICS: Final = FieldCodec(_read_topics, _write_topics)
+
+
+def _read_namespaces(raw: object, path: FieldPath) -> frozenset[str]:
+    if isinstance(raw, str):
+        raw = [raw]
+    if not isinstance(raw, list):
+        raise path.error(f'is {quoted(raw)}: write a list, such as ["default", "web"]')
+    name = line("the name of a namespace")
+    names = frozenset(name.read(item, path.item(number)) for number, item in enumerate(raw))
+    return frozenset() if ALL in names else names
+
+
+NAMESPACES: Final = FieldCodec(_read_namespaces, sorted)
+
+
+def _read_filter(raw: object, path: FieldPath) -> Filter:
+    if not isinstance(raw, str):
+        raise path.error(f'is {quoted(raw)}: write a filter in quotes, such as "status:failed,lost"')
+    try:
+        return Filter.parse(raw)
+    except FilterError as error:
+        rest = raw[error.position :]
+        at = f"at character {error.position + 1}, {quoted(rest)}" if rest else "at its end"
+        raise path.error(f"is no filter {at}: {error.text.rstrip('.')}") from None
+
+
+FILTER: Final = FieldCodec(_read_filter, str)
+
+
+def _read_headers(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:
+    if not isinstance(raw, dict):
+        raise path.error(f"is {quoted(raw)}: write a table of names and values")
+    headers: dict[str, str] = {}
+    names: set[str] = set()
+    for name, value in raw.items():
+        at = path.member(name)
+        if _HEADER.fullmatch(name) is None:
+            raise at.error("is no name of a header: write letters, digits and dashes")
+        if name.lower() in _OWN_HEADERS or name.lower().startswith("webhook-"):
+            raise at.error("is a header that nomad-tui sets itself: leave it out")
+        if name.lower() in names:
+            raise at.error("stands here twice, for headers are the same in any case: leave one out")
+        if not isinstance(value, str):
+            raise at.error(f"is {quoted(value)}: write a text in quotes")
+        if value.strip() != value or value.replace("\t", " ") != printable(value.replace("\t", " ")):
+            raise at.error("begins or ends with a space, or holds a character that no header may: write it without")
+        with_variables(value, at)
+        names.add(name.lower())
+        headers[name] = with_file(value, at)
+    return tuple(headers.items())
+
+
+HEADERS: Final = FieldCodec(_read_headers, dict)
+
+
+def _read_secret(raw: object, path: FieldPath) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise path.error('is no text: write "whsec_…", "${VARIABLE}" or "file:PATH"')
+    text = raw.strip()
+    with_variables(text, path)
+    if not refers(text):
+        try:
+            are_keys = all(base64.b64decode(each.removeprefix("whsec_"), validate=True) for each in text.split())
+        except (binascii.Error, ValueError):
+            are_keys = False
+        if not are_keys:
+            raise path.error(
+                'is no secret of Standard Webhooks: write "whsec_" and behind it base64, '
+                "such as openssl rand -base64 32 makes"
+            )
+    return with_file(text, path)
+
+
+SECRET: Final = FieldCodec(_read_secret)
+
+
+def _read_stream(raw: object, path: FieldPath) -> str:
+    text = read_text(raw, path, "the name of a stream")
+    if _NO_STREAM_NAME.search(text) is not None:
+        raise path.error(f"is {quoted(text)}: write a name without spaces, dots, slashes, * and >")
+    return text
+
+
+STREAM: Final = FieldCodec(_read_stream)
+
+
+def _read_subject(raw: object, path: FieldPath) -> str:
+    text = read_text(raw, path, "a subject such as nomad.{region}.{topic}.{type}")
+    known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        raise path.error(f"is {quoted(text)}, with a brace that has no other: the placeholders are {known}") from None
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+            raise path.error(f"names {quoted(f'{{{name}}}')}: the placeholders are {known}")
+    fixed = "".join(literal + ("x" if name is not None else "") for literal, name, _, _ in parts)
+    if "{{" in text or "}}" in text or not all(fixed.split(".")) or re.search(r"[\s*>{}]|[^\x20-\x7e]", fixed):
+        raise path.error(f"is {quoted(text)}: write words with single dots between, without spaces, * and >")
+    return text
+
+
+SUBJECT: Final = FieldCodec(_read_subject)

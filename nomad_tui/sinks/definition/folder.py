@@ -1,0 +1,226 @@
+"""The definitions in the configuration folder: files in `sinks/`, and the `[[sink]]` tables of `config.toml`."""
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from nomad_tui.config import settings
+from nomad_tui.config.folders import NO_HOME, FileError, read_text, reason, shown, write_text
+from nomad_tui.core.secrets import REDACTED, masked_text
+from nomad_tui.core.text import printable
+from nomad_tui.nats.address import without_credentials
+from nomad_tui.sinks.definition.checking import SUFFIXES
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors, Reading, read_table, read_with_notes
+
+FOLDER: Final = "sinks"
+
+
+class NoSinkError(LookupError):
+    """`str()` of it says which sink there is none of, and how to see which there are."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(f"There is no sink {printable(id, 80)}: nomad-tui sink list shows which there are.")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    """By ID: those of files, by the files' names, then those of `config.toml`."""
+    mistakes: list[DefinitionError] = field(default_factory=list)
+    """What defines no sink; the others do all the same."""
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By ID what is no mistake and yet not as one may think, as sentences."""
+
+
+class Definitions:
+    """Blocks while it reads and writes."""
+
+    def __init__(self, config: Path) -> None:
+        """`config` is the configuration folder; nothing in it need exist."""
+        self.folder: Final = config / FOLDER
+        self._settings: Final = config / settings.FILE
+        self._config: Final = config
+
+    def read(self) -> Loaded:
+        """All that there is. Of several sinks with one ID none is used."""
+        found: dict[str, list[Reading]] = {}
+        mistakes: list[DefinitionError] = []
+        for each in self._each():
+            if isinstance(each, Reading):
+                found.setdefault(each.definition.id, []).append(each)
+            else:
+                mistakes.append(each)
+        loaded = Loaded(mistakes=mistakes)
+        for name, (reading, *others) in found.items():
+            if others:
+                mistakes.append(_twice(reading.definition, others[0].definition))
+                continue
+            loaded.definitions[name] = reading.definition
+            if reading.notes:
+                loaded.notes[name] = reading.notes
+        return loaded
+
+    def signature(self) -> object:
+        """Differs from the one before whenever a file that may define a sink was added, changed or removed."""
+        try:
+            files = self._files()
+        except FileError as error:
+            return str(error)
+        return tuple(_signature(file) for file in (self._settings, *files))
+
+    def register(self, text: str, name: str = "The definition") -> tuple[Definition, Path, bool]:
+        """Puts a definition into the folder as it was given, in the place of the one with its ID if there is one.
+
+        `name` is what it is called in a mistake. Returns it, its file, and whether there was one before. Raises
+        `DefinitionErrors`, and `FileError` where it cannot be written, or what has the ID is no file of its own.
+        """
+        suffix = ".json" if text.removeprefix("\ufeff").lstrip().startswith("{") else ".toml"
+        definition = read_with_notes(text, name, self.folder / f"new{suffix}").definition
+        target = self.folder / f"{definition.id}{suffix}"
+        before = self._file_of(definition.id)
+        other = next((id for file, id in self._holders() if file == target and id != definition.id), None)  # noqa: A001
+        if other is not None and (before is None or before.suffix != suffix):
+            raise FileError(
+                f"{shown(target)} defines another sink, {other}. Rename that file, for this one needs its name."
+            )
+        if before is None:
+            write_text(target, text)
+        else:
+            # One step each: whoever reads the folder meanwhile finds the sink once, and tells TOML from JSON.
+            write_text(before, text)
+            target = before if before.suffix == suffix else _renamed(before, target)
+        return replace(definition, origin=target), target, before is not None
+
+    def deregister(self, id: str) -> Path:  # noqa: A002
+        """Removes the file that defines a sink, whether or not there is a mistake in it, and returns it.
+
+        Raises `NoSinkError`, and `FileError` where that cannot be done.
+        """
+        file = self._file_of(id)
+        if file is None:
+            raise NoSinkError(id)
+        try:
+            file.unlink()
+        except OSError as error:
+            raise FileError(f"{shown(file)} cannot be removed: {reason(error)}. See that you may.") from error
+        return file
+
+    def _file_of(self, id: str) -> Path | None:  # noqa: A002
+        """The one file of a sink. Raises `FileError` if it stands elsewhere, or in more than one."""
+        held = list(dict.fromkeys(file for file, other in self._holders() if other == id))
+        if not held:
+            return None
+        if self._settings in held:
+            raise FileError(f"The sink {id} stands as [[sink]] in {shown(self._settings)}: change or remove it there.")
+        if len(held) > 1:
+            files = " and ".join(shown(file) for file in held)
+            raise FileError(f"The sink {id} stands in {files}. Remove all but one.")
+        return held[0]
+
+    def _holders(self) -> Iterator[tuple[Path, str]]:
+        """The files with the IDs of what they define, or would without their mistakes."""
+        for each in self._each():
+            origin = each.definition.origin if isinstance(each, Reading) else each.origin
+            found = each.definition.id if isinstance(each, Reading) else each.sink
+            if origin is not None and found is not None:
+                yield origin, found
+
+    def _each(self) -> Iterator[Reading | DefinitionError]:
+        try:
+            files = self._files()
+        except FileError as error:
+            files = []
+            yield _unreadable(str(error), self.folder)
+        for file in files:
+            try:
+                if not stat.S_ISREG(file.stat().st_mode):
+                    raise FileError(f"{shown(file)} defines no sink, because it is no file. Move it away.")
+                text = read_text(file)
+                if text is not None:
+                    yield read_with_notes(text, shown(file), file)
+            except FileNotFoundError:
+                if file.is_symlink():
+                    what = f"{shown(file)} leads to a file that does not exist. Mend the link."
+                    yield _about(_unreadable(what, file), file)
+            except DefinitionErrors as mistakes:
+                yield from (_about(mistake, file) for mistake in mistakes.errors)
+            except (FileError, OSError) as error:
+                what = str(error) if isinstance(error, FileError) else f"{shown(file)} cannot be read: {reason(error)}."
+                yield _about(_unreadable(what, file), file)
+        yield from self._tables()
+
+    def _tables(self) -> Iterator[Reading | DefinitionError]:
+        """Those of `config.toml`."""
+        try:
+            tables = settings.read_sinks(self._config)
+        except FileError as error:
+            yield _unreadable(str(error), self._settings)
+            return
+        for number, table in enumerate(tables):
+            try:
+                yield read_table(table, shown(self._settings), self._settings, within=f"sink[{number}].")
+            except DefinitionErrors as mistakes:
+                yield from mistakes.errors
+
+    def _files(self) -> list[Path]:
+        """Those that may define a sink, by their names: an editor's own begin with a dot or end otherwise."""
+        try:
+            return sorted(
+                file
+                for file in self.folder.iterdir()
+                if file.suffix in SUFFIXES and not file.name.startswith((".", "#"))
+            )
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            if NO_HOME in self.folder.parents:
+                return []
+            raise FileError(
+                f"{shown(self.folder)} cannot be read: {reason(error)}. See that you may read it."
+            ) from error
+
+
+def shown_address(definition: Definition) -> str:
+    """Where it sends, fit to be drawn and without a password."""
+    address = definition.address
+    if definition.kind is Kind.NATS:
+        address = ",".join(map(without_credentials, address.split(",")))
+    return printable(masked_text(address, REDACTED), 200) or "standard output"
+
+
+def _about(mistake: DefinitionError, file: Path) -> DefinitionError:
+    """In a file of its own whose ID cannot be read: it is usually called like it."""
+    mistake.sink = mistake.sink or file.stem
+    return mistake
+
+
+def _twice(one: Definition, other: Definition) -> DefinitionError:
+    files = " and ".join(dict.fromkeys(shown(each.origin) for each in (one, other) if each.origin is not None))
+    what = f"the sink {one.id} is defined twice, and neither is read; give one another id, or remove it"
+    return DefinitionError(files, what, sink=one.id, origin=one.origin)
+
+
+def _unreadable(what: str, origin: Path) -> DefinitionError:
+    return DefinitionError("", what.removesuffix("."), origin=origin)
+
+
+def _signature(file: Path) -> tuple[str | int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return (file.name,)
+    return file.name, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def _renamed(before: Path, target: Path) -> Path:
+    try:
+        return before.rename(target)
+    except OSError as error:
+        raise FileError(
+            f"{shown(before)} cannot be renamed to {shown(target)}: {reason(error)}. Do so by hand."
+        ) from error

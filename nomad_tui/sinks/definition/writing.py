@@ -1,0 +1,86 @@
+"""A definition as text again, in both dialects: only what is not as it comes."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import tomli_w
+from msgspec.structs import replace
+
+from nomad_tui.config.fields import Dialect, Key, keys
+from nomad_tui.core.secrets import REDACTED, masked_text
+from nomad_tui.core.topics import ALL
+from nomad_tui.nomad.values import reads_file, refers
+from nomad_tui.sinks.definition.definition import Definition
+
+_ALWAYS: Final = ("id", "kind")
+_BETA: Final = (*_ALWAYS, "address", "subscription")
+"""What the beta's object always has."""
+_REFERENCE: Final = re.compile(r"\$\{[^}]*\}")
+_NO_SECRET: Final = re.compile(r"\s*(?:(?:Basic|Bearer|Digest|Key|Splunk|Token)\s*)?", re.IGNORECASE)
+"""What may stand around a variable in a header: how the receiver is told what comes."""
+
+
+def write_definition(definition: Definition) -> str:
+    """TOML that reads back to an equal definition, its secrets included."""
+    return tomli_w.dumps(_nested(definition, Dialect.TOML, _ALWAYS))
+
+
+def as_json(definition: Definition) -> dict[str, Any]:
+    """The beta's object with further settings in the same words; it reads back to an equal definition."""
+    return _nested(definition, Dialect.JSON, _BETA)
+
+
+def left_out(definition: Definition) -> Iterator[str]:
+    """What `write_definition` leaves out because it is as it comes, a line each: `timeout = "10s"`."""
+    for key in keys(Definition):
+        if key.attribute not in _ALWAYS and _has(definition, key) and key.of(definition) == key.default:
+            value = None if key.default is None else key.field.codec.write(key.default)
+            if isinstance(value, str | int | float) and value != "":
+                yield key.name + tomli_w.dumps({"": value}).strip().removeprefix('""')
+
+
+def without_secrets(definition: Definition) -> Definition:
+    """The same to be shown: without what is written literally in headers and secret, and without passwords in URLs."""
+    headers = tuple((name, value if _says_where(value) else REDACTED) for name, value in definition.headers)
+    secret = definition.secret
+    return replace(
+        definition,
+        address=masked_text(definition.address, REDACTED),
+        headers=headers,
+        secret=secret if secret is None or _says_where(secret) else REDACTED,
+        proxy=None if definition.proxy is None else masked_text(definition.proxy, REDACTED),
+    )
+
+
+def _says_where(text: str) -> bool:
+    """Whether a value is to be had elsewhere, whole but for the word that says what it is."""
+    if reads_file(text):
+        return True
+    return refers(text) and all(_NO_SECRET.fullmatch(piece) for piece in _REFERENCE.split(text))
+
+
+def _nested(definition: Definition, dialect: Dialect, always: tuple[str, ...]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key in keys(Definition):
+        value = key.of(definition)
+        if not _has(definition, key) or (value == key.default and key.attribute not in always):
+            continue
+        table, dot, member = dialect.spelled(key.name).partition(".")
+        written = key.field.codec.write(value)
+        if dialect is Dialect.TOML and key.attribute == "subscription":
+            written = _topics(written)
+        if dot:
+            content.setdefault(table, {})[member] = written
+        else:
+            content[table] = written
+    return content
+
+
+def _has(definition: Definition, key: Key) -> bool:
+    return not key.field.kinds or definition.kind in key.field.kinds
+
+
+def _topics(topics: dict[str, list[str]]) -> list[str]:
+    """As they are typed: `Deployment` and `Job:web`."""
+    return [topic if key == ALL else f"{topic}:{key}" for topic, keys in topics.items() for key in keys]

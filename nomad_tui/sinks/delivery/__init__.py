@@ -1,0 +1,1 @@
+"""Delivery of a journal's events to one receiver: batches, retries, cursors, dead letters."""

@@ -1,0 +1,224 @@
+"""What an operator has a sink do by hand, whether or not a runner runs it: one attempt, and what came back."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, time_ns
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+import orjson
+
+from nomad_tui import __version__
+from nomad_tui.core.identity import Identities
+from nomad_tui.core.readable import SECOND
+from nomad_tui.core.secrets import redact
+from nomad_tui.core.updates import Gap
+from nomad_tui.core.wire import Event, Frame, decode
+from nomad_tui.journal.control import Control
+from nomad_tui.journal.cursor import DeadLetter
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.status import SinkState
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
+from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UndeliveredError
+from nomad_tui.sinks.delivery.worker import Open
+
+STEPS_ASIDE: Final = 5.0
+"""Seconds for a runner to let go of a file."""
+LOOKED_AT_EVERY: Final = 0.1
+HELD: Final = 10.0
+"""Seconds for which a runner leaves a file alone: renewed while the test goes on, so a killed one holds up little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    acknowledged: bool
+    said: str
+    """What came back, or happened instead: one line that is fit to be drawn, often empty where it was acknowledged."""
+    seconds: float
+    refused: bool = False
+    """Whether the receiver will not take this, whenever it is sent; it may take others."""
+
+
+Send = Callable[[Delivery], Awaitable[Answer]]
+
+
+@asynccontextmanager
+async def opened(definition: Definition, journal: Path | None = None, opener: Open = open_sink) -> AsyncIterator[Send]:
+    """Something to send with, which tries each delivery once.
+
+    A runner that writes to the same file gets out of the way meanwhile; `journal` tells whether there is one. Raises
+    `ValueError`, its text one sentence, where the definition cannot be used as things are.
+    """
+    async with _runner_aside(definition, journal):
+        sink = await opener(definition)
+        retrier = DeliveryRetrier(definition, sink, lambda *_: None, lambda *_: None)
+
+        async def send(delivery: Delivery) -> Answer:
+            started = monotonic()
+            try:
+                said = await retrier.once(delivery)
+            except UndeliveredError as error:
+                return Answer(False, error.what, monotonic() - started, isinstance(error, RejectedError))
+            return Answer(True, said, monotonic() - started)
+
+        try:
+            yield send
+        finally:
+            await sink.close()
+
+
+def example(definition: Definition, region: str) -> Delivery:
+    """One event that no cluster sent, marked as such in each format."""
+    now = datetime.now(UTC)
+    test = {
+        "ID": f"test-{uuid4()}",
+        "Sink": definition.id,
+        "Message": f"Sent by hand with nomad-tui sink test {definition.id}: nothing happened in the cluster.",
+        "From": f"nomad-tui {__version__} on {socket.gethostname()}",
+        "Time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    event = {
+        "Topic": "Test",
+        "Type": "SinkTest",
+        "Key": definition.id,
+        "Namespace": "",
+        "FilterKeys": [],
+        "Index": 0,
+        "Payload": {"Test": test},
+    }
+    text = orjson.dumps(event)
+    item = Item(0, 0, 0, time_ns(), text, msgspec.json.decode(text, type=Event), id=test["ID"])
+    return Delivery(item.id, (item,), region, test=True)
+
+
+def delivery_of(definition: Definition, frame: Frame, offset: int, received: int, region: str) -> Delivery:
+    """One event of a frame, as the sink would be sent it if it were selected. `received` is in ns since 1970."""
+    text = frame.event_texts()[offset]
+    item = Item(
+        0,
+        offset,
+        frame.index,
+        received,
+        redact(text) if definition.redact else text,
+        frame.events[offset],
+        id=Identities(region).of(frame)[offset],
+    )
+    return Delivery(item.id, (item,), region)
+
+
+async def resend(
+    journal: Path, definition: Definition, letters: Iterable[DeadLetter], opener: Open = open_sink
+) -> AsyncGenerator[tuple[DeadLetter, Answer], None]:
+    """Sends dead letters of one sink, in order, one delivery each: what is acknowledged is none any more.
+
+    Ends early once the receiver takes nothing at all. Raises `ValueError` as `opened` does, and `JournalError`.
+    """
+    async with opened(definition, journal, opener) as send:
+        for letter in letters:
+            answer = await send(_again(letter))
+            if answer.acknowledged:
+                await asyncio.to_thread(_drop, journal, letter.id)
+            yield letter, answer
+            if not answer.acknowledged and not answer.refused:
+                return
+
+
+def gap_of(letter: DeadLetter) -> Gap | None:
+    """The gap that a dead letter tells of; None for an event."""
+    return msgspec.json.decode(letter.text, type=Gap) if letter.gap else None
+
+
+def _again(letter: DeadLetter) -> Delivery:
+    gap = gap_of(letter)
+    event: Event | None = None
+    if gap is None:
+        frame = decode(b'{"Index":%d,"Events":[%s]}' % (letter.index, letter.text))
+        event = frame.events[0] if isinstance(frame, Frame) and frame.events else _envelope(letter)
+    item = Item(
+        letter.position,
+        letter.offset,
+        letter.index,
+        letter.received,
+        letter.text if gap is None else b"{}",
+        event,
+        gap,
+        letter.event_id,
+    )
+    return Delivery(item.id, (item,), letter.region)
+
+
+def _envelope(letter: DeadLetter) -> Event:
+    return Event(letter.topic, letter.type, letter.key, letter.namespace, index=letter.index)
+
+
+def _drop(journal: Path, number: int) -> None:
+    with Control(journal) as control:
+        control.drop_letter(number)
+
+
+# A file has one writer
+
+
+@asynccontextmanager
+async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIterator[None]:
+    """Pauses the sink in a runner that has its file, until it is left."""
+    if (
+        definition.kind is not Kind.FILE
+        or journal is None
+        or not await asyncio.to_thread(_runs, journal, definition.id)
+    ):
+        yield
+        return
+    await asyncio.to_thread(_hold, journal, definition.id, HELD)
+    holding = asyncio.create_task(_keep_holding(journal, definition.id))
+    try:
+        with suppress(TimeoutError):  # what it cannot be asked is said by the file, which is locked
+            async with asyncio.timeout(STEPS_ASIDE):
+                while await asyncio.to_thread(_has_open, journal, definition.id):  # noqa: ASYNC110 - elsewhere
+                    await asyncio.sleep(LOOKED_AT_EVERY)
+        yield
+    finally:
+        holding.cancel()
+        await asyncio.shield(asyncio.to_thread(_hold, journal, definition.id, 0.0))
+
+
+async def _keep_holding(journal: Path, sink: str) -> None:
+    while True:
+        await asyncio.sleep(HELD / 4)
+        with suppress(JournalError):  # a busy one has its turn the next time
+            await asyncio.shield(asyncio.to_thread(_hold, journal, sink, HELD))
+
+
+def _runs(journal: Path, sink: str) -> bool:
+    """Whether a runner delivers to the sink, and no operator has paused it."""
+    try:
+        with JournalReader(journal) as reader:
+            cursor = reader.cursors().get(sink)
+    except JournalError:
+        return False
+    return cursor is not None and not cursor.paused and _has_open(journal, sink)
+
+
+def _has_open(journal: Path, sink: str) -> bool:
+    """Whether a runner has the sink open, as far as the journal tells."""
+    try:
+        with JournalReader(journal) as reader:
+            overview = reader.overview()
+    except JournalError:
+        return False
+    idle = (SinkState.PAUSED, SinkState.STOPPED, SinkState.BROKEN)
+    return overview.alive and any(each.cursor.sink == sink and each.status.state not in idle for each in overview.sinks)
+
+
+def _hold(journal: Path, sink: str, seconds: float) -> None:
+    with Control(journal) as control:
+        control.hold(sink, time_ns() + int(seconds * SECOND) if seconds else 0)

@@ -1,0 +1,205 @@
+"""The batches of one sink that are under way or next, and its cursor behind them.
+
+The cursor moves in a transaction, and only past what was acknowledged or went to the dead letters. Where the batches
+end that are under way or next stands beside it, so that after a crash the same ones are sent again under the same IDs;
+none is sent before its end is written. Ends of several are written ahead, so that a receiver need not wait for the
+journal between two batches: while one transaction is written, deliveries go on.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, Final
+
+from nomad_tui.journal.cursor import Cursor, DeadLetter
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.log import Log
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.batching import Batch, Batches
+from nomad_tui.sinks.delivery.progress import Progress
+from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
+from nomad_tui.sinks.delivery.sink import Delivery, Sink
+from nomad_tui.stream.tasks import end
+
+log = Log("nomad_tui.sinks")
+
+MOST_AHEAD: Final = 16
+"""Batches beyond those that may be under way: they are ready to be sent, or done while an earlier one is not."""
+MOST_AHEAD_BYTES: Final = 4 * 1024 * 1024
+"""Of the events of all these batches, beyond which no further one is made ready."""
+AGAIN: Final = 1.0
+"""Seconds until a transaction is tried again that could not be written."""
+SAID_EVERY: Final = 60
+"""Attempts to write, of which the first is logged."""
+
+Moved = Callable[[Cursor, int], None]
+"""Called with the cursor as it is written, and when the oldest event came that is under way (ns since 1970, 0 for
+none)."""
+
+
+class CursorMovedError(Exception):
+    """Somebody else has set the cursor."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    batch: Batch
+    marked: bool = False
+    """That its end stands in the journal."""
+    task: "asyncio.Task[list[DeadLetter]] | None" = None
+    """None until it is sent."""
+
+    @property
+    def is_done(self) -> bool:
+        if self.task is None:
+            return not self.batch.items
+        return self.task.done() and not self.task.cancelled()
+
+
+class InFlightWindow:
+    """Brings what comes after a cursor to a sink, one batch after the other or, if unordered, several at once."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        journal: Journal,
+        sink: Sink,
+        region: str,
+        cursor: Cursor,
+        progress: Progress,
+        moved: Moved,
+    ) -> None:
+        self._journal = journal
+        self._region = region
+        self._cursor = cursor
+        self._progress = progress
+        self._moved = moved
+        self._batches = Batches(journal, definition, region, cursor)
+        self._retrier = DeliveryRetrier(definition, sink, progress.acknowledged, progress.failed)
+        self._most = 1 if definition.ordered else definition.concurrency
+        self._queue: deque[_Waiting] = deque()
+        """Everything beyond the cursor, in order: done, under way, then what is to be sent."""
+        self._letters: list[DeadLetter] = []
+        """Of what is done and not yet written."""
+        self._written = True
+        """Whether the journal has all of this as it stands here."""
+        self._leaving = asyncio.Event()
+
+    async def run(self, changed: asyncio.Event) -> None:
+        """Until `changed` is set. Raises `CursorMovedError` and `JournalError`."""
+        asked = asyncio.create_task(changed.wait())
+        gathering: asyncio.Task[Batch] | None = None
+        writing: asyncio.Task[None] | None = None
+        try:
+            while not asked.done():
+                if gathering is not None and gathering.done():
+                    self._queue.append(_Waiting(gathering.result()))
+                    self._written = False
+                    gathering = None
+                if writing is not None and writing.done():
+                    writing.result()
+                    writing = None
+                self._pass_done()
+                self._send()
+                if not self._queue:
+                    self._progress.idle()
+                if gathering is None and self._wants_more():
+                    gathering = asyncio.create_task(self._batches.next())
+                if writing is None and not self._written:
+                    writing = asyncio.create_task(self._write())
+                    continue  # it takes what there is before anything else happens
+                under_way = [each.task for each in self._queue if each.task is not None and not each.task.done()]
+                waited: set[asyncio.Task[Any]] = {asked, *under_way}
+                waited |= {task for task in (gathering, writing) if task is not None}
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._leave(asked, gathering, writing)
+
+    def _wants_more(self) -> bool:
+        """What is not full yet may as well grow, in the journal, until it can be sent."""
+        return (
+            len(self._queue) < MOST_AHEAD + self._most
+            and all(each.batch.full for each in self._queue if each.task is None)
+            and sum(each.batch.size for each in self._queue) < MOST_AHEAD_BYTES
+        )
+
+    def _send(self) -> None:
+        """Starts what may be under way now."""
+        free = self._most - sum(each.task is not None and not each.task.done() for each in self._queue)
+        for each in self._queue:
+            if free <= 0 or not each.marked:
+                return
+            if each.task is None and each.batch.items:
+                each.task = asyncio.create_task(self._deliver(each.batch))
+                free -= 1
+
+    async def _deliver(self, batch: Batch) -> list[DeadLetter]:
+        self._progress.started()
+        return await self._retrier.deliver(Delivery(batch.id, batch.items, self._region))
+
+    def _pass_done(self) -> None:
+        """Takes what is done off the queue, from the first on."""
+        while self._queue and self._queue[0].is_done:
+            done = self._queue[0]
+            letters = done.task.result() if done.task is not None else []
+            self._queue.popleft()
+            self._letters += letters
+            batch = done.batch
+            self._progress.passed(len(batch.items) - len(letters), batch.lost)
+            end = batch.end
+            self._cursor = replace(self._cursor, position=end.position, offset=end.offset, events=end.events)
+            self._written = False
+
+    async def _write(self) -> None:
+        """What is acknowledged by now, and where the batches end that come next."""
+        queue = tuple(self._queue)
+        letters, self._letters = self._letters, []
+        status = copy(self._progress.status)
+        status.dead += len(letters)
+        cursor = replace(self._cursor, sending=tuple(each.batch.end.place for each in queue), status=status)
+        self._written = True
+        for attempt in count():
+            try:
+                if not await self._journal.advance(cursor, letters):
+                    raise CursorMovedError
+                break
+            except JournalError as error:
+                # What was acknowledged stays acknowledged: only what is marked is sent until that can be written down.
+                if attempt % SAID_EVERY == 0:
+                    log.error("cursor_cannot_be_written", sink=self._progress.sink, what=str(error))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN):
+                        await self._leaving.wait()
+                if self._leaving.is_set():
+                    raise
+        if letters:
+            self._progress.buried(letters)
+        for each in queue:
+            each.marked = True
+        self._moved(cursor, next((each.batch.items[0].received for each in queue if each.batch.items), 0))
+
+    async def _leave(
+        self,
+        asked: "asyncio.Task[Any]",
+        gathering: "asyncio.Task[Batch] | None",
+        writing: "asyncio.Task[None] | None",
+    ) -> None:
+        """Ends what is under way, and writes down what was acknowledged before."""
+        self._leaving.set()
+        tasks: list[asyncio.Task[Any]] = [each.task for each in self._queue if each.task is not None]
+        await end(asked, gathering, *tasks)
+        await self._batches.close()
+        if writing is not None:
+            (failed,) = await asyncio.gather(writing, return_exceptions=True)
+            if failed is not None:
+                return
+        with suppress(Exception):  # of a batch that failed in a way nobody foresaw: `run` has raised it
+            self._pass_done()
+        if not self._written:
+            with suppress(JournalError, CursorMovedError):
+                await self._write()

@@ -1,0 +1,27 @@
+"""The sink that a definition describes."""
+
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.delivery.sink import Sink
+
+
+async def open_sink(definition: Definition) -> Sink:
+    """Connects to nobody yet. Raises `ValueError`, its text one sentence, where files or variables that the
+    definition names cannot be used."""
+    # Each brings libraries of its own, which the others need not wait for.
+    match definition.kind:
+        case Kind.WEBHOOK:
+            from nomad_tui.sinks.types.webhook import Webhook
+
+            return await Webhook.open(definition)
+        case Kind.FILE:
+            from nomad_tui.sinks.types.file import FileSink
+
+            return FileSink(definition)
+        case Kind.STDOUT:
+            from nomad_tui.sinks.types.stdout import StandardOutput
+
+            return StandardOutput(definition)
+        case Kind.NATS:
+            from nomad_tui.sinks.types.jetstream import JetStreamSink
+
+            return JetStreamSink(definition)

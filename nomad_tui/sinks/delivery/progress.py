@@ -1,0 +1,132 @@
+"""How one sink is doing, as others are told."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from time import monotonic, time_ns
+from typing import Final
+
+from nomad_tui.core.readable import SECOND
+from nomad_tui.core.text import printable
+from nomad_tui.journal.cursor import DeadLetter
+from nomad_tui.journal.log import Log
+from nomad_tui.journal.status import SinkState, SinkStatus
+from nomad_tui.sinks.delivery.sink import UndeliveredError
+
+log = Log("nomad_tui.sinks")
+
+LONGEST_ERROR: Final = 1_000
+"""Characters."""
+RATE_SECONDS: Final = 10
+"""Over which the rate is taken."""
+
+
+@dataclass(slots=True)
+class _Rate:
+    counted: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def add(self, events: int) -> None:
+        self.counted.append((monotonic(), events))
+
+    def now(self) -> float:
+        since = monotonic() - RATE_SECONDS
+        while self.counted and self.counted[0][0] < since:
+            self.counted.popleft()
+        return sum(events for _, events in self.counted) / RATE_SECONDS
+
+
+class Progress:
+    """Keeps a sink's status as things happen to it, and logs what an operator must know."""
+
+    def __init__(self, sink: str, status: SinkStatus) -> None:
+        self.sink = sink
+        """Its ID."""
+        self.status = status
+        self.dropped = 0
+        """Events that the journal has dropped before the sink had them, and that it was not told of yet."""
+        self.news = asyncio.Event()
+        """Set whenever the cursor has moved or something failed."""
+        self._rate = _Rate()
+
+    def take_on(self, kept: SinkStatus) -> None:
+        """Goes on with the counts of the runner before."""
+        kept.kind, kept.address = self.status.kind, self.status.address
+        kept.attempt = kept.next_attempt = 0
+        self.status = kept
+
+    def count_from(self, kept: SinkStatus) -> None:
+        """Takes the counts that fit the cursor: what was not written down is sent, and counted, again."""
+        self.status.delivered, self.status.dead, self.status.lost = kept.delivered, kept.dead, kept.lost
+
+    def tick(self) -> None:
+        """To be called about once a second."""
+        self.status.rate = round(self._rate.now(), 1)
+
+    def started(self) -> None:
+        """A delivery is under way."""
+        if self.status.state is SinkState.IDLE:
+            self.status.state = SinkState.DELIVERING
+
+    def idle(self) -> None:
+        """None is."""
+        if self.status.state is not SinkState.RETRYING:
+            self.status.state = SinkState.IDLE
+
+    def paused(self) -> None:
+        self.status.state = SinkState.PAUSED
+        self.news.set()
+
+    def broken(self, what: str) -> None:
+        self.said_error(what)
+        self.status.state = SinkState.BROKEN
+        self.news.set()
+
+    def acknowledged(self, events: int, answer: str) -> None:
+        status = self.status
+        status.last_acknowledged = time_ns()
+        status.state = SinkState.DELIVERING
+        status.attempt = status.next_attempt = 0
+        status.last_error = ""
+        if answer:
+            status.last_answer = answer
+        self._rate.add(events)
+
+    def passed(self, delivered: int, lost: int) -> None:
+        """The cursor moves past so many items, and events that the journal had dropped."""
+        self.status.delivered += delivered
+        if lost:
+            self.lost(lost)
+
+    def failed(self, error: UndeliveredError, attempt: int, delay: float) -> None:
+        """`delay` is in seconds until the next attempt; 0 where what was refused is divided or given up."""
+        status = self.status
+        if not delay:
+            self.said_error(error.what)
+            return  # the log says it once for all of it
+        status.state = SinkState.RETRYING
+        status.retried += 1
+        status.attempt = attempt
+        status.next_attempt = time_ns() + int(delay * SECOND)
+        self.said_error(error.what)
+        if attempt in (1, 2, 5) or attempt % 20 == 0:
+            log.warning(
+                "sink_refused_or_failed", sink=self.sink, what=error.what, attempt=attempt, again_in=round(delay, 1)
+            )
+
+    def buried(self, letters: list[DeadLetter]) -> None:
+        """They stand in the journal."""
+        status = self.status
+        status.dead += len(letters)
+        status.attempt = status.next_attempt = 0
+        status.state = SinkState.DELIVERING
+        log.error("events_to_dead_letters", sink=self.sink, events=len(letters), what=letters[0].why)
+
+    def lost(self, events: int) -> None:
+        self.status.lost += events
+        self.dropped = max(0, self.dropped - events)
+        log.error("events_lost", sink=self.sink, events=events, what="the journal was full and had to drop them")
+
+    def said_error(self, what: str) -> None:
+        self.status.last_error = printable(what, LONGEST_ERROR)
+        self.status.last_error_at = time_ns()
+        self.news.set()

@@ -1,0 +1,145 @@
+"""How each sink does, from the definitions and the journal: what `sink status` prints and the page of sinks shows."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nomad_tui.core.readable import SECOND
+from nomad_tui.core.secrets import REDACTED, masked_text
+from nomad_tui.core.text import printable
+from nomad_tui.journal.reader import Overview, SinkOverview
+from nomad_tui.journal.status import RunnerStatus, SinkState
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.definition.folder import Loaded, shown_address
+from nomad_tui.sinks.definition.reading import DefinitionError
+
+NEW: Final = "new"
+"""It is defined, and no runner has run it yet."""
+REMOVED: Final = "removed"
+"""It is not defined any more; its cursor stands where it stood."""
+MISTAKE: Final = "mistake"
+"""Its definition cannot be used, and no runner runs it with the one that it had."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkReport:
+    """One sink, as far as it is defined or was ever run."""
+
+    id: str
+    """Of a definition whose mistake hides its ID the name of its file."""
+    alive: bool
+    """Whether a runner runs."""
+    definition: Definition | None = None
+    mistakes: tuple[DefinitionError, ...] = ()
+    """In what would have defined it."""
+    notes: tuple[str, ...] = ()
+    """What is no mistake and yet not as one may think, as sentences."""
+    run: SinkOverview | None = None
+    """What the journal says of it; None if it was never run on this journal."""
+
+    @property
+    def state(self) -> str:
+        """A `SinkState`, `NEW`, `REMOVED` or `MISTAKE`, by what can be known from here."""
+        run = self.run
+        if self.mistakes and (run is None or not self.alive):
+            return MISTAKE
+        if run is None:
+            return NEW
+        if self.definition is None and not self.mistakes:
+            return REMOVED
+        if run.cursor.paused:
+            return SinkState.PAUSED.value
+        return run.status.state.value if self.alive else SinkState.STOPPED.value
+
+    @property
+    def failing(self) -> bool:
+        """Whether its receiver did not take the last attempt, or it cannot be opened; by what is known now."""
+        return self.state in (SinkState.RETRYING, SinkState.BROKEN)
+
+    @property
+    def kind(self) -> str:
+        if self.definition is not None:
+            return self.definition.kind.value
+        return self.run.status.kind if self.run is not None else ""
+
+    @property
+    def address(self) -> str:
+        """Without passwords, fit to be drawn; "" where it is not known."""
+        if self.definition is not None:
+            return shown_address(self.definition)
+        return printable(masked_text(self.run.status.address, REDACTED), 200) if self.run is not None else ""
+
+
+def sink_reports(loaded: Loaded, overview: Overview | None) -> tuple[SinkReport, ...]:
+    """By ID; without an overview as if none had ever run."""
+    alive = overview is not None and overview.runner is not None and overview.alive
+    found: dict[str, SinkReport] = {}
+
+    def of(name: str) -> SinkReport:
+        return found.get(name, SinkReport(name, alive))
+
+    for name, definition in loaded.definitions.items():
+        found[name] = replace(of(name), definition=definition, notes=loaded.notes.get(name, ()))
+    for mistake in loaded.mistakes:
+        name = mistake.sink or (mistake.origin.name if mistake.origin is not None else "?")
+        found[name] = replace(of(name), mistakes=(*of(name).mistakes, mistake))
+    for run in overview.sinks if overview is not None else ():
+        found[run.cursor.sink] = replace(of(run.cursor.sink), run=run)
+    return tuple(found[name] for name in sorted(found))
+
+
+def sink_record(report: SinkReport) -> dict[str, object]:
+    """As JSON: times in seconds since 1970, null for never."""
+    record: dict[str, object] = {
+        "id": report.id,
+        "type": report.kind,
+        "address": report.address,
+        "state": report.state,
+        "failing": report.failing,
+    }
+    if (known := report.run) is None:
+        return record
+    status = known.status
+    return record | {
+        "lag_events": known.lag_events,
+        "lag_seconds": round(known.lag_seconds, 1),
+        "events_per_second": status.rate,
+        "delivered_events": status.delivered,
+        "retried_attempts": status.retried,
+        "dead_letters": known.dead_letters,
+        "dead_events": status.dead,
+        "lost_events": status.lost + sum(loss.events for loss in known.losses),
+        "last_acknowledged": _seconds(status.last_acknowledged),
+        "last_answer": status.last_answer,
+        "last_error": status.last_error,
+        "last_error_at": _seconds(status.last_error_at) if status.last_error else None,
+        "next_attempt": _seconds(status.next_attempt),
+    }
+
+
+def runner_record(runner: RunnerStatus | None, alive: bool) -> dict[str, object] | None:
+    """As JSON: times in seconds since 1970. None where there never was a runner."""
+    if runner is None:
+        return None
+    return {
+        "alive": alive,
+        "pid": runner.pid,
+        "host": runner.host,
+        "version": runner.version,
+        "started": _seconds(runner.started),
+        "heard": _seconds(runner.heard),
+        "address": runner.address,
+        "region": runner.region,
+        "stream": runner.state,
+        "what": runner.what,
+        "events": runner.events,
+        "events_per_second": runner.rate,
+        "gaps": runner.gaps,
+        "reconnects": runner.reconnects,
+        "unreadable_lines": runner.unreadable,
+        "journal_trouble": runner.journal_trouble,
+        "http": runner.http,
+    }
+
+
+def _seconds(nanoseconds: int) -> float | None:
+    return round(nanoseconds / SECOND, 3) if nanoseconds else None

@@ -1,0 +1,140 @@
+"""One delivery until every item of it was acknowledged, or refused for good."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from itertools import count
+from random import uniform
+from time import time_ns
+from typing import Final
+
+import msgspec
+
+from nomad_tui.core.backoff import delays
+from nomad_tui.core.text import printable
+from nomad_tui.journal.cursor import DeadLetter
+from nomad_tui.journal.log import Log
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.batching import delivery_id
+from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, Sink, UnavailableError, UndeliveredError
+
+log = Log("nomad_tui.sinks")
+
+PATIENCE: Final = 5.0
+"""Seconds beyond its timeout after which a sink is not waited for."""
+
+LONGEST_PAUSE: Final = 4
+"""Times `min_backoff`: after something was refused for good, the next is sent within this."""
+
+Acknowledged = Callable[[int, str], None]
+"""Called with how many items were acknowledged, and with what was said."""
+Failed = Callable[[UndeliveredError, int, float], None]
+"""Called with what came back, how often in a row by now, and in how many seconds it is tried again."""
+
+
+class DeliveryRetrier:
+    """Brings deliveries to one sink, in whatever order they are handed to it."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        sink: Sink,
+        acknowledged: Acknowledged,
+        failed: Failed,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`sleep` is waited with before another attempt."""
+        self._definition = definition
+        self._sink = sink
+        self._acknowledged = acknowledged
+        self._failed = failed
+        self._sleep = sleep
+        retry = definition.retry
+        self._longest_pause = min(retry.max_backoff, LONGEST_PAUSE * retry.min_backoff)
+        self._refused_last = False
+        """Whether nothing was acknowledged since something was refused for good."""
+
+    async def deliver(self, delivery: Delivery) -> list[DeadLetter]:
+        """Returns what was refused for good."""
+        return await self._deliver(delivery, self._definition.retry.max_attempts)
+
+    async def _deliver(self, delivery: Delivery, refusals: int, before: int = 0) -> list[DeadLetter]:
+        """Gives up after so many refusals, `before` others, and then tries each half."""
+        if self._refused_last:
+            await self._sleep(uniform(0.0, self._longest_pause))
+        retry = self._definition.retry
+        waits = delays(retry.min_backoff, retry.max_backoff)
+        left, refused = delivery, 0
+        for attempt in count(1):
+            try:
+                answer = await self.once(replace(left, attempt=attempt))
+                break
+            except UndeliveredError as error:
+                if error.done:
+                    self._refused_last = False
+                    self._acknowledged(error.done, "")
+                    left = _of(left, left.items[error.done :])
+                wait = next(waits)
+                if isinstance(error, RejectedError):
+                    refused += 1
+                    if refused >= refusals or (error.too_large and len(left.items) > 1):
+                        self._failed(error, attempt, 0.0)
+                        return await self._divided(left, error, max(1, refusals - refused), before + refused)
+                elif isinstance(error, UnavailableError) and error.retry_after is not None:
+                    wait = max(wait, error.retry_after)
+                self._failed(error, attempt, wait)
+                await self._sleep(wait)
+        self._refused_last = False
+        self._acknowledged(len(left.items), answer)
+        return []
+
+    async def once(self, delivery: Delivery) -> str:
+        """One attempt. Returns what was said, or raises `UndeliveredError`."""
+        try:
+            async with asyncio.timeout(self._definition.timeout + PATIENCE):
+                return await self._sink.deliver(delivery)
+        except UndeliveredError:
+            raise
+        except TimeoutError:
+            raise UnavailableError(f"it has not answered within {self._definition.timeout:g} s") from None
+        except Exception as error:
+            log.exception("sink_failed_unexpectedly", sink=self._definition.id)
+            raise UnavailableError(f"{type(error).__name__}: {printable(str(error), 200)}") from error
+
+    async def _divided(self, left: Delivery, error: RejectedError, refusals: int, attempts: int) -> list[DeadLetter]:
+        """One item that is refused must not take others with it, unless each would be refused for the same reason.
+
+        What was only too large keeps its other attempts.
+        """
+        self._refused_last = not error.too_large
+        if len(left.items) == 1 or error.for_all:
+            return [self._letter(left, item, error, attempts) for item in left.items]
+        middle = len(left.items) // 2
+        letters = await self._deliver(_of(left, left.items[:middle]), refusals, attempts)
+        return letters + await self._deliver(_of(left, left.items[middle:]), refusals, attempts)
+
+    def _letter(self, delivery: Delivery, item: Item, error: RejectedError, attempts: int) -> DeadLetter:
+        event = item.event
+        return DeadLetter(
+            sink=self._definition.id,
+            id=0,
+            buried=time_ns(),
+            position=item.position,
+            offset=item.offset,
+            index=item.index,
+            topic=event.topic if event else "",
+            type=event.type if event else "",
+            key=event.key if event else "",
+            namespace=event.namespace if event else "",
+            received=item.received,
+            text=item.text if item.gap is None else msgspec.json.encode(item.gap),
+            event_id=item.id,
+            attempts=attempts,
+            why=error.what,
+            region=delivery.region,
+            gap=event is None,
+        )
+
+
+def _of(delivery: Delivery, items: tuple[Item, ...]) -> Delivery:
+    return replace(delivery, id=delivery_id(items), items=items)

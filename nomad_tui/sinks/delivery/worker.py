@@ -1,0 +1,179 @@
+"""One sink, from its cursor in the journal to its receiver, for as long as it is run: opened, paused, set back, closed.
+
+What happens between two of these is the business of `in_flight`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from time import time_ns
+from typing import Final
+
+from nomad_tui.core.readable import SECOND
+from nomad_tui.journal.cursor import Cursor
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.log import Log
+from nomad_tui.journal.status import SinkState, SinkStatus
+from nomad_tui.sinks.definition.definition import Begin, Definition
+from nomad_tui.sinks.delivery.in_flight import CursorMovedError, InFlightWindow
+from nomad_tui.sinks.delivery.progress import Progress
+from nomad_tui.sinks.delivery.sink import Sink
+
+log = Log("nomad_tui.sinks")
+
+JOURNAL_AGAIN: Final = 1.0
+"""Seconds until the journal is tried again that could not be read or written."""
+OPENED_AGAIN: Final = 30.0
+"""Seconds until a sink is tried again that could not be opened."""
+HOPELESS_FROM: Final = 2
+"""Failed attempts in a row beyond which the end of the program does not wait for a receiver."""
+
+Open = Callable[[Definition], Awaitable[Sink]]
+"""Raises ValueError, its text a sentence, where a definition cannot be used as things are."""
+
+
+class SinkWorker:
+    """`run` until it is cancelled."""
+
+    def __init__(
+        self, definition: Definition, journal: Journal, open_sink: Open, region: str, shown_address: str
+    ) -> None:
+        self.definition = definition
+        self._progress = Progress(definition.id, SinkStatus(kind=definition.kind.value, address=shown_address))
+        self._journal = journal
+        self._open = open_sink
+        self.region = region
+        self._cursor: Cursor | None = None
+        self._changed = asyncio.Event()
+        """That the cursor in the journal is to be looked at anew."""
+        self._unread_since = 0
+        """When the oldest event came that the sink has not had, in ns since 1970; 0 while that is not known."""
+
+    @property
+    def id(self) -> str:
+        return self.definition.id
+
+    @property
+    def status(self) -> SinkStatus:
+        return self._progress.status
+
+    @property
+    def lag_events(self) -> int:
+        """Events of the stream that the sink has not had, whether it wants them or not."""
+        return self._journal.events - self._cursor.events if self._cursor is not None else 0
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago the oldest of them came; 0 where there is none."""
+        if not self.lag_events or not self._unread_since:
+            return 0.0
+        return max(0.0, (time_ns() - self._unread_since) / SECOND)
+
+    @property
+    def lost_events(self) -> int:
+        """What the journal had to drop before the sink had it, whether the sink was told by now or not."""
+        return self.status.lost + self._progress.dropped
+
+    async def caught_up(self) -> None:
+        """Returns once everything in the journal is acknowledged, or nothing can be done about it for a while."""
+        while not self._is_caught_up():
+            self._progress.news.clear()
+            await self._progress.news.wait()
+
+    def _is_caught_up(self) -> bool:
+        status = self.status
+        if status.state in (SinkState.PAUSED, SinkState.BROKEN) or status.attempt > HOPELESS_FROM:
+            return True
+        return self._cursor is not None and self._cursor.position >= self._journal.end
+
+    def look_again(self) -> None:
+        """The cursor in the journal may have been set, or the sink paused or resumed, by another program."""
+        self._changed.set()
+
+    async def tick(self) -> None:
+        """Brings rate and lag up to date; to be called about once a second. Raises `JournalError`."""
+        self._progress.tick()
+        if self.lag_events and not self._unread_since and self._cursor is not None:
+            unread = await self._journal.read(self._cursor.position, 1)
+            self._unread_since = unread[0].received if unread else 0
+
+    async def look_at_losses(self) -> None:
+        """To be called whenever the journal may have dropped something. Raises `JournalError`."""
+        self._progress.dropped = sum(loss.events for loss in await self._journal.losses(self.id))
+
+    def is_at(self, cursor: Cursor) -> bool:
+        """Whether it goes by the cursor that the journal holds; false once another program has set that."""
+        own = self._cursor
+        return own is None or (own.generation, own.paused) == (cursor.generation, cursor.paused)
+
+    async def run(self) -> None:
+        """Delivers until cancelled. Trouble is told in `status` and the log, and tried again."""
+        while True:
+            try:
+                cursor = await self._own_cursor()
+                if cursor.paused:
+                    self._progress.paused()
+                    await self._changed.wait()
+                    continue
+                await self._deliver_from(cursor)
+            except CursorMovedError:
+                continue
+            except JournalError as error:
+                log.error("sink_cannot_use_journal", sink=self.id, what=str(error))
+                self._progress.said_error(str(error))
+                await asyncio.sleep(JOURNAL_AGAIN)
+            except Exception as error:  # what nobody foresaw must not end a sink in silence
+                log.exception("sink_failed_unexpectedly", sink=self.id)
+                await self._broken(f"{type(error).__name__}: {error}")
+
+    async def _own_cursor(self) -> Cursor:
+        self._changed.clear()
+        cursor = await register(self._journal, self.definition)
+        if self._cursor is None:
+            self._progress.take_on(cursor.status)
+        self._progress.count_from(cursor.status)
+        self._cursor = cursor
+        self._progress.news.set()  # it may have had everything already
+        return cursor
+
+    async def _deliver_from(self, cursor: Cursor) -> None:
+        try:
+            sink = await self._open(self.definition)
+        except ValueError as error:
+            if self.status.last_error != str(error):
+                log.error("sink_cannot_be_opened", sink=self.id, what=str(error))
+            await self._broken(str(error))
+            return
+        try:
+            window = InFlightWindow(
+                self.definition, self._journal, sink, self.region, cursor, self._progress, self._moved
+            )
+            await window.run(self._changed)
+        finally:
+            await sink.close()
+
+    async def _broken(self, what: str) -> None:
+        """Returns when it is worth another try."""
+        self._progress.broken(what)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OPENED_AGAIN):
+                await self._changed.wait()
+
+    def _moved(self, cursor: Cursor, unread_since: int) -> None:
+        self._cursor = cursor
+        self._unread_since = unread_since
+        self._progress.news.set()
+
+
+async def register(journal: Journal, definition: Definition) -> Cursor:
+    """The sink's cursor, or a new one where there is none. Raises `JournalError`."""
+    if (known := (await journal.cursors()).get(definition.id)) is not None:
+        return known
+    position, events = journal.end, journal.events
+    if definition.begin is Begin.OLDEST:
+        position = journal.first - 1
+        oldest = await journal.read(position, 1)
+        events = oldest[0].events_before if oldest else events
+    log.info("sink_registered", sink=definition.id, position=position)
+    return await journal.register(definition.id, position, events)

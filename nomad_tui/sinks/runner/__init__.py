@@ -1,0 +1,1 @@
+"""The runner: every sink of a journal in one process, its log, metrics and health."""

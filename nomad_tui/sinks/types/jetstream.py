@@ -1,0 +1,439 @@
+"""A stream of NATS JetStream: one message for each event, none of them twice."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic, time_ns
+from typing import Any, Final
+
+from nats.js.errors import NotFoundError
+
+from nomad_tui.core.text import printable
+from nomad_tui.journal.log import Log
+from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
+from nomad_tui.nats.link import Keys, NatsError, NatsLink, Stream
+from nomad_tui.nats.publishing import (
+    ANOTHER_STREAM,
+    FULL,
+    TOO_LARGE,
+    WRONG_LAST_ID,
+    Acknowledgement,
+    NobodyError,
+    Publisher,
+    RefusedError,
+)
+from nomad_tui.nomad.values import ValueUnavailableError, current
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
+from nomad_tui.sinks.types.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
+from nomad_tui.sinks.types.formats import encode_one
+
+log = Log("nomad_tui.sinks.nats")
+
+AT_ONCE: Final = 256
+"""Messages under way."""
+AT_ONCE_BYTES: Final = 4 * 1024 * 1024
+LONGEST_TOKEN: Final = 128
+"""Characters; a server takes subjects of about 4 KB."""
+LONGEST_HEADER: Final = 512
+MOST_APART: Final = 64
+"""Batches that are sent one message at a time, at most, before it is tried again whether several at once are taken."""
+
+_PLACEHOLDER: Final = re.compile(r"\{(region|topic|type|namespace|key|index)\}")
+_NOT_IN_A_TOKEN: Final = re.compile(r"[\s.*>\x00-\x20\x7f-\x9f\ufffd]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    item: Item
+    subject: str
+    content: bytes
+    headers: dict[str, str]
+
+    @property
+    def size(self) -> int:
+        """With its headers, as the server counts it."""
+        return len(self.content) + sum(len(name) + len(value.encode()) + 4 for name, value in self.headers.items()) + 14
+
+
+@dataclass(slots=True)
+class _Progress:
+    done: int = 0
+    duplicates: int = 0
+    last: int = 0
+
+
+class JetStreamSink:
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self._stream = definition.jetstream.stream
+        self._publisher: Publisher | None = None
+        self._opening = asyncio.Lock()
+        self._others: frozenset[str] = frozenset()
+        self._stored = AlreadyStored(self._stream)
+        self._window: float | None = None
+        """Seconds; None where the stream cannot be looked at, as the next says."""
+        self._unseen = ""
+        self._seen_again_at = 0.0
+        """`monotonic()` from which on it is tried again."""
+        self._failures = 0
+        """Of looking at the stream, in a row."""
+        self._told: set[str] = set()
+        """What the log was told once."""
+        self._apart = 0
+        """Batches yet to be sent one message at a time."""
+        self._broken_in_a_row = 0
+
+    async def deliver(self, delivery: Delivery) -> str:
+        progress = _Progress()
+        publisher: Publisher | None = None
+        try:
+            async with asyncio.timeout(self._definition.timeout):
+                publisher = await self._connected()
+                await self._deliver(publisher, delivery, progress)
+        except TimeoutError:
+            if self._stored.is_reading:  # which goes on, and needs the connection
+                raise UnavailableError(
+                    f"reading which events {self._stream} holds already, {self._stored.read:,} so far: it goes on",
+                    done=progress.done,
+                ) from None
+            await self._leave(publisher)
+            seconds = f"{self._definition.timeout:g} s"
+            raise UnavailableError(
+                f"{self._where(publisher)} has not acknowledged within {seconds}: check the server, or raise timeout",
+                done=progress.done,
+            ) from None
+        except NatsError as error:
+            if publisher is None or publisher.link.broken or error.refused:
+                await self._leave(publisher)
+            raise UnavailableError(str(error), done=progress.done) from None
+        except UndeliveredError as error:
+            error.done = progress.done
+            raise
+        known = f", {progress.duplicates} of them known already" if progress.duplicates else ""
+        upto = f" up to {progress.last:,}" if progress.last else ""
+        return f"stored in {self._stream}{upto}{known}{self._unchecked()}"
+
+    def _unchecked(self) -> str:
+        """For an answer and for the log: what cannot be done and what follows from it."""
+        why = self._unseen or self._stored.unchecked
+        if not why:
+            return ""
+        self._tell_once(
+            "duplicates_not_checked",
+            reason=why,
+            consequence="what another runner published before the stream's duplicate window is published again",
+        )
+        return f"; not checked for what is older than its duplicate window: {why}"
+
+    async def close(self) -> None:
+        self._stored.close()
+        await self._leave(self._publisher)
+
+    # The connection and the stream
+
+    def _where(self, publisher: Publisher | None) -> str:
+        return "NATS" if publisher is None else publisher.link.server
+
+    async def _leave(self, publisher: Publisher | None) -> None:
+        """Nothing that is still on its way in this connection is sent later."""
+        if publisher is not None:
+            if self._publisher is publisher:
+                self._publisher = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await publisher.link.close()
+
+    async def _connected(self) -> Publisher:
+        async with self._opening:
+            if self._publisher is not None and not self._publisher.link.broken:
+                if self._unseen and monotonic() > self._seen_again_at:
+                    await self._look_at_stream(self._publisher.link)
+                return self._publisher
+            self._publisher = None
+            definition = self._definition
+            try:
+                address = JetStreamAddress.parse(await asyncio.to_thread(current, definition.address))
+            except (ValueUnavailableError, JetStreamAddressError) as error:
+                raise UnavailableError(printable(str(error))) from None
+            tls, jetstream = definition.tls, definition.jetstream
+            keys = Keys(
+                jetstream.credentials,
+                jetstream.nkey,
+                tls.ca_cert,
+                tls.client_cert,
+                tls.client_key,
+                tls.server_name,
+                tls.skip_verify,
+            )
+            link = await NatsLink.open(address, keys, self._others)
+            try:
+                await self._look_at_stream(link)
+                publisher = Publisher(link)
+                await publisher.open()
+            except BaseException:
+                await link.close()
+                raise
+            self._others = link.others
+            self._publisher = publisher
+            return publisher
+
+    async def _look_at_stream(self, link: NatsLink) -> None:
+        try:
+            info = await link.stream_info(self._stream)
+            if info is None and self._definition.jetstream.create:
+                info = await self._create(link)
+        except NatsError as error:
+            self._failures += 1
+            if link.broken or (self._failures < MOST_FAILURES and not error.refused):
+                raise
+            self._window = None
+            self._unseen = error.why
+            self._seen_again_at = monotonic() + CHECKED_AGAIN
+            return
+        self._unseen = ""
+        self._failures = 0
+        if info is None:
+            raise UnavailableError(self._no_stream(link))
+        stream = Stream.of(info)
+        self._window = stream.duplicate_window
+        if differences := self._differences(stream.config):
+            self._tell_once("stream_differs_from_definition", **differences)
+
+    async def _create(self, link: NatsLink) -> dict[str, Any]:
+        wanted = self._wanted()
+        try:
+            info = await link.api(f"STREAM.CREATE.{self._stream}", wanted | {"name": self._stream})
+        except NotFoundError as error:
+            raise UnavailableError(
+                f"{link.server} cannot make the stream {self._stream}: {error.description}"
+            ) from None
+        log.info("stream_created", sink=self._definition.id, stream=self._stream, subjects=wanted["subjects"])
+        return info
+
+    def _wanted(self) -> dict[str, Any]:
+        jetstream = self._definition.jetstream
+        window = min(jetstream.duplicate_window, jetstream.max_age or jetstream.duplicate_window)
+        return {
+            "subjects": [subjects(jetstream.subject)],
+            "retention": "limits",
+            "storage": "file",
+            "discard": "old",
+            "max_age": int((jetstream.max_age or 0) * 1e9),
+            "max_bytes": jetstream.max_bytes or -1,
+            "num_replicas": jetstream.replicas,
+            "duplicate_window": int(window * 1e9),
+        }
+
+    def _differences(self, config: dict[str, Any]) -> dict[str, str]:
+        """Of limits that the definition sets."""
+        return {
+            name: f"{config.get(name)} where the definition says {value}"
+            for name, value in self._wanted().items()
+            if name in ("max_age", "max_bytes", "num_replicas", "duplicate_window") and config.get(name) != value
+        }
+
+    def _tell_once(self, event: str, **fields: str) -> None:
+        if event not in self._told:
+            self._told.add(event)
+            log.warning(event, sink=self._definition.id, stream=self._stream, **fields)
+
+    def _no_stream(self, link: NatsLink) -> str:
+        wanted = subjects(self._definition.jetstream.subject)
+        return (
+            f"{link.server} has no stream {self._stream}: set create = true in the sink's [nats], or run "
+            f"nats stream add {self._stream} --subjects '{wanted}' --defaults"
+        )
+
+    # Publishing
+
+    async def _deliver(self, publisher: Publisher, delivery: Delivery, progress: _Progress) -> None:
+        for messages in self._portions(delivery):
+            if self._window is not None and not delivery.test:
+                oldest = min(message.item.received for message in messages)
+                await self._stored.update(publisher.link, self._window, oldest)
+            await self._publish(publisher, messages, progress)
+
+    def _portions(self, delivery: Delivery) -> Iterator[list[_Message]]:
+        portion: list[_Message] = []
+        size = 0
+        for item in delivery.items:
+            message = self._message(item, delivery)
+            if portion and (len(portion) >= AT_ONCE or size + len(message.content) > AT_ONCE_BYTES):
+                yield portion
+                portion, size = [], 0
+            portion.append(message)
+            size += len(message.content)
+        yield portion
+
+    def _message(self, item: Item, delivery: Delivery) -> _Message:
+        event = item.event
+        topic = event.topic if event is not None else "Gap"
+        type_ = event.type if event is not None else (item.gap.reason.value if item.gap is not None else "")
+        values = {
+            "region": delivery.region,
+            "topic": topic,
+            "type": type_,
+            "namespace": event.namespace if event is not None else "",
+            "key": event.key if event is not None else "",
+            "index": str(item.index),
+        }
+        body = encode_one(item, self._definition.format, region=delivery.region, test=delivery.test)
+        headers = {
+            "Nats-Msg-Id": f"{item.id}-test-{time_ns()}" if delivery.test else item.id,
+            "Nats-Expected-Stream": self._stream,
+            "Nomad-Index": str(item.index),
+            "Nomad-Region": delivery.region,
+            "Nomad-Topic": topic,
+            "Nomad-Type": type_,
+            "Nomad-Received": str(item.received),
+            "Content-Type": body.content_type,
+        }
+        if delivery.test:
+            headers["Nomad-Test"] = "true"
+        shown = {name: printable(value, LONGEST_HEADER) for name, value in headers.items() if value}
+        return _Message(item, subject(self._definition.jetstream.subject, values), body.content, shown)
+
+    async def _publish(self, publisher: Publisher, messages: Sequence[_Message], progress: _Progress) -> None:
+        limit = publisher.link.client.max_payload
+        fitting = next((number for number, message in enumerate(messages) if message.size > limit), len(messages))
+        together = not self._definition.ordered or not self._apart
+        if self._apart:
+            self._apart -= 1
+        if together:
+            settled = await self._publish_together(publisher, messages[:fitting], progress)
+        else:
+            settled = 0
+        for message in messages[settled:fitting]:
+            if not self._is_known(message, progress):
+                sent = monotonic()
+                acknowledgement = await self._acknowledged(publisher, await self._send(publisher, message, ""))
+                self._take(message, acknowledgement, sent, progress)
+        if fitting < len(messages):
+            size = messages[fitting].size
+            raise RejectedError(
+                f"a message of {size:,} bytes is larger than {publisher.link.server} takes ({limit:,}): raise "
+                "max_payload there",
+                too_large=True,
+            )
+
+    async def _publish_together(self, publisher: Publisher, messages: Sequence[_Message], progress: _Progress) -> int:
+        """How many were taken. Of an ordered sink each but the first is only taken after the one before it, so that
+        where one is lost those after it are refused and the order is kept."""
+        under_way: list[tuple[_Message, asyncio.Future[Acknowledgement] | None, float]] = []
+        before = ""
+        settled = 0
+        try:
+            for message in messages:
+                if message.item.id in self._stored and "Nomad-Test" not in message.headers:
+                    under_way.append((message, None, 0.0))
+                    continue
+                sent = monotonic()
+                future = await self._send(publisher, message, before if self._definition.ordered else "")
+                under_way.append((message, future, sent))
+                before = message.headers["Nats-Msg-Id"]
+            for message, waited, sent in under_way:
+                if waited is None:
+                    progress.done += 1
+                    progress.duplicates += 1
+                else:
+                    try:
+                        acknowledgement = await self._acknowledged(publisher, waited)
+                    except RefusedError:
+                        break
+                    self._take(message, acknowledgement, sent, progress)
+                settled += 1
+            else:
+                self._broken_in_a_row = 0
+                return settled
+            # Somebody else publishes into the stream as well, or the server compares before it has stored.
+            await asyncio.wait([future for _, future, _ in under_way if future is not None])
+            self._apart = min(2**self._broken_in_a_row - 1, MOST_APART)
+            self._broken_in_a_row += 1
+            return settled
+        finally:
+            for _, waited, _ in under_way:
+                if waited is not None:
+                    waited.cancel()
+
+    def _is_known(self, message: _Message, progress: _Progress) -> bool:
+        if message.item.id not in self._stored or "Nomad-Test" in message.headers:
+            return False
+        progress.done += 1
+        progress.duplicates += 1
+        return True
+
+    async def _send(self, publisher: Publisher, message: _Message, after: str) -> "asyncio.Future[Acknowledgement]":
+        headers = message.headers
+        if after:
+            headers = headers | {"Nats-Expected-Last-Msg-Id": after}
+        return await publisher.publish(message.subject, message.content, headers)
+
+    def _take(self, message: _Message, acknowledgement: Acknowledgement, sent: float, progress: _Progress) -> None:
+        progress.done += 1
+        progress.duplicates += acknowledgement.duplicate
+        progress.last = max(progress.last, acknowledgement.sequence)
+        self._stored.acknowledged(
+            message.headers["Nats-Msg-Id"], acknowledgement.sequence, sent, duplicate=acknowledgement.duplicate
+        )
+
+    async def _acknowledged(self, publisher: Publisher, future: "asyncio.Future[Acknowledgement]") -> Acknowledgement:
+        """Raises `RefusedError` only where another message was to come before it."""
+        server = publisher.link.server
+        try:
+            return await future
+        except NobodyError:
+            raise UnavailableError(await self._why_nobody(publisher.link)) from None
+        except RefusedError as error:
+            match error.code:
+                case code if code == WRONG_LAST_ID:
+                    raise
+                case code if code == TOO_LARGE:
+                    raise RejectedError(
+                        f"{self._stream} takes no message that large ({error.said}): raise its max_msg_size",
+                        too_large=True,
+                    ) from None
+                case code if code == ANOTHER_STREAM:
+                    why = "another stream takes the subjects of this sink"
+                    what = f"{why}, not {self._stream}: correct stream or subject in the sink's [nats]"
+                case code if code in FULL:
+                    what = f"{self._stream} of {server} is full ({error.said}): raise its limits, or let it discard old"
+                case _:
+                    what = f"{self._stream} of {server} refused it ({error.said}): see nats stream info {self._stream}"
+            raise UnavailableError(what) from None
+
+    async def _why_nobody(self, link: NatsLink) -> str:
+        try:
+            info = await link.stream_info(self._stream)
+        except NatsError as error:
+            return str(error)
+        if info is None:
+            await self._leave(self._publisher)  # it is made again with the next connection, where that is wanted
+            return self._no_stream(link)
+        taken = printable(", ".join(map(str, info["config"].get("subjects") or ())), 100)
+        return (
+            f"no stream of {link.server} took it, {self._stream} takes {taken}: if the subject "
+            "of this sink is not among that, correct it; else it has no leader at the moment"
+        )
+
+
+def subject(template: str, values: dict[str, str]) -> str:
+    """Each placeholder as one token that NATS allows."""
+
+    def token(found: re.Match[str]) -> str:
+        return printable(_NOT_IN_A_TOKEN.sub("_", values[found[1]])[:LONGEST_TOKEN]) or "_"
+
+    return _PLACEHOLDER.sub(token, template)
+
+
+def subjects(template: str) -> str:
+    """What a stream has to take: `nomad.>` for `nomad.{region}.{topic}`."""
+    tokens = template.split(".")
+    fixed = next((number for number, token in enumerate(tokens) if "{" in token), len(tokens))
+    if fixed == len(tokens):
+        return template
+    if fixed:
+        return ".".join([*tokens[:fixed], ">"])
+    return ".".join("*" if "{" in token else token for token in tokens)

@@ -1,0 +1,105 @@
+"""NDJSON on standard output: one line for a frame, or for an event."""
+
+import os
+import select
+import sys
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError
+from nomad_tui.sinks.delivery.worker_thread import Deliveries, WorkerThread
+from nomad_tui.sinks.types.formats import messages
+
+WAIT: Final = 1.0
+"""Seconds for which a descriptor that somebody made non-blocking is waited for at a time."""
+
+
+@dataclass(slots=True)
+class _Output:
+    """What all sinks that write to one descriptor share, one after the other and whenever one is opened anew."""
+
+    turn: Lock = field(default_factory=Lock)
+    rest: bytes = b""
+    """What is left of a line that was begun."""
+
+
+_outputs: Final[dict[tuple[int, int], _Output]] = {}
+"""By device and inode."""
+
+
+def reader_has_gone() -> bool:
+    """Whether standard output is a pipe that nobody reads any more."""
+    try:
+        looked_at = select.poll()
+        looked_at.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in looked_at.poll(0))
+    except (OSError, ValueError, AttributeError):  # closed, a test's own, or started without
+        return False
+
+
+class StandardOutput:
+    """A reader that stands still delays nothing but this sink. What was begun is finished once it reads on."""
+
+    def __init__(self, definition: Definition, descriptor: int | None = None) -> None:
+        """`descriptor` is written to; None for standard output's own."""
+        self._definition = definition
+        self._descriptor = descriptor
+        self._thread = WorkerThread(f"sink {definition.id}")
+        self._deliveries: Deliveries[str] = Deliveries(self._thread)
+
+    async def deliver(self, delivery: Delivery) -> str:
+        overdue = (
+            f"the reader of standard output has taken nothing for {self._definition.timeout:g} s: let it read on, "
+            "or end it"
+        )
+        return await self._deliveries.deliver(
+            delivery.id, lambda: self._write(delivery), self._definition.timeout, overdue
+        )
+
+    async def close(self) -> None:
+        self._thread.stop()
+
+    def _write(self, delivery: Delivery) -> str:
+        lines = messages(delivery.items, self._definition.format, region=delivery.region, test=delivery.test)
+        try:
+            descriptor = self._opened()
+            status = os.fstat(descriptor)
+            output = _outputs.setdefault((status.st_dev, status.st_ino), _Output())
+            with output.turn:
+                _put(descriptor, output, output.rest)
+                _put(descriptor, output, b"\n".join([*lines, b""]))
+        except (OSError, ValueError) as error:
+            if isinstance(error, BrokenPipeError):
+                what = "the reader of standard output has gone (broken pipe): start nomad-tui again with one that stays"
+            else:
+                reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "it is closed"
+                what = f"standard output cannot be written to ({reason}): see to where it leads"
+            raise UnavailableError(what) from None
+        return f"{len(lines)} line{'' if len(lines) == 1 else 's'} written"
+
+    def _opened(self) -> int:
+        if self._descriptor is not None:
+            return self._descriptor
+        if sys.stdout is None:  # the program was started without
+            raise ValueError("closed")
+        return sys.stdout.fileno()
+
+
+def _put(descriptor: int, output: _Output, content: bytes) -> None:
+    """Where a descriptor fails in the middle, what is left of the line under way comes first the next time."""
+    left = memoryview(content)
+    try:
+        while left:
+            try:
+                left = left[os.write(descriptor, left) :]
+            except BlockingIOError:
+                select.select([], [descriptor], [], WAIT)
+    except OSError:
+        done = len(content) - len(left)
+        if done and content[done - 1] != ord("\n"):
+            end = content.index(b"\n", done) + 1
+            output.rest = content[done:end]
+        raise
+    output.rest = b""

@@ -1,0 +1,448 @@
+"""A receiver over HTTP: one POST a delivery, acknowledged by any status line that says 2xx, whatever follows it.
+
+Whatever else comes back, or does not, is one of two things: the receiver cannot take it now, or it will not take it.
+A definition that cannot be used, such as one whose secret is missing, counts as the first, so that nothing is given
+up for a mistake in it.
+"""
+
+import asyncio
+import html
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, Self
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
+
+import aiohttp
+from standardwebhooks import Webhook as Signer
+
+from nomad_tui import __version__
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.secrets import MASK, masked_text
+from nomad_tui.core.secrets.prose import is_value
+from nomad_tui.core.text import printable
+from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, proxy_for, without_credentials
+from nomad_tui.nomad.diagnose import in_words
+from nomad_tui.nomad.values import current, reads_file, refers
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.types.formats import Body, encode
+from nomad_tui.sinks.types.status_line import on_status_line, read_status_lines
+from nomad_tui.sinks.types.tls import TlsContext
+from nomad_tui.sinks.types.unreachable import unreachable
+
+ANSWER_LIMIT: Final = 64 * 1024
+"""Bytes that are read of an answer; the connection of a longer one is dropped."""
+ANSWER_PATIENCE: Final = 1.0
+"""Seconds for an answer's headers, and then for its body: the status line has said all that is needed."""
+SHORT_PATIENCE: Final = 0.05
+"""The same for the body of an acknowledgement, after one that did not end."""
+LARGEST_HEADER: Final = 64 * 1024
+"""Bytes of one header of an answer."""
+QUOTED: Final = 200
+"""Characters of an answer in a message."""
+SECRET_PART: Final = 16
+"""Characters of a part of a path from which on it may be a secret, whatever it looks like."""
+LONGEST_PAUSE: Final = 3600.0
+"""Seconds that a receiver may ask to be left alone for."""
+LARGE: Final = 1024 * 1024
+"""Bytes from which on aiohttp wants a body as a file, which it sends in pieces."""
+
+UNAVAILABLE: Final = frozenset({408, 425, 429})
+"""What may go away by itself, beside all of 5xx."""
+
+FOR_ALL: Final = frozenset({401, 404, 405, 407, 410, 426})
+"""What has nothing to do with the events that are sent."""
+
+REMEDIES: Final = {
+    401: "Correct the credentials in headers or address of the definition",
+    403: "Correct the credentials in headers or address of the definition",
+    404: "Correct the path in address of the definition",
+    405: "Correct the path in address of the definition: POST is not accepted there",
+    407: "Correct the credentials in proxy of the definition",
+    410: "Correct the path in address of the definition",
+    413: "Lower batch.max_events in the definition, or raise the receiver's limit",
+    415: "Choose another format in the definition",
+}
+OTHER_REMEDY: Final = "Correct what the receiver objects to, or choose another format in the definition"
+
+OWN_HEADERS: Final = frozenset(
+    (
+        *("connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("webhook-id", "webhook-signature", "webhook-timestamp"),
+    )
+)
+"""What a definition cannot set."""
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_UNFIT: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What must not stand in a header's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """The definition with all that it refers to filled in."""
+
+    connection: Connection = field(repr=False)
+    url: str = field(repr=False)
+    """Without credentials."""
+    headers: dict[str, str] = field(repr=False)
+    signers: tuple[Signer, ...]
+    hidden: tuple[str, ...] = field(repr=False)
+    """What must not stand in a message, longest first."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a request came."""
+
+    limit: asyncio.Timeout
+    connected: bool = False
+    answer: "_Answer | None" = None
+    """None until its status line has come."""
+
+    def on_status_line(self, status: int, reason: str) -> None:
+        if self.connected:  # before, it is the answer of a proxy that makes the connection
+            self.answer = _Answer(status, reason)
+            end = self.limit.when()
+            patience = asyncio.get_running_loop().time() + 2 * ANSWER_PATIENCE
+            if not self.limit.expired() and end is not None:
+                self.limit.reschedule(min(end, patience))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    reason: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in any case; empty where they, or what follows them, cannot be read."""
+    body: bytes = b""
+    """Its beginning."""
+
+
+class Webhook:
+    """Implements `Sink`. Connections are kept between deliveries, `Definition.concurrency` of them at most."""
+
+    def __init__(self, definition: Definition, environ: Mapping[str, str] = os.environ) -> None:
+        """`environ` is also asked for proxies. Never fails: what is wrong with a definition, `deliver` tells."""
+        self._definition = definition
+        self._environ = environ
+        self._tls = TlsContext(definition.tls)
+        texts = (
+            definition.address,
+            definition.proxy or "",
+            definition.secret or "",
+            *dict(definition.headers).values(),
+        )
+        self._reads_files = any(map(reads_file, texts))
+        self._session: aiohttp.ClientSession | None = None
+        self._patience = ANSWER_PATIENCE
+        """With the body of an acknowledgement."""
+
+    @classmethod
+    async def open(cls, definition: Definition, environ: Mapping[str, str] = os.environ) -> Self:
+        """The same, but raises `ValueError`, its text a sentence, where the definition cannot be used as things are.
+        Connects to nobody."""
+        sink = cls(definition, environ)
+        settings = await sink._current_settings()
+        if settings.connection.address.scheme == "https":
+            await sink._tls.current()
+        return sink
+
+    async def deliver(self, delivery: Delivery) -> str:
+        limit = asyncio.timeout(self._definition.timeout)
+        progress = _Progress(limit)
+        address = "the receiver"
+        settings: _Settings | None = None
+        try:
+            async with limit:
+                try:
+                    settings = await self._current_settings()
+                    address = str(settings.connection.address)
+                    tls = await self._tls.current() if settings.connection.address.scheme == "https" else True
+                except ValueError as error:
+                    raise UnavailableError(f"Nothing can be sent. {str(error).rstrip('.')}.") from None
+                body = encode(delivery, self._definition.format, array=self._definition.batch.max_events > 1)
+                headers = self._headers(delivery, body, settings)
+                proxy = settings.connection.proxy
+                on_status_line.set(progress.on_status_line)
+                try:
+                    async with self._opened().post(
+                        settings.url,
+                        data=io.BytesIO(body.content) if len(body.content) >= LARGE else body.content,
+                        headers=headers,
+                        allow_redirects=False,
+                        ssl=tls,
+                        server_hostname=self._definition.tls.server_name,
+                        proxy=proxy.url if proxy is not None else None,
+                        proxy_headers=_proxy_headers(proxy),
+                        trace_request_ctx=progress,
+                    ) as response:
+                        reason = response.reason or ""
+                        progress.answer = _Answer(response.status, reason, response.headers)
+                        content = await self._beginning(response)
+                        progress.answer = replace(progress.answer, body=content)
+                except (aiohttp.ClientError, OSError, ValueError) as error:
+                    if isinstance(error, TimeoutError):
+                        raise
+                    if progress.answer is None:
+                        raise UnavailableError(unreachable(error, settings.connection)) from None
+        except TimeoutError:
+            if progress.answer is None:
+                raise UnavailableError(self._too_slow(address, progress)) from None
+        assert settings is not None and progress.answer is not None
+        return _judged(progress.answer, settings)
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_create_end.append(_note_connected)
+            trace.on_connection_reuseconn.append(_note_connected)
+            connector = aiohttp.TCPConnector(limit=self._definition.concurrency)
+            read_status_lines(connector)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(),  # all of a delivery has one limit
+                trust_env=False,  # it would send credentials out of ~/.netrc as well
+                auto_decompress=False,  # a small answer may unpack to a large one
+                max_line_size=LARGEST_HEADER,
+                max_field_size=LARGEST_HEADER,
+                trace_configs=[trace],
+            )
+        return self._session
+
+    async def _beginning(self, response: aiohttp.ClientResponse) -> bytes:
+        """The answer's body, or as much of it as is let in. The connection is kept only where it came whole."""
+        body = bytearray()
+        acknowledges = 200 <= response.status < 300
+        try:
+            async with asyncio.timeout(self._patience if acknowledges else ANSWER_PATIENCE):
+                while len(body) <= ANSWER_LIMIT:
+                    chunk = await response.content.readany()
+                    if not chunk:
+                        self._patience = ANSWER_PATIENCE
+                        return bytes(body)
+                    body += chunk
+        except TimeoutError:
+            if acknowledges:
+                self._patience = SHORT_PATIENCE
+        except (aiohttp.ClientError, OSError, ValueError):
+            pass
+        response.close()
+        return bytes(body)
+
+    async def _current_settings(self) -> _Settings:
+        return await asyncio.to_thread(self._settings) if self._reads_files else self._settings()
+
+    def _settings(self) -> _Settings:
+        """Raises `ValueError` with a sentence that holds no secret."""
+        definition = self._definition
+        text = current(definition.address, self._environ)
+        address, credentials = _parsed(text, "address")
+        hidden = [text] if refers(definition.address) else []
+        headers: dict[str, str] = {}
+        for name, value in definition.headers:
+            found = current(value, self._environ)
+            _check_header(name, found)
+            headers[name] = found
+            if refers(value) or name.lower() == "authorization":
+                hidden += (found, found.rpartition(" ")[2])
+        if credentials is not None:
+            headers = _over({"Authorization": aiohttp.encode_basic_auth(*credentials)}, headers)
+            hidden.append(credentials[1])
+        connection = Connection(
+            address=address,
+            ca_cert=definition.tls.ca_cert,
+            client_cert=definition.tls.client_cert,
+            client_key=definition.tls.client_key,
+            tls_server_name=definition.tls.server_name,
+            proxy=self._proxy() if definition.proxy is not None else proxy_for(address, self._environ, socks=False),
+        )
+        if connection.proxy is not None and connection.proxy.credentials is not None:
+            hidden.append(connection.proxy.credentials[1])
+        parts = urlsplit(text)
+        url = f"{address.base_url}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        hidden += _of_target(parts.path, parts.query)
+        hidden = sorted({each for each in hidden if len(each) > 3}, key=len, reverse=True)
+        return _Settings(connection, url, headers, self._signers(), tuple(hidden))
+
+    def _proxy(self) -> Proxy:
+        address, credentials = _parsed(current(self._definition.proxy or "", self._environ), "proxy")
+        return Proxy(str(address), "proxy", credentials)
+
+    def _signers(self) -> tuple[Signer, ...]:
+        if self._definition.secret is None:
+            return ()
+        secrets = current(self._definition.secret, self._environ).split()
+        try:
+            signers = tuple(map(Signer, secrets))
+        except Exception:  # what the library raises for an empty one is not public
+            signers = ()
+        if not signers:
+            raise ValueError("Its secret is not base64 (after whsec_, where it begins so): correct it.")
+        return signers
+
+    def _headers(self, delivery: Delivery, body: Body, settings: _Settings) -> dict[str, str]:
+        headers = {
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"nomad-tui/{__version__}",
+            "Content-Type": body.content_type,
+        }
+        own = {"Nomad-Index": str(delivery.items[-1].index), "webhook-id": delivery.id}
+        if delivery.region:
+            own["Nomad-Region"] = quote(delivery.region, safe=" !#$&'()*+,/:;=?@[]", errors="replace")
+        if delivery.test:
+            own["Nomad-Tui-Test"] = "1"
+        if settings.signers:
+            now = datetime.now(UTC).replace(microsecond=0)
+            text = body.content.decode()
+            own["webhook-timestamp"] = str(int(now.timestamp()))
+            own["webhook-signature"] = " ".join(
+                signer.sign(msg_id=delivery.id, timestamp=now, data=text) for signer in settings.signers
+            )
+        if settings.connection.address.scheme == "http":
+            own |= _proxy_headers(settings.connection.proxy)  # aiohttp sends them by itself only with CONNECT
+        return _over(_over(headers, settings.headers), own)
+
+    def _too_slow(self, address: str, progress: _Progress) -> str:
+        patience = in_words(self._definition.timeout)
+        if progress.connected:
+            return (
+                f"{address} took too long: it was connected, and no whole answer came within {patience}. "
+                "Look at the receiver, or raise timeout in the definition."
+            )
+        return (
+            f"Cannot reach {address}: no connection came about within {patience}, as with a host that is down or a "
+            "firewall that drops packets. Check the way there, and address in the definition."
+        )
+
+
+async def _note_connected(session: aiohttp.ClientSession, context: object, parameters: object) -> None:
+    progress = getattr(context, "trace_request_ctx", None)
+    if isinstance(progress, _Progress):
+        progress.connected = True
+
+
+def _judged(given: _Answer, settings: _Settings) -> str:
+    status = given.status
+    address = settings.connection.address
+    reason = printable(given.reason or _phrase(status), 40)
+    answer = f"{status} {reason}".rstrip()
+    said = _first_line(given, settings.hidden)
+    if 200 <= status < 300:
+        return f"{answer}, it said '{said}'" if said else answer
+    told = f"{address} answered {answer}" + (f", it said '{said}'" if said else "")
+    if 300 <= status < 400:
+        location = given.headers.get("Location", "")
+        where = f" and points to {_place(location, settings.hidden)}" if location else ""
+        raise RejectedError(
+            f"{address} answered {answer}{where}: redirects are not followed, as they would hand the events to "
+            "somebody else. Write the receiver's own address into the definition.",
+            for_all=True,
+        )
+    if 400 <= status < 500 and status not in UNAVAILABLE:
+        remedy = REMEDIES.get(status, OTHER_REMEDY)
+        raise RejectedError(
+            f"{told}: it will not take this. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL
+        )
+    pause = _pause(given.headers.get("Retry-After", ""))
+    patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
+    raise UnavailableError(
+        f"{told}: it cannot take this now{patience}. Look at the receiver if that goes on.",
+        retry_after=pause,
+    )
+
+
+def _first_line(answer: _Answer, hidden: tuple[str, ...]) -> str:
+    """What a receiver says for people, without what it repeats of the request's secrets."""
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return ""
+    text = answer.body[: 16 * QUOTED].decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        return "a web page"
+    line = " ".join(text.partition("\n")[0].split())
+    return _masked(line, hidden)
+
+
+def _place(location: str, hidden: tuple[str, ...]) -> str:
+    return _masked(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), hidden)
+
+
+def _masked(text: str, hidden: tuple[str, ...]) -> str:
+    for each in hidden:
+        text = text.replace(each, MASK)
+    return printable(masked_text(text), QUOTED)
+
+
+def _of_target(path: str, query: str) -> Iterator[str]:
+    """What of a URL behind its host may be a secret, which receivers repeat without the host."""
+    parts = [part for part in path.split("/") if is_value(part) or len(part) >= SECRET_PART]
+    values = [
+        value for pair in query.split("&") for value in (pair.partition("=")[2], unquote_plus(pair.partition("=")[2]))
+    ]
+    for each in (path.rstrip("/"), query, *parts, *values):
+        yield from (each, unquote(each), html.escape(each))
+
+
+def _pause(text: str) -> float | None:
+    """Seconds, from a number of them or a date; None for anything else."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:12]), LONGEST_PAUSE)
+    try:
+        date = parsedate_to_datetime(text)
+        seconds = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)) - datetime.now(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds.total_seconds(), 0.0), LONGEST_PAUSE)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _parsed(text: str, key: str) -> tuple[Address, Credentials | None]:
+    try:
+        if not text.startswith(("http://", "https://")):
+            raise ValueError("it must begin with http:// or https://")
+        parts = urlsplit(text)
+        return parse_address(f"{parts.scheme}://{parts.netloc}")  # a path may be a secret: it stands in no message
+    except ValueError as error:
+        reason = printable(str(error)).partition(", ")[0]  # behind it stands what Nomad's own would be
+        raise ValueError(f"Its {key} cannot be used: {reason}. Correct it in the definition.") from None
+
+
+def _check_header(name: str, value: str) -> None:
+    shown = printable(name, 60)
+    if _HEADER_NAME.fullmatch(name) is None:
+        raise ValueError(f"'{shown}' cannot be the name of a header: correct it in headers.")
+    if name.lower() in OWN_HEADERS:
+        raise ValueError(f"The header {shown} is nomad-tui's own: remove it from headers.")
+    if _UNFIT.search(value) is not None:
+        raise ValueError(f"The value of the header {shown} holds a control character: write it in one line.")
+
+
+def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
+    if proxy is None or proxy.credentials is None:
+        return {}
+    return {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.credentials)}
+
+
+def _over(headers: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """Both, `others` in the place of what has the same name in any case."""
+    names = {name.lower() for name in others}
+    return {**{name: value for name, value in headers.items() if name.lower() not in names}, **others}

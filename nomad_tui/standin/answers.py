@@ -1,0 +1,292 @@
+"""What the stand-in answers beside the stream: who it is, who asks, which namespaces there are."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, Final
+
+from nomad_tui.standin.access import Access, Doubt, Token
+from nomad_tui.standin.http import Answer, Request
+from nomad_tui.standin.options import Options, Server
+
+PERMISSION_DENIED: Final = "Permission denied"
+NO_PATH: Final = "No path to region"
+UNREACHED: Final = "rpc error: failed to get conn: dial tcp 127.0.0.2:4647: connect: connection refused"
+NO_LEADER: Final = "No cluster leader"
+NOT_PUBLISHING: Final = "EventBroker not configured"
+
+_JOB: Final = re.compile(r"/v1/job/[^/]+")
+"""No job can be looked at: the recording has its events only."""
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
+_SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_LONGEST_WAIT: Final = 300.0
+"""Seconds a blocking query waits when it does not say how long."""
+
+
+class Namespaces:
+    """The namespaces by name, and the index at which the list last changed."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._made_at = dict.fromkeys(sorted({"default", *names}), 1)
+        self.index = 1
+        self._changed = asyncio.Event()
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self._made_at)
+
+    def items(self) -> list[tuple[str, int]]:
+        """Each name with the index at which it was made."""
+        return sorted(self._made_at.items())
+
+    def make(self, name: str, index: int) -> None:
+        """Make one if there is none of that name, at `index` or just above the newest change."""
+        if name not in self._made_at:
+            self.index = self._made_at[name] = max(self.index + 1, index)
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def changed_since(self, index: int, seconds: float) -> None:
+        """Wait until the list has changed after `index`, or so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.index <= index:
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+
+def refusal(doubt: Doubt, says_why: bool = True) -> Answer:
+    """What a secret that stands for no token is answered."""
+    if doubt is Doubt.MALFORMED:
+        text = (
+            "failed to parse signed token: failed to parse JWT: go-jose/go-jose: "
+            "compact JWS format must have three parts"
+        )
+        return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
+    if not says_why:
+        return denied()
+    return Answer.text(HTTPStatus.FORBIDDEN, f"ACL token {'expired' if doubt is Doubt.EXPIRED else 'not found'}")
+
+
+def denied() -> Answer:
+    return Answer.text(HTTPStatus.FORBIDDEN, PERMISSION_DENIED)
+
+
+@dataclass(slots=True)
+class Raft:
+    """The server's place in its cluster."""
+
+    leader: bool
+    """Whether the cluster has one."""
+    last_log_index: int | None = None
+    """While a restarted server replays its raft log: the last index of that; None if all of it is applied."""
+
+
+class Answers:
+    """The endpoints but the stream. `newest_index` is asked at every answer."""
+
+    def __init__(
+        self, options: Options, access: Access, namespaces: Namespaces, raft: Raft, newest_index: Callable[[], int]
+    ) -> None:
+        self.options = options
+        self._raft = raft
+        self._access = access
+        self._namespaces = namespaces
+        self._newest_index = newest_index
+
+    async def answer(self, request: Request) -> Answer:
+        if request.path == "/":
+            return Answer(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": "/ui/"})
+        job = _JOB.fullmatch(request.path)
+        if request.path not in _PATHS and job is None:
+            return Answer(HTTPStatus.NOT_FOUND)
+        if request.method not in ("GET", "HEAD"):
+            return Answer.text(HTTPStatus.METHOD_NOT_ALLOWED, "Invalid method")
+        if (unreachable := self.unreachable_region(request)) is not None:
+            return unreachable
+        match request.path:
+            case "/v1/regions":
+                regions = sorted({self.options.region, *self.options.other_regions, *self.options.regions_down})
+                return Answer.json(regions, self._newest_index())
+            case "/v1/agent/health":
+                return self._health(request)
+            case "/v1/status/leader":
+                elsewhere = request.first("region") not in (None, "", self.options.region)
+                leader = f"127.0.0.{2 if elsewhere else 1}:4647" if self._raft.leader else ""
+                return Answer.json(leader, self._newest_index())
+        if not self._raft.leader and request.path not in ("/v1/agent/self", "/v1/agent/members"):
+            return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
+        token = self._access.token(request.secret)
+        if isinstance(token, Doubt):
+            return refusal(token, self.options.says_why_not)
+        if job is not None:
+            if not token.may_in(request.first("namespace") or "default", "read-job"):
+                return denied()
+            return Answer.text(HTTPStatus.NOT_FOUND, "job not found")
+        match request.path:
+            case "/v1/agent/self":
+                return self._agent(token)
+            case "/v1/acl/token/self" if token.is_identity:
+                return refusal(Doubt.UNKNOWN)
+            case "/v1/acl/token/self":
+                return Answer.json(self._token(token, request.secret), self._newest_index())
+            case "/v1/nodes" | "/v1/agent/members" if not (token.management or token.node_read):
+                return denied()
+            case "/v1/agent/members":
+                return self._members()
+            case "/v1/namespaces":
+                return await self._namespace_list(token, request)
+            case _:
+                return Answer.json([], self._newest_index())
+
+    def unreachable_region(self, request: Request) -> Answer | None:
+        """What it answers if the region asked for cannot be reached."""
+        asked, options = request.first("region"), self.options
+        if not asked or asked in (options.region, *options.other_regions):
+            return None
+        why = UNREACHED if asked in options.regions_down else NO_PATH
+        return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, why)
+
+    def _health(self, request: Request) -> Answer:
+        """Open to any token, as on a server; a client's agent is asked as its server would be."""
+        options = self.options
+        health: dict[str, Any] = {}
+        if options.client_agent:
+            health["client"] = {"ok": True, "message": "ok"}
+        if not options.client_agent:
+            health["server"] = {"ok": self._raft.leader, "message": "ok" if self._raft.leader else NO_LEADER}
+        elif request.first("type") == "server":
+            health["server"] = {"ok": False, "message": "server not enabled"}
+        is_well = all(each["ok"] for each in health.values())
+        answer = Answer.json(health, self._newest_index())
+        return answer if is_well else replace(answer, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _members(self) -> Answer:
+        options = self.options
+        own = [] if options.client_agent else [Server(options.name, options.version, options.region)]
+        known = {each.region for each in options.other_servers}
+        elsewhere = [Server(f"stand-in.{each}", options.version, each) for each in options.other_regions]
+        elsewhere += [Server(f"stand-in.{each}", options.version, each, "failed") for each in options.regions_down]
+        own += [each for each in elsewhere if each.region not in known]
+        members = [
+            {
+                "Name": each.name,
+                "Addr": "127.0.0.1",
+                "Port": 4648,
+                "Status": each.status,
+                "Tags": {"build": each.build, "dc": "dc1", "region": each.region, "role": "nomad"},
+            }
+            for each in (*own, *options.other_servers)
+        ]
+        answer = {"ServerName": options.name, "ServerRegion": options.region, "ServerDC": "dc1", "Members": members}
+        return Answer.json(answer, self._newest_index())
+
+    def _agent(self, token: Token) -> Answer:
+        if not (token.management or token.agent_read):
+            return denied()
+        options = self.options
+        version, _, prerelease = options.version.partition("-")
+        newest, log = str(self._newest_index()), self._raft.last_log_index
+        leader = "true" if self._raft.leader else "false"
+        agent = {
+            "config": {
+                "ACL": {"Enabled": self._access.enabled},
+                "Datacenter": "dc1",
+                "Name": options.name.removesuffix(f".{options.region}"),
+                "Region": options.region,
+                "Server": {
+                    "Enabled": not options.client_agent,
+                    "EnableEventBroker": options.publishes,
+                    "EventBufferSize": options.buffer_size,
+                },
+                "Version": {"Version": version, "VersionPrerelease": prerelease, "VersionMetadata": ""},
+            },
+            "member": {
+                "Name": options.name,
+                "Addr": "127.0.0.1",
+                "Port": 4648,
+                "Status": "alive",
+                "Tags": {"build": options.version, "dc": "dc1", "region": options.region, "role": "nomad"},
+            },
+            "stats": {
+                "nomad": {"leader": leader, "server": "true"},
+                "raft": {
+                    "applied_index": newest,
+                    "last_log_index": newest if log is None else str(log),
+                    "state": "Leader" if self._raft.leader else "Follower",
+                },
+            }
+            if not options.client_agent
+            else {"client": {"node_id": "b2f5f9b5-0000-4000-8000-000000000001"}},
+        }
+        return Answer.json(agent, self._newest_index())
+
+    def _token(self, token: Token, secret: str) -> dict[str, Any]:
+        if not self._access.enabled:
+            return _token("acls-disabled", "ACLs disabled token", "client", secret="", policies=None)
+        if not secret:
+            return _token("anonymous", token.name, "client", secret="", policies=list(token.policies))
+        kind = "management" if token.management else "client"
+        policies = None if token.management else list(token.policies)
+        shown = _token("5f4dcc3b-0000-4000-8000-000000000001", token.name, kind, secret, policies)
+        if token.expires is not None:
+            shown["ExpirationTime"] = token.expires.isoformat().replace("+00:00", "Z")
+        return shown
+
+    async def _namespace_list(self, token: Token, request: Request) -> Answer:
+        index = request.first("index") or "0"
+        if not (index.isascii() and index.isdigit()):
+            return Answer.text(HTTPStatus.BAD_REQUEST, "Invalid index")
+        wait = request.first("wait")
+        if wait and not re.fullmatch(f"({_DURATION.pattern})+", wait):
+            return Answer.text(HTTPStatus.BAD_REQUEST, "Invalid wait time")
+        if int(index) > 0:
+            await self._namespaces.changed_since(int(index), _seconds(wait))
+        listed = [
+            {
+                "Name": name,
+                "Description": "Default shared namespace" if name == "default" else "",
+                "CreateIndex": made_at,
+                "ModifyIndex": made_at,
+            }
+            for name, made_at in self._namespaces.items()
+            if token.may_see(name)
+        ]
+        return Answer.json(listed, self._namespaces.index)
+
+
+def _token(accessor: str, name: str, kind: str, secret: str, policies: list[str] | None) -> dict[str, Any]:
+    return {
+        "AccessorID": accessor,
+        "CreateIndex": 1,
+        "Global": False,
+        "Name": name,
+        "Policies": policies,
+        "Roles": None,
+        "SecretID": secret,
+        "Type": kind,
+    }
+
+
+def _seconds(wait: str) -> float:
+    """A Go duration such as `1m30s` in seconds."""
+    parts = _DURATION.findall(wait)
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts) if parts else _LONGEST_WAIT
+
+
+_PATHS: Final = frozenset(
+    {
+        "/v1/acl/token/self",
+        "/v1/agent/health",
+        "/v1/agent/members",
+        "/v1/agent/self",
+        "/v1/evaluations",
+        "/v1/jobs",
+        "/v1/namespaces",
+        "/v1/nodes",
+        "/v1/regions",
+        "/v1/status/leader",
+    }
+)

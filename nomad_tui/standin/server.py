@@ -1,0 +1,519 @@
+"""The stand-in server itself: it listens, publishes its recording, and serves every stream."""
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
+from http import HTTPStatus
+from types import TracebackType
+from typing import Final, Self
+
+from nomad_tui.standin.access import Access, Doubt, Token
+from nomad_tui.standin.answers import NO_LEADER, NOT_PUBLISHING, PERMISSION_DENIED, Answers, Namespaces, Raft, denied
+from nomad_tui.standin.buffer import BATCH_BYTES, Buffer, DroppedError
+from nomad_tui.standin.faults import Fault, Scheduled
+from nomad_tui.standin.http import Answer, Connection, Request
+from nomad_tui.standin.options import AtEnd, Options, Release
+from nomad_tui.standin.recording import SLICE_SECONDS, Frame, Recording
+from nomad_tui.standin.stream import StalledError, Stream, head, reset
+from nomad_tui.standin.subscription import Asked, BadRequestError, Subscription
+
+STREAM_PATH: Final = "/v1/event/stream"
+
+_BACKLOG: Final = 1024
+_NEXT_EVAL: Final = re.compile(rb'"NextEval":"[^"]*"')
+_DROPPED: Final = b"event dropped from buffer"
+_SERVER_STOPS: Final = b"subscription closed by server, client should resubscribe"
+_TOKEN_EXPIRED: Final = b"ACL token expired"
+
+
+class StandIn:
+    """A Nomad server that publishes a recording.
+
+    `lines` are a recording's lines, with or without line feeds. Use it as an async context manager; leaving
+    it ends every connection, and raises what went wrong in its own code while it served.
+    """
+
+    def __init__(self, lines: Iterable[bytes] = (), options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.requests: list[Request] = []
+        """Every request received, in order."""
+        self.streams: list[Stream] = []
+        """The live ones, in the order they were opened."""
+        self._lines = lines
+        self._recording = Recording(())
+        self._buffer = Buffer(self.options.buffer_size)
+        self._access = Access(self.options.tokens, self.options.anonymous)
+        self._namespaces = Namespaces(self.options.namespaces or ())
+        self._raft = Raft(self.options.leader)
+        self._raft_log: deque[Frame] = deque()
+        """What a restarted server has not replayed yet."""
+        self.lingering = 0
+        """Streams that were refused or ended and are still open, silent."""
+        self._answers = Answers(self.options, self._access, self._namespaces, self._raft, lambda: self.newest_index)
+        self._listener: socket.socket | None = None
+        self._port = self.options.port
+        self._connections: dict[asyncio.Task[None], Connection | None] = {}
+        """By the task that serves it, from the moment it is accepted; None until its handshake is over."""
+        self._publisher: asyncio.Task[None] | None = None
+        self._failures: list[BaseException] = []
+        self._streams_opened = 0
+        self._refused = 0
+        self._changed = asyncio.Event()
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        self._recording = await Recording.load(self._lines, raw=self.options.raw)
+        if self.options.namespaces is None:
+            for namespace in sorted(self._recording.namespaces):
+                self._namespaces.make(namespace, 1)
+        self._listen(self._bound())
+        if not self.options.from_start:
+            self._publisher = asyncio.create_task(self._publish_recording())
+            self._publisher.add_done_callback(self._task_ended)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._publisher is not None:
+            self._publisher.cancel()
+            await asyncio.wait({self._publisher})
+        self._stop_listening()
+        await self._end_connections()
+        if self.options.unix_path is not None:
+            self.options.unix_path.unlink(missing_ok=True)
+        if self._failures and error is None:
+            raise self._failures[0]
+
+    @property
+    def address(self) -> str:
+        """As `NOMAD_ADDR` takes it."""
+        if self.options.unix_path is not None:
+            return f"unix://{self.options.unix_path}"
+        return f"{'https' if self.options.tls else 'http'}://127.0.0.1:{self._port}"
+
+    def _bound(self) -> socket.socket:
+        """A socket that has the server's address and refuses connections."""
+        path = self.options.unix_path
+        bound = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
+        try:
+            bound.setblocking(False)
+            if path is None:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                bound.bind(("127.0.0.1", self._port))
+                self._port = bound.getsockname()[1]
+            else:
+                path.unlink(missing_ok=True)
+                bound.bind(str(path))
+        except OSError:
+            bound.close()
+            raise
+        return bound
+
+    def _listen(self, bound: socket.socket) -> None:
+        bound.listen(_BACKLOG)
+        asyncio.get_running_loop().add_reader(bound, self._accept, bound)
+        self._listener = bound
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    async def _end_connections(self) -> None:
+        for stream in list(self.streams):
+            self._end(stream, _SERVER_STOPS)
+        for task, connection in self._connections.items():
+            if connection is not None:
+                connection.writer.transport.abort()
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(set(self._connections))
+
+    # What a test or a demo does to it
+
+    @property
+    def subscribers(self) -> int:
+        """The streams that are open; a refused one never is."""
+        return len(self.streams)
+
+    @property
+    def newest_index(self) -> int:
+        """The index of the newest frame published."""
+        if not self.options.from_start or self._buffer.newest_index:
+            return self._buffer.newest_index
+        passes = self.options.repeat or 1
+        return self._recording.highest_index + (passes - 1) * self._recording.span
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        """Wait for a fact about the server: asked again after each request, frame and end of a stream."""
+        while not fact():
+            await self._changed.wait()
+
+    async def subscribed(self, count: int = 1) -> None:
+        """Wait until at least so many streams are open."""
+        await self.until(lambda: self.subscribers >= count)
+
+    async def published(self) -> None:
+        """Wait until the last frame of the recording is in the buffer."""
+        if self._publisher is not None:
+            await asyncio.wait({self._publisher})
+
+    def publish(self, *lines: bytes) -> None:
+        """Add lines to the buffer now, whoever may be too slow for them; those that are no frames too."""
+        for line in lines:
+            self._append(Frame.read(line))
+
+    def make_namespace(self, name: str) -> None:
+        """Streams already open do not see its events."""
+        self._namespaces.make(name, self.newest_index)
+
+    def lose_leader(self) -> None:
+        """Streams stay open, and new ones are served; what the leader would have to say is answered with 500."""
+        self._raft.leader = False
+
+    def elect_leader(self) -> None:
+        self._raft.leader = True
+
+    def upgrade(self, version: str) -> None:
+        """Let it be of another release from now on, with the connections that there are."""
+        self.options = self._answers.options = replace(self.options, version=version)
+
+    def put_token(self, secret: str, token: Token) -> None:
+        """Make a token or change what one may do, which ends the streams it may no longer have."""
+        self._access.put(secret, token)
+        for stream in list(self.streams):
+            if stream.secret == secret and not self._allowed(stream.asked, token):
+                self._give_up(stream, _SERVER_STOPS)
+
+    def revoke(self, secret: str) -> None:
+        """Delete a token, which ends its streams."""
+        self._access.remove(secret)
+        for stream in list(self.streams):
+            if stream.secret == secret:
+                self._give_up(stream, _TOKEN_EXPIRED)
+
+    def inject(self, fault: Fault) -> None:
+        """Let something go wrong with every live stream, now."""
+        for stream in list(self.streams):
+            stream.perform(fault)
+
+    def refuse(self, connections: int) -> None:
+        """Reset so many of the connections that come next, before a byte is read."""
+        self._refused = connections
+
+    @contextlib.asynccontextmanager
+    async def down(self) -> AsyncIterator[None]:
+        """The server is stopped for as long: connections end and the address takes no new ones."""
+        self._stop_listening()
+        bound = self._bound()  # kept, or else a client that tries again may be given the port for its own end
+        try:
+            await self._end_connections()
+            yield
+        finally:
+            self._listen(bound)
+
+    async def restart(
+        self, lines: Iterable[bytes] | None = None, *, keep: int | None = None, replays: bool = False
+    ) -> None:
+        """End all connections and listen again at the same address.
+
+        `lines` are what the server holds afterwards instead (its whole recording if it serves from the
+        start), a rebuilt server's history; `keep` is how many of the newest frames it still holds, 0 for an empty
+        buffer. With `replays` it answers before it has replayed its raft log: without a leader, with an empty buffer,
+        and the old frames come under their old indexes as `replay` goes on. Not with `from_start`.
+        """
+        async with self.down():
+            self._raft_log.clear()
+            self._raft.last_log_index = None
+            if lines is not None:
+                replacement = await Recording.load(lines, raw=True)
+                if self.options.from_start:
+                    self._recording = replacement
+                else:
+                    self._buffer.replace(replacement.frames)
+            if keep is not None:
+                held = self._buffer.frames()
+                self._buffer.replace(held[len(held) - min(keep, len(held)) :])
+            if replays:
+                self._raft.leader = False
+                self._raft.last_log_index = self._buffer.newest_index
+                self._raft_log.extend(self._buffer.frames())
+                self._buffer.replace(())
+
+    def replay(self, frames: int | None = None) -> None:
+        """Apply so many more frames of the raft log, or all; after the last the cluster has a leader again."""
+        for _ in range(len(self._raft_log) if frames is None else min(frames, len(self._raft_log))):
+            self._append(self._raft_log.popleft())
+        if not self._raft_log:
+            self._raft.last_log_index = None
+            self._raft.leader = True
+
+    # Publishing
+
+    def _append(self, frame: Frame) -> None:
+        for namespace in frame.namespaces:
+            self._namespaces.make(namespace, frame.index or 0)
+        self._buffer.append(frame)
+        self._note()
+
+    async def _publish_recording(self) -> None:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        yield_at = started + SLICE_SECONDS
+        for number, place in enumerate(self._recording.places(self.options.repeat)):
+            behind = number - self.options.lead
+            if behind >= 0 and self.options.pace is None:
+                await self.until(self._has_room)
+            elif behind >= 0 and self.options.pace is not None:
+                await asyncio.sleep(max(0.0, started + behind / self.options.pace - clock()))
+            self._append(self._recording.frame(place[1], place[0]))
+            if clock() >= yield_at:
+                await asyncio.sleep(0)
+                yield_at = clock() + SLICE_SECONDS
+
+    def _has_room(self) -> bool:
+        """Whether a frame more would neither be lost on anyone nor be for nobody."""
+        following = [stream.position for stream in self.streams if not stream.silent]
+        return bool(following) and (not self._buffer.full or min(following) > self._buffer.oldest_position)
+
+    # Serving
+
+    # The stand-in accepts for itself: a connection that an asyncio server has accepted and not yet introduced when
+    # it is closed stays open, served by nobody, until its garbage is collected.
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            accepted, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # whoever asked is gone again
+            return
+        accepted.setblocking(False)
+        task = asyncio.create_task(self._serve_accepted(accepted))
+        self._connections[task] = None
+        task.add_done_callback(self._task_ended)
+        task.add_done_callback(lambda _: accepted.close())  # a task that is stopped at once never takes it over
+
+    async def _serve_accepted(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        try:
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=self.options.tls)
+        except OSError:  # no handshake came about
+            return
+        connection = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+        task = asyncio.current_task()
+        assert task is not None, "this is a coroutine"
+        self._connections[task] = connection
+        await self._serve_connection(connection)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._connections.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failures.append(error)
+        self._note()
+
+    def _note(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _serve_connection(self, connection: Connection) -> None:
+        writer = connection.writer
+        try:
+            if self._refused > 0:
+                self._refused -= 1
+                reset(writer)
+                return
+            if self.options.send_buffer is not None:
+                underlying = writer.get_extra_info("socket")
+                underlying.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.options.send_buffer)
+            while (request := await connection.request()) is not None:
+                self.requests.append(request)
+                self._note()
+                answer = await self._respond(connection, request)
+                if answer is None or not await connection.answer(answer, request, self.options.clock_offset):
+                    break
+        except ConnectionError:
+            return
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _respond(self, connection: Connection, request: Request) -> Answer | None:
+        """The answer to a request; None if the stream was the answer, and is over."""
+        if self.options.basic_auth is not None and not request.has_basic_auth(*self.options.basic_auth):
+            headers = {"WWW-Authenticate": 'Basic realm="nomad"'}
+            return Answer(HTTPStatus.UNAUTHORIZED, b"Unauthorized", headers=headers)
+        if request.path != STREAM_PATH:
+            return await self._answers.answer(request)
+        if request.method != "GET":
+            return Answer.text(HTTPStatus.METHOD_NOT_ALLOWED, "Invalid method")
+        try:
+            asked = Asked.of(request)
+        except BadRequestError as error:
+            return Answer.text(HTTPStatus.BAD_REQUEST, str(error))
+        token = self._access.token(request.secret)
+        if (unreachable := self._answers.unreachable_region(request)) is not None:
+            refused = unreachable
+        elif not self.options.leader:
+            refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
+        elif isinstance(token, Doubt) or not self._allowed(asked, token):
+            refused = denied()
+            if self.options.refusals is Release.OLD_500:
+                refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, PERMISSION_DENIED)
+        elif not self.options.publishes:
+            refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NOT_PUBLISHING)
+        else:
+            await self._serve_stream(connection, asked, token, request.secret)
+            return None
+        if self.options.refusals is not Release.MODERN:
+            return refused
+        connection.writer.write(head(self.options.status_line))
+        if self.options.lingers:
+            gone = asyncio.create_task(connection.gone())
+            try:
+                await self._linger(gone, self.options.lingers)
+            finally:
+                gone.cancel()
+        return None
+
+    async def _linger(self, gone: asyncio.Task[None], seconds: float | None) -> None:
+        self.lingering += 1
+        self._note()
+        try:
+            await asyncio.wait({gone}, timeout=seconds)
+        finally:
+            self.lingering -= 1
+            self._note()
+
+    def _allowed(self, asked: Asked, token: Token) -> bool:
+        return token.may_subscribe(asked.topics, asked.namespaces(self._namespaces.names()))
+
+    async def _serve_stream(self, connection: Connection, asked: Asked, token: Token, secret: str) -> None:
+        options = self.options
+        stream = Stream(
+            connection.writer,
+            asked=asked,
+            subscription=Subscription(asked.topics, asked.namespaces(self._namespaces.names()), token),
+            secret=secret,
+            heartbeat=options.heartbeat,
+            first_heartbeat=options.beats_after,
+            write_timeout=options.write_timeout,
+            faults=[fault for fault in options.faults if self._concerns(fault)],
+            changed=self._note,
+        )
+        self._streams_opened += 1
+        stream.number = self._streams_opened
+        stream.position = self._buffer.next_position if options.from_start else self._buffer.start(asked.index)
+        stream.begin(head(options.status_line))
+        serving = asyncio.create_task(self._serve_frames(stream))
+        gone = asyncio.create_task(connection.gone())
+        stream.served_by(serving)
+        self.streams.append(stream)
+        self._note()
+        try:
+            await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if stream.silent and not stream.over:
+                if stream.lingers is not None:
+                    self.streams.remove(stream)
+                await self._linger(gone, stream.lingers)
+        finally:
+            if stream in self.streams:
+                self.streams.remove(stream)
+            self._note()
+            serving.cancel()
+            gone.cancel()
+            await asyncio.wait({serving, gone})
+        if not serving.cancelled():
+            serving.result()
+
+    def _concerns(self, fault: Scheduled) -> bool:
+        return fault.stream is None or fault.stream == self._streams_opened
+
+    async def _serve_frames(self, stream: Stream) -> None:
+        try:
+            await stream.start()
+            if self.options.from_start:
+                await self._run(stream)
+                if self.options.at_end is AtEnd.EOF:
+                    stream.end()
+                    return
+            await self._follow(stream)
+        except DroppedError:
+            self._give_up(stream, _DROPPED)
+        except StalledError:
+            stream.abort()
+        except ConnectionError:
+            return
+
+    async def _run(self, stream: Stream) -> None:
+        """Send the whole recording, from the index asked for."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        pace, repeat = self.options.pace, self.options.repeat
+        recording, select = self._recording, stream.subscription.select
+        lines: list[bytes] = []
+        size = 0
+        send_at = started + SLICE_SECONDS
+        start = recording.start(stream.asked.index, repeat)
+        for number, (pass_number, position) in enumerate(recording.places(repeat, start)):
+            if pace is not None:
+                await self._beat_until(stream, started + number / pace)
+            sent = select(recording.frames[position], recording.sent(position, pass_number))
+            if sent is not None:
+                lines.append(sent)
+                size += len(sent)
+            if size >= BATCH_BYTES or pace is not None or clock() >= send_at:
+                await stream.send(lines)
+                await stream.beat()
+                lines.clear()
+                size = 0
+                send_at = clock() + SLICE_SECONDS
+        await stream.send(lines)
+
+    async def _beat_until(self, stream: Stream, due: float) -> None:
+        clock = asyncio.get_running_loop().time
+        while stream.beats_at < due:
+            await asyncio.sleep(max(0.0, stream.beats_at - clock()))
+            await stream.beat()
+        await asyncio.sleep(max(0.0, due - clock()))
+
+    async def _follow(self, stream: Stream) -> None:
+        """Send what is published, for as long as the reader keeps up with the buffer."""
+        while True:
+            frames = self._buffer.after(stream.position)
+            if frames:
+                stream.position += len(frames)
+                self._note()
+                chosen = (
+                    self._varied(stream, frame.index, stream.subscription.select(frame, frame.sent)) for frame in frames
+                )
+                await stream.send([sent for sent in chosen if sent is not None])
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(stream.beats_at):
+                        await self._buffer.grown()
+            await stream.beat()
+
+    def _varied(self, stream: Stream, index: int | None, sent: bytes | None) -> bytes | None:
+        every = self.options.next_eval_differs
+        if not every or sent is None or index is None or index % every:
+            return sent
+        return _NEXT_EVAL.sub(b'"NextEval":"%08x-0000-4000-8000-000000000000"' % stream.number, sent)
+
+    def _give_up(self, stream: Stream, reason: bytes) -> None:
+        """As a server ends a stream while it runs on."""
+        if self.options.lingers and self.options.refusals is Release.MODERN:
+            stream.linger(self.options.lingers)
+        else:
+            self._end(stream, reason)
+
+    def _end(self, stream: Stream, reason: bytes) -> None:
+        stream.end(b"" if self.options.refusals is Release.MODERN else reason)

@@ -1,0 +1,127 @@
+"""What `w` and `Ctrl+R` ask before they write: one menu after another, and then the file, all on one screen.
+
+Whoever knows the letters types them faster than a screen is drawn, so that no key may fall between two screens.
+"""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from nomad_tui.ui.dialogs.copy_menu import Choice, ChoiceList
+from nomad_tui.ui.dialogs.write_file import WriteFile
+
+KEYS = "a letter or Enter chooses · Esc"
+_MOVES = {"up": -1, "down": 1}
+
+
+class AskFile(WriteFile):
+    """Calls `chosen` for each choice, and acts in `_write_to` on the path that is entered."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
+        super().__init__("", "")
+        self.input.display = False
+        self._title = title
+        self.choices: tuple[Choice, ...] = tuple(choices)
+        """What the menu offers now; empty once the file is asked for."""
+        self.menu = ChoiceList(self.choices)
+        self.progress = Static(id="write-file-progress")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="write-file", classes="-wide") as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content(KEYS)
+            yield self.menu
+            yield self.input
+            yield self.progress
+            yield self.trouble
+
+    def begin(self) -> None:
+        self.progress.display = False
+
+    # What a subclass says
+
+    def chosen(self, choice: Choice) -> None:
+        """Goes on with `ask`, `ask_name` or `leave`."""
+        raise NotImplementedError
+
+    def ask(self, title: str, choices: Sequence[Choice], cursor: int = 0) -> None:
+        self.choices = tuple(choices)
+        self.menu.put(self.choices)
+        self.menu.cursor = cursor
+        self._head(title, KEYS)
+
+    def ask_name(self, title: str, name: str) -> None:
+        self.choices = ()
+        self.menu.display = False
+        self.input.display = True
+        self.input.value = name
+        self.input.cursor_position = len(name)
+        self.trouble.display = False
+        self.set_focus(self.input)
+        self._head(title, "Enter writes · Esc leaves")
+
+    def show_progress(self, text: str) -> None:
+        """Instead of the line for the file; `ask_again` shows that again."""
+        self.progress.update(Content(text))
+        if not self.progress.display:
+            self.progress.display = True
+            self.input.display = self.trouble.display = False
+            self._head(self._title, "Esc stops, and leaves no file")
+
+    def ask_again(self) -> None:
+        self.progress.display = False
+        self.input.display = True
+        self.set_focus(self.input)
+        self._head(self._title, "Enter writes · Esc leaves")
+
+    @property
+    def is_writing(self) -> bool:
+        return bool(self.progress.display)
+
+    # Keys
+
+    def take_key(self, event: events.Key) -> None:
+        if self._left or self.input.display:
+            super().take_key(event)
+            return
+        row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
+        if event.key == "escape":
+            self.action_leave()
+        elif row is not None:
+            self._choose(row)
+        elif event.key in _MOVES and self.choices:
+            self.menu.cursor = min(max(self.menu.cursor + _MOVES[event.key], 0), len(self.choices) - 1)
+        elif event.key == "enter" and self.choices:
+            self._choose(self.menu.cursor)
+        event.stop()
+        event.prevent_default()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self.menu)
+        if offset is not None and 0 <= offset.y < len(self.choices):
+            self._choose(offset.y)
+
+    def _choose(self, row: int) -> None:
+        choice = self.choices[row]
+        self.menu.cursor = row
+        if choice.text is None:
+            self.say_trouble(choice.why_not)
+        else:
+            self.trouble.display = False
+            self.chosen(choice)
+
+    def _enter(self, typed: str) -> None:
+        if not self.is_writing:
+            super()._enter(typed)
+
+    def _head(self, title: str, keys: str) -> None:
+        self._title = title
+        box = self.query_one("#write-file")
+        box.border_title = Content(title)
+        box.border_subtitle = Content(keys)

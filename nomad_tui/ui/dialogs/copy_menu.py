@@ -1,0 +1,484 @@
+"""The menu of `y`: everything about the event under the cursor that can be copied, each with what it would be.
+
+Nothing that is masked on the screen is in any of it.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import islice
+from typing import ClassVar, Final
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.setting import (
+    ADDRESS,
+    CA_CERT,
+    CA_PATH,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    REGION,
+    TLS_SERVER_NAME,
+    TLS_SKIP_VERIFY,
+    Setting,
+)
+from nomad_tui.core.export.reproduce import (
+    Envelope,
+    Server,
+    allocation_commands,
+    as_it_is,
+    command,
+    curl,
+    event_curl,
+    jq_path,
+    json_pieces,
+    json_text,
+    object_name,
+    raw_text,
+    web_link,
+)
+from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
+from nomad_tui.core.payload.rows import Path
+from nomad_tui.core.search.paths import condition
+from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_text, redact
+from nomad_tui.core.text import printable
+from nomad_tui.nomad import address as addresses
+from nomad_tui.nomad.values import FILE, reads_file
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.dialog import Dialog
+
+SECRET: Final = "This is a secret: x shows it first."
+"""Why a secret cannot be copied."""
+LONGEST_PREVIEW: Final = 300
+"""Characters that are made of what would be copied; a line shows fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    letter: str
+    label: str
+    """What it is; said again once it is copied."""
+    text: str | Callable[[], str] | None
+    """What is copied, or what makes it; None where there is nothing."""
+    why_not: str = ""
+    """A sentence, where there is nothing."""
+    preview: str = ""
+    """Its beginning, where making it whole takes long."""
+    warning: str = ""
+    """What running it may do, as a sentence; said once it is copied."""
+
+    def made(self) -> str:
+        """What is copied; empty where there is nothing."""
+        return self.text() if callable(self.text) else self.text or ""
+
+    @property
+    def shown(self) -> str:
+        """One line that is fit to be drawn: what would be copied, or why there is nothing."""
+        if self.text is None:
+            return self.why_not
+        text = self.preview if callable(self.text) else self.text
+        if self.warning:
+            text = f"▲ {self.warning} {text}"
+        return printable(" ".join(text[:LONGEST_PREVIEW].split()), LONGEST_PREVIEW)
+
+
+# What can be copied
+
+
+def server_of(connection: Connection, environ: Mapping[str, str] = os.environ) -> Server:
+    """The connection without its secrets, and what of it the operator's shell tells Nomad's command line anyway."""
+    address = connection.address
+
+    def text(path: object) -> str | None:
+        return None if path is None else str(path)
+
+    given = {
+        "region": connection.region,
+        "ca_cert": text(connection.ca_cert),
+        "ca_path": text(connection.ca_path),
+        "client_cert": text(connection.client_cert),
+        "client_key": text(connection.client_key),
+        "tls_server_name": connection.tls_server_name,
+    }
+    known = {name for name, value in given.items() if value == environ.get(_SETTINGS[name].variable or "")}
+    try:
+        if addresses.parse_address(environ.get(ADDRESS.variable or "") or addresses.DEFAULT)[0] == address:
+            known.add("address")
+    except ValueError:
+        pass  # the variable is wrong, and a flag has named the address instead
+    if environ.get(TLS_SKIP_VERIFY.variable or ""):
+        known.add("skip_verify")
+    return Server(
+        address=address.base_url,
+        path=address.path,
+        headers=tuple((name, _in_shell(name, value)) for name, value in connection.headers),
+        socket=text(address.socket),
+        sends_token=connection.sends_token,
+        user=None if connection.http_auth is None else connection.http_auth[0],
+        skip_verify=connection.skip_verify,
+        proxy_variable=None if connection.proxy is None else connection.proxy.variable,
+        known=frozenset(known),
+        **given,
+    )
+
+
+_SETTINGS: Final[dict[str, Setting]] = {
+    "region": REGION,
+    "ca_cert": CA_CERT,
+    "ca_path": CA_PATH,
+    "client_cert": CLIENT_CERT,
+    "client_key": CLIENT_KEY,
+    "tls_server_name": TLS_SERVER_NAME,
+}
+
+
+_VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+
+
+def _in_shell(name: str, value: str) -> str:
+    """What stands for a header's value between double quotes: never the value itself, which may be a secret."""
+    if _VARIABLE.fullmatch(value) is not None:
+        return value
+    if reads_file(value) and printable(value) == value and "$" not in value:
+        return f"$(head -n 1 {shlex.quote(value.removeprefix(FILE))})"
+    return f"${{{re.sub('[^A-Z0-9]', '_', name.upper())}}}"
+
+
+def choices(
+    payload: Value,
+    path: Path,
+    veil: Veil,
+    envelope: Envelope | None,
+    server: Server | None,
+    gap: str = "",
+    harm: str = "",
+) -> tuple[Choice, ...]:
+    """What can be copied of an event of which `path` is under the cursor.
+
+    `payload` is as it came, secrets and all; without an `envelope` it is no event's but that of a `gap`, which is its
+    sentence, and without a `server` the event comes from a recording. Every text is without the secrets that `veil`
+    masks. `harm` is what reading a CSI volume does to the servers, or may.
+    """
+    of_payload = _Copies(payload, path, veil)
+    return (
+        of_payload.value(),
+        of_payload.key(),
+        of_payload.jq(),
+        of_payload.filter(),
+        of_payload.subtree(),
+        *_warned(_of_event(of_payload, envelope, server, gap), envelope, harm),
+    )
+
+
+_MISSING: Final = Raw()
+"""Stands for what a path leads to where it leads nowhere."""
+
+
+class _Copies:
+    """What can be copied of one place in one payload."""
+
+    def __init__(self, payload: Value, path: Path, veil: Veil) -> None:
+        self.payload = payload
+        self.path = path
+        self.veil = veil
+        self.at, self.last_key = _find(payload, path)
+        self.is_shown = veil.shows(path)
+        self.is_secret = not self.is_shown and is_secret(path, payload)
+        self.masked_payload = cache(self._masked_payload)
+
+    @property
+    def is_container(self) -> bool:
+        return isinstance(self.at, dict | list | Members)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the screen shows something else in the place of what is there, or of a part of it."""
+        return not self.is_shown and masked(self.at, secret=self.is_secret) is not self.at
+
+    def value(self) -> Choice:
+        if isinstance(self.payload, RawText) and isinstance(self.at, Raw) and not self.is_shown:
+            return Choice("v", "value", None, "This is no JSON, so a secret in it cannot be told: e masks all values.")
+        if self.at is _MISSING:
+            return Choice("v", "value", None, "Nothing is under the cursor.")
+        if self.is_container or isinstance(self.at, RawText):
+            return self._json("v", "value")
+        if self.is_secret and self.is_hidden:
+            return Choice("v", "value", None, SECRET)
+        value = self.at if self.is_shown else masked(self.at)
+        if value == "" and isinstance(value, str):
+            return Choice("v", "value", None, "The value is an empty text.")
+        if isinstance(value, str):
+            text = as_it_is(value)
+            return Choice("v", "value", text) if text is not None else Choice("v", "value as JSON", json_text(value))
+        return Choice("v", "value", json_text(value))
+
+    def key(self) -> Choice:
+        if self.last_key is None:
+            return Choice("k", "key", None, "An item of a list has no key." if self.path else "The payload has no key.")
+        if not self.last_key:
+            return Choice("k", "key", None, "The key is an empty text.")
+        text = as_it_is(self.last_key)
+        return Choice("k", "key", text) if text is not None else Choice("k", "key as JSON", json_text(self.last_key))
+
+    def jq(self) -> Choice:
+        text = jq_path(self.path, self.payload)
+        return Choice("p", "jq path", text, "jq cannot tell repeated keys apart, and reads nothing that is no JSON.")
+
+    def filter(self) -> Choice:
+        if not self.is_container and self.is_hidden:
+            return Choice("f", "filter expression", None, SECRET)
+        text = condition(self.path, self.at)
+        text = text if text is None else as_it_is(text)
+        return Choice("f", "filter expression", text, "A filter has no words for this.")
+
+    def subtree(self) -> Choice:
+        if self.at is _MISSING or isinstance(self.payload, RawText):
+            return Choice("s", "subtree as JSON", None, "Only an object or a list has anything beneath it.")
+        if not self.is_container and self.is_secret and self.is_hidden:
+            return Choice("s", "subtree as JSON", None, SECRET)
+        return self._json("s", "subtree as JSON")
+
+    def _json(self, letter: str, label: str) -> Choice:
+        found, _ = _find(self.masked_payload(), self.path)
+        return _whole(letter, label, found)
+
+    def _masked_payload(self) -> Value:
+        """The payload without what is masked on the screen."""
+        if self.veil.lifted:
+            return self.payload
+        if isinstance(self.payload, RawText):
+            return RawText((Raw(redact(raw_text(self.payload).encode("utf-8", "replace")).decode()),))
+        without = masked(self.payload)
+        return without if self.veil.revealed is None else _with(without, self.payload, self.veil.revealed)
+
+
+def _warned(choices: tuple[Choice, ...], envelope: Envelope | None, harm: str) -> tuple[Choice, ...]:
+    """With a warning on each line that makes a server read a CSI volume."""
+    if envelope is None or envelope.topic != "CSIVolume" or not harm:
+        return choices
+    return tuple(
+        replace(each, warning=harm) if each.letter in "cCn" and each.text is not None else each for each in choices
+    )
+
+
+def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | None, gap: str) -> tuple[Choice, ...]:
+    labels = {
+        "i": "IDs of the row",
+        "e": "event as JSON",
+        "c": "curl, the object",
+        "C": "curl, the stream",
+        "n": "nomad command",
+        "u": "web UI link",
+        "l": "nomad, logs",
+        "x": "nomad, shell",
+        "a": "nomad, status",
+    }
+
+    def none(letter: str, why_not: str) -> Choice:
+        return Choice(letter, labels[letter], None, why_not)
+
+    if envelope is None:
+        nothing = tuple(none(letter, "A gap is no event.") for letter in labels)
+        return (nothing[0], Choice("e", "the gap in words", gap), *nothing[2:]) if gap else nothing
+    payload = of_payload.masked_payload()
+    name = object_name(envelope, payload)
+    if not of_payload.veil.lifted and masked_text(envelope.key, REDACTED) != envelope.key:
+        return tuple(none(letter, "The event's key holds a secret.") for letter in labels)
+    unfit = "There is nothing that reads it, or its name is not fit for a shell."
+    recorded = "A recording has no server to ask."
+    of_allocation = allocation_commands(envelope, payload, of_payload.path, server)
+    no_allocation = _no_command(server) or "It has no allocations, or a name that is not fit for a shell."
+    return (
+        Choice("i", labels["i"], "\n".join(_ids(envelope, of_payload.veil)) or None, "The event names no object."),
+        _whole("e", labels["e"], envelope.with_payload(payload)),
+        none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
+        none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
+        Choice("n", labels["n"], command(envelope, name, server), _no_command(server) or unfit),
+        none("u", recorded)
+        if server is None
+        else Choice("u", labels["u"], web_link(envelope, name, server), "The web UI has no page for it."),
+        Choice("l", labels["l"], of_allocation.logs, no_allocation),
+        Choice("x", labels["x"], of_allocation.shell, no_allocation),
+        Choice("a", labels["a"], of_allocation.status, no_allocation),
+    )
+
+
+def _no_command(server: Server | None) -> str:
+    """Why Nomad's commands do not reach the server; empty if they do."""
+    lacking = ["a path in the address"] if server is not None and server.path else []
+    lacking += ["additional headers"] if server is not None and server.headers else []
+    return f"Nomad's commands do not support {' or '.join(lacking)}." if lacking else ""
+
+
+def _ids(envelope: Envelope, veil: Veil) -> list[str]:
+    """The object's ID and those of what it belongs to, as the server names them; without one that holds a secret."""
+    names = dict.fromkeys((envelope.key, *envelope.filter_keys))
+    shown = [name for name in names if veil.lifted or masked_text(name, REDACTED) == name]
+    return [name for each in shown if (name := as_it_is(each))]
+
+
+def _whole(letter: str, label: str, value: Value) -> Choice:
+    """Made only when it is wanted: a payload has up to a megabyte."""
+    preview = "".join(islice(json_pieces(value), LONGEST_PREVIEW // 4))[:LONGEST_PREVIEW]
+    return Choice(letter, label, partial(json_text, value), preview=preview)
+
+
+def _find(value: Value, path: Path) -> tuple[Value, str | None]:
+    """What stands at a path, and the key it stands under; `_MISSING` if nothing does."""
+    key: str | None = None
+    for step in path:
+        found: Value = _MISSING
+        if isinstance(value, dict) and isinstance(step, str):
+            key, found = step, value.get(step, _MISSING)
+        elif isinstance(value, Members):
+            if isinstance(step, int):
+                key, found = value[step] if 0 <= step < len(value) else (None, _MISSING)
+            else:
+                key, found = next((member for member in value if member[0] == step), (step, _MISSING))
+        elif isinstance(value, list | RawText) and isinstance(step, int):
+            key, found = None, value[step] if 0 <= step < len(value) else _MISSING
+        if found is _MISSING:
+            return _MISSING, None
+        value = found
+    return value, key
+
+
+def _with(without: Value, original: Value, path: Path) -> Value:
+    """`without`, but for what stands at a path, which is as in `original`; both have the same keys."""
+    if not path:
+        return original
+    step, rest = path[0], path[1:]
+    if isinstance(without, dict) and isinstance(original, dict) and isinstance(step, str) and step in original:
+        return {**without, step: _with(without[step], original[step], rest)}
+    if isinstance(without, list) and isinstance(original, list) and isinstance(step, int) and step < len(original):
+        return [*without[:step], _with(without[step], original[step], rest), *without[step + 1 :]]
+    if isinstance(without, Members) and isinstance(original, Members):
+        position = (
+            step if isinstance(step, int) else next((n for n, (key, _) in enumerate(original) if key == step), -1)
+        )
+        if 0 <= position < len(original):
+            key, inner = without[position]
+            shown = (key, _with(inner, original[position][1], rest))
+            return Members((*without[:position], shown, *without[position + 1 :]))
+    return without
+
+
+# The menu
+
+
+class ChoiceList(Widget):
+    DEFAULT_CSS = """
+    ChoiceList { text-wrap: nowrap; }
+    """
+
+    cursor: reactive[int] = reactive(0)
+
+    def __init__(self, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self.put(choices)
+
+    def put(self, choices: Sequence[Choice]) -> None:
+        """Shows these choices, with the first under the cursor."""
+        self._lines = [(choice.letter, choice.label, choice.shown, choice.text is not None) for choice in choices]
+        self.styles.height = len(self._lines)
+        self._widest = max((len(choice.label) for choice in choices), default=0)
+        self.cursor = 0
+        self.refresh(layout=True)
+
+    def render(self) -> Content:
+        return Content("\n").join([self._line(row) for row in range(len(self._lines))])
+
+    def _line(self, row: int) -> Content:
+        letter, label, shown, is_possible = self._lines[row]
+        line = Content.assemble(
+            (f"{letter}  ", "bold $accent" if is_possible else "$faint"),
+            (f"{label:<{self._widest}}  ", "$foreground" if is_possible else "$faint"),
+            (shown, "$quiet" if is_possible else "$faint"),
+        )
+        width = self.content_size.width
+        line = line.truncate(width, ellipsis=True, pad=True)
+        return line.stylize("on $chosen" if row == self.cursor else "")
+
+
+KEYS: Final = "a letter or Enter copies · Esc"
+
+
+class CopyMenu(Dialog[Choice | None]):
+    """Its result is what is to be copied, which is always possible; None for nothing.
+
+    It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn. For that
+    the key that opens it must be a binding with priority.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
+
+    def __init__(self, choices: Sequence[Choice], title: str = "Copy", keys: str = KEYS) -> None:
+        super().__init__()
+        self._title, self._keys = title, keys
+        self.choices = tuple(choices)
+        self.list = ChoiceList(self.choices)
+        self._left = False
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="copy", can_focus=False) as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content(self._keys)
+            yield self.list
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that was already on its way here when the menu was left goes where keys go now."""
+        row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
+        if self._left:
+            self.app.post_message(events.Key(event.key, event.character))
+        elif row is not None:
+            self._choose(row)
+        elif event.key in _MOVES:
+            self.action_move(_MOVES[event.key])
+        elif event.key == "enter":
+            self.action_choose()
+        elif event.key == "escape":
+            self.action_leave()
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self.list)
+        if offset is not None and 0 <= offset.y < len(self.choices):
+            self._choose(offset.y)
+
+    def action_move(self, rows: int) -> None:
+        self.list.cursor = min(max(self.list.cursor + rows, 0), len(self.choices) - 1)
+
+    def action_choose(self) -> None:
+        self._choose(self.list.cursor)
+
+    def action_leave(self) -> None:
+        self._leave(None)
+
+    def _choose(self, row: int) -> None:
+        choice = self.choices[row]
+        self.list.cursor = row
+        if choice.text is None:
+            self.query_one("#copy").border_subtitle = Content.styled(choice.why_not, "$warning")
+        else:
+            self._leave(choice)
+
+    def _leave(self, choice: Choice | None) -> None:
+        if not self._left:
+            self._left = True
+            self.dismiss(choice)
+
+
+_MOVES: Final = {"up": -1, "down": 1}

@@ -1,0 +1,17 @@
+"""A dialog over the dashboard, which leaves in sight what it acts on."""
+
+from typing import TypeVar
+
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.events.event_list import EventList
+
+Result = TypeVar("Result")
+
+
+class Dialog(Modal[Result]):
+    """Stands at the bottom of the screen; at the top while the selected event is in the lower half."""
+
+    def on_mount(self) -> None:
+        size = self.app.size
+        lines = [events.line_of_shown for events in self.app.screen_stack[0].query(EventList)]
+        self.set_class(any(line is not None and line >= size.height // 2 for line in lines), "-above")

@@ -1,0 +1,192 @@
+"""The page of a first start that reaches no server: what was tried, and what to do now."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.config.setting import ADDRESS, TOKEN
+from nomad_tui.core.text import printable
+from nomad_tui.nomad import address as addresses
+from nomad_tui.session import State, Status
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.copy_menu import Choice, ChoiceList
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.dialogs.switch import Demo, Switch
+from nomad_tui.ui.dialogs.write_file import PathInput
+
+if TYPE_CHECKING:
+    from nomad_tui.ui.app import NomadTui
+
+KEYS: Final = "a letter or Enter chooses · Esc shows the dashboard"
+
+
+Answer: TypeAlias = Connection | Demo | Callable[[], None] | None
+"""Where to turn to, or what to do on the dashboard."""
+
+
+class FirstRunPage(Modal[Answer]):
+    """Acts on keys as they come, and not by bindings, as every menu does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
+    AUTO_FOCUS = ""
+
+    def __init__(self, connection: Connection, status: Status, demo: Demo, app: "NomadTui") -> None:
+        super().__init__()
+        self._connection = connection
+        self._status = status
+        self._answers: dict[str, Answer] = {"d": demo, "c": app.action_doctor, "r": app.action_retry}
+        self._choices = (
+            Choice("d", "demo", "a recorded cluster, served on this machine: no cluster, no network"),
+            Choice("a", "address", "type the address of a server"),
+            Choice("t", "token", "type a token; it is kept in memory only"),
+            Choice("c", "doctor", "check the connection, the token and the stream"),
+            Choice("r", "retry", "try again now"),
+        )
+        self.tried = Static(id="first-run-tried")
+        self.menu = ChoiceList(self._choices)
+        self.input = PathInput("", self._take, self._close_input)
+        self.input.display = False
+        self.trouble = Static(id="first-run-trouble")
+        self.trouble.display = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="first-run") as box:
+            box.border_title = Content("No Nomad server yet")
+            box.border_subtitle = Content(KEYS)
+            yield self.tried
+            yield self.menu
+            yield self.input
+            yield self.trouble
+
+    def on_mount(self) -> None:
+        self.tried.update(Content("\n").join([Content(line) for line in tried(self._connection, self._status)]))
+
+    def on_key(self, event: events.Key) -> None:
+        if self.input.display:
+            if event is self.input.seen:
+                return
+            self.input.post_message(events.Key(event.key, event.character))
+        elif event.key == "escape":
+            self.dismiss(None)
+        elif event.key in ("up", "down"):
+            self.action_move(1 if event.key == "down" else -1)
+        elif event.key == "enter":
+            self._choose(self._choices[self.menu.cursor].letter)
+        elif event.character in [choice.letter for choice in self._choices]:
+            self._choose(event.character or "")
+        event.stop()
+        event.prevent_default()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self.menu)
+        if offset is not None and 0 <= offset.y < len(self._choices):
+            self._choose(self._choices[offset.y].letter)
+
+    def action_move(self, rows: int) -> None:
+        self.menu.cursor = min(max(self.menu.cursor + rows, 0), len(self._choices) - 1)
+
+    def _choose(self, letter: str) -> None:
+        if letter in self._answers:
+            self.dismiss(self._answers[letter])
+            return
+        is_token = letter == "t"
+        self.input.password = is_token
+        self.input.placeholder = "token" if is_token else f"such as {addresses.DEFAULT}"
+        self.input.value = ""
+        self.menu.display = False
+        self.input.display = True
+        self.set_focus(self.input)
+        keys = "Enter connects · Esc goes back"
+        self.query_one("#first-run").border_subtitle = Content(keys)
+
+    def _close_input(self) -> None:
+        self.set_focus(None)
+        self.input.value = ""
+        self.input.display = self.trouble.display = False
+        self.menu.display = True
+        self.query_one("#first-run").border_subtitle = Content(KEYS)
+
+    def _take(self, typed: str) -> None:
+        typed = typed.strip()
+        if not typed:
+            return
+        try:
+            if self.input.password:
+                Connection.from_environment({TOKEN.name: typed}, {})
+                connection = replace(self._connection, token=typed, token_file=None)
+            else:
+                found = Connection.from_environment({ADDRESS.name: typed}, {})
+                connection = replace(
+                    self._connection,
+                    address=found.address,
+                    http_auth=found.http_auth or self._connection.http_auth,
+                    others=found.others,
+                )
+        except ConfigurationError as error:
+            self.trouble.update(Content(printable(str(error), 400)))
+            self.trouble.display = True
+        else:
+            self.dismiss(connection)
+
+
+def tried(connection: Connection, status: Status) -> list[str]:
+    """What was asked, and what came of it, in sentences that are fit to be drawn."""
+    is_default = connection.address == addresses.parse_address(addresses.DEFAULT)[0]
+    why = f", the default, because neither {ADDRESS.variable} nor {ADDRESS.flag} is set" if is_default else ""
+    token = "with a token" if connection.sends_token else f"without a token ({TOKEN.variable} is not set)"
+    return [
+        f"Tried: {printable(str(connection.address), 100)}{why}, {token}.",
+        "",
+        printable(status.what, 400),
+        printable(status.remedy, 300),
+        "",
+    ]
+
+
+class FirstRun:
+    """Shows the page once, as soon as the first attempt of an unconfigured start has failed."""
+
+    def __init__(self, app: "NomadTui") -> None:
+        self._app = app
+        self._is_over = False
+        self._page: FirstRunPage | None = None
+
+    def consider(self) -> None:
+        app = self._app
+        status = app.session.status
+        if status.been_connected:
+            self._is_over = True
+            if self._page is not None and self._page.is_current:
+                self._page.dismiss(None)
+        source, connections = app.session.source, app.connections
+        if self._is_over or connections is None or not isinstance(source, LiveServer):
+            return
+        if connections.names_address or status.state not in (State.RETRYING, State.REFUSED) or not status.what:
+            return
+        if len(app.screen_stack) != 1:
+            return
+        self._is_over = True
+        self._page = FirstRunPage(source.connection, status, Demo(app.filtering.text), app)
+        app.push_screen(self._page, self._answered)
+
+    def _answered(self, answer: Answer) -> None:
+        app = self._app
+        self._page = None
+        match answer:
+            case Connection():
+                app.exit(Switch(answer, app.filtering.text, app.theme))
+            case Demo():
+                app.exit(answer)
+            case None:
+                pass
+            case _:
+                answer()

@@ -1,0 +1,122 @@
+"""`Ctrl+R`: records the stream to a file until it is pressed again, while the dashboard is used as ever."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nomad_tui.core.history.history import History
+from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Concern, Warned
+from nomad_tui.sources.recording_file import RecordingFile
+from nomad_tui.ui.dialogs.ask_file import AskFile
+from nomad_tui.ui.dialogs.copy_menu import Choice
+from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, NotWrittenError, explained, target_of
+
+if TYPE_CHECKING:
+    from nomad_tui.ui.app import NomadTui
+
+HELD: Final = "h"
+SECRETS: Final = "x"
+
+
+class Record(AskFile):
+    """Its result is a sentence that says what is recorded where; None if nothing is."""
+
+    def __init__(self, history: History, start: Callable[[RecordingFile], None]) -> None:
+        self._history = history
+        self._start = start
+        self._with_held = False
+        self._redacts = True
+        super().__init__("Record", self._choices())
+
+    def _choices(self) -> tuple[Choice, ...]:
+        return (
+            Choice("n", "from now on", "what comes from the server until Ctrl+R is pressed again"),
+            Choice(HELD, "held, then what comes", f"{count(len(self._history))} rows that are held, and what comes"),
+            Choice(SECRETS, "secrets", "masked; x keeps them" if self._redacts else "▲ kept; x masks them"),
+        )
+
+    def chosen(self, choice: Choice) -> None:
+        if choice.letter == SECRETS:
+            self._redacts = not self._redacts
+            self.ask("Record", self._choices(), self.menu.cursor)
+        else:
+            self._with_held = choice.letter == HELD
+            self.ask_name(f"Record {choice.label}", f"nomad-recording-{datetime.now():%Y%m%d-%H%M%S}.ndjson")
+
+    def _write_to(self, path: Path) -> None:
+        history = self._history
+        replace = self.may_replace(path)
+        try:
+            with explained(path):
+                target = target_of(path, replace=replace)
+                first = history.first if self._with_held else history.end
+                recording = RecordingFile(target, history, first, redacts=self._redacts, replace=replace)
+        except NotWrittenError as error:
+            self.refuse(path, error)
+            return
+        self._start(recording)
+        secrets = "Secrets are masked." if self._redacts else "It holds secrets as they come."
+        self._leave(f"Recording to {printable(str(path), LONGEST_SHOWN)} until Ctrl+R is pressed again. {secrets}")
+
+
+class Recording:
+    """The recording that is under way, if there is one."""
+
+    def __init__(self, app: "NomadTui") -> None:
+        self._app = app
+        self._file: RecordingFile | None = None
+
+    def toggle(self) -> None:
+        app = self._app
+        if self._file is None:
+            app.push_screen(Record(app.session.history, self._begin), self._say)
+        else:
+            self._say(self.stop())
+
+    def _begin(self, file: RecordingFile) -> None:
+        self._file = file
+        self._app.run_worker(file.run(self._changed), group="record", exclusive=True, description="records events")
+        self.sync()
+
+    def stop(self) -> str | None:
+        """Writes what is left; says in a sentence what was recorded, None if nothing was under way."""
+        file = self._file
+        if file is None:
+            return None
+        file.stop()
+        self._file = None
+        self._changed()
+        self.sync()
+        told = f"Recorded: {count(file.events)} events, {byte_count(file.size)}, to {_shown(file)}."
+        if file.waiting:
+            told += f" The last {count(file.waiting)} are not in it: {file.trouble}."
+        if file.missed:
+            told += f" Events that were evicted before they could be written: {count(file.missed)}."
+        return told
+
+    def sync(self) -> None:
+        """Tells the header how much is recorded."""
+        self._app.session.status.recorded = None if self._file is None else self._file.events
+
+    def _changed(self) -> None:
+        """Warns while nothing can be written."""
+        warnings = self._app.session.status.warnings
+        warnings.pop(Concern.RECORDING, None)
+        file = self._file
+        if file is not None and file.trouble:
+            warnings[Concern.RECORDING] = Warned(
+                Concern.RECORDING,
+                f"The recording {_shown(file)} cannot be written: {printable(file.trouble, 100)}.",
+                "Make room: it goes on from where it stopped, as long as the events are held.",
+            )
+
+    def _say(self, told: str | None) -> None:
+        if told is not None:
+            self._app.notify(told, markup=False, timeout=8)
+
+
+def _shown(file: RecordingFile) -> str:
+    return printable(str(file.path), LONGEST_SHOWN)

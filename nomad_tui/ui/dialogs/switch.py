@@ -1,0 +1,26 @@
+"""What a dashboard ends with when another is wanted."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from nomad_tui.config.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What the next dashboard takes over."""
+
+    connection: Connection
+    filter_text: str
+    theme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What a dashboard ends with when the recorded cluster is wanted instead."""
+
+    filter_text: str
+
+
+Outcome: TypeAlias = Switch | Demo | None
+"""What a dashboard ends with."""

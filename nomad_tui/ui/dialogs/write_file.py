@@ -1,0 +1,280 @@
+"""The prompt of `w`: text into a file that is the operator's alone, whole or not at all."""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkstemp
+from typing import ClassVar, Final, Self
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from nomad_tui.core.readable import byte_count
+from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.dialog import Dialog
+
+LONGEST_KEY: Final = 60
+"""Characters of an object's key in a file's name; a file system allows 255 bytes of it all."""
+LONGEST_PATH: Final = 4096
+LONGEST_SHOWN: Final = 300
+
+
+class NotWrittenError(Exception):
+    """Its text is one sentence that is fit to be drawn: what is wrong, and what to do now."""
+
+
+class ThereAlreadyError(NotWrittenError):
+    """There is a file of this name."""
+
+
+def file_name(topic: str, key: str, index: int, suffix: str = ".json") -> str:
+    """Such as `allocation-3f2a91c4-1204.json`, whatever the cluster calls the object."""
+    short = key[:8] if len(key) == 36 else key
+    parts = [re.sub(r"[^A-Za-z0-9._]+", "-", part)[:LONGEST_KEY].strip("-.") for part in (topic.lower(), short)]
+    return "-".join([*filter(None, parts), str(index)]) + suffix
+
+
+class NewFile:
+    """A file of mode 0600 under construction: nothing is at its path until `commit`, and what was there stays whole.
+
+    To be used in a `with` block, which removes what was not committed. All methods raise `NotWrittenError`, and of it
+    `ThereAlreadyError` where `replace` is not asked for.
+    """
+
+    def __init__(self, path: Path, *, replace: bool) -> None:
+        self.path = path
+        self.size = 0
+        """Bytes written."""
+        self._replace = replace
+        self._temporary: str | None = None
+        with explained(path):
+            self._target = target_of(path, replace=replace)
+            handle, self._temporary = mkstemp(prefix=".nomad-tui-", dir=self._target.parent)
+            self._file = os.fdopen(handle, "wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._file.close()
+        if self._temporary is not None:
+            with suppress(OSError):
+                Path(self._temporary).unlink()
+
+    def write(self, content: bytes) -> None:
+        with explained(self.path):
+            self._file.write(content)
+            self.size += len(content)
+
+    def commit(self) -> None:
+        """Puts the file in its place, once the disk has all of it."""
+        assert self._temporary is not None
+        with explained(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if self._replace:
+                Path(self._temporary).replace(self._target)
+            else:
+                _put_in_place(self._temporary, self._target)
+
+
+def write(path: Path, text: str, *, replace: bool) -> int:
+    """Writes a `NewFile` and returns its bytes. Raises `NotWrittenError`."""
+    with NewFile(path, replace=replace) as file:
+        file.write(text.encode("utf-8", "replace"))
+        file.commit()
+        return file.size
+
+
+def target_of(path: Path, *, replace: bool) -> Path:
+    """The file that a path leads to, which is none yet or may be replaced. Raises `NotWrittenError` and `OSError`."""
+    shown = printable(str(path), LONGEST_SHOWN)
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    with suppress(FileNotFoundError):
+        mode = target.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise NotWrittenError(f"{shown} is a folder: add a name to it.")
+        if not stat.S_ISREG(mode):
+            raise NotWrittenError(f"{shown} is no ordinary file: type another name.")
+        if not replace:
+            raise ThereAlreadyError(_is_there(path))
+    return target
+
+
+def _is_there(path: Path) -> str:
+    return f"{printable(str(path), LONGEST_SHOWN)} is there already: Enter again replaces it, or type another name."
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raises a `NotWrittenError` for what keeps a file from being written."""
+    shown = printable(str(path), LONGEST_SHOWN)
+    try:
+        yield
+    except FileExistsError:
+        raise ThereAlreadyError(_is_there(path)) from None
+    except (FileNotFoundError, NotADirectoryError):
+        folder = printable(str(path.parent), LONGEST_SHOWN)
+        raise NotWrittenError(f"There is no folder {folder}: make it, or type another.") from None
+    except OSError as error:
+        reason = printable(error.strerror or str(error), 100).lower()
+        raise NotWrittenError(f"{shown} cannot be written ({reason}): type another name or folder.") from None
+    except ValueError as error:
+        raise NotWrittenError(f"{shown} is no file's name ({error}): type another name.") from None
+
+
+def _put_in_place(temporary: str, target: Path) -> None:
+    """Raises FileExistsError if something has come there meanwhile, where the file system knows of links."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        Path(temporary).rename(target)
+
+
+def written(path: Path, size: int) -> str:
+    """The sentence that says where something was written."""
+    return f"Written: {byte_count(size)} to {printable(str(path), LONGEST_SHOWN)}, which only you may read."
+
+
+class PathInput(Input):
+    """Acts on every key as it comes, and not by bindings, which wait while keys typed ahead come in."""
+
+    def __init__(self, name: str, enter: Callable[[str], None], leave: Callable[[], None]) -> None:
+        super().__init__(
+            name, placeholder="file", max_length=LONGEST_PATH, select_on_focus=False, compact=True, id="write-file-name"
+        )
+        self.seen: events.Key | None = None
+        """The last key that came here."""
+        self._enter = enter
+        self._leave = leave
+
+    async def on_key(self, event: events.Key) -> None:
+        self.seen = event
+        if event.key == "enter":
+            self._enter(self.value)
+        elif event.key == "escape":
+            self._leave()
+        elif bindings := self._bindings.key_to_bindings.get(event.key):
+            await self.app.run_action(bindings[0].action, self)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        self.insert_text_at_cursor(printable("".join(event.text.splitlines()), LONGEST_PATH))
+
+
+class WriteFile(Dialog[str | None]):
+    """Asks for a file's name and writes it. Its result is a sentence that says where; None if nothing was written."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
+
+    def __init__(self, text: str | Callable[[], str], name: str) -> None:
+        """`text` is what is written, or what makes it; `name` is proposed, such as `file_name`'s."""
+        super().__init__()
+        self._text = text
+        self._asked_about: Path | None = None
+        """What the operator was told is there already."""
+        self._left = False
+        self.input = PathInput(name, self._enter, self.action_leave)
+        self.trouble = Static(id="write-file-trouble")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="write-file") as box:
+            box.border_title = Content("Write to a file")
+            box.border_subtitle = Content("Enter writes · Esc leaves")
+            yield self.input
+            yield self.trouble
+
+    def on_mount(self) -> None:
+        self.trouble.display = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Called once the prompt is drawn. Textual calls `on_mount` and `on_key` of a base class too."""
+        self.set_focus(self.input)
+
+    def on_key(self, event: events.Key) -> None:
+        self.take_key(event)
+
+    def take_key(self, event: events.Key) -> None:
+        """Hands on keys that were typed before the line had the focus, or after the prompt was left."""
+        if self._left or event is not self.input.seen:
+            event.stop()
+            event.prevent_default()
+            to = self.app if self._left else self.input
+            to.post_message(events.Key(event.key, event.character))
+
+    def action_leave(self) -> None:
+        self._leave(None)
+
+    def _enter(self, typed: str) -> None:
+        if self._left:
+            return
+        try:
+            path = _path(typed)
+        except NotWrittenError as error:
+            self.say_trouble(str(error))
+        else:
+            self._write_to(path)
+
+    def _write_to(self, path: Path) -> None:
+        """Acts on a path that was entered, once or again."""
+        try:
+            size = write(path, self._text() if callable(self._text) else self._text, replace=self.may_replace(path))
+        except NotWrittenError as error:
+            self.refuse(path, error)
+        else:
+            self._leave(written(path, size))
+
+    def may_replace(self, path: Path) -> bool:
+        """Whether the operator was told that there is such a file, and has entered it again."""
+        return path == self._asked_about
+
+    def refuse(self, path: Path, error: NotWrittenError) -> None:
+        """Says why nothing was written; entered again, the path of a `ThereAlreadyError` may be replaced."""
+        self._asked_about = path if isinstance(error, ThereAlreadyError) else None
+        self.say_trouble(str(error))
+
+    def say_trouble(self, text: str) -> None:
+        self.trouble.update(Content(text))
+        self.trouble.display = True
+
+    def _leave(self, said: str | None) -> None:
+        if not self._left:
+            self._left = True
+            self.dismiss(said)
+
+
+def _path(typed: str) -> Path:
+    """Whole, so that what is said of it tells where it is. Raises `NotWrittenError`."""
+    if not typed.strip():
+        raise NotWrittenError("No file is named: type a name.")
+    if typed.rstrip().endswith("/"):
+        raise NotWrittenError(f"{printable(typed.strip(), LONGEST_SHOWN)} names a folder: add a name to it.")
+    try:
+        path = Path(typed.strip()).expanduser()
+    except RuntimeError:
+        raise NotWrittenError(
+            f"Nobody here is called {printable(typed.split('/')[0], 60)}: type another path."
+        ) from None
+    try:
+        return Path.cwd() / path
+    except OSError:
+        if path.is_absolute():
+            return path
+        raise NotWrittenError("The current folder is gone: type a path that begins with / or ~.") from None

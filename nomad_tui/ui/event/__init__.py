@@ -1,0 +1,1 @@
+"""The Event pane: one event as tree, changes, timeline and raw text."""

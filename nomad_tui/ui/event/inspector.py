@@ -1,0 +1,485 @@
+"""The pane that shows one event whole: what happened, what it is, and four views of it.
+
+The views are the payload as a tree, what changed since the object's event before, the timeline of all that belongs
+together, and the payload as it came.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from nomad_tui.core.changes import Changes, difference
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.payload import Payload, parse
+from nomad_tui.core.readable import count
+from nomad_tui.core.secrets import Veil, redact
+from nomad_tui.core.summary import summary
+from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.event.changes_view import ChangesView
+from nomad_tui.ui.event.facts import DrawnFact, laid_out, of_envelope, of_summary
+from nomad_tui.ui.event.find_line import FindPane
+from nomad_tui.ui.event.payload_tree import PayloadTree
+from nomad_tui.ui.event.text_viewer import TextView
+from nomad_tui.ui.event.timeline import Timeline
+
+LONGEST_TITLE: Final = 120
+_SHORTEST_TITLE: Final = 8
+_AROUND_TITLE: Final = 6
+"""Cells of the border before and behind the title."""
+"""Characters of a title; the border cuts it to the pane's width."""
+
+BEHIND_SUBTITLE: Final = 3
+"""Cells of the border behind its subtitle."""
+
+NOTHING_SELECTED: Final = "No event is selected."
+
+LARGE: Final = 128 * 1024
+"""Bytes of a payload from which on it is drawn before it is compared with the one before."""
+
+
+class EventView(StrEnum):
+    """One of the four views of an event."""
+
+    TREE = "tree"
+    CHANGES = "changes"
+    TIMELINE = "timeline"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an event is compared with."""
+
+    payload: bytes
+    said: str
+    """Which event that is, as a sentence; untrusted."""
+
+
+def _no_name(_topic: str, _id: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedEvent:
+    sequence: int
+    """The event's number in the history."""
+    title: str
+    """Which object, such as `Allocation 3f2a91c4`; untrusted."""
+    heading: tuple[Content, ...]
+    """One to three lines that say what happened, made of text that is fit to be drawn."""
+    facts: tuple[tuple[str, str], ...]
+    """Label and value of what the envelope says, such as `("Type", "PlanResult")`; the values are untrusted,
+    and a fact without one is left out."""
+    payload: bytes
+    """As the server sent it."""
+    trouble: str | None = None
+    """What was wrong with the event itself, or what a gap means, in a sentence or two; untrusted."""
+    topic: str = ""
+    """The released name; empty for a gap in the stream, which is no object."""
+    key: str = ""
+    before: Before | None = None
+    """What it is compared with; None where the object's event before is not held."""
+    happened: int | None = None
+    """When it happened, in ns since 1970; ages in the summary are told as of then. None where that is not known."""
+    newest: Callable[[], str] = str
+    """What the object has become since, as far as it is held; empty where its state is the same."""
+    name: Callable[[str, str], str] = _no_name
+    """The name of the object of a topic that has an ID, or ""."""
+
+
+class ViewTabs(Static):
+    """The names of the views in one line; a click goes to one."""
+
+    class Clicked(Message):
+        def __init__(self, view: EventView) -> None:
+            self.view = view
+            super().__init__()
+
+    _GAP: ClassVar[int] = 3
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._ends: list[tuple[int, EventView]] = []
+        """Behind which cell each view's name ends."""
+
+    @property
+    def length(self) -> int:
+        """Cells that the names take."""
+        return self._ends[-1][0] - self._GAP if self._ends else 0
+
+    def show(self, labels: Iterable[tuple[EventView, str, int | None]], chosen: EventView) -> Content:
+        """Names and counts of the views; a count of None is not known."""
+        names: list[Content] = []
+        self._ends.clear()
+        end = 0
+        for view, name, rows in labels:
+            style = "bold underline $text-accent" if view is chosen else "$quiet"
+            number = "" if rows is None else f" {rows:,}"
+            names.append(Content.assemble((name, style), (number, "$quiet")))
+            end += len(name) + len(number) + self._GAP
+            self._ends.append((end, view))
+        line = Content(" " * self._GAP).join(names)
+        self.update(line, layout=False)
+        return line
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.click(event.x)
+
+    def click(self, x: int) -> None:
+        """Goes to the view whose name stands at a cell of the line, if any does."""
+        for end, view in self._ends:
+            if 0 <= x < end:
+                self.post_message(self.Clicked(view))
+                return
+
+
+class Inspector(Vertical):
+    """Shows the event it is handed. What is open in it, the cursor in it and the view of it stay from one event to
+    the next; what was revealed does not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.EVENT)
+
+    DEFAULT_CSS = """
+    Inspector {
+        & > Static { height: auto; }
+        & > #inspector-heading { text-wrap: nowrap; text-overflow: ellipsis; }
+        & > LineView, & > FindPane { height: 1fr; }
+    }
+    """
+
+    class Step(Message):
+        """The operator wants to see the event above or below in the list."""
+
+        def __init__(self, rows: int) -> None:
+            self.rows = rows
+            super().__init__()
+
+    class ViewChanged(Message):
+        """Another view is shown."""
+
+        def __init__(self, view: EventView) -> None:
+            self.view = view
+            super().__init__()
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        timezone: tzinfo | None = None,
+        reveal: bool = False,
+        than: str = "",
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """`clock` gives the nanoseconds since the epoch that ages are told relative to; `timezone` None is the
+        machine's own. `reveal` shows all secrets. `than` is the clock's name, such as `the end` of a recording; empty
+        for the present."""
+        super().__init__(id=id)
+        self._clock = clock
+        self._timezone = timezone
+        self._event: InspectedEvent | None = None
+        self._facts: list[DrawnFact] = []
+        self._summary: list[DrawnFact] = []
+        self._newest = ""
+        """What the summary says that the object has become since."""
+        self._payload: Payload | None = None
+        self._changes: Changes | None = None
+        self._has_raw = False
+        """Whether the view of the raw payload shows this event."""
+        self._title = "3 Event"
+        self.veil = Veil(reveal)
+        self.view = EventView.TREE
+        self.heading = Static(Content(NOTHING_SELECTED), id="inspector-heading")
+        self.summary = Static(id="inspector-summary")
+        self.facts = Static(id="inspector-facts")
+        self.trouble = Static(id="inspector-trouble")
+        self.tabs = ViewTabs(id="inspector-tabs")
+        self.payload_tree = PayloadTree(timezone=timezone, than=than)
+        self.changes_view = ChangesView(timezone=timezone, than=than)
+        self.timeline = Timeline(timezone=timezone)
+        self.raw = TextView()
+        self._tree_pane = FindPane(self.payload_tree)
+        self._raw_pane = FindPane(self.raw)
+
+    @property
+    def event(self) -> InspectedEvent | None:
+        return self._event
+
+    @property
+    def payload(self) -> Payload | None:
+        """The event's payload, parsed."""
+        return self._payload
+
+    @property
+    def changes(self) -> Changes | None:
+        """What differs from the event before; None where there is none or it is not compared yet."""
+        return self._changes
+
+    @property
+    def shown_view(self) -> PayloadTree | ChangesView | Timeline | TextView:
+        """The widget of the view that is shown, which the keys go to."""
+        match self.view:
+            case EventView.TREE:
+                return self.payload_tree
+            case EventView.CHANGES:
+                return self.changes_view
+            case EventView.TIMELINE:
+                return self.timeline
+            case EventView.RAW:
+                return self.raw
+
+    def compose(self) -> ComposeResult:
+        yield self.heading
+        yield self.summary
+        yield self.facts
+        yield self.trouble
+        yield self.tabs
+        yield self._tree_pane
+        yield self.changes_view
+        yield self.timeline
+        yield self._raw_pane
+
+    def on_mount(self) -> None:
+        self._show_view()
+        self._show(self._event)
+
+    def show(self, event: InspectedEvent | None) -> None:
+        """Show an event, or that there is none. Parses the payload: some 2 ms for 1 MB."""
+        self._event = event
+        if self.is_mounted:
+            self._show(event)
+
+    def clear(self) -> None:
+        self.show(None)
+
+    def _show(self, event: InspectedEvent | None) -> None:
+        self.veil.revealed = None
+        self._changes = None
+        self._has_raw = False
+        with self.app.batch_update():
+            if event is None:
+                self._payload = None
+                self._facts, self._summary = [], []
+                self._title = "3 Event"
+                self.border_title = Content(self._title)
+                self._describe((Content(NOTHING_SELECTED),), None)
+                self.payload_tree.clear()
+                self.changes_view.clear()
+                self.raw.show_text("")
+                self._label_tabs()
+                return
+            payload = self._payload = parse(event.payload)
+            self._title = printable(event.title, LONGEST_TITLE)
+            self.border_title = Content(self._title)
+            troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
+            self._facts = of_envelope(event.facts)
+            self._summary = self._summed_up(event)
+            self._describe(event.heading, " ".join(troubles) or None)
+            is_large = len(event.payload) > LARGE and event.before is not None
+            if not is_large:
+                self._compare(event, payload)
+            self._show_tree(event, payload)
+            if is_large:
+                self.call_after_refresh(self._compare_later, event, payload)
+            self._fill_view()
+            self._label_tabs()
+
+    def _summed_up(self, event: InspectedEvent) -> list[DrawnFact]:
+        if not event.topic:
+            return []
+        self._newest = event.newest()
+        told = summary(
+            event.topic,
+            event.key,
+            event.payload,
+            name=event.name,
+            now=self._clock() if event.happened is None else event.happened,
+            timezone=self._timezone,
+            of_event=event.happened is not None,
+            newest=self._newest,
+        )
+        return of_summary(told)
+
+    def _compare(self, event: InspectedEvent, payload: Payload) -> None:
+        if event.before is not None:
+            rules = kind(event.topic).changes
+            self._changes = difference(parse(event.before.payload).value, payload.value, rules)
+
+    def _compare_later(self, event: InspectedEvent, payload: Payload) -> None:
+        if event is self._event and payload is self._payload and self.is_attached:
+            self._compare(event, payload)
+            self._show_tree(event, payload)
+            self._fill_view()
+            self._label_tabs()
+
+    def _show_tree(self, event: InspectedEvent, payload: Payload) -> None:
+        marks = {} if self._changes is None else self._changes.marks()
+        self.payload_tree.show(payload, self._clock(), veil=self.veil, names=event.name, marks=marks)
+
+    # The views
+
+    def go_to_view(self, view: EventView) -> None:
+        """Show another view of the event; the keys follow if they are in this pane."""
+        if view is self.view:
+            return
+        had_focus = self.shown_view.has_focus
+        self.view = view
+        if self.is_mounted:
+            self._conceal()
+            self._show_view()
+            self._fill_view()
+            self._label_tabs()
+            if had_focus:
+                self.screen.set_focus(self.shown_view)
+        self.post_message(self.ViewChanged(view))
+
+    def _conceal(self) -> None:
+        """Masks what was revealed in the view that is left: what is copied is what the shown one shows."""
+        if self.veil.revealed is not None and self._event is not None and self._payload is not None:
+            self.veil.revealed = None
+            self._show_tree(self._event, self._payload)
+            self.changes_view.redraw()
+
+    def _show_view(self) -> None:
+        self.set_class(self.view is EventView.TIMELINE, "-timeline")
+        panes = {
+            EventView.TREE: self._tree_pane,
+            EventView.CHANGES: self.changes_view,
+            EventView.TIMELINE: self.timeline,
+            EventView.RAW: self._raw_pane,
+        }
+        for view, pane in panes.items():
+            pane.display = view is self.view
+
+    def _fill_view(self) -> None:
+        """Hands the shown view the event, if it is one that is made when it is looked at."""
+        event = self._event
+        if event is None:
+            return
+        if self.view is EventView.CHANGES:
+            self._show_changes()
+        elif self.view is EventView.RAW and not self._has_raw:
+            self._has_raw = True
+            shown = event.payload if self.veil.lifted else redact(event.payload)
+            self.raw.show_text(shown.decode("utf-8", "replace"))
+
+    def _show_changes(self) -> None:
+        event = self._event
+        if event is not None:
+            said = "" if event.before is None else event.before.said
+            self.changes_view.show(self._changes, said, self.veil, event.topic, self._clock())
+
+    def _label_tabs(self) -> None:
+        count = None if self._changes is None else self._changes.count
+        rows = self.timeline.step_count if self.view is EventView.TIMELINE else None
+        labels = (
+            (EventView.TREE, "Tree", None),
+            (EventView.CHANGES, "Changes", count),
+            (EventView.TIMELINE, "Timeline", rows),
+            (EventView.RAW, "Raw", None),
+        )
+        line = self.tabs.show(labels, self.view)
+        subtitle = Content("") if self.tabs.display else line
+        if self.border_subtitle != subtitle:
+            self.border_subtitle = subtitle
+
+    def on_click(self, event: events.Click) -> None:
+        """Where the names of the views stand in the border, a click there goes to one."""
+        size = self.outer_size
+        if not self.tabs.display and event.y == size.height - 1:
+            self.tabs.click(event.x - (size.width - BEHIND_SUBTITLE - self.tabs.length))
+
+    @on(ViewTabs.Clicked)
+    def _go_to_clicked(self, message: ViewTabs.Clicked) -> None:
+        message.stop()
+        self.go_to_view(message.view)
+        self.screen.set_focus(self.shown_view)
+
+    @on(PayloadTree.Unveiled)
+    def _draw_under_veil(self, message: PayloadTree.Unveiled) -> None:
+        message.stop()
+        self.changes_view.redraw()
+
+    @on(ChangesView.Reveal)
+    def _reveal_change(self, message: ChangesView.Reveal) -> None:
+        message.stop()
+        self.veil.revealed = message.path
+        self.changes_view.redraw()
+
+    def advance_timeline(self, seconds: float) -> None:
+        """Lends the timeline some time; its tab says how long it is once it is read."""
+        before = self.timeline.step_count
+        self.timeline.advance(seconds)
+        if self.timeline.step_count != before:
+            self._label_tabs()
+
+    def action_step(self, rows: int) -> None:
+        self.post_message(self.Step(rows))
+
+    # What stands above the views
+
+    def tell_newest(self) -> None:
+        """Say what the object of the event shown has become, if that has changed; for the app to call often."""
+        if self._event is not None and self._event.topic and self._event.newest() != self._newest:
+            self._summary = self._summed_up(self._event)
+            self._lay_out_facts()
+            self.summary.display = bool(self._summary)
+
+    def tell_newer(self, events: int) -> None:
+        """Says in the title how many newer events there are than the one that is held here; 0 for nothing."""
+        self._note(f" · {count(events)} newer · 2 follows" if events else "")
+
+    def tell_unlisted(self) -> None:
+        """Says in the title that the list does not show this event: it is filtered out."""
+        self._note(" · not in the list")
+
+    def _note(self, note: str) -> None:
+        """Ends the title with a note, which stays whole however long the object's name is."""
+        room = max(_SHORTEST_TITLE, self.outer_size.width - _AROUND_TITLE - len(note))
+        title = Content(printable(self._title, room) if note else self._title) + Content.styled(note, "$warning")
+        if self.border_title != title.markup:
+            self.border_title = title
+
+    def tell_ages(self) -> None:
+        """Tell ages relative to the clock's present time; for the app to call now and then."""
+        if self._event is not None:
+            self._summary = self._summed_up(self._event)
+            self._lay_out_facts()
+        self.payload_tree.tell_ages(self._clock())
+        self.changes_view.tell_ages(self._clock())
+
+    def on_resize(self) -> None:
+        self._lay_out_facts()
+        self._label_tabs()
+
+    def _lay_out_facts(self) -> None:
+        width = self.content_size.width
+        _put(self.summary, laid_out(self._summary, width))
+        _put(self.facts, laid_out(self._facts, width))
+
+    def _describe(self, heading: tuple[Content, ...], trouble: str | None) -> None:
+        _put(self.heading, Content("\n").join(heading))
+        self._lay_out_facts()
+        self.summary.display = bool(self._summary)
+        self.facts.set_class(not self._facts, "-empty")
+        self.trouble.update(Content(f"! {trouble}" if trouble else ""), layout=trouble is not None)
+        self.trouble.display = trouble is not None
+
+
+def _put(static: Static, content: Content) -> None:
+    """Shows other content; lays the screen out anew only if it takes another number of lines."""
+    before = static.content
+    same_height = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")
+    static.update(content, layout=not same_height or not before)

@@ -1,0 +1,346 @@
+"""Long texts to be read: wrapped at the width of the view, however long a line is, and looked through.
+
+A payload as it was sent is one line of up to several MB, so lines are wrapped and not moved sideways. Only where the
+rows begin is worked out beforehand; a row's text is made when it is drawn.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from itertools import accumulate, pairwise
+from typing import ClassVar, Final
+
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.strip import Strip
+
+from nomad_tui.core.payload import Path
+from nomad_tui.core.payload.find import MOST_SPANS, Wanted
+from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.event.find_line import FindAsked, FindPane, Found
+from nomad_tui.ui.line_view import LineView
+
+TAB: Final = 4
+"""Cells between the places where a tab ends."""
+LONGEST_TITLE: Final = 200
+_KEPT_STRIPS: Final = 1_000
+_MEASURED: Final = 100_000
+"""Characters of a line with wide characters in it that are measured one by one; a longer one is wrapped as if every
+character were wide."""
+_NARROW: Final = re.compile(r"[\t\n -\u02ff\u2010-\u203f\u2500-\u257f]*")
+"""Texts in which every character takes one cell."""
+
+
+class TextView(LineView, can_focus=True):
+    """Shows a text, wrapped."""
+
+    DEFAULT_CSS = """
+    TextView {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "text-view--here",
+        "text-view--match",
+        "text-view--number",
+        "text-view--text",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.TEXT)
+
+    def __init__(self, text: str = "", *, line_numbers: bool = False, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._line_numbers = line_numbers
+        self._text = ""
+        self._line_starts: list[int] = []
+        self._is_narrow = True
+        self._rows_end: list[int] = []
+        """Of each line, one past its last row."""
+        self._wide: dict[int, list[int]] = {}
+        """Of the lines with wide characters in them, where in the line each row begins."""
+        self._wrapped_at = 0
+        self._strips: dict[int, Strip] = {}
+        self._rich_styles: dict[str, Style] = {}
+        self._wanted: Wanted | None = None
+        self._spans: list[tuple[int, int]] = []
+        self._here = -1
+        """Which of the places found the reader is at."""
+        self._before_find: int | None = None
+        self._set_text(text)
+
+    # What is shown
+
+    def show_text(self, text: str) -> None:
+        """Show another text from its beginning; it is untrusted, and its secrets are to be masked already."""
+        self._set_text(text)
+        self._wrap()
+        self.scroll_to(y=0, animate=False)
+        if self._wanted is not None:
+            self._spans = self._wanted.spans(self._text)
+            self._here = 0 if self._spans else -1
+            self._tell_found()
+
+    @property
+    def text(self) -> str:
+        """What is shown, with tabs as spaces."""
+        return self._text
+
+    def _set_text(self, text: str) -> None:
+        text = text.replace("\r\n", "\n")
+        self._text = text.expandtabs(TAB) if "\t" in text else text
+        lines = self._text.split("\n")
+        if len(lines) > 1 and not lines[-1]:
+            lines.pop()  # the line feed at the end of a file begins no line
+        self._line_starts = [0, *accumulate(len(line) + 1 for line in lines)]
+        self._is_narrow = self._text.isascii() or _NARROW.fullmatch(self._text) is not None
+
+    def _line(self, line: int) -> str:
+        return self._text[self._line_starts[line] : self._line_starts[line + 1] - 1]
+
+    @property
+    def _line_count(self) -> int:
+        return len(self._line_starts) - 1
+
+    @property
+    def _gutter(self) -> int:
+        """Cells of the numbers of the lines."""
+        return len(str(self._line_count)) + 2 if self._line_numbers else 0
+
+    def _wrap(self) -> None:
+        """Work out at which row each line begins."""
+        width = self._wrapped_at = max(1, self.scrollable_content_region.width - self._gutter)
+        self._wide = {}
+        starts = self._line_starts
+        lengths = [end - start - 1 for start, end in pairwise(starts)]
+        if not self._is_narrow:
+            for line in range(self._line_count):
+                text = self._line(line)
+                if not text.isascii() and not _NARROW.fullmatch(text):
+                    self._wide[line] = _rows_of(text, width)
+        rows = [1 if length <= width else -(-length // width) for length in lengths]
+        for line, places in self._wide.items():
+            rows[line] = len(places)
+        self._rows_end = list(accumulate(rows))
+        self.set_row_count(self._rows_end[-1] if self._rows_end else 0)
+        self._forget_strips()
+
+    def _forget_strips(self) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        if self._wrapped_at == max(1, self.scrollable_content_region.width - self._gutter):
+            return
+        top = self._place(int(self.scroll_offset.y))
+        self._wrap()
+        self.scroll_to(y=self._row(top), animate=False)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._rich_styles.clear()
+        self._strips.clear()
+
+    # Places and rows
+
+    def _span(self, row: int) -> tuple[int, int, int]:
+        """The line of a row, and from where to where in the text it goes."""
+        line = bisect_right(self._rows_end, row)
+        within = row - (self._rows_end[line - 1] if line else 0)
+        start, end = self._line_starts[line], self._line_starts[line + 1] - 1
+        places = self._wide.get(line)
+        if places is None:
+            first = start + within * self._wrapped_at
+            return line, first, min(first + self._wrapped_at, end)
+        return line, start + places[within], start + places[within + 1] if within + 1 < len(places) else end
+
+    def _place(self, row: int) -> int:
+        """Where in the text a row begins."""
+        return self._span(row)[1] if self._rows_end and 0 <= row < self._rows_end[-1] else 0
+
+    def _row(self, place: int) -> int:
+        """The row that a place in the text stands in."""
+        if not self._rows_end:
+            return 0
+        line = min(bisect_right(self._line_starts, place) - 1, self._line_count - 1)
+        within = max(0, place - self._line_starts[line])
+        places = self._wide.get(line)
+        row = bisect_right(places, within) - 1 if places is not None else within // self._wrapped_at
+        first = self._rows_end[line - 1] if line else 0
+        return min(first + row, self._rows_end[line] - 1)
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        row = y + self.scroll_offset.y
+        width = self.scrollable_content_region.width
+        if not self._rows_end or row >= self._rows_end[-1]:
+            return Strip.blank(width, self._rich_style("text"))
+        strip = self._strips.get(row)
+        if strip is None:
+            if len(self._strips) >= _KEPT_STRIPS:
+                self._strips.clear()
+            strip = self._strips[row] = self._draw(row, width)
+        return strip
+
+    def _rich_style(self, component: str) -> Style:
+        style = self._rich_styles.get(component)
+        if style is None:
+            style = self._rich_styles[component] = self.get_visual_style(f"text-view--{component}").rich_style
+        return style
+
+    def _draw(self, row: int, width: int) -> Strip:
+        line, start, end = self._span(row)
+        segments: list[Segment] = []
+        if self._gutter:
+            number = str(line + 1) if start == self._line_starts[line] else ""
+            segments.append(Segment(f"{number:>{self._gutter - 2}}  ", self._rich_style("number")))
+        plain = self._rich_style("text")
+        at = start
+        place = bisect_left(self._spans, (start, 0))
+        if place and self._spans[place - 1][1] > start:
+            place -= 1
+        while place < len(self._spans) and self._spans[place][0] < end:
+            first, last = self._spans[place]
+            style = self._rich_style("here" if place == self._here else "match")
+            segments.append(Segment(printable(self._text[at:first]), plain))
+            segments.append(Segment(printable(self._text[max(at, first) : min(last, end)]), style))
+            at = min(last, end)
+            place += 1
+        segments.append(Segment(printable(self._text[at:end]), plain))
+        segments = [segment for segment in segments if segment.text]
+        strip = Strip(segments, sum(cell_len(segment.text) for segment in segments))
+        return strip.adjust_cell_length(width, plain)
+
+    # Moving
+
+    def action_move(self, rows: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+
+    def action_move_pages(self, pages: float) -> None:
+        height = self.scrollable_content_region.height
+        distance = max(1, int((height - 1) * abs(pages)))
+        self.action_move(distance if pages > 0 else -distance)
+
+    def action_first(self) -> None:
+        self.scroll_to(y=0, animate=False)
+
+    def action_last(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False)
+
+    def action_line_numbers(self) -> None:
+        top = self._place(int(self.scroll_offset.y))
+        self._line_numbers = not self._line_numbers
+        self._wrap()
+        self.scroll_to(y=self._row(top), animate=False)
+
+    # Finding
+
+    def action_find(self) -> None:
+        self.post_message(FindAsked())
+
+    def begin_find(self) -> None:
+        self._before_find = int(self.scroll_offset.y)
+
+    def look_for(self, wanted: Wanted) -> None:
+        top = self._before_find if self._before_find is not None else int(self.scroll_offset.y)
+        self._wanted = wanted if wanted.source else None
+        self._spans = wanted.spans(self._text)
+        self._here = -1
+        if self._spans:
+            self._here = bisect_left(self._spans, (self._place(top), 0)) % len(self._spans)
+            self._bring_into_view(self._spans[self._here][0])
+        else:
+            self.scroll_to(y=top, animate=False)
+        self._forget_strips()
+        if self._wanted is not None:
+            self._tell_found()
+
+    def keep_find(self) -> None:
+        self._before_find = None
+
+    def end_find(self) -> None:
+        if self._before_find is not None:
+            self.scroll_to(y=self._before_find, animate=False)
+        self._before_find = self._wanted = None
+        self._spans = []
+        self._here = -1
+        self._forget_strips()
+
+    def action_find_next(self, step: int) -> None:
+        if self._wanted is None:
+            self.notify("Nothing is looked for yet: / looks for something.", markup=False)
+            return
+        if self._spans:
+            self._here = (self._here + step) % len(self._spans)
+            self._bring_into_view(self._spans[self._here][0])
+            self._forget_strips()
+        self._tell_found()
+
+    def _bring_into_view(self, place: int) -> None:
+        row, top = self._row(place), self.scroll_offset.y
+        height = self.scrollable_content_region.height
+        if not top <= row < top + height:
+            self.scroll_to(y=max(0, row - height // 3), animate=False)
+
+    def _tell_found(self) -> None:
+        self.post_message(Found(self._here + 1, len(self._spans), len(self._spans) < MOST_SPANS))
+
+
+def _rows_of(text: str, width: int) -> list[int]:
+    """Where in a line with wide characters in it each of its rows begins."""
+    if len(text) > _MEASURED:
+        return list(range(0, len(text), max(1, width // 2)))
+    places, cells = [0], 0
+    for place, character in enumerate(text):
+        size = get_character_cell_size(character)
+        if cells + size > width and cells:
+            places.append(place)
+            cells = 0
+        cells += size
+    return places
+
+
+class TextViewer(Modal[None]):
+    """One text with the whole screen to itself."""
+
+    DEFAULT_CSS = """
+    TextViewer > Vertical { width: 100%; height: 100%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.VIEWER)
+
+    class Copy(Message):
+        """The operator wants the text as it is shown."""
+
+        def __init__(self, text: str, path: Path) -> None:
+            self.text = text
+            """Untrusted; without secrets unless they were asked for."""
+            self.path = path
+            super().__init__()
+
+    def __init__(self, title: str, text: str, path: Path = ()) -> None:
+        """`title` says where the text stands; it is untrusted, and so is the text."""
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._path = path
+        self.view = TextView(text, line_numbers=True)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="text-viewer") as frame:
+            frame.border_title = Content(printable(self._title, LONGEST_TITLE))
+            frame.border_subtitle = Content("Esc back · / find · # numbers · y copy")
+            yield FindPane(self.view)
+
+    def on_mount(self) -> None:
+        self.view.focus()
+
+    def action_copy(self) -> None:
+        self.post_message(self.Copy(self._text, self._path))

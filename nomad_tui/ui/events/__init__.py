@@ -1,0 +1,1 @@
+"""The Events pane: the list of events."""

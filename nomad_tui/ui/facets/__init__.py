@@ -1,0 +1,1 @@
+"""The Facets pane: topics and other facets with counts."""

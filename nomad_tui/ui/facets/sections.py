@@ -1,0 +1,207 @@
+"""What the picker lists: sections of values with their counts, in an order that does not jump under the reader."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from heapq import nlargest
+from itertools import chain
+from typing import Final
+
+from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.core.permissions import MANAGEMENT, Permissions, needed
+from nomad_tui.core.search.facets import Dimension
+from nomad_tui.core.sentence import Role, status_role
+
+FEW: Final = 6
+"""Values of a section that are listed until it is unfolded."""
+MANY: Final = 200
+"""Values of a section that are listed at most; the filter line finds the others."""
+VALUES_A_STEP: Final = 2_000
+"""Values ranked between two chances to yield: under a millisecond of work."""
+MOST_UNKNOWN_TOPICS: Final = 64
+"""Unknown topics that get a row of their own; a server may send any number of names."""
+EVERYDAY: Final = frozenset({"Allocation", "Evaluation", "Job", "Deployment", "Node"})
+"""Topics that are sent in every cluster: where they may not be read, that has a row of its own."""
+TOO_FEW_TO_FOLD: Final = 2
+
+TITLES: Final[dict[Dimension, str]] = {
+    Dimension.TOPIC: "Topics",
+    Dimension.STATUS: "Status",
+    Dimension.TYPE: "Types",
+    Dimension.NAMESPACE: "Namespaces",
+    Dimension.JOB: "Jobs",
+    Dimension.NODE: "Nodes",
+}
+"""The sections, in the order of the screen."""
+
+
+class Kind(Enum):
+    HEADING = auto()
+    VALUE = auto()
+    MORE = auto()
+    """Says how many values are not listed."""
+    REFUSED = auto()
+    """Says how many of the topics that may not be read are not listed."""
+    NOTE = auto()
+    """Says what the token lacks for the topic above, its value, and for those before it that lack the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    kind: Kind
+    dimension: Dimension
+    value: str = ""
+
+
+class Section:
+    """The values of one dimension."""
+
+    def __init__(self, dimension: Dimension) -> None:
+        self.dimension = dimension
+        self.title = TITLES[dimension]
+        self.folded = False
+        self.unfolded = False
+        """Whether more than the most frequent few are listed."""
+        self.listed: list[str] = []
+        self.counts: Mapping[str, int] = {}
+        self.ticked: frozenset[str] = frozenset()
+        self.excluded: frozenset[str] = frozenset()
+
+    @property
+    def more(self) -> int:
+        """Values that are not listed."""
+        return max(0, len(self.counts) - sum(value in self.counts for value in self.listed))
+
+    def rank(self, counts: Mapping[str, int], *, hold: bool) -> Iterator[None]:
+        """Chooses the values to list, yielding after every millisecond or so; `hold` leaves those listed in place."""
+        limit = MANY if self.unfolded else FEW
+        best: list[tuple[int, str]] = []
+        names = list(counts)
+        for start in range(0, len(names), VALUES_A_STEP):
+            some = ((counts.get(name, 0), name) for name in names[start : start + VALUES_A_STEP])
+            best = nlargest(limit, chain(best, some), key=self._order)
+            if start + VALUES_A_STEP < len(names):
+                yield
+        self.counts = counts
+        found = [name for _, name in sorted(best, key=self._order, reverse=True)]
+        if hold:
+            found = [*self.listed, *(name for name in found if name not in self.listed)]
+            found = found[: max(limit, len(self.listed))]
+        chosen = sorted((self.ticked | self.excluded) - set(found))
+        self.listed = [*found, *chosen]
+
+    def _order(self, counted: tuple[int, str]) -> tuple[bool, int, tuple[int, ...]]:
+        """What is wrong first, then the most frequent, and by name where they are even."""
+        number, name = counted
+        is_bad = self.dimension is Dimension.STATUS and status_role(name) is Role.BAD
+        return is_bad, number, tuple(-ord(character) for character in name[:24])
+
+    def rows(self) -> Iterator[Row]:
+        if not self.listed:
+            return
+        yield Row(Kind.HEADING, self.dimension)
+        if self.folded:
+            return
+        yield from (Row(Kind.VALUE, self.dimension, value) for value in self.listed)
+        if self.more or self.unfolded:
+            yield Row(Kind.MORE, self.dimension)
+
+
+class TopicSection(Section):
+    """Every known topic has its place; those without events are folded away until they are asked for.
+
+    Below them stand the topics that the token may not read anywhere, together where they need the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Dimension.TOPIC)
+        self.topics: list[str] = list(KINDS)
+        self.hidden: frozenset[str] = frozenset()
+        self.held: Mapping[str, int] = {}
+        """Events held of each topic, whatever the filter."""
+        self.permissions: Permissions | None = None
+        """None while nothing that was asked for is refused."""
+        self.harmful: frozenset[str] = frozenset()
+        """Topics that are not subscribed to, because reading them harms the servers, or may."""
+        self.refused: list[str] = []
+        """Those that may be read nowhere and of which nothing is held."""
+        self.refused_unfolded = False
+        self.notes_below = True
+        """Whether what the token lacks has a row of its own, because that of the topic has no room for it."""
+        self._silent = 0
+
+    @property
+    def more(self) -> int:
+        return self._silent
+
+    def add(self, topics: Iterable[str]) -> None:
+        """Gives unknown topics a row each, as long as there are not too many."""
+        known = set(self.topics)
+        unknown = [topic for topic in topics if topic not in known]
+        self.topics += unknown[: max(0, len(KINDS) + MOST_UNKNOWN_TOPICS - len(self.topics))]
+
+    def rank(self, counts: Mapping[str, int], *, hold: bool) -> Iterator[None]:
+        self.counts = counts
+        before = set(self.listed) if hold else set()
+        nowhere = set() if self.permissions is None else {*self.permissions.refused_everywhere} - self.held.keys()
+        nowhere |= self.harmful & {*self.topics}
+        # A management token is the hardest to come by, so what needs one stands last.
+        groups = list(dict.fromkeys(needed(topic) for topic in self.topics if topic in nowhere))
+        groups.sort(key=lambda need: need == MANAGEMENT)  # what harms stands with what needs the same
+        self.refused = [topic for need in groups for topic in self.topics if topic in nowhere and needed(topic) == need]
+        kept = {*self.held, *self.hidden, *self.ticked, *self.excluded, *before}
+        if self.unfolded or len(self.hidden) > len(self.topics) // 2 or not self.held:
+            kept = set(self.topics)
+        self.listed = [topic for topic in self.topics if topic in kept - nowhere]
+        self._silent = len(self.topics) - len(self.listed) - len(self.refused)
+        yield from ()
+
+    @property
+    def refused_folded(self) -> list[str]:
+        """Topics that may not be read and have no row of their own for now."""
+        chosen = EVERYDAY | self.ticked | self.excluded | self.harmful
+        folded = [topic for topic in self.refused if topic not in chosen]
+        return [] if self.refused_unfolded or len(folded) <= TOO_FEW_TO_FOLD else folded
+
+    def refused_in(self, topic: str) -> tuple[str, ...]:
+        """The namespaces in which a topic may not be read though it may be read elsewhere."""
+        if self.permissions is None or not self.permissions.allowed.get(topic):
+            return ()
+        return self.permissions.refused.get(topic, ())
+
+    def lacks(self, topic: str) -> object:
+        """What the token lacks for the topic, equal for topics of which one note tells; None if nothing."""
+        if topic in self.harmful:
+            return self.harmful
+        if self.permissions is None or topic not in self.permissions.refused:
+            return None
+        return self.refused_in(topic) or needed(topic)
+
+    def lacking_as(self, topic: str) -> list[str]:
+        """The topics of which the same note tells."""
+        lacks = self.lacks(topic)
+        return [] if lacks is None else [each for each in self.topics if self.lacks(each) == lacks]
+
+    def rows(self) -> Iterator[Row]:
+        if not self.listed and not self.refused:
+            return
+        yield Row(Kind.HEADING, self.dimension)
+        if self.folded:
+            return
+        yield from self._with_notes(self.listed)
+        if self.more or self.unfolded:
+            yield Row(Kind.MORE, self.dimension)
+        folded = self.refused_folded
+        yield from self._with_notes([topic for topic in self.refused if topic not in folded])
+        if folded or self.refused_unfolded:
+            yield Row(Kind.REFUSED, self.dimension)
+        if len({self.lacks(topic) for topic in folded}) == 1:
+            yield Row(Kind.NOTE, self.dimension, folded[-1])
+
+    def _with_notes(self, topics: list[str]) -> Iterator[Row]:
+        for number, topic in enumerate(topics, 1):
+            yield Row(Kind.VALUE, self.dimension, topic)
+            lacks = self.lacks(topic)
+            is_last = lacks not in map(self.lacks, topics[number:])
+            if lacks is not None and is_last and self.notes_below:
+                yield Row(Kind.NOTE, self.dimension, topic)

@@ -1,0 +1,89 @@
+"""The filter line and what belongs to it: how many match, what could be typed, and what is wrong with what is typed."""
+
+from typing import Final
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from nomad_tui.core.filter import FilterError
+from nomad_tui.ui.filter.completion import CandidateList
+from nomad_tui.ui.filter.filter_line import FilterLine
+from nomad_tui.ui.filter.mistake import Mistake
+
+MISTAKE_AFTER: Final = 0.3
+"""Seconds without a key after which a mistake is shown: most of them are a filter that is not typed to its end."""
+
+
+class FilterBar(Vertical):
+    """The mistake takes rows of its own only while there is one to be told."""
+
+    def __init__(self, line: FilterLine, candidates: CandidateList, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.line = line
+        self.candidates = candidates
+        self.mark = Static(Content("/"), id="filter-mark")
+        self.matches = Static(id="matches")
+        self.mistake = Mistake(id="mistake")
+        self.mistake.hide()
+        self._error: FilterError | None = None
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.candidates
+        with Horizontal(id="filter-row"):
+            yield self.mark
+            yield self.line
+            yield self.matches
+        yield self.mistake
+
+    def on_mount(self) -> None:
+        self.watch(self.line, "scroll_x", self._point_again, init=False)
+
+    def show_error(self, error: FilterError | None) -> None:
+        """Marks the line at once; says what is wrong a moment later, or at once if something was wrong before."""
+        self._error = error
+        self.set_class(error is not None, "-mistaken")
+        mark = Content("/" if error is None else "!")
+        if mark != self.mark.content:
+            self.mark.update(mark)
+        if error is None:
+            if self._timer is not None:
+                self._timer.stop()
+                self._timer = None
+            self.mistake.hide()
+        elif self.mistake.display:
+            self.call_after_refresh(self._point)
+        elif self._timer is None:
+            self._timer = self.set_timer(MISTAKE_AFTER, self._tell)
+        else:
+            self._timer.reset()
+
+    def show_matches(self, text: str) -> None:
+        if str(self.matches.content) != text:
+            self.matches.update(Content(text))
+
+    def _tell(self) -> None:
+        self._timer = None
+        self._point()
+
+    def _point(self) -> None:
+        """Puts the pointer under the place, wherever the line has scrolled to."""
+        error = self._error
+        if error is None or not self.is_attached:
+            return
+        line, value = self.line, self.line.value
+        before = cell_len(value[: error.position])
+        length = cell_len(value[error.position : error.position + error.length]) or 1
+        column = line.content_region.x - self.region.x + before - line.scroll_offset.x
+        self.mistake.point(error, column, length, self.region.width)
+
+    def on_resize(self) -> None:
+        self._point_again()
+
+    def _point_again(self) -> None:
+        if self.mistake.display:
+            self._point()

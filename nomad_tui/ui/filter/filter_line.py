@@ -1,0 +1,270 @@
+"""The line where a filter is typed."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Offset, Region
+from textual.message import Message
+from textual.widgets import Input
+
+from nomad_tui.config.filter_history import FilterHistory
+from nomad_tui.core.filter.completion import Completion, Vocabulary, complete
+from nomad_tui.core.readable import count
+from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.filter.completion import CandidateList
+
+LONGEST_LINE: Final = 10_000
+"""Characters. A longer text is no filter but a clipboard that held something else."""
+
+
+class FilterLine(Input, can_focus=False):
+    """Takes the focus only when it is asked to, so that Tab moves between the panes.
+
+    Up and down are the history. The list of candidates has them from when `down` went into it, which it does unless
+    an earlier filter is being looked at; until then Tab takes the first candidate, and Enter leaves the line.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FILTER)
+
+    class Entered(Message):
+        """The line has got the focus."""
+
+    class Leave(Message):
+        """The operator is done typing."""
+
+    class Left(Message):
+        """The focus went elsewhere, by whatever way."""
+
+    class Save(Message):
+        """The operator wants to keep the filter under a name."""
+
+    def __init__(
+        self,
+        history: FilterHistory,
+        vocabulary: Vocabulary,
+        candidates: CandidateList,
+        *,
+        hints: Sequence[str],
+        id: str,  # noqa: A002
+    ) -> None:
+        """`hints` are what the empty line says, as many as there is room for, each with the blanks before it."""
+        super().__init__(id=id, compact=True, select_on_focus=False, max_length=LONGEST_LINE)
+        self._hints = hints
+        self._history = history
+        self._vocabulary = vocabulary
+        self._candidates = candidates
+        self._place: int | None = None
+        """Which of the earlier filters is looked at; None while none is."""
+        self._draft = ""
+        """What was typed before an earlier filter was looked at."""
+        self._silent_at: str | None = None
+        """The text at which no list is shown, because the operator closed it or did not type it."""
+        self._asked_at: str | None = None
+        """The text at which the list was asked for."""
+        self._chosen = 0
+        self._choosing = False
+        self._known: tuple[str, int, str | None, str | None] | None = None
+        self._completion: Completion | None = None
+
+    def edit(self) -> None:
+        """Takes the focus, at once: keys typed ahead are meant for the filter."""
+        self.can_focus = True
+        self._silent_at = self.value
+        self.screen.set_focus(self)
+
+    def put(self, text: str) -> None:
+        """Shows another text, as if it had been typed, but proposes nothing."""
+        self._place = None
+        self._set(printable(text))
+
+    def hint(self, hints: Sequence[str]) -> None:
+        """Says other hints while the line is empty."""
+        self._hints = hints
+        self._fit_hints()
+
+    def _fit_hints(self) -> None:
+        """A line that is too narrow for the first one cuts that."""
+        shown, *others = self._hints
+        for hint in others:
+            if cell_len(shown + hint) > self.content_size.width:
+                break
+            shown += hint
+        self.placeholder = shown
+
+    def _set(self, text: str) -> None:
+        self._silent_at = text
+        self.value = text
+        self.cursor_position = len(text)
+        self.call_after_refresh(self._bring_cursor_into_view)
+
+    def _bring_cursor_into_view(self) -> None:
+        """Textual leaves that out for the first text that an input gets."""
+        self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
+
+    def on_mouse_down(self) -> None:
+        self.edit()
+
+    def on_focus(self) -> None:
+        self.post_message(self.Entered())
+
+    def on_blur(self) -> None:
+        self.can_focus = False
+        self._place = None
+        self._candidates.close()
+        self.post_message(self.Left())
+
+    # The list of candidates
+
+    @property
+    def completion(self) -> Completion | None:
+        """What could stand where the cursor is now; None while the list is closed."""
+        state = (self.value, self.cursor_position, self._silent_at, self._asked_at)
+        if state != self._known:
+            self._known = state
+            self._chosen, self._choosing = 0, False
+            self._completion = None
+            if self.value != self._silent_at and self.selection.is_empty:
+                asked = self.value == self._asked_at
+                self._completion = complete(self.value, self.cursor_position, self._vocabulary, asked=asked)
+        return self._completion
+
+    def watch_value(self) -> None:
+        if self._silent_at != self.value:
+            self._place = None
+        self.call_later(self._show_candidates)
+
+    def watch_selection(self) -> None:
+        self.call_later(self._show_candidates)
+
+    def on_resize(self) -> None:
+        """The number of matches beside the line takes some of its width, or gives it back."""
+        self._fit_hints()
+        if self.has_focus:
+            self._bring_cursor_into_view()
+            self.call_later(self._show_candidates)
+
+    def _show_candidates(self) -> None:
+        completion = self.completion if self.has_focus else None
+        if completion is None:
+            self._candidates.close()
+            return
+        x, y, *_ = self.content_region
+        before = self._position_to_cell(completion.start)
+        self._candidates.offer(completion, self._chosen, Offset(x + before - self.scroll_offset.x, y))
+
+    def take(self, number: int) -> None:
+        """Puts a candidate where the cursor is."""
+        completion = self.completion
+        if completion is None or number >= len(completion.candidates):
+            return
+        text = completion.candidates[number].text
+        start, cursor = completion.start, self.cursor_position
+        self.value = self.value[:start] + text + self.value[cursor:]
+        self.cursor_position = start + len(text)
+        if text[-1:] not in (":", ".", " "):
+            self._silent_at = self.value
+
+    def _choose(self, number: int) -> None:
+        self._chosen = number
+        self._choosing = number >= 0
+        self._chosen = max(0, number)
+        self._show_candidates()
+
+    # Keys
+
+    def action_nothing(self) -> None:
+        """For a key that would leave the line, whereupon what is typed next would be commands."""
+
+    def action_take(self) -> None:
+        self.take(self._chosen)
+
+    def action_propose(self) -> None:
+        self._silent_at = None
+        self._asked_at = self.value
+        self._show_candidates()
+
+    def action_earlier(self) -> None:
+        if self.completion is not None and self._choosing:
+            self._choose(self._chosen - 1)
+            return
+        texts = self._history.texts
+        if self._place is None:
+            self._draft = self.value
+        place = len(texts) if self._place is None else self._place
+        place -= 1
+        while 0 <= place < len(texts) and texts[place] == self.value:
+            place -= 1
+        if 0 <= place < len(texts):
+            self._set(texts[place])
+            self._place = place
+
+    def action_later(self) -> None:
+        if self._place is not None:
+            texts = self._history.texts
+            place = self._place + 1
+            if place < len(texts):
+                self._set(texts[place])
+                self._place = place
+            else:
+                self._set(self._draft)
+                self._place = None
+        elif (completion := self.completion) is not None:
+            number = self._chosen + 1 if self._choosing else min(1, len(completion.candidates) - 1)
+            self._choose(min(number, len(completion.candidates) - 1))
+
+    def action_save(self) -> None:
+        self.post_message(self.Save())
+
+    def action_clear_filter(self) -> None:
+        if self.completion is not None:
+            self._silent_at, self._asked_at = self.value, None
+            self._show_candidates()
+            return
+        self._set("")
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        self.screen.set_focus(None)  # at once: keys typed ahead are not meant for the filter any more
+        self.post_message(self.Leave())
+
+    def on_key(self, event: events.Key) -> None:
+        """Leaves with Enter here, and not by its binding, which waits for its turn while keys typed ahead come in.
+
+        One that was already on its way here when the line was left goes where keys go now.
+        """
+        left = self.screen.focused is not self
+        if not left and event.key != "enter":
+            return
+        event.stop()
+        event.prevent_default()
+        if left:
+            self.app.post_message(events.Key(event.key, event.character))
+        elif self.completion is not None and self._choosing:
+            self.take(self._chosen)
+        else:
+            self.action_leave()
+
+    async def action_submit(self) -> None:
+        self.action_leave()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste may hold several lines; the line takes them as one."""
+        event.prevent_default()
+        event.stop()
+        self.replace(" ".join(event.text.split()), *self.selection)
+        self.call_after_refresh(self._bring_cursor_into_view)
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        """What is typed or pasted, by whatever key, is fit to be drawn before it is in the line."""
+        super().replace(printable(text), start, end)
+
+    def restricted(self) -> None:
+        self.notify(
+            f"The filter stays as it was, because its line takes at most {count(LONGEST_LINE)} characters.",
+            severity="warning",
+            markup=False,
+        )

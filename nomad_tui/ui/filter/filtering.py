@@ -1,0 +1,215 @@
+"""What is shown of what is held: the filter that is typed, the ticks, and the search that applies them.
+
+The filter's text is the one truth: ticks of facets and what is added from a payload are written into it. Only hidden
+topics stand beside it, because they narrow the subscription too.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import tzinfo
+from time import perf_counter, time_ns
+from typing import Final
+
+from nomad_tui.core.filter import And, Filter, FilterError, Node
+from nomad_tui.core.filter.combine import all_of, negated
+from nomad_tui.core.history.derived import Preparation
+from nomad_tui.core.search.facets import Dimension, left_out, only, readmitted, ticked, with_ticked, without
+from nomad_tui.core.search.view import View
+from nomad_tui.core.text import printable
+from nomad_tui.session import KEYS_COUNT_FOR, Session
+
+FORWARD_SLICE: Final = 0.01
+"""Seconds a look may take to match what has come since the last one."""
+FIRST_SLICE: Final = 0.004
+"""Seconds of searching at once after another filter: a screenful is there before the next drawing."""
+SEARCH_SLICE: Final = 0.004
+SEARCH_SLICE_WHILE_BUSY: Final = 0.002
+"""Seconds of searching between two turns for everything else; fewer while keys or events come."""
+SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
+"""Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
+COUNTING_PAUSE_WHILE_BUSY: Final = 0.03
+PREPARATION_SLICE: Final = 0.004
+"""Seconds of a look that go into work ahead of the next search, while nothing comes and no key is pressed."""
+
+EVERYTHING: Final = Filter()
+_OF_EVERY_KIND: Final = 'web (a or -"b c") /d/ job:=e,"f" ~g H.I == "j" K not contains l m in N O is not empty'
+"""A filter with a term of every kind."""
+
+
+def learn_language() -> None:
+    """Makes the parser of filters, some 40 ms of work; else the first key in the filter line waits for that."""
+    Filter.parse(_OF_EVERY_KIND)
+
+
+class Filtering:
+    """Two views of one history: the matches, and while they are highlighted all that stands around them."""
+
+    def __init__(
+        self, session: Session, text: str, timezone: tzinfo | None = None, clock: Callable[[], int] = time_ns
+    ) -> None:
+        """`timezone` is that of times in a filter; None is this machine's. `clock` gives ns since 1970."""
+        self._clock = clock
+        self.text = printable(text)
+        """As it stands in the filter line."""
+        self.filter = EVERYTHING
+        """The last one that could be read."""
+        self.error: FilterError | None = None
+        """What is wrong with the text; the filter is an earlier one then."""
+        self.hidden: frozenset[str] = frozenset()
+        """Topics that are not shown, by released name."""
+        self.folding = False
+        """Whether repeats of one object's sentence are one row."""
+        self.highlighting = False
+        """Whether what does not match is shown too."""
+        self.read(text)
+        self.view = View(session.history, self.filter, timezone=timezone)
+        self.context = View(session.history, derived=self.view.derived, timezone=timezone)
+        """Everything but the hidden topics; searched only while the matches are highlighted."""
+        self._session = session
+        self._searching = False
+        self._preparation = Preparation(self.view.derived)
+
+    @property
+    def shown(self) -> View:
+        """What the list shows."""
+        return self.context if self.highlighting else self.view
+
+    @property
+    def complete(self) -> bool:
+        return self.view.complete and (not self.highlighting or self.context.complete)
+
+    def read(self, text: str) -> None:
+        """Takes over what stands in the filter line; the filter stays if there is a mistake in it."""
+        self.text = printable(text)
+        try:
+            chosen = Filter.parse(self.text)
+        except FilterError as error:
+            self.error = error
+            return
+        self.error = None
+        if chosen != self.filter:
+            self.filter = chosen
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the filter that was last read is the one that is searched for."""
+        return self.view.filter is self.filter
+
+    def apply(self) -> bool:
+        """Begins to search for what the filter, the ticks and the folding let through; ends the search before.
+
+        True if there is more to search than was found at once.
+        """
+        self.view.show(self.filter, self.hidden, fold=self.folding, now=self._clock())
+        if self.highlighting:
+            self.context.show(EVERYTHING, self.hidden, fold=self.folding)
+        return self.advance(FIRST_SLICE)
+
+    @property
+    def is_live(self) -> bool:
+        return self._session.source.live
+
+    def know_region(self, region: str) -> None:
+        """Takes over the server's region, which a filter may ask for."""
+        if region != self.view.region:
+            self.view.region = region
+            if not self.filter.everything:
+                self.apply()
+
+    def advance(self, seconds: float) -> bool:
+        """Matches what has come, and searches on for about so long; True if there is more to do."""
+        more = self.view.advance(seconds)
+        if self.highlighting:
+            more = self.context.advance(seconds) or more
+        return more
+
+    # Changing the text
+
+    def with_ticked(self, dimension: Dimension, values: frozenset[str]) -> str:
+        """The text with other ticks of one dimension."""
+        return written(with_ticked(self.filter, dimension, values))
+
+    def narrowed(self, dimension: str, value: str, is_wanted: bool) -> str:
+        """The text with only one value of a field, or without it; with it again if it is left out already."""
+        if is_wanted:
+            return written(only(self.filter, dimension, value))
+        change = readmitted if value in left_out(self.filter, dimension) else without
+        return written(change(self.filter, dimension, value))
+
+    def narrowed_to_object(self, topic: str, key: str, namespace: str, is_wanted: bool) -> str:
+        """As `narrowed`, for one object: other topics and namespaces have objects of the same key."""
+        named = [(field, value) for field, value in (("topic", topic), ("key", key), ("ns", namespace)) if value]
+        chosen = self.filter if is_wanted else EVERYTHING
+        for field, value in named:
+            chosen = only(chosen, field, value)
+        if is_wanted or chosen.root is None:
+            return written(chosen)
+        parts, left = self._parts, negated(chosen.root)
+        rest = [part for part in parts if part != left]
+        rest += [left] * (len(rest) == len(parts))
+        return written(Filter(all_of(rest)) if rest else EVERYTHING)
+
+    @property
+    def _parts(self) -> tuple[Node, ...]:
+        """The conditions all of which the filter asks for."""
+        root = self.filter.root
+        return root.parts if isinstance(root, And) else () if root is None else (root,)
+
+    def added(self, term: str) -> str:
+        """The text with one more condition, in the place of its opposite. Raises `FilterError` for no term."""
+        wanted = Filter.parse(term).root
+        if wanted is None:
+            return self.text
+        return written(Filter(all_of([*(part for part in self._parts if part != negated(wanted)), wanted])))
+
+    @property
+    def ticks(self) -> dict[Dimension, frozenset[str]]:
+        return {dimension: ticked(self.filter, dimension) for dimension in Dimension}
+
+    @property
+    def exclusions(self) -> dict[Dimension, frozenset[str]]:
+        return {dimension: left_out(self.filter, dimension) for dimension in Dimension}
+
+    # Searching
+
+    def begin_search(self, run: Callable[["Filtering"], object]) -> None:
+        """Starts the search unless it is running; `run` runs `search` beside everything else."""
+        if not self._searching:
+            self._searching = True
+            run(self)
+
+    async def search(self) -> None:
+        """Looks through what is held, newest first, in slices that leave keys, drawing and reading their turn.
+
+        While the list is all there and only the facets are still counted, reading has even more of the time.
+        """
+        history = self._session.history
+        received = history.received_events
+        is_busy = False
+        try:
+            while self.advance(SEARCH_SLICE_WHILE_BUSY if is_busy else SEARCH_SLICE):
+                before, received = received, history.received_events
+                is_busy = received != before or self._has_keys
+                pause = COUNTING_PAUSE_WHILE_BUSY if self.shown.everything else SEARCH_PAUSE_WHILE_BUSY
+                await asyncio.sleep(pause if is_busy else 0)
+        finally:
+            self._searching = False
+
+    def prepare(self, seconds: float) -> None:
+        """Derives what later searches will need, if there is nothing else to do."""
+        if not self._searching and not self._has_keys:
+            self._preparation.advance(seconds)
+
+    @property
+    def _has_keys(self) -> bool:
+        return perf_counter() - self._session.last_key < KEYS_COUNT_FOR
+
+
+def written(chosen: Filter) -> str:
+    """A filter's text, fit to be drawn and typed: what may not be drawn stands as an escape in its quotes."""
+    return "".join(each if printable(each) == each else _escaped(each) for each in str(chosen))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

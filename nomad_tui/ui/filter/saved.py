@@ -1,0 +1,205 @@
+"""The prompts for a saved filter's name and key, and its commands in the palette."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.containers import Vertical
+from textual.content import Content
+from textual.fuzzy import Matcher
+from textual.widgets import Input, Static
+
+from nomad_tui.config.folders import FileError
+from nomad_tui.config.saved_filters import KEYS, LONGEST_NAME, SavedFilter, SavedFilters
+from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.filter.filter_line import FilterLine
+
+if TYPE_CHECKING:
+    from nomad_tui.ui.app import NomadTui
+
+LONGEST_SHOWN: Final = 200
+"""Characters of a filter in a prompt or the palette."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What was answered."""
+
+    name: str
+    key: str | None
+
+
+class NameInput(Input):
+    """Hands function keys on, and takes a paste as one line."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        self.insert_text_at_cursor(printable(" ".join(event.text.split()), LONGEST_NAME))
+
+
+class NameFilter(Dialog[Naming | None]):
+    """Asks under which name a filter is to be kept, and for a key if one is wanted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.NAME_FILTER)
+
+    def __init__(self, saved: SavedFilters, text: str, name: str = "", key: str | None = None, title: str = "") -> None:
+        """`text` is the filter; `name` and `key` are what it has already."""
+        super().__init__()
+        self._saved = saved
+        self._text = text
+        self._name = name
+        self._key = key
+        self._title = title or "Save the filter"
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="name-filter") as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content("Enter saves · Esc leaves")
+            yield Static(Content.styled(printable(self._text, LONGEST_SHOWN), "$quiet"), id="name-filter-text")
+            yield NameInput(
+                self._name, placeholder="name", max_length=LONGEST_NAME, compact=True, id="name-filter-name"
+            )
+            yield Static(self._keys(), id="name-filter-keys")
+
+    def on_mount(self) -> None:
+        self.query_one(NameInput).focus()
+
+    def _keys(self) -> Content:
+        """Every key and what it does; pressing one chooses it."""
+        lines = [Content.styled("F1 to F8 give it that key, and take it back:", "$quiet")]
+        for key in KEYS:
+            has = self._saved.with_key(key)
+            if key == self._key:
+                lines.append(Content.styled(f"▣ {key}  this filter", "$accent"))
+            elif has is None:
+                lines.append(Content(f"□ {key}  free"))
+            else:
+                lines.append(Content.assemble(f"□ {key}  ", (has.name, "$quiet")))
+        return Content("\n").join(lines)
+
+    def action_key(self, key: str) -> None:
+        self._key = None if key == self._key else key
+        self.query_one("#name-filter-keys", Static).update(self._keys())
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        name = printable(event.value.strip())
+        if name:
+            self.dismiss(Naming(name, self._key))
+
+
+class SavedFilterActions:
+    """What the keys and the palette do with saved filters."""
+
+    def __init__(self, app: App[Any], filters: SavedFilters, line: FilterLine) -> None:
+        self.filters = filters
+        self._app = app
+        self._line = line
+
+    def apply(self, saved: SavedFilter) -> None:
+        self._line.put(saved.text)
+
+    def toggle(self, key: str) -> None:
+        """Applies the filter with this key; clears it if it is in the line already."""
+        saved = self.filters.with_key(key)
+        if saved is None:
+            self._app.notify(f"No filter has {key}: type one with /, and ctrl+s saves it.", markup=False)
+        elif self._line.value == saved.text:
+            self._line.put("")
+        else:
+            self.apply(saved)
+
+    def save(self, is_good: bool) -> None:
+        """Asks for a name for what stands in the line; `is_good` if there is no mistake in it."""
+        text = self._line.value.strip()
+        if not text or not is_good:
+            self._warn("Only a filter without a mistake can be saved: type one with / first.")
+            return
+        same = next((each for each in self.filters.filters if each.text == text), None)
+        name, key = (same.name, same.key) if same is not None else ("", None)
+
+        def save(answer: Naming | None) -> None:
+            if answer is not None:
+                self._change(lambda: self.filters.save(answer.name, text, answer.key))
+
+        self._app.push_screen(NameFilter(self.filters, text, name, key), save)
+
+    def rename(self, saved: SavedFilter) -> None:
+        def rename(answer: Naming | None) -> None:
+            if answer is not None:
+                self._change(lambda: self.filters.rename(saved.name, answer.name, answer.key))
+
+        self._app.push_screen(NameFilter(self.filters, saved.text, saved.name, saved.key, "Rename the filter"), rename)
+
+    def forget(self, saved: SavedFilter) -> None:
+        self._change(lambda: self.filters.forget(saved.name))
+
+    def _change(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except FileError as error:
+            self._warn(str(error))
+        self._line.hint(hints(self.filters))
+
+    def _warn(self, text: str) -> None:
+        self._app.notify(text, severity="warning", markup=False)
+
+
+class SavedFilterCommands(Provider):
+    """The saved filters in the palette: each to be applied, renamed and forgotten."""
+
+    async def discover(self) -> Hits:
+        for title, callback, about in self._commands():
+            if title.startswith("Filter: "):
+                yield DiscoveryHit(Content(title), callback, title, about)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, callback, about in self._commands():
+            if (score := matcher.match(title)) > 0:
+                yield Hit(score, _highlighted(matcher, title), callback, title, about)
+
+    def _commands(self) -> list[tuple[str, Callable[[], None], str]]:
+        actions = cast("NomadTui", self.app).saved
+        commands: list[tuple[str, Callable[[], None], str]] = []
+        for each in actions.filters.filters:
+            about = printable(f"{each.key}  {each.text}" if each.key else each.text, LONGEST_SHOWN)
+            about = about.replace("[", "\\[")  # the palette takes it for markup, and Textual's `escape` misses some
+            commands += [
+                (f"Filter: {each.name}", partial(actions.apply, each), about),
+                (f"Rename filter: {each.name}", partial(actions.rename, each), about),
+                (f"Forget filter: {each.name}", partial(actions.forget, each), about),
+            ]
+        return commands
+
+
+def _highlighted(matcher: Matcher, title: str) -> Content:
+    """As the matcher does it, which takes brackets in a name for markup."""
+    content = Content(title)
+    _, offsets = matcher.fuzzy_search.match(matcher.query, title)
+    for offset in offsets:
+        content = content.stylize(matcher.match_style, offset, offset + 1)
+    return content
+
+
+def hints(filters: SavedFilters) -> tuple[str, ...]:
+    """What the empty filter line says: what may be typed, and which key has which filter."""
+    keys = [f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key]
+    return (
+        "press / to filter, for example web status:failed",
+        *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)),
+    )
+
+
+def _by_key(saved: SavedFilter) -> str:
+    return saved.key or "~"

@@ -1,0 +1,289 @@
+"""The dead letters of a sink: events that its receiver would not have, why, and sending them once more."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from time import time_ns
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from nomad_tui.core.export.reproduce import json_text
+from nomad_tui.core.payload import parse
+from nomad_tui.core.readable import age, count
+from nomad_tui.core.secrets import redact
+from nomad_tui.core.text import printable
+from nomad_tui.journal.cursor import DeadLetter
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.delivery.by_hand import Answer, resend
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.event.row_view import Pieces, RowView
+from nomad_tui.ui.event.text_viewer import TextViewer
+from nomad_tui.ui.sinks.place import NO_OUTPUT
+from nomad_tui.ui.sinks.row import LONGEST_ERROR, Fact, fitted, laid_out
+from nomad_tui.ui.themes import glyph
+
+Read = Callable[[], Awaitable[Sequence[DeadLetter]]]
+"""Raises `JournalError`."""
+
+MOST_LISTED: Final = 1_000
+WHEN_WIDTH: Final = 8
+INDEX_WIDTH: Final = 9
+LEAST_EVENT: Final = 12
+EVENT_SHARE: Final = 0.42
+"""Of what the other columns leave; the rest is why it was refused."""
+UNUSABLE: Final = "Nothing can be sent: the sink has no definition that can be used."
+
+
+_ADDRESS: Final = re.compile(r"[a-z]+://\S+ ")
+"""Whose answer it is stands below; in a row it would leave no room for the answer."""
+
+
+class LetterList(RowView):
+    """A row for each dead letter, the oldest first."""
+
+    PREFIX = "sinks"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "sinks--bad",
+        "sinks--cursor",
+        "sinks--name",
+        "sinks--plain",
+        "sinks--quiet",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.SCROLL, Context.LETTERS)
+
+    class Moved(Message):
+        """The cursor has gone to another letter."""
+
+    class Asked(Message):
+        """Something is to be done with the letter under the cursor, or with all."""
+
+        def __init__(self, what: str) -> None:
+            self.what = what
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__(id="letters-list")
+        self.heading = Static(id="letters-heading", markup=False)
+        """What the columns hold, to stand above the list."""
+        self._letters: Sequence[DeadLetter] = ()
+        self._event_width = LEAST_EVENT
+
+    @property
+    def letter(self) -> DeadLetter | None:
+        """The one under the cursor."""
+        return self._letters[self._cursor] if self._cursor < len(self._letters) else None
+
+    def show(self, letters: Sequence[DeadLetter]) -> None:
+        """Other letters; the cursor stays where it is, or goes with its letter."""
+        before = self.letter
+        self._letters = letters
+        found = next((row for row, each in enumerate(letters) if before is not None and each.id == before.id), None)
+        self._cursor = max(0, min(self._cursor if found is None else found, len(letters) - 1))
+        most = max(LEAST_EVENT, int((self._width - WHEN_WIDTH - INDEX_WIDTH - 6) * EVENT_SHARE))
+        longest = max((cell_len(_event(each)) for each in letters), default=0)
+        self._event_width = min(most, max(LEAST_EVENT, longest))
+        heading = f"{'when':>{WHEN_WIDTH}}  {'index':>{INDEX_WIDTH}}  {'event':<{self._event_width}}  why"
+        self.heading.update(heading, layout=False)
+        self.set_row_count(len(letters))
+        self._forget_strips()
+
+    def on_resize(self) -> None:
+        self.show(self._letters)
+        super().on_resize()
+
+    @property
+    def row_count(self) -> int:
+        return len(self._letters)
+
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        letter = self._letters[row]
+        event = _event(letter)
+        return [
+            ("quiet", f"{age(max(0, time_ns() - letter.buried)):>{WHEN_WIDTH}}  {letter.index:>{INDEX_WIDTH},}  "),
+            ("name", f"{event if is_whole else fitted(event, self._event_width)}  "),
+            ("bad", letter.why if is_whole else _ADDRESS.sub("", letter.why, count=1)),
+        ]
+
+    def _triangle_at(self, row: int) -> int:
+        return -2
+
+    def _parent_of(self, row: int) -> int:
+        return -1
+
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        return False
+
+    def _set_open(self, row: int, is_open: bool) -> None:
+        pass
+
+    def _arrived(self) -> None:
+        self.post_message(self.Moved())
+
+    def _enter(self) -> None:
+        self.action_ask("open")
+
+    def action_ask(self, what: str) -> None:
+        self.post_message(self.Asked(what))
+
+
+class DeadLetters(Modal[None]):
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE)
+
+    class Copy(Message):
+        """The operator wants this text elsewhere. It holds no secret."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, sink: str, definition: Definition | None, journal: Path, read: Read) -> None:
+        """`definition` is None where there is none that can be used; `read` gives the letters as they are now."""
+        super().__init__()
+        self._sink = sink
+        self._definition = definition
+        self._journal = journal
+        self._read = read
+        self._letters: Sequence[DeadLetter] = ()
+        self._said = Content("")
+        """What came of the last sending."""
+        self._sending = False
+        self.list = LetterList()
+        self._details = Static(id="letters-details-text")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="letters") as box:
+            box.border_title = Content(f"Dead letters  {printable(self._sink, 64)}")
+            box.border_subtitle = Content("Enter shows · r resend · R resend all · y copy · Esc back")
+            yield self.list.heading
+            yield self.list
+            yield VerticalScroll(self._details, id="letters-details", can_focus=False)
+
+    def on_mount(self) -> None:
+        self.list.focus()
+        self.run_worker(self._list, group="list", exclusive=True)  # type: ignore[arg-type]
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_details)
+
+    async def _list(self) -> None:
+        try:
+            self._letters = await self._read()
+        except JournalError as error:
+            self._said = Content.styled(str(error), "$error")
+        if self.list.is_attached:
+            self.list.show(self._letters)
+            of = "the oldest " if len(self._letters) == MOST_LISTED else ""
+            title = f"Dead letters  {printable(self._sink, 64)}  {of}{count(len(self._letters))}"
+            self.query_one("#letters").border_title = Content(title)
+            self._show_details()
+
+    @on(LetterList.Moved)
+    def _show_details(self) -> None:
+        if self._details.is_attached:
+            width = self._details.content_region.width or self.size.width
+            self._details.update(laid_out(self._facts(), width))
+
+    def _facts(self) -> list[Fact]:
+        letter = self.list.letter
+        facts = [Fact("resent" if not self._sending else "resending", self._said)] if self._said else []
+        if letter is None:
+            return [*facts, Fact("", Content("There are no dead letters any more."))]
+        what = "a gap in the stream" if letter.gap else f"{letter.topic} {letter.type} {letter.key}"
+        where = f" · namespace {letter.namespace}" if letter.namespace else ""
+        return [
+            *facts,
+            Fact("event", Content(printable(f"{what}{where} · index {letter.index:,}", LONGEST_ERROR))),
+            Fact("why", Content.styled(printable(letter.why, LONGEST_ERROR), "$error")),
+            Fact(
+                "given up",
+                Content(f"{age(max(0, time_ns() - letter.buried))}, after {_times(letter.attempts)}"),
+            ),
+            Fact("id", Content.styled(printable(letter.event_id, 200), "$quiet")),
+        ]
+
+    # Doing
+
+    @on(LetterList.Asked)
+    def _do(self, message: LetterList.Asked) -> None:
+        letter = self.list.letter
+        if letter is None:
+            return
+        match message.what:
+            case "open":
+                text = json_text(parse(redact(letter.text)).value)
+                title = "Gap" if letter.gap else f"{letter.topic} {letter.key}"
+                self.app.push_screen(TextViewer(f"{title}, dead letter of {self._sink}", text))
+            case "copy":
+                self.post_message(self.Copy(letter.why))
+            case "one":
+                self._resend([letter])
+            case "all":
+                self._resend(self._letters)
+
+    def _resend(self, letters: Sequence[DeadLetter]) -> None:
+        definition = self._definition
+        if definition is None or definition.kind is Kind.STDOUT:
+            self._said = Content.styled(UNUSABLE if definition is None else NO_OUTPUT, "$warning")
+            self._show_details()
+        elif not self._sending:
+            self._sending = True
+            self._said = Content.styled(f"sending {count(len(letters))}…", "$quiet")
+            self._show_details()
+            self.run_worker(partial(self._resend_all, definition, letters), group="resend")  # type: ignore[arg-type]
+
+    async def _resend_all(self, definition: Definition, letters: Sequence[DeadLetter]) -> None:
+        taken = refused = 0
+        last = Answer(True, "", 0.0)
+        trouble = ""
+        try:
+            async with aclosing(resend(self._journal, definition, letters)) as answers:
+                async for letter, last in answers:
+                    taken += last.acknowledged
+                    refused += not last.acknowledged
+                    if last.acknowledged:
+                        self._letters = [each for each in self._letters if each.id != letter.id]
+                        self.list.show(self._letters)
+                    self._say(taken, len(letters), last, trouble)
+        except (ValueError, JournalError) as error:
+            trouble = str(error)
+        finally:
+            self._sending = False
+        self._say(taken, len(letters), last, trouble)
+        await self._list()
+
+    def _say(self, taken: int, of: int, last: Answer, trouble: str) -> None:
+        parts = [
+            Content.styled(f"{count(taken)} of {count(of)} acknowledged", "$success" if taken == of else "$warning")
+        ]
+        said = trouble or last.said
+        letter = self.list.letter
+        if letter is not None and said == letter.why:
+            parts.append(Content("it was refused with the same words"))
+        elif said:
+            parts.append(
+                Content.styled(printable(said, LONGEST_ERROR), "" if last.acknowledged and not trouble else "$error")
+            )
+        self._said = Content(" · ").join(parts)
+        self._show_details()
+
+
+def _event(letter: DeadLetter) -> str:
+    if letter.gap:
+        return "◌ gap"
+    return printable(f"{glyph(letter.topic)} {letter.topic} {letter.key[:8] if len(letter.key) == 36 else letter.key}")
+
+
+def _times(attempts: int) -> str:
+    return "one attempt" if attempts == 1 else f"{count(attempts)} attempts"

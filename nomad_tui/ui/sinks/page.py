@@ -1,0 +1,326 @@
+"""The page of `s`: every sink and how it does, over the dashboard whose stream goes on."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar, Final, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from nomad_tui.core.text import printable
+from nomad_tui.journal.cursor import DeadLetter
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.sinks.delivery.report import SinkReport
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.event.row_view import Pieces, RowView
+from nomad_tui.ui.sinks.dead_letters import MOST_LISTED, DeadLetters
+from nomad_tui.ui.sinks.place import Place, answered, send_example
+from nomad_tui.ui.sinks.row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
+from nomad_tui.ui.sinks.watch import Seen, SinkWatch
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at the definitions and the journal."""
+LIST_SHARE: Final = 0.4
+"""Of the page's height, which the list takes at most."""
+NO_OUTPUT: Final = (
+    "This sink writes to the standard output of the program that sends: test it with nomad-tui sink test."
+)
+"""Why a sink of type stdout cannot be used from the dashboard, whose output is the screen."""
+
+_T = TypeVar("_T")
+
+
+class SinkList(RowView):
+    """A row for each sink. The cursor stays with its sink, whatever comes and goes around it."""
+
+    PREFIX = "sinks"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "sinks--bad",
+        "sinks--cursor",
+        "sinks--good",
+        "sinks--name",
+        "sinks--plain",
+        "sinks--quiet",
+        "sinks--warn",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE)
+
+    class Moved(Message):
+        """The cursor has gone to another sink."""
+
+    class DetailsMoved(Message):
+        def __init__(self, pages: float) -> None:
+            self.pages = pages
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__(id="sinks-list")
+        self.heading = Static(id="sinks-heading", markup=False)
+        """What the columns hold, to stand above the list."""
+        self._seen = Seen()
+        self._widths = layout(0, ())
+        self._drawn: list[list[tuple[str, str]]] = []
+
+    @property
+    def sink(self) -> SinkReport | None:
+        """The one under the cursor."""
+        sinks = self._seen.sinks
+        return sinks[min(self._cursor, len(sinks) - 1)] if sinks else None
+
+    def show(self, seen: Seen) -> None:
+        """Draws the rows that say something else than before."""
+        before = self.sink
+        ids = [sink.id for sink in seen.sinks]
+        self._seen = seen
+        if before is not None and before.id in ids:
+            self._cursor = ids.index(before.id)
+        self._cursor = max(0, min(self._cursor, len(ids) - 1))
+        self._draw_changed()
+
+    def _draw_changed(self) -> None:
+        width = self._width
+        widths = layout(width, self._seen.sinks)
+        drawn = [pieces(sink, widths, self._seen) for sink in self._seen.sinks]
+        if widths != self._widths or len(drawn) != len(self._drawn):
+            self._widths = widths
+            self.heading.update(heading(widths), layout=False)
+            self.set_row_count(len(drawn))
+            self._forget_strips()
+        else:
+            for row, (before, now) in enumerate(zip(self._drawn, drawn, strict=True)):
+                if before != now:
+                    self._strips.pop((row, False), None)
+                    self._strips.pop((row, True), None)
+                    self.refresh_line(row)
+        self._drawn = drawn
+
+    def on_resize(self) -> None:
+        self._draw_changed()
+        super().on_resize()
+
+    @property
+    def row_count(self) -> int:
+        return len(self._drawn)
+
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        return self._drawn[row]
+
+    def _triangle_at(self, row: int) -> int:
+        return -1
+
+    def _parent_of(self, row: int) -> int:
+        return -1
+
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        return False
+
+    def _set_open(self, row: int, is_open: bool) -> None:
+        pass
+
+    def _arrived(self) -> None:
+        self.post_message(self.Moved())
+
+    def action_move_pages(self, pages: float) -> None:
+        """Moves what stands below the list: all about one sink may be longer than the list of them."""
+        self.post_message(self.DetailsMoved(pages))
+
+    def _enter(self) -> None:
+        """A double click tests nothing: that would send something."""
+
+
+class SinksPage(Modal[None]):
+    """Looks at the journal about once a second, in a thread."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.SINKS)
+
+    class Copy(Message):
+        """The operator wants this text elsewhere. It holds no secret."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, place: Place, watch: SinkWatch | None = None) -> None:
+        """`watch` is what tells of them; None for the real thing, a picture has its own."""
+        super().__init__()
+        self._place = place
+        self._watch = watch or SinkWatch(place.config, place.journal)
+        self._thread = ThreadPoolExecutor(1, "sinks")
+        self._tried: dict[str, Content] = {}
+        """By sink what came of testing it, or that it is under way."""
+        self._testing: set[str] = set()
+        self.seen: Seen | None = None
+        """None until the first look."""
+        self._runner = Static(id="sinks-runner")
+        self.list = SinkList()
+        self._title = ""
+        """Of what stands below the list."""
+        self._details = Static(id="sinks-details-text")
+        self._details_box = VerticalScroll(self._details, id="sinks-details", can_focus=False)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="sinks") as box:
+            box.border_title = Content(f"Sinks  {printable(self._place.where, 60)}")
+            box.border_subtitle = Content(_KEYS)
+            yield self._runner
+            yield self.list.heading
+            yield self.list
+            yield self._details_box
+
+    def on_mount(self) -> None:
+        self.list.focus()
+        # As a function: a coroutine that has not begun when the page closes would be warned of.
+        self.run_worker(self._look_on, group="sinks", description="looks at the sinks")  # type: ignore[arg-type]
+
+    def on_unmount(self) -> None:
+        self._thread.submit(self._watch.close)
+        self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, function: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def _look_on(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def look(self) -> None:
+        """Looks at once, and shows it."""
+        self.seen = await self._in_thread(self._watch.look)
+        self._show()
+
+    # Showing
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        seen = self.seen
+        if seen is None or not self._details.is_attached:
+            return
+        width = self._runner.content_region.width or self.size.width
+        _update(self._runner, runner_account(seen, self._place, width))
+        has_sinks = bool(seen.sinks)
+        if has_sinks != self.list.display:
+            self.list.display = self.list.heading.display = has_sinks
+            # Only then: a border that is set anew paints the whole page anew.
+            self.query_one("#sinks").border_subtitle = Content(_KEYS if has_sinks else _FIRST_KEYS)
+            if has_sinks:
+                self.list.focus()
+        rows = min(len(seen.sinks), max(1, int(self.size.height * LIST_SHARE) - 1))
+        if self.list.styles.height is None or self.list.styles.height.value != rows:
+            self.list.styles.height = rows
+        self.list.show(seen)
+        self._show_details()
+
+    @on(SinkList.DetailsMoved)
+    def _move_details(self, message: SinkList.DetailsMoved) -> None:
+        box = self._details_box
+        step = int(message.pages * max(2, box.scrollable_content_region.height - 1))
+        box.scroll_to(y=box.scroll_offset.y + step, animate=False)
+
+    @on(SinkList.Moved)
+    def _show_others(self) -> None:
+        self._details_box.scroll_home(animate=False)
+        self._show_details()
+
+    def _show_details(self) -> None:
+        seen, sink = self.seen, self.list.sink
+        if seen is None:
+            return
+        box = self._details_box
+        title = "" if sink is None else printable(sink.id, 64)
+        if title != self._title:
+            self._title = title
+            box.border_title = Content(title)
+        if sink is None:
+            _update(self._details, first_sink(self._place.command) if not seen.trouble else Content(""))
+            return
+        width = box.scrollable_content_region.width or self.size.width
+        _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
+
+    # Doing
+
+    def action_test(self) -> None:
+        sink = self.list.sink
+        if sink is None:
+            return
+        definition = sink.definition
+        if definition is None:
+            self._tried[sink.id] = Content.styled("Nothing can be sent: there is no definition to go by.", "$warning")
+        elif sink.id not in self._testing:
+            self._testing.add(sink.id)
+            self._tried[sink.id] = Content.styled(f"sending… an answer may take {definition.timeout:g} s", "$quiet")
+
+            async def test() -> None:
+                try:
+                    self._tried[sink.id] = answered(await send_example(definition, self._place))
+                finally:
+                    self._testing.discard(sink.id)
+                self._show_details()
+
+            self.run_worker(test, group=f"test {sink.id}", description="tests a sink")  # type: ignore[arg-type]
+        self._show_others()
+
+    def action_pause(self) -> None:
+        sink = self.list.sink
+        if sink is None:
+            return
+        run = sink.run
+        if run is None:
+            self.notify("It has never been run on this journal, so there is nothing to pause.", markup=False)
+            return
+        paused = not run.cursor.paused
+
+        async def pause() -> None:
+            try:
+                await self._in_thread(lambda: self._watch.pause(sink.id, paused))
+            except JournalError as error:
+                self.notify(str(error), severity="warning", markup=False, timeout=10)
+            await self.look()
+
+        self.run_worker(pause, group="pause", description="pauses a sink")  # type: ignore[arg-type]
+
+    def action_letters(self) -> None:
+        sink, journal = self.list.sink, self._place.journal
+        if sink is None:
+            return
+        if sink.run is None or not sink.run.dead_letters or journal is None:
+            self.notify(f"{printable(sink.id, 64)} has no dead letters.", markup=False)
+            return
+
+        async def read() -> Sequence[DeadLetter]:
+            return await self._in_thread(lambda: self._watch.letters(sink.id, MOST_LISTED))
+
+        self.app.push_screen(DeadLetters(sink.id, sink.definition, journal, read))
+
+    def action_copy(self) -> None:
+        sink = self.list.sink
+        if sink is None:
+            self.post_message(self.Copy(first_commands(self._place.command)))
+            return
+        error = sink.run.status.last_error if sink.run is not None else ""
+        text = error or " ".join(map(str, sink.mistakes))
+        if text:
+            self.post_message(self.Copy(text))
+        else:
+            self.notify("There is no error to copy: nothing has failed since the last acknowledgement.", markup=False)
+
+
+_KEYS: Final = "Enter test · p pause · l dead letters · y copy error · Esc closes"
+_FIRST_KEYS: Final = "y copy these commands · Esc closes"
+
+
+def _update(widget: Static, content: Content) -> None:
+    """Only if it says something else, and without a new layout where it takes as many lines."""
+    before = widget.content
+    if content != before:
+        same = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")
+        widget.update(content, layout=not same)

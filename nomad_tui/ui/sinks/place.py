@@ -1,0 +1,119 @@
+"""Where the sinks of what is watched are: their definitions, their journal, and what starts their runner."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from textual.content import Content
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.folders import Folders
+from nomad_tui.config.setting import PROFILE
+from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.text import printable
+from nomad_tui.journal.errors import JournalError
+from nomad_tui.journal.place import journal_path
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.delivery.by_hand import Answer, example, opened
+from nomad_tui.sinks.delivery.sink import Delivery
+from nomad_tui.sources.journal import JournalSource
+from nomad_tui.sources.journaled import JournaledLive
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.source import Source
+from nomad_tui.ui.dialogs.copy_menu import server_of
+
+RUN: Final = "nomad-tui sink run"
+RECORDING: Final = "A recording has no runner"
+ELSEWHERE: Final = "The runner is where these events are published, and so is its journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    config: Path | None = None
+    """The configuration folder; None where nothing is read of it."""
+    journal: Path | None = None
+    """The file need not exist; None for a recording."""
+    where: str = ""
+    """What is watched; untrusted."""
+    command: str = ""
+    """What starts a runner for it; "" where there is none to start."""
+    why_none: str = ""
+    """Why there is none then, in a few words."""
+    region: str = ""
+    """"" where it is not known."""
+
+
+def place_of(source: Source, folders: Folders | None, region: str | None, *, is_cluster: bool) -> Place:
+    """`is_cluster` is whether a live server is one that the operator has named, and not the demo's own."""
+    config = None if folders is None else folders.config
+    region = region or ""
+    run = RUN
+    if folders is not None and folders.config != Folders.of_user().config:
+        run += f" --config {shlex.quote(str(folders.config))}"
+    if isinstance(source, JournaledLive):
+        command = f"{run}{_flags(source.connection)} --journal {shlex.quote(str(source.path))}"
+        return Place(config, source.path, source.name, command, region=region)
+    if isinstance(source, JournalSource):
+        return Place(
+            config, source.path, source.name, f"{run} --journal {shlex.quote(str(source.path))}", region=region
+        )
+    if isinstance(source, LiveServer) and is_cluster and folders is not None:
+        connection = source.connection
+        profile = f"{connection.profile.name} · " if connection.profile is not None else ""
+        command = f"{run}{_flags(connection)}"
+        return Place(config, journal_path(folders, connection), f"{profile}{source.name}", command, region=region)
+    why_none = ELSEWHERE if source.live and not isinstance(source, LiveServer) else RECORDING
+    return Place(config, None, source.name, why_none=why_none, region=region)
+
+
+def _flags(connection: Connection) -> str:
+    """What the environment does not say of a connection already, as flags."""
+    if connection.profile is not None:
+        return f" {PROFILE.flag} {shlex.quote(connection.profile.name)}"
+    server = server_of(connection)
+    given = {
+        "address": str(connection.address),
+        "region": server.region,
+        "ca_cert": server.ca_cert,
+        "ca_path": server.ca_path,
+        "client_cert": server.client_cert,
+        "client_key": server.client_key,
+        "tls_server_name": server.tls_server_name,
+    }
+    return "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(value)}"
+        for name, value in given.items()
+        if value and name not in server.known
+    )
+
+
+# Sending by hand
+
+
+async def send_by_hand(definition: Definition, delivery: Delivery, journal: Path | None) -> Answer:
+    """Sends it once. What cannot be sent at all is an answer too."""
+    if definition.kind is Kind.STDOUT:
+        return Answer(False, NO_OUTPUT, 0.0)
+    try:
+        async with opened(definition, journal) as send:
+            return await send(delivery)
+    except (ValueError, JournalError) as error:
+        return Answer(False, printable(str(error)), 0.0)
+
+
+async def send_example(definition: Definition, place: Place) -> Answer:
+    """Sends a marked event."""
+    return await send_by_hand(definition, example(definition, place.region), place.journal)
+
+
+NO_OUTPUT: Final = "It writes to the standard output of the program that sends, and the dashboard has none."
+"""Why a sink of type stdout cannot be used from here."""
+
+
+def answered(answer: Answer) -> Content:
+    """What came back, to be shown in place."""
+    took = f" · {duration(max(1_000_000, int(answer.seconds * SECOND)))}" if answer.seconds else ""
+    if answer.acknowledged:
+        return Content.assemble(("✔ ", "$success"), printable(answer.said, 500) or "acknowledged", (took, "$quiet"))
+    return Content.assemble(("✖ ", "$error"), (printable(answer.said, 2_000), "$error"), (took, "$quiet"))

@@ -1,0 +1,401 @@
+"""What the page of the sinks says: a row for each sink, everything about one of them, and how their runner is.
+
+All of it is made of what was seen at one moment, and is fit to be drawn.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from nomad_tui.core.readable import SECOND, age, byte_count, count, duration
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
+from nomad_tui.sinks.definition.codecs import LONGEST_ID
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.folder import shown_address
+from nomad_tui.sinks.delivery.report import MISTAKE, NEW, REMOVED, SinkReport
+from nomad_tui.ui.sinks.place import Place
+from nomad_tui.ui.sinks.watch import Seen
+
+LONGEST_ERROR: Final = 2_000
+"""Characters of one text from outside."""
+LABEL_WIDTH: Final = 13
+LEAST_ADDRESS: Final = 16
+"""Cells below which an address has no column."""
+WIDEST: Final = 140
+"""Cells beyond which no line goes: longer ones are hard to read."""
+LATE: Final = 60.0
+"""Seconds that a sink that is run may be behind before that is a warning."""
+
+STATES: Final[dict[str, tuple[str, str]]] = {
+    SinkState.IDLE: ("●", "good"),
+    SinkState.DELIVERING: ("▶", "good"),
+    SinkState.RETRYING: ("↻", "warn"),
+    SinkState.PAUSED: ("‖", "warn"),
+    SinkState.BROKEN: ("✖", "bad"),
+    SinkState.STOPPED: ("■", "quiet"),
+    NEW: ("○", "quiet"),
+    REMOVED: ("□", "quiet"),
+    MISTAKE: ("✖", "bad"),
+}
+"""A glyph of one cell and a component class; the word stands beside them."""
+
+
+# Rows
+
+
+class Column(StrEnum):
+    """A column of the list, by its heading."""
+
+    SINK = "sink"
+    STATE = "state"
+    TYPE = "type"
+    ADDRESS = "address"
+    LAG = "lag"
+    BEHIND = "behind"
+    RATE = "rate"
+    DELIVERED = "delivered"
+    ACKNOWLEDGED = "last ack"
+    DEAD = "dead"
+
+
+WIDTHS: Final = {
+    Column.STATE: 10,
+    Column.TYPE: 7,
+    Column.LAG: 9,
+    Column.BEHIND: 6,
+    Column.RATE: 8,
+    Column.DELIVERED: 10,
+    Column.ACKNOWLEDGED: 9,
+    Column.DEAD: 5,
+}
+LEFT: Final = frozenset((Column.SINK, Column.STATE, Column.TYPE, Column.ADDRESS))
+GIVEN_UP: Final = (Column.ADDRESS, Column.TYPE, Column.DELIVERED, Column.BEHIND, Column.RATE, Column.ACKNOWLEDGED)
+"""What a list too narrow for all leaves out, the first of them first."""
+GUTTER: Final = 2
+SHORTEST_NAME: Final = 12
+LONG_ENOUGH: Final = 20
+"""Cells of a name for which other columns are given up; a longer one is cut, and stands in full below."""
+
+
+def layout(width: int, sinks: Sequence[SinkReport]) -> dict[Column, int]:
+    """The columns that fit into so many cells, and how wide each is."""
+    longest = max((len(sink.id) for sink in sinks), default=0)
+    name = min(LONGEST_ID, max(SHORTEST_NAME, longest))
+    columns = list(Column)
+    for given_up in (None, *GIVEN_UP):
+        if given_up is not None:
+            columns.remove(given_up)
+        taken = GUTTER + sum(WIDTHS.get(column, 0) + GUTTER for column in columns) - GUTTER
+        least = LEAST_ADDRESS if Column.ADDRESS in columns else 0
+        if taken + min(name, LONG_ENOUGH) + least <= width:
+            break
+    name = max(SHORTEST_NAME, min(name, width - taken))
+    widths = {column: WIDTHS.get(column, name) for column in columns}
+    if Column.ADDRESS in widths:
+        addresses = max((len(sink.address) for sink in sinks), default=0)
+        widths[Column.SINK] = name = min(name, max(LONG_ENOUGH, width - taken - max(LEAST_ADDRESS, addresses)))
+        widths[Column.ADDRESS] = min(width - taken - name, max(LEAST_ADDRESS, addresses))
+    return widths
+
+
+def heading(widths: dict[Column, int]) -> str:
+    return "  " + (" " * GUTTER).join(_cell(column, column.value, width) for column, width in widths.items())
+
+
+def pieces(sink: SinkReport, widths: dict[Column, int], seen: Seen) -> list[tuple[str, str]]:
+    """One row: component classes without their prefix, and texts."""
+    word = sink.state
+    glyph, style = STATES[word]
+    made = [(style, glyph)]
+    for column, width in widths.items():
+        component, text = _said(column, sink, seen, word)
+        made.append((component, " " * (1 if column is Column.SINK else GUTTER) + _cell(column, text, width)))
+    return made
+
+
+def _cell(column: Column, text: str, width: int) -> str:
+    return fitted(text, width, right=column not in LEFT)
+
+
+def fitted(text: str, width: int, *, right: bool = False) -> str:
+    """An untrusted text in exactly so many cells."""
+    text = printable(text, width)
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + ELLIPSIS
+    space = " " * (width - cell_len(text))
+    return space + text if right else text + space
+
+
+def _said(column: Column, sink: SinkReport, seen: Seen, word: str) -> tuple[str, str]:
+    run = sink.run
+    status = run.status if run is not None else SinkStatus()
+    match column:
+        case Column.SINK:
+            return "name", sink.id
+        case Column.STATE:
+            return STATES[word][1], word
+        case Column.TYPE:
+            return "quiet", sink.kind
+        case Column.ADDRESS:
+            return "quiet", sink.address
+        case _ if run is None:
+            return "quiet", "–" if column is Column.LAG else ""
+        case Column.LAG:
+            return _urgency(sink, word), count(run.lag_events)
+        case Column.BEHIND:
+            return _urgency(sink, word), _one_unit(run.lag_seconds) if run.lag_events else ""
+        case Column.RATE:
+            running = word in (SinkState.IDLE, SinkState.DELIVERING, SinkState.RETRYING)
+            return ("plain" if status.rate else "quiet"), rate(status.rate) if running else ""
+        case Column.DELIVERED:
+            return ("plain" if status.delivered else "quiet"), count(status.delivered)
+        case Column.ACKNOWLEDGED:
+            return "quiet", _ago(status.last_acknowledged, seen.at) if status.last_acknowledged else "never"
+        case Column.DEAD:
+            return ("bad" if run.dead_letters else "quiet"), count(run.dead_letters)
+
+
+def _urgency(sink: SinkReport, word: str) -> str:
+    run = sink.run
+    if run is None or not run.lag_events:
+        return "quiet"
+    return "warn" if run.lag_seconds > LATE and word != SinkState.PAUSED else "plain"
+
+
+def rate(events: float) -> str:
+    return f"{events:.1f}/s" if 0 < events < 10 else f"{count(round(events))}/s"
+
+
+def _one_unit(seconds: float) -> str:
+    return age(int(max(1.0, seconds)) * SECOND).removesuffix(" ago")
+
+
+def _ago(moment: int, now: int) -> str:
+    return age(max(0, now - moment))
+
+
+# Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    label: str
+    content: Content
+
+
+def laid_out(facts: Sequence[Fact], width: int) -> Content:
+    """Each wrapped beside its label."""
+    room = max(20, min(width, WIDEST) - LABEL_WIDTH)
+    lines: list[Content] = []
+    for fact in facts:
+        for number, line in enumerate(fact.content.wrap(room) or [Content("")]):
+            lines.append(Content.styled(f"{'' if number else fact.label:<{LABEL_WIDTH}}", "$quiet") + line.rstrip())
+    return Content("\n").join(lines)
+
+
+def _outside(text: str) -> str:
+    return printable(text, LONGEST_ERROR)
+
+
+def facts(sink: SinkReport, seen: Seen, tried: Content | None = None) -> Iterator[Fact]:
+    """All about one sink, what is wrong with it first; `tried` is what came of a test."""
+    word = sink.state
+    run, definition = sink.run, sink.definition
+    if tried is not None:
+        yield Fact("test", tried)
+    for mistake in sink.mistakes:
+        yield Fact("mistake", Content.styled(_outside(str(mistake)), "$error"))
+    if sink.mistakes and run is not None and seen.alive:
+        yield Fact("", Content.styled("A running sink goes on with the definition that it had.", "$quiet"))
+    if run is not None:
+        yield from _troubles(run.status, seen, word)
+    if run is not None and run.losses:
+        lost = sum(loss.events for loss in run.losses)
+        yield Fact("dropped", Content.styled(f"{count(lost)} events, because the journal was full", "$error"))
+    if definition is not None:
+        yield from in_words(definition)
+    elif run is not None and not sink.mistakes:
+        yield Fact("definition", Content("There is none in the configuration folder: the sink was deregistered."))
+    for note in sink.notes:
+        yield Fact("note", Content.styled(_outside(note), "$warning"))
+    if run is not None:
+        yield from _counts(run.status, seen, run.lag_events, run.lag_seconds, run.dead_letters)
+    elif definition is not None and seen.overview is not None:
+        yield Fact("", Content.styled("It has never been run on this journal.", "$quiet"))
+    if definition is not None and definition.origin is not None:
+        yield Fact("defined in", Content.styled(_outside(str(definition.origin)), "$quiet"))
+
+
+def _troubles(status: SinkStatus, seen: Seen, word: str) -> Iterator[Fact]:
+    if word == SinkState.RETRYING:
+        wait = max(0, status.next_attempt - seen.at)
+        when = f"in {duration(-(-wait // SECOND) * SECOND)}" if wait else "now"
+        failed = "once" if status.attempt == 1 else f"{count(status.attempt)} times in a row"
+        yield Fact("next attempt", Content.assemble((when, "bold"), (f" · failed {failed}", "$quiet")))
+    elif word == SinkState.PAUSED:
+        yield Fact("paused", Content("Nothing is sent until p resumes it; the journal keeps what it has not had."))
+    if status.last_error:
+        when = f" · {_ago(status.last_error_at, seen.at)}" if status.last_error_at else ""
+        ink = "$error" if word == SinkState.BROKEN else "$warning"
+        yield Fact("last error", Content.assemble((_outside(status.last_error), ink), (when, "$quiet")))
+
+
+def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int) -> Iterator[Fact]:
+    if status.last_acknowledged:
+        answer = _outside(status.last_answer) or "acknowledged"
+        when = f" · {_ago(status.last_acknowledged, seen.at)}"
+        yield Fact("last answer", Content.assemble(answer, (when, "$quiet")))
+    ago = f", the oldest came {duration(int(seconds) * SECOND)} ago" if lag and seconds >= 1 else ""
+    behind_by = f"{count(lag)} {'event' if lag == 1 else 'events'}{ago}"
+    yield Fact("behind", Content(behind_by if lag else "nothing: all that came is through"))
+    numbers = [
+        ("delivered", status.delivered, ""),
+        ("attempts repeated", status.retried, "$warning"),
+        ("lost", status.lost, "$error"),
+        ("dead letters", dead, "$error"),
+    ]
+    parts = [
+        Content.assemble((f"{name} ", "$quiet"), (count(number), style if number else "$quiet"))
+        if style
+        else Content.assemble((f"{name} ", "$quiet"), count(number))
+        for name, number, style in numbers
+    ]
+    hint = Content.styled("  l lists them", "$quiet") if dead else Content("")
+    yield Fact("counts", Content(" · ").join(parts) + hint)
+
+
+def in_words(definition: Definition) -> Iterator[Fact]:
+    """Where it sends, what of the stream, and how."""
+    to = Content.assemble((f"{definition.kind.value} ", "bold"), shown_address(definition))
+    if definition.kind is Kind.NATS:
+        to += Content(f" · {_outside(definition.jetstream.subject)}")
+    yield Fact("to", to)
+    what = [str(definition.subscription)]
+    if definition.namespaces:
+        what.append(f"namespaces {', '.join(sorted(definition.namespaces))}")
+    if not definition.filter.everything:
+        what.append(f"filter {definition.filter}")
+    if not definition.gaps:
+        what.append("without gaps")
+    yield Fact("takes", Content(_outside(" · ".join(what))))
+    batch = definition.batch
+    how = [f"format {definition.format.value}"]
+    if batch.max_events > 1:
+        how.append(f"up to {count(batch.max_events)} at once within {duration(batch.max_wait * SECOND)}")
+    how.append("in order" if definition.ordered else f"unordered, {definition.concurrency} at once")
+    if definition.secret is not None:
+        how.append("signed")
+    sends = Content(" · ".join(how))
+    if definition.redact:
+        yield Fact("sends", sends + Content(" · secrets masked"))
+    else:
+        yield Fact("sends", sends + Content.assemble(" · ", ("secrets in clear", "$warning")))
+
+
+# The runner
+
+
+def runner_account(seen: Seen, place: Place, width: int) -> Content:
+    """How the runner is, or how to start one, wrapped."""
+    lines: list[Content] = []
+    for paragraph in _account(seen, place):
+        for line in paragraph.wrap(max(20, min(width, WIDEST) - 2)):
+            lines.append((Content("  " if lines else "")) + line.rstrip())
+    return Content("\n").join(lines)
+
+
+def _account(seen: Seen, place: Place) -> Iterator[Content]:
+    if not place.command:
+        yield Content.from_markup(
+            "[$quiet]■[/] [b]$why[/], so nothing is sent from here by itself. [$quiet]S on an event sends it by hand; "
+            "beside a cluster, [/]nomad-tui sink run[$quiet] sends them all.[/]",
+            why=place.why_none,
+        )
+        return
+    overview = seen.overview
+    runner = overview.runner if overview is not None else None
+    if runner is not None and seen.alive:
+        yield from _running(runner, seen, place.where)
+    else:
+        yield Content.from_markup(
+            "[$warning]■[/] [b]No runner is running[/] for $where: nothing is sent.$how",
+            where=printable(place.where, 80),
+            how=" This starts one:" if seen.sinks else "",
+        )
+        if seen.sinks:
+            yield Content.from_markup("[$accent]$command[/]", command=printable(place.command, LONGEST_ERROR))
+        if runner is not None:
+            yield Content.from_markup(
+                "[$quiet]The last one (pid $pid on $host) was heard of $ago.[/]",
+                pid=str(runner.pid),
+                host=printable(runner.host, 60),
+                ago=_ago(runner.heard, seen.at),
+            )
+    if seen.trouble:
+        yield Content.styled(_outside(seen.trouble), "$error")
+
+
+def _running(runner: RunnerStatus, seen: Seen, where: str) -> Iterator[Content]:
+    live = runner.state == "live"
+    since = duration(max(0, seen.at - runner.started) // SECOND * SECOND) if runner.started else "some time"
+    yield Content.from_markup(
+        f"[$success]●[/] [b]runner[/] [$quiet]pid[/] $pid [$quiet]on[/] $host [$quiet]for[/] $since [$quiet]·[/] "
+        f"stream [{'$success' if live else '$warning'}]$state[/] [$quiet]$to[/]",
+        pid=str(runner.pid),
+        host=printable(runner.host or "?", 60),
+        since=since,
+        state=printable(runner.state or "connecting", 20),
+        to=printable(" · ".join(filter(None, (runner.region, "" if runner.address in where else runner.address))), 80),
+    )
+    overview = seen.overview
+    parts = [f"{rate(runner.rate)} in"]
+    if overview is not None:
+        size = max(runner.journal_bytes, overview.bytes)
+        held = f", back to {_ago(overview.oldest, seen.at)}" if overview.oldest else ""
+        parts.append(f"journal {byte_count(size)}{held}")
+    parts += [f"gaps {count(runner.gaps)}"] * bool(runner.gaps)
+    parts += [f"reconnects {count(runner.reconnects)}"] * bool(runner.reconnects)
+    parts += [f"unreadable {count(runner.unreadable)}"] * bool(runner.unreadable)
+    parts += [f"metrics on {printable(runner.http, 60)}"] * bool(runner.http)
+    yield Content.styled(" · ".join(parts), "$quiet")
+    if not live and runner.what:
+        yield Content.styled(_outside(runner.what), "$warning")
+    if runner.journal_trouble:
+        yield Content.styled(_outside(runner.journal_trouble), "bold $error")
+
+
+FIRST: Final = """\
+nomad-tui sink register - <<'END'
+id = "deployments"
+type = "webhook"
+address = "https://example.com/hook"
+topics = ["Deployment"]
+END"""
+"""Nothing stands before it on its lines: the shell would not find the end."""
+FIRST_TEST: Final = "nomad-tui sink test deployments"
+
+
+def first_commands(command: str) -> str:
+    """As text for a shell; `command` is what starts a runner, "" for a recording."""
+    return "\n".join((FIRST, FIRST_TEST, command or "nomad-tui sink run")) + "\n"
+
+
+def first_sink(command: str) -> Content:
+    """What stands in the place of the list as long as there is nothing to list: how to make the first sink."""
+    return Content.from_markup(
+        "[b]There is no sink yet.[/] [$quiet]A sink sends events to a webhook, a file, NATS, or standard output.\n"
+        "This makes one:[/]\n"
+        "[$accent]$register[/]\n\n"
+        "[$quiet]This sends it a marked event, and says what comes back:[/]\n"
+        "[$accent]$test[/]\n\n"
+        "[$quiet]And this sends what happens, for as long as it runs:[/]\n"
+        "[$accent]$command[/]",
+        register=FIRST,
+        test=FIRST_TEST,
+        command=command or "nomad-tui sink run",
+    )

@@ -1,0 +1,1 @@
+"""The terminal and the programs beside it: clipboard, pager, browser, signals."""

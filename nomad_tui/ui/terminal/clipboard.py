@@ -1,0 +1,133 @@
+"""The clipboard: over the terminal with OSC 52, through tmux, and by the desktop's own means where there are any.
+
+A terminal never says whether it took a text, so nothing but the other two ways is said to have copied.
+"""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from signal import SIGKILL
+from typing import Any, Final
+
+from textual.app import App
+
+from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.text import printable
+from nomad_tui.ui.terminal.outside import Outcome
+
+LARGEST_ENCODED: Final = 100_000
+"""Bytes of base64. Terminals cut or drop longer ones; hterm's and tmux's bounds are the lowest known."""
+PATIENCE: Final = 2.0
+"""Seconds that another program has to take a text."""
+SCREEN_CHUNK: Final = 240
+"""Bytes of one string that GNU screen hands on to its terminal; older ones drop more than 256."""
+
+
+async def copy(app: App[Any], text: str, what: str, environ: Mapping[str, str] = os.environ) -> Outcome:
+    """Copies `text`; `what` says what it is. For a worker: other programs may take up to `PATIENCE` each.
+
+    First by the desktop's means, then through tmux, and else by handing it to the terminal.
+    """
+    app._clipboard = text  # for a paste within the dashboard
+    copied = f"{_size(text)}: {printable(what, 60)}"
+    if has_desktop(environ) and await _copied_by_desktop(text, environ):
+        return Outcome(True, f"Copied {copied}.")
+    encoded = b64encode(text.encode("utf-8", "replace")).decode()
+    if len(encoded) > LARGEST_ENCODED:
+        return Outcome(
+            False,
+            f"Not copied: {byte_count(len(encoded) * 3 // 4)} is more than a terminal takes over; "
+            "w writes the event to a file.",
+        )
+    if environ.get("TMUX") and await _copied_by_tmux(text, environ):
+        return Outcome(True, f"Copied {copied}; tmux has it, and has handed it to the terminal.")
+    driver = app._driver
+    if driver is None or app.is_headless:
+        return Outcome(False, "Not copied: there is no terminal to hand it to; w writes the event to a file.")
+    driver.write(terminal_sequence(encoded, environ))
+    return Outcome(True, f"Handed {copied} to the terminal.")
+
+
+def terminal_sequence(encoded: str, environ: Mapping[str, str]) -> str:
+    """What makes the terminal copy a text in base64, wrapped so that tmux or GNU screen hands it on."""
+    sequence = f"\x1b]52;c;{encoded}\a"
+    if environ.get("TMUX"):
+        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+    if environ.get("STY"):
+        return "".join(f"\x1bP{chunk}\x1b\\" for chunk in _chunks(sequence))
+    return sequence
+
+
+def _chunks(sequence: str) -> Iterator[str]:
+    return (sequence[start : start + SCREEN_CHUNK] for start in range(0, len(sequence), SCREEN_CHUNK))
+
+
+def has_desktop(environ: Mapping[str, str]) -> bool:
+    """Whether the operator sits before this machine's own screen: over SSH its clipboard is somebody else's."""
+    if any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+        return False
+    if sys.platform == "darwin" or environ.get("WSL_DISTRO_NAME"):
+        return True
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
+async def _copied_by_desktop(text: str, environ: Mapping[str, str]) -> bool:
+    """Whether the desktop has the text now.
+
+    pyperclip runs in a process of its own: what it starts may hang, and may write on the screen. It tells no failure
+    of that, so what was copied is read back.
+    """
+    pyperclip = (sys.executable, "-P", "-X", "utf8", "-m", "pyperclip")
+    if not await _took((*pyperclip, "--copy"), text, environ):
+        return False
+    back = await _output((*pyperclip, "--paste"), environ)
+    return back is not None and _lines(back) == _lines(text)
+
+
+def _lines(text: str) -> list[str]:
+    """Without the kind of line breaks, and without the one at the end, which some programs add."""
+    return text.splitlines()
+
+
+async def _copied_by_tmux(text: str, environ: Mapping[str, str]) -> bool:
+    """Works where `allow-passthrough` is off, as it is by default; tmux before 3.2 knows no `-w`."""
+    return await _took(("tmux", "load-buffer", "-w", "-"), text, environ)
+
+
+async def _took(command: tuple[str, ...], text: str, environ: Mapping[str, str]) -> bool:
+    """Whether a program has read `text` and then ended well."""
+    # No pipe leads back: the clipboard's owner lives on in the background and would hold it open.
+    return await _ended(command, text, DEVNULL, environ) is not None
+
+
+async def _output(command: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
+    return await _ended(command, "", PIPE, environ)
+
+
+async def _ended(command: tuple[str, ...], text: str, answers: int, environ: Mapping[str, str]) -> str | None:
+    """What a program that is given `text` answers; None if it fails, cannot be started or takes too long."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=answers, stderr=DEVNULL, env=dict(environ), start_new_session=True
+        )
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            answer, _ = await process.communicate(text.encode("utf-8", "replace"))
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, SIGKILL)  # with whatever it has started
+            await process.wait()
+    return (answer or b"").decode("utf-8", "replace") if process.returncode == 0 else None
+
+
+def _size(text: str) -> str:
+    return f"{count(len(text))} character{'' if len(text) == 1 else 's'}"

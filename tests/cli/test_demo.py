@@ -1,0 +1,44 @@
+"""The demo: a cluster that needs no cluster, and never ends."""
+
+import asyncio
+from itertools import pairwise
+
+from nomad_tui.cli import demo
+from tests.cli.test_cli import terminal
+from tests.dashboard import SECONDS, dashboard, frames
+
+FAST = 200.0
+"""Frames a second: a reader may be half a second late before the server has none of them any more."""
+RECORDED = frames("tour")
+
+
+async def test_the_demo_shows_events_at_once_and_starts_over_with_higher_indexes() -> None:
+    async with demo.recorded_cluster(pace=FAST) as source, dashboard(source) as opened:
+        await opened.until(lambda: opened.history.held >= sum(len(frame.events) for frame in RECORDED[: demo.LEAD]))
+        await opened.appears("● live")
+        await opened.until(lambda: opened.history.received_events > 2 * 625)
+        history = opened.history
+        waited = [not history.event(sequence).received for sequence in range(history.end)]
+        assert all(waited[:50]), "what the cluster held before anybody watched is its backlog"
+        assert not waited[-1]
+        assert waited == sorted(waited, reverse=True)
+        indexes = [history.event(sequence).index for sequence in range(2 * 625)]
+        # Who comes late at this pace is not sent the very first frames, but the same events under higher indexes.
+        rise = {later - earlier for earlier, later in zip(indexes[:625], indexes[625:], strict=True)}
+        recorded = [event.index for frame in RECORDED for event in frame.events]
+        assert len(rise) == 1, "the second time is the first under higher indexes"
+        assert rise.pop() > max(recorded) - min(recorded)
+        assert sum(later < earlier for earlier, later in pairwise(indexes)) == 0
+        assert history.gaps == 0
+        assert opened.app.session.status.unreadable == 0
+
+
+async def test_the_demo_runs_in_a_terminal_until_it_is_quit() -> None:
+    async with asyncio.timeout(SECONDS), terminal("demo") as screen:
+        await screen.until("following")
+        await screen.until("edge-1")
+        screen.press("k")
+        # How many events have come since, where some have before the next drawing.
+        await screen.until("follow off", " new · End")
+        screen.press("q")
+        assert await screen.ended() == 0

@@ -1,0 +1,357 @@
+"""The operator's own files: settings, saved filters, the history of filters. What is wrong with one never hurts."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from nomad_tui.config.connection import ConfigurationError, Profile
+from nomad_tui.config.filter_history import LONGEST_FILTER, MOST_FILTERS, FilterHistory
+from nomad_tui.config.folders import FileError, Folders, read_text, write_text
+from nomad_tui.config.profiles import Connections
+from nomad_tui.config.saved_filters import MINE, PRESETS, SavedFilters
+from nomad_tui.config.settings import JournalSettings, Settings, read_journal, read_profiles, read_settings
+
+COLUMNS = ("time", "topic", "sentence")
+
+
+def broken(folder: Path, name: str) -> list[Path]:
+    """Files of that name, each in a folder of its own, none of which can be used."""
+    contents = {"binary": bytes(range(256)), "huge": b"a" * 2_000_000, "cut": b"\xff\xfe[list"}
+    made = []
+    for kind, content in contents.items():
+        (folder / kind).mkdir()
+        (folder / kind / name).write_bytes(content)
+        made.append(folder / kind)
+    (folder / "folder" / name).mkdir(parents=True)
+    (folder / "loop").mkdir()
+    (folder / "loop" / name).symlink_to(folder / "loop" / name)
+    return [*made, folder / "folder", folder / "loop"]
+
+
+def test_the_folders_are_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/somewhere/config")
+    monkeypatch.setenv("XDG_STATE_HOME", "/somewhere/state")
+    folders = Folders.of_user()
+    assert folders.config.name == folders.state.name == "nomad-tui"
+
+
+def test_a_file_is_replaced_whole_and_read_by_nobody_else(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "folder" / "file"
+    write_text(file, "first\n")
+    write_text(file, "second\n")
+    assert read_text(file) == "second\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(file.parent.iterdir()) == [file]
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    write_text(link, "third\n")
+    assert link.is_symlink()
+    assert read_text(file) == "third\n"
+
+
+# The history of filters
+
+
+def test_filters_are_remembered_from_one_run_to_the_next(tmp_path: Path) -> None:
+    history = FilterHistory(tmp_path / "state")
+    assert (history.texts, history.trouble) == ((), "")
+    for text in ("web", "status:failed", " web ", "", "  "):
+        history.remember(text)
+    assert history.texts == ("status:failed", "web")
+    assert FilterHistory(tmp_path / "state").texts == ("status:failed", "web")
+
+
+def test_the_history_is_bounded_and_what_is_too_long_is_left_out(tmp_path: Path) -> None:
+    history = FilterHistory(tmp_path)
+    for number in range(MOST_FILTERS + 20):
+        history.remember(f"job-{number}")
+    history.remember("x" * (LONGEST_FILTER + 1))
+    again = FilterHistory(tmp_path)
+    assert len(again.texts) == MOST_FILTERS
+    assert again.texts[-1] == f"job-{MOST_FILTERS + 19}"
+
+
+def test_two_programs_remember_side_by_side(tmp_path: Path) -> None:
+    one, other = FilterHistory(tmp_path), FilterHistory(tmp_path)
+    one.remember("from one")
+    other.remember("from the other")
+    one.remember("from one again")
+    assert FilterHistory(tmp_path).texts == ("from one", "from the other", "from one again")
+
+
+def test_a_history_that_cannot_be_read_starts_empty_with_a_sentence(tmp_path: Path) -> None:
+    for folder in broken(tmp_path, "filter-history"):
+        history = FilterHistory(folder)
+        assert not history.texts, folder
+        assert "filter-history" in history.trouble
+        assert "starts empty" in history.trouble
+        history.remember("web")
+        assert history.texts == ("web",)
+
+
+def test_a_history_that_cannot_be_written_goes_on_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    history = FilterHistory(tmp_path / "file")
+    history.remember("web")
+    history.remember("api")
+    assert history.texts == ("web", "api")
+    assert "until the program ends" in history.trouble
+
+
+def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
+    before = list(tmp_path.iterdir())
+    history = FilterHistory()
+    history.remember("web")
+    assert (history.texts, history.trouble, list(tmp_path.iterdir())) == (("web",), "", before)
+
+
+def test_what_is_in_the_history_can_be_drawn(tmp_path: Path) -> None:
+    (tmp_path / "filter-history").write_text("web\x1b[2J\nplain\n\n", encoding="utf-8")
+    assert all(text.isprintable() for text in FilterHistory(tmp_path).texts)
+
+
+# Saved filters
+
+
+def keys(saved: SavedFilters) -> dict[str, str | None]:
+    return {each.name: each.key for each in saved.filters}
+
+
+def test_presets_have_the_first_keys_and_mine_only_where_there_is_a_namespace(tmp_path: Path) -> None:
+    saved = SavedFilters(tmp_path)
+    assert keys(saved) == dict(zip(PRESETS, ("F1", "F2", "F3", "F4", "F5"), strict=True))
+    for namespace in ("", "*"):
+        assert SavedFilters(tmp_path, namespace).named(MINE) is None
+    mine = SavedFilters(tmp_path, "my team").named(MINE)
+    assert mine is not None
+    assert (mine.text, mine.key) == ('ns:="my team"', "F6")
+
+
+def test_a_filter_is_saved_found_by_its_key_renamed_and_forgotten(tmp_path: Path) -> None:
+    saved = SavedFilters(tmp_path)
+    saved.save("web", "job:web", "F1")
+    assert saved.with_key("f1") == saved.named("web")
+    assert keys(saved)["failures"] == "F2", "presets make way"
+    saved.save("api", "job:api", "F1")
+    assert keys(saved)["web"] is None, "a key has one filter"
+    saved.rename("api", "the api", "F8")
+    again = SavedFilters(tmp_path)
+    assert again.filters == saved.filters
+    assert keys(again)["the api"] == "F8"
+    assert again.named("api") is None
+    again.forget("the api")
+    again.forget("failures")
+    assert "failures" not in keys(SavedFilters(tmp_path))
+    assert "the api" not in keys(SavedFilters(tmp_path))
+    again.save("failures", "status:failed")
+    assert SavedFilters(tmp_path).named("failures") is not None
+
+
+def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
+    saved = SavedFilters(tmp_path)
+    saved.save("web", "job:web")
+    with pytest.raises(FileError, match="Another filter is called failures"):
+        saved.rename("web", "failures")
+    for name in ("", "   ", "x" * 100):
+        with pytest.raises(FileError, match="1 to 40 characters"):
+            saved.save(name, "web")
+
+
+def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
+    file = tmp_path / "filters.toml"
+    file.write_text('colour = "red"\n[filters.web]\nfilter = "job:web"\nkey = "f7"\nnote = "mine"\n', encoding="utf-8")
+    saved = SavedFilters(tmp_path)
+    assert keys(saved)["web"] == "F7"
+    file.write_text(file.read_text() + '[filters.later]\nfilter = "x"\n', encoding="utf-8")
+    saved.save("web", "job:=web", "F7")
+    text = file.read_text()
+    assert all(kept in text for kept in ('colour = "red"', 'note = "mine"', "[filters.later]"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[filters.bad\n", "not used until it is corrected"),
+        ("filters = 3\n", "`filters` must be a table"),
+        ("forgotten = 3\n", "`forgotten` must be a list"),
+        ("[filters.bad]\nfilter = 3\n", "filter \"bad\": Expected `str`, got `int` at `filter`"),
+        ("[filters.bad]\n", "missing required field `filter`"),
+        ('[filters.bad]\nfilter = "status:"\n', 'filter "bad": at character 8'),
+        ('[filters.ok]\nfilter = "web"\nkey = "F9"\n', 'its key may be F1 to F8, not "F9"'),
+        ('[filters.ok]\nfilter = "a"\nkey = "F1"\n[filters.b]\nfilter = "b"\nkey = "F1"\n', "another filter has F1"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_sentence_and_the_rest_is_used(content: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "filters.toml"
+    file.write_text(
+        '[filters.good]\nfilter = "job:web"\n' * ("[" in content and "cut" not in content) + content, encoding="utf-8"
+    )
+    saved = SavedFilters(tmp_path)
+    assert said in saved.trouble
+    assert str(file) in saved.trouble
+    assert "\n" not in saved.trouble
+    assert saved.named("failures") is not None
+    assert saved.named("bad") is None
+    if "corrected" not in saved.trouble:
+        assert saved.named("good") is not None
+    else:
+        before = file.read_bytes()
+        with pytest.raises(FileError):
+            saved.save("web", "web")
+        assert file.read_bytes() == before, "what cannot be read is not overwritten"
+
+
+def test_a_file_of_filters_that_cannot_be_used_is_no_crash(tmp_path: Path) -> None:
+    for folder in broken(tmp_path, "filters.toml"):
+        saved = SavedFilters(folder)
+        assert "filters.toml" in saved.trouble, folder
+        assert list(keys(saved)) == list(PRESETS)
+        with pytest.raises(FileError):
+            saved.save("web", "web")
+
+
+# Settings
+
+
+def test_without_a_file_everything_is_as_it_comes(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, COLUMNS) == Settings()
+
+
+def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[list]\ncolumns = ["sentence", "time"]\n')
+    assert read_settings(tmp_path, COLUMNS).list.columns == ("sentence", "time")
+
+
+def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
+    assert read_journal(tmp_path) == JournalSettings(None, None)
+    (tmp_path / "config.toml").write_text('[journal]\nkeep = "1d12h"\nmax_size = "2GiB"\n')
+    assert read_journal(tmp_path) == JournalSettings(36 * 3600.0, 2 * 1024**3)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[list\n", "line 1"),
+        ("[list]\ncolumns = 3\n", "`list.columns` is 3: write a list, such as"),
+        ('[list]\ncolumns = ["time", 3]\n', "`list.columns[1]` is 3: write a text in quotes"),
+        ('[list]\ncolumns = ["tme"]\n', '`list.columns[0]` is "tme", and the columns are time, topic, sentence'),
+        ('[list]\ncolumns = ["time", "time"]\n', '`list.columns[1]` is "time" again'),
+        ("[list]\ncolumns = []\n", "names no column"),
+        ("[list]\nrows = 3\n", "`list.rows` is no setting: it may hold columns"),
+        ("[lists]\n", "`lists` is no setting: write `list`, or leave it out"),
+        ("[journal]\nkeep = 'a week'\n", '`journal.keep` is "a week": write a duration such as "7d"'),
+        (
+            "[journal]\nmax_size = '4kB'\n",
+            '`journal.max_size` is "4kB": write a size with its unit, such as "100MiB", from "1MiB"',
+        ),
+        ("[journal]\nkeep = 7\n", '`journal.keep` is 7: write a duration such as "7d"'),
+        ("profile = 3\n", "`profile` is 3, and a table belongs there"),
+        ("[profile]\nprod = 3\n", "`profile.prod` is 3, and a table belongs there"),
+        (
+            "[profile.prod]\nregoin = 'x'\n",
+            "`profile.prod.regoin` is no setting of a profile: write `profile.prod.region`",
+        ),
+        (
+            "[profile.prod]\nhttp_auth = 'ann:pass'\n",
+            "`profile.prod.http_auth` is no setting of a profile: leave it out",
+        ),
+        ("[profile.prod]\naddress = ['a', 3]\n", "`profile.prod.address[1]` is 3: write a text in quotes"),
+        ("[profile.prod]\ntls_skip_verify = 'yes'\n", '`profile.prod.tls_skip_verify` is "yes": write true or false'),
+        ("[profile.prod]\ncolour = 'rde'\n", '`profile.prod.colour` is "rde", and a colour is red, orange'),
+        ("[profile.prod]\ncolour = '#12'\n", '`profile.prod.colour` is "#12"'),
+        ('[profile.prod]\nca_cert = "a\\u0000b"\n', "and no file can have such a name"),
+        ("[profile.prod]\nca_cert = '~nobody-of-that-name/ca'\n", '`profile.prod.ca_cert` is "~nobody'),
+        ('[profile.""]\n', "`profile.` is no name"),
+        ('[profile."a\\u001bb"]\n', "is no name: one has 1 to 40 visible characters"),
+    ],
+)
+def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(content)
+    with pytest.raises(FileError, match=r"config\.toml is not used until it is corrected") as raised:
+        read_settings(tmp_path, COLUMNS)
+    assert said in str(raised.value)
+
+
+def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[list]\ncolumns = ["tme"]\n[journal]\nkeep = 7\n[profile.a]\ncolour = "rde"\n'
+    )
+    with pytest.raises(FileError) as raised:
+        read_settings(tmp_path, COLUMNS)
+    for place in ("`list.columns[0]` is", "`journal.keep` is", "`profile.a.colour` is"):
+        assert place in str(raised.value)
+
+
+def test_settings_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
+    for folder in broken(tmp_path, "config.toml"):
+        with pytest.raises(FileError, match=r"config\.toml"):
+            read_settings(folder, COLUMNS)
+
+
+def test_a_profile_is_read_whole_with_paths_that_stand_on_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    (tmp_path / "config.toml").write_text("""
+[list]
+columns = ["a column of another release"]
+[profile.dev]
+[profile.prod]
+address = ["https://one:4646", "https://two:4646"]
+region = "europe"
+namespace = "web"
+token_file = "~/.nomad/prod"
+ca_cert = "prod/ca.pem"
+client_cert = "/etc/nomad/cert.pem"
+client_key = ""
+tls_server_name = "server.global.nomad"
+tls_skip_verify = false
+colour = "#e8ab4c"
+""")
+    profiles = read_profiles(tmp_path)
+    assert list(profiles) == ["dev", "prod"]
+    assert profiles["dev"].profile == Profile("dev", "")
+    assert not profiles["dev"].names_address
+    assert profiles["prod"].profile == Profile("prod", "#e8ab4c")
+    assert {name: value for name, value in profiles["prod"].given.items() if value is not None} == {
+        "address": ("https://one:4646", "https://two:4646"),
+        "region": "europe",
+        "namespace": "web",
+        "token_file": "/home/ann/.nomad/prod",
+        "ca_cert": str(tmp_path / "prod" / "ca.pem"),
+        "client_cert": "/etc/nomad/cert.pem",
+        "client_key": "",
+        "tls_server_name": "server.global.nomad",
+        "tls_skip_verify": False,
+    }
+    assert read_profiles(tmp_path / "none") == {}
+
+
+# Ways to connect
+
+
+def test_a_choice_is_made_of_the_file_as_it_is_and_flags_count_only_for_the_start(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "prod"\n[profile.dev]\naddress = "dev"\n')
+    environ = {"NOMAD_ADDR": "env", "NOMAD_TOKEN": "env-token", "NOMAD_NAMESPACE": "mine"}
+    connections = Connections(tmp_path, {"profile": "prod", "token": "flag-token", "namespace": "web"}, environ)
+
+    def hosts_and_tokens(*names: str | None) -> list[tuple[str, str | None, str]]:
+        made = [connections.of(name) for name in names]
+        return [(each.address.host, each.current_token(), each.namespace) for each in made]
+
+    assert hosts_and_tokens("prod", "dev", None) == [
+        ("prod", "flag-token", "web"),
+        ("dev", None, "*"),
+        ("env", "env-token", "mine"),
+    ]
+    assert connections.of("prod") is connections.start
+    assert [connections.namespace(each) for each in (Profile("prod"), None)] == ["", "mine"]
+    (tmp_path / "config.toml").write_text('[profile.test]\naddress = "test"\ncolour = "green"\n')
+    assert connections.profiles() == (Profile("test", "green"),)
+    assert hosts_and_tokens("test") == [("test", None, "*")]
+    with pytest.raises(ConfigurationError, match=r"'dev', and the profiles in .* are test"):
+        connections.of("dev")
+    (tmp_path / "config.toml").write_text("[profile")
+    with pytest.raises(ConfigurationError, match="not used until it is corrected"):
+        connections.profiles()

@@ -1,0 +1,1 @@
+"""Tests of `nomad_tui/journal`."""

@@ -1,0 +1,492 @@
+"""What a user reads when something is wrong: the right cause, and something to do about it."""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+import trustme
+from aiohttp.client_reqrep import RequestInfo
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.nomad import client as client_module
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, asked
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import (
+    Kind,
+    Trouble,
+    beta_dialect,
+    buffered,
+    clock_skew,
+    ended,
+    explain,
+    mended_status_line,
+    refusal,
+    too_slow,
+)
+from nomad_tui.nomad.inquiry import explain_fully
+from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
+
+SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
+"""What a remedy must name: something to change."""
+
+
+async def trouble(environ: dict[str, str]) -> Trouble:
+    """What is said of the stream that `environ` asks for, which must fail."""
+    connection = Connection.from_environment({}, environ)
+    async with asyncio.timeout(20):
+        try:
+            async with Client(connection) as client, client.open_stream([("topic", "*")], silence=0.3) as stream:
+                pytest.fail(f"a stream came: {await stream.content.read()!r}")
+        except Exception as error:
+            return await explain_fully(error, connection)
+
+
+def assert_readable(told: Trouble, address: str) -> None:
+    """Three parts in one line each: where, why, and which setting to change."""
+    assert address in told.what
+    assert re.search(SETTING, told.remedy)
+    assert told.why[0] == told.why[0].lower()
+    for part in (told.what, told.why, told.remedy):
+        assert part.isprintable() and part == part.strip() and not part.endswith((".", ":"))
+        assert not re.search(r"\{[a-z_]*\}", part), "a fact is missing"
+    assert told.sentence == f"{told.what}: {told.why}. {told.remedy}."
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "words", "waiting_helps"),
+    [
+        # A status and what Nomad, or something before it, says with it.
+        (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION, "no token was sent.*NOMAD_TOKEN", False),
+        (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION, "no token was sent", False),
+        (answer("403 Forbidden", "<html>no</html>"), Kind.IN_FRONT, "it says 'no'", False),
+        (answer("401 Unauthorized"), Kind.AUTHENTICATION, "NOMAD_HTTP_AUTH", False),
+        (answer("400 Bad Request", "Invalid topic"), Kind.BAD_REQUEST, "it said 'Invalid topic'", False),
+        (
+            answer("400 Bad Request", "Client sent an HTTP request to an HTTPS server.\n"),
+            Kind.TLS_EXPECTED,
+            "Write https:// in NOMAD_ADDR",
+            False,
+        ),
+        (answer("500 Internal Server Error", "No path to region"), Kind.REGION_UNKNOWN, "NOMAD_REGION", False),
+        (answer("404 Not Found", "404 page not found"), Kind.NOT_NOMAD, "older than 1.0", False),
+        (answer("405 Method Not Allowed"), Kind.NOT_NOMAD, "has no event stream", False),
+        (answer("418 I'm a teapot", "short\x1b]0;and stout"), Kind.NOT_NOMAD, "short␛]0;and stout", False),
+        (answer("200 OK", "<p>", "Content-Type: text/html"), Kind.NOT_NOMAD, "a web page instead of JSON", False),
+        (
+            answer("301 Moved Permanently", "", "Location: https://nomad.example/"),
+            Kind.REDIRECT,
+            "points to https://nomad.example/,",
+            False,
+        ),
+        (answer("429 Too Many Requests"), Kind.TOO_MANY, "http_max_conns_per_client", True),
+        (answer("500 Internal Server Error", "No cluster leader"), Kind.NO_LEADER, "no leader", True),
+        (
+            answer("500 Internal Server Error", "EventBroker not configured"),
+            Kind.PUBLISHING_DISABLED,
+            "Set enable_event_broker = true",
+            False,
+        ),
+        # HashiCorp's other servers.
+        (
+            answer("404 Not Found", "Invalid URL path: not a recognized HTTP API endpoint\n"),
+            Kind.NOT_NOMAD,
+            "is a Consul agent, not a Nomad server",
+            False,
+        ),
+        (answer("403 Forbidden", "", "X-Consul-Index: 1"), Kind.NOT_NOMAD, "is a Consul agent", False),
+        (answer("403 Forbidden", '{"errors":["permission denied"]}\n'), Kind.NOT_NOMAD, "is a Vault server", False),
+        (answer("503 Service Unavailable", '{"errors":["Vault is sealed"]}'), Kind.NOT_NOMAD, "'.*sealed", False),
+        (answer("500 Internal Server Error", "rpc error: EOF"), Kind.UNAVAILABLE, "it said 'rpc error: EOF'", True),
+        (answer("502 Bad Gateway", "<html>"), Kind.IN_FRONT, "found no Nomad server", True),
+        (answer("503 Service Unavailable"), Kind.IN_FRONT, "found no Nomad server", True),
+        (answer("504 Gateway Timeout"), Kind.IN_FRONT, "found no Nomad server", True),
+        # What is no HTTP.
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Kind.NOT_NOMAD, "it said 'SSH-2.0-OpenSSH_9.2'", False),
+        (b"+PONG " + b"." * 4000 + b"\r\n", Kind.NOT_NOMAD, "does not speak HTTP", False),
+        (b"\x15\x03\x01\x00\x02\x02\x50", Kind.TLS_EXPECTED, "https://", False),
+        # What ends too early.
+        (b"", Kind.CUT, "https://", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Ty", Kind.CUT, "again at once", True),
+    ],
+)
+async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, waiting_helps: bool) -> None:
+    with odd_server(says) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert (told.kind, told.refused) == (kind, not waiting_helps), told.sentence
+    assert re.search(words, told.sentence)
+    assert_readable(told, f"http://127.0.0.1:{server.port}")
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "words"),
+    [
+        (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION, "lacks a capability"),
+        (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION, "lacks a capability"),
+        (answer("403 Forbidden", "ACL token not found"), Kind.AUTHENTICATION, "was deleted or is another cluster's"),
+        (answer("404 Not Found", "ACL token not found"), Kind.AUTHENTICATION, "was deleted or is another cluster's"),
+        (answer("403 Forbidden", "ACL token expired"), Kind.AUTHENTICATION, "the token has expired, .* a new one"),
+        (
+            answer("500 Internal Server Error", "index error: UUID must be 36 characters"),
+            Kind.AUTHENTICATION,
+            "is malformed",
+        ),
+    ],
+)
+async def test_a_bad_token_is_told_from_a_weak_one_and_never_shown(says: bytes, kind: Kind, words: str) -> None:
+    with odd_server(says) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}", "NOMAD_TOKEN": "8d6ae3f7"})
+    assert (told.kind, told.refused) == (kind, True)
+    assert re.search(words, told.sentence)
+    assert "NOMAD_TOKEN" in told.remedy
+    assert "8d6ae3f7" not in told.sentence
+
+
+async def test_a_path_in_the_address_is_named_where_nothing_is_below_it() -> None:
+    with odd_server(answer("404 Not Found")) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}/nomad/"})
+    assert "below /nomad, which NOMAD_ADDR names" in told.why
+
+
+async def test_a_page_of_text_is_cut() -> None:
+    with odd_server(answer("400 Bad Request", "wrong " * 1000)) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert len(told.why) < 250
+
+
+@pytest.mark.parametrize(
+    ("address", "environ", "kind", "words"),
+    [
+        ("http://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "nothing listens there.*4646"),
+        ("https://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "nothing listens there"),
+        ("http://nomad.invalid:4646", {}, Kind.NAME_UNKNOWN, "nomad.invalid does not resolve.*NOMAD_ADDR"),
+        ("unix://{folder}/missing.sock", {}, Kind.UNREACHABLE, "no such socket"),
+        ("unix://{folder}/file", {}, Kind.REFUSED_CONNECTION, "nothing listens"),
+        ("unix:///" + "n" * 200, {}, Kind.UNREACHABLE, "path too long"),
+        (
+            "http://nomad.invalid:4646",
+            {"HTTP_PROXY": "http://ann:secret@127.0.0.1:{closed}"},
+            Kind.PROXY,
+            "proxy http://127.0.0.1:{closed}.*HTTP_PROXY, or name nomad.invalid in NO_PROXY",
+        ),
+        (
+            "https://10.0.0.1:4646",
+            {"https_proxy": "http://proxy.invalid:3128"},
+            Kind.NAME_UNKNOWN,
+            "proxy.invalid does not resolve.*Correct it in https_proxy",
+        ),
+    ],
+)
+async def test_a_server_that_cannot_be_reached(
+    address: str, environ: dict[str, str], kind: Kind, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with socket.socket() as silent:  # an address that is taken, and where nobody listens
+        silent.bind(("127.0.0.1", 0))
+        closed = str(silent.getsockname()[1])
+
+        def placed(text: str) -> str:
+            return text.replace("{closed}", closed).replace("{folder}", str(tmp_path))
+
+        told = await trouble({"NOMAD_ADDR": placed(address)} | {name: placed(url) for name, url in environ.items()})
+    assert (told.kind, told.refused) == (kind, False), told.sentence
+    assert re.search(placed(words), told.sentence)
+    assert_readable(told, placed(address))
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "waiting_helps"),
+    [
+        ("407 Proxy Authentication Required", "HTTPS_PROXY as http://user:password@host:port", False),
+        ("403 Forbidden", "will not or cannot connect there .*HTTPS_PROXY", True),
+    ],
+)
+async def test_a_proxy_that_refuses(status: str, words: str, waiting_helps: bool) -> None:
+    with odd_server(answer(status)) as proxy:
+        address = "https://nomad.invalid:4646"
+        told = await trouble({"NOMAD_ADDR": address, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
+    assert (told.kind, told.refused) == (Kind.PROXY, not waiting_helps), told.sentence
+    assert re.search(words, told.sentence)
+    assert_readable(told, address)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> trustme.CA:
+    """The cluster's CA as `ca.pem`; `client.pem` and `client-key.pem` are signed by another one."""
+    authority, other = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    stranger = other.issue_cert("client.global.nomad")
+    stranger.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    stranger.private_key_pem.write_to_path(tmp_path / "client-key.pem")
+    return authority
+
+
+Tls = Callable[[trustme.CA], ssl.SSLContext]
+
+
+def shows(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+def trusted(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("127.0.0.1"))
+
+
+def named_for_its_role(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("localhost", "server.global.nomad", "10.0.0.1"))
+
+
+def named_for_nobody(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("*.nomad"))
+
+
+def expired(authority: trustme.CA) -> ssl.SSLContext:
+    past = datetime(2020, 1, 1), datetime(2021, 1, 1)
+    return shows(authority.issue_cert("127.0.0.1", not_before=past[0], not_after=past[1]))
+
+
+def not_yet_valid(authority: trustme.CA) -> ssl.SSLContext:
+    return shows(authority.issue_cert("127.0.0.1", not_before=datetime(2037, 1, 1)))
+
+
+def wants_certificate(authority: trustme.CA) -> ssl.SSLContext:
+    context = trusted(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    return context
+
+
+def wants_certificate_over_tls_1_2(authority: trustme.CA) -> ssl.SSLContext:
+    context = wants_certificate(authority)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+CA = {"NOMAD_CACERT": "{files}/ca.pem"}
+STRANGER = {"NOMAD_CLIENT_CERT": "{files}/client.pem", "NOMAD_CLIENT_KEY": "{files}/client-key.pem"}
+
+
+@pytest.mark.parametrize(
+    ("tls", "settings", "kind", "words"),
+    [
+        (
+            trusted,
+            {},
+            Kind.CERTIFICATE,
+            "a CA that is not trusted here: it was issued by .*trustme.*, and not by any CA that this .*NOMAD_CACERT",
+        ),
+        (
+            named_for_its_role,
+            CA,
+            Kind.CERTIFICATE,
+            "not for 127.0.0.1: it is for localhost, server.global.nomad and 10.0.0.1. "
+            "Set NOMAD_TLS_SERVER_NAME .* to server.global.nomad,",
+        ),
+        (named_for_nobody, CA, Kind.CERTIFICATE, "it is for .*NOMAD_TLS_SERVER_NAME .* to a host that it is for"),
+        (
+            trusted,
+            CA | {"NOMAD_TLS_SERVER_NAME": "server.asia.nomad"},
+            Kind.CERTIFICATE,
+            "not for server.asia.nomad: it is for 127.0.0.1. Set NOMAD_TLS_SERVER_NAME .* to 127.0.0.1,",
+        ),
+        (expired, CA, Kind.CERTIFICATE, "has expired: it was valid until 2021-01-01 00:00 UTC, .*clock says"),
+        (not_yet_valid, CA, Kind.CERTIFICATE, "not valid yet: it is valid from 2037-01-01 00:00 UTC, .*clock"),
+        (wants_certificate, CA, Kind.CLIENT_CERTIFICATE, "none was shown.*NOMAD_CLIENT_CERT"),
+        (wants_certificate_over_tls_1_2, CA, Kind.CLIENT_CERTIFICATE, "none was shown.*NOMAD_CLIENT_CERT"),
+        (wants_certificate, CA | STRANGER, Kind.CLIENT_CERTIFICATE, "does not accept .*/client.pem .*unknown ca"),
+        (wants_certificate_over_tls_1_2, CA | STRANGER, Kind.CLIENT_CERTIFICATE, "does not accept"),
+    ],
+)
+async def test_tls_that_fails(
+    tls: Tls, settings: dict[str, str], kind: Kind, words: str, authority: trustme.CA, tmp_path: Path
+) -> None:
+    environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
+    with odd_server(HEARTBEAT, tls(authority)) as server:
+        told = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"} | environ)
+    assert (told.kind, told.refused) == (kind, True), told.sentence
+    assert re.search(words, told.sentence)
+    assert_readable(told, f"https://127.0.0.1:{server.port}")
+
+
+async def test_tls_to_a_plain_port() -> None:
+    with odd_server(answer("400 Bad Request"), listens=False) as server:
+        told = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
+    assert (told.kind, told.refused) == (Kind.TLS_NOT_EXPECTED, True)
+    assert "Write http:// in NOMAD_ADDR" in told.remedy
+
+
+async def test_a_plain_request_to_a_tls_port_that_says_nothing(authority: trustme.CA) -> None:
+    with odd_server(HEARTBEAT, trusted(authority)) as server:
+        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert told.kind in (Kind.CUT, Kind.TLS_EXPECTED)  # whether an alert is sent first depends on OpenSSL
+    assert "https:// in NOMAD_ADDR" in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("server", "scheme", "kind"),
+    [
+        (odd_server(None, holds=True), "http", Kind.SILENT),
+        (odd_server(None, holds=True, listens=False), "https", Kind.TIMED_OUT),
+    ],
+)
+async def test_a_server_that_takes_the_connection_and_says_nothing(
+    server: AbstractContextManager[OddServer], scheme: str, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", 0.2)
+    with server as silent:
+        told = await trouble({"NOMAD_ADDR": f"{scheme}://127.0.0.1:{silent.port}"})
+    assert (told.kind, told.refused) == (kind, False)
+    assert_readable(told, f"{scheme}://127.0.0.1:{silent.port}")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (ConfigurationError("--token-file names 'x', which is empty: fill it."), Kind.SETTINGS, "x', which is empty"),
+        (OSError(113, "No route to host"), Kind.UNREACHABLE, "No route to host"),
+        (PermissionError(13, "Permission denied"), Kind.UNREACHABLE, "does not permit"),
+        (TimeoutError(), Kind.TIMED_OUT, "too long"),
+        (ConnectionResetError(104, "Connection reset by peer"), Kind.CUT, "Connection reset by peer"),
+        (aiohttp.ClientPayloadError("Response payload is not completed"), Kind.CUT, "broke off"),
+        (ssl.SSLError(1, "[SSL: NO_CIPHERS] no shared cipher (_ssl.c:1)"), Kind.TLS, "TLS with .*: no shared cipher"),
+        (ssl.SSLError(1, "[SSL: X] unexpected eof while reading (_ssl.c:1)"), Kind.CUT, "unexpected eof while reading"),
+        (KeyError("name\x1b[2J"), Kind.UNKNOWN, r"KeyError: 'name\\x1b\[2J'"),
+        (ValueError(), Kind.UNKNOWN, "ValueError"),
+    ],
+)
+def test_an_error_by_itself(error: BaseException, kind: Kind, words: str) -> None:
+    told = explain(error, Connection())
+    assert told.kind is kind
+    assert re.search(words, told.sentence)
+    assert_readable(told, "http://127.0.0.1:4646")
+
+
+def test_credentials_of_address_and_proxy_are_in_no_sentence() -> None:
+    connection = Connection.from_environment(
+        {}, {"NOMAD_ADDR": "http://ann:secret@nomad.invalid", "HTTP_PROXY": "http://bob:secret@proxy.invalid"}
+    )
+    for error in (OSError("x"), TimeoutError(), ValueError("y")):
+        assert "secret" not in explain(error, connection).sentence
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, "no token was sent.*NOMAD_TOKEN"),
+        ({"NOMAD_TOKEN": "8d6ae3f7"}, "the token is unknown, expired or lacks a capability.*NOMAD_TOKEN"),
+        ({"NOMAD_REGION": "asia"}, "or it does not know the region asia.*or correct NOMAD_REGION"),
+    ],
+)
+def test_a_refusal_without_words_names_what_can_be_its_reason(environ: dict[str, str], words: str) -> None:
+    told = refusal(Connection.from_environment({}, environ))
+    assert (told.kind, told.refused) == (Kind.REFUSED, True)
+    assert re.search(words, told.sentence)
+    assert_readable(told, "http://127.0.0.1:4646")
+
+
+def test_a_refusal_names_the_token_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("8d6ae3f7")
+    told = refusal(Connection.from_environment({"token_file": str(tmp_path / "token")}, {}))
+    assert f"the token in {tmp_path / 'token'}" in told.why
+
+
+@pytest.mark.parametrize(
+    ("last_text", "kind", "words"),
+    [
+        (None, Kind.ENDED, "without a word: .*NOMAD_TOKEN"),
+        (b"event dropped from buffer\n", Kind.ENDED, "fell behind.*event_buffer_size"),
+        (b"subscription closed by server, client should resubscribe", Kind.ENDED, "token or policy was changed"),
+        (b"ACL token expired\n", Kind.AUTHENTICATION, "has expired.*--token-file"),
+        (b"Permission denied", Kind.PERMISSION, "no longer read"),
+        (b'{"Index":12,"Eve\xff\x1b[2J', Kind.ENDED, 'it said \'{"Index":12,"Eve\ufffd␛\\[2J\''),
+    ],
+)
+def test_the_last_words_of_a_stream_say_why_it_ended(last_text: bytes | None, kind: Kind, words: str) -> None:
+    told = ended(last_text)
+    assert (told.kind, told.refused) == (kind, False)
+    assert re.search(words, told.sentence)
+    assert re.search(SETTING, told.remedy)
+
+
+async def test_a_certificate_is_not_looked_at_through_a_proxy_or_where_nothing_answers() -> None:
+    connection = Connection.from_environment({}, {"NOMAD_ADDR": "https://127.0.0.1:1"})
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = "certificate has expired"
+    behind = Connection.from_environment({}, {"NOMAD_ADDR": "https://10.0.0.1", "HTTPS_PROXY": "http://127.0.0.1:1"})
+    async with asyncio.timeout(20):
+        for each in (connection, behind):
+            assert (await explain_fully(error, each)).why.startswith("it was not renewed in time")
+
+
+def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() -> None:
+    error = aiohttp.ClientResponseError(
+        RequestInfo(URL("http://127.0.0.1:4646"), "GET", CIMultiDictProxy(CIMultiDict())),
+        (),
+        status=400,
+        message="Bad status line 'HTTP/0.0 200 OK'",
+    )
+    told = explain(error, Connection())
+    assert (told.kind, told.refused) == (Kind.OLD_RELEASE, True)
+    assert "1.11.2, 1.10.8 and 1.8.20" in told.why
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "sentence"),
+    [
+        (
+            buffered(150, 5),
+            Kind.BUFFERED,
+            "The stream comes late and in bulk: 5 heartbeats came at once after 2 min of silence, "
+            "so something between, a proxy, holds it back. Turn off its response buffering for /v1/event/stream "
+            "(nginx: proxy_buffering off), or set NOMAD_ADDR (--address) to the server itself.",
+        ),
+        (
+            clock_skew(-42.4),
+            Kind.CLOCK_SKEW,
+            "The server's clock and this machine's differ: the server's is 42 s behind. "
+            "Set the one right that is wrong: `timedatectl` shows whether this machine's is synchronised.",
+        ),
+        (clock_skew(7300), Kind.CLOCK_SKEW, "the server's is 2 h ahead"),
+        (too_slow(61), Kind.TOO_SLOW, "nomad-tui did not read for 61 s, as when it was stopped"),
+        (
+            beta_dialect("1.0.0-beta3"),
+            Kind.BETA_DIALECT,
+            "The server is Nomad 1.0.0-beta3, older than 1.0: it names topics and types as the 1.0-beta page does. "
+            "Nothing need be done",
+        ),
+        (mended_status_line(Connection()), Kind.OLD_RELEASE, "says HTTP/0.0, as Nomad 1.11.2, 1.10.8 and 1.8.20 do"),
+    ],
+)
+def test_what_shows_only_while_the_stream_is_watched(told: Trouble, kind: Kind, sentence: str) -> None:
+    assert (told.kind, told.refused) == (kind, False)
+    assert sentence in told.sentence
+
+
+ASKED = [each for each in vars(asked).values() if isinstance(each, Case)]
+CASES = [row.case for row in ERRORS] + [row.case for row in STATUSES] + [case for _, case in LAST_LINES]
+CASES += [row.shown for row in ERRORS if row.shown is not None]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+def test_every_case_names_the_server_and_a_setting_to_change(case: Case) -> None:
+    assert "{address}" in case.what or case.what.startswith("The server ")
+    named = (
+        r"|\{settings\}|\{proxy_variable\}|\{looked_up_in\}|\{name_remedy\}|enable_event_broker|`nomad server members`"
+    )
+    assert re.search(SETTING + named, case.remedy)
+
+
+@pytest.mark.parametrize("case", CASES + ASKED, ids=lambda case: case.kind)
+def test_no_part_of_a_case_has_a_full_stop(case: Case) -> None:
+    assert not any(getattr(case, part.name).endswith(".") for part in fields(case) if part.name != "refused")

@@ -1,0 +1,312 @@
+"""What a user reads after a server has answered 200 and nothing else: the reason, learned by asking."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.permissions import Permissions
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.nomad import inquiry
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import Kind, Trouble, refusal
+from nomad_tui.nomad.inquiry import Findings, lacking, unknown_namespace, why_refused, why_silent
+from nomad_tui.nomad.questions import TokenInfo, TokenKind
+from nomad_tui.standin import MANAGEMENT, Options, Release, StandIn, Token
+from tests.odd_servers import answer, buffering_proxy, odd_server
+
+ADMIN = "00000000-0000-4000-8000-00000000000a"
+READER = "00000000-0000-4000-8000-00000000000b"
+UNKNOWN = "00000000-0000-4000-8000-00000000ffff"
+SIGNED = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqb2IifQ.c2lnbmVk"
+
+EVERYTHING = Subscription()
+READ_JOB = frozenset({"read-job"})
+
+
+def a_token(expires: datetime | None = None, **namespaces: frozenset[str]) -> Token:
+    return Token(name="ci", policies=("readers",), namespaces=namespaces, expires=expires)
+
+
+async def found(
+    options: Options, subscription: Subscription = EVERYTHING, namespace: str = "*", **settings: str
+) -> Findings:
+    """What is learned of a subscription that the stand-in refuses."""
+    async with asyncio.timeout(20), StandIn(options=options) as server:
+        environ = {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": namespace, **settings}
+        connection = Connection.from_environment({}, environ)
+        async with Client(connection) as client:
+            return await why_refused(client, subscription, refusal(connection))
+
+
+@pytest.mark.parametrize("release", Release)
+@pytest.mark.parametrize(
+    ("options", "settings", "kind", "account", "remedy"),
+    [
+        pytest.param(
+            {"region": "europe", "other_regions": ("asia",)},
+            {"NOMAD_REGION": "mars"},
+            Kind.REGION_UNKNOWN,
+            "does not know the region mars: those it knows are asia and europe.",
+            "Set NOMAD_REGION (--region) to one of them",
+            id="region unknown, with those that exist",
+        ),
+        pytest.param(
+            {"tokens": {ADMIN: MANAGEMENT}},
+            {"NOMAD_TOKEN": "not-a-uuid"},
+            Kind.AUTHENTICATION,
+            "the token is malformed, as a token's Secret ID is a UUID of 36 characters",
+            "the Secret ID as `nomad acl token create`",
+            id="token malformed",
+        ),
+        pytest.param(
+            {"tokens": {ADMIN: MANAGEMENT}},
+            {"NOMAD_TOKEN": UNKNOWN},
+            Kind.AUTHENTICATION,
+            "the token is unknown there, as one that was deleted or is another cluster's",
+            "NOMAD_TOKEN (or --token, --token-file) to one of this cluster",
+            id="token unknown",
+        ),
+        pytest.param(
+            {"tokens": {READER: a_token(expires=datetime.now(UTC) - timedelta(hours=1))}},
+            {"NOMAD_TOKEN": READER},
+            Kind.AUTHENTICATION,
+            "the token has expired",
+            "a new one, from `nomad login`",
+            id="token expired",
+        ),
+        pytest.param(
+            {"tokens": {ADMIN: MANAGEMENT}, "says_why_not": False},
+            {"NOMAD_TOKEN": UNKNOWN},
+            Kind.AUTHENTICATION,
+            "the token is unknown there, as one that has expired, was deleted or is another cluster's",
+            "one for which `nomad acl token self` answers",
+            id="token unknown or expired, on servers that do not say which",
+        ),
+        pytest.param(
+            {"publishes": False},
+            {},
+            Kind.PUBLISHING_DISABLED,
+            "publishes no events: its configuration says enable_event_broker = false",
+            "Set enable_event_broker = true in its server block",
+            id="event publishing disabled",
+        ),
+        pytest.param(
+            {"leader": False},
+            {},
+            Kind.NO_LEADER,
+            "the cluster has no leader",
+            "Check `nomad server members`",
+            id="no leader",
+        ),
+        pytest.param(
+            {"tokens": {ADMIN: MANAGEMENT}},
+            {},
+            Kind.PERMISSION,
+            "A request without a token (anonymous) may read nothing of what was asked for: it may not read Allocation",
+            "NOMAD_TOKEN (or --token, --token-file) to a management token",
+            id="no token where one is needed",
+        ),
+    ],
+)
+async def test_why_a_subscription_is_refused(
+    release: Release, options: dict[str, object], settings: dict[str, str], kind: Kind, account: str, remedy: str
+) -> None:
+    findings = await found(Options(release=release, **options), **settings)  # type: ignore[arg-type]
+    told = findings.trouble
+    assert (told.kind, findings.permissions) == (kind, None), told.sentence
+    assert account in told.account
+    assert remedy in told.remedy
+    assert told.sentence.isprintable()
+
+
+async def test_publishing_disabled_is_told_from_a_weak_token_that_may_not_ask_for_the_configuration() -> None:
+    for token, subscription in (
+        (a_token(default=READ_JOB), EVERYTHING),
+        (Token(name="ci", node_read=True), Subscription.parse(["Node"])),
+        (MANAGEMENT, EVERYTHING),
+    ):
+        hidden = Token(name=token.name, management=token.management, namespaces=token.namespaces, node_read=True)
+        told = (
+            await found(Options(publishes=False, tokens={READER: hidden}), subscription, NOMAD_TOKEN=READER)
+        ).trouble
+        assert told.kind is Kind.PUBLISHING_DISABLED, told.sentence
+        assert "Set enable_event_broker = true" in told.remedy
+
+
+async def test_an_old_server_says_itself_that_it_publishes_nothing() -> None:
+    options = Options(publishes=False, tokens={READER: a_token(default=READ_JOB)}, release=Release.OLD)
+    told = (await found(options, namespace="default", NOMAD_TOKEN=READER)).trouble
+    assert told.kind is Kind.PUBLISHING_DISABLED
+    assert "it said 'EventBroker not configured'" in told.why
+
+
+async def test_a_client_agent_says_nothing_of_publishing_and_is_asked_all_the_same() -> None:
+    options = Options(client_agent=True, tokens={READER: a_token(default=READ_JOB)})
+    findings = await found(options, Subscription.parse(["Job", "Node"]), "default", NOMAD_TOKEN=READER)
+    assert findings.permissions == Permissions(("default",), {"Job": frozenset({"default"}), "Node": frozenset()})
+
+
+# What a token may read
+
+
+async def test_a_token_good_for_part_of_it_is_told_what_it_lacks_and_gets_the_rest() -> None:
+    options = Options(tokens={READER: a_token(default=READ_JOB)})
+    findings = await found(options, Subscription.parse(["Job", "Node", "ACLToken"]), "default", NOMAD_TOKEN=READER)
+    assert findings.permissions is not None
+    assert findings.permissions.topics_in("default") == {"Job"}
+    assert findings.trouble.account == (
+        "The token 'ci' (policy readers) may read only part of what was asked for: "
+        "it may not read Node (needs node:read) and ACLToken (needs a management token)."
+    )
+    assert findings.trouble.remedy == (
+        "Set NOMAD_TOKEN (or --token, --token-file) to a management token, "
+        'grant it `node { policy = "read" }` for those that a policy can grant, or ask for fewer topics (--topic)'
+    )
+    assert findings.trouble.policy == 'node {\n  policy = "read"\n}'
+
+
+async def test_a_capability_that_is_lacking_in_this_namespace_is_named_with_it_and_with_the_policy() -> None:
+    options = Options(tokens={READER: a_token(web=READ_JOB)}, namespaces=("web", "payments"))
+    findings = await found(options, Subscription.parse(["Job", "Allocation"]), "payments", NOMAD_TOKEN=READER)
+    assert findings.permissions is None
+    assert findings.trouble.sentence == (
+        "The token 'ci' (policy readers) may read nothing of what was asked for: "
+        "it may not read Allocation and Job (need read-job in namespace payments). "
+        'Grant it `namespace "payments" { capabilities = ["read-job"] }`, '
+        "set NOMAD_TOKEN (or --token, --token-file) to one that has it, or ask for fewer topics (--topic)."
+    )
+
+
+async def test_where_all_namespaces_together_are_refused_each_is_asked_for() -> None:
+    token = Token(name="ci", namespaces={"web": READ_JOB, "payments": frozenset({"list-jobs"})}, node_read=True)
+    options = Options(tokens={READER: token}, namespaces=("web", "payments", "secret"))
+    findings = await found(options, NOMAD_TOKEN=READER)
+    assert findings.permissions is not None
+    assert findings.permissions.namespaces == ("payments", "web")  # those that the token may see
+    assert findings.permissions.topics_in("payments") == {"Node"}
+    assert findings.permissions.topics_in("web") == {
+        *("Allocation", "Evaluation", "Job", "Deployment", "Service", "CSIPlugin", "Node")
+    }
+    assert "in namespace payments" in findings.trouble.why
+    assert 'namespace "payments"' in findings.trouble.policy
+    assert len(findings.trouble.policy.splitlines()) > 5
+
+
+async def test_a_token_for_every_namespace_needs_no_namespace_to_be_asked_for() -> None:
+    options = Options(tokens={READER: Token(namespaces={"*": READ_JOB})}, namespaces=("web", "payments"))
+    findings = await found(options, Subscription.parse(["Job", "Node"]), NOMAD_TOKEN=READER)
+    assert findings.permissions == Permissions(("*",), {"Job": frozenset({"*"}), "Node": frozenset()})
+
+
+async def test_not_more_than_twenty_namespaces_are_tried() -> None:
+    names = {f"team-{number:02}": READ_JOB for number in range(25)}
+    findings = await found(
+        Options(tokens={READER: Token(namespaces=names)}, namespaces=("other", *names)),
+        Subscription.parse(["Job"]),
+        NOMAD_TOKEN=READER,
+    )
+    assert findings.permissions is not None
+    assert len(findings.permissions.namespaces) == inquiry.MOST_NAMESPACES
+    assert findings.trouble.what == "Only the first 20 of 25 namespaces are read"
+
+
+async def test_a_topic_that_nobody_knows_is_asked_for_too() -> None:
+    findings = await found(
+        Options(tokens={READER: a_token(default=READ_JOB)}),
+        Subscription.parse(["Job", "Bogus"]),
+        "default",
+        NOMAD_TOKEN=READER,
+    )
+    assert "Bogus (needs a management token)" in findings.trouble.why
+
+
+@pytest.mark.parametrize("release", [Release.OLD, Release.OLD_500])
+async def test_servers_that_say_nothing_before_the_first_event_are_probed_as_well(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inquiry, "PROBING_PATIENCE", 0.2)
+    options = Options(tokens={READER: a_token(default=READ_JOB)}, release=release, first_heartbeat=30)
+    findings = await found(options, Subscription.parse(["Job", "Node"]), "default", NOMAD_TOKEN=READER)
+    assert findings.permissions is not None
+    assert findings.permissions.topics_in("default") == {"Job"}
+
+
+async def test_a_workloads_signed_identity_is_not_called_malformed() -> None:
+    options = Options(tokens={SIGNED: a_token(default=READ_JOB)})
+    async with asyncio.timeout(20), StandIn(options=options) as server:
+        connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address, "NOMAD_TOKEN": SIGNED + "x"})
+        async with Client(connection) as client:
+            findings = await why_refused(client, EVERYTHING, refusal(connection))
+    assert findings.trouble.kind is Kind.PERMISSION
+
+
+def test_names_from_the_cluster_are_made_fit_to_be_drawn() -> None:
+    token = TokenInfo(TokenKind.CLIENT, "ci\x1b[2J", ("p\x1b]0;x",))
+    told = lacking(Permissions(("we\x1bb",), {"Job": frozenset()}), token)
+    assert told.sentence.isprintable() and "\x1b" not in told.policy
+
+
+# What cannot be asked
+
+
+@pytest.mark.parametrize("says", [answer("401 Unauthorized"), answer("502 Bad Gateway"), b"+PONG\r\n", None])
+async def test_what_cannot_be_asked_leaves_the_trouble_as_it_was(says: bytes | None) -> None:
+    with odd_server(says) as server:
+        connection = Connection.from_environment(
+            {}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}", "NOMAD_NAMESPACE": "web", "NOMAD_REGION": "asia"}
+        )
+        before = Trouble(Kind.SILENT, "it went silent", "nobody knows", "Set NOMAD_ADDR", False)
+        async with asyncio.timeout(20), Client(connection) as client:
+            findings = await why_refused(client, EVERYTHING, refusal(connection))
+            assert await why_silent(client, before) == before
+            assert await unknown_namespace(client) is None
+    assert findings.permissions is None
+    assert findings.trouble.kind in (Kind.REFUSED, Kind.AUTHENTICATION)
+
+
+# Silence
+
+
+async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
+    async with asyncio.timeout(20), StandIn(options=Options()) as server:
+        with buffering_proxy(server.address) as proxy:
+            connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{proxy.port}"})
+            async with Client(connection) as client:
+                try:
+                    async with client.open_stream([], silence=0.2) as stream:
+                        await stream.content.readany()
+                    pytest.fail("the proxy let something through")
+                except TimeoutError as error:
+                    silent = await inquiry.explain_fully(error, connection)
+                told = await why_silent(client, silent)
+    assert (silent.kind, told.kind) == (Kind.SILENT, Kind.BUFFERED)
+    assert told.account.endswith("something between, a proxy, holds the stream back.")
+    assert "nginx: proxy_buffering off" in told.remedy and "NOMAD_ADDR" in told.remedy
+
+
+async def test_silence_of_a_cluster_without_a_leader_is_told_as_such() -> None:
+    async with asyncio.timeout(20), StandIn(options=Options(leader=False)) as server:
+        connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address})
+        async with Client(connection) as client:
+            told = await why_silent(client, refusal(connection))
+    assert told.kind is Kind.NO_LEADER
+
+
+async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> None:
+    names = tuple(f"team-{number}" for number in range(9))
+    async with asyncio.timeout(20), StandIn(options=Options(namespaces=names)) as server:
+        told = {}
+        for namespace in ("team-1", "*", "tema-1"):
+            connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": namespace})
+            async with Client(connection) as client:
+                told[namespace] = await unknown_namespace(client)
+    assert told["team-1"] is None and told["*"] is None
+    unknown = told["tema-1"]
+    assert unknown is not None and unknown.kind is Kind.NAMESPACE_UNKNOWN
+    assert unknown.account == (
+        "There is no namespace tema-1: those that may be seen are default, team-0, team-1, team-2 and 6 others, "
+        "and for any other Nomad answers 200 and stays silent."
+    )
+    assert unknown.remedy == "Set NOMAD_NAMESPACE (--namespace) to one of them, or to * for all"

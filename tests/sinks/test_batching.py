@@ -1,0 +1,126 @@
+"""What a sink is sent next, from a journal: the same after a restart, and exactly what is missing."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from time import time_ns
+
+import msgspec
+import pytest
+
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.journal.cursor import Cursor
+from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.retention import Retention
+from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
+from nomad_tui.sinks.delivery import batching
+from nomad_tui.sinks.delivery.batching import Batches
+from nomad_tui.sinks.delivery.sink import Item
+from tests.journals import SECOND, writing
+
+SINK = Definition("sink", Kind.WEBHOOK, "http://x/", format=Format.EVENT, batch=Batch(max_events=5, max_wait=0.001))
+
+
+def frame(index: int, event: bytes, *, fresh: bool = True) -> Frame:
+    decoded = decode(b'{"Index":%d,"Events":[%s]}' % (index, event))
+    assert isinstance(decoded, Frame)
+    decoded.fresh = fresh
+    return decoded
+
+
+async def items(journal: Journal, definition: Definition, cursor: Cursor, upto: int) -> list[Item]:
+    """All that a sink gets from a cursor up to a position."""
+    batches = Batches(journal, definition, "global", cursor)
+    found: list[Item] = []
+    place = cursor.position
+    while place < upto:
+        batch = await batches.next()
+        found += batch.items
+        place = batch.end.position
+    await batches.close()
+    return found
+
+
+SERVICE = b'{"Topic":"Service","Type":"ServiceRegistration","Key":"s","Payload":{"Service":{"ID":"s"}}}'
+
+
+@pytest.mark.parametrize("position", [0, 1])
+async def test_a_filter_by_time_says_the_same_after_a_restart(tmp_path: Path, position: int) -> None:
+    """After one, frames from the server's buffer counted as if they had just happened: what came after them seemed as
+    old as they were, and an event that had passed and was not acknowledged was dropped."""
+    now = time_ns()
+    evaluation = (
+        b'{"Topic":"Evaluation","Type":"EvaluationUpdated","Key":"e","Payload":{"Evaluation":'
+        b'{"ID":"e","ModifyIndex":7,"ModifyTime":%d}}}' % (now - 7200 * SECOND)
+    )
+    async with writing(tmp_path / "journal") as journal:
+        journal.add(frame(7, evaluation, fresh=False), now)
+        journal.add(frame(8, SERVICE), now)
+        await journal.flushed()
+        wanted = msgspec.structs.replace(SINK, filter=Filter.parse("time:<5m"))
+        found = await items(journal, wanted, Cursor("sink", position, events=position), 2)
+    assert [item.index for item in found] == [8]
+
+
+async def test_a_filter_by_age_goes_by_when_an_event_came(tmp_path: Path) -> None:
+    """What a receiver that was down for ten minutes missed was dropped once the runner was restarted."""
+    async with writing(tmp_path / "journal") as journal:
+        journal.add(frame(8, SERVICE), time_ns() - 600 * SECOND)
+        await journal.flushed()
+        found = await items(
+            journal, msgspec.structs.replace(SINK, filter=Filter.parse("time:<5m")), Cursor("sink", 0), 1
+        )
+    assert [item.index for item in found] == [8]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_gaps_name_what_is_missing_and_nothing_else(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever the journal drops something: of what a sink gets nothing lies inside a gap, and all else does."""
+    monkeypatch.setattr(batching, "READ_BYTES", 15_000)
+    chance = random.Random(seed)
+    async with writing(tmp_path / "journal", Retention(max_size=200_000)) as journal:
+        cursor = await journal.register("sink", 0, 0)
+        batches = Batches(journal, SINK, "global", cursor)
+        index = 0
+        found: list[Item] = []
+        counted = 0
+
+        async def take() -> None:
+            nonlocal cursor, counted
+            batch = await batches.next()
+            found.extend(batch.items)
+            counted += batch.lost
+            end = batch.end
+            moved = replace(cursor, position=end.position, offset=end.offset, events=end.events)
+            if chance.random() < 0.3 or end.position == index:
+                assert await journal.advance(moved)
+            cursor = moved
+
+        for _ in range(60):
+            for _ in range(chance.randrange(30)):
+                index += 1
+                padding = chance.randbytes(1500).hex().encode()
+                journal.add(frame(index * 10, b'{"Topic":"Job","Type":"JobRegistered","Key":"%s"}' % padding), 1)
+                if chance.random() < 0.3:
+                    await journal.flushed()
+            await journal.flushed()
+            if chance.random() < 0.5:
+                await journal.prune()
+            for _ in range(chance.randrange(4)):
+                if cursor.position < journal.end:
+                    await take()
+        while cursor.position < journal.end:
+            await take()
+        await batches.close()
+        assert await journal.losses("sink") == []
+    had = [item.index for item in found if item.gap is None]
+    gaps = [item.gap for item in found if item.gap is not None]
+    assert gaps, "something was dropped"
+    missing = {at for gap in gaps for at in range(10, index * 10 + 1, 10) if gap.after < at < gap.before}
+    assert had == sorted(set(had))
+    assert not missing.intersection(had)
+    assert missing.union(had) == set(range(10, index * 10 + 1, 10))
+    assert counted == len(missing), "as many as sink status says"

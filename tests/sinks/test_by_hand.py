@@ -1,0 +1,520 @@
+"""What an operator does with one sink by hand: test it, resend what was refused, replay, pause, look."""
+
+import asyncio
+import json
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from nomad_tui.cli.main import main
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.journal.control import Control
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.status import SinkState
+from nomad_tui.sinks.definition.folder import Definitions
+from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
+from nomad_tui.sinks.delivery.sink import Delivery, Item
+from nomad_tui.sinks.types.webhook import Webhook
+from nomad_tui.standin import ALL_FRAMES, Options, StandIn
+from tests import recordings
+from tests.forking import starter
+from tests.journals import written
+from tests.receiver import Fault, Receiver, receiver
+from tests.runner import Running, at, define, running
+
+PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
+FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:40]
+SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
+FAST = 'format = "event"\nredact = false\n[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\nmax_attempts = 2\n'
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StandIn]:
+    async with StandIn([frame.line for frame in FRAMES], Options(lead=ALL_FRAMES, buffer_size=len(FRAMES))) as opened:
+        yield opened
+
+
+async def command(folder: Path, *arguments: str) -> Result:
+    """`nomad-tui sink …` on the test's own folder, while receivers and runners go on."""
+    places = ("--config", str(folder), "--journal", str(folder / "test.journal"))
+    return await asyncio.to_thread(CliRunner().invoke, main, ["sink", arguments[0], *places, *arguments[1:]])
+
+
+def webhook(hook: Receiver, more: str = FAST) -> str:
+    return f'type = "webhook"\naddress = "{hook.url}"\n{more}'
+
+
+def letters(folder: Path) -> list[int]:
+    with JournalReader(folder / "test.journal") as reader:
+        return [letter.id for letter in reader.letters()]
+
+
+async def had_all(run: Running, name: str = "all") -> None:
+    await run.journaled(len(SENT))
+    await run.delivered(name)
+    await run.until(lambda: run.sink(name).lag_events == 0)
+
+
+# Testing a sink
+
+
+@pytest.mark.parametrize("form", ["nomad", "event", "cloudevents"])
+async def test_a_test_is_one_marked_event_and_says_what_came_back(tmp_path: Path, form: str) -> None:
+    async with receiver() as hook:
+        hook.answer(202, "thank you\nand more")
+        define(tmp_path, "hook", webhook(hook, f'format = "{form}"\n'))
+        done = await command(tmp_path, "test", "hook")
+        assert done.exit_code == 0
+        assert re.match(r"hook: acknowledged after [\d.]+ .*s: 202 Accepted, it said 'thank you'\. ", done.stdout)
+        (request,) = hook.requests
+    assert request.headers["nomad-tui-test"] == "1"
+    assert request.headers["webhook-id"].startswith("test-")
+    assert request.headers["webhook-id"] in done.stdout
+    (event,) = request.events
+    assert (event["Topic"], event["Type"], event["Key"]) == ("Test", "SinkTest", "hook")
+    assert request.json.get("Test") is True or request.json.get("test") == "true"
+
+
+@pytest.mark.parametrize(("status", "said"), [(404, "404 Not Found"), (503, "503 Service Unavailable")])
+async def test_a_test_that_is_not_acknowledged_is_tried_once_and_fails(tmp_path: Path, status: int, said: str) -> None:
+    async with receiver() as hook:
+        hook.answer(status, "no", times=None)
+        define(tmp_path, "hook", webhook(hook))
+        done = await command(tmp_path, "test", "hook")
+        assert done.exit_code == 1
+        assert "hook: not acknowledged after " in done.stdout
+        assert f"answered {said}, it said 'no'" in done.stdout
+        assert len(hook.requests) == 1
+
+
+async def test_a_receiver_that_is_not_there_or_hangs_is_told(tmp_path: Path) -> None:
+    async with receiver() as hook:
+        define(tmp_path, "hook", webhook(hook, 'timeout = "200ms"\n'))
+        hook.answer(fault=Fault.HANG)
+        done = await command(tmp_path, "test", "hook")
+        assert (done.exit_code, "took too long" in done.stdout) == (1, True)
+        await hook.down()
+        done = await command(tmp_path, "test", "hook")
+        assert done.exit_code == 1
+        assert "nothing listens there" in done.stdout
+
+
+async def test_a_definition_that_cannot_be_used_or_is_not_there_is_told(tmp_path: Path) -> None:
+    define(tmp_path, "wrong", 'type = "webhook"\n')
+    done = await command(tmp_path, "test", "wrong")
+    assert done.exit_code == 2
+    assert "`address` is missing" in done.stderr
+    done = await command(tmp_path, "test", "nowhere")
+    assert done.exit_code == 1
+    assert done.stderr == "nomad-tui: There is no sink nowhere: nomad-tui sink list shows which there are.\n"
+
+
+async def test_a_file_is_tested_beside_the_runner_that_writes_it(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    define(tmp_path, "out", f'type = "file"\naddress = "{file}"\nformat = "event"\nredact = false\n')
+    async with running(tmp_path, at(server)) as run:
+        await had_all(run, "out")
+        done = await command(tmp_path, "test", "out")
+        assert (done.exit_code, "1 line written" in done.stdout) == (0, True)
+        server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
+        await run.journaled(len(SENT) + 1)
+        await run.until(lambda: run.sink("out").lag_events == 0)
+    lines = [json.loads(line) for line in file.read_bytes().splitlines()]
+    assert lines[:-2] == SENT
+    assert lines[-2]["Test"] is True
+    assert lines[-1]["Key"] == "after"
+
+
+async def test_standard_output_gets_the_event_alone(tmp_path: Path) -> None:
+    define(tmp_path, "out", 'type = "stdout"\nformat = "event"\n')
+    process = await asyncio.create_subprocess_exec(
+        *("nomad-tui", "sink", "test", "out", "--config", str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        executable=PROGRAM,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0
+    assert json.loads(out)["Type"] == "SinkTest"
+    assert err.startswith(b"out: acknowledged after ")
+
+
+# Dead letters
+
+
+async def refused(folder: Path, server: StandIn, hook: Receiver, keys: int = 2) -> None:
+    """A runner has run, and the first events were refused for good."""
+    hook.answer(400, "I do not like it", times=2 * keys)
+    define(folder, "all", webhook(hook))
+    async with running(folder, at(server)) as run:
+        await had_all(run)
+    assert len(letters(folder)) == keys
+
+
+async def test_dead_letters_are_listed_with_what_was_said(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        await refused(tmp_path, server, hook)
+    done = await command(tmp_path, "dead-letters")
+    assert done.exit_code == 0
+    head, first, second = done.stdout.splitlines()
+    assert head.split() == ["LETTER", "SINK", "WHEN", "INDEX", "EVENT", "KEY", "ATTEMPTS", "WHY"]
+    assert first.split()[:2] == [str(letters(tmp_path)[0]), "all"]
+    assert f"{SENT[0]['Topic']}/{SENT[0]['Type']}" in first
+    assert "400" in second
+    done = await command(tmp_path, "dead-letters", "all", "--output", "json")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [letter["event"] for letter in found] == SENT[:2]
+    assert found[0]["attempts"] == 2
+    assert "it said 'I do not like it'" in found[0]["why"]
+    done = await command(tmp_path, "dead-letters", "nowhere")
+    assert (done.exit_code, "There is no sink nowhere" in done.stderr) == (1, True)
+
+
+async def test_resent_letters_are_no_dead_letters_any_more(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        await refused(tmp_path, server, hook)
+        ids = [hook.requests[0].headers["webhook-id"], hook.requests[2].headers["webhook-id"]]
+        hook.requests.clear()
+        done = await command(tmp_path, "resend", "all")
+        assert done.exit_code == 0
+        assert done.stdout.splitlines()[-1] == "2 dead letters acknowledged."
+        assert [request.json for request in hook.requests] == SENT[:2]
+        # By their IDs the receiver knows them from the first time.
+        assert [request.headers["webhook-id"] for request in hook.requests] == ids
+        assert letters(tmp_path) == []
+        done = await command(tmp_path, "resend", "--all")
+        assert (done.exit_code, done.stdout) == (0, "There are no dead letters to be sent.\n")
+
+
+async def test_what_is_refused_again_stays_and_keeps_nothing_else_back(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        await refused(tmp_path, server, hook)
+        first, second = letters(tmp_path)
+        hook.answer(422, "still not")
+        done = await command(tmp_path, "resend", "all")
+        assert done.exit_code == 1
+        assert "it said 'still not'" in done.stdout
+        assert done.stdout.splitlines()[-1] == "1 dead letter acknowledged, 1 of those to be sent not."
+        assert letters(tmp_path) == [first]
+        done = await command(tmp_path, "resend", str(first))
+        assert (done.exit_code, letters(tmp_path)) == (0, [])
+        done = await command(tmp_path, "resend", "all", str(second))
+        assert (done.exit_code, f"There is no dead letter {second}:" in done.stderr) == (1, True)
+
+
+async def test_a_receiver_that_is_down_is_asked_once_and_everything_stays(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        await refused(tmp_path, server, hook, keys=3)
+        hook.requests.clear()
+        hook.answer(503, times=None)
+        done = await command(tmp_path, "resend", "all")
+        assert done.exit_code == 1
+        assert len(hook.requests) == 1
+        assert "2 more dead letters of all not tried: it takes nothing now." in done.stdout
+        assert len(letters(tmp_path)) == 3
+
+
+async def test_letters_are_resent_beside_a_runner(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.answer(400, times=2)
+        define(tmp_path, "all", webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await had_all(run)
+            done = await command(tmp_path, "resend", "all")
+            assert done.exit_code == 0
+        assert hook.requests[-1].json == SENT[0]
+        assert letters(tmp_path) == []
+
+
+async def test_a_gap_that_was_refused_is_resent_as_a_gap(tmp_path: Path) -> None:
+    gap = Gap(GapReason.BUFFER, 5, 9, 1.5)
+    async with receiver() as hook:
+        hook.answer(400, times=2)
+        define(tmp_path, "all", webhook(hook))
+        definition = Definitions(tmp_path).read().definitions["all"]
+        await written(tmp_path / "test.journal", FRAMES[:1])
+        sink = Webhook(definition)
+        retrier = DeliveryRetrier(definition, sink, lambda *_: None, lambda *_: None)
+        item = Item(2, 0, 9, 1, b"{}", gap=gap, id="gap-1")
+        (letter,) = await retrier.deliver(Delivery("gap-1", (item,), "global"))
+        await sink.close()
+        with Control(tmp_path / "test.journal") as control:
+            control.bury(letter)
+        listed = await command(tmp_path, "dead-letters", "--output", "json")
+        assert json.loads(listed.stdout)["gap"] == gap.record()
+        assert (await command(tmp_path, "resend", "all")).exit_code == 0
+        assert hook.requests[-1].json == {"Index": 9, "Gap": gap.record()}
+
+
+async def test_letters_are_deleted_on_request(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        await refused(tmp_path, server, hook, keys=3)
+    first, *rest = letters(tmp_path)
+    done = await command(tmp_path, "dead-letters", "--delete", str(first))
+    assert (done.stdout, letters(tmp_path)) == ("1 dead letter deleted.\n", rest)
+    done = await command(tmp_path, "dead-letters", "all", "--delete-all")
+    assert (done.stdout, letters(tmp_path)) == ("2 dead letters deleted.\n", [])
+    assert (await command(tmp_path, "dead-letters")).stdout == "There are no dead letters.\n"
+
+
+async def test_letters_of_a_sink_that_is_no_longer_defined_stay(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        await refused(tmp_path, server, hook)
+        (tmp_path / "sinks" / "all.toml").unlink()
+        done = await command(tmp_path, "resend", "--all")
+        assert (done.exit_code, "The sink all is not defined any more" in done.stderr) == (1, True)
+        assert len(letters(tmp_path)) == 2
+
+
+async def test_what_to_resend_must_be_said(tmp_path: Path) -> None:
+    done = await command(tmp_path, "resend")
+    assert done.exit_code == 2
+    await written(tmp_path / "test.journal", FRAMES[:1])
+    done = await command(tmp_path, "resend", "nowhere")
+    assert (done.exit_code, "There is no sink nowhere" in done.stderr) == (1, True)
+
+
+# Replaying
+
+
+async def test_a_running_sink_is_sent_again_what_came_from_an_index_on(server: StandIn, tmp_path: Path) -> None:
+    middle = FRAMES[25].index
+    again = [event for frame in FRAMES if frame.index >= middle for event in orjson.loads(frame.line)["Events"]]
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await had_all(run)
+            hook.requests.clear()
+            done = await command(tmp_path, "replay", "all", "--from-index", str(middle))
+            assert done.exit_code == 0, done.output
+            first, who = done.stdout.splitlines()
+            assert first.startswith(f"{len(again)} events of the journal go again to all, or what its definition")
+            assert f"from index {middle:,} on" in first
+            assert who == f"The runner {run.runner.status.pid} on  delivers."
+            await hook.arrived(len(again))
+            await run.until(lambda: run.sink("all").lag_events == 0)
+        assert hook.events == again
+
+
+async def test_a_sink_that_is_not_run_is_sent_it_by_the_next_runner(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await had_all(run)
+        hook.requests.clear()
+        done = await command(tmp_path, "replay", "all", "--since", "1h")
+        assert done.exit_code == 0, done.output
+        first, who = done.stdout.splitlines()
+        assert first.startswith(f"{len(SENT)} events of the journal go again to all")
+        assert first.endswith("the oldest that the journal holds.")
+        assert who == "The next `nomad-tui sink run` delivers: no runner is alive."
+        async with running(tmp_path, at(server)) as run:
+            await hook.arrived(len(SENT))
+        assert hook.events == SENT
+
+
+async def test_a_sink_that_has_never_run_can_begin_in_the_past(server: StandIn, tmp_path: Path) -> None:
+    start = FRAMES[30].index
+    wanted = [event for frame in FRAMES if frame.index >= start for event in orjson.loads(frame.line)["Events"]]
+    await written(tmp_path / "test.journal", FRAMES)
+    async with receiver() as hook:
+        define(tmp_path, "new", webhook(hook))
+        done = await command(tmp_path, "replay", "new", "--from-index", str(start))
+        assert done.exit_code == 0, done.output
+        async with running(tmp_path, at(server)) as run:
+            await hook.arrived(len(wanted))
+            await run.delivered("new")
+        assert hook.events == wanted
+
+
+async def test_what_the_journal_does_not_hold_cannot_be_replayed(tmp_path: Path) -> None:
+    await written(tmp_path / "test.journal", FRAMES[10:], received=1_700_000_000_000_000_000)
+    define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out"\n')
+    oldest, newest = FRAMES[10].index, FRAMES[-1].index
+    done = await command(tmp_path, "replay", "out", "--from-index", str(oldest - 1))
+    assert done.exit_code == 1
+    assert f"any more: the oldest that it has is {oldest:,}. Give --from-index {oldest} for all" in done.stderr
+    done = await command(tmp_path, "replay", "out", "--from-index", str(newest + 1))
+    assert (done.exit_code, f"the newest that it has is {newest:,}" in done.stderr) == (1, True)
+    done = await command(tmp_path, "replay", "out", "--since", "10m")
+    assert (done.exit_code, "The journal holds nothing of that time" in done.stderr) == (1, True)
+    with JournalReader(tmp_path / "test.journal") as reader:
+        assert reader.cursors() == {}
+    done = await command(tmp_path, "replay", "out")
+    assert (done.exit_code, "--from-index INDEX or --since DURATION" in done.stderr) == (2, True)
+
+
+async def test_a_replay_never_moves_a_sink_forward(tmp_path: Path) -> None:
+    await written(tmp_path / "test.journal", FRAMES)
+    define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out"\n')
+    assert (await command(tmp_path, "replay", "out", "--from-index", str(FRAMES[5].index))).exit_code == 0
+    done = await command(tmp_path, "replay", "out", "--from-index", str(FRAMES[20].index))
+    assert done.exit_code == 1
+    assert f"has not had that yet and gets it anyway: it has come to index {FRAMES[4].index:,}." in done.stderr
+
+
+# Pausing and looking
+
+
+async def reported(folder: Path, name: str, state: SinkState) -> None:
+    """Until a runner has written that a sink is in that state."""
+    while True:
+        with JournalReader(folder / "test.journal") as reader:
+            known = {each.cursor.sink: each.status for each in reader.overview().sinks}
+        if name in known and known[name].state is state:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def test_a_paused_sink_gets_nothing_until_it_is_resumed(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await had_all(run)
+            done = await command(tmp_path, "pause", "all")
+            assert (done.exit_code, done.stdout.startswith("all is paused.")) == (0, True)
+            await run.until(lambda: run.sink("all").status.state is SinkState.PAUSED)
+            server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
+            await run.journaled(len(SENT) + 1)
+            assert len(hook.events) == len(SENT)
+            assert '"state": "paused"' in (await command(tmp_path, "status", "--output", "json")).stdout
+            done = await command(tmp_path, "resume", "all")
+            assert (done.exit_code, "all goes on. The runner" in done.stdout) == (0, True)
+            await hook.arrived(len(SENT) + 1)
+        assert hook.events[-1]["Key"] == "after"
+
+
+async def test_a_runner_of_another_process_does_as_it_is_told(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook, starter(tmp_path / "log") as processes:
+        define(tmp_path, "all", webhook(hook))
+        journal = str(tmp_path / "test.journal")
+        places = ("--address", server.address, "--config", str(tmp_path), "--journal", journal)
+        pid = await processes.start("sink", "run", *places)
+        await hook.arrived(len(SENT))
+        await reported(tmp_path, "all", SinkState.IDLE)
+        assert (await command(tmp_path, "pause", "all")).exit_code == 0
+        await reported(tmp_path, "all", SinkState.PAUSED)
+        done = await command(tmp_path, "replay", "all", "--since", "1h")
+        assert f"The runner {pid} on " in done.stdout
+        assert "It is paused: nothing is sent before `nomad-tui sink resume all`." in done.stdout
+        assert len(hook.events) == len(SENT)
+        assert (await command(tmp_path, "resume", "all")).exit_code == 0
+        await hook.arrived(2 * len(SENT))
+        await processes.end(pid, signal.SIGTERM)
+        assert hook.events == 2 * SENT
+
+
+async def test_a_sink_that_never_ran_cannot_be_paused(tmp_path: Path) -> None:
+    await written(tmp_path / "test.journal", FRAMES[:1])
+    define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out"\n')
+    done = await command(tmp_path, "pause", "out")
+    assert (done.exit_code, "no runner has run it yet" in done.stderr) == (1, True)
+
+
+def table(text: str) -> dict[str, list[str]]:
+    """The rows of a status, by their sinks."""
+    lines = text.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("ID"))
+    return {cells[0]: cells for line in lines[head:] if (cells := re.split(r"\s{2,}", line))}
+
+
+async def test_the_status_tells_how_everything_is_doing(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook, receiver() as broken:
+        broken.answer(503, "overloaded", times=None)
+        define(tmp_path, "good", webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await had_all(run, "good")
+            await run.until(lambda: run.sink("good").status.state is SinkState.IDLE)
+            await reported(tmp_path, "good", SinkState.IDLE)
+            done = await command(tmp_path, "status", "good")
+            assert done.exit_code == 0, done.output
+            assert done.stdout.startswith("Runner 1 on ")
+            row = table(done.stdout)["good"]
+            assert row[1:3] == ["idle", "0"]
+            assert row[5:9] == [f"{len(SENT):,}", "0", "0", "0"]
+            define(tmp_path, "bad", webhook(broken, 'begin = "oldest"\n' + FAST))
+            await run.until(lambda: "bad" in run.runner.sinks and run.sink("bad").status.retried > 2)
+            await reported(tmp_path, "bad", SinkState.RETRYING)
+            done = await command(tmp_path, "status")
+            assert done.exit_code == 1
+            row = table(done.stdout)["bad"]
+            assert (row[1], row[2]) == ("retrying", f"{len(SENT):,}")
+            assert "503" in row[-1]
+            record: dict[str, Any] = json.loads((await command(tmp_path, "status", "--output", "json")).stdout)
+            assert record["runner"]["alive"] is True
+            by_id = {each["id"]: each for each in record["sinks"]}
+            assert by_id["good"]["delivered_events"] == len(SENT)
+            assert by_id["bad"]["failing"] is True
+            assert by_id["bad"]["lag_events"] == len(SENT)
+        define(tmp_path, "next", webhook(hook))
+        define(tmp_path, "wrong", webhook(hook, "retries = 3\n"))
+        (tmp_path / "sinks" / "bad.toml").unlink()
+        done = await command(tmp_path, "status")
+        assert done.exit_code == 1
+        assert done.stdout.startswith("No runner writes to this journal; the last one was heard ")
+        assert {name: row[1] for name, row in table(done.stdout).items() if name != "ID"} == {
+            "bad": "removed",
+            "good": "stopped",
+            "next": "new",
+            "wrong": "mistake",
+        }
+
+
+async def test_a_journal_that_is_not_there_is_told(tmp_path: Path) -> None:
+    define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out"\n')
+    for name, *more in (["status"], ["pause", "out"], ["replay", "out", "--since", "1h"], ["dead-letters"]):
+        done = await command(tmp_path, name, *more)
+        assert done.exit_code == 1
+        assert "test.journal" in done.stderr
+
+
+async def test_a_test_that_is_killed_pauses_nothing_for_long(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    define(tmp_path, "out", f'type = "file"\naddress = "{file}"\nformat = "event"\nredact = false\n')
+    journal = tmp_path / "test.journal"
+    stuck = (
+        "import asyncio, sys; from pathlib import Path; from nomad_tui.sinks.delivery.by_hand import opened\n"
+        "from nomad_tui.sinks.definition.folder import Definitions\n"
+        "async def main():\n"
+        "    definition = Definitions(Path(sys.argv[1])).read().definitions['out']\n"
+        "    async with opened(definition, Path(sys.argv[2])):\n"
+        "        print('open', flush=True); await asyncio.sleep(3600)\n"
+        "asyncio.run(main())"
+    )
+    async with running(tmp_path, at(server)) as run:
+        await had_all(run, "out")
+        await reported(tmp_path, "out", SinkState.IDLE)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", stuck, str(tmp_path), str(journal)), stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None and await process.stdout.readline() == b"open\n"
+        process.kill()
+        await process.wait()
+        with JournalReader(journal) as reader:
+            assert reader.cursors()["out"].paused
+        with Control(journal) as control:  # rather than wait until it has run out
+            control.hold("out", time_ns())
+        server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
+        await run.journaled(len(SENT) + 1)
+        await run.until(lambda: run.sink("out").lag_events == 0)
+    assert json.loads(file.read_bytes().splitlines()[-1])["Key"] == "after"
+
+
+async def test_a_pause_outlives_a_test(tmp_path: Path) -> None:
+    journal = tmp_path / "test.journal"
+    await written(journal, FRAMES[:1])
+    with Control(journal) as control, JournalReader(journal) as reader:
+        control.register("out", 0)
+        control.hold("out", time_ns() + 10**12)
+        control.pause("out", True)
+        control.hold("out", 0)
+        assert reader.cursors()["out"].paused

@@ -1,0 +1,199 @@
+"""A runner as a process: what signals do to it, who may run beside it, and that it outlives its log."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from nomad_tui.core.identity import Identities
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.standin import ALL_FRAMES, Options, StandIn
+from tests import recordings
+from tests.forking import Starter, starter
+from tests.receiver import Fault, receiver
+from tests.runner import SECONDS, define
+
+COMMAND = str(Path(sys.executable).with_name("nomad-tui"))
+FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:100]
+
+
+@dataclass
+class Place:
+    folder: Path
+    processes: Starter
+    address: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        journal = str(self.folder / "test.journal")
+        return "sink", "run", "--address", self.address, "--config", str(self.folder), "--journal", journal
+
+    def webhook(self, url: str) -> None:
+        define(self.folder, "hook", f'type = "webhook"\naddress = "{url}"\ntimeout = "1m"\n')
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    async def logged(self, text: str) -> None:
+        while text not in self.log:  # noqa: ASYNC110  # another process writes it
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn([frame.line for frame in FRAMES], Options(lead=ALL_FRAMES, buffer_size=len(FRAMES))) as server,
+        starter(tmp_path / "log") as processes,
+    ):
+        yield Place(tmp_path, processes, server.address)
+
+
+async def test_sigterm_waits_for_a_receiver_that_hangs_no_longer_than_it_may(place: Place) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=None)
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments, "--drain", "200ms")
+        await hook.received(1)
+        asked = monotonic()
+        await place.processes.end(pid, signal.SIGTERM)
+        assert 0.2 <= monotonic() - asked < 5
+        assert "left={'hook': " in place.log
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+async def test_who_asks_twice_does_not_wait(place: Place, asked: signal.Signals) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=None)
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments, "--drain", "1h")
+        await hook.received(1)
+        os.kill(pid, asked)
+        await place.logged("draining")
+        await place.processes.end(pid, asked)
+        assert "runner_ended" in place.log
+
+
+async def test_what_was_under_way_at_the_end_is_sent_again_under_its_id(place: Place) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG)
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments, "--drain", "10ms")
+        await hook.received(1)
+        await place.processes.end(pid, signal.SIGTERM)
+        pid = await place.processes.start(*place.arguments)
+        await hook.received(len(FRAMES) + 1)
+        await place.processes.end(pid, signal.SIGTERM)
+        ids = [request.headers["webhook-id"] for request in hook.requests]
+        assert ids[0] == ids[1]
+        assert len(set(ids)) == len(FRAMES)
+
+
+async def test_sighup_and_a_stop_in_between_lose_nothing(place: Place) -> None:
+    async with receiver() as hook, receiver() as other:
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments)
+        await hook.received(10)
+        os.kill(pid, signal.SIGSTOP)
+        define(place.folder, "other", f'type = "webhook"\naddress = "{other.url}"\nbegin = "oldest"\n')
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGCONT)
+        await asyncio.gather(hook.received(len(FRAMES)), other.received(len(FRAMES)))
+        await place.processes.end(pid, signal.SIGTERM)
+        for each in (hook, other):
+            assert [request.json["Index"] for request in each.requests] == [frame.index for frame in FRAMES]
+
+
+async def test_a_second_runner_is_told_who_has_the_journal(place: Place) -> None:
+    async with receiver() as hook:
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments)
+        await hook.received(1)
+        second = await asyncio.create_subprocess_exec(*(COMMAND, *place.arguments), stderr=asyncio.subprocess.PIPE)
+        _, told = await second.communicate()
+        await place.processes.end(pid, signal.SIGKILL)
+        assert second.returncode == 1
+        assert f"is in use: process {pid} on " in told.decode()
+        # The dead hold nothing.
+        await place.processes.end(await place.processes.start(*place.arguments, "--drain", "10ms"), signal.SIGTERM)
+
+
+async def test_a_log_that_nobody_reads_any_more_ends_nothing(place: Place) -> None:
+    async with receiver() as hook:
+        place.webhook(hook.url)
+        reading, writing = os.pipe()
+        runner = await asyncio.create_subprocess_exec(*(COMMAND, *place.arguments), stderr=writing)
+        os.close(writing)
+        await asyncio.to_thread(os.read, reading, 1)
+        os.close(reading)
+        define(place.folder, "broken", "what is wrong here is logged")
+        await hook.received(len(FRAMES))
+        runner.send_signal(signal.SIGTERM)
+        assert await runner.wait() == 0
+
+
+async def test_events_keep_their_ids_while_no_server_answers_and_another_address_is_warned_of(place: Place) -> None:
+    """The region is part of an ID, and only a server tells it."""
+    journal = place.folder / "test.journal"
+    async with receiver() as hook:
+        await hook.down()
+        place.webhook(hook.url)
+        pid = await place.processes.start(*place.arguments)
+        await place.logged("sink_refused_or_failed")
+        with JournalReader(journal) as reader:
+            while (  # noqa: ASYNC110  # another process writes it
+                runner := reader.overview().runner
+            ) is None or runner.region != "global":
+                await asyncio.sleep(0.01)
+        await place.processes.end(pid)
+        await hook.up()
+        nowhere = replace(place, address="http://127.0.0.1:1")
+        pid = await place.processes.start(*nowhere.arguments)
+        await hook.received(1)
+        await place.processes.end(pid)
+    ids = Identities("global").of(FRAMES[0])
+    assert hook.requests[0].headers["webhook-id"] in (ids[0], f"{ids[0]}+{ids[-1]}")
+    assert "journal_of_another_address" in place.log
+
+
+async def test_a_reader_of_the_log_that_stands_still_holds_up_nothing(place: Place) -> None:
+    async with receiver() as hook:
+        hook.answer(400, times=None)  # each refusal is logged
+        define(
+            place.folder,
+            "hook",
+            f'type = "webhook"\naddress = "{hook.url}"\nheaders = {{ X-Long = "{"x" * 1000}" }}\n'
+            "[retry]\nmax_attempts = 1\nmin_backoff = 0.01\nmax_backoff = 0.01\n",
+        )
+        reading, writing = os.pipe()
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # elsewhere a pipe is small as it is
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        process = await asyncio.create_subprocess_exec(COMMAND, *place.arguments, stderr=writing)
+        os.close(writing)
+        await hook.received(len(FRAMES))
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+        os.close(reading)
+
+
+async def test_a_runner_ends_with_the_reader_of_its_only_sink(place: Place) -> None:
+    define(place.folder, "follow", 'type = "stdout"\nformat = "event"\nbegin = "oldest"\n')
+    arguments = (COMMAND, *place.arguments[:2], "follow", *place.arguments[2:])
+    process = await asyncio.create_subprocess_exec(
+        *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    assert (await process.stdout.readline()).startswith(b"{")
+    process.stdout._transport.close()  # type: ignore[attr-defined]
+    said = await process.stderr.read()
+    assert await process.wait() == 0
+    assert b"reader_has_gone" in said

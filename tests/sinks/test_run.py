@@ -1,0 +1,377 @@
+"""What the stream brings reaches every sink, once and in order, whatever the receivers do meanwhile."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.journal.control import Control
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.retention import Retention
+from nomad_tui.journal.status import RunnerStatus, SinkState
+from nomad_tui.sinks.definition.definition import Batch, Definition, Kind, Retry
+from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
+from nomad_tui.sinks.delivery.sink import Sink
+from nomad_tui.sinks.runner import runner
+from nomad_tui.sinks.runner.service import continued
+from nomad_tui.sinks.types.webhook import Webhook
+from nomad_tui.standin import ALL_FRAMES, Options, StandIn
+from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.tasks import end
+from tests import recordings
+from tests.journals import writing
+from tests.receiver import Fault, Receiver, receiver
+from tests.runner import Running, at, define, running
+from tests.sink_items import delivery, items
+
+FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
+SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StandIn]:
+    """All of the tour is in its buffer."""
+    lines = [frame.line for frame in FRAMES]
+    async with StandIn(lines, Options(lead=ALL_FRAMES, buffer_size=len(lines))) as opened:
+        yield opened
+
+
+def webhook(hook: Receiver, more: str = "") -> str:
+    return f'type = "webhook"\naddress = "{hook.url}"\nredact = false\n{more}'
+
+
+FAST = "[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\nmax_attempts = 3\n"
+
+
+async def test_a_webhook_gets_every_frame_as_it_was_sent(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("all")
+            assert run.sink("all").lag_events == 0
+        assert [request.json for request in hook.requests] == [orjson.loads(frame.line) for frame in FRAMES]
+
+
+async def test_a_receiver_that_fails_in_every_way_has_everything_in_order_in_the_end(
+    server: StandIn, tmp_path: Path
+) -> None:
+    async with receiver() as hook:
+        for number, fault in enumerate((Fault.RESET, Fault.CLOSE, Fault.GARBAGE, Fault.CUT_HEAD, Fault.RESET_UNREAD)):
+            hook.answer(200, times=number)
+            hook.answer(fault=fault, times=2)
+        for status in (500, 503, 429, 408, 425, 502):
+            hook.answer(status, times=2)
+            hook.answer(202, times=3)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 7\nmax_wait = 0.05\n' + FAST))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("all").lag_events == 0)
+            assert run.sink("all").status.delivered == len(SENT)
+            assert run.sink("all").status.retried >= 20
+        seen: dict[str, list[object]] = {}
+        for request in hook.requests:
+            if "webhook-id" in request.headers and request.body:
+                seen[request.headers["webhook-id"]] = request.json
+        assert [event for events in seen.values() for event in events] == SENT
+
+
+async def test_what_is_refused_for_good_is_a_dead_letter_and_takes_no_other_with_it(
+    server: StandIn, tmp_path: Path
+) -> None:
+    poison = SENT[40]
+    async with receiver() as hook:
+        hook.decide = lambda request: 400 if poison in request.events else None
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 50\nmax_wait = 0.05\n' + FAST))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("all")
+            assert run.sink("all").status.dead == 1
+        with JournalReader(tmp_path / "test.journal") as journal:
+            (letter,) = journal.letters("all")
+        assert orjson.loads(letter.text) == poison
+        assert letter.why
+        taken = [event for request in hook.requests if poison not in request.events for event in request.events]
+        assert taken == [event for event in SENT if event != poison]
+
+
+async def test_one_sink_that_hangs_delays_no_other(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hanging, receiver() as well:
+        hanging.answer(fault=Fault.HANG, times=1_000_000)
+        define(tmp_path, "hanging", webhook(hanging, 'timeout = "30s"\n'))
+        define(tmp_path, "well", webhook(well))
+        async with running(tmp_path, at(server), drain=0.2) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("well")
+            await hanging.received(1)
+            assert run.sink("hanging").lag_events > 600
+        assert well.events == SENT
+
+
+async def test_definitions_that_come_change_and_go_take_effect(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as first, receiver() as second:
+        file = define(tmp_path, "one", webhook(first, 'begin = "oldest"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("one")
+            define(tmp_path, "two", webhook(second, 'begin = "oldest"\ntopics = ["Deployment"]\n'))
+            await run.until(lambda: "two" in run.runner.sinks)
+            await run.delivered("two")
+            assert second.events == [event for event in SENT if event["Topic"] == "Deployment"]
+            define(tmp_path, "two", webhook(first, 'topics = ["Deployment"]\n'))
+            await run.until(lambda: run.sink("two").definition.address == first.url)
+            define(tmp_path, "two", "this is no definition")
+            await run.until(lambda: run.runner.mistakes)
+            assert "two" in run.runner.sinks
+            file.unlink()
+            await run.until(lambda: "one" not in run.runner.sinks)
+
+
+async def test_a_file_that_is_half_written_stops_no_sink_in_it(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        table = f'[[sink]]\nid = "%s"\n{webhook(hook)}\n'
+        settings = tmp_path / "config.toml"
+        settings.write_text(table % "first" + table % "second")
+        file = define(tmp_path, "third", webhook(hook))
+        other_name = file.rename(file.with_name("called-otherwise.toml"))
+        async with running(tmp_path, at(server)) as run:
+            await run.until(lambda: run.runner.sinks.keys() == {"first", "second", "third"})
+            before = dict(run.runner.sinks)
+            other_name.write_text('id = "thi')
+            settings.write_text(table % "first" + "[[sink]]\nid =")
+            await run.until(lambda: len(run.runner.mistakes) == 2)
+            assert run.runner.sinks == before
+            settings.write_text(table % "first")
+            other_name.unlink()
+            await run.until(lambda: run.runner.sinks.keys() == {"first"})
+            assert run.sink("first") is before["first"]
+
+
+async def test_what_nobody_foresaw_is_an_error_of_one_sink_and_tried_again(server: StandIn, tmp_path: Path) -> None:
+    async def opener(definition: Definition) -> Sink:
+        if definition.id == "odd" and not mended.is_set():
+            raise RuntimeError("never heard of")
+        return await open_sink(definition)
+
+    mended = asyncio.Event()
+    async with receiver() as hook:
+        define(tmp_path, "odd", webhook(hook, 'topics = ["Job"]\n'))
+        define(tmp_path, "well", webhook(hook, 'topics = ["Deployment"]\n'))
+        async with running(tmp_path, at(server), opener=opener) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("well")
+            await run.until(lambda: run.sink("odd").status.state is SinkState.BROKEN)
+            assert run.sink("odd").status.last_error == "RuntimeError: never heard of"
+            mended.set()
+            run.sink("odd").look_again()
+            await run.until(lambda: run.sink("odd").lag_events == 0)
+        assert {event["Topic"] for event in hook.events} == {"Job", "Deployment"}
+
+
+async def test_a_receiver_that_refuses_everything_does_not_flood_the_log(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.answer(401, times=None)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 500\n' + FAST))
+        with capture_logs() as logs:
+            async with running(tmp_path, at(server)) as run:
+                await run.journaled(len(SENT))
+                await run.until(lambda: run.sink("all").status.dead == len(SENT))
+        said = [line for line in logs if line["event"] in ("sink_refused_or_failed", "events_to_dead_letters")]
+        assert sum(line.get("events", 0) for line in said) == len(SENT)
+        assert len(said) < 20
+
+
+async def test_a_batch_refused_for_its_credentials_is_not_divided(server: StandIn, tmp_path: Path) -> None:
+    """1,000 events were 2,006 requests, one right after the other."""
+    async with receiver() as hook:
+        hook.answer(401, times=None)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 1000\nmax_wait = 1\n' + FAST))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("all").status.dead == len(SENT))
+        batches = len({request.headers["webhook-id"] for request in hook.requests})
+        assert len(hook.requests) == 3 * batches, "as often as max_attempts says"
+        with JournalReader(tmp_path / "test.journal") as journal:
+            assert [orjson.loads(letter.text) for letter in journal.letters("all", len(SENT))] == SENT
+
+
+async def test_a_batch_that_is_divided_leaves_its_receiver_time() -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async with receiver() as hook:
+        hook.answer(400, times=None)
+        definition = Definition("all", Kind.WEBHOOK, hook.url, batch=Batch(max_events=64), retry=Retry(max_attempts=1))
+        sink = Webhook(definition, {})
+        refused = DeliveryRetrier(definition, sink, lambda *_: None, lambda *_: None, pause)
+        assert len(await refused.deliver(delivery(items(most=64)))) == 64
+        await sink.close()
+    assert len(hook.requests) == 127
+    assert len(pauses) == 126
+    assert 20 < sum(pauses) < 126 * 2
+
+
+async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "PRUNE_EVERY", 0.1)
+    lines = list(islice(recordings.lines("load"), 500))  # far more than what a sink has in memory
+    sent = [event for line in lines for event in orjson.loads(line).get("Events", ())]
+    async with (
+        receiver() as hook,
+        StandIn(lines, Options(lead=ALL_FRAMES, buffer_size=len(lines))) as server,
+    ):
+        hook.answer(503, times=None)
+        define(tmp_path, "down", webhook(hook, 'format = "event"\n[batch]\nmax_events = 10\nmax_wait = 0.05\n' + FAST))
+        async with running(tmp_path, at(server), retention=Retention(max_size=120_000)) as run:
+            await run.journaled(len(sent))
+            await run.until(lambda: run.sink("down").lost_events)
+            assert run.sink("down").status.lost == 0
+            await hook.received(1)
+            refused = len(hook.requests)
+            hook.answer(204, times=None)
+            await run.until(lambda: run.sink("down").lag_events == 0 and run.sink("down").status.lost)
+            await run.until(lambda: run.sink("down").lost_events == run.sink("down").status.lost)
+        messages = [message for request in hook.requests[refused:] for message in request.messages]
+        assert [message["Gap"]["Reason"] for message in messages if "Gap" in message] == ["journal"]
+        place = {orjson.dumps(event): number for number, event in enumerate(sent)}
+        places = [place[orjson.dumps(message)] for message in messages if "Gap" not in message]
+        assert places == sorted(places)
+        assert len(set(places)) + run.sink("down").status.lost >= len(sent)
+
+
+async def test_what_runs_no_more_is_said_to_be_stopped(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        for name in ("one", "other"):
+            define(tmp_path, name, webhook(hook))
+        async with running(tmp_path, at(server)) as run:
+            await run.delivered("other")
+        async with running(tmp_path, at(server), only=("one",)) as run:
+            await run.delivered("one")
+        with JournalReader(tmp_path / "test.journal") as journal:
+            states = {each.cursor.sink: each.status.state for each in journal.overview().sinks}
+        assert states["other"] is SinkState.STOPPED
+
+
+async def test_a_journal_without_sinks_forgets_no_sink(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "ABSENT", 0.0)
+    monkeypatch.setattr(runner, "PRUNE_EVERY", 0.0)
+    async with writing(tmp_path / "test.journal", Retention(keep=0.0)) as journal:
+        await journal.register("away", 0, 0)
+        source = await continued(journal, at(server), Subscription(), Settings())
+        recording = runner.Runner(journal, source, runner.Wanted(None), RunnerStatus(), drain=0.1)
+        task = asyncio.create_task(recording.run())
+        run = Running(recording, journal, task)
+        await run.journaled(len(SENT))
+        await run.until(lambda: recording.status.heard)
+        heard = recording.status.heard
+        await run.until(lambda: recording.status.heard > heard)  # another round of what it does beside the stream
+        recording.end()
+        await task
+        assert (await journal.cursors()).keys() == {"away"}
+
+
+async def test_a_sink_goes_by_the_region_that_is_learned_late(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.delivered("all")
+            run.runner.status.region = "europe"
+            await run.until(lambda: "all" in run.runner.sinks and run.sink("all").region == "europe")
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("all").lag_events == 0)
+        assert {orjson.dumps(event) for event in hook.events} == {orjson.dumps(event) for event in SENT}
+
+
+async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    lines = [frame.line for frame in FRAMES]
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        for part in (100, 250, len(lines)):
+            async with (
+                StandIn(lines[:part], Options(lead=ALL_FRAMES, buffer_size=len(lines))) as server,
+                running(tmp_path, at(server)) as run,
+            ):
+                await run.journaled(sum(len(frame.events) for frame in FRAMES[:part]))
+                await run.delivered("all")
+        assert hook.events == SENT
+
+
+async def test_a_sink_is_paused_resumed_and_sent_back_by_another_program(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "test.journal"
+    async with receiver() as hook:
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.delivered("all")
+            with Control(file) as control:
+                control.pause("all", True)
+            await run.until(lambda: run.sink("all").status.state is SinkState.PAUSED)
+            with Control(file) as control:
+                control.rewind("all", 0)
+                control.pause("all", False)
+            await run.until(lambda: run.sink("all").status.delivered == 2 * len(SENT))
+        assert hook.events == SENT + SENT
+
+
+async def test_a_receiver_does_not_wait_for_the_journal_between_two_requests(server: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "test.journal"
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=1)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await hook.received(1)
+            with closing(JournalReader(file)) as journal:
+                await run.until(lambda: len(journal.overview().sinks[0].cursor.sending) > 10)
+                with closing(sqlite3.connect(file, isolation_level=None)) as another:
+                    another.execute("BEGIN IMMEDIATE")
+                    hook.release()
+                    await hook.received(10)
+                    assert journal.overview().sinks[0].cursor.position == 0
+                    another.execute("ROLLBACK")
+            await run.until(lambda: run.sink("all").lag_events == 0)
+        assert hook.events == SENT
+
+
+async def test_an_unordered_sink_has_several_requests_under_way(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.answer(fault=Fault.HANG, times=1)
+        define(tmp_path, "all", webhook(hook, 'format = "event"\nordered = false\nconcurrency = 4\n'))
+        async with running(tmp_path, at(server), drain=0.2) as run:
+            await run.journaled(len(SENT))
+            await hook.received(4)
+            assert run.sink("all").lag_events == len(SENT)  # the cursor waits for the first
+            hook.release()
+            await run.until(lambda: run.sink("all").lag_events == 0)
+        assert sorted(map(orjson.dumps, hook.events)) == sorted(map(orjson.dumps, SENT))
+
+
+async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
+    """`asyncio.wait_for` of Python 3.11 loses one that comes together with what is waited for."""
+    begun = asyncio.Event()
+
+    async def loses_one() -> None:
+        with suppress(asyncio.CancelledError):
+            begun.set()
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(loses_one())
+    await begun.wait()
+    async with asyncio.timeout(10):
+        await end(task, None, again=0.01)
+    assert task.cancelled()

@@ -1,0 +1,508 @@
+"""The journal as a source: all that a runner wrote, in order and when it came, and what it writes from then on."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager, closing, suppress
+from functools import partial
+from pathlib import Path
+from time import time_ns
+
+import pytest
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.history.event_row import EventRow, row
+from nomad_tui.core.history.history import History
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.updates import Connected, Ended, Gap, GapReason, Noted, Retrying, Update
+from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode
+from nomad_tui.journal.retention import Retention
+from nomad_tui.session import Session, State
+from nomad_tui.sources import journal as journal_source
+from nomad_tui.sources.journal import JournalSource
+from nomad_tui.sources.journaled import JournaledLive
+from nomad_tui.sources.source import Source, Watchable
+from nomad_tui.standin import ALL_FRAMES, Options, StandIn
+from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.start import Start
+from tests import recordings
+from tests.journals import SECOND, frames_of, report, write, writing, written
+
+SECONDS = 60
+"""How long a test may take before it counts as hung."""
+
+LONG_AGO = 1_700_000_000 * SECOND
+
+
+def line(index: int, topic: str = "Job", namespace: str = "default", text: str = "") -> bytes:
+    return (
+        b'{"Index":%d,"Events":[{"Topic":"%s","Type":"JobRegistered","Key":"key-%d","Namespace":"%s","Payload":{"T":"%s"}}]}'
+        % (index, topic.encode(), index, namespace.encode(), text.encode())
+    )
+
+
+def frames(indexes: Iterable[int], *, fresh: bool = True) -> list[Frame]:
+    return frames_of(map(line, indexes), fresh=fresh)
+
+
+def of_records(updates: Iterable[Update]) -> list[Update]:
+    return [update for update in updates if isinstance(update, Frame | Gap | Unreadable)]
+
+
+def indexes(updates: Iterable[Update]) -> list[int]:
+    return [update.index for update in updates if isinstance(update, Frame)]
+
+
+async def read(source: Source) -> list[Update]:
+    """Everything that a source says, until it ends."""
+    async with aclosing(source.updates()) as updates:
+        return [update async for update in updates]
+
+
+class Reading:
+    """A source being read."""
+
+    def __init__(self) -> None:
+        self.said: list[Update] = []
+        self._changed = asyncio.Event()
+
+    def hear(self, update: Update) -> None:
+        self.said.append(update)
+        self._changed.set()
+
+    async def until(self, fact: Callable[[list[Update]], object]) -> None:
+        while not fact(self.said):
+            self._changed.clear()
+            await self._changed.wait()
+
+    @property
+    def gaps(self) -> list[Gap]:
+        return [update for update in self.said if isinstance(update, Gap)]
+
+
+@asynccontextmanager
+async def reading(source: Source) -> AsyncIterator[Reading]:
+    heard = Reading()
+
+    async def run() -> None:
+        async with aclosing(source.updates()) as updates:
+            async for update in updates:
+                heard.hear(update)
+
+    task = asyncio.create_task(run())
+    try:
+        yield heard
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class Said:
+    """A source of what was heard before."""
+
+    name = "said"
+    live = True
+
+    def __init__(self, updates: list[Update]) -> None:
+        self._updates = updates
+
+    def scope(self, region: str | None) -> str:
+        return ""
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        for update in self._updates:
+            yield update
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the runner is doing is looked at often enough for a test."""
+    monkeypatch.setattr(journal_source, "POLL_EVERY", 0.01)
+    monkeypatch.setattr(journal_source, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(journal_source, "SHORTEST_DELAY", 0.05)
+
+
+# Read as a recording
+
+
+@pytest.mark.parametrize("name", ["tour", "beta", "hostile", "large-job"])
+async def test_everything_comes_again_in_order(name: str, tmp_path: Path) -> None:
+    contents = [decoded for each in recordings.lines(name) if isinstance(decoded := decode(each), Frame | Unreadable)]
+    gap = Gap(GapReason.BUFFER, 5, 9, 41.0, ("Job",), ("payments",))
+    async with asyncio.timeout(SECONDS):
+        path = await written(tmp_path / "a.journal", [*contents, gap])
+        first, *updates, last = await read(JournalSource(path))
+    assert first == Connected("a.journal")
+    assert updates == [*contents, gap]
+    assert [each.line for each in updates if isinstance(each, Frame)] == [
+        each.line for each in contents if isinstance(each, Frame)
+    ]
+    assert last == Ended("the journal was read to its end")
+
+
+async def test_an_event_was_received_when_the_runner_received_it(tmp_path: Path) -> None:
+    waited, fresh = frames([1, 2], fresh=False), frames([3, 4])
+    async with asyncio.timeout(SECONDS):
+        path = await written(tmp_path / "a.journal", [*waited, *fresh], LONG_AGO)
+        session = Session(JournalSource(path))
+        await session.run()
+    rows = [row(session.history, sequence) for sequence in range(4)]
+    assert [each.received for each in rows if isinstance(each, EventRow)] == [
+        0,
+        0,
+        LONG_AGO + 2 * SECOND,
+        LONG_AGO + 3 * SECOND,
+    ]
+    # Among live events those are marked that had waited in the server's buffer when the runner came, and no others.
+    assert ["‹" in each.signs(live=True) for each in rows if isinstance(each, EventRow)] == [True, True, False, False]
+    assert session.status.state is State.ENDED
+
+
+NEWEST_5 = "Of the journal only the newest 5 events are shown, as many as --max-events allows."
+
+
+@pytest.mark.parametrize(
+    ("start", "newest_events", "first", "note"),
+    [
+        (Start(), None, 10, None),
+        (Start(index=40), None, 40, None),
+        (Start(index=41), None, 42, None),
+        (Start(index=9), None, 10, "The journal begins at index 10: what came from 9 on was asked for."),
+        (Start(index=10), None, 10, None),
+        (Start(since=3600 * SECOND), None, None, None),
+        (Start(since=7200 * SECOND - SECOND // 2), None, 12, None),
+        (
+            Start(since=4 * 3600 * SECOND),
+            None,
+            10,
+            "The journal begins 2 h ago: the events of the last 4 h were asked for.",
+        ),
+        (Start(live=True), None, None, None),
+        (Start(), 5, 90, NEWEST_5),
+        (Start(index=40), 5, 90, NEWEST_5),
+        (Start(index=94), 5, 94, None),
+        (Start(), 10_000, 10, None),
+    ],
+    ids=str,
+)
+async def test_it_starts_where_it_is_told_to(
+    start: Start, newest_events: int | None, first: int | None, note: str | None, tmp_path: Path
+) -> None:
+    """One event every second from two hours ago on, at every other index from 10 to 98."""
+    async with asyncio.timeout(SECONDS):
+        async with writing(tmp_path / "a.journal") as journal:
+            began = time_ns() - 7200 * SECOND
+            for number, frame in enumerate(frames(range(10, 100, 2))):
+                await write(journal, [frame], began + number * SECOND)
+        updates = await read(JournalSource(tmp_path / "a.journal", start, newest_events=newest_events))
+    expected = [] if first is None else list(range(first, 100, 2))
+    if newest_events == 5 and first == 90:
+        assert indexes(updates)[-5:] == expected and set(indexes(updates)) <= set(range(10, 100, 2))
+    else:
+        assert indexes(updates) == expected
+    assert [each.text for each in updates if isinstance(each, Noted)] == ([] if note is None else [note])
+
+
+async def test_what_had_waited_for_long_when_it_was_journaled_is_not_of_the_last_minutes(tmp_path: Path) -> None:
+    old = frames_of(recordings.lines("tour"), fresh=False)
+    async with asyncio.timeout(SECONDS):
+        path = await written(tmp_path / "a.journal", [*old, *frames([5000, 5001])])
+        updates = await read(JournalSource(path, Start(since=600 * SECOND)))
+    assert indexes(updates) == [5000, 5001]
+
+
+async def test_it_holds_the_topics_and_the_namespace_that_are_asked_for(tmp_path: Path) -> None:
+    lines = [
+        line(1),
+        line(2, "Node", ""),
+        line(3, "Job", "payments"),
+        line(4, "Allocation", "payments"),
+        b'{"Index":5,"Events":[{"Topic":"Job","Key":"web","Namespace":"default","Payload":{}},'
+        b'{"Topic":"Evaluation","Key":"e","Namespace":"payments","Payload":{}}]}',
+    ]
+    gaps = [
+        Gap(GapReason.BUFFER, 5, 9, 0.0, topics, namespaces) for topics, namespaces in ((("Node",), ()), ((), ("web",)))
+    ]
+    async with asyncio.timeout(SECONDS):
+        path = await written(tmp_path / "a.journal", [*frames_of(lines), *gaps])
+        jobs = await read(JournalSource(path, subscription=Subscription.parse(["Job"])))
+        payments = await read(JournalSource(path, namespace="payments"))
+    assert indexes(jobs) == [1, 3, 5]
+    assert [each.line for each in jobs if isinstance(each, Frame)][2] == (
+        b'{"Index":5,"Events":[{"Topic":"Job","Key":"web","Namespace":"default","Payload":{}}]}'
+    )
+    assert [each for each in jobs if isinstance(each, Gap)] == [gaps[1]]
+    assert indexes(payments) == [2, 3, 4, 5]
+    assert [each for each in payments if isinstance(each, Gap)] == [gaps[0]]
+
+
+async def test_the_screen_is_not_held_up_by_a_long_journal(tmp_path: Path) -> None:
+    lines = [each for each in recordings.lines("load") if b'"Events"' in each]
+    async with asyncio.timeout(SECONDS):
+        path = await written(tmp_path / "a.journal", frames_of(lines))
+        longest = 0.0
+        reader = asyncio.create_task(Session(JournalSource(path), History()).run())
+        loop = asyncio.get_running_loop()
+        while not reader.done():
+            before = loop.time()
+            await asyncio.sleep(0.001)
+            longest = max(longest, loop.time() - before)
+        await reader
+    assert longest < 0.5
+
+
+# A journal that is being written
+
+
+async def test_what_a_runner_commits_is_shown_as_it_comes(tmp_path: Path) -> None:
+    async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal") as journal:
+        await report(journal)
+        await write(journal, frames([1, 2]))
+        source = JournalSource(journal.path, follow=True)
+        async with reading(source) as heard:
+            assert source.live
+            await heard.until(lambda said: indexes(said) == [1, 2])
+            gap = Gap(GapReason.BUFFER, 2, 7, 3.0)
+            for contents in (frames([7]), [gap], frames([8, 9])):
+                await write(journal, contents)
+                await heard.until(partial(_holds, contents[-1]))
+            await report(journal)
+            await heard.until(lambda said: HEARTBEAT in said)
+    assert heard.said[0] == Connected("a.journal", region="global")
+    assert of_records(heard.said) == [*frames([1, 2, 7]), gap, *frames([8, 9])]
+    assert not [each for each in heard.said if isinstance(each, Ended | Retrying)]
+
+
+def _holds(update: Update, said: list[Update]) -> bool:
+    return update in said
+
+
+async def test_following_may_begin_at_the_end(tmp_path: Path) -> None:
+    async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal") as journal:
+        await report(journal)
+        await write(journal, frames([1, 2]))
+        async with reading(JournalSource(journal.path, Start(live=True), follow=True)) as heard:
+            await heard.until(lambda said: HEARTBEAT in said)
+            await write(journal, frames([3]))
+            await heard.until(indexes)
+    assert indexes(heard.said) == [3]
+
+
+async def test_a_runner_that_stops_is_told_of_and_so_is_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    async with asyncio.timeout(SECONDS):
+        async with writing(path) as journal:
+            await write(journal, frames([1]))
+            await report(journal, heard=time_ns() - 75 * SECOND)
+        async with reading(JournalSource(path, follow=True)) as heard:
+            await heard.until(lambda said: isinstance(said[-1] if said else None, Retrying))
+            stopped = heard.said[-1]
+            assert isinstance(stopped, Retrying)
+            assert stopped.what.startswith("The runner on build-7 (process 4711) writes no more to this journal: ")
+            assert "1 m 1" in stopped.what
+            assert "nomad-tui sink run" in stopped.remedy
+            await heard.until(lambda said: [each.attempt for each in said if isinstance(each, Retrying)][:2] == [1, 2])
+            async with writing(path) as journal:
+                await report(journal)
+                await heard.until(lambda said: isinstance(said[-1], Connected) or said[-1] is HEARTBEAT)
+                await write(journal, frames([2]))
+                await heard.until(lambda said: indexes(said) == [1, 2])
+                await report(journal, state="retrying", what="The server went away. Start it again.")
+                await heard.until(lambda said: isinstance(said[-1], Retrying))
+    lost = heard.said[-1]
+    assert isinstance(lost, Retrying) and lost.attempt == 1
+    assert lost.what == "The runner on build-7 (process 4711) has no stream now: The server went away. Start it again."
+    assert Connected("a.journal", region="global", reconnects=1) in heard.said
+
+
+async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) -> None:
+    lines = [line(index, text="x" * 200_000) for index in range(1, 41)]
+    async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal", Retention(keep=0.0)) as journal:
+        await report(journal)
+        for each in frames_of(lines):
+            await write(journal, [each], LONG_AGO)
+        source = JournalSource(journal.path, follow=True)
+        async with aclosing(source.updates()) as updates:
+            said = [await anext(updates), await anext(updates)]  # more of the first page waits to be taken
+            await write(journal, frames([41]))
+            await journal.prune()
+            assert journal.first > 10
+            while 41 not in indexes(said):
+                said.append(await anext(updates))
+    [gap] = [each for each in said if isinstance(each, Gap)]
+    before = indexes(said[: said.index(gap)])
+    after = indexes(said[said.index(gap) :])
+    assert (gap.reason, gap.after, gap.before) == (GapReason.DROPPED, before[-1], after[0])
+    assert [*before, *after] == [*range(1, before[-1] + 1), *range(after[0], 42)]
+    assert gap.cause == "the journal dropped them to stay within its bounds before they were read"
+    lost = gap.before - gap.after - 1
+    assert gap.missing == f"indexes {gap.after + 1}–{gap.before - 1} are missing, at least {lost} events"
+
+
+async def test_a_journal_that_another_takes_the_place_of_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    async with asyncio.timeout(SECONDS):
+        await written(path, frames([1]))
+        async with reading(JournalSource(path, follow=True)) as heard:
+            await heard.until(indexes)
+            path.rename(tmp_path / "moved")
+            await written(path, frames([7]))
+            await heard.until(lambda said: isinstance(said[-1], Ended))
+    assert indexes(heard.said) == [1]
+    assert any(isinstance(each, Noted) and "moved away or replaced" in each.text for each in heard.said)
+
+
+async def test_of_a_damaged_journal_comes_what_can_be_read(tmp_path: Path) -> None:
+    lines = [line(index, text="x" * 300_000) for index in range(1, 11)]
+    async with asyncio.timeout(SECONDS):
+        path = await written(tmp_path / "a.journal", frames_of(lines))
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE content SET content = x'00' WHERE first = 8")
+        _, *updates, last = await read(JournalSource(path))
+    assert indexes(updates) == [1, 2, 3, 4, 5, 6, 7, 9, 10]
+    damaged = updates[7]
+    assert isinstance(damaged, Unreadable) and "damaged" in damaged.reason
+    assert isinstance(last, Ended)
+
+
+async def test_a_journal_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    lines = [line(index, text="x" * 300_000) for index in range(1, 11)]
+    async with asyncio.timeout(SECONDS):
+        path = await written(tmp_path / "a.journal", frames_of(lines))
+        path.write_bytes(path.read_bytes()[:8192])
+        updates = await read(JournalSource(path))
+    assert isinstance(updates[-2], Unreadable) and "the journal cannot be read further: " in updates[-2].reason
+    assert isinstance(updates[-1], Ended)
+
+
+# The journal first, and then the server
+
+
+def journaled(path: Path, server: StandIn, start: Start | None = None, **given: str) -> JournaledLive:
+    connection = Connection.from_environment({"address": server.address, **given}, environ={})
+    settings = Settings(start or Start(), shortest_delay=0.05)
+    return JournaledLive(path, connection, None, settings)
+
+
+TOUR = [each for each in recordings.lines("tour") if b'"Events"' in each]
+
+
+@pytest.mark.parametrize("held", [100_000, 100])
+@pytest.mark.parametrize("journaled_frames", [1, 7, 150, len(TOUR) - 50, len(TOUR)])
+async def test_the_journal_and_the_stream_are_one(journaled_frames: int, held: int, tmp_path: Path) -> None:
+    """Every event comes once and in order; if the server holds too little, there is one gap where something lacks."""
+    whole = frames_of(TOUR)
+    options = Options(lead=ALL_FRAMES, buffer_size=held)
+    async with asyncio.timeout(SECONDS), StandIn(TOUR, options) as server:
+        path = await written(tmp_path / "a.journal", whole[:journaled_frames])
+        await server.published()
+        source = journaled(path, server)
+        async with reading(source) as heard:
+            await server.subscribed()
+            await heard.until(lambda said: whole[-1] in said)
+            server.publish(line(90_000))
+            await heard.until(lambda said: said and isinstance(said[-1], Frame) and said[-1].index == 90_000)
+    shown = [each.line for each in heard.said if isinstance(each, Frame)]
+    if held < len(TOUR) - journaled_frames:
+        [gap] = heard.gaps
+        assert shown == [each.line for each in (*whole[:journaled_frames], *whole[-held:])] + [line(90_000)]
+        assert (gap.reason, gap.after) == (GapReason.BUFFER, whole[journaled_frames - 1].index)
+        assert gap.before == whole[-held].index
+        at = heard.said.index(gap)
+        assert len(of_records(heard.said[:at])) == journaled_frames
+        assert "reconnected after" in gap.sentence
+    else:
+        assert shown == [*TOUR, line(90_000)]
+        assert heard.gaps == []
+        assert source.repeats > 0
+    assert isinstance(source, Watchable) and source.last_index == 90_000
+
+
+async def test_what_the_runner_wrote_meanwhile_fills_what_the_server_no_longer_holds(tmp_path: Path) -> None:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn([], Options(buffer_size=8)) as server,
+        writing(tmp_path / "a.journal") as journal,
+    ):
+        await write(journal, frames(range(1, 11)))
+        async with reading(journaled(journal.path, server)) as heard:
+            await server.subscribed()
+            await write(journal, frames(range(11, 26)))
+            server.publish(*(line(index) for index in range(21, 31)))
+            await heard.until(lambda said: 30 in indexes(said))
+    assert indexes(heard.said) == list(range(1, 31))
+    assert heard.gaps == []
+
+
+async def test_the_newest_of_a_journal_is_no_backlog_and_a_rebuilt_server_is_told(tmp_path: Path) -> None:
+    async with asyncio.timeout(SECONDS), StandIn([line(1), line(2)], Options(lead=ALL_FRAMES)) as server:
+        path = await written(tmp_path / "a.journal", frames([500, 501]), LONG_AGO)
+        async with reading(journaled(path, server)) as heard:
+            await heard.until(lambda said: 2 in indexes(said))
+            await server.subscribed()
+            server.publish(line(3))
+            await heard.until(lambda said: 3 in indexes(said))
+    session = Session(Said(heard.said))
+    await session.run()
+    history = session.history
+    gap = history.gap(2)
+    assert gap is not None and (gap.reason, gap.after, gap.before) == (GapReason.REBUILT, 501, 2)
+    rows = [each for sequence in range(history.end) if isinstance(each := row(history, sequence), EventRow)]
+    assert [(each.index, "‹" in each.signs(live=True)) for each in rows] == [
+        (500, False),
+        (501, False),
+        (1, True),
+        (2, True),
+        (3, False),
+    ]
+
+
+@pytest.mark.parametrize("namespace", ["*", "payments"])
+async def test_only_what_the_connection_names_comes_of_either(namespace: str, tmp_path: Path) -> None:
+    def lines(first: int, last: int) -> list[bytes]:
+        return [line(index, namespace="payments" if index % 3 == 0 else "default") for index in range(first, last)]
+
+    options = Options(lead=ALL_FRAMES, namespaces=("default", "payments"))
+    async with asyncio.timeout(SECONDS), StandIn(lines(1, 30), options) as server:
+        path = await written(tmp_path / "a.journal", frames_of(lines(1, 20)))
+        async with reading(journaled(path, server, namespace=namespace)) as heard:
+            await heard.until(lambda said: 27 in indexes(said))
+            await server.subscribed()
+            server.publish(line(30, namespace="payments"))
+            await heard.until(lambda said: 30 in indexes(said))
+    assert indexes(heard.said) == list(range(1, 31) if namespace == "*" else range(3, 31, 3))
+    assert heard.gaps == []
+
+
+@pytest.mark.parametrize("since", [60, 7200])
+async def test_the_start_counts_for_both(since: int, tmp_path: Path) -> None:
+    """Of a journal whose last event came an hour ago, with a server that holds that one and a later one."""
+
+    def told(index: int, ago: int) -> bytes:
+        return (
+            b'{"Index":%d,"Events":[{"Topic":"Evaluation","Key":"e","Payload":{"Evaluation":'
+            b'{"ModifyTime":%d,"ModifyIndex":%d}}}]}' % (index, time_ns() - ago * SECOND, index)
+        )
+
+    held = [told(3, 3600), told(4, 1800)]
+    async with asyncio.timeout(SECONDS), StandIn(held, Options(lead=ALL_FRAMES)) as server:
+        path = await written(tmp_path / "a.journal", [*frames([1, 2]), *frames_of(held[:1])], time_ns() - 3602 * SECOND)
+        async with reading(journaled(path, server, Start(since=since * SECOND))) as heard:
+            await server.subscribed()
+            server.publish(line(5))
+            await heard.until(lambda said: 5 in indexes(said))
+    assert indexes(heard.said) == ([1, 2, 3, 4, 5] if since > 3600 else [5])
+    assert heard.gaps == []
+
+
+async def test_a_journal_that_goes_away_costs_only_the_past(tmp_path: Path) -> None:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn([line(7)], Options(lead=ALL_FRAMES)) as server,
+        reading(journaled(tmp_path / "missing.journal", server)) as heard,
+    ):
+        await heard.until(indexes)
+    assert indexes(heard.said) == [7]
+    [note] = [each.text for each in heard.said if isinstance(each, Noted)]
+    assert "missing.journal" in note

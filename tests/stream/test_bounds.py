@@ -1,0 +1,194 @@
+"""What a hostile, endless or broken stream may cost: memory that is counted, pieces that are small, a clear end."""
+
+import asyncio
+import gzip
+import json
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import pytest
+import zstandard
+from click.testing import CliRunner
+
+from nomad_tui.cli.main import main
+from nomad_tui.cli.tail import Exit, Options, tail
+from nomad_tui.core.continuity import MOST_BYTES, MOST_FRAMES, Continuity
+from nomad_tui.core.history.history import MOST_TOPICS, OTHER_TOPICS, History
+from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
+from nomad_tui.core.wire import LONGEST_MENDED, Frame, Unreadable, decode
+from nomad_tui.sources.recording import Document, Recording
+from nomad_tui.sources.unpacking import CHUNK_BYTES
+from tests.core.test_history import frame
+from tests.dashboard import dashboard, jobs
+from tests.scenes import Script, until
+
+SECONDS = 20
+
+
+# What is held
+
+
+def test_long_names_count_towards_the_memory_that_may_be_held() -> None:
+    history = History(max_bytes=20_000_000)
+    for number in range(100):
+        history.append(frame(number, ("Job", f"{number}-" + "x" * 1_000_000)), received=number)
+    assert history.held <= 20
+    kept = sum(len(subject.key) for subject in history.subjects())
+    assert kept <= history.retained_bytes <= history.max_bytes
+
+
+def test_an_object_none_of_whose_events_is_held_leaves_no_name_behind() -> None:
+    history = History(max_events=32)
+    for number in range(500):
+        history.append(frame(number, ("Job", f"job-{number}")), received=number)
+    names = [subject.key for subject in history._subjects if subject is not None]
+    assert len(names) == history.held <= 32
+
+
+def test_any_number_of_topics_and_types_is_held_under_a_bounded_number_of_names() -> None:
+    history = History()
+    for number in range(12_000):
+        event = {"Topic": f"Topic{number}", "Type": f"Type{number}" + "x" * (number % 300), "Key": "k", "Payload": {}}
+        decoded = decode(json.dumps({"Index": number, "Events": [event]}).encode())
+        assert isinstance(decoded, Frame)
+        history.append(decoded, received=number)
+    assert len(history.topic_counts) <= MOST_TOPICS + 1
+    assert sum(history.topic_counts.values()) == history.held == 12_000
+    assert history.topic_counts[OTHER_TOPICS] == 12_000 - MOST_TOPICS
+    assert sum(map(len, history.type_names())) < 2_500_000
+    assert history.event(0).type == "Type0"
+    assert history.event(11_999).frame.events[0].type.startswith("Type11999")
+
+
+def test_gaps_count_towards_the_memory_that_may_be_held() -> None:
+    history = History(max_bytes=2_000_000)
+    for number in range(100_000):
+        history.append_gap(Gap(GapReason.BUFFER, number, number + 2, 1.0), received=number)
+    assert 0 < history.gaps_held < 10_000
+    assert history.gaps == 100_000
+
+
+async def test_the_list_shows_the_newest_events_when_as_many_went_as_came() -> None:
+    async with dashboard(Script((Connected("here"),)), history=History(max_events=16)) as opened:
+        for first in range(0, 160, 16):
+            for each in jobs(range(first, first + 16)):
+                opened.history.append(each, received=1)
+            await opened.caught_up()
+            assert any(f"job-{first + 15} " in row for row in opened.rows())
+            assert f"job-{first + 15}" in opened
+
+
+# What comes again
+
+
+def test_a_server_that_never_changes_its_index_is_remembered_within_bounds() -> None:
+    continuity = Continuity()
+    for number in range(MOST_FRAMES + 500):
+        continuity.join(frame(7, ("Job", f"job-{number}")))
+    assert len(continuity._recent) == MOST_FRAMES
+    assert continuity._recent_bytes <= MOST_BYTES
+    assert continuity.last_index == 7
+
+
+def test_a_server_that_was_set_back_and_went_on_is_not_taken_for_the_same() -> None:
+    continuity = Continuity()
+    for index in range(90, 101):
+        continuity.join(frame(index, ("Job", f"before-{index}")))
+    continuity.reconnected()
+    assert continuity.join(frame(95, ("Job", "before-95"))).frame is None
+    shown, gaps = [], []
+    for index in range(96, 102):
+        joined = continuity.join(frame(index, ("Job", f"after-{index}")), away=3.0)
+        shown.append(joined.frame)
+        gaps += [joined.gap] if joined.gap is not None else []
+    assert None not in shown, "what is new is shown, whatever it was taken for"
+    assert {gap.reason for gap in gaps} == {GapReason.REBUILT}
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("content", [b"[" * (LONGEST_MENDED + 1), b'{"Events":[' + b"1," * LONGEST_MENDED + b"1]}"])
+def test_a_long_line_that_is_no_frame_is_given_up_at_once(content: bytes) -> None:
+    assert isinstance(decode(content), Unreadable)
+
+
+def test_a_long_frame_with_bytes_that_are_no_text_is_shown_all_the_same() -> None:
+    payload = b'{"Long":"' + b"x" * LONGEST_MENDED + b'"}'
+    decoded = decode(b'{"Index":5,"Events":[{"Topic":"Job","Key":"bad-\xff","Payload":' + payload + b"}]}")
+    assert isinstance(decoded, Frame)
+    assert decoded.repaired is not None
+    assert bytes(decoded.events[0].payload) == payload
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.ZstdCompressor(level=19).compress])
+@pytest.mark.parametrize("filler", [b"\n", b"x"])
+async def test_an_archive_made_to_do_harm_is_unpacked_in_small_pieces(
+    compress: Callable[[bytes], bytes], filler: bytes, tmp_path: Path
+) -> None:
+    file = tmp_path / "harmful"
+    file.write_bytes(compress(filler * 20_000_000))
+    async with asyncio.timeout(SECONDS), aclosing(Recording([str(file)])._chunks(Document(str(file)))) as chunks:
+        sizes = [len(chunk) async for _, chunk in chunks]
+    assert sum(sizes) == 20_000_000
+    assert max(sizes) <= CHUNK_BYTES
+
+
+async def test_a_recording_that_is_left_early_is_closed() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading, "rb") as file:
+        pipe.write(b'{"Index":1,"Events":[]}\n')
+        async with asyncio.timeout(SECONDS), aclosing(Recording(["-"], standard_input=file).updates()) as updates:
+            async for update in updates:
+                if isinstance(update, Frame):
+                    break
+        assert file.closed
+
+
+# How it ends
+
+
+class Broken(Script):
+    """A source with a bug."""
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        yield Connecting("nowhere")
+        raise ZeroDivisionError("a bug of ours \x1b]0;title\x07")
+
+
+async def test_a_bug_while_reading_ends_the_dashboard_with_a_failure() -> None:
+    async with dashboard(Broken(())) as opened:
+        await until(opened.pilot, lambda: opened.app.return_code is not None)
+        assert opened.app.return_code == 1
+        said = "".join(map(str, opened.app._exit_renderables))
+        assert "ZeroDivisionError: a bug of ours" in said
+        assert "\x1b" not in said
+
+
+async def test_a_filter_from_the_command_line_holds_nothing_that_a_terminal_acts_on() -> None:
+    async with dashboard(Script((Connected("here"),)), filter_text="web \x1b]0;OWNED\x07") as opened:
+        assert opened.app.filter_line.value.isprintable()
+
+
+class Unwritable(StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("errors", [None, Unwritable()])
+async def test_nobody_reading_the_errors_of_tail_changes_neither_its_events_nor_its_code(
+    errors: StringIO | None,
+) -> None:
+    updates = (Connecting("here"), Refused("It refused.", "Ask again.", 5.0, 1))
+    async with asyncio.timeout(SECONDS):
+        assert await tail(Script(updates), Options(), BytesIO(), errors) is Exit.REFUSED
+
+
+@pytest.mark.parametrize("size", ["9" * 400, "1" * 20 + "MiB"])
+def test_a_size_of_endless_digits_is_a_sentence(size: str) -> None:
+    result = CliRunner().invoke(main, ["demo", "--max-memory", size])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("nomad-tui: ") and result.stderr.count("\n") == 1

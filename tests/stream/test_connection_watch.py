@@ -1,0 +1,365 @@
+"""What is watched beside the events: sleep of this machine, what stands between, the clocks; and being asked anew."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.updates import Concern, Connected, Connecting, Gap, Noted, Retrying, Warned
+from nomad_tui.core.wire import Frame, Heartbeat
+from nomad_tui.nomad import first_line
+from nomad_tui.sources import live as live_module
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.standin import ALL_FRAMES, End, Options, Silence, StandIn
+from nomad_tui.stream import reader as reader_module
+from nomad_tui.stream import suspension as suspension_module
+from nomad_tui.stream.heartbeats import Heartbeats
+from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.suspension import NOTICED_FROM, Suspension
+from tests.odd_servers import buffering_proxy
+from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
+
+BEAT = 0.2
+"""Seconds between the heartbeats of the servers here."""
+
+
+@asynccontextmanager
+async def reading(address: str) -> AsyncIterator[Reader]:
+    """A reader that expects heartbeats as often as they come here."""
+    connection = Connection.from_environment({"address": address}, environ={})
+    source = LiveServer(connection, None, Settings(shortest_delay=SOON, heartbeat=BEAT))
+    async with asyncio.timeout(SECONDS), aclosing(source.updates()) as stream:
+        yield Reader(source, stream)
+
+
+def warnings(reader: Reader, concern: Concern) -> list[Warned]:
+    return [warned for warned in reader.all(Warned) if warned.concern is concern]
+
+
+# Sleep
+
+
+def test_a_suspension_is_noticed_once_and_the_odd_delay_is_not() -> None:
+    now = 1000.0
+    suspension = Suspension(2.0, lambda: now)
+    for passed in (2.0, 2.1, 2.0 + NOTICED_FROM - 0.1):
+        now += passed
+        assert suspension.noticed() == 0
+    now += 3602.0
+    assert suspension.noticed() == pytest.approx(3600)
+    now += 2.0
+    assert suspension.noticed() == 0
+
+
+async def test_after_the_sleep_of_this_machine_the_server_is_asked_at_once_for_what_came_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept = 0.0
+
+    class Sleeper(Suspension):
+        def __init__(self, interval: float) -> None:
+            super().__init__(interval, lambda: time.monotonic() + slept)
+
+    monkeypatch.setattr(live_module, "Suspension", Sleeper)
+    monkeypatch.setattr(live_module, "SLEEP_CHECKED_EVERY", 0.01)
+    async with following(frames([1, 2]), Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(2)
+        slept = 3 * 3600.0
+        server.publish(frame(3))
+        noted = await reader.until_kind(Noted)
+        server.publish(frame(4))
+        await reader.until_index(4)
+        assert [request.first("index") for request in asked(server)] in (["0", "2"], ["0", "3"])
+    assert "Nothing was read for 3 h" in noted.text
+    assert len(reader.all(Noted)) == 1
+    assert reader.indexes == [1, 2, 3, 4]
+    assert reader.all(Retrying) == [] and reader.all(Gap) == []
+
+
+async def test_after_sleep_nobody_waits_for_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = 0.0
+
+    class Sleeper(Suspension):
+        def __init__(self, interval: float) -> None:
+            super().__init__(interval, lambda: time.monotonic() + slept)
+
+    monkeypatch.setattr(live_module, "Suspension", Sleeper)
+    monkeypatch.setattr(live_module, "SLEEP_CHECKED_EVERY", 0.01)
+    async with asyncio.timeout(SECONDS), StandIn(frames([1]), Options(lead=1)) as server:
+        connection = Connection.from_environment({"address": server.address}, environ={})
+        source = LiveServer(connection, None, Settings(shortest_delay=600.0))
+        async with aclosing(source.updates()) as stream:
+            reader = Reader(source, stream)
+            async with server.down():
+                retrying = await reader.until_kind(Retrying)
+            assert retrying.delay == 600.0
+            slept = 60.0
+            await reader.until_index(1)
+
+
+@pytest.mark.parametrize("first", ["the connection ended", "the sleep was noticed"])
+async def test_a_gap_after_sleep_says_for_how_long_nothing_came(first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(reader_module, "elapsed", lambda: now)
+    async with following(frames([3]), Options(lead=1)) as (server, reader):
+        await reader.until_index(3)
+        reading_on = asyncio.create_task(reader.until_kind(Gap))
+        await asyncio.sleep(0.01)
+        now += 3600
+        if first == "the sleep was noticed":
+            server.publish(*frames(range(4, 200)))
+            server.inject(Silence())
+            reader.source.retry_now()
+        else:
+            await server.restart(frames(range(100, 200)))
+        gap = await reading_on
+    assert (gap.after, gap.before, gap.away) == (3, 100, 3600)
+
+
+# What holds the stream back
+
+
+async def test_heartbeats_that_come_in_bulk_are_named() -> None:
+    async with StandIn(options=Options(heartbeat=BEAT)) as server:
+        with buffering_proxy(server.address, held=9) as proxy:
+            async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
+                warned = await reader.until_kind(Warned)
+                for _ in range(6):
+                    await reader.until_kind(Heartbeat)
+    assert warned.concern is Concern.BUFFERED
+    assert "heartbeats came at once" in warned.what and "proxy_buffering off" in warned.remedy
+    assert warnings(reader, Concern.BUFFERED) == [warned], "once is enough"
+
+
+async def test_what_a_proxy_holds_back_at_first_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_line, "SHORTEST", 0.1)
+    async with StandIn(options=Options(heartbeat=BEAT)) as server:
+        with buffering_proxy(server.address, held=9) as proxy:
+            async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
+                await reader.until_kind(Connected)
+    assert "holds the stream back" in warnings(reader, Concern.BUFFERED)[0].what
+    assert reader.all(Retrying) == []
+
+
+async def test_a_warning_of_bulk_is_taken_back_when_the_heartbeats_come_one_by_one() -> None:
+    async with StandIn(options=Options(heartbeat=BEAT)) as server:
+        with buffering_proxy(server.address, held=9) as proxy:
+            async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
+                first = await reader.until_kind(Warned)
+                reader.source.connection = Connection.from_environment({"address": server.address}, environ={})
+                reader.source._readers[0].connection = reader.source.connection
+                reader.source.retry_now()
+                await reader.until_kind(Connected)
+                await reader.until_kind(Heartbeat)
+                assert warnings(reader, Concern.BUFFERED) == [first], "a new connection alone proves nothing"
+                again = await reader.until_kind(Warned)
+    assert again == Warned(Concern.BUFFERED)
+
+
+async def test_a_healthy_stream_is_not_warned_of() -> None:
+    options = Options(heartbeat=BEAT, lead=ALL_FRAMES)
+    async with StandIn(frames(range(1, 4)), options) as server, reading(server.address) as reader:
+        for number in range(6):
+            await reader.until_kind(Heartbeat)
+            server.publish(frame(10 + number))
+    assert warnings(reader, Concern.BUFFERED) == []
+
+
+async def test_a_stop_of_this_program_is_not_taken_for_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suspension_module, "NOTICED_FROM", 0.2)
+    monkeypatch.setattr(live_module, "SLEEP_CHECKED_EVERY", 0.02)
+    async with StandIn(options=Options(heartbeat=BEAT)) as server, reading(server.address) as reader:
+        await reader.until_kind(Heartbeat)
+        await reader.until_kind(Heartbeat)
+        reading_on = asyncio.create_task(reader.until_kind(Noted))
+        await asyncio.sleep(0.03)
+        time.sleep(0.7)  # noqa: ASYNC251 - as a program that is stopped
+        await reading_on
+        for _ in range(4):
+            await reader.until_kind(Heartbeat)
+    assert warnings(reader, Concern.BUFFERED) == []
+
+
+async def test_a_slow_reader_is_not_taken_for_a_proxy() -> None:
+    async with StandIn(options=Options(heartbeat=BEAT)) as server, reading(server.address) as reader:
+        await reader.until_kind(Heartbeat)
+        await asyncio.sleep(0.7)
+        for _ in range(6):
+            await reader.until_kind(Heartbeat)
+    assert warnings(reader, Concern.BUFFERED) == []
+
+
+late = st.floats(0.0, 4.0)
+arrivals = st.lists(st.floats(0.0, 3600.0), max_size=60)
+
+
+@given(delays=st.lists(late, min_size=2, max_size=120), others=arrivals)
+def test_heartbeats_that_come_regularly_are_never_taken_for_bulk(delays: list[float], others: list[float]) -> None:
+    beats = [(30.0 * number + delay, 1) for number, delay in enumerate(delays)]
+    heartbeats = Heartbeats(30.0)
+    for now, count in sorted([*beats, *((at, 0) for at in others)]):
+        assert heartbeats.heard(count, now) == 0
+
+
+@given(together=st.integers(2, 9), pieces=st.booleans(), before=st.integers(1, 5))
+def test_heartbeats_that_waited_for_each_other_are_bulk(together: int, pieces: bool, before: int) -> None:
+    heartbeats = Heartbeats(30.0)
+    for number in range(before):
+        assert heartbeats.heard(1, 30.0 * number) == 0
+    at = 30.0 * (before - 1 + together)
+    if pieces:
+        assert [heartbeats.heard(1, at + number / 100) for number in range(together)][-1] == together
+    else:
+        assert heartbeats.heard(together, at) == together
+    assert not heartbeats.regular
+    heartbeats.heard(1, at + 31)
+    assert heartbeats.heard(1, at + 61) == 0 and heartbeats.regular
+
+
+# The clocks
+
+
+async def test_a_clock_that_is_wrong_is_named_until_it_is_right() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(clock_offset=90.0)) as wrong:
+        connection = Connection.from_environment({"address": wrong.address}, environ={})
+        port = int(wrong.address.rpartition(":")[2])
+        source = LiveServer(connection, None, Settings(shortest_delay=SOON))
+        async with aclosing(source.updates()) as stream:
+            reader = Reader(source, stream)
+            warned = await reader.until_kind(Warned)
+            await wrong.__aexit__(None, None, None)
+            async with StandIn(options=Options(port=port)) as right:
+                assert right.address == wrong.address
+                over = await reader.until_kind(Warned)
+    assert warned.concern is Concern.CLOCK
+    assert "90 s ahead" in warned.what or "89 s ahead" in warned.what
+    assert over == Warned(Concern.CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        ([0.4, -0.5, 4.9], []),
+        ([-7.2, -6.9, -7.9], ["7.2 s behind"] * 3),
+        ([5.1, 4.6, 5.3], ["5.1 s ahead"] * 3),
+        ([61.0, 60.2, 61.9, 75.0], ["61 s ahead"] * 3 + ["75 s ahead"]),
+        ([30.0, 0.3, 0.2], ["30 s ahead", ""]),
+    ],
+)
+def test_what_is_said_of_a_clock_changes_only_with_the_clock(ahead: list[float], said: list[str]) -> None:
+    connection = Connection.from_environment({}, environ={})
+    reader = reader_module.Reader(connection, LiveServer(connection).subscription, Settings())
+    told = [warned for each in ahead for warned in reader._clock(each)]
+    assert len(told) == len(said)
+    assert all(
+        words in warned.what and bool(words) is bool(warned.what) for warned, words in zip(told, said, strict=True)
+    )
+
+
+# Being asked to connect again
+
+
+async def test_asked_for_it_connects_again_at_once_and_loses_nothing() -> None:
+    async with following(frames([1, 2]), Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(2)
+        for index in range(3, 12, 3):
+            connections = len(asked(server))
+            server.publish(frame(index))
+            reader.source.retry_now()
+            server.publish(frame(index + 1), frame(index + 1, event("Job", "another")))
+            await reader.until_index(index + 1)
+            await reader.until(lambda: len(asked(server)) > connections)  # noqa: B023
+            server.publish(frame(index + 2))
+            await reader.until_index(index + 2)
+    assert reader.indexes == [1, 2, 3, 4, 4, 5, 6, 7, 7, 8, 9, 10, 10, 11]
+    assert reader.all(Retrying) == [] and reader.all(Gap) == []
+    assert {connected.reconnects for connected in reader.all(Connected)} == {0}, "nothing was lost"
+
+
+async def test_asked_while_it_waits_it_tries_at_once() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(frames([1]), Options(lead=1)) as server:
+        connection = Connection.from_environment({"address": server.address}, environ={})
+        source = LiveServer(connection, None, Settings(shortest_delay=600.0))
+        async with aclosing(source.updates()) as stream:
+            reader = Reader(source, stream)
+            async with server.down():
+                await reader.until_kind(Retrying)
+            await reader.until_tried_again()
+            await reader.until_index(1)
+    assert len(reader.all(Retrying)) == 1
+
+
+async def test_asked_before_anything_came_it_connects_again_too() -> None:
+    async with following() as (server, reader):
+        await reader.until_kind(Connected)
+        reader.source.retry_now()
+        await reader.until_kind(Connected)
+        server.publish(frame(1))
+        await reader.until_index(1)
+        assert len(asked(server)) == 2
+    assert reader.indexes == [1]
+
+
+# Odd servers and slow readers
+
+
+async def test_a_broken_status_line_is_noted_once() -> None:
+    async with following(frames([1]), Options(protocol="HTTP/0.0", lead=1)) as (server, reader):
+        await reader.until_index(1)
+        server.inject(End())
+        await reader.until_kind(Retrying)
+        server.publish(frame(2))
+        await reader.until_index(2)
+    [noted] = reader.all(Noted)
+    assert "HTTP/0.0" in noted.text and "nomad#27582" in noted.text
+    assert reader.indexes == [1, 2]
+
+
+async def test_a_reader_that_is_cut_off_for_not_reading_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "STANDSTILL", 0.2)
+    large = [frame(index, event("Job", "x" * 100_000)) for index in range(1, 120)]
+    options = Options(buffer_size=5, send_buffer=4096, write_timeout=0.1)
+    async with following(options=options) as (server, reader):
+        await reader.until_kind(Connected)
+        server.publish(large[0])
+        await reader.until_index(1)
+        for line in large[1:]:
+            server.publish(line)
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0.3)
+        retrying = await reader.until_kind(Retrying)
+        await reader.until_index(119)
+    assert "nomad-tui did not read for" in retrying.what and "event_buffer_size" in retrying.remedy
+    assert reader.indexes == sorted(set(reader.indexes))
+
+
+async def test_an_ending_long_after_a_standstill_is_not_laid_at_its_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "STANDSTILL", 0.1)
+    monkeypatch.setattr(reader_module, "STANDSTILL_OVER", 0.05)
+    async with following(frames([1]), Options(lead=1, heartbeat=BEAT)) as (server, reader):
+        await reader.until(lambda: any(isinstance(update, Frame) for update in reader.updates))
+        await asyncio.sleep(0.2)
+        for _ in range(5):
+            await reader.until_kind(Heartbeat)
+        server.inject(End())
+        retrying = await reader.until_kind(Retrying)
+    assert "did not read" not in retrying.what
+    assert isinstance(reader.updates[0], Connecting)
+
+
+async def test_a_list_of_namespaces_that_is_answered_at_once_is_not_asked_for_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_module, "NAMESPACES_WAIT", 0.0)  # as with a proxy that answers out of its cache
+    async with following(frames([1]), Options(lead=1)) as (server, reader):
+        await reader.until_index(1)
+        await server.until(lambda: sum(request.path == "/v1/namespaces" for request in server.requests) >= 2)
+        for index in range(2, 40):
+            server.publish(frame(index))
+            await reader.until_index(index)
+        assert sum(request.path == "/v1/namespaces" for request in server.requests) == 2

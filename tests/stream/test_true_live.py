@@ -1,0 +1,376 @@
+"""What a real cluster did that a server in a test did not: refusals that are silent, restarts that answer too early.
+
+The stand-in server behaves as the recorded servers did; each test says what an operator would see.
+"""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from nomad_tui.cli.tail import Exit
+from nomad_tui.cli.tail import Options as TailOptions
+from nomad_tui.cli.tail import tail as run_tail
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Retrying, Warned
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.doctor.checks import examine
+from nomad_tui.doctor.findings import Examination, Verdict
+from nomad_tui.doctor.subject import Patience
+from nomad_tui.nomad import first_line
+from nomad_tui.nomad.cases import Kind
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.inquiry import explain_fully
+from nomad_tui.nomad.probing import probe
+from nomad_tui.sources import live as live_module
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Drip, End, Options, Release, Scheduled, StandIn, Token
+from nomad_tui.stream.reader import Settings
+from tests import recordings
+from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
+
+TOKEN = "00000000-0000-4000-8000-00000000000c"
+IDENTITY = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnbG9iYWwifQ.c2lnbmF0dXJl"
+LINGERS = 600.0
+"""Seconds that a refused stream stays open: longer than any test."""
+READS_WEB = Token(namespaces={"web": frozenset({"read-job"})})
+READS_JOBS = Token(namespaces={"*": frozenset({"read-job"})}, node_read=True)
+
+
+def idle(token: Token, secret: str = TOKEN, **options: object) -> Options:
+    """A server that nobody writes to, so that its garbage collector does not come by."""
+    return Options(tokens={secret: token}, lingers=LINGERS, lead=ALL_FRAMES, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_line, "SHORTEST", 0.3)
+
+
+def recorded(name: str) -> list[bytes]:
+    return [line for line in recordings.lines(name) if isinstance(decode(line), Frame)]
+
+
+async def examined(server: StandIn, secret: str = TOKEN, **flags: str) -> Examination:
+    connection = Connection.from_environment({"address": server.address, "token": secret, **flags}, environ={})
+    examination = Examination()
+    async for item in examine(connection, patience=Patience(heartbeat=None)):
+        examination.take(item)
+    return examination
+
+
+@asynccontextmanager
+async def tailing(
+    server: StandIn, lines: int = 0, *, idle_exit: float | None = None, **flags: str
+) -> AsyncIterator[tuple["asyncio.Task[Exit]", io.BytesIO, io.StringIO]]:
+    connection = Connection.from_environment({"address": server.address, **flags}, environ={})
+    settings = Settings(shortest_delay=SOON, leader_watched_every=0.05)
+    output, errors = io.BytesIO(), io.StringIO()
+    output.isatty = lambda: False  # type: ignore[method-assign]
+    options = TailOptions(limit=lines or None, idle_exit=idle_exit)
+    task = asyncio.create_task(run_tail(LiveServer(connection, Subscription(), settings), options, output, errors))
+    try:
+        yield task, output, errors
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# 1. Silence is not permission
+
+
+async def test_a_token_for_one_namespace_reads_it_though_refusals_are_silent() -> None:
+    lines = [frame(1, event("Job", "web-1", Namespace="web")), frame(2, event("Job", "pay-2", Namespace="pay"))]
+    async with following(lines, idle(READS_WEB), flags={"token": TOKEN}) as (server, reader):
+        await reader.until_index(1)
+        permitted = reader.all(Permitted)[-1].permissions
+        assert permitted.namespaces == ("web",) or "ACLToken" in permitted.refused
+        await server.until(lambda: server.lingering == 0)  # what was given up is closed from this side
+    assert reader.indexes == [1]
+
+
+async def test_the_doctor_counts_no_silent_topic_as_allowed() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=idle(READS_WEB, namespaces=("web",))) as server:
+        examination = await examined(server)
+    assert examination.exit_code == 3
+    topics = next(finding for finding in examination.findings if finding.check == "topics")
+    assert topics.verdict is Verdict.REFUSED
+    assert str(examination.cells["Job"]["web"].access) == "allowed"
+    assert str(examination.cells["ACLToken"]["*"].access) == "refused"
+
+
+async def test_a_policy_narrowed_leaves_the_rest_at_once_though_the_stream_only_falls_silent() -> None:
+    options = idle(READS_JOBS, heartbeat=0.1)
+    async with following([frame(1)], options, flags={"token": TOKEN}, silence=0.4) as (server, reader):
+        await reader.until_index(1)
+        server.put_token(TOKEN, Token(namespaces={"*": frozenset({"read-job"})}))
+        server.publish(frame(2))
+        await reader.until_index(2)
+        assert "Node" in reader.all(Permitted)[-1].permissions.refused
+    assert reader.indexes == [1, 2]
+    assert not reader.all(Gap)
+
+
+async def test_a_token_deleted_on_an_idle_cluster_is_said_to_be() -> None:
+    options = idle(MANAGEMENT, heartbeat=0.1)
+    async with following([frame(1)], options, flags={"token": TOKEN}, silence=0.4) as (server, reader):
+        await reader.until_index(1)
+        server.revoke(TOKEN)
+        refused = await reader.until_kind(Refused)
+    assert "does not accept the token" in refused.what
+
+
+async def test_a_policy_widened_is_noticed_without_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "PERMISSIONS_WATCHED_EVERY", 0.05)
+    lines = [frame(1), frame(2, event("Node", "n2", Namespace=""))]
+    token = Token(namespaces={"*": frozenset({"read-job"})})
+    async with following(lines, idle(token), flags={"token": TOKEN}) as (server, reader):
+        await reader.until_index(1)
+        server.put_token(TOKEN, READS_JOBS)
+        await reader.until_index(2)
+        await reader.until(lambda: "Node" not in reader.all(Permitted)[-1].permissions.refused)
+    assert not reader.all(Retrying) and not reader.all(Gap)
+
+
+async def test_a_slow_link_is_no_refusal() -> None:
+    """What the slowest answer took says how long to wait for a first line."""
+    slow = Scheduled(fault=Drip(1, 0.2), after_bytes=0, stream=None)
+    async with asyncio.timeout(SECONDS), StandIn(options=Options(faults=(slow,))) as server:
+        connection = Connection.from_environment({"address": server.address}, environ={})
+        async with Client(connection) as client:
+            client.round_trip = 1.0
+            (probed,) = [each async for each in probe(client, ["Job"], ["*"])]
+    assert probed.allowed is True
+
+
+@pytest.mark.parametrize("release", [Release.OLD, Release.OLD_500])
+async def test_the_oldest_releases_stay_silent_and_allow_it(release: Release) -> None:
+    options = Options(tokens={TOKEN: READS_JOBS}, release=release, first_heartbeat=600, version="1.0.4")
+    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
+        connection = Connection.from_environment({"address": server.address, "token": TOKEN}, environ={})
+        async with Client(connection) as client:
+            answers = {each.topic: each async for each in probe(client, ["Job", "ACLToken"], ["*"], patience=0.2)}
+    assert answers["Job"].allowed is True
+    assert answers["ACLToken"].allowed is False
+
+
+@pytest.mark.parametrize(
+    ("version", "late"),
+    [("1.0.0", True), ("1.0.6", True), ("1.0.7", False), ("1.1.0", True), ("1.1.1", False), ("2.0.6-dev", False)],
+)
+def test_which_releases_send_no_first_heartbeat(version: str, late: bool) -> None:
+    assert first_line.sends_late_first_line(version) is late
+
+
+# 2. and 3. Another history, or the same one replayed
+
+
+async def test_a_rebuilt_server_whose_history_covers_the_last_index_is_named() -> None:
+    """At 0.1.0 the 44 events of the new history up to that index vanished without a word."""
+    old, new = recorded("rebuilt-1-old"), recorded("rebuilt-2-new")
+    options = Options(buffer_size=500, lead=ALL_FRAMES)
+    async with following(old, options) as (server, reader):
+        await reader.until_index(52)
+        await server.restart(new)
+        await reader.until_index(107)
+    (gap,) = reader.all(Gap)
+    assert gap.reason is GapReason.REBUILT and gap.after == 52
+    at = reader.updates.index(gap)
+    after = [update.index for update in reader.updates[at:] if isinstance(update, Frame)]
+    assert after == [json.loads(line)["Index"] for line in new]
+
+
+async def test_a_rebuilt_server_without_times_is_told_by_older_indexes() -> None:
+    old = frames(range(1, 9))
+    new = [frame(index, event("Job", f"other-{index}")) for index in range(3, 20)]
+    async with following(old, Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(8)
+        await server.restart(new)
+        await reader.until_index(19)
+    assert [(gap.reason, gap.after) for gap in reader.all(Gap)] == [(GapReason.REBUILT, 8)]
+    assert reader.indexes == [*range(1, 9), *range(3, 20)]
+
+
+async def test_a_rebuilt_server_whose_oldest_frame_has_the_last_index_is_told_by_what_it_had_made_before() -> None:
+    """Nothing older is held, and the times tell nothing: an object was created where something else was seen."""
+    old = [frame(index, event("Job", f"job-{index}", Payload={"Job": {"CreateIndex": index}})) for index in range(1, 9)]
+    new = [frame(8, event("Job", "other", Payload={"Job": {"CreateIndex": 5}})), *frames(range(9, 12))]
+    async with following(old, Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(8)
+        await server.restart(new)
+        await reader.until_index(11)
+    assert [(gap.reason, gap.after) for gap in reader.all(Gap)] == [(GapReason.REBUILT, 8)]
+
+
+@pytest.mark.parametrize("agent_read", [True, False])
+async def test_a_restart_is_waited_for_and_nothing_is_shown_twice(agent_read: bool) -> None:
+    """HTTP is up before the raft log is replayed: first come old events, from before the first one seen."""
+    before, after = recorded("restart-before"), recorded("restart-after")
+    known = {json.loads(line)["Index"] for line in before}
+    token = Token(management=agent_read, namespaces={"*": frozenset({"read-job"})}, agent_read=agent_read)
+    token = MANAGEMENT if agent_read else token
+    options = Options(buffer_size=5000, lead=ALL_FRAMES, tokens={TOKEN: token})
+    topics = () if agent_read else ("Job", "Evaluation", "Allocation", "Deployment")
+    async with following(before[-60:], options, *topics, flags={"token": TOKEN}) as (server, reader):
+        last = max(known)
+        await reader.until_index(last - 1)
+        await reader.until(lambda: reader.source.last_index >= last - 1)
+        shown = len(reader.all(Frame))
+        await server.restart(after[: len(before)], replays=True)
+        server.replay(40)
+        await reader.until(lambda: any("is starting" in each.what for each in reader.all(Retrying)))
+        server.replay()
+        await reader.until_kind(Connected)
+        server.publish(*(line for line in after if json.loads(line)["Index"] > last))
+        await reader.until_index(json.loads(after[-1])["Index"])
+    assert not reader.all(Gap)
+    again = [update.index for update in reader.all(Frame)[shown:] if update.index < last - 1]
+    assert again == []
+
+
+async def test_what_was_seen_long_ago_is_dropped_when_it_comes_again() -> None:
+    """More frames than are remembered: the raft log is replayed from the last snapshot on."""
+    lines = frames(range(1, 800))
+    async with following(lines, Options(buffer_size=2000, lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(799)
+        await server.restart(replays=True)
+        server.replay(5)
+        reader.source.retry_now()
+        await reader.until_kind(Connected)
+        server.replay()
+        server.publish(frame(800))
+        await reader.until_index(800)
+    assert not reader.all(Gap)
+    assert reader.indexes == list(range(1, 801))
+
+
+# 4. Back-off
+
+
+async def test_a_connection_that_brings_something_new_makes_the_next_pause_short() -> None:
+    async with following([frame(1)], Options(lead=ALL_FRAMES)) as (server, reader):
+        await reader.until_index(1)
+        for index in range(2, 14):
+            server.publish(frame(index))
+            await reader.until_index(index)
+            server.inject(End())
+            await reader.until_kind(Retrying)
+            await reader.until_kind(Connected)
+    assert max(each.delay for each in reader.all(Retrying)) <= SOON
+
+
+async def test_idle_exit_counts_only_while_connected() -> None:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn([frame(1)], Options(lead=ALL_FRAMES)) as server,
+        tailing(server, idle_exit=1.0) as (task, output, errors),
+    ):
+        while b"job-1" not in output.getvalue():  # noqa: ASYNC110 - nothing tells when a line was written
+            await asyncio.sleep(0.01)
+        async with server.down():
+            await asyncio.sleep(1.5)
+            assert not task.done(), errors.getvalue()
+        await server.subscribed()
+        server.publish(frame(2))
+        assert await task is Exit.DONE
+        assert b"job-2" in output.getvalue()
+
+
+async def test_idle_exit_does_not_count_while_it_is_asked_what_the_token_may_read() -> None:
+    lines = [frame(1, event("Job", "web-1", Namespace="web"))]
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(lines, idle(READS_WEB, namespaces=("web",))) as server,
+        tailing(server, idle_exit=1.0, token=TOKEN) as (task, output, errors),
+    ):
+        assert await task is Exit.DONE, errors.getvalue()
+    assert b"web-1" in output.getvalue()
+
+
+# 5. and 6. What is known is said at once
+
+
+async def test_a_cluster_that_loses_its_leader_is_said_to_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "LEADER_AWAITED_EVERY", 0.05)
+    async with asyncio.timeout(SECONDS), StandIn() as server:
+        connection = Connection.from_environment({"address": server.address}, environ={})
+        source = LiveServer(connection, settings=Settings(shortest_delay=SOON, leader_watched_every=0.05))
+        reader = Reader(source, source.updates())
+        await reader.until_kind(Connected)
+        server.lose_leader()
+        lost = await reader.until_kind(Warned)
+        server.elect_leader()
+        found = await reader.until_kind(Warned)
+        await source.updates().aclose()
+    assert (lost.concern, found) == (Concern.LEADER, Warned(Concern.LEADER))
+    assert "no leader" in lost.what
+
+
+async def test_tail_does_not_end_well_without_a_leader() -> None:
+    async with asyncio.timeout(SECONDS), StandIn() as server, tailing(server, idle_exit=1.0) as (task, _, errors):
+        await server.subscribed()
+        server.lose_leader()
+        assert await task is Exit.LOST
+    assert "no leader" in errors.getvalue()
+
+
+async def test_tail_of_a_namespace_that_does_not_exist_says_so_before_the_next_heartbeat() -> None:
+    async with asyncio.timeout(SECONDS), StandIn() as server:
+        tailed = tailing(server, idle_exit=1.0, namespace="webb")
+        async with tailed as (task, _, errors):
+            assert await task is Exit.REFUSED
+    assert "There is no namespace webb" in errors.getvalue()
+
+
+# 7. and 8. Judged by what is so
+
+
+async def test_a_workload_identity_is_accepted_though_nobody_knows_it() -> None:
+    identity = Token(is_identity=True, namespaces={"*": frozenset({"read-job"})}, node_read=True)
+    async with asyncio.timeout(SECONDS), StandIn(options=idle(identity, IDENTITY)) as server:
+        examination = await examined(server, IDENTITY)
+    token = next(finding for finding in examination.findings if finding.check == "token")
+    assert token.verdict is Verdict.OK and "identity" in token.sentence
+    assert str(examination.cells["Job"]["*"].access) == "allowed"
+
+
+async def test_a_malformed_token_is_named_in_the_servers_own_words() -> None:
+    async with asyncio.timeout(SECONDS), StandIn(options=idle(MANAGEMENT)) as server:
+        examination = await examined(server, "not-a-token")
+    token = next(finding for finding in examination.findings if finding.check == "token")
+    assert "is malformed" in token.sentence and "compact JWS format" in token.sentence
+
+
+async def test_publishing_that_is_disabled_is_said_before_the_stream_is_asked_for() -> None:
+    options = Options(tokens={TOKEN: MANAGEMENT}, publishes=False, lingers=LINGERS)
+    async with following(options=options, flags={"token": TOKEN}) as (server, reader):
+        refused = await reader.until_kind(Refused)
+        assert asked(server) == []
+    assert "publishes no events" in refused.what
+
+
+async def test_a_plain_connection_that_had_worked_is_not_said_to_speak_tls() -> None:
+    connection = Connection.from_environment({"address": "http://127.0.0.1:4646"}, environ={})
+    first = await explain_fully(ConnectionResetError("reset"), connection)
+    later = await explain_fully(ConnectionResetError("reset"), connection, worked=True)
+    assert first.kind is later.kind is Kind.CUT
+    assert "TLS" in first.why and "TLS" not in later.why
+
+
+# 9. Only what changed
+
+
+async def test_the_permission_warning_comes_once_however_often_the_stream_is_lost() -> None:
+    async with following([frame(1)], idle(READS_JOBS), flags={"token": TOKEN}) as (server, reader):
+        await reader.until_index(1)
+        for index in (2, 3):
+            server.inject(End())
+            await reader.until_kind(Connected)
+            server.publish(frame(index))
+            await reader.until_index(index)
+    warnings = [update for update in reader.all(Warned) if update.concern is Concern.PERMISSION]
+    assert len(warnings) == 1

@@ -1,0 +1,118 @@
+"""Each action is declared once: what keys it has, what runs it, and that both are true."""
+
+from collections import Counter
+from typing import Final
+
+import pytest
+from textual.actions import parse
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+from nomad_tui.ui.actions import ACTIONS, Action, Context, actions, bindings
+from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dialogs.copy_menu import CopyMenu
+from nomad_tui.ui.dialogs.doctor_page import DoctorPage
+from nomad_tui.ui.dialogs.help import HelpScreen
+from nomad_tui.ui.dialogs.unreadable import UnreadableLines
+from nomad_tui.ui.dialogs.warning_list import WarningList
+from nomad_tui.ui.dialogs.where import Where
+from nomad_tui.ui.dialogs.write_file import WriteFile
+from nomad_tui.ui.event.changes_view import ChangesView
+from nomad_tui.ui.event.compare_with import CompareWith
+from nomad_tui.ui.event.find_line import FindPane
+from nomad_tui.ui.event.inspector import Inspector
+from nomad_tui.ui.event.payload_tree import PayloadTree
+from nomad_tui.ui.event.text_viewer import TextView, TextViewer
+from nomad_tui.ui.event.timeline import Timeline
+from nomad_tui.ui.events.columns import ColumnChooser, ColumnList
+from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.events.go_to import GoTo
+from nomad_tui.ui.facets.picker import TopicPicker
+from nomad_tui.ui.filter.filter_line import FilterLine
+from nomad_tui.ui.filter.saved import NameFilter
+from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList
+from nomad_tui.ui.sinks.page import SinkList, SinksPage
+from nomad_tui.ui.sinks.send_to import SendTo
+
+TOGETHER: Final = (
+    (Context.APP,),
+    (Context.MOVE, Context.EVENTS),
+    (Context.MOVE, Context.FACETS),
+    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE, Context.EVENT),
+    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES, Context.EVENT),
+    (Context.MOVE, Context.ROWS, Context.SCROLL, Context.TIMELINE, Context.EVENT),
+    (Context.MOVE, Context.TEXT, Context.EVENT),
+    (Context.FILTER,),
+    (Context.PAGE, Context.SINKS),
+    (Context.PAGE, Context.MOVE, Context.DOCTOR),
+    (Context.MOVE, Context.SCROLL, Context.LETTERS),
+    (Context.MENU, Context.OPTIONS, Context.COLUMNS),
+)
+"""Contexts that apply to one widget."""
+
+
+@pytest.mark.parametrize("contexts", TOGETHER, ids="-".join)
+def test_every_key_has_one_meaning_in_its_place(contexts: tuple[Context, ...]) -> None:
+    found = [binding for binding in bindings(*contexts) if isinstance(binding, Binding)]
+    keys = Counter(key for binding in found for key in binding.key.split(","))
+    assert [key for key, times in keys.items() if times > 1] == []
+
+
+OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
+    Context.APP: (NomadTui,),
+    Context.MOVE: (
+        EventList,
+        TopicPicker,
+        PayloadTree,
+        ChangesView,
+        Timeline,
+        TextView,
+        DoctorPage,
+        SinkList,
+        LetterList,
+    ),
+    Context.EVENTS: (EventList,),
+    Context.FACETS: (TopicPicker,),
+    Context.EVENT: (Inspector,),
+    Context.ROWS: (PayloadTree, ChangesView, Timeline),
+    Context.SCROLL: (PayloadTree, ChangesView, Timeline, LetterList),
+    Context.TREE: (PayloadTree,),
+    Context.CHANGES: (ChangesView,),
+    Context.TIMELINE: (Timeline,),
+    Context.TEXT: (TextView,),
+    Context.FIND: (FindPane,),
+    Context.FILTER: (FilterLine,),
+    Context.DIALOG: (CopyMenu, SendTo, GoTo, WriteFile, Where, NameFilter, ColumnChooser),
+    Context.MENU: (CopyMenu, SendTo, ColumnList),
+    Context.OPTIONS: (CompareWith, ColumnList),
+    Context.COLUMNS: (ColumnList,),
+    Context.PAGE: (DoctorPage, SinksPage, DeadLetters, UnreadableLines, WarningList, TextViewer, CompareWith),
+    Context.NAME_FILTER: (NameFilter,),
+    Context.VIEWER: (TextViewer,),
+    Context.HELP: (HelpScreen,),
+    Context.UNREADABLE: (UnreadableLines,),
+    Context.WARNINGS: (WarningList,),
+    Context.DOCTOR: (DoctorPage,),
+    Context.SINKS: (SinksPage,),
+    Context.LETTERS: (LetterList,),
+}
+
+
+@pytest.mark.parametrize("context", Context)
+def test_every_action_can_be_run_where_it_applies(context: Context) -> None:
+    for owner in OWNERS[context]:
+        assert {action.id for action in actions(context) if action.keys} <= {
+            binding.id for binding in owner.BINDINGS if isinstance(binding, Binding)
+        }
+        for action in actions(context):
+            namespace, name, _ = parse(action.run)
+            node = {"app": NomadTui, "screen": DeadLetters}.get(namespace, owner)
+            assert callable(getattr(node, f"action_{name}", None)), (node, action.run)
+
+
+def test_every_action_has_a_name_of_its_own_and_says_what_it_does() -> None:
+    def lacks(action: Action) -> bool:
+        return not action.title or (not action.help and (action.footer or action.palette is not None))
+
+    assert [name for name, times in Counter(action.id for action in ACTIONS).items() if times > 1] == []
+    assert [action.id for action in ACTIONS if lacks(action)] == []

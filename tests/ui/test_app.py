@@ -1,0 +1,648 @@
+"""The dashboard as an operator meets it: a live server in all its moods, keys, panes, and a hostile stream."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+import orjson
+import pytest
+from textual.command import CommandList, CommandPalette
+from textual.events import Key
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import decode
+from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.recording import Recording
+from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn, Token
+from nomad_tui.stream.reader import Settings
+from nomad_tui.ui.actions import ACTIONS
+from nomad_tui.ui.dialogs.commands import run as run_action
+from nomad_tui.ui.dialogs.help import HelpScreen
+from nomad_tui.ui.dialogs.unreadable import UnreadableLines
+from nomad_tui.ui.event.text_viewer import TextView
+from tests import recordings, scenes
+from tests.cli.test_cli import terminal
+from tests.dashboard import (
+    CONNECTED,
+    MEDIUM,
+    NARROW,
+    SECONDS,
+    SIZES,
+    WIDE,
+    Dashboard,
+    Told,
+    dashboard,
+    drawn,
+    event,
+    frame,
+    frames,
+    jobs,
+)
+from tests.pressing import at_rest
+
+SECRET: Final = "00000000-0000-4000-8000-00000000000a"
+LARGE: Final = Options(lead=ALL_FRAMES, buffer_size=1_000)
+"""A server that holds the whole tour from the start."""
+
+
+@asynccontextmanager
+async def watching(
+    address: str, size: tuple[int, int] = MEDIUM, *, token: str | None = None, shortest_delay: float = 0.02
+) -> AsyncIterator[Dashboard]:
+    """The dashboard on a server, as `nomad-tui` opens it."""
+    flags = {"address": address} if token is None else {"address": address, "token": token}
+    connection = Connection.from_environment(flags, environ={})
+    source = LiveServer(connection, settings=Settings(shortest_delay=shortest_delay))
+    async with dashboard(source, size) as opened:
+        yield opened
+
+
+def line_of(index: int, key: str) -> bytes:
+    return orjson.dumps({"Index": index, "Events": [event("Job", key, Job={"ID": key})]})
+
+
+def held(opened: Dashboard) -> list[tuple[int, str, str, bytes]]:
+    history = opened.history
+    events = [history.event(number) for number in range(history.first, history.end) if history.gap(number) is None]
+    return [(event.index, event.topic, event.key, event.payload) for event in events]
+
+
+TOUR: Final = [
+    (event.index, event.topic, event.key, bytes(event.payload)) for frame in frames("tour") for event in frame.events
+]
+
+
+# A live server
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_events_of_a_live_server_appear(size: tuple[int, int]) -> None:
+    async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address, size) as opened:
+        await opened.shows(625)
+        await opened.appears("held 625")
+        if size == WIDE:
+            await opened.appears("global · all namespaces")  # the region comes with an answer of its own
+        top = opened.screen()[0]
+        assert "● live 2.0.6" in top
+        assert server.address.removeprefix("http://") in top
+        assert "gaps" not in top
+        assert "reported 1 allocation" in opened or "reported 2 allocations" in opened
+        if size != NARROW:
+            assert "♥" in top
+        assert held(opened) == TOUR
+
+
+async def test_a_lost_stream_comes_back_and_nothing_is_missing_or_twice() -> None:
+    async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address) as opened:
+        await opened.shows(625)
+        faults: list[Fault] = [End(), Cut(), Reset(), End()]
+        for number, fault in enumerate(faults, 1):
+            server.inject(fault)
+            await opened.until(lambda number=number: opened.app.session.status.reconnects == number)  # type: ignore[misc]
+            server.publish(line_of(9_000 + number, f"after-{number}"))
+            await opened.appears(f"after-{number}")
+        await opened.appears("held 629")
+        await opened.appears("↻ 4")
+        assert "● live" in opened
+        assert "gaps" not in opened.screen()[0]
+        assert held(opened)[:625] == TOUR
+
+
+async def test_a_server_that_is_down_is_awaited_and_r_tries_at_once() -> None:
+    async with (
+        StandIn(recordings.lines("tour"), LARGE) as server,
+        watching(server.address, shortest_delay=25.0) as opened,
+    ):
+        await opened.shows(625)
+        async with server.down():
+            await opened.appears(" s (attempt 2)")
+            assert "○ reconnecting" in opened
+            assert "closed" in opened or "ended" in opened or "cut" in opened
+            await opened.press("r")
+            await opened.until(lambda: opened.app.session.status.attempt == 2)
+            await opened.appears("nothing listens there")
+            assert "held 625" in opened, "what was shown stays"
+        await opened.press("r")
+        server.publish(line_of(9_001, "after"))
+        await opened.appears("after")
+        await opened.until(lambda: not opened.app.trouble.display)
+        await opened.appears("held 626")
+        assert held(opened)[:625] == TOUR
+
+
+async def test_r_connects_again_though_the_stream_is_well_and_nothing_is_missing_or_twice() -> None:
+    async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address) as opened:
+        await opened.shows(625)
+        before = len(server.requests)
+        newest = TOUR[-1][0]
+        await opened.press("r")
+        await opened.appears(f"Connecting again from index {newest}.")
+        await opened.until(lambda: len(server.requests) > before)
+        server.publish(line_of(9_001, "published-since"))
+        await opened.appears("published-since")
+        assert "● live" in opened
+        assert held(opened)[:625] == TOUR
+        assert len(held(opened)) == 626
+
+
+async def test_a_token_that_may_read_jobs_only_shows_them_and_what_is_refused() -> None:
+    token = Token(name="web team", policies=("read-jobs",), namespaces={"default": frozenset({"read-job"})})
+    options = Options(lead=ALL_FRAMES, buffer_size=1_000, tokens={SECRET: token})
+    async with StandIn(recordings.lines("tour"), options) as server, watching(server.address, token=SECRET) as opened:
+        await opened.appears("● live")
+        await opened.appears("▲ The token 'web team' (policy read-jobs) may read only part of what was asked for")
+        await opened.appears("needs node:read")
+        await opened.appears("… 10 refused")
+        readable = [each for each in TOUR if each[1] in ("Allocation", "Evaluation", "Job", "Deployment", "Service")]
+        await opened.until(lambda: 0 < opened.history.held < len(readable))
+        await opened.press("W")
+        await opened.appears("What the token may not read")
+        await opened.appears("needs a management token")
+
+
+async def test_a_restarted_server_that_plays_everything_again_is_not_shown_again() -> None:
+    lines = recordings.lines("tour")
+    async with StandIn(lines, LARGE) as server, watching(server.address) as opened:
+        await opened.shows(625)
+        await server.restart(lines)
+        server.publish(line_of(9_001, "after"))
+        await opened.appears("after")
+        await opened.appears("held 626")
+        assert held(opened)[:625] == TOUR
+
+
+async def test_events_that_may_be_missing_are_a_gap_among_the_rows() -> None:
+    async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address, WIDE) as opened:
+        await opened.shows(625)
+        newest = held(opened)[-1][0]
+        await server.restart(keep=0)
+        server.publish(line_of(9_001, "after"))
+        await opened.appears("gaps 1")
+        await opened.appears(f"gap: indexes {newest + 1:,}–9,000 may be missing")
+        assert "after" in opened
+        assert "held 626" in opened
+
+
+async def test_no_server_is_said_with_the_remedy_and_tried_again() -> None:
+    async with StandIn(recordings.lines("tour"), LARGE) as server, AsyncExitStack() as outage:
+        await server.published()
+        await outage.enter_async_context(server.down())
+        async with watching(server.address) as opened:
+            await opened.appears("nothing listens there")
+            trouble = " ".join(line.strip() for line in opened.screen())
+            assert server.address.removeprefix("http://") in trouble
+            assert "NOMAD_ADDR" in trouble
+            await opened.until(lambda: opened.app.session.status.attempt >= 3)
+            await outage.aclose()
+            await opened.shows(625)
+            await opened.appears("● live")
+            await opened.until(lambda: not opened.app.trouble.display)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_refusal_is_said_with_the_remedy_and_r_tries_again(size: tuple[int, int]) -> None:
+    options = Options(lead=ALL_FRAMES, buffer_size=1_000, tokens={})
+    async with (
+        StandIn(recordings.lines("tour"), options) as server,
+        watching(server.address, size, token=SECRET) as opened,
+    ):
+        await opened.appears("✕ refused")
+        # All of it fits, remedy and all.
+        await opened.until(lambda: "r tries now." in " ".join(line.strip() for line in opened.screen()))
+        trouble = " ".join(line.strip() for line in opened.screen())
+        assert "does not accept the token" in trouble
+        assert "NOMAD_TOKEN" in trouble
+        assert SECRET not in trouble
+        server.put_token(SECRET, MANAGEMENT)
+        await opened.press("r")
+        await opened.shows(625)
+        await opened.appears("● live")
+        await opened.until(lambda: not opened.app.trouble.display)
+
+
+# The inspector
+
+
+async def test_the_inspector_follows_the_selection() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        for key in ("k", "k", "pageup", "g", "G"):
+            await opened.press(key)
+            await opened.caught_up()
+            shown = opened.app.inspector.event
+            assert shown is not None
+            assert shown.sequence == opened.events.cursor
+            selected = opened.history.event(shown.sequence)
+            assert shown.payload == selected.payload
+            assert selected.topic in str(opened.inspected)
+            assert f"Index {selected.index}" in "\n".join(opened.screen())
+
+
+async def test_while_following_the_inspector_shows_the_newest_event_by_and_by() -> None:
+    source = Told(CONNECTED, *jobs(range(5)))
+    async with dashboard(source, WIDE) as opened:
+        await opened.shows(5)
+        seen = Counter[int]()
+        for number in range(5, 35):
+            source.tell(*jobs([number]))
+            await opened.until(lambda number=number: opened.history.end == number + 1)  # type: ignore[misc]
+            shown = opened.app.inspector.event
+            assert shown is not None
+            seen[shown.sequence] += 1
+        assert len(seen) <= 8, "not every event in passing: that could not be read"
+        await opened.appears("3 Job job-34")
+        await opened.press("k", "k")
+        source.tell(*jobs(range(35, 40)))
+        await opened.shows(40)
+        assert "job-33" in str(opened.inspected)
+
+
+async def test_what_is_open_in_one_payload_is_open_in_the_next() -> None:
+    events = [event("Job", f"job-{n}", Job={"ID": f"job-{n}", "Meta": {"owner": f"owner-{n}"}}) for n in range(4)]
+    async with dashboard(Told(CONNECTED, frame(1, *events)), WIDE) as opened:
+        await opened.shows(4)
+        await opened.press("k", "enter", "j", "j", "l")
+        assert '"owner-3"' in opened
+        await opened.press("2", "k")
+        await opened.caught_up()
+        assert '"owner-2"' in opened
+        await opened.press("g")
+        await opened.caught_up()
+        assert '"owner-0"' in opened
+
+
+async def test_a_gap_and_a_repaired_frame_are_explained() -> None:
+    gap = Gap(GapReason.BUFFER, 40, 61, 41.0)
+    mended = decode(b'{"Index":62,"Events":[{"Topic":"Job","Key":"a\xffb","Payload":{"Job":{"ID":"mended"}}}]}')
+    source = Told(CONNECTED, *jobs(range(38, 41)), gap, *jobs([61]))
+    assert mended is not None
+    source.tell(mended)
+    async with dashboard(source, WIDE) as opened:
+        await opened.shows(5)
+        await opened.press("k")
+        await opened.caught_up()
+        await opened.appears("bytes that are not UTF-8 were replaced")
+        await opened.press("k", "k")
+        await opened.caught_up()
+        assert opened.inspected == "3 Gap"
+        assert "Events may be missing here" in opened
+        assert '"buffer"' in opened
+        await opened.press("enter", "E", "2", "j")
+        await opened.caught_up()
+        assert "job-61" in str(opened.inspected)
+
+
+# Panes and keys
+
+
+async def test_tab_numbers_and_arrows_go_from_pane_to_pane() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        assert opened.focus == "events"
+        for key, pane in (
+            ("tab", "inspector"),
+            ("tab", "topics"),
+            ("tab", "events"),
+            ("shift+tab", "topics"),
+            ("shift+tab", "inspector"),
+            ("1", "topics"),
+            ("3", "inspector"),
+            ("2", "events"),
+            ("h", "topics"),
+            ("l", "events"),
+            ("l", "inspector"),
+            ("escape", "events"),
+            ("left", "topics"),
+            ("right", "events"),
+            ("enter", "inspector"),
+        ):
+            await opened.press(key)
+            assert opened.focus == pane, key
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back(size: tuple[int, int]) -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+        await opened.shows(625)
+        app = opened.app
+        panes = {"1": app.topics, "2": app.event_list, "3": app.inspector}
+        before = [pane.region for pane in panes.values()]
+        for key, pane in panes.items():
+            await opened.press(key, "z")
+            assert pane.region.width == size[0]
+            assert pane.region.height >= size[1] - 4
+            assert [other for other in panes.values() if other.region.area] == [pane]
+            await opened.press("z" if key == "1" else "escape")
+            assert app.event_list.region.area
+            assert app.inspector.region.area
+        await opened.press("2", "z", "3")
+        assert [other for other in panes.values() if other.region.area] == [app.inspector]
+        await opened.press("2", "1")
+        assert [other for other in panes.values() if other.region.area] == [app.topics]
+        await opened.press("2", "z")
+        assert [pane.region for pane in panes.values()] == before
+
+
+async def test_zoom_holds_in_a_narrow_terminal_with_the_topics_open() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+        await opened.shows(625)
+        await opened.press("1", "tab", "z")
+        assert opened.focus == "events"
+        assert opened.events.region.width == NARROW[0]
+        assert not opened.app.topics.display
+
+
+async def test_topics_fold_away_in_a_narrow_terminal_until_they_are_asked_for() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+        await opened.shows(625)
+        app = opened.app
+        assert app.topics.region.area == 0
+        await opened.press("tab", "tab")
+        assert opened.focus == "events", "what is not there is not stopped at"
+        await opened.press("1")
+        assert opened.focus == "topics"
+        assert app.topics.region.width >= 20
+        assert app.event_list.region.width >= 50
+        for key in ("2", "h"):
+            await opened.press(key)
+        assert opened.focus == "topics"
+        await opened.press("escape")
+        assert not app.topics.display
+
+
+async def test_the_terminal_may_shrink_while_the_topics_have_the_focus() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        for keys in (["1"], ["2", "shift+tab"]):
+            await opened.press(*keys)
+            assert opened.focus == "topics"
+            await opened.resize(*NARROW)
+            await opened.caught_up()
+            await opened.press("2", "k")
+            assert opened.focus == "events"
+            assert opened.events.cursor is not None
+            assert opened.events.region.width == NARROW[0]
+            await opened.resize(*WIDE)
+            await opened.until(lambda: opened.app.topics.display)
+
+
+async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        app = opened.app
+        for size in (*SIZES, (96, 24), (95, 24), (149, 40), (150, 40), (60, 20)):
+            await opened.resize(*size)
+            await opened.caught_up()
+            shown = [app.header, app.event_list, app.inspector, app.query_one("#filter-row"), app.query_one("KeyHints")]
+            if size[0] >= 96:
+                shown.append(app.topics)
+                assert app.topics.size.width >= 20
+            assert app.event_list.size.width >= min(68, size[0] - 4)
+            assert app.event_list.size.height >= (8 if size[1] >= 24 else 5)
+            assert app.inspector.size.width >= min(38, size[0] - 4)
+            assert app.inspector.size.height >= (7 if size[1] >= 24 else 4)
+            assert app.inspector.payload_tree.size.height >= 2
+            screen = app.screen.region
+            assert screen.size == size
+            for pane in shown:
+                assert screen.contains_region(pane.region), pane
+            for one, other in combinations(shown, 2):
+                assert one.region.intersection(other.region).area == 0, (one, other)
+            assert sum(pane.region.area for pane in shown) == screen.area
+
+
+async def test_a_terminal_of_any_size_is_survived() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        for size in ((1, 1), (20, 8), (500, 12)):
+            await opened.resize(*size)
+            await opened.press("k", "3", "1", "z", "slash", "x", "escape", "z", "2", "g", "G")
+        await opened.resize(*MEDIUM)
+        await opened.caught_up()
+        assert "held 625" in opened
+
+
+async def test_help_shows_the_keys_of_the_focused_pane() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        for key, words in (
+            ("2", "Mark the event"),
+            ("1", "Tick this and nothing else"),
+            ("3", "Fold or unfold one level everywhere"),
+        ):
+            await opened.press(key)
+            await opened.press("question_mark")
+            await opened.until(lambda: isinstance(opened.app.screen, HelpScreen))
+            await opened.appears(words)
+            await opened.press("escape")
+            await opened.until(lambda: not isinstance(opened.app.screen, HelpScreen))
+            assert opened.focus
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_help_can_be_read_to_its_end_by_keyboard_and_searched(size: tuple[int, int]) -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+        await opened.shows(625)
+        await opened.press("question_mark")
+        await opened.appears("Mark the event")
+        view = opened.app.screen.query_one(TextView)
+        seen = set(opened.screen())
+        while view.scroll_offset.y < view.max_scroll_y:
+            await opened.press("pagedown")
+            seen.update(opened.screen())
+        for words in ("F1 … F8", "Reconnect", "Event: Timeline", "Filter"):
+            assert any(words in line for line in seen)
+        assert not any("F3 " in line or ("palette" in line.lower() and "command" in line.lower()) for line in seen)
+        await opened.press("home", "slash", *"wezzz")
+        await opened.appears("not found")
+        await opened.press("escape", "escape")
+        await opened.until(lambda: len(opened.app.screen_stack) == 1)
+        assert opened.focus == "events"
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+async def test_help_and_quit_are_never_cut_off_in_the_footer(size: tuple[int, int]) -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+        await opened.shows(625)
+        for pane in ("1", "2", "3"):
+            await opened.press(pane)
+            await at_rest(opened.app)
+            await opened.until(lambda: "? Help" in opened.screen()[-1] and "q Quit" in opened.screen()[-1])
+
+
+async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        for key in ("slash", *"flaky", "enter", "3", "j", "j"):
+            opened.app.post_message(Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
+        await opened.until(lambda: opened.focus == "inspector" and opened.app.inspector.payload_tree.cursor_path)
+        assert opened.app.filter_line.value == "flaky"
+        assert opened.events.cursor is None
+
+
+async def test_the_palette_lists_our_commands_and_runs_them() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        app = opened.app
+        commands = {action.title: action for action in ACTIONS if action.palette is not None}
+        await opened.press("ctrl+p")
+        await opened.until(lambda: isinstance(app.screen, CommandPalette))
+        await opened.type("pause")
+        await opened.appears("Toggle: freeze the display")
+        await opened.press("enter")
+        await opened.until(lambda: opened.events.paused_at is not None)
+
+        async def run(title: str) -> None:
+            run_action(commands[title], app)
+            await opened.caught_up()
+
+        await run("Pause")
+        assert opened.events.paused_at is None
+        await run("Follow")
+        assert not opened.events.following
+        await run("No topics")
+        assert len(app.view) == 0
+        await run("All topics")
+        assert len(app.view) == 625
+        await run("Zoom")
+        assert opened.events.region.width == WIDE[0]
+        await run("Zoom")
+        await run("Retry now")
+        await run("Filter")
+        assert opened.focus == "filter"
+        await run("Unreadable lines")
+        assert isinstance(app.screen, UnreadableLines)
+
+
+async def test_q_quits_with_code_0() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await opened.press("q")
+        await opened.until(lambda: not opened.app.is_running)
+        assert opened.app.return_code == 0
+
+
+@pytest.mark.parametrize("keys", ["k", "/x", "jp"])
+async def test_leaving_at_once_after_another_key_is_no_crash(keys: str) -> None:
+    """What a key has set off a moment later must not meet a screen that is gone."""
+    for turns in (0, 3):
+        async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+            await opened.shows(625)
+            await opened.type(keys)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            opened.app.exit()
+        assert opened.app.return_code == 0
+
+
+# A hostile stream
+
+CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_hostile_event_can_be_looked_at_wholly_unfolded(size: tuple[int, int]) -> None:
+    async with dashboard(Recording([str(recordings.path("hostile"))]), size) as opened:
+        await opened.appears("■ finished")
+        assert len(opened.app.view) >= 24
+        seen: set[str] = set()
+        for number in range(len(opened.app.view)):
+            opened.events.select(number)
+            opened.app.action_pane("inspector")
+            await opened.until(lambda: scenes.settled(opened.app))
+            tree = opened.app.inspector.payload_tree
+            tree.action_first()
+            tree.action_unfold_all()
+            tree.action_last()
+            await opened.pilot.pause(0.01)
+            picture = opened.app.export_screenshot()
+            assert CONTROLS.findall(picture) == []
+            seen.update(drawn(picture))
+        assert any("OWNED" in line for line in seen)
+
+
+ATTACK: Final = (
+    "\x1b]52;c;T1dORUQ=\x07\x1b]0;OWNED\x07\x1b]2;OWNED\x1b\\\x9d2;OWNED\x9c\x9b2J\x1b[2J\x1bcOWNED\r\n\u202e"
+)
+
+
+def attacks() -> bytes:
+    """The attack in every place that holds text, in frames and outside of them."""
+    node = {"Name": ATTACK, "Status": ATTACK, "StatusDescription": ATTACK, ATTACK: [ATTACK, {ATTACK: ATTACK}]}
+    states = {ATTACK: {"State": ATTACK, "Failed": True, "Events": [{"Type": ATTACK, "DisplayMessage": ATTACK}]}}
+    allocation = {"Name": ATTACK, "JobID": ATTACK, "ClientStatus": ATTACK, "NodeName": ATTACK, "TaskStates": states}
+    objects = {
+        "Node": node,
+        "Allocation": allocation,
+        "Job": {"ID": ATTACK, "Name": ATTACK, "Status": ATTACK, "Type": ATTACK},
+        "Evaluation": {"JobID": ATTACK, "Status": ATTACK, "TriggeredBy": ATTACK, "StatusDescription": ATTACK},
+        "Deployment": {"JobID": ATTACK, "Status": ATTACK, "StatusDescription": ATTACK},
+        "Service": {"ServiceName": ATTACK, "Address": ATTACK},
+        ATTACK: {ATTACK: ATTACK},
+    }
+    events = [
+        {
+            "Topic": topic,
+            "Type": ATTACK,
+            "Key": ATTACK,
+            "Namespace": ATTACK,
+            "FilterKeys": [ATTACK],
+            "Payload": {topic: found},
+        }
+        for topic, found in objects.items()
+    ]
+    return b"\n".join(
+        (orjson.dumps({"Index": 40, "Events": events}), ATTACK.encode(), b"\x1b]2;OWNED\x07\x9b2J\xff", b"")
+    )
+
+
+async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
+    file = tmp_path / "hostile-\x1b]2;OWNED\x07.ndjson"
+    # The recording ends in a cut line, so it comes last.
+    file.write_bytes(attacks() + recordings.content("hostile"))
+    async with asyncio.timeout(SECONDS), terminal("open", str(file)) as screen:
+        await screen.until("finished")
+        screen.press("/owned\r")
+        await screen.until(" of ")
+        screen.press("g")
+        for _ in range(8):
+            screen.press("3gEG2j")
+            await screen.read_for(0.1)
+        screen.press("/" + "\x7f" * len("owned") + "\r2g")
+        for _ in range(32):
+            screen.press("3gE2j")
+            await screen.read_for(0.1)
+        screen.press("1G 2u")
+        await screen.until("Unreadable:")
+        screen.press("q")
+        await screen.read_for(0.3)
+        screen.press("?")
+        await screen.read_for(0.3)
+        screen.press("q")  # closes the help
+        await screen.read_for(0.3)
+        screen.press("q")
+        assert await screen.ended() == 0
+    output = screen.text
+    assert "OWNED" in output
+    assert "T1dORUQ=" in output, "shown, as text"
+    assert [text for text in re.findall("\x1b[\\]P^_X][^\x07\x1b]*", output) if "OWN" in text or "T1d" in text] == []
+    assert re.findall("\x1b\\](?:0|1|2|52);", output) == []
+    assert re.findall("[\x80-\x9f\u202e]", output) == []
+    assert "\x1bc" not in output
+
+
+async def test_a_second_enter_in_the_palette_hurts_nobody() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await opened.press("ctrl+p")
+        await opened.until(lambda: len(opened.app.screen_stack) > 1)
+        await opened.until(lambda: opened.app.screen.query_one(CommandList).option_count > 0)
+        await opened.press("down", "enter", "enter", "enter")
+        await opened.until(lambda: len(opened.app.screen_stack) == 1)
+        assert opened.app.is_running

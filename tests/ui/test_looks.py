@@ -1,0 +1,138 @@
+"""What the dashboard looks like and how it answers to habits, as an operator would notice it."""
+
+from functools import partial
+
+import pytest
+
+from nomad_tui.core.wire import Frame
+from nomad_tui.ui.event.inspector import EventView, Inspector
+from tests.dashboard import CONNECTED, MEDIUM, WIDE, Told, dashboard, event, frame, jobs
+
+
+async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_border() -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
+        await opened.shows(3)
+        pane = opened.app.inspector
+        for name, view in (("Timeline", EventView.TIMELINE), ("Raw", EventView.RAW), ("Tree", EventView.TREE)):
+            line = opened.screen()[pane.region.bottom - 1]
+            assert name in line
+            await opened.pilot.click(offset=(line.index(name) + 1, pane.region.bottom - 1))
+            await opened.until(partial(_shows_view, pane, view))
+
+
+@pytest.mark.parametrize("key", ["y", "w"])
+@pytest.mark.parametrize("rows", [1, 200])
+async def test_a_dialog_leaves_in_sight_the_row_it_acts_on(key: str, rows: int) -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(1, rows + 1))), WIDE) as opened:
+        await opened.shows(rows)
+        await opened.press("k", "j", key)
+        await opened.until(lambda: len(opened.app.screen_stack) == 2)
+        await opened.appears("Esc")
+        assert any(f"job-{rows} " in line and "no status" in line for line in opened.screen())
+
+
+def allocation(number: int) -> Frame:
+    payload = {"ID": f"a{number}", "JobID": "web", "ClientStatus": "running", "NodeName": "edge-1", "NodeID": "n1"}
+    sent = event("Allocation", f"a{number}", Allocation=payload)
+    return frame(number, {**sent, "FilterKeys": ["web", ""]})
+
+
+async def test_tab_with_nothing_to_complete_stays_in_the_filter_line() -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
+        await opened.shows(3)
+        await opened.press("/", *"zzz", "tab", "shift+tab", "q")
+        assert opened.app.filter_line.value == "zzzq"
+        assert opened.focus == "filter"
+
+
+async def test_the_filters_example_is_not_taken_for_a_filter() -> None:
+    async with dashboard(Told(CONNECTED), MEDIUM) as opened:
+        await opened.appears("press / to filter, for example web status:failed")
+
+
+async def test_escape_goes_back_from_a_view_then_zoom_then_filter_then_selection() -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(1, 6))), WIDE) as opened:
+        await opened.shows(5)
+        app = opened.app
+        await opened.press("/", *"job", "enter", "k", "k")
+        await opened.until(lambda: opened.events.cursor is not None)
+        await opened.press("z", "t")
+        found = []
+        for _ in range(4):
+            at_timeline, zoomed = app.inspector.view is EventView.TIMELINE, app.panes.zoomed is not None
+            found.append((at_timeline, zoomed, bool(app.filter_line.value), opened.events.cursor is not None))
+            await opened.press("escape")
+        found.append((False, False, bool(app.filter_line.value), opened.events.cursor is not None))
+        assert found == [
+            (True, True, True, True),
+            (False, True, True, True),
+            (False, False, True, True),
+            (False, False, False, True),
+            (False, False, False, False),
+        ]
+
+
+@pytest.mark.parametrize("key", ["d", "t", "R"])
+async def test_newest_in_the_list_takes_the_event_along_that_was_looked_into(key: str) -> None:
+    source = Told(CONNECTED, *jobs(range(1, 4)))
+    async with dashboard(source, WIDE) as opened:
+        await opened.shows(3)
+        await opened.press(key)
+        await opened.until(lambda: opened.inspected and "job-3" in opened.inspected)
+        await opened.press("2", "G")
+        source.tell(*jobs([4]))
+        await opened.until(lambda: opened.inspected and "job-4" in opened.inspected)
+
+
+async def test_another_filter_shows_its_newest_event_and_not_the_one_that_was_looked_into() -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), WIDE) as opened:
+        await opened.shows(3)
+        await opened.press("t", "2", "/", *"job-2", "enter")
+        await opened.until(lambda: opened.inspected and "job-2" in opened.inspected)
+
+
+async def test_the_event_pane_holds_still_while_it_is_read_and_says_that_newer_ones_came() -> None:
+    source = Told(CONNECTED, *jobs(range(1, 4)))
+    async with dashboard(source, WIDE) as opened:
+        await opened.shows(3)
+        await opened.press("3")
+        source.tell(*jobs(range(4, 9)))
+        await opened.appears("5 newer")
+        assert "job-3" in (opened.inspected or "")
+        await opened.press("2")
+        await opened.until(lambda: opened.inspected and "job-8" in opened.inspected)
+        assert "newer" not in (opened.inspected or "")
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("+j", "job:=web"),
+        ("-n", "-node:=edge-1"),
+        ("+s", "ns:=default"),
+        (":job web\n", "job:web"),
+        (":node edge-1\n", "node:edge-1"),
+    ],
+)
+async def test_the_list_filters_by_what_a_row_belongs_to(keys: str, expected: str) -> None:
+    async with dashboard(Told(CONNECTED, allocation(1), allocation(2)), MEDIUM) as opened:
+        await opened.shows(2)
+        await opened.press("G", *("enter" if key == "\n" else key for key in keys))
+        await opened.until(lambda: opened.app.filter_line.value == expected)
+
+
+async def test_colon_q_quits() -> None:
+    async with dashboard(Told(CONNECTED), MEDIUM) as opened:
+        await opened.press(":", "q", "enter")
+        await opened.until(lambda: not opened.app.is_running)
+
+
+async def test_copying_offers_the_ids_of_a_row() -> None:
+    async with dashboard(Told(CONNECTED, allocation(7)), MEDIUM) as opened:
+        await opened.shows(1)
+        await opened.press("y")
+        await opened.until(lambda: any("IDs of the row" in line and "a7 web" in line for line in opened.screen()))
+
+
+def _shows_view(pane: Inspector, view: EventView) -> bool:
+    return pane.view is view

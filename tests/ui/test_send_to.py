@@ -1,0 +1,232 @@
+"""Sending the event that is looked at to a sink: just this event, in the sink's own format, and what came back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.sources.recording import Recording
+from nomad_tui.sources.source import Source
+from nomad_tui.ui.sinks.send_to import SendTo
+from tests import recordings
+from tests.dashboard import CONNECTED, SIZES, Dashboard, Told, event, frame, jobs
+from tests.kept import kept
+from tests.pressing import post_key
+from tests.receiver import Fault, Receiver, receiver
+from tests.runner import define
+
+SECRET = "s3cret-value"
+TWO = frame(
+    7,
+    event("Job", "first", Job={"ID": "first"}),
+    {
+        **event("Variable", "[b]second[/b]", Variable={"Path": "a", "SecretID": SECRET}),
+        "FilterKeys": ["x"],
+        "New": [1.50],
+    },
+)
+"""A frame of which the second event is selected: it is the newest."""
+
+
+@asynccontextmanager
+async def opened_on(
+    folder: Path, definitions: dict[str, str], source: Source | None = None, size: tuple[int, int] = (100, 30)
+) -> AsyncIterator[Dashboard]:
+    config = folder / "config"
+    config.mkdir()
+    for name, text in definitions.items():
+        define(config, name, text)
+    async with kept(source or Told(CONNECTED, TWO), folder, size) as opened:
+        yield opened
+
+
+def webhook(hook: Receiver, more: str = "") -> str:
+    return f'type = "webhook"\naddress = "{hook.url}"\n{more}'
+
+
+def words(opened: Dashboard) -> str:
+    return " ".join(" ".join(line.strip("│▌ ") for line in opened.screen()).split())
+
+
+async def said(opened: Dashboard, text: str) -> None:
+    def notes() -> str:
+        return " ".join(note.message for note in opened.app._notifications)
+
+    await opened.until(lambda: text in notes())
+
+
+async def menu(opened: Dashboard) -> SendTo:
+    await opened.press("S")
+    await opened.until(lambda: isinstance(opened.app.screen, SendTo) and opened.app.screen.offers is not None)
+    assert isinstance(opened.app.screen, SendTo)
+    await opened.pilot.pause(0.01)
+    return opened.app.screen
+
+
+def sent(form: str) -> Any:
+    """The selected event as it came, and what it is expected to come in."""
+    told = orjson.loads(TWO.event_texts()[1])
+    return {"Index": 7, "Events": [told]} if form == "nomad" else told
+
+
+@pytest.mark.parametrize("form", ["nomad", "event", "cloudevents"])
+async def test_just_this_event_is_sent_in_the_sinks_format(tmp_path: Path, form: str) -> None:
+    async with receiver() as hook:
+        hook.answer(200, "thank you")
+        clear = f'format = "{form}"\nredact = false\n'
+        async with opened_on(tmp_path, {"chat": webhook(hook, clear), "other": webhook(hook)}) as opened:
+            await opened.shows(2)
+            await menu(opened)
+            assert "Send to  Variable [b]second[/b]" in opened
+            assert f"chat   webhook {form}, secrets in clear" in opened
+            await opened.press("a")
+            await said(opened, "Sent Variable [b]second[/b] to chat: 200 OK, it said 'thank you'.")
+            (request,) = hook.requests
+            if form == "cloudevents":
+                assert request.json["data"] == sent(form)
+                assert request.json["type"] == "io.nomadproject.Variable.JobRegistered"
+            else:
+                assert request.json == sent(form)
+            assert b'"New":[1.5]' in request.body.replace(b"1.50", b"1.5").replace(b" ", b"")
+            assert request.events == [sent("event")]
+
+
+async def test_secrets_are_masked_unless_the_definition_says_otherwise(tmp_path: Path) -> None:
+    async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook)}) as opened:
+        await opened.shows(2)
+        await opened.press("3", "x")
+        await menu(opened)
+        await opened.press("enter")
+        await said(opened, "Sent")
+        assert SECRET.encode() not in hook.requests[0].body
+        assert hook.events[0]["Payload"]["Variable"]["Path"] == "a"
+
+
+async def test_the_event_that_was_selected_is_sent_whatever_comes_meanwhile(tmp_path: Path) -> None:
+    source = Told(CONNECTED, *jobs(range(1, 20)))
+    async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook)}, source) as opened:
+        await opened.shows(19)
+        await opened.press("k", "k")
+        await menu(opened)
+        source.tell(*jobs(range(20, 90)))
+        await opened.until(lambda: opened.history.received_events == 89)
+        await opened.press("a")
+        await said(opened, "Sent Job job-18 to chat")
+        assert [each["Key"] for each in hook.events] == ["job-18"]
+
+
+async def test_keys_typed_ahead_are_meant_for_the_menu(tmp_path: Path) -> None:
+    async with (
+        receiver() as hook,
+        opened_on(tmp_path, {"a": webhook(hook), "b": webhook(hook, 'format = "event"\n')}) as opened,
+    ):
+        await opened.shows(2)
+        for key in ("S", "down", "enter"):
+            post_key(opened.app, key)
+        await said(opened, "Sent Variable [b]second[/b] to b")
+        assert hook.requests[0].json["Key"] == "[b]second[/b]"
+
+
+async def test_a_refusal_and_a_sink_that_cannot_be_opened_are_said(tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.answer(422, "[b]what[/b] is this")
+        missing = webhook(hook, 'headers = { Authorization = "Bearer ${NO_SUCH_VARIABLE_HERE}" }\n')
+        async with opened_on(tmp_path, {"chat": webhook(hook), "closed": missing}) as opened:
+            await opened.shows(2)
+            await menu(opened)
+            await opened.press("a")
+            await said(opened, "[b]what[/b] is this")
+            await menu(opened)
+            await opened.press("b")
+            await said(opened, "NO_SUCH_VARIABLE_HERE")
+            assert len(hook.requests) == 1
+
+
+async def test_a_sink_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
+    source = Told(CONNECTED, TWO)
+    async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook)}, source) as opened:
+        hook.answer(fault=Fault.HANG)
+        await opened.shows(2)
+        await menu(opened)
+        await opened.press("a")
+        await hook.received(1)
+        await said(opened, "no answer yet")
+        source.tell(*jobs(range(10, 20)))
+        await opened.shows(12)
+        await opened.press("k")
+        assert opened.events.cursor is not None
+        hook.release()
+        await said(opened, "Sent Variable")
+
+
+async def test_what_cannot_be_sent_to_says_why(tmp_path: Path) -> None:
+    out, wrong = 'type = "stdout"\n', 'type = "webhook"\naddress = "nowhere"\n'
+    async with opened_on(tmp_path, {"out": out, "wrong": wrong}) as opened:
+        await opened.shows(2)
+        asked = await menu(opened)
+        await opened.press("a")
+        await opened.appears("It writes to the standard output of the program that sends")
+        await opened.press("b")
+        await opened.until(lambda: words(opened).count("There is a mistake in its definition: s shows it.") == 2)
+        assert opened.app.screen is asked
+        await opened.press("escape")
+        await opened.until(lambda: not isinstance(opened.app.screen, SendTo))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_click_chooses_too_and_the_menu_fits(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with receiver() as hook:
+        sinks = {f"sink-{number:02}": webhook(hook) for number in range(30)}
+        async with opened_on(tmp_path, sinks, size=size) as opened:
+            await opened.shows(2)
+            await menu(opened)
+            assert max(map(len, opened.screen())) <= size[0]
+            await opened.click("OfferList", (4, 1))
+            await said(opened, "to sink-01")
+            await menu(opened)
+            await opened.press(*["down"] * 29)
+            await opened.appears("sink-29")
+            await opened.press("enter")
+            await said(opened, "to sink-29")
+
+
+async def test_without_sinks_it_says_where_to_make_one(tmp_path: Path) -> None:
+    async with opened_on(tmp_path, {}) as opened:
+        await opened.shows(2)
+        await menu(opened)
+        await opened.appears("There is no sink to send to: s says how to make the first one.")
+        await opened.press("enter", "a", "escape")
+        await opened.until(lambda: not isinstance(opened.app.screen, SendTo))
+
+
+async def test_a_gap_is_no_event_and_neither_is_nothing(tmp_path: Path) -> None:
+    source = Told(CONNECTED)
+    async with opened_on(tmp_path, {}, source) as opened:
+        await opened.press("S")
+        await said(opened, "No event is selected: select one, then S sends it to a sink.")
+        source.tell(*jobs([1]), Gap(GapReason.BUFFER, 1, 9, 5.0), *jobs([9]))
+        await opened.shows(2)
+        await opened.press("k", "k")
+        await opened.press("S")
+        await said(opened, "A gap is no event")
+
+
+async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_palette(tmp_path: Path) -> None:
+    source = Recording([str(recordings.path("tour"))])
+    async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook, "redact = false\n")}, source) as opened:
+        await opened.shows(625)
+        await opened.press("g", "enter")
+        await menu(opened)
+        await opened.press("a")
+        await said(opened, "Sent")
+        first = next(text for line in recordings.lines("tour") if (text := orjson.loads(line)).get("Events"))
+        assert hook.events == first["Events"][:1]
+        await opened.press("ctrl+p")
+        await opened.type("send event")
+        await opened.appears("Send the event to a sink")
+        await opened.press("enter", "enter")
+        await opened.until(lambda: isinstance(opened.app.screen, SendTo))
