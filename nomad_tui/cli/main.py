@@ -236,7 +236,7 @@ def main(
 
     Without a command: the dashboard on NOMAD_ADDR. Flags beat the profile, and the profile beats the environment.
     """
-    from nomad_tui.cli.source_factory import Choice, of_jetstream
+    from nomad_tui.cli.source_factory import SourceFactory, of_jetstream
     from nomad_tui.stream.reader import Settings
 
     bounds = (max_events, max_memory)
@@ -244,11 +244,11 @@ def main(
     stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
     if stream is not None:
         return _dashboard(stream, bounds, str(chosen or ""), folders, reveal)
-    choice = Choice(subscription_to(topics), Settings(start, max_line=max_line), folders, journal)
-    source = choice.live(connections.start, max_events)
+    factory = SourceFactory(subscription_to(topics), Settings(start, max_line=max_line), folders, journal)
+    source = factory.live(connections.start, max_events)
 
     def elsewhere(connection: Connection) -> Source:
-        return choice.elsewhere(connection, connections.start, max_events)
+        return factory.elsewhere(connection, connections.start, max_events)
 
     return _dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere)
 
@@ -374,7 +374,7 @@ def tail(
     """
     import asyncio
 
-    from nomad_tui.cli.source_factory import Choice, of_jetstream, tailed_files
+    from nomad_tui.cli.source_factory import SourceFactory, of_jetstream, tailed_files
     from nomad_tui.cli.tail import DEFAULT_RETRIES, Options
     from nomad_tui.cli.tail import tail as run_tail
     from nomad_tui.core.export.formats import Output
@@ -397,8 +397,8 @@ def tail(
     if source is None:
         watched_every = LEADER_WATCHED_EVERY if idle_exit is None else min(LEADER_WATCHED_EVERY, idle_exit / 2)
         settings = Settings(start, max_line=max_line, leader_watched_every=watched_every)
-        choice = Choice(subscription_to(topics), settings, folders, journal)
-        source = choice.printed(connections.start, follow)
+        factory = SourceFactory(subscription_to(topics), settings, folders, journal)
+        source = factory.printed(connections.start, follow)
     options = Options(
         output=Output(output),
         encoding=sys.stdout.encoding or "utf-8",

@@ -1,6 +1,6 @@
-"""Which source the command line asks for: a live server, a journal, both as one, or a stream of NATS.
+"""Chooses the source for a command line: a live server, a journal, both joined, recordings, or a stream in NATS.
 
-Each is imported when it is asked for: a start waits for no other.
+Each source is imported only when it is used, so that a start does not wait for the others.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What was asked for beside the connection."""
+class SourceFactory:
+    """Makes the source that the options of a command ask for, once the connection is known."""
 
     subscription: Subscription
     settings: Settings
