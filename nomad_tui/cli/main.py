@@ -201,6 +201,7 @@ LAZY: Final = {
     "completion": "nomad_tui.cli.completion:completion",
     "config": "nomad_tui.cli.config:config",
     "keys": "nomad_tui.cli.config:keys",
+    "help": "nomad_tui.cli.help:help_",
 }
 
 

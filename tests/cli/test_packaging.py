@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nomad_tui import __version__
+from nomad_tui.manual import pages
 
 ROOT = Path(__file__).parents[2]
 TRY_IT = "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/nomad-tui demo"
@@ -19,6 +21,8 @@ TEST_IT = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .ven
 
 DEPENDENCIES = sysconfig.get_path("purelib")
 """Where this interpreter has what nomad-tui needs. As PYTHONPATH it does not lead to the project's own checkout."""
+
+SUFFIXES = (".py", ".tcss", ".zst", ".svg", ".md")
 
 
 def run(*command: str | Path, folder: Path, **environ: str) -> str:
@@ -44,7 +48,7 @@ def wheel(built: Path) -> Path:
     return wheel
 
 
-def test_the_wheel_holds_style_sheets_recording_and_type_marker(wheel: Path) -> None:
+def test_the_wheel_holds_style_sheets_recording_manual_and_type_marker(wheel: Path) -> None:
     assert wheel.name == f"nomad_tui-{__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -53,8 +57,25 @@ def test_the_wheel_holds_style_sheets_recording_and_type_marker(wheel: Path) -> 
         modules = {file.relative_to(ROOT).as_posix() for file in (ROOT / "nomad_tui").rglob("*.py")}
         assert modules <= names
         assert {"nomad_tui/py.typed", "nomad_tui/data/tour.ndjson.zst"} <= names
-        assert {name.split("/")[0] for name in names} == {"nomad_tui", f"nomad_tui-{__version__}.dist-info"}
+        for page in (ROOT / "nomad_tui" / "manual").glob("*.md"):
+            assert archive.read(f"nomad_tui/manual/{page.name}") == page.read_bytes()
+        beside = f"nomad_tui-{__version__}"
+        assert {name.split("/")[0] for name in names} == {"nomad_tui", f"{beside}.dist-info", f"{beside}.data"}
         assert f"nomad_tui-{__version__}.dist-info/licenses/LICENSE" in names
+
+
+def test_the_wheel_holds_the_manual_as_a_man_page_without_faults(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = (name for name in archive.namelist() if name.endswith("share/man/man1/nomad-tui.1"))
+        archive.extract(name, tmp_path)
+    page = tmp_path / name
+    sections = re.findall(r'^\.SH "(.*)"$', page.read_text(), re.MULTILINE)
+    assert [section.replace("\\-", "-") for section in sections] == [each.title for each in pages()]
+    if shutil.which("groff"):
+        done = subprocess.run(
+            ("groff", "-man", "-Tutf8", "-K", "utf8", "-ww", page), capture_output=True, text=True, check=True
+        )
+        assert done.stderr == ""
 
 
 def test_the_source_distribution_holds_what_its_tests_need(built: Path) -> None:
@@ -62,9 +83,17 @@ def test_the_source_distribution_holds_what_its_tests_need(built: Path) -> None:
     with tarfile.open(source) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     for folder in ("nomad_tui", "styles", "tests", "screenshots"):
-        files = (file for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".tcss", ".zst", ".svg"))
+        files = (file for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES)
         assert {file.relative_to(ROOT).as_posix() for file in files} - names == set()
-    assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml", ".ci/run"} <= names
+    assert {
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "pyproject.toml",
+        "man_page.py",
+        ".ci/run",
+    } <= names
 
 
 def test_the_wheel_works_by_itself_wherever_it_is(wheel: Path, tmp_path: Path) -> None:

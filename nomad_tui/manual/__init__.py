@@ -1,0 +1,49 @@
+"""The user's manual: one Markdown page per topic, shown by `nomad-tui help` and in the dashboard."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+INDEX: Final = "index"
+"""The topic of the page that lists the others, in their order."""
+_LINK: Final = re.compile(r"\]\(([a-z-]+)\.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    topic: str
+    """What `nomad-tui help` calls it: the name of its file."""
+    text: str
+    """In Markdown: the title, a sentence that says what the page is for, then sections."""
+
+    @property
+    def title(self) -> str:
+        return self.text.partition("\n")[0].removeprefix("# ")
+
+    @property
+    def summary(self) -> str:
+        return self.text.split("\n\n", 2)[1].replace("\n", " ")
+
+
+@cache
+def pages() -> tuple[Page, ...]:
+    """The index, the pages in the order in which it links them, then any that it does not link."""
+    files = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.md"))}
+    index = files[INDEX].read_text(encoding="utf-8")
+    order = dict.fromkeys((INDEX, *_LINK.findall(index), *files))
+    return tuple(Page(topic, files[topic].read_text(encoding="utf-8")) for topic in order if topic in files)
+
+
+def find_page(topic: str) -> Page | None:
+    """The page of that name, or the only one whose name begins so."""
+    name = "-".join(topic.lower().removesuffix(".md").split())
+    exact = [page for page in pages() if page.topic == name]
+    begun = [page for page in pages() if page.topic.startswith(name)]
+    return next(iter(exact or (begun if len(begun) == 1 else ())), None)
+
+
+def pages_about(word: str) -> list[Page]:
+    """The pages in which a word occurs, whatever its case."""
+    return [page for page in pages() if word.lower() in page.text.lower()]

@@ -1,0 +1,1 @@
+"""The manual is complete, true and readable."""

@@ -1,0 +1,52 @@
+"""Every page can be found, and reads well in a terminal of 80 columns."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nomad_tui.manual import INDEX, Page, find_page, pages
+from nomad_tui.manual.rendering import rendered
+
+FOLDER = Path(__file__).parents[2] / "nomad_tui" / "manual"
+LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+def anchors(text: str) -> set[str]:
+    """The sections of a page, as GitHub names them."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_index_links_every_page_once() -> None:
+    [index] = (page for page in pages() if page.topic == INDEX)
+    linked = re.findall(r"\]\(([a-z-]+)\.md\)", index.text)
+    assert sorted(linked) == sorted(page.topic for page in pages() if page.topic != INDEX)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.topic)
+def test_a_page_has_a_title_a_summary_and_links_that_lead_somewhere(page: Page) -> None:
+    assert page.text.startswith("# ")
+    assert re.fullmatch(r"[A-Z`].{10,200}[.:]", page.summary), "begin with one sentence that says what the page is for"
+    for target in LINK.findall(page.text):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        path = FOLDER / file if file else FOLDER / f"{page.topic}.md"
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.topic)
+def test_a_page_fits_80_columns(page: Page) -> None:
+    text = rendered(page)
+    wide = [line for line in text.splitlines() if len(line) > 80 and not line.startswith("    ")]
+    assert wide == []
+    assert "\x1b" not in text and "<!--" not in text and "](" not in text
+
+
+def test_a_page_is_found_by_its_name_the_beginning_of_it_and_two_words() -> None:
+    for words in ("start", "START", "star", "start.md"):
+        page = find_page(words)
+        assert page is not None and page.topic == "start", words
+    assert find_page("nothing such") is None
