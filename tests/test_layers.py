@@ -15,7 +15,7 @@ ROOT = Path(nomad_tui.__file__).parent
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
-    frozenset(("config", "nomad")),
+    frozenset(("config", "nomad", "process")),
     frozenset(("journal", "nats", "stream")),
     frozenset(("standin",)),
     frozenset(("sources",)),
@@ -54,6 +54,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "core": frozenset(("lark", "msgspec", "orjson", "re2", "zstandard")),
     "nomad": frozenset(("aiohttp", "aiohttp_socks", "orjson", "python_socks")),
     "config": frozenset(("aiohttp", "msgspec", "platformdirs", "tomli_w")),
+    "process": frozenset(),
     "nats": frozenset(("nats", "nkeys")),
     "journal": frozenset(("filelock", "msgspec", "orjson", "structlog", "zstandard")),
     "sinks": frozenset(

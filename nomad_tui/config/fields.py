@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.quantities import parse_duration, parse_size, write_duration, write_size
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import masked_text
@@ -403,3 +404,17 @@ def _read_path(raw: object, path: FieldPath) -> Path:
 
 
 PATH: Final = FieldCodec(_read_path, str)
+
+
+def _read_filter(raw: object, path: FieldPath) -> Filter:
+    if not isinstance(raw, str):
+        raise path.error(f'is {quoted(raw)}: write a filter in quotes, such as "status:failed,lost"')
+    try:
+        return Filter.parse(raw)
+    except FilterError as error:
+        rest = raw[error.position :]
+        at = f"at character {error.position + 1}, {quoted(rest)}" if rest else "at its end"
+        raise path.error(f"is no filter {at}: {error.text.rstrip('.')}") from None
+
+
+FILTER: Final = FieldCodec(_read_filter, str)

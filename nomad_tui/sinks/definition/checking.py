@@ -23,7 +23,7 @@ EXAMPLES: Final = {
 def address(kind: Kind, text: str, path: FieldPath) -> str:
     """The address as it is used. Raises `FieldError`."""
     match kind:
-        case Kind.STDOUT:
+        case Kind.STDOUT | Kind.EXEC:
             return text
         case Kind.WEBHOOK:
             check_url(text, path, ("http", "https"), EXAMPLES[kind])

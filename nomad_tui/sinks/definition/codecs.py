@@ -7,7 +7,6 @@ from string import Formatter
 from typing import Final
 
 from nomad_tui.config.fields import FieldCodec, FieldPath, line, quoted, read_text, with_file
-from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.subscription import Subscription, SubscriptionError
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
@@ -120,20 +119,6 @@ def _read_namespaces(raw: object, path: FieldPath) -> frozenset[str]:
 
 
 NAMESPACES: Final = FieldCodec(_read_namespaces, sorted)
-
-
-def _read_filter(raw: object, path: FieldPath) -> Filter:
-    if not isinstance(raw, str):
-        raise path.error(f'is {quoted(raw)}: write a filter in quotes, such as "status:failed,lost"')
-    try:
-        return Filter.parse(raw)
-    except FilterError as error:
-        rest = raw[error.position :]
-        at = f"at character {error.position + 1}, {quoted(rest)}" if rest else "at its end"
-        raise path.error(f"is no filter {at}: {error.text.rstrip('.')}") from None
-
-
-FILTER: Final = FieldCodec(_read_filter, str)
 
 
 def _read_headers(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:

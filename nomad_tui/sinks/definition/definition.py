@@ -9,10 +9,11 @@ from typing import Annotated, Final
 
 import msgspec
 
-from nomad_tui.config.fields import FLAG, PATH, Field, byte_size, choice, duration, keys, line, whole
+from nomad_tui.config.commands import COMMAND, INHERITED
+from nomad_tui.config.fields import FILTER, FLAG, PATH, Field, byte_size, choice, duration, keys, line, whole
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.sinks.definition.codecs import FILTER, HEADERS, ID, NAMESPACES, SECRET, STREAM, SUBJECT, TOPICS
+from nomad_tui.sinks.definition.codecs import HEADERS, ID, NAMESPACES, SECRET, STREAM, SUBJECT, TOPICS
 
 
 class Kind(StrEnum):
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     FILE = "file"
     STDOUT = "stdout"
     NATS = "nats"
+    EXEC = "exec"
 
 
 class Format(StrEnum):
@@ -57,7 +59,8 @@ WEBHOOK: Final = frozenset((Kind.WEBHOOK,))
 NETWORK: Final = frozenset((Kind.WEBHOOK, Kind.NATS))
 FILE: Final = frozenset((Kind.FILE,))
 NATS: Final = frozenset((Kind.NATS,))
-ADDRESSED: Final = frozenset(Kind) - {Kind.STDOUT}
+EXEC: Final = frozenset((Kind.EXEC,))
+ADDRESSED: Final = frozenset(Kind) - {Kind.STDOUT, Kind.EXEC}
 
 MOST_EVENTS: Final = 10_000
 """In one batch."""
@@ -149,12 +152,14 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     """By these fields it is read and written, explained in the README, and compared."""
 
     id: Annotated[str, Field(ID, "its name, which stays when the rest changes: its place in the stream goes by it")]
-    kind: Annotated[Kind, Field(choice(Kind), "`webhook`, `file`, `stdout` or `nats`")] = msgspec.field(name="type")
+    kind: Annotated[Kind, Field(choice(Kind), "`webhook`, `file`, `stdout`, `nats` or `exec`")] = msgspec.field(
+        name="type"
+    )
     address: Annotated[
         str,
         Field(
             line("where the events go"),
-            "a webhook's URL, a file's path, the servers of NATS with commas between; `stdout` has none",
+            "a webhook's URL, a file's path, the servers of NATS with commas between; `stdout` and `exec` have none",
             ADDRESSED,
         ),
     ] = ""
@@ -201,6 +206,14 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     ] = None
     rotation: Rotation = msgspec.field(default=Rotation(), name="file")
     jetstream: JetStream = msgspec.field(default=JetStream(), name="nats")
+    command: Annotated[
+        tuple[str, ...],
+        Field(COMMAND, "the program and its arguments; no shell reads them, and events come on standard input", EXEC),
+    ] = ()
+    inherit: Annotated[
+        frozenset[str],
+        Field(INHERITED, "of `NOMAD_TOKEN` and `NOMAD_HTTP_AUTH`, those that the command inherits", EXEC),
+    ] = frozenset()
     origin: Path | None = None
     """The file that it stands in; two that differ only by it are equal."""
 
@@ -224,7 +237,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     def together(self) -> Batch:
         """What is acknowledged as one. Sinks that write event by event anyway take what there is, without waiting,
         unless `batch` asks for more: a file is synced, and the cursor moved, once for all of it."""
-        if self.kind is Kind.WEBHOOK or self.batch.max_events > 1:
+        if self.kind in (Kind.WEBHOOK, Kind.EXEC) or self.batch.max_events > 1:
             return self.batch
         return Batch(TOGETHER[self.kind], 0.0)
 

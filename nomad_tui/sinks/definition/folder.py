@@ -9,6 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from nomad_tui.config import settings
+from nomad_tui.config.commands import shown_command
 from nomad_tui.config.folders import NO_HOME, FileError, read_text, reason, shown, write_text
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
@@ -187,6 +188,8 @@ class Definitions:
 
 def shown_address(definition: Definition) -> str:
     """Where it sends, fit to be drawn and without a password."""
+    if definition.kind is Kind.EXEC:
+        return printable(shown_command(definition.command), 200)
     address = definition.address
     if definition.kind is Kind.NATS:
         address = ",".join(map(without_credentials, address.split(",")))

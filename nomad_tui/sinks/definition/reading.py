@@ -156,6 +156,8 @@ def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
             of_others.add(table)
     if kind in ADDRESSED and "address" not in reader.given and "address" not in reader.hinted:
         reader.errors.append(_missing(reader, dialect, "address", checking.EXAMPLES[kind]))
+    if kind is Kind.EXEC and "command" not in reader.given and "command" not in reader.hinted:
+        reader.errors.append(_missing(reader, dialect, "command", ["/usr/local/bin/page"]))
     try:
         if kind is not None and "address" in reader.values:
             reader.values["address"] = checking.address(kind, reader.values["address"], reader.path("address"))
@@ -181,12 +183,13 @@ def _join_servers(reader: FieldReader[Definition]) -> None:
 
 
 def _missing(
-    reader: FieldReader[Definition], dialect: Dialect, attribute: str, example: str = "deployments"
+    reader: FieldReader[Definition], dialect: Dialect, attribute: str, example: str | list[str] = "deployments"
 ) -> FieldError:
     name, more = reader.name(attribute), ""
     if attribute == "kind":
         example, more = Kind.WEBHOOK.value, f"; there are {', '.join(kind.value for kind in Kind)}"
-    written = f'{name} = "{example}"' if dialect is Dialect.TOML else f'"{name}": "{example}"'
+    value = json.dumps(example)
+    written = f"{name} = {value}" if dialect is Dialect.TOML else f'"{name}": {value}'
     return reader.path(attribute).error(f"is missing: write {written}{more}")
 
 

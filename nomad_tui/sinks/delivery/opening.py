@@ -21,6 +21,10 @@ async def open_sink(definition: Definition) -> Sink:
             from nomad_tui.sinks.types.stdout import StandardOutput
 
             return StandardOutput(definition)
+        case Kind.EXEC:
+            from nomad_tui.sinks.types.exec import ExecSink
+
+            return ExecSink(definition)
         case Kind.NATS:
             from nomad_tui.sinks.types.jetstream import JetStreamSink
 

@@ -1,0 +1,51 @@
+"""A command for each event or batch: events as lines of JSON on its standard input, and its exit code for an answer."""
+
+import os
+from typing import Final
+
+from nomad_tui.process import Command, CommandError, CommandRunner, event_fields
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.types.formats import messages
+
+TRY_AGAIN: Final = os.EX_TEMPFAIL
+"""75, as sendmail and its kin have it."""
+
+
+class ExecSink:
+    """Exit code 0 acknowledges, 75 asks to be tried again, any other refuses, as does a signal.
+
+    What cannot be started, or does not end in time, is tried again: neither has anything to do with the event.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self._command = Command(definition.command, definition.timeout, definition.inherit)
+        self._runner = CommandRunner(definition.concurrency)
+
+    async def deliver(self, delivery: Delivery) -> str:
+        items = delivery.items
+        lines = messages(items, self._definition.format, region=delivery.region, test=delivery.test)
+        fields = {
+            "NOMAD_EVENT_ID": delivery.id,
+            "NOMAD_EVENT_COUNT": str(len(items)),
+            "NOMAD_EVENT_ATTEMPT": str(delivery.attempt),
+            "NOMAD_EVENT_REGION": delivery.region,
+            "NOMAD_EVENT_SINK": self._definition.id,
+            "NOMAD_EVENT_TEST": "1" if delivery.test else "",
+        }
+        if len(items) == 1 and items[0].event is not None:
+            fields |= event_fields(items[0].event, items[0].index)
+        try:
+            outcome = await self._runner.run(self._command, b"\n".join([*lines, b""]), fields)
+        except CommandError as error:
+            raise UnavailableError(f"{error}. Correct command in the definition") from None
+        answer = outcome.describe(self._command.timeout)
+        if outcome.succeeded:
+            return answer
+        if outcome.timed_out or outcome.code == TRY_AGAIN:
+            raise UnavailableError(answer)
+        raise RejectedError(answer)
+
+    async def close(self) -> None:
+        await self._runner.close()
