@@ -13,7 +13,7 @@ _EXAMPLE: Final = 'write the program and its arguments, such as ["/usr/local/bin
 def _read_command(raw: object, path: FieldPath) -> tuple[str, ...]:
     """The program of a path begins at the folder of the settings, or in the home folder."""
     if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_ARGUMENTS:
-        no_shell = ", because no shell reads it" if isinstance(raw, str) else ""
+        no_shell = ", and no shell reads it" if isinstance(raw, str) else ""
         raise path.error(f"is {quoted(raw)}{no_shell}: {_EXAMPLE}")
     argv: list[str] = []
     for number, argument in enumerate(raw):

@@ -206,7 +206,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
     [
         ("", '`id` is missing: write id = "deployments".'),
         ("{}", '`ID` is missing: write "ID": "deployments".'),
-        ('id = "a"', '`type` is missing: write type = "webhook"; there are webhook, file, stdout, nats.'),
+        ('id = "a"', '`type` is missing: write type = "webhook"; there are webhook, file, stdout, nats, exec.'),
         ("id = \n", "is not TOML: invalid value (at line 1, column 6)."),
         ('[{"ID": "a"}]', "is a list: write one object, for a file defines one sink."),
         ('[[sink]]\nid = "a"', "leave [[sink]] out, which stands in config.toml only; a file defines one sink."),
@@ -222,7 +222,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         ('id = ".a"', '`id` is ".a"'),
         (f'id = "{"a" * 65}"', "`id` is"),
         ("id = 3", "`id` is 3: write 1 to 64"),
-        ('id = "a"\ntype = "kafka"', '`type` is "kafka": write "webhook", "file", "stdout" or "nats".'),
+        ('id = "a"\ntype = "kafka"', '`type` is "kafka": write "webhook", "file", "stdout", "nats" or "exec".'),
         ('id = "a"\ntype = "webhook"', '`address` is missing: write address = "https://example.com/hook".'),
         ('{"ID": "a", "Type": "nats"}', '`Address` is missing: write "Address": "nats://127.0.0.1:4222".'),
         ('id = "a"\ntype = "webhook"\naddress = "ftp://x"', "an address begins with http://, https://: write"),
@@ -236,6 +236,10 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         ('id = "a"\ntype = "file"\naddress = "/var/log/"', 'a folder: write the file\'s name behind it'),
         ('id = "a"\ntype = "file"\naddress = "x.json"', "would stand among the definitions"),
         ('id = "a"\ntype = "file"\naddress = "~nobody-of-that-name/x"', "nobody here has a home folder of that name"),
+        ('id = "a"\ntype = "exec"', '`command` is missing: write command = ["/usr/local/bin/page"]'),
+        ('id = "a"\ntype = "exec"\ncommand = "page $KEY"', '`command` is "page $KEY", and no shell reads it: write'),
+        ('id = "a"\ntype = "exec"\ncommand = ["page", 7]', "`command[1]` is 7: write a text in quotes"),
+        ('id = "a"\ntype = "exec"\ncommand = ["page"]\ninherit = ["HOME"]', "other variables are inherited anyway"),
         ('id = "a"\ntype = "stdout"\naddress = "x"', "`address` is for sinks of type file or nats or webhook"),
         (WEBHOOK + "retries = 3", "`retries` is no setting of a sink: write `retry`, or leave it out."),
         (WEBHOOK + 'name = "b"', "`name` is no setting of a sink: write `id`, or leave it out."),
@@ -355,7 +359,7 @@ ANYTHING = st.recursive(
 @settings(max_examples=times(60))
 @given(st.sampled_from(Kind), st.sampled_from(keys(Definition)), ANYTHING)
 def test_whatever_stands_in_a_place_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
-    address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.NATS: "nats://x"}[kind]
+    address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.EXEC: "", Kind.NATS: "nats://x"}[kind]
     table, dot, member = Dialect.JSON.spelled(key.name).partition(".")
     content = {"ID": "a", "Type": kind, "Address": address, table: {member: value} if dot else value}
     try:
@@ -428,6 +432,13 @@ definitions = st.one_of(
         **FOR_ALL,
     ),
     st.builds(Definition, kind=st.just(Kind.STDOUT), **FOR_ALL),
+    st.builds(
+        Definition,
+        kind=st.just(Kind.EXEC),
+        command=st.lists(words, min_size=1, max_size=3).map(tuple),
+        inherit=st.sampled_from([frozenset(), frozenset(("NOMAD_TOKEN",))]),
+        **FOR_ALL,
+    ),
     st.builds(
         Definition,
         kind=st.just(Kind.NATS),
