@@ -1,17 +1,9 @@
-"""The README's tables of keys, made from the declarations of the actions.
+"""The manual's table of keys, made from the declarations of the actions. `python -m tests.manual --write` writes it."""
 
-`python -m tests.key_tables --write` puts them into README.md.
-"""
-
-import sys
-from pathlib import Path
 from typing import Final
 
 from nomad_tui.ui.actions import TITLES, Context, actions, described
 
-README: Final = Path(__file__).parent.parent / "README.md"
-BEGINNING: Final = "<!-- keys: written by python -m tests.key_tables --write -->\n"
-END: Final = "<!-- end of keys -->\n"
 CONTEXTS: Final = (
     Context.APP,
     Context.MOVE,
@@ -37,16 +29,3 @@ def table() -> str:
             rows.append(f"| {title} | {shown} | {sentence} |")
             title = ""
     return "\n".join(rows) + "\n"
-
-
-def written(readme: str) -> str:
-    """The README with the tables as they should be."""
-    before, _, rest = readme.partition(BEGINNING)
-    _, _, after = rest.partition(END)
-    return before + BEGINNING + "\n" + table() + "\n" + END + after
-
-
-if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
-        sys.exit("usage: python -m tests.key_tables --write")
-    README.write_text(written(README.read_text()))

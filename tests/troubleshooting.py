@@ -1,19 +1,10 @@
-"""The README's table of troubles, made from the very texts that the program shows.
+"""The manual's table of errors, made from the program's own texts. `python -m tests.manual --write` writes it."""
 
-`python -m tests.troubleshooting --write` puts it into README.md.
-"""
-
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, Kind, answers, asked, connecting
 from nomad_tui.nomad.diagnose import Trouble
-
-README: Final = Path(__file__).parent.parent / "README.md"
-BEGINNING: Final = "<!-- troubleshooting: written by python -m tests.troubleshooting --write -->\n"
-END: Final = "<!-- end of troubleshooting -->\n"
 
 EXAMPLES: Final = {
     "address": "https://nomad:4646",
@@ -103,19 +94,6 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def written(readme: str) -> str:
-    """The README with the table as it should be."""
-    before, _, rest = readme.partition(BEGINNING)
-    _, _, after = rest.partition(END)
-    return before + BEGINNING + "\n" + table() + "\n" + END + after
-
-
 def _cell(text: str) -> str:
     text = text[:1].upper() + text[1:] if text.startswith("the ") else text
     return text.replace("|", "\\|").replace("<", "&lt;").replace(" (…)", "")
-
-
-if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
-        sys.exit("usage: python -m tests.troubleshooting --write")
-    README.write_text(written(README.read_text()))

@@ -20,7 +20,7 @@ def test_without_a_topic_every_page_is_listed() -> None:
 
 
 def test_a_topic_is_a_page_or_a_command() -> None:
-    assert shown("start").stdout.startswith("Start\n\n")
+    assert shown("start").stdout.startswith("Start\n═════\n\n")
     assert "nomad-tui sink replay" in (text := shown("sink", "replay").stdout.replace("main", "nomad-tui"))
     assert "--from-index" in text
 
@@ -32,6 +32,6 @@ def test_an_unknown_topic_says_which_there_are(topic: str, hint: str) -> None:
 
 
 def test_in_a_terminal_a_page_opens_in_the_pager(tmp_path: Path) -> None:
-    with running("help", "start", home=tmp_path, environment={"PAGER": "sed s/Start/Paged/"}) as program:
+    with running("help", "start", size=(100, 120), home=tmp_path, environment={"PAGER": "sed s/Start/Paged/"}) as program:
         program.wait_for("Paged")
         assert program.wait_for_exit() == 0

@@ -30,7 +30,6 @@ from nomad_tui.sinks.definition.reading import DefinitionErrors, read_definition
 from nomad_tui.sinks.definition.writing import as_json, left_out, without_secrets, write_definition
 from tests.thorough import times
 
-README = Path(__file__).parents[2] / "README.md"
 WEBHOOK = 'id = "a"\ntype = "webhook"\naddress = "https://example.com"\n'
 NATS = 'id = "a"\ntype = "nats"\naddress = "nats://127.0.0.1:4222"\n'
 FILE = 'id = "a"\ntype = "file"\naddress = "/var/log/nomad.ndjson"\n'
@@ -537,14 +536,3 @@ def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
 def test_a_size_is_written_so_that_it_is_the_same_again(size: int) -> None:
     written = write_size(size)
     assert (parse_size(written) if isinstance(written, str) else written) == size
-
-
-# What the README says
-
-
-def test_the_readme_has_every_key_in_both_dialects() -> None:
-    text = README.read_text(encoding="utf-8")
-    for key in keys(Definition):
-        row = f"| `{key.name}` | `{Dialect.JSON.spelled(key.name)}` |"
-        assert row in text, row
-        assert key.field.meaning in text, key.name

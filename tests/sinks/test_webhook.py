@@ -23,6 +23,7 @@ from aiohttp import web
 
 from nomad_tui import __version__
 from nomad_tui.core.wire import Event, Frame, decode
+from nomad_tui.manual import find_page
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind, Tls
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.webhook import ANSWER_LIMIT, Webhook
@@ -575,9 +576,10 @@ async def test_every_hostile_event_can_be_signed_and_verified(tmp_path: Path) ->
         standardwebhooks.Webhook(SECRET).verify(request.body, dict(request.headers), json_parse=False)
 
 
-async def test_the_receiver_in_the_readme_takes_what_is_signed_and_nothing_else() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"```python\n(from aiohttp import web\n.*?)```", readme, re.DOTALL)
+async def test_the_receiver_in_the_manual_takes_what_is_signed_and_nothing_else() -> None:
+    page = find_page("sink-webhook")
+    assert page is not None
+    found = re.search(r"```python\n(from aiohttp import web\n.*?)```", page.text, re.DOTALL)
     assert found is not None
     module: dict[str, Any] = {}
     exec(found[1].replace("whsec_…", SECRET), module)
