@@ -32,6 +32,7 @@ def test_an_unknown_topic_says_which_there_are(topic: str, hint: str) -> None:
 
 
 def test_in_a_terminal_a_page_opens_in_the_pager(tmp_path: Path) -> None:
-    with running("help", "start", size=(100, 120), home=tmp_path, environment={"PAGER": "sed s/Start/Paged/"}) as program:
+    pager = {"PAGER": "sed s/Start/Paged/"}
+    with running("help", "start", size=(100, 120), home=tmp_path, environment=pager) as program:
         program.wait_for("Paged")
         assert program.wait_for_exit() == 0
