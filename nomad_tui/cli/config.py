@@ -85,7 +85,7 @@ def show(connections: Connections, folders: Folders) -> None:
 @config.command()
 @config_option
 def check(folders: Folders) -> None:
-    """Say every mistake in config.toml, the saved filters and the sinks.
+    """Say every mistake in config.toml, the saved filters, the watch rules and the sinks.
 
     Exit codes: 0 there is none, 2 there is one.
     """
@@ -101,6 +101,7 @@ def _mistakes(folders: Folders) -> Iterator[str]:
     from nomad_tui.config.folders import FileError, shown
     from nomad_tui.config.saved_filters import SavedFilters
     from nomad_tui.config.settings import SettingsError, read_settings
+    from nomad_tui.config.watch_rules import WatchRules
     from nomad_tui.sinks.definition.folder import Definitions
     from nomad_tui.ui.events.columns import Column
 
@@ -114,6 +115,7 @@ def _mistakes(folders: Folders) -> Iterator[str]:
         yield str(error)
     if trouble := SavedFilters(folders.config).trouble:
         yield trouble
+    yield from WatchRules(folders.config).troubles
     yield from map(str, Definitions(folders.config).read().mistakes)
 
 

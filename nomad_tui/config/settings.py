@@ -169,6 +169,8 @@ class Settings(msgspec.Struct, frozen=True):
     """By name, in the order of the file."""
     sink: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
     """Tables, as `read_sinks` has them: a mistake in one is told where sinks are looked at, and stops nothing else."""
+    watch: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
+    """Tables, as `config.watch_rules` reads them: a mistake in one leaves out that rule and nothing else."""
 
 
 class _Entry(msgspec.Struct, frozen=True):

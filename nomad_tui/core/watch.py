@@ -1,0 +1,241 @@
+"""Watch rules: which events an operator is told of.
+
+A rule fires for an event that matches its filter and has at least its level, once `count` of them came within
+`window`. It does not fire for what waited in a server's buffer before the connection was made, nor for an event that
+says of its object what the event before said. The owner lends time in small slices (`Watcher.advance`).
+"""
+
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import StrEnum
+from time import perf_counter, time_ns
+from typing import Final
+
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.event_row import event_level, happened
+from nomad_tui.core.history.segment import Segment
+from nomad_tui.core.level import Level
+from nomad_tui.core.readable import SECOND
+from nomad_tui.core.search.search import Matcher
+
+ROWS_AT_ONCE: Final = 512
+"""Rows that one rule looks at before the next one's turn."""
+FIRINGS_KEPT: Final = 200
+
+
+class Action(StrEnum):
+    HIGHLIGHT = "highlight"
+    """Marks the event in the list."""
+    BELL = "bell"
+    NOTIFY = "notify"
+    """A notification of the desktop, by the terminal."""
+    PAUSE = "pause"
+    """Freezes the display at the event."""
+    COMMAND = "command"
+
+
+class Origin(StrEnum):
+    SETTINGS = "config.toml"
+    OWN = "made here"
+    PRESET = "preset"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    """Unique."""
+    filter: Filter = Filter()  # noqa: RUF009  # frozen
+    level: Level = Level.ROUTINE
+    """The least that an event must have."""
+    count: int = 1
+    window: float = 60.0
+    """Seconds within which so many must come."""
+    actions: frozenset[Action] = frozenset((Action.HIGHLIGHT,))
+    every: float = 30.0
+    """Seconds from one firing to the next; what comes between only highlights."""
+    command: tuple[str, ...] = ()
+    timeout: float = 10.0
+    """Seconds that the command may take."""
+    inherit: frozenset[str] = frozenset()
+    """Variables with secrets that the command inherits."""
+    origin: Origin = Origin.SETTINGS
+    is_on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    rule: Rule
+    sequence: int
+    """The event that made it fire."""
+    at: int
+    """When that happened as far as is known, in ns since 1970."""
+    held_back: int
+    """How often the rule would have fired since it last did."""
+    is_quiet: bool
+    """Whether it only highlights: too soon after the last firing, snoozed, or on a recording."""
+
+
+@dataclass(slots=True)
+class RuleState:
+    """A rule and how it does."""
+
+    rule: Rule
+    matcher: Matcher
+    next: int
+    """The first row that it has not looked at."""
+    snoozed_until: int = 0
+    """In ns since 1970; 0 for never."""
+    fired: int = 0
+    held_back: int = 0
+    last: Firing | None = None
+    """The last one that was not quiet; on a recording, the last."""
+    last_at: int = 0
+    """The clock at that."""
+    times: deque[int] = field(default_factory=deque)
+    """Of the matches that count towards the next firing."""
+
+
+class Watcher:
+    """Looks at each row of a history once for each rule, oldest first."""
+
+    def __init__(
+        self,
+        derived: Derived,
+        rules: Iterable[Rule] = (),
+        *,
+        live: bool,
+        timezone: tzinfo | None = None,
+        clock: Callable[[], int] = time_ns,
+    ) -> None:
+        """`live` is false for a recording, where everything counts and nothing but highlighting is done."""
+        self._derived = derived
+        self._history = derived.history
+        self._live = live
+        self._timezone = timezone
+        self._clock = clock
+        self._work: Iterator[None] | None = None
+        self._new: list[Firing] = []
+        self.states: dict[str, RuleState] = {}
+        """By the rules' names, in their order."""
+        self.highlighted: dict[int, str] = {}
+        """The name of the rule that marks a row."""
+        self.firings: deque[Firing] = deque(maxlen=FIRINGS_KEPT)
+        """Newest last; the quiet ones only on a recording."""
+        self.set_rules(rules, from_now=False)
+
+    def set_rules(self, rules: Iterable[Rule], *, from_now: bool = True) -> None:
+        """Takes other rules; what is unchanged goes on as it is. Live, a new one begins with the next event."""
+        self._work = None
+        before, self.states = self.states, {}
+        for rule in rules:
+            known = before.get(rule.name)
+            if known is not None and known.rule == rule:
+                self.states[rule.name] = known
+                continue
+            at = self._history.end if from_now and self._live else self._history.first
+            state = RuleState(rule, Matcher(self._derived, rule.filter, timezone=self._timezone), at)
+            if known is not None:
+                state.snoozed_until = known.snoozed_until
+            self.states[rule.name] = state
+        if not self._live:
+            kept = {name for name, state in self.states.items() if state.rule.is_on and before.get(name) is state}
+            self.highlighted = {row: name for row, name in self.highlighted.items() if name in kept}
+
+    def snooze(self, name: str, seconds: float) -> None:
+        """Has a rule only highlight for so long; 0 wakes it."""
+        self.states[name].snoozed_until = self._clock() + int(seconds * SECOND) if seconds else 0
+
+    def is_snoozed(self, state: RuleState) -> bool:
+        return state.snoozed_until > self._clock()
+
+    def advance(self, seconds: float) -> list[Firing]:
+        """Looks on for about so long; what has fired, oldest first."""
+        deadline = perf_counter() + seconds
+        while perf_counter() < deadline:
+            if self._work is None:
+                state = self._behind()
+                if state is None:
+                    break
+                self._work = self._look(state)
+            if next(self._work, _DONE) is _DONE:
+                self._work = None
+        self._forget_evicted()
+        fired, self._new = self._new, []
+        return fired
+
+    def _behind(self) -> RuleState | None:
+        """The rule that has most to look at."""
+        states = [state for state in self.states.values() if state.rule.is_on and state.next < self._history.end]
+        return min(states, key=lambda state: state.next, default=None)
+
+    def _look(self, state: RuleState) -> Iterator[None]:
+        history = self._history
+        state.next = max(state.next, history.first)
+        segment = history.segment_of(state.next)
+        start = state.next - segment.first
+        stop = min(len(segment), start + ROWS_AT_ONCE)
+        state.matcher.now = self._clock()
+        found = array("Q")
+        yield from state.matcher.search(segment, start, stop, found)
+        for sequence in found:
+            if sequence < history.first:
+                continue
+            if self._counts(state, segment, sequence):
+                self._count(state, sequence)
+            yield
+        state.next = segment.first + stop
+
+    def _counts(self, state: RuleState, segment: Segment, sequence: int) -> bool:
+        history, row = self._history, sequence - segment.first
+        if history.gap(sequence) is not None:
+            return False
+        if self._live and not segment.received[bisect_right(segment.frame_row, row) - 1]:
+            return False  # it waited in a buffer
+        if state.rule.level > Level.ROUTINE and event_level(history, history.event(sequence)) < state.rule.level:
+            return False
+        return not self._is_repeat(state, segment, sequence)
+
+    def _is_repeat(self, state: RuleState, segment: Segment, sequence: int) -> bool:
+        previous = self._history.previous(sequence)
+        if previous is None:
+            return False
+        if self._history.payload(sequence) == self._history.payload(previous):
+            return True
+        before = self._history.segment_of(previous)
+        text = self._derived.sentence(segment, sequence - segment.first)
+        return text == self._derived.sentence(before, previous - before.first) and state.matcher.matches(previous)
+
+    def _count(self, state: RuleState, sequence: int) -> None:
+        rule, times = state.rule, state.times
+        at = happened(self._history, sequence) or self._clock()
+        times.append(at)
+        while times[0] < at - rule.window * SECOND:
+            times.popleft()
+        if len(times) < rule.count:
+            return
+        times.clear()
+        state.fired += 1
+        if Action.HIGHLIGHT in rule.actions:
+            self.highlighted[sequence] = rule.name
+        now = self._clock()
+        too_soon = state.last is not None and now < state.last_at + rule.every * SECOND
+        firing = Firing(rule, sequence, at, state.held_back, not self._live or too_soon or self.is_snoozed(state))
+        if firing.is_quiet and self._live:
+            state.held_back += 1
+            return
+        state.last, state.last_at, state.held_back = firing, now, 0
+        self.firings.append(firing)
+        self._new.append(firing)
+
+    def _forget_evicted(self) -> None:
+        first = self._history.first
+        while self.highlighted and (oldest := next(iter(self.highlighted))) < first:
+            del self.highlighted[oldest]
+
+
+_DONE: Final = object()

@@ -1,0 +1,151 @@
+"""Which events a watch rule fires for, on recordings as if they came live."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from nomad_tui.config.watch_rules import PRESETS
+from nomad_tui.core.filter import Filter
+from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.event_row import sentence
+from nomad_tui.core.history.history import History
+from nomad_tui.core.level import Level
+from nomad_tui.core.readable import SECOND
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.watch import Action, Firing, Rule, Watcher
+from nomad_tui.core.wire import Frame, decode
+from tests import recordings
+
+ANY = Rule("any", Filter.parse("topic:=Deployment"), every=0)
+FAILED = Rule("failed", Filter.parse("topic:=Allocation"), Level.FAILURE, every=0)
+
+
+@dataclass
+class Feed:
+    """A history that a recording comes into, each event a second after the one before."""
+
+    rules: Iterable[Rule]
+    live: bool = True
+    name: str = "tour"
+
+    def __post_init__(self) -> None:
+        self.history = History()
+        self.now = 1_700_000_000 * SECOND
+        self.watcher = Watcher(Derived(self.history), self.rules, live=self.live, clock=lambda: self.now)
+        self.frames = [frame for line in recordings.lines(self.name) if isinstance(frame := decode(line), Frame)]
+
+    def come(self, number: int | None = None, waited: bool = False) -> list[Firing]:
+        fired = list[Firing]()
+        for _ in range(len(self.frames) if number is None else number):
+            self.now += SECOND
+            self.history.append(self.frames.pop(0), 0 if waited or not self.live else self.now)
+            fired += self.look()
+        return fired
+
+    def look(self) -> list[Firing]:
+        return self.watcher.advance(60.0)
+
+    def texts(self, fired: Iterable[Firing]) -> list[str]:
+        return [sentence(self.history, firing.sequence).text for firing in fired]
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        ("failed deployment", ["flaky  running → failed · progress deadline"]),
+        ("node down", ["edge-2  ready → down · heartbeat missed"]),
+        ("unplaced", ["greedy  blocked · 3 nodes filtered: kernel.name = plan9"]),
+    ],
+)
+def test_each_preset_fires_once_for_what_it_is_named_after(preset: str, expected: list[str]) -> None:
+    rule = next(replace(rule, is_on=True) for rule in PRESETS if rule.name == preset)
+    feed = Feed([rule])
+    assert feed.texts(feed.come()) == expected
+
+
+def test_what_waited_in_a_buffer_does_not_fire_and_a_recording_only_highlights() -> None:
+    feed = Feed([ANY])
+    assert feed.come(200, waited=True) == []
+    assert not feed.watcher.highlighted
+    recorded = Feed([replace(ANY, actions=frozenset(Action))], live=False)
+    fired = recorded.come()
+    assert fired
+    assert all(firing.is_quiet for firing in fired)
+    assert list(recorded.watcher.highlighted) == [firing.sequence for firing in fired]
+
+
+def test_a_repeat_does_not_fire() -> None:
+    """A server that was rebuilt may send the same again behind a gap."""
+    feed = Feed([ANY])
+    frames = list(feed.frames)
+    first = feed.come()
+    assert first
+    feed.history.append_gap(Gap(GapReason.REBUILT, 900, 1, 0.0), feed.now)
+    place = next(at for at, frame in enumerate(frames) if frame.events[0].topic == "Deployment")
+    feed.frames = [frames[place], frames[place]]
+    assert len(feed.come()) <= 1
+
+
+def test_the_level_is_the_least_and_a_gap_never_fires() -> None:
+    feed = Feed([replace(FAILED, filter=Filter())])
+    feed.history.append_gap(Gap(GapReason.BUFFER, 1, 9, 1.0), feed.now)
+    texts = feed.texts(feed.come())
+    assert "web.cache[1]  running → lost · node is down, replaced by deaf969e  edge-2" in texts
+    assert len(texts) == 17
+
+
+def test_so_many_must_come_within_the_window() -> None:
+    assert len(Feed([ANY]).come()) >= 4
+    every = len(Feed([ANY]).come())
+    assert len(Feed([replace(ANY, count=2, window=86_400)]).come()) == every // 2
+    assert Feed([replace(ANY, count=12, window=1)]).come() == []
+
+
+def test_firings_are_as_far_apart_as_the_rule_says_and_what_is_held_back_is_counted() -> None:
+    """The events come a second apart, so none but the first is far enough behind another."""
+    feed = Feed([replace(ANY, every=100_000)])
+    [fired] = feed.come()
+    state = feed.watcher.states["any"]
+    assert fired.held_back == 0
+    assert state.held_back == state.fired - 1 == len(feed.watcher.highlighted) - 1
+    feed.now += 200_000 * SECOND
+    deployment = next(frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)
+                      and frame.events[0].topic == "Deployment")  # fmt: skip
+    feed.frames = [deployment]
+    assert [firing.held_back for firing in feed.come()] == [state.fired - 2]
+
+
+def test_a_snoozed_rule_only_highlights_until_it_wakes() -> None:
+    feed = Feed([ANY])
+    feed.watcher.snooze("any", 3_600)
+    assert feed.come() == []
+    assert feed.watcher.highlighted
+    awake = Feed([ANY])
+    awake.watcher.snooze("any", 3_600)
+    awake.watcher.snooze("any", 0)
+    assert awake.come()
+
+
+def test_a_rule_switched_on_later_begins_with_what_comes_but_looks_through_a_recording() -> None:
+    live = Feed([])
+    live.come(150)
+    live.watcher.set_rules([ANY])
+    assert live.look() == []
+    recorded = Feed([], live=False)
+    recorded.come()
+    recorded.watcher.set_rules([ANY])
+    assert len(recorded.look()) == len(Feed([ANY], live=False).come())
+    recorded.watcher.set_rules([replace(ANY, is_on=False)])
+    assert not recorded.watcher.highlighted
+
+
+def test_rules_go_on_unharmed_while_the_oldest_events_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(max_events=64)
+    watcher = Watcher(Derived(history), [ANY, FAILED], live=True)
+    for line in recordings.lines("tour"):
+        if isinstance(frame := decode(line), Frame):
+            history.append(frame, 1)
+    fired = watcher.advance(60.0)
+    assert all(firing.sequence >= history.first for firing in fired)
+    assert all(row >= history.first for row in watcher.highlighted)
