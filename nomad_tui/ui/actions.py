@@ -215,7 +215,14 @@ ACTIONS: Final = (
         "events.not", "-", "app.narrow(False)", "Not", _NARROW,
         palette="filter exclude", early=True,
     ),
-    Action("events.fold", "F", "fold", "Fold repeats", "Toggle: one row for repeats", palette="group dedupe"),
+    Action(
+        "events.fold", "F", "fold", "Fold", "Fold repeats of one sentence, then runs of routine, then nothing",
+        palette="group dedupe repeats routine",
+    ),
+    Action(
+        "events.level", "!", "level", "Least level",
+        "Cycle the least level shown: change, warning, failure, then everything", palette="severity warning failure",
+    ),
     # Facets
     Action("facets.tick", "space enter", "tick", "Tick", "Tick or untick; fold or unfold a section", True),
     Action("facets.add_only", "+", "narrow(True)", "Only", _ONLY, True),

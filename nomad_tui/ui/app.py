@@ -472,6 +472,10 @@ class NomadTui(App[Outcome]):
     def action_fold(self) -> None:
         self.updates.fold()
 
+    @on(EventList.NextLevel)
+    def _show_next_level(self) -> None:
+        self.updates.put(self.filtering.with_next_least_level())
+
     @on(FilterLine.Entered)
     def _learn_words(self) -> None:
         self.seen.look()

@@ -323,7 +323,7 @@ def test_every_field_is_described_by_a_filter_that_works() -> None:
         ("index:", 6, 1, "as in index:>1000"),
         ("satus:failed", 0, 5, "did you mean status:?"),
         ("web nginx:1.2", 4, 5, '"nginx:1.2"'),
-        ("status:<5", 7, 1, "only index: and time:"),
+        ("status:<5", 7, 1, "only index:, time: and level:"),
         ("payload:=x", 8, 1, "leave it out"),
         ("job:=/x/", 5, 3, "leave the = out"),
         ("index:1,x", 8, 1, "comes a number"),

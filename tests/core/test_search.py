@@ -16,7 +16,7 @@ from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.history import LONGEST_NAME, MOST_STATUSES, OTHER, History
 from nomad_tui.core.search.facets import Dimension
-from nomad_tui.core.search.view import View
+from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.wire import Frame, decode
 from tests.core.test_filter_properties import filters
 from tests.core.test_view import GAP, check_places, count_steps, counted, fill, finish, frame, recorded, rows, synthetic
@@ -81,7 +81,7 @@ def test_nothing_is_lost_and_nothing_out_of_order_when_repeats_are_folded_while_
     history = History(max_events=max_events)
     feed = repeating()
     view = View(history, counts_facets=counts_facets)
-    view.show(Filter(), fold=True)
+    view.show(Filter(), fold=Fold.REPEATS)
     with pytest.MonkeyPatch.context() as patch:
         count_steps(patch)
         for doing in doings:

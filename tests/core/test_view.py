@@ -22,7 +22,7 @@ from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.search import view as view_module
 from nomad_tui.core.search.facets import Dimension, ticked, with_ticked
 from nomad_tui.core.search.search import Matcher
-from nomad_tui.core.search.view import View
+from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
@@ -668,7 +668,7 @@ def said_in_a_row(*statuses: str) -> History:
 def test_an_object_that_says_the_same_again_is_folded_into_the_first_time() -> None:
     history = said_in_a_row("Locked", "Locked", "Freed", "Freed", "Freed", "Locked")
     view = View(history)
-    view.show(Filter(), fold=True)
+    view.show(Filter(), fold=Fold.REPEATS)
     finish(view)
     assert [(sequence, view.repeats(sequence)) for sequence in rows(view)] == [(0, 1), (2, 2), (5, 0)]
     history.append(frame(9, {"Topic": "Variable", "Type": "Locked", "Key": "v", "Payload": {}}), 1)
@@ -681,7 +681,7 @@ def test_an_object_that_says_the_same_again_is_folded_into_the_first_time() -> N
 def test_what_is_folded_is_shown_again_when_its_first_is_gone() -> None:
     history = History(max_events=64)
     view = View(history)
-    view.show(Filter(), fold=True)
+    view.show(Filter(), fold=Fold.REPEATS)
     for index in range(300):
         history.append(frame(index, {"Topic": "Variable", "Type": "Locked", "Key": "v", "Payload": {}}), 1)
         if index % 7 == 0:
@@ -694,7 +694,7 @@ def test_what_is_folded_is_shown_again_when_its_first_is_gone() -> None:
 def test_folding_in_a_recording_hides_just_the_repeats() -> None:
     history = history_of("load")
     view = View(history)
-    view.show(Filter.parse("complete"), fold=True)
+    view.show(Filter.parse("complete"), fold=Fold.REPEATS)
     finish(view)
     whole = Chosen("complete").view(history)
     finish(whole)

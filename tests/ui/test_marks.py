@@ -5,6 +5,7 @@ from rich.cells import cell_len
 
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.history import History
+from nomad_tui.core.search.view import Fold
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.ui.events.event_line import MARK, MATCH
 from tests.list_alone import Alone, event, frame, history_of, job, list_alone
@@ -239,7 +240,7 @@ async def test_repeats_are_counted_behind_the_sentence() -> None:
         await alone.press("F")
         assert alone.app.fold_asked == 1
         rows = len(alone.app.view)
-        alone.app.view.show(Filter(), fold=True)
+        alone.app.view.show(Filter(), fold=Fold.REPEATS)
         alone.events.renew()
         alone.search()
         shown = len(alone.app.view)

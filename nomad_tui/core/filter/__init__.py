@@ -12,7 +12,7 @@ from nomad_tui.core.filter.nodes import Node
 from nomad_tui.core.filter.parsing import LONGEST_FILTER, MOST_BRACKETS, Filter
 from nomad_tui.core.filter.terms import FIELDS, Field, FieldDescription, InPayload, Kind, Operator, Word
 from nomad_tui.core.filter.text import Glob, Text
-from nomad_tui.core.filter.times import Age, Instant
+from nomad_tui.core.filter.times import Age, Instant, Span
 
 __all__ = [
     "FIELDS",
@@ -36,6 +36,7 @@ __all__ = [
     "Not",
     "Operator",
     "Or",
+    "Span",
     "Text",
     "Word",
     "compile_all",

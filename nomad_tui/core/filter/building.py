@@ -24,8 +24,9 @@ from nomad_tui.core.filter.terms import (
     Word,
 )
 from nomad_tui.core.filter.text import Glob, PatternError, Text, read_pattern
-from nomad_tui.core.filter.times import Age, read_time
+from nomad_tui.core.filter.times import Age, Span, read_time
 from nomad_tui.core.filter.writing import unquoted
+from nomad_tui.core.objects.level import read_level
 from nomad_tui.core.topics import NODE_DRAIN, released_word
 
 Item = Node | Token
@@ -64,10 +65,10 @@ def field_of(start: str, position: int, text: str) -> FieldDescription:
             len(name),
         )
     written = found[2]
-    takes_comparison = known.kind in (Kind.NUMBER, Kind.TIME)
+    takes_comparison = known.kind in (Kind.NUMBER, Kind.TIME, Kind.LEVEL)
     if written and not (takes_comparison or (written == "=" and known.kind is Kind.TEXT)):
         said = f"{known.name}: takes no {written} before its value"
-        accepted = "only index: and time: take <, <=, > and >=" if written != "=" else "leave it out"
+        accepted = "only index:, time: and level: take <, <=, > and >=" if written != "=" else "leave it out"
         raise FilterError(f"{said}; {accepted}.", position + len(name) + 1, len(written))
     return known
 
@@ -130,6 +131,8 @@ class Builder(Transformer[Token, Node]):
                 return any_of(_time(operator, token) for token in tokens)
             case Kind.NUMBER:
                 return _index(known, operator, tokens)
+            case Kind.LEVEL:
+                return _level(operator, tokens)
         if known.name == "topic":
             return _topic(operator, tokens)
         return Field(known.name, operator, tuple(dict.fromkeys(_value(operator, token) for token in tokens)))
@@ -233,16 +236,32 @@ def _index(known: FieldDescription, operator: Operator, tokens: list[Token]) -> 
     return Field(known.name, operator, tuple(dict.fromkeys(numbers)))
 
 
+def _level(operator: Operator, tokens: list[Token]) -> Node:
+    words: list[Value] = []
+    for token in tokens:
+        written = unquoted(token, place(token)) if token.type in ("STRING", "RAW") else str(token)
+        found = None if token.type == "REGEX" else read_level(written)
+        if found is None:
+            listed = "failure, warning, change and routine"
+            raise FilterError(f"{shown(written)} is no level; levels are {listed}.", place(token), len(token))
+        words.append(Text(found.word))
+    if operator not in (Operator.STARTS_WITH, Operator.IS) and len(words) > 1:
+        raise FilterError(f"{operator.value} takes one level.", place(tokens[1]), len(tokens[1]))
+    return Field("level", operator, tuple(dict.fromkeys(words)))
+
+
 def _time(operator: Operator, token: Token) -> Node:
     written = unquoted(token, place(token)) if token.type in ("STRING", "RAW") else str(token)
     value = None if token.type == "REGEX" else read_time(written)
     if value is None:
         raise FilterError(
             f"{shown(written)} is no time; accepted are ages (5m, 1h30m, 2d), times of day (14:30, 14:30:05), "
-            "dates (2026-11-23) and both (2026-11-23T14:30Z).",
+            "dates (2026-11-23), both (2026-11-23T14:30Z), and a range of two of them (14:30..14:45).",
             place(token),
             len(token),
         )
+    if isinstance(value, Span) and operator not in (Operator.IS, Operator.STARTS_WITH):
+        raise FilterError(f"A range takes no {operator.value} before it; leave it out.", place(token), len(token))
     if operator in (Operator.IS, Operator.STARTS_WITH):
         operator = Operator.LESS if isinstance(value, Age) else Operator.STARTS_WITH
     return Field("time", operator, (value,))

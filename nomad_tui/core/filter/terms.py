@@ -7,7 +7,8 @@ from enum import Enum
 from typing import ClassVar, Final
 
 from nomad_tui.core.filter.text import Glob, Text
-from nomad_tui.core.filter.times import Age, Instant, Range
+from nomad_tui.core.filter.times import Age, Instant, Range, Span
+from nomad_tui.core.objects.level import Level, read_level
 from nomad_tui.core.topics import BETA_TYPES, beta_topic
 
 
@@ -28,6 +29,7 @@ class Kind(Enum):
     TEXT = "text"
     NUMBER = "number"
     TIME = "time"
+    LEVEL = "level"
     PAYLOAD = "payload"
 
 
@@ -56,8 +58,9 @@ FIELDS: Final[tuple[FieldDescription, ...]] = (
     FieldDescription("eval", "the evaluation's ID", "eval:5ca1ab1e", ("evaluation",)),
     FieldDescription("deploy", "the deployment's ID", "deploy:f00dcafe", ("deployment",)),
     FieldDescription("status", "the object's status", "status:failed,lost"),
+    FieldDescription("level", "failure, warning, change or routine", "level:>=warning", kind=Kind.LEVEL),
     FieldDescription("index", "the Raft index", "index:>1000", kind=Kind.NUMBER),
-    FieldDescription("time", "an age, a time of day or a date", "time:<5m", kind=Kind.TIME),
+    FieldDescription("time", "an age, a time of day, a date or a range A..B", "time:<5m", kind=Kind.TIME),
     FieldDescription("user", "the user a task runs as", "user:root"),
     FieldDescription("region", "the region", "region:global"),
     FieldDescription("payload", "anywhere in the payload's bytes; ~word for short", "payload:oom", kind=Kind.PAYLOAD),
@@ -92,7 +95,7 @@ class InPayload:
         return f"~{self.text.as_value()}"
 
 
-Value = Text | Glob | int | Age | Instant
+Value = Text | Glob | int | Age | Instant | Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +106,19 @@ class Field:
     """As in `FIELDS`; never an alias, never `payload`."""
     operator: Operator
     values: tuple[Value, ...]
-    """`Text` and `Glob` of texts, `int` of index, one `Age` or `Instant` of time."""
+    """`Text` and `Glob` of texts, `Text` of a level's whole word, `int` of index, one `Age`, `Instant` or `Span` of
+    time."""
     matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
     """Whether a text is one of the values. Topics and types are given by their released names."""
     matches_index: Callable[[int], bool] = field(init=False, repr=False, compare=False)
+    levels: frozenset[Level] = field(init=False, repr=False, compare=False)
+    """Those that match."""
     is_expression: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", self._text_test())
         object.__setattr__(self, "matches_index", self._index_test())
+        object.__setattr__(self, "levels", self._levels() if self.name == "level" else frozenset())
 
     def __str__(self) -> str:
         written = (value.as_value() if isinstance(value, Text | Glob) else str(value) for value in self.values)
@@ -120,7 +127,7 @@ class Field:
     @property
     def has_age(self) -> bool:
         """Whether it counts back from now."""
-        return any(isinstance(value, Age) for value in self.values)
+        return any(value.has_age if isinstance(value, Span) else isinstance(value, Age) for value in self.values)
 
     def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
         """Which times match, in ns since 1970: from (inclusive) and to (exclusive), None where it is open.
@@ -128,6 +135,8 @@ class Field:
         Everything is open unless the field is `time`. `zone` None is this machine's.
         """
         value = self.values[0]
+        if isinstance(value, Span):
+            return value.bounds(now_ns, zone)
         if not isinstance(value, Age | Instant):
             return None, None
         start, end = value.unit(now_ns, zone)
@@ -154,6 +163,20 @@ class Field:
             case "type":
                 return lambda value: one(value) or (value in _BETA_NAME and one(_BETA_NAME[value]))
         return one
+
+    def _levels(self) -> frozenset[Level]:
+        named = [read_level(value.source) for value in self.values if isinstance(value, Text)]
+        levels = [level for level in named if level is not None]
+        match self.operator:
+            case Operator.LESS:
+                return frozenset(level for level in Level if level < levels[0])
+            case Operator.AT_MOST:
+                return frozenset(level for level in Level if level <= levels[0])
+            case Operator.GREATER:
+                return frozenset(level for level in Level if level > levels[0])
+            case Operator.AT_LEAST:
+                return frozenset(level for level in Level if level >= levels[0])
+        return frozenset(levels)
 
     def _index_test(self) -> Callable[[int], bool]:
         numbers = frozenset(value for value in self.values if isinstance(value, int))

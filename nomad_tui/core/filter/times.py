@@ -58,6 +58,20 @@ class Instant:
     def __str__(self) -> str:
         return self.written
 
+    @property
+    def date(self) -> str:
+        """The day before a time of day; empty where there is none."""
+        return self.written.partition("T")[0] if "T" in self.written else ""
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether it is a time of day alone."""
+        return "-" not in self.written
+
+    @property
+    def is_utc(self) -> bool:
+        return self.written.endswith("Z")
+
     def unit(self, now_ns: int, zone: tzinfo | None) -> tuple[int, int]:
         """The start (inclusive) and the end (exclusive) of the day, minute or second, in ns since 1970."""
         found = _INSTANT.fullmatch(self.written)
@@ -77,6 +91,36 @@ class Instant:
         return begin, begin + (SECOND if self.written.count(":") == 2 else MINUTE)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one time to another, both inclusive, as `14:30..14:45`; None where it is open."""
+
+    first: Age | Instant | None
+    last: Age | Instant | None
+
+    def __str__(self) -> str:
+        return f"{'' if self.first is None else self.first}..{'' if self.last is None else self.last}"
+
+    @property
+    def has_age(self) -> bool:
+        return isinstance(self.first, Age) or isinstance(self.last, Age)
+
+    def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
+        """From (inclusive) and to (exclusive), in ns since 1970; None where it is open."""
+        start = None if self.first is None else self.first.unit(now_ns, zone)[0]
+        last = self.last
+        if isinstance(last, Instant) and isinstance(self.first, Instant) and last.is_clock and self.first.date:
+            last = Instant(f"{self.first.date}T{last.written.zfill(5)}{'Z' if self.first.is_utc else ''}")
+        if last is None:
+            return start, None
+        end = last.unit(now_ns, zone)[1]
+        if isinstance(last, Age):
+            return start, end + 1
+        if start is not None and end <= start and isinstance(self.last, Instant) and self.last.is_clock:
+            end += DAY  # over midnight, or a time that is still to come today
+        return start, end
+
+
 def _clock(written: str) -> time:
     hour, minute, second = (int(part) for part in f"{written}:0".split(":")[:3])
     return time(hour, minute, second)
@@ -86,8 +130,18 @@ def _nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * SECOND
 
 
-def read_time(written: str) -> Age | Instant | None:
+def read_time(written: str) -> Age | Instant | Span | None:
     """None for what is no time."""
+    if ".." in written:
+        start, _, end = written.partition("..")
+        first, last = _read_one(start), _read_one(end)
+        if (start and first is None) or (end and last is None) or not (start or end):
+            return None
+        return Span(first, last)
+    return _read_one(written)
+
+
+def _read_one(written: str) -> Age | Instant | None:
     age = _AGE.fullmatch(written)
     if age is not None and written:
         return Age(sum(int(count or 0) * size for count, size in zip(age.groups(), _UNITS.values(), strict=True)))

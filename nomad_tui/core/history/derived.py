@@ -1,4 +1,4 @@
-"""What is read from payloads once and kept with them: status and node in columns, sentences as compressed text.
+"""What is read from payloads once and kept with them: status, node and level in columns, sentences as compressed text.
 
 Nothing here is needed to show events. A search and the facets ask for it, and `Preparation` works ahead of them while
 the program is idle, so that the first search over a million events does not have to read a million payloads.
@@ -10,12 +10,14 @@ from typing import Final
 
 import zstandard
 
-from nomad_tui.core.history.event_row import sentence
+from nomad_tui.core.history.event_row import payload_before, sentence
 from nomad_tui.core.history.facts import status_and_node
 from nomad_tui.core.history.history import History, PayloadReader
-from nomad_tui.core.history.segment import GAP_SUBJECT, Segment
+from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
+from nomad_tui.core.level import level
 
 FACTS_A_STEP: Final = 128
+LEVELS_A_STEP: Final = 32
 SENTENCES_A_STEP: Final = 32
 """Payloads read between two chances to yield: about half a millisecond of work."""
 BYTES_A_STEP: Final = 256 * 1024
@@ -55,6 +57,29 @@ class Derived:
             payload = self.payloads.payload(segment, row)
             facts = status_and_node(subject.topic, types[segment.type[row]], subject.key, payload)
             history.keep_facts(segment, *facts)
+
+    def levels(self, segment: Segment, stop: int) -> Iterator[None]:
+        """Fills the segment's `level` column up to row `stop`."""
+        history = self.history
+        types = history.type_names()
+        bytes_left = BYTES_A_STEP
+        for row in range(len(segment.level), stop):
+            bytes_left -= segment.payload_length[row]
+            if row % LEVELS_A_STEP == 0 or bytes_left < 0:
+                bytes_left = BYTES_A_STEP
+                yield
+            # Somebody else may have gone on meanwhile, or the segment may have been evicted.
+            if row < len(segment.level):
+                continue
+            if segment.first < history.first:
+                return
+            subject = history.subject(segment.subject[row])
+            if subject is None:
+                history.keep_level(segment, NO_LEVEL)
+                continue
+            payload = self.payloads.payload(segment, row)
+            before = payload_before(history, segment.first + row)
+            history.keep_level(segment, level(subject.topic, types[segment.type[row]], subject.key, payload, before))
 
     def sentence(self, segment: Segment, row: int) -> str:
         """The sentence of a row of the list, derived if nobody has asked for it yet; "" for a gap.
@@ -135,6 +160,7 @@ class Preparation:
     def _prepare(self, segment: Segment) -> Iterator[None]:
         derived = self._derived
         yield from derived.facts(segment, len(segment))
+        yield from derived.levels(segment, len(segment))
         bytes_left = BYTES_A_STEP
         for row in range(len(segment)):
             bytes_left -= segment.payload_length[row]

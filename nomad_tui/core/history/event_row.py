@@ -45,6 +45,7 @@ class EventRow:
     """Empty for objects that belong to no namespace; untrusted, as the type is."""
     size: int = 0
     """Bytes of the payload as it came."""
+    level: Level = Level.ROUTINE
 
     def when(self) -> tuple[int | None, bool]:
         """The best that is known of when it happened, in ns since 1970, and whether it is exact.
@@ -90,17 +91,19 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         return GapRow(sequence, gap)
     event = history.event(sequence)
     moment = frame_moment(event.frame)
+    before = payload_before(history, sequence)
     return EventRow(
         sequence=sequence,
         index=event.index,
         topic=event.topic,
-        sentence=describe_event(history, event),
+        sentence=_describe(history, event, before),
         moment=moment,
         about=_about(history, event) if moment is None else None,
         received=event.received,
         type=event.type,
         namespace=event.namespace,
         size=len(event.payload),
+        level=level(event.topic, event.type, event.key, event.payload, before),
     )
 
 
@@ -128,13 +131,17 @@ def sentence(history: History, sequence: int) -> Sentence:
 
 def describe_event(history: History, event: HeldEvent) -> Sentence:
     """What happened, from an event, its object's event before, its frame, and the names that were known by then."""
+    return _describe(history, event, payload_before(history, event.sequence))
+
+
+def _describe(history: History, event: HeldEvent, before: bytes | None) -> Sentence:
     beside = Beside(event.frame, event.namespace, partial(_name, history, event))
-    return describe(event.topic, event.type, event.key, event.payload, _before(history, event), beside)
+    return describe(event.topic, event.type, event.key, event.payload, before, beside)
 
 
 def event_level(history: History, event: HeldEvent) -> Level:
     """How much an event matters. Across a gap its object's event before proves nothing."""
-    return level(event.topic, event.type, event.key, event.payload, _before(history, event))
+    return level(event.topic, event.type, event.key, event.payload, payload_before(history, event.sequence))
 
 
 def _name(history: History, event: HeldEvent, topic: str, identifier: str) -> str:
@@ -178,9 +185,9 @@ def _frames_before(history: History, event: HeldEvent) -> Iterator[tuple[Frame, 
         sequence -= before.position + 1
 
 
-def _before(history: History, event: HeldEvent) -> bytes | None:
-    """The payload of the object's event before. Across a gap it proves nothing of what this write changed."""
-    previous = event.previous
-    if previous is None or history.gaps_between(previous, event.sequence):
+def payload_before(history: History, sequence: int) -> bytes | None:
+    """The payload of the object's previous event. Across a gap it proves nothing of what this write changed."""
+    previous = history.previous(sequence)
+    if previous is None or history.gaps_between(previous, sequence):
         return None
     return history.payload(previous)

@@ -520,6 +520,11 @@ class History:
         segment.node.append(self._node(node_id, node_name))
         self._sealed_bytes += FACTS_BYTES
 
+    def keep_level(self, segment: Segment, level: int) -> None:
+        """Stores how much the next row of a segment matters; it counts towards `max_bytes`."""
+        segment.level.append(level)
+        self._sealed_bytes += 1
+
     def _status(self, status: str) -> int:
         number = self._status_numbers.get(status)
         if number is None:
@@ -550,7 +555,7 @@ class History:
         return number
 
     def _derived_bytes(self, segment: Segment) -> int:
-        return len(segment.text or b"") + len(segment.status) * FACTS_BYTES
+        return len(segment.text or b"") + len(segment.status) * FACTS_BYTES + len(segment.level)
 
     def is_filled(self, segment: Segment) -> bool:
         """True once no more events will be added to it."""

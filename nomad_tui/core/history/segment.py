@@ -17,6 +17,8 @@ EVENT_BYTES: Final = 36
 of its frame's 28."""
 FACTS_BYTES: Final = 8
 """More an event once its status and its node have been looked for."""
+NO_LEVEL: Final = 255
+"""In the `level` column: the row is a gap."""
 NOT_IN_PLACE: Final = (1 << 32) - 1
 """Stands for the place of a payload that is not found in its frame's line, byte for byte behind its key."""
 SUBJECT_BYTES: Final = 700
@@ -141,6 +143,7 @@ class Segment:
         "frame_row",
         "gaps",
         "index",
+        "level",
         "node",
         "payload_at",
         "payload_length",
@@ -184,6 +187,8 @@ class Segment:
         """For `core.history.derived`: the numbers of the objects' statuses, for as many rows as have been looked at."""
         self.node = array("I")
         """For `core.history.derived`: the numbers of the nodes that events belong to, for the same rows."""
+        self.level = array("B")
+        """For `core.history.derived`: how much events matter, for as many rows as have been looked at."""
         self.sentences: list[str | None] = []
         """For `core.history.derived`: the sentences of rows that were asked for, while the segment fills."""
         self.text: bytes | None = None

@@ -16,3 +16,9 @@ class Level(IntEnum):
     @property
     def word(self) -> str:
         return self.name.lower()
+
+
+def read_level(written: str) -> Level | None:
+    """The level that a word, or how it begins, names; None for no level."""
+    word = written.lower()
+    return next((level for level in Level if word and level.word.startswith(word)), None)

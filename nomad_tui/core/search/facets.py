@@ -5,15 +5,17 @@ What is ticked is part of the filter's text (`status:=failed,lost`), so that wha
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeGuard
 
 from nomad_tui.core.filter import And, Field, Filter, Node, Not, Operator, Text
 from nomad_tui.core.filter.combine import all_of
+from nomad_tui.core.level import Level
 
 
 class Dimension(StrEnum):
     """What events are counted by; the value is the field's name in a filter."""
 
+    LEVEL = "level"
     TOPIC = "topic"
     STATUS = "status"
     TYPE = "type"
@@ -90,6 +92,23 @@ def left_out(chosen: Filter, field: str) -> frozenset[str]:
         if isinstance(term, Field) and term.name == field and term.operator is Operator.IS:
             found.update(_values(term))
     return frozenset(found)
+
+
+def least_level(chosen: Filter) -> Level:
+    """The least level that the filter shows by a term such as `level:>=warning`; routine if it has none."""
+    return next((min(part.levels) for part in _parts(chosen) if _is_least(part)), Level.ROUTINE)
+
+
+def with_least_level(chosen: Filter, least: Level) -> Filter:
+    """The filter with another least level, in the place of the one before; routine for all."""
+    parts = [part for part in _parts(chosen) if not _is_least(part)]
+    if least is not Level.ROUTINE:
+        parts.append(Field("level", Operator.AT_LEAST, (Text(least.word),)))
+    return _filter(parts)
+
+
+def _is_least(part: Node) -> TypeGuard[Field]:
+    return isinstance(part, Field) and part.name == "level" and part.operator is Operator.AT_LEAST
 
 
 def _parts(chosen: Filter) -> list[Node]:

@@ -20,6 +20,7 @@ from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
 from nomad_tui.core.history.event_row import happened
 from nomad_tui.core.history.facts import related
 from nomad_tui.core.history.segment import GAP_SUBJECT, NOT_IN_PLACE, Segment, Subject
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Dimension, split
 
@@ -34,9 +35,10 @@ class Cost(IntEnum):
 
     COLUMN = 1
     FACTS = 2
-    PAYLOAD = 3
-    SENTENCE = 4
-    TIME = 5
+    LEVEL = 3
+    PAYLOAD = 4
+    SENTENCE = 5
+    TIME = 6
 
 
 Test: TypeAlias = Callable[[Segment, int], bool]
@@ -48,8 +50,8 @@ class Undecided:
 
     cost: Cost
     """The dearest thing that the test looks at."""
-    facts: bool
-    """Whether it looks at a column that has to be filled first."""
+    columns: frozenset[Cost]
+    """`FACTS` and `LEVEL` where it looks at these, which have to be filled first."""
     test: Test
     """Takes a row of a segment."""
     blocks: tuple[InPayload, ...] = ()
@@ -130,14 +132,17 @@ class Matcher:
         undecided: list[tuple[int, Undecided]] = []
         yield from self._ask_envelopes(segment, start, stop, shown, undecided)
         if undecided:
-            if any(remaining.facts for _, remaining in undecided):
+            if any(Cost.FACTS in remaining.columns for _, remaining in undecided):
                 yield from self._derived.facts(segment, stop)
+            if any(Cost.LEVEL in remaining.columns for _, remaining in undecided):
+                yield from self._derived.levels(segment, stop)
             if self._is_evicted(segment):
                 return
             yield from self._ask_rows(segment, undecided, shown)
             shown.sort()
         if self._counting and shown and not self._is_evicted(segment):
             yield from self._derived.facts(segment, stop)
+            yield from self._derived.levels(segment, stop)
             if not self._is_evicted(segment):
                 shown = self._count(segment, shown, counts)
         if not self._is_evicted(segment):
@@ -252,21 +257,21 @@ class Matcher:
 
     def _compiled_anew(self, node: Node) -> Undecided:
         if is_expression(node):
-            return Undecided(Cost.PAYLOAD, False, self._expression(node))
+            return Undecided(Cost.PAYLOAD, _NO_COLUMNS, self._expression(node))
         match node:
             case And(parts) | Or(parts):
                 return self._combination(node, parts)
             case Not(part):
                 member = self._compile(part)
                 test = member.test
-                return Undecided(member.cost, member.facts, lambda segment, row: not test(segment, row))
+                return Undecided(member.cost, member.columns, lambda segment, row: not test(segment, row))
             case Word(text):
                 sentence, holds = self._derived.sentence, text.matches
-                return Undecided(Cost.SENTENCE, False, lambda segment, row: holds(sentence(segment, row)))
+                return Undecided(Cost.SENTENCE, _NO_COLUMNS, lambda segment, row: holds(sentence(segment, row)))
             case InPayload(text):
                 payload, occurs = self._derived.payloads.payload, text.in_bytes
                 blocks = () if text.literal is None else (node,)
-                return Undecided(Cost.PAYLOAD, False, lambda segment, row: occurs(payload(segment, row)), blocks)
+                return Undecided(Cost.PAYLOAD, _NO_COLUMNS, lambda segment, row: occurs(payload(segment, row)), blocks)
             case Field():
                 return self._field(node)
             case _:
@@ -279,11 +284,11 @@ class Matcher:
             parts = (*others, type(node)(tuple(expressions)))
         members = sorted(map(self._compile, parts), key=lambda member: member.cost)
         tests = [member.test for member in members]
-        cost, facts = members[-1].cost, any(member.facts for member in members)
+        cost, columns = members[-1].cost, _NO_COLUMNS.union(*(member.columns for member in members))
         if isinstance(node, Or):
-            return Undecided(cost, facts, lambda segment, row: any(test(segment, row) for test in tests))
+            return Undecided(cost, columns, lambda segment, row: any(test(segment, row) for test in tests))
         blocks = tuple(text for member in members for text in member.blocks)
-        return Undecided(cost, facts, lambda segment, row: all(test(segment, row) for test in tests), blocks)
+        return Undecided(cost, columns, lambda segment, row: all(test(segment, row) for test in tests), blocks)
 
     def _expression(self, node: Node) -> Test:
         holds, payload = compile_all((node,)), self._derived.payloads.payload
@@ -299,15 +304,18 @@ class Matcher:
         match node.name:
             case "index":
                 holds = node.matches_index
-                return Undecided(Cost.COLUMN, False, lambda segment, row: holds(segment.index[row]))
+                return Undecided(Cost.COLUMN, _NO_COLUMNS, lambda segment, row: holds(segment.index[row]))
             case "time":
-                return Undecided(Cost.TIME, False, self._time(node))
+                return Undecided(Cost.TIME, _NO_COLUMNS, self._time(node))
             case "status":
-                return Undecided(Cost.FACTS, True, self._status(node))
+                return Undecided(Cost.FACTS, _FACTS, self._status(node))
             case "node":
-                return Undecided(Cost.FACTS, True, self._node(node))
+                return Undecided(Cost.FACTS, _FACTS, self._node(node))
+            case "level":
+                wanted = node.levels
+                return Undecided(Cost.LEVEL, _LEVEL, lambda segment, row: segment.level[row] in wanted)
             case _:
-                return Undecided(Cost.PAYLOAD, False, self._related(node))
+                return Undecided(Cost.PAYLOAD, _NO_COLUMNS, self._related(node))
 
     def _time(self, node: Field) -> Test:
         bounded_at = self.now
@@ -364,7 +372,7 @@ class Matcher:
         held: dict[int, bool] = {}
         rows_left = bytes_left = 0
         for row, remaining in undecided:
-            if remaining.cost > Cost.FACTS:
+            if remaining.cost > Cost.LEVEL:
                 rows_left -= 1
                 bytes_left -= segment.payload_length[row]
                 if rows_left < 0 or bytes_left < 0:
@@ -391,11 +399,14 @@ class Matcher:
         """Those of the rows that everything ticked lets through; counts each for every dimension that does not
         itself leave it out."""
         subjects, types, statuses, nodes = segment.subject, segment.type, segment.status, segment.node
-        keys = [(subjects[row], types[row], statuses[row], nodes[row]) for row in matching]
+        levels = segment.level
+        keys = [(subjects[row], types[row], statuses[row], nodes[row], levels[row]) for row in matching]
         shown = {key: self._tally(*key, count, counts) for key, count in Counter(keys).items()}
         return [row for row, key in zip(matching, keys, strict=True) if shown[key]]
 
-    def _tally(self, number: int, type_: int, status: int, node: int, count: int, counts: Counts | None) -> bool:
+    def _tally(
+        self, number: int, type_: int, status: int, node: int, level: int, count: int, counts: Counts | None
+    ) -> bool:
         if number == GAP_SUBJECT:
             return True
         subject = self._history.subject(number)
@@ -403,6 +414,7 @@ class Matcher:
             return False
         of = self._history.nodes[node]
         values = {
+            Dimension.LEVEL: Level(level).word,
             Dimension.TOPIC: subject.topic,
             Dimension.STATUS: self._history.statuses[status],
             Dimension.TYPE: self._history.type_names()[type_],
@@ -423,6 +435,9 @@ class Matcher:
         return not left_out
 
 
+_NO_COLUMNS: Final[frozenset[Cost]] = frozenset()
+_FACTS: Final = frozenset((Cost.FACTS,))
+_LEVEL: Final = frozenset((Cost.LEVEL,))
 _NAMED: Final = frozenset(("alloc", "deploy", "eval", "group", "task", "user"))
 """Fields of what an object names; a kind that has no answer to one need not be read."""
 

@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
+from enum import IntEnum
 from itertools import accumulate
 from time import perf_counter, time_ns
 from typing import Final
@@ -17,11 +18,22 @@ from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import Segment
+from nomad_tui.core.level import Level
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.search.search import Counts, Matcher
 
 ROWS_AT_ONCE: Final = 512
 """Rows of a segment looked at before what was found of them is shown: several screens, and 20 ms of sentences."""
+
+
+class Fold(IntEnum):
+    """Which rows are folded into one."""
+
+    OFF = 0
+    REPEATS = 1
+    """Events whose object's previous event is shown and says the same."""
+    ROUTINE = 2
+    """Runs of routine events; a run ends with its segment of the history."""
 
 
 class View:
@@ -50,11 +62,15 @@ class View:
         self.show(chosen if chosen is not None else Filter(), hidden_topics)
 
     def show(
-        self, chosen: Filter, hidden_topics: frozenset[str] = frozenset(), *, fold: bool = False, now: int | None = None
+        self,
+        chosen: Filter,
+        hidden_topics: frozenset[str] = frozenset(),
+        *,
+        fold: Fold = Fold.OFF,
+        now: int | None = None,
     ) -> None:
         """Applies another filter; rows appear as `advance` is called.
 
-        With `fold`, an event whose object's previous event is shown and says the same is folded into that one.
         Ages in the filter count back from `now`, in ns since 1970.
         """
         self.filter = chosen
@@ -164,8 +180,10 @@ class View:
         found = array("Q")
         counts = Counts() if self._counts_facets else None
         yield from self._matcher.search(segment, start, stop, found, counts)
-        if self.fold and found:
+        if self.fold is Fold.REPEATS and found:
             yield from self._fold(segment, found)
+        elif self.fold is Fold.ROUTINE:
+            yield from self.derived.levels(segment, stop)
         if first < self.history.first:
             return
         looked_from, looked_to = self._looked_at.get(first, (stop, start))
@@ -183,12 +201,14 @@ class View:
                 known.extend(found)
             else:  # a repeat among the rows just looked at has been unfolded meanwhile
                 self._found[first] = array("Q", sorted((*known, *found)))
+            if self.fold is Fold.ROUTINE:
+                self._fold_runs(segment)
             self._number()
 
     # Folding
 
     def repeats(self, sequence: int) -> int:
-        """How many later events are folded into this row: they say the same of the same object."""
+        """How many later events are folded into this row."""
         return len(self._repeats.get(sequence, ()))
 
     def _fold(self, segment: Segment, found: "array[int]") -> Iterator[None]:
@@ -217,6 +237,26 @@ class View:
             else:
                 insort(self._repeats.setdefault(root, array("Q")), sequence)
         found[:] = kept
+
+    def _fold_runs(self, segment: Segment) -> None:
+        """Folds the runs of routine events among the segment's matches anew."""
+        first, levels = segment.first, segment.level
+        matches = array("Q", self._found[first])
+        for root in self._found[first]:
+            matches.extend(self._repeats.pop(root, ()))
+        kept = array("Q")
+        run: array[int] | None = None
+        for sequence in sorted(matches):
+            if levels[sequence - first] != Level.ROUTINE:
+                run = None
+            elif run is not None:
+                run.append(sequence)
+                self._repeats[kept[-1]] = run
+                continue
+            else:
+                run = array("Q")
+            kept.append(sequence)
+        self._found[first] = kept
 
     def _repeated_by(self, sequence: int) -> int | None:
         """The previous event of the object, if that is shown and says the same."""

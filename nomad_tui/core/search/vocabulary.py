@@ -7,6 +7,7 @@ from typing import Final
 
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import GAP_SUBJECT, Subject
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.kind import OWN_KEY
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.search.facets import Dimension
@@ -87,6 +88,8 @@ class Seen:
         """Values that are known without counting, which is only done while the picker is on the screen."""
         history = self._view.history
         match dimension:
+            case Dimension.LEVEL:
+                yield from (level.word for level in reversed(Level))
             case Dimension.TOPIC:
                 yield from history.topic_counts
                 yield from KINDS

@@ -1,7 +1,7 @@
 """How one row of the event list looks: columns of exact widths, cut with an ellipsis, never wrapped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from time import time_ns
 from typing import Final, TypeAlias
@@ -12,7 +12,9 @@ from rich.style import Style
 from textual.strip import Strip
 
 from nomad_tui.core.history.event_row import ABOUT, BACKLOG, EventRow, GapRow
+from nomad_tui.core.level import Level
 from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.sentence import Part, Role, Sentence
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.events.columns import (
     DEFAULT_COLUMNS,
@@ -32,8 +34,10 @@ Palette: TypeAlias = dict[str, Style]
 MARK: Final = "★"
 MATCH: Final = "▎"
 """Stand in the two empty cells behind the first column."""
-MARGIN: Final = 1
-"""Cells before the first column: empty, or the sign of a server's backlog."""
+MARGIN: Final = 2
+"""Cells before the first column: the mark of the event's level, and the sign of a server's backlog."""
+LEVEL_MARKS: Final = {Level.FAILURE: ("✖", "bad"), Level.WARNING: ("▲", "warn"), Level.CHANGE: ("•", "dim")}
+"""By level, the glyph and the name of its style."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +91,21 @@ class Look:
     """Whether it is one of the matches that are pointed out among other rows; None where none are."""
     repeats: int = 0
     """Further events of the same object with the same sentence, which this row stands for too."""
+    is_run: bool = False
+    """Whether the further events are a run of routine instead, of any objects."""
 
 
 PLAIN: Final = Look()
 
 
-def margin(row: EventRow | GapRow, palette: Palette, live: bool) -> Segment:
+def margin(row: EventRow | GapRow, palette: Palette, live: bool) -> list[Segment]:
     """What stands before the first column, whichever that is. `live` is whether a server sends the events."""
-    if live and isinstance(row, EventRow) and row.waited:
-        return Segment(BACKLOG, palette["backlog"])
-    return Segment(" " * MARGIN, palette["plain"])
+    if isinstance(row, GapRow):
+        return [Segment(" " * MARGIN, palette["plain"])]
+    mark, style = LEVEL_MARKS.get(row.level, (" ", "plain"))
+    if live and row.waited:
+        return [Segment(mark, palette[style]), Segment(BACKLOG, palette["backlog"])]
+    return [Segment(mark + " " * (MARGIN - 1), palette[style])]
 
 
 def line(
@@ -115,6 +124,9 @@ def line(
         if look.marked and width:
             return Strip([Segment(MARK, palette["mark"]), Segment(text[1:], palette["gap"])], width)
         return Strip([Segment(text, palette["gap"])], width)
+    if look.is_run and look.repeats:
+        said = Sentence((Part("", Role.DIM),), (Part(f"{count(look.repeats + 1)} routine", Role.DIM),))
+        row, look = replace(row, sentence=said, topic="", type="", namespace=""), replace(look, repeats=0)
     layout = lay_out(columns, width)
     strip = Strip(_segments(row, layout, palette, clock, look, region), layout.width)
     return strip if layout.width == width else strip.crop(0, width)
@@ -171,7 +183,7 @@ def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: s
         case Column.TIME:
             return [(clock.tell(event), palette["time" if event.when()[1] else "received"])]
         case Column.TOPIC:
-            sign = glyph(event.topic)
+            sign = glyph(event.topic) if event.topic else " "
             name = set_cell_size(printable(event.topic, max(0, at.width - 2)), max(0, at.width - 2))
             return [(f"{sign} {name}" if at.width > 1 else sign, palette["topic"])]
         case Column.OBJECT:

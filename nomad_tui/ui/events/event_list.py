@@ -23,7 +23,7 @@ from textual.timer import Timer
 
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.readable import count
-from nomad_tui.core.search.view import View
+from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.sentence import Role
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
@@ -99,7 +99,10 @@ class EventList(LineView, can_focus=True):
             super().__init__()
 
     class FoldRepeats(Message):
-        """The operator wants repeats folded, or no longer."""
+        """The operator wants repeats or runs of routine folded, or no longer."""
+
+    class NextLevel(Message):
+        """The operator wants another least level shown."""
 
     class ToggleHighlight(Message):
         """The operator wants to see the events around the matches, or no longer."""
@@ -507,6 +510,9 @@ class EventList(LineView, can_focus=True):
     def action_fold(self) -> None:
         self.post_message(self.FoldRepeats())
 
+    def action_level(self) -> None:
+        self.post_message(self.NextLevel())
+
     def action_highlight(self) -> None:
         self.post_message(self.ToggleHighlight())
 
@@ -679,4 +685,5 @@ class EventList(LineView, can_focus=True):
             marked=sequence in self._marks,
             matching=None if self.matches is None else sequence in self.matches,
             repeats=self.view.repeats(sequence) if self.view.fold else 0,
+            is_run=self.view.fold is Fold.ROUTINE,
         )

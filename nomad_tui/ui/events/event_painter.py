@@ -66,12 +66,13 @@ class EventPainter:
         strip = self._strips.get(key)
         if strip is None:
             found = self.looked_up(history, sequence)
-            palette = self._palette(cursor, look.matching is not False or isinstance(found, GapRow))
+            is_lit = isinstance(found, GapRow) or look.matching or (look.matching is None and found.level > 0)
+            palette = self._palette(cursor, is_lit)
             before = margin(found, palette, self.live)
-            if before.text != " " * MARGIN:
+            if len(before) > 1:
                 palette = {**palette, "time": palette["backlog"]}
             row_itself = line(found, max(0, width - MARGIN), palette, self.clock, columns, look, server_region)
-            strip = self._strips[key] = Strip([before, *row_itself], width)
+            strip = self._strips[key] = Strip([*before, *row_itself], width)
             if len(self._strips) > ROWS_KEPT:
                 self._strips.popitem(last=False)
         return strip

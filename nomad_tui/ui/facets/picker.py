@@ -42,6 +42,7 @@ RANK_SLICE: Final = 0.002
 RANK_EVERY: Final = 1.0
 """Seconds between two such choices: rows that change places more often cannot be read."""
 
+_LEVEL_STYLES: Final = {"failure": "bad", "warning": "warn"}
 _STATUS_STYLES: Final = {Role.GOOD: "good", Role.WARN: "warn", Role.BAD: "bad"}
 
 
@@ -443,6 +444,8 @@ class TopicPicker(LineView, can_focus=True):
         ink_of_name = "name" if is_topic else "value"
         if row.dimension is Dimension.STATUS:
             ink_of_name = _STATUS_STYLES.get(status_role(row.value), "value")
+        elif row.dimension is Dimension.LEVEL:
+            ink_of_name = _LEVEL_STYLES.get(row.value, "value")
         return [
             Segment(f"{state} ", self._style(tick)),
             *([Segment(f"{glyph(row.value)} ", self._style("topic" if lit else "empty"))] * is_topic),

@@ -7,6 +7,7 @@ from heapq import nlargest
 from itertools import chain
 from typing import Final
 
+from nomad_tui.core.level import Level, read_level
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, needed
 from nomad_tui.core.search.facets import Dimension
@@ -26,6 +27,7 @@ TOO_FEW_TO_FOLD: Final = 2
 
 TITLES: Final[dict[Dimension, str]] = {
     Dimension.TOPIC: "Topics",
+    Dimension.LEVEL: "Level",
     Dimension.STATUS: "Status",
     Dimension.TYPE: "Types",
     Dimension.NAMESPACE: "Namespaces",
@@ -91,8 +93,10 @@ class Section:
         self.listed = [*found, *chosen]
 
     def _order(self, counted: tuple[int, str]) -> tuple[bool, int, tuple[int, ...]]:
-        """What is wrong first, then the most frequent, and by name where they are even."""
+        """What is wrong first, then the most frequent, and by name where they are even; levels by their rank."""
         number, name = counted
+        if self.dimension is Dimension.LEVEL:
+            return False, read_level(name) or Level.ROUTINE, ()
         is_bad = self.dimension is Dimension.STATUS and status_role(name) is Role.BAD
         return is_bad, number, tuple(-ord(character) for character in name[:24])
 

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.timer import Timer
 
 from nomad_tui.core.readable import count
+from nomad_tui.core.search.view import Fold
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.filter.filter_bar import FilterBar
@@ -97,8 +98,8 @@ class FilterUpdates:
         self.show_matches()
 
     def fold(self) -> None:
-        """Shows repeats of one object's sentence as one row, or all of them."""
-        self._filtering.folding = not self._filtering.folding
+        """Cycles: no folding, repeats of one object's sentence, runs of routine."""
+        self._filtering.folding = Fold((self._filtering.folding + 1) % len(Fold))
         self.apply()
 
     def show_matches(self) -> None:
@@ -115,7 +116,7 @@ class FilterUpdates:
             if filtering.filter.has_ages and not filtering.is_live:
                 matches += ", ages before the recording's end"
         if filtering.folding:
-            title += "  folded"
+            title += "  folded: repeats" if filtering.folding is Fold.REPEATS else "  folded: routine"
         if day := self._event_list.day:
             title += f"  {day}"
         if str(self._event_list.border_title) != title:

@@ -13,8 +13,19 @@ from typing import Final
 from nomad_tui.core.filter import And, Filter, FilterError, Node
 from nomad_tui.core.filter.combine import all_of, negated
 from nomad_tui.core.history.derived import Preparation
-from nomad_tui.core.search.facets import Dimension, left_out, only, readmitted, ticked, with_ticked, without
-from nomad_tui.core.search.view import View
+from nomad_tui.core.level import Level
+from nomad_tui.core.search.facets import (
+    Dimension,
+    least_level,
+    left_out,
+    only,
+    readmitted,
+    ticked,
+    with_least_level,
+    with_ticked,
+    without,
+)
+from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.text import printable
 from nomad_tui.session import KEYS_COUNT_FOR, Session
 
@@ -57,8 +68,7 @@ class Filtering:
         """What is wrong with the text; the filter is an earlier one then."""
         self.hidden: frozenset[str] = frozenset()
         """Topics that are not shown, by released name."""
-        self.folding = False
-        """Whether repeats of one object's sentence are one row."""
+        self.folding = Fold.OFF
         self.highlighting = False
         """Whether what does not match is shown too."""
         self.read(text)
@@ -161,6 +171,11 @@ class Filtering:
         if wanted is None:
             return self.text
         return written(Filter(all_of([*(part for part in self._parts if part != negated(wanted)), wanted])))
+
+    def with_next_least_level(self) -> str:
+        """The text with the next least level shown: all, change, warning, failure, and all again."""
+        least = least_level(self.filter)
+        return written(with_least_level(self.filter, Level((least + 1) % len(Level))))
 
     @property
     def ticks(self) -> dict[Dimension, frozenset[str]]:
