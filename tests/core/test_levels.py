@@ -2,25 +2,36 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.history.event_row import describe_event, event_level
 from nomad_tui.core.history.history import History
-from nomad_tui.core.level import level
+from nomad_tui.core.level import Level, level
 from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.core.search.facets import Dimension, least_level, with_least_level
+from nomad_tui.core.search.view import Fold, View
+from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
 
 @cache
-def levels(name: str) -> dict[tuple[str, str], str]:
-    """By topic and sentence."""
+def held(name: str) -> History:
     history = History()
     for line in recordings.lines(name):
         if isinstance(frame := decode(line), Frame):
             history.append(frame, 0)
+    return history
+
+
+@cache
+def levels(name: str) -> dict[tuple[str, str], str]:
+    """By topic and sentence."""
+    history = held(name)
     events = (history.event(sequence) for sequence in range(history.first, history.end))
     return {(event.topic, describe_event(history, event).text): event_level(history, event).word for event in events}
 
@@ -127,3 +138,84 @@ def test_what_cannot_be_read_is_routine() -> None:
     for payload in (b"", b"{", b"[]", b'{"Allocation":7}', b"[" * 100_000):
         assert level("Allocation", "AllocationUpdated", "k", payload, payload).word == "routine"
         assert level("Future", "FutureUpdated", "k", payload, None).word == "routine"
+
+
+# In filters, facets and folds
+
+
+def levels_shown(view: View) -> list[Level]:
+    """Of all rows and what is folded into them, once all is searched."""
+    while view.advance(0.1):
+        pass
+    return [event_level(view.history, view.history.event(sequence)) for sequence in view.sequences()]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("level:failure", {Level.FAILURE}),
+        ("level:fail,Warn", {Level.FAILURE, Level.WARNING}),
+        ("level:=routine", {Level.ROUTINE}),
+        ("level:>=warning", {Level.FAILURE, Level.WARNING}),
+        ("level:>change", {Level.FAILURE, Level.WARNING}),
+        ("level:<=change", {Level.ROUTINE, Level.CHANGE}),
+        ("level:<change", {Level.ROUTINE}),
+        ("-level:routine", {Level.FAILURE, Level.WARNING, Level.CHANGE}),
+    ],
+)
+def test_a_filter_shows_the_events_of_the_levels_it_names(text: str, wanted: set[Level]) -> None:
+    history, chosen = held("tour"), Filter.parse(text)
+    everything = [event_level(history, history.event(sequence)) for sequence in range(history.end)]
+    assert levels_shown(View(history, chosen)) == [one for one in everything if one in wanted]
+    assert Filter.parse(str(chosen)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("level:fatal", "levels are failure, warning, change and routine"),
+        ("level:/f/", "is no level"),
+        ("level:>=warning,failure", ">= takes one level"),
+        ("level:", "level:>=warning"),
+    ],
+)
+def test_a_mistake_in_a_level_is_explained(text: str, part: str) -> None:
+    with pytest.raises(FilterError, match=part):
+        Filter.parse(text)
+
+
+def test_facets_count_levels() -> None:
+    view = View(held("tour"), counts_facets=True)
+    found = levels_shown(view)
+    assert view.counts(Dimension.LEVEL) == {one.word: found.count(one) for one in Level}
+
+
+def test_the_least_level_stands_in_the_filter_and_takes_the_place_of_the_one_before() -> None:
+    chosen = with_least_level(Filter.parse("job:web level:failure"), Level.CHANGE)
+    assert str(chosen) == "job:web level:failure level:>=change"
+    assert least_level(chosen) is Level.CHANGE
+    assert str(with_least_level(chosen, Level.ROUTINE)) == "job:web level:failure"
+    assert least_level(Filter.parse("level:<failure")) is Level.ROUTINE
+
+
+def test_runs_of_routine_are_one_row_each() -> None:
+    history = History()
+    for line in recordings.lines("tour"):
+        if isinstance(frame := decode(line), Frame):
+            history.append(frame, 0)
+            if frame.index == 204:
+                history.append_gap(Gap(GapReason.BUFFER, 204, 205, 0), 0)
+    view = View(history)
+    view.show(Filter(), fold=Fold.ROUTINE)
+    while view.advance(0.1):
+        pass
+    assert list(view.sequences()) == list(range(history.end))
+    rows = [view.sequence_at(row) for row in range(len(view))]
+    quiet = [
+        history.gap(one) is None and event_level(history, history.event(one)) is Level.ROUTINE
+        for one in range(history.end)
+    ]
+    for row, after in zip(rows, [*rows[1:], history.end], strict=True):
+        assert view.repeats(row) == after - row - 1
+        assert all(quiet[row:after]) if view.repeats(row) else True
+    assert not any(quiet[one] and quiet[after] for one, after in pairwise(rows))

@@ -199,7 +199,7 @@ async def test_keys_move_within_the_picker() -> None:
             assert picker.cursor == row, key
         await opened.press("J")
         assert picker.row is not None
-        assert (picker.row.kind, picker.row.dimension) == (Kind.HEADING, Dimension.STATUS)
+        assert (picker.row.kind, picker.row.dimension) == (Kind.HEADING, Dimension.LEVEL)
         await opened.press("J", "K", "K")
         assert picker.cursor == 0
         await opened.press("l")
@@ -436,7 +436,7 @@ async def test_what_is_wrong_and_then_the_most_frequent_values_are_listed_with_t
         assert "running" in dict(listed)
         assert texts[-1].startswith("  … ")
         titles = [text.split()[1] for text in drawn_rows(opened) if text.startswith("▾")]
-        assert titles == ["Topics", "Status", "Types", "Namespaces", "Jobs", "Nodes"]
+        assert titles == ["Topics", "Level", "Status", "Types", "Namespaces", "Jobs", "Nodes"]
 
 
 async def test_a_tick_stands_in_the_filter_and_narrows() -> None:

@@ -93,13 +93,13 @@ class DeploymentKind(Known[Deployment]):
         now, before = event.now, event.before
         if now.is_new:
             return Level.CHANGE
-        totals = _Totals(now)
+        totals = Totals(now)
         if before is None:
             in_need = totals.waits_for_promotion or totals.unhealthy > 0
             return Level.FAILURE if now.status == "failed" else Level.WARNING if in_need else Level.ROUTINE
         if now.status != before.status:
             return {"failed": Level.FAILURE, "paused": Level.WARNING}.get(now.status, Level.CHANGE)
-        earlier = _Totals(before)
+        earlier = Totals(before)
         if totals.unhealthy > earlier.unhealthy or (totals.waits_for_promotion and not earlier.waits_for_promotion):
             return Level.WARNING
         changed = (totals.promoted, totals.desired) != (earlier.promoted, earlier.desired)
@@ -128,7 +128,7 @@ class DeploymentKind(Known[Deployment]):
 DEPLOYMENT: Final = DeploymentKind()
 
 
-class _Totals:
+class Totals:
     """The groups of a deployment added up, canaries apart while they are not promoted."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -150,7 +150,7 @@ class _Totals:
 
 
 def _happened(now: Deployment, before: Deployment | None) -> list[Part]:
-    totals = _Totals(now)
+    totals = Totals(now)
     if now.is_new:
         happened = [plain("started"), dim(f" v{now.job_version or 0}")]
         happened += [] if now.status == "running" else [DOT, status(now.status)]
@@ -165,7 +165,7 @@ def _happened(now: Deployment, before: Deployment | None) -> list[Part]:
             return [*happened, DOT, dim(f"{count(totals.healthy)} of {count(totals.desired)} healthy")]
         why = _why(now)
         return happened + ([DOT, plain(why)] if why and why != now.status else [])
-    earlier = _Totals(before)
+    earlier = Totals(before)
     if totals.promoted and not earlier.promoted:
         return [status(now.status), DOT, good("promoted"), COMMA, *_progress(now, totals)]
     if totals.canaries and (grown := _grown(now, before)):
@@ -206,7 +206,7 @@ def _why(now: Deployment) -> str:
     return reason(description, *_REPEATED)
 
 
-def _progress(now: Deployment, totals: _Totals) -> list[Part]:
+def _progress(now: Deployment, totals: Totals) -> list[Part]:
     if now.status in ("failed", "cancelled") and (why := _why(now)):
         happened = [plain(why)]
     elif totals.canaries:

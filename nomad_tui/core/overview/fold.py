@@ -1,0 +1,340 @@
+"""Folds events, in the order they came, into what they prove of a cluster."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from nomad_tui.core.objects import deployment as deployments
+from nomad_tui.core.objects import node as nodes
+from nomad_tui.core.objects.allocation import ALLOCATION
+from nomad_tui.core.objects.allocation import fields as allocations
+from nomad_tui.core.objects.beside import NOTHING
+from nomad_tui.core.objects.deployment import DEPLOYMENT
+from nomad_tui.core.objects.evaluation import EVALUATION
+from nomad_tui.core.objects.job import JOB
+from nomad_tui.core.objects.level import Level
+from nomad_tui.core.objects.node import NODE
+from nomad_tui.core.overview.state import (
+    MOST_RECOVERED,
+    Allocation,
+    Cluster,
+    Deployment,
+    Job,
+    Node,
+    Trouble,
+    TroubleKey,
+    worst,
+)
+from nomad_tui.core.sentence import describe
+from nomad_tui.core.updates import Gap, GapReason
+
+FOLDED: Final = frozenset(("Allocation", "Evaluation", "Job", "Deployment", "Node"))
+"""Topics whose events change the overview; by released names."""
+_ENDED: Final = frozenset(("complete", "failed", "lost"))
+_FAILED: Final = {"failed": Level.FAILURE, "lost": Level.FAILURE, "unknown": Level.WARNING}
+"""By the client's status of an allocation."""
+_FAILED_WORDS: Final = {"unknown": "disconnected"}
+_COUNTED: Final = frozenset(("Allocation", "Job", "Node"))
+
+
+class Happened(NamedTuple):
+    """An event, as the overview takes it in."""
+
+    sequence: int
+    """-1 for an object from a list of the server."""
+    topic: str
+    type: str
+    key: str
+    namespace: str
+    payload: bytes
+    moment: Callable[[], int | None]
+    """When it happened, in ns since 1970; asked for where trouble begins or ends."""
+
+
+class ClusterFold:
+    """One cluster, event by event. Events of an object that are older than its state change nothing."""
+
+    def __init__(self, cluster: Cluster | None = None) -> None:
+        self.cluster = Cluster() if cluster is None else cluster
+        self._in_trouble: dict[tuple[str, str, str], set[str]] = {}
+        """By namespace, job and group: the allocations that need attention."""
+        for one in self.cluster.allocations.values():
+            if one.level:
+                self._in_trouble.setdefault((one.namespace, one.job, one.group), set()).add(one.id)
+
+    def snapshot(self) -> bytes:
+        return self.cluster.encode()
+
+    @classmethod
+    def restore(cls, snapshot: bytes) -> "ClusterFold":
+        return cls(Cluster.decode(snapshot))
+
+    def apply_gap(self, gap: Gap) -> None:
+        """What was counted before a gap proves nothing after it."""
+        if gap.reason is GapReason.REBUILT:
+            self.cluster = Cluster()
+            self._in_trouble.clear()
+        elif not gap.topics or not _COUNTED.isdisjoint(gap.topics):
+            for job in self.cluster.jobs.values():
+                job.seen_from = 0
+            for node in self.cluster.nodes.values():
+                node.seen_from = 0
+
+    def apply(self, event: Happened) -> None:
+        match event.topic:
+            case "Allocation":
+                self._allocation(event)
+            case "Evaluation":
+                self._evaluation(event)
+            case "Job":
+                self._job(event)
+            case "Deployment":
+                self._deployment(event)
+            case "Node":
+                self._node(event)
+
+    # Allocations and their groups
+
+    def _allocation(self, event: Happened) -> None:
+        now = ALLOCATION.read(event.payload)
+        if now is None:
+            return
+        known = self.cluster.allocations.get(event.key)
+        if known is not None and now.modify_index < known.index:
+            return
+        job = self.cluster.jobs.get((event.namespace, now.job_id))
+        if job is not None and event.sequence >= 0:
+            job.has_allocations = True
+        level, what = _of_allocation(now)
+        cause = _words(event) if level else ""
+        restarts = sum(task.restarts for task in now.tasks.values())
+        group = (event.namespace, now.job_id, now.task_group)
+        bad = self._in_trouble.setdefault(group, set())
+        (bad.add if level else bad.discard)(event.key)
+        if now.client_status in _ENDED and not level:
+            self.cluster.allocations.pop(event.key, None)
+        else:
+            self.cluster.allocations[event.key] = Allocation(
+                event.key, event.namespace, now.job_id, now.task_group, now.node_id, now.client_status,
+                now.is_to_stop, restarts, level, what, cause, now.modify_index,
+            )  # fmt: skip
+        again = 0
+        if level:
+            again = max(0, restarts - known.restarts) if known is not None else 0
+            if known is None or not known.level or known.what != what:
+                again = max(1, again)
+        if not bad:
+            del self._in_trouble[group]
+        self._group(event, now.job_id, now.task_group, again)
+
+    def _group(self, event: Happened, job: str, group: str, again: int) -> None:
+        """Finds the worst of a group's allocations."""
+        in_trouble = self._in_trouble.get((event.namespace, job, group), ())
+        members = [self.cluster.allocations[id_] for id_ in in_trouble]
+        key = ("group", event.namespace, job, group)
+        if not members:
+            self._recover(key, event)
+            return
+        of = max(members, key=lambda one: (one.level, one.index, one.id))
+        self._attend(
+            key, event, f"{job}.{group}", "Allocation", of.id, worst(one.level for one in members), of.what, of.cause,
+            again,
+        )  # fmt: skip
+
+    # Evaluations
+
+    def _evaluation(self, event: Happened) -> None:
+        now = EVALUATION.read(event.payload)
+        if now is None or not now.job_id:
+            return
+        key = ("evaluation", event.namespace, now.job_id, "")
+        known = self.cluster.troubles.get(key)
+        if now.status in ("blocked", "failed"):
+            level = Level.FAILURE if now.status == "failed" else Level.WARNING
+            is_news = known is None or known.key != event.key or known.what != now.status
+            self._attend(
+                key, event, now.job_id, "Evaluation", event.key, level, now.status, _words(event), int(is_news)
+            )
+        elif known is not None and now.status == "complete" and not now.failed_tg_allocs and not now.blocked_eval:
+            # The blocked one itself, or a later one of the job that placed everything.
+            if event.type != "PlanResult" or known.key == event.key:
+                self._recover(key, event)
+        elif known is not None and known.key == event.key and now.status in ("canceled", "cancelled"):
+            self._recover(key, event)
+
+    # Jobs
+
+    def _job(self, event: Happened) -> None:
+        now = JOB.read(event.payload)
+        where = (event.namespace, event.key)
+        known = self.cluster.jobs.get(where)
+        if now is None or (known is not None and now.modify_index < known.index):
+            return
+        is_gone = b'"Deleted":true' in event.payload or event.type in ("JobDeregistered", "JobBatchDeregistered")
+        if is_gone and (now.stop is False or event.type == "JobBatchDeregistered"):
+            self._forget_job(event)
+            return
+        groups = {group.name: group.count for group in now.groups}
+        seen_from = known.seen_from if known is not None else 0
+        if now.is_new and event.sequence >= 0:
+            seen_from = now.create_index
+        self.cluster.jobs[where] = Job(
+            event.namespace, event.key, now.type, now.status, now.version or 0, now.stop, groups, seen_from,
+            known.has_allocations if known is not None else False, now.modify_index,
+        )  # fmt: skip
+        key = ("job", event.namespace, event.key, "")
+        if known is not None and known.status == "running" and now.status == "dead" and now.type == "service":
+            if not now.stop:
+                self._attend(key, event, event.key, "Job", event.key, Level.FAILURE, "dead", _words(event), 1)
+        elif now.status != "dead" or now.stop:
+            self._recover(key, event)
+        if now.stop:
+            self._recover(("evaluation", event.namespace, event.key, ""), event)
+            self._recover(("deployment", event.namespace, event.key, ""), event)
+
+    def _forget_job(self, event: Happened) -> None:
+        """It was purged: nothing of it needs attention any more."""
+        where = (event.namespace, event.key)
+        self.cluster.jobs.pop(where, None)
+        self.cluster.deployments.pop(where, None)
+        for key in [key for key in self.cluster.troubles if key[1:3] == where and key[0] != "node"]:
+            del self.cluster.troubles[key]
+        for group in [group for group in self._in_trouble if group[:2] == where]:
+            for id_ in self._in_trouble.pop(group):
+                del self.cluster.allocations[id_]
+
+    # Deployments
+
+    def _deployment(self, event: Happened) -> None:
+        now = DEPLOYMENT.read(event.payload)
+        if now is None:
+            return
+        where = (event.namespace, now.job_id)
+        known = self.cluster.deployments.get(where)
+        if known is not None and (
+            now.modify_index < known.index or (known.id != event.key and not _is_later(now, known))
+        ):
+            return
+        totals = deployments.Totals(now)
+        self.cluster.deployments[where] = Deployment(
+            event.namespace, now.job_id, event.key, now.job_version or 0, now.status,
+            totals.desired, totals.placed, totals.healthy, totals.unhealthy, now.modify_index,
+        )  # fmt: skip
+        level, what = _of_deployment(now, totals)
+        key = ("deployment", event.namespace, now.job_id, "")
+        if level:
+            trouble = self.cluster.troubles.get(key)
+            is_news = trouble is None or trouble.key != event.key or trouble.what != what
+            name = f"{now.job_id} v{now.job_version or 0}"
+            self._attend(key, event, name, "Deployment", event.key, level, what, _words(event), int(is_news))
+        elif (
+            now.status == "successful"
+            or (trouble := self.cluster.troubles.get(key)) is None
+            or trouble.key == event.key
+        ):
+            self._recover(key, event)
+
+    # Nodes
+
+    def _node(self, event: Happened) -> None:
+        now = NODE.read(event.payload)
+        known = self.cluster.nodes.get(event.key)
+        if now is None or (known is not None and now.modify_index < known.index):
+            return
+        key = ("node", "", event.key, "")
+        if event.type == "NodeDeregistration":
+            self.cluster.nodes.pop(event.key, None)
+            self.cluster.troubles.pop(key, None)
+            return
+        seen_from = known.seen_from if known is not None else 0
+        if now.is_new and event.sequence >= 0:
+            seen_from = now.create_index
+        is_eligible = now.scheduling_eligibility != "ineligible"
+        self.cluster.nodes[event.key] = Node(
+            event.key, now.name, now.status, is_eligible, now.is_draining(), seen_from, now.modify_index
+        )
+        level, what = _of_node(now)
+        if not level:
+            self._recover(key, event)
+            return
+        trouble = self.cluster.troubles.get(key)
+        if trouble is not None and trouble.what == what:
+            return
+        self._attend(key, event, now.name or event.key, "Node", event.key, level, what, _words(event), 1)
+
+    # Troubles
+
+    def _attend(
+        self, key: TroubleKey, event: Happened, name: str, topic: str, of: str, level: Level, what: str, cause: str,
+        again: int,
+    ) -> None:  # fmt: skip
+        kind, namespace, job, group = key
+        known = self.cluster.troubles.get(key)
+        if known is not None and not again and (known.level, known.what, known.key) == (level, what, of):
+            known.cause = cause
+            return
+        at = event.moment() or 0
+        since, since_at, count = event.sequence, at, max(1, again)
+        if known is not None:
+            since, since_at, count = known.since, known.since_at, known.count + again
+        self.cluster.troubles[key] = Trouble(
+            kind, namespace, job, group, name, topic, of, level, what, cause, since, since_at, event.sequence, at, count
+        )
+
+    def _recover(self, key: TroubleKey, event: Happened) -> None:
+        trouble = self.cluster.troubles.pop(key, None)
+        if trouble is None:
+            return
+        trouble.last, trouble.last_at = event.sequence, event.moment() or 0
+        self.cluster.recovered = [
+            *(each for each in self.cluster.recovered if each.trouble_key != key), trouble
+        ][-MOST_RECOVERED:]  # fmt: skip
+
+
+def _of_allocation(now: allocations.Allocation) -> tuple[Level, str]:
+    """How much an allocation needs attention, by what it is now, and why."""
+    if now.is_to_stop or now.next_allocation:
+        return Level.ROUTINE, ""
+    if now.client_status in _FAILED:
+        return _FAILED[now.client_status], _FAILED_WORDS.get(now.client_status, now.client_status)
+    if now.client_status in _ENDED:
+        return Level.ROUTINE, ""
+    for task in now.tasks.values():
+        if task.state == "pending" and task.events and task.events[-1].type == "Restarting":
+            return Level.WARNING, "restarting"
+    if now.deployment_status is not None and now.deployment_status.healthy is False:
+        return Level.WARNING, "unhealthy"
+    return Level.ROUTINE, ""
+
+
+def _of_deployment(now: deployments.Deployment, totals: deployments.Totals) -> tuple[Level, str]:
+    if now.status == "failed":
+        return Level.FAILURE, "failed"
+    if now.status == "paused":
+        return Level.WARNING, "paused"
+    if now.status != "running":
+        return Level.ROUTINE, ""
+    if totals.unhealthy:
+        return Level.WARNING, "unhealthy"
+    return (Level.WARNING, "needs promotion") if totals.waits_for_promotion else (Level.ROUTINE, "")
+
+
+def _of_node(now: nodes.Node) -> tuple[Level, str]:
+    if now.status == "down":
+        return Level.FAILURE, "down"
+    if now.status == "disconnected":
+        return Level.WARNING, "disconnected"
+    if now.is_draining():
+        return Level.WARNING, "draining"
+    if now.scheduling_eligibility == "ineligible":
+        return Level.WARNING, "ineligible"
+    return Level.ROUTINE, ""
+
+
+def _is_later(now: deployments.Deployment, known: Deployment) -> bool:
+    """Whether a deployment is of the same version of its job as the known one, or of a later one."""
+    return (now.job_version or 0) >= known.version
+
+
+def _words(event: Happened) -> str:
+    """What the object is now, in words."""
+    return describe(event.topic, event.type, event.key, event.payload, None, NOTHING).what

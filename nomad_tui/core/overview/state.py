@@ -1,0 +1,205 @@
+"""What the overview knows of a cluster. All of it can be written to bytes and read back."""
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from nomad_tui.core.objects.level import Level
+
+MOST_RECOVERED: Final = 50
+"""Objects that are remembered after they have recovered."""
+
+TroubleKey: TypeAlias = tuple[str, str, str, str]
+"""Kind of trouble, namespace, job or node ID, and group."""
+
+
+class Allocation(msgspec.Struct, array_like=True, gc=False):
+    """An allocation that has not ended, or that failed and was not replaced."""
+
+    id: str
+    namespace: str
+    job: str
+    group: str
+    node: str
+    status: str
+    is_to_stop: bool
+    restarts: int
+    level: int
+    what: str
+    cause: str
+    index: int
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == "running"
+
+
+class Job(msgspec.Struct, array_like=True, gc=False):
+    namespace: str
+    id: str
+    type: str
+    status: str
+    version: int
+    is_stopped: bool
+    groups: dict[str, int]
+    """The desired count of each group."""
+    seen_from: int
+    """The index from which all its events were seen; 0 where that is not known: its figures prove nothing then."""
+    has_allocations: bool
+    """Whether an allocation of it was seen."""
+    index: int
+
+    @property
+    def counts_are_known(self) -> bool:
+        return self.seen_from > 0 and self.has_allocations
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether a group's count says how many should run: those of system jobs run on every node."""
+        return self.type in ("service", "batch") and not self.is_stopped
+
+
+class Deployment(msgspec.Struct, array_like=True, gc=False):
+    """The newest deployment of a job."""
+
+    namespace: str
+    job: str
+    id: str
+    version: int
+    status: str
+    desired: int
+    placed: int
+    healthy: int
+    unhealthy: int
+    index: int
+
+
+class Node(msgspec.Struct, array_like=True, gc=False):
+    id: str
+    name: str
+    status: str
+    is_eligible: bool
+    is_draining: bool
+    seen_from: int
+    """The index from which all its events were seen; 0 where that is not known."""
+    index: int
+
+
+class Trouble(msgspec.Struct, array_like=True, gc=False):
+    """An object that needs attention."""
+
+    kind: str
+    """`job`, `group`, `node`, `deployment` or `evaluation`."""
+    namespace: str
+    of: str
+    """The job's ID, or the node's."""
+    group: str
+    name: str
+    """Untrusted."""
+    topic: str
+    key: str
+    """Of the object whose event proves it, whose timeline tells more."""
+    level: int
+    what: str
+    """One or two words, such as `failed`."""
+    cause: str
+    """In words fit to be drawn."""
+    since: int
+    """Sequence number of the first event of the trouble; -1 where a list of the server tells of it."""
+    since_at: int
+    """ns since 1970; 0 where that is not known."""
+    last: int
+    last_at: int
+    count: int
+    """How often it was reported anew."""
+
+    @property
+    def trouble_key(self) -> TroubleKey:
+        return self.kind, self.namespace, self.of, self.group
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a list of the server tells of it, and no event since."""
+        return self.since < 0
+
+    def rank(self) -> tuple[int, int, int]:
+        """The worst first, then the newest."""
+        return -self.level, -self.last, -self.since
+
+
+class Cluster(msgspec.Struct):
+    """All of it."""
+
+    allocations: dict[str, Allocation] = {}
+    jobs: dict[tuple[str, str], Job] = {}
+    deployments: dict[tuple[str, str], Deployment] = {}
+    nodes: dict[str, Node] = {}
+    troubles: dict[TroubleKey, Trouble] = {}
+    recovered: list[Trouble] = []
+    """The newest last; `last` and `last_at` say when that was."""
+
+    def encode(self) -> bytes:
+        """In the order in which objects came, so that two snapshots have long stretches in common."""
+        parts = (self.allocations, self.jobs, self.deployments, self.nodes, self.troubles)
+        return _ENCODER.encode((*(list(part.values()) for part in parts), self.recovered))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Cluster":
+        allocations, jobs, deployments, nodes, troubles, recovered = _DECODER.decode(data)
+        return cls(
+            {each.id: each for each in allocations},
+            {(each.namespace, each.id): each for each in jobs},
+            {(each.namespace, each.job): each for each in deployments},
+            {each.id: each for each in nodes},
+            {each.trouble_key: each for each in troubles},
+            recovered,
+        )
+
+    def attention(self) -> list[Trouble]:
+        """What needs attention, the worst and newest first."""
+        return sorted(self.troubles.values(), key=Trouble.rank)
+
+    def figures(self) -> "dict[tuple[str, str], dict[str, GroupFigures]]":
+        """By job and group, what its allocations prove."""
+        found: dict[tuple[str, str], dict[str, GroupFigures]] = {}
+        for key, job in self.jobs.items():
+            known = 0 if job.counts_are_known else None
+            found[key] = {
+                name: GroupFigures(known, desired if job.has_counts else None, known)
+                for name, desired in job.groups.items()
+            }
+        for one in self.allocations.values():
+            figures = found.get((one.namespace, one.job), {}).get(one.group)
+            if figures is None or one.is_to_stop or figures.running is None or figures.restarts is None:
+                continue
+            figures.running += one.is_running
+            figures.restarts += one.restarts
+        return found
+
+    def allocations_on(self) -> dict[str, int | None]:
+        """By node ID, how many allocations it runs or is to run; None where no event proves that."""
+        found: dict[str, int | None] = {id_: 0 if node.seen_from else None for id_, node in self.nodes.items()}
+        for one in self.allocations.values():
+            number = found.get(one.node)
+            if number is not None and one.status in ("running", "pending"):
+                found[one.node] = number + 1
+        return found
+
+
+class GroupFigures(msgspec.Struct):
+    """None where no event proves a figure."""
+
+    running: int | None
+    desired: int | None
+    restarts: int | None
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(
+    tuple[list[Allocation], list[Job], list[Deployment], list[Node], list[Trouble], list[Trouble]]
+)
+
+
+def worst(levels: Iterable[int]) -> Level:
+    return Level(max(levels, default=Level.ROUTINE))
