@@ -110,9 +110,8 @@ class Span:
         start = None if self.first is None else self.first.unit(now_ns, zone)[0]
         last = self.last
         if isinstance(last, Instant) and isinstance(self.first, Instant) and last.is_clock and self.first.date:
-            last = Instant(
-                f"{self.first.date}T{last.written.rjust(len(last.written) + (last.written[1] == ':'), '0')}{'Z' if self.first.is_utc else ''}"
-            )
+            clock = f"0{last.written}" if last.written[1] == ":" else last.written
+            last = Instant(f"{self.first.date}T{clock}{'Z' if self.first.is_utc else ''}")
         if last is None:
             return start, None
         end = last.unit(now_ns, zone)[1]

@@ -1,6 +1,7 @@
 """How rows of the event list become lines on the screen, and which of them are kept for the next drawing."""
 
 from collections import OrderedDict
+from enum import Enum, auto
 from typing import Final
 
 from rich.style import Style
@@ -19,6 +20,22 @@ ROWS_KEPT: Final = 1024
 PREFIX: Final = "event-list--"
 
 
+class Dimmed(Enum):
+    NOTHING = auto()
+    WORDS = auto()
+    """What a routine event says."""
+    ALL = auto()
+    """A row that does not match, among others that do."""
+
+
+_KEPT: Final[dict[Dimmed, frozenset[str] | None]] = {
+    Dimmed.NOTHING: None,
+    Dimmed.WORDS: frozenset(("mark", "match", "time", "received", "backlog")),
+    Dimmed.ALL: frozenset(("mark",)),
+}
+"""The styles that stay what they are."""
+
+
 class EventPainter:
     """Draws for one widget, whose component classes beginning with `PREFIX` give the styles."""
 
@@ -29,7 +46,7 @@ class EventPainter:
         self._widget = widget
         self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
         self._strips: OrderedDict[tuple[int, int, int, Look], Strip] = OrderedDict()
-        self._palettes: dict[tuple[int, bool], Palette] = {}
+        self._palettes: dict[tuple[int, Dimmed], Palette] = {}
 
     def forget_lines(self) -> None:
         """To be called when something changes that shows in every line."""
@@ -66,8 +83,10 @@ class EventPainter:
         strip = self._strips.get(key)
         if strip is None:
             found = self.looked_up(history, sequence)
-            is_lit = isinstance(found, GapRow) or look.matching or (look.matching is None and found.level > 0)
-            palette = self._palette(cursor, is_lit)
+            dimmed = Dimmed.NOTHING
+            if isinstance(found, EventRow) and look.matching is not True:
+                dimmed = Dimmed.ALL if look.matching is False else Dimmed.NOTHING if found.level else Dimmed.WORDS
+            palette = self._palette(cursor, dimmed)
             before = margin(found, palette, self.live)
             if len(before) > 1:
                 palette = {**palette, "time": palette["backlog"]}
@@ -83,9 +102,9 @@ class EventPainter:
         day = self.clock.date(found) if isinstance(found, EventRow) else ""
         return "" if day == self.clock.today() else day
 
-    def _palette(self, cursor: int, matching: bool) -> Palette:
-        """The styles of a row on its ground, which is another one under the cursor; all alike if it does not match."""
-        palette = self._palettes.get((cursor, matching))
+    def _palette(self, cursor: int, dimmed: Dimmed) -> Palette:
+        """The styles of a row on its ground, which is another one under the cursor."""
+        palette = self._palettes.get((cursor, dimmed))
         if palette is None:
             widget = self._widget
             ground = widget.rich_style
@@ -93,8 +112,9 @@ class EventPainter:
                 name = f"{PREFIX}cursor" if cursor == 2 else f"{PREFIX}cursor-blurred"
                 ground += Style(bgcolor=widget.get_component_rich_style(name).bgcolor)
             names = {name.removeprefix(PREFIX): name for name in widget.COMPONENT_CLASSES}
-            if not matching:
-                names = {role: name if role == "mark" else f"{PREFIX}unmatched" for role, name in names.items()}
+            kept = _KEPT[dimmed]
+            if kept is not None:
+                names = {role: name if role in kept else f"{PREFIX}unmatched" for role, name in names.items()}
             palette = {role: ground + ink(widget.get_component_rich_style(name)) for role, name in names.items()}
-            self._palettes[cursor, matching] = palette
+            self._palettes[cursor, dimmed] = palette
         return palette
