@@ -33,6 +33,7 @@ EVERY_LIBRARY = frozenset(
         "click",
         "filelock",
         "h11",
+        "jinja2",
         "lark",
         "msgspec",
         "nats",
@@ -60,6 +61,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "sinks": frozenset(
         (
             "aiohttp",
+            "jinja2",
             "msgspec",
             "nats",
             "nkeys",

@@ -73,6 +73,24 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
 
 @click.command()
 @of_journal
+@id_argument
+@click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path())
+@click.option(
+    "--last", type=click.IntRange(1, 10_000), default=20, metavar="N", help="Of the journal, the last N. Default: 20."
+)
+def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: int) -> int:  # noqa: A002
+    """Print what a sink would send, without sending it.
+
+    For the events of recordings, or else for the newest frames of the journal. Exit codes: 0 done, 1 an event cannot be
+    sent like this or there is no such sink, 2 there is a mistake in its definition.
+    """
+    from nomad_tui.cli import sink_preview
+
+    return sink_preview.preview(loaded, journal, id, files, last)
+
+
+@click.command()
+@of_journal
 @click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
 @click.option("--all", "everything", is_flag=True, help="The dead letters of all sinks.")
 def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:

@@ -42,7 +42,9 @@ def test_a_shell_completes_words_with_the_command_line_alone() -> None:
     assert loaded(**asked) == {"click", "nomad_tui"}
 
 
-NEEDED_LATER = frozenset(("cryptography", "filelock", "lark", "nats", "prometheus_client", "pygments", "structlog"))
+NEEDED_LATER = frozenset(
+    ("cryptography", "filelock", "jinja2", "lark", "nats", "prometheus_client", "pygments", "structlog")
+)
 PICTURE = "nomad_tui.cli.source_factory nomad_tui.session nomad_tui.sources.recording nomad_tui.ui.app"
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from nomad_tui.config.fields import FieldError, FieldPath, FieldReader, quoted, whole_path, with_file
 from nomad_tui.nomad.values import reads_file
 from nomad_tui.sinks.definition.codecs import with_variables
-from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.definition import HTTP, Definition, Format, Kind
 
 SUFFIXES: Final = (".toml", ".json")
 """Of the files that definitions stand in."""
@@ -16,6 +16,12 @@ EXAMPLES: Final = {
     Kind.WEBHOOK: "https://example.com/hook",
     Kind.FILE: "/var/log/nomad-events.ndjson",
     Kind.NATS: "nats://127.0.0.1:4222",
+    Kind.SLACK: "https://hooks.slack.com/services/T000/B000/XXXX",
+    Kind.DISCORD: "https://discord.com/api/webhooks/ID/TOKEN",
+    Kind.TEAMS: "https://prod-00.westeurope.logic.azure.com/workflows/ID/triggers/manual/paths/invoke",
+    Kind.PAGERDUTY: "https://events.pagerduty.com/v2/enqueue",
+    Kind.ALERTMANAGER: "http://alertmanager:9093",
+    Kind.LOKI: "http://loki:3100",
 }
 """Of addresses."""
 
@@ -25,7 +31,7 @@ def address(kind: Kind, text: str, path: FieldPath) -> str:
     match kind:
         case Kind.STDOUT | Kind.EXEC:
             return text
-        case Kind.WEBHOOK:
+        case _ if kind in HTTP:
             check_url(text, path, ("http", "https"), EXAMPLES[kind])
             return with_file(text, path)
         case Kind.NATS:
@@ -33,7 +39,7 @@ def address(kind: Kind, text: str, path: FieldPath) -> str:
             for server in servers:
                 check_url(server, path, ("nats", "tls"), EXAMPLES[kind])
             return with_file(",".join(servers), path)
-        case Kind.FILE:
+        case _:
             return _file(text, path)
 
 
@@ -76,6 +82,7 @@ def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iter
         yield reader.path("tls.client_key").error(
             f"has no use without `{reader.name('tls.client_cert')}`: write both, or leave it out"
         )
+    yield from _check_templates(definition, reader)
     jetstream, window = definition.jetstream, "jetstream.duplicate_window"
     if jetstream.credentials is not None and jetstream.nkey is not None:
         yield reader.path("jetstream.nkey").error(
@@ -86,6 +93,26 @@ def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iter
             f"is {given(window)}, longer than `{reader.name('jetstream.max_age')}`, which NATS refuses: "
             "write a shorter one"
         )
+
+
+def _check_templates(definition: Definition, reader: FieldReader[Definition]) -> Iterator[FieldError]:
+    """A template where one is needed, one only, and groups only where something is rendered from them."""
+    sources = [name for name in ("template", "template_file") if name in reader.given]
+    if definition.format is Format.TEMPLATE:
+        if definition.kind is not Kind.WEBHOOK:
+            yield reader.path("format").error('is "template", which sinks of type webhook can have: write another')
+        elif not sources:
+            yield reader.path("template").error("is missing: write the template, or `template_file` and its path")
+        elif len(sources) > 1:
+            yield reader.path("template_file").error("stands beside `template`, and one of them is used: leave one out")
+    elif sources:
+        yield reader.path(sources[0]).error('has no use without format = "template": write that too, or leave it out')
+    if definition.kind is Kind.WEBHOOK and definition.format is not Format.TEMPLATE:
+        for name in ("group_by", "max_age"):
+            if name in reader.given:
+                yield reader.path(name).error('needs format = "template" in a webhook: write that too, or leave it out')
+    if definition.kind is Kind.PAGERDUTY and definition.routing_key is None:
+        yield reader.path("routing_key").error('is missing: write routing_key = "${PAGERDUTY_KEY}"')
 
 
 def check_url(text: str, path: FieldPath, schemes: tuple[str, ...], example: str) -> None:

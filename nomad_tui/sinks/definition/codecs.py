@@ -7,6 +7,7 @@ from string import Formatter
 from typing import Final
 
 from nomad_tui.config.fields import FieldCodec, FieldPath, line, quoted, read_text, with_file
+from nomad_tui.core.level import Level
 from nomad_tui.core.subscription import Subscription, SubscriptionError
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
@@ -18,6 +19,14 @@ LONGEST_ID: Final = 64
 PLACEHOLDERS: Final = ("region", "topic", "type", "namespace", "key", "index")
 """What the template of a subject may name."""
 
+LABEL_VALUES: Final = ("region", "namespace", "topic", "type", "job", "group", "node", "level")
+"""What the value of a label may name."""
+METHODS: Final = ("POST", "PUT", "PATCH")
+LONGEST_TEMPLATE: Final = 100_000
+"""Characters."""
+
+_CONTENT_TYPE: Final = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+(?:; ?charset=utf-8)?")
+_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ID: Final = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9._-]{{0,{LONGEST_ID - 1}}}")
 _TOPIC: Final = re.compile(r"\*|[A-Za-z][A-Za-z0-9_-]{0,63}")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
@@ -195,3 +204,75 @@ def _read_subject(raw: object, path: FieldPath) -> str:
 
 
 SUBJECT: Final = FieldCodec(_read_subject)
+
+
+def _read_level(raw: object, path: FieldPath) -> Level:
+    words = {level.word: level for level in Level}
+    if not isinstance(raw, str) or raw not in words:
+        raise path.error(f"is {quoted(raw)}: write {', '.join(words)}, in quotes")
+    return words[raw]
+
+
+LEVEL: Final = FieldCodec(_read_level, lambda level: level.word)
+
+
+def _read_template(raw: object, path: FieldPath) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise path.error("is no template: write a text in quotes")
+    if len(raw) > LONGEST_TEMPLATE:
+        raise path.error(f"is longer than {LONGEST_TEMPLATE:,} characters: write a shorter one")
+    if raw != raw.encode(errors="replace").decode() or "\0" in raw:
+        raise path.error("holds a character that is none: write it without")
+    return raw
+
+
+TEMPLATE: Final = FieldCodec(_read_template)
+
+
+def _read_content_type(raw: object, path: FieldPath) -> str:
+    if not isinstance(raw, str) or _CONTENT_TYPE.fullmatch(raw) is None:
+        raise path.error(f"is {quoted(raw)}: write one such as application/json")
+    return raw
+
+
+CONTENT_TYPE: Final = FieldCodec(_read_content_type)
+
+
+def _read_method(raw: object, path: FieldPath) -> str:
+    if raw not in METHODS:
+        raise path.error(f"is {quoted(raw)}: write {', '.join(METHODS)}")
+    return str(raw)
+
+
+METHOD: Final = FieldCodec(_read_method)
+
+
+def _read_routing_key(raw: object, path: FieldPath) -> str:
+    text = read_text(raw, path, "the integration key, ${VARIABLE} or file:PATH").strip()
+    with_variables(text, path)
+    return with_file(text, path)
+
+
+ROUTING_KEY: Final = FieldCodec(_read_routing_key)
+
+
+def _read_labels(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:
+    if not isinstance(raw, dict) or not raw:
+        raise path.error(f'is {quoted(raw)}: write a table such as {{ topic = "{{topic}}" }}')
+    known = ", ".join(f"{{{name}}}" for name in LABEL_VALUES)
+    for name, value in raw.items():
+        at = path.member(name)
+        if _LABEL.fullmatch(name) is None:
+            raise at.error("is no name of a label: write letters, digits and _, not beginning with a digit")
+        if not isinstance(value, str) or not value or value != printable(value):
+            raise at.error(f"is {quoted(value)}: write a text in quotes")
+        try:
+            parts = list(Formatter().parse(value))
+        except ValueError:
+            raise at.error(f"is {quoted(value)}, with a brace that has no other: there are {known}") from None
+        if any(part is not None and (part not in LABEL_VALUES or form or how) for _, part, form, how in parts):
+            raise at.error(f"is {quoted(value)}: there are {known}")
+    return tuple(raw.items())
+
+
+LABELS: Final = FieldCodec(_read_labels, dict)

@@ -12,8 +12,23 @@ import msgspec
 from nomad_tui.config.commands import COMMAND, INHERITED
 from nomad_tui.config.fields import FILTER, FLAG, PATH, Field, byte_size, choice, duration, keys, line, whole
 from nomad_tui.core.filter import Filter
+from nomad_tui.core.level import Level
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.sinks.definition.codecs import HEADERS, ID, NAMESPACES, SECRET, STREAM, SUBJECT, TOPICS
+from nomad_tui.sinks.definition.codecs import (
+    CONTENT_TYPE,
+    HEADERS,
+    ID,
+    LABELS,
+    LEVEL,
+    METHOD,
+    NAMESPACES,
+    ROUTING_KEY,
+    SECRET,
+    STREAM,
+    SUBJECT,
+    TEMPLATE,
+    TOPICS,
+)
 
 
 class Kind(StrEnum):
@@ -24,6 +39,12 @@ class Kind(StrEnum):
     STDOUT = "stdout"
     NATS = "nats"
     EXEC = "exec"
+    SLACK = "slack"
+    DISCORD = "discord"
+    TEAMS = "teams"
+    PAGERDUTY = "pagerduty"
+    ALERTMANAGER = "alertmanager"
+    LOKI = "loki"
 
 
 class Format(StrEnum):
@@ -33,6 +54,19 @@ class Format(StrEnum):
     """One object for one event; several in one request are an array."""
     CLOUDEVENTS = "cloudevents"
     """Structured JSON of CloudEvents 1.0, batched JSON where `max_events` is above 1."""
+    TASKS = "tasks"
+    """One object for each task event of an allocation, once; nothing for other events."""
+    TEMPLATE = "template"
+    """What the definition's template makes of an event or a batch."""
+
+
+class GroupBy(StrEnum):
+    """What the events of one message have in common."""
+
+    JOB = "job"
+    """What belongs to no job is grouped by node, else by object."""
+    NODE = "node"
+    OBJECT = "object"
 
 
 class Begin(StrEnum):
@@ -56,7 +90,16 @@ class Sync(StrEnum):
 
 
 WEBHOOK: Final = frozenset((Kind.WEBHOOK,))
-NETWORK: Final = frozenset((Kind.WEBHOOK, Kind.NATS))
+CHATS: Final = frozenset((Kind.SLACK, Kind.DISCORD, Kind.TEAMS))
+INCIDENTS: Final = frozenset((Kind.PAGERDUTY, Kind.ALERTMANAGER))
+HTTP: Final = frozenset((Kind.WEBHOOK, Kind.LOKI, *CHATS, *INCIDENTS))
+NETWORK: Final = HTTP | {Kind.NATS}
+MESSAGES: Final = CHATS | {Kind.WEBHOOK}
+"""Types that can group events."""
+FORMATTED: Final = frozenset((Kind.WEBHOOK, Kind.FILE, Kind.STDOUT, Kind.NATS, Kind.EXEC))
+LABELLED: Final = frozenset((Kind.ALERTMANAGER, Kind.LOKI))
+PAGERDUTY: Final = frozenset((Kind.PAGERDUTY,))
+ALERTMANAGER: Final = frozenset((Kind.ALERTMANAGER,))
 FILE: Final = frozenset((Kind.FILE,))
 NATS: Final = frozenset((Kind.NATS,))
 EXEC: Final = frozenset((Kind.EXEC,))
@@ -64,6 +107,8 @@ ADDRESSED: Final = frozenset(Kind) - {Kind.STDOUT, Kind.EXEC}
 
 MOST_EVENTS: Final = 10_000
 """In one batch."""
+MOST_GROUPED: Final = 100_000
+"""Events of one window."""
 _HOUR: Final = 3600.0
 _DAY: Final = 86_400.0
 
@@ -152,14 +197,14 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     """By these fields it is read and written, explained in the README, and compared."""
 
     id: Annotated[str, Field(ID, "its name, which stays when the rest changes: its place in the stream goes by it")]
-    kind: Annotated[Kind, Field(choice(Kind), "`webhook`, `file`, `stdout`, `nats` or `exec`")] = msgspec.field(
-        name="type"
+    kind: Annotated[Kind, Field(choice(Kind), "what takes the events; `sink list --types` describes each")] = (
+        msgspec.field(name="type")
     )
     address: Annotated[
         str,
         Field(
             line("where the events go"),
-            "a webhook's URL, a file's path, the servers of NATS with commas between; `stdout` and `exec` have none",
+            "a URL, a file's path, the servers of NATS with commas between; `stdout` and `exec` have none",
             ADDRESSED,
         ),
     ] = ""
@@ -172,10 +217,12 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     )
     """Empty for all."""
     filter: Annotated[Filter, Field(FILTER, "only what matches, in the language of the filter line")] = Filter()
-    format: Annotated[Format, Field(choice(Format), "`nomad`, `event` or `cloudevents`")] = Format.NOMAD
+    format: Annotated[
+        Format, Field(choice(Format), "`nomad`, `event`, `cloudevents`, `tasks` or `template`", FORMATTED)
+    ] = Format.NOMAD
     headers: Annotated[
         tuple[tuple[str, str], ...],
-        Field(HEADERS, "sent with each request; a value may hold `${VARIABLE}`, or be `file:PATH`", WEBHOOK),
+        Field(HEADERS, "sent with each request; a value may hold `${VARIABLE}`, or be `file:PATH`", HTTP),
     ] = ()
     """With values as they were written."""
     secret: Annotated[
@@ -201,19 +248,71 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         Field(
             line("a URL such as http://proxy:3128"),
             "the URL of a proxy; without it the environment says",
-            WEBHOOK,
+            HTTP,
         ),
     ] = None
     rotation: Rotation = msgspec.field(default=Rotation(), name="file")
     jetstream: JetStream = msgspec.field(default=JetStream(), name="nats")
-    command: Annotated[
-        tuple[str, ...],
-        Field(COMMAND, "the program and its arguments; no shell reads them, and events come on standard input", EXEC),
-    ] = ()
-    inherit: Annotated[
-        frozenset[str],
-        Field(INHERITED, "of `NOMAD_TOKEN` and `NOMAD_HTTP_AUTH`, those that the command inherits", EXEC),
-    ] = frozenset()
+    level: Annotated[
+        Level | None,
+        Field(
+            LEVEL,
+            "only events of this level or above: `routine`, `change`, `warning` or `failure`; chats and incidents have "
+            "`warning`, other types all",
+        ),
+    ] = None
+    """None for what the type has."""
+    template: Annotated[str | None, Field(TEMPLATE, 'what is sent with `format = "template"`, in Jinja2', WEBHOOK)] = (
+        None
+    )
+    template_file: Annotated[Path | None, Field(PATH, "a file that holds the template", WEBHOOK)] = None
+    content_type: Annotated[
+        str, Field(CONTENT_TYPE, "of what a template makes; a body of a JSON type must be JSON", WEBHOOK)
+    ] = "application/json"
+    method: Annotated[str, Field(METHOD, "`POST`, `PUT` or `PATCH`", WEBHOOK)] = "POST"
+    text: Annotated[
+        str | None, Field(TEMPLATE, "a template for the text of a message, instead of the default", CHATS)
+    ] = None
+    blocks: Annotated[
+        str | None,
+        Field(
+            TEMPLATE,
+            "a template for the body of a message, a JSON array: Slack's blocks, Discord's embeds, or the body of a "
+            "card in Teams",
+            CHATS,
+        ),
+    ] = None
+    group_by: Annotated[
+        GroupBy | None, Field(choice(GroupBy), "one message for each `job`, `node` or `object` in a window", MESSAGES)
+    ] = None
+    window: Annotated[float, Field(duration(0.1, _HOUR), "how long a group collects events", MESSAGES)] = 30.0
+    resolve: Annotated[bool, Field(FLAG, "whether recoveries of what was reported are sent too", CHATS)] = False
+    max_age: Annotated[
+        float | None, Field(duration(1), "one summary for all events that are older than this", MESSAGES)
+    ] = None
+    web_ui: Annotated[
+        str | None,
+        Field(
+            line("a URL such as https://nomad.example.com"),
+            "the address of Nomad's web UI, for links; without it `NOMAD_ADDR`",
+        ),
+    ] = None
+    routing_key: Annotated[
+        str | None, Field(ROUTING_KEY, "the integration key: literally, `${VARIABLE}` or `file:PATH`", PAGERDUTY)
+    ] = None
+    labels: Annotated[
+        tuple[tuple[str, str], ...] | None,
+        Field(
+            LABELS,
+            "labels and their values, which may hold `{region}`, `{namespace}`, `{topic}`, `{type}`, `{job}`, "
+            "`{group}`, `{node}` and `{level}`",
+            LABELLED,
+        ),
+    ] = None
+    """None for those that the type has."""
+    resend: Annotated[
+        float, Field(duration(1, _HOUR), "how often an alert is sent again while it lasts", ALERTMANAGER)
+    ] = 60.0
     origin: Path | None = None
     """The file that it stands in; two that differ only by it are equal."""
 
@@ -230,17 +329,39 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
 
     def __repr__(self) -> str:
         """All but the secret."""
-        said = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "secret")
-        return f"Definition({', '.join(said)})"
+        shown = (name for name in self.__struct_fields__ if name not in ("secret", "routing_key"))
+        return f"Definition({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    @property
+    def least_level(self) -> Level:
+        """The level from which on events are sent."""
+        if self.level is not None:
+            return self.level
+        return Level.WARNING if self.kind in CHATS | INCIDENTS else Level.ROUTINE
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether what is sent is derived from events: sentences, levels and previous states are needed for it."""
+        return (
+            self.kind in CHATS | INCIDENTS | {Kind.LOKI}
+            or self.format in (Format.TEMPLATE, Format.TASKS)
+            or self.least_level > Level.ROUTINE
+            or self.group_by is not None
+        )
 
     @property
     def together(self) -> Batch:
         """What is acknowledged as one. Sinks that write event by event anyway take what there is, without waiting,
         unless `batch` asks for more: a file is synced, and the cursor moved, once for all of it."""
         if self.kind in (Kind.WEBHOOK, Kind.EXEC) or self.batch.max_events > 1:
+        if self.group_by is not None or self.max_age is not None:
+            return Batch(MOST_GROUPED, self.window)
+        if self.kind is Kind.PAGERDUTY:
+            return Batch()
+        if self.kind not in TOGETHER or self.batch.max_events > 1:
             return self.batch
         return Batch(TOGETHER[self.kind], 0.0)
 
 
-TOGETHER: Final = {Kind.FILE: 500, Kind.STDOUT: 500, Kind.NATS: 256}
+TOGETHER: Final = {Kind.FILE: 500, Kind.STDOUT: 500, Kind.NATS: 256, Kind.LOKI: 500, Kind.ALERTMANAGER: 50}
 """Events."""

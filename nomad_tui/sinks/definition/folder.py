@@ -12,10 +12,11 @@ from nomad_tui.config import settings
 from nomad_tui.config.commands import shown_command
 from nomad_tui.config.folders import NO_HOME, FileError, read_text, reason, shown, write_text
 from nomad_tui.core.secrets import REDACTED, masked_text
-from nomad_tui.core.text import printable
+from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.nats.address import without_credentials
+from nomad_tui.nomad.values import refers
 from nomad_tui.sinks.definition.checking import SUFFIXES
-from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.definition import CHATS, Definition, Kind
 from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors, Reading, read_table, read_with_notes
 
 FOLDER: Final = "sinks"
@@ -80,8 +81,7 @@ class Definitions:
         `name` is what it is called in a mistake. Returns it, its file, and whether there was one before. Raises
         `DefinitionErrors`, and `FileError` where it cannot be written, or what has the ID is no file of its own.
         """
-        suffix = ".json" if text.removeprefix("\ufeff").lstrip().startswith("{") else ".toml"
-        definition = read_with_notes(text, name, self.folder / f"new{suffix}").definition
+        definition, suffix = self.parse(text, name), _suffix(text)
         target = self.folder / f"{definition.id}{suffix}"
         before = self._file_of(definition.id)
         other = next((id for file, id in self._holders() if file == target and id != definition.id), None)  # noqa: A001
@@ -96,6 +96,10 @@ class Definitions:
             write_text(before, text)
             target = before if before.suffix == suffix else _renamed(before, target)
         return replace(definition, origin=target), target, before is not None
+
+    def parse(self, text: str, name: str = "The definition") -> Definition:
+        """A definition as it would be registered. Raises `DefinitionErrors`."""
+        return read_with_notes(text, name, self.folder / f"new{_suffix(text)}").definition
 
     def deregister(self, id: str) -> Path:  # noqa: A002
         """Removes the file that defines a sink, whether or not there is a mistake in it, and returns it.
@@ -186,6 +190,10 @@ class Definitions:
             ) from error
 
 
+def _suffix(text: str) -> str:
+    return ".json" if text.removeprefix("\ufeff").lstrip().startswith("{") else ".toml"
+
+
 def shown_address(definition: Definition) -> str:
     """Where it sends, fit to be drawn and without a password."""
     if definition.kind is Kind.EXEC:
@@ -193,6 +201,8 @@ def shown_address(definition: Definition) -> str:
     address = definition.address
     if definition.kind is Kind.NATS:
         address = ",".join(map(without_credentials, address.split(",")))
+    if definition.kind in CHATS and not refers(address):  # who knows the path of a chat's address may post there
+        address = f"{'/'.join(address.split('/', 3)[:3])}/{ELLIPSIS}"
     return printable(masked_text(address, REDACTED), 200) or "standard output"
 
 

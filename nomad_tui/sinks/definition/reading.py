@@ -141,6 +141,8 @@ def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
         del reader.given["address"]
     if kind is Kind.NATS and isinstance(reader.given.get("address"), list):
         _join_servers(reader)
+    if kind is Kind.PAGERDUTY:
+        reader.given.setdefault("address", checking.EXAMPLES[kind])
     of_others: set[str] = set()
     for attribute in reader.given:
         kinds = reader.kinds(attribute)

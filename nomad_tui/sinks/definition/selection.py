@@ -1,21 +1,26 @@
 """Which of a record's events a sink wants, and each of them as an item to be sent."""
 
+from collections import OrderedDict
 from typing import Final
 
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.history import History
 from nomad_tui.core.identity import Identities
+from nomad_tui.core.level import Level
 from nomad_tui.core.search.search import Matcher
 from nomad_tui.core.secrets import redact
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, Unreadable
 from nomad_tui.journal.record import Record
-from nomad_tui.sinks.definition.definition import Definition, Format, Kind
+from nomad_tui.sinks.definition.definition import CHATS, INCIDENTS, Definition, Format, Kind
+from nomad_tui.sinks.delivery.about import About, about_held
 from nomad_tui.sinks.delivery.sink import Item
 
 HELD_EVENTS: Final = 20_000
 HELD_BYTES: Final = 32 * 1024 * 1024
-"""What a filter remembers to tell what changed, for each sink that has one."""
+"""What a sink with a filter or a template remembers, to tell what changed."""
+MOST_INCIDENTS: Final = 10_000
+"""That are remembered, the newest."""
 
 
 class Selection:
@@ -33,8 +38,11 @@ class Selection:
         """Of the frame that was looked at last; 0 before the first."""
         self._history: History | None = None
         self._matcher: Matcher | None = None
-        if not definition.filter.everything:
+        self._incidents = Incidents(definition)
+        if definition.is_rendered:
             self._history = History(HELD_EVENTS, HELD_BYTES)
+        if not definition.filter.everything:
+            self._history = self._history or History(HELD_EVENTS, HELD_BYTES)
             self._matcher = Matcher(Derived(self._history), definition.filter, region=region)
         self._everything = self._matcher is None and definition.subscription.everything and not definition.namespaces
 
@@ -45,7 +53,13 @@ class Selection:
             if self._identities is not None:
                 self._identities.of(record.content)
             if self._history is not None:
+                start = self._history.end
                 self._history.append(record.content, record.content.received_when_written(record.received))
+                if self._definition.is_rendered:
+                    for offset in self._selected(record.content, start):
+                        self._incidents.look(about_held(self._history, start + offset))
+        elif isinstance(record.content, Gap):
+            self._append_gap(record, record.content)
 
     def items(self, record: Record, first: int = 0) -> list[Item]:
         """What of a record is to be sent, from its event `first` on."""
@@ -61,9 +75,12 @@ class Selection:
     def _of_frame(self, record: Record, frame: Frame, first: int) -> list[Item]:
         self.last_index = frame.index
         ids = self._identities.of(frame) if self._identities is not None else None
+        start = self._history.end if self._history is not None else 0
         wanted = self._wanted(record, frame)
         if not wanted:
             return []
+        if self._definition.is_rendered:
+            return [item for item in self._rendered(record, frame, wanted, start, ids) if item.offset >= first]
         texts = frame.event_texts()
         redacts = self._definition.redact
         return [
@@ -80,8 +97,35 @@ class Selection:
             if offset >= first
         ]
 
+    def _rendered(
+        self, record: Record, frame: Frame, wanted: list[int], start: int, ids: list[str] | None
+    ) -> list[Item]:
+        """With what each event means; only those of the level that is wanted, and recoveries from it."""
+        assert self._history is not None
+        texts = frame.event_texts()
+        items: list[Item] = []
+        for offset in wanted:
+            about = about_held(self._history, start + offset)
+            resolves = self._incidents.look(about)
+            if about.level < self._definition.least_level and not resolves:
+                continue
+            items.append(
+                Item(
+                    record.position,
+                    offset,
+                    frame.index,
+                    record.received,
+                    redact(texts[offset]) if self._definition.redact else texts[offset],
+                    frame.events[offset],
+                    id=self._place(record.position, offset) if ids is None else ids[offset],
+                    about=about,
+                    resolves=resolves,
+                )
+            )
+        return items
+
     def _wanted(self, record: Record, frame: Frame) -> list[int]:
-        if self._everything:
+        if self._everything and self._history is None:
             return list(range(len(frame.events)))
         start = 0
         if self._matcher is not None:
@@ -89,6 +133,10 @@ class Selection:
         if self._history is not None:
             start = self._history.end
             self._history.append(frame, frame.received_when_written(record.received))
+        return self._selected(frame, start)
+
+    def _selected(self, frame: Frame, start: int) -> list[int]:
+        """The events of a frame, the history's from `start` on, that the definition selects whatever their level."""
         return [
             offset
             for offset, event in enumerate(frame.events)
@@ -101,8 +149,14 @@ class Selection:
             return False
         return definition.subscription.admits(event)
 
+    def _append_gap(self, record: Record, gap: Gap) -> None:
+        """What came before a gap proves nothing of what comes after it."""
+        if self._history is not None:
+            self._history.append_gap(gap, record.received)
+
     def _of_gap(self, record: Record, gap: Gap) -> list[Item]:
         definition = self._definition
+        self._append_gap(record, gap)
         elsewhere = gap.namespaces and definition.namespaces and definition.namespaces.isdisjoint(gap.namespaces)
         if not definition.gaps or elsewhere:
             return []
@@ -111,3 +165,34 @@ class Selection:
 
     def _place(self, position: int, offset: int) -> str:
         return f"{self._journal}-{position}-{offset}"
+
+
+class Incidents:
+    """Which failures were reported and have not ended."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._least = definition.least_level
+        self._reports_recoveries = definition.kind in INCIDENTS or (definition.kind in CHATS and definition.resolve)
+        self._closes_unknown = definition.kind in INCIDENTS
+        """What was open before the oldest record that was looked at is closed too: a second time does no harm."""
+        self._known: OrderedDict[str, bool] = OrderedDict()
+        """Whether each is open, the one that changed last at the end."""
+
+    def look(self, about: About) -> bool:
+        """Takes note of an event, and returns whether it ends what was reported."""
+        if not self._reports_recoveries or not about.incident:
+            return False
+        is_open = self._known.get(about.incident)
+        if about.level >= max(self._least, Level.WARNING):
+            self._note(about.incident, True)
+            return False
+        if not about.is_recovery:
+            return False
+        self._note(about.incident, False)
+        return is_open is True or (is_open is None and self._closes_unknown)
+
+    def _note(self, incident: str, is_open: bool) -> None:
+        self._known[incident] = is_open
+        self._known.move_to_end(incident)
+        if len(self._known) > MOST_INCIDENTS:
+            self._known.popitem(last=False)

@@ -11,7 +11,7 @@ from nomad_tui.config.fields import Dialect, Key, keys
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad.values import reads_file, refers
-from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.definition.definition import CHATS, Definition
 
 _ALWAYS: Final = ("id", "kind")
 _BETA: Final = (*_ALWAYS, "address", "subscription")
@@ -43,14 +43,21 @@ def left_out(definition: Definition) -> Iterator[str]:
 def without_secrets(definition: Definition) -> Definition:
     """The same to be shown: without what is written literally in headers and secret, and without passwords in URLs."""
     headers = tuple((name, value if _says_where(value) else REDACTED) for name, value in definition.headers)
-    secret = definition.secret
+    secret, routing_key = definition.secret, definition.routing_key
     return replace(
         definition,
-        address=masked_text(definition.address, REDACTED),
+        address=_address(definition),
         headers=headers,
         secret=secret if secret is None or _says_where(secret) else REDACTED,
+        routing_key=routing_key if routing_key is None or _says_where(routing_key) else REDACTED,
         proxy=None if definition.proxy is None else masked_text(definition.proxy, REDACTED),
     )
+
+
+def _address(definition: Definition) -> str:
+    if definition.kind in CHATS and not _says_where(definition.address):
+        return f"{'/'.join(definition.address.split('/', 3)[:3])}/{REDACTED}"
+    return masked_text(definition.address, REDACTED)
 
 
 def _says_where(text: str) -> bool:

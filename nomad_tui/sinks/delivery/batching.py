@@ -132,7 +132,8 @@ class Batches:
 
     async def _look_back(self) -> None:
         """Shows what lies before the cursor to whoever compares what comes after it."""
-        reach = SEEN_BEFORE if self._definition.filter.everything else SEEN_BEFORE_FILTER
+        compares = self._definition.is_rendered or not self._definition.filter.everything
+        reach = SEEN_BEFORE_FILTER if compares else SEEN_BEFORE
         position = max(0, self._cursor.position - reach)
         while position < self._cursor.position:
             records = await self._journal.read(position, READ_BYTES)

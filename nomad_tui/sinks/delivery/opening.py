@@ -29,3 +29,5 @@ async def open_sink(definition: Definition) -> Sink:
             from nomad_tui.sinks.types.jetstream import JetStreamSink
 
             return JetStreamSink(definition)
+        case _:
+            raise ValueError(f"Sinks of type {definition.kind.value} cannot be opened.")

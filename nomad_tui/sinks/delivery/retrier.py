@@ -77,7 +77,7 @@ class DeliveryRetrier:
                 wait = next(waits)
                 if isinstance(error, RejectedError):
                     refused += 1
-                    if refused >= refusals or (error.too_large and len(left.items) > 1):
+                    if error.final or refused >= refusals or (error.too_large and len(left.items) > 1):
                         self._failed(error, attempt, 0.0)
                         return await self._divided(left, error, max(1, refusals - refused), before + refused)
                 elif isinstance(error, UnavailableError) and error.retry_after is not None:

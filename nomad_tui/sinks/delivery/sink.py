@@ -7,6 +7,7 @@ import msgspec
 
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Event
+from nomad_tui.sinks.delivery.about import About
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +31,10 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     gap: Gap | None = None
     id: str = ""
     """The same whenever, from wherever and by whichever runner it is sent (`core.identity`)."""
+    about: About | None = None
+    """What it means, where the sink renders that; None for a gap, and for what is sent by hand."""
+    resolves: bool = False
+    """Whether it is sent because it ends what was reported before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +74,16 @@ class UnavailableError(UndeliveredError):
 class RejectedError(UndeliveredError):
     """It will not take this, whenever it is sent."""
 
-    def __init__(self, what: str, *, done: int = 0, too_large: bool = False, for_all: bool = False) -> None:
+    def __init__(
+        self, what: str, *, done: int = 0, too_large: bool = False, for_all: bool = False, final: bool = False
+    ) -> None:
         super().__init__(what, done=done)
         self.too_large = too_large
         """Whether fewer items at once may be taken."""
         self.for_all = for_all
         """Whether the reason is in no item, such as credentials: each item alone would be refused too."""
+        self.final = final
+        """Whether another attempt would end the same, because nothing was sent."""
 
 
 class Sink(Protocol):

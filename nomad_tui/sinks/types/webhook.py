@@ -6,35 +6,34 @@ up for a mistake in it.
 """
 
 import asyncio
-import html
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import Final, Self
-from urllib.parse import quote, unquote, unquote_plus, urlsplit
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 from standardwebhooks import Webhook as Signer
 
 from nomad_tui import __version__
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.secrets import MASK, masked_text
-from nomad_tui.core.secrets.prose import is_value
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, proxy_for, without_credentials
+from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, proxy_for
 from nomad_tui.nomad.diagnose import in_words
 from nomad_tui.nomad.values import current, reads_file, refers
-from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.definition.definition import Definition, Format
+from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError
+from nomad_tui.sinks.types.answers import Answer, Settings, judged, secrets_of_target
 from nomad_tui.sinks.types.formats import Body, encode
 from nomad_tui.sinks.types.status_line import on_status_line, read_status_lines
 from nomad_tui.sinks.types.tls import TlsContext
 from nomad_tui.sinks.types.unreachable import unreachable
+
+if TYPE_CHECKING:
+    from nomad_tui.sinks.types.templates import DeliveryTemplate
 
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes that are read of an answer; the connection of a longer one is dropped."""
@@ -44,32 +43,8 @@ SHORT_PATIENCE: Final = 0.05
 """The same for the body of an acknowledgement, after one that did not end."""
 LARGEST_HEADER: Final = 64 * 1024
 """Bytes of one header of an answer."""
-QUOTED: Final = 200
-"""Characters of an answer in a message."""
-SECRET_PART: Final = 16
-"""Characters of a part of a path from which on it may be a secret, whatever it looks like."""
-LONGEST_PAUSE: Final = 3600.0
-"""Seconds that a receiver may ask to be left alone for."""
 LARGE: Final = 1024 * 1024
 """Bytes from which on aiohttp wants a body as a file, which it sends in pieces."""
-
-UNAVAILABLE: Final = frozenset({408, 425, 429})
-"""What may go away by itself, beside all of 5xx."""
-
-FOR_ALL: Final = frozenset({401, 404, 405, 407, 410, 426})
-"""What has nothing to do with the events that are sent."""
-
-REMEDIES: Final = {
-    401: "Correct the credentials in headers or address of the definition",
-    403: "Correct the credentials in headers or address of the definition",
-    404: "Correct the path in address of the definition",
-    405: "Correct the path in address of the definition: POST is not accepted there",
-    407: "Correct the credentials in proxy of the definition",
-    410: "Correct the path in address of the definition",
-    413: "Lower batch.max_events in the definition, or raise the receiver's limit",
-    415: "Choose another format in the definition",
-}
-OTHER_REMEDY: Final = "Correct what the receiver objects to, or choose another format in the definition"
 
 OWN_HEADERS: Final = frozenset(
     (
@@ -83,45 +58,22 @@ _UNFIT: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What must not stand in a header's value."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """The definition with all that it refers to filled in."""
-
-    connection: Connection = field(repr=False)
-    url: str = field(repr=False)
-    """Without credentials."""
-    headers: dict[str, str] = field(repr=False)
-    signers: tuple[Signer, ...]
-    hidden: tuple[str, ...] = field(repr=False)
-    """What must not stand in a message, longest first."""
-
-
 @dataclass(slots=True)
 class _Progress:
     """How far a request came."""
 
     limit: asyncio.Timeout
     connected: bool = False
-    answer: "_Answer | None" = None
+    answer: "Answer | None" = None
     """None until its status line has come."""
 
     def on_status_line(self, status: int, reason: str) -> None:
         if self.connected:  # before, it is the answer of a proxy that makes the connection
-            self.answer = _Answer(status, reason)
+            self.answer = Answer(status, reason)
             end = self.limit.when()
             patience = asyncio.get_running_loop().time() + 2 * ANSWER_PATIENCE
             if not self.limit.expired() and end is not None:
                 self.limit.reschedule(min(end, patience))
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    reason: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """By their names in any case; empty where they, or what follows them, cannot be read."""
-    body: bytes = b""
-    """Its beginning."""
 
 
 class Webhook:
@@ -136,8 +88,10 @@ class Webhook:
             definition.address,
             definition.proxy or "",
             definition.secret or "",
+            definition.routing_key or "",
             *dict(definition.headers).values(),
         )
+        self._template = _template(definition)
         self._reads_files = any(map(reads_file, texts))
         self._session: aiohttp.ClientSession | None = None
         self._patience = ANSWER_PATIENCE
@@ -157,7 +111,7 @@ class Webhook:
         limit = asyncio.timeout(self._definition.timeout)
         progress = _Progress(limit)
         address = "the receiver"
-        settings: _Settings | None = None
+        settings: Settings | None = None
         try:
             async with limit:
                 try:
@@ -166,13 +120,14 @@ class Webhook:
                     tls = await self._tls.current() if settings.connection.address.scheme == "https" else True
                 except ValueError as error:
                     raise UnavailableError(f"Nothing can be sent. {str(error).rstrip('.')}.") from None
-                body = encode(delivery, self._definition.format, array=self._definition.batch.max_events > 1)
+                body = self.encode(delivery, settings)
                 headers = self._headers(delivery, body, settings)
                 proxy = settings.connection.proxy
                 on_status_line.set(progress.on_status_line)
                 try:
-                    async with self._opened().post(
-                        settings.url,
+                    async with self._opened().request(
+                        self._definition.method,
+                        self.target(settings.url),
                         data=io.BytesIO(body.content) if len(body.content) >= LARGE else body.content,
                         headers=headers,
                         allow_redirects=False,
@@ -183,7 +138,7 @@ class Webhook:
                         trace_request_ctx=progress,
                     ) as response:
                         reason = response.reason or ""
-                        progress.answer = _Answer(response.status, reason, response.headers)
+                        progress.answer = Answer(response.status, reason, response.headers)
                         content = await self._beginning(response)
                         progress.answer = replace(progress.answer, body=content)
                 except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -195,7 +150,23 @@ class Webhook:
             if progress.answer is None:
                 raise UnavailableError(self._too_slow(address, progress)) from None
         assert settings is not None and progress.answer is not None
-        return _judged(progress.answer, settings)
+        return self.judge(progress.answer, settings)
+
+    # What types of sink that send otherwise say in other words
+
+    def encode(self, delivery: Delivery, settings: Settings) -> Body:
+        """The body of a request. Raises `UndeliveredError`."""
+        if self._template is not None:
+            return Body(self._template.render(delivery).encode(), self._definition.content_type)
+        return encode(delivery, self._definition.format, array=self._definition.batch.max_events > 1)
+
+    def target(self, url: str) -> str:
+        """Where it goes, from the address in the definition."""
+        return url
+
+    def judge(self, answer: Answer, settings: Settings) -> str:
+        """What the receiver said, in one line. Raises `UndeliveredError` where that is no acknowledgement."""
+        return judged(answer, settings)
 
     async def close(self) -> None:
         session, self._session = self._session, None
@@ -241,10 +212,10 @@ class Webhook:
         response.close()
         return bytes(body)
 
-    async def _current_settings(self) -> _Settings:
+    async def _current_settings(self) -> Settings:
         return await asyncio.to_thread(self._settings) if self._reads_files else self._settings()
 
-    def _settings(self) -> _Settings:
+    def _settings(self) -> Settings:
         """Raises `ValueError` with a sentence that holds no secret."""
         definition = self._definition
         text = current(definition.address, self._environ)
@@ -272,9 +243,9 @@ class Webhook:
             hidden.append(connection.proxy.credentials[1])
         parts = urlsplit(text)
         url = f"{address.base_url}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        hidden += _of_target(parts.path, parts.query)
+        hidden += secrets_of_target(parts.path, parts.query)
         hidden = sorted({each for each in hidden if len(each) > 3}, key=len, reverse=True)
-        return _Settings(connection, url, headers, self._signers(), tuple(hidden))
+        return Settings(connection, url, headers, self._signers(), tuple(hidden))
 
     def _proxy(self) -> Proxy:
         address, credentials = _parsed(current(self._definition.proxy or "", self._environ), "proxy")
@@ -292,7 +263,7 @@ class Webhook:
             raise ValueError("Its secret is not base64 (after whsec_, where it begins so): correct it.")
         return signers
 
-    def _headers(self, delivery: Delivery, body: Body, settings: _Settings) -> dict[str, str]:
+    def _headers(self, delivery: Delivery, body: Body, settings: Settings) -> dict[str, str]:
         headers = {
             "Accept": "*/*",
             "Accept-Encoding": "identity",
@@ -334,85 +305,12 @@ async def _note_connected(session: aiohttp.ClientSession, context: object, param
         progress.connected = True
 
 
-def _judged(given: _Answer, settings: _Settings) -> str:
-    status = given.status
-    address = settings.connection.address
-    reason = printable(given.reason or _phrase(status), 40)
-    answer = f"{status} {reason}".rstrip()
-    said = _first_line(given, settings.hidden)
-    if 200 <= status < 300:
-        return f"{answer}, it said '{said}'" if said else answer
-    told = f"{address} answered {answer}" + (f", it said '{said}'" if said else "")
-    if 300 <= status < 400:
-        location = given.headers.get("Location", "")
-        where = f" and points to {_place(location, settings.hidden)}" if location else ""
-        raise RejectedError(
-            f"{address} answered {answer}{where}: redirects are not followed, as they would hand the events to "
-            "somebody else. Write the receiver's own address into the definition.",
-            for_all=True,
-        )
-    if 400 <= status < 500 and status not in UNAVAILABLE:
-        remedy = REMEDIES.get(status, OTHER_REMEDY)
-        raise RejectedError(
-            f"{told}: it will not take this. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL
-        )
-    pause = _pause(given.headers.get("Retry-After", ""))
-    patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
-    raise UnavailableError(
-        f"{told}: it cannot take this now{patience}. Look at the receiver if that goes on.",
-        retry_after=pause,
-    )
-
-
-def _first_line(answer: _Answer, hidden: tuple[str, ...]) -> str:
-    """What a receiver says for people, without what it repeats of the request's secrets."""
-    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return ""
-    text = answer.body[: 16 * QUOTED].decode("utf-8", "replace").strip()
-    if text.startswith("<"):
-        return "a web page"
-    line = " ".join(text.partition("\n")[0].split())
-    return _masked(line, hidden)
-
-
-def _place(location: str, hidden: tuple[str, ...]) -> str:
-    return _masked(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), hidden)
-
-
-def _masked(text: str, hidden: tuple[str, ...]) -> str:
-    for each in hidden:
-        text = text.replace(each, MASK)
-    return printable(masked_text(text), QUOTED)
-
-
-def _of_target(path: str, query: str) -> Iterator[str]:
-    """What of a URL behind its host may be a secret, which receivers repeat without the host."""
-    parts = [part for part in path.split("/") if is_value(part) or len(part) >= SECRET_PART]
-    values = [
-        value for pair in query.split("&") for value in (pair.partition("=")[2], unquote_plus(pair.partition("=")[2]))
-    ]
-    for each in (path.rstrip("/"), query, *parts, *values):
-        yield from (each, unquote(each), html.escape(each))
-
-
-def _pause(text: str) -> float | None:
-    """Seconds, from a number of them or a date; None for anything else."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:12]), LONGEST_PAUSE)
-    try:
-        date = parsedate_to_datetime(text)
-        seconds = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)) - datetime.now(UTC)
-    except (ValueError, OverflowError):
+def _template(definition: Definition) -> "DeliveryTemplate | None":
+    if definition.format is not Format.TEMPLATE:
         return None
-    return min(max(seconds.total_seconds(), 0.0), LONGEST_PAUSE)
+    from nomad_tui.sinks.types.templates import DeliveryTemplate  # Jinja2 takes a while to load
 
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+    return DeliveryTemplate(definition)
 
 
 def _parsed(text: str, key: str) -> tuple[Address, Credentials | None]:

@@ -1,0 +1,150 @@
+"""What a receiver's answer means: acknowledged, not now, or not at all."""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import unquote, unquote_plus
+
+from standardwebhooks import Webhook as Signer
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.secrets import MASK, masked_text
+from nomad_tui.core.secrets.prose import is_value
+from nomad_tui.core.text import printable
+from nomad_tui.nomad.address import without_credentials
+from nomad_tui.nomad.diagnose import in_words
+from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
+
+QUOTED: Final = 200
+"""Characters of an answer in a message."""
+SECRET_PART: Final = 16
+"""Characters of a part of a path from which on it may be a secret, whatever it looks like."""
+LONGEST_PAUSE: Final = 3600.0
+"""Seconds that a receiver may ask to be left alone for."""
+
+UNAVAILABLE: Final = frozenset({408, 425, 429})
+"""What may go away by itself, beside all of 5xx."""
+
+FOR_ALL: Final = frozenset({401, 404, 405, 407, 410, 426})
+"""What has nothing to do with the events that are sent."""
+
+REMEDIES: Final = {
+    401: "Correct the credentials in headers or address of the definition",
+    403: "Correct the credentials in headers or address of the definition",
+    404: "Correct the path in address of the definition",
+    405: "Correct the path in address of the definition: POST is not accepted there",
+    407: "Correct the credentials in proxy of the definition",
+    410: "Correct the path in address of the definition",
+    413: "Lower batch.max_events in the definition, or raise the receiver's limit",
+    415: "Choose another format in the definition",
+}
+OTHER_REMEDY: Final = "Correct what the receiver objects to, or choose another format in the definition"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The definition with all that it refers to filled in."""
+
+    connection: Connection = field(repr=False)
+    url: str = field(repr=False)
+    """Without credentials."""
+    headers: dict[str, str] = field(repr=False)
+    signers: tuple[Signer, ...]
+    hidden: tuple[str, ...] = field(repr=False)
+    """What must not stand in a message, longest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    reason: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in any case; empty where they, or what follows them, cannot be read."""
+    body: bytes = b""
+    """Its beginning."""
+
+
+def judged(given: Answer, settings: Settings) -> str:
+    status = given.status
+    address = settings.connection.address
+    reason = printable(given.reason or _phrase(status), 40)
+    answer = f"{status} {reason}".rstrip()
+    said = first_line(given, settings.hidden)
+    if 200 <= status < 300:
+        return f"{answer}, it said '{said}'" if said else answer
+    told = f"{address} answered {answer}" + (f", it said '{said}'" if said else "")
+    if 300 <= status < 400:
+        location = given.headers.get("Location", "")
+        where = f" and points to {_place(location, settings.hidden)}" if location else ""
+        raise RejectedError(
+            f"{address} answered {answer}{where}: redirects are not followed, as they would hand the events to "
+            "somebody else. Write the receiver's own address into the definition.",
+            for_all=True,
+        )
+    if 400 <= status < 500 and status not in UNAVAILABLE:
+        remedy = REMEDIES.get(status, OTHER_REMEDY)
+        raise RejectedError(
+            f"{told}: it will not take this. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL
+        )
+    pause = parse_pause(given.headers.get("Retry-After", ""))
+    patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
+    raise UnavailableError(
+        f"{told}: it cannot take this now{patience}. Look at the receiver if that goes on.",
+        retry_after=pause,
+    )
+
+
+def first_line(answer: Answer, hidden: tuple[str, ...]) -> str:
+    """What a receiver says for people, without what it repeats of the request's secrets."""
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return ""
+    text = answer.body[: 16 * QUOTED].decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        return "a web page"
+    line = " ".join(text.partition("\n")[0].split())
+    return _masked(line, hidden)
+
+
+def _place(location: str, hidden: tuple[str, ...]) -> str:
+    return _masked(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), hidden)
+
+
+def _masked(text: str, hidden: tuple[str, ...]) -> str:
+    for each in hidden:
+        text = text.replace(each, MASK)
+    return printable(masked_text(text), QUOTED)
+
+
+def secrets_of_target(path: str, query: str) -> Iterator[str]:
+    """What of a URL behind its host may be a secret, which receivers repeat without the host."""
+    parts = [part for part in path.split("/") if is_value(part) or len(part) >= SECRET_PART]
+    values = [
+        value for pair in query.split("&") for value in (pair.partition("=")[2], unquote_plus(pair.partition("=")[2]))
+    ]
+    for each in (path.rstrip("/"), query, *parts, *values):
+        yield from (each, unquote(each), html.escape(each))
+
+
+def parse_pause(text: str) -> float | None:
+    """Seconds, from a number of them or a date; None for anything else."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:12]), LONGEST_PAUSE)
+    try:
+        date = parsedate_to_datetime(text)
+        seconds = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)) - datetime.now(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds.total_seconds(), 0.0), LONGEST_PAUSE)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,214 @@
+"""What a template knows of an event: names that are computed when the template asks for them."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import orjson
+
+from nomad_tui.core.changes import Change, difference
+from nomad_tui.core.export.reproduce import Envelope, Server, object_name, web_link
+from nomad_tui.core.level import Level
+from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.payload.parsing import parse
+from nomad_tui.core.secrets import masked_text, redact
+from nomad_tui.core.summary import summary
+from nomad_tui.core.text import printable
+from nomad_tui.core.topics import released_topic
+from nomad_tui.core.wire import Frame
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.about import About, about_alone
+from nomad_tui.sinks.delivery.sink import Item
+
+NAMES: Final = (
+    "event",
+    "payload",
+    "sentence",
+    "level",
+    "object",
+    "job",
+    "node",
+    "summary",
+    "changes",
+    "url",
+    "index",
+    "region",
+    "time",
+    "received",
+    "id",
+    "gap",
+    "test",
+    "resolved",
+    "cause",
+)
+"""The names of one event in a template."""
+MOST_CHANGES: Final = 200
+LONGEST_VALUE: Final = 1_000
+"""Characters of a changed value."""
+_GAP: Final = {"topic": "Gap", "name": "gap", "glyph": "⋯"}
+"""What a gap has in the place of an object."""
+_CAUSES: Final = ("ClientDescription", "StatusDescription", "DesiredDescription", "TriggeredBy")
+"""Members of an object that say in words why it is as it is."""
+
+
+class EventView:
+    """Public names only: a sandboxed template may read each."""
+
+    def __init__(self, item: Item, definition: Definition, region: str, *, test: bool = False) -> None:
+        self._item = item
+        self._definition = definition
+        self.region = region
+        self.index = item.index
+        self.received = item.received
+        """In ns since 1970; 0 where that is not known."""
+        self.id = item.id
+        self.test = test
+        self.resolved = item.resolves
+        """Whether it ends what was reported before."""
+
+    @cached_property
+    def _about(self) -> About | None:
+        if self._item.event is None:
+            return None
+        return self._item.about or about_alone(self._item.event)
+
+    @cached_property
+    def event(self) -> Any:
+        """As the server sent it, masked where the definition says so."""
+        if self.gap is not None:
+            return {"Index": self.index, "Gap": self.gap}
+        try:
+            return orjson.loads(self._item.text)
+        except ValueError:  # nested too deep, or no UTF-8
+            return {}
+
+    @property
+    def payload(self) -> Any:
+        found = self.event.get("Payload") if isinstance(self.event, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def gap(self) -> dict[str, object] | None:
+        return self._item.gap.record() if self._item.gap is not None else None
+
+    @cached_property
+    def sentence(self) -> str:
+        if self._item.gap is not None:
+            return self._item.gap.sentence
+        assert self._about is not None
+        of = self._about.sentence
+        return f"{''.join(part.text for part in of.subject)}: {of.what}"
+
+    @property
+    def level(self) -> str:
+        return (self._about.level if self._about is not None else Level.WARNING).word
+
+    @property
+    def node(self) -> str:
+        return printable(self._about.node, 80) if self._about is not None else ""
+
+    @property
+    def job(self) -> str:
+        return printable(self._about.job, 160) if self._about is not None else ""
+
+    @cached_property
+    def object(self) -> dict[str, str]:
+        event = self._item.event
+        if event is None or self._about is None:
+            return {**dict.fromkeys(("type", "key", "namespace", "group"), ""), **_GAP}
+        return {
+            "topic": printable(self._about.topic, 80),
+            "type": printable(event.type, 80),
+            "key": event.key,
+            "name": "".join(part.text for part in self._about.sentence.subject),
+            "namespace": event.namespace,
+            "group": self._about.group,
+            "glyph": kind(self._about.topic).glyph,
+        }
+
+    @cached_property
+    def cause(self) -> str:
+        """In Nomad's words why the object is as it is; "" where the payload does not say."""
+        for holder in self.payload.values():
+            if isinstance(holder, dict):
+                for name in _CAUSES:
+                    if isinstance(text := holder.get(name), str) and text:
+                        return printable(masked_text(text[:LONGEST_VALUE]), 300)
+        return ""
+
+    @cached_property
+    def summary(self) -> list[dict[str, str]]:
+        event = self._item.event
+        if event is None:
+            return []
+        topic = released_topic(event.topic)
+        found = summary(topic, event.key, bytes(event.payload), name=lambda *_: "", now=self.time)
+        return [
+            {"label": fact.label, "value": "".join(part.text for part in fact.parts), "text": fact.text}
+            for fact in found.facts
+        ]
+
+    @cached_property
+    def changes(self) -> list[dict[str, Any]]:
+        """What differs from the object's event before; [] where that is not known. Secrets are masked."""
+        event = self._item.event
+        if event is None or self._about is None or self._about.before is None:
+            return []
+        masks = redact if self._definition.redact else bytes
+        rules = kind(self._about.topic).changes
+        found = difference(parse(masks(self._about.before)).value, parse(masks(bytes(event.payload))).value, rules)
+        shown: list[dict[str, Any]] = []
+        for place in found.places:
+            for change in place.entries:
+                if not isinstance(change, Change) or change.is_noise:
+                    continue
+                shown.append(
+                    {
+                        "path": ".".join(change.labels),
+                        "kind": change.kind.value,
+                        "before": _shown(change.before),
+                        "after": _shown(change.after),
+                    }
+                )
+                if len(shown) == MOST_CHANGES:
+                    return shown
+        return shown
+
+    @cached_property
+    def time(self) -> int:
+        """When it happened, in ns since 1970, else when it was received; 0 where neither is known."""
+        event = self._item.event
+        moment = frame_moment(Frame(self.index, [event], b"")) if event is not None else None
+        return moment or self.received
+
+    @cached_property
+    def url(self) -> str:
+        """The object's page in Nomad's web UI; "" where there is none, or its address is not known."""
+        address = web_ui(self._definition)
+        event = self._item.event
+        if not address or event is None:
+            return ""
+        envelope = Envelope(
+            self.index,
+            released_topic(event.topic),
+            event.type,
+            event.key,
+            event.namespace,
+            tuple(event.filter_keys or ()),
+        )
+        server = Server(address, region=self.region or None)
+        return web_link(envelope, object_name(envelope, self.payload), server) or ""
+
+
+def web_ui(definition: Definition, environ: Mapping[str, str] = os.environ) -> str:
+    address = (definition.web_ui or environ.get("NOMAD_ADDR", "")).rstrip("/")
+    return address if address.startswith(("http://", "https://")) else ""
+
+
+def _shown(value: object) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return printable(text, LONGEST_VALUE)

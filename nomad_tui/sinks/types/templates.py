@@ -1,0 +1,229 @@
+"""Templates in Jinja2. Their author is trusted; the events are not.
+
+What an expression prints is cut off from mentioning people, the output is bounded, an unknown name is an error with
+its line, and a body with a JSON content type must be JSON.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from time import time_ns
+from typing import Any, Final
+
+import orjson
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.core import readable
+from nomad_tui.core.objects import parts
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.types.event_view import NAMES, EventView
+
+LARGEST_OUTPUT: Final = 1024 * 1024
+"""Characters that a template may make of one delivery."""
+LONGEST_TEXT: Final = 300
+"""Characters of a reason."""
+APART: Final = "\N{ZERO WIDTH SPACE}"
+"""Put into what would mention somebody, so that it reads the same."""
+
+_MENTION: Final = re.compile(
+    r"(?<=<)(?=[!@#])|(?<=<)(?=/?at>)|(?<=[@!])(?=everyone|here|channel|all|group|subteam)|(?<=[<@])\Z", re.IGNORECASE
+)
+_MAY_MENTION: Final = re.compile(r"[<@!]")
+_SLACK: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_SLACK_FORMAT: Final = re.compile(r"(?<!\w)[*_~`]|[*_~`](?!\w)")
+
+
+class TemplateInvalidError(ValueError):
+    """`str()` of it is one sentence that names the template and the line."""
+
+
+def without_mentions(text: str) -> str:
+    """A text of the cluster that no chat takes for the mention of somebody."""
+    return _MENTION.sub(APART, text) if _MAY_MENTION.search(text) is not None else text
+
+
+def escape_slack(text: str) -> str:
+    """For a text of type mrkdwn: what Slack would read as a link, a mention or a format is shown as it is."""
+    escaped = "".join(_SLACK.get(each, each) for each in without_mentions(text))
+    return _SLACK_FORMAT.sub(lambda found: f"{found[0]}{APART}", escaped)
+
+
+def _finalize(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, Undefined | int | float):
+        return value
+    return without_mentions(value if isinstance(value, str) else str(value))
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, Undefined):
+        str(value)  # raises with the name
+    if isinstance(value, EventView):
+        value = value.event
+    return orjson.dumps(value, default=str).decode()
+
+
+def _duration(value: Any) -> str:
+    return readable.duration(value) if isinstance(value, int | float) else str(value)
+
+
+def _ago(value: Any) -> str:
+    return readable.age(time_ns() - int(value)) if isinstance(value, int | float) and value > 0 else ""
+
+
+def _truncate(value: Any, length: int = 255, end: str = ELLIPSIS) -> str:
+    text = str(value)
+    return text if len(text) <= length else text[: max(0, length - len(end))] + end
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        cache_size=0,
+    )
+    environment.filters |= {
+        "json": _json,
+        "tojson": _json,
+        "duration": _duration,
+        "ago": _ago,
+        "short": lambda value: parts.short(str(value)),
+        "mrkdwn": lambda value: escape_slack(str(value)),
+        "truncate": _truncate,
+    }
+    return environment
+
+
+_ENVIRONMENT: Final = _environment()
+
+
+class Template:
+    """One compiled template."""
+
+    def __init__(self, source: str, name: str) -> None:
+        """`name` is what it is called in an error. Raises `TemplateInvalidError`."""
+        self.name = name
+        try:
+            tree = _ENVIRONMENT.parse(source, name, name)
+            unknown = sorted(meta.find_undeclared_variables(tree) - {*NAMES, "events"})
+            self._names = sorted(meta.find_undeclared_variables(tree) & {*NAMES})
+            self._compiled = _ENVIRONMENT.from_string(source)
+        except TemplateSyntaxError as error:
+            raise TemplateInvalidError(f"{name}, line {error.lineno}: {_reason(error)}") from None
+        except (TemplateError, RecursionError, ValueError, OverflowError) as error:
+            raise TemplateInvalidError(f"{name}: {_reason(error)}") from None
+        if unknown:
+            line = next((at for at, text in enumerate(source.splitlines(), 1) if unknown[0] in text), 1)
+            raise TemplateInvalidError(
+                f"{name}, line {line}: there is no {unknown[0]}; there are events, {', '.join(NAMES)}"
+            )
+
+    def render(self, views: list[EventView]) -> str:
+        """Of one event, whose names it may use, or of several, which are `events`.
+
+        Raises `RejectedError` where it fails on them.
+        """
+        values: dict[str, Any] = {"events": views}
+        try:
+            if len(views) == 1:
+                values |= {name: getattr(views[0], name) for name in self._names}
+            return _bounded(self._compiled.generate(values))
+        except RejectedError as error:
+            raise RejectedError(f"{self.name}: {error.what}", final=True, too_large=True) from None
+        except Exception as error:  # whatever a template does with the values it gets
+            line = _line_of(error)
+            raise RejectedError(f"{self.name}, line {line}: {_reason(error)}.", final=True) from None
+
+
+def _bounded(pieces: Iterable[str]) -> str:
+    size = 0
+    kept: list[str] = []
+    for piece in pieces:
+        size += len(piece)
+        if size > LARGEST_OUTPUT:
+            raise RejectedError(f"it makes more than {LARGEST_OUTPUT:,} characters. Use truncate, or smaller batches.")
+        kept.append(piece)
+    return "".join(kept)
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    return printable(" ".join(text.split()), LONGEST_TEXT).rstrip(".")
+
+
+def _line_of(error: BaseException) -> int:
+    """The line of the template where an error was raised: Jinja2 rewrites the trace in lines of the template."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+class DeliveryTemplate:
+    """The template of a definition, read and compiled when it is first needed and when its file has changed."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self._template: Template | None = None
+        self._read: object = None
+
+    def check(self) -> Template:
+        """Compiled. Raises `TemplateInvalidError`."""
+        definition = self._definition
+        if definition.template_file is None:
+            if self._template is None:
+                self._template = Template(definition.template or "", "template")
+            return self._template
+        file = Path(definition.template_file)
+        try:
+            found = file.stat()
+            read = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if self._template is None or read != self._read:
+                text = read_text(file)
+                self._template, self._read = Template(text or "", shown(file)), read
+        except (OSError, FileError, UnicodeDecodeError) as error:
+            what = error.strerror if isinstance(error, OSError) else str(error)
+            raise TemplateInvalidError(f"{shown(file)} cannot be read: {what}") from None
+        return self._template
+
+    def render(self, delivery: Delivery) -> str:
+        """The body of a delivery. Raises `UndeliveredError`."""
+        definition = self._definition
+        try:
+            template = self.check()
+        except TemplateInvalidError as error:
+            raise UnavailableError(f"Nothing can be sent: {error}. Correct the template.") from None
+        views = [EventView(item, definition, delivery.region, test=delivery.test) for item in delivery.items]
+        text = template.render(views)
+        if is_json(definition.content_type):
+            check_json(text, template.name)
+        return text
+
+
+def check_json(text: str, name: str) -> Any:
+    """The value of a JSON text. Raises `RejectedError`."""
+    try:
+        return orjson.loads(text)
+    except ValueError as error:
+        line = getattr(error, "lineno", 1)
+        raise RejectedError(
+            f"{name}: what it makes is no JSON at line {line} of the output: {_reason(error)}. Use the filter json for "
+            "texts, or set content_type.",
+            final=True,
+        ) from None

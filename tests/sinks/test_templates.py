@@ -1,0 +1,249 @@
+"""Templates: what a receiver gets, what is refused, and that no event can break out of one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nomad_tui.cli.main import main
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Event
+from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
+from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
+from nomad_tui.sinks.types.webhook import Webhook
+from nomad_tui.standin import Options, StandIn
+from tests import recordings
+from tests.receiver import receiver
+from tests.runner import at, define, running
+from tests.sink_items import delivery, gap_item, items
+
+TEXT = '{"text": {{ sentence | json }}}'
+
+
+def templated(template: str, address: str = "http://127.0.0.1:9/", **changes: Any) -> Definition:
+    definition = Definition("t", Kind.WEBHOOK, address, format=Format.TEMPLATE, template=template)
+    return msgspec.structs.replace(definition, **changes)
+
+
+async def sent(template: str, *given: Item, **changes: Any) -> Any:
+    """The request that a template makes of items."""
+    async with receiver() as hook:
+        sink = Webhook(templated(template, hook.url, **changes), {})
+        try:
+            await sink.deliver(delivery(given or items(most=1)))
+        finally:
+            await sink.close()
+        (request,) = hook.requests
+        return request
+
+
+def named(key: str, **payload: Any) -> Item:
+    """An event of a job of any name."""
+    text = orjson.dumps(
+        {"Topic": "Job", "Type": "JobRegistered", "Key": key, "Payload": {"Job": {"ID": key, **payload}}}
+    )
+    return Item(1, 0, 5, 1_790_000_000_000_000_000, text, msgspec.json.decode(text, type=Event), id="5-a")
+
+
+async def test_an_event_becomes_what_its_template_says() -> None:
+    template = (
+        '{"what": {{ sentence|json }}, "level": "{{ level }}", "key": {{ object.key|json }}, "url": {{ url|json }},'
+        ' "id": "{{ event.Index }}", "node": {{ payload.Node.Name|json }}, "facts": {{ summary|json }}}'
+    )
+    request = await sent(template, web_ui="https://nomad.example.com", method="PUT")
+    assert request.method == "PUT" and request.headers["content-type"] == "application/json"
+    assert request.json["what"].startswith("edge-1: registered") and request.json["level"] == "change"
+    assert request.json["node"] == "edge-1"
+    assert request.json["url"] == f"https://nomad.example.com/ui/clients/{request.json['key']}?region=global"
+    assert {"label": "status", "value": "initializing", "text": "status initializing"} in request.json["facts"]
+
+
+async def test_a_batch_is_rendered_as_one() -> None:
+    template = '[{% for each in events %}{{ each.object.name|json }}{{ "," if not loop.last }}{% endfor %}]'
+    request = await sent(template, *items(most=3), batch=Batch(max_events=10))
+    assert request.json == ["edge-1", "edge-1", "edge-2"]
+
+
+async def test_content_type_and_a_gap() -> None:
+    gap = gap_item(Gap(GapReason.BUFFER, 100, 140, 41.0))
+    request = await sent("{{ object.topic }} {{ level }}: {{ sentence }}", gap, content_type="text/plain")
+    assert request.headers["content-type"] == "text/plain"
+    assert request.body.decode().startswith("Gap warning: indexes 101–139 may be missing")
+
+
+async def test_payloads_are_masked_unless_the_definition_says_otherwise(tmp_path: Path) -> None:
+    """The whole way: what a template sees is what the definition lets it see."""
+    job = {"Job": {"ID": "a", "Meta": {"password": "hunter22"}}}
+    event = {"Topic": "Job", "Type": "JobRegistered", "Key": "a", "Payload": job}
+    line = orjson.dumps({"Index": 7, "Events": [event]})
+    async with receiver() as hook, StandIn([line], Options(lead=1)) as server:
+        for name, extra in (("masked", ""), ("plain", "redact = false\n")):
+            define(
+                tmp_path,
+                name,
+                f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n{extra}'
+                'template = \'{"p": {{ payload.Job.Meta.password|json }}, "changes": {{ changes|json }}}\'\n',
+            )
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(1)
+            await run.delivered("masked")
+            await run.delivered("plain")
+    assert sorted(request.json["p"] for request in hook.requests) == ["<redacted>", "hunter22"]
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("a\nb {{ payload.Job.Nothing.At.All }}", "template, line 2: 'dict object' has no attribute 'Nothing'"),
+        ('{"a": {{ sentence }}}', "what it makes is no JSON"),
+        ("{% for a in range(99999) %}{{ 'x' * 99 }}{% endfor %}", "more than 1,048,576 characters"),
+        ("{{ ''.__class__.__mro__ }}", "line 1"),
+        ("\n\n{{ 1 // (index - index) }}", "line 3: "),
+    ],
+)
+async def test_a_template_that_fails_on_an_event_says_where(template: str, says: str) -> None:
+    with pytest.raises(RejectedError, match=says.replace("(", r"\(")) as raised:
+        await sent(template, named("web"))
+    assert raised.value.final and raised.value.what.isprintable()
+
+
+async def test_what_fails_on_one_event_is_a_dead_letter_at_once_and_the_others_go_on(tmp_path: Path) -> None:
+    frames = recordings.frames("tour", 40)
+    expected = [event for frame in frames for event in orjson.loads(frame.line)["Events"]]
+    async with receiver() as hook, StandIn([frame.line for frame in frames], Options(lead=len(frames))) as server:
+        define(
+            tmp_path,
+            "nodes",
+            f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n'
+            "template = '{\"name\": {{ payload.Node.Name|json }}}'\n",
+        )
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(expected))
+            await run.delivered("nodes")
+            status = run.sink("nodes").status
+    nodes = [event for event in expected if event["Topic"] == "Node"]
+    assert [request.json["name"] for request in hook.requests] == [event["Payload"]["Node"]["Name"] for event in nodes]
+    assert (status.delivered, status.dead) == (len(nodes), len(expected) - len(nodes))
+    assert "has no attribute 'Node'" in status.last_error or not status.last_error
+
+
+async def test_a_template_file_that_is_broken_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "text.j2"
+    file.write_text("{{ oops")
+    definition = templated("", template=None, template_file=file)
+    sink = Webhook(definition, {})
+    with pytest.raises(UnavailableError, match=r"text.j2, line 1: .*Correct the template"):
+        await sink.deliver(delivery(items(most=1)))
+    await sink.close()
+
+
+# People are not mentioned
+
+MENTIONS = ("<!channel>", "<!here|x>", "@everyone", "@here", "<@U123>", "<at>Ann</at>", "<#C1>", "<!subteam^S1>")
+
+
+@pytest.mark.parametrize("mention", MENTIONS)
+async def test_nothing_in_the_cluster_mentions_people(mention: str) -> None:
+    names = ("payload.Job.Name", "payload", "object.key", "sentence")
+    template = "[%s]" % ",".join(f"{{{{ {name}|json }}}}" for name in names)
+    request = await sent(template, named(mention, Name=f"x {mention} y"))
+    assert mention not in request.body.decode() and mention not in json.dumps(request.json)
+    split = await sent(
+        "{{ payload.Job.A }}{{ payload.Job.B }}", named("a", A=mention[:1], B=mention[1:]), content_type="text/plain"
+    )
+    assert mention not in split.body.decode()
+
+
+async def test_the_author_of_a_template_may_mention_people() -> None:
+    assert "<!channel>" in (await sent('{"text": "<!channel> look"}')).body.decode()
+
+
+names = st.text(st.characters(codec="utf-8"), max_size=20)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | names,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=8,
+)
+expressions = st.sampled_from(
+    [
+        "sentence",
+        "payload",
+        "object",
+        "event",
+        "summary",
+        "changes",
+        "cause",
+        "payload.Job.Value",
+        "job",
+        "node",
+        "level",
+    ]
+)
+filters = st.sampled_from(["json", "string|json", "string|truncate(5)|json", "string|mrkdwn|json", "string|short|json"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(names, values, st.lists(st.tuples(expressions, filters), min_size=1, max_size=4))
+def test_any_event_and_template_make_valid_json_or_say_why(key: str, value: Any, parts: list[tuple[str, str]]) -> None:
+    from nomad_tui.sinks.types.templates import DeliveryTemplate
+
+    members = ",".join(f'"{at}": {{{{ {name}|{filters} }}}}' for at, (name, filters) in enumerate(parts))
+    definition = templated(f"{{{members}}}")
+    item = named(key, Value=value)
+    try:
+        text = DeliveryTemplate(definition).render(Delivery("d", (item,), "global"))
+    except UndeliveredError as error:
+        assert error.what.isprintable() and len(error.what) < 700
+        return
+    orjson.loads(text)
+    assert not any(mention in text for mention in MENTIONS)
+
+
+# Registering and looking at it
+
+
+def invoke(*arguments: str, text: str | None = None) -> Any:
+    return CliRunner().invoke(main, arguments, input=text)
+
+
+DEFINITION = """
+id = "chat"
+type = "webhook"
+address = "https://chat.example.com/hook"
+format = "template"
+"""
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("template = '{{ sentence'", "template, line 1"),
+        ("template = '{{ sentense }}'", "there is no sentense"),
+        ("template = '{{ object.nme|json }}'", "has no attribute 'nme' (with an event of"),
+        ("template = '{{ sentence|jsn }}'", "No filter named 'jsn'"),
+        ("", "`template` is missing"),
+        ("template = 'a'\ntemplate_file = '/b'", "`template_file` stands beside `template`"),
+    ],
+)
+def test_registering_tries_the_template(template: str, says: str, tmp_path: Path) -> None:
+    done = invoke("sink", "register", "--config", str(tmp_path), "-", text=DEFINITION + template)
+    assert done.exit_code == 2 and says in done.stderr
+    assert not list(tmp_path.rglob("chat.toml"))
+
+
+def test_a_preview_shows_what_would_be_sent(tmp_path: Path) -> None:
+    assert (
+        invoke("sink", "register", "--config", str(tmp_path), "-", text=f"{DEFINITION}template = '{TEXT}'").exit_code
+        == 0
+    )
+    file = tmp_path / "tour.ndjson"
+    file.write_bytes(b"\n".join(recordings.lines("tour")[:5]))
+    done = invoke("sink", "preview", "--config", str(tmp_path), "chat", str(file))
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["text"].startswith("edge-1: registered")
