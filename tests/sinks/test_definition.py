@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from nomad_tui.config.fields import Dialect, keys
 from nomad_tui.core.filter import Filter
+from nomad_tui.core.level import Level
 from nomad_tui.core.quantities import parse_duration, parse_size, write_duration, write_size
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.sinks.definition.definition import (
@@ -205,7 +206,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
     [
         ("", '`id` is missing: write id = "deployments".'),
         ("{}", '`ID` is missing: write "ID": "deployments".'),
-        ('id = "a"', '`type` is missing: write type = "webhook"; there are webhook, file, stdout, nats, exec.'),
+        ('id = "a"', '`type` is missing: write type = "webhook"; there are webhook, file, stdout, nats, exec, slack,'),
         ("id = \n", "is not TOML: invalid value (at line 1, column 6)."),
         ('[{"ID": "a"}]', "is a list: write one object, for a file defines one sink."),
         ('[[sink]]\nid = "a"', "leave [[sink]] out, which stands in config.toml only; a file defines one sink."),
@@ -221,7 +222,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         ('id = ".a"', '`id` is ".a"'),
         (f'id = "{"a" * 65}"', "`id` is"),
         ("id = 3", "`id` is 3: write 1 to 64"),
-        ('id = "a"\ntype = "kafka"', '`type` is "kafka": write "webhook", "file", "stdout", "nats" or "exec".'),
+        ('id = "a"\ntype = "kafka"', '`type` is "kafka": write "webhook", "file", "stdout", "nats", "exec", "slack",'),
         ('id = "a"\ntype = "webhook"', '`address` is missing: write address = "https://example.com/hook".'),
         ('{"ID": "a", "Type": "nats"}', '`Address` is missing: write "Address": "nats://127.0.0.1:4222".'),
         ('id = "a"\ntype = "webhook"\naddress = "ftp://x"', "an address begins with http://, https://: write"),
@@ -239,7 +240,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         ('id = "a"\ntype = "exec"\ncommand = "page $KEY"', '`command` is "page $KEY", and no shell reads it: write'),
         ('id = "a"\ntype = "exec"\ncommand = ["page", 7]', "`command[1]` is 7: write a text in quotes"),
         ('id = "a"\ntype = "exec"\ncommand = ["page"]\ninherit = ["HOME"]', "other variables are inherited anyway"),
-        ('id = "a"\ntype = "stdout"\naddress = "x"', "`address` is for sinks of type file or nats or webhook"),
+        ('id = "a"\ntype = "stdout"\naddress = "x"', "`address` is no setting of sinks of type stdout: leave it out"),
         (WEBHOOK + "retries = 3", "`retries` is no setting of a sink: write `retry`, or leave it out."),
         (WEBHOOK + 'name = "b"', "`name` is no setting of a sink: write `id`, or leave it out."),
         ('{"ID": "a", "Type": "webhook", "URL": "https://x"}', "write `Address`"),
@@ -262,7 +263,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         (WEBHOOK + 'retry.max_backoff = "100ms"', "is shorter than `retry.min_backoff`"),
         (WEBHOOK + 'redact = "no"', '`redact` is "no": write true or false, without quotes.'),
         (WEBHOOK + "concurrency = 2", "`concurrency` is 2, and batches in order go one by one: set `ordered` to false"),
-        (WEBHOOK + 'format = "xml"', '`format` is "xml": write "nomad", "event" or "cloudevents".'),
+        (WEBHOOK + 'format = "xml"', '`format` is "xml": write "nomad", "event", "cloudevents", "tasks"'),
         (WEBHOOK + 'begin = "start"', '`begin` is "start": write "now" or "oldest".'),
         (WEBHOOK + 'filter = "web ("', '`filter` is no filter at its end: The "(" at character 5 is not closed'),
         (WEBHOOK + "filter = 'a \"b'", '`filter` is no filter at character 3, ""b"'),
@@ -291,7 +292,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         (WEBHOOK + 'tls.ca_cert = "a\\u0000"', "no file can have such a name"),
         (WEBHOOK + 'file.rotate_size = "1MiB"', "`file` is for sinks of type file, and this one's is webhook: leave"),
         (FILE + "nats.create = true", "`nats` is for sinks of type nats"),
-        (FILE + 'headers = { A = "b" }', "`headers` is for sinks of type webhook"),
+        (FILE + 'headers = { A = "b" }', "`headers` is no setting of sinks of type file: leave it out"),
         (FILE + 'file.rotate_size = "100"', 'write a size with its unit, such as "100MiB"'),
         (FILE + 'file.rotate_size = "100 apples"', '`file.rotate_size` is "100 apples": write a size such as'),
         (FILE + 'file.fsync = "always"', '`file.fsync` is "always": write "batch", "interval" or "never".'),
@@ -358,9 +359,12 @@ ANYTHING = st.recursive(
 @settings(max_examples=times(60))
 @given(st.sampled_from(Kind), st.sampled_from(keys(Definition)), ANYTHING)
 def test_whatever_stands_in_a_place_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
-    address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.EXEC: "", Kind.NATS: "nats://x"}[kind]
+    address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.EXEC: "", Kind.NATS: "nats://x"}.get(
+        kind, "https://x"
+    )
     table, dot, member = Dialect.JSON.spelled(key.name).partition(".")
-    content = {"ID": "a", "Type": kind, "Address": address, table: {member: value} if dot else value}
+    needed = {"RoutingKey": "key"} if kind is Kind.PAGERDUTY else {}
+    content = {"ID": "a", "Type": kind, "Address": address, **needed, table: {member: value} if dot else value}
     try:
         read(json.dumps(content))
     except DefinitionErrors as error:
@@ -392,7 +396,9 @@ FOR_ALL: dict[str, Any] = {
     "subscription": subscriptions,
     "namespaces": st.frozensets(words, max_size=3),
     "filter": filters,
-    "format": st.sampled_from(Format),
+    "format": st.sampled_from([each for each in Format if each is not Format.TEMPLATE]),
+    "level": st.none() | st.sampled_from(Level),
+    "web_ui": st.none() | st.just("https://nomad.example.com"),
     "batch": st.builds(Batch, st.integers(1, 10_000), durations(0, 3600)),
     "timeout": durations(0.001, 3600),
     "retry": st.builds(Retry, st.integers(1, 1000), durations(0.001, 10), durations(10, 86_400)),
@@ -536,3 +542,17 @@ def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
 def test_a_size_is_written_so_that_it_is_the_same_again(size: int) -> None:
     written = write_size(size)
     assert (parse_size(written) if isinstance(written, str) else written) == size
+<<<<<<< HEAD
+=======
+
+
+# What the README says
+
+
+def test_every_key_is_explained() -> None:
+    text = README.read_text(encoding="utf-8")
+    for key in keys(Definition):
+        assert key.field.meaning, key.name
+        if f"| `{key.name}` | `{Dialect.JSON.spelled(key.name)}` |" in text:
+            assert key.field.meaning in text, key.name
+>>>>>>> 714085f (Test templates, document them, and give recipes for three chats)

@@ -136,7 +136,7 @@ async def test_what_fails_on_one_event_is_a_dead_letter_at_once_and_the_others_g
 async def test_a_template_file_that_is_broken_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "text.j2"
     file.write_text("{{ oops")
-    definition = templated("", template=None, template_file=file)
+    definition = msgspec.structs.replace(templated(""), template=None, template_file=file)
     sink = Webhook(definition, {})
     with pytest.raises(UnavailableError, match=r"text.j2, line 1: .*Correct the template"):
         await sink.deliver(delivery(items(most=1)))
@@ -151,7 +151,7 @@ MENTIONS = ("<!channel>", "<!here|x>", "@everyone", "@here", "<@U123>", "<at>Ann
 @pytest.mark.parametrize("mention", MENTIONS)
 async def test_nothing_in_the_cluster_mentions_people(mention: str) -> None:
     names = ("payload.Job.Name", "payload", "object.key", "sentence")
-    template = "[%s]" % ",".join(f"{{{{ {name}|json }}}}" for name in names)
+    template = "[" + ",".join(f"{{{{ {name}|json }}}}" for name in names) + "]"
     request = await sent(template, named(mention, Name=f"x {mention} y"))
     assert mention not in request.body.decode() and mention not in json.dumps(request.json)
     split = await sent(

@@ -253,6 +253,14 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     ] = None
     rotation: Rotation = msgspec.field(default=Rotation(), name="file")
     jetstream: JetStream = msgspec.field(default=JetStream(), name="nats")
+    command: Annotated[
+        tuple[str, ...],
+        Field(COMMAND, "the program and its arguments; no shell reads them, and events come on standard input", EXEC),
+    ] = ()
+    inherit: Annotated[
+        frozenset[str],
+        Field(INHERITED, "of `NOMAD_TOKEN` and `NOMAD_HTTP_AUTH`, those that the command inherits", EXEC),
+    ] = frozenset()
     level: Annotated[
         Level | None,
         Field(
@@ -353,7 +361,6 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     def together(self) -> Batch:
         """What is acknowledged as one. Sinks that write event by event anyway take what there is, without waiting,
         unless `batch` asks for more: a file is synced, and the cursor moved, once for all of it."""
-        if self.kind in (Kind.WEBHOOK, Kind.EXEC) or self.batch.max_events > 1:
         if self.group_by is not None or self.max_age is not None:
             return Batch(MOST_GROUPED, self.window)
         if self.kind is Kind.PAGERDUTY:

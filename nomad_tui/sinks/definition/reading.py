@@ -22,6 +22,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition import checking
 from nomad_tui.sinks.definition.definition import ADDRESSED, Definition, JetStream, Kind
 
+MOST_NAMED: Final = 3
+"""Types that a mistake names."""
 LONGEST_MESSAGE: Final = 600
 IGNORED: Final = {
     "latestindex": "the journal knows how far a sink has got",
@@ -154,6 +156,8 @@ def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
         table = reader.name(attribute).partition(".")[0]
         if table not in of_others:
             what = f"is for sinks of type {' or '.join(sorted(kinds))}, and this one's is {kind.value}: leave it out"
+            if len(kinds) > MOST_NAMED:
+                what = f"is no setting of sinks of type {kind.value}: leave it out"
             reader.errors.append(reader.path_of(table).error(what))
             of_others.add(table)
     if kind in ADDRESSED and "address" not in reader.given and "address" not in reader.hinted:

@@ -106,7 +106,7 @@ class DeliveryRetrier:
 
         What was only too large keeps its other attempts.
         """
-        self._refused_last = not error.too_large
+        self._refused_last = not error.too_large and not error.final
         if len(left.items) == 1 or error.for_all:
             return [self._letter(left, item, error, attempts) for item in left.items]
         middle = len(left.items) // 2

@@ -1,0 +1,53 @@
+"""Every sink in the manual can be registered as it is printed, and its templates make what the receiver takes."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+import tomli_w
+
+from nomad_tui.manual import pages
+from nomad_tui.sinks.definition.definition import Definition, Format
+from nomad_tui.sinks.definition.reading import read_definition
+from nomad_tui.sinks.delivery.sink import Delivery
+from nomad_tui.sinks.types.preview import preview
+from nomad_tui.sinks.types.samples import samples, template_mistakes
+
+BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def tables() -> Iterator[tuple[str, dict[str, Any]]]:
+    for page in pages():
+        if page.topic.startswith("sink-"):
+            for block in BLOCK.findall(page.text):
+                for table in tomllib.loads(block).get("sink", []):
+                    yield f"{page.topic}: {table['id']}", table
+
+
+def definition(table: dict[str, Any]) -> Definition:
+    return read_definition(tomli_w.dumps(table), "the manual", None)
+
+
+@pytest.mark.parametrize("table", [pytest.param(table, id=name) for name, table in tables()])
+def test_a_sink_in_the_manual_can_be_registered(table: dict[str, Any]) -> None:
+    read = definition(table)
+    if read.format is Format.TEMPLATE:
+        assert template_mistakes(read) == []
+
+
+MOST = {"mattermost": ("text", 16_383), "telegram": ("text", 4_096), "ntfy": ("message", 4_096)}
+"""Characters that a message may have, by https://docs.mattermost.com/developer/webhooks-incoming.html,
+https://core.telegram.org/bots/api#sendmessage and https://docs.ntfy.sh/publish/#limitations (bytes)."""
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_a_recipe_makes_what_the_chat_takes(name: str) -> None:
+    read = definition(next(table for of, table in tables() if of == f"sink-templates: {name}"))
+    for item in samples(read):
+        (body,) = preview(read, Delivery(item.id, (item,), "global"))
+        message = orjson.loads(body.content)
+        member, most = MOST[name]
+        assert 0 < len(message[member]) <= most
