@@ -542,17 +542,3 @@ def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
 def test_a_size_is_written_so_that_it_is_the_same_again(size: int) -> None:
     written = write_size(size)
     assert (parse_size(written) if isinstance(written, str) else written) == size
-<<<<<<< HEAD
-=======
-
-
-# What the README says
-
-
-def test_every_key_is_explained() -> None:
-    text = README.read_text(encoding="utf-8")
-    for key in keys(Definition):
-        assert key.field.meaning, key.name
-        if f"| `{key.name}` | `{Dialect.JSON.spelled(key.name)}` |" in text:
-            assert key.field.meaning in text, key.name
->>>>>>> 714085f (Test templates, document them, and give recipes for three chats)
