@@ -1,0 +1,184 @@
+"""Follows a history: folds its events into the state of the cluster, counts them by time, and takes snapshots.
+
+The owner lends time in small slices, so reading is never held up.
+"""
+
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import partial
+from time import perf_counter
+from typing import Final
+
+from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.event_row import happened
+from nomad_tui.core.history.history import PayloadReader
+from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
+from nomad_tui.core.overview.activity import Activity
+from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened
+from nomad_tui.core.overview.snapshots import Snapshots
+from nomad_tui.core.overview.state import Cluster
+from nomad_tui.core.updates import Gap, GapReason
+
+SNAPSHOT_EVERY: Final = 1_024
+"""Events. Folding as many takes some 30 ms."""
+SHARE: Final = 0.05
+"""Of the history's memory that snapshots take at most."""
+_LOST: Final = Gap(GapReason.DROPPED, 0, 0, 0.0)
+"""Stands for events that were evicted before they were folded."""
+
+
+class Talker(StrEnum):
+    JOB = "job"
+    NODE = "node"
+    TYPE = "type"
+
+
+class OverviewIndex:
+    def __init__(self, derived: Derived) -> None:
+        self._derived = derived
+        self._history = derived.history
+        self._payloads = PayloadReader(derived.history)
+        self._fold = ClusterFold()
+        self.activity = Activity()
+        self.snapshots = Snapshots()
+        self.next = 0
+        """The sequence number of the first event that is not folded yet."""
+        self._talkers: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}
+        self._talked: deque[tuple[int, dict[Talker, Counter[str]]]] = deque()
+        """Per segment, by its first sequence number, what is counted of it."""
+        self._first = 0
+        self._work: Iterator[None] | None = None
+
+    @property
+    def cluster(self) -> Cluster:
+        """The state after the last event folded."""
+        return self._fold.cluster
+
+    @property
+    def progress(self) -> float:
+        """How much of what is held is folded, from 0 to 1."""
+        held = self._history.end - self._history.first
+        return 1.0 if held <= 0 else min(1.0, max(0, self.next - self._history.first) / held)
+
+    @property
+    def complete(self) -> bool:
+        return self.next >= self._history.end
+
+    def talkers(self, of: Talker, most: int) -> list[tuple[str, int]]:
+        """Who has the most events among those held."""
+        return self._talkers[of].most_common(most)
+
+    def advance(self, seconds: float) -> bool:
+        """Folds for about so long; True if there is more to do."""
+        deadline = perf_counter() + seconds
+        while perf_counter() < deadline:
+            if self._work is None:
+                if self.complete:
+                    self._forget_evicted()
+                    return False
+                self._work = self._fold_segment()
+            if next(self._work, _DONE) is _DONE:
+                self._work = None
+        return not self.complete
+
+    def as_of(self, sequence: int) -> Cluster:
+        """The state after the whole frame of an event held, or after a gap. Raises `IndexError` if it is not held."""
+        history = self._history
+        segment = history.segment_of(sequence)
+        end = sequence + 1
+        if segment.subject[sequence - segment.first] != GAP_SUBJECT:
+            frame, start = history.frame(sequence)
+            end = start + len(frame.events)
+        found = self.snapshots.before(end)
+        at, fold = (0, ClusterFold()) if found is None else (found[0], ClusterFold.restore(found[1]))
+        if at < history.first:
+            at = history.first
+            fold.apply_gap(_LOST)
+        for each in range(at, end):
+            self._apply(fold, each)
+        return fold.cluster
+
+    def _apply(self, fold: ClusterFold, sequence: int) -> None:
+        history = self._history
+        segment = history.segment_of(sequence)
+        row = sequence - segment.first
+        subject = history.subject(segment.subject[row])
+        if subject is None:
+            fold.apply_gap(segment.gaps[row])
+        elif subject.topic in FOLDED:
+            type_ = history.type_names()[segment.type[row]]
+            payload = self._payloads.payload(segment, row)
+            moment = partial(happened, history, sequence)
+            fold.apply(Happened(sequence, subject.topic, type_, subject.key, subject.namespace, payload, moment))
+
+    def _fold_segment(self) -> Iterator[None]:
+        """Folds what is there of the next segment, frame by frame."""
+        history = self._history
+        self._forget_evicted()
+        segment = history.segment_of(self.next)
+        stop = len(segment)
+        yield from self._derived.facts(segment, stop)
+        yield from self._derived.levels(segment, stop)
+        while self.next < segment.first + stop:
+            if segment.first < history.first:
+                return
+            if self.next - max(0, self.snapshots.last) >= SNAPSHOT_EVERY * self.snapshots.spread:
+                self.snapshots.add(self.next, self._fold.snapshot())
+                self.snapshots.thin(int(history.retained_bytes * SHARE))
+                yield
+            self._fold_frame(segment, stop)
+            yield
+
+    def _fold_frame(self, segment: Segment, stop: int) -> None:
+        history = self._history
+        row = self.next - segment.first
+        number = bisect_right(segment.frame_row, row)
+        end = min(stop, segment.frame_row[number]) if number < len(segment.frame_row) else stop
+        first = max(row, end - 1) if segment.subject[row] == GAP_SUBJECT else row
+        at = happened(history, segment.first + first)
+        if not self._talked or self._talked[-1][0] != segment.first:
+            self._talked.append((segment.first, {talker: Counter() for talker in Talker}))
+        of_segment = self._talked[-1][1]
+        for each in range(row, end):
+            sequence = segment.first + each
+            subject = history.subject(segment.subject[each])
+            level = segment.level[each]
+            if subject is None or level == NO_LEVEL:
+                self.activity.add_gap(self._gap_moment(sequence))
+            else:
+                if at is not None:
+                    self.activity.add(at, subject.topic, level)
+                node = history.nodes[segment.node[each]].value
+                named = (subject.job, node, history.type_names()[segment.type[each]])
+                for talker, name in zip(Talker, named, strict=True):
+                    if name:
+                        of_segment[talker][name] += 1
+                        self._talkers[talker][name] += 1
+            self._apply(self._fold, sequence)
+        self.next = segment.first + end
+
+    def _gap_moment(self, sequence: int) -> int:
+        """When a gap was, by the event before it."""
+        before = happened(self._history, sequence - 1) if sequence > self._history.first else None
+        return before or self.activity.end or 0
+
+    def _forget_evicted(self) -> None:
+        history = self._history
+        if history.first == self._first:
+            return
+        self._first = history.first
+        if self.next < history.first:
+            self.next = history.first
+            self._fold.apply_gap(_LOST)
+        while self._talked and self._talked[0][0] < history.first:
+            _, counted = self._talked.popleft()
+            for talker, counter in counted.items():
+                self._talkers[talker] -= counter
+        self.snapshots.forget_before(history.first)
+        if history.first < history.end and (oldest := happened(history, history.first)) is not None:
+            self.activity.forget_before(oldest)
+
+
+_DONE: Final = object()
