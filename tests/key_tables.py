@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from nomad_tui.ui.actions import TITLES, Context, actions, described
+from nomad_tui.ui.actions import TITLES, Context, actions
+from nomad_tui.ui.keymap import STANDARD
 
 CONTEXTS: Final = (
     Context.APP,
@@ -24,7 +25,7 @@ def table() -> str:
     rows = ["| in | keys | do |", "|---|---|---|"]
     for context in CONTEXTS:
         title = TITLES[context]
-        for keys, sentence in described(actions(context)):
+        for keys, sentence in STANDARD.described(actions(context)):
             shown = " ".join(key if "…" in key else f"`{key}`" for key in keys)
             rows.append(f"| {title} | {shown} | {sentence} |")
             title = ""

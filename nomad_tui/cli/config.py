@@ -64,28 +64,33 @@ def show(connections: Connections, folders: Folders) -> None:
     from nomad_tui.config.settings import FILE, read_settings
     from nomad_tui.core.quantities import write_duration, write_size
     from nomad_tui.journal.retention import Retention
-    from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
+    from nomad_tui.ui.preferences import Preferences
 
     try:
-        settings = read_settings(folders.config, tuple(Column))
+        settings = read_settings(folders.config)
     except FileError as error:
         raise ConfigurationFailure(str(error)) from None
     usual = Retention()
-    columns, keep, max_size = settings.list.columns, settings.journal.keep, settings.journal.max_size
+    keep, max_size = settings.journal.keep, settings.journal.max_size
+    preferences = Preferences(folders)
+    keymap = preferences.keymap
     rows = [(each.name, each.value, each.origin) for each in connections.effective]
     rows += [
-        ("list.columns", ", ".join(columns or DEFAULT_COLUMNS), FILE if columns else ""),
+        *((f"ui.{name}", value, origin) for name, value, origin in preferences.effective()),
+        *((f"keys.{action}", keymap.shown(action) or "none", FILE) for action in keymap.changed),
         ("journal.keep", str(write_duration(usual.keep if keep is None else keep)), "" if keep is None else FILE),
         ("journal.max_size", str(write_size(max_size or usual.max_size)), FILE if max_size else ""),
     ]
     shown = [(name, value, origin or "default") for name, value, origin in rows]
     echo_table([("SETTING", "VALUE", "FROM"), *shown], whole=True)
+    for mistake in preferences.mistakes:
+        click.echo(f"nomad-tui: {mistake}", err=True)
 
 
 @config.command()
 @config_option
 def check(folders: Folders) -> None:
-    """Say every mistake in config.toml, the saved filters, the watch rules and the sinks.
+    """Report every mistake in config.toml, the themes, the saved filters, the watch rules and the sinks.
 
     Exit codes: 0 there is none, 2 there is one.
     """
@@ -98,21 +103,12 @@ def check(folders: Folders) -> None:
 
 
 def _mistakes(folders: Folders) -> Iterator[str]:
-    from nomad_tui.config.folders import FileError, shown
     from nomad_tui.config.saved_filters import SavedFilters
-    from nomad_tui.config.settings import SettingsError, read_settings
     from nomad_tui.config.watch_rules import WatchRules
     from nomad_tui.sinks.definition.folder import Definitions
-    from nomad_tui.ui.events.columns import Column
+    from nomad_tui.ui.preferences import Preferences
 
-    try:
-        read_settings(folders.config, tuple(Column))
-    except SettingsError as error:
-        for number, mistake in error.mistakes:
-            place = f":{number}" if number else ""
-            yield f"{shown(error.file)}{place}: {mistake}."
-    except FileError as error:
-        yield str(error)
+    yield from Preferences(folders).mistakes
     if trouble := SavedFilters(folders.config).trouble:
         yield trouble
     yield from WatchRules(folders.config).troubles
@@ -132,10 +128,16 @@ def _folder(folders: Folders) -> Path:
 
 
 @click.command()
-def keys() -> None:
-    """Print the dashboard's keys, each with the ID of its action and what it does."""
+@config_option
+def keys(folders: Folders) -> None:
+    """Print the dashboard's keys in force, each with the ID of its action and what it does."""
     from nomad_tui.cli.sink import echo_table
     from nomad_tui.ui.actions import ACTIONS
+    from nomad_tui.ui.keymap import NONE
+    from nomad_tui.ui.preferences import Preferences
 
-    rows = [(action.id, action.shown_keys, action.help) for action in ACTIONS if action.keys and action.help]
+    preferences = Preferences(folders)
+    rows = [(each.id, preferences.keymap.shown(each.id) or NONE, each.help) for each in ACTIONS if each.help]
     echo_table([("ACTION", "KEYS", "DOES"), *rows], whole=True)
+    for mistake in preferences.mistakes:
+        click.echo(f"nomad-tui: {mistake}", err=True)

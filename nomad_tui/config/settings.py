@@ -1,7 +1,10 @@
 """What an operator sets once: `config.toml`, which the program reads and never writes.
 
-[list]
-columns = ["time", "topic", "sentence"]   # which columns the event list has, and in which order
+[ui]
+theme = "nomad-light"                     # how the dashboard looks; `config.ui_settings` has all of it
+
+[keys]
+app.follow = ["f", "F9"]                  # other keys for an action, by its ID
 
 [profile.prod]                            # what --profile prod connects to
 address = ["https://nomad-1:4646", "https://nomad-2:4646"]
@@ -20,7 +23,8 @@ address = "https://example.com/hook"
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -41,6 +45,7 @@ from nomad_tui.config.fields import (
     with_file,
 )
 from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.config.ui_settings import UiSettings
 from nomad_tui.core.limits import SMALLEST_JOURNAL
 from nomad_tui.core.text import printable
 
@@ -52,6 +57,11 @@ LONGEST_NAME: Final = 40
 LONGEST_KEPT: Final = 365_000 * 86_400.0
 MOST_SAID: Final = 5
 """Mistakes of a file that are said before the rest of them is counted."""
+
+HARMLESS: Final = ("ui", "keys", "list")
+"""Tables of which a mistake leaves the rest in use: they say only how the dashboard looks."""
+_FORMER: Final = {"list": "ui.columns", "list.columns": "ui.columns"}
+"""Settings by the names that they had."""
 
 _TABLE: Final = re.compile(r"\s*\[([^\[\]]+)\]")
 _PAIR: Final = re.compile(r"\s*([^=#\[]+?)\s*=")
@@ -98,31 +108,17 @@ def _table(raw: object, path: FieldPath) -> Mapping[str, Any]:
     return raw
 
 
-def _columns(raw: object, path: FieldPath) -> tuple[str, ...]:
-    if not isinstance(raw, list):
-        raise path.error(f'is {quoted(raw)}: write a list, such as ["time", "sentence"]')
-    if not raw:
-        raise path.error("names no column: leave it out for those that the list has by itself")
-    for number, name in enumerate(raw):
-        if name in raw[:number]:
-            raise path.item(number).error(f"is {quoted(name)} again: leave one out")
-    return tuple(_text(name, path.item(number)) for number, name in enumerate(raw))
-
-
 TEXT: Final = FieldCodec(_text)
 PATH: Final = FieldCodec(_path)
 
 
 class SettingsError(FileError):
-    """Every mistake in `config.toml`; its text says the first of them."""
+    """Mistakes in `config.toml` that leave nothing of it in use; its text says the first of them."""
 
-    def __init__(self, file: Path, errors: Collection[FieldError], content: str) -> None:
+    def __init__(self, file: Path, errors: Collection[FieldError]) -> None:
         said = [str(error) for error in errors][:MOST_SAID]
         more = [f"and {len(errors) - MOST_SAID} more"] if len(errors) > MOST_SAID else []
         super().__init__(_unused(file, ". ".join((*said, *more))))
-        self.file = file
-        self.mistakes = [(_line_of(error.path, content), printable(str(error), 400)) for error in errors]
-        """Each with its line, from 1; None where the line is not found."""
 
 
 def _line_of(path: str, content: str) -> int | None:
@@ -148,11 +144,6 @@ def _plain(name: str) -> str:
     return re.sub(r"\s*\.\s*", ".", name.strip()).replace('"', "").replace("'", "")
 
 
-class ListSettings(msgspec.Struct, frozen=True):
-    columns: Annotated[tuple[str, ...] | None, Field(FieldCodec(_columns))] = None
-    """None leaves the list as it comes."""
-
-
 class JournalSettings(msgspec.Struct, frozen=True):
     """What of a journal every sink has had is kept; None is for the program to say."""
 
@@ -164,7 +155,9 @@ class JournalSettings(msgspec.Struct, frozen=True):
 
 class Settings(msgspec.Struct, frozen=True):
     journal: JournalSettings = JournalSettings()
-    list: ListSettings = ListSettings()
+    ui: UiSettings = UiSettings()
+    keys: Annotated[Mapping[str, Any], Field(FieldCodec(_table))] = {}
+    """As it is written: `ui.keymap` knows the actions."""
     profile: Annotated[Mapping[str, ProfileSettings], Field(FieldCodec(_table))] = {}
     """By name, in the order of the file."""
     sink: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
@@ -192,33 +185,55 @@ class _Entry(msgspec.Struct, frozen=True):
     colour: Annotated[str, Field(FieldCodec(_colour))] = ""
 
 
-def read_settings(folder: Path, columns: Collection[str] | None = None) -> Settings:
-    """The settings in a folder, all at their defaults if there is no file; `columns` are the names the list knows,
-    None where nobody asks for them.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What could be read of a folder's settings, and every mistake in them."""
 
-    Raises `FileError`, which is a `SettingsError` where the file could be parsed: nothing of such a file is used.
+    file: Path
+    settings: Settings
+    errors: Sequence[FieldError] = ()
+    content: str = ""
+
+    def path(self, name: str) -> FieldPath:
+        return FieldPath(name, self.file.parent)
+
+    def located(self, errors: Iterable[FieldError]) -> list[tuple[int | None, str]]:
+        """Each mistake with its line, from 1; None where the line is not found."""
+        return [(_line_of(error.path, self.content), printable(str(error), 400)) for error in errors]
+
+
+def load_settings(folder: Path) -> Loaded:
+    """The settings in a folder, without those that are mistakes; all at their defaults if there is no file.
+
+    Raises `FileError` for a file that cannot be read or is no TOML.
     """
     file = folder / FILE
-    reader = FieldReader(Settings, folder=folder)
+    reader = FieldReader(Settings, folder=folder, aliases=_FORMER)
     text = read_text(file) or ""
     reader.take(_parsed(file, text))
     for attribute in reader.given:
         reader.read(attribute)
     profiles = reader.values.get("profile", {})
     reader.values["profile"] = {name: _profile(reader, name, content) for name, content in profiles.items()}
-    for number, name in enumerate(reader.values.get("list.columns") or ()):
-        if columns is not None and name not in columns:
-            path = reader.path("list.columns").item(number)
-            reader.errors.append(path.error(f"is {quoted(name)}, and the columns are {', '.join(columns)}"))
-    if reader.errors:
-        raise SettingsError(file, reader.errors, text)
-    return reader.struct()
+    return Loaded(file, reader.struct(), reader.errors, text)
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings in a folder, for what must not act on a part of them.
+
+    Raises `FileError` as `load_settings` does, and `SettingsError` for a mistake in more than how the dashboard looks.
+    """
+    loaded = load_settings(folder)
+    strict = [error for error in loaded.errors if error.path.partition(".")[0] not in HARMLESS]
+    if strict:
+        raise SettingsError(loaded.file, strict)
+    return loaded.settings
 
 
 def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
     """The profiles of a folder's settings by their names, in the order of the file; none if there is no file.
 
-    Raises `FileError` as `read_settings` does, but looks at nothing that only the dashboard knows of.
+    Raises `FileError` as `read_settings` does.
     """
     return dict(read_settings(folder).profile)
 

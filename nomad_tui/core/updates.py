@@ -80,6 +80,8 @@ class Concern(StrEnum):
     """The server's clock and this machine's differ."""
     RECORDING = "recording"
     """What comes cannot be written to the recording that the operator began."""
+    SETTINGS = "settings"
+    """There are mistakes in the operator's settings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ Bindings, footer, help, palette and the README's tables of keys come from here. 
 name by which a configuration gives it other keys.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import Final
 
 from textual.binding import Binding, BindingType
@@ -85,10 +84,6 @@ class Action:
     @property
     def context(self) -> Context:
         return Context(self.id.partition(".")[0])
-
-    @property
-    def shown_keys(self) -> str:
-        return " ".join(shown_key(key) for key in self.keys.split())
 
 
 _ROW, _PAGE, _HALF, _ENDS = "Move by a row", "Move by a page", "Move by half a page", "Go to the first or the last row"
@@ -318,6 +313,8 @@ ACTIONS: Final = (
     Action("letters.leave", "l", "screen.leave", "Close", "Close the page"),
 )  # fmt: skip
 
+UNBOUND: Final = "unbound"
+"""Stands for the key of an action that has none; no terminal sends it."""
 BY_ID: Final = {action.id: action for action in ACTIONS}
 
 
@@ -327,10 +324,13 @@ def actions(*contexts: Context) -> Iterator[Action]:
 
 
 def bindings(*contexts: Context) -> list[BindingType]:
-    """The keys of a widget in which these contexts apply."""
+    """The keys of a widget in which these contexts apply.
+
+    An action without a key is among them, so that the operator's own keys can be given to it.
+    """
     return [
         Binding(
-            ",".join("comma" if key == "," else key for key in action.keys.split()),
+            ",".join("comma" if key == "," else key for key in action.keys.split()) or UNBOUND,
             action.run,
             action.title,
             id=action.id,
@@ -340,22 +340,11 @@ def bindings(*contexts: Context) -> list[BindingType]:
             system=not action.help,
         )
         for action in actions(*contexts)
-        if action.keys
     ]
 
 
 MOST_KEYS: Final = 4
 """Actions on one line of the help that name each of their keys; of more, the first and the last."""
-
-
-def described(listed: Iterable[Action]) -> Iterator[tuple[list[str], str]]:
-    """The keys and what they do, neighbours that do the same in one; the keys as operators write them."""
-    for sentence, alike in groupby((each for each in listed if each.keys and each.help), key=lambda each: each.help):
-        found = list(alike)
-        if len(found) > MOST_KEYS:
-            yield [f"{found[0].shown_keys} … {found[-1].shown_keys}"], sentence
-        else:
-            yield [shown_key(key) for action in found for key in action.keys.split()], sentence
 
 
 def shown_key(key: str) -> str:

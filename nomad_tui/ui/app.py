@@ -26,9 +26,9 @@ from textual.widgets import Input
 
 from nomad_tui.config.connection import styles_folder
 from nomad_tui.config.filter_history import FilterHistory
-from nomad_tui.config.folders import FileError, Folders
+from nomad_tui.config.folders import Folders
 from nomad_tui.config.saved_filters import SavedFilters
-from nomad_tui.config.settings import read_settings
+from nomad_tui.config.ui_settings import StartPane
 from nomad_tui.core.filter import FilterError
 from nomad_tui.core.glyphs import is_utf8
 from nomad_tui.core.history.event_row import latest_moment
@@ -47,7 +47,7 @@ from nomad_tui.ui.event.inspector import EventView, Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.event.text_viewer import TextView, TextViewer
 from nomad_tui.ui.event.timeline import Timeline
-from nomad_tui.ui.events.columns import Column, ColumnChooser, parse_columns
+from nomad_tui.ui.events.columns import Column, ColumnChooser
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.filter.completion import CandidateList
@@ -56,13 +56,15 @@ from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.filter_updates import FilterUpdates
 from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
 from nomad_tui.ui.filter.saved import SavedFilterActions, SavedFilterCommands, hints
+from nomad_tui.ui.kept_marks import MarkKeeper
 from nomad_tui.ui.key_hints import KeyHints
 from nomad_tui.ui.panes import Pane, Panes
+from nomad_tui.ui.preferences import Preferences
 from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.terminal.garbage import Collector
 from nomad_tui.ui.terminal.signals import EndingSignals
-from nomad_tui.ui.terminal.terminal import CLEAR, Terminal, encoding
-from nomad_tui.ui.themes import NOMAD_DARK, THEMES, VARIABLES, legible_variables
+from nomad_tui.ui.terminal.terminal import CLEAR, AsciiTerminal, Terminal, encoding
+from nomad_tui.ui.themes import THEMES, VARIABLES, legible_variables
 
 if TYPE_CHECKING:
     from nomad_tui.config.connection import Connection
@@ -133,6 +135,7 @@ class NomadTui(App[Outcome]):
         operator works in, for the preset of that name. `reveal` shows the secrets in payloads. `connections` are those
         that the operator may turn to, which ends the application with a `Switch`; None for a recording.
         """
+        self.preferences = Preferences(folders)  # which the driver depends on
         super().__init__()
         self.session = session
         self.now = clock
@@ -140,6 +143,9 @@ class NomadTui(App[Outcome]):
         saved = SavedFilters(None if folders is None else folders.config, namespace)
         self.filter_history = FilterHistory(None if folders is None else folders.state)
         self._folders = folders
+        self.keymap = self.preferences.keymap
+        self.set_keymap(self.keymap.of_textual())
+        timezone = timezone or self.preferences.timezone
         self.connections = connections
         ages_from = clock if session.source.live else partial(_end_of_recording, session, clock)
         self.filtering = Filtering(session, filter_text, timezone, ages_from)
@@ -147,10 +153,16 @@ class NomadTui(App[Outcome]):
         self.trouble = Trouble(id="trouble")
         self.topics = TopicPicker(id="topics")
         live = session.source.live
-        self.event_list = EventList(self.view, timezone, clock, id="events", live=live, ages_from=ages_from)
+        self.event_list = EventList(
+            self.view, timezone, clock, id="events", columns=self.preferences.columns, live=live, ages_from=ages_from
+        )
+        self.mark_keeper = MarkKeeper(None if folders is None else folders.state, session, self.event_list)
         than = "" if live else "the end"
         self.inspector = Inspector(clock=ages_from, timezone=timezone, reveal=reveal, than=than, id="inspector")
-        self.panes = Panes(self.topics, self.event_list, self.inspector, id="panes")
+        self.panes = Panes(
+            self.topics, self.event_list, self.inspector, id="panes",
+            facets_width=self.preferences.facets_width, event_width=self.preferences.event_width,
+        )  # fmt: skip
         self.candidates = CandidateList(id="candidates")
         self.seen = Seen(self.view)
         self.filter_line = FilterLine(self.filter_history, self.seen, self.candidates, hints=hints(saved), id="filter")
@@ -169,10 +181,10 @@ class NomadTui(App[Outcome]):
         """The trouble with the history of filters that was last told."""
         self._collector = Collector()
         self._signals = EndingSignals()
-        for theme in THEMES:
+        for theme in (*THEMES, *self.preferences.own_themes):
             self.register_theme(theme)
         # Watched, it would have the style sheets read a second time.
-        self.set_reactive(NomadTui.theme, NOMAD_DARK.name)
+        self.set_reactive(NomadTui.theme, self.preferences.theme)
         self.stylesheet.set_variables(self.get_css_variables())
 
     @cached_property
@@ -206,7 +218,9 @@ class NomadTui(App[Outcome]):
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
-        return Terminal if found is LinuxDriver else found
+        if found is not LinuxDriver:
+            return found
+        return AsciiTerminal if self.preferences.is_ascii else Terminal
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
@@ -221,7 +235,9 @@ class NomadTui(App[Outcome]):
     def get_default_screen(self) -> Dashboard:
         """With the class for its width from the start: every style is worked out again where a class changes."""
         breakpoints = sorted(self.HORIZONTAL_BREAKPOINTS, reverse=True)
-        return Dashboard(id="_default", classes=next(name for least, name in breakpoints if self.size.width >= least))
+        width_class = next(name for least, name in breakpoints if self.size.width >= least)
+        density = " -compact" if self.preferences.is_compact else ""
+        return Dashboard(id="_default", classes=width_class + density)
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -255,15 +271,17 @@ class NomadTui(App[Outcome]):
         self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")
 
     def _read_settings(self) -> None:
-        """Takes over what the operator has set, and says once what is wrong with it."""
-        troubles = [self.saved.filters.trouble, self.filter_history.trouble]
-        if self._folders is not None:
-            try:
-                columns = read_settings(self._folders.config, tuple(Column)).list.columns
-                if columns is not None:
-                    self.event_list.set_columns(parse_columns(columns))
-            except FileError as error:
-                troubles.append(str(error))
+        """Applies the operator's settings, and reports what is wrong with them."""
+        preferences = self.preferences
+        if preferences.warning is not None:
+            self.session.status.warnings[Concern.SETTINGS] = preferences.warning
+        kept = (self.saved.filters.trouble, self.filter_history.trouble, preferences.kept.trouble)
+        troubles = [preferences.report, *kept]
+        self.topics.fold(preferences.folded)
+        if not preferences.follows:
+            self.event_list.follow(False)
+        if preferences.start_pane is not StartPane.EVENTS:
+            self.panes.go_to(Pane.TOPICS if preferences.start_pane is StartPane.FACETS else Pane.INSPECTOR)
         if not is_utf8(sys.__stderr__):
             troubles.append(
                 f"The dashboard needs UTF-8, and this locale is {printable(encoding(), 40)}: signs are drawn "
@@ -332,6 +350,7 @@ class NomadTui(App[Outcome]):
             self.recording.sync()
         self.header.sync(session, session.source.scope(session.status.region), self.event_list.mode)
         self.trouble.sync(session)
+        self.mark_keeper.restore()
         is_lost = session.status.state in (State.RETRYING, State.REFUSED) and not session.status.been_connected
         if is_lost or "first_run" in vars(self):
             self.first_run.consider()
@@ -396,6 +415,15 @@ class NomadTui(App[Outcome]):
         self.updates.apply()
         known = frozenset((*self.topics.topic_section.topics, *self.session.history.topic_counts))
         self.session.watch(known - message.hidden if message.hidden else None)
+
+    @on(TopicPicker.Folded)
+    def _keep_folded(self, message: TopicPicker.Folded) -> None:
+        self.preferences.keep("folded", sorted(message.sections))
+
+    @on(EventList.Marked)
+    def _keep_marks(self) -> None:
+        if trouble := self.mark_keeper.write():
+            self.warn(trouble)
 
     @on(TopicPicker.Explain)
     def _explain_refusal(self, message: TopicPicker.Explain) -> None:
@@ -594,7 +622,8 @@ class NomadTui(App[Outcome]):
         if action == "saved":
             return len(self.screen_stack) == 1
         if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
-            return False  # there `/` looks for something in what is shown
+            # There `/` looks for something in what is shown.
+            return set(self.keymap.keys("app.filter")).isdisjoint(self.keymap.keys("tree.find"))
         if action in (
             "filter",
             "pane",
@@ -609,6 +638,8 @@ class NomadTui(App[Outcome]):
             "send_to",
         ):
             return not isinstance(self.focused, Input) and len(self.screen_stack) == 1
+        if action in self.keymap.typed_early:
+            return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
@@ -648,6 +679,10 @@ class NomadTui(App[Outcome]):
     def action_move_edge(self, direction: int) -> None:
         if why_not := self.panes.move_edge(direction):
             self.notify(why_not, markup=False, timeout=4)
+        elif self.panes.focused is Pane.TOPICS:
+            self.preferences.keep("facets_width", self.panes.facets_width)
+        else:
+            self.preferences.keep("event_width", self.panes.event_width)
 
     def action_escape(self) -> None:
         if self.inspecting.back():
@@ -666,7 +701,7 @@ class NomadTui(App[Outcome]):
         from nomad_tui.ui.dialogs.help import HelpScreen
 
         node = self.screen.focused or self.screen
-        self.push_screen(HelpScreen(node.ancestors_with_self))
+        self.push_screen(HelpScreen(node.ancestors_with_self, self.keymap))
 
     def action_tree(self) -> None:
         self.inspecting.go_to_view(EventView.TREE)
@@ -744,8 +779,18 @@ class NomadTui(App[Outcome]):
         def choose(columns: tuple[Column, ...] | None) -> None:
             if columns is not None:
                 self.event_list.set_columns(columns)
+                self.preferences.keep("columns", columns)
 
         self.push_screen(ColumnChooser(self.event_list.columns), choose)
+
+    def action_change_theme(self) -> None:
+        from nomad_tui.ui.dialogs.theme_menu import ThemeMenu
+
+        def keep(theme: str | None) -> None:
+            if theme is not None:
+                self.preferences.keep("theme", theme)
+
+        self.push_screen(ThemeMenu(self.preferences.themes), keep)
 
     def action_warnings(self) -> None:
         from nomad_tui.ui.dialogs.warning_list import WarningList

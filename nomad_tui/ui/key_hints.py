@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from nomad_tui.ui.actions import shown_key
+from nomad_tui.ui.actions import UNBOUND, shown_key
 
 LIVE_ONLY: Final = ("app.follow", "app.pause")
 """Actions that are not offered for a recording or a journal, to which nothing is added."""
@@ -52,6 +52,8 @@ class KeyHints(Widget):
         found: dict[str, Binding] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
+            if binding.key == UNBOUND:
+                continue
             if binding.show and binding.id is not None and (self._live or binding.id not in LIVE_ONLY):
                 found.setdefault(binding.id, binding)
         last = [found.pop(name) for name in LAST if name in found]

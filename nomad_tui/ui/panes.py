@@ -28,16 +28,25 @@ class Pane(StrEnum):
 class Panes(Horizontal):
     """Holds its panes instead of looking them up: the focus moves while the screen is being taken down too."""
 
-    def __init__(self, topics: TopicPicker, event_list: EventList, inspector: Inspector, id: str) -> None:  # noqa: A002
+    def __init__(
+        self,
+        topics: TopicPicker,
+        event_list: EventList,
+        inspector: Inspector,
+        id: str,  # noqa: A002
+        facets_width: int | None = None,
+        event_width: float | None = None,
+    ) -> None:
+        """`facets_width` are cells, `event_width` percent of what Events and Event share; None for the style's own."""
         super().__init__(id=id)
         self.topics = topics
         self.event_list = event_list
         self.inspector = inspector
         self.zoomed: Pane | None = None
         """The pane that has the whole screen."""
-        self._facets_width: int | None = None
+        self.facets_width = facets_width
         """Cells; None for the style's own."""
-        self._shares: tuple[int, int] | None = None
+        self._shares: tuple[float, float] | None = None if event_width is None else (100 - event_width, event_width)
         """Of Events and Event in the width that they share side by side; None for the style's own."""
 
     def compose(self) -> ComposeResult:
@@ -82,8 +91,8 @@ class Panes(Horizontal):
             return "The pane has the whole screen: z shows all of them again."
         if self.focused is Pane.TOPICS:
             most = self.size.width - EVENTS_LEAST
-            width = self._facets_width or self.topics.outer_size.width
-            self._facets_width = max(FACETS_LEAST, min(width + direction * STEP, max(width, most)))
+            width = self.facets_width or self.topics.outer_size.width
+            self.facets_width = max(FACETS_LEAST, min(width + direction * STEP, max(width, most)))
         elif not self._is_side_by_side:
             return "Events and Event stand above each other here: only Facets has a width of its own."
         else:
@@ -97,13 +106,18 @@ class Panes(Horizontal):
         return ""
 
     @property
+    def event_width(self) -> float | None:
+        """Percent of the width that Events and Event share; None for the style's own."""
+        return None if self._shares is None else round(100 * self._shares[1] / sum(self._shares), 2)
+
+    @property
     def _is_side_by_side(self) -> bool:
         return self.screen.has_class("-wide")
 
     def _set_widths(self) -> None:
         """Those the operator has chosen, where they mean anything; elsewhere the style's own."""
         usual = FACETS_GROWN if self.size.width >= GROWS_FROM else None
-        facets = (self._facets_width or usual) if self.zoomed is None else None
+        facets = (self.facets_width or usual) if self.zoomed is None else None
         most = max(FACETS_LEAST, self.size.width - EVENTS_LEAST)
         self.topics.styles.width = None if facets is None else min(facets, most)
         shares = self._shares if self.zoomed is None and self._is_side_by_side else None

@@ -9,7 +9,7 @@ from typing import Final
 
 from rich.style import Style
 from textual.color import BLACK, WHITE, Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from nomad_tui.core.objects.registry import kind
 
@@ -74,7 +74,91 @@ NOMAD_LIGHT: Final = Theme(
     },
 )
 
-THEMES: Final = (NOMAD_DARK, NOMAD_LIGHT)
+NOMAD_HIGH_CONTRAST: Final = Theme(
+    name="nomad-high-contrast",
+    dark=True,
+    primary="#5cff9d",
+    secondary="#8fc7ff",
+    accent="#5cff9d",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1a1a1a",
+    success="#5cff9d",
+    warning="#ffd23f",
+    error="#ff8a8a",
+    variables={
+        "border": "#5cff9d",
+        "border-blurred": "#9aa5b0",
+        "quiet": "#d0d7de",
+        "faint": "#b0b8c0",
+        "topic": "#a8d1ff",
+        "chosen": "#003a8c",
+        "chosen-blurred": "#333333",
+        "block-cursor-background": "#ffffff",
+        "block-cursor-foreground": "#000000",
+        "footer-background": "#000000",
+        "footer-key-foreground": "#5cff9d",
+        "footer-description-foreground": "#ffffff",
+    },
+)
+
+NOMAD_COLOR_BLIND: Final = Theme(
+    name="nomad-color-blind",
+    dark=True,
+    primary="#56b4e9",
+    secondary="#cc9fc0",
+    accent="#56b4e9",
+    foreground="#d5d9de",
+    background="#10141a",
+    surface="#161b22",
+    panel="#1f262f",
+    success="#56b4e9",
+    warning="#f0e442",
+    error="#ff9147",
+    variables={
+        "border": "#56b4e9",
+        "border-blurred": "#36404b",
+        "quiet": "#8d98a4",
+        "faint": "#727d88",
+        "topic": "#a9b3be",
+        "chosen": "#23344a",
+        "chosen-blurred": "#1f2a36",
+        "footer-background": "#10141a",
+        "footer-key-foreground": "#56b4e9",
+        "footer-description-foreground": "#98a2ad",
+    },
+)
+"""After Okabe and Ito: blue, yellow and orange are told apart with any color vision, and by their brightness."""
+
+NOMAD_TERMINAL: Final = Theme(
+    name="nomad-terminal",
+    ansi=True,
+    dark=True,
+    primary="ansi_green",
+    secondary="ansi_blue",
+    accent="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
+        "border-blurred": "ansi_bright_black",
+        "quiet": "ansi_cyan",
+        "faint": "ansi_cyan",
+        "topic": "ansi_cyan",
+        "chosen": "ansi_blue",
+        "chosen-blurred": "ansi_bright_black",
+    },
+)
+"""The 16 colors as the terminal has them, on its own ground."""
+
+THEMES: Final = (NOMAD_DARK, NOMAD_LIGHT, NOMAD_HIGH_CONTRAST, NOMAD_COLOR_BLIND, NOMAD_TERMINAL)
 
 VARIABLES: Final = {
     "quiet": "#7f8b97",
@@ -124,9 +208,9 @@ def legible_variables(
     """The variables of a theme that are to be others, so that statuses and times can be read, under the cursor too.
 
     `no_color` is whether the terminal is to show greys only, `few_colors` whether it has 16 colours: a failure is
-    reversed there, and the cursor's ground is one that is still told from the background.
+    reversed there, as in a theme of those, and the cursor's ground is one that is still told from the background.
     """
-    plain = {"failure-style": "bold reverse" if no_color or few_colors else "bold"}
+    plain = {"failure-style": "bold reverse" if no_color or few_colors or theme.ansi else "bold"}
     if theme.ansi:
         return plain
     background, surface = Color.parse(variables["background"]), Color.parse(variables["surface"])

@@ -9,10 +9,11 @@ from click.testing import CliRunner, Result
 
 from nomad_tui.cli.main import main
 from nomad_tui.config.fields import keys
-from nomad_tui.config.settings import JournalSettings, ListSettings, _Entry
+from nomad_tui.config.settings import JournalSettings, _Entry
+from nomad_tui.config.ui_settings import UiSettings
 from nomad_tui.ui.actions import ACTIONS
 
-WRITTEN = re.compile(r"^# (?=\[|[a-z_]+ = )", re.MULTILINE)
+WRITTEN = re.compile(r"^# (?=\[|[a-z_.]+ = )", re.MULTILINE)
 """What makes a comment of a setting."""
 
 
@@ -27,7 +28,7 @@ def test_the_file_that_init_writes_holds_every_setting_and_no_mistake(tmp_path: 
     assert run("config", "check", "--config", folder).stdout == f"No mistake in {folder}.\n"
     file = folder / "config.toml"
     content = file.read_text()
-    for struct in (ListSettings, JournalSettings, _Entry):
+    for struct in (UiSettings, JournalSettings, _Entry):
         assert {key.name for key in keys(struct)} <= set(re.findall(r"^# ([a-z_]+) = ", content, re.MULTILINE))
     file.write_text(WRITTEN.sub("", content))
     assert run("config", "check", "--config", folder).exit_code == 0
@@ -39,16 +40,23 @@ def test_the_file_that_init_writes_holds_every_setting_and_no_mistake(tmp_path: 
 
 def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
-        '[list]\ncolumns = [\n  "time",\n  "tme",\n]\n\n[profile.prod]\naddress = "http://n:4646"\nregoin = "eu"\n'
-        '["profile"."b"]\ncolour=3\n[[sink]]\nid = "a"\ntype = "webhok"\n'
+        '[ui]\ncolumns = [\n  "time",\n  "tme",\n]\n\n[profile.prod]\naddress = "http://n:4646"\nregoin = "eu"\n'
+        '["profile"."b"]\ncolour=3\n[keys]\n"app.quit" = "crtl+q"\napp.folow = "x"\napp.filter = "n"\n'
+        '[[sink]]\nid = "a"\ntype = "webhok"\n'
     )
+    (tmp_path / "themes").mkdir()
+    (tmp_path / "themes" / "mine.toml").write_text('primary = "grenish"')
     (tmp_path / "filters.toml").write_text('[filters.x]\nfilter = "("\n')
     found = run("config", "check", "--config", tmp_path)
     assert found.exit_code == 2
     for said in (
         "config.toml:9: `profile.prod.regoin` is no setting of a profile: write `profile.prod.region`",
         "config.toml:11: `profile.b.colour` is 3",
-        'config.toml:2: `list.columns[1]` is "tme"',
+        'config.toml:2: `ui.columns[1]` is "tme"',
+        'config.toml:13: `keys.app.quit` is "crtl+q", which is no key',
+        "config.toml:14: `keys.app.folow` is no action: write `app.follow`",
+        'config.toml:15: `keys.app.filter` is "n", which is a key of events.next_match',
+        "mine.toml is not used until it is corrected: `primary` is",
         'filter "x"',
         '`sink[0].type` is "webhok"',
     ):
@@ -75,9 +83,13 @@ def test_show_says_where_each_setting_comes_from_and_no_secret(tmp_path: Path, s
     assert rows["journal.max_size"] == ["4GiB", "default"]
 
 
-def test_keys_prints_every_action_with_a_key() -> None:
-    printed = run("keys").stdout.splitlines()
-    assert [line.split()[0] for line in printed[1:]] == [action.id for action in ACTIONS if action.keys and action.help]
+def test_keys_prints_every_action_with_the_keys_in_force(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[keys]\napp.follow = ["f", "Ctrl+F"]\napp.quit = "none"\napp.theme = "T"\n')
+    rows = dict(re.split(" {2,}", line)[:2] for line in run("keys", "--config", tmp_path).stdout.splitlines()[1:])
+    assert list(rows) == [action.id for action in ACTIONS if action.help]
+    assert (rows["app.follow"], rows["app.quit"], rows["app.theme"]) == ("f Ctrl+F", "none", "T")
+    shown = run("config", "show", "--config", tmp_path).stdout
+    assert re.search("^keys.app.follow +f Ctrl.F +config.toml$", shown, re.MULTILINE)
 
 
 def test_the_example_is_shipped() -> None:

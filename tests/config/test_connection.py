@@ -514,7 +514,7 @@ def test_a_profile_is_chosen_by_flag_or_variable(
     ("content", "said"),
     [
         ("[profile.prod]\n[profile.dev]\n", "--profile is 'prd', and the profiles in {file} are prod, dev: name one"),
-        ("[list]\n", "--profile is 'prd', but {file} names no profile: write a table"),
+        ("[ui]\n", "--profile is 'prd', but {file} names no profile: write a table"),
         (None, "--profile is 'prd', but there is no file {file}: write a table"),
         (
             "[profile.prd]\nregoin = 3\n",

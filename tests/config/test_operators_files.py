@@ -8,11 +8,17 @@ import pytest
 from nomad_tui.config.connection import ConfigurationError, Profile
 from nomad_tui.config.filter_history import LONGEST_FILTER, MOST_FILTERS, FilterHistory
 from nomad_tui.config.folders import FileError, Folders, read_text, write_text
+from nomad_tui.config.kept import Kept
 from nomad_tui.config.profiles import Connections
 from nomad_tui.config.saved_filters import MINE, PRESETS, SavedFilters
-from nomad_tui.config.settings import JournalSettings, Settings, read_journal, read_profiles, read_settings
-
-COLUMNS = ("time", "topic", "sentence")
+from nomad_tui.config.settings import (
+    JournalSettings,
+    Settings,
+    load_settings,
+    read_journal,
+    read_profiles,
+    read_settings,
+)
 
 
 def broken(folder: Path, name: str) -> list[Path]:
@@ -215,12 +221,12 @@ def test_a_file_of_filters_that_cannot_be_used_is_no_crash(tmp_path: Path) -> No
 
 
 def test_without_a_file_everything_is_as_it_comes(tmp_path: Path) -> None:
-    assert read_settings(tmp_path, COLUMNS) == Settings()
+    assert read_settings(tmp_path) == Settings()
 
 
 def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('[list]\ncolumns = ["sentence", "time"]\n')
-    assert read_settings(tmp_path, COLUMNS).list.columns == ("sentence", "time")
+    (tmp_path / "config.toml").write_text('[ui]\ncolumns = ["sentence", "time"]\n')
+    assert read_settings(tmp_path).ui.columns == ("sentence", "time")
 
 
 def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
@@ -232,14 +238,8 @@ def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[list\n", "line 1"),
-        ("[list]\ncolumns = 3\n", "`list.columns` is 3: write a list, such as"),
-        ('[list]\ncolumns = ["time", 3]\n', "`list.columns[1]` is 3: write a text in quotes"),
-        ('[list]\ncolumns = ["tme"]\n', '`list.columns[0]` is "tme", and the columns are time, topic, sentence'),
-        ('[list]\ncolumns = ["time", "time"]\n', '`list.columns[1]` is "time" again'),
-        ("[list]\ncolumns = []\n", "names no column"),
-        ("[list]\nrows = 3\n", "`list.rows` is no setting: it may hold columns"),
-        ("[lists]\n", "`lists` is no setting: write `list`, or leave it out"),
+        ("[ui\n", "line 1"),
+        ("[profiles.prod]\n", "`profiles` is no setting: write `profile`, or leave it out"),
         ("[journal]\nkeep = 'a week'\n", '`journal.keep` is "a week": write a duration such as "7d"'),
         (
             "[journal]\nmax_size = '4kB'\n",
@@ -269,24 +269,69 @@ def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
 def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(content)
     with pytest.raises(FileError, match=r"config\.toml is not used until it is corrected") as raised:
-        read_settings(tmp_path, COLUMNS)
+        read_settings(tmp_path)
     assert said in str(raised.value)
 
 
 def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(
-        '[list]\ncolumns = ["tme"]\n[journal]\nkeep = 7\n[profile.a]\ncolour = "rde"\n'
-    )
+    (tmp_path / "config.toml").write_text('[journal]\nkeep = 7\n[profile.a]\ncolour = "rde"\n')
     with pytest.raises(FileError) as raised:
-        read_settings(tmp_path, COLUMNS)
-    for place in ("`list.columns[0]` is", "`journal.keep` is", "`profile.a.colour` is"):
+        read_settings(tmp_path)
+    for place in ("`journal.keep` is", "`profile.a.colour` is"):
         assert place in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[ui]\ncolumns = 3\n", "`ui.columns` is 3: write a list, such as"),
+        ('[ui]\ncolumns = ["time", 3]\n', "`ui.columns[1]` is 3: write the name of a column in quotes"),
+        ('[ui]\ncolumns = ["time", "time"]\n', '`ui.columns[1]` is "time" again'),
+        ("[ui]\ncolumns = []\n", "names no column"),
+        ('[list]\ncolumns = ["time"]\n', "`list` is no setting: write `ui.columns`"),
+        ("[ui]\nthem = 'x'\n", "`ui.them` is no setting: write `ui.theme`"),
+        ("[ui]\ndensity = 'tight'\n", '`ui.density` is "tight": write "comfortable" or "compact"'),
+        ("[ui]\nstart_pane = 'list'\n", '`ui.start_pane` is "list": write "facets", "events" or "event"'),
+        ("[ui]\nfollow = 'no'\n", "write true or false"),
+        ("[ui]\nglyphs = 'emoji'\n", 'write "unicode" or "ascii"'),
+        ("[ui]\ntimezone = 'Mars/Olympus'\n", "is no timezone known here"),
+        ("[ui]\ntimezone = '../../etc/passwd'\n", "is no timezone known here"),
+        ("[ui]\nfacets_width = 3\n", "`ui.facets_width` is 3: write a whole number from 16 to 120"),
+        ("[ui]\nevent_width = 99\n", "`ui.event_width` is 99: write a whole number from 20 to 80"),
+    ],
+)
+def test_a_mistake_in_how_the_dashboard_looks_stops_nothing_else(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f"{content}[profile.prod]\n[journal]\nkeep = '2d'\n")
+    assert list(read_profiles(tmp_path)) == ["prod"]
+    assert read_journal(tmp_path).keep == 2 * 86_400
+    loaded = load_settings(tmp_path)
+    [(line, mistake)] = loaded.located(loaded.errors)
+    assert said in mistake and line in (1, 2)
 
 
 def test_settings_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
     for folder in broken(tmp_path, "config.toml"):
         with pytest.raises(FileError, match=r"config\.toml"):
-            read_settings(folder, COLUMNS)
+            read_settings(folder)
+
+
+def test_what_was_chosen_counts_until_the_setting_changes(tmp_path: Path) -> None:
+    Kept(tmp_path).keep("theme", "nord", "gruvbox")
+    Kept(tmp_path).keep("columns", ("time", "index"), None)
+    kept = Kept(tmp_path)
+    assert (kept.value("theme", "gruvbox"), kept.value("theme", "monokai")) == ("nord", "monokai")
+    assert kept.value("columns", None) == ["time", "index"]
+    assert kept.value("columns", ("time",)) == ("time",)
+    assert kept.value("facets_width", 30) == 30
+    assert stat.S_IMODE((tmp_path / "dashboard.json").stat().st_mode) == 0o600
+
+
+def test_a_file_of_choices_that_cannot_be_used_is_no_crash(tmp_path: Path) -> None:
+    for folder in broken(tmp_path, "dashboard.json"):
+        kept = Kept(folder)
+        assert "dashboard.json" in kept.trouble, folder
+        kept.keep("theme", "nord")
+        assert kept.value("theme") == "nord"
 
 
 def test_a_profile_is_read_whole_with_paths_that_stand_on_their_own(
@@ -294,8 +339,9 @@ def test_a_profile_is_read_whole_with_paths_that_stand_on_their_own(
 ) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     (tmp_path / "config.toml").write_text("""
-[list]
+[ui]
 columns = ["a column of another release"]
+theme = 3
 [profile.dev]
 [profile.prod]
 address = ["https://one:4646", "https://two:4646"]

@@ -47,7 +47,7 @@ def test_without_a_folder_there_is_no_sink(tmp_path: Path) -> None:
 def test_sinks_stand_in_toml_in_json_and_in_the_settings(tmp_path: Path) -> None:
     definitions = folder(tmp_path, b__toml=webhook("web"), a__json=BETA)
     (tmp_path / "config.toml").write_text("""
-[list]
+[ui]
 columns = ["time"]
 [[sink]]
 id = "out"
@@ -123,8 +123,8 @@ def test_a_mistake_in_a_table_of_the_settings_has_its_place(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("text", ["[[sink]]\nid = 3\n", "sink = 3\n", "[sink]\nid = 'a'\n"])
 def test_a_mistake_in_a_sink_keeps_nothing_else_in_the_settings_from_working(text: str, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(f'{text}[list]\ncolumns = ["time"]\n[profile.prod]\n')
-    assert read_settings(tmp_path, ("time",)).list.columns == ("time",)
+    (tmp_path / "config.toml").write_text(f'{text}[ui]\ncolumns = ["time"]\n[profile.prod]\n')
+    assert read_settings(tmp_path).ui.columns == ("time",)
     assert list(read_profiles(tmp_path)) == ["prod"]
     assert "config.toml" in mistakes(Definitions(tmp_path))
 

@@ -166,18 +166,18 @@ async def test_mistakes_in_the_files_are_said_at_the_start(tmp_path: Path) -> No
     config = folders(tmp_path).config
     config.mkdir(parents=True)
     (config / "filters.toml").write_text('[filters.bad]\nfilter = "satus:x"\n')
-    (config / "config.toml").write_text('[list]\ncolumns = ["tme"]\n')
+    (config / "config.toml").write_text('[ui]\ncolumns = ["tme"]\n')
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
         said = " ".join(note.message for note in opened.app._notifications)
         assert 'filter "bad"' in said
-        assert '`list.columns[0]` is "tme"' in said
+        assert '`ui.columns[0]` is "tme"' in said
 
 
 async def test_the_columns_are_those_of_the_settings_and_chosen_in_the_palette(tmp_path: Path) -> None:
     config = folders(tmp_path).config
     config.mkdir(parents=True)
-    (config / "config.toml").write_text('[list]\ncolumns = ["index", "sentence"]\n')
+    (config / "config.toml").write_text('[ui]\ncolumns = ["index", "sentence"]\n')
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
         assert [str(column) for column in opened.events.columns] == ["index", "sentence"]

@@ -11,8 +11,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from nomad_tui.ui.actions import Context
 from nomad_tui.ui.dialogs.copy_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.write_file import WriteFile
+from nomad_tui.ui.keymap import declared_key
 
 KEYS = "a letter or Enter chooses · Esc"
 _MOVES = {"up": -1, "down": 1}
@@ -91,13 +93,14 @@ class AskFile(WriteFile):
             super().take_key(event)
             return
         row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
-        if event.key == "escape":
+        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
+        if key == "escape":
             self.action_leave()
         elif row is not None:
             self._choose(row)
-        elif event.key in _MOVES and self.choices:
-            self.menu.cursor = min(max(self.menu.cursor + _MOVES[event.key], 0), len(self.choices) - 1)
-        elif event.key == "enter" and self.choices:
+        elif key in _MOVES and self.choices:
+            self.menu.cursor = min(max(self.menu.cursor + _MOVES[key], 0), len(self.choices) - 1)
+        elif key == "enter" and self.choices:
             self._choose(self.menu.cursor)
         event.stop()
         event.prevent_default()

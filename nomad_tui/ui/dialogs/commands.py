@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from nomad_tui.ui.actions import ACTIONS, Action, Context, shown_key
+from nomad_tui.ui.keymap import keymap_of
 
 if TYPE_CHECKING:
     from nomad_tui.ui.app import NomadTui
@@ -35,7 +36,7 @@ def run(action: Action, app: "NomadTui") -> object:
 class Commands(Provider):
     async def discover(self) -> Hits:
         for action, command in sorted(self._commands(), key=lambda each: each[0].title):
-            yield DiscoveryHit(_line(action), command, action.title, f"{action.help}.")
+            yield DiscoveryHit(self._line(action), command, action.title, f"{action.help}.")
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -44,16 +45,15 @@ class Commands(Provider):
             is_synonym = any(word.startswith(typed) for word in (action.palette or "").split())
             score = max(matcher.match(action.title), 0.9 if typed and is_synonym else 0.0)
             if score > 0:
-                yield Hit(score, _line(action), command, action.title, f"{action.help}.")
+                yield Hit(score, self._line(action), command, action.title, f"{action.help}.")
 
     def _commands(self) -> Iterator[tuple[Action, Callable[[], object]]]:
         app = cast("NomadTui", self.app)
         return ((action, partial(run, action, app)) for action in ACTIONS if action.palette is not None)
 
-
-def _line(action: Action) -> Content:
-    key = shown_key(action.keys.split()[0]) if action.keys else ""
-    return Content.assemble(f"{action.title:<{TITLE_WIDTH}}", (key, "$accent"))
+    def _line(self, action: Action) -> Content:
+        keys = keymap_of(self.app).keys(action.id)
+        return Content.assemble(f"{action.title:<{TITLE_WIDTH}}", (shown_key(keys[0]) if keys else "", "$accent"))
 
 
 class Palette(CommandPalette):

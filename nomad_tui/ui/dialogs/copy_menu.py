@@ -56,6 +56,7 @@ from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.values import FILE, reads_file
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.keymap import declared_key
 
 SECRET: Final = "This is a secret: x shows it first."
 """Why a secret cannot be copied."""
@@ -437,16 +438,17 @@ class CopyMenu(Dialog[Choice | None]):
 
     def on_key(self, event: events.Key) -> None:
         """A key that was already on its way here when the menu was left goes where keys go now."""
+        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
         row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
         if self._left:
             self.app.post_message(events.Key(event.key, event.character))
         elif row is not None:
             self._choose(row)
-        elif event.key in _MOVES:
-            self.action_move(_MOVES[event.key])
-        elif event.key == "enter":
+        elif key in _MOVES:
+            self.action_move(_MOVES[key])
+        elif key == "enter":
             self.action_choose()
-        elif event.key == "escape":
+        elif key == "escape":
             self.action_leave()
         else:
             return

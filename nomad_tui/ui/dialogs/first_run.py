@@ -22,6 +22,7 @@ from nomad_tui.ui.dialogs.copy_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.switch import Demo, Switch
 from nomad_tui.ui.dialogs.write_file import PathInput
+from nomad_tui.ui.keymap import declared_key
 
 if TYPE_CHECKING:
     from nomad_tui.ui.app import NomadTui
@@ -71,15 +72,16 @@ class FirstRunPage(Modal[Answer]):
         self.tried.update(Content("\n").join([Content(line) for line in tried(self._connection, self._status)]))
 
     def on_key(self, event: events.Key) -> None:
+        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
         if self.input.display:
             if event is self.input.seen:
                 return
             self.input.post_message(events.Key(event.key, event.character))
-        elif event.key == "escape":
+        elif key == "escape":
             self.dismiss(None)
-        elif event.key in ("up", "down"):
-            self.action_move(1 if event.key == "down" else -1)
-        elif event.key == "enter":
+        elif key in ("up", "down"):
+            self.action_move(1 if key == "down" else -1)
+        elif key == "enter":
             self._choose(self._choices[self.menu.cursor].letter)
         elif event.character in [choice.letter for choice in self._choices]:
             self._choose(event.character or "")

@@ -10,10 +10,11 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.dom import DOMNode
 
-from nomad_tui.ui.actions import BY_ID, TITLES, Context, actions, bindings, described
+from nomad_tui.ui.actions import BY_ID, TITLES, Context, actions, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.find_line import FindPane
 from nomad_tui.ui.event.text_viewer import TextView
+from nomad_tui.ui.keymap import KeyMap
 
 WIDTH: Final = 74
 """Cells of a line: what an 80-cell terminal leaves."""
@@ -69,12 +70,12 @@ they are resent and acknowledged.""",
 }
 
 
-def help_text(in_use: Sequence[DOMNode]) -> str:
+def help_text(in_use: Sequence[DOMNode], keymap: KeyMap) -> str:
     """All keys of the dashboard. What belongs to one of `in_use` comes first: the focused widget and its holders."""
     used = list(dict.fromkeys(context for node in in_use for context in _contexts(node)))
     first = [context for context in used if context not in (Context.APP, Context.MOVE, Context.SCROLL)]
     order = dict.fromkeys((*first, Context.APP, Context.MOVE, *ALWAYS))
-    return "\n\n".join(_group(context) for context in order if context in TITLES) + "\n"
+    return "\n\n".join(_group(context, keymap) for context in order if context in TITLES) + "\n"
 
 
 def _contexts(node: DOMNode) -> Iterable[Context]:
@@ -84,12 +85,16 @@ def _contexts(node: DOMNode) -> Iterable[Context]:
             yield BY_ID[binding.id].context
 
 
-def _group(context: Context) -> str:
+def _group(context: Context, keymap: KeyMap) -> str:
     title = TITLES[context]
     lines = [f"── {title} " + "─" * (WIDTH - 4 - len(title))]
-    for keys, sentence in described(actions(context)):
+    for keys, sentence in keymap.described(actions(context)):
+        shown = " ".join(keys)
         head, *rest = textwrap.wrap(sentence, WIDTH - KEY_WIDTH)
-        lines.append(f"{' '.join(keys):<{KEY_WIDTH - 1}} {head}")
+        if len(shown) >= KEY_WIDTH:
+            lines.append(shown)
+            shown = ""
+        lines.append(f"{shown:<{KEY_WIDTH - 1}} {head}")
         lines += (" " * KEY_WIDTH + line for line in rest)
     for paragraph in ABOUT.get(context, "").splitlines():
         lines += ("", *textwrap.wrap(paragraph, WIDTH))
@@ -104,15 +109,20 @@ class HelpScreen(Modal[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.HELP)
 
-    def __init__(self, in_use: Sequence[DOMNode]) -> None:
+    def __init__(self, in_use: Sequence[DOMNode], keymap: KeyMap) -> None:
         """`in_use` is the focused widget and all that hold it."""
         super().__init__()
-        self.view = TextView(help_text(in_use))
+        self._keymap = keymap
+        self.view = TextView(help_text(in_use, keymap))
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help") as frame:
             frame.border_title = Content("Help")
-            frame.border_subtitle = Content("/ search · n N matches · Space page · Esc close")
+            hints = (
+                "{text.find} search · {text.find_next} {text.find_previous} matches · {text.page_down} page · "
+                "{help.leave} close"
+            )
+            frame.border_subtitle = Content(self._keymap.text(hints))
             yield FindPane(self.view)
 
     def on_mount(self) -> None:

@@ -26,6 +26,7 @@ ORDER: Final = (
     Concern.PERMISSION,
     Concern.BUFFERED,
     Concern.CLOCK,
+    Concern.SETTINGS,
 )
 """What may hide the most events first."""
 LONGEST: Final = 4_000

@@ -29,6 +29,7 @@ from nomad_tui.nomad.asking import UnansweredError, first_answer
 from nomad_tui.nomad.client import Client
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.keymap import declared_key
 
 LONGEST_NAME: Final = 128
 """Characters of a namespace's name, as Nomad bounds it; a region's is shorter."""
@@ -354,7 +355,7 @@ class Where(Dialog[Connection | None]):
 
     def on_key(self, event: events.Key) -> None:
         """All keys come here. One that was on its way when the dialog was left goes where keys go now."""
-        column, key = self._active, event.key
+        column, key = self._active, declared_key(self.app, event.key, Context.DIALOG)
         if self._left:
             self.app.post_message(events.Key(key, event.character))
         elif key == "enter":

@@ -20,6 +20,7 @@ from nomad_tui.core.readable import byte_count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.keymap import declared_key
 
 LONGEST_KEY: Final = 60
 """Characters of an object's key in a file's name; a file system allows 255 bytes of it all."""
@@ -161,9 +162,10 @@ class PathInput(Input):
 
     async def on_key(self, event: events.Key) -> None:
         self.seen = event
-        if event.key == "enter":
+        key = declared_key(self.app, event.key, Context.DIALOG)
+        if key == "enter":
             self._enter(self.value)
-        elif event.key == "escape":
+        elif key == "escape":
             self._leave()
         elif bindings := self._bindings.key_to_bindings.get(event.key):
             await self.app.run_action(bindings[0].action, self)

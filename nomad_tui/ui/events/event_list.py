@@ -5,7 +5,7 @@ number, never a row: the selection, and the row at the top while the operator re
 evicted above, or found above by a filter that is still searching.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from time import time_ns
 from typing import ClassVar, Final
@@ -103,6 +103,9 @@ class EventList(LineView, can_focus=True):
 
     class NextLevel(Message):
         """The operator wants another least level shown."""
+
+    class Marked(Message):
+        """An event was marked, or a mark removed."""
 
     class ToggleHighlight(Message):
         """The operator wants to see the events around the matches, or no longer."""
@@ -451,6 +454,14 @@ class EventList(LineView, can_focus=True):
             return
         self._marks.toggle(sequence)
         self._refresh_sequence(sequence)
+        self.post_message(self.Marked())
+
+    def mark(self, sequences: Iterable[int]) -> None:
+        """Marks events that were marked when they were last read."""
+        for sequence in sequences:
+            if sequence not in self._marks:
+                self._marks.toggle(sequence)
+                self._refresh_sequence(sequence)
 
     def action_to_mark(self, step: int) -> None:
         marks = self.marks

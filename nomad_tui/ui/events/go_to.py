@@ -21,6 +21,7 @@ from nomad_tui.core.search.view import View
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.keymap import declared_key
 
 SECOND: Final = 1_000_000_000
 LONGEST_TEXT: Final = 60
@@ -262,13 +263,14 @@ class PlaceInput(Input):
     def on_key(self, event: events.Key) -> None:
         """A key that was already on its way here when the line was left goes where keys go now."""
         self.seen = event
-        if not self._left and event.key not in ("enter", "escape"):
+        key = declared_key(self.app, event.key, Context.DIALOG)
+        if not self._left and key not in ("enter", "escape"):
             return
         event.stop()
         event.prevent_default()
         if self._left:
             self.app.post_message(events.Key(event.key, event.character))
-        elif event.key == "enter":
+        elif key == "enter":
             self._left = self._enter(self.value)
         else:
             self._left = True

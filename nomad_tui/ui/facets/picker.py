@@ -1,6 +1,6 @@
 """The picker: topics and the other facets of what is held, with counts, and ticks that narrow what is shown."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from time import perf_counter
 from typing import ClassVar, Final
 
@@ -103,6 +103,13 @@ class TopicPicker(LineView, can_focus=True):
             self.topics = topics
             super().__init__()
 
+    class Folded(Message):
+        """Other sections are folded; by the names of their dimensions."""
+
+        def __init__(self, sections: frozenset[str]) -> None:
+            self.sections = sections
+            super().__init__()
+
     class Leave(Message):
         """The operator wants to go to the pane on the right."""
 
@@ -192,6 +199,12 @@ class TopicPicker(LineView, can_focus=True):
         self._awaits_counts = True
         self._list()
 
+    def fold(self, sections: Collection[str]) -> None:
+        """Folds the sections of these dimensions, by their names, and unfolds the others."""
+        for section in self.sections.values():
+            section.folded = section.dimension.name.lower() in sections
+        self._list()
+
     def _rank(self) -> Iterator[None]:
         for dimension, section in self.sections.items():
             yield from section.rank(self._counts(dimension), hold=self.has_focus)
@@ -278,6 +291,8 @@ class TopicPicker(LineView, can_focus=True):
             case Kind.HEADING:
                 section.folded = not section.folded
                 self._list()
+                folded = frozenset(each.dimension.name.lower() for each in self.sections.values() if each.folded)
+                self.post_message(self.Folded(folded))
             case Kind.MORE:
                 section.unfolded = not section.unfolded
                 self._ranking = None

@@ -18,6 +18,7 @@ from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Loaded, shown_address
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.keymap import declared_key
 from nomad_tui.ui.sinks.place import NO_OUTPUT
 
 LONGEST_ID: Final = 64
@@ -135,7 +136,7 @@ class SendTo(Dialog[Definition | None]):
         """A key that was already on its way here when the menu was left goes where keys go now."""
         if self._left:
             self.app.post_message(events.Key(event.key, event.character))
-        elif self.offers is None and event.key != "escape":
+        elif self.offers is None and declared_key(self.app, event.key, Context.DIALOG) != "escape":
             self._early.append(event)
         elif not self._take(event):
             return
@@ -144,14 +145,15 @@ class SendTo(Dialog[Definition | None]):
 
     def _take(self, event: events.Key) -> bool:
         """Whether the key means anything here."""
+        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
         row = LETTERS.find(event.character) if event.character else -1
         if 0 <= row < len(self.offers or ()):
             self._choose(row)
-        elif event.key in _MOVES:
-            self.action_move(_MOVES[event.key])
-        elif event.key == "enter":
+        elif key in _MOVES:
+            self.action_move(_MOVES[key])
+        elif key == "enter":
             self.action_choose()
-        elif event.key == "escape":
+        elif key == "escape":
             self.action_leave()
         else:
             return False

@@ -59,6 +59,13 @@ class Terminal(LinuxDriver):
                 self.process_message(message)
 
 
+class AsciiTerminal(Terminal):
+    """The same with signs and lines drawn in ASCII; letters stay, where the terminal has them."""
+
+    def write(self, data: str) -> None:
+        super().write(data if data.isascii() else drawn(data, encoding()))
+
+
 def _end_before_long() -> None:
     """For a terminal that is gone: nothing can be drawn any more, and Textual may wait for ever for its last writes."""
     end = Timer(GRACE, os._exit, (128 + signal.SIGHUP,))

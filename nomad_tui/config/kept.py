@@ -1,0 +1,126 @@
+"""What the dashboard keeps between runs, in the state folder: how it looks, and the marks of recordings and journals.
+
+What was chosen in the dashboard counts until `config.toml` says something else than it said at the time: whoever edits
+a setting sees it in force, and whoever chooses in the dashboard finds the choice again.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from nomad_tui.config.folders import FileError, read_text, shown, write_text
+
+FILE: Final = "dashboard.json"
+MARKS: Final = "marks"
+"""A folder with a file for each recording or journal."""
+MOST_MARKED: Final = 200
+"""Recordings and journals of which marks are kept; those marked longest ago are forgotten first."""
+MOST_MARKS: Final = 2_000
+"""Of one of them, the newest."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    value: Any
+    setting: Any = None
+    """What `config.toml` said when it was chosen; None for nothing."""
+
+
+class Kept:
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` None keeps everything in memory only."""
+        self._file = None if folder is None else folder / FILE
+        self.trouble = ""
+        """What went wrong with the file, as sentences; choices count until the program ends then."""
+        self._choices: dict[str, Choice] = {}
+        try:
+            self._choices = self._read()
+        except FileError as error:
+            self.trouble = f"{error} The dashboard starts as config.toml says."
+
+    def value(self, name: str, setting: Any = None) -> Any:
+        """What was chosen last, or `setting` if nothing was or `config.toml` has changed since."""
+        choice = self._choices.get(name)
+        return setting if choice is None or choice.setting != _plain(setting) else choice.value
+
+    def has(self, name: str, setting: Any = None) -> bool:
+        """Whether `value` is one that was chosen in the dashboard."""
+        choice = self._choices.get(name)
+        return choice is not None and choice.setting == _plain(setting)
+
+    def keep(self, name: str, value: Any, setting: Any = None) -> None:
+        """Another dashboard that keeps something else meanwhile loses nothing."""
+        choice = Choice(_plain(value), _plain(setting))
+        if self._choices.get(name) == choice:
+            return
+        with suppress(FileError):
+            self._choices = self._read() or self._choices
+        self._choices[name] = choice
+        if self._file is None:
+            return
+        try:
+            write_text(self._file, msgspec.json.format(msgspec.json.encode(self._choices)).decode() + "\n")
+        except FileError as error:
+            self.trouble = f"{error} What you choose is kept until the program ends."
+            self._file = None
+
+    def _read(self) -> dict[str, Choice]:
+        if self._file is None:
+            return self._choices
+        text = read_text(self._file)
+        try:
+            return msgspec.json.decode(text, type=dict[str, Choice]) if text else {}
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise FileError(f"{shown(self._file)} cannot be read. Remove it to keep choices again.") from error
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return list(value) if isinstance(value, (tuple, frozenset, set)) else value
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """A marked event, by what it has in every reading of its recording."""
+
+    index: int
+    topic: str
+    type: str
+    namespace: str
+    key: str
+    number: int = 0
+    """Its place, from 1, among events that are the same in all this; 0 where it does not matter."""
+
+
+class KeptMarks:
+    """The marks of one recording or journal."""
+
+    def __init__(self, folder: Path, source: str) -> None:
+        """`source` names it, whatever it is called on the next run: its absolute path."""
+        self._folder = folder / MARKS
+        self._file = self._folder / f"{sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.json"
+
+    def read(self) -> list[Mark]:
+        """None where they cannot be read: marks are no reason to say anything."""
+        try:
+            return msgspec.json.decode(read_text(self._file) or "[]", type=list[Mark])
+        except (FileError, msgspec.MsgspecError, RecursionError):
+            return []
+
+    def write(self, marks: Sequence[Mark]) -> None:
+        """Raises `FileError`."""
+        if not marks:
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
+            return
+        write_text(self._file, msgspec.json.encode(marks[-MOST_MARKS:]).decode() + "\n")
+        with suppress(OSError):
+            for old in _oldest(self._folder.glob("*.json")):
+                old.unlink(missing_ok=True)
+
+
+def _oldest(files: Iterable[Path]) -> list[Path]:
+    newest_first = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
+    return newest_first[MOST_MARKED:]

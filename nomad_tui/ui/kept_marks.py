@@ -1,0 +1,96 @@
+"""The marks of a recording or journal, kept from one run to the next."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from nomad_tui.config.folders import FileError
+from nomad_tui.config.kept import KeptMarks, Mark
+from nomad_tui.core.history.history import History
+from nomad_tui.session import Session
+from nomad_tui.sources.source import Source
+from nomad_tui.ui.events.event_list import EventList
+
+ROWS_AT_ONCE: Final = 50_000
+"""Rows looked through for marks between two turns: about 2 ms."""
+
+
+class MarkKeeper:
+    """Finds the marks again while the events come, and writes them when one is set or removed."""
+
+    def __init__(self, state: Path | None, session: Session, event_list: EventList) -> None:
+        """`state` None keeps none; neither does a source that is read only once, such as a server or a pipe."""
+        name = kept_as(session.source)
+        self._kept = None if state is None or name is None else KeptMarks(state, name)
+        self._history = session.history
+        self._events = event_list
+        self._sought = set(self._kept.read()) if self._kept is not None else set()
+        """Marks of earlier runs whose events have not come yet."""
+        self._indexes = {mark.index for mark in self._sought}
+        self._next = 0
+        """The first row that was not looked at."""
+        self._same: Counter[Mark] = Counter()
+
+    def restore(self) -> None:
+        """Looks through some of the rows that came since."""
+        history = self._history
+        end = min(history.end, max(self._next, history.first) + ROWS_AT_ONCE)
+        while self._sought and (start := max(self._next, history.first)) < end:
+            segment = history.segment_of(start)
+            stop = min(end, segment.first + len(segment.index))
+            indexes = segment.index[start - segment.first : stop - segment.first]
+            if not self._indexes.isdisjoint(indexes):
+                found = [start + row for row, index in enumerate(indexes) if index in self._indexes]
+                self._events.mark(sequence for sequence in found if self._is_sought(sequence))
+            self._next = stop
+
+    def _is_sought(self, sequence: int) -> bool:
+        if self._history.gap(sequence) is not None:
+            return False
+        plain = _mark(self._history, sequence)
+        self._same[plain] += 1
+        mark = Mark(plain.index, plain.topic, plain.type, plain.namespace, plain.key, self._same[plain])
+        is_sought = mark in self._sought
+        self._sought.discard(mark)
+        return is_sought
+
+    def write(self) -> str:
+        """What kept the marks from being written, as sentences; empty if nothing did."""
+        if self._kept is None:
+            return ""
+        history = self._history
+        marks = [_numbered(history, sequence) for sequence in self._events.marks if history.gap(sequence) is None]
+        try:
+            self._kept.write([*self._sought, *marks])
+        except FileError as error:
+            self._kept = None
+            return f"{error} The marks count until the program ends."
+        return ""
+
+
+def kept_as(source: Source) -> str | None:
+    """What a recording or journal is known by on the next run: its absolute paths; None for another source."""
+    from nomad_tui.sources.journal import JournalSource
+    from nomad_tui.sources.journaled import JournaledLive
+    from nomad_tui.sources.recording import Recording
+
+    if isinstance(source, Recording):
+        return None if source.is_pipe else "\n".join(str(Path(path).absolute()) for path in source.paths)
+    return str(source.path.absolute()) if isinstance(source, JournalSource | JournaledLive) else None
+
+
+def _mark(history: History, sequence: int) -> Mark:
+    event = history.event(sequence)
+    return Mark(event.index, event.topic, event.type, event.namespace, event.key)
+
+
+def _numbered(history: History, sequence: int) -> Mark:
+    """With its place among the same of its index."""
+    mark = _mark(history, sequence)
+    number = 1
+    for before in range(sequence - 1, history.first - 1, -1):
+        segment = history.segment_of(before)
+        if segment.index[before - segment.first] != mark.index:
+            break
+        number += history.gap(before) is None and _mark(history, before) == mark
+    return Mark(mark.index, mark.topic, mark.type, mark.namespace, mark.key, number)

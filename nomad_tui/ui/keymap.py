@@ -1,0 +1,258 @@
+"""The keys in force: those of the declared actions, except where the operator's `[keys]` names others."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import combinations
+from typing import Any, Final
+
+from textual.app import App
+from textual.keys import Keys, key_to_character
+
+from nomad_tui.config.fields import FieldError, FieldPath, quoted
+from nomad_tui.ui.actions import ACTIONS, BY_ID, MOST_KEYS, UNBOUND, Action, Context, shown_key
+
+NONE: Final = "none"
+"""Takes all keys from an action."""
+MOST_OF_ONE: Final = 8
+"""Keys of one action."""
+
+TYPED_INTO: Final = frozenset((Context.FILTER, Context.FIND, Context.DIALOG, Context.MENU, Context.NAME_FILTER))
+"""Contexts in which a letter is text or a choice, so that it cannot be a key of an action."""
+
+PANES: Final = (
+    frozenset((Context.MOVE, Context.EVENTS)),
+    frozenset((Context.MOVE, Context.FACETS)),
+    frozenset((Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE, Context.EVENT)),
+    frozenset((Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES, Context.EVENT)),
+    frozenset((Context.MOVE, Context.ROWS, Context.SCROLL, Context.TIMELINE, Context.EVENT)),
+    frozenset((Context.MOVE, Context.TEXT, Context.EVENT)),
+)
+OVERLAPPING: Final = (
+    *(pane | {Context.APP} for pane in PANES),
+    frozenset((Context.APP, Context.FILTER)),
+    frozenset((Context.FILTER,)),
+    frozenset((Context.FIND, Context.TEXT)),
+    frozenset((Context.PAGE, Context.SINKS, Context.MOVE)),
+    frozenset((Context.PAGE, Context.MOVE, Context.DOCTOR)),
+    frozenset((Context.PAGE, Context.MOVE, Context.SCROLL, Context.LETTERS)),
+    frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.VIEWER)),
+    frozenset((Context.PAGE, Context.UNREADABLE)),
+    frozenset((Context.PAGE, Context.WARNINGS)),
+    frozenset((Context.PAGE, Context.OPTIONS)),
+    frozenset((Context.HELP, Context.MOVE, Context.TEXT)),
+    frozenset((Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS)),
+    frozenset((Context.DIALOG, Context.NAME_FILTER)),
+)
+"""Contexts whose keys apply at the same time."""
+
+_MODIFIERS: Final = ("alt", "ctrl", "shift", "super")
+"""In Textual's order."""
+_ALIASES: Final = {
+    "esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "pgdown": "pagedown", "return": "enter", "del": "delete",
+    "ins": "insert", "↑": "up", "↓": "down", "←": "left", "→": "right", "comma": ",", "minus": "-", "plus": "+",
+}  # fmt: skip
+_NAMED: Final = frozenset(
+    key.value for key in Keys if re.fullmatch(r"[a-z]{2,}|f\d{1,2}", key.value) and not key.value.startswith("scroll")
+)
+_SAME: Final = {"ctrl+i": "tab", "ctrl+m": "enter", "return": "enter"}
+"""What terminals send as another key."""
+_RESERVED: Final = frozenset(("ctrl+c", "ctrl+q"))
+"""Keys that always interrupt or quit."""
+_PLACE: Final = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
+
+
+class KeyMap:
+    """Which keys each action has."""
+
+    def __init__(self, changed: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        """`changed` are the keys, by Textual's names, of the actions that have others than declared."""
+        self.changed: Mapping[str, tuple[str, ...]] = dict(changed or {})
+
+    def keys(self, action: str) -> tuple[str, ...]:
+        found = self.changed.get(action)
+        return tuple(BY_ID[action].keys.split()) if found is None else found
+
+    def has(self, action: str, key: str) -> bool:
+        """Whether a key, by Textual's name, is one of the action's."""
+        return key in self.keys(action) or (key_to_character(key) or key) in self.keys(action)
+
+    def shown(self, action: str) -> str:
+        """All keys of an action as operators write them; empty where it has none."""
+        return " ".join(shown_key(key) for key in self.keys(action))
+
+    def text(self, sentence: str) -> str:
+        """A sentence with the first key of each action that it names as `{app.filter}`."""
+        return _PLACE.sub(lambda found: self._first(found[1]), sentence)
+
+    def _first(self, action: str) -> str:
+        keys = self.keys(action)
+        return shown_key(keys[0]) if keys else f"{BY_ID[action].title} in the palette"
+
+    def of_textual(self) -> dict[str, str]:
+        """What `App.set_keymap` takes."""
+        return {
+            action: ",".join("comma" if key == "," else key for key in keys) or UNBOUND
+            for action, keys in self.changed.items()
+        }
+
+    def described(self, listed: Iterable[Action]) -> Iterator[tuple[list[str], str]]:
+        """The keys and what they do, neighbours that do the same in one; the keys as operators write them."""
+        groups: list[tuple[str, list[Action]]] = []
+        for action in listed:
+            if not action.help or not self.keys(action.id):
+                continue
+            if groups and groups[-1][0] == action.help:
+                groups[-1][1].append(action)
+            else:
+                groups.append((action.help, [action]))
+        for sentence, alike in groups:
+            if len(alike) > MOST_KEYS:
+                yield [f"{self.shown(alike[0].id)} … {self.shown(alike[-1].id)}"], sentence
+            else:
+                yield [shown_key(key) for action in alike for key in self.keys(action.id)], sentence
+
+    @property
+    def typed_early(self) -> frozenset[str]:
+        """What early actions run that have a key with which text is typed."""
+        return frozenset(
+            action.run.partition("(")[0]
+            for action in ACTIONS
+            if action.early and any(_is_typed(key) for key in self.keys(action.id))
+        )
+
+
+STANDARD: Final = KeyMap()
+
+
+def keymap_of(app: App[Any]) -> KeyMap:
+    """The keys in force in an application; the declared ones in one that has none of its own."""
+    found = getattr(app, "keymap", STANDARD)
+    return found if isinstance(found, KeyMap) else STANDARD
+
+
+def declared_key(app: App[Any], key: str, *contexts: Context) -> str:
+    """The key that an action of these contexts has as declared, for the one that it has in force; else `key` itself.
+
+    For dialogs that act on keys as they come. Empty for a key that was taken from its action.
+    """
+    keymap = keymap_of(app)
+    own = [action for action in ACTIONS if action.context in contexts and action.id in keymap.changed]
+    for action in own:
+        if keymap.has(action.id, key):
+            return action.keys.split()[0]
+    return "" if any(key in action.keys.split() for action in own) else key
+
+
+def parse_key(written: str) -> str | None:
+    """Textual's name of a key as an operator may write it, such as `Ctrl+U`, `PgUp` or `/`; None for no key."""
+    if len(written) == 1:
+        return _ALIASES.get(written) or (written if written.isprintable() and not written.isspace() else None)
+    parts = [*written[:-2].split("+"), "+"] if written.endswith("+") else written.split("+")
+    *modifiers, last = parts
+    modifiers = [each.lower() for each in modifiers if each]
+    name = _ALIASES.get(last.lower(), last.lower() if len(last) > 1 else last)
+    if len(set(modifiers)) != len(modifiers) or not set(modifiers) <= set(_MODIFIERS):
+        return None
+    if len(name) == 1:
+        if not name.isprintable() or name.isspace():
+            return None
+        if modifiers == ["shift"]:
+            return name.upper() if name.isalpha() else None
+        if not modifiers:
+            return name
+        name = name.lower()
+    elif name not in _NAMED:
+        return None
+    key = "+".join([*(each for each in _MODIFIERS if each in modifiers), name])
+    return _SAME.get(key, key)
+
+
+def read_keys(table: Mapping[str, Any], at: FieldPath) -> tuple[KeyMap, list[FieldError]]:
+    """The keys that a table of settings asks for, without those that are mistakes."""
+    errors: list[FieldError] = []
+    asked: dict[str, tuple[str, ...]] = {}
+    for action, raw in _flat(table):
+        path = at.member(action)
+        try:
+            if action not in BY_ID:
+                raise path.error(f"is no action: {_meant(action)}")
+            asked[action] = _read(action, raw, path)
+        except FieldError as error:
+            errors.append(error)
+    while clash := _first_clash(KeyMap(asked), asked):
+        wrong, other, key = clash
+        del asked[wrong]
+        errors.append(
+            at.member(wrong).error(
+                f'is "{shown_key(key)}", which is a key of {other} at the same time: choose another, or give {other} '
+                "one too"
+            )
+        )
+    return KeyMap(asked), errors
+
+
+def _flat(table: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """`app.filter = "/"` is a table in a table to TOML."""
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{name}.")
+        else:
+            yield f"{within}{name}", value
+
+
+def _meant(action: str) -> str:
+    close = get_close_matches(action, BY_ID, 1, 0.5)
+    last = action.rpartition(".")[2]
+    close += [each for each in BY_ID if each.partition(".")[2] == last]
+    return f"write `{close[0]}`" if close else "`nomad-tui keys` lists all of them"
+
+
+def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
+    words = raw.split() if isinstance(raw, str) else raw
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or not words:
+        raise path.error(f'is {quoted(raw)}: write keys, such as "ctrl+f" or ["/", "f3"], or "{NONE}"')
+    if words == [NONE]:
+        return ()
+    if len(words) > MOST_OF_ONE:
+        raise path.error(f"has {len(words)} keys: write at most {MOST_OF_ONE}")
+    found: list[str] = []
+    for word in words:
+        key = parse_key(word)
+        if key is None:
+            close = get_close_matches(word.lower().rpartition("+")[2], sorted(_NAMED | _ALIASES.keys()), 1)
+            hint = f", such as {close[0]}" if close else ', such as "/", "ctrl+u", "pageup" or "f3"'
+            raise path.error(f"is {quoted(word)}, which is no key: write one{hint}")
+        if key in _RESERVED:
+            raise path.error(f"is {quoted(word)}, which always quits: write another key")
+        if _is_typed(key) and BY_ID[action].context in TYPED_INTO:
+            raise path.error(f"is {quoted(word)}, but text is typed there: write a key such as ctrl+x or f9")
+        if key not in found:
+            found.append(key)
+    return tuple(found)
+
+
+def _is_typed(key: str) -> bool:
+    """Whether an input takes the key as text."""
+    return len(key) == 1 or key == "space"
+
+
+def _first_clash(keymap: KeyMap, asked: Mapping[str, object]) -> tuple[str, str, str] | None:
+    """An action that was given a key, another one that has it at the same time, and the key."""
+    for contexts in OVERLAPPING:
+        by_key: dict[str, list[Action]] = {}
+        for action in ACTIONS:
+            if action.context in contexts:
+                for key in keymap.keys(action.id):
+                    by_key.setdefault(key, []).append(action)
+        for key, sharing in by_key.items():
+            for one, other in combinations(sharing, 2):
+                if (one.id in asked or other.id in asked) and not _share(one, other):
+                    last = max((each.id for each in (one, other) if each.id in asked), key=list(asked).index)
+                    return last, (other if last == one.id else one).id, key
+    return None
+
+
+def _share(one: Action, other: Action) -> bool:
+    """Whether two actions have a key in common as declared: the one of the focused pane counts there."""
+    return not set(one.keys.split()).isdisjoint(other.keys.split())

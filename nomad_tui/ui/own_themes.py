@@ -1,0 +1,120 @@
+"""The operator's own themes: each a file `themes/NAME.toml` in the folder of the settings."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from textual.color import Color, ColorParseError
+from textual.theme import BUILTIN_THEMES, Theme
+
+from nomad_tui.config.fields import FLAG, Field, FieldCodec, FieldError, FieldPath, FieldReader, quoted
+from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.core.text import printable
+from nomad_tui.ui.themes import NOMAD_DARK, NOMAD_LIGHT, THEMES, VARIABLES
+
+FOLDER: Final = "themes"
+MOST_THEMES: Final = 100
+OF_STYLES: Final = frozenset((*NOMAD_DARK.variables, *VARIABLES)) - {"failure-style"}
+"""Variables of the styles that a theme may set besides its colours."""
+
+
+def _colour(raw: object, path: FieldPath) -> str:
+    if not isinstance(raw, str):
+        raise path.error(f'is {quoted(raw)}: write a color such as "#41d392"')
+    try:
+        Color.parse(raw)
+    except ColorParseError:
+        raise path.error(f'is {quoted(raw)}, which is no color: write one such as "#41d392"') from None
+    return raw
+
+
+def _variables(raw: object, path: FieldPath) -> dict[str, str]:
+    if not isinstance(raw, dict):
+        raise path.error(f"is {quoted(raw)}, and a table belongs there")
+    for name, value in raw.items():
+        at = path.member(name)
+        if name not in OF_STYLES:
+            raise at.error(f"is no variable: there are {', '.join(sorted(OF_STYLES))}")
+        _colour(value, at)
+    return raw
+
+
+_COLOUR: Final = FieldCodec(_colour)
+
+
+class _OwnTheme(msgspec.Struct, frozen=True):
+    """What is left out is as in `nomad-dark`, or in `nomad-light` with `dark = false`."""
+
+    dark: Annotated[bool, Field(FLAG)] = True
+    primary: Annotated[str | None, Field(_COLOUR)] = None
+    secondary: Annotated[str | None, Field(_COLOUR)] = None
+    accent: Annotated[str | None, Field(_COLOUR)] = None
+    foreground: Annotated[str | None, Field(_COLOUR)] = None
+    background: Annotated[str | None, Field(_COLOUR)] = None
+    surface: Annotated[str | None, Field(_COLOUR)] = None
+    panel: Annotated[str | None, Field(_COLOUR)] = None
+    success: Annotated[str | None, Field(_COLOUR)] = None
+    warning: Annotated[str | None, Field(_COLOUR)] = None
+    error: Annotated[str | None, Field(_COLOUR)] = None
+    variables: Annotated[dict[str, str], Field(FieldCodec(_variables))] = {}
+
+
+def read_themes(config: Path) -> tuple[tuple[Theme, ...], list[str]]:
+    """The themes in a folder of settings, by name, and what is wrong with the others."""
+    themes: list[Theme] = []
+    mistakes: list[str] = []
+    try:
+        files = sorted((config / FOLDER).glob("*.toml"))[:MOST_THEMES]
+    except OSError:
+        files = []
+    for file in files:
+        try:
+            themes.append(_theme(file))
+        except FileError as error:
+            mistakes.append(str(error))
+    return tuple(themes), mistakes
+
+
+def _theme(file: Path) -> Theme:
+    """Raises `FileError`."""
+    name = file.stem
+    if name != printable(name, 40) or name in BUILTIN_THEMES or name in {theme.name for theme in THEMES}:
+        raise FileError(f"{shown(file)} has the name of another theme. Rename the file.")
+    try:
+        table = tomllib.loads(read_text(file) or "")
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{shown(file)} is not used until it is corrected: {printable(str(error), 200)}.") from error
+    reader = FieldReader(_OwnTheme, "a theme", folder=file.parent)
+    reader.take(table)
+    for attribute in reader.given:
+        reader.read(attribute)
+    if reader.errors:
+        raise FileError(f"{shown(file)} is not used until it is corrected: {_all(reader.errors)}.")
+    own = {key: value for key, value in msgspec.structs.asdict(reader.struct()).items() if value is not None}
+    base = NOMAD_DARK if own["dark"] else NOMAD_LIGHT
+    colours: dict[str, Any] = {key: getattr(base, key) for key in own_colours() if key not in own}
+    variables = _derived(base, own) | own.pop("variables")
+    return Theme(name=name, **colours, **own, variables=variables)
+
+
+def own_colours() -> tuple[str, ...]:
+    """The names of a theme's colours."""
+    return tuple(name for name in _OwnTheme.__struct_fields__ if name not in ("dark", "variables"))
+
+
+def _derived(base: Theme, own: dict[str, Any]) -> dict[str, str]:
+    """The variables of the base that do not repeat a colour that the theme changes."""
+    changed = {getattr(base, name) for name in own_colours() if name in own}
+    kept = {name: value for name, value in base.variables.items() if value.split()[0] not in changed}
+    replaced = {getattr(base, name): own[name] for name in own_colours() if name in own}
+    moved = {
+        name: value.replace(value.split()[0], replaced[value.split()[0]])
+        for name, value in base.variables.items()
+        if value.split()[0] in changed
+    }
+    return kept | moved
+
+
+def _all(errors: list[FieldError]) -> str:
+    return ". ".join(map(str, errors[:5]))

@@ -1,0 +1,61 @@
+"""What is set in `config.toml`, and what is chosen in the dashboard and found again on the next run."""
+
+from pathlib import Path
+
+from tests.terminal.program import Program, running
+
+
+def settings(home: Path, text: str) -> None:
+    folder = home / ".config" / "nomad-tui"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(text)
+
+
+def ground(program: Program) -> str:
+    return str(program.terminal.cells()[-1][0].bg)
+
+
+def test_what_is_chosen_is_kept_until_the_setting_changes(tour: Path, home: Path) -> None:
+    settings(home, '[ui]\ntheme = "nomad-light"\n')
+    with running("open", tour, home=home) as program:
+        program.wait_for("625").settle()
+        light = ground(program)
+        program.press("m", "k", "k", "m", "ctrl+right").wait_until(lambda: program.text.count("★") == 2, "two marks")
+        program.press("ctrl+p").settle().press("theme").settle().press("enter").wait_for("nomad-high-contrast")
+        program.press("down").wait_until(lambda: ground(program) == "000000", "a preview")
+        program.press("escape").wait_until(lambda: ground(program) == light, "the theme of before")
+        program.press("ctrl+p").settle().press("theme").settle().press("enter").wait_for("nomad-high-contrast")
+        program.press("down", "enter").wait_gone("nomad-high-contrast").press("1").settle()
+        edge = program.lines[1].find("╭─ 3")
+        program.press("g", "space").wait_for("▸ Topics").press("q").wait_for_exit()
+    with running("open", tour, home=home) as program:
+        program.wait_for("▸ Topics").wait_until(lambda: program.text.count("★") == 2, "the marks of before")
+        assert (ground(program), program.lines[1].find("╭─ 3")) == ("000000", edge)
+    settings(home, '[ui]\ntheme = "nomad-color-blind"\n')
+    with running("open", tour, home=home) as program:
+        program.wait_for("625").wait_until(lambda: ground(program) == "10141a", "the theme that was set since")
+
+
+def test_settings_say_how_the_dashboard_starts(tour: Path, home: Path) -> None:
+    settings(
+        home,
+        '[ui]\ndensity = "compact"\nglyphs = "ascii"\nstart_pane = "facets"\nfollow = false\ntimezone = "Asia/Tokyo"\n'
+        'columns = ["index", "time", "sentence"]\nfacets_width = 40\n[keys]\napp.quit = "ctrl+x"\n',
+    )
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("row 1 of 625", "17:48:06", "Space Tick", "Ctrl+X Quit").settle()
+        assert program.text.isascii()
+        assert program.lines[1].startswith("-1 Facets") and program.lines[1].index("-2 Events") == 41
+        assert program.press("q", "ctrl+x").wait_for_exit() == 0
+
+
+def test_mistakes_in_how_it_looks_stop_nothing_and_one_in_a_profile_does(tour: Path, home: Path) -> None:
+    settings(
+        home, '[ui]\ntheme = "nmad-light"\n[keys]\napp.filter = "n"\n[profile.prod]\naddres = "http://127.0.0.1:1"\n'
+    )
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625", "3 mistakes in the settings: W shows them.").press("W")
+        program.wait_for('`ui.theme` is "nmad-light"', "`profile.prod.addres` is no setting").press("escape")
+    with running("--profile", "prod", home=home) as program:
+        assert program.wait_for_exit() == 2
+        assert "profile.prod.addres" in program.text

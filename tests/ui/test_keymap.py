@@ -1,0 +1,212 @@
+"""Keys of the operator's own: each action of the table runs by another key, and nothing clashes unseen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.actions import parse
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+from nomad_tui.config.fields import FieldPath
+from nomad_tui.session import Session, Status
+from nomad_tui.ui.actions import ACTIONS, BY_ID, Context, actions, shown_key
+from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dialogs.commands import Palette
+from nomad_tui.ui.dialogs.copy_menu import Choice, CopyMenu
+from nomad_tui.ui.dialogs.help import help_text
+from nomad_tui.ui.dialogs.unreadable import UnreadableLines
+from nomad_tui.ui.dialogs.warning_list import WarningList
+from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.event.text_viewer import TextViewer
+from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, ColumnChooser
+from nomad_tui.ui.keymap import KeyMap, parse_key, read_keys
+from nomad_tui.ui.panes import Pane
+from tests.dashboard import CONNECTED, SECONDS, WIDE, Dashboard, Told, frames, soon
+from tests.kept import folders
+from tests.pressing import has_worked, post_key
+
+MODIFIERS = ("", "alt+", "ctrl+", "alt+ctrl+", "ctrl+shift+", "alt+shift+", "alt+ctrl+shift+")
+_KEYS = (f"{modifier}f{number}" for modifier in MODIFIERS for number in range(1, 25))
+OTHER = dict(zip((action.id for action in ACTIONS), _KEYS, strict=False))
+"""A key for each action that nothing has by itself."""
+
+
+class Recorder(NomadTui):
+    """Notes what its keys would run instead of running it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ran: list[str] | None = None
+
+    async def run_action(self, action: Any, default_namespace: DOMNode | None = None, namespaces: Any = None) -> bool:
+        if self.ran is None:
+            return await super().run_action(action, default_namespace, namespaces)
+        self.ran.append(action)
+        return True
+
+
+@asynccontextmanager
+async def opened_with(settings: str, tmp_path: Path) -> AsyncIterator[Dashboard]:
+    config = folders(tmp_path).config
+    config.mkdir(parents=True, exist_ok=True)
+    (config / "config.toml").write_text(settings)
+    app = Recorder(Session(Told(CONNECTED, *frames("tour"))), folders=folders(tmp_path))
+    with soon():
+        async with asyncio.timeout(SECONDS), app.run_test(size=WIDE) as pilot:
+            opened = Dashboard(app, pilot)
+            await opened.shows(625)
+            yield opened
+
+
+def keys_table(keys: dict[str, str]) -> str:
+    return "[keys]\n" + "".join(f'{action} = "{key}"\n' for action, key in keys.items())
+
+
+async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path) -> None:
+    assert len(OTHER) == len(ACTIONS)
+    async with opened_with(keys_table(OTHER), tmp_path) as opened:
+        app = opened.app
+        assert isinstance(app, Recorder) and app.preferences.mistakes == []
+        await opened.press("ctrl+shift+f1")  # nothing
+        tried: set[str] = set()
+
+        async def all_of(*contexts: Context, without: Iterable[str] = ()) -> None:
+            for action in actions(*contexts):
+                if action.id in without:
+                    continue
+                app.ran = []
+                post_key(app, OTHER[action.id])
+                for _ in range(2):
+                    await has_worked(app)
+                    for node in (app.focused or app.screen).ancestors_with_self:
+                        await has_worked(node)
+                ran = app.ran[0] if app.ran else "nothing"
+                assert parse(ran) == parse(action.run), (action.id, OTHER[action.id])
+                for key in action.keys.split():
+                    assert not app.keymap.has(action.id, key)
+                tried.add(action.id)
+            app.ran = None
+
+        await all_of(Context.APP, Context.MOVE, Context.EVENTS)
+        app.panes.go_to(Pane.TOPICS)
+        await all_of(Context.MOVE, Context.FACETS)
+        for view, contexts in (
+            (EventView.TREE, (Context.ROWS, Context.SCROLL, Context.TREE)),
+            (EventView.CHANGES, (Context.ROWS, Context.SCROLL, Context.CHANGES)),
+            (EventView.TIMELINE, (Context.ROWS, Context.SCROLL, Context.TIMELINE)),
+            (EventView.RAW, (Context.TEXT,)),
+        ):
+            app.inspecting.go_to_view(view)
+            app.panes.go_to(Pane.INSPECTOR)
+            await opened.pilot.pause()
+            await all_of(Context.EVENT, Context.MOVE, *contexts)
+        app.filter_line.edit()
+        await all_of(Context.FILTER)
+        app.panes.go_to(Pane.EVENTS)
+        pages: list[tuple[Screen[Any], tuple[Context, ...]]] = [
+            (TextViewer("a", "text", ()), (Context.PAGE, Context.VIEWER, Context.TEXT)),
+            (UnreadableLines(Status()), (Context.PAGE, Context.UNREADABLE)),
+            (WarningList(Status()), (Context.PAGE, Context.WARNINGS)),
+            (ColumnChooser(DEFAULT_COLUMNS), (Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS)),
+        ]
+        for page, of_page in pages:
+            await app.push_screen(page)
+            await opened.pilot.pause()
+            await all_of(*of_page)
+            page.dismiss()
+            await opened.pilot.pause()
+        await opened.press(OTHER["app.help"])
+        await opened.until(lambda: len(app.screen_stack) == 2)
+        await all_of(Context.HELP)
+        elsewhere = {Context.DOCTOR, Context.SINKS, Context.LETTERS, Context.FIND, Context.NAME_FILTER}
+        assert {action.id for action in ACTIONS} - tried == {each.id for each in actions(*elsewhere)}
+
+
+async def test_a_menu_takes_the_keys_that_were_given_to_it(tmp_path: Path) -> None:
+    keys = {"menu.down": "ctrl+j", "menu.choose": "ctrl+o", "dialog.leave": "ctrl+g"}
+    async with opened_with(keys_table(keys), tmp_path) as opened:
+        chosen: list[Choice | None] = []
+        menu = [Choice("a", "one", "1"), Choice("b", "two", "2")]
+        for pressed in (("down", "enter", "escape", "ctrl+j", "ctrl+o"), ("escape", "ctrl+g")):
+            await opened.app.push_screen(CopyMenu(menu), chosen.append)
+            await opened.press(*pressed)
+            await opened.until(lambda: len(opened.app.screen_stack) == 1)
+        assert [each and each.letter for each in chosen] == ["b", None]
+
+
+OWN = """[keys]
+app.follow = ["ctrl+f", "F9"]
+app.quit = "none"
+app.timeline = "T"
+app.redraw = "x"
+tree.reveal = "X"
+changes.reveal = "X"
+"""
+
+
+async def test_footer_help_and_palette_show_the_keys_in_force(tmp_path: Path) -> None:
+    async with opened_with(OWN, tmp_path) as opened:
+        assert opened.app.preferences.mistakes == []
+        footer = opened.screen()[-1]
+        assert "Ctrl+F Follow" in footer and "T Timeline" in footer
+        assert "Quit" not in footer and "unbound" not in footer
+        shown = help_text((opened.events,), opened.app.keymap)
+        assert "\nCtrl+F F9 " in shown and "Quit, as does" not in shown
+        await opened.press("q", "f", "ctrl+p")
+        await opened.until(lambda: isinstance(opened.app.screen, Palette))
+        await opened.press(*"timel")
+        await opened.appears("Timeline            T")
+        await opened.press("escape", "/", "x")
+        await opened.until(lambda: opened.app.filter_line.value == "x")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"app": {"folow": "x"}}, "`keys.app.folow` is no action: write `app.follow`"),
+        ({"quit": "x"}, "write `app.quit`"),
+        ({"zzz": "x"}, "`nomad-tui keys` lists all of them"),
+        ({"app.follow": "crtl+f"}, '"crtl+f", which is no key'),
+        ({"app.follow": "pagup"}, "which is no key: write one, such as pageup"),
+        ({"app.follow": 3}, "is 3: write keys"),
+        ({"app.follow": []}, "write keys"),
+        ({"app.follow": "ctrl+c"}, "always quits"),
+        ({"dialog.leave": "x"}, "text is typed there"),
+        ({"app.follow": "p"}, "which is a key of app.pause at the same time"),
+        ({"app.follow": "x"}, "which is a key of tree.reveal at the same time"),
+        ({"move.up": "n"}, "which is a key of events.next_match at the same time"),
+        ({"app.follow": "ctrl+x", "app.pause": "ctrl+x"}, "`keys.app.pause` is"),
+        ({"filter.stay": "ctrl+i"}, "`keys.filter.stay` is"),
+    ],
+)
+def test_a_mistake_in_the_keys_is_explained_and_the_action_keeps_its_own(table: dict[str, Any], said: str) -> None:
+    keymap, [error] = read_keys(table, FieldPath("keys", None))
+    assert said in str(error)
+    wrong = error.path.removeprefix("keys.")
+    assert wrong not in BY_ID or keymap.keys(wrong) == tuple(BY_ID[wrong].keys.split())
+
+
+def test_keys_that_change_places_are_no_clash_and_one_that_is_refused_gives_its_place_back() -> None:
+    keymap, errors = read_keys(
+        {"app.follow": "p", "app.pause": "f", "app.filter": "ctrl+f", "tree.find": "ctrl+f"}, FieldPath("keys", None)
+    )
+    assert errors == [] and keymap.keys("app.pause") == ("f",)
+    # Without the key that clashes, `app.pause` has its own again, which `app.zoom` cannot have then.
+    keymap, errors = read_keys({"app.pause": "q", "app.zoom": "p"}, FieldPath("keys", None))
+    assert [error.path for error in errors] == ["keys.app.pause", "keys.app.zoom"] and keymap.changed == {}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_keys_may_be_written_as_they_are_shown(action: Any) -> None:
+    for key in action.keys.split():
+        assert parse_key(shown_key(key)) == (parse_key(key) or key)
+
+
+def test_a_sentence_names_the_key_in_force() -> None:
+    sentence = "{events.mark} marks an event, {app.quit} quits"
+    assert KeyMap({"events.mark": ("ctrl+b",)}).text(sentence) == "Ctrl+B marks an event, q quits"
+    assert KeyMap({"app.quit": ()}).text(sentence) == "m marks an event, Quit in the palette quits"
