@@ -1,6 +1,7 @@
 """The three panes side by side: which of them has the focus, and which of them has the screen."""
 
 from enum import StrEnum
+from math import floor
 from typing import Final
 
 from textual import events, on
@@ -99,7 +100,9 @@ class Panes(Horizontal):
             both = self.event_list.outer_size.width + self.inspector.outer_size.width
             # What was chosen last may not be laid out yet.
             is_same = self._shares is not None and sum(self._shares) == both
-            before = self._shares[0] if self._shares is not None and is_same else self.event_list.outer_size.width
+            before = (
+                round(self._shares[0]) if self._shares is not None and is_same else self.event_list.outer_size.width
+            )
             width = max(EVENTS_LEAST, min(before + direction * STEP, both - EVENT_LEAST))
             self._shares = (width, both - width)
         self._set_widths()
@@ -108,7 +111,8 @@ class Panes(Horizontal):
     @property
     def event_width(self) -> float | None:
         """Percent of the width that Events and Event share; None for the style's own."""
-        return None if self._shares is None else round(100 * self._shares[1] / sum(self._shares), 2)
+        # Rounded down, so that Events does not lose a cell when the widths are made of it again.
+        return None if self._shares is None else floor(1e6 * self._shares[1] / sum(self._shares)) / 1e4
 
     @property
     def _is_side_by_side(self) -> bool:

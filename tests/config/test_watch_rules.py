@@ -74,12 +74,12 @@ def test_every_field_of_a_rule_is_read(tmp_path: Path) -> None:
 )
 def test_a_mistake_has_its_place_and_leaves_out_its_rule_only(tmp_path: Path, text: str, mistake: str) -> None:
     other = '\n[[watch]]\nname = "b"\nlevel = "warning"\n' if text.startswith("[[") else ""
-    (tmp_path / "config.toml").write_text(f'{text}\n{other}\n[list]\ncolumns = ["time"]\n')
+    (tmp_path / "config.toml").write_text(f'{text}\n{other}\n[ui]\ncolumns = ["time"]\n')
     rules = WatchRules(tmp_path)
     assert [rule.name for rule in rules.rules] == [*(["b"] if other else []), *(rule.name for rule in PRESETS)]
     [trouble] = rules.troubles
     assert mistake in trouble
-    assert read_settings(tmp_path).list.columns == ("time",)
+    assert read_settings(tmp_path).ui.columns == ("time",)
 
 
 def test_two_rules_need_two_names(tmp_path: Path) -> None:
