@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nomad_tui.cli.options import ConfigurationFailure, config_option, connections_options
+from nomad_tui.cli.command import Command
+from nomad_tui.cli.options import CommandGroup, ConfigurationFailure, config_option, connections_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def config() -> None:
     """Find and check the settings."""
 
@@ -127,10 +128,10 @@ def _folder(folders: Folders) -> Path:
     return folders.config
 
 
-@click.command()
+@click.command(cls=Command)
 @config_option
 def keys(folders: Folders) -> None:
-    """Print the dashboard's keys in force, each with the ID of its action and what it does."""
+    """Print the keys of the dashboard, as configured."""
     from nomad_tui.cli.sink import echo_table
     from nomad_tui.ui.actions import ACTIONS
     from nomad_tui.ui.keymap import NONE

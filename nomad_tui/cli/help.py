@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nomad_tui.cli.command import Command
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -21,7 +23,7 @@ def _complete_topic(_context: click.Context, _argument: click.Parameter, begun: 
     return [CompletionItem(page.topic, help=page.title) for page in pages() if page.topic.startswith(begun)]
 
 
-@click.command("help")
+@click.command("help", cls=Command)
 @click.argument("words", nargs=-1, metavar="[TOPIC]", shell_complete=_complete_topic)
 @click.pass_context
 def help_(context: click.Context, words: tuple[str, ...]) -> None:

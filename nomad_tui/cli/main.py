@@ -1,4 +1,4 @@
-"""The command line: which source, which front end, and the exit code."""
+"""The command line: source, front end and exit code."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ INTERRUPTED: Final = 130
 
 
 class FilterText(click.ParamType["Filter"]):
-    """A filter; a mistake in it is pointed at."""
+    """A filter. An error points at the mistake."""
 
     name = "filter"
 
@@ -70,11 +70,11 @@ class FilterText(click.ParamType["Filter"]):
 
 
 POINTED_AT_WIDTH: Final = 76
-"""Cells of a filter that are repeated under a mistake in it."""
+"""Cells of a filter that an error repeats."""
 
 
 def _pointed_at(text: str, error: FilterError) -> str:
-    """The part of a text that a mistake is in, and below it a mark at the place."""
+    """The part of a text with the mistake, and a line that marks the place."""
     from rich.cells import cell_len
 
     start = max(0, error.position - POINTED_AT_WIDTH // 2)
@@ -85,15 +85,15 @@ def _pointed_at(text: str, error: FilterError) -> str:
 
 
 class _Group(CommandGroup):
-    """Prints a mistake as one sentence, without click's usage block, and exits with 2."""
+    """Prints an error without click's usage block."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._with_journals_file(args))
 
     def _with_journals_file(self, args: list[str]) -> list[str]:
-        """The arguments with `--journal=FILE` for `--journal FILE`, and `--journal=` where no file follows.
+        """The arguments with `--journal=FILE` for `--journal FILE`, and `--journal=` if no file follows.
 
-        click itself would take the name of a command for the file. Other commands than `tail` always want one.
+        click itself would mistake a command for the file. Commands other than `tail` always need a file.
         """
         commands = self.list_commands(click.Context(self))
         others = {"--", *commands} - {"tail"}
@@ -111,7 +111,7 @@ class _Group(CommandGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if ctx.params.get("journal") == DEFAULT_JOURNAL and name not in (None, "tail"):
-            raise click.UsageError(f"The command {name} wants to know which journal: write {JOURNAL}=FILE.")
+            raise click.UsageError(f"{name} needs the name of the journal: write {JOURNAL}=FILE.")
         return name, command, rest
 
     def main(
@@ -125,7 +125,7 @@ class _Group(CommandGroup):
         def run() -> Any:
             return super(_Group, self).main(args, prog_name, complete_var, standalone_mode=False, **extra)
 
-        # Not every locale is UTF-8: what it lacks is written as an ASCII glyph or an escape.
+        # Not every locale is UTF-8: missing characters are written as ASCII glyphs or escapes.
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors=glyphs.ERRORS)
@@ -142,7 +142,7 @@ class _Group(CommandGroup):
 
 
 def history_options(command: Function) -> Function:
-    """Adds the bounds of what is held."""
+    """Adds the limits of the history."""
     for option in (
         max_line_option,
         click.option(
@@ -150,14 +150,14 @@ def history_options(command: Function) -> Function:
             type=ByteSize(1024 * 1024),
             default=DEFAULT_MAX_BYTES,
             metavar="SIZE",
-            help="Memory for the events held, compressed; the oldest go first. Default: 512MiB.",
+            help="Memory for the events held. Default: 512MiB.",
         ),
         click.option(
             "--max-events",
             type=click.IntRange(min=16),
             default=DEFAULT_MAX_EVENTS,
             metavar="EVENTS",
-            help="Events held; the oldest go first. Default: 1,000,000.",
+            help="Events held. Default: 1,000,000.",
         ),
     ):
         command = option(command)
@@ -165,7 +165,7 @@ def history_options(command: Function) -> Function:
 
 
 def stream_options(command: Function) -> Function:
-    """Adds what to ask a server for."""
+    """Adds topics and where to start."""
     for option in (
         index_option,
         live_option,
@@ -173,7 +173,7 @@ def stream_options(command: Function) -> Function:
             "--since",
             type=Since(),
             metavar="DURATION",
-            help="Start so long ago, such as 10m, as far as the buffer goes back, or before a recording's end.",
+            help="Start this long ago, such as 10m.",
         ),
         topic_option,
     ):
@@ -186,13 +186,11 @@ filter_option = click.option(
     "chosen",
     type=FilterText(),
     metavar="FILTER",
-    help="Show only events that match, such as 'web status:failed' or 'ClientStatus == \"lost\"'; see the README.",
+    help="Only events that match; see `nomad-tui help filter`.",
 )
 
 
-reveal_option = click.option(
-    "--reveal", is_flag=True, help="Show the secrets in payloads, which are masked until x shows one."
-)
+reveal_option = click.option("--reveal", is_flag=True, help="Show secrets in payloads; masked by default.")
 
 
 LAZY: Final = {
@@ -206,7 +204,13 @@ LAZY: Final = {
 
 
 @click.group(
-    cls=_Group, lazy=LAZY, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Group,
+    lazy=LAZY,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\
+nomad-tui demo
+nomad-tui --profile prod --filter 'job:=web status:failed'""",
 )
 @click.version_option(__version__, prog_name="nomad-tui")
 @connections_options
@@ -233,10 +237,7 @@ def main(
     max_memory: int,
     max_line: int,
 ) -> int:
-    """Watch a Nomad cluster's event stream: live, honest, searchable.
-
-    Without a command: the dashboard on NOMAD_ADDR. Flags beat the profile, and the profile beats the environment.
-    """
+    """Watch a Nomad cluster's event stream: without a command, in the dashboard."""
     from nomad_tui.cli.source_factory import SourceFactory, of_jetstream
     from nomad_tui.stream.reader import Settings
 
@@ -254,17 +255,17 @@ def main(
     return _dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere)
 
 
-@main.command()
+@main.command(epilog="nomad-tui demo --filter status:failed")
 @filter_option
 @config_option
 @reveal_option
 @history_options
 def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
-    """The dashboard on a recorded cluster, served on loopback: no cluster, no network."""
+    """Open the dashboard on a recorded cluster; no network needed."""
     _need_terminal()
     import gc
 
-    gc.disable()  # until the screen stands: see ui.garbage
+    gc.disable()  # until the screen is drawn: see ui.garbage
 
     from nomad_tui.cli.demo import run_demo
     from nomad_tui.core.history.history import History
@@ -272,10 +273,16 @@ def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int,
     return run_demo(History(max_events, max_memory), str(chosen or ""), folders, max_line, reveal=reveal)
 
 
-@main.command("open")
+@main.command(
+    "open",
+    epilog="""\
+nomad-tui open incident.ndjson
+nomad-tui open debug.tar.gz --filter topic:node
+nomad-tui open prod.journal --since 2h""",
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
 @click.option(
-    "--since", type=Since(), metavar="DURATION", help="Only the last so long, such as 10m, up to a recording's end."
+    "--since", type=Since(), metavar="DURATION", help="Only this long before the recording's end, such as 10m."
 )
 @follow_option
 @filter_option
@@ -293,10 +300,10 @@ def open_(
     max_memory: int,
     max_line: int,
 ) -> int:
-    """The dashboard on recordings: files, pipes (-), archives of nomad operator debug, or a journal.
+    """Open the dashboard on recordings or a journal.
 
-    JSON of frames or events in any form, also in a log's lines; plain, .gz or .zst. Several files of one cluster are
-    merged by index.
+    FILE is JSON of frames or events in any form, also in a log's lines, plain, .gz or .zst; an archive of `nomad
+    operator debug`; a journal; or - for a pipe. Files of one cluster are merged by index.
     """
     from nomad_tui.cli.source_factory import of_files
     from nomad_tui.stream.start import Start
@@ -312,7 +319,12 @@ def open_(
     return _dashboard(source, (max_events, max_memory), str(chosen or ""), folders, reveal)
 
 
-@main.command()
+@main.command(
+    epilog="""\
+nomad-tui tail --topic Job:web --topic Deployment
+nomad-tui tail --live --level warning
+nomad-tui tail --output frames > incident.ndjson"""
+)
 @click.argument("files", nargs=-1, metavar="[FILE… | -]")
 @connections_options
 @nats_options
@@ -324,27 +336,30 @@ def open_(
     "--output",
     type=click.Choice(["line", "csv", "markdown", "ndjson", "frames"]),
     default="line",
-    help="A sentence an event, the same as a table, the event objects, or the frames as they came. Default: line.",
+    metavar="FORMAT",
+    help="line, csv, markdown, ndjson or frames. Default: line.",
 )
-@click.option(
-    "--redact", is_flag=True, help="Mask secrets in ndjson and frames, which are otherwise exactly as the server sent."
-)
+@click.option("--redact", is_flag=True, help="Mask secrets in ndjson and frames, too.")
 @click.option(
     "--level",
     type=click.Choice(["failure", "warning", "change", "routine"]),
     default="routine",
-    help="Print events of this level and above. Default: routine, all of them.",
+    metavar="LEVEL",
+    help="failure, warning, change or routine, and above.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="EVENTS", help="End after so many events.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="EVENTS", help="Exit after this many events.")
 @click.option(
-    "--idle-exit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End after so long without one."
+    "--idle-exit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Exit after this long without an event.",
 )
 @click.option(
     "--retries",
     type=click.IntRange(min=0),
     default=None,
     metavar="ATTEMPTS",
-    help="Give up after so many failed attempts in a row to get a lost connection back. Default: 10.",
+    help="Give up after this many failed reconnects. Default: 10.",
 )
 @max_line_option
 def tail(
@@ -369,7 +384,7 @@ def tail(
     max_line: int,
     folders: Folders,
 ) -> int:
-    """Print events, without a screen: of the server, or of FILEs as open reads them.
+    """Print events, one line each, from the server or from FILEs.
 
     Exit codes: 0 done, 1 gave up reconnecting, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
@@ -384,7 +399,7 @@ def tail(
     from nomad_tui.stream.reader import LEADER_WATCHED_EVERY, Settings
 
     if sys.stdout is None:
-        raise click.UsageError("Standard output is closed: leave it open, events are printed there.")
+        raise click.UsageError("Standard output is closed. Leave it open: events are printed there.")
     start = _start(index, live, since)
     source: Source | None
     if files:
@@ -413,28 +428,34 @@ def tail(
     try:
         return asyncio.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
     except OSError as error:
-        # What is still buffered has no reader; the interpreter would complain of it when it closes the stream.
+        # The buffered rest has no reader, and the interpreter would report that when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 0
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(
-            f"The events cannot be written to standard output ({reason}): make room there, or send them elsewhere."
+            f"Cannot write to standard output: {reason}. Free disk space, or write elsewhere."
         ) from None
 
 
-@main.command()
+@main.command(
+    epilog="""\
+nomad-tui doctor
+nomad-tui doctor --profile prod --topic Job --topic Node
+nomad-tui doctor --no-wait --output json"""
+)
 @connection_options
 @topic_option
 @click.option(
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="Each check as it runs, or one JSON object at the end. Default: text.",
+    metavar="FORMAT",
+    help="text, each check as it runs, or json, one object. Default: text.",
 )
-@click.option("--no-wait", is_flag=True, help="Do not wait half a minute for the heartbeat.")
+@click.option("--no-wait", is_flag=True, help="Do not wait up to 35 s for a heartbeat.")
 def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: bool) -> int:
-    """Check what stands between you and the events, and say what to do about it.
+    """Diagnose the connection, token and event stream.
 
     Exit codes: 0 well, 1 unreachable or broken, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
@@ -445,20 +466,20 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
     from nomad_tui.doctor.terminal import print_json, print_text
 
     if sys.stdout is None:
-        raise click.UsageError("Standard output is closed: leave it open, what is found is printed there.")
+        raise click.UsageError("Standard output is closed. Leave it open: results are printed there.")
     patience = Patience(heartbeat=None) if no_wait else Patience()
     items = examine(connection, subscription_to(topics), patience=patience, origins=_origins(connection))
     printing = print_json if output == "json" else print_text
     try:
         return asyncio.run(printing(items, sys.stdout))
     except BrokenPipeError:
-        # The interpreter would complain of what is still buffered when it closes the stream.
+        # The interpreter would report the buffered rest when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def _origins(connection: Connection) -> dict[str, str]:
-    """By a setting's name the flag or variable it came from, where that is certain beside a profile."""
+    """By setting, the flag or variable it came from, as far as that is certain with a profile."""
     context = click.get_current_context()
     origins = {} if connection.profile is not None else {"address": "default"}
     for setting in HELP:
@@ -472,7 +493,7 @@ def _origins(connection: Connection) -> dict[str, str]:
 
 def _start(index: int, live: bool, since: int | None) -> Start:
     if (index > 0) + live + (since is not None) > 1:
-        raise click.UsageError("--index, --live and --since each say where to start: give one of them.")
+        raise click.UsageError("--index, --live and --since exclude each other. Give one of them.")
     from nomad_tui.stream.start import Start
 
     return Start(index, live, since)
@@ -487,13 +508,13 @@ def _dashboard(
     connections: Connections | None = None,
     elsewhere: Callable[[Connection], Source] | None = None,
 ) -> int:
-    """Opens one dashboard after another, as long as the operator goes elsewhere. Returns the exit code.
+    """Open a dashboard, and another one whenever the operator switches the cluster. Returns the exit code.
 
-    `bounds` are those of a `History`. Each has one of its own: events of two clusters never stand side by side.
+    `bounds` are those of a `History`. Each dashboard has its own: events of two clusters are never mixed.
     """
     import gc
 
-    gc.disable()  # until the screen stands: see ui.garbage
+    gc.disable()  # until the screen is drawn: see ui.garbage
 
     from nomad_tui.core.history.history import History
     from nomad_tui.session import Session
@@ -530,21 +551,21 @@ def _dashboard(
 def _need_terminal() -> None:
     """Textual reads keys from standard input and draws on standard error."""
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("The dashboard needs a terminal: use nomad-tui tail to print events.")
+        raise click.UsageError("The dashboard needs a terminal. To print events, use `nomad-tui tail`.")
 
 
 def _standard_input_for_recording() -> int:
-    """Moves the pipe on standard input aside and puts the terminal there, where the dashboard reads its keys.
+    """Replace the pipe on standard input with the terminal, from which the dashboard reads its keys.
 
     Returns the pipe's file descriptor.
     """
     if sys.stdin.isatty():
-        raise click.UsageError("Standard input is the terminal: pipe a recording into nomad-tui open -.")
+        raise click.UsageError("Standard input is a terminal. Pipe a recording: `… | nomad-tui open -`.")
     pipe = os.dup(0)
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
     except OSError:
-        raise click.UsageError("The dashboard needs a terminal for its keys, and there is none.") from None
+        raise click.UsageError("The dashboard needs a terminal for its keys. Run it in one.") from None
     os.dup2(terminal, 0)
     os.close(terminal)
     return pipe

@@ -1,4 +1,4 @@
-"""The command-line flags that reach a server, under the names of Nomad's own command line."""
+"""Options that several commands share; those of a connection have the names of Nomad's own flags."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
+from nomad_tui.cli.command import Command, help_connection_option
 from nomad_tui.cli.parameters import ByteSize, FilePath, Index
 from nomad_tui.config.setting import ADDRESS, CONFIG_VARIABLE, HEADERS, HELP, PROFILE, Setting
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
@@ -26,7 +27,7 @@ R = TypeVar("R")
 
 
 class ConfigurationFailure(click.ClickException):
-    """A mistake in the settings, printed as one line without click's usage block."""
+    """An error in the settings, printed without click's usage block."""
 
     exit_code = 2
 
@@ -34,12 +35,14 @@ class ConfigurationFailure(click.ClickException):
         click.echo(f"nomad-tui: {self.message}", file=file, err=file is None)
 
 
-class CommandGroup(click.Group):
-    """Options before a command count as if they stood behind it, also where it is a command of a command.
+class CommandGroup(Command, click.Group):
+    """Accepts options before a command as if they were behind it, also for commands of commands.
 
-    `lazy` maps the names of commands to the modules they are in, as `module:attribute`: each is imported when it is
-    asked for, so that no command waits for what another needs.
+    `lazy` maps the names of commands to the modules they are in, as `module:attribute`: each is imported on demand, so
+    that no command waits for what another needs.
     """
+
+    command_class = Command
 
     def __init__(self, *arguments: Any, lazy: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -95,7 +98,7 @@ class ConfigFolder(click.ParamType["Folders"]):
 
 
 def folders_of(context: click.Context) -> Folders:
-    """What `--config` says so far, for what completes a word."""
+    """The folders named so far, for completion."""
     return context.params.get("folders") or _folders_of_user()
 
 
@@ -110,13 +113,13 @@ config_of_group: Final = click.option(
     "folders",
     type=ConfigFolder(),
     metavar="FOLDER",
-    help=f"Where your settings, profiles and saved filters are.  [{CONFIG_VARIABLE}]",
+    help=f"The folder of your settings, profiles and saved filters.  [{CONFIG_VARIABLE}]",
 )
-"""Gives a group None where nothing is said: its commands find the usual folders themselves."""
+"""Passes None to a group without `--config`: its commands find the default folders themselves."""
 
 
 def config_option(command: Callable[..., R]) -> Callable[..., R]:
-    """Adds `--config` to `command`, which is called with `folders=Folders`."""
+    """Adds `--config` to `command`, which gets `folders=Folders`."""
 
     @functools.wraps(command)
     def configured(*arguments: Any, folders: Folders | None, **options: Any) -> R:
@@ -130,25 +133,23 @@ max_line_option: Final = click.option(
     type=ByteSize(1024),
     default=DEFAULT_MAX_LINE,
     metavar="SIZE",
-    help="The longest line accepted; a longer one is skipped and reported. Default: 64MiB.",
+    help="Skip and report longer lines. Default: 64MiB.",
 )
 topic_option: Final = click.option(
     "--topic",
     "topics",
     multiple=True,
     metavar="TOPIC",
-    help="Topic, Topic:* or Topic:key, such as Job:web; may be repeated. Default: all topics.",
+    help="Topic or Topic:key; repeatable. Default: all.",
 )
 index_option: Final = click.option(
     "--index",
     type=Index(),
     default=0,
     metavar="INDEX",
-    help="Where to start. Default: 0, everything the server's buffer holds.",
+    help="Start at this index. Default: 0, the whole buffer.",
 )
-live_option: Final = click.option(
-    "--live", is_flag=True, help="Start at now: nothing that the server's buffer holds already."
-)
+live_option: Final = click.option("--live", is_flag=True, help="Start with new events; skip the server's buffer.")
 
 
 def subscription_to(topics: Sequence[str]) -> Subscription:
@@ -166,29 +167,27 @@ NATS_CREDENTIALS: Final = "--nats-credentials"
 NATS_NKEY: Final = "--nats-nkey"
 JOURNAL: Final = "--journal"
 DEFAULT_JOURNAL: Final = ""
-"""What `--journal` without a file says: the connection's own."""
+"""The value of `--journal` without a file: the connection's own."""
 
 journal_option: Final = click.option(
     JOURNAL,
     is_flag=False,
     flag_value=DEFAULT_JOURNAL,
     metavar="[=FILE]",
-    help="What a journal holds, as sink run and record write it. Default: the connection's own in the state folder.",
+    help="Read a journal. Default: the connection's own.",
 )
-follow_option: Final = click.option(
-    "--follow", is_flag=True, help="At the end of a journal or file, go on with what is being written to it."
-)
+follow_option: Final = click.option("--follow", is_flag=True, help="At the end of a journal or file, wait for more.")
 
 
 def nats_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Adds what reads a stream of JetStream in place of a server: `origin`, `nats_credentials` and `nats_nkey`."""
+    """Adds the options to read from JetStream instead of a server: `origin`, `nats_credentials` and `nats_nkey`."""
     for option in (
         click.option(
             NATS_NKEY,
             "nats_nkey",
             type=FilePath(),
             metavar="FILE",
-            help="A file with the seed of an nkey, for --from.",
+            help="A file with an nkey's seed, for --from.",
         ),
         click.option(
             NATS_CREDENTIALS,
@@ -201,8 +200,7 @@ def nats_options(command: Callable[..., R]) -> Callable[..., R]:
             FROM,
             "origin",
             metavar="URL",
-            help="Read what sink run publishes to NATS instead: nats:// or tls://HOST:PORT/STREAM; STREAM is NOMAD by "
-            "default. --ca-cert, --client-cert and --client-key count there too.",
+            help="Read a NATS stream: nats://HOST:PORT/STREAM.",
         ),
     ):
         command = option(command)
@@ -230,7 +228,7 @@ def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:
             raise ConfigurationFailure(str(error)) from error
         return command(connections, *arguments, folders=folders, **options)
 
-    connected = config_of_group(connected)
+    connected = help_connection_option(config_of_group(connected))
     for setting, (metavar, text) in reversed(list(HELP.items())):
         if setting.variable is not None:
             text = f"{text}  [{setting.variable}]"
@@ -257,7 +255,7 @@ def _manner(setting: Setting, metavar: str) -> dict[str, Any]:
 
 
 def _complete_profile(context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The names that go on from what is typed; none where the file has a mistake, for a shell shows no sentence."""
+    """The profiles that begin with the text typed; none if the file has a mistake, as a shell shows no error."""
     from click.shell_completion import CompletionItem
 
     from nomad_tui.config.folders import FileError

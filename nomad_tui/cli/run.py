@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
+from nomad_tui.cli.command import Command
 from nomad_tui.cli.options import (
     ConfigurationFailure,
     connections_options,
@@ -32,55 +33,55 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 CANNOT_RUN: Final = 1
-"""The exit code where the journal or the HTTP address cannot be had; 2 is wrong usage."""
+"""The exit code if the journal or the HTTP address cannot be used; 2 is wrong usage."""
 
 
 def keeping_options(command: Function) -> Function:
-    """Adds what a journal is to hold, where it is, and how its keeper is watched."""
+    """Adds the options of a journal: its place, its limits, its log."""
     for option in (
         max_line_option,
         click.option(
             "--log-file",
             type=FilePath(),
             metavar="FILE",
-            help="Write the log there instead of to standard error.",
+            help="The log. Default: standard error.",
         ),
         click.option(
             "--log-format",
             type=click.Choice(["text", "json"]),
             default="text",
-            help="A line to be read, or a JSON object a line. Default: text.",
+            metavar="FORMAT",
+            help="text, or json with one object per line. Default: text.",
         ),
         click.option(
             "--drain",
             type=Duration(),
             default="10s",
             metavar="DURATION",
-            help="How long the sinks may go on after SIGTERM, to deliver what has come. Default: 10s.",
+            help="Time to deliver after SIGTERM. Default: 10s.",
         ),
         click.option(
             "--http",
             metavar="ADDRESS",
-            help="Serve /healthz, /readyz and /metrics there, such as 127.0.0.1:9646. Default: nowhere.",
+            help="Serve /healthz, /readyz and /metrics, such as on :9646.",
         ),
         click.option(
             "--max-size",
             type=ByteSize(SMALLEST_JOURNAL),
             metavar="SIZE",
-            help="The largest that the journal may become; the oldest goes first. Default: journal.max_size of "
-            "config.toml, or 4GiB.",
+            help="Largest size of it. Default: config.toml or 4GiB.",
         ),
         click.option(
             "--keep",
             type=Duration(),
             metavar="DURATION",
-            help="How long the journal holds what every sink has had. Default: journal.keep of config.toml, or 7d.",
+            help="How long to keep events. Default: config.toml or 7d.",
         ),
         click.option(
             "--journal",
             type=FilePath(),
             metavar="FILE",
-            help="The journal. Default: the connection's own, in the state folder.",
+            help="The journal. Default: the connection's own.",
         ),
         index_option,
         live_option,
@@ -90,19 +91,22 @@ def keeping_options(command: Function) -> Function:
     return command
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    epilog="""\
+nomad-tui sink run
+nomad-tui sink run deployments --http 127.0.0.1:9646""",
+)
 @click.argument("ids", nargs=-1, metavar="[ID…]", shell_complete=complete_sink)
 @connections_options
 @keeping_options
 def run(connections: Connections, folders: Folders, ids: Sequence[str], **options: Any) -> int:
-    """Run the sinks: all of them, or those named.
+    """Run all sinks, or those named, from a journal of the stream.
 
-    The stream goes into the journal, which is gone on with where it ends, and from there to each sink. SIGTERM
-    delivers what has come and ends, SIGHUP reads the definitions again.
+    SIGTERM delivers what has come and exits, SIGHUP reads the definitions again. --index and --live are for a journal
+    that is still empty.
 
-    --index and --live say where a journal starts that is still empty.
-
-    Exit codes: 0 ended as asked, 1 the journal or the HTTP address cannot be used, 2 wrong usage.
+    Exit codes: 0 stopped, 1 journal or HTTP address not usable, 2 wrong usage.
     """
     from nomad_tui.sinks.definition.folder import Definitions, NoSinkError
     from nomad_tui.sinks.runner.runner import Wanted
@@ -117,15 +121,20 @@ def run(connections: Connections, folders: Folders, ids: Sequence[str], **option
         for mistake in loaded.mistakes:
             click.echo(f"nomad-tui: {mistake}", err=True)
         if loaded.mistakes:
-            raise ConfigurationFailure("No sink can be run: correct what is named above.")
+            raise ConfigurationFailure("No sink can run. Correct the mistakes above.")
     return _keep(connections.start, folders, Wanted(definitions, frozenset(ids)), **options)
 
 
-@click.command()
+@click.command(cls=Command, epilog="nomad-tui record --keep 7d --max-size 4GiB")
 @connections_options
 @keeping_options
 def record(connections: Connections, folders: Folders, **options: Any) -> int:
-    """Keep a journal of the stream, without sinks, for open, tail --journal and --journal to read."""
+    """Keep a journal of the stream, without sinks.
+
+    `nomad-tui --journal`, `tail --journal` and `open` read it.
+
+    Exit codes: 0 stopped, 1 journal or HTTP address not usable, 2 wrong usage.
+    """
     from nomad_tui.sinks.runner.runner import Wanted
 
     return _keep(connections.start, folders, Wanted(None), **options)
@@ -159,7 +168,7 @@ def _keep(
     from nomad_tui.stream.start import Start
 
     if live and index:
-        raise click.UsageError("--index and --live each say where to start: give one of them.")
+        raise click.UsageError("--index and --live exclude each other. Give one of them.")
     subscription = subscription_to(topics)
     try:
         address = HttpAddress.parse(http) if http else None
@@ -190,7 +199,7 @@ def _keep(
 
 
 def _retention(folders: Folders, keep: float | None, max_size: int | None) -> Retention:
-    """What the flags say, or else `config.toml`, or else the program."""
+    """From the flags, else `config.toml`, else the defaults."""
     from nomad_tui.config.folders import FileError
     from nomad_tui.config.settings import read_journal
     from nomad_tui.journal.retention import Retention
@@ -212,5 +221,5 @@ def _log_output(file: Path | None) -> TextIO | None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(
-            f"The log cannot be written to {file} ({reason}): name a file in a folder that you may write."
+            f"Cannot write the log to {file}: {reason}. Name a file in a writable folder."
         ) from None

@@ -35,11 +35,10 @@ output_option = click.option(
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="Text, or JSON in the words of Nomad's beta. Default: text.",
+    metavar="FORMAT",
+    help="text, or json in the form of Nomad's beta. Default: text.",
 )
-reveal_option = click.option(
-    "--reveal", is_flag=True, help="Show the secrets that are written in a definition, which are masked otherwise."
-)
+reveal_option = click.option("--reveal", is_flag=True, help="Show secrets written in definitions; masked by default.")
 
 
 def complete_sink(context: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -63,7 +62,7 @@ def complete_sink(context: click.Context, _argument: click.Parameter, begun: str
 @config_of_group
 @click.pass_context
 def sink(context: click.Context, folders: Folders | None) -> None:
-    """Event sinks: bring events to webhooks, files and NATS, with nothing lost."""
+    """Send events to webhooks, files, commands and NATS."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -72,9 +71,11 @@ def sink(context: click.Context, folders: Folders | None) -> None:
 @click.argument("file", metavar="FILE|-")
 @config_option
 def register(file: str, folders: Folders) -> None:
-    """Take over a sink's definition, TOML or JSON, from FILE or standard input.
+    """Register a sink definition, TOML or JSON, from FILE or standard input.
 
-    It replaces the one of the same ID. Exit codes: 0 done, 2 there is a mistake in it.
+    It replaces the one with the same ID.
+
+    Exit codes: 0 done, 2 mistake in the definition.
     """
     from pathlib import Path
 
@@ -102,9 +103,9 @@ def register(file: str, folders: Folders) -> None:
 @reveal_option
 @config_option
 def list_(output: str, reveal: bool, folders: Folders) -> None:
-    """List the sinks that are defined.
+    """List the sinks.
 
-    Exit codes: 0 done, 2 there is a mistake in a definition; the others are listed all the same.
+    Exit codes: 0 done, 2 mistake in a definition (the others are listed).
     """
     import json
     import shlex
@@ -141,9 +142,9 @@ def list_(output: str, reveal: bool, folders: Folders) -> None:
 @reveal_option
 @config_option
 def show(id: str, output: str, reveal: bool, folders: Folders) -> None:  # noqa: A002
-    """Show a sink's definition, and what of it is as it comes.
+    """Show a definition, marking defaults.
 
-    Exit codes: 0 done, 1 there is no such sink, 2 there is a mistake in its definition.
+    Exit codes: 0 done, 1 no such sink, 2 mistake in its definition.
     """
     import json
 
@@ -163,8 +164,8 @@ def show(id: str, output: str, reveal: bool, folders: Folders) -> None:  # noqa:
     lines += [f"# {note}" for note in notes]
     lines += write_definition(shown_one).splitlines()
     if shown_one != definition:
-        lines += ["", "# What is <redacted> is shown with --reveal."]
-    lines += ["", "# As it comes:", *(f"# {line}" for line in left_out(definition))]
+        lines += ["", "# --reveal shows what is <redacted>."]
+    lines += ["", "# Defaults:", *(f"# {line}" for line in left_out(definition))]
     click.echo("\n".join(lines))
 
 
@@ -172,9 +173,9 @@ def show(id: str, output: str, reveal: bool, folders: Folders) -> None:  # noqa:
 @click.argument("id", metavar="ID", shell_complete=complete_sink)
 @config_option
 def deregister(id: str, folders: Folders) -> None:  # noqa: A002
-    """Remove a sink's definition.
+    """Remove a sink definition.
 
-    Exit codes: 0 done, 1 there is no such sink, 2 it cannot be removed.
+    Exit codes: 0 done, 1 no such sink, 2 it cannot be removed.
     """
     from nomad_tui.config.folders import FileError, shown
     from nomad_tui.core.text import printable

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from nomad_tui.cli.command import Command
 from nomad_tui.cli.options import connections_options
 from nomad_tui.cli.parameters import FilePath, Index, Since
 from nomad_tui.cli.sink import complete_sink
@@ -26,10 +27,14 @@ journal_option: Final = click.option(
     "--journal",
     type=FilePath(),
     metavar="FILE",
-    help="The journal. Default: the connection's own, in the state folder.",
+    help="The journal. Default: the connection's own.",
 )
 output_option: Final = click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", help="A table, or JSON. Default: text."
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    metavar="FORMAT",
+    help="text, a table, or json. Default: text.",
 )
 
 
@@ -58,11 +63,11 @@ id_argument = click.argument("id", metavar="ID", shell_complete=complete_sink)
 some_id_argument = click.argument("id", metavar="[ID]", required=False, shell_complete=complete_sink)
 
 
-@click.command()
+@click.command(cls=Command)
 @of_journal
 @id_argument
 def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
-    """Send one marked event to a sink's receiver, and say what comes back.
+    """Send one marked event to a sink, and print the answer.
 
     Exit codes: 0 acknowledged, 1 not acknowledged or no such sink, 2 there is a mistake in its definition.
     """
@@ -71,7 +76,7 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     return sink_operations.test(loaded, journal, id)
 
 
-@click.command()
+@click.command(cls=Command)
 @of_journal
 @id_argument
 @click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path())
@@ -89,30 +94,29 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
     return sink_preview.preview(loaded, journal, id, files, last)
 
 
-@click.command()
+@click.command(cls=Command)
 @of_journal
 @click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
-@click.option("--all", "everything", is_flag=True, help="The dead letters of all sinks.")
+@click.option("--all", "everything", is_flag=True, help="Resend those of all sinks.")
 def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
-    """Send dead letters again: those of a sink, or those of the numbers given, in order.
+    """Resend the dead letters of a sink, or those with these numbers, in order.
 
-    What is acknowledged is no dead letter any more. Exit codes: 0 all acknowledged, 1 not all, 2 there is a mistake in
-    a definition.
+    Acknowledged ones are removed.
+
+    Exit codes: 0 all acknowledged, 1 not all, 2 mistake in a definition.
     """
     from nomad_tui.cli import sink_operations
 
     return sink_operations.resend(loaded, journal, which, everything)
 
 
-@click.command()
+@click.command(cls=Command)
 @of_journal
 @id_argument
-@click.option(
-    "--from-index", type=Index(), metavar="INDEX", help="From the first frame of that index or a later one on."
-)
-@click.option("--since", type=Since(), metavar="DURATION", help="From what came so long ago on, such as 2h.")
+@click.option("--from-index", type=Index(), metavar="INDEX", help="From this index on.")
+@click.option("--since", type=Since(), metavar="DURATION", help="From events received that long ago on, such as 2h.")
 def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since: int | None) -> int:  # noqa: A002
-    """Have a sink sent again what the journal holds from somewhere on.
+    """Deliver the journal's events to a sink again, from an index or time on.
 
     Exit codes: 0 done, 1 the journal does not hold that, 2 wrong usage.
     """
@@ -121,11 +125,11 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
     return sink_operations.replay(loaded, journal, id, from_index, since)
 
 
-@click.command()
+@click.command(cls=Command)
 @of_journal
 @id_argument
 def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
-    """Send a sink nothing more until it is resumed; the journal keeps what it has not had.
+    """Pause a sink; the journal keeps its events until `sink resume`.
 
     Exit codes: 0 done, 1 it has never run.
     """
@@ -134,11 +138,11 @@ def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     return sink_operations.pause(loaded, journal, id)
 
 
-@click.command()
+@click.command(cls=Command)
 @of_journal
 @id_argument
 def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
-    """Have a sink that was paused go on where it was.
+    """Resume a paused sink.
 
     Exit codes: 0 done, 1 it has never run.
     """
@@ -147,28 +151,29 @@ def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     return sink_operations.resume(loaded, journal, id)
 
 
-@click.command()
+@click.command(cls=Command)
 @of_journal
 @some_id_argument
 @output_option
 def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
-    """Show how the runner and each sink are doing.
+    """Show the state of the runner and its sinks.
 
-    Exit codes: 0 a runner is alive, no sink fails and no definition has a mistake, 1 otherwise, 2 wrong usage.
+    Exit codes: 0 a runner is alive and nothing fails, 1 otherwise, 2 wrong usage.
     """
     from nomad_tui.cli import sink_operations
 
     return sink_operations.status(loaded, journal, id, output)
 
 
-@click.command("dead-letters")
+@click.command("dead-letters", cls=Command)
 @of_journal
 @some_id_argument
 @click.option(
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="A table, or a JSON object a line. Default: text.",
+    metavar="FORMAT",
+    help="text, a table, or json, one object per line. Default: text.",
 )
 @click.option(
     "--delete",
@@ -176,9 +181,9 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
     multiple=True,
     type=click.IntRange(min=1),
     metavar="LETTER",
-    help="Delete it; may be repeated.",
+    help="Delete this one; repeatable.",
 )
-@click.option("--delete-all", is_flag=True, help="Delete all that would be listed.")
+@click.option("--delete-all", is_flag=True, help="Delete all that are listed.")
 def dead_letters(
     loaded: Loaded,
     journal: Path,
@@ -187,9 +192,11 @@ def dead_letters(
     numbers: Sequence[int],
     delete_all: bool,
 ) -> int:
-    """List the events that receivers refused for good, of one sink or of all; resend sends them again.
+    """List the events that receivers refused, of one sink or all.
 
-    Exit codes: 0 done, 1 there is no such sink or dead letter, 2 wrong usage.
+    `sink resend` sends them again.
+
+    Exit codes: 0 done, 1 no such sink or dead letter, 2 wrong usage.
     """
     from nomad_tui.cli import sink_operations
 

@@ -1,6 +1,6 @@
 """Every action that a key or the palette runs, declared once.
 
-Bindings, footer, help, palette and the README's tables of keys come from here. An action's `id` is stable: it is the
+Bindings, footer, help, palette and the manual's table of keys come from here. An action's `id` is stable: it is the
 name by which a configuration gives it other keys.
 """
 

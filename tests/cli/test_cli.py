@@ -248,10 +248,10 @@ async def test_where_to_start_counts_before_the_command_too(arguments: list[str]
         (["tail", "--idle-exit", "0"], "--idle-exit"),
         (["tail", "--retries", "-1"], "--retries"),
         (["tail", "--index", "-1"], "--index"),
-        (["tail", "--index", "5", "--live"], "--index, --live and --since each say where to start: give one of them"),
-        (["tail", "--live", "--since", "5m"], "give one of them"),
-        (["--index", "5", "--since", "5m"], "give one of them"),
-        (["--live", "tail", "--index", "5"], "give one of them"),
+        (["tail", "--index", "5", "--live"], "--index, --live and --since exclude each other. Give one of them"),
+        (["tail", "--live", "--since", "5m"], "Give one of them"),
+        (["--index", "5", "--since", "5m"], "Give one of them"),
+        (["--live", "tail", "--index", "5"], "Give one of them"),
         (["tail", "--since", "soon"], "--since"),
         (["tail", "--since", "-5m"], "--since"),
         (["tail", "--output", "yaml"], "'yaml' is not one of 'line', 'csv', 'markdown', 'ndjson', 'frames'"),
@@ -326,7 +326,7 @@ def test_a_wrong_variable_is_told_in_one_sentence(command: list[str], monkeypatc
 def test_the_dashboard_without_a_terminal_points_to_tail(command: list[str]) -> None:
     result = CliRunner().invoke(main, command)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-    assert "needs a terminal: use nomad-tui tail" in result.stderr
+    assert "needs a terminal. To print events, use `nomad-tui tail`" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("command", [[], ["tail"]], ids=str)
 def test_help_names_every_flag_and_variable(command: list[str]) -> None:
-    result = CliRunner().invoke(main, [*command, "--help"])
+    result = CliRunner().invoke(main, [*command, "--help-connection"])
     assert (result.exit_code, result.stderr) == (0, "")
     assert [flag for setting in HELP if (flag := setting.flag) not in result.stdout] == []
     assert [variable for variable in VARIABLES if f"[{variable}]" not in result.stdout] == []
@@ -559,7 +559,7 @@ async def test_a_pipe_opens_and_is_left_while_it_is_silent() -> None:
 async def test_a_pipe_needs_a_terminal_for_the_keys_and_a_terminal_is_no_recording() -> None:
     async with asyncio.timeout(SECONDS):
         async with terminal("open", "-") as screen:
-            await screen.until("Standard input is the terminal")
+            await screen.until("Standard input is a terminal")
             assert await screen.ended() == 2
         process = await asyncio.create_subprocess_exec(
             PROGRAM, "open", "-", stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True

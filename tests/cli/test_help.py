@@ -1,11 +1,14 @@
 """`nomad-tui help`: pages and commands, as text or in the pager."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from nomad_tui.cli.main import main
+from nomad_tui.config.setting import HELP
 from nomad_tui.manual import pages
 from tests.terminal.program import running
 
@@ -36,3 +39,31 @@ def test_in_a_terminal_a_page_opens_in_the_pager(tmp_path: Path) -> None:
     with running("help", "start", size=(100, 120), home=tmp_path, environment=pager) as program:
         program.wait_for("Paged")
         assert program.wait_for_exit() == 0
+
+
+def every_command(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from every_command(inner, *path, name)
+
+
+@pytest.mark.parametrize("path", [*every_command(main)], ids=" ".join)
+def test_help_fits_a_screen_of_80_by_40(path: tuple[str, ...]) -> None:
+    text = CliRunner().invoke(main, [*path, "--help"], terminal_width=80).stdout
+    lines = text.splitlines()
+    assert len(lines) <= 40, text
+    assert max(map(len, lines)) <= 80
+    if "Examples:" in lines:
+        assert all(line.startswith("  nomad-tui") for line in lines[lines.index("Examples:") + 1 :])
+
+
+def test_the_options_of_a_connection_are_one_line_until_they_are_asked_for() -> None:
+    for path in ([], ["tail"], ["doctor"], ["sink", "run"], ["record"]):
+        folded = CliRunner().invoke(main, [*path, "--help"]).stdout
+        unfolded = CliRunner().invoke(main, [*path, "--help-connection"]).stdout
+        assert "--ca-cert" not in folded and "(--help-connection)" in folded
+        assert [setting.flag for setting in HELP if f"  {setting.flag} " not in unfolded] == []

@@ -552,7 +552,7 @@ def test_a_wrong_setting_is_one_line_on_stderr_and_exit_code_2() -> None:
 
 
 def test_help_names_every_flag_and_variable_and_no_value() -> None:
-    result = CliRunner().invoke(watch, ["--help"], env={"NOMAD_TOKEN": SECRET}, terminal_width=200)
+    result = CliRunner().invoke(watch, ["--help-connection"], env={"NOMAD_TOKEN": SECRET}, terminal_width=200)
     for flag, variable in (
         ("--profile", "NOMAD_TUI_PROFILE"),
         ("--address", "NOMAD_ADDR"),

@@ -194,7 +194,7 @@ class JetStream(msgspec.Struct, frozen=True):
 
 
 class Definition(msgspec.Struct, frozen=True, eq=False):
-    """By these fields it is read and written, explained in the README, and compared."""
+    """By these fields it is read and written, explained in the manual, and compared."""
 
     id: Annotated[str, Field(ID, "its name, which stays when the rest changes: its place in the stream goes by it")]
     kind: Annotated[Kind, Field(choice(Kind), "what takes the events; `sink list --types` describes each")] = (
