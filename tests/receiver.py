@@ -115,8 +115,8 @@ class Receiver:
         self.port = 0
         self._host = host
         self._tls = tls
-        self.decide: Callable[[Request], int | None] = lambda _: None
-        """Which status a request gets by what is in it; None for what it would get anyway."""
+        self.decide: Callable[[Request], int | Answer | None] = lambda _: None
+        """What a request gets by what is in it, or the status; None for what it would get anyway."""
         self._always = Answer()
         self._answers: deque[Answer] = deque()
         self._server: asyncio.Server | None = None
@@ -223,8 +223,8 @@ class Receiver:
             assert asked is not None and told is not None
             headers = {name.decode(): value.decode("utf-8", "replace") for name, value in asked.headers}
             request = Request(asked.method.decode(), asked.target.decode(), headers, bytes(body), number, certificate)
-            if (status := self.decide(request)) is not None:
-                told = Answer(status)
+            if (decided := self.decide(request)) is not None:
+                told = decided if isinstance(decided, Answer) else Answer(decided)
             async with self._arrived:
                 self.requests.append(request)
                 self._arrived.notify_all()

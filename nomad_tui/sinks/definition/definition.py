@@ -348,21 +348,26 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         return Level.WARNING if self.kind in CHATS | INCIDENTS else Level.ROUTINE
 
     @property
+    def is_grouped(self) -> bool:
+        """Whether several events may be one message."""
+        return self.group_by is not None or self.max_age is not None
+
+    @property
     def is_rendered(self) -> bool:
         """Whether what is sent is derived from events: sentences, levels and previous states are needed for it."""
         return (
             self.kind in CHATS | INCIDENTS | {Kind.LOKI}
             or self.format in (Format.TEMPLATE, Format.TASKS)
             or self.least_level > Level.ROUTINE
-            or self.group_by is not None
+            or self.is_grouped
         )
 
     @property
     def together(self) -> Batch:
         """What is acknowledged as one. Sinks that write event by event anyway take what there is, without waiting,
         unless `batch` asks for more: a file is synced, and the cursor moved, once for all of it."""
-        if self.group_by is not None or self.max_age is not None:
-            return Batch(MOST_GROUPED, self.window)
+        if self.is_grouped:
+            return Batch(MOST_GROUPED, self.window if self.group_by is not None else self.batch.max_wait)
         if self.kind is Kind.PAGERDUTY:
             return Batch()
         if self.kind not in TOGETHER or self.batch.max_events > 1:

@@ -16,6 +16,7 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, Format
 from nomad_tui.sinks.definition.selection import Selection
+from nomad_tui.sinks.delivery.grouping import Folding
 from nomad_tui.sinks.delivery.sink import Item
 
 MOST_BYTES: Final = 4 * 1024 * 1024
@@ -95,6 +96,8 @@ class Batches:
         self._parts: deque[_Part] = deque()
         self._taken: list[Item] = []
         """Of the batch that is being made, as are the next three."""
+        self._folding = Folding(definition) if definition.is_grouped else None
+        """In the place of `_taken`, for a sink that groups."""
         self._lost_events = 0
         self._end: Mark | None = None
         """None where nothing was taken."""
@@ -236,17 +239,19 @@ class Batches:
                     self._sending.popleft()
                     return self._cut()
                 continue
-            room = most - len(self._taken)
-            if self._taken and part.items and self._size + part.size > MOST_BYTES:
+            room = most - self._count
+            if self._folding is not None and self._folding.is_full:
+                return self._cut()
+            if self._folding is None and self._count and part.items and self._size + part.size > MOST_BYTES:
                 return self._cut()
             if len(part.items) > room:
-                if self._taken and self._whole_frames:
+                if self._count and self._whole_frames:
                     return self._cut()
                 if not self._whole_frames:
                     self._divide(part, room)
                     return self._cut()
             self._take(self._parts.popleft())
-            if len(self._taken) >= most:
+            if self._count >= most:
                 return self._cut()
         return None
 
@@ -271,17 +276,27 @@ class Batches:
         self._take(_Part(items, end, 0, part.events_before, size))
 
     def _take(self, part: _Part) -> None:
-        if part.items and not self._taken:
+        if part.items and not self._count:
             self._first_at = monotonic()
-        self._taken += part.items
+        if self._folding is not None:
+            before = self._folding.size
+            self._folding.add(part.items)
+            part.size = self._folding.size - before
+        else:
+            self._taken += part.items
         self._lost_events += part.lost
         self._end = part.end
         self._size += part.size
 
+    @property
+    def _count(self) -> int:
+        """Of the items that were taken."""
+        return self._folding.count if self._folding is not None else len(self._taken)
+
     def _patience(self) -> float:
         """Seconds that what was taken may still wait."""
         now = monotonic()
-        if not self._taken:
+        if not self._count:
             return self._moved_at + MOVE_ON_EVERY - now
         return self._first_at + self._definition.together.max_wait - now
 
@@ -289,7 +304,7 @@ class Batches:
         """Ends the batch with what was taken."""
         if self._end is None:
             return None
-        items = tuple(self._taken)
+        items = tuple(self._folding.take() if self._folding is not None else self._taken)
         batch = Batch(items, self._end, self._lost_events, delivery_id(items), self._size, full)
         self._taken, self._end = [], None
         self._size = self._lost_events = 0

@@ -21,6 +21,7 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.batching import Batch, Batches
+from nomad_tui.sinks.delivery.grouping import total, unfolded
 from nomad_tui.sinks.delivery.progress import Progress
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Delivery, Sink
@@ -74,6 +75,7 @@ class InFlightWindow:
         progress: Progress,
         moved: Moved,
     ) -> None:
+        self._definition = definition
         self._journal = journal
         self._region = region
         self._cursor = cursor
@@ -140,7 +142,8 @@ class InFlightWindow:
 
     async def _deliver(self, batch: Batch) -> list[DeadLetter]:
         self._progress.started()
-        return await self._retrier.deliver(Delivery(batch.id, batch.items, self._region))
+        letters = await self._retrier.deliver(Delivery(batch.id, batch.items, self._region))
+        return await unfolded(letters, batch.items, self._journal, self._definition) if letters else letters
 
     def _pass_done(self) -> None:
         """Takes what is done off the queue, from the first on."""
@@ -150,7 +153,7 @@ class InFlightWindow:
             self._queue.popleft()
             self._letters += letters
             batch = done.batch
-            self._progress.passed(len(batch.items) - len(letters), batch.lost)
+            self._progress.passed(total(batch.items) - len(letters), batch.lost)
             end = batch.end
             self._cursor = replace(self._cursor, position=end.position, offset=end.offset, events=end.events)
             self._written = False

@@ -29,5 +29,17 @@ async def open_sink(definition: Definition) -> Sink:
             from nomad_tui.sinks.types.jetstream import JetStreamSink
 
             return JetStreamSink(definition)
+        case Kind.SLACK:
+            from nomad_tui.sinks.types.slack import Slack
+
+            return await Slack.open(definition)
+        case Kind.DISCORD:
+            from nomad_tui.sinks.types.discord import Discord
+
+            return await Discord.open(definition)
+        case Kind.TEAMS:
+            from nomad_tui.sinks.types.teams import Teams
+
+            return await Teams.open(definition)
         case _:
             raise ValueError(f"Sinks of type {definition.kind.value} cannot be opened.")

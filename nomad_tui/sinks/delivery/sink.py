@@ -1,6 +1,8 @@
 """What brings events to one receiver, and what it is given to bring."""
 
-from dataclasses import dataclass
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -8,6 +10,18 @@ import msgspec
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Event
 from nomad_tui.sinks.delivery.about import About
+
+
+@dataclass(slots=True)
+class More:
+    """Events of a group that are only counted."""
+
+    places: "array[int]" = field(default_factory=lambda: array("Q"))
+    """Position and offset of each, one after the other."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """What happened, and how often."""
+    level: int = 0
+    """The highest."""
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -35,6 +49,10 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     """What it means, where the sink renders that; None for a gap, and for what is sent by hand."""
     resolves: bool = False
     """Whether it is sent because it ends what was reported before."""
+    more: More | None = None
+    """Of its group, those that came after it and are only counted."""
+    group: str = ""
+    """Items of one delivery that have the same are one message; "" where each is one."""
 
 
 @dataclass(frozen=True, slots=True)

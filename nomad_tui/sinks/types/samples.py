@@ -13,7 +13,7 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.sinks.definition.definition import CHATS, Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, UndeliveredError
 from nomad_tui.sinks.types.preview import preview
-from nomad_tui.sinks.types.templates import DeliveryTemplate, TemplateInvalidError
+from nomad_tui.sinks.types.templates import DeliveryTemplate, Template, TemplateInvalidError
 
 _ID: Final = "5f3c8d1e-2b4a-4c6d-8e9f-0a1b2c3d4e5f"
 _TIME: Final = 1_790_000_000_000_000_000
@@ -65,9 +65,16 @@ def samples(definition: Definition) -> Iterator[Item]:
 
 def template_mistakes(definition: Definition) -> list[str]:
     """What is wrong with the templates of a definition, a sentence each, first as written and then on samples."""
+    several = definition.is_grouped or definition.batch.max_events > 1
     try:
+        sources = (("text", definition.text), ("blocks", definition.blocks))
+        found = [Template(source, name) for name, source in sources if source is not None]
         if definition.kind not in CHATS:
-            DeliveryTemplate(definition).check()
+            found = [DeliveryTemplate(definition).check()]
+        for template in found:
+            if several and not template.is_of_batch:
+                what = "sends several events at once, and this uses neither events nor count: loop over events"
+                return [f"{template.name}: the definition {what}."]
     except TemplateInvalidError as error:
         return [f"{error}."]
     mistakes: dict[str, str] = {}

@@ -19,6 +19,7 @@ from nomad_tui.core import readable
 from nomad_tui.core.objects import parts
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.delivery.grouping import total
 from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
 from nomad_tui.sinks.types.event_view import NAMES, EventView
 
@@ -114,8 +115,11 @@ class Template:
         self.name = name
         try:
             tree = _ENVIRONMENT.parse(source, name, name)
-            unknown = sorted(meta.find_undeclared_variables(tree) - {*NAMES, "events"})
-            self._names = sorted(meta.find_undeclared_variables(tree) & {*NAMES})
+            used = meta.find_undeclared_variables(tree)
+            unknown = sorted(used - {*NAMES, "events", "count"})
+            self._names = sorted(used & {*NAMES})
+            self.is_of_batch = bool(used & {"events", "count"})
+            """Whether it says anything of events beyond one."""
             self._compiled = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as error:
             raise TemplateInvalidError(f"{name}, line {error.lineno}: {_reason(error)}") from None
@@ -124,18 +128,18 @@ class Template:
         if unknown:
             line = next((at for at, text in enumerate(source.splitlines(), 1) if unknown[0] in text), 1)
             raise TemplateInvalidError(
-                f"{name}, line {line}: there is no {unknown[0]}; there are events, {', '.join(NAMES)}"
+                f"{name}, line {line}: there is no {unknown[0]}; there are events, count, {', '.join(NAMES)}"
             )
 
-    def render(self, views: list[EventView]) -> str:
-        """Of one event, whose names it may use, or of several, which are `events`.
+    def render(self, views: list[EventView], number: int | None = None) -> str:
+        """Of one event or several, `events`, of which the names are those of the last; `number` is how many there are
+        if some are only counted.
 
         Raises `RejectedError` where it fails on them.
         """
-        values: dict[str, Any] = {"events": views}
+        values: dict[str, Any] = {"events": views, "count": number or len(views)}
         try:
-            if len(views) == 1:
-                values |= {name: getattr(views[0], name) for name in self._names}
+            values |= {name: getattr(views[-1], name) for name in self._names}
             return _bounded(self._compiled.generate(values))
         except RejectedError as error:
             raise RejectedError(f"{self.name}: {error.what}", final=True, too_large=True) from None
@@ -210,7 +214,7 @@ class DeliveryTemplate:
         except TemplateInvalidError as error:
             raise UnavailableError(f"Nothing can be sent: {error}. Correct the template.") from None
         views = [EventView(item, definition, delivery.region, test=delivery.test) for item in delivery.items]
-        text = template.render(views)
+        text = template.render(views, total(delivery.items))
         if is_json(definition.content_type):
             check_json(text, template.name)
         return text

@@ -1,0 +1,75 @@
+"""Discord: a webhook of a channel. Its headers say how many messages are left, and its refusals are JSON."""
+
+from time import monotonic
+from typing import Any, Final
+
+from nomad_tui.core.text import printable
+from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
+from nomad_tui.sinks.types.answers import LONGEST_PAUSE, Answer, Settings, judged
+from nomad_tui.sinks.types.chat import Chat, Message, answer_json, cut, escape_markdown
+
+LONGEST_CONTENT: Final = 2_000
+LONGEST_TITLE: Final = 256
+LONGEST_DESCRIPTION: Final = 4_096
+LONGEST_NAME: Final = 256
+LONGEST_VALUE: Final = 1_024
+MOST_FIELDS: Final = 25
+MOST_EMBEDS: Final = 10
+LARGEST_EMBEDS: Final = 6_000
+"""Characters of all embeds of a message together."""
+DESCRIPTION: Final = 3_000
+"""Characters that leave room for title and fields in `LARGEST_EMBEDS`."""
+
+
+class Discord(Chat):
+    def body(self, message: Message, text: str | None, blocks: list[Any] | None) -> dict[str, Any]:
+        made: dict[str, Any] = {"allowed_mentions": {"parse": []}}
+        if text is not None:
+            made["content"] = cut(text, LONGEST_CONTENT)
+        if blocks is not None:
+            made["embeds"] = blocks[:MOST_EMBEDS]
+        elif text is None:
+            embed: dict[str, Any] = {
+                "title": cut(escape_markdown(message.title), LONGEST_TITLE),
+                "description": cut("\n".join(map(escape_markdown, message.lines)), DESCRIPTION),
+                "color": message.color,
+                "fields": [
+                    {"name": name, "value": cut(escape_markdown(value), 300), "inline": name != "Cause"}
+                    for name, value in message.facts
+                ],
+            }
+            if message.url:
+                embed["url"] = message.url
+            made["embeds"] = [embed]
+        return made
+
+    def judge(self, answer: Answer, settings: Settings) -> str:
+        self._heed(answer)
+        said = answer_json(answer)
+        if answer.status == 429:
+            after = said.get("retry_after")
+            pause = min(float(after), LONGEST_PAUSE) if isinstance(after, int | float) and after > 0 else None
+            if pause is not None:
+                self._not_before = max(self._not_before, monotonic() + pause)
+                raise UnavailableError(
+                    f"Discord limits how many messages may be sent, and asks for {pause:g} s until the next one.",
+                    retry_after=pause,
+                )
+        if answer.status in (401, 403, 404):
+            what = printable(str(said.get("message", "")), 80)
+            raise RejectedError(
+                f"Discord answered {answer.status} {what}. Create a webhook, and write its address into the "
+                "definition.",
+                for_all=True,
+            )
+        return judged(answer, settings)
+
+    def _heed(self, answer: Answer) -> None:
+        """Waits before the next message where none is left of those allowed."""
+        try:
+            if answer.headers.get("X-RateLimit-Remaining") == "0":
+                pause = float(answer.headers.get("X-RateLimit-Reset-After", "0"))
+                if 0 < pause < LONGEST_PAUSE:
+                    self._not_before = monotonic() + pause
+        except ValueError:
+            pass

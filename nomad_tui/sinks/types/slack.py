@@ -1,0 +1,75 @@
+"""Slack: an incoming webhook. Its answers are plain text such as `ok` and `no_service`."""
+
+from typing import Any, Final
+
+from nomad_tui.sinks.delivery.sink import RejectedError
+from nomad_tui.sinks.types.answers import Answer, Settings, judged
+from nomad_tui.sinks.types.chat import Chat, Message, cut
+from nomad_tui.sinks.types.templates import escape_slack
+
+LONGEST_TEXT: Final = 40_000
+"""Characters of a message's text, beyond which Slack cuts it."""
+LONGEST_SECTION: Final = 3_000
+MOST_BLOCKS: Final = 50
+MOST_ELEMENTS: Final = 10
+"""Of a context block."""
+
+REMEDIES: Final = {
+    "action_prohibited": "An administrator of the workspace restricts this webhook: ask for it to be allowed",
+    "channel_is_archived": "Create a webhook for another channel, and write its address into the definition",
+    "channel_not_found": "Create a webhook for another channel, and write its address into the definition",
+    "no_service": "The webhook was removed or disabled: create another, and write its address into the definition",
+    "no_active_hooks": "The webhook was removed or disabled: create another, and write its address into the definition",
+    "no_team": "Correct the address in the definition: Slack knows no such workspace",
+    "team_disabled": "Correct the address in the definition: the workspace is disabled",
+    "invalid_token": "Correct the address in the definition: its last part is not the webhook's",
+    "posting_to_general_channel_denied": "Create a webhook for another channel: only administrators post to this one",
+}
+"""By Slack's answer, where no event could be posted."""
+
+
+class Slack(Chat):
+    def body(self, message: Message, text: str | None, blocks: list[Any] | None) -> dict[str, Any]:
+        summary = cut(text, LONGEST_TEXT) if text is not None else _mrkdwn(f"*{_one(message.title)}* {_first(message)}")
+        if blocks is not None:
+            return {"text": summary, "blocks": blocks[:MOST_BLOCKS]}
+        if text is not None:
+            return {"text": summary}
+        lines = "\n".join(escape_slack(line) for line in message.lines)
+        title = f"<{message.url}|{_one(message.title)}>" if message.url else _one(message.title)
+        elements = [
+            {"type": "mrkdwn", "text": _mrkdwn(f"{name}: {escape_slack(value)}")}
+            for name, value in message.facts[:MOST_ELEMENTS]
+        ]
+        made: list[dict[str, Any]] = [
+            {"type": "section", "text": {"type": "mrkdwn", "text": _mrkdwn(f"*{title}*\n{lines}")}}
+        ]
+        if elements:
+            made.append({"type": "context", "elements": elements})
+        fallback = cut(message.text, 1_000)
+        return {
+            "text": summary,
+            "attachments": [{"color": f"#{message.color:06x}", "fallback": fallback, "blocks": made}],
+        }
+
+    def judge(self, answer: Answer, settings: Settings) -> str:
+        said = answer.body[:200].decode("utf-8", "replace").strip()
+        if 400 <= answer.status < 500 and said in REMEDIES:
+            raise RejectedError(f"Slack answered {answer.status} {said}. {REMEDIES[said]}.", for_all=True)
+        return judged(answer, settings)
+
+
+def _one(text: str) -> str:
+    return escape_slack(text).replace("\n", " ").replace("|", "¦")
+
+
+def _first(message: Message) -> str:
+    return escape_slack(message.lines[0]) if message.lines else ""
+
+
+def _mrkdwn(text: str) -> str:
+    """Cut without leaving half of an escape."""
+    if len(text) <= LONGEST_SECTION:
+        return text
+    text = text[: LONGEST_SECTION - 8]
+    return text[: text.rfind("&")] + "…" if "&" in text[-5:] else text + "…"

@@ -1,0 +1,235 @@
+"""Chats: what arrives keeps the vendor's rules, says what matters, and mentions nobody."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from nomad_tui.core.wire import Event
+from nomad_tui.journal.record import Record
+from nomad_tui.sinks.definition.definition import Definition, GroupBy, Kind
+from nomad_tui.sinks.definition.selection import Selection
+from nomad_tui.sinks.delivery.grouping import KEPT
+from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
+from nomad_tui.standin import Options, StandIn
+from tests import recordings
+from tests.chats import LIMITS, RULES, chat, text_of
+from tests.receiver import Receiver
+from tests.runner import at, define, running
+from tests.sinks.test_templates import MENTIONS
+
+CHATS = sorted(RULES)
+
+
+@asynccontextmanager
+async def posting(name: str, **changes: Any) -> AsyncIterator[tuple[Any, Receiver]]:
+    async with chat(name) as hook:
+        definition = Definition("c", Kind(name), hook.url, web_ui="https://nomad.example.com")
+        sink = await open_sink(msgspec.structs.replace(definition, **changes))
+        try:
+            yield sink, hook
+        finally:
+            await sink.close()
+
+
+def one(item: Item) -> Delivery:
+    return Delivery(item.id, (item,), "global")
+
+
+def failures(name: str = "tour", **changes: Any) -> list[Item]:
+    """What a chat would be sent of a recording."""
+    definition = msgspec.structs.replace(Definition("c", Kind.SLACK, "https://x"), **changes)
+    selection = Selection(definition, "global", "j")
+    found: list[Item] = []
+    for number, frame in enumerate(recordings.frames(name, 100_000), 1):
+        found += selection.items(Record(number, 1_790_000_000_000_000_000, 0, frame))
+    return found
+
+
+def allocation(name: str, description: str = "") -> Item:
+    state = {"ID": "a", "Name": name, "ClientStatus": "failed", "JobID": name, "NodeName": name}
+    payload = {"Allocation": {**state, "ClientDescription": description or name}}
+    event = {"Topic": "Allocation", "Type": "AllocationUpdated", "Key": "a", "Namespace": name, "Payload": payload}
+    text = orjson.dumps(event)
+    return Item(1, 0, 5, time.time_ns(), text, msgspec.json.decode(text, type=Event), id="5-a")
+
+
+@pytest.mark.parametrize("name", CHATS)
+async def test_only_wheachmatters_is_posted_and_says_wheachhappened(name: str) -> None:
+    items = failures()
+    assert 5 < len(items) < 100, "warnings and failures by default"
+    async with posting(name) as (sink, hook):
+        for item in items:
+            await sink.deliver(one(item))
+    assert len(hook.requests) == len(items)
+    (failed,) = [each for each in hook.requests if "failed" in text_of(each) and "restarts 2 of 2" in text_of(each)][:1]
+    for part in ("◆", "exit 137", "https://nomad.example.com/ui/allocations/"):
+        assert part in text_of(failed), part
+
+
+@pytest.mark.parametrize("name", CHATS)
+@pytest.mark.parametrize("text", ["x" * 50_000, "é🙂" * 20_000, "<&>" * 9_000, '"\\\n' * 9_000, " "], ids=len)
+async def test_the_vendors_limits_are_kept_whatever_an_event_holds(name: str, text: str) -> None:
+    async with posting(name) as (sink, hook):
+        await sink.deliver(one(allocation(text)))
+    assert len(hook.requests) == 1
+
+
+@pytest.mark.parametrize("name", CHATS)
+async def test_nobody_is_mentioned(name: str) -> None:
+    async with posting(name) as (sink, hook):
+        for mention in MENTIONS:
+            await sink.deliver(one(allocation(mention, f"because {mention}")))
+            assert mention not in text_of(hook.requests[-1])
+            if name == "discord":
+                assert hook.requests[-1].json["allowed_mentions"] == {"parse": []}
+
+
+@pytest.mark.parametrize("name", CHATS)
+async def test_text_and_blocks_override_wheachis_posted(name: str) -> None:
+    blocks = '[{"type": "section", "text": {"type": "mrkdwn", "text": {{ sentence|json }}}}]'
+    async with posting(name, text="Look: {{ object.name }}") as (sink, hook):
+        await sink.deliver(one(allocation("web")))
+        assert "Look: web" in text_of(hook.requests[0]) and "◆" not in text_of(hook.requests[0])
+    if name == "slack":
+        async with posting(name, blocks=blocks) as (sink, hook):
+            await sink.deliver(one(allocation("web")))
+            assert hook.requests[0].json["blocks"][0]["text"]["text"].startswith("web: failed")
+
+
+# What comes back
+
+
+async def error(name: str, status: int, body: str | bytes = b"", **headers: str) -> UndeliveredError:
+    async with posting(name) as (sink, hook):
+        hook.answer(status, body, headers={each.replace("_", "-"): value for each, value in headers.items()})
+        with pytest.raises(UndeliveredError) as raised:
+            await sink.deliver(one(allocation("web")))
+        assert raised.value.what.isprintable() and hook.url not in raised.value.what
+        return raised.value
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body", "kind", "for_all", "says"),
+    [
+        ("slack", 404, "no_service", RejectedError, True, "removed or disabled"),
+        ("slack", 410, "channel_is_archived", RejectedError, True, "another channel"),
+        ("slack", 403, "action_prohibited", RejectedError, True, "administrator"),
+        ("slack", 400, "invalid_payload", RejectedError, False, "invalid_payload"),
+        ("slack", 500, "rollup_error", UnavailableError, None, "rollup_error"),
+        ("discord", 404, '{"message": "Unknown Webhook", "code": 10015}', RejectedError, True, "Unknown Webhook"),
+        ("discord", 400, '{"message": "Invalid Form Body", "code": 50035}', RejectedError, False, "50035"),
+        ("teams", 413, "", RejectedError, False, "413"),
+        ("teams", 200, "Webhook message delivery failed: returned HTTP error 429", UnavailableError, None, "429"),
+        ("teams", 200, "Webhook message delivery failed: returned HTTP error 413", RejectedError, False, "413"),
+    ],
+)
+async def test_an_answer_is_understood(
+    name: str, status: int, body: str, kind: type, for_all: bool | None, says: str
+) -> None:
+    raised = await error(name, status, body)
+    assert isinstance(raised, kind) and says in raised.what
+    assert getattr(raised, "for_all", None) == for_all
+
+
+async def test_a_pause_is_kept_in_the_vendors_own_words() -> None:
+    for name in CHATS:
+        raised = await error(name, 429, "ratelimited", Retry_After="7")
+        assert isinstance(raised, UnavailableError) and raised.retry_after == 7
+    limited = '{"message": "You are being rate limited.", "retry_after": 0.25, "global": false}'
+    raised = await error("discord", 429, limited, Retry_After="1")
+    assert isinstance(raised, UnavailableError) and raised.retry_after == 0.25
+
+
+async def test_discord_is_not_asked_again_before_its_headers_allow_it() -> None:
+    async with posting("discord") as (sink, hook):
+        hook.answer(204, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "0.3"})
+        started = time.monotonic()
+        await sink.deliver(one(allocation("web")))
+        await sink.deliver(one(allocation("web")))
+        assert time.monotonic() - started >= 0.3
+        hook.answer(204, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "60"})
+        await sink.deliver(one(allocation("web")))
+        with pytest.raises(UnavailableError) as raised:
+            await sink.deliver(one(allocation("web")))
+        assert raised.value.retry_after and 50 < raised.value.retry_after <= 60
+        assert len(hook.requests) == 3
+
+
+def test_the_limits_are_documented() -> None:
+    assert all(rules["pages"] and rules["read"] for rules in LIMITS.values())
+
+
+# Groups
+
+
+async def grouped(tmp_path: Path, name: str, lines: list[bytes], settings: str) -> list[Any]:
+    """The messages of a runner for a stream, with what was delivered, dead and sent."""
+    async with chat(name) as hook, StandIn(lines, Options(lead=len(lines), buffer_size=len(lines))) as server:
+        define(tmp_path, "chat", f'type = "{name}"\naddress = "{hook.url}"\nbegin = "oldest"\n{settings}')
+        async with running(tmp_path, at(server)) as run:
+            events = sum(len(orjson.loads(line)["Events"]) for line in lines)
+            await run.journaled(events)
+            await run.delivered("chat")
+            status = run.sink("chat").status
+        return [*hook.requests, status]
+
+
+def storm(number: int, jobs: int = 1) -> list[bytes]:
+    lines = []
+    for each in range(number):
+        job = f"web-{each % jobs}"
+        state = {
+            "Name": f"{job}.g[0]",
+            "JobID": job,
+            "ClientStatus": "failed",
+            "NodeName": "edge-2",
+        }
+        event = {"Topic": "Allocation", "Type": "AllocationUpdated", "Key": f"a{each}", "Namespace": "default",
+                 "FilterKeys": [job, ""], "Payload": {"Allocation": {"ID": f"a{each}", **state}}}  # fmt: skip
+        lines.append(orjson.dumps({"Index": each + 1, "Events": [event]}))
+    return lines
+
+
+async def test_a_storm_is_one_message_a_job_with_a_count(tmp_path: Path) -> None:
+    *requests, status = await grouped(tmp_path, "slack", storm(300, 2), 'group_by = "job"\nwindow = "1s"\n')
+    assert len(requests) == 2 and status.delivered == 300
+    assert all("150 events" in text_of(request) for request in requests)
+    assert "150 allocations: failed on edge-2" in text_of(requests[0])
+
+
+async def test_wheacha_cheachrefuses_is_a_dead_letter_for_each_event_of_the_group(tmp_path: Path) -> None:
+    lines = storm(KEPT + 30)
+    async with chat("slack") as hook, StandIn(lines, Options(lead=len(lines), buffer_size=len(lines))) as server:
+        hook.decide = lambda _: 404
+        settings = 'group_by = "job"\nwindow = "1s"\n[retry]\nmax_attempts = 1\n'
+        define(tmp_path, "chat", f'type = "slack"\naddress = "{hook.url}"\nbegin = "oldest"\n{settings}')
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(lines))
+            await run.delivered("chat")
+            assert (run.sink("chat").status.delivered, run.sink("chat").status.dead) == (0, len(lines))
+
+
+async def test_old_events_are_one_summary(tmp_path: Path) -> None:
+    items = [received_long_ago(item) for item in failures(group_by=GroupBy.JOB)]
+    from nomad_tui.sinks.delivery.grouping import Folding
+
+    definition = msgspec.structs.replace(Definition("c", Kind.SLACK, "https://x"), max_age=3600.0)
+    folding = Folding(definition)
+    folding.add([*items, allocation("fresh")])
+    async with posting("slack", max_age=3600.0) as (sink, hook):
+        taken = tuple(folding.take())
+        await sink.deliver(replace(one(taken[0]), items=taken))
+    old, fresh = hook.requests
+    assert f"{len(items)} events older than 1 h" in text_of(old) and "fresh" in text_of(fresh)
+
+
+def received_long_ago(item: Item) -> Item:
+    return msgspec.structs.replace(item, received=time.time_ns() - 2 * 3600 * 10**9)
