@@ -5,15 +5,14 @@ import gc
 import html
 import itertools
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
 from typing import Any, Final
 
 import orjson
-import pytest
 from rich.cells import cell_len
 from textual.content import Content
 from textual.pilot import Pilot
@@ -26,15 +25,17 @@ from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dialogs.switch import Outcome
-from nomad_tui.ui.event import inspecting
 from nomad_tui.ui.events.event_list import EventList
-from nomad_tui.ui.filter import filter_updates
 from nomad_tui.ui.panes import Pane
+from nomad_tui.ui.screen import DashboardScreen
 from tests import recordings, scenes
 from tests.pressing import at_rest, has_worked, post_key, resize
 
 SECONDS: Final = 60
 """How long a dashboard may be open in a test before it counts as hung."""
+
+KEY_PAUSE: Final = 0.005
+"""Seconds without a key after which a dashboard inspects what is selected and applies a filter."""
 
 WIDE: Final = (180, 50)
 MEDIUM: Final = (100, 30)
@@ -97,8 +98,12 @@ class Dashboard:
     pilot: Pilot[Outcome]
 
     @property
+    def dashboard(self) -> DashboardScreen:
+        return self.app.dashboard
+
+    @property
     def events(self) -> EventList:
-        return self.app.event_list
+        return self.dashboard.event_list
 
     @property
     def history(self) -> History:
@@ -143,16 +148,16 @@ class Dashboard:
 
     async def shows(self, received: int) -> None:
         """Waits until so many events have come and the list and everything around it show them."""
-        await self.until(lambda: self.history.received_events >= received and self.app.view.complete)
+        await self.until(lambda: self.history.received_events >= received and self.dashboard.view.complete)
         await self.caught_up()
 
     async def caught_up(self) -> None:
         """Waits until the screen says what the session knows and the inspector shows what is looked at."""
-        await self.until(lambda: self.app.view.complete)
+        await self.until(lambda: self.dashboard.view.complete)
         asked = False
         while True:
             self.events.sync()
-            self.app.sync()
+            self.dashboard.sync()
             if scenes.settled(self.app):
                 break
             if not asked:
@@ -180,7 +185,7 @@ class Dashboard:
     @property
     def inspected(self) -> str | None:
         """The title of the inspector."""
-        return Content.from_markup(str(self.app.inspector.border_title)).plain
+        return Content.from_markup(str(self.dashboard.inspector.border_title)).plain
 
 
 _opened: Final = itertools.count()
@@ -188,26 +193,17 @@ _opened: Final = itertools.count()
 
 @asynccontextmanager
 async def dashboard(
-    source: Source, size: tuple[int, int] = MEDIUM, *, history: History | None = None, filter_text: str = ""
+    source: Source, size: tuple[int, int] = MEDIUM, *, history: History | None = None, **settings: Any
 ) -> AsyncIterator[Dashboard]:
+    """`settings` are those of the application."""
     # The application collects garbage when it starts. In a test's process that means everything pytest holds, some
     # 150 ms; so what is there is set aside before (and released by the application when it ends).
     if next(_opened) % 10 == 0:
         gc.collect()
     gc.freeze()
-    app = NomadTui(Session(source, history), timezone=UTC, filter_text=filter_text)
-    with soon():
-        async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-            yield Dashboard(app, pilot)
-
-
-@contextmanager
-def soon() -> Iterator[None]:
-    """The dashboard waits only a moment for another key before it inspects what is selected and applies a filter."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inspecting, "INSPECT_AFTER", 0.005)
-        patch.setattr(filter_updates, "FILTER_AFTER", 0.005)
-        yield
+    app = NomadTui(Session(source, history), timezone=UTC, key_pause=KEY_PAUSE, **settings)
+    async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        yield Dashboard(app, pilot)
 
 
 _TEXT: Final = re.compile(r'<text class="\S+-r\d+" x="([\d.]+)"[^>]*-line-(\d+)\)">([^<]*)</text>')

@@ -244,14 +244,17 @@ async def draw(scene: Scene) -> str:
     app = NomadTui(session, clock=lambda: NOW, timezone=UTC, filter_text=scene.filter)
     app.theme = scene.theme
     async with asyncio.timeout(PATIENCE), app.run_test(size=scene.size, notifications=True) as pilot:
-        await until(pilot, lambda: session.history.end == rows and app.view.complete and app.topics.is_settled)
+        await until(
+            pilot,
+            lambda: session.history.end == rows and app.dashboard.view.complete and app.dashboard.topics.is_settled,
+        )
         if scene.select is not None:
             select(app, scene.select)
         if scene.sinks is not None:
             await show_sinks(app, pilot, scene.sinks())
         await pilot.press(*scene.keys)
         await until(pilot, lambda: settled(app))
-        app.sync()
+        app.dashboard.sync()
         await pilot.pause()
         return app.export_screenshot(title="nomad-tui")
 
@@ -264,10 +267,12 @@ async def show_sinks(app: NomadTui, pilot: Pilot[Any], seen: Seen) -> None:
 
 def select(app: NomadTui, words: str) -> None:
     """Selects the last row in whose text all words occur, or the gap."""
-    events = app.event_list
-    for row in reversed(range(len(app.view))):
-        sequence = app.view.sequence_at(row)
-        text = "gap" if app.view.history.gap(sequence) else sentence(app.view.history, sequence).text
+    events = app.dashboard.event_list
+    for row in reversed(range(len(app.dashboard.view))):
+        sequence = app.dashboard.view.sequence_at(row)
+        text = (
+            "gap" if app.dashboard.view.history.gap(sequence) else sentence(app.dashboard.view.history, sequence).text
+        )
         if all(word in text for word in words.split()):
             events.select(row)
             return
@@ -276,11 +281,13 @@ def select(app: NomadTui, words: str) -> None:
 
 def settled(app: NomadTui) -> bool:
     """Whether the inspector shows what the list says is looked at, and the picker has counted what is held."""
-    event = app.inspector.event
-    timeline = app.inspector.timeline
-    if app.inspector.view is EventView.TIMELINE and timeline.step_count is None:
+    event = app.dashboard.inspector.event
+    timeline = app.dashboard.inspector.timeline
+    if app.dashboard.inspector.view is EventView.TIMELINE and timeline.step_count is None:
         return False
-    return app.topics.is_settled and app.event_list.shown == (None if event is None else event.sequence)
+    return app.dashboard.topics.is_settled and app.dashboard.event_list.shown == (
+        None if event is None else event.sequence
+    )
 
 
 async def until(pilot: Pilot[Any], fact: Callable[[], bool]) -> None:

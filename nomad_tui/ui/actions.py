@@ -4,7 +4,7 @@ Bindings, footer, help, palette and the manual's table of keys come from here. A
 name by which a configuration gives it other keys.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -104,10 +104,16 @@ ACTIONS: Final = (
     Action(
         "app.pause", "p", "pause", "Pause", "Toggle: freeze the display; events are still read", True, "resume stop"
     ),
-    Action("app.tree", "", "tree", "Tree", "Show the payload as a tree", palette="payload json fields"),
-    Action("app.changes", "d", "changes", "Changes", "What changed since the object's previous event", True, "diff"),
-    Action("app.timeline", "t", "timeline", "Timeline", "All related events, in time", True, "trace history related"),
-    Action("app.raw", "R", "raw", "Raw", "The payload as the server sent it", palette="json text payload"),
+    Action("app.tree", "", "view('tree')", "Tree", "Show the payload as a tree", palette="payload json fields"),
+    Action(
+        "app.changes", "d", "view('changes')", "Changes", "What changed since the object's previous event",
+        True, "diff",
+    ),
+    Action(
+        "app.timeline", "t", "view('timeline')", "Timeline", "All related events, in time",
+        True, "trace history related",
+    ),
+    Action("app.raw", "R", "view('raw')", "Raw", "The payload as the server sent it", palette="json text payload"),
     Action("app.compare", "D", "compare", "Compare", "Compare with a marked event", palette="diff", early=True),
     Action(
         "app.copy", "y", "copy", "Copy", "Copy the value, the event, its IDs or a command for it", True,
@@ -162,7 +168,7 @@ ACTIONS: Final = (
         early=True,
     ),
     Action("app.columns", "", "columns", "Columns", "Choose and order the columns of Events", palette="fields layout"),
-    Action("app.theme", "", "change_theme", "Theme", "Choose the colors", palette="colours dark light"),
+    Action("app.theme", "", "app.change_theme", "Theme", "Choose the colors", palette="colours dark light"),
     *(
         Action(f"app.{key}", key, f"saved('{key.upper()}')", "Saved filter", _SAVED)
         for key in ("f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8")
@@ -171,14 +177,14 @@ ACTIONS: Final = (
         "app.escape", "escape", "escape", "Back",
         "Back, one step at a time: dialog, find, page, jump, zoom, pane, filter, selection",
     ),
-    Action("app.redraw", "ctrl+l", "redraw", "Redraw", "Redraw the screen", palette="refresh repaint", early=True),
+    Action("app.redraw", "ctrl+l", "app.redraw", "Redraw", "Redraw the screen", palette="refresh repaint", early=True),
     Action(
-        "app.suspend", "ctrl+z", "suspend_process", "Suspend", "Suspend to the shell; fg continues",
+        "app.suspend", "ctrl+z", "app.suspend_process", "Suspend", "Suspend to the shell; fg continues",
         palette="shell background", early=True,
     ),
-    Action("app.palette", "ctrl+p", "command_palette", "Palette", "Search and run any command", True),
-    Action("app.help", "?", "help", "Help", "Show all keys; / searches them", True, "keys shortcuts manual"),
-    Action("app.quit", "q", "quit", "Quit", "Quit, as does :q", True, "exit close :q"),
+    Action("app.palette", "ctrl+p", "app.command_palette", "Palette", "Search and run any command", True),
+    Action("app.help", "?", "app.help", "Help", "Show all keys; / searches them", True, "keys shortcuts manual"),
+    Action("app.quit", "q", "app.quit", "Quit", "Quit, as does :q", True, "exit close :q"),
     # In every list and text.
     Action("move.up", "up k", "move(-1)", "Up", _ROW),
     Action("move.down", "down j", "move(1)", "Down", _ROW),
@@ -203,11 +209,11 @@ ACTIONS: Final = (
     Action("events.previous_match", "N", "match(-1)", "Previous match", _FIND),
     Action("events.highlight", "H", "highlight", "Highlight", "Toggle: dim non-matching events", palette="context"),
     Action(
-        "events.only", "+", "app.narrow(True)", "Only", _NARROW,
+        "events.only", "+", "screen.narrow(True)", "Only", _NARROW,
         palette="filter", early=True,
     ),
     Action(
-        "events.not", "-", "app.narrow(False)", "Not", _NARROW,
+        "events.not", "-", "screen.narrow(False)", "Not", _NARROW,
         palette="filter exclude", early=True,
     ),
     Action(
@@ -313,6 +319,8 @@ ACTIONS: Final = (
     Action("letters.leave", "l", "screen.leave", "Close", "Close the page"),
 )  # fmt: skip
 
+EVERYWHERE: Final = ("app.redraw", "app.suspend")
+"""Actions whose keys work on every screen, dialogs and pages included."""
 UNBOUND: Final = "unbound"
 """Stands for the key of an action that has none; no terminal sends it."""
 BY_ID: Final = {action.id: action for action in ACTIONS}
@@ -323,8 +331,8 @@ def actions(*contexts: Context) -> Iterator[Action]:
     return (action for context in contexts for action in ACTIONS if action.context is context)
 
 
-def bindings(*contexts: Context) -> list[BindingType]:
-    """The keys of a widget in which these contexts apply.
+def bindings(*contexts: Context, only: Collection[str] = BY_ID) -> list[BindingType]:
+    """The keys of a widget in which these contexts apply, or `only` those of some actions.
 
     An action without a key is among them, so that the operator's own keys can be given to it.
     """
@@ -340,6 +348,7 @@ def bindings(*contexts: Context) -> list[BindingType]:
             system=not action.help,
         )
         for action in actions(*contexts)
+        if action.id in only
     ]
 
 

@@ -1,4 +1,4 @@
-"""The three panes side by side: which of them has the focus, and which of them has the screen."""
+"""The three panes side by side: which has the focus, which is zoomed, and how wide each is."""
 
 from enum import StrEnum
 from math import floor
@@ -15,9 +15,9 @@ from nomad_tui.ui.facets.picker import TopicPicker
 STEP: Final = 4
 """Cells by which an edge moves."""
 FACETS_LEAST, EVENTS_LEAST, EVENT_LEAST = 16, 40, 30
-"""Cells that an edge leaves a pane."""
+"""Least width of a pane, in cells."""
 FACETS_GROWN, GROWS_FROM = 40, 240
-"""Cells of the facets in a window of at least so many."""
+"""Cells of Facets, in a terminal of at least so many."""
 
 
 class Pane(StrEnum):
@@ -27,7 +27,7 @@ class Pane(StrEnum):
 
 
 class Panes(Horizontal):
-    """Holds its panes instead of looking them up: the focus moves while the screen is being taken down too."""
+    """Holds its panes instead of querying for them: the focus also moves while the screen is taken down."""
 
     def __init__(
         self,
@@ -38,17 +38,17 @@ class Panes(Horizontal):
         facets_width: int | None = None,
         event_width: float | None = None,
     ) -> None:
-        """`facets_width` are cells, `event_width` percent of what Events and Event share; None for the style's own."""
+        """`facets_width` in cells, `event_width` in percent of Events and Event; None for the style sheet's own."""
         super().__init__(id=id)
         self.topics = topics
         self.event_list = event_list
         self.inspector = inspector
         self.zoomed: Pane | None = None
-        """The pane that has the whole screen."""
+        """The pane that fills the screen."""
         self.facets_width = facets_width
-        """Cells; None for the style's own."""
+        """Cells; None for the style sheet's."""
         self._shares: tuple[float, float] | None = None if event_width is None else (100 - event_width, event_width)
-        """Of Events and Event in the width that they share side by side; None for the style's own."""
+        """Of Events and Event in the width that they share side by side; None for the style sheet's."""
 
     def compose(self) -> ComposeResult:
         yield self.topics
@@ -57,8 +57,13 @@ class Panes(Horizontal):
             yield self.inspector
 
     @property
+    def is_ready(self) -> bool:
+        """False while the screen is taken down, when timers still fire and messages still arrive."""
+        return bool(self.app.screen_stack) and self.event_list.is_attached and bool(self.inspector.children)
+
+    @property
     def focused(self) -> Pane:
-        """The pane that keys go to; the events while none has the focus."""
+        """The pane that keys go to; Events while none has the focus."""
         focused = self.screen.focused
         holders = [] if focused is None else focused.ancestors_with_self
         if self.topics in holders:
@@ -66,7 +71,7 @@ class Panes(Horizontal):
         return Pane.INSPECTOR if self.inspector in holders else Pane.EVENTS
 
     def go_to(self, pane: Pane) -> None:
-        """Gives a pane the focus, and the screen if another one has it."""
+        """Focuses a pane; while another is zoomed, zooms this one instead."""
         self.set_class(pane is Pane.TOPICS, "-topics")
         if self.zoomed is not None:
             self.zoom(pane)
@@ -80,22 +85,22 @@ class Panes(Horizontal):
                 self.screen.set_focus(self.inspector.shown_view)
 
     def zoom(self, pane: Pane | None) -> None:
-        """Gives a pane the whole screen; None shows all of them again."""
+        """Shows one pane alone; None shows all of them again."""
         self.zoomed = pane
         for one in Pane:
             self.set_class(one is pane, f"-zoom-{one}")
         self._set_widths()
 
     def move_edge(self, direction: int) -> str:
-        """Moves the edge right of the focused pane, of the last one its left edge; why it cannot, if it cannot."""
+        """Moves the focused pane's right edge, or the last pane's left one. Returns why it cannot, or ""."""
         if self.zoomed is not None:
-            return "The pane has the whole screen: z shows all of them again."
+            return "The pane is zoomed: z shows all panes again."
         if self.focused is Pane.TOPICS:
             most = self.size.width - EVENTS_LEAST
             width = self.facets_width or self.topics.outer_size.width
             self.facets_width = max(FACETS_LEAST, min(width + direction * STEP, max(width, most)))
         elif not self._is_side_by_side:
-            return "Events and Event stand above each other here: only Facets has a width of its own."
+            return "Events and Event are stacked at this width: only Facets can be resized."
         else:
             both = self.event_list.outer_size.width + self.inspector.outer_size.width
             # What was chosen last may not be laid out yet.
@@ -110,7 +115,7 @@ class Panes(Horizontal):
 
     @property
     def event_width(self) -> float | None:
-        """Percent of the width that Events and Event share; None for the style's own."""
+        """Percent of the width that Events and Event share; None for the style sheet's."""
         # Rounded down, so that Events does not lose a cell when the widths are made of it again.
         return None if self._shares is None else floor(1e6 * self._shares[1] / sum(self._shares)) / 1e4
 
@@ -119,7 +124,7 @@ class Panes(Horizontal):
         return self.screen.has_class("-wide")
 
     def _set_widths(self) -> None:
-        """Those the operator has chosen, where they mean anything; elsewhere the style's own."""
+        """Applies the widths that the operator chose where the layout has them; else those of the style sheet."""
         usual = FACETS_GROWN if self.size.width >= GROWS_FROM else None
         facets = (self.facets_width or usual) if self.zoomed is None else None
         most = max(FACETS_LEAST, self.size.width - EVENTS_LEAST)
@@ -133,5 +138,5 @@ class Panes(Horizontal):
 
     @on(events.DescendantFocus)
     def _fold_topics_away(self) -> None:
-        """On a narrow screen the topics are there while they have the focus."""
+        """A narrow screen shows Facets only while they have the focus."""
         self.set_class(self.topics.has_focus, "-topics")

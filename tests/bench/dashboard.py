@@ -45,12 +45,12 @@ class Measured(NomadTui):
 
     def _display(self, screen: Any, renderable: Any) -> None:
         super()._display(screen, renderable)
-        if self._running_panes and self.event_list.cursor != self._drawn:
-            self._drawn = self.event_list.cursor
+        if self._running_panes and self.dashboard.event_list.cursor != self._drawn:
+            self._drawn = self.dashboard.event_list.cursor
             self._frames.append(perf_counter())
         if self._running_panes and not self._measuring:
-            rows, text = len(self.view), str(self.view.filter)
-            if (self.view.complete or rows >= SCREENFUL) and text:
+            rows, text = len(self.dashboard.view), str(self.dashboard.view.filter)
+            if (self.dashboard.view.complete or rows >= SCREENFUL) and text:
                 self._searched.setdefault(text, perf_counter())
 
     async def _watch_loop(self) -> None:
@@ -91,7 +91,7 @@ class Measured(NomadTui):
 
     async def action_quit(self) -> None:
         """Asked for by the measurer after its last key: what was drawn since is added to the report."""
-        while not self.view.complete:
+        while not self.dashboard.view.complete:
             await asyncio.sleep(0.01)
         self._write(json.loads(self._report.read_text()))
         self.exit()

@@ -59,8 +59,8 @@ class Watched(NomadTui):
 
     def _display(self, screen: Any, renderable: Any) -> None:
         super()._display(screen, renderable)
-        if self.event_list.is_attached:
-            self.drawn.append((perf_counter(), self.event_list.cursor))
+        if self.dashboard.event_list.is_attached:
+            self.drawn.append((perf_counter(), self.dashboard.event_list.cursor))
 
 
 async def _until(pilot: Pilot[Any], fact: Any) -> None:
@@ -74,13 +74,15 @@ async def _hold_down(app: Watched, pilot: Pilot[Any]) -> Held:
     pressed: dict[int | None, float] = {}
     at = perf_counter()
     for _ in range(KEYS):
-        row = app.view.row_at(app.event_list.cursor or 0) + 1
-        pressed.setdefault(app.view.sequence_at(min(row, len(app.view) - 1)), perf_counter())
+        row = app.dashboard.view.row_at(app.dashboard.event_list.cursor or 0) + 1
+        pressed.setdefault(app.dashboard.view.sequence_at(min(row, len(app.dashboard.view) - 1)), perf_counter())
         post_key(app, "down")
         at += EVERY
         await asyncio.sleep(max(0.0, at - perf_counter()))
     last = perf_counter()
-    await _until(pilot, lambda: (event := app.inspector.event) and event.sequence == app.event_list.cursor)
+    await _until(
+        pilot, lambda: (event := app.dashboard.inspector.event) and event.sequence == app.dashboard.event_list.cursor
+    )
     held.rested = perf_counter() - last
     seen: set[int | None] = set()
     for moment, cursor in app.drawn:
@@ -95,11 +97,11 @@ async def hold_down() -> tuple[Held, Held]:
     session = Session(Told(CONNECTED, *frames("tour")), History())
     app = Watched(session)
     async with app.run_test(size=SIZE) as pilot:
-        await _until(pilot, lambda: session.history.held == 625 and app.view.complete)
+        await _until(pilot, lambda: session.history.held == 625 and app.dashboard.view.complete)
         results = []
         for zoomed in (Pane.EVENTS, None):
-            app.panes.zoom(zoomed)
-            app.event_list.select(100)
+            app.dashboard.panes.zoom(zoomed)
+            app.dashboard.event_list.select(100)
             await pilot.pause(0.3)
             results.append(await _hold_down(app, pilot))
         return results[0], results[1]
@@ -111,24 +113,26 @@ async def open_large() -> Opened:
     session = Session(Told(*updates), History())
     app = Watched(session)
     async with app.run_test(size=SIZE) as pilot:
-        await _until(pilot, lambda: session.history.held and app.view.complete)
+        await _until(pilot, lambda: session.history.held and app.dashboard.view.complete)
         history = session.history
         largest = max(range(history.first, history.end), key=lambda sequence: len(history.payload(sequence)))
         payload = history.payload(largest)
         parsed = min(_timed(lambda: parse(payload)) for _ in range(5))
-        app.event_list.select(app.view.row_at(history.first if largest != history.first else history.end - 1))
-        app.inspecting.look()
+        app.dashboard.event_list.select(
+            app.dashboard.view.row_at(history.first if largest != history.first else history.end - 1)
+        )
+        app.dashboard.inspecting.look()
         await pilot.pause(0.3)
         began = perf_counter()
-        app.event_list.select(app.view.row_at(largest))
-        app.inspecting.look()
+        app.dashboard.event_list.select(app.dashboard.view.row_at(largest))
+        app.dashboard.inspecting.look()
         opened = await _drawn(app, pilot, began)
-        app.action_pane("inspector")
+        app.dashboard.action_pane("inspector")
         await pilot.pause(0.2)
         began = perf_counter()
-        app.inspector.payload_tree.action_unfold_all()
+        app.dashboard.inspector.payload_tree.action_unfold_all()
         unfolded = await _drawn(app, pilot, began)
-        return Opened(len(payload), parsed, opened, unfolded, len(app.inspector.payload_tree.rows))
+        return Opened(len(payload), parsed, opened, unfolded, len(app.dashboard.inspector.payload_tree.rows))
 
 
 async def _drawn(app: Watched, pilot: Pilot[Any], began: float) -> float:

@@ -170,7 +170,7 @@ async def test_a_bug_while_reading_ends_the_dashboard_with_a_failure() -> None:
 
 async def test_a_filter_from_the_command_line_holds_nothing_that_a_terminal_acts_on() -> None:
     async with dashboard(Script((Connected("here"),)), filter_text="web \x1b]0;OWNED\x07") as opened:
-        assert opened.app.filter_line.value.isprintable()
+        assert opened.dashboard.filter_line.value.isprintable()
 
 
 class Unwritable(StringIO):

@@ -30,6 +30,7 @@ from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.saved import NameFilter
+from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList
 from nomad_tui.ui.sinks.page import SinkList, SinksPage
 from nomad_tui.ui.sinks.send_to import SendTo
@@ -59,7 +60,7 @@ def test_every_key_has_one_meaning_in_its_place(contexts: tuple[Context, ...]) -
 
 
 OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
-    Context.APP: (NomadTui,),
+    Context.APP: (DashboardScreen,),
     Context.MOVE: (
         EventList,
         TopicPicker,
@@ -106,7 +107,8 @@ def test_every_action_can_be_run_where_it_applies(context: Context) -> None:
         }
         for action in actions(context):
             namespace, name, _ = parse(action.run)
-            node = {"app": NomadTui, "screen": DeadLetters}.get(namespace, owner)
+            screen = DeadLetters if context is Context.LETTERS else DashboardScreen
+            node = {"app": NomadTui, "screen": screen}.get(namespace, owner)
             assert callable(getattr(node, f"action_{name}", None)), (node, action.run)
 
 

@@ -31,12 +31,12 @@ STATUS: Final = "status:"
 
 async def mistaken(opened: Dashboard) -> None:
     """Waits until a mistake is told and the screen is laid out with it."""
-    bar = opened.app.filter_bar
+    bar = opened.dashboard.filter_bar
     await opened.until(lambda: bar.mistake.display and bar.mistake.region.area)
 
 
 def line_is_free(opened: Dashboard) -> bool:
-    return opened.app.candidates.region.bottom == opened.app.filter_line.region.y
+    return opened.dashboard.filter_bar.candidates.region.bottom == opened.dashboard.filter_line.region.y
 
 
 # What stands around the line
@@ -48,7 +48,7 @@ async def test_the_list_never_covers_what_is_typed(size: tuple[int, int]) -> Non
         await opened.shows(625)
         await opened.press("slash")
         await opened.type(STATUS)
-        await opened.until(lambda: opened.app.candidates.region.area)
+        await opened.until(lambda: opened.dashboard.filter_bar.candidates.region.area)
         assert line_is_free(opened)
         await mistaken(opened)
         await opened.until(lambda: line_is_free(opened))
@@ -60,7 +60,7 @@ async def test_the_pointer_follows_the_line_as_it_scrolls() -> None:
     async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), NARROW) as opened:
         await opened.shows(3)
         await opened.press("slash")
-        opened.app.filter_line.insert_text_at_cursor("a" * 150 + " foo:bar")
+        opened.dashboard.filter_line.insert_text_at_cursor("a" * 150 + " foo:bar")
         await mistaken(opened)
         await opened.appears("^^^")
         await opened.press("home")
@@ -83,7 +83,7 @@ async def test_the_empty_line_says_only_what_there_is_room_for() -> None:
     for size in SIZES:
         async with dashboard(Told(CONNECTED), size) as opened:
             await opened.appears("press / to filter")
-            line = opened.app.filter_line
+            line = opened.dashboard.filter_line
             assert line.placeholder in ["".join(said[:number]) for number in range(1, len(said) + 1)]
             assert cell_len(line.placeholder) <= line.content_size.width
 
@@ -98,7 +98,7 @@ async def test_a_paste_of_100_kb_is_refused_in_a_sentence() -> None:
         await opened.type("job")
         opened.app.post_message(textual_events.Paste("\x1b[31m rubbish\n\x00" * 8_000))
         await opened.appears("10,000")
-        assert opened.app.filter_line.value == "job"
+        assert opened.dashboard.filter_line.value == "job"
 
 
 async def test_a_long_filter_is_read_when_the_keys_pause_or_the_line_is_left() -> None:
@@ -109,12 +109,12 @@ async def test_a_long_filter_is_read_when_the_keys_pause_or_the_line_is_left() -
         await opened.press("slash")
         opened.app.post_message(textual_events.Paste(text))
         await opened.appears("2 of 5")
-        opened.app.filter_line.value = ""
-        await opened.until(lambda: opened.app.view.everything)
+        opened.dashboard.filter_line.value = ""
+        await opened.until(lambda: opened.dashboard.view.everything)
         opened.app.post_message(textual_events.Paste(text))
-        await opened.until(lambda: opened.app.filter_line.value == text)
+        await opened.until(lambda: opened.dashboard.filter_line.value == text)
         await opened.press("enter")
-        assert not opened.app.filtering.filter.everything
+        assert not opened.dashboard.filtering.filter.everything
         await opened.appears("2 of 5")
 
 
@@ -122,7 +122,7 @@ async def test_what_is_typed_or_pasted_over_a_selection_takes_its_place_fit_to_b
     async with dashboard(Told(CONNECTED)) as opened:
         await opened.press("slash")
         await opened.type("web")
-        line = opened.app.filter_line
+        line = opened.dashboard.filter_line
         line.select_all()
         opened.app.post_message(textual_events.Paste("a\nb\x1b[2J"))
         await opened.until(lambda: line.value == "a b␛[2J")
@@ -200,7 +200,7 @@ async def test_a_gap_is_nothing_to_filter_by() -> None:
         await opened.until(lambda: opened.inspected == "3 Gap")
         await opened.press("3", "j", "plus")
         await opened.appears("A gap is no event")
-        assert opened.app.filter_line.value == ""
+        assert opened.dashboard.filter_line.value == ""
 
 
 def test_no_term_is_made_that_could_not_be_read() -> None:
@@ -256,7 +256,7 @@ def test_no_value_of_a_key_that_names_a_secret_is_proposed() -> None:
 async def test_the_palette_shows_names_and_filters_as_they_are(name: str) -> None:
     text = '"{$[a@=!a\\\\" "[bold]"'
     async with dashboard(Told(CONNECTED)) as opened:
-        opened.app.saved.filters.save(name, text)
+        opened.dashboard.saved.filters.save(name, text)
         commands = SavedFilterCommands(opened.app.screen)
         hits = [hit async for hit in commands.search("Filter: ")]
         shown = {str(hit.prompt): Content.from_markup(hit.help or "").plain for hit in hits}

@@ -131,7 +131,7 @@ async def test_a_server_that_is_down_is_awaited_and_r_tries_at_once() -> None:
         await opened.press("r")
         server.publish(line_of(9_001, "after"))
         await opened.appears("after")
-        await opened.until(lambda: not opened.app.trouble.display)
+        await opened.until(lambda: not opened.dashboard.trouble.display)
         await opened.appears("held 626")
         assert held(opened)[:625] == TOUR
 
@@ -202,7 +202,7 @@ async def test_no_server_is_said_with_the_remedy_and_tried_again() -> None:
             await outage.aclose()
             await opened.shows(625)
             await opened.appears("● live")
-            await opened.until(lambda: not opened.app.trouble.display)
+            await opened.until(lambda: not opened.dashboard.trouble.display)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -223,7 +223,7 @@ async def test_a_refusal_is_said_with_the_remedy_and_r_tries_again(size: tuple[i
         await opened.press("r")
         await opened.shows(625)
         await opened.appears("● live")
-        await opened.until(lambda: not opened.app.trouble.display)
+        await opened.until(lambda: not opened.dashboard.trouble.display)
 
 
 # The inspector
@@ -235,7 +235,7 @@ async def test_the_inspector_follows_the_selection() -> None:
         for key in ("k", "k", "pageup", "g", "G"):
             await opened.press(key)
             await opened.caught_up()
-            shown = opened.app.inspector.event
+            shown = opened.dashboard.inspector.event
             assert shown is not None
             assert shown.sequence == opened.events.cursor
             selected = opened.history.event(shown.sequence)
@@ -252,7 +252,7 @@ async def test_while_following_the_inspector_shows_the_newest_event_by_and_by() 
         for number in range(5, 35):
             source.tell(*jobs([number]))
             await opened.until(lambda number=number: opened.history.end == number + 1)  # type: ignore[misc]
-            shown = opened.app.inspector.event
+            shown = opened.dashboard.inspector.event
             assert shown is not None
             seen[shown.sequence] += 1
         assert len(seen) <= 8, "not every event in passing: that could not be read"
@@ -331,7 +331,7 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back(size: tuple[
     async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         app = opened.app
-        panes = {"1": app.topics, "2": app.event_list, "3": app.inspector}
+        panes = {"1": app.dashboard.topics, "2": app.dashboard.event_list, "3": app.dashboard.inspector}
         before = [pane.region for pane in panes.values()]
         for key, pane in panes.items():
             await opened.press(key, "z")
@@ -339,12 +339,12 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back(size: tuple[
             assert pane.region.height >= size[1] - 4
             assert [other for other in panes.values() if other.region.area] == [pane]
             await opened.press("z" if key == "1" else "escape")
-            assert app.event_list.region.area
-            assert app.inspector.region.area
+            assert app.dashboard.event_list.region.area
+            assert app.dashboard.inspector.region.area
         await opened.press("2", "z", "3")
-        assert [other for other in panes.values() if other.region.area] == [app.inspector]
+        assert [other for other in panes.values() if other.region.area] == [app.dashboard.inspector]
         await opened.press("2", "1")
-        assert [other for other in panes.values() if other.region.area] == [app.topics]
+        assert [other for other in panes.values() if other.region.area] == [app.dashboard.topics]
         await opened.press("2", "z")
         assert [pane.region for pane in panes.values()] == before
 
@@ -355,25 +355,25 @@ async def test_zoom_holds_in_a_narrow_terminal_with_the_topics_open() -> None:
         await opened.press("1", "tab", "z")
         assert opened.focus == "events"
         assert opened.events.region.width == NARROW[0]
-        assert not opened.app.topics.display
+        assert not opened.dashboard.topics.display
 
 
 async def test_topics_fold_away_in_a_narrow_terminal_until_they_are_asked_for() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         app = opened.app
-        assert app.topics.region.area == 0
+        assert app.dashboard.topics.region.area == 0
         await opened.press("tab", "tab")
         assert opened.focus == "events", "what is not there is not stopped at"
         await opened.press("1")
         assert opened.focus == "topics"
-        assert app.topics.region.width >= 20
-        assert app.event_list.region.width >= 50
+        assert app.dashboard.topics.region.width >= 20
+        assert app.dashboard.event_list.region.width >= 50
         for key in ("2", "h"):
             await opened.press(key)
         assert opened.focus == "topics"
         await opened.press("escape")
-        assert not app.topics.display
+        assert not app.dashboard.topics.display
 
 
 async def test_the_terminal_may_shrink_while_the_topics_have_the_focus() -> None:
@@ -389,7 +389,7 @@ async def test_the_terminal_may_shrink_while_the_topics_have_the_focus() -> None
             assert opened.events.cursor is not None
             assert opened.events.region.width == NARROW[0]
             await opened.resize(*WIDE)
-            await opened.until(lambda: opened.app.topics.display)
+            await opened.until(lambda: opened.dashboard.topics.display)
 
 
 async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
@@ -399,15 +399,21 @@ async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
         for size in (*SIZES, (96, 24), (95, 24), (149, 40), (150, 40), (60, 20)):
             await opened.resize(*size)
             await opened.caught_up()
-            shown = [app.header, app.event_list, app.inspector, app.query_one("#filter-row"), app.query_one("KeyHints")]
+            shown = [
+                app.dashboard.header,
+                app.dashboard.event_list,
+                app.dashboard.inspector,
+                app.query_one("#filter-row"),
+                app.query_one("KeyHints"),
+            ]
             if size[0] >= 96:
-                shown.append(app.topics)
-                assert app.topics.size.width >= 20
-            assert app.event_list.size.width >= min(68, size[0] - 4)
-            assert app.event_list.size.height >= (8 if size[1] >= 24 else 5)
-            assert app.inspector.size.width >= min(38, size[0] - 4)
-            assert app.inspector.size.height >= (7 if size[1] >= 24 else 4)
-            assert app.inspector.payload_tree.size.height >= 2
+                shown.append(app.dashboard.topics)
+                assert app.dashboard.topics.size.width >= 20
+            assert app.dashboard.event_list.size.width >= min(68, size[0] - 4)
+            assert app.dashboard.event_list.size.height >= (8 if size[1] >= 24 else 5)
+            assert app.dashboard.inspector.size.width >= min(38, size[0] - 4)
+            assert app.dashboard.inspector.size.height >= (7 if size[1] >= 24 else 4)
+            assert app.dashboard.inspector.payload_tree.size.height >= 2
             screen = app.screen.region
             assert screen.size == size
             for pane in shown:
@@ -481,8 +487,8 @@ async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
         await opened.shows(625)
         for key in ("slash", *"flaky", "enter", "3", "j", "j"):
             opened.app.post_message(Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
-        await opened.until(lambda: opened.focus == "inspector" and opened.app.inspector.payload_tree.cursor_path)
-        assert opened.app.filter_line.value == "flaky"
+        await opened.until(lambda: opened.focus == "inspector" and opened.dashboard.inspector.payload_tree.cursor_path)
+        assert opened.dashboard.filter_line.value == "flaky"
         assert opened.events.cursor is None
 
 
@@ -499,7 +505,7 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
         await opened.until(lambda: opened.events.paused_at is not None)
 
         async def run(title: str) -> None:
-            run_action(commands[title], app)
+            run_action(commands[title], app.dashboard)
             await opened.caught_up()
 
         await run("Pause")
@@ -507,9 +513,9 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
         await run("Follow")
         assert not opened.events.following
         await run("No topics")
-        assert len(app.view) == 0
+        assert len(app.dashboard.view) == 0
         await run("All topics")
-        assert len(app.view) == 625
+        assert len(app.dashboard.view) == 625
         await run("Zoom")
         assert opened.events.region.width == WIDE[0]
         await run("Zoom")
@@ -550,13 +556,13 @@ CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 async def test_every_hostile_event_can_be_looked_at_wholly_unfolded(size: tuple[int, int]) -> None:
     async with dashboard(Recording([str(recordings.path("hostile"))]), size) as opened:
         await opened.appears("■ finished")
-        assert len(opened.app.view) >= 24
+        assert len(opened.dashboard.view) >= 24
         seen: set[str] = set()
-        for number in range(len(opened.app.view)):
+        for number in range(len(opened.dashboard.view)):
             opened.events.select(number)
-            opened.app.action_pane("inspector")
+            opened.dashboard.action_pane("inspector")
             await opened.until(lambda: scenes.settled(opened.app))
-            tree = opened.app.inspector.payload_tree
+            tree = opened.dashboard.inspector.payload_tree
             tree.action_first()
             tree.action_unfold_all()
             tree.action_last()

@@ -17,7 +17,7 @@ from textual.app import App
 
 from nomad_tui.ui.terminal import clipboard
 from nomad_tui.ui.terminal.clipboard import LARGEST_ENCODED, SCREEN_CHUNK, copy, has_desktop, terminal_sequence
-from nomad_tui.ui.terminal.outside import Outcome
+from nomad_tui.ui.terminal.outcome import Outcome
 
 TEXT = "3f2a91c4\n\x1b]0;title\a wörld"
 

@@ -77,11 +77,11 @@ async def test_a_failure_and_the_time_can_be_read_in_every_theme_and_under_the_c
     async with dashboard(Told(CONNECTED, FAILED), WIDE) as opened:
         await opened.shows(1)
         await opened.press("t")
-        app, picker, timeline = opened.app, opened.app.topics, opened.app.inspector.timeline
+        app, picker, timeline = opened.app, opened.dashboard.topics, opened.dashboard.inspector.timeline
         await opened.until(lambda: timeline.row_count > 0)
 
         def drawn(pane: Pane, cursor: int | None, value: str, view: LineView) -> Iterator[Segment]:
-            app.panes.go_to(pane)
+            app.dashboard.panes.go_to(pane)
             opened.events.cursor = cursor
             picker.cursor = [row.value for row in picker.rows].index(value)
             return written(*(view.render_line(row) for row in range(view.size.height)))

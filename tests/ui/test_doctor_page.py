@@ -142,7 +142,7 @@ async def test_there_is_nothing_to_examine_about_a_recording() -> None:
 async def test_a_c_in_the_filter_is_a_letter() -> None:
     async with opened_on() as (opened, _):
         await opened.press("/", "c")
-        await opened.until(lambda: opened.app.filter_line.value == "c")
+        await opened.until(lambda: opened.dashboard.filter_line.value == "c")
         assert not isinstance(opened.app.screen, DoctorPage)
 
 

@@ -188,13 +188,13 @@ async def test_the_selection_is_an_event_and_not_a_row() -> None:
         source.tell(*jobs(range(100, 150)))
         await opened.shows(150)
         assert selected(opened) == chosen
-        opened.app.filter_line.value = "job-9"
+        opened.dashboard.filter_line.value = "job-9"
         await opened.until(lambda: "11 of 150" in str(opened.events.border_title))
         await opened.caught_up()
         assert selected(opened) == chosen
         assert chosen in shown(opened)
-        opened.app.filter_line.value = ""
-        await opened.until(lambda: opened.app.view.filter.everything)
+        opened.dashboard.filter_line.value = ""
+        await opened.until(lambda: opened.dashboard.view.filter.everything)
         await opened.caught_up()
         assert selected(opened) == chosen
         assert chosen in shown(opened)
@@ -204,14 +204,14 @@ async def test_a_selection_that_the_filter_hides_comes_back_with_it() -> None:
     async with dashboard(Told(CONNECTED, *jobs(range(100)))) as opened:
         await opened.shows(100)
         await opened.press("k", "k")
-        opened.app.filter_line.value = "job-1"
-        await opened.until(lambda: not opened.app.view.filter.everything)
+        opened.dashboard.filter_line.value = "job-1"
+        await opened.until(lambda: not opened.dashboard.view.filter.everything)
         await opened.caught_up()
         assert selected(opened) == "job-98"
         assert "job-98" in str(opened.inspected), "what is being looked at stays"
         assert "job-98" not in shown(opened)
-        opened.app.filter_line.value = ""
-        await opened.until(lambda: opened.app.view.filter.everything)
+        opened.dashboard.filter_line.value = ""
+        await opened.until(lambda: opened.dashboard.view.filter.everything)
         await opened.caught_up()
         assert "job-98" in shown(opened)
 
@@ -220,7 +220,7 @@ async def test_a_selection_that_the_filter_hides_comes_back_with_it() -> None:
 async def test_the_selection_or_the_place_is_found_again_however_long_the_search_takes(selects: bool) -> None:
     async with dashboard(Told(CONNECTED, *jobs(range(1_000))), history=History(max_events=1_600)) as opened:
         await opened.shows(1_000)
-        events, view = opened.events, opened.app.view
+        events, view = opened.events, opened.dashboard.view
         events.select(500)
         await opened.press("j", "j")
         chosen = "job-502"
@@ -248,7 +248,7 @@ async def test_an_evicted_selection_stays_in_the_inspector_and_hurts_nobody() ->
         await opened.shows(30)
         await opened.until(lambda: opened.history.end == 1_000)
         opened.events.sync()
-        opened.app.sync()
+        opened.dashboard.sync()
         assert opened.history.first > 0
         assert "job-0" in str(opened.inspected)
         assert shown(opened), "the oldest events held are shown where those being read were"
@@ -274,11 +274,11 @@ async def test_keys_and_clicks_between_an_eviction_and_the_next_look_do_no_harm(
                 number += 1
 
         evict()
-        opened.app.filter_line.value = "7"
-        await opened.until(lambda: not opened.app.view.filter.everything)
+        opened.dashboard.filter_line.value = "7"
+        await opened.until(lambda: not opened.dashboard.view.filter.everything)
         for filter_text in ("7", ""):
-            opened.app.filter_line.value = filter_text
-            await opened.until(lambda text=filter_text: opened.app.view.filter.everything == (not text))  # type: ignore[misc]
+            opened.dashboard.filter_line.value = filter_text
+            await opened.until(lambda text=filter_text: opened.dashboard.view.filter.everything == (not text))  # type: ignore[misc]
             await opened.caught_up()
             for act in (
                 lambda: events.action_last(),
@@ -291,9 +291,9 @@ async def test_keys_and_clicks_between_an_eviction_and_the_next_look_do_no_harm(
                 lambda: events.user_scrolled(),
                 lambda: events.clear_selection(),
                 lambda: opened.rows(),
-                lambda: opened.app.action_pause(),
+                lambda: opened.dashboard.action_pause(),
                 lambda: events.action_move(-1),
-                lambda: opened.app.action_pause(),
+                lambda: opened.dashboard.action_pause(),
             ):
                 evict()
                 act()
@@ -306,8 +306,8 @@ async def test_an_eviction_does_not_move_what_is_being_read() -> None:
         await opened.shows(1_500)
         await opened.press("k", "pageup")
         for filter_text, key in (("", "k"), ("job", "j")):
-            opened.app.filter_line.value = filter_text
-            await opened.until(lambda text=filter_text: opened.app.view.filter.everything == (not text))  # type: ignore[misc]
+            opened.dashboard.filter_line.value = filter_text
+            await opened.until(lambda text=filter_text: opened.dashboard.view.filter.everything == (not text))  # type: ignore[misc]
             await opened.caught_up()
             before, chosen = shown(opened), selected(opened)
             first = opened.history.first
@@ -536,7 +536,7 @@ async def test_what_had_waited_in_the_servers_buffer_is_marked_with_its_own_time
         for key in ("G", "g"):
             await opened.press(key, "f")
             for y, text in enumerate(opened.rows()):
-                if "job-" in text and y != opened.app.view.row_at(opened.events.cursor or 0):
+                if "job-" in text and y != opened.dashboard.view.row_at(opened.events.cursor or 0):
                     segments = opened.events.render_line(y)
                     style = next(segment.style for segment in segments if ":" in segment.text)
                     seen[named(text)] = (text[1:14], style)
@@ -596,7 +596,7 @@ async def test_the_selected_row_says_the_same_as_before() -> None:
             assert opened.rows() == before
         await opened.press("3")
         assert opened.rows() == before
-        at = opened.app.view.row_at(opened.events.cursor or 0) - opened.events.scroll_offset.y
+        at = opened.dashboard.view.row_at(opened.events.cursor or 0) - opened.events.scroll_offset.y
         ground = opened.events.render_line(at)._segments[0].style
         other = opened.events.render_line(0)._segments[0].style
         assert ground is not None
@@ -610,21 +610,21 @@ async def test_an_empty_list_says_why_it_is_empty() -> None:
         await opened.caught_up()
         assert "no events yet" in opened
         await opened.press("k", "j", "g", "G", "pageup", "pagedown", "escape", "enter", "2", "space")
-        opened.app.filter_line.value = "nowhere"
-        await opened.until(lambda: not opened.app.view.filter.everything)
+        opened.dashboard.filter_line.value = "nowhere"
+        await opened.until(lambda: not opened.dashboard.view.filter.everything)
         assert "no events yet" in opened
         source.tell(*jobs(range(10)))
         await opened.shows(10)
         assert "no event matches" in opened
         await opened.press("k", "j", "g", "G", "pageup", "pagedown", "escape", "enter", "2")
-        opened.app.filter_line.value = "job-7"
+        opened.dashboard.filter_line.value = "job-7"
         await opened.until(lambda: shown(opened) == ["job-7"])
 
 
 async def test_a_search_under_way_is_said() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        view = opened.app.view
+        view = opened.dashboard.view
         view.show(Filter.parse("nowhere to be found"))
         opened.events.renew()
         assert "searching …" in "\n".join(opened.rows())

@@ -39,14 +39,14 @@ RUBBISH = "\x1b]0;OWNED\x07\x1b[2J canary\r\n\tweb\x00\x9b31m \u202e[bold]["
 
 def listed(opened: Dashboard) -> list[str]:
     """The text of every row that the view lets through."""
-    view = opened.app.view
+    view = opened.dashboard.view
     return [sentence(view.history, view.sequence_at(number)).text for number in range(len(view))]
 
 
 async def applied(opened: Dashboard, text: str) -> None:
     """Waits until the filter is the text typed and everything held has been looked at."""
-    await opened.until(lambda: opened.app.filter_line.value == text and opened.app.filtering.error is None)
-    await opened.until(lambda: opened.app.view.filter == Filter.parse(text))
+    await opened.until(lambda: opened.dashboard.filter_line.value == text and opened.dashboard.filtering.error is None)
+    await opened.until(lambda: opened.dashboard.view.filter == Filter.parse(text))
     await opened.caught_up()
 
 
@@ -62,7 +62,7 @@ async def test_typing_filters_and_says_how_many_match(size: tuple[int, int]) -> 
         assert 0 < len(rows) < 100
         assert all("canary" in text.lower() and "web" in text.lower() for text in rows)
         matches = f"{len(rows)} of 625"
-        assert str(opened.app.filter_bar.matches.content).strip() == matches
+        assert str(opened.dashboard.filter_bar.matches.content).strip() == matches
         assert matches in str(opened.events.border_title)
         assert matches in opened
         await opened.press("enter")
@@ -72,17 +72,17 @@ async def test_typing_filters_and_says_how_many_match(size: tuple[int, int]) -> 
         await applied(opened, "")
         assert opened.focus == "events"
         assert len(listed(opened)) == 625
-        assert str(opened.app.filter_bar.matches.content) == ""
+        assert str(opened.dashboard.filter_bar.matches.content) == ""
 
 
 async def test_words_are_looked_for_in_the_envelope_and_in_the_sentence() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for text in ("payments", "plan", "oom-killed", "Deployment", "edge-2", "日本"):
-            opened.app.filter_line.value = text
+            opened.dashboard.filter_line.value = text
             await applied(opened, text)
-            assert 0 < len(opened.app.view) < 625, text
-        opened.app.filter_line.value = "payments nowhere"
+            assert 0 < len(opened.dashboard.view) < 625, text
+        opened.dashboard.filter_line.value = "payments nowhere"
         await applied(opened, "payments nowhere")
         assert "no event matches" in opened
         assert "0 of 625" in opened
@@ -94,12 +94,12 @@ async def test_keys_of_the_dashboard_are_text_in_the_filter() -> None:
         await opened.press("slash")
         typed = "qfpzru123/?hjklgGoan<>"
         await opened.type(typed)
-        assert opened.app.filter_line.value == typed
+        assert opened.dashboard.filter_line.value == typed
         assert opened.app.is_running
         assert opened.events.following
         assert opened.events.paused_at is None
         await opened.press("left", "left", "backspace", "home", "delete", "end", "space")
-        assert opened.app.filter_line.value == "fpzru123/?hjklgGoa<> "
+        assert opened.dashboard.filter_line.value == "fpzru123/?hjklgGoa<> "
 
 
 async def test_tab_passes_the_filter_by() -> None:
@@ -134,25 +134,27 @@ async def test_pasted_rubbish_is_harmless() -> None:
         for pasted in (RUBBISH, "x" * 10_000, "ab " * 3_333, "\n" * 200, "word\n" * 500, "\ud800"):
             await opened.press("slash")
             opened.app.post_message(textual_events.Paste(pasted))
-            await opened.until(lambda pasted=pasted: opened.app.filter_line.value or not pasted.strip())  # type: ignore[misc]
-            value = opened.app.filter_line.value
+            await opened.until(lambda pasted=pasted: opened.dashboard.filter_line.value or not pasted.strip())  # type: ignore[misc]
+            value = opened.dashboard.filter_line.value
             assert value == "" or value.isprintable()
-            await opened.until(lambda value=value: opened.app.filtering.text == value)  # type: ignore[misc]
-            await opened.until(lambda: opened.app.filtering.error is None or opened.app.filter_bar.mistake.display)
+            await opened.until(lambda value=value: opened.dashboard.filtering.text == value)  # type: ignore[misc]
+            await opened.until(
+                lambda: opened.dashboard.filtering.error is None or opened.dashboard.filter_bar.mistake.display
+            )
             await opened.caught_up()
             assert all(text.isprintable() for text in opened.screen())
             await opened.press("enter")
             source.tell(*jobs(range(5)))
             await opened.shows(opened.history.received_events + 5)
-            opened.app.filter_line.put("")
+            opened.dashboard.filter_line.put("")
             await applied(opened, "")
-            assert len(opened.app.view) == opened.history.held
+            assert len(opened.dashboard.view) == opened.history.held
 
 
 async def test_new_events_are_matched_as_they_arrive() -> None:
     source = Told(CONNECTED, *jobs(range(100)))
     async with dashboard(source, filter_text="job-7") as opened:
-        assert opened.app.filter_line.value == "job-7"
+        assert opened.dashboard.filter_line.value == "job-7"
         await opened.shows(100)
         assert "11 of 100" in opened
         source.tell(*jobs(range(700, 705)), *jobs(range(800, 805)))
@@ -169,22 +171,22 @@ async def test_new_events_are_matched_as_they_arrive() -> None:
 async def test_the_filter_and_the_hidden_topics_hold_together() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        opened.app.filter_line.value = "flaky"
+        opened.dashboard.filter_line.value = "flaky"
         await applied(opened, "flaky")
-        flaky = len(opened.app.view)
+        flaky = len(opened.dashboard.view)
         await opened.press("1", "g", "j", "space")
         await applied(opened, "flaky")
-        fewer = len(opened.app.view)
+        fewer = len(opened.dashboard.view)
         assert 0 < fewer < flaky
         assert all("flaky" in text for text in listed(opened))
-        opened.app.filter_line.value = "flaky pending"
+        opened.dashboard.filter_line.value = "flaky pending"
         await applied(opened, "flaky pending")
-        assert 0 < len(opened.app.view) < fewer
+        assert 0 < len(opened.dashboard.view) < fewer
         assert not any("◆" in text for text in opened.rows())
         await opened.press("a")
-        opened.app.filter_line.put("flaky")
+        opened.dashboard.filter_line.put("flaky")
         await applied(opened, "flaky")
-        assert len(opened.app.view) == flaky
+        assert len(opened.dashboard.view) == flaky
 
 
 async def test_escape_in_the_list_first_clears_the_filter_and_then_the_selection() -> None:
@@ -193,7 +195,7 @@ async def test_escape_in_the_list_first_clears_the_filter_and_then_the_selection
         await opened.press("k")
         await opened.press("escape")
         await applied(opened, "")
-        assert len(opened.app.view) == 100
+        assert len(opened.dashboard.view) == 100
         assert opened.events.cursor is not None
         await opened.press("escape")
         assert opened.events.cursor is None
@@ -218,7 +220,7 @@ async def test_a_mistake_is_pointed_at_and_the_last_good_filter_stays_in_force(s
         await opened.press("slash")
         await opened.type("web ")
         await applied(opened, "web ")
-        matches = len(opened.app.view)
+        matches = len(opened.dashboard.view)
         opened.app.post_message(textual_events.Paste("日本 satus:failed"))
         await opened.appears("did you mean status:?")
         lines = opened.screen()
@@ -227,17 +229,17 @@ async def test_a_mistake_is_pointed_at_and_the_last_good_filter_stays_in_force(s
         pointer = lines[row + 1]
         assert pointer[:at].strip() == ""
         assert pointer[at:].startswith("^^^^^")
-        assert str(opened.app.view.filter) == "web"
-        assert len(opened.app.view) == matches
+        assert str(opened.dashboard.view.filter) == "web"
+        assert len(opened.dashboard.view) == matches
         assert f"as before: {matches} of 625" in opened
         await opened.press("enter")
         assert opened.focus == "events"
         assert "did you mean status:?" in opened, "as long as the text is wrong"
         await opened.press("slash", "home", *["right"] * 7, *["delete"] * 13, "end")
-        await applied(opened, opened.app.filter_line.value)
+        await applied(opened, opened.dashboard.filter_line.value)
         assert "did you mean" not in opened
         assert "as before" not in opened
-        assert not opened.app.filter_bar.mistake.display
+        assert not opened.dashboard.filter_bar.mistake.display
 
 
 async def test_a_mistake_out_of_view_is_pointed_at_from_the_edge() -> None:
@@ -246,7 +248,7 @@ async def test_a_mistake_out_of_view_is_pointed_at_from_the_edge() -> None:
         await opened.press("slash")
         opened.app.post_message(textual_events.Paste("satus:failed " + "word " * 60))
         await opened.appears("did you mean status:?")
-        assert opened.app.filter_line.scroll_offset.x > 0
+        assert opened.dashboard.filter_line.scroll_offset.x > 0
         row = next(number for number, line in enumerate(opened.screen()) if line.startswith(" !"))
         assert opened.screen()[row + 1].startswith("‹")
 
@@ -265,7 +267,7 @@ async def test_an_unfinished_filter_is_not_called_wrong_while_it_is_typed() -> N
         await opened.press("slash")
         for text in "status:failed":
             await opened.press(text)
-            assert not opened.app.filter_bar.mistake.display
+            assert not opened.dashboard.filter_bar.mistake.display
         await applied(opened, "status:failed")
 
 
@@ -273,8 +275,8 @@ async def test_a_filter_from_the_command_line_that_is_wrong_shows_everything_and
     async with dashboard(Told(CONNECTED, *frames("tour")), filter_text="(web") as opened:
         await opened.shows(625)
         await opened.appears("as before: all")
-        await opened.until(lambda: opened.app.filter_bar.mistake.display)
-        assert len(opened.app.view) == 625
+        await opened.until(lambda: opened.dashboard.filter_bar.mistake.display)
+        assert len(opened.dashboard.view) == 625
 
 
 @given(text=st.text(max_size=60))
@@ -298,7 +300,7 @@ async def test_fields_values_and_paths_are_proposed_and_taken(size: tuple[int, i
         await opened.type("sta")
         await opened.appears("the object's status")
         await opened.press("tab")
-        assert opened.app.filter_line.value == "status:"
+        assert opened.dashboard.filter_line.value == "status:"
         await opened.type("fai")
         await opened.appears("failed")
         await opened.press("tab")
@@ -307,10 +309,10 @@ async def test_fields_values_and_paths_are_proposed_and_taken(size: tuple[int, i
         await opened.type(" Allocation.ClientSt")
         await opened.appears("Allocation.ClientStatus")
         await opened.press("tab")
-        assert opened.app.filter_line.value == "status:failed Allocation.ClientStatus "
+        assert opened.dashboard.filter_line.value == "status:failed Allocation.ClientStatus "
         await opened.appears("is not empty")
         await opened.press("tab", "tab")
-        value = opened.app.filter_line.value
+        value = opened.dashboard.filter_line.value
         assert value.startswith('status:failed Allocation.ClientStatus == "')
         await applied(opened, value)
         await opened.press("tab")
@@ -325,14 +327,14 @@ async def test_the_list_lies_above_the_line_and_hides_nothing_of_it() -> None:
             await opened.type("status:failed ")
             await opened.press("ctrl+space")
             await opened.appears("… 9 more")
-            listed_at, line = opened.app.candidates.region, opened.app.filter_line.region
+            listed_at, line = opened.dashboard.filter_bar.candidates.region, opened.dashboard.filter_line.region
             assert listed_at.bottom == line.y
             assert opened.app.screen.region.contains_region(listed_at)
             assert listed_at.height == 9
-            before = opened.app.panes.region
+            before = opened.dashboard.panes.region
             await opened.press("escape")
-            assert opened.app.candidates.region.area == 0
-            assert opened.app.panes.region == before, "nothing moves"
+            assert opened.dashboard.filter_bar.candidates.region.area == 0
+            assert opened.dashboard.panes.region == before, "nothing moves"
 
 
 async def test_down_goes_into_the_list_and_enter_takes_what_is_marked() -> None:
@@ -342,11 +344,11 @@ async def test_down_goes_into_the_list_and_enter_takes_what_is_marked() -> None:
         await opened.press("ctrl+space")
         await opened.press("down", "down", "up", "enter")
         assert opened.focus == "filter"
-        assert opened.app.filter_line.value == "type:"
+        assert opened.dashboard.filter_line.value == "type:"
         await opened.press("escape")
-        assert opened.app.filter_line.value == "type:", "first the list is closed"
+        assert opened.dashboard.filter_line.value == "type:", "first the list is closed"
         await opened.press("escape")
-        assert opened.app.filter_line.value == ""
+        assert opened.dashboard.filter_line.value == ""
         assert opened.focus == "events"
 
 
@@ -357,7 +359,7 @@ async def test_a_candidate_is_taken_with_the_mouse() -> None:
         await opened.press("ctrl+space")
         await opened.appears("the namespace")
         await opened.click("#candidates", offset=(3, 3))
-        await opened.until(lambda: opened.app.filter_line.value == "ns:")
+        await opened.until(lambda: opened.dashboard.filter_line.value == "ns:")
         assert opened.focus == "filter"
 
 
@@ -369,7 +371,7 @@ async def test_the_list_never_holds_up_what_is_typed() -> None:
         opened.app.post_message(textual_events.Key("enter", None))
         await applied(opened, "status:failed job:web")
         await opened.until(lambda: opened.focus == "events")
-        assert opened.app.candidates.region.area == 0
+        assert opened.dashboard.filter_bar.candidates.region.area == 0
 
 
 # History
@@ -380,15 +382,15 @@ async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: 
         await opened.shows(30)
         for text in ("job-1", "job-2", "satus:x", "job-1"):
             await opened.press("slash")
-            opened.app.filter_line.put("")
+            opened.dashboard.filter_line.put("")
             await opened.type(text)
             await opened.press("enter")
-        assert opened.app.filter_history.texts == ("job-2", "job-1"), "once each, and none that is wrong"
+        assert opened.dashboard.filter_history.texts == ("job-2", "job-1"), "once each, and none that is wrong"
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         await opened.press("slash")
         await opened.type("draft")
-        line = opened.app.filter_line
+        line = opened.dashboard.filter_line
         for key, text in (("up", "job-1"), ("up", "job-2"), ("up", "job-2"), ("down", "job-1"), ("down", "draft")):
             await opened.press(key)
             assert line.value == text
@@ -396,7 +398,7 @@ async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: 
         assert opened.focus == "filter"
         await opened.press("up")
         await applied(opened, "job-1")
-        assert len(opened.app.view) == 11
+        assert len(opened.dashboard.view) == 11
 
 
 async def test_a_history_that_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
@@ -408,7 +410,7 @@ async def test_a_history_that_cannot_be_kept_is_said_once(tmp_path: Path) -> Non
             await opened.type(text)
             await opened.press("enter")
             await at_rest(opened.app)
-        assert len(opened.app.filter_history.texts) == 2
+        assert len(opened.dashboard.filter_history.texts) == 2
         assert sum("filter-history" in note.message for note in opened.app._notifications) <= 2
 
 
@@ -434,9 +436,9 @@ async def test_repeats_are_folded_on_request() -> None:
     async with dashboard(Told(CONNECTED, *jobs([1, 1, 1, 2]))) as opened:
         await opened.shows(4)
         await opened.press("F")
-        await opened.until(lambda: len(opened.app.view) == 3)
+        await opened.until(lambda: len(opened.dashboard.view) == 3)
         await opened.press("F")
-        await opened.until(lambda: len(opened.app.view) == 4)
+        await opened.until(lambda: len(opened.dashboard.view) == 4)
 
 
 # From the payload
@@ -446,26 +448,26 @@ async def test_a_value_of_the_payload_goes_into_the_filter() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await opened.press("k", "3")
-        tree = opened.app.inspector.payload_tree
+        tree = opened.dashboard.inspector.payload_tree
         await opened.until(lambda: len(tree.rows) > 4)
         await opened.press("g", *["j"] * 3)
         path, value = tree.cursor_path, tree.cursor_value
         await opened.press("plus")
-        await opened.until(lambda: opened.app.filter_line.value)
-        await opened.until(lambda: str(opened.app.view.filter) == opened.app.filter_line.value)
+        await opened.until(lambda: opened.dashboard.filter_line.value)
+        await opened.until(lambda: str(opened.dashboard.view.filter) == opened.dashboard.filter_line.value)
         await opened.caught_up()
-        assert opened.app.filter_line.value == str(Filter.parse(str(condition(path, value))))
-        only = len(opened.app.view)
+        assert opened.dashboard.filter_line.value == str(Filter.parse(str(condition(path, value))))
+        only = len(opened.dashboard.view)
         assert 0 < only < 625
-        opened.app.filter_line.put("")
+        opened.dashboard.filter_line.put("")
         await applied(opened, "")
         assert tree.cursor_path == path
         await opened.press("minus")
-        await opened.until(lambda: opened.app.filter_line.value)
-        assert opened.app.filter_line.value.startswith("not ")
-        await opened.until(lambda: str(opened.app.view.filter) == opened.app.filter_line.value)
+        await opened.until(lambda: opened.dashboard.filter_line.value)
+        assert opened.dashboard.filter_line.value.startswith("not ")
+        await opened.until(lambda: str(opened.dashboard.view.filter) == opened.dashboard.filter_line.value)
         await opened.caught_up()
-        assert len(opened.app.view) == 625 - only
+        assert len(opened.dashboard.view) == 625 - only
 
 
 async def test_going_back_to_the_line_goes_on_where_it_was_left() -> None:
@@ -474,4 +476,4 @@ async def test_going_back_to_the_line_goes_on_where_it_was_left() -> None:
         await opened.press("slash")
         await opened.type("5")
         await applied(opened, "job-75")
-        assert len(opened.app.view) == 1
+        assert len(opened.dashboard.view) == 1

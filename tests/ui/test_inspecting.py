@@ -1,10 +1,8 @@
 """Understanding an event in the dashboard: its views, the way to another event and back, and what stays masked."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +13,13 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.secrets import MASK
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
-from nomad_tui.session import Session
-from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dialogs.copy_menu import CopyMenu
 from nomad_tui.ui.dialogs.write_file import WriteFile
 from nomad_tui.ui.event.compare_with import CompareWith
 from nomad_tui.ui.event.inspector import EventView
 from nomad_tui.ui.event.timeline import FOCUS
 from tests import scenes
-from tests.dashboard import CONNECTED, SECONDS, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs, soon
+from tests.dashboard import CONNECTED, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
 from tests.pressing import at_rest, post_key
 
 NODE_SECRET: Final = "089437c0-db81-6622-5490-9d7f9203dae5"
@@ -51,12 +47,12 @@ class Inspected(Dashboard):
 
     @property
     def view(self) -> EventView:
-        return self.app.inspector.view
+        return self.dashboard.inspector.view
 
     @property
     def drawn(self) -> list[str]:
         """The lines of the shown view, without what is blank at their ends."""
-        shown = self.app.inspector.shown_view
+        shown = self.dashboard.inspector.shown_view
         return [shown.render_line(y).text.rstrip() for y in range(shown.size.height)]
 
     @property
@@ -78,12 +74,12 @@ class Inspected(Dashboard):
         return max(one.last for one in subjects if one.topic == topic and one.key.startswith(key))
 
     async def timeline_read(self) -> None:
-        await self.until(lambda: self.app.inspector.timeline.step_count is not None)
+        await self.until(lambda: self.dashboard.inspector.timeline.step_count is not None)
         await at_rest(self.app)
 
     async def go_to_line(self, words: str) -> None:
         """Moves the cursor of the timeline to the first row that has the words."""
-        timeline = self.app.inspector.timeline
+        timeline = self.dashboard.inspector.timeline
         await self.press("g")
         while True:
             row = timeline.cursor_row
@@ -94,7 +90,7 @@ class Inspected(Dashboard):
             assert timeline.cursor_row is not row, f"no row with {words}"
 
     async def go_to_field(self, *path: str | int) -> None:
-        tree = self.app.inspector.payload_tree
+        tree = self.dashboard.inspector.payload_tree
         await self.press("E", "g")
         while tree.cursor_path != path:
             before = tree.cursor_path
@@ -110,15 +106,7 @@ async def inspecting(
     sent = updates or frames("tour")
     source = Told(CONNECTED, *sent)  # type: ignore[arg-type]
     count = sum(len(one.events) for one in sent if isinstance(one, Frame))
-    if reveal:
-        app = NomadTui(Session(source, history), timezone=UTC, reveal=True)
-        with soon():
-            async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True) as pilot:
-                opened = Inspected(app, pilot)
-                await opened.shows(count)
-                yield opened
-        return
-    async with dashboard(source, size, history=history) as board:
+    async with dashboard(source, size, history=history, reveal=reveal) as board:
         opened = Inspected(board.app, board.pilot)
         await opened.shows(count)
         yield opened
@@ -182,7 +170,7 @@ async def test_enter_jumps_and_escape_comes_back_to_the_same_row_and_then_to_the
         await opened.press("t")
         await opened.timeline_read()
         await opened.go_to_line("deployment 7dfd78cc")
-        row = opened.app.inspector.timeline.cursor_row
+        row = opened.dashboard.inspector.timeline.cursor_row
         await opened.press("enter")
         target = opened.newest("Deployment", "7dfd78cc")
         assert opened.events.cursor == target
@@ -191,7 +179,7 @@ async def test_enter_jumps_and_escape_comes_back_to_the_same_row_and_then_to_the
         await opened.press("escape")
         assert (opened.view, opened.focus) == (EventView.TIMELINE, "inspector")
         assert opened.events.cursor == selected
-        assert opened.app.inspector.timeline.cursor_row == row
+        assert opened.dashboard.inspector.timeline.cursor_row == row
         await opened.press("escape")
         assert (opened.view, opened.focus) == (EventView.TREE, "events")
         assert opened.events.cursor == selected
@@ -210,8 +198,8 @@ async def test_keys_typed_ahead_find_their_way_there_and_back() -> None:
 
 async def test_an_event_that_the_filter_hides_is_shown_alone() -> None:
     async with inspecting() as opened:
-        opened.app.filter_line.put("topic:Allocation")
-        await opened.until(lambda: len(opened.app.view) == 257)
+        opened.dashboard.filter_line.put("topic:Allocation")
+        await opened.until(lambda: len(opened.dashboard.view) == 257)
         await opened.select("flaky failed")
         selected = opened.events.cursor
         await opened.press("t")
@@ -256,7 +244,7 @@ async def test_brackets_step_through_the_list_in_every_view() -> None:
             for key, sequence in (("left_square_bracket", start - 1), ("right_square_bracket", start)):
                 await opened.press(key)
                 await opened.caught_up()
-                assert opened.events.cursor == opened.app.inspecting.sequence == sequence
+                assert opened.events.cursor == opened.dashboard.inspecting.sequence == sequence
                 assert (opened.view, opened.focus) == (view, "inspector")
 
 
@@ -343,7 +331,7 @@ async def test_a_jump_to_what_is_no_longer_held_says_so() -> None:
     history = History(max_events=64)
     async with inspecting(*jobs(range(400)), history=history) as opened:
         shown = opened.inspected
-        opened.app.inspecting.jump(3)
+        opened.dashboard.inspecting.jump(3)
         await at_rest(opened.app)
         assert len(opened.told) == 1
         assert opened.told[0].startswith("This event is no longer held")
@@ -379,8 +367,8 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
     gap = Gap(GapReason.BUFFER, 9, 61, 41.0, namespaces=("payments",))
     async with inspecting(*jobs(range(10)), gap, *jobs([61])) as opened:
         await opened.select("gap")
-        assert "indexes 10–60 of namespace payments may be missing" in str(opened.app.inspector.heading.content)
-        assert str(opened.app.inspector.trouble.content).startswith(
+        assert "indexes 10–60 of namespace payments may be missing" in str(opened.dashboard.inspector.heading.content)
+        assert str(opened.dashboard.inspector.trouble.content).startswith(
             "! Reconnected after 41 s, when the server no longer held 9, or was rebuilt. The next event of "
             "each object shows all of it"
         )
@@ -417,7 +405,7 @@ async def select_node(opened: Inspected) -> int:
         number for number in range(history.first, history.end) if NODE_SECRET.encode() in history.payload(number)
     )
     await opened.select_event(sequence)
-    await opened.press("3", *([] if opened.app.panes.zoomed else ["z"]))
+    await opened.press("3", *([] if opened.dashboard.panes.zoomed else ["z"]))
     return sequence
 
 
@@ -437,11 +425,11 @@ async def test_a_secret_is_shown_until_the_cursor_moves() -> None:
         assert NODE_SECRET not in opened
         await opened.press("x", "right_square_bracket")
         await opened.caught_up()
-        assert opened.app.inspecting.sequence == sequence + 1
+        assert opened.dashboard.inspecting.sequence == sequence + 1
         assert NODE_SECRET not in opened
         await opened.press("left_square_bracket")
         await opened.caught_up()
-        assert opened.app.inspecting.sequence == sequence
+        assert opened.dashboard.inspecting.sequence == sequence
         assert NODE_SECRET not in opened
 
 
@@ -469,7 +457,7 @@ async def test_what_was_asked_to_be_revealed_is_shown_everywhere() -> None:
         await opened.go_to_field("Node", "SecretID")
         assert NODE_SECRET in opened
         await opened.press("R")
-        assert NODE_SECRET in "".join(opened.drawn) or NODE_SECRET in str(opened.app.inspector.raw.text)
+        assert NODE_SECRET in "".join(opened.drawn) or NODE_SECRET in str(opened.dashboard.inspector.raw.text)
         await opened.select("shop")
         await opened.press("d", "E")
         assert ENV_SECRET in opened
@@ -537,8 +525,8 @@ async def test_no_picture_in_any_view_holds_a_secret_unless_that_was_asked_for(r
         for sequence in secret[-4:] if reveal else secret:
             await opened.select_event(sequence)
             for view in EventView:
-                opened.app.inspector.go_to_view(view)
-                opened.app.action_pane("inspector")
+                opened.dashboard.inspector.go_to_view(view)
+                opened.dashboard.action_pane("inspector")
                 for key in ("E", "g", "G") if view in (EventView.TREE, EventView.CHANGES) else ("g", "G"):
                     await opened.press(key)
                     picture = opened.app.export_screenshot()
@@ -553,8 +541,8 @@ async def test_the_whole_of_a_node_is_masked_wherever_one_scrolls() -> None:
     async with inspecting(*beta_nodes()) as opened:
         await select_node(opened)
         for view in EventView:
-            opened.app.inspector.go_to_view(view)
-            opened.app.action_pane("inspector")
+            opened.dashboard.inspector.go_to_view(view)
+            opened.dashboard.action_pane("inspector")
             await opened.press("g")
             seen = ""
             for _ in range(40):
@@ -577,11 +565,11 @@ async def test_a_slash_finds_in_the_payload_here_and_filters_in_the_list() -> No
         await opened.press("3", "slash", *"TaskStates")
         assert opened.focus == "inspector"
         assert isinstance(opened.app.focused, Input)
-        assert opened.app.filter_line.value == ""
+        assert opened.dashboard.filter_line.value == ""
         await opened.press("enter")
-        assert opened.app.inspector.payload_tree.cursor_path[-1] == "TaskStates"
+        assert opened.dashboard.inspector.payload_tree.cursor_path[-1] == "TaskStates"
         await opened.press("escape", "R", "slash", *"TaskStates", "enter")
-        assert opened.app.inspector.raw.has_focus
+        assert opened.dashboard.inspector.raw.has_focus
         assert any("TaskStates" in text for text in opened.drawn)
 
 
@@ -597,7 +585,7 @@ async def test_keys_typed_into_the_find_line_are_text() -> None:
         assert opened.events.cursor == selected
         assert opened.view == EventView.TREE
         await opened.press("escape")
-        assert opened.app.inspector.payload_tree.has_focus
+        assert opened.dashboard.inspector.payload_tree.has_focus
 
 
 async def test_a_secret_is_not_found_by_its_value() -> None:

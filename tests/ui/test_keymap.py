@@ -25,7 +25,7 @@ from nomad_tui.ui.event.text_viewer import TextViewer
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, ColumnChooser
 from nomad_tui.ui.keymap import KeyMap, parse_key, read_keys
 from nomad_tui.ui.panes import Pane
-from tests.dashboard import CONNECTED, SECONDS, WIDE, Dashboard, Told, frames, soon
+from tests.dashboard import CONNECTED, KEY_PAUSE, SECONDS, WIDE, Dashboard, Told, frames
 from tests.kept import folders
 from tests.pressing import has_worked, post_key
 
@@ -54,12 +54,11 @@ async def opened_with(settings: str, tmp_path: Path) -> AsyncIterator[Dashboard]
     config = folders(tmp_path).config
     config.mkdir(parents=True, exist_ok=True)
     (config / "config.toml").write_text(settings)
-    app = Recorder(Session(Told(CONNECTED, *frames("tour"))), folders=folders(tmp_path))
-    with soon():
-        async with asyncio.timeout(SECONDS), app.run_test(size=WIDE) as pilot:
-            opened = Dashboard(app, pilot)
-            await opened.shows(625)
-            yield opened
+    app = Recorder(Session(Told(CONNECTED, *frames("tour"))), folders=folders(tmp_path), key_pause=KEY_PAUSE)
+    async with asyncio.timeout(SECONDS), app.run_test(size=WIDE) as pilot:
+        opened = Dashboard(app, pilot)
+        await opened.shows(625)
+        yield opened
 
 
 def keys_table(keys: dict[str, str]) -> str:
@@ -92,7 +91,7 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
             app.ran = None
 
         await all_of(Context.APP, Context.MOVE, Context.EVENTS)
-        app.panes.go_to(Pane.TOPICS)
+        app.dashboard.panes.go_to(Pane.TOPICS)
         await all_of(Context.MOVE, Context.FACETS)
         for view, contexts in (
             (EventView.TREE, (Context.ROWS, Context.SCROLL, Context.TREE)),
@@ -100,15 +99,15 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
             (EventView.TIMELINE, (Context.ROWS, Context.SCROLL, Context.TIMELINE)),
             (EventView.RAW, (Context.TEXT,)),
         ):
-            app.inspecting.go_to_view(view)
-            app.panes.go_to(Pane.INSPECTOR)
+            app.dashboard.inspecting.go_to_view(view)
+            app.dashboard.panes.go_to(Pane.INSPECTOR)
             await opened.pilot.pause()
             await all_of(Context.EVENT, Context.MOVE, *contexts)
-        app.filter_line.edit()
+        app.dashboard.filter_line.edit()
         await all_of(Context.FILTER)
-        app.panes.go_to(Pane.EVENTS)
+        app.dashboard.panes.go_to(Pane.EVENTS)
         pages: list[tuple[Screen[Any], tuple[Context, ...]]] = [
-            (TextViewer("a", "text", ()), (Context.PAGE, Context.VIEWER, Context.TEXT)),
+            (TextViewer("a", "text"), (Context.PAGE, Context.VIEWER, Context.TEXT)),
             (UnreadableLines(Status()), (Context.PAGE, Context.UNREADABLE)),
             (WarningList(Status()), (Context.PAGE, Context.WARNINGS)),
             (ColumnChooser(DEFAULT_COLUMNS), (Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS)),
@@ -161,7 +160,7 @@ async def test_footer_help_and_palette_show_the_keys_in_force(tmp_path: Path) ->
         await opened.press(*"timel")
         await opened.appears("Timeline            T")
         await opened.press("escape", "/", "x")
-        await opened.until(lambda: opened.app.filter_line.value == "x")
+        await opened.until(lambda: opened.dashboard.filter_line.value == "x")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.dashboard import CONNECTED, MEDIUM, WIDE, Told, dashboard, event, fra
 async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_border() -> None:
     async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
         await opened.shows(3)
-        pane = opened.app.inspector
+        pane = opened.dashboard.inspector
         for name, view in (("Timeline", EventView.TIMELINE), ("Raw", EventView.RAW), ("Tree", EventView.TREE)):
             line = opened.screen()[pane.region.bottom - 1]
             assert name in line
@@ -41,7 +41,7 @@ async def test_tab_with_nothing_to_complete_stays_in_the_filter_line() -> None:
     async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
         await opened.shows(3)
         await opened.press("/", *"zzz", "tab", "shift+tab", "q")
-        assert opened.app.filter_line.value == "zzzq"
+        assert opened.dashboard.filter_line.value == "zzzq"
         assert opened.focus == "filter"
 
 
@@ -59,10 +59,13 @@ async def test_escape_goes_back_from_a_view_then_zoom_then_filter_then_selection
         await opened.press("z", "t")
         found = []
         for _ in range(4):
-            at_timeline, zoomed = app.inspector.view is EventView.TIMELINE, app.panes.zoomed is not None
-            found.append((at_timeline, zoomed, bool(app.filter_line.value), opened.events.cursor is not None))
+            at_timeline, zoomed = (
+                app.dashboard.inspector.view is EventView.TIMELINE,
+                app.dashboard.panes.zoomed is not None,
+            )
+            found.append((at_timeline, zoomed, bool(app.dashboard.filter_line.value), opened.events.cursor is not None))
             await opened.press("escape")
-        found.append((False, False, bool(app.filter_line.value), opened.events.cursor is not None))
+        found.append((False, False, bool(app.dashboard.filter_line.value), opened.events.cursor is not None))
         assert found == [
             (True, True, True, True),
             (False, True, True, True),
@@ -118,7 +121,7 @@ async def test_the_list_filters_by_what_a_row_belongs_to(keys: str, expected: st
     async with dashboard(Told(CONNECTED, allocation(1), allocation(2)), MEDIUM) as opened:
         await opened.shows(2)
         await opened.press("G", *("enter" if key == "\n" else key for key in keys))
-        await opened.until(lambda: opened.app.filter_line.value == expected)
+        await opened.until(lambda: opened.dashboard.filter_line.value == expected)
 
 
 async def test_colon_q_quits() -> None:

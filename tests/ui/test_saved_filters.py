@@ -19,8 +19,8 @@ from tests.kept import folders, kept
 
 
 async def in_force(opened: Dashboard, text: str) -> None:
-    await opened.until(lambda: opened.app.filter_line.value == text)
-    await opened.until(lambda: opened.app.view.filter == Filter.parse(text))
+    await opened.until(lambda: opened.dashboard.filter_line.value == text)
+    await opened.until(lambda: opened.dashboard.view.filter == Filter.parse(text))
     await opened.caught_up()
 
 
@@ -66,7 +66,7 @@ async def test_function_keys_apply_filters_and_take_them_back() -> None:
         await in_force(opened, PRESETS["deployments"])
         await opened.press("f2")
         await in_force(opened, "")
-        assert len(opened.app.view) == 625
+        assert len(opened.dashboard.view) == 625
         await opened.press("f8")
         await opened.appears("No filter has F8")
         await opened.press("slash", "f1")
@@ -77,7 +77,7 @@ async def test_function_keys_apply_filters_and_take_them_back() -> None:
 async def test_the_empty_line_says_which_key_has_which_filter() -> None:
     async with dashboard(Told(CONNECTED), WIDE) as opened:
         await opened.appears("F1 failures  F2 deployments  F3 node trouble  F4 placements blocked  F5 out of memory")
-        assert "mine" not in "".join(hints(opened.app.saved.filters))
+        assert "mine" not in "".join(hints(opened.dashboard.saved.filters))
 
 
 async def test_mine_is_the_namespace_of_the_environment(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def test_a_filter_is_saved_and_there_in_the_next_run(size: tuple[int, int]
         await opened.appears("F1 my seven")
         await opened.press("f1")
         await in_force(opened, "job:=job-7")
-        assert len(opened.app.view) == 1
+        assert len(opened.dashboard.view) == 1
         await opened.press("f2")
         await in_force(opened, PRESETS["failures"])
 
@@ -122,7 +122,7 @@ async def test_only_a_good_filter_is_saved_and_escape_saves_nothing(tmp_path: Pa
         await opened.type("satus:x")
         await opened.press("ctrl+s")
         assert not isinstance(opened.app.screen, NameFilter)
-        opened.app.filter_line.put("good")
+        opened.dashboard.filter_line.put("good")
         await in_force(opened, "good")
         await opened.press("ctrl+s")
         await opened.until(lambda: isinstance(opened.app.screen, NameFilter))
@@ -153,12 +153,12 @@ async def test_the_palette_applies_renames_and_forgets(tmp_path: Path) -> None:
         await opened.press("end", *["backspace"] * 7)
         await opened.type("calm")
         await opened.press("enter")
-        await opened.until(lambda: opened.app.saved.filters.named("[web] calm"))
-        renamed = opened.app.saved.filters.with_key("F7")
+        await opened.until(lambda: opened.dashboard.saved.filters.named("[web] calm"))
+        renamed = opened.dashboard.saved.filters.with_key("F7")
         assert renamed is not None
         assert renamed.name == "[web] calm"
         await run("Forget filter: [web] calm")
-        await opened.until(lambda: opened.app.saved.filters.named("[web] calm") is None)
+        await opened.until(lambda: opened.dashboard.saved.filters.named("[web] calm") is None)
         assert SavedFilters(folders(tmp_path).config).named("[web] calm") is None
 
 
@@ -181,7 +181,7 @@ async def test_the_columns_are_those_of_the_settings_and_chosen_in_the_palette(t
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
         assert [str(column) for column in opened.events.columns] == ["index", "sentence"]
-        opened.app.action_columns()
+        opened.dashboard.action_columns()
         await opened.appears("Space ticks")
         await opened.press("space", "enter")
         await opened.until(lambda: [str(column) for column in opened.events.columns] == ["sentence"])
@@ -206,7 +206,7 @@ async def test_hidden_topics_narrow_the_subscription() -> None:
     source = Watched()
     async with dashboard(source, NARROW) as opened:
         await opened.press("1")
-        await opened.until(lambda: opened.app.topics.rows)
+        await opened.until(lambda: opened.dashboard.topics.rows)
         await opened.press("j", "space", "space", "n")
         await opened.until(lambda: len(source.asked) == 3)
         every = frozenset(KINDS)

@@ -1,10 +1,8 @@
 """The page of the sinks: how each does, beside a real runner and without one, and what can be done with them there."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from time import time_ns
 
@@ -18,13 +16,11 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.place import journal_path
 from nomad_tui.journal.reader import JournalReader, SinkOverview
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
-from nomad_tui.session import Session
 from nomad_tui.sources.journal import JournalSource
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.source import Source
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
-from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dialogs.help import HelpScreen
 from nomad_tui.ui.event.text_viewer import TextViewer
 from nomad_tui.ui.sinks import page
@@ -32,7 +28,7 @@ from nomad_tui.ui.sinks.dead_letters import DeadLetters
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import place_of
 from tests import recordings
-from tests.dashboard import MEDIUM, NARROW, SECONDS, SIZES, Dashboard, soon
+from tests.dashboard import MEDIUM, NARROW, SIZES, Dashboard, dashboard
 from tests.journals import write, writing
 from tests.pressing import at_rest
 from tests.receiver import Fault, Receiver, receiver
@@ -91,10 +87,8 @@ async def opened_on(
     source: Source, folder: Path, size: tuple[int, int] = MEDIUM, connections: Connections | None = None
 ) -> AsyncIterator[Opened]:
     folders = Folders(config=folder, state=folder / "state")
-    app = NomadTui(Session(source), timezone=UTC, folders=folders, connections=connections)
-    with soon():
-        async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-            yield Opened(app, pilot)
+    async with dashboard(source, size, folders=folders, connections=connections) as board:
+        yield Opened(board.app, board.pilot)
 
 
 @asynccontextmanager
@@ -298,7 +292,7 @@ async def test_every_key_that_closes_it_leads_back(tmp_path: Path) -> None:
             await opened.press("escape", key)
             await opened.until(lambda: not isinstance(opened.app.screen, SinksPage))
         await opened.press("/", "s")
-        await opened.until(lambda: opened.app.filter_line.value == "s")
+        await opened.until(lambda: opened.dashboard.filter_line.value == "s")
 
 
 @pytest.mark.parametrize(

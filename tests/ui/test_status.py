@@ -176,7 +176,7 @@ async def test_trouble_says_what_why_and_what_now_and_goes_when_it_is_over(size:
     source = Told(CONNECTED, *jobs(range(50)))
     async with dashboard(source, size) as opened:
         await opened.shows(50)
-        assert not opened.app.trouble.display
+        assert not opened.dashboard.trouble.display
         source.tell(LOST)
         await opened.appears("The server closed the stream. See whether it restarts.")
         await opened.appears("Trying again in")
@@ -191,7 +191,7 @@ async def test_trouble_says_what_why_and_what_now_and_goes_when_it_is_over(size:
         assert "✕ refused" in opened
         source.tell(CONNECTED, frame(99, event("Job", "job-99")))
         await opened.appears("job-99")
-        await opened.until(lambda: not opened.app.trouble.display)
+        await opened.until(lambda: not opened.dashboard.trouble.display)
         assert "● live" in opened
 
 
@@ -208,7 +208,7 @@ async def test_what_was_read_to_its_end_is_said() -> None:
     async with dashboard(Finished(Connected("tour.ndjson"), *jobs(range(5)), Ended("read to the end"))) as opened:
         await opened.appears("■ finished")
         assert "held 5" in opened
-        assert not opened.app.trouble.display
+        assert not opened.dashboard.trouble.display
         assert "♥" not in "".join(opened.screen()[:1])
         await opened.press("r")
         assert "job-4" in opened
@@ -245,7 +245,7 @@ async def test_the_profile_stands_before_the_address_in_its_colour(colour: str, 
         await opened.until(lambda: opened.app.session.status.to == "http://10.0.0.1:4646")
         await opened.caught_up()
         assert opened.screen()[0].startswith(" nomad-tui   [b]prod␛   10.0.0.1:4646  ")
-        segment = next(each for each in opened.app.header.render_line(0) if "prod" in each.text)
+        segment = next(each for each in opened.dashboard.header.render_line(0) if "prod" in each.text)
         assert segment.style is not None
         found = segment.style.bgcolor
         assert found is not None
@@ -266,7 +266,7 @@ async def test_warnings_are_shown_one_at_a_time_while_the_stream_goes_on() -> No
     source = Told(CONNECTED, *jobs(range(5)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(5)
-        assert not opened.app.trouble.display
+        assert not opened.dashboard.trouble.display
         source.tell(CLOCK)
         await opened.appears("▲ The server's clock is 41 s ahead.")
         await opened.appears("Let both follow one time server.")
@@ -280,7 +280,7 @@ async def test_warnings_are_shown_one_at_a_time_while_the_stream_goes_on() -> No
         source.tell(CONNECTED, Warned(Concern.NAMESPACE))
         await opened.appears("▲ The token may read only part of it.")
         source.tell(Warned(Concern.PERMISSION), Warned(Concern.CLOCK))
-        await opened.until(lambda: not opened.app.trouble.display)
+        await opened.until(lambda: not opened.dashboard.trouble.display)
         assert "warnings" not in opened.screen()[0]
 
 
@@ -294,12 +294,12 @@ async def test_warnings_that_were_read_come_back_only_when_they_change() -> None
             assert text in opened
         await opened.press("escape")
         await opened.until(lambda: not isinstance(opened.app.screen, WarningList))
-        assert not opened.app.trouble.display
+        assert not opened.dashboard.trouble.display
         assert "warnings 2" in opened, "they are still there"
         source.tell(Warned(Concern.CLOCK, CLOCK.what, CLOCK.remedy), frame(9, event("Job", "job-9")))
         await opened.appears("job-9")
         await opened.caught_up()
-        assert not opened.app.trouble.display
+        assert not opened.dashboard.trouble.display
         source.tell(Warned(Concern.CLOCK, "The server's clock is 90 s ahead.", CLOCK.remedy))
         await opened.appears("▲ The server's clock is 90 s ahead.")
         source.tell(Warned(Concern.PERMISSION))
@@ -316,7 +316,7 @@ async def test_a_long_warning_costs_two_lines_and_is_whole_in_the_list(size: tup
     async with dashboard(Told(CONNECTED, Warned(Concern.BUFFERED, what, remedy)), size) as opened:
         await opened.appears("▲ what-0")
         await opened.appears("W: read and hide)")
-        await opened.until(lambda: opened.app.trouble.size.height <= WARNING_LINES)
+        await opened.until(lambda: opened.dashboard.trouble.size.height <= WARNING_LINES)
         await opened.press("W")
         await opened.appears("Esc closes")
         while "remedy-59" not in opened:

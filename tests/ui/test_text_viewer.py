@@ -18,18 +18,11 @@ STYLES = Path(__file__).parents[2] / "styles"
 class TextApp(App[None]):
     CSS_PATH = STYLES / "tree.tcss"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.copied: list[TextViewer.Copy] = []
-
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield FindPane(TextView())
-
-    def on_text_viewer_copy(self, event: TextViewer.Copy) -> None:
-        self.copied.append(event)
 
 
 def drawn(view: TextView) -> list[str]:
@@ -135,7 +128,7 @@ async def test_the_viewer_closes_copies_and_shows_its_title_literally() -> None:
     async with asyncio.timeout(20), TextApp().run_test(size=(60, 12)) as pilot:
         app = pilot.app
         assert isinstance(app, TextApp)
-        viewer = TextViewer("Job.[/red]\x1b", "one\n\ttwo", ("Job", "x"))
+        viewer = TextViewer("Job.[/red]\x1b", "one\n\ttwo")
         await app.push_screen(viewer)
         await at_rest(app)
         assert drawn(viewer.view) == ["1  one", "2      two"]
@@ -143,7 +136,7 @@ async def test_the_viewer_closes_copies_and_shows_its_title_literally() -> None:
         assert title is not None
         assert title.plain == "Job.[/red]␛"
         await pressed(pilot, "y")
-        assert [(event.text, event.path) for event in app.copied] == [("one\n\ttwo", ("Job", "x"))]
+        assert app.clipboard == "one\n\ttwo"
         await pressed(pilot, "slash", "escape")
         assert app.screen is viewer
         await pressed(pilot, "escape")

@@ -23,18 +23,18 @@ COUNTS = Counter(event.topic for frame in frames("tour") for event in frame.even
 
 async def counted(opened: Dashboard) -> None:
     """Waits until the picker says what is held."""
-    await opened.until(lambda: opened.app.view.facets_complete)
+    await opened.until(lambda: opened.dashboard.view.facets_complete)
     await opened.caught_up()
     app = opened.app
     permissions = app.session.status.permissions
-    app.topics.sync(opened.history.topic_counts, app.view.counts, False, permissions, at_once=True)
-    await opened.until(lambda: app.topics.is_settled)
-    app.sync()
+    app.dashboard.topics.sync(opened.history.topic_counts, app.dashboard.view.counts, False, permissions, at_once=True)
+    await opened.until(lambda: app.dashboard.topics.is_settled)
+    app.dashboard.sync()
 
 
 def drawn_rows(opened: Dashboard) -> list[str]:
     """All rows of the pane, in view or not."""
-    picker = opened.app.topics
+    picker = opened.dashboard.topics
     width = picker.scrollable_content_region.width
     return ["".join(piece.text for piece in picker._pieces(row, width)) for row in picker.rows]
 
@@ -42,7 +42,7 @@ def drawn_rows(opened: Dashboard) -> list[str]:
 def section(opened: Dashboard, title: str) -> list[str]:
     """The rows of one section without its heading."""
     texts = drawn_rows(opened)
-    headings = [number for number, row in enumerate(opened.app.topics.rows) if row.kind is Kind.HEADING]
+    headings = [number for number, row in enumerate(opened.dashboard.topics.rows) if row.kind is Kind.HEADING]
     start = next(number for number in headings if texts[number].split()[1] == title)
     stop = next((number for number in headings if number > start), len(texts))
     return texts[start + 1 : stop]
@@ -55,7 +55,7 @@ def topic_rows(opened: Dashboard) -> dict[str, str]:
 
 def listed(opened: Dashboard) -> set[str]:
     """The topics of the events that the view lets through."""
-    view, history = opened.app.view, opened.history
+    view, history = opened.dashboard.view, opened.history
     return {history.event(view.sequence_at(number)).topic for number in range(len(view))}
 
 
@@ -64,7 +64,7 @@ async def go_to(opened: Dashboard, value: str) -> None:
     if opened.focus != "topics":
         await opened.press("1")
     await opened.press("g")
-    picker = opened.app.topics
+    picker = opened.dashboard.topics
     while picker.row is None or picker.row.value != value:
         before = picker.cursor
         await opened.press("j")
@@ -73,8 +73,8 @@ async def go_to(opened: Dashboard, value: str) -> None:
 
 async def filtered(opened: Dashboard, text: str) -> None:
     """Waits until the filter line says so and all of it is in force."""
-    await opened.until(lambda: opened.app.filter_line.value == text)
-    await opened.until(lambda: str(opened.app.view.filter) == text)
+    await opened.until(lambda: opened.dashboard.filter_line.value == text)
+    await opened.until(lambda: str(opened.dashboard.view.filter) == text)
     await counted(opened)
 
 
@@ -99,7 +99,7 @@ async def test_topics_without_events_are_folded_away_until_they_are_asked_for() 
         silent = len(KNOWN) - len(COUNTS)
         assert section(opened, "Topics")[-1] == f"  … {silent} silent"
         await opened.press("1")
-        picker = opened.app.topics
+        picker = opened.dashboard.topics
         while picker.row is None or picker.row.kind is not Kind.MORE:
             await opened.press("j")
         await opened.press("enter")
@@ -132,7 +132,7 @@ async def test_a_topic_that_is_unticked_leaves_the_list_at_once_and_comes_back()
         assert not any("◆" in text for text in opened.rows())
         await opened.press("enter")
         await opened.caught_up()
-        assert len(opened.app.view) == 625
+        assert len(opened.dashboard.view) == 625
         assert "of 625" not in opened
 
 
@@ -155,7 +155,7 @@ async def test_all_none_and_only_this() -> None:
         assert listed(opened) == {"Job"}
         await opened.press("a")
         await opened.caught_up()
-        assert len(opened.app.view) == 625
+        assert len(opened.dashboard.view) == 625
 
 
 @pytest.mark.parametrize("key", ["space", "minus"])
@@ -166,12 +166,12 @@ async def test_what_is_left_out_is_let_in_again_by_the_same_key_and_by_a_tick(ke
         await go_to(opened, "running")
         await opened.press("minus")
         await opened.caught_up()
-        assert opened.app.filter_line.value == "-status:=running"
-        assert 0 < len(opened.app.view) < 625
+        assert opened.dashboard.filter_line.value == "-status:=running"
+        assert 0 < len(opened.dashboard.view) < 625
         await opened.press(key)
         await opened.caught_up()
-        assert opened.app.filter_line.value == ""
-        assert len(opened.app.view) == 625
+        assert opened.dashboard.filter_line.value == ""
+        assert len(opened.dashboard.view) == 625
 
 
 async def test_a_click_ticks() -> None:
@@ -184,7 +184,7 @@ async def test_a_click_ticks() -> None:
         assert "Job" not in listed(opened)
         await opened.click(TopicPicker, offset=(5, 4))
         await opened.caught_up()
-        assert len(opened.app.view) == 625
+        assert len(opened.dashboard.view) == 625
 
 
 async def test_keys_move_within_the_picker() -> None:
@@ -192,7 +192,7 @@ async def test_keys_move_within_the_picker() -> None:
         await opened.shows(625)
         await counted(opened)
         await opened.press("1")
-        picker = opened.app.topics
+        picker = opened.dashboard.topics
         last = len(picker.rows) - 1
         for key, row in (("k", 0), ("j", 1), ("down", 2), ("up", 1), ("G", last), ("j", last), ("g", 0)):
             await opened.press(key)
@@ -251,7 +251,7 @@ async def test_topics_that_come_after_none_or_only_are_hidden_too(key: str) -> N
         await opened.press(key)
         source.tell(frame(9, event("Quota", "q")))
         await opened.shows(4)
-        await opened.until(lambda: opened.app.view.hidden_topics >= {"Quota"})
+        await opened.until(lambda: opened.dashboard.view.hidden_topics >= {"Quota"})
         await counted(opened)
         assert topic_rows(opened)["Quota"].startswith("□")
         assert "Quota" not in listed(opened)
@@ -293,7 +293,11 @@ def notified(opened: Dashboard) -> str:
 
 def pressed_to(opened: Dashboard, kind: Kind) -> list[str]:
     """The keys that lead from the first row to one of this kind."""
-    return ["1", "g", *["j"] * next(number for number, row in enumerate(opened.app.topics.rows) if row.kind is kind)]
+    return [
+        "1",
+        "g",
+        *["j"] * next(number for number, row in enumerate(opened.dashboard.topics.rows) if row.kind is kind),
+    ]
 
 
 async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
@@ -358,7 +362,7 @@ async def test_a_refused_topic_is_not_ticked_but_explained(key: str) -> None:
         await opened.press(key)
         await opened.until(lambda: "Node needs node:read." in notified(opened))
         assert 'node {\n  policy = "read"\n}' in notified(opened)
-        assert opened.app.topics.hidden == frozenset()
+        assert opened.dashboard.topics.hidden == frozenset()
         assert listed(opened) == {"Job"}
 
 
@@ -388,7 +392,7 @@ async def test_a_topic_that_is_refused_in_some_namespaces_says_in_which_and_is_t
         await opened.caught_up()
         assert "Allocation" not in listed(opened)
         await opened.press(
-            "g", *["j"] * next(n for n, row in enumerate(opened.app.topics.rows) if row.kind is Kind.NOTE)
+            "g", *["j"] * next(n for n, row in enumerate(opened.dashboard.topics.rows) if row.kind is Kind.NOTE)
         )
         await opened.press("enter")
         await opened.until(lambda: "read-job in dev, web and warehouse" in notified(opened))
@@ -447,7 +451,7 @@ async def test_a_tick_stands_in_the_filter_and_narrows() -> None:
         lost = next(int(text.split()[-1]) for text in section(opened, "Status") if text.split()[1] == "lost")
         await opened.press("space")
         await filtered(opened, "status:=lost")
-        assert len(opened.app.view) == lost
+        assert len(opened.dashboard.view) == lost
         assert f"{lost} of 625" in opened
         assert [text.split()[1] for text in section(opened, "Status") if text.startswith("▣")] == ["lost"]
         running = next(text for text in section(opened, "Status") if "running" in text)
@@ -459,7 +463,7 @@ async def test_a_tick_stands_in_the_filter_and_narrows() -> None:
         await filtered(opened, "status:=lost")
         await opened.press("a")
         await filtered(opened, "")
-        assert len(opened.app.view) == 625
+        assert len(opened.dashboard.view) == 625
 
 
 async def test_ticks_pressed_ahead_all_count() -> None:
@@ -469,7 +473,7 @@ async def test_ticks_pressed_ahead_all_count() -> None:
         await go_to(opened, "running")
         for key in ("space", "j", "space", "minus"):
             opened.app.post_message(textual_events.Key(key, None))
-        await opened.until(lambda: "-status" in opened.app.filter_line.value)
+        await opened.until(lambda: "-status" in opened.dashboard.filter_line.value)
         await filtered(opened, "status:=running -status:=pending")
 
 
@@ -491,19 +495,19 @@ async def test_only_this_and_not_this_go_into_the_filter() -> None:
         await go_to(opened, "running")
         await opened.press("plus")
         await filtered(opened, "web status:=running")
-        only = len(opened.app.view)
+        only = len(opened.dashboard.view)
         await opened.press("a")
         await filtered(opened, "web")
-        every = len(opened.app.view)
+        every = len(opened.dashboard.view)
         await go_to(opened, "running")
         await opened.press("minus")
         await filtered(opened, "web -status:=running")
-        assert 0 < len(opened.app.view) == every - only
+        assert 0 < len(opened.dashboard.view) == every - only
         await go_to(opened, "Allocation")
         await opened.press("plus")
         await filtered(opened, "web -status:=running topic:=Allocation")
         assert listed(opened) == {"Allocation"}
-        assert opened.app.filtering.hidden == frozenset()
+        assert opened.dashboard.filtering.hidden == frozenset()
 
 
 async def test_sections_fold_and_show_all_their_values() -> None:
@@ -512,7 +516,7 @@ async def test_sections_fold_and_show_all_their_values() -> None:
         await counted(opened)
         assert len(section(opened, "Jobs")) == FEW + 1
         await opened.press("1", "G")
-        picker = opened.app.topics
+        picker = opened.dashboard.topics
         assert picker.row is not None
         assert picker.row.kind is Kind.MORE
         await opened.press("enter")
@@ -557,10 +561,10 @@ async def test_hostile_values_are_drawn_safely_and_found_again() -> None:
         for name in names:
             await go_to(opened, name)
             await opened.press("o")
-            await opened.until(lambda: opened.app.filtering.error is None and len(opened.app.view) == 1)
+            await opened.until(lambda: opened.dashboard.filtering.error is None and len(opened.dashboard.view) == 1)
             await counted(opened)
-            assert opened.app.filter_line.value.isprintable()
-            assert opened.history.event(opened.app.view.sequence_at(0)).key == name
+            assert opened.dashboard.filter_line.value.isprintable()
+            assert opened.history.event(opened.dashboard.view.sequence_at(0)).key == name
             await opened.press("a")
             await filtered(opened, "")
 
@@ -588,9 +592,9 @@ async def test_rows_fill_the_pane_whatever_the_name(size: tuple[int, int]) -> No
         source.tell(frame(10, *(event("Job", name, Job={"ID": name, "Status": name}) for name in names)))
         await opened.shows(13)
         await opened.press("1")
-        await opened.until(lambda: opened.app.view.counts_facets)
+        await opened.until(lambda: opened.dashboard.view.counts_facets)
         await counted(opened)
-        picker = opened.app.topics
+        picker = opened.dashboard.topics
         texts = []
         for y in range(len(picker.rows)):
             await opened.press("j") if y else None

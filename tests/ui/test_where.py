@@ -1,24 +1,20 @@
 """The dialog of `@`: where the operator is, and the way to another profile, region or namespace."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from nomad_tui.config.connection import Profile
 from nomad_tui.config.profiles import Connections
-from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, StandIn
-from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dialogs import where
 from nomad_tui.ui.dialogs.switch import Switch
 from nomad_tui.ui.dialogs.where import Choices, Where
-from tests.dashboard import CONNECTED, MEDIUM, NARROW, SECONDS, Dashboard, Told, dashboard, soon
+from tests.dashboard import CONNECTED, MEDIUM, NARROW, Dashboard, Told, dashboard
 
 SECRET = "00000000-0000-4000-8000-00000000000a"
 
@@ -84,11 +80,9 @@ async def opened(
 ) -> AsyncIterator[Opened]:
     """The dashboard as the command line opens it."""
     connections = Connections(folder, flags, environ)
-    session = Session(LiveServer(connections.start))
-    app = NomadTui(session, timezone=UTC, connections=connections, filter_text=filter_text)
-    with soon():
-        async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True) as pilot:
-            yield Opened(app, pilot)
+    source = LiveServer(connections.start)
+    async with dashboard(source, size, connections=connections, filter_text=filter_text) as board:
+        yield Opened(board.app, board.pilot)
 
 
 def listed(column: Choices) -> list[str]:
@@ -277,4 +271,4 @@ async def test_a_recording_is_left_for_nothing_else() -> None:
 async def test_at_can_be_typed_into_the_filter() -> None:
     async with dashboard(Told(CONNECTED)) as screen:
         await screen.press("/", "@")
-        assert screen.app.filter_line.value == "@"
+        assert screen.dashboard.filter_line.value == "@"

@@ -1,8 +1,8 @@
 """The palette: the dashboard's commands with their keys, found by synonyms too."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, Protocol, cast
 
 from textual import actions
 from textual.await_complete import AwaitComplete
@@ -13,23 +13,20 @@ from textual.dom import DOMNode
 from nomad_tui.ui.actions import ACTIONS, Action, Context, shown_key
 from nomad_tui.ui.keymap import keymap_of
 
-if TYPE_CHECKING:
-    from nomad_tui.ui.app import NomadTui
-
 TITLE_WIDTH: Final = 20
 
 
-def run(action: Action, app: "NomadTui") -> object:
-    """Runs it on the widget of its context, whatever has the focus."""
-    nodes: Mapping[Context, DOMNode] = {
-        Context.APP: app,
-        Context.EVENTS: app.event_list,
-        Context.FACETS: app.topics,
-        Context.FILTER: app.filter_line,
-    }
+class RunsActions(Protocol):
+    """The screen that the palette was opened on."""
+
+    def owner(self, namespace: str, context: Context) -> DOMNode:
+        """What runs an action: by its namespace, such as `app`, or else by its context."""
+
+
+def run(action: Action, screen: RunsActions) -> object:
+    """Runs an action on the widget of its context, regardless of the focus."""
     namespace, name, arguments = actions.parse(action.run)
-    node = app if namespace == "app" else nodes[action.context]
-    method: Callable[..., object] = getattr(node, f"action_{name}")
+    method: Callable[..., object] = getattr(screen.owner(namespace, action.context), f"action_{name}")
     return method(*arguments)
 
 
@@ -48,8 +45,8 @@ class Commands(Provider):
                 yield Hit(score, self._line(action), command, action.title, f"{action.help}.")
 
     def _commands(self) -> Iterator[tuple[Action, Callable[[], object]]]:
-        app = cast("NomadTui", self.app)
-        return ((action, partial(run, action, app)) for action in ACTIONS if action.palette is not None)
+        screen = cast("RunsActions", self.screen)
+        return ((action, partial(run, action, screen)) for action in ACTIONS if action.palette is not None)
 
     def _line(self, action: Action) -> Content:
         keys = keymap_of(self.app).keys(action.id)

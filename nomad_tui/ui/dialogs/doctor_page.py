@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.core.text import printable
@@ -17,6 +16,7 @@ from nomad_tui.doctor.findings import Examination, Item
 from nomad_tui.doctor.report import Ink, Line
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.terminal.clipboard import start_copying
 
 COPIED_WIDTH: Final = 100
 """Cells of a line in what is copied."""
@@ -34,13 +34,6 @@ class DoctorPage(Modal[None]):
     """Runs the checks when it opens, and stops them when it closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.MOVE, Context.DOCTOR)
-
-    class Copy(Message):
-        """The operator wants this text elsewhere. It holds no secret."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
 
     def __init__(self, name: str, examine: Callable[[], AsyncGenerator[Item, None]]) -> None:
         """`name` is what is examined, untrusted; `examine` begins anew each time it is called."""
@@ -98,11 +91,11 @@ class DoctorPage(Modal[None]):
         self._box.scroll_end(animate=False)
 
     def action_copy(self) -> None:
-        self.post_message(self.Copy(report.plain(report.page(self.examination, COPIED_WIDTH))))
+        start_copying(self.app, report.plain(report.page(self.examination, COPIED_WIDTH)))
 
     def action_copy_policy(self) -> None:
         if self.examination.policy:
-            self.post_message(self.Copy(f"{self.examination.policy}\n"))
+            start_copying(self.app, f"{self.examination.policy}\n")
         else:
             self.notify("There is no policy to copy: none would grant more.", markup=False)
 

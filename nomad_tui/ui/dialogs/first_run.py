@@ -1,21 +1,22 @@
 """The page of a first start that reaches no server: what was tried, and what to do now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Static
 
 from nomad_tui.config.connection import ConfigurationError, Connection
 from nomad_tui.config.setting import ADDRESS, TOKEN
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import address as addresses
-from nomad_tui.session import State, Status
+from nomad_tui.session import Session, State, Status
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.copy_menu import Choice, ChoiceList
@@ -23,9 +24,6 @@ from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.switch import Demo, Switch
 from nomad_tui.ui.dialogs.write_file import PathInput
 from nomad_tui.ui.keymap import declared_key
-
-if TYPE_CHECKING:
-    from nomad_tui.ui.app import NomadTui
 
 KEYS: Final = "a letter or Enter chooses · Esc shows the dashboard"
 
@@ -40,11 +38,12 @@ class FirstRunPage(Modal[Answer]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
     AUTO_FOCUS = ""
 
-    def __init__(self, connection: Connection, status: Status, demo: Demo, app: "NomadTui") -> None:
+    def __init__(self, connection: Connection, status: Status, answers: Mapping[str, Answer]) -> None:
+        """`answers` are those of the letters d, c and r."""
         super().__init__()
         self._connection = connection
         self._status = status
-        self._answers: dict[str, Answer] = {"d": demo, "c": app.action_doctor, "r": app.action_retry}
+        self._answers = answers
         self._choices = (
             Choice("d", "demo", "a recorded cluster, served on this machine: no cluster, no network"),
             Choice("a", "address", "type the address of a server"),
@@ -157,38 +156,37 @@ def tried(connection: Connection, status: Status) -> list[str]:
 class FirstRun:
     """Shows the page once, as soon as the first attempt of an unconfigured start has failed."""
 
-    def __init__(self, app: "NomadTui") -> None:
-        self._app = app
+    def __init__(self, screen: Screen[Any], session: Session, commands: Mapping[str, Callable[[], None]]) -> None:
+        """`commands` run what the letters c and r name."""
+        self._screen = screen
+        self._session = session
+        self._commands = commands
         self._is_over = False
         self._page: FirstRunPage | None = None
 
-    def consider(self) -> None:
-        app = self._app
-        status = app.session.status
+    def consider(self, filter_text: str, ended: Callable[[Switch | Demo], None]) -> None:
+        """Shows the page if it is time; `ended` is called with what the dashboard is to end with."""
+        status, source = self._session.status, self._session.source
         if status.been_connected:
             self._is_over = True
             if self._page is not None and self._page.is_current:
                 self._page.dismiss(None)
-        source, connections = app.session.source, app.connections
-        if self._is_over or connections is None or not isinstance(source, LiveServer):
-            return
-        if connections.names_address or status.state not in (State.RETRYING, State.REFUSED) or not status.what:
-            return
-        if len(app.screen_stack) != 1:
+        is_failed = status.state in (State.RETRYING, State.REFUSED) and bool(status.what)
+        if self._is_over or not is_failed or not isinstance(source, LiveServer) or not self._screen.is_current:
             return
         self._is_over = True
-        self._page = FirstRunPage(source.connection, status, Demo(app.filtering.text), app)
-        app.push_screen(self._page, self._answered)
 
-    def _answered(self, answer: Answer) -> None:
-        app = self._app
-        self._page = None
-        match answer:
-            case Connection():
-                app.exit(Switch(answer, app.filtering.text, app.theme))
-            case Demo():
-                app.exit(answer)
-            case None:
-                pass
-            case _:
-                answer()
+        def answered(answer: Answer) -> None:
+            self._page = None
+            match answer:
+                case Connection():
+                    ended(Switch(answer, filter_text, self._screen.app.theme))
+                case Demo():
+                    ended(answer)
+                case None:
+                    pass
+                case _:
+                    answer()
+
+        self._page = FirstRunPage(source.connection, status, {"d": Demo(filter_text), **self._commands})
+        self._screen.app.push_screen(self._page, answered)

@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
+
+from textual.screen import Screen
 
 from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
+from nomad_tui.session import Session
 from nomad_tui.sources.recording_file import RecordingFile
 from nomad_tui.ui.dialogs.ask_file import AskFile
 from nomad_tui.ui.dialogs.copy_menu import Choice
 from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, NotWrittenError, explained, target_of
-
-if TYPE_CHECKING:
-    from nomad_tui.ui.app import NomadTui
 
 HELD: Final = "h"
 SECRETS: Final = "x"
@@ -65,20 +65,20 @@ class Record(AskFile):
 class Recording:
     """The recording that is under way, if there is one."""
 
-    def __init__(self, app: "NomadTui") -> None:
-        self._app = app
+    def __init__(self, screen: Screen[Any], session: Session) -> None:
+        self._screen = screen
+        self._session = session
         self._file: RecordingFile | None = None
 
     def toggle(self) -> None:
-        app = self._app
         if self._file is None:
-            app.push_screen(Record(app.session.history, self._begin), self._say)
+            self._screen.app.push_screen(Record(self._session.history, self._begin), self._say)
         else:
             self._say(self.stop())
 
     def _begin(self, file: RecordingFile) -> None:
         self._file = file
-        self._app.run_worker(file.run(self._changed), group="record", exclusive=True, description="records events")
+        self._screen.run_worker(file.run(self._changed), group="record", exclusive=True, description="records events")
         self.sync()
 
     def stop(self) -> str | None:
@@ -99,11 +99,11 @@ class Recording:
 
     def sync(self) -> None:
         """Tells the header how much is recorded."""
-        self._app.session.status.recorded = None if self._file is None else self._file.events
+        self._session.status.recorded = None if self._file is None else self._file.events
 
     def _changed(self) -> None:
         """Warns while nothing can be written."""
-        warnings = self._app.session.status.warnings
+        warnings = self._session.status.warnings
         warnings.pop(Concern.RECORDING, None)
         file = self._file
         if file is not None and file.trouble:
@@ -115,7 +115,7 @@ class Recording:
 
     def _say(self, told: str | None) -> None:
         if told is not None:
-            self._app.notify(told, markup=False, timeout=8)
+            self._screen.notify(told, markup=False, timeout=8)
 
 
 def _shown(file: RecordingFile) -> str:

@@ -1,19 +1,19 @@
 """Which event the inspector shows, and the way from one to another and back."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual.timer import Timer
 
 from nomad_tui.core.export.reproduce import Envelope
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.names import Names
 from nomad_tui.core.history.related import Related
+from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.updates import Gap
 from nomad_tui.ui.event.described import described
 from nomad_tui.ui.event.inspector import EventView
 from nomad_tui.ui.event.places import Place, Places
-from nomad_tui.ui.panes import Pane
-
-if TYPE_CHECKING:
-    from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.panes import Pane, Panes
 
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
@@ -25,9 +25,15 @@ TRACE_SLICE: Final = 0.004
 class Inspecting:
     """Shows in the inspector what is selected in the list, or what the timeline has led to."""
 
-    def __init__(self, app: "NomadTui") -> None:
-        self._app = app
-        self._related = Related(app.session.history)
+    def __init__(self, panes: Panes, history: History, after: float = INSPECT_AFTER) -> None:
+        """`after` is how many seconds the selection must rest before the inspector follows it."""
+        self._panes = panes
+        self._list = panes.event_list
+        self._inspector = panes.inspector
+        self._history = history
+        self._after = after
+        self._names = Names(history)
+        self._related = Related(history)
         self._timer: Timer | None = None
         self._places = Places()
         self._led_to: int | None = None
@@ -47,69 +53,79 @@ class Inspecting:
 
     def look_soon(self) -> None:
         """After another row was selected: the list is drawn first."""
-        app = self._app
-        if app.event_list.cursor != self._cursor:
-            self._cursor = app.event_list.cursor
+        if self._list.cursor != self._cursor:
+            self._cursor = self._list.cursor
             self._led_to = None
             self._places.forget()
         if self._timer is not None:
             self._timer.stop()
-        self._timer = app.set_timer(INSPECT_AFTER, self.look)
+        self._timer = self._panes.set_timer(self._after, self.look)
 
     def look(self) -> None:
         """Shows what is to be shown now, if it is not shown yet."""
-        app = self._app
-        if not app.stands:
+        if not self._panes.is_ready:
             return
-        sequence = app.event_list.shown if self._led_to is None else self._led_to
+        sequence = self._list.shown if self._led_to is None else self._led_to
         if sequence == self.sequence or self._holds_still:
             return
-        if sequence is not None and sequence < app.session.history.first:
+        if sequence is not None and sequence < self._history.first:
             return  # evicted while selected: what is shown of it stays
         self.sequence = sequence
         self._against = None
-        history = app.session.history
+        history = self._history
         self.gap = None if sequence is None else history.gap(sequence)
         is_event = sequence is not None and self.gap is None
         self.envelope = Envelope.of(history.event(sequence)) if sequence is not None and is_event else None
         self._show()
 
+    def held_event(self, then: str) -> HeldEvent | None:
+        """The event that is shown now; where there is none, notifies why. `then` says what it is needed for."""
+        self.look()
+        sequence, history = self.sequence, self._history
+        if sequence is None:
+            self._panes.notify(f"No event is selected: select one, then {then}.", markup=False)
+        elif sequence < history.first:
+            self._panes.notify(NO_LONGER_HELD, markup=False)
+        elif history.gap(sequence) is not None:
+            self._panes.notify(f"A gap is not an event: select an event, then {then}.", markup=False)
+        else:
+            return history.event(sequence)
+        return None
+
     @property
     def _is_chosen(self) -> bool:
         """Whether an event was selected or led to, rather than being shown because it is the newest."""
-        return self._app.event_list.cursor is not None or self._led_to is not None
+        return self._list.cursor is not None or self._led_to is not None
 
     @property
     def _holds_still(self) -> bool:
         """Whether the newest event was looked at and is being read: others come, but do not take its place."""
-        app = self._app
         is_newest = not self._is_chosen and self.sequence is not None
-        return is_newest and app.event_list.following and app.panes.focused is Pane.INSPECTOR
+        return is_newest and self._list.following and self._panes.focused is Pane.INSPECTOR
 
     def tell_place(self) -> None:
         """Says in the inspector how many events have come since the one that it holds, or that the list lacks it."""
-        view, sequence, newer = self._app.event_list.view, self.sequence, 0
+        view, sequence, newer = self._list.view, self.sequence, 0
         if sequence is not None and self._is_chosen:
             is_known = view.complete and not view.fold and sequence >= view.history.first
             if is_known and sequence not in view:
-                self._app.inspector.tell_unlisted()
+                self._inspector.tell_unlisted()
                 return
         elif sequence is not None and self._holds_still:
             newer = max(0, len(view) - view.row_at(sequence + 1))
-        self._app.inspector.tell_newer(newer)
+        self._inspector.tell_newer(newer)
 
     def release_hidden(self) -> None:
         """Follows again once the filter hides an event that was selected only because it was the newest."""
-        app = self._app
         held, self._held = self._held, None
-        if held is None or app.event_list.cursor != held:
+        if held is None or self._list.cursor != held:
             return
-        view = app.event_list.view
+        view = self._list.view
         row = view.row_at(held)
         if view.complete and (row >= len(view) or view.sequence_at(row) != held):
             self._places.forget()
-            app.event_list.clear_selection()
-            app.event_list.follow(True)
+            self._list.clear_selection()
+            self._list.follow(True)
             self.look_at_selected()
         else:
             self._held = held
@@ -120,12 +136,11 @@ class Inspecting:
         self.look()
 
     def _show(self) -> None:
-        app = self._app
         sequence = self.sequence
         if sequence is None:
-            app.inspector.show(None)
+            self._inspector.show(None)
         else:
-            app.inspector.show(described(app.session.history, app.names, sequence, self._against))
+            self._inspector.show(described(self._history, self._names, sequence, self._against))
         self.tell_place()
         self.trace()
 
@@ -133,7 +148,7 @@ class Inspecting:
 
     def trace(self) -> None:
         """Gives the timeline the event that is shown, where the timeline is what is looked at."""
-        inspector, history = self._app.inspector, self._app.session.history
+        inspector, history = self._inspector, self._history
         if inspector.view is not EventView.TIMELINE:
             return
         sequence = self.sequence
@@ -147,118 +162,114 @@ class Inspecting:
 
     def advance(self) -> None:
         """Lends the timeline some time, for what is held and for what has come."""
-        inspector = self._app.inspector
+        inspector = self._inspector
         if inspector.view is EventView.TIMELINE:
             inspector.advance_timeline(TRACE_SLICE)
 
     # Going and coming back
 
+    def go_to_pane(self, pane: Pane) -> None:
+        """Focuses a pane, with the event in it that is selected now: keys may have been typed ahead."""
+        if self._panes.is_ready:
+            if pane is Pane.INSPECTOR:
+                self.look()
+            self._panes.go_to(pane)
+            self.look()
+
     def go_to_view(self, view: EventView) -> None:
         """Shows the event in another view, or goes back to where one was from there."""
-        app = self._app
         self.look()
-        if app.inspector.view is view and app.panes.focused is Pane.INSPECTOR:
+        if self._inspector.view is view and self._panes.focused is Pane.INSPECTOR:
             if not self.back():
-                app.inspector.go_to_view(EventView.TREE)
+                self._inspector.go_to_view(EventView.TREE)
             return
         self._places.leave(self._place())
-        if app.event_list.cursor is None and self._led_to is None and self.sequence is not None:
+        if self._list.cursor is None and self._led_to is None and self.sequence is not None:
             self._go_to(self.sequence)  # the newest event will be another one soon
             self._held = self.sequence
         if view is EventView.CHANGES:
             self._compare_with_before()
-        app.inspector.go_to_view(view)
-        app.action_pane("inspector")
+        self._inspector.go_to_view(view)
+        self.go_to_pane(Pane.INSPECTOR)
 
     def jump(self, sequence: int) -> None:
         """Goes to an event that the timeline names."""
-        app = self._app
-        if sequence < app.session.history.first:
-            app.notify(NO_LONGER_HELD, markup=False)
+        if sequence < self._history.first:
+            self._panes.notify(NO_LONGER_HELD, markup=False)
             return
         self._places.leave(self._place())
-        app.inspector.go_to_view(EventView.TREE)
+        self._inspector.go_to_view(EventView.TREE)
         self._go_to(sequence)
-        app.action_pane("inspector")
+        self.go_to_pane(Pane.INSPECTOR)
 
     def _go_to(self, sequence: int) -> None:
-        app = self._app
         self._led_to = None
-        if app.event_list.cursor != sequence:
-            app.event_list.go_to_sequence(sequence)
-        self._cursor = app.event_list.cursor
+        if self._list.cursor != sequence:
+            self._list.go_to_sequence(sequence)
+        self._cursor = self._list.cursor
         if self._cursor != sequence:
             self._led_to = sequence
-            app.notify("The list does not show this event now: it is shown here alone.", markup=False)
+            self._panes.notify("The list does not show this event now: it is shown here alone.", markup=False)
         self.look()
 
     def back(self) -> bool:
         """Goes back to where one was before the last jump; False if one has not come from anywhere."""
         if not self._places:
             return False
-        app = self._app
         place = self._places.back()
-        if place.sequence is not None and place.sequence >= app.session.history.first:
+        if place.sequence is not None and place.sequence >= self._history.first:
             if place.selected:
                 self._go_to(place.sequence)
-            elif app.event_list.cursor is not None:
+            elif self._list.cursor is not None:
                 self._led_to = self._cursor = None
-                app.event_list.clear_selection()
+                self._list.clear_selection()
         if place.following:
-            app.event_list.follow(True)
+            self._list.follow(True)
         self.look()
-        if app.inspector.view is EventView.CHANGES:
+        if self._inspector.view is EventView.CHANGES:
             self._compare_with_before()
-        app.inspector.go_to_view(place.view)
-        app.action_pane(place.pane)
+        self._inspector.go_to_view(place.view)
+        self.go_to_pane(place.pane)
         return True
 
     def _place(self) -> Place:
-        app = self._app
         return Place(
-            pane=app.panes.focused,
-            view=app.inspector.view,
+            pane=self._panes.focused,
+            view=self._inspector.view,
             sequence=self.sequence,
-            selected=app.event_list.cursor is not None or self._led_to is not None,
-            following=app.event_list.following,
+            selected=self._list.cursor is not None or self._led_to is not None,
+            following=self._list.following,
         )
 
     # Comparing
 
     def compare(self) -> None:
         """Compares the event with a marked one, which is asked for where there are several."""
-        app = self._app
-        self.look()
-        history = app.session.history
-        if self.sequence is not None and self.sequence < history.first:
-            app.notify(NO_LONGER_HELD, markup=False)
+        history = self._history
+        if self.held_event("D compares it with a marked one") is None:
             return
-        if self.sequence is None or history.gap(self.sequence) is not None:
-            app.notify("No event is selected: select one, then D compares it with a marked one.", markup=False)
-            return
-        marks = [mark for mark in app.event_list.marks if mark != self.sequence and history.gap(mark) is None]
+        marks = [mark for mark in self._list.marks if mark != self.sequence and history.gap(mark) is None]
         if not marks:
-            app.notify("No other event is marked: m marks one, then D compares this one with it.", markup=False)
+            self._panes.notify("No other event is marked: m marks one, then D compares this one with it.", markup=False)
         elif len(marks) == 1:
             self._compare_with(marks[0])
         else:
             from nomad_tui.ui.event.compare_with import CompareWith
 
-            app.push_screen(CompareWith(history, marks), self._compare_with)
+            self._panes.app.push_screen(CompareWith(history, marks), self._compare_with)
 
     def _compare_with_before(self) -> None:
         """No longer with a marked event."""
-        if self._against is not None and self.sequence is not None and self.sequence >= self._app.session.history.first:
+        if self._against is not None and self.sequence is not None and self.sequence >= self._history.first:
             self._against = None
             self._show()
 
     def _compare_with(self, mark: int | None) -> None:
-        app = self._app
-        if mark is None or self.sequence is None or self.sequence < app.session.history.first:
+        if mark is None or self.sequence is None or self.sequence < self._history.first:
             return
         self._against = mark
-        if app.inspector.view is not EventView.CHANGES:
+        if self._inspector.view is not EventView.CHANGES:
             self._places.leave(self._place())
         self._show()
-        app.inspector.go_to_view(EventView.CHANGES)
-        app.action_pane("inspector")
+        self._inspector.go_to_view(EventView.CHANGES)
+        self.go_to_pane(Pane.INSPECTOR)

@@ -16,16 +16,15 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.strip import Strip
 
-from nomad_tui.core.payload import Path
 from nomad_tui.core.payload.find import MOST_SPANS, Wanted
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.find_line import FindAsked, FindPane, Found
 from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.terminal.clipboard import start_copying
 
 TAB: Final = 4
 """Cells between the places where a tab ends."""
@@ -316,21 +315,11 @@ class TextViewer(Modal[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.VIEWER)
 
-    class Copy(Message):
-        """The operator wants the text as it is shown."""
-
-        def __init__(self, text: str, path: Path) -> None:
-            self.text = text
-            """Untrusted; without secrets unless they were asked for."""
-            self.path = path
-            super().__init__()
-
-    def __init__(self, title: str, text: str, path: Path = ()) -> None:
+    def __init__(self, title: str, text: str) -> None:
         """`title` says where the text stands; it is untrusted, and so is the text."""
         super().__init__()
         self._title = title
         self._text = text
-        self._path = path
         self.view = TextView(text, line_numbers=True)
 
     def compose(self) -> ComposeResult:
@@ -343,4 +332,4 @@ class TextViewer(Modal[None]):
         self.view.focus()
 
     def action_copy(self) -> None:
-        self.post_message(self.Copy(self._text, self._path))
+        start_copying(self.app, self._text)

@@ -5,6 +5,8 @@ from typing import Final
 
 from nomad_tui.core.permissions import ANY_VARIABLE, MANAGEMENT, Permissions, is_namespaced, needed
 from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Concern
+from nomad_tui.session import Status
 
 _SHORT: Final = {MANAGEMENT: "management", ANY_VARIABLE: "variables"}
 """For a pane in which the whole does not fit."""
@@ -48,6 +50,16 @@ def grant(topics: Iterable[str], permissions: Permissions) -> str:
 
     allowed = {topic: permissions.allowed[topic] for topic in topics if topic in permissions.allowed}
     return granting_policy(Permissions(permissions.namespaces, allowed))
+
+
+def explain_refusal(topics: Sequence[str], status: Status) -> tuple[str, str] | None:
+    """A title, and why events of these topics do not arrive; None if nothing is refused."""
+    harm = status.warnings.get(Concern.HARM)
+    if harm is not None and not frozenset(status.harmful_topics).isdisjoint(topics):
+        return "Not subscribed to", f"{harm.what} {harm.remedy}"
+    if status.permissions is not None:
+        return "Not allowed", explanation(topics, status.permissions)
+    return None
 
 
 def explanation(topics: Sequence[str], permissions: Permissions) -> str:

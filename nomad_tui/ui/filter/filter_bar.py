@@ -1,15 +1,20 @@
-"""The filter line and what belongs to it: how many match, what could be typed, and what is wrong with what is typed."""
+"""The filter line and what belongs to it: the number of matches, suggestions, and what is wrong with the text."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from rich.cells import cell_len
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
+from nomad_tui.config.filter_history import FilterHistory
 from nomad_tui.core.filter import FilterError
+from nomad_tui.core.search.view import View
+from nomad_tui.core.search.vocabulary import Seen
 from nomad_tui.ui.filter.completion import CandidateList
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.mistake import Mistake
@@ -19,12 +24,14 @@ MISTAKE_AFTER: Final = 0.3
 
 
 class FilterBar(Vertical):
-    """The mistake takes rows of its own only while there is one to be told."""
+    """The error has rows of its own only while there is one."""
 
-    def __init__(self, line: FilterLine, candidates: CandidateList, id: str) -> None:  # noqa: A002
+    def __init__(self, history: FilterHistory, view: View, hints: Sequence[str], id: str) -> None:  # noqa: A002
+        """`view` holds the events whose values are suggested; `hints` are what the empty line shows."""
         super().__init__(id=id)
-        self.line = line
-        self.candidates = candidates
+        self.seen = Seen(view)
+        self.candidates = CandidateList(id="candidates")
+        self.line = FilterLine(history, self.seen, self.candidates, hints=hints, id="filter")
         self.mark = Static(Content("/"), id="filter-mark")
         self.matches = Static(id="matches")
         self.mistake = Mistake(id="mistake")
@@ -42,6 +49,14 @@ class FilterBar(Vertical):
 
     def on_mount(self) -> None:
         self.watch(self.line, "scroll_x", self._point_again, init=False)
+
+    @on(FilterLine.Entered)
+    def _learn_words(self) -> None:
+        self.seen.look()
+
+    @on(CandidateList.Chosen)
+    def _take_candidate(self, message: CandidateList.Chosen) -> None:
+        self.line.take(message.number)
 
     def show_error(self, error: FilterError | None) -> None:
         """Marks the line at once; says what is wrong a moment later, or at once if something was wrong before."""

@@ -1,18 +1,23 @@
-"""From the filter line to the screen: when what is typed is read, when it is applied, and who is told of it."""
+"""From the filter line to the panes: when the text is read and applied, and which other keys change it."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from textual.app import App
 from textual.content import Content
 from textual.timer import Timer
 
+from nomad_tui.config.filter_history import FilterHistory
+from nomad_tui.core.filter import FilterError
 from nomad_tui.core.readable import count
 from nomad_tui.core.search.view import Fold
-from nomad_tui.ui.events.event_list import EventList
-from nomad_tui.ui.facets.picker import TopicPicker
+from nomad_tui.core.text import printable
+from nomad_tui.ui.event.inspecting import Inspecting
 from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filtering import Filtering
+from nomad_tui.ui.panes import Panes
+
+if TYPE_CHECKING:
+    from nomad_tui.ui.dialogs.copy_menu import Choice
 
 FILTER_AFTER: Final = 0.03
 """Seconds between a key in the filter and the search."""
@@ -23,25 +28,29 @@ READ_AFTER: Final = 0.2
 
 
 class FilterUpdates:
-    """Keeps the line, the mistake under it, the ticks, the list and its title at one filter."""
+    """Keeps the filter line, the error under it, the ticks, the list and its title at one filter."""
 
     def __init__(
         self,
-        app: App[Any],
-        filtering: Filtering,
+        panes: Panes,
         bar: FilterBar,
-        picker: TopicPicker,
-        event_list: EventList,
-        stands: Callable[[], bool],
+        filtering: Filtering,
+        inspecting: Inspecting,
+        history: FilterHistory,
+        after: float = FILTER_AFTER,
     ) -> None:
-        """`stands` is False while the screen is being taken down, when timers still go off."""
-        self._app = app
-        self._filtering = filtering
+        """`after` is how many seconds the keys must rest before the filter is applied."""
+        self._panes = panes
         self._bar = bar
         self._line = bar.line
-        self._picker = picker
-        self._event_list = event_list
-        self._stands = stands
+        self._filtering = filtering
+        self._inspecting = inspecting
+        self._history = history
+        self._warned = history.trouble
+        """The last warning about the history."""
+        self._after = after
+        self._picker = panes.topics
+        self._event_list = panes.event_list
         self._timer: Timer | None = None
 
     def take_over(self) -> None:
@@ -55,13 +64,13 @@ class FilterUpdates:
         """Reads the line, and applies what can be read of it when the keys pause for a moment."""
         self._filtering.read(self._line.value)
         self.show()
-        self._wait(FILTER_AFTER, None if self._filtering.is_applied else self.apply)
+        self._wait(self._after, None if self._filtering.is_applied else self.apply)
 
     def _wait(self, seconds: float, then: Callable[[], None] | None) -> None:
         """Does that and nothing else, unless another key comes before."""
         if self._timer is not None:
             self._timer.stop()
-        self._timer = None if then is None else self._app.set_timer(seconds, then)
+        self._timer = None if then is None else self._panes.set_timer(seconds, then)
 
     def put(self, text: str) -> None:
         """Shows another text and reads it at once: another key may add to it before the line's message comes."""
@@ -75,7 +84,7 @@ class FilterUpdates:
 
     def apply(self) -> None:
         self._wait(0, None)
-        if not self._stands():
+        if not self._panes.is_ready:
             return
         if self._filtering.apply():
             self.begin_search()
@@ -86,7 +95,7 @@ class FilterUpdates:
         self._filtering.begin_search(self._run)
 
     def _run(self, filtering: Filtering) -> None:
-        self._app.run_worker(filtering.search, name="search", group="search")  # type: ignore[arg-type]
+        self._panes.run_worker(filtering.search, name="search", group="search")  # type: ignore[arg-type]
 
     def highlight(self) -> None:
         """Shows what does not match too, or hides it."""
@@ -101,6 +110,61 @@ class FilterUpdates:
         """Cycles: no folding, repeats of one object's sentence, runs of routine."""
         self._filtering.folding = Fold((self._filtering.folding + 1) % len(Fold))
         self.apply()
+
+    def remember(self) -> None:
+        """Adds the line to the history of filters, unless there is a mistake in it."""
+        if self._panes.is_ready:
+            self.read()
+        if self._filtering.error is not None or not self._line.value.strip():
+            return
+        self._history.remember(self._line.value)
+        if self._history.trouble not in ("", self._warned):
+            self._warned = self._history.trouble
+            self._panes.notify(self._warned, severity="warning", markup=False)
+
+    # Other keys that change the filter
+
+    def add(self, term: str) -> bool:
+        """Adds a condition; notifies why if that is not possible."""
+        try:
+            self.put(self._filtering.added(term))
+        except FilterError as error:
+            self._panes.notify(f"Cannot be added to the filter. {error}", severity="warning", markup=False)
+            return False
+        return True
+
+    def add_value(self, term: str) -> None:
+        """Adds a condition on a value of the event that is shown, and confirms it."""
+        if self._inspecting.gap is not None:
+            self._panes.notify("A gap is not an event: every filter shows it.", markup=False)
+        elif self.add(term):
+            self._panes.notify(f"Added to the filter: {printable(term, 200)}", markup=False, timeout=3)
+
+    def narrow_to_event(self, only: bool) -> None:
+        """Offers to filter by the selected event."""
+        event = self._inspecting.held_event("+ and - filter by it")
+        sequence = self._inspecting.sequence
+        if event is None or sequence is None:
+            return
+
+        from nomad_tui.ui.dialogs.copy_menu import CopyMenu
+        from nomad_tui.ui.events.narrow_to import FIELDS, narrowing
+
+        def narrow(chosen: "Choice | None") -> None:
+            if chosen is None:
+                return
+            if chosen.letter in FIELDS:
+                text = self._filtering.narrowed(FIELDS[chosen.letter], chosen.made(), only)
+            else:
+                text = self._filtering.narrowed_to_object(event.topic, event.key, event.namespace, only)
+            self.put(text)
+
+        title, keys = ("Only this", "a letter or Enter shows only this · Esc")
+        if not only:
+            title, keys = ("Not this", "a letter or Enter leaves this out · Esc")
+        self._panes.app.push_screen(CopyMenu(narrowing(self._filtering.view.history, sequence), title, keys), narrow)
+
+    # What is shown of it
 
     def show_matches(self) -> None:
         """Says in the list's title and beside the line how many events match."""

@@ -27,7 +27,7 @@ from nomad_tui.core.search.facets import (
 )
 from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.text import printable
-from nomad_tui.session import KEYS_COUNT_FOR, Session
+from nomad_tui.session import KEYS_COUNT_FOR, Session, State
 
 FORWARD_SLICE: Final = 0.01
 """Seconds a look may take to match what has come since the last one."""
@@ -118,6 +118,17 @@ class Filtering:
     @property
     def is_live(self) -> bool:
         return self._session.source.live
+
+    def why_empty(self) -> str:
+        """Why no events are shown, where the list cannot know that itself; else empty."""
+        status, history = self._session.status, self._session.history
+        if not len(history):
+            if status.state is not State.ENDED:
+                return ""
+            return "no events in it" + (", but lines that could not be read: u shows them" if status.unreadable else "")
+        if self.view.complete and self.hidden >= history.topic_counts.keys():
+            return "every topic is hidden: 1 goes to the facets, a shows them all"
+        return ""
 
     def know_region(self, region: str) -> None:
         """Takes over the server's region, which a filter may ask for."""

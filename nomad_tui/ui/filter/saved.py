@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, Protocol, cast
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Vertical
 from textual.content import Content
 from textual.fuzzy import Matcher
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from nomad_tui.config.folders import FileError
@@ -20,9 +21,6 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
 from nomad_tui.ui.filter.filter_line import FilterLine
-
-if TYPE_CHECKING:
-    from nomad_tui.ui.app import NomadTui
 
 LONGEST_SHOWN: Final = 200
 """Characters of a filter in a prompt or the palette."""
@@ -101,9 +99,9 @@ class NameFilter(Dialog[Naming | None]):
 class SavedFilterActions:
     """What the keys and the palette do with saved filters."""
 
-    def __init__(self, app: App[Any], filters: SavedFilters, line: FilterLine) -> None:
+    def __init__(self, screen: Screen[Any], filters: SavedFilters, line: FilterLine) -> None:
         self.filters = filters
-        self._app = app
+        self._screen = screen
         self._line = line
 
     def apply(self, saved: SavedFilter) -> None:
@@ -113,7 +111,7 @@ class SavedFilterActions:
         """Applies the filter with this key; clears it if it is in the line already."""
         saved = self.filters.with_key(key)
         if saved is None:
-            self._app.notify(f"No filter has {key}: type one with /, and ctrl+s saves it.", markup=False)
+            self._screen.notify(f"No filter has {key}: type one with /, and ctrl+s saves it.", markup=False)
         elif self._line.value == saved.text:
             self._line.put("")
         else:
@@ -132,14 +130,16 @@ class SavedFilterActions:
             if answer is not None:
                 self._change(lambda: self.filters.save(answer.name, text, answer.key))
 
-        self._app.push_screen(NameFilter(self.filters, text, name, key), save)
+        self._screen.app.push_screen(NameFilter(self.filters, text, name, key), save)
 
     def rename(self, saved: SavedFilter) -> None:
         def rename(answer: Naming | None) -> None:
             if answer is not None:
                 self._change(lambda: self.filters.rename(saved.name, answer.name, answer.key))
 
-        self._app.push_screen(NameFilter(self.filters, saved.text, saved.name, saved.key, "Rename the filter"), rename)
+        self._screen.app.push_screen(
+            NameFilter(self.filters, saved.text, saved.name, saved.key, "Rename the filter"), rename
+        )
 
     def forget(self, saved: SavedFilter) -> None:
         self._change(lambda: self.filters.forget(saved.name))
@@ -152,11 +152,17 @@ class SavedFilterActions:
         self._line.hint(hints(self.filters))
 
     def _warn(self, text: str) -> None:
-        self._app.notify(text, severity="warning", markup=False)
+        self._screen.notify(text, severity="warning", markup=False)
+
+
+class HasSavedFilters(Protocol):
+    """The screen that the palette was opened on."""
+
+    saved: SavedFilterActions
 
 
 class SavedFilterCommands(Provider):
-    """The saved filters in the palette: each to be applied, renamed and forgotten."""
+    """The saved filters in the palette: apply, rename and forget each."""
 
     async def discover(self) -> Hits:
         for title, callback, about in self._commands():
@@ -170,7 +176,7 @@ class SavedFilterCommands(Provider):
                 yield Hit(score, _highlighted(matcher, title), callback, title, about)
 
     def _commands(self) -> list[tuple[str, Callable[[], None], str]]:
-        actions = cast("NomadTui", self.app).saved
+        actions = cast("HasSavedFilters", self.screen).saved
         commands: list[tuple[str, Callable[[], None], str]] = []
         for each in actions.filters.filters:
             about = printable(f"{each.key}  {each.text}" if each.key else each.text, LONGEST_SHOWN)

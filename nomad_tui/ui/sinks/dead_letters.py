@@ -32,6 +32,7 @@ from nomad_tui.ui.event.row_view import Pieces, RowView
 from nomad_tui.ui.event.text_viewer import TextViewer
 from nomad_tui.ui.sinks.place import NO_OUTPUT
 from nomad_tui.ui.sinks.row import LONGEST_ERROR, Fact, fitted, laid_out
+from nomad_tui.ui.terminal.clipboard import start_copying
 from nomad_tui.ui.themes import glyph
 
 Read = Callable[[], Awaitable[Sequence[DeadLetter]]]
@@ -141,13 +142,6 @@ class LetterList(RowView):
 class DeadLetters(Modal[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE)
 
-    class Copy(Message):
-        """The operator wants this text elsewhere. It holds no secret."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
     def __init__(self, sink: str, definition: Definition | None, journal: Path, read: Read) -> None:
         """`definition` is None where there is none that can be used; `read` gives the letters as they are now."""
         super().__init__()
@@ -226,7 +220,7 @@ class DeadLetters(Modal[None]):
                 title = "Gap" if letter.gap else f"{letter.topic} {letter.key}"
                 self.app.push_screen(TextViewer(f"{title}, dead letter of {self._sink}", text))
             case "copy":
-                self.post_message(self.Copy(letter.why))
+                start_copying(self.app, letter.why)
             case "one":
                 self._resend([letter])
             case "all":

@@ -24,6 +24,7 @@ from nomad_tui.ui.sinks.dead_letters import MOST_LISTED, DeadLetters
 from nomad_tui.ui.sinks.place import Place, answered, send_example
 from nomad_tui.ui.sinks.row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
+from nomad_tui.ui.terminal.clipboard import start_copying
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the definitions and the journal."""
@@ -139,13 +140,6 @@ class SinksPage(Modal[None]):
     """Looks at the journal about once a second, in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.SINKS)
-
-    class Copy(Message):
-        """The operator wants this text elsewhere. It holds no secret."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
 
     def __init__(self, place: Place, watch: SinkWatch | None = None) -> None:
         """`watch` is what tells of them; None for the real thing, a picture has its own."""
@@ -304,12 +298,12 @@ class SinksPage(Modal[None]):
     def action_copy(self) -> None:
         sink = self.list.sink
         if sink is None:
-            self.post_message(self.Copy(first_commands(self._place.command)))
+            start_copying(self.app, first_commands(self._place.command))
             return
         error = sink.run.status.last_error if sink.run is not None else ""
         text = error or " ".join(map(str, sink.mistakes))
         if text:
-            self.post_message(self.Copy(text))
+            start_copying(self.app, text)
         else:
             self.notify("There is no error to copy: nothing has failed since the last acknowledgement.", markup=False)
 

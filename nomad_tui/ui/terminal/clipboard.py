@@ -17,7 +17,7 @@ from textual.app import App
 
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.text import printable
-from nomad_tui.ui.terminal.outside import Outcome
+from nomad_tui.ui.terminal.outcome import Outcome
 
 LARGEST_ENCODED: Final = 100_000
 """Bytes of base64. Terminals cut or drop longer ones; hterm's and tmux's bounds are the lowest known."""
@@ -50,6 +50,18 @@ async def copy(app: App[Any], text: str, what: str, environ: Mapping[str, str] =
         return Outcome(False, "Not copied: there is no terminal to hand it to; w writes the event to a file.")
     driver.write(terminal_sequence(encoded, environ))
     return Outcome(True, f"Handed {copied} to the terminal.")
+
+
+def start_copying(app: App[Any], text: str, what: str = "text", warning: str = "") -> None:
+    """Copies `text` in a worker and notifies what came of it; `warning` says what running it may do."""
+
+    async def copied() -> None:
+        outcome = await copy(app, text, what)
+        outcome.notify(app)
+        if warning and outcome.done:
+            app.notify(warning, severity="warning", markup=False, timeout=20)
+
+    app.run_worker(copied, group="copy", exclusive=True)  # type: ignore[arg-type]
 
 
 def terminal_sequence(encoded: str, environ: Mapping[str, str]) -> str:

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -18,6 +17,7 @@ from typing import Any, Final
 from textual.app import App, SuspendNotSupported
 
 from nomad_tui.core.text import printable
+from nomad_tui.ui.terminal.outcome import Outcome
 
 PAGERS: Final = ("less", "more")
 EDITORS: Final = ("vi", "nano")
@@ -27,15 +27,6 @@ AT_ONCE: Final = 0.3
 """Seconds. A program that ends sooner has been read by nobody: the terminal stays until Enter is pressed."""
 GRACE: Final = 1.0
 """Seconds that a program has to end by itself where the dashboard is told to end meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of letting something out of the dashboard."""
-
-    done: bool
-    sentence: str
-    """What was done, or what was not, why, and what to do now; fit to be drawn. Empty where nothing need be said."""
 
 
 class _NoProgramError(ValueError):

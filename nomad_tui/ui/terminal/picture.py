@@ -9,7 +9,7 @@ from textual.app import App
 
 from nomad_tui.core.text import printable
 from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, write, written
-from nomad_tui.ui.terminal.outside import Outcome
+from nomad_tui.ui.terminal.outcome import Outcome
 
 MOST_OF_A_SECOND: Final = 100
 """Pictures that are told apart by a number behind their time."""

@@ -1,0 +1,95 @@
+"""What keys do about the connection: retry, switch, examine, and the page of a first start without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import Screen
+
+from nomad_tui.core.readable import count
+from nomad_tui.session import Session, State
+from nomad_tui.ui.dialogs.switch import Demo, Switch
+
+if TYPE_CHECKING:
+    from nomad_tui.config.connection import Connection
+    from nomad_tui.config.profiles import Connections
+    from nomad_tui.ui.dialogs.first_run import FirstRun
+
+NOT_LIVE = "Not available for recordings."
+
+
+class ConnectionActions:
+    """What is not on the first picture is imported on demand: the picture does not wait for it."""
+
+    def __init__(
+        self,
+        screen: Screen[Any],
+        session: Session,
+        connections: Connections | None,
+        filter_text: Callable[[], str],
+    ) -> None:
+        """`connections` are those to switch between; None for a recording, a journal, a NATS stream or the demo."""
+        self._screen = screen
+        self._session = session
+        self._connections = connections
+        self._filter_text = filter_text
+        self._first_run: FirstRun | None = None
+
+    def retry(self) -> None:
+        from nomad_tui.sources.live import LiveServer
+
+        source, history = self._session.source, self._session.history
+        if isinstance(source, LiveServer):
+            source.retry_now()
+            newest = history.segment_of(history.end - 1).index[-1] if len(history) else 0
+            resumed = f" from index {count(newest)}" if newest > 0 else ""
+            self._screen.notify(f"Connecting again{resumed}.", markup=False, timeout=3)
+
+    def switch(self) -> None:
+        from nomad_tui.sources.live import LiveServer
+        from nomad_tui.ui.dialogs.where import Where
+
+        source = self._session.source
+        if self._connections is None or not isinstance(source, LiveServer):
+            self._screen.notify(
+                "There is nothing to switch: a recording, a journal, a stream of NATS and the demo are one place. "
+                "Start nomad-tui on a cluster.",
+                markup=False,
+            )
+            return
+
+        def chosen(connection: Connection | None) -> None:
+            if connection is not None:
+                self._end_with(Switch(connection, self._filter_text(), self._screen.app.theme))
+
+        page = Where(self._connections, source.connection, self._session.status.region)
+        self._screen.app.push_screen(page, chosen)
+
+    def _end_with(self, outcome: Switch | Demo) -> None:
+        self._screen.app.exit(outcome)
+
+    def examine(self) -> None:
+        from nomad_tui.doctor.checks import examine
+        from nomad_tui.sources.live import LiveServer
+        from nomad_tui.ui.dialogs.doctor_page import DoctorPage
+
+        source = self._session.source
+        if not isinstance(source, LiveServer):
+            self._screen.notify("There is no connection to examine: this is not a live server.", markup=False)
+            return
+        page = DoctorPage(source.name, lambda: examine(source.connection, source.subscription))
+        self._screen.app.push_screen(page)
+
+    def sync(self) -> None:
+        """Shows the page of a first start while no server has been reached, and closes it once one is."""
+        status = self._session.status
+        if self._connections is None or self._connections.names_address:
+            return
+        is_lost = status.state in (State.RETRYING, State.REFUSED) and not status.been_connected
+        if self._first_run is None and is_lost:
+            from nomad_tui.ui.dialogs.first_run import FirstRun
+
+            self._first_run = FirstRun(self._screen, self._session, {"c": self.examine, "r": self.retry})
+        if self._first_run is not None:
+            self._first_run.consider(self._filter_text(), self._end_with)
