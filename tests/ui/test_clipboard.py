@@ -24,7 +24,7 @@ TEXT = "3f2a91c4\n\x1b]0;title\a wörld"
 COPIER = """
 import asyncio, os, sys
 from textual.app import App
-from nomad_tui.ui.clipboard import copy
+from nomad_tui.ui.terminal.clipboard import copy
 
 class Copier(App[None]):
     async def on_mount(self):

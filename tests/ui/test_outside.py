@@ -41,8 +41,8 @@ APPLICATION = """
 import asyncio, os, sys
 from textual.app import App
 from textual.widgets import Static
-from nomad_tui.ui.outside import show_outside
-from nomad_tui.ui.signals import EndingSignals
+from nomad_tui.ui.terminal.outside import show_outside
+from nomad_tui.ui.terminal.signals import EndingSignals
 from nomad_tui.ui.terminal import Terminal
 
 folder = sys.argv[1]
@@ -389,7 +389,7 @@ def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from nomad_tui.ui.write_file import NotWrittenError, write
+from nomad_tui.ui.dialogs.write_file import NotWrittenError, write
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
