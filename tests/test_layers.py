@@ -43,6 +43,7 @@ EVERY_LIBRARY = frozenset(
         "prometheus_client",
         "python_socks",
         "re2",
+        "regex",
         "rich",
         "standardwebhooks",
         "structlog",
@@ -52,7 +53,7 @@ EVERY_LIBRARY = frozenset(
     )
 )
 LIBRARIES: dict[str, frozenset[str]] = {
-    "core": frozenset(("lark", "msgspec", "orjson", "re2", "zstandard")),
+    "core": frozenset(("lark", "msgspec", "orjson", "re2", "regex", "zstandard")),
     "nomad": frozenset(("aiohttp", "aiohttp_socks", "orjson", "python_socks")),
     "config": frozenset(("aiohttp", "msgspec", "platformdirs", "tomli_w")),
     "process": frozenset(),

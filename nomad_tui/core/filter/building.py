@@ -23,10 +23,11 @@ from nomad_tui.core.filter.terms import (
     Value,
     Word,
 )
-from nomad_tui.core.filter.text import Glob, PatternError, Text, read_pattern
+from nomad_tui.core.filter.text import Glob, Text, read_pattern
 from nomad_tui.core.filter.times import Age, Span, read_time
 from nomad_tui.core.filter.writing import unquoted
 from nomad_tui.core.objects.level import read_level
+from nomad_tui.core.regular import PatternError
 from nomad_tui.core.topics import NODE_DRAIN, released_word
 
 Item = Node | Token

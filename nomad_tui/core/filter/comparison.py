@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
-from nomad_tui.core.filter.text import searcher
+from nomad_tui.core.regular import searcher
 
 
 class Comparison(Enum):

@@ -1,7 +1,7 @@
 """What is looked for in a text: a literal in smart case, a regular expression, or a pattern with `*`.
 
-Regular expressions are RE2's: matching takes time in proportion to the text whatever the pattern, and they are what
-`matches` means in Nomad's own filters. They look at UTF-8 bytes.
+Regular expressions have the notation of RE2 (`core.regular`), as `matches` does in Nomad's own filters. They look at
+UTF-8 bytes.
 """
 
 import re
@@ -9,56 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import re2
-
 from nomad_tui.core.filter.writing import is_plain_value, is_plain_word, quoted
+from nomad_tui.core.regular import literal as ignoring_case
+from nomad_tui.core.regular import searcher
 from nomad_tui.core.topics import released_word
-
-MOST_MEMORY: Final = 2 * 1024 * 1024
-"""Bytes that one regular expression may use while it matches; it gets slower, not larger, beyond that."""
-
-LARGEST_PROGRAM: Final = 2_000
-"""RE2 instructions, of which each may be looked at for each byte: at most 15 ms for a payload of 2.8 KB.
-
-One Unicode class such as `\\pL` takes 1,200.
-"""
-
-
-class PatternError(ValueError):
-    """RE2 does not accept a regular expression. `text` says why, in RE2's words; `fragment` is the part it means."""
-
-    def __init__(self, text: str, fragment: str) -> None:
-        super().__init__(text)
-        self.text = text
-        self.fragment = fragment
-
-
-def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]:
-    """Whether a regular expression is found in UTF-8 bytes. Raises `PatternError`."""
-    options = re2.Options()
-    options.max_mem = MOST_MEMORY
-    options.log_errors = False  # RE2 would write to the terminal that the dashboard is drawn on
-    options.never_capture = True
-    options.case_sensitive = not ignore_case
-    try:
-        compiled = re2.compile(pattern.encode("utf-8", "surrogatepass"), options)
-    except re2.error as error:
-        raise _explained(error) from None
-    finally:
-        re2.purge()  # its cache would keep the memory of a hundred patterns that were typed on the way to this one
-    if compiled.programsize > LARGEST_PROGRAM:
-        raise PatternError("it is too large", "")
-    search = compiled.search
-    return lambda data: search(data) is not None
-
-
-def _explained(error: Exception) -> PatternError:
-    reason = error.args[0] if error.args else b""
-    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-    if "too large" in text:
-        return PatternError("it is too large", "")
-    said, _, fragment = text.partition(": ")
-    return PatternError(said, fragment)
 
 
 def has_capital(text: str) -> bool:
@@ -85,26 +39,14 @@ LOWERED_BYTES: Final = 16 * 1024
 """Bytes from which RE2 (4 GB/s) finds a literal sooner than `bytes.lower` (1.7 GB/s) makes a copy, measured."""
 
 
-def _ignoring_case(needle: bytes) -> Callable[[bytes], object]:
-    options = re2.Options()
-    options.literal = True
-    options.case_sensitive = False
-    options.never_capture = True
-    options.encoding = re2.Options.Encoding.LATIN1  # as UTF-8, `k` would find the Kelvin sign as well
-    compiled = re2.compile(needle, options)
-    re2.purge()
-    search: Callable[[bytes], object] = compiled.search
-    return search
-
-
 def _literal_in_bytes(literal: str, exact: bool) -> Callable[[bytes], bool]:
     if not _ODD.search(literal):
         needle = literal.encode()
         if exact:
             return lambda data: needle in data
         lower_needle = needle.lower()
-        search = _ignoring_case(needle)
-        return lambda data: lower_needle in data.lower() if len(data) < LOWERED_BYTES else search(data) is not None
+        search = ignoring_case(needle)
+        return lambda data: lower_needle in data.lower() if len(data) < LOWERED_BYTES else search(data)
     wanted = literal if exact else literal.lower()
 
     def found(data: bytes) -> bool:
@@ -123,7 +65,7 @@ def _literal_in_bytes(literal: str, exact: bool) -> Callable[[bytes], bool]:
 class Text:
     """A literal, in smart case: lower case finds all, a capital is exact; or a regular expression.
 
-    Raises `PatternError` if it is a regular expression that RE2 does not accept.
+    Raises `PatternError` if it is a regular expression that is not accepted.
     """
 
     source: str

@@ -1,19 +1,18 @@
 """Looking for something in a payload or a text: plain text in smart case, or a regular expression between slashes.
 
-Regular expressions are RE2's, as in the filter: the time they take is in proportion to the text, whatever they are.
+Regular expressions are those of the filter (`core.regular`).
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
-from typing import Any, Final
+from typing import Final
 
-import re2
-
-from nomad_tui.core.filter.text import MOST_MEMORY, PatternError, has_capital, searcher
+from nomad_tui.core.filter.text import has_capital
 from nomad_tui.core.payload.rows import Kind, Path, Rows
 from nomad_tui.core.payload.showing import Showing
+from nomad_tui.core.regular import HAS_RE2, Finder, PatternError
 
 __all__ = ["MOST_SPANS", "Haystack", "PatternError", "PayloadFind", "Wanted", "of_rows", "read_wanted"]
 
@@ -26,36 +25,27 @@ _BETWEEN: Final = "\n"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for. Raises `PatternError` for a regular expression that RE2 does not accept."""
+    """What is looked for. Raises `PatternError` for a regular expression that is not accepted."""
 
     source: str
     """The text, or the regular expression without its slashes."""
     is_regular: bool = False
     ignore_case: bool = False
-    _compiled: Any = field(init=False, repr=False, compare=False, default=None)
+    finder: Finder | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if self.is_regular:
-            searcher(self.source, self.ignore_case)
-            options = re2.Options()
-            options.max_mem = MOST_MEMORY
-            options.log_errors = False
-            options.never_capture = True
-            options.case_sensitive = not self.ignore_case
-            compiled = re2.compile(b"(?m)" + self.source.encode("utf-8", "surrogatepass"), options)
-            re2.purge()
-            object.__setattr__(self, "_compiled", compiled)
+            object.__setattr__(self, "finder", Finder(self.source, self.ignore_case))
 
     def spans(self, text: str, most: int = MOST_SPANS) -> list[tuple[int, int]]:
         """The first and last places, as of a slice, at which it stands in a text; none of them is empty."""
         if not self.source:
             return []
         found: list[tuple[int, int]] = []
-        if self.is_regular:
+        if self.finder is not None:
             data = text.encode("utf-8", "surrogatepass")
             places = _Places(data, len(data) == len(text))
-            for match in islice(self._compiled.finditer(data), most):
-                start, end = match.span()
+            for start, end in islice(self.finder.spans(text, data), most):
                 if end > start:
                     found.append((places.at(start), places.at(end)))
             return found
@@ -122,7 +112,7 @@ class Haystack:
         if not wanted.source:
             return []
         found: dict[int, None] = {}
-        for piece in self._in_bytes(wanted) if wanted.is_regular else self._in_text(wanted):
+        for piece in self._in_text(wanted) if wanted.finder is None else self._in_bytes(wanted.finder):
             found[self._rows[piece]] = None
         return list(found)
 
@@ -142,7 +132,12 @@ class Haystack:
                 return
             at = text.find(needle, starts[piece + 1])
 
-    def _in_bytes(self, wanted: Wanted) -> Iterator[int]:
+    def _in_bytes(self, finder: Finder) -> Iterator[int]:
+        if not HAS_RE2:
+            for piece, text in enumerate(self._texts):
+                if finder.occurs(text.encode("utf-8", "surrogatepass")):
+                    yield piece
+            return
         if self._bytes is None:
             data = self._text.encode("utf-8", "surrogatepass")
             starts = self._starts
@@ -151,14 +146,13 @@ class Haystack:
                 starts = [0, *accumulate(sizes)][:-1]
             self._bytes = data, starts
         data, starts = self._bytes
-        search = wanted._compiled.search
         at = 0
-        while (match := search(data, at)) is not None:
-            start, end = match.span()
+        while (found := finder.next(data, at)) is not None:
+            start, end = found
             piece = bisect_right(starts, start) - 1
             limit = starts[piece + 1] if piece + 1 < len(starts) else len(data) + 1
             # What goes on in the next piece is none, unless this piece alone has it too.
-            if end < limit or search(self._texts[piece].encode("utf-8", "surrogatepass")) is not None:
+            if end < limit or finder.next(self._texts[piece].encode("utf-8", "surrogatepass"), 0) is not None:
                 yield piece
             at = limit
             if at >= len(data):

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Final
 
-import re2
-
 from nomad_tui.core.payload.parsing import Members, RawText, Value, parse
+from nomad_tui.core.regular import Match, Pattern, TooSlowError
 from nomad_tui.core.secrets import forms
 from nomad_tui.core.secrets.naming import MASK, REDACTED, REFERENCE, names_secret, secret_beside, secret_items
 from nomad_tui.core.secrets.prose import is_prose, is_value, is_word
@@ -64,16 +63,19 @@ def masked_text(text: str, mask: str = MASK) -> str:
         if without is not inner:
             return rewritten(payload, inner, without).decode().replace(REDACTED, mask)
     encoded = text.encode("utf-8", "replace")  # half a character is in no form and cannot be looked at
-    if _any_sign().search(encoded) is None:
-        return text
     whole = without = encoded.decode()
-    for pattern, is_secret_there in _patterns():
-        if pattern.search(without) is not None:
-            without = str(pattern.sub(partial(_without, mask, is_secret_there), without))
+    try:
+        if _any_sign().search(whole) is None:
+            return text
+        for pattern, is_secret_there in _patterns():
+            if pattern.search(without) is not None:
+                without = pattern.sub(partial(_without, mask, is_secret_there), without)
+    except TooSlowError:
+        return mask
     return text if without == whole else without
 
 
-def _without(mask: str, is_secret_there: "Judge", found: "re2._Match[str]") -> str:
+def _without(mask: str, is_secret_there: "Judge", found: Match) -> str:
     groups = found.groups()
     value = groups[1].strip("\"'")
     if not value or value.lstrip().startswith(REFERENCE) or not is_secret_there(found):
@@ -85,32 +87,32 @@ def _without(mask: str, is_secret_there: "Judge", found: "re2._Match[str]") -> s
 # Whether what a pattern has found is a secret, and not prose
 
 
-def _always(_: "re2._Match[str]") -> bool:
+def _always(_: Match) -> bool:
     return True
 
 
-def _is_assigned(found: "re2._Match[str]") -> bool:
+def _is_assigned(found: Match) -> bool:
     name: str = found.group(1).rstrip("\"'= \t\n:")
     return _TELLS.fullmatch(re.split(r"[._-]", name)[-1]) is None
 
 
-def _is_given(found: "re2._Match[str]") -> bool:
+def _is_given(found: Match) -> bool:
     return not is_word(found.group(2))
 
 
-def _is_no_cause(found: "re2._Match[str]") -> bool:
+def _is_no_cause(found: Match) -> bool:
     text: str = found.string
     start: int = found.start(2)
     end = text.find("\n", start)
     return _is_assigned(found) and not is_prose(text[start : end if end >= 0 else len(text)].lstrip("\"'"))
 
 
-def _is_generated(found: "re2._Match[str]") -> bool:
+def _is_generated(found: Match) -> bool:
     value: str = found.group(2)
     return ((value[0] in "\"'" or is_value(value)) and _is_no_cause(found)) or _is_last_word(found)
 
 
-def _is_last_word(found: "re2._Match[str]") -> bool:
+def _is_last_word(found: Match) -> bool:
     """Whether one plain word follows `password:` that reports of failures are not made of, and nothing behind it."""
     value: str = found.group(2)
     text: str = found.string
@@ -118,7 +120,7 @@ def _is_last_word(found: "re2._Match[str]") -> bool:
     return is_last and _PASSWORD.search(found.group(1)) is not None and value.isalpha() and not is_word(value)
 
 
-def _is_login(found: "re2._Match[str]") -> bool:
+def _is_login(found: Match) -> bool:
     value: str = found.group(2)
     try:
         return b":" in b64decode(value + "=" * (-len(value) % 4))
@@ -126,17 +128,17 @@ def _is_login(found: "re2._Match[str]") -> bool:
         return False
 
 
-Judge = Callable[["re2._Match[str]"], bool]
+Judge = Callable[[Match], bool]
 
 
 @cache
-def _any_sign() -> "re2._Regexp[bytes]":
+def _any_sign() -> Pattern:
     """Compiled, as the patterns are, for the first text that is looked at: no start need wait for it."""
-    return re2.compile(rf"{SIGNS}|://\S*@".encode())
+    return Pattern(rf"{SIGNS}|://\S*@")
 
 
 @cache
-def _patterns() -> tuple[tuple["re2._Regexp[str]", Judge], ...]:
+def _patterns() -> tuple[tuple[Pattern, Judge], ...]:
     patterns = (
         *((form, _always) for form in forms.FORMS),
         (_AUTHORIZATION, _is_given),
@@ -148,7 +150,7 @@ def _patterns() -> tuple[tuple["re2._Regexp[str]", Judge], ...]:
         (_BEARER, _is_given),
         (_BASIC, _is_login),
     )
-    return tuple((re2.compile(pattern), is_secret_there) for pattern, is_secret_there in patterns)
+    return tuple((Pattern(pattern), is_secret_there) for pattern, is_secret_there in patterns)
 
 
 def can_hide(value: Value) -> bool:

@@ -6,10 +6,9 @@ nothing yet. Words are derived from those of the rules; a key is looked at whole
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Final
+from typing import Any, Final, cast
 
-import re2
-
+from nomad_tui.core.regular import Match
 from nomad_tui.core.secrets.masking import SIGNS
 from nomad_tui.core.secrets.naming import KEYS_OF, LAST_WORDS, WHOLE, WORDS
 
@@ -68,13 +67,18 @@ _PLACE: Final = "|".join(
 )
 
 
-def search(payload: bytes, start: int) -> "re2._Match[bytes] | None":
-    """The first place in valid JSON, from a position that is in no text; a quote within a text may be found too."""
-    return _place().search(payload, start)
+def search(payload: bytes, start: int) -> Match | None:
+    """The first place in valid JSON, from a position that is in no text; a quote within a text may be found too.
+
+    Needs RE2: where a search backtracks, such a pattern saves nothing.
+    """
+    return cast("Match | None", _place().search(payload, start))
 
 
 @cache
-def _place() -> "re2._Regexp[bytes]":
+def _place() -> Any:
+    import re2
+
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.dot_nl = True

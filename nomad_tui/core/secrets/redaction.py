@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from nomad_tui.core.payload.parsing import RawText, parse
+from nomad_tui.core.regular import HAS_RE2
 from nomad_tui.core.secrets.masking import TOKEN, masked, masked_text, rewritten, written
 from nomad_tui.core.secrets.naming import REDACTED, is_flag, names_secret
 from nomad_tui.core.secrets.places import search
@@ -38,6 +39,8 @@ def redact(payload: bytes) -> bytes:
 
     Of what cannot be read as JSON, every value in it is masked, because none can be told to be harmless.
     """
+    if not HAS_RE2:
+        return _redact_parsed(payload)
     try:
         _validate(payload)
     except (msgspec.DecodeError, RecursionError):

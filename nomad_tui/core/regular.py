@@ -1,0 +1,254 @@
+"""Regular expressions: RE2's where the library is installed, else those of `regex`, each search with a time limit.
+
+RE2 takes time in proportion to the text, whatever the pattern. `regex` backtracks: without a limit, one pattern could
+hold up everything. So that a filter means the same with both, what RE2 has no notation for is refused with `regex` too,
+and `\\w`, `\\d`, `\\s` and `\\b` are those of ASCII. It differs in this:
+
+- A search that takes longer than its limit counts as found: nothing is hidden by it, and a text in which secrets are
+  looked for is masked whole.
+- `[[:alpha:]]` and the like include letters beyond ASCII, and a flag within a pattern, as in `a(?i)b`, holds for all of
+  it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final, Protocol, cast
+
+try:
+    import re2
+except ImportError:  # its wheels are not for every platform: there are none for musl
+    re2 = None
+
+HAS_RE2: Final = re2 is not None
+ENGINE: Final = "RE2" if HAS_RE2 else "regex, with a time limit"
+MOST_MEMORY: Final = 2 * 1024 * 1024
+"""Bytes that one of RE2's may use while it matches; it gets slower, not larger, beyond that."""
+LARGEST_PROGRAM: Final = 2_000
+"""RE2 instructions, of which each may be looked at for each byte: at most 15 ms for a payload of 2.8 KB.
+
+One Unicode class such as `\\pL` takes 1,200.
+"""
+LONGEST_PATTERN: Final = 2_000
+"""Characters, where the size of a program is not known."""
+TIME_LIMIT: Final = 0.05
+"""Seconds of one search with `regex`; a sound pattern takes some microseconds for an event."""
+MOST_TIMEOUTS: Final = 20
+"""Searches of one pattern that may take longer: then it is not searched for any more, and counts as found."""
+
+
+class PatternError(ValueError):
+    """A regular expression that is not accepted. `text` says why; `fragment` is the part that is meant."""
+
+    def __init__(self, text: str, fragment: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.fragment = fragment
+
+
+class Match(Protocol):
+    string: Any
+
+    def group(self, number: int = 0) -> Any: ...
+    def groups(self) -> Any: ...
+    def start(self, number: int = 0) -> int: ...
+    def end(self, number: int = 0) -> int: ...
+    def span(self, number: int = 0) -> tuple[int, int]: ...
+
+
+class TooSlowError(Exception):
+    """A search has reached its time limit."""
+
+
+class Pattern:
+    """One of the program's own, for texts."""
+
+    def __init__(self, source: str) -> None:
+        self._compiled: Any = re2.compile(source) if HAS_RE2 else _compiled(source)
+        self._limit = {} if HAS_RE2 else {"timeout": TIME_LIMIT}
+
+    def search(self, text: str) -> Match | None:
+        """Raises `TooSlowError`."""
+        try:
+            return cast("Match | None", self._compiled.search(text, **self._limit))
+        except TimeoutError as error:
+            raise TooSlowError from error
+
+    def sub(self, replaced: Callable[[Match], str], text: str) -> str:
+        """Raises `TooSlowError`."""
+        try:
+            return str(self._compiled.sub(replaced, text, **self._limit))
+        except TimeoutError as error:
+            raise TooSlowError from error
+
+
+def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]:
+    """Whether an operator's regular expression is found in UTF-8 bytes. Raises `PatternError`."""
+    if HAS_RE2:
+        search = _of_re2(pattern, ignore_case).search
+        return lambda data: search(data) is not None
+    find = _of_operator(pattern, ignore_case)
+    timeouts = 0
+
+    def found(data: bytes) -> bool:
+        nonlocal timeouts
+        if timeouts >= MOST_TIMEOUTS:
+            return True
+        try:
+            return find.search(data.decode("utf-8", "replace"), timeout=TIME_LIMIT) is not None
+        except TimeoutError:
+            timeouts += 1
+            return True
+
+    return found
+
+
+class Finder:
+    """Where an operator's regular expression stands in a text of several lines. Raises `PatternError`."""
+
+    def __init__(self, pattern: str, ignore_case: bool) -> None:
+        self.occurs: Final = searcher(pattern, ignore_case)
+        """Whether it does at all, in UTF-8 bytes."""
+        self._lines: Any = (
+            _of_re2(f"(?m){pattern}", ignore_case, is_bounded=False)
+            if HAS_RE2
+            else _of_operator(pattern, ignore_case, multiline=True)
+        )
+
+    def next(self, data: bytes, at: int) -> tuple[int, int] | None:
+        """The first place from `at` on, as of a slice. Needs RE2: `regex` would have to decode the rest each time."""
+        match = self._lines.search(data, at)
+        return None if match is None else match.span()
+
+    def spans(self, text: str, data: bytes) -> Iterator[tuple[int, int]]:
+        """The first and last place, as of a slice of `data`, the text's UTF-8, of each match; those that were found
+        in time."""
+        if HAS_RE2:
+            yield from (match.span() for match in self._lines.finditer(data))
+            return
+        read, place = 0, 0
+        with suppress(TimeoutError):
+            for match in self._lines.finditer(text, timeout=TIME_LIMIT):
+                place += _size(text[read : match.start()])
+                start, place, read = place, place + _size(match.group()), match.end()
+                yield start, place
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def literal(needle: bytes) -> Callable[[bytes], bool]:
+    """Whether some ASCII is found in bytes, whatever its case. Fast in large ones."""
+    if HAS_RE2:
+        options = re2.Options()
+        options.literal = True
+        options.case_sensitive = False
+        options.never_capture = True
+        options.encoding = re2.Options.Encoding.LATIN1  # as UTF-8, `k` would find the Kelvin sign as well
+        search = re2.compile(needle, options).search
+        re2.purge()
+    else:
+        search = re.compile(re.escape(needle), re.IGNORECASE).search
+    return lambda data: search(data) is not None
+
+
+def _of_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
+    options = re2.Options()
+    options.max_mem = MOST_MEMORY
+    options.log_errors = False  # RE2 would write to the terminal that the dashboard is drawn on
+    options.never_capture = True
+    options.case_sensitive = not ignore_case
+    try:
+        compiled = re2.compile(pattern.encode("utf-8", "surrogatepass"), options)
+    except re2.error as error:
+        raise _explained(error) from None
+    finally:
+        re2.purge()  # its cache would keep the memory of a hundred patterns that were typed on the way to this one
+    if is_bounded and compiled.programsize > LARGEST_PROGRAM:
+        raise PatternError("it is too large", "")
+    return compiled
+
+
+def _explained(error: Exception) -> PatternError:
+    reason = error.args[0] if error.args else b""
+    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    if "too large" in text:
+        return PatternError("it is too large", "")
+    said, _, fragment = text.partition(": ")
+    return PatternError(said, fragment)
+
+
+# With `regex`
+
+
+def _of_operator(pattern: str, ignore_case: bool, *, multiline: bool = False) -> Any:
+    if len(pattern) > LONGEST_PATTERN:
+        raise PatternError("it is too large", "")
+    import regex
+
+    try:
+        return _compiled(pattern, (regex.IGNORECASE if ignore_case else 0) | (regex.MULTILINE if multiline else 0))
+    except regex.error as error:
+        raise PatternError(str(error.msg), "") from None
+    except (OverflowError, MemoryError, RecursionError):
+        raise PatternError("it is too large", "") from None
+
+
+@cache
+def _compiled(pattern: str, flags: int = 0) -> Any:
+    import regex
+
+    is_multiline = bool(flags & regex.MULTILINE) or re.match(r"\(\?[a-z]*m", pattern) is not None
+    return regex.compile(_translated(pattern, is_multiline), flags | regex.VERSION0)
+
+
+_PART: Final = re.compile(
+    r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\p(?P<class>[A-Za-z])|\\x\{(?P<code>[0-9A-Fa-f]{1,4})\}|\\(?P<escaped>.)|(?P<open>\[\^?\]?)|(?P<close>\])"
+    r"|(?P<look>\(\?(?:[=!>|#]|<[=!]))|(?P<repeated>[*+?}][+])|(?P<end>\$)",
+    re.DOTALL,
+)
+_ASCII: Final = {"w": "0-9A-Za-z_", "d": "0-9", "s": r"\t\n\f\r "}
+_EDGE: Final = r"(?:(?<![0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?![0-9A-Za-z_]))"
+_NO_EDGE: Final = r"(?:(?<![0-9A-Za-z_])(?![0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_]))"
+_OUTSIDE: Final = {"z": r"\Z", "A": r"\A", "b": _EDGE, "B": _NO_EDGE}
+
+
+def _translated(pattern: str, is_multiline: bool) -> str:
+    """A pattern of RE2 for `regex`. Raises `PatternError` for what only backtracking can do."""
+    is_in_class = False
+
+    def instead(part: re.Match[str]) -> str:
+        nonlocal is_in_class
+        match part.lastgroup:
+            case "quoted":
+                return re.escape(part["quoted"])
+            case "class":
+                return rf"\p{{{part['class']}}}"
+            case "code":
+                return re.escape(chr(int(part["code"], 16)))
+            case "escaped":
+                return _escape(part["escaped"], is_in_class)
+            case "open" if not is_in_class:
+                is_in_class = True
+            case "open":
+                return part[0] if part[0] == "[" else rf"\{part[0]}"
+            case "close":
+                is_in_class = False
+            case "look" | "repeated" if not is_in_class:
+                raise PatternError("invalid perl operator" if part[0][0] == "(" else "bad repetition operator", part[0])
+            case "end" if not is_in_class and not is_multiline:
+                return r"\Z"
+        return part[0]
+
+    return _PART.sub(instead, pattern)
+
+
+def _escape(letter: str, is_in_class: bool) -> str:
+    if letter in "123456789CGKRXLmMN" or (is_in_class and letter in "WDS"):
+        raise PatternError("invalid escape sequence", f"\\{letter}")
+    if letter.lower() in _ASCII:
+        ascii_class = _ASCII[letter.lower()]
+        return ascii_class if is_in_class else f"[{'^' if letter.isupper() else ''}{ascii_class}]"
+    return rf"\{letter}" if is_in_class else _OUTSIDE.get(letter, rf"\{letter}")
