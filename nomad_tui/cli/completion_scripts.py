@@ -24,6 +24,12 @@ _FOLDER: Final = (
     else "${XDG_CONFIG_HOME:-$HOME/.config}/nomad-tui"
 )
 _PROFILES: Final = r"""sed -n 's/^ *\[profile\.\"\{0,1\}\([A-Za-z0-9_. -]*\)\"\{0,1\}\].*/\1/p'"""
+_SINKS: Final = (
+    r"""sed -n '/^ *\[/{h;d;}; /^ *id *=/{G; s/^ *id *= *["'\'']\([^"'\'']*\)["'\''].*\n *\[\[ *sink *\]\].*/\1/p;}'"""
+)
+"""The IDs in `[[sink]]` tables: the last heading of a table is kept in sed's hold space."""
+_SINKS_FISH: Final = _SINKS.replace("'\\''", "\\'")
+"""Within its single quotes, fish wants a backslash before one."""
 _FILTERS: Final = r"""sed -n "s/^ *filter *= *[\"']\(.*\)[\"'].*/\1/p" """.strip()
 
 
@@ -81,6 +87,23 @@ def _argument(argument: click.Argument) -> str:
     return SINK if "ID" in metavar else FILE if "FILE" in metavar else ANYTHING
 
 
+def _cases(commands: list[_Command], given: str) -> Iterator[str]:
+    """For bash and zsh: what there is for each command, and what completes the value of the option before.
+
+    `given` is what `_nomad_tui_kind` is handed besides the kind.
+    """
+    for one in commands:
+        words = " ".join(name for option in one.options for name in option.names)
+        yield f"        {_quoted(''.join(f' {each}' for each in one.path))})"
+        yield f"            options={_quoted(words)} argument={_quoted(' '.join(one.commands) or one.argument)}"
+        yield "            case $prev in"
+        for option in one.options:
+            if option.kind:
+                call = f"_nomad_tui_kind {_quoted(' '.join(option.words) or option.kind)} {given}"
+                yield f"                {'|'.join(option.names)}) {call}; return ;;"
+        yield "            esac ;;"
+
+
 def _bash(commands: list[_Command]) -> Iterator[str]:
     fields = " ".join(f"{each.name}:" for each in FIELDS)
     yield f"""# Completion of nomad-tui for bash: eval "$(nomad-tui completion bash)"
@@ -98,6 +121,7 @@ _nomad_tui_kind() {{
         {TOPIC}) COMPREPLY=($(compgen -W '{" ".join(KINDS)}' -- "$cur")) ;;
         {PROFILE}) _nomad_tui_lines "$cur" < <({_PROFILES} "$folder/config.toml" 2>/dev/null) ;;
         {SINK}) _nomad_tui_lines "$cur" < <(
+            {_SINKS} "$folder/config.toml" 2>/dev/null
             for file in "$folder"/sinks/*.toml "$folder"/sinks/*.json; do
                 [[ -e $file ]] && file=${{file##*/}} && printf '%s\\n' "${{file%.*}}"
             done) ;;
@@ -132,18 +156,7 @@ _nomad_tui() {{
         esac
     done
     case "$at" in"""
-    for one in commands:
-        words = " ".join(name for option in one.options for name in option.names)
-        path = "".join(f" {each}" for each in one.path)
-        yield f"        {_quoted(path)})"
-        yield f"            options={_quoted(words)} argument={_quoted(' '.join(one.commands) or one.argument)}"
-        yield "            case $prev in"
-        for option in one.options:
-            if option.kind:
-                kind = " ".join(option.words) or option.kind
-                call = f'_nomad_tui_kind {_quoted(kind)} "$folder" "$cur"'
-                yield f"                {'|'.join(option.names)}) {call}; return ;;"
-        yield "            esac ;;"
+    yield from _cases(commands, '"$folder" "$cur"')
     yield """    esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
@@ -166,7 +179,10 @@ _nomad_tui_kind() {{
     case $1 in
         {TOPIC}) compadd -- {" ".join(KINDS)} ;;
         {PROFILE}) found=(${{(f)"$({_PROFILES} "$folder/config.toml" 2>/dev/null)"}}); compadd -a found ;;
-        {SINK}) for file in "$folder"/sinks/*.(toml|json)(N); do found+=(${{file:t:r}}); done; compadd -a found ;;
+        {SINK})
+            found=(${{(f)"$({_SINKS} "$folder/config.toml" 2>/dev/null)"}})
+            for file in "$folder"/sinks/*.(toml|json)(N); do found+=(${{file:t:r}}); done
+            compadd -a found ;;
         {FILTER})
             if [[ $PREFIX == topic:* ]]; then
                 compadd -P topic: -- {" ".join(KINDS)}
@@ -192,17 +208,7 @@ _nomad_tui() {{
         esac
     done
     case "$at" in"""
-    for one in commands:
-        words = " ".join(name for option in one.options for name in option.names)
-        path = "".join(f" {each}" for each in one.path)
-        yield f"        {_quoted(path)})"
-        yield f"            options={_quoted(words)} argument={_quoted(' '.join(one.commands) or one.argument)}"
-        yield "            case $prev in"
-        for option in one.options:
-            if option.kind:
-                kind = " ".join(option.words) or option.kind
-                yield f'                {"|".join(option.names)}) _nomad_tui_kind {_quoted(kind)} "$folder"; return ;;'
-        yield "            esac ;;"
+    yield from _cases(commands, '"$folder"')
     yield """    esac
     if [[ $cur == -* ]]; then
         compadd -- ${=options}
@@ -245,6 +251,7 @@ function __nomad_tui_{FILTER}
     {_FILTERS} (__nomad_tui_folder)/filters.toml 2>/dev/null
 end
 function __nomad_tui_{SINK}
+    {_SINKS_FISH} (__nomad_tui_folder)/config.toml 2>/dev/null
     for file in (__nomad_tui_folder)/sinks/*.toml (__nomad_tui_folder)/sinks/*.json
         string replace -r '.*/(.*)\\.[a-z]+$' '$1' -- $file
     end

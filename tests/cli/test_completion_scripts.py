@@ -8,7 +8,14 @@ import pytest
 
 from tests.cli.test_tail import PROGRAM
 
-CONFIG = '[profile.prod]\ntoken_file = "t"\n[profile."new york"]\nregion = "x"\n'
+CONFIG = """[profile.prod]
+token_file = "t"
+[profile."new york"]
+id = "dud"
+[[sink]]
+type = "stdout"
+id = "dump"
+"""
 FILTERS = '[filters."web trouble"]\nfilter = "job:=web status:=failed,lost"\nkey = "F7"\n'
 
 
@@ -50,7 +57,7 @@ def bash(scripts: Path, *words: str) -> list[str]:
         (("tail", "--re"), ["--region", "--redact", "--retries"]),
         (("--profile", "p"), ["prod"]),
         (("tail", "--profile", "new"), ["new\\ york"]),
-        (("sink", "run", "d"), ["deployments"]),
+        (("sink", "run", "d"), ["dump", "deployments"]),
         (("tail", "--filter", "ta"), ["task:"]),
         (("tail", "--filter", "topic", ":", "Node"), ["Node", "NodePool"]),
         (("tail", "--filter", "job"), ["job:", "job:=web\\ status:=failed\\,lost"]),
@@ -70,7 +77,7 @@ def test_bash_offers(scripts: Path, words: tuple[str, ...], offered: list[str]) 
         ("tail --topic Node", {"Node", "NodePool"}),
         ("sink dereg", {"deregister"}),
         ("tail --profile p", {"prod"}),
-        ("sink run d", {"deployments"}),
+        ("sink run d", {"dump", "deployments"}),
         ("tail --filter job:=w", {"job:=web status:=failed,lost"}),
     ],
 )
@@ -86,7 +93,11 @@ def test_fish_offers(scripts: Path, line: str, offered: set[str]) -> None:
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed here")
 @pytest.mark.parametrize(
     ("line", "offered"),
-    [("tail --topic Node", {"Node", "NodePool"}), ("tail --profile p", {"prod"}), ("sink run d", {"deployments"})],
+    [
+        ("tail --topic Node", {"Node", "NodePool"}),
+        ("tail --profile p", {"prod"}),
+        ("sink run d", {"dump", "deployments"}),
+    ],
 )
 def test_zsh_offers(scripts: Path, line: str, offered: set[str]) -> None:
     """With what completes replaced by a function that prints what begins as the word does."""

@@ -180,6 +180,8 @@ def test_toml_is_what_the_program_loads(block: Block, tmp_path: Path, monkeypatc
         name = "sinks/example.toml"
     elif "filters" in table:
         name = "filters.toml"
+    elif "background" in table:
+        name = "themes/example.toml"
     _check(tmp_path, name, block.text)
 
 
