@@ -5,7 +5,7 @@ number, never a row: the selection, and the row at the top while the operator re
 evicted above, or found above by a filter that is still searching.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import tzinfo
 from time import time_ns
 from typing import ClassVar, Final
@@ -133,6 +133,8 @@ class EventList(LineView, can_focus=True):
         self._live = live
         self._ages_from = ages_from or clock
         self._marks = Marks()
+        self.watched: Container[int] = ()
+        """The rows that a watch rule has highlighted."""
         self._note = ""
         """What the last key has led to, in the border for a while."""
         self._note_timer: Timer | None = None
@@ -694,6 +696,7 @@ class EventList(LineView, can_focus=True):
     def _look(self, sequence: int) -> Look:
         return Look(
             marked=sequence in self._marks,
+            watched=sequence in self.watched,
             matching=None if self.matches is None else sequence in self.matches,
             repeats=self.view.repeats(sequence) if self.view.fold else 0,
             is_run=self.view.fold is Fold.ROUTINE,
