@@ -157,7 +157,7 @@ def _segments(
             covered = False
             continue
         width, gutter = at.width, at.gutter
-        signs = number == 0 and bool(look.marked or look.matching)
+        signs = number == 0 and (look.marked or look.watched or bool(look.matching))
         if at.column is Column.SENTENCE:
             node = ""
             if number + 1 < len(placed) and (after := placed[number + 1]).column is Column.NODE:

@@ -130,7 +130,7 @@ class WatchPage(Modal[int | None]):
             left = duration(state.snoozed_until - self._clock())
             word, style = f"zz {left}", "$warning"
         fired = f"fired {count(state.fired)}×" if state.fired else ""
-        ago = f", last {age(self._clock() - state.last.at)}" if state.last is not None and self._live else ""
+        ago = f", last {age(self._clock() - state.last_at)}" if state.last is not None and self._live else ""
         return Content.assemble(
             (f"{word:<{_STATE_WIDTH}}", style),
             (f"{printable(rule.name, _NAME_WIDTH):<{_NAME_WIDTH}}  ", "bold" if rule.is_on else "$quiet"),
