@@ -130,7 +130,7 @@ class EventList(LineView, can_focus=True):
         self.matches: View | None = None
         """Which of the rows are pointed out; None where the view holds nothing but matches."""
         self.columns = columns
-        self._live = live
+        self.live = live
         self._ages_from = ages_from or clock
         self._marks = Marks()
         self.watched: Container[int] = ()
@@ -178,7 +178,7 @@ class EventList(LineView, can_focus=True):
         """`paused` or `following`; empty where the list stays where it is, and for what is no stream to follow."""
         if self.paused_at is not None:
             return "paused"
-        return "following" if self.following and self._live else ""
+        return "following" if self.following and self.live else ""
 
     @property
     def shown(self) -> int | None:
@@ -332,7 +332,7 @@ class EventList(LineView, can_focus=True):
         new = self.new_below
         if self.paused_at is not None:
             text = f"▮▮ paused · {count(new)} new" if new else "▮▮ paused"
-        elif not self._live:
+        elif not self.live:
             text = self._position
         elif self.following:
             text = "following"

@@ -1,11 +1,9 @@
 """What watch rules do when they fire: highlight, ring, notify, pause, and run commands."""
 
 from collections.abc import Callable
-from datetime import tzinfo
 from functools import partial
 from typing import Any, Final
 
-from textual.app import App
 from textual.screen import Screen
 
 from nomad_tui.config.watch_rules import WatchRules
@@ -17,7 +15,6 @@ from nomad_tui.core.watch import Action, Firing, Watcher
 from nomad_tui.process import Command, CommandError, CommandRunner, event_fields
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.terminal.notification import notification
-from nomad_tui.ui.watch.page import WatchPage
 
 SLICE: Final = 0.003
 """Seconds of looking at what has come, between two looks of the screen."""
@@ -31,31 +28,31 @@ class Watching:
 
     def __init__(
         self,
-        host: App[Any] | Screen[Any],
+        screen: Screen[Any],
         view: View,
         event_list: EventList,
         rules: WatchRules,
         go_to: Callable[[int], None],
         *,
-        live: bool,
         clock: Callable[[], int],
-        timezone: tzinfo | None = None,
     ) -> None:
         """`go_to` selects an event by its sequence number."""
-        self._host = host
+        self._screen = screen
         self._history = view.history
         self._event_list = event_list
         self._go_to = go_to
         self._runner = CommandRunner()
         self._commands = 0
-        self._live = live
+        self._live = event_list.live
         self._clock = clock
-        self._timezone = timezone
+        self._timezone = view.timezone
         self.rules = rules
-        self.watcher = Watcher(view.derived, rules.rules, live=live, timezone=timezone, clock=clock)
+        self.watcher = Watcher(view.derived, rules.rules, live=self._live, timezone=view.timezone, clock=clock)
         self.outcomes: dict[str, str] = {}
         """How the last command of a rule ended, by its name."""
         event_list.watched = self.watcher.highlighted
+        for trouble in rules.troubles:
+            screen.notify(trouble, severity="warning", markup=False)
 
     def advance(self) -> None:
         """Looks at what has come."""
@@ -66,6 +63,7 @@ class Watching:
 
     def show(self, filter_text: str) -> None:
         """Opens the page of the rules; `filter_text` is the current filter."""
+        from nomad_tui.ui.watch.page import WatchPage
 
         def go(sequence: int | None) -> None:
             if sequence is not None:
@@ -81,7 +79,7 @@ class Watching:
             clock=self._clock,
             timezone=self._timezone,
         )
-        self._host.app.push_screen(page, go)
+        self._screen.app.push_screen(page, go)
 
     def _act(self, firing: Firing) -> None:
         rule = firing.rule
@@ -89,7 +87,7 @@ class Watching:
             return
         text = sentence(self._history, firing.sequence).text
         held = f" (+{firing.held_back} held back)" if firing.held_back else ""
-        self._host.notify(
+        self._screen.notify(
             f"{printable(text, 300)}{held}. A leads to it.",
             title=rule.name,
             severity="warning",
@@ -97,11 +95,11 @@ class Watching:
             timeout=8,
         )
         if Action.BELL in rule.actions:
-            self._host.app.bell()
+            self._screen.app.bell()
         if Action.NOTIFY in rule.actions:
             self._worker(partial(self._notify, f"{rule.name}: {text}"))
         if Action.PAUSE in rule.actions:
-            self._go_to(firing.sequence)
+            self._event_list.go_to_sequence(firing.sequence)  # without the keys, which may be typing
             self._event_list.pause(True)
         if Action.COMMAND in rule.actions:
             if self._commands >= MOST_COMMANDS:
@@ -111,12 +109,12 @@ class Watching:
                 self._worker(partial(self._run, firing, *self._told(firing)))
 
     def _worker(self, work: Callable[[], Any]) -> None:
-        self._host.run_worker(work, group="watch", description="acts for a watch rule")
+        self._screen.run_worker(work, group="watch", description="acts for a watch rule")
 
     async def _notify(self, text: str) -> None:
         sequence = await notification(text)
-        driver = self._host.app._driver
-        if driver is not None and not self._host.app.is_headless:
+        driver = self._screen.app._driver
+        if driver is not None and not self._screen.app.is_headless:
             driver.write(sequence)
 
     def _told(self, firing: Firing) -> tuple[bytes, dict[str, str]]:
@@ -144,6 +142,6 @@ class Watching:
             self._commands -= 1
         self.outcomes[rule.name] = text
         if failed:
-            self._host.notify(
+            self._screen.notify(
                 f"Its command failed: {text}", title=rule.name, severity="error", markup=False, timeout=10
             )
