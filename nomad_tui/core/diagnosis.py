@@ -96,6 +96,10 @@ class Diagnosis:
         self.facts: tuple[Fact, ...] = ()
         """Each a line of its own; none before all is read, and for an event that is no failure."""
 
+    @property
+    def is_complete(self) -> bool:
+        return self._work is None
+
     def advance(self, seconds: float) -> bool:
         """Reads on for about so long; True if there is more to do."""
         deadline = perf_counter() + seconds

@@ -450,7 +450,8 @@ class Inspector(Vertical):
 
     def tell_newest(self) -> None:
         """Say what the object of the event shown has become, if that has changed; for the app to call often."""
-        if self._event is not None and not self.diagnosis.display:
+        diagnosis = self._event.diagnosis if self._event is not None else None
+        if diagnosis is not None and not diagnosis.is_complete:
             self._diagnose(DIAGNOSIS_LATER)
         if self._event is not None and self._event.topic and self._event.newest() != self._newest:
             self._summary = self._summed_up(self._event)

@@ -39,14 +39,23 @@ class LogView(TextView):
         """Whether the reader has left the end."""
         return self.scroll_offset.y < self._end
 
+    @property
+    def _last_top(self) -> int:
+        return max(0, self.virtual_size.height - self.scrollable_content_region.height)
+
+    def _stay_at_end(self) -> None:
+        self._end = self._last_top
+        self.show_at_top(self._end)
+        self.refresh()
+
     def replace(self, text: str, *, at_end: bool) -> None:
         """Shows the text with what has come, from where the reader is, or its end."""
         self._set_text(text)
         self._wrap()
         if at_end:
-            self._end = max(0, self.virtual_size.height - self.scrollable_content_region.height)
-            self.show_at_top(self._end)
+            self.show_at_top(self._last_top)
             self.refresh()
+            self.call_after_refresh(self._stay_at_end)  # a scrollbar that appears begins at the top
         if self._wanted is not None:
             self._spans = self._wanted.spans(self._text)
             self._here = min(self._here, len(self._spans) - 1)

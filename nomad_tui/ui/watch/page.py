@@ -99,7 +99,9 @@ class WatchPage(Modal[int | None]):
             self._drawn = drawn
             chosen = self._chosen
             ids = [id_ for id_, _ in rows]
-            at = ids.index(chosen) if chosen in ids else min(self.list.highlighted or 0, len(rows) - 1)
+            newest = next((number for number, each in enumerate(ids) if each.startswith(_FIRING)), 0)
+            last = newest if self.list.highlighted is None else min(self.list.highlighted, len(rows) - 1)
+            at = ids.index(chosen) if chosen in ids else last
             self.list.clear_options()
             self.list.add_options(
                 [Option(line, id=id_, disabled=not id_.startswith((_RULE, _FIRING))) for id_, line in rows]

@@ -99,6 +99,7 @@ class Watching:
         if Action.NOTIFY in rule.actions:
             self._worker(partial(self._notify, f"{rule.name}: {text}"))
         if Action.PAUSE in rule.actions:
+            self._event_list.sync()
             self._event_list.go_to_sequence(firing.sequence)  # without the keys, which may be typing
             self._event_list.pause(True)
         if Action.COMMAND in rule.actions:
