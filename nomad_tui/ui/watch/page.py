@@ -35,7 +35,7 @@ _RULE, _FIRING = "rule:", "firing:"
 
 
 class RuleList(OptionList):
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.WATCH)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE)
 
     def action_move(self, rows: int) -> None:
         (self.action_cursor_down if rows > 0 else self.action_cursor_up)()
