@@ -16,11 +16,11 @@ from nomad_tui.cli.options import ConfigurationFailure
 from nomad_tui.cli.sink import defined, echo_table
 from nomad_tui.core.readable import SECOND, age, byte_count, duration
 from nomad_tui.core.text import printable
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Loaded, NoSinkError
 
@@ -130,7 +130,7 @@ def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
 
 
 def _pause(journal: Path, id: str, paused: bool) -> None:  # noqa: A002
-    with Control(journal) as control:
+    with Store(journal) as control:
         control.pause(id, paused)
 
 
@@ -229,7 +229,7 @@ def dead_letters(
 
 
 def _delete(journal: Path, numbers: Sequence[int]) -> int:
-    with Control(journal) as control:
+    with Store(journal) as control:
         deleted = sum(control.drop_letter(number) for number in numbers)
     click.echo(f"{_counted(deleted, 'dead letter')} deleted.")
     return 0

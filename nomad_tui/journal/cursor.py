@@ -1,8 +1,13 @@
-"""How far a sink has got in the journal, and what it was given up on."""
+"""How far a sink has got in the journal, what its receiver refused, and what the journal dropped before it had it."""
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
+import zstandard
+
 from nomad_tui.journal.status import SinkStatus
+
+_encode_letter = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,24 @@ class DeadLetter:
     gap: bool = False
     id: int = 0
     """Never given to another; 0 before it is stored."""
+
+
+_decode_letter = msgspec.json.Decoder(DeadLetter).decode
+
+
+def packed_letter(letter: DeadLetter) -> bytes:
+    """The letter compressed, without its ID."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(_encode_letter(letter))
+
+
+def letter_from(number: int, content: bytes) -> DeadLetter:
+    """The letter that was packed, with its ID. Raises `ValueError` for one that is damaged."""
+    try:
+        if not content.startswith(b"{"):  # earlier versions did not compress them
+            content = zstandard.ZstdDecompressor().decompress(content)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
+    return replace(_decode_letter(content), id=number)
 
 
 @dataclass(frozen=True, slots=True)

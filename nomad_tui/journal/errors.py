@@ -1,9 +1,11 @@
 """What can go wrong with a journal, in sentences: what happened, why, and what to do now."""
 
 import sqlite3
+from collections.abc import Callable
 from errno import EDQUOT, ENOSPC
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from nomad_tui.config.folders import NO_HOME
 from nomad_tui.core.text import printable
@@ -36,6 +38,31 @@ def explained(path: Path, doing: str, error: Exception) -> JournalError:
     told = JournalError(f"The journal {shown(path)} cannot be {doing}: {why}. {remedy}")
     told.is_full = remedy in (_ROOM, _MAY_BE_FULL)
     return told
+
+
+class _Named(Protocol):
+    path: Path
+
+
+_S = TypeVar("_S", bound=_Named)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def doing(what: str) -> Callable[[Callable[Concatenate[_S, _P], _T]], Callable[Concatenate[_S, _P], _T]]:
+    """Decorates a method of a reader or store: trouble with the disk is raised as "the journal cannot be `what`"."""
+
+    def decorate(method: Callable[Concatenate[_S, _P], _T]) -> Callable[Concatenate[_S, _P], _T]:
+        @wraps(method)
+        def explaining(journal: _S, /, *args: _P.args, **options: _P.kwargs) -> _T:
+            try:
+                return method(journal, *args, **options)
+            except (sqlite3.Error, OSError, ValueError) as error:
+                raise explained(journal.path, what, error) from error
+
+        return explaining
+
+    return decorate
 
 
 def closed(path: Path) -> JournalError:

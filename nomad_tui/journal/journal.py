@@ -1,28 +1,26 @@
 """The journal as the one process has it that writes to it."""
 
 import asyncio
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from time import monotonic
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from nomad_tui.core.wire import Frame
-from nomad_tui.journal import book, retention
-from nomad_tui.journal.blocks import events_in, size_of
+from nomad_tui.journal import retention
 from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss, joined
 from nomad_tui.journal.errors import JournalError, closed, explained
 from nomad_tui.journal.log import Log
-from nomad_tui.journal.record import Content, Record
+from nomad_tui.journal.reader import Extent, JournalReader
+from nomad_tui.journal.record import Content, Record, Tail, events_in, size_of
 from nomad_tui.journal.retention import Dropped, Retention
-from nomad_tui.journal.schema import open_to_read
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
-from nomad_tui.journal.stored import Stored, file_bytes
-from nomad_tui.journal.tail import Tail
-from nomad_tui.journal.writer import Opened, Writer
+from nomad_tui.journal.store import Store
 
 log = Log("nomad_tui.journal")
 
@@ -35,6 +33,15 @@ LEAST_ROOM: Final = 4 * 1024 * 1024
 RETRY: Final = 1.0
 """Seconds between attempts to write to a disk that is full or fails."""
 
+GATHER: Final = 0.05
+"""Seconds from the beginning of one commit to that of the next, while records come one by one: each commit costs a wait
+for the disk and some CPU time, however small it is."""
+GATHERED: Final = 256 * 1024
+"""Bytes that are committed at once."""
+TAIL_BYTES: Final = 8 * 1024 * 1024
+"""Of the newest records, which whoever keeps up with the stream reads from memory."""
+
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -44,7 +51,7 @@ class Journal:
     Every coroutine raises `JournalError` where the disk does not let it do its work, unless it says otherwise.
     """
 
-    def __init__(self, path: Path, keep: Retention, writer: Writer, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, path: Path, keep: Retention, store: Store, thread: ThreadPoolExecutor) -> None:
         self.path = path
         self.retention = keep
         """May be set anew; counts from the next `prune`."""
@@ -62,18 +69,21 @@ class Journal:
         """Why nothing can be written now, fit to be drawn; "" while it can."""
         self._is_full = False
         """Whether that is for want of room."""
-        self._writer = writer
+        self._store = store
+        """Used in the writing thread only."""
         self._writing = thread
         self._reading = ThreadPoolExecutor(1, "journal-reading")
-        self._stored: Stored | None = None
+        self._reader: JournalReader | None = None
         """Used in the reading thread only."""
-        self._tail = Tail(0)
+        self._tail = Tail(0, TAIL_BYTES)
         self._queue: deque[Record] = deque()
         self._queued_bytes = 0
         """Of the queue and of what is being committed."""
         self._next = 1
         self._next_events = 0
         self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
+        """Set where the next commit should not wait for more."""
         self._moved = asyncio.Event()
         """Set, and replaced by another, whenever something was committed or the journal is closed."""
         self._closing = asyncio.Event()
@@ -85,24 +95,21 @@ class Journal:
         """Held while something is dropped: what a sink has then is what it goes on with."""
         self._joined = 0
         """Blocks before this position are joined already."""
-        self._version = 0
         self._committing: asyncio.Task[None] | None = None
         self._closed: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, path: Path, retention: Retention = Retention()) -> Self:  # noqa: B008 - frozen
         """Makes the file, and its folder, where there is none. Raises `JournalInUseError` if another has it."""
-        writer = Writer(path)
         thread = ThreadPoolExecutor(1, "journal-writing")
-        opening = asyncio.get_running_loop().run_in_executor(thread, writer.open)
+        opening = thread.submit(_opened, path)
         try:
-            opened = await asyncio.shield(opening)
+            opened = await asyncio.shield(asyncio.wrap_future(opening))
         except BaseException:
-            opening.add_done_callback(_looked_at)
-            thread.submit(writer.close)
+            thread.submit(_close_unwanted, opening)
             thread.shutdown(wait=False)
             raise
-        journal = cls(path, retention, writer, thread)
+        journal = cls(path, retention, opened.store, thread)
         journal._begin(opened)
         return journal
 
@@ -115,6 +122,8 @@ class Journal:
         self._next_events += events_in(content)
         self._queued_bytes += size_of(content)
         self._wake.set()
+        if self._queued_bytes >= GATHERED:
+            self._urgent.set()
 
     async def room(self) -> None:
         """Waits while more than `MOST_QUEUED` bytes are to be committed: whoever adds asks before each read."""
@@ -123,6 +132,7 @@ class Journal:
 
     async def flushed(self) -> None:
         """Waits until everything added so far is committed, for as long as that takes."""
+        self._urgent.set()
         await self.beyond(self._next - 2)
 
     async def beyond(self, position: int) -> None:
@@ -141,7 +151,7 @@ class Journal:
         if (newest := self._tail.read(after, most_bytes)) is not None:
             self._refuse_closed()
             return newest
-        return await self._read(lambda stored: stored.read(after, most_bytes))
+        return await self._read(JournalReader.read, after, most_bytes)
 
     async def read_on(self, sink: str, after: int, most_bytes: int) -> list[Record]:
         """The same for a sink that goes on with what it has read, also once that is dropped; until `read_anew`."""
@@ -158,53 +168,47 @@ class Journal:
 
     async def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
         """The newest, oldest first, and none from before the server's indexes last began anew."""
-        return await self._read(lambda stored: stored.last_frames(frames, most_bytes))
+        return await self._read(JournalReader.last_frames, frames, most_bytes)
 
     async def seek(self, *, index: int | None = None, since: int | None = None) -> int:
         """The position before the first frame of that index or a higher one, or before the first record received then
         (ns since 1970) or later; the later one of the two where both are given, and `end` where there is none."""
-        return await self._read(lambda stored: stored.seek(index=index, since=since))
+        return await self._read(JournalReader.seek, index=index, since=since)
 
     async def cursors(self) -> dict[str, Cursor]:
-        return await self._write("read", book.cursors)
+        return await self.change(Store.cursors)
 
-    async def register(self, sink: str, position: int, events: int) -> Cursor:
-        """The sink's cursor: the one there is, or a new one there."""
-        return await self._change(lambda connection: book.register(connection, sink, position, events))
+    async def register(self, sink: str, position: int) -> Cursor:
+        """The sink's cursor: the one there is, or a new one after that position."""
+        return await self.change(Store.register, sink, position)
 
     async def forget(self, sink: str) -> None:
         """Its cursor, status, losses and dead letters."""
-        await self._change(lambda connection: book.forget(connection, sink))
+        await self.change(Store.forget, sink)
 
     async def advance(self, cursor: Cursor, letters: Sequence[DeadLetter] = ()) -> bool:
-        """Stores in one transaction how far a sink is, its status and what it was given up on.
+        """Stores in one transaction how far a sink is, its status and its new dead letters.
 
         False, with nothing changed, if its cursor was moved back or forgotten meanwhile: read `cursors` again.
         """
-        return await self._change(lambda connection: book.advance(connection, cursor, letters))
+        return await self.change(Store.advance, cursor, letters)
 
     async def changes(self) -> bool:
         """Whether another process wrote since this was asked last: it may have paused or moved back a sink."""
-        before, self._version = self._version, await self._in_writing(self._writer.changes)
-        return self._version != before
+        return await self.change(Store.changed)
 
     async def report(self, runner: RunnerStatus, sinks: Mapping[str, SinkStatus]) -> None:
-        """Status for others to see. What cannot be stored is left out: `trouble` says why."""
-
-        def store(connection: sqlite3.Connection) -> None:
-            book.write_runner(connection, runner)
-            book.report_status(connection, sinks)
-
+        """Stores status for others to see; what cannot be stored is left out, and `trouble` says why."""
         with suppress(JournalError):
-            await self._change(store)
+            await self.change(Store.report, runner, sinks)
 
     async def losses(self, sink: str) -> list[Loss]:
         """What was dropped before the sink had it and lies beyond its cursor."""
-        return await self._write("read", lambda connection: book.losses(connection, sink))
+        return await self.change(Store.losses, sink)
 
     async def letter_counts(self) -> dict[str, int]:
         """How many dead letters each sink has, of those that have any."""
-        return await self._write("read", book.letter_counts)
+        return await self.change(Store.letter_counts)
 
     async def prune(self) -> list[Loss]:
         """Drops what need not or cannot be kept, by `retention`, and returns what sinks lose by that just now.
@@ -216,23 +220,21 @@ class Journal:
         keep = self.retention
         async with self._pruning:
             try:
-                await self._drop(partial(retention.drop_old, keep=keep.keep), lost)
-                await self._drop(lambda connection: retention.drop_beyond(connection, keep.max_size, self._had), lost)
-                for sink, letters in (
-                    await self._write("pruned", partial(retention.drop_letters, max_size=keep.max_size))
-                ).items():
+                await self._drop(lost, retention.drop_old, keep.keep)
+                await self._drop(lost, retention.drop_beyond, keep.max_size, self._had)
+                for sink, letters in (await self.change(retention.drop_letters, keep.max_size)).items():
                     log.error(
                         "dead_letters_dropped",
                         sink=sink,
                         letters=letters,
-                        what="they took more than a quarter of the journal's largest size",
+                        what="dead letters took more than a quarter of the journal's largest size",
                     )
                 more = True
                 while more:
-                    self._joined, more = await self._write("pruned", partial(retention.join, start=self._joined))
-                while await self._write("pruned", partial(retention.vacuum, max_size=keep.max_size)):
+                    self._joined, more = await self.change(retention.join, self._joined)
+                while await self.change(retention.vacuum, keep.max_size):
                     pass
-                self.bytes = await self._write("pruned", file_bytes)
+                self.bytes = await self.change(_bytes)
             except JournalError as error:
                 log.warning("journal_not_pruned", why=str(error))
         return list(lost.values())
@@ -243,20 +245,29 @@ class Journal:
             self._closed = asyncio.create_task(self._close())
         await asyncio.shield(self._closed)
 
-    def _begin(self, opened: Opened) -> None:
+    async def change(self, what: Callable[Concatenate[Store, _P], _T], /, *args: _P.args, **options: _P.kwargs) -> _T:
+        """Calls a method of the store, or a function of one, in the thread that writes."""
+        self._refuse_closed()
+        call = partial(what, self._store, *args, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._writing, call)
+
+    def _begin(self, opened: "_Opened") -> None:
         extent = opened.extent
-        self.id, self.bytes, self._version = opened.id, opened.bytes, opened.version
+        self.id, self.bytes = opened.id, opened.bytes
         self.first, self.end, self.events = extent.first, extent.end, extent.events
         self._next, self._next_events = self.end + 1, self.events
-        self._tail = Tail(self.end)
+        self._tail = Tail(self.end, TAIL_BYTES)
         self._committing = asyncio.create_task(self._commit_all())
 
     async def _commit_all(self) -> None:
+        begun = 0.0
         while not (self._closing.is_set() and not self._queue):
             if not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            await self._gather(begun + GATHER)
+            begun = monotonic()
             group, size = self._group()
             if not await self._commit(group):
                 log.warning("journal_closed_unwritten", path=str(self.path), records=self._next - 1 - self.end)
@@ -268,6 +279,15 @@ class Journal:
             for _ in group:
                 self._queue.popleft()
             self._tell()
+
+    async def _gather(self, until: float) -> None:
+        """Waits until then, by `monotonic`, or until much came or the journal is closed."""
+        while (left := until - monotonic()) > 0 and not self._urgent.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._urgent.wait()
+        if not self._closing.is_set():
+            self._urgent.clear()
 
     def _group(self) -> tuple[list[Record], int]:
         """The oldest of the queue, which stay in it until they are committed, and their bytes."""
@@ -305,7 +325,7 @@ class Journal:
     async def _attempt(self, group: Sequence[Record]) -> str:
         """Why the group is not committed; "" if it is."""
         try:
-            self.bytes = await self._in_writing(partial(self._writer.commit, group))
+            self.bytes = await self.change(_commit, group)
         except JournalError as error:
             self._is_full = error.is_full
             return str(error)
@@ -317,16 +337,24 @@ class Journal:
     async def _make_room(self, group: Sequence[Record]) -> bool:
         """Gives up the oldest that every sink has had, at the first failure in a row."""
         wanted = max(LEAST_ROOM, sum(size_of(record.content) for record in group))
-        dropped = await self._in_writing(partial(self._writer.make_room, wanted))
+        dropped = await self.change(retention.make_room, wanted)
         if dropped is not None:
             self.first = dropped.first
             log.warning("journal_dropped_read", path=str(self.path), first=dropped.first)
         return dropped is not None
 
-    async def _drop(self, what: Callable[[sqlite3.Connection], Dropped | None], lost: dict[str, Loss]) -> None:
+    async def _drop(
+        self,
+        lost: dict[str, Loss],
+        what: Callable[Concatenate[Store, _P], Dropped | None],
+        /,
+        *args: _P.args,
+        **options: _P.kwargs,
+    ) -> None:
+        """Drops until nothing more is to be dropped, and adds to `lost` what sinks lose by that."""
         while True:
             async with self._dropping:
-                dropped = await self._write("pruned", what)
+                dropped = await self.change(what, *args, **options)
                 if dropped is None:
                     return
                 self.first = dropped.first
@@ -336,6 +364,7 @@ class Journal:
     async def _close(self) -> None:
         self._closing.set()
         self._wake.set()
+        self._urgent.set()
         try:
             if self._committing is not None:
                 await asyncio.wait((self._committing,))
@@ -350,49 +379,63 @@ class Journal:
             await asyncio.shield(asyncio.wrap_future(writing))
 
     def _close_reading(self) -> None:
-        if self._stored is not None:
-            self._stored.connection.close()
+        if self._reader is not None:
+            self._reader.close()
 
     def _close_writing(self, reading: Future[None]) -> None:
         reading.exception()  # SQLite removes its write-ahead log when the last connection is closed, if that one may
-        self._writer.close()
+        self._store.close()
 
     def _tell(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
-    async def _read(self, what: Callable[[Stored], _T]) -> _T:
+    async def _read(
+        self, what: Callable[Concatenate[JournalReader, _P], _T], /, *args: _P.args, **options: _P.kwargs
+    ) -> _T:
+        """Calls a method of the reader in a thread of its own: large reads keep no commit waiting."""
+
+        def read() -> _T:
+            if self._reader is None:
+                self._reader = JournalReader(self.path)
+            return what(self._reader, *args, **options)
+
         self._refuse_closed()
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._read_stored, what)
-
-    def _read_stored(self, what: Callable[[Stored], _T]) -> _T:
-        try:
-            if self._stored is None:
-                self._stored = Stored(open_to_read(self.path))
-            return what(self._stored)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise explained(self.path, "read", error) from error
-
-    async def _change(self, what: Callable[[sqlite3.Connection], _T]) -> _T:
-        def change(connection: sqlite3.Connection) -> _T:
-            with book.transaction(connection):
-                return what(connection)
-
-        return await self._write("written", change)
-
-    async def _write(self, doing: str, what: Callable[[sqlite3.Connection], _T]) -> _T:
-        return await self._in_writing(partial(self._writer.run, doing, what))
-
-    async def _in_writing(self, what: Callable[[], _T]) -> _T:
-        self._refuse_closed()
-        return await asyncio.get_running_loop().run_in_executor(self._writing, what)
+        return await asyncio.get_running_loop().run_in_executor(self._reading, read)
 
     def _refuse_closed(self) -> None:
         if self._shut:
             raise closed(self.path)
 
 
-def _looked_at(opening: asyncio.Future[Opened]) -> None:
-    """Takes the exception of an opening that nobody waits for any more."""
-    if not opening.cancelled():
-        opening.exception()
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    store: Store
+    id: str
+    extent: Extent
+    bytes: int
+
+
+def _opened(path: Path) -> _Opened:
+    store = Store.own(path)
+    try:
+        return _Opened(store, store.id, store.extent, store.bytes)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _close_unwanted(opening: Future[_Opened]) -> None:
+    """In the thread that has opened it, or failed to."""
+    if opening.exception() is None:
+        opening.result().store.close()
+
+
+def _commit(store: Store, records: Sequence[Record]) -> int:
+    """Returns the bytes of the file."""
+    store.commit(records)
+    return store.bytes
+
+
+def _bytes(store: Store) -> int:
+    return store.bytes

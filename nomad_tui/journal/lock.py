@@ -2,27 +2,24 @@
 
 import fcntl
 import os
-import sqlite3
-import time
-from contextlib import closing, suppress
+from collections.abc import Callable
 from errno import ENOENT
 from pathlib import Path
 from typing import Final
 
 import filelock
 
-from nomad_tui.core.readable import duration
-from nomad_tui.core.text import printable
-from nomad_tui.journal import book
-from nomad_tui.journal.errors import JournalError, JournalInUseError, explained, shown
-from nomad_tui.journal.schema import open_to_read
+from nomad_tui.journal.errors import JournalInUseError, explained, shown
 
 PATIENCE: Final = 0.2
 """Seconds: whoever only looks whether the lock is held holds it for a moment."""
 
 
-def lock(file: Path) -> filelock.BaseFileLock:
-    """Held until it is released or the process ends. Raises `JournalInUseError`, or `JournalError`."""
+def lock(file: Path, holder: Callable[[], str]) -> filelock.BaseFileLock:
+    """Held until it is released or the process ends. Raises `JournalInUseError`, or `JournalError`.
+
+    `holder` describes the process that has it, for the error.
+    """
     beside = file.with_name(f"{file.name}.lock")
     held = filelock.FileLock(beside, timeout=PATIENCE, poll_interval=0.02, mode=0o600, thread_local=False)
     try:
@@ -31,7 +28,7 @@ def lock(file: Path) -> filelock.BaseFileLock:
         if not beside.exists():  # a file system without files of one's own, such as /proc
             raise explained(file, "locked", FileNotFoundError(ENOENT, f"{shown(beside)} cannot be made")) from None
         raise JournalInUseError(
-            f"The journal {shown(file)} is in use: {_holder(file)} writes to it. "
+            f"The journal {shown(file)} is in use: {holder()} writes to it. "
             "Stop that one first, or name another journal for this one."
         ) from None
     except (OSError, NotImplementedError) as error:
@@ -56,12 +53,3 @@ def is_held(file: Path) -> bool | None:
     finally:
         os.close(looked_at)
     return False
-
-
-def _holder(file: Path) -> str:
-    with suppress(JournalError, sqlite3.Error, ValueError), closing(open_to_read(file)) as connection:
-        runner, ended = book.runner(connection)
-        if runner is not None and not ended:
-            since = duration(max(0, time.time_ns() - runner.started))
-            return f"process {runner.pid} on {printable(runner.host, 80) or 'this host'}, for {since} now,"
-    return "another process"

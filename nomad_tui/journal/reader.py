@@ -1,27 +1,56 @@
-"""A journal as everybody else has it: read while a runner writes to it, or when none does."""
+"""The journal as it is read: by everybody, while a runner writes to it or when none does."""
 
 import sqlite3
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self
+
+import msgspec
 
 from nomad_tui.core.readable import SECOND
-from nomad_tui.core.wire import Frame
-from nomad_tui.journal import book, schema
-from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss
-from nomad_tui.journal.errors import closed, explained
+from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Frame, Unreadable
+from nomad_tui.journal import schema
+from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss, letter_from
+from nomad_tui.journal.errors import closed, doing
 from nomad_tui.journal.lock import is_held
-from nomad_tui.journal.record import Record
+from nomad_tui.journal.log import Log
+from nomad_tui.journal.record import Record, size_of, unpacked
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
-from nomad_tui.journal.stored import Extent, Stored, extent, file_bytes, journal_id
 
 ALIVE: Final = 10 * SECOND
-"""For how long a runner that is not heard of is taken to run where its lock does not tell; it writes every five
-seconds."""
+"""How long a silent runner counts as running where its lock does not tell; it writes at least every five seconds."""
+MOST_UNPACKED: Final = 8 * 1024 * 1024
+"""Bytes of blocks that are kept unpacked, for the sinks that are behind."""
+DAMAGED: Final = "the journal is damaged here"
 
-_T = TypeVar("_T")
+_CURSOR: Final = (
+    'SELECT cursor.sink, position, "offset", events, generation, paused, sending, status.content'
+    " FROM cursor LEFT JOIN status USING (sink)"
+)
+LOSS: Final = "SELECT id, sink, first_position, last_position, events, first_index, last_index, at FROM loss"
+
+_decode_status = msgspec.json.Decoder(SinkStatus).decode
+_decode_runner = msgspec.json.Decoder(RunnerStatus).decode
+_decode_sending = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
+
+log = Log("nomad_tui.journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    first: int
+    """Position of the oldest record held, or of the next one where none is."""
+    end: int
+    """Position of the newest record."""
+    events: int
+    """In all records up to the newest, dropped ones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +64,7 @@ class SinkOverview:
     """Since the oldest of these was received."""
     dead_letters: int
     losses: tuple[Loss, ...]
-    """What was dropped before it had it, and it was not told of yet."""
+    """What was dropped before it had it, and is not reported to it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +72,7 @@ class Overview:
     runner: RunnerStatus | None
     """The one that wrote last; None where there never was one."""
     alive: bool
-    """Whether it still runs, as far as can be told from here."""
+    """Whether it still runs, as far as can be seen from here."""
     sinks: tuple[SinkOverview, ...]
     """By ID."""
     bytes: int
@@ -59,13 +88,19 @@ class JournalReader:
     """Used from one thread at a time, whichever. Changes nothing and needs no lock.
 
     Works on a journal whose runner was killed, and on one on a read-only medium. Every method raises `JournalError`.
+    Each reads one state of the journal: blocks that are committed, joined or dropped meanwhile could otherwise make it
+    pass over records. All records of a damaged block are `Unreadable`, so that the others can still be read.
     """
 
     def __init__(self, path: Path) -> None:
         """Raises `JournalError` for what is missing, no journal, or of another release's form."""
         self.path = path
-        self._stored: Stored | None = Stored(schema.open_to_read(path))
-        self._version = self._run(_version)
+        self._unpacked: OrderedDict[int, list[Record]] = OrderedDict()
+        """Records of blocks by their first position, the one used last at the end."""
+        self._unpacked_bytes = 0
+        self._version = 0
+        self._open: sqlite3.Connection | None = self._connect()
+        self.changed()
 
     @staticmethod
     def is_journal(path: Path) -> bool:
@@ -73,14 +108,54 @@ class JournalReader:
         return schema.is_journal(path)
 
     @property
-    def id(self) -> str:
-        """Random, made once for each file."""
-        return self._run(lambda stored: journal_id(stored.connection))
+    def connection(self) -> sqlite3.Connection:
+        """Raises `JournalError` once it is closed."""
+        if self._open is None:
+            raise closed(self.path)
+        return self._open
+
+    def close(self) -> None:
+        """May be called more than once."""
+        connection, self._open = self._open, None
+        if connection is not None:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @doing("read")
+    def changed(self) -> bool:
+        """Whether another connection has written since this was asked last."""
+        before, self._version = self._version, self._pragma("data_version")
+        return self._version != before
+
+    # The journal itself
 
     @property
+    @doing("read")
+    def id(self) -> str:
+        """Random, made once for each file."""
+        return str(self.connection.execute("SELECT id FROM journal").fetchone()[0])
+
+    @property
+    @doing("read")
+    def bytes(self) -> int:
+        """Of the file, once everything in its write-ahead log has been moved there."""
+        return self._pragma("page_count") * self._pragma("page_size")
+
+    @property
+    @doing("read")
     def extent(self) -> Extent:
-        """`first`, `end` and `events` of one moment."""
-        return self._run(lambda stored: extent(stored.connection))
+        dropped, dropped_events, end, events = self.connection.execute(
+            "SELECT dropped, dropped_events, last, events_before + events FROM journal LEFT JOIN block"
+            " ON first = (SELECT max(first) FROM block)"
+        ).fetchone()
+        if end is None:
+            return Extent(dropped + 1, dropped, dropped_events)
+        return Extent(dropped + 1, end, events)
 
     @property
     def first(self) -> int:
@@ -97,61 +172,17 @@ class JournalReader:
         """Events ever journaled."""
         return self.extent.events
 
-    def read(self, after: int, most_bytes: int = 1 << 20) -> list[Record]:
-        """As `Journal.read`."""
-        return self._run(lambda stored: stored.read(after, most_bytes))
-
-    def seek(self, *, index: int | None = None, since: int | None = None, newest_events: int | None = None) -> int:
-        """As `Journal.seek`; or the position after which there are so many events, or a few more."""
-        return self._run(lambda stored: stored.seek(index=index, since=since, newest_events=newest_events))
-
-    def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
-        """As `Journal.last_frames`."""
-        return self._run(lambda stored: stored.last_frames(frames, most_bytes))
-
-    def changed(self) -> bool:
-        """Whether anything was written since this was asked last."""
-        before, self._version = self._version, self._run(_version)
-        return self._version != before
-
+    @doing("read")
     def overview(self) -> Overview:
-        return self._run(self._overview)
-
-    def letters(self, sink: str | None = None, limit: int = 1000) -> list[DeadLetter]:
-        """Dead letters, the oldest first; of all sinks for None."""
-        return self._run(lambda stored: book.letters(stored.connection, sink, limit))
-
-    def letter(self, number: int) -> DeadLetter | None:
-        return self._run(lambda stored: book.letter(stored.connection, number))
-
-    def cursors(self) -> dict[str, Cursor]:
-        return self._run(lambda stored: book.cursors(stored.connection))
-
-    def close(self) -> None:
-        """May be called more than once."""
-        stored, self._stored = self._stored, None
-        if stored is not None:
-            stored.connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _overview(self, stored: Stored) -> Overview:
-        connection = stored.connection
-        with stored.moment():
-            held = extent(connection)
-            runner, ended = book.runner(connection)
-            cursors = book.cursors(connection)
-            statuses = book.statuses(connection)
-            dead = book.letter_counts(connection)
+        with self._snapshot():
+            held = self.extent
+            runner, ended = self.runner()
+            cursors, statuses, dead = self.cursors(), self.statuses(), self.letter_counts()
             now = time.time_ns()
             sinks = []
             for sink in sorted({*cursors, *statuses}):
                 cursor = cursors.get(sink) or Cursor(sink, held.end, 0, held.events)
-                waiting = stored.read(cursor.position, 1) if cursor.position < held.end else []
+                waiting = self.read(cursor.position, 1) if cursor.position < held.end else []
                 sinks.append(
                     SinkOverview(
                         cursor=cursor,
@@ -159,20 +190,157 @@ class JournalReader:
                         lag_events=max(0, held.events - cursor.events),
                         lag_seconds=max(0, now - waiting[0].received) / SECOND if waiting else 0.0,
                         dead_letters=dead.get(sink, 0),
-                        losses=tuple(book.losses(connection, sink)),
+                        losses=tuple(self.losses(sink)),
                     )
                 )
-            oldest = connection.execute("SELECT oldest FROM block ORDER BY first LIMIT 1").fetchone()
+            oldest = self.connection.execute("SELECT oldest FROM block ORDER BY first LIMIT 1").fetchone()
             return Overview(
                 runner=runner,
                 alive=runner is not None and not ended and self._is_alive(now - runner.heard),
                 sinks=tuple(sinks),
-                bytes=file_bytes(connection),
+                bytes=self.bytes,
                 first=held.first,
                 end=held.end,
                 events=held.events,
                 oldest=0 if oldest is None else oldest[0],
             )
+
+    @doing("read")
+    def runner(self) -> tuple[RunnerStatus | None, bool]:
+        """The last one that wrote, and whether it has closed the journal since."""
+        row = self.connection.execute("SELECT content, ended FROM runner").fetchone()
+        return (None, True) if row is None else (_decode_runner(row[0]), bool(row[1]))
+
+    # Records
+
+    @doing("read")
+    def read(self, after: int, most_bytes: int = 1 << 20) -> list[Record]:
+        """Records after that position in order, at least one if there is one.
+
+        A position below `first` reads from `first` on.
+        """
+        with self._snapshot():
+            after = max(after, self.extent.first - 1)
+            records: list[Record] = []
+            left = most_bytes
+            while left > 0 and (block := self._block_after(after)):
+                for record in block[bisect_right(block, after, key=_position) :]:
+                    size = size_of(record.content)
+                    if records and size > left:
+                        return records
+                    records.append(record)
+                    left -= size
+                after = block[-1].position
+            return records
+
+    @doing("read")
+    def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
+        """The newest, oldest first, and none from before the server's indexes last began anew."""
+        with self._snapshot():
+            newest_first: list[Frame] = []
+            before = 2**63 - 1
+            while len(newest_first) < frames and (block := self._block_before(before)):
+                for record in reversed(block):
+                    content = record.content
+                    if isinstance(content, Gap) and content.reason is GapReason.REBUILT:
+                        return newest_first[::-1]
+                    if not isinstance(content, Frame):
+                        continue
+                    most_bytes -= size_of(content)
+                    if newest_first and (most_bytes < 0 or len(newest_first) == frames):
+                        return newest_first[::-1]
+                    newest_first.append(content)
+                before = block[0].position
+            return newest_first[:frames][::-1]
+
+    @doing("read")
+    def seek(self, *, index: int | None = None, since: int | None = None, newest_events: int | None = None) -> int:
+        """The position before the first frame of that index or a higher one, before the first record received then
+        (ns since 1970) or later, or before that many events and a few more; the latest of these positions where
+        several are given, and `end` where there is none."""
+        with self._snapshot():
+            held = self.extent
+            found = [held.first - 1]
+            if index is not None:
+                found.append(self._before_first("last_index >= ?", index, held, lambda record: _index(record) >= index))
+            if since is not None:
+                found.append(self._before_first("newest >= ?", since, held, lambda record: record.received >= since))
+            if newest_events is not None:
+                found.append(self._before_newest(newest_events, held))
+            return max(found)
+
+    # Sinks
+
+    @doing("read")
+    def cursors(self) -> dict[str, Cursor]:
+        return {row[0]: _cursor(row) for row in self.connection.execute(f"{_CURSOR} ORDER BY sink")}
+
+    @doing("read")
+    def cursor(self, sink: str) -> Cursor | None:
+        row = self.connection.execute(f"{_CURSOR} WHERE cursor.sink = ?", (sink,)).fetchone()
+        return None if row is None else _cursor(row)
+
+    @doing("read")
+    def statuses(self) -> dict[str, SinkStatus]:
+        rows = self.connection.execute("SELECT sink, content FROM status")
+        return {sink: _decode_status(text) for sink, text in rows}
+
+    @doing("read")
+    def letters(self, sink: str | None = None, limit: int = 1000) -> list[DeadLetter]:
+        """Dead letters, the oldest first; of all sinks for None."""
+        which, values = ("", ()) if sink is None else ("WHERE sink = ?", (sink,))
+        rows = self.connection.execute(f"SELECT id, content FROM letter {which} ORDER BY id LIMIT ?", (*values, limit))
+        return [letter_from(*row) for row in rows]
+
+    @doing("read")
+    def letter(self, number: int) -> DeadLetter | None:
+        row = self.connection.execute("SELECT id, content FROM letter WHERE id = ?", (number,)).fetchone()
+        return None if row is None else letter_from(*row)
+
+    @doing("read")
+    def letter_counts(self) -> dict[str, int]:
+        """How many dead letters each sink has, of those that have any."""
+        return dict(self.connection.execute("SELECT sink, count(*) FROM letter GROUP BY sink").fetchall())
+
+    @doing("read")
+    def losses(self, sink: str) -> list[Loss]:
+        """What was dropped before the sink had it and lies beyond its cursor."""
+        rows = self.connection.execute(f"{LOSS} WHERE sink = ? ORDER BY first_position", (sink,))
+        found = [Loss(*row) for row in rows]
+        at = self.cursor(sink) if found else None
+        if at is None or at.position < found[0].first_position:
+            return found
+        # It had read some of it before that was dropped. What is lost beyond its cursor reaches, without a hole, to the
+        # oldest record that is held.
+        (dropped,) = self.connection.execute("SELECT dropped_events FROM journal").fetchone()
+        left = [loss for loss in found if loss.last_position > at.position]
+        if left and left[0].first_position <= at.position:
+            events = max(0, dropped - at.events - sum(loss.events for loss in left[1:]))
+            left[0] = replace(left[0], first_position=at.position + 1, events=events)
+        return left
+
+    # Inside
+
+    def _connect(self) -> sqlite3.Connection:
+        return schema.open_to_read(self.path)
+
+    def _pragma(self, name: str) -> int:
+        return int(self.connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Everything inside reads the same state of the journal."""
+        connection = self.connection
+        within = connection.in_transaction
+        if within:
+            yield
+            return
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if connection.in_transaction:  # an error may have ended it
+                connection.execute("ROLLBACK")
 
     def _is_alive(self, silent: int) -> bool:
         """Whether a runner that has not closed the journal still runs; `silent` is in ns since it was heard of.
@@ -182,14 +350,93 @@ class JournalReader:
         held = is_held(self.path)
         return abs(silent) < ALIVE if held is None else held
 
-    def _run(self, what: Callable[[Stored], _T]) -> _T:
-        if self._stored is None:
-            raise closed(self.path)
+    def _before_first(self, column: str, value: int, held: Extent, fits: Callable[[Record], bool]) -> int:
+        value = max(-(2**63), min(2**63 - 1, value))
+        row = self.connection.execute(f"SELECT first FROM block WHERE {column} ORDER BY first LIMIT 1", (value,))
+        if (found := row.fetchone()) and (block := self._block_after(found[0] - 1)):
+            return next((record.position - 1 for record in block if fits(record)), held.end)
+        return held.end
+
+    def _before_newest(self, events: int, held: Extent) -> int:
+        wanted = max(0, held.events - events)
+        if events <= 0:
+            return held.end
+        block = self._select("events_before <= ? ORDER BY first DESC LIMIT 1", wanted)
+        return next(
+            (record.position - 1 for record in reversed(block) if record.events_before <= wanted), held.first - 1
+        )
+
+    def _block_after(self, position: int) -> list[Record]:
+        """The block that holds the first record after a position; empty at the end."""
+        for first, block in reversed(self._unpacked.items()):
+            if first <= position + 1 <= block[-1].position:
+                self._unpacked.move_to_end(first)
+                return block
+        found = self._select("first <= ? ORDER BY first DESC LIMIT 1", position + 1)
+        if found and found[-1].position > position:
+            return found
+        return self._select("first > ? ORDER BY first LIMIT 1", position + 1)
+
+    def _block_before(self, position: int) -> list[Record]:
+        return self._select("first < ? ORDER BY first DESC LIMIT 1", position)
+
+    def _select(self, which: str, position: int) -> list[Record]:
+        row = self.connection.execute(
+            "SELECT first, last, events_before, oldest, size, content FROM content JOIN"
+            f" (SELECT first, last, events_before, oldest, size FROM block WHERE {which}) USING (first)",
+            (position,),
+        ).fetchone()
+        if row is None:
+            return []
+        first, last, events_before, received, size, content = row
+        if (kept := self._unpacked.get(first)) and kept[-1].position == last:
+            return kept
         try:
-            return what(self._stored)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise explained(self.path, "read", error) from error
+            records = unpacked(first, events_before, content)
+            if not records or records[-1].position != last:
+                raise ValueError(f"{len(records)} records")
+        except ValueError as error:
+            log.error("journal_block_damaged", first=first, last=last, why=printable(str(error), 200))
+            records = [
+                Record(position, received, events_before, Unreadable(DAMAGED, b"", 0))
+                for position in range(first, last + 1)
+            ]
+        self._keep(first, records, size)
+        return records
+
+    def _keep(self, first: int, records: list[Record], size: int) -> None:
+        if size > MOST_UNPACKED // 4:
+            return
+        if (old := self._unpacked.pop(first, None)) is not None:
+            self._unpacked_bytes -= _size(old)
+        self._unpacked[first] = records
+        self._unpacked_bytes += size
+        while self._unpacked_bytes > MOST_UNPACKED:
+            _, oldest = self._unpacked.popitem(last=False)
+            self._unpacked_bytes -= _size(oldest)
 
 
-def _version(stored: Stored) -> int:
-    return int(stored.connection.execute("PRAGMA data_version").fetchone()[0])
+def _cursor(row: tuple[str, int, int, int, int, int, bytes, bytes | None]) -> Cursor:
+    sink, position, offset, events, generation, paused, sending, status = row
+    return Cursor(
+        sink,
+        position,
+        offset,
+        events,
+        generation,
+        paused == 1 or paused > time.time_ns(),
+        _decode_sending(sending),
+        SinkStatus() if status is None else _decode_status(status),
+    )
+
+
+def _position(record: Record) -> int:
+    return record.position
+
+
+def _index(record: Record) -> int:
+    return record.content.index if isinstance(record.content, Frame) else -(2**64)
+
+
+def _size(records: list[Record]) -> int:
+    return sum(size_of(record.content) for record in records)

@@ -1,10 +1,30 @@
-"""One record of the journal, and many of them as one compressed block."""
+"""One record of the journal, and many of them together in one compressed block."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+import msgspec
+import zstandard
 
 from nomad_tui.core.updates import Gap
-from nomad_tui.core.wire import Frame, Unreadable
+from nomad_tui.core.wire import EXCERPT, Frame, Unreadable, decode
+
+BLOCK_SIZE: Final = 256 * 1024
+"""Bytes before compression that a block holds at most; one record that is larger has a block of its own."""
+OVERHEAD: Final = 200
+"""Bytes that a record is taken to cost beside what the server sent."""
+
+_FRAME: Final = 0
+_GAP: Final = 1
+_UNREADABLE: Final = 2
+
+_encode = msgspec.msgpack.Encoder().encode
+_Entry = tuple[int, int, bool, bytes]
+"""Kind, received, whether fresh, and the content."""
+_decode_entries = msgspec.msgpack.Decoder(list[_Entry]).decode
+_decode_gap = msgspec.msgpack.Decoder(Gap).decode
+_decode_unreadable = msgspec.msgpack.Decoder(Unreadable).decode
 
 Content: TypeAlias = Frame | Gap | Unreadable
 
@@ -18,3 +38,159 @@ class Record:
     events_before: int
     """Events in all records ever written before this one, dropped ones too."""
     content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    first: int
+    last: int
+    events: int
+    events_before: int
+    oldest: int
+    newest: int
+    first_index: int | None
+    last_index: int | None
+    size: int
+    stored: int
+    content: bytes
+
+    @property
+    def row(self) -> tuple[int | None, ...]:
+        """All but the content, in the order of the table's columns."""
+        return (
+            self.first,
+            self.last,
+            self.events,
+            self.events_before,
+            self.oldest,
+            self.newest,
+            self.first_index,
+            self.last_index,
+            self.size,
+            self.stored,
+        )
+
+
+class Tail:
+    """The newest records, as they came: they are read again without disk or decoding."""
+
+    def __init__(self, end: int, most_bytes: int) -> None:
+        self._records: list[Record] = []
+        self._first = end + 1
+        self._bytes = 0
+        self._most_bytes = most_bytes
+
+    def extend(self, records: Sequence[Record]) -> None:
+        """Records that follow those held."""
+        self._records.extend(records)
+        self._bytes += sum(size_of(record.content) for record in records)
+        dropped = 0
+        while self._bytes > self._most_bytes and dropped < len(self._records):
+            self._bytes -= size_of(self._records[dropped].content)
+            dropped += 1
+        if dropped:
+            del self._records[:dropped]
+            self._first += dropped
+
+    def read(self, after: int, most_bytes: int) -> list[Record] | None:
+        """At least one if there is any after that position; None where they are not held any more."""
+        start = after + 1 - self._first
+        if start < 0:
+            return None
+        for number in range(start, len(self._records)):
+            most_bytes -= size_of(self._records[number].content)
+            if most_bytes < 0:
+                return self._records[start : max(number, start + 1)]
+        return self._records[start:]
+
+
+def size_of(content: Content) -> int:
+    """Bytes that a record takes in memory and in a block, nearly."""
+    if isinstance(content, Frame):
+        return len(content.line) + OVERHEAD
+    return OVERHEAD + (len(content.excerpt) if isinstance(content, Unreadable) else 0)
+
+
+def events_in(content: Content) -> int:
+    return len(content.events) if isinstance(content, Frame) else 0
+
+
+def packed(records: Sequence[Record]) -> Iterator[Block]:
+    """Records with positions one after the other, as blocks of `BLOCK_SIZE` at most."""
+    start = size = 0
+    for number, record in enumerate(records):
+        own = size_of(record.content)
+        if size and size + own > BLOCK_SIZE:
+            yield _block(records[start:number])
+            start, size = number, 0
+        size += own
+    if size:
+        yield _block(records[start:])
+
+
+def unpacked(first: int, events_before: int, content: bytes) -> list[Record]:
+    """The records of one block. Raises `ValueError` for one that is damaged."""
+    try:
+        entries = _decode_entries(zstandard.ZstdDecompressor().decompress(content))
+        records = []
+        for position, (kind, received, fresh, text) in enumerate(entries, first):
+            what = _content(kind, fresh, text)
+            records.append(Record(position, received, events_before, what))
+            events_before += events_in(what)
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise ValueError(str(error)) from error
+    return records
+
+
+def _block(records: Sequence[Record]) -> Block:
+    packed = _encode([_entry(record) for record in records])
+    content = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(packed)
+    received = [record.received for record in records]
+    indexes = [record.content.index for record in records if isinstance(record.content, Frame)]
+    events_before = records[0].events_before
+    newest = records[-1]
+    return Block(
+        first=records[0].position,
+        last=newest.position,
+        events=newest.events_before + events_in(newest.content) - events_before,
+        events_before=events_before,
+        oldest=min(received),
+        newest=max(received),
+        first_index=_within(min(indexes)) if indexes else None,
+        last_index=_within(max(indexes)) if indexes else None,
+        size=sum(size_of(record.content) for record in records),
+        stored=len(content),
+        content=content,
+    )
+
+
+def _within(index: int) -> int:
+    """As far as SQLite can hold it: a server that was made up may send any number."""
+    return max(-(2**63), min(2**63 - 1, index))
+
+
+def _entry(record: Record) -> _Entry:
+    content = record.content
+    match content:
+        case Frame():
+            return _FRAME, record.received, content.fresh, content.line
+        case Gap():
+            return _GAP, record.received, False, _encode(content)
+        case Unreadable():
+            return _UNREADABLE, record.received, False, _encode(content)
+
+
+def _content(kind: int, fresh: bool, text: bytes) -> Content:
+    match kind:
+        case 0:
+            frame = decode(text)
+            if not isinstance(frame, Frame):
+                return Unreadable("journaled as a frame, but it is none", text[:EXCERPT], len(text))
+            frame.fresh = fresh
+            return frame
+        case 1:
+            return _decode_gap(text)
+        case 2:
+            return _decode_unreadable(text)
+        case _:
+            raise ValueError(f"a record of kind {kind}")

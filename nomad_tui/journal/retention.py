@@ -1,10 +1,9 @@
 """What the journal keeps, and how it drops and joins the rest.
 
-Functions of the connection that writes, each one short transaction, so that what the stream brings is committed
-between them.
+Functions of the store that writes, each one short transaction, so that what the stream brings is committed between
+them.
 """
 
-import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,9 +13,10 @@ from typing import Final
 
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.wire import Frame
-from nomad_tui.journal import book
-from nomad_tui.journal.blocks import BLOCK_SIZE, events_in, packed, unpacked, write
 from nomad_tui.journal.cursor import Loss
+from nomad_tui.journal.errors import JournalError, doing
+from nomad_tui.journal.record import BLOCK_SIZE, events_in, packed, unpacked
+from nomad_tui.journal.store import Store
 
 MOST_DROPPED: Final = 256
 """Blocks that one transaction drops."""
@@ -56,58 +56,90 @@ class Dropped:
     losses: tuple[Loss, ...]
 
 
-def drop_old(connection: sqlite3.Connection, keep: float) -> Dropped | None:
+@doing("pruned")
+def drop_old(store: Store, keep: float) -> Dropped | None:
     """Drops what is older than that many seconds and every sink has had; None where there is nothing like it."""
     before = time.time_ns() - int(keep * SECOND)
-    with book.transaction(connection):
-        return _drop(connection, before=before, most_bytes=None, unread=False)
+    with store.transaction():
+        return _drop(store, before=before, most_bytes=None, unread=False)
 
 
-def drop_letters(connection: sqlite3.Connection, max_size: int) -> dict[str, int]:
-    """Drops the oldest dead letters beyond their own share: how many of each sink."""
-    if used_bytes(connection) <= int(max_size * LETTERS):  # most journals have few
+@doing("pruned")
+def drop_letters(store: Store, max_size: int) -> dict[str, int]:
+    """Drops dead letters beyond their own share, the oldest of the sink that has most: how many of each sink."""
+    most = int(max_size * LETTERS)
+    if used_bytes(store) <= most:  # most journals have few
         return {}
-    with book.transaction(connection):
-        excess = letter_bytes(connection) - int(max_size * LETTERS)
+    with store.transaction():
+        rows = store.connection.execute(f"SELECT sink, sum({_LETTER_SIZE}) FROM letter GROUP BY sink").fetchall()
+        left: dict[str, int] = dict(rows)
+        excess = sum(left.values()) - most
         dropped: dict[str, int] = {}
-        for number, sink, size in connection.execute(f"SELECT id, sink, {_LETTER_SIZE} FROM letter ORDER BY id"):
-            if excess <= 0:
-                break
-            excess -= size
-            dropped[sink] = dropped.get(sink, 0) + 1
-            newest = number
-        if dropped:
-            connection.execute("DELETE FROM letter WHERE id <= ?", (newest,))
+        while excess > 0:
+            sink = max(left, key=lambda each: left[each])
+            others = max((size for each, size in left.items() if each != sink), default=0)
+            freed, number = _drop_letters_of(store, sink, min(excess, max(left[sink] - others, excess // len(left), 1)))
+            left[sink] -= freed
+            excess -= freed
+            dropped[sink] = dropped.get(sink, 0) + number
     return dropped
 
 
-def letter_bytes(connection: sqlite3.Connection) -> int:
+def _drop_letters_of(store: Store, sink: str, most_bytes: int) -> tuple[int, int]:
+    """Drops the oldest of one sink, at least one: the bytes that frees, and how many."""
+    freed = number = last = 0
+    rows = store.connection.execute(f"SELECT id, {_LETTER_SIZE} FROM letter WHERE sink = ? ORDER BY id", (sink,))
+    for letter, size in rows:
+        last = letter
+        freed += size
+        number += 1
+        if freed >= most_bytes:
+            break
+    store.connection.execute("DELETE FROM letter WHERE sink = ? AND id <= ?", (sink, last))
+    return freed, number
+
+
+def letter_bytes(store: Store) -> int:
     """Of the pages that dead letters take."""
-    return int(connection.execute(f"SELECT coalesce(sum({_LETTER_SIZE}), 0) FROM letter").fetchone()[0])
+    row = store.connection.execute(f"SELECT coalesce(sum({_LETTER_SIZE}), 0) FROM letter").fetchone()
+    return int(row[0])
 
 
-def drop_read(connection: sqlite3.Connection, most_bytes: int) -> Dropped | None:
-    """Drops about so many bytes of what every sink has had, however young."""
-    with book.transaction(connection):
-        return _drop(connection, before=None, most_bytes=most_bytes, unread=False)
+def make_room(store: Store, most_bytes: int) -> Dropped | None:
+    """Drops about that much of what every sink has had, however young. Does what it can on a full disk."""
+    with suppress(JournalError):
+        _checkpoint(store)
+    with suppress(JournalError):
+        return _drop_read(store, most_bytes)
+    return None
 
 
-def drop_beyond(
-    connection: sqlite3.Connection, max_size: int, had: Mapping[str, int] = MappingProxyType({})
-) -> Dropped | None:
+@doing("written")
+def _checkpoint(store: Store) -> None:
+    store.checkpoint()
+
+
+@doing("pruned")
+def _drop_read(store: Store, most_bytes: int) -> Dropped | None:
+    with store.transaction():
+        return _drop(store, before=None, most_bytes=most_bytes, unread=False)
+
+
+@doing("pruned")
+def drop_beyond(store: Store, max_size: int, had: Mapping[str, int] = MappingProxyType({})) -> Dropped | None:
     """Drops the oldest where the file's content is larger than that; None where nothing needs to or may be dropped.
 
     `had` says up to which position sinks have records in memory: these are sent all the same, unless the program ends.
     """
-    with book.transaction(connection, durable=True):
-        excess = used_bytes(connection) - max_size
-        if excess <= 0 or (excess := excess - letter_bytes(connection)) <= 0:
+    with store.transaction(durable=True):
+        excess = used_bytes(store) - max_size
+        if excess <= 0 or (excess := excess - letter_bytes(store)) <= 0:
             return None
-        return _drop(connection, before=None, most_bytes=excess, unread=True, had=had)
+        return _drop(store, before=None, most_bytes=excess, unread=True, had=had)
 
 
 def _drop(
-    connection: sqlite3.Connection,
+    store: Store,
     *,
     before: int | None,
     most_bytes: int | None,
@@ -115,7 +147,8 @@ def _drop(
     had: Mapping[str, int] = MappingProxyType({}),
 ) -> Dropped | None:
     """Drops from the oldest on, but never the newest block of frames: the stream is resumed after it."""
-    held = book.cursors(connection).values()
+    connection = store.connection
+    held = store.cursors().values()
     acknowledged = min((cursor.position for cursor in held), default=2**63 - 1)
     newest = connection.execute(
         "SELECT first FROM block WHERE last_index IS NOT NULL ORDER BY first DESC LIMIT 1"
@@ -140,18 +173,18 @@ def _drop(
         read = max(cursor.position, had.get(cursor.sink, 0))
         for start, end in ((after, min(read, last)), (max(after, read), last)):
             if start < end:
-                number, first_index, last_index = _between(connection, start, end)
+                number, first_index, last_index = _between(store, start, end)
                 loss = Loss(0, cursor.sink, start + 1, end, number, first_index, last_index, time.time_ns())
-                losses.append(replace(loss, id=book.lose(connection, loss, read)))
+                losses.append(replace(loss, id=store.lose(loss, read)))
     connection.execute("DELETE FROM content WHERE first <= ?", (last,))
     connection.execute("DELETE FROM block WHERE first <= ?", (last,))
     connection.execute("UPDATE journal SET dropped = ?, dropped_events = ?", (last, events))
     return Dropped(last + 1, tuple(losses))
 
 
-def _between(connection: sqlite3.Connection, after: int, last: int) -> tuple[int, int, int]:
+def _between(store: Store, after: int, last: int) -> tuple[int, int, int]:
     """Of the records after one and up to another: the events, and the lowest and highest index, 0 where none has."""
-    rows = connection.execute(
+    rows = store.connection.execute(
         "SELECT first, last, events, events_before, first_index, last_index FROM block"
         " WHERE last > ? AND first <= ? ORDER BY first",
         (after, last),
@@ -163,7 +196,7 @@ def _between(connection: sqlite3.Connection, after: int, last: int) -> tuple[int
             events += own
             indexes += () if first_index is None else (first_index, last_index)
             continue
-        (content,) = connection.execute("SELECT content FROM content WHERE first = ?", (first,)).fetchone()
+        (content,) = store.connection.execute("SELECT content FROM content WHERE first = ?", (first,)).fetchone()
         try:
             records = [each for each in unpacked(first, events_before, content) if after < each.position <= last]
         except ValueError:  # damaged: nothing of it can be sent
@@ -173,33 +206,35 @@ def _between(connection: sqlite3.Connection, after: int, last: int) -> tuple[int
     return events, min(indexes, default=0), max(indexes, default=0)
 
 
-def used_bytes(connection: sqlite3.Connection) -> int:
+def used_bytes(store: Store) -> int:
     """Of the file, without pages that are free."""
-    pages, free, size = (_pragma(connection, name) for name in ("page_count", "freelist_count", "page_size"))
+    pages, free, size = _pages(store)
     return (pages - free) * size
 
 
-def vacuum(connection: sqlite3.Connection, max_size: int) -> bool:
+@doing("pruned")
+def vacuum(store: Store, max_size: int) -> bool:
     """Gives some free pages back to the disk; whether there is more to give back."""
-    pages, free, size = (_pragma(connection, name) for name in ("page_count", "freelist_count", "page_size"))
+    pages, free, size = _pages(store)
     wanted = min(free, max(free - int((pages - free) * SPARE), pages - max_size // size))
     if wanted < MOST_VACUUMED and pages * size <= max_size:
         return False
     # As a script, because `execute` takes one step only of a statement without rows, and each step frees one page.
-    connection.executescript(f"PRAGMA incremental_vacuum({min(wanted, MOST_VACUUMED)})")
+    store.connection.executescript(f"PRAGMA incremental_vacuum({min(wanted, MOST_VACUUMED)})")
     if wanted > MOST_VACUUMED:
         return True
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # the file itself shrinks only now
+    store.checkpoint()  # the file itself shrinks only now
     return False
 
 
-def join(connection: sqlite3.Connection, start: int) -> tuple[int, bool]:
+@doing("pruned")
+def join(store: Store, start: int) -> tuple[int, bool]:
     """Makes one block of the next small ones from position `start` on.
 
     Returns where to go on, and whether at once: what is too young is left for later. Changes nothing that is read.
     """
     settled = time.time_ns() - SETTLED
-    blocks = connection.execute(
+    blocks = store.connection.execute(
         "SELECT first, size, newest FROM block WHERE first >= ? ORDER BY first LIMIT ?", (start, MOST_LOOKED_AT)
     ).fetchall()
     run: list[int] = []
@@ -211,29 +246,32 @@ def join(connection: sqlite3.Connection, start: int) -> tuple[int, bool]:
             break
         if size + own > BLOCK_SIZE or len(run) == MOST_JOINED:
             if len(run) > 1:
-                _join(connection, run)
+                _join(store, run)
                 return first, True
             run, size = [], 0
         run.append(first)
         size += own
     if len(run) > MOST_JOINED // 2:
-        _join(connection, run)
+        _join(store, run)
     return (run[0] if run else start), more
 
 
-def _join(connection: sqlite3.Connection, firsts: list[int]) -> None:
+def _join(store: Store, firsts: list[int]) -> None:
     """Leaves them alone if one is damaged."""
-    with suppress(ValueError), book.transaction(connection):
-        rows = connection.execute(
+    with suppress(ValueError), store.transaction():
+        rows = store.connection.execute(
             "SELECT first, events_before, content FROM block JOIN content USING (first)"
             " WHERE first BETWEEN ? AND ? ORDER BY first",
             (firsts[0], firsts[-1]),
         ).fetchall()
         blocks = list(packed([record for row in rows for record in unpacked(*row)]))
         for table in ("content", "block"):
-            connection.execute(f"DELETE FROM {table} WHERE first BETWEEN ? AND ?", (firsts[0], firsts[-1]))
-        write(connection, blocks)
+            store.connection.execute(f"DELETE FROM {table} WHERE first BETWEEN ? AND ?", (firsts[0], firsts[-1]))
+        store.insert(blocks)
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+def _pages(store: Store) -> tuple[int, int, int]:
+    """How many pages the file has, how many of these are free, and the bytes of one."""
+    names = ("page_count", "freelist_count", "page_size")
+    pages, free, size = (int(store.connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
+    return pages, free, size

@@ -16,11 +16,11 @@ from random import Random
 import pytest
 
 from nomad_tui.core.wire import Frame
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.journal.store import Store
 from tests.journal.test_journal import LETTER, contents, everything, frame, in_trouble
 from tests.journal.test_retention import committed_one_by_one, sized
 from tests.mounting import MAY_MOUNT, in_own_mounts
@@ -29,11 +29,11 @@ from tests.mounting import MAY_MOUNT, in_own_mounts
 async def limited(journal: Journal, more_pages: int) -> None:
     """Makes SQLite itself say that the disk is full once the file has grown by so many pages."""
 
-    def limit(connection: sqlite3.Connection) -> None:
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages + more_pages}")
+    def limit(store: Store) -> None:
+        pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+        store.connection.execute(f"PRAGMA max_page_count = {pages + more_pages}")
 
-    await journal._write("limited", limit)
+    await journal.change(limit)
 
 
 async def written_again(journal: Journal) -> None:
@@ -44,7 +44,7 @@ async def written_again(journal: Journal) -> None:
 async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: Path) -> None:
     async with asyncio.timeout(30):
         journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
-        cursor = await journal.register("behind", 0, 0)
+        cursor = await journal.register("behind", 0)
         await limited(journal, 20)
         for index in range(6, 21):
             journal.add(sized(index, 20_000), index)
@@ -60,7 +60,7 @@ async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: P
         assert not waiting.done()
         await journal.report(RunnerStatus(), {})
         with pytest.raises(JournalError, match="no room left"):
-            await journal.advance(cursor, [replace(LETTER, text=bytes(200_000))])
+            await journal.advance(cursor, [replace(LETTER, text=Random(1).randbytes(200_000))])
         assert await journal.prune() == []
         await limited(journal, 100_000)
         await written_again(journal)
@@ -75,7 +75,7 @@ async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: P
 async def test_history_that_every_sink_has_had_makes_room(tmp_path: Path) -> None:
     async with asyncio.timeout(30):
         journal = await committed_one_by_one(tmp_path / "journal", 30, size=20_000)
-        cursor = await journal.register("web", 0, 0)
+        cursor = await journal.register("web", 0)
         await journal.advance(replace(cursor, position=12, events=12))
         await limited(journal, 0)
         journal.add(sized(31, 100_000), 0)
@@ -109,8 +109,9 @@ from tests.journal.test_retention import sized
 
 async def main(folder):
     journal = await Journal.open(folder / "journal")
-    cursor = await journal.register("down", 0, 0)
-    (folder / "others").write_bytes(bytes(1_000_000))
+    cursor = await journal.register("down", 0)
+    half = os.statvfs(folder)  # so that all of the write-ahead log fits into the file once others have left
+    (folder / "others").write_bytes(bytes(half.f_blocks * half.f_frsize // 2))
     index = 0
     while not journal.trouble:
         index += 1
@@ -171,7 +172,7 @@ from tests.journal.test_journal import contents
 async def main():
     journal = await Journal.open(Path(sys.argv[1]), Retention(max_size=600_000))
     frames = [each for each in contents("load") if isinstance(each, Frame)]
-    cursor = await journal.register("sink", 0, 0)
+    cursor = await journal.register("sink", 0)
     print("open", flush=True)
     number = journal.end
     while True:
@@ -286,6 +287,6 @@ async def test_a_journal_that_another_keeps_locked_is_waited_for(tmp_path: Path)
             assert journal.end == 0
             other.execute("ROLLBACK")
             await journal.flushed()
-        with Control(journal.path) as control:
+        with Store(journal.path) as control:
             control.forget("nobody")
         await journal.close()

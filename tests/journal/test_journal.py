@@ -14,12 +14,12 @@ import pytest
 
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, Unreadable, decode
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.errors import JournalError, JournalInUseError
 from nomad_tui.journal.journal import MOST_QUEUED, Journal
 from nomad_tui.journal.record import Content, Record
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
+from nomad_tui.journal.store import Store
 from tests import recordings
 
 NAMES = ("tour", "beta", "hostile", "load", "large-job")
@@ -259,12 +259,12 @@ async def test_an_empty_file_becomes_a_journal_and_leftovers_are_not_taken_into_
 async def test_a_cursor_moves_with_its_status_and_dead_letters_or_not_at_all(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         journal = await filled(tmp_path / "journal", *frames(1, 5))
-        cursor = await journal.register("web", 1, 1)
-        assert cursor == Cursor("web", 1, 0, 1) == await journal.register("web", 4, 4)
+        cursor = await journal.register("web", 1)
+        assert cursor == Cursor("web", 1, 0, 1) == await journal.register("web", 4)
         status = SinkStatus(SinkState.DELIVERING, delivered=3, last_answer="200 OK")
         moved = replace(cursor, position=3, offset=2, events=5, sending=((4, 0), (4, 2)), status=status)
         assert await journal.advance(moved, [LETTER, replace(LETTER, topic="Node")])
-        with Control(journal.path) as control:
+        with Store(journal.path) as control:
             back = control.rewind("web", 2)
             assert (back.position, back.offset, back.events, back.generation, back.sending) == (2, 0, 2, 1, ())
         assert not await journal.advance(replace(moved, position=5), [LETTER])
@@ -282,10 +282,10 @@ async def test_a_cursor_moves_with_its_status_and_dead_letters_or_not_at_all(tmp
 async def test_a_runner_notices_what_others_change_and_not_its_own_writing(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         journal = await filled(tmp_path / "journal", *frames(1, 5))
-        cursor = await journal.register("web", 0, 0)
+        cursor = await journal.register("web", 0)
         await journal.advance(replace(cursor, position=1))
         assert not await journal.changes()
-        with Control(journal.path) as control:
+        with Store(journal.path) as control:
             control.pause("web", True)
             assert await journal.changes()
             assert not await journal.changes()

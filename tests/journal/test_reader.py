@@ -16,16 +16,13 @@ from pathlib import Path
 import pytest
 
 from nomad_tui.core.readable import SECOND
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Record
 from nomad_tui.journal.retention import join
-from nomad_tui.journal.schema import open_to_read
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
-from nomad_tui.journal.stored import Stored
-from nomad_tui.journal.writer import Writer
+from nomad_tui.journal.store import Store
 from tests.journal.test_journal import GAP, LETTER, filled, frame, frames
 from tests.mounting import MAY_MOUNT, in_own_mounts
 
@@ -53,25 +50,23 @@ async def test_others_read_what_is_committed_while_it_is_written(tmp_path: Path)
 
 def test_what_is_committed_and_joined_while_somebody_reads_makes_nobody_pass_over_a_record(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    writer = Writer(path)
-    writer.open()
+    store = Store.own(path)
     add = (Record(number, number, number - 1, frame(number)) for number in count(1))
-    writer.commit([next(add)])
-    with closing(open_to_read(path)) as connection:
-        stored = Stored(connection)
+    store.commit([next(add)])
+    with JournalReader(path) as reader:
         seen: list[int] = []
 
         def meanwhile(statement: str) -> None:
             if "first >" in statement:  # nothing came after the block that it has just looked at
-                writer.commit([next(add)])
-                writer.commit([next(add)])
-                writer.run("pruned", lambda each: join(each, 1))
+                store.commit([next(add)])
+                store.commit([next(add)])
+                join(store, 1)
 
-        connection.set_trace_callback(meanwhile)
+        reader.connection.set_trace_callback(meanwhile)
         while len(seen) < 300:
-            seen += [record.position for record in stored.read(seen[-1] if seen else 0, 200)]
+            seen += [record.position for record in reader.read(seen[-1] if seen else 0, 200)]
         assert seen == list(range(1, len(seen) + 1))
-    writer.close()
+    store.close()
 
 
 async def test_a_place_is_found_by_how_many_events_follow(tmp_path: Path) -> None:
@@ -98,9 +93,9 @@ async def test_an_overview_shows_the_runner_and_each_sink(tmp_path: Path) -> Non
             for index in range(1, 5):
                 journal.add(frame(index, events=2), now - 60 * SECOND)
             await journal.flushed()
-            behind = await journal.register("behind", 0, 0)
+            behind = await journal.register("behind", 0)
             await journal.advance(replace(behind, position=1, events=2), [replace(LETTER, sink="behind")])
-            await journal.advance(replace(await journal.register("web", 4, 8), events=8), [LETTER, LETTER])
+            await journal.advance(replace(await journal.register("web", 4), events=8), [LETTER, LETTER])
             status = SinkStatus(SinkState.RETRYING, "webhook", last_error="500")
             await journal.report(
                 RunnerStatus(7, "h", now, now, region="eu"), {"web": status, "broken": SinkStatus(SinkState.BROKEN)}
@@ -123,9 +118,9 @@ async def test_an_overview_shows_the_runner_and_each_sink(tmp_path: Path) -> Non
 async def test_dead_letters_are_listed_and_dropped_one_by_one(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         journal = await filled(tmp_path / "journal", *frames(1, 5))
-        await journal.advance(await journal.register("web", 0, 0), [LETTER, replace(LETTER, topic="Node")])
-        with JournalReader(journal.path) as reader, Control(journal.path) as control:
-            control.bury(replace(LETTER, sink="file"))
+        await journal.advance(await journal.register("web", 0), [LETTER, replace(LETTER, topic="Node")])
+        with JournalReader(journal.path) as reader, Store(journal.path) as control:
+            control.add_letter(replace(LETTER, sink="file"))
             first, second, third = reader.letters()
             assert first == replace(LETTER, id=first.id)
             assert (second.topic, third.sink) == ("Node", "file")
@@ -136,7 +131,7 @@ async def test_dead_letters_are_listed_and_dropped_one_by_one(tmp_path: Path) ->
             control.forget("web")
             control.forget("nobody")
             assert (reader.letters(), reader.cursors()) == ([third], {})
-            control.bury(LETTER)
+            control.add_letter(LETTER)
             assert reader.letters("web")[0].id > third.id
         with pytest.raises(JournalError, match="is closed"):
             control.pause("web", True)
@@ -153,12 +148,12 @@ async def test_what_a_killed_runner_left_is_read_whole(tmp_path: Path) -> None:
     with JournalReader(tmp_path / "left" / "journal") as reader:
         assert [record.position for record in reader.read(0)] == list(range(1, 51))
         assert reader.overview().runner is not None
-    with Control(tmp_path / "left" / "journal") as control, pytest.raises(JournalError):
+    with Store(tmp_path / "left" / "journal") as control, pytest.raises(JournalError):
         control.pause("web", True)
 
 
-@pytest.mark.parametrize("make", [JournalReader, Control])
-def test_what_is_no_journal_is_refused(make: type[JournalReader] | type[Control], tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [JournalReader, Store])
+def test_what_is_no_journal_is_refused(make: type[JournalReader] | type[Store], tmp_path: Path) -> None:
     notes, shop, empty = tmp_path / "notes", tmp_path / "shop", tmp_path / "empty"
     notes.write_bytes(b"SQLite format 3\0 and then no more")
     empty.touch()
@@ -194,8 +189,8 @@ async def test_a_journal_is_known_whatever_its_name(tmp_path: Path) -> None:
 
 
 CLOSE = (
-    "import sys; from pathlib import Path; from nomad_tui.journal.control import Control\n"
-    "with Control(Path(sys.argv[1])) as control:\n    control.forget('nobody')\n"
+    "import sys; from pathlib import Path; from nomad_tui.journal.store import Store\n"
+    "with Store(Path(sys.argv[1])) as control:\n    control.forget('nobody')\n"
 )
 
 
@@ -205,7 +200,7 @@ async def test_a_process_that_writes_may_also_look_and_read_while_others_come_an
         journal = await filled(path, frame(1))
         assert JournalReader.is_journal(path)
         JournalReader(path).close()
-        Control(path).close()
+        Store(path).close()
         with pytest.raises(JournalError, match="is in use"):
             await Journal.open(path)
         other = await asyncio.create_subprocess_exec(sys.executable, "-c", CLOSE, str(path))

@@ -10,12 +10,12 @@ from random import Random
 
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Content
 from nomad_tui.journal.retention import Retention
+from nomad_tui.journal.store import Store
 from tests.journal.test_journal import GAP, contents, everything, filled, frame, frames
 
 HOUR_AGO = time.time_ns() - 3_600 * SECOND
@@ -46,8 +46,8 @@ def rows(path: Path) -> int:
 async def test_what_is_old_and_was_had_by_every_sink_is_dropped(tmp_path: Path) -> None:
     async with asyncio.timeout(20):
         journal = await committed_one_by_one(tmp_path / "journal", 20)
-        fast = await journal.register("fast", 0, 0)
-        slow = await journal.register("slow", 0, 0)
+        fast = await journal.register("fast", 0)
+        slow = await journal.register("slow", 0)
         await journal.advance(replace(fast, position=20, events=40))
         await journal.advance(replace(slow, position=7, events=14))
         journal.retention = Retention(keep=7_200)
@@ -89,8 +89,8 @@ async def test_a_full_journal_drops_the_oldest_and_says_which_sink_lost_what(tmp
     async with asyncio.timeout(20):
         journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)
         journal.retention = Retention(max_size=limit)
-        behind = await journal.register("behind", 4, 4)
-        ahead = await journal.register("ahead", 40, 40)
+        behind = await journal.register("behind", 4)
+        ahead = await journal.register("ahead", 40)
         [lost] = await journal.prune()
         first = journal.first
         assert journal.bytes <= limit and first > 15
@@ -128,9 +128,9 @@ async def test_a_sink_that_is_moved_back_is_still_told_what_it_lost(tmp_path: Pa
     async with asyncio.timeout(20):
         journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)
         journal.retention = Retention(max_size=400_000)
-        await journal.register("sink", 4, 4)
+        await journal.register("sink", 4)
         [lost] = await journal.prune()
-        with Control(journal.path) as control:
+        with Store(journal.path) as control:
             assert (control.rewind("sink", 0).position, control.rewind("sink", 0).events) == (4, 4)
             assert await journal.losses("sink") == [lost]
             assert control.rewind("sink", 30).events == 30
@@ -160,7 +160,7 @@ async def test_joining_small_blocks_changes_nothing_that_is_read(tmp_path: Path)
         for number, content in enumerate(went_in):
             journal.add(content, HOUR_AGO + number)
             await journal.flushed()
-        await journal.register("sink", 70, 80)
+        await journal.register("sink", 70)
         with JournalReader(journal.path) as reader:
             before = reader.read(0, 1 << 30)
             blocks = rows(journal.path)
@@ -212,7 +212,7 @@ async def test_the_stream_goes_on_while_the_journal_is_pruned(tmp_path: Path) ->
 async def test_an_unread_journal_keeps_all_of_a_recording(tmp_path: Path) -> None:
     async with asyncio.timeout(20):
         journal = await filled(tmp_path / "journal", *contents("load"))
-        await journal.register("down", 0, 0)
+        await journal.register("down", 0)
         journal.retention = Retention(keep=0)
         assert await journal.prune() == []
         assert journal.first == 1
@@ -223,8 +223,8 @@ async def test_dead_letters_push_out_nothing_that_others_have_not_had(tmp_path: 
     limit = 2_000_000
     async with asyncio.timeout(20):
         journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)
-        await journal.register("behind", 0, 0)
-        refused = await journal.register("refused", 0, 0)
+        await journal.register("behind", 0)
+        refused = await journal.register("refused", 0)
         letters = [
             DeadLetter(
                 "refused", 1, 1, 0, 1, "Job", "X", "k", "", 1, Random(number).randbytes(3000).hex().encode(), "", 1, ""

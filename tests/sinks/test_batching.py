@@ -82,7 +82,7 @@ async def test_gaps_name_what_is_missing_and_nothing_else(
     monkeypatch.setattr(batching, "READ_BYTES", 15_000)
     chance = random.Random(seed)
     async with writing(tmp_path / "journal", Retention(max_size=200_000)) as journal:
-        cursor = await journal.register("sink", 0, 0)
+        cursor = await journal.register("sink", 0)
         batches = Batches(journal, SINK, "global", cursor)
         index = 0
         found: list[Item] = []

@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 from nomad_tui.cli.main import main
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import SinkState
+from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Delivery, Item
@@ -247,8 +247,8 @@ async def test_a_gap_that_was_refused_is_resent_as_a_gap(tmp_path: Path) -> None
         item = Item(2, 0, 9, 1, b"{}", gap=gap, id="gap-1")
         (letter,) = await retrier.deliver(Delivery("gap-1", (item,), "global"))
         await sink.close()
-        with Control(tmp_path / "test.journal") as control:
-            control.bury(letter)
+        with Store(tmp_path / "test.journal") as control:
+            control.add_letter(letter)
         listed = await command(tmp_path, "dead-letters", "--output", "json")
         assert json.loads(listed.stdout)["gap"] == gap.record()
         assert (await command(tmp_path, "resend", "all")).exit_code == 0
@@ -501,7 +501,7 @@ async def test_a_test_that_is_killed_pauses_nothing_for_long(server: StandIn, tm
         await process.wait()
         with JournalReader(journal) as reader:
             assert reader.cursors()["out"].paused
-        with Control(journal) as control:  # rather than wait until it has run out
+        with Store(journal) as control:  # rather than wait until it has run out
             control.hold("out", time_ns())
         server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
         await run.journaled(len(SENT) + 1)
@@ -512,7 +512,7 @@ async def test_a_test_that_is_killed_pauses_nothing_for_long(server: StandIn, tm
 async def test_a_pause_outlives_a_test(tmp_path: Path) -> None:
     journal = tmp_path / "test.journal"
     await written(journal, FRAMES[:1])
-    with Control(journal) as control, JournalReader(journal) as reader:
+    with Store(journal) as control, JournalReader(journal) as reader:
         control.register("out", 0)
         control.hold("out", time_ns() + 10**12)
         control.pause("out", True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.store import Store
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.forking import starter
@@ -77,13 +77,13 @@ async def test_whatever_happens_nothing_is_lost_and_the_counts_are_right(tmp_pat
                 with JournalReader(journal) as reader:
                     known = reader.cursors().keys()
                 for name in known:
-                    with Control(journal) as control:
+                    with Store(journal) as control:
                         control.pause(name, chance.random() < 0.5)
         while not await asyncio.sleep(0.05, journal.exists()):  # each was killed before it had made one
             pass
         for name, hook in hooks.items():
             hook.decide = lambda request: 400 if poison.intersection(places(request)) else None
-            with Control(journal) as control:
+            with Store(journal) as control:
                 control.pause(name, False)
         await processes.end(pid)
         pid = await processes.start(*arguments)

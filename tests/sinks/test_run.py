@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus, SinkState
+from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Batch, Definition, Kind, Retry
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
@@ -270,7 +270,7 @@ async def test_a_journal_without_sinks_forgets_no_sink(
     monkeypatch.setattr(runner, "ABSENT", 0.0)
     monkeypatch.setattr(runner, "PRUNE_EVERY", 0.0)
     async with writing(tmp_path / "test.journal", Retention(keep=0.0)) as journal:
-        await journal.register("away", 0, 0)
+        await journal.register("away", 0)
         source = await continued(journal, at(server), Subscription(), Settings())
         recording = runner.Runner(journal, source, runner.Wanted(None), RunnerStatus(), drain=0.1)
         task = asyncio.create_task(recording.run())
@@ -317,10 +317,10 @@ async def test_a_sink_is_paused_resumed_and_sent_back_by_another_program(server:
         async with running(tmp_path, at(server)) as run:
             await run.journaled(len(SENT))
             await run.delivered("all")
-            with Control(file) as control:
+            with Store(file) as control:
                 control.pause("all", True)
             await run.until(lambda: run.sink("all").status.state is SinkState.PAUSED)
-            with Control(file) as control:
+            with Store(file) as control:
                 control.rewind("all", 0)
                 control.pause("all", False)
             await run.until(lambda: run.sink("all").status.delivered == 2 * len(SENT))

@@ -194,7 +194,8 @@ async def test_it_starts_where_it_is_told_to(
         async with writing(tmp_path / "a.journal") as journal:
             began = time_ns() - 7200 * SECOND
             for number, frame in enumerate(frames(range(10, 100, 2))):
-                await write(journal, [frame], began + number * SECOND)
+                journal.add(frame, began + number * SECOND)
+            await journal.flushed()
         updates = await read(JournalSource(tmp_path / "a.journal", start, newest_events=newest_events))
     expected = [] if first is None else list(range(first, 100, 2))
     if newest_events == 5 and first == 90:

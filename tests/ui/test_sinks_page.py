@@ -117,7 +117,7 @@ async def put(journal: Journal, statuses: dict[str, SinkStatus], runner: RunnerS
     told = runner or RunnerStatus(pid=4711, host="build-7", started=now - 5 * MINUTE, region="global", state="live")
     told.heard = told.heard or now
     for name, status in statuses.items():
-        await journal.register(name, 0, 0)
+        await journal.register(name, 0)
         await journal.advance(Cursor(name, 0, status=status))
     await journal.report(told, statuses)
 

@@ -20,11 +20,11 @@ from nomad_tui.core.readable import SECOND
 from nomad_tui.core.secrets import redact
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Event, Frame, decode
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import SinkState
+from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
@@ -161,7 +161,7 @@ def _envelope(letter: DeadLetter) -> Event:
 
 
 def _drop(journal: Path, number: int) -> None:
-    with Control(journal) as control:
+    with Store(journal) as control:
         control.drop_letter(number)
 
 
@@ -220,5 +220,5 @@ def _has_open(journal: Path, sink: str) -> bool:
 
 
 def _hold(journal: Path, sink: str, seconds: float) -> None:
-    with Control(journal) as control:
+    with Store(journal) as control:
         control.hold(sink, time_ns() + int(seconds * SECOND) if seconds else 0)

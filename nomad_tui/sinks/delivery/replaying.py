@@ -5,10 +5,10 @@ from pathlib import Path
 
 from nomad_tui.core.readable import age
 from nomad_tui.core.wire import Frame
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.journal.store import Store
 
 
 class ReplayError(Exception):
@@ -47,7 +47,7 @@ def replay(path: Path, sink: str, *, now: int, index: int | None = None, since: 
                 f"The sink {sink} has not had that yet and gets it anyway: it has come {_where(reader, cursor)}. "
                 "Nothing was changed."
             )
-        with Control(path) as control:
+        with Store(path) as control:
             moved = control.register(sink, position) if cursor is None else control.rewind(sink, position)
         overview = reader.overview()
     return Replay(

@@ -170,10 +170,6 @@ async def register(journal: Journal, definition: Definition) -> Cursor:
     """The sink's cursor, or a new one where there is none. Raises `JournalError`."""
     if (known := (await journal.cursors()).get(definition.id)) is not None:
         return known
-    position, events = journal.end, journal.events
-    if definition.begin is Begin.OLDEST:
-        position = journal.first - 1
-        oldest = await journal.read(position, 1)
-        events = oldest[0].events_before if oldest else events
+    position = journal.first - 1 if definition.begin is Begin.OLDEST else journal.end
     log.info("sink_registered", sink=definition.id, position=position)
-    return await journal.register(definition.id, position, events)
+    return await journal.register(definition.id, position)

@@ -10,10 +10,10 @@ from typing import Final
 
 from nomad_tui.config.folders import FileError
 from nomad_tui.core.readable import SECOND
-from nomad_tui.journal.control import Control
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
+from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.folder import Definitions, Loaded
 from nomad_tui.sinks.delivery.report import SinkReport, sink_reports
 
@@ -75,7 +75,7 @@ class SinkWatch:
         """Raises `JournalError`, also where there is no journal."""
         if self._path is None or self._reader is None:
             raise JournalError("The sink cannot be paused: there is no journal yet. Start nomad-tui sink run first.")
-        with Control(self._path) as control:
+        with Store(self._path) as control:
             control.pause(sink, paused)
 
     def close(self) -> None:
