@@ -1,19 +1,18 @@
 """A receiver of webhooks that takes everything, and two that post to it: the floor, the same client with the same
 bodies in a bare loop, and the webhook sink by itself.
 
-`receive` prints its address and serves; `post ADDRESS TIMES` and `sink ADDRESS TIMES` send arrays of 100 events and
-print a line of JSON.
+`receive` prints its address and serves; `post ADDRESS FRAMES TIMES TOGETHER` and `sink …` send the recording's first
+frames so often, in arrays of so many events, or each event by itself for 1, and print a line of JSON.
 """
 
 import asyncio
 import json
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 
 import aiohttp
 from aiohttp import web
 
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
 from nomad_tui.sinks.definition.selection import Selection
@@ -21,7 +20,6 @@ from nomad_tui.sinks.delivery.batching import delivery_id
 from nomad_tui.sinks.delivery.sink import Delivery
 from nomad_tui.sinks.types.webhook import Webhook
 from tests import recordings
-from tests.bench.sink_runner import MANY
 
 
 async def receive() -> None:
@@ -39,36 +37,38 @@ async def receive() -> None:
     await asyncio.Event().wait()
 
 
-def frames() -> list[Frame]:
-    return [decoded for line in recordings.lines("load") if isinstance(decoded := decode(line), Frame)]
-
-
-async def post(address: str, times: int) -> dict[str, float]:
-    texts = [text for frame in frames() for text in frame.event_texts()]
-    bodies = [b"[" + b",".join(texts[at : at + MANY]) + b"]" for at in range(0, len(texts), MANY)]
+async def post(address: str, frames: int, times: int, together: int) -> dict[str, float]:
+    texts = [text for frame in recordings.frames("load", frames) for text in frame.event_texts()]
+    bodies = [b"[" + b",".join(texts[at : at + together]) + b"]" for at in range(0, len(texts), together)]
+    if together == 1:
+        bodies = texts
     headers = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession() as session:
-        started = perf_counter()
+        started, cpu = perf_counter(), process_time()
         for _ in range(times):
             for body in bodies:
                 async with session.post(address, data=body, headers=headers) as response:
                     assert response.status == 204
-    return {"events": times * len(texts), "seconds": perf_counter() - started}
+    return {"events": times * len(texts), "seconds": perf_counter() - started, "cpu": process_time() - cpu}
 
 
-async def deliver(address: str, times: int) -> dict[str, float]:
-    definition = Definition("bench", Kind.WEBHOOK, address, format=Format.EVENT, batch=Batch(MANY), redact=False)
+async def deliver(address: str, frames: int, times: int, together: int) -> dict[str, float]:
+    definition = Definition("bench", Kind.WEBHOOK, address, format=Format.EVENT, batch=Batch(together), redact=False)
     selection = Selection(definition, "global", "journal")
-    items = [item for at, frame in enumerate(frames(), 1) for item in selection.items(Record(at, 1, 0, frame))]
-    batches = [tuple(items[at : at + MANY]) for at in range(0, len(items), MANY)]
+    items = [
+        item
+        for at, frame in enumerate(recordings.frames("load", frames), 1)
+        for item in selection.items(Record(at, 1, 0, frame))
+    ]
+    batches = [tuple(items[at : at + together]) for at in range(0, len(items), together)]
     sink = await Webhook.open(definition)
-    started = perf_counter()
+    started, cpu = perf_counter(), process_time()
     for _ in range(times):
         for batch in batches:
             await sink.deliver(Delivery(delivery_id(batch), batch, "global"))
-    seconds = perf_counter() - started
+    result = {"events": times * len(items), "seconds": perf_counter() - started, "cpu": process_time() - cpu}
     await sink.close()
-    return {"events": times * len(items), "seconds": seconds}
+    return result
 
 
 if __name__ == "__main__":
@@ -76,4 +76,4 @@ if __name__ == "__main__":
         asyncio.run(receive())
     else:
         send = post if sys.argv[1] == "post" else deliver
-        print(json.dumps(asyncio.run(send(sys.argv[2], int(sys.argv[3])))))
+        print(json.dumps(asyncio.run(send(sys.argv[2], *map(int, sys.argv[3:6])))))

@@ -9,8 +9,11 @@ import resource
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+
+import msgspec
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.subscription import Subscription
@@ -50,10 +53,10 @@ class Down:
 
 
 class Given:
-    """One definition that never changes."""
+    """Definitions that never change."""
 
-    def __init__(self, definition: Definition) -> None:
-        self._loaded = Loaded({definition.id: definition})
+    def __init__(self, *definitions: Definition) -> None:
+        self._loaded = Loaded({each.id: each for each in definitions})
 
     def read(self) -> Loaded:
         return self._loaded
@@ -70,30 +73,85 @@ async def down(definition: Definition) -> Sink:
     return Down()
 
 
-OPENERS: dict[str, Callable[[Definition], Awaitable[Sink]]] = {"null": null, "down": down, "webhook": open_sink}
+OPENERS: dict[str, Callable[[Definition], Awaitable[Sink]]] = {
+    "null": null,
+    "down": down,
+    "file": open_sink,
+    "webhook": open_sink,
+}
 
 
-async def run(server: str, expected: int, how: str, address: str, redact: bool, folder: Path) -> dict[str, float]:
-    connection = Connection.from_environment({"address": server}, environ={})
-    definition = Definition("bench", Kind.WEBHOOK, address, format=Format.EVENT, batch=Batch(MANY, 0.5), redact=redact)
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is measured; as JSON it is the one argument of the process."""
+
+    server: str
+    expected: int = 0
+    """Events until the end; 0 for a time instead."""
+    sinks: tuple[tuple[str, str], ...] = (("null", ""),)
+    """Of each how it is opened, and its address."""
+    together: int = MANY
+    """Events in one batch."""
+    redact: bool = False
+    settle: float = 0.0
+    """Seconds before the measurement."""
+    seconds: float = 0.0
+
+
+async def run(work: Work, folder: Path) -> dict[str, float]:
+    connection = Connection.from_environment({"address": work.server}, environ={})
+    definitions = [
+        Definition(
+            f"{how}-{number}",
+            Kind.FILE if how == "file" else Kind.WEBHOOK,
+            str(folder / "events.ndjson") if how == "file" else address,
+            format=Format.EVENT,
+            batch=Batch(work.together, 0.5),
+            redact=work.redact,
+        )
+        for number, (how, address) in enumerate(work.sinks)
+    ]
+    openers = {each.id: OPENERS[how] for each, (how, _) in zip(definitions, work.sinks, strict=True)}
+
+    async def opener(definition: Definition) -> Sink:
+        return await openers[definition.id](definition)
+
     journal = await Journal.open(folder / "bench.journal", Retention(max_size=1 << 40))
     source = await continued(journal, connection, Subscription(), Settings())
-    runner = Runner(journal, source, Wanted(Given(definition)), RunnerStatus(), drain=0.1, opener=OPENERS[how])
+    runner = Runner(journal, source, Wanted(Given(*definitions)), RunnerStatus(), drain=0.1, opener=opener)
     running = asyncio.create_task(runner.run())
-    while not journal.events:
+    is_down = work.sinks[0][0] == "down"
+
+    def done() -> int:
+        sink = runner.sinks.get(definitions[0].id)
+        return journal.events if is_down else sink.status.delivered if sink is not None else 0
+
+    while not done():  # what is loaded with the first event is not measured
         await asyncio.sleep(0.001)
-    started = perf_counter()
+    await asyncio.sleep(work.settle)
+    started, cpu, before = perf_counter(), process_time(), done()
     middle = 0
-    while (journal.events if how == "down" else runner.sinks["bench"].status.delivered) < expected:
+
+    def is_done() -> bool:
+        return done() >= work.expected if work.expected else perf_counter() - started >= work.seconds
+
+    while not is_done():
         await asyncio.sleep(0.01)
-        if not middle and journal.events > expected / 4:
+        if not middle and journal.events > work.expected / 4:
             middle = resident()
-    seconds = perf_counter() - started
+    result = {
+        "events": done() - before,
+        "seconds": perf_counter() - started,
+        "cpu": process_time() - cpu,
+        "middle": middle,
+        "lag": max(sink.lag_events for sink in runner.sinks.values()),
+        "rss": resident(),
+        "journal": journal.bytes,
+    }
     runner.end()
     await running
-    size = journal.bytes
     await journal.close()
-    return {"events": expected, "seconds": seconds, "middle": middle, "rss": resident(), "journal": size}
+    return result
 
 
 def resident() -> int:
@@ -102,9 +160,9 @@ def resident() -> int:
 
 
 def main() -> None:
-    server, expected, how, address, redact = sys.argv[1:6]
+    work = msgspec.json.decode(sys.argv[1], type=Work)
     with tempfile.TemporaryDirectory() as folder:
-        result = asyncio.run(run(server, int(expected), how, address, redact == "redact", Path(folder)))
+        result = asyncio.run(run(work, Path(folder)))
     print(json.dumps(result))
 
 

@@ -1,19 +1,20 @@
-"""The batches of one sink that are under way or next, and its cursor behind them.
+"""The batches of one sink that are in flight or next, and its cursor behind them.
 
-The cursor moves in a transaction, and only past what was acknowledged or went to the dead letters. Where the batches
-end that are under way or next stands beside it, so that after a crash the same ones are sent again under the same IDs;
-none is sent before its end is written. Ends of several are written ahead, so that a receiver need not wait for the
-journal between two batches: while one transaction is written, deliveries go on.
+The cursor moves in a transaction, and only past what was acknowledged or went to the dead letters. The ends of the
+batches in flight and of the next ones are stored with it, so that after a crash the same ones are sent again under the
+same IDs; none is sent before its end is written. Ends of several are written ahead, and acknowledgements together, so
+that a receiver need not wait for the journal between two batches: while one transaction is written, deliveries go on.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Final, TypeVar
 
 from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.errors import JournalError
@@ -29,10 +30,17 @@ from nomad_tui.stream.tasks import end
 
 log = Log("nomad_tui.sinks")
 
+_T = TypeVar("_T")
+
 MOST_AHEAD: Final = 16
 """Batches beyond those that may be under way: they are ready to be sent, or done while an earlier one is not."""
 MOST_AHEAD_BYTES: Final = 4 * 1024 * 1024
 """Of the events of all these batches, beyond which no further one is made ready."""
+LEAST_READY: Final = 8
+"""Batches whose ends are in the journal and that wait to be sent; with fewer, the next ends are written at once."""
+ACKNOWLEDGED_FOR: Final = 0.1
+"""Seconds that acknowledgements may wait to be written together. A crash in between repeats these batches, which is no
+more than those whose ends are written."""
 AGAIN: Final = 1.0
 """Seconds until a transaction is tried again that could not be written."""
 SAID_EVERY: Final = 60
@@ -51,7 +59,7 @@ class CursorMovedError(Exception):
 class _Waiting:
     batch: Batch
     marked: bool = False
-    """That its end stands in the journal."""
+    """Whether its end is in the journal."""
     task: "asyncio.Task[list[DeadLetter]] | None" = None
     """None until it is sent."""
 
@@ -63,7 +71,7 @@ class _Waiting:
 
 
 class InFlightWindow:
-    """Brings what comes after a cursor to a sink, one batch after the other or, if unordered, several at once."""
+    """Delivers what comes after a cursor to a sink, one batch after the other or, if unordered, several at once."""
 
     def __init__(
         self,
@@ -90,18 +98,24 @@ class InFlightWindow:
         """Of what is done and not yet written."""
         self._written = True
         """Whether the journal has all of this as it stands here."""
+        self._unwritten_since = 0.0
+        self._wake = asyncio.Event()
+        """Set whenever something under way has ended."""
         self._leaving = asyncio.Event()
 
     async def run(self, changed: asyncio.Event) -> None:
         """Until `changed` is set. Raises `CursorMovedError` and `JournalError`."""
-        asked = asyncio.create_task(changed.wait())
+        asked = self._started(changed.wait())
         gathering: asyncio.Task[Batch] | None = None
         writing: asyncio.Task[None] | None = None
+        timer: asyncio.TimerHandle | None = None
+        loop = asyncio.get_running_loop()
         try:
             while not asked.done():
+                self._wake.clear()
                 if gathering is not None and gathering.done():
                     self._queue.append(_Waiting(gathering.result()))
-                    self._written = False
+                    self._note_unwritten()
                     gathering = None
                 if writing is not None and writing.done():
                     writing.result()
@@ -111,16 +125,38 @@ class InFlightWindow:
                 if not self._queue:
                     self._progress.idle()
                 if gathering is None and self._wants_more():
-                    gathering = asyncio.create_task(self._batches.next())
+                    gathering = self._started(self._batches.next())
                 if writing is None and not self._written:
-                    writing = asyncio.create_task(self._write())
-                    continue  # it takes what there is before anything else happens
-                under_way = [each.task for each in self._queue if each.task is not None and not each.task.done()]
-                waited: set[asyncio.Task[Any]] = {asked, *under_way}
-                waited |= {task for task in (gathering, writing) if task is not None}
-                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+                    wait = 0.0 if self._is_urgent() else self._unwritten_since + ACKNOWLEDGED_FOR - monotonic()
+                    if wait <= 0:
+                        writing = self._started(self._write(*self._to_write()))
+                    elif timer is None or timer.when() <= loop.time():
+                        timer = loop.call_later(wait, self._wake.set)
+                await self._wake.wait()
         finally:
+            if timer is not None:
+                timer.cancel()
             await self._leave(asked, gathering, writing)
+
+    def _started(self, work: Coroutine[Any, Any, _T]) -> "asyncio.Task[_T]":
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._wake.set())
+        return task
+
+    def _note_unwritten(self) -> None:
+        if self._written:
+            self._written = False
+            self._unwritten_since = monotonic()
+
+    def _is_urgent(self) -> bool:
+        """Whether a receiver may soon wait for what is to be written, or something was given up."""
+        ready = 0
+        for each in reversed(self._queue):
+            if each.task is not None:
+                break
+            ready += each.marked
+        has_unmarked = bool(self._queue) and not self._queue[-1].marked and bool(self._queue[-1].batch.items)
+        return bool(self._letters) or (has_unmarked and ready < LEAST_READY)
 
     def _wants_more(self) -> bool:
         """What is not full yet may as well grow, in the journal, until it can be sent."""
@@ -137,7 +173,7 @@ class InFlightWindow:
             if free <= 0 or not each.marked:
                 return
             if each.task is None and each.batch.items:
-                each.task = asyncio.create_task(self._deliver(each.batch))
+                each.task = self._started(self._deliver(each.batch))
                 free -= 1
 
     async def _deliver(self, batch: Batch) -> list[DeadLetter]:
@@ -156,16 +192,20 @@ class InFlightWindow:
             self._progress.passed(total(batch.items) - len(letters), batch.lost)
             end = batch.end
             self._cursor = replace(self._cursor, position=end.position, offset=end.offset, events=end.events)
-            self._written = False
+            self._note_unwritten()
 
-    async def _write(self) -> None:
-        """What is acknowledged by now, and where the batches end that come next."""
+    def _to_write(self) -> tuple[Cursor, tuple[_Waiting, ...], list[DeadLetter]]:
+        """What is acknowledged by now, the batches whose ends come next, and what was given up."""
         queue = tuple(self._queue)
         letters, self._letters = self._letters, []
         status = copy(self._progress.status)
         status.dead += len(letters)
         cursor = replace(self._cursor, sending=tuple(each.batch.end.place for each in queue), status=status)
         self._written = True
+        return cursor, queue, letters
+
+    async def _write(self, cursor: Cursor, queue: tuple[_Waiting, ...], letters: list[DeadLetter]) -> None:
+        """Returns once it is in the journal. Raises `CursorMovedError`."""
         for attempt in count():
             try:
                 if not await self._journal.advance(cursor, letters):
@@ -205,4 +245,4 @@ class InFlightWindow:
             self._pass_done()
         if not self._written:
             with suppress(JournalError, CursorMovedError):
-                await self._write()
+                await self._write(*self._to_write())

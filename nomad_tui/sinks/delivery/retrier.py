@@ -67,7 +67,7 @@ class DeliveryRetrier:
         left, refused = delivery, 0
         for attempt in count(1):
             try:
-                answer = await self.once(replace(left, attempt=attempt))
+                answer = await self.once(left if attempt == left.attempt else replace(left, attempt=attempt))
                 break
             except UndeliveredError as error:
                 if error.done:

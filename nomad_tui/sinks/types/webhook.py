@@ -93,6 +93,8 @@ class Webhook:
         )
         self._template = _template(definition)
         self._reads_files = any(map(reads_file, texts))
+        self._kept: Settings | None = None
+        """Where no file is to be read again for each delivery."""
         self._session: aiohttp.ClientSession | None = None
         self._patience = ANSWER_PATIENCE
         """With the body of an acknowledgement."""
