@@ -4,13 +4,15 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 import nats
+import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
@@ -100,3 +102,32 @@ async def nats_server(folder: Path, settings: str = "", scheme: str = "nats") ->
         yield await server.start()
     finally:
         await server.kill()
+
+
+@asynccontextmanager
+async def nats_cluster(folder: Path, size: int = 3) -> AsyncIterator[dict[str, NatsServer]]:
+    """Servers of one cluster by their names, once each of its streams can have a leader."""
+    ports = _free_ports(size)
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    servers = {}
+    async with AsyncExitStack() as stack:
+        for number, port in enumerate(ports):
+            name = f"n{number}"
+            settings = f"server_name: {name}\ncluster {{ name: c, listen: '127.0.0.1:{port}', routes: [{routes}] }}"
+            servers[name] = await stack.enter_async_context(nats_server(folder / name, settings))
+        async with asyncio.timeout(30), servers["n0"].client() as client:
+            while True:
+                with suppress(nats.errors.Error):
+                    answer = await client.request("$JS.API.INFO", timeout=1)
+                    if "error" not in json.loads(answer.data):
+                        break
+                await asyncio.sleep(0.1)
+        yield servers
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

@@ -22,6 +22,9 @@ LONGEST_SAID: Final = 200
 """Characters of what a server says that are passed on."""
 PING_EVERY: Final = 10
 """Seconds; two that are not answered end a connection."""
+PATIENCE: Final = 5.0
+"""Seconds for an answer of JetStream's API."""
+INFO_ATTEMPTS: Final = 5
 LARGEST_KEY: Final = 64 * 1024
 """Bytes of a file with credentials."""
 
@@ -77,16 +80,25 @@ class NatsLink:
     be after the server has forgotten that another runner published the same.)
     """
 
-    def __init__(self, client: Client, address: JetStreamAddress, server: str) -> None:
+    def __init__(self, client: Client, address: JetStreamAddress, server: str, patience: float) -> None:
         self.client = client
         self.server = server
         """`nats://host:port`, the one that is connected."""
         self._address = address
+        self._patience = patience
         self._watched: set[asyncio.Future[Any]] = set()
 
     @classmethod
-    async def open(cls, address: JetStreamAddress, keys: Keys, others: frozenset[str] = frozenset()) -> Self:
-        """Tries each server once, those of the address first; `others` were heard of from them.
+    async def open(
+        cls,
+        address: JetStreamAddress,
+        keys: Keys,
+        others: frozenset[str] = frozenset(),
+        *,
+        patience: float = PATIENCE,
+    ) -> Self:
+        """Tries each server once, those of the address first; `others` were heard of from them. `patience` is in
+        seconds, for each answer of JetStream's API.
 
         Raises `NatsError` about the last one tried. Is to be called within a time limit.
         """
@@ -98,7 +110,7 @@ class NatsLink:
         for server in candidates:
             shown = f"{scheme}://{server}"
             client = _Client(must_be_encrypted=address.tls or keys.any_tls)
-            link = cls(client, address, shown)
+            link = cls(client, address, shown, patience)
             try:
                 async with asyncio.timeout(_SHARE if len(candidates) > 1 else None):
                     await client.connect(
@@ -140,23 +152,26 @@ class NatsLink:
         future.add_done_callback(self._watched.discard)
 
     async def stream_info(self, stream: str) -> dict[str, Any] | None:
-        """As the server says it, times in ns; None where there is no such stream. Raises `NatsError`."""
+        """As the server reports it, times in ns; None where there is no such stream. Raises `NatsError`.
+
+        Asked several times: what was asked while a stream has no leader is never answered.
+        """
         try:
-            return await self.api(f"STREAM.INFO.{stream}")
+            return await self.api(f"STREAM.INFO.{stream}", attempts=INFO_ATTEMPTS)
         except NotFoundError:
             return None
 
-    async def api(self, subject: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+    async def api(self, subject: str, request: dict[str, Any] | None = None, *, attempts: int = 1) -> dict[str, Any]:
         """An answer of JetStream's API. Raises `NatsError`, or `NotFoundError` where what it is about is not there."""
         content = b"" if request is None else json.dumps(request).encode()
-        asked = asyncio.ensure_future(self.client.request(f"$JS.API.{subject}", content, timeout=_API_TIMEOUT))
+        asked = asyncio.ensure_future(self._request(f"$JS.API.{subject}", content, attempts))
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.watch(lost)
         try:
             await asyncio.wait((asked, lost), return_when=asyncio.FIRST_COMPLETED)
             if lost.done():
                 lost.result()
-            answer: dict[str, Any] = json.loads((await asked).data)
+            answer: dict[str, Any] = json.loads(await asked)
             if "error" in answer:
                 raise APIError.from_error(answer["error"])
             return answer
@@ -168,6 +183,13 @@ class NatsLink:
             lost.cancel()
             asked.cancel()
             await asyncio.gather(asked, lost, return_exceptions=True)
+
+    async def _request(self, subject: str, content: bytes, attempts: int) -> bytes:
+        patience = self._patience / attempts
+        for _ in range(attempts - 1):
+            with suppress(TimeoutError):
+                return (await self.client.request(subject, content, timeout=patience)).data
+        return (await self.client.request(subject, content, timeout=patience)).data
 
     async def close(self) -> None:
         with suppress(Exception):
@@ -190,7 +212,6 @@ class NatsLink:
 
 _SHARE: Final = 5.0
 """Seconds for each of several servers."""
-_API_TIMEOUT: Final = 5.0
 _CLOSING_TAKES: Final = 0.5
 
 
@@ -394,6 +415,8 @@ class Stream:
     created: str
     duplicate_window: float
     """Seconds."""
+    leader: str = ""
+    """Name of the server that stores its messages; "" where there is no cluster, or no leader at the moment."""
     config: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -405,5 +428,6 @@ class Stream:
             int(state["messages"]),
             str(info.get("created", "")),
             int(config.get("duplicate_window") or 0) / 1e9,
+            str((info.get("cluster") or {}).get("leader") or ""),
             config,
         )

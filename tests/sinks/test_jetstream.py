@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.sinks.definition.definition import Definition, Format, JetStream, Kind, Tls
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError
 from nomad_tui.sinks.types.jetstream import JetStreamSink, subject, subjects
-from tests.nats_server import NatsServer, nats_server
+from tests.nats_server import NatsServer, nats_cluster, nats_server
 from tests.sink_items import batches, delivery, gap_item, items
 
 
@@ -105,6 +106,35 @@ async def test_two_runners_one_killed_and_back_after_the_window(server: NatsServ
         await again.close()
         await fast.close()
         assert await stored_ids(server) == ids(events)
+
+
+async def test_when_the_streams_leader_is_killed_the_sink_goes_on_with_the_next(tmp_path: Path) -> None:
+    events = items(most=90)
+    given = batches(events, 3)
+    async with asyncio.timeout(90), nats_cluster(tmp_path) as servers:
+        made = JetStream(create=True, replicas=3)
+        everyone = ",".join(server.url for server in servers.values())
+        maker = JetStreamSink(Definition("nats", Kind.NATS, everyone, timeout=30.0, jetstream=made))
+        await until_taken(maker, given[0])
+        await maker.close()
+        async with servers["n0"].client() as client:
+            cluster = (await client.jetstream().stream_info("NOMAD")).cluster
+        assert cluster is not None and cluster.leader is not None
+        leader = servers.pop(cluster.leader)
+        near, other = servers.values()
+        address = f"{near.url},{other.url}"
+        sink = JetStreamSink(Definition("nats", Kind.NATS, address, timeout=30.0, jetstream=made))
+        for batch in given[:10]:
+            await until_taken(sink, batch)
+        await leader.kill()
+        killed = monotonic()
+        await until_taken(sink, given[10])
+        assert monotonic() - killed < 10
+        for batch in given[11:]:
+            await until_taken(sink, batch)
+        await sink.close()
+        stored = await near.stored()
+    assert [headers["Nats-Msg-Id"] for _, headers, _ in stored] == ids(events)
 
 
 async def test_what_takes_longer_to_read_than_the_timeout_is_read_on(server: NatsServer) -> None:
@@ -319,11 +349,8 @@ async def test_a_stream_that_lets_nobody_read_it_gets_its_events(
 
 
 @pytest.mark.parametrize("silent", ["CONSUMER.CREATE.NOMAD", "STREAM.INFO.NOMAD"])
-async def test_an_api_that_does_not_answer_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str
-) -> None:
+async def test_an_api_that_does_not_answer_is_not_waited_for(tmp_path: Path, silent: str) -> None:
     """As where an account exports the subjects of a stream and not all of JetStream's API."""
-    monkeypatch.setattr("nomad_tui.nats.link._API_TIMEOUT", 0.2)
     events = items(most=30)
     async with nats_server(tmp_path) as server, asyncio.timeout(30):
         maker = JetStreamSink(definition(server))
@@ -334,7 +361,7 @@ async def test_an_api_that_does_not_answer_is_not_waited_for(
         await server.start()
         async with server.client() as client:
             await client.subscribe("nobody.answers")
-            sink = JetStreamSink(definition(server))
+            sink = JetStreamSink(definition(server), patience=0.5)
             for batch in batches(events[1:], 10):
                 await until_taken(sink, batch)
             assert "it is overloaded" in await sink.deliver(delivery(events[-1:]))

@@ -13,7 +13,7 @@ from nats.js.errors import NotFoundError
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
-from nomad_tui.nats.link import Keys, NatsError, NatsLink, Stream
+from nomad_tui.nats.link import PATIENCE, Keys, NatsError, NatsLink, Stream
 from nomad_tui.nats.publishing import (
     ANOTHER_STREAM,
     FULL,
@@ -35,6 +35,8 @@ log = Log("nomad_tui.sinks.nats")
 AT_ONCE: Final = 256
 """Messages under way."""
 AT_ONCE_BYTES: Final = 4 * 1024 * 1024
+SILENT: Final = 2.0
+"""Seconds without an acknowledgement after which it is checked whether the stream has another leader."""
 LONGEST_TOKEN: Final = 128
 """Characters; a server takes subjects of about 4 KB."""
 LONGEST_HEADER: Final = 512
@@ -66,8 +68,10 @@ class _Progress:
 
 
 class JetStreamSink:
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, *, patience: float = PATIENCE) -> None:
+        """`patience` is in seconds, for each answer of JetStream's API."""
         self._definition = definition
+        self._patience = patience
         self._stream = definition.jetstream.stream
         self._publisher: Publisher | None = None
         self._opening = asyncio.Lock()
@@ -75,6 +79,8 @@ class JetStreamSink:
         self._stored = AlreadyStored(self._stream)
         self._window: float | None = None
         """Seconds; None where the stream cannot be looked at, as the next says."""
+        self._leader = ""
+        """Of the stream, as it was looked at last."""
         self._unseen = ""
         self._seen_again_at = 0.0
         """`monotonic()` from which on it is tried again."""
@@ -168,7 +174,7 @@ class JetStreamSink:
                 tls.server_name,
                 tls.skip_verify,
             )
-            link = await NatsLink.open(address, keys, self._others)
+            link = await NatsLink.open(address, keys, self._others, patience=self._patience)
             try:
                 await self._look_at_stream(link)
                 publisher = Publisher(link)
@@ -199,6 +205,7 @@ class JetStreamSink:
             raise UnavailableError(self._no_stream(link))
         stream = Stream.of(info)
         self._window = stream.duplicate_window
+        self._leader = stream.leader
         if differences := self._differences(stream.config):
             self._tell_once("stream_differs_from_definition", **differences)
 
@@ -383,7 +390,9 @@ class JetStreamSink:
         """Raises `RefusedError` only where another message was to come before it."""
         server = publisher.link.server
         try:
-            return await future
+            while not (await asyncio.wait({future}, timeout=SILENT))[0]:
+                await self._check_leader(publisher)
+            return future.result()
         except NobodyError:
             raise UnavailableError(await self._why_nobody(publisher.link)) from None
         except RefusedError as error:
@@ -403,6 +412,21 @@ class JetStreamSink:
                 case _:
                     what = f"{self._stream} of {server} refused it ({error.said}): see nats stream info {self._stream}"
             raise UnavailableError(what) from None
+
+    async def _check_leader(self, publisher: Publisher) -> None:
+        """Raises `UnavailableError` where what was published is lost: with the leader that the stream had."""
+        if self._unseen:
+            return
+        try:
+            info = await publisher.link.stream_info(self._stream)
+        except NatsError as error:
+            what = str(error)
+        else:
+            if info is None or (leader := Stream.of(info).leader) == self._leader:
+                return
+            what = f"{self._stream} has another leader, {leader or 'none at the moment'}: what was on its way is lost"
+        await self._leave(publisher)
+        raise UnavailableError(what)
 
     async def _why_nobody(self, link: NatsLink) -> str:
         try:
