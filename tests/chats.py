@@ -1,9 +1,11 @@
 """Receivers that keep the documented rules of chats: each refuses what its vendor would, in the vendor's words."""
 
 import json
+import re
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,81 @@ def teams(request: Request) -> Answer:
     card = attachment["content"]
     is_card = attachment["contentType"] == "application/vnd.microsoft.card.adaptive" and card["type"] == "AdaptiveCard"
     return Answer(202) if is_card and card["body"] else Answer(400)
+
+
+def pagerduty(request: Request) -> Answer:
+    most = LIMITS["pagerduty"]
+    body = request.json
+    payload = body.get("payload", {})
+    errors = []
+    if request.target != "/v2/enqueue" or len(body.get("routing_key", "")) != 32:
+        errors.append("'routing_key' is invalid (must be the 32 character Integration Key)")
+    if body.get("event_action") not in ("trigger", "acknowledge", "resolve"):
+        errors.append("'event_action' is missing or invalid")
+    if not 1 <= len(body.get("dedup_key", "")) <= most["dedup_key"]:
+        errors.append("Length of 'dedup_key' is incorrect")
+    if body.get("event_action") == "trigger":
+        if not 1 <= len(payload.get("summary", "")) <= most["summary"] or not payload.get("source"):
+            errors.append("'payload.summary' is missing or blank")
+        if payload.get("severity") not in most["severities"]:
+            errors.append("'payload.severity' is invalid")
+    if errors or len(request.body) > most["bytes"]:
+        refusal = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
+        return Answer(400, body=orjson.dumps(refusal))
+    return Answer(202, body=orjson.dumps({"status": "success", "dedup_key": body["dedup_key"]}))
+
+
+class AlertmanagerRules:
+    """Keeps alerts by their labels, as Alertmanager does."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, dict[str, Any]] = {}
+
+    def active(self) -> list[dict[str, Any]]:
+        now = datetime.now(UTC)
+        return [each for each in self.alerts.values() if datetime.fromisoformat(each["endsAt"]) > now]
+
+    def __call__(self, request: Request) -> Answer:
+        if request.method == "GET":
+            return Answer(200, body=orjson.dumps(self.active()))
+        if request.target != "/api/v2/alerts":
+            return Answer(404)
+        for alert in request.json:
+            named = all(re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) for name in alert["labels"])
+            if not named or not alert["labels"].get("alertname") or not all(alert["labels"].values()):
+                return Answer(400, body=b'"invalid label set"')
+            key = json.dumps(alert["labels"], sort_keys=True)
+            self.alerts[key] = {**self.alerts.get(key, {}), **alert}
+        return Answer(200)
+
+
+class LokiRules:
+    """Keeps streams, refuses what is too far behind the newest line of one, and takes the rest of such a request."""
+
+    def __init__(self) -> None:
+        self.streams: dict[str, list[tuple[int, str]]] = {}
+
+    def __call__(self, request: Request) -> Answer:
+        if request.target != "/loki/api/v1/push":
+            return Answer(404)
+        ignored = total = 0
+        for stream in request.json["streams"]:
+            assert all(isinstance(value, str) for value in stream["stream"].values()) and stream["stream"]
+            held = self.streams.setdefault(json.dumps(stream["stream"], sort_keys=True), [])
+            for at, line, metadata in stream["values"]:
+                assert isinstance(at, str) and all(isinstance(each, str) for each in metadata.values())
+                total += 1
+                newest = max((each for each, _ in held), default=0)
+                if int(at) < newest - LIMITS["loki"]["out_of_order"] * 10**9:
+                    ignored += 1
+                elif (int(at), line) not in held:
+                    held.append((int(at), line))
+        if ignored:
+            what = (
+                f"entry with timestamp ignored, reason: 'entry too far behind', total ignored: {ignored} out of {total}"
+            )
+            return Answer(400, body=what.encode())
+        return Answer(204)
 
 
 RULES = {"slack": slack, "discord": discord, "teams": teams}

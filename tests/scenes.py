@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from textual.pilot import Pilot
 from nomad_tui.cli.demo import LEAD
 from nomad_tui.core.history.event_row import sentence
 from nomad_tui.core.history.history import History
+from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Update, Warned
@@ -35,6 +36,7 @@ from nomad_tui.sinks.definition.reading import DefinitionError, read_definition
 from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.logs.page import LogsPage
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import Place
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
@@ -87,6 +89,11 @@ def tour_with_gap() -> tuple[Update, ...]:
     before, after = frames[150], frames[156]
     gap = Gap(GapReason.BUFFER, before.index, after.index, 41.0)
     return (connected(), *frames[:151], connected(1), gap, *frames[156:])
+
+
+def fresh_tour() -> tuple[Update, ...]:
+    """As `whole_tour`, but as it happens: nothing waited in the server's buffer."""
+    return (connected(), *(replace(frame, fresh=True, received=frame_moment(frame) or NOW) for frame in tour()))
 
 
 def refused() -> tuple[Update, ...]:
@@ -189,6 +196,10 @@ class Scene:
     theme: str = "nomad-dark"
     sinks: Callable[[], Seen] | None = None
     """What is known of the sinks, whose page lies over it then."""
+    has_rules: bool = False
+    """Whether two watch rules are on from the beginning."""
+    has_logs: bool = False
+    """Whether the page of a task's logs lies over it."""
     rates: tuple[int, ...] = field(default=(0, 2, 1, 9, 31, 12, 4, 3, 18, 55, 38, 20, 12, 6, 3, 5))
     """Events in each of the last seconds, as the header shows them."""
 
@@ -210,6 +221,8 @@ SCENES: Final[dict[str, Scene]] = {
     "refused": Scene((120, 24), updates=refused),
     "permissions": Scene((140, 36), updates=jobs_only, keys=("1", *"jjjjjjj", "space")),
     "sinks": Scene((136, 24), sinks=four_sinks, keys=("end",)),
+    "watch": Scene((136, 30), updates=fresh_tour, has_rules=True, keys=("A", "j", "j")),
+    "logs": Scene((136, 30), has_logs=True, keys=("up", "up")),
     "light": Scene((160, 44), select=FAILED, theme="nomad-light"),
 }
 
@@ -252,6 +265,10 @@ async def draw(scene: Scene) -> str:
             select(app, scene.select)
         if scene.sinks is not None:
             await show_sinks(app, pilot, scene.sinks())
+        if scene.has_rules:
+            await switch_rules_on(app, pilot)
+        if scene.has_logs:
+            await show_logs(app, pilot)
         await pilot.press(*scene.keys)
         await until(pilot, lambda: settled(app))
         app.dashboard.sync()
@@ -263,6 +280,29 @@ async def show_sinks(app: NomadTui, pilot: Pilot[Any], seen: Seen) -> None:
     page = SinksPage(Place(where="http://nomad.example.com:4646", command="nomad-tui sink run"), StillWatch(seen))
     await app.push_screen(page)
     await until(pilot, lambda: page.list.row_count == len(seen.sinks))
+
+
+async def switch_rules_on(app: NomadTui, pilot: Pilot[Any]) -> None:
+    """As if they had been on when the first event came."""
+    watching = app.dashboard.watching
+    for name in ("out of memory", "node down"):
+        watching.rules.switch(name, True)
+    watching.watcher.set_rules(watching.rules.rules, from_now=False)
+    await until(pilot, lambda: len(watching.watcher.firings) == 2)
+    app.clear_notifications()
+
+
+async def show_logs(app: NomadTui, pilot: Pilot[Any]) -> None:
+    async def read(task: str, _: str) -> AsyncGenerator[bytes, None]:
+        for number in range(40):
+            level = b"\x1b[31merror\x1b[0m" if number % 13 == 12 else b"\x1b[32minfo \x1b[0m"
+            what = b"cannot allocate 12 MB" if number % 13 == 12 else b"handled request %d" % number
+            yield b"2026-11-23T08:49:%02d.120Z %s %s: %s\n" % (number, level, task.encode(), what)
+        await asyncio.Event().wait()
+
+    page = LogsPage("flaky.g[0] (9d48d801)", ("crash", "sidecar"), read)
+    await app.push_screen(page)
+    await until(pilot, lambda: "handled request 38" in page.view.text)
 
 
 def select(app: NomadTui, words: str) -> None:
@@ -284,6 +324,8 @@ def settled(app: NomadTui) -> bool:
     event = app.dashboard.inspector.event
     timeline = app.dashboard.inspector.timeline
     if app.dashboard.inspector.view is EventView.TIMELINE and timeline.step_count is None:
+        return False
+    if event is not None and event.diagnosis is not None and not event.diagnosis.is_complete:
         return False
     return app.dashboard.topics.is_settled and app.dashboard.event_list.shown == (
         None if event is None else event.sequence

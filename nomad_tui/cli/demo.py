@@ -41,7 +41,7 @@ async def _run(history: History, filter_text: str, folders: Folders | None, max_
 @asynccontextmanager
 async def recorded_cluster(max_line: int = DEFAULT_MAX_LINE, pace: float = PACE) -> AsyncIterator[LiveServer]:
     """A server of its own for the recording, and what reads it; `pace` is in frames a second."""
-    async with StandIn(read_lines(RECORDING), Options(pace=pace, lead=LEAD, repeat=None)) as server:
+    async with StandIn(read_lines(RECORDING), Options(pace=pace, lead=LEAD, repeat=None, sample_logs=True)) as server:
         # Nothing of the environment: the demo must run beside whatever NOMAD_ADDR and NOMAD_TOKEN say.
         connection = Connection.from_environment({"address": server.address}, environ={})
         yield LiveServer(connection, settings=Settings(max_line=max_line))

@@ -7,6 +7,7 @@ not prove is left out, and a gap in the stream ends what can be said of before a
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Final
 
 import msgspec
@@ -85,6 +86,37 @@ class _Findings:
     versions: dict[str, int | None] = field(default_factory=dict)
     """Of every allocation that was read."""
     is_complete: bool = True
+
+
+class Diagnosis:
+    """The lines for one event, read in slices."""
+
+    def __init__(self, history: History, sequence: int) -> None:
+        self._work: Generator[None, None, tuple[Fact, ...]] | None = diagnose(history, sequence)
+        self.facts: tuple[Fact, ...] = ()
+        """Each a line of its own; none before all is read, and for an event that is no failure."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self._work is None
+
+    def advance(self, seconds: float) -> bool:
+        """Reads on for about so long; True if there is more to do."""
+        deadline = perf_counter() + seconds
+        while self._work is not None:
+            try:
+                next(self._work)
+            except StopIteration as end:
+                self.facts, self._work = end.value, None
+            except (
+                IndexError,
+                LookupError,
+                RecursionError,
+            ):  # evicted meanwhile, or nested too deep
+                self._work = None
+            if perf_counter() > deadline:
+                break
+        return self._work is not None
 
 
 def diagnose(history: History, sequence: int) -> Generator[None, None, tuple[Fact, ...]]:

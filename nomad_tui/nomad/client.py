@@ -149,15 +149,15 @@ class Client:
 
     @asynccontextmanager
     async def open_stream(
-        self, parameters: Sequence[tuple[str, str]], silence: float = SILENCE
+        self, parameters: Sequence[tuple[str, str]], silence: float = SILENCE, path: str = STREAM
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The event stream after its 200, to be read with `content.iter_any()`; leaving the block closes it.
+        """A stream after its 200, to be read with `content.iter_any()`; leaving the block closes it.
 
         A 200 does not mean that the server will send anything: it may refuse by ending the body before the first
         heartbeat. `silence` seconds without a byte raise aiohttp.SocketTimeoutError, in the block too.
         """
         limits = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=silence)
-        async with self._get(STREAM, parameters, limits) as response:
+        async with self._get(path, parameters, limits) as response:
             yield response
 
     async def get_json(

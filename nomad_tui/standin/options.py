@@ -105,6 +105,9 @@ class Options:
     """Those that exist from the start, `default` always; None is all that the recording names. Any other
     is made when its first event enters the buffer, or by hand, and is invisible to the streams already open."""
 
+    sample_logs: bool = False
+    """Whether every task has a short log, even if none was written by hand."""
+
     # Whom it lets in
     tokens: Mapping[str, Token] | None = None
     """By secret; None is a cluster without ACLs."""

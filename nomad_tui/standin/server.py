@@ -16,6 +16,7 @@ from nomad_tui.standin.answers import NO_LEADER, NOT_PUBLISHING, PERMISSION_DENI
 from nomad_tui.standin.buffer import BATCH_BYTES, Buffer, DroppedError
 from nomad_tui.standin.faults import Fault, Scheduled
 from nomad_tui.standin.http import Answer, Connection, Request
+from nomad_tui.standin.logs import LOGS, TaskLogs
 from nomad_tui.standin.options import AtEnd, Options, Release
 from nomad_tui.standin.recording import SLICE_SECONDS, Frame, Recording
 from nomad_tui.standin.stream import StalledError, Stream, head, reset
@@ -51,6 +52,7 @@ class StandIn:
         self._raft = Raft(self.options.leader)
         self._raft_log: deque[Frame] = deque()
         """What a restarted server has not replayed yet."""
+        self.logs = TaskLogs(samples=self.options.sample_logs)
         self.lingering = 0
         """Streams that were refused or ended and are still open, silent."""
         self._answers = Answers(self.options, self._access, self._namespaces, self._raft, lambda: self.newest_index)
@@ -351,6 +353,8 @@ class StandIn:
         if self.options.basic_auth is not None and not request.has_basic_auth(*self.options.basic_auth):
             headers = {"WWW-Authenticate": 'Basic realm="nomad"'}
             return Answer(HTTPStatus.UNAUTHORIZED, b"Unauthorized", headers=headers)
+        if request.path.startswith(LOGS) and request.method == "GET":
+            return await self._respond_log(connection, request)
         if request.path != STREAM_PATH:
             return await self._answers.answer(request)
         if request.method != "GET":
@@ -382,6 +386,23 @@ class StandIn:
                 await self._linger(gone, self.options.lingers)
             finally:
                 gone.cancel()
+        return None
+
+    async def _respond_log(self, connection: Connection, request: Request) -> Answer | None:
+        token = self._access.token(request.secret)
+        refused = denied() if isinstance(token, Doubt) else self.logs.refusal(request, token)
+        if refused is not None:
+            return refused
+        serving = asyncio.create_task(self.logs.serve(request, connection.writer))
+        gone = asyncio.create_task(connection.gone())
+        try:
+            await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            serving.cancel()
+            gone.cancel()
+            await asyncio.wait({serving, gone})
+        if not serving.cancelled():
+            serving.result()
         return None
 
     async def _linger(self, gone: asyncio.Task[None], seconds: float | None) -> None:

@@ -42,6 +42,8 @@ class Context(StrEnum):
     DOCTOR = "doctor"
     SINKS = "sinks"
     LETTERS = "letters"
+    LOGS = "logs"
+    WATCH = "watch"
 
 
 TITLES: Final = {
@@ -60,6 +62,8 @@ TITLES: Final = {
     Context.DOCTOR: "Doctor",
     Context.SINKS: "Sinks",
     Context.LETTERS: "Dead letters",
+    Context.LOGS: "Logs",
+    Context.WATCH: "Watch rules",
 }
 """Of the contexts that the help describes."""
 
@@ -166,6 +170,14 @@ ACTIONS: Final = (
     Action(
         "app.send_to", "S", "send_to", "Send event to", "Send the event to a sink", palette="webhook export web",
         early=True,
+    ),
+    Action(
+        "app.logs", "L", "logs", "Logs", "Show the logs of the allocation's tasks",
+        palette="stdout stderr output tail", early=True,
+    ),
+    Action(
+        "app.watch", "A", "watch", "Watch rules", "List the watch rules: add, switch, snooze; go to what fired",
+        palette="alert notify bell alarm rule", early=True,
     ),
     Action("app.columns", "", "columns", "Columns", "Choose and order the columns of Events", palette="fields layout"),
     Action("app.theme", "", "app.change_theme", "Theme", "Choose the colors", palette="colours dark light"),
@@ -317,6 +329,16 @@ ACTIONS: Final = (
     Action("letters.resend_all", "R", "ask('all')", "Resend all", "Resend all, in order"),
     Action("letters.copy", "y", "ask('copy')", "Copy", "Copy why it was refused"),
     Action("letters.leave", "l", "screen.leave", "Close", "Close the page"),
+    Action("logs.type", "o", "other_type", "stdout or stderr", "Show the task's other log"),
+    Action("logs.task", "tab", "next_task", "Next task", "Show the log of the allocation's next task"),
+    Action("logs.follow", "f", "follow", "Follow", "Toggle: keep the end in view"),
+    Action("logs.leave", "L", "leave", "Close", "Close the page"),
+    Action("watch.go", "enter", "go", "Go to event", "Go to the event that the rule fired for"),
+    Action("watch.switch", "space", "switch", "On or off", "Switch the rule on or off"),
+    Action("watch.snooze", "s", "snooze", "Snooze", "Have the rule only highlight for 15 minutes, or wake it"),
+    Action("watch.add", "a", "add", "Add", "Add a rule from the current filter"),
+    Action("watch.remove", "x delete", "remove", "Remove", "Remove a rule that was made in the dashboard"),
+    Action("watch.leave", "A", "leave", "Close", "Close the page"),
 )  # fmt: skip
 
 EVERYWHERE: Final = ("app.redraw", "app.suspend")

@@ -57,11 +57,14 @@ if TYPE_CHECKING:
     from nomad_tui.ui.dialogs.record import Recording
     from nomad_tui.ui.export_actions import ExportActions
     from nomad_tui.ui.sinks.actions import SinkActions
+    from nomad_tui.ui.watch.watching import Watching
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
 BURST: Final = 500
 """Events between two looks from which on only every fourth look updates the list: it cannot be read then."""
+WATCH_AFTER: Final = 0.5
+"""Seconds after the start until the watch rules are read; they look at what came before too."""
 LANGUAGE_AFTER: Final = 1.0
 """Seconds after the start until the parser of filters is made: the first picture comes before it."""
 HEADER_EVERY: Final = 5
@@ -170,6 +173,14 @@ class DashboardScreen(Screen[None]):
 
         return SinkActions(self, self.session, self.inspecting, self._folders, is_cluster=self._is_cluster)
 
+    @cached_property
+    def watching(self) -> Watching:
+        from nomad_tui.config.watch_rules import WatchRules
+        from nomad_tui.ui.watch.watching import Watching
+
+        rules = WatchRules(None if self._folders is None else self._folders.config)
+        return Watching(self, self.view, self.event_list, rules, self.inspecting.jump, clock=self._clock)
+
     @property
     def view(self) -> View:
         """The events that match."""
@@ -205,6 +216,7 @@ class DashboardScreen(Screen[None]):
         self.set_focus(self.event_list)
         self._apply_preferences()
         self.set_timer(LANGUAGE_AFTER, self._learn_language)
+        self.set_timer(WATCH_AFTER, lambda: self.watching)
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
@@ -246,6 +258,8 @@ class DashboardScreen(Screen[None]):
                 self.filtering.prepare(PREPARATION_SLICE)
         if self.filter_line.has_focus and not self.view.counts_facets:
             self.filter_bar.seen.read_facts(PREPARATION_SLICE)
+        if "watching" in vars(self):
+            self.watching.advance()
         if come < BURST or self._looks % 4 == 0:
             self.event_list.sync()
             self.inspecting.advance()
@@ -525,6 +539,15 @@ class DashboardScreen(Screen[None]):
 
     def action_sinks(self) -> None:
         self.sinks.show()
+
+    def action_watch(self) -> None:
+        self.watching.show(self.filtering.text)
+
+    def action_logs(self) -> None:
+        from nomad_tui.ui.logs.opening import open_logs
+
+        self.inspecting.look()
+        open_logs(self, self.session, self.inspecting.sequence)
 
     def action_warnings(self) -> None:
         from nomad_tui.ui.dialogs.warning_list import WarningList

@@ -30,10 +30,12 @@ from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.saved import NameFilter
+from nomad_tui.ui.logs.page import LogsPage
 from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList
 from nomad_tui.ui.sinks.page import SinkList, SinksPage
 from nomad_tui.ui.sinks.send_to import SendTo
+from nomad_tui.ui.watch.page import RuleList, WatchPage
 
 TOGETHER: Final = (
     (Context.APP,),
@@ -71,6 +73,7 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
         DoctorPage,
         SinkList,
         LetterList,
+        RuleList,
     ),
     Context.EVENTS: (EventList,),
     Context.FACETS: (TopicPicker,),
@@ -96,6 +99,8 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
     Context.DOCTOR: (DoctorPage,),
     Context.SINKS: (SinksPage,),
     Context.LETTERS: (LetterList,),
+    Context.LOGS: (LogsPage,),
+    Context.WATCH: (WatchPage,),
 }
 
 

@@ -158,7 +158,7 @@ class Selection:
         definition = self._definition
         self._append_gap(record, gap)
         elsewhere = gap.namespaces and definition.namespaces and definition.namespaces.isdisjoint(gap.namespaces)
-        if not definition.gaps or elsewhere:
+        if not definition.gaps or elsewhere or definition.kind in INCIDENTS:  # nothing would end such an incident
             return []
         place = self._place(record.position, 0)
         return [Item(record.position, 0, gap.before, record.received, b"{}", gap=gap, id=place)]

@@ -41,5 +41,15 @@ async def open_sink(definition: Definition) -> Sink:
             from nomad_tui.sinks.types.teams import Teams
 
             return await Teams.open(definition)
-        case _:
-            raise ValueError(f"Sinks of type {definition.kind.value} cannot be opened.")
+        case Kind.PAGERDUTY:
+            from nomad_tui.sinks.types.incidents import PagerDuty
+
+            return await PagerDuty.open(definition)
+        case Kind.ALERTMANAGER:
+            from nomad_tui.sinks.types.incidents import Alertmanager
+
+            return await Alertmanager.open(definition)
+        case Kind.LOKI:
+            from nomad_tui.sinks.types.loki import Loki
+
+            return await Loki.open(definition)

@@ -177,11 +177,15 @@ class EventView:
         return shown
 
     @cached_property
-    def time(self) -> int:
-        """When it happened, in ns since 1970, else when it was received; 0 where neither is known."""
+    def moment(self) -> int | None:
+        """When it happened by its payload, in ns since 1970."""
         event = self._item.event
-        moment = frame_moment(Frame(self.index, [event], b"")) if event is not None else None
-        return moment or self.received
+        return frame_moment(Frame(self.index, [event], b"")) if event is not None else None
+
+    @property
+    def time(self) -> int:
+        """When it happened, else when it was received; 0 where neither is known."""
+        return self.moment or self.received
 
     @cached_property
     def url(self) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 import orjson
 from textual.content import Content
 
+from nomad_tui.core.diagnosis import Diagnosis
 from nomad_tui.core.history.event_row import EventRow, GapRow, happened, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.names import Names
@@ -53,6 +54,7 @@ def described(history: History, names: Names, sequence: int, against: int | None
         before=_before(history, event, against),
         happened=found.when()[0],
         newest=partial(newest_state, history, sequence),
+        diagnosis=Diagnosis(history, sequence),
         name=partial(_name, names, event.namespace),
     )
 

@@ -20,11 +20,12 @@ from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
+from nomad_tui.core.diagnosis import Diagnosis
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.payload import Payload, parse
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Veil, redact
-from nomad_tui.core.summary import summary
+from nomad_tui.core.summary import Summary, summary
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.changes_view import ChangesView
@@ -45,6 +46,9 @@ BEHIND_SUBTITLE: Final = 3
 
 NOTHING_SELECTED: Final = "No event is selected."
 
+DIAGNOSIS_AT_ONCE: Final = 0.008
+DIAGNOSIS_LATER: Final = 0.02
+"""Seconds of reading for the diagnosis when an event is shown, and at each further look."""
 LARGE: Final = 128 * 1024
 """Bytes of a payload from which on it is drawn before it is compared with the one before."""
 
@@ -97,6 +101,8 @@ class InspectedEvent:
     """What the object has become since, as far as it is held; empty where its state is the same."""
     name: Callable[[str, str], str] = _no_name
     """The name of the object of a topic that has an ID, or ""."""
+    diagnosis: Diagnosis | None = None
+    """What the events held prove of a failure."""
 
 
 class ViewTabs(Static):
@@ -203,6 +209,7 @@ class Inspector(Vertical):
         self.view = EventView.TREE
         self.heading = Static(Content(NOTHING_SELECTED), id="inspector-heading")
         self.summary = Static(id="inspector-summary")
+        self.diagnosis = Static(id="inspector-diagnosis")
         self.facts = Static(id="inspector-facts")
         self.trouble = Static(id="inspector-trouble")
         self.tabs = ViewTabs(id="inspector-tabs")
@@ -243,6 +250,7 @@ class Inspector(Vertical):
     def compose(self) -> ComposeResult:
         yield self.heading
         yield self.summary
+        yield self.diagnosis
         yield self.facts
         yield self.trouble
         yield self.tabs
@@ -275,6 +283,7 @@ class Inspector(Vertical):
                 self._title = "3 Event"
                 self.border_title = Content(self._title)
                 self._describe((Content(NOTHING_SELECTED),), None)
+                self._diagnose(0.0)
                 self.payload_tree.clear()
                 self.changes_view.clear()
                 self.raw.show_text("")
@@ -287,6 +296,7 @@ class Inspector(Vertical):
             self._facts = of_envelope(event.facts)
             self._summary = self._summed_up(event)
             self._describe(event.heading, " ".join(troubles) or None)
+            self._diagnose(DIAGNOSIS_AT_ONCE)
             is_large = len(event.payload) > LARGE and event.before is not None
             if not is_large:
                 self._compare(event, payload)
@@ -311,6 +321,14 @@ class Inspector(Vertical):
             newest=self._newest,
         )
         return of_summary(told)
+
+    def _diagnose(self, seconds: float) -> None:
+        """Reads on for the diagnosis, and shows it once it is read."""
+        diagnosis = self._event.diagnosis if self._event is not None else None
+        if diagnosis is not None and not diagnosis.advance(seconds):
+            drawn = of_summary(Summary(diagnosis.facts))
+            _put(self.diagnosis, Content("\n").join([fact.content for fact in drawn]))
+        self.diagnosis.display = diagnosis is not None and bool(diagnosis.facts)
 
     def _compare(self, event: InspectedEvent, payload: Payload) -> None:
         if event.before is not None:
@@ -432,6 +450,9 @@ class Inspector(Vertical):
 
     def tell_newest(self) -> None:
         """Say what the object of the event shown has become, if that has changed; for the app to call often."""
+        diagnosis = self._event.diagnosis if self._event is not None else None
+        if diagnosis is not None and not diagnosis.is_complete:
+            self._diagnose(DIAGNOSIS_LATER)
         if self._event is not None and self._event.topic and self._event.newest() != self._newest:
             self._summary = self._summed_up(self._event)
             self._lay_out_facts()

@@ -33,6 +33,7 @@ Palette: TypeAlias = dict[str, Style]
 
 MARK: Final = "★"
 MATCH: Final = "▎"
+WATCHED: Final = "◉"
 """Stand in the two empty cells behind the first column."""
 MARGIN: Final = 2
 """Cells before the first column: the mark of the event's level, and the sign of a server's backlog."""
@@ -87,6 +88,8 @@ class Look:
     """What the list knows of a row beside its event."""
 
     marked: bool = False
+    watched: bool = False
+    """Whether a watch rule has highlighted it."""
     matching: bool | None = None
     """Whether it is one of the matches that are pointed out among other rows; None where none are."""
     repeats: int = 0
@@ -154,7 +157,7 @@ def _segments(
             covered = False
             continue
         width, gutter = at.width, at.gutter
-        signs = number == 0 and bool(look.marked or look.matching)
+        signs = number == 0 and (look.marked or look.watched or bool(look.matching))
         if at.column is Column.SENTENCE:
             node = ""
             if number + 1 < len(placed) and (after := placed[number + 1]).column is Column.NODE:
@@ -169,7 +172,7 @@ def _segments(
         else:
             _add(line, _cell(at, event, palette, clock, region), width, gutter - signs * FIRST_GUTTER, plain)
         if signs:
-            line.append(Segment(MARK if look.marked else " ", palette["mark"]))
+            line.append(Segment(MARK if look.marked else WATCHED if look.watched else " ", palette["mark"]))
             line.append(Segment(MATCH if look.matching else " ", palette["match"]))
     left = layout.width - sum(at.width + at.gutter for at in placed)
     if left > 0:

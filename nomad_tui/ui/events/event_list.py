@@ -5,7 +5,7 @@ number, never a row: the selection, and the row at the top while the operator re
 evicted above, or found above by a filter that is still searching.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import tzinfo
 from time import time_ns
 from typing import ClassVar, Final
@@ -130,9 +130,11 @@ class EventList(LineView, can_focus=True):
         self.matches: View | None = None
         """Which of the rows are pointed out; None where the view holds nothing but matches."""
         self.columns = columns
-        self._live = live
+        self.live = live
         self._ages_from = ages_from or clock
         self._marks = Marks()
+        self.watched: Container[int] = ()
+        """The rows that a watch rule has highlighted."""
         self._note = ""
         """What the last key has led to, in the border for a while."""
         self._note_timer: Timer | None = None
@@ -176,7 +178,7 @@ class EventList(LineView, can_focus=True):
         """`paused` or `following`; empty where the list stays where it is, and for what is no stream to follow."""
         if self.paused_at is not None:
             return "paused"
-        return "following" if self.following and self._live else ""
+        return "following" if self.following and self.live else ""
 
     @property
     def shown(self) -> int | None:
@@ -330,7 +332,7 @@ class EventList(LineView, can_focus=True):
         new = self.new_below
         if self.paused_at is not None:
             text = f"▮▮ paused · {count(new)} new" if new else "▮▮ paused"
-        elif not self._live:
+        elif not self.live:
             text = self._position
         elif self.following:
             text = "following"
@@ -694,6 +696,7 @@ class EventList(LineView, can_focus=True):
     def _look(self, sequence: int) -> Look:
         return Look(
             marked=sequence in self._marks,
+            watched=sequence in self.watched,
             matching=None if self.matches is None else sequence in self.matches,
             repeats=self.view.repeats(sequence) if self.view.fold else 0,
             is_run=self.view.fold is Fold.ROUTINE,

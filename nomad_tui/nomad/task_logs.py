@@ -1,0 +1,128 @@
+"""A task's log, by way of the server: `/v1/client/fs/logs`, from the end."""
+
+import base64
+import binascii
+import codecs
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+
+from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.core.text import printable
+from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.nomad.diagnose import explain
+
+LOGS: Final = "/v1/client/fs/logs/"
+LONGEST_FRAME: Final = 4 * 1024 * 1024
+"""Bytes; Nomad's have 64 KiB of log each."""
+_QUOTED: Final = 200
+
+
+class LogsUnavailableError(Exception):
+    """`str()` of it says what happened, why, and what to do, fit to be drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLog:
+    allocation: str
+    namespace: str
+    task: str
+    type: str
+    """`stdout` or `stderr`."""
+
+
+class FrameSplitter:
+    """Splits JSON objects that stand right behind each other, in whatever pieces they come."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._decode = json.JSONDecoder().raw_decode
+
+    def feed(self, content: bytes) -> list[dict[str, Any]]:
+        """The objects that have become whole. Raises `ValueError` for what cannot become one."""
+        self._rest += content
+        if b"}" not in content and len(self._rest) < LONGEST_FRAME:
+            return []
+        text, behind = self._whole_characters()
+        frames: list[dict[str, Any]] = []
+        at = 0
+        while at < len(text):
+            if text[at].isspace():
+                at += 1
+                continue
+            try:
+                frame, at = self._decode(text, at)
+            except ValueError:
+                if len(text) - at >= LONGEST_FRAME or text[at] != "{":
+                    raise
+                break  # it is not whole yet
+            if not isinstance(frame, dict):
+                raise ValueError("a frame is an object")
+            frames.append(frame)
+        self._rest = bytearray(text[at:].encode() + behind)
+        return frames
+
+    def _whole_characters(self) -> tuple[str, bytes]:
+        """The text so far, and the bytes of a character that is not whole yet."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        text = decoder.decode(bytes(self._rest))
+        return text, decoder.getstate()[0]
+
+
+async def read_log(connection: Connection, log: TaskLog, most: int, *, follow: bool) -> AsyncGenerator[bytes, None]:
+    """The last `most` bytes of a log and, if it is followed, what is added; empty bytes for a sign of life.
+
+    Raises `LogsUnavailableError`.
+    """
+    parameters = [
+        ("task", log.task),
+        ("type", log.type),
+        ("origin", "end"),
+        ("offset", str(most)),
+        ("follow", "true" if follow else "false"),
+        ("plain", "false"),
+        ("namespace", log.namespace or "default"),
+    ]
+    if connection.region:
+        parameters.append(("region", connection.region))
+    splitter = FrameSplitter()
+    try:
+        async with Client(connection) as client, client.open_stream(parameters, path=LOGS + log.allocation) as response:
+            async for chunk in response.content.iter_any():
+                for frame in splitter.feed(chunk):
+                    yield _data(frame)
+    except UnexpectedAnswerError as error:
+        raise LogsUnavailableError(_refused(error, log, connection)) from None
+    except ValueError:
+        raise LogsUnavailableError("What came is no log: the answer is not in Nomad's frames.") from None
+    except (aiohttp.ClientError, OSError, TimeoutError, ConfigurationError) as error:
+        trouble = explain(error, connection)
+        raise LogsUnavailableError(printable(f"{trouble.what}: {trouble.why}. {trouble.remedy}.", 600)) from None
+
+
+def _data(frame: dict[str, Any]) -> bytes:
+    data = frame.get("Data")
+    if not isinstance(data, str):
+        return b"\n(the log was rotated or truncated here)\n" if frame.get("FileEvent") == "file truncated" else b""
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        raise ValueError("no base64") from None
+
+
+def _refused(error: UnexpectedAnswerError, log: TaskLog, connection: Connection) -> str:
+    said = printable(error.body.decode("utf-8", "replace").strip(), _QUOTED)
+    if error.status == 403:
+        return (
+            f"The token may not read logs in the namespace {printable(log.namespace or 'default', 80)}. "
+            'Grant it capabilities = ["read-logs"] there, or policy = "write".'
+        )
+    if error.status == 404:
+        return f"There is no such log: {said or 'not found'}. The allocation may be gone, or the task not started."
+    if "No path to node" in said or "Unknown node" in said:
+        return f"The node that has the log cannot be reached: {said}. It may be down, or not connected to the servers."
+    trouble = explain(error, connection)
+    return printable(f"{trouble.what}: {trouble.why}. {trouble.remedy}.", 600)

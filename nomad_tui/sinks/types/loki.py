@@ -1,0 +1,73 @@
+"""Loki: its push API, with labels by setting and what else tells an event as structured metadata.
+
+Loki takes the lines of a stream in order, and refuses what is too far behind its newest or too old altogether. The
+lines of one request are in order; a line that happened before the one before it, within a stream, gets that one's time.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from nomad_tui.core.text import printable
+from nomad_tui.sinks.definition.definition import Definition, Format
+from nomad_tui.sinks.delivery.sink import Delivery, RejectedError
+from nomad_tui.sinks.types.answers import Answer, Settings, judged
+from nomad_tui.sinks.types.event_view import EventView
+from nomad_tui.sinks.types.formats import JSON, Body, encode_one
+from nomad_tui.sinks.types.labels import labels_of
+from nomad_tui.sinks.types.webhook import Webhook
+
+LABELS: Final = (("source", "nomad"), ("region", "{region}"), ("topic", "{topic}"), ("level", "{level}"))
+"""Of a stream that the definition gives none for: few values each, as Loki wants it."""
+METADATA: Final = tuple((name, f"{{{name}}}") for name in ("namespace", "type", "job", "group", "node"))
+PATH: Final = "/loki/api/v1/push"
+
+MOST_STREAMS: Final = 10_000
+"""Whose newest time is remembered."""
+
+_TOO_OLD: Final = re.compile(r"too far behind|out of order|out-of-order|too old|greater_than_max_sample_age|behind")
+
+
+class Loki(Webhook):
+    def __init__(self, definition: Definition, environ: Mapping[str, str] = os.environ) -> None:
+        super().__init__(definition, environ)
+        self._newest: dict[str, int] = {}
+        """Times in ns since 1970, by stream."""
+
+    def target(self, url: str) -> str:
+        return url if url.rstrip("/").endswith(PATH) else f"{url.rstrip('/')}{PATH}"
+
+    def encode(self, delivery: Delivery, settings: Settings) -> Body:
+        return Body(orjson.dumps({"streams": self.streams(delivery)}), JSON)
+
+    def messages(self, delivery: Delivery) -> list[Body]:
+        return [Body(orjson.dumps({"streams": self.streams(delivery)}), JSON)]
+
+    def streams(self, delivery: Delivery) -> list[dict[str, Any]]:
+        streams: dict[str, dict[str, Any]] = {}
+        for item in delivery.items:
+            view = EventView(item, self._definition, delivery.region, test=delivery.test)
+            labels = labels_of(view, self._definition.labels or LABELS) or {"source": "nomad"}
+            name = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
+            stream = streams.setdefault(name, {"stream": labels, "values": []})
+            newest = self._newest.pop(name, 0)
+            at = max(view.moment or newest or view.received, newest)
+            self._newest[name] = at
+            if len(self._newest) > MOST_STREAMS:
+                del self._newest[next(iter(self._newest))]
+            line = encode_one(item, Format.EVENT, region=delivery.region, test=delivery.test).content.decode()
+            metadata = labels_of(view, METADATA) | {"id": item.id, "index": str(item.index)}
+            stream["values"].append([str(at), line, metadata])
+        return list(streams.values())
+
+    def judge(self, answer: Answer, settings: Settings) -> str:
+        said = printable(answer.body[:2_000].decode("utf-8", "replace").strip(), 400)
+        if answer.status == 400 and _TOO_OLD.search(said) is not None:
+            # What Loki took of the request stays; sent again it is no second line, for time and text are the same.
+            raise RejectedError(
+                f"Loki takes nothing so old: {said}. Raise its max_chunk_age, or let it be.", final=True
+            )
+        return judged(answer, settings)

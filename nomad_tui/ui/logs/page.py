@@ -1,0 +1,167 @@
+"""The page of `L`: the logs of an allocation's tasks, followed while it is open."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from nomad_tui.core.log_text import LogText
+from nomad_tui.core.readable import count
+from nomad_tui.core.text import printable
+from nomad_tui.nomad.task_logs import LogsUnavailableError
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.event.find_line import FindPane
+from nomad_tui.ui.event.text_viewer import TextView
+
+TYPES: Final = ("stdout", "stderr")
+SHOW_EVERY: Final = 0.2
+"""Seconds between two looks at what has come."""
+NOTE: Final = "As the task wrote it: secrets are not masked. Nothing of it is saved with the event."
+
+ReadLog = Callable[[str, str], AsyncGenerator[bytes, None]]
+"""Reads and follows the log of a task and a type; raises `LogsUnavailableError`."""
+
+
+class LogView(TextView):
+    """A text that grows at its end. It stays at the end while the reader is there."""
+
+    _end = 0
+    """The row that was at the top when the end was last shown."""
+
+    @property
+    def has_moved_up(self) -> bool:
+        """Whether the reader has left the end."""
+        return self.scroll_offset.y < self._end
+
+    @property
+    def _last_top(self) -> int:
+        return max(0, self.virtual_size.height - self.scrollable_content_region.height)
+
+    def _stay_at_end(self) -> None:
+        self._end = self._last_top
+        self.show_at_top(self._end)
+        self.refresh()
+
+    def replace(self, text: str, *, at_end: bool) -> None:
+        """Shows the text with what has come, from where the reader is, or its end."""
+        self._set_text(text)
+        self._wrap()
+        if at_end:
+            self.show_at_top(self._last_top)
+            self.refresh()
+            self.call_after_refresh(self._stay_at_end)  # a scrollbar that appears begins at the top
+        if self._wanted is not None:
+            self._spans = self._wanted.spans(self._text)
+            self._here = min(self._here, len(self._spans) - 1)
+            self._tell_found()
+
+
+class LogsPage(Modal[None]):
+    """Reads one log at a time; another task or type begins anew from the end."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.LOGS)
+
+    def __init__(self, title: str, tasks: Sequence[str], read: ReadLog) -> None:
+        """`title` names the allocation; it is untrusted, as the tasks' names are."""
+        super().__init__()
+        self._title = printable(title, 80)
+        self._tasks = tuple(tasks)
+        self._read = read
+        self._number = 0
+        self._type = 0
+        self._text = LogText()
+        self._has_news = False
+        self._state = ""
+        """What is to be said beside the text, in the first line."""
+        self._is_trouble = False
+        self._follows = True
+        self.view = LogView()
+        self._note = Static(id="logs-note")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="logs"):
+            yield self._note
+            yield FindPane(self.view)
+
+    def on_mount(self) -> None:
+        self.view.focus()
+        self.set_interval(SHOW_EVERY, self._show_news)
+        self._begin()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    # Reading
+
+    def _begin(self) -> None:
+        self._text = LogText()
+        self._follows, self._is_trouble = True, False
+        self._state = "reading…" if self._tasks else "No task of the allocation has started, so there is no log."
+        self._show()
+        if self._tasks:
+            # As a function: a coroutine that has not begun when the page closes would be warned of.
+            self.run_worker(self._run, group="logs", exclusive=True, description="reads a task's log")  # type: ignore[arg-type]
+
+    async def _run(self) -> None:
+        log, which = self._text, (self._tasks[self._number], TYPES[self._type])
+        try:
+            async with aclosing(self._read(*which)) as parts:
+                async for part in parts:
+                    log.feed(part)
+                    self._state = "" if len(log) else "empty so far"
+                    self._has_news = True
+            self._state = "the log has ended" if len(log) else "empty"
+        except LogsUnavailableError as error:
+            self._state, self._is_trouble = str(error), True
+        self._has_news = True
+
+    # Showing
+
+    def _show_news(self) -> None:
+        if self._has_news:
+            self._show()
+
+    def _show(self) -> None:
+        if not self.view.is_attached:
+            return
+        self._has_news = False
+        self._follows = self._follows and not self.view.has_moved_up
+        self.view.replace(self._text.text, at_end=self._follows)
+        self._show_note()
+
+    def _show_note(self) -> None:
+        parts: list[Content] = []
+        if self._state:
+            parts += [Content.styled(self._state, "$error" if self._is_trouble else "$warning"), Content("\n")]
+        dropped = f" · {count(self._text.dropped)} older lines left out" if self._text.dropped else ""
+        parts.append(Content.styled(f"{NOTE}{dropped}", "$quiet"))
+        self._note.update(Content("").join(parts))
+        box = self.query_one("#logs")
+        task = f" · task {printable(self._tasks[self._number], 60)} · {TYPES[self._type]}" if self._tasks else ""
+        number = f" ({self._number + 1} of {len(self._tasks)})" if len(self._tasks) > 1 else ""
+        box.border_title = Content(f"Logs  {self._title}{task}{number}{'' if self._follows else ' · not following'}")
+        others = " · Tab next task" if len(self._tasks) > 1 else ""
+        box.border_subtitle = Content(f"o {TYPES[1 - self._type]}{others} · f follow · / find · Esc closes")
+
+    # Keys
+
+    def action_next_task(self) -> None:
+        if len(self._tasks) > 1:
+            self._number = (self._number + 1) % len(self._tasks)
+            self._begin()
+
+    def action_other_type(self) -> None:
+        self._type = 1 - self._type
+        self._begin()
+
+    def action_follow(self) -> None:
+        self._follows = not self._follows
+        if self._follows:
+            self.view.replace(self._text.text, at_end=True)
+        self._show_note()

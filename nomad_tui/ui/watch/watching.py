@@ -1,0 +1,148 @@
+"""What watch rules do when they fire: highlight, ring, notify, pause, and run commands."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from textual.screen import Screen
+
+from nomad_tui.config.watch_rules import WatchRules
+from nomad_tui.core.history.event_row import event_level, sentence
+from nomad_tui.core.search.view import View
+from nomad_tui.core.secrets import redact
+from nomad_tui.core.text import printable
+from nomad_tui.core.watch import Action, Firing, Watcher
+from nomad_tui.process import Command, CommandError, CommandRunner, event_fields
+from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.terminal.notification import notification
+
+SLICE: Final = 0.003
+"""Seconds of looking at what has come, between two looks of the screen."""
+MOST_COMMANDS: Final = 32
+"""Commands that run or wait; of more, none is started, and that is said."""
+_LOUD: Final = frozenset(Action) - {Action.HIGHLIGHT}
+
+
+class Watching:
+    """Lends the rules time, and does what they ask for."""
+
+    def __init__(
+        self,
+        screen: Screen[Any],
+        view: View,
+        event_list: EventList,
+        rules: WatchRules,
+        go_to: Callable[[int], None],
+        *,
+        clock: Callable[[], int],
+    ) -> None:
+        """`go_to` selects an event by its sequence number."""
+        self._screen = screen
+        self._history = view.history
+        self._event_list = event_list
+        self._go_to = go_to
+        self._runner = CommandRunner()
+        self._commands = 0
+        self._live = event_list.live
+        self._clock = clock
+        self._timezone = view.timezone
+        self.rules = rules
+        self.watcher = Watcher(view.derived, rules.rules, live=self._live, timezone=view.timezone, clock=clock)
+        self.outcomes: dict[str, str] = {}
+        """How the last command of a rule ended, by its name."""
+        event_list.watched = self.watcher.highlighted
+        for trouble in rules.troubles:
+            screen.notify(trouble, severity="warning", markup=False)
+
+    def advance(self) -> None:
+        """Looks at what has come."""
+        for firing in self.watcher.advance(SLICE):
+            if not firing.is_quiet:
+                self._act(firing)
+        self._event_list.watched = self.watcher.highlighted
+
+    def show(self, filter_text: str) -> None:
+        """Opens the page of the rules; `filter_text` is the current filter."""
+        from nomad_tui.ui.watch.page import WatchPage
+
+        def go(sequence: int | None) -> None:
+            if sequence is not None:
+                self._go_to(sequence)
+
+        page = WatchPage(
+            self.watcher,
+            self.rules,
+            self._history,
+            live=self._live,
+            filter_text=filter_text,
+            outcomes=lambda name: self.outcomes.get(name, ""),
+            clock=self._clock,
+            timezone=self._timezone,
+        )
+        self._screen.app.push_screen(page, go)
+
+    def _act(self, firing: Firing) -> None:
+        rule = firing.rule
+        if not rule.actions & _LOUD:
+            return
+        text = sentence(self._history, firing.sequence).text
+        held = f" (+{firing.held_back} held back)" if firing.held_back else ""
+        self._screen.notify(
+            f"{printable(text, 300)}{held}. A leads to it.",
+            title=rule.name,
+            severity="warning",
+            markup=False,
+            timeout=8,
+        )
+        if Action.BELL in rule.actions:
+            self._screen.app.bell()
+        if Action.NOTIFY in rule.actions:
+            self._worker(partial(self._notify, f"{rule.name}: {text}"))
+        if Action.PAUSE in rule.actions:
+            self._event_list.sync()
+            self._event_list.go_to_sequence(firing.sequence)  # without the keys, which may be typing
+            self._event_list.pause(True)
+        if Action.COMMAND in rule.actions:
+            if self._commands >= MOST_COMMANDS:
+                self.outcomes[rule.name] = "not started: too many commands are still running"
+            else:
+                self._commands += 1
+                self._worker(partial(self._run, firing, *self._told(firing)))
+
+    def _worker(self, work: Callable[[], Any]) -> None:
+        self._screen.run_worker(work, group="watch", description="acts for a watch rule")
+
+    async def _notify(self, text: str) -> None:
+        sequence = await notification(text)
+        driver = self._screen.app._driver
+        if driver is not None and not self._screen.app.is_headless:
+            driver.write(sequence)
+
+    def _told(self, firing: Firing) -> tuple[bytes, dict[str, str]]:
+        """The event as JSON in one line, masked, and what is told in variables."""
+        event = self._history.event(firing.sequence)
+        said = sentence(self._history, firing.sequence)
+        fields = {
+            **event_fields(event.frame.events[event.position], event.frame.index),
+            "NOMAD_EVENT_LEVEL": event_level(self._history, event).word,
+            "NOMAD_EVENT_NODE": said.place,
+            "NOMAD_EVENT_SENTENCE": said.text,
+            "NOMAD_EVENT_RULE": firing.rule.name,
+            "NOMAD_EVENT_HELD_BACK": str(firing.held_back),
+        }
+        return redact(event.frame.event_texts()[event.position]) + b"\n", fields
+
+    async def _run(self, firing: Firing, content: bytes, fields: dict[str, str]) -> None:
+        rule = firing.rule
+        try:
+            outcome = await self._runner.run(Command(rule.command, rule.timeout, rule.inherit), content, fields)
+            text, failed = outcome.describe(rule.timeout), not outcome.succeeded
+        except CommandError as error:
+            text, failed = str(error), True
+        finally:
+            self._commands -= 1
+        self.outcomes[rule.name] = text
+        if failed:
+            self._screen.notify(
+                f"Its command failed: {text}", title=rule.name, severity="error", markup=False, timeout=10
+            )

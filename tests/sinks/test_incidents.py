@@ -1,0 +1,148 @@
+"""Incidents and logs: what a failure opens a recovery closes, and every line is taken in order."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from nomad_tui.journal.record import Record
+from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.selection import Selection
+from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.sink import Delivery, RejectedError
+from nomad_tui.standin import Options, StandIn
+from tests import recordings
+from tests.chats import AlertmanagerRules, LokiRules, pagerduty
+from tests.receiver import Receiver, receiver
+from tests.runner import at, define, running
+from tests.sink_items import delivery, items
+
+KEY = "0123456789abcdef0123456789abcdef"
+_TIME = 1_790_000_000_000_000_000
+
+
+def frame(index: int, status: str, allocation: str = "a1") -> bytes:
+    state = {"ID": allocation, "Name": "web.g[0]", "JobID": "web", "TaskGroup": "g", "ClientStatus": status}
+    times = {"CreateIndex": index - 1, "ModifyIndex": index, "NodeName": "edge-2"}
+    times["ModifyTime"] = _TIME + index * 10**9
+    event = {"Topic": "Allocation", "Type": "AllocationUpdated", "Key": allocation, "Namespace": "default",
+             "FilterKeys": ["web", ""], "Payload": {"Allocation": {**state, **times}}}  # fmt: skip
+    return orjson.dumps({"Index": index, "Events": [event]})
+
+
+FAILS_AND_RECOVERS = [frame(10, "running"), frame(20, "failed"), frame(30, "running", "a2"), frame(40, "running", "a2")]
+
+
+async def told(tmp_path: Path, hook: Receiver, lines: list[bytes], settings: str) -> Any:
+    """What became of a stream that a runner read."""
+    async with StandIn(lines, Options(lead=len(lines))) as server:
+        define(tmp_path, "it", f'begin = "oldest"\n{settings}')
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(sum(len(orjson.loads(line)["Events"]) for line in lines))
+            await run.delivered("it")
+            return run.sink("it").status
+
+
+async def test_pagerduty_opens_and_closes_one_incident(tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.decide = pagerduty
+        address = hook.url.replace("/hook", "/v2/enqueue")
+        settings = f'type = "pagerduty"\naddress = "{address}"\nrouting_key = "{KEY}"\n'
+        status = await told(tmp_path, hook, FAILS_AND_RECOVERS, settings)
+    bodies = [request.json for request in hook.requests]
+    assert [body["event_action"] for body in bodies[-2:]] == ["trigger", "resolve"] and status.dead == 0
+    assert {body["dedup_key"] for body in bodies} == {"nomad/global/allocation/default/web/g"}
+    payload = bodies[-2]["payload"]
+    assert [payload[name] for name in ("source", "severity", "component", "group")] == [
+        "edge-2",
+        "critical",
+        "g",
+        "web",
+    ]
+    assert "failed" in bodies[-2]["payload"]["summary"]
+
+
+async def test_pagerduty_takes_every_failure_of_a_recording(tmp_path: Path) -> None:
+    definition = Definition("it", Kind.PAGERDUTY, "https://x", routing_key=KEY)
+    selection = Selection(definition, "global", "j")
+    async with receiver() as hook:
+        hook.decide = pagerduty
+        address = hook.url.replace("/hook", "/v2/enqueue")
+        sink = await open_sink(msgspec.structs.replace(definition, address=address))
+        for number, each in enumerate(recordings.frames("tour", 10_000), 1):
+            for item in selection.items(Record(number, _TIME, 0, each)):
+                await sink.deliver(Delivery(item.id, (item,), "global"))
+        await sink.close()
+    actions = [request.json["event_action"] for request in hook.requests]
+    assert actions.count("trigger") > 5
+
+
+async def test_a_wrong_key_is_no_events_fault() -> None:
+    async with receiver() as hook:
+        hook.decide = pagerduty
+        sink = await open_sink(Definition("it", Kind.PAGERDUTY, hook.url, routing_key="short"))
+        with pytest.raises(RejectedError, match="Correct routing_key") as raised:
+            await sink.deliver(delivery(items(most=1)))
+        assert raised.value.for_all and "short" not in raised.value.what
+        await sink.close()
+
+
+async def test_alertmanager_hears_of_an_alert_while_it_lasts_and_of_its_end(tmp_path: Path) -> None:
+    rules = AlertmanagerRules()
+    async with receiver() as hook:
+        hook.decide = rules
+        settings = f'type = "alertmanager"\naddress = "{hook.url.removesuffix("/hook")}"\nresend = "1s"\n'
+        async with StandIn(FAILS_AND_RECOVERS, Options(lead=1, pace=0.0001)) as server:
+            define(tmp_path, "it", f'begin = "oldest"\n{settings}')
+            for expected in ("sent", "asked for and sent again"):  # by a second runner too
+                async with running(tmp_path, at(server)) as run:
+                    await run.until(lambda: len(rules.active()) == 1)
+                    hook.requests.clear()
+                    await run.until(lambda: [each.method for each in hook.requests].count("POST") >= 2)
+                    assert len(rules.active()) == 1, expected
+        async with StandIn(FAILS_AND_RECOVERS, Options(lead=4)) as server, running(tmp_path, at(server)) as run:
+            await run.until(lambda: not rules.active())
+    (alert,) = rules.alerts.values()
+    assert alert["labels"]["alertname"] == "NomadAllocation" and alert["labels"]["nomad_job"] == "web"
+
+
+async def test_loki_has_every_event_once_and_in_order(tmp_path: Path) -> None:
+    frames = recordings.frames("tour", 60)
+    rules = LokiRules()
+    async with receiver() as hook:
+        hook.decide = rules
+        settings = f'type = "loki"\naddress = "{hook.url.removesuffix("/hook")}"\nlabels = {{ topic = "{{topic}}" }}\n'
+        status = await told(tmp_path, hook, [each.line for each in frames], settings)
+    expected = sum(len(each.events) for each in frames)
+    lines = [line for stream in rules.streams.values() for _, line in stream]
+    assert (status.delivered, status.dead, len(lines)) == (expected, 0, expected)
+    assert all(list(map(first, stream)) == sorted(map(first, stream)) for stream in rules.streams.values())
+    assert hook.requests[0].json["streams"][0]["values"][0][2]["index"]
+
+
+def first(pair: tuple[int, str]) -> int:
+    return pair[0]
+
+
+async def test_what_is_too_old_for_loki_becomes_a_dead_letter_at_once(tmp_path: Path) -> None:
+    lines = [frame(10, "running"), frame(11, "failed")]
+    rules = LokiRules()
+    async with receiver() as hook:
+        hook.decide = rules
+        settings = f'type = "loki"\naddress = "{hook.url.removesuffix("/hook")}"\nlabels = {{ a = "b" }}\n'
+        rules.streams['{"a": "b"}'] = [(_TIME + 20_000 * 10**9, "newest")]
+        status = await told(tmp_path, hook, lines, settings)
+    assert (status.delivered, status.dead) == (0, 2)
+    assert "so old" in status.last_error and len(rules.streams['{"a": "b"}']) == 1
+
+
+async def test_a_sink_that_is_closed_sends_nothing_more() -> None:
+    async with receiver() as hook:
+        sink = await open_sink(Definition("it", Kind.ALERTMANAGER, hook.url, resend=0.01))
+        await sink.close()
+        seen = len(hook.requests)
+        await asyncio.sleep(0.05)
+        assert len(hook.requests) == seen
