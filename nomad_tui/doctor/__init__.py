@@ -1,1 +1,1 @@
-"""What stands between an operator and the events: checked one after the other, each with a verdict and a remedy."""
+"""Diagnoses the connection, token and event stream: checks in order, each with a verdict and a remedy."""

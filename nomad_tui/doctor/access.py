@@ -20,25 +20,25 @@ from nomad_tui.nomad.probing import Probed, probe
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 
 NAMESPACES_ASKED: Final = 20
-"""Namespaces that are asked about one by one: each topic refused for all of them together is asked for in each."""
+"""Namespaces that are checked one by one, for topics that are refused in all of them together."""
 NAMESPACES_NAMED: Final = 8
 EXPIRES_SOON: Final = 3600.0
 """Seconds."""
 
 
 async def token(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("token", "asking who the token is")
+    yield Begun("token", "asking whose token it is")
     try:
         info = subject.token = await questions.token(subject.open_client)
     except ERRORS as error:
         finding = await _unaccepted(subject.connection, error)
         if finding.verdict is Verdict.REFUSED and subject.connection.sends_token:
-            # A workload identity is unknown to that question, and reads the stream all the same.
-            yield Begun("token", "trying the stream with it")
+            # /v1/acl/token/self does not know workload identities, but the stream accepts them.
+            yield Begun("token", "trying the token on the stream")
             async with aclosing(_probed(subject, _wanted(subject), [subject.connection.namespace])) as answers:
                 subject.probed = [each async for each in answers]
             if any(each.allowed for each in subject.probed):
-                sentence = "The server does not say whose token it is, and the stream accepts it: a workload identity."
+                sentence = "The stream accepts the token. The server does not say whose it is: a workload identity."
                 finding = Finding("token", Verdict.OK, sentence, measured={"kind": "identity"})
         if finding.verdict is Verdict.REFUSED:
             subject.blocked = "The token is not accepted."
@@ -54,7 +54,7 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
 
 
 async def _unaccepted(connection: Connection, error: Exception) -> Finding:
-    """For a token about which the server would not say anything, as it does about every one that it knows."""
+    """The finding for a token that the server does not describe."""
     finding = await failed("token", error, connection)
     if not isinstance(error, UnexpectedAnswerError) or finding.measured["kind"] != Kind.PERMISSION:
         return finding
@@ -73,13 +73,13 @@ def _token(info: TokenInfo, left: float | None) -> Finding:
     policies = ", ".join(printable(each, 60) for each in info.policies[:10])
     match info.kind:
         case TokenKind.DISABLED:
-            return Finding("token", Verdict.OK, "The cluster checks no tokens (ACLs are off).", measured=measured)
+            return Finding("token", Verdict.OK, "ACLs are off: no token is needed.", measured=measured)
         case TokenKind.ANONYMOUS:
             return Finding(
                 "token",
                 Verdict.NOTE,
-                "No token is sent, so only what the policy anonymous grants may be read.",
-                "If that is not enough, set NOMAD_TOKEN (or --token, --token-file).",
+                "No token is sent. Only what the anonymous policy grants can be read.",
+                "To read more, get a token with `nomad login`, and set NOMAD_TOKEN or --token-file.",
                 measured=measured,
             )
         case TokenKind.MANAGEMENT:
@@ -90,9 +90,9 @@ def _token(info: TokenInfo, left: float | None) -> Finding:
     if left is None:
         return Finding("token", Verdict.OK, f"{sentence}.", measured=measured)
     measured["seconds_left"] = round(left)
-    sentence = f"{sentence}, good for another {duration(int(left) * SECOND)}."
+    sentence = f"{sentence}, expires in {duration(int(left) * SECOND)}."
     if left < EXPIRES_SOON:
-        remedy = "Get a new one before then: the stream ends when it expires, and --token-file takes a new one over."
+        remedy = "Run `nomad login`, and write the new token to the file of --token-file."
         return Finding("token", Verdict.NOTE, sentence, remedy, measured=measured)
     return Finding("token", Verdict.OK, sentence, measured=measured)
 
@@ -102,7 +102,7 @@ def _quoted(name: str) -> str:
 
 
 def _seconds_left(expires: str) -> float | None:
-    """None for a token that does not expire, for which some releases tell the year 1."""
+    """None for a token that does not expire; some releases then answer the year 1."""
     try:
         at = datetime.fromisoformat(expires)
         return (at - datetime.now(UTC)).total_seconds() if at.year > 1 else None
@@ -128,13 +128,13 @@ async def namespaces(subject: Subject) -> AsyncGenerator[Item, None]:
             yield Finding(
                 "namespaces",
                 Verdict.NOTE,
-                "The token may see no namespace, so only what belongs to none can be read.",
+                "The token may see no namespace. Only objects without one can be read.",
                 measured=measured,
             )
         else:
             yield Finding("namespaces", Verdict.OK, f"The token may see {shown}.", measured=measured)
     elif wanted in names:
-        yield Finding("namespaces", Verdict.OK, f"{printable(wanted, 128)} is one of {shown}.", measured=measured)
+        yield Finding("namespaces", Verdict.OK, f"{printable(wanted, 128)} exists, among {shown}.", measured=measured)
     else:
         yield _not_there(printable(wanted, 128), shown, subject.token, measured)
 
@@ -144,15 +144,15 @@ def _not_there(wanted: str, shown: str, info: TokenInfo | None, measured: dict[s
         return Finding(
             "namespaces",
             Verdict.BROKEN,
-            f"There is no namespace {wanted}, and the server answers that with silence: there are {shown}.",
-            "Correct NOMAD_NAMESPACE (--namespace), or create it with `nomad namespace apply`.",
+            f"There is no namespace {wanted}, only {shown}. The server answers nothing for an unknown one.",
+            f"Correct NOMAD_NAMESPACE (--namespace), or run `nomad namespace apply {wanted}`.",
             measured=measured,
         )
     return Finding(
         "namespaces",
         Verdict.REFUSED,
-        f"The namespace {wanted} is not one that the token may see: these are {shown}.",
-        "Correct NOMAD_NAMESPACE (--namespace), or use a token with a policy for it.",
+        f"The token may not see namespace {wanted}, only {shown}.",
+        "`nomad namespace list` shows them: correct NOMAD_NAMESPACE, or use a token with a policy for it.",
         measured=measured,
     )
 
@@ -169,7 +169,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
         for each in probed:
             yield _cell(each)
     else:
-        yield Begun("topics", f"opening {len(names)} topics one by one, four at a time")
+        yield Begun("topics", f"opening {len(names)} topics, four at a time")
         async with aclosing(_probed(subject, names, [watched])) as answers:
             async for each in answers:
                 probed.append(each)
@@ -234,7 +234,7 @@ def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, li
         return Finding(
             "topics",
             Verdict.BROKEN,
-            f"{len(measured['unknown'])} of {measured['asked']} topics could not be asked for. {trouble.account}",
+            f"{len(measured['unknown'])} of {measured['asked']} topics could not be checked. {trouble.account}",
             f"{trouble.remedy}.",
             measured=measured,
         )
@@ -257,16 +257,16 @@ def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, li
 
 
 def _account(permissions: Permissions, asked: int) -> str:
-    """How much of it is refused; which topics, the table shows."""
+    """How many topics are refused; the table shows which."""
     nowhere = permissions.refused_everywhere
     partly = len(permissions.refused) - len(nowhere)
-    said = []
+    parts = []
     if nowhere:
-        said.append(f"refuses {'all' if len(nowhere) == asked else len(nowhere)} of {_counted(asked)}")
+        parts.append(f"refuses {'all' if len(nowhere) == asked else len(nowhere)} of {_counted(asked)}")
     if partly:
-        said.append(f"allows {partly} only in some namespaces")
+        parts.append(f"allows {partly} only in some namespaces")
     rest = "" if permissions.nothing else " The rest can be read."
-    return f"The server {' and '.join(said)}.{rest}"
+    return f"The server {' and '.join(parts)}.{rest}"
 
 
 def _remedy(refused: Sequence[str]) -> str:
@@ -274,16 +274,16 @@ def _remedy(refused: Sequence[str]) -> str:
     grantable = len(management) < len(refused)
     parts = []
     if grantable:
-        parts.append("have the policy below attached to the token")
+        parts.append("grant the token the policy below")
     if management:
         rest = "for the others " if grantable else ""
-        parts.append(f"{rest}use a management token, or name only the topics that it may read (--topic)")
+        parts.append(f"{rest}use a management token, or name only readable topics with --topic")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 
 
 def _lacking(permissions: Permissions, watched: str, listed: Sequence[str]) -> list[str]:
-    """The namespaces in which anything is refused; all of them as `*` where it is asked for all."""
+    """The namespaces in which a topic is refused; `*` if all are watched."""
     return [watched] if watched != ALL or not listed else [ALL]
 
 

@@ -12,12 +12,12 @@ from nomad_tui.doctor.findings import CHECKS, Begun, Finding, Item, Verdict
 from nomad_tui.doctor.subject import ERRORS, Check, Patience, Subject, failed
 from nomad_tui.nomad.client import Client
 
-WAY: Final[tuple[tuple[str, Check], ...]] = (
+CONNECTIVITY: Final[tuple[tuple[str, Check], ...]] = (
     ("name", connectivity.name),
     ("connect", connectivity.connect),
     ("tls", connectivity.tls),
 )
-ASKED: Final[tuple[tuple[str, Check], ...]] = (
+SERVER: Final[tuple[tuple[str, Check], ...]] = (
     ("nomad", server.nomad),
     ("release", server.release),
     ("region", server.region),
@@ -31,7 +31,7 @@ ASKED: Final[tuple[tuple[str, Check], ...]] = (
     ("heartbeat", stream.heartbeat),
     ("clock", stream.clock),
 )
-assert [name for name, _ in (*WAY, *ASKED)] == list(CHECKS[1:])
+assert [name for name, _ in (*CONNECTIVITY, *SERVER)] == list(CHECKS[1:])
 
 NO_ORIGINS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -43,9 +43,9 @@ async def examine(
     patience: Patience | None = None,
     origins: Mapping[str, str] = NO_ORIGINS,
 ) -> AsyncGenerator[Item, None]:
-    """Runs every check and tells what each found, as it is known. Never raises for what it finds.
+    """Run every check and yield its finding when it is known. Never raises for what it finds.
 
-    Of several addresses the first that answers is examined. `origins` says by a setting's name what set it.
+    Of several addresses the first that answers is examined. `origins` says by setting where it comes from.
     """
     async with AsyncExitStack() as stack:
         subject = Subject(connection, subscription or Subscription(), patience or Patience(), origins, stack)
@@ -53,13 +53,13 @@ async def examine(
         if connection.others:
             chosen = None
             for each in connection.servers:
-                yield Begun("address", f"asking {each.address}")
+                yield Begun("address", f"trying {each.address}")
                 finding = await connectivity.answers(each)
                 yield finding
                 if chosen is None and finding.verdict is Verdict.OK:
                     chosen = each
             subject.connection = chosen or connection
-        for name, check in WAY:
+        for name, check in CONNECTIVITY:
             async with aclosing(_run(subject, name, check)) as items:
                 async for item in items:
                     yield item
@@ -67,9 +67,9 @@ async def examine(
             try:
                 subject.client = await stack.enter_async_context(Client(subject.connection))
             except ERRORS as error:
-                subject.blocked = "The connection cannot be set up."
+                subject.blocked = "The connection's settings are not usable."
                 yield await failed("nomad", error, subject.connection)
-        for name, check in ASKED:
+        for name, check in SERVER:
             async with aclosing(_run(subject, name, check)) as items:
                 async for item in items:
                     yield item
@@ -83,5 +83,5 @@ async def _run(subject: Subject, name: str, check: Check) -> AsyncGenerator[Item
         async with aclosing(check(subject)) as items:
             async for item in items:
                 yield item
-    except Exception as error:  # whatever it is, the checks after it may still tell something
+    except Exception as error:  # the checks after it may still find something
         yield await failed(name, error, subject.connection)

@@ -1,4 +1,4 @@
-"""The way to the server: settings, name, connection, TLS."""
+"""Connectivity: settings, name, connection, TLS."""
 
 import asyncio
 import ipaddress
@@ -23,34 +23,34 @@ from nomad_tui.nomad.certificate import shown_certificate
 from nomad_tui.nomad.client import CONNECT_TIMEOUT, Client
 
 NAMED: Final = 3
-"""Names or addresses that are written out before the rest of them is counted."""
+"""Names or addresses that are listed before the rest is counted."""
 CERTIFICATE_SOON: Final = 14 * 86_400
-"""Seconds before its end from which on a certificate is to be renewed."""
+"""Seconds before a certificate expires from which on a note says so."""
 
 
 def settings(subject: Subject) -> Finding:
-    """What was asked for, and from where; never a secret."""
+    """The settings and where each comes from; never a secret."""
     connection, origins = subject.connection, subject.origins
 
-    def told(setting: str, text: str) -> str:
+    def with_origin(setting: str, text: str) -> str:
         return f"{text} ({origins[setting]})" if setting in origins else text
 
     everywhere = connection.namespace == ALL
     parts = [
-        told("address", str(connection.address)),
-        told("region", f"region {connection.region}" if connection.region else "the server's own region"),
-        told("namespace", "all namespaces" if everywhere else f"namespace {connection.namespace}"),
+        with_origin("address", str(connection.address)),
+        with_origin("region", f"region {connection.region}" if connection.region else "the server's own region"),
+        with_origin("namespace", "all namespaces" if everywhere else f"namespace {connection.namespace}"),
         str(subject.subscription),
     ]
     if connection.token_file is not None:
-        parts.append(told("token_file", f"the token in {connection.token_file}"))
+        parts.append(with_origin("token_file", f"the token in {connection.token_file}"))
     else:
-        parts.append(told("token", "a token") if connection.sends_token else "no token")
+        parts.append(with_origin("token", "a token") if connection.sends_token else "no token")
     if connection.proxy is not None:
         parts.append(f"through the proxy {connection.proxy.url} ({connection.proxy.variable})")
     if connection.headers:
         names = ", ".join(name for name, _ in connection.headers)
-        parts.append(told("headers", f"with the header{'s' if len(connection.headers) > 1 else ''} {names}"))
+        parts.append(with_origin("headers", f"with the header{'s' if len(connection.headers) > 1 else ''} {names}"))
     if connection.profile is not None:
         parts.insert(0, f"profile {connection.profile.name}")
     measured: dict[str, Any] = {
@@ -68,7 +68,7 @@ def settings(subject: Subject) -> Finding:
 
 
 async def answers(connection: Connection) -> Finding:
-    """Whether one of several addresses answers at all."""
+    """Whether one of several addresses answers."""
     begun = monotonic()
     address = str(connection.address)
     try:
@@ -81,7 +81,7 @@ async def answers(connection: Connection) -> Finding:
     return Finding(
         "address",
         Verdict.OK,
-        f"{printable(address)} answers, after {_seconds(seconds)}.",
+        f"{printable(address)} answered in {_seconds(seconds)}.",
         measured={"address": address, "seconds": round(seconds, 6), "index": answer.index},
     )
 
@@ -89,13 +89,15 @@ async def answers(connection: Connection) -> Finding:
 async def name(subject: Subject) -> AsyncGenerator[Item, None]:
     connection = subject.connection
     if connection.address.socket is not None:
-        yield Finding("name", Verdict.SKIPPED, "A Unix socket has no name to be looked up.")
+        yield Finding("name", Verdict.SKIPPED, "Unix socket: no DNS lookup needed.")
         return
     host, port = _endpoint(connection)
     with suppress(ValueError):
         ipaddress.ip_address(host)
         subject.ips = (host,)
-        yield Finding("name", Verdict.OK, f"{host} needs no looking up.", measured={"addresses": [host]})
+        yield Finding(
+            "name", Verdict.OK, f"{host} is an IP address; no DNS lookup needed.", measured={"addresses": [host]}
+        )
         return
     yield Begun("name", f"looking up {printable(host, 100)}")
     begun = monotonic()
@@ -103,15 +105,14 @@ async def name(subject: Subject) -> AsyncGenerator[Item, None]:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             found = await _looked_up(host, port)
     except (OSError, UnicodeError) as error:
-        reason = "nothing answered in time" if isinstance(error, TimeoutError) else _own_words(error)
+        reason = "timeout" if isinstance(error, TimeoutError) else _own_words(error)
         proxy = connection.proxy
-        subject.blocked = "The name of the server cannot be found."
+        subject.blocked = "The server's name does not resolve."
         yield Finding(
             "name",
             Verdict.BROKEN,
-            f"The name {printable(host, 100)} does not resolve here: {reason}.",
-            f"Correct it in {proxy.variable if proxy is not None else 'NOMAD_ADDR (--address)'}, "
-            "or join the network that knows it.",
+            f"{printable(host, 100)} does not resolve: {reason}.",
+            f"Correct it in {proxy.variable if proxy is not None else 'NOMAD_ADDR (--address)'}, or check DNS and VPN.",
             measured={"name": host, "seconds": round(monotonic() - begun, 6)},
         )
         return
@@ -126,11 +127,11 @@ async def name(subject: Subject) -> AsyncGenerator[Item, None]:
 
 
 async def _looked_up(host: str, port: int) -> tuple[str, ...]:
-    """In a thread that nobody waits for: a name server that does not answer would hold up the end of the program."""
+    """Resolve in a daemon thread: a name server that does not answer must not delay the exit."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[tuple[str, ...]] = loop.create_future()
 
-    def tell(addresses: tuple[str, ...], error: Exception | None) -> None:
+    def finish(addresses: tuple[str, ...], error: Exception | None) -> None:
         if not answer.done():
             answer.set_result(addresses) if error is None else answer.set_exception(error)
 
@@ -143,7 +144,7 @@ async def _looked_up(host: str, port: int) -> tuple[str, ...]:
         except (OSError, UnicodeError) as error:
             trouble = error
         with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(tell, addresses, trouble)
+            loop.call_soon_threadsafe(finish, addresses, trouble)
 
     threading.Thread(target=look_up, name="look up", daemon=True).start()
     return await answer
@@ -173,17 +174,17 @@ async def connect(subject: Subject) -> AsyncGenerator[Item, None]:
         seconds = monotonic() - begun
         await _close(writer)
         via = f"the proxy {connection.proxy.url}" if connection.proxy is not None else str(connection.address)
-        failures = f" {len(errors)} of its addresses did not: {_listed(tuple(errors))}." if errors else ""
+        failures = f" No connection to {_listed(tuple(errors))}." if errors else ""
         yield Finding(
             "connect",
             Verdict.NOTE if errors else Verdict.OK,
-            f"{printable(via, 200)} took the connection after {_seconds(seconds)}.{failures}",
-            "Take what does not answer out of its name's records." if errors else "",
+            f"Connected to {printable(via, 200)} in {_seconds(seconds)}.{failures}",
+            "Remove unreachable addresses from the name's DNS records." if errors else "",
             measured={"seconds": round(seconds, 6), "to": target, "unreachable": list(errors)},
         )
         return
-    first = next(iter(errors.values()), OSError("it has no address"))
-    subject.blocked = "The server cannot be reached."
+    first = next(iter(errors.values()), OSError("no address"))
+    subject.blocked = "Cannot reach the server."
     yield (
         _proxy_failed(connection, first) if connection.proxy is not None else await failed("connect", first, connection)
     )
@@ -191,13 +192,12 @@ async def connect(subject: Subject) -> AsyncGenerator[Item, None]:
 
 def _proxy_failed(connection: Connection, error: OSError) -> Finding:
     proxy = connection.proxy
-    assert proxy is not None, "the caller has looked"
+    assert proxy is not None, "only called with a proxy"
     return Finding(
         "connect",
         Verdict.BROKEN,
-        f"The proxy {printable(proxy.url, 200)} cannot be reached: {_own_words(error)}.",
-        f"Correct {proxy.variable}, or name {printable(connection.address.host, 100)} in NO_PROXY "
-        "to go there without it.",
+        f"Cannot reach the proxy {printable(proxy.url, 200)}: {_own_words(error)}.",
+        f"Correct {proxy.variable}, or bypass it: export NO_PROXY={printable(connection.address.host, 100)}",
         measured={"proxy": proxy.url},
     )
 
@@ -207,22 +207,20 @@ async def tls(subject: Subject) -> AsyncGenerator[Item, None]:
     address = connection.address
     if address.scheme != "https":
         if address.loopback or not (connection.sends_token or connection.http_auth):
-            yield Finding("tls", Verdict.SKIPPED, "The address says http, so there is no TLS.")
+            yield Finding("tls", Verdict.SKIPPED, "http:// address: no TLS.")
             return
         yield Finding(
             "tls",
             Verdict.NOTE,
-            "The address says http: the token goes over the network in clear.",
-            "Turn on TLS on the servers, and write https:// in NOMAD_ADDR (--address).",
+            "http:// address: the token is sent in clear text.",
+            "Enable TLS on the servers, and use https:// in NOMAD_ADDR (--address).",
             measured={"version": None},
         )
         return
     if connection.proxy is not None:
-        yield Finding(
-            "tls", Verdict.SKIPPED, "Behind a proxy the certificate is not looked at; it is verified all the same."
-        )
+        yield Finding("tls", Verdict.SKIPPED, "Not shown through a proxy. The certificate is verified anyway.")
         return
-    yield Begun("tls", "shaking hands")
+    yield Begun("tls", "TLS handshake")
     begun = monotonic()
     try:
         context = await asyncio.to_thread(connection.tls_context)
@@ -234,7 +232,7 @@ async def tls(subject: Subject) -> AsyncGenerator[Item, None]:
                 server_hostname=connection.tls_server_name or address.host,
             )
     except ERRORS as error:
-        subject.blocked = "There is no TLS connection to the server."
+        subject.blocked = "No TLS connection to the server."
         yield await failed("tls", error, connection)
         return
     seconds = monotonic() - begun
@@ -256,8 +254,8 @@ async def _certificate(connection: Connection, version: str, certificate: Mappin
         return Finding(
             "tls",
             Verdict.NOTE,
-            f"{version}, with a certificate that is not verified: anyone in between may read the token.",
-            "Unset NOMAD_SKIP_VERIFY (--tls-skip-verify), and set NOMAD_CACERT (--ca-cert) to the cluster's CA.",
+            f"{version}, but the certificate is not verified: anyone in between can read the token.",
+            "Run `unset NOMAD_SKIP_VERIFY` and `export NOMAD_CACERT=FILE` with the cluster's CA.",
             measured=measured,
         )
     names = tuple(printable(str(value), 100) for _, value in certificate.get("subjectAltName", ()))
@@ -269,10 +267,14 @@ async def _certificate(connection: Connection, version: str, certificate: Mappin
         return Finding("tls", Verdict.OK, f"{sentence}.", measured=measured)
     left = expires - time()
     measured["seconds_left"] = round(left)
-    sentence = f"{sentence}, good for another {duration(int(left) * SECOND)}."
+    sentence = f"{sentence}, expires in {duration(int(left) * SECOND)}."
     if left < CERTIFICATE_SOON:
         return Finding(
-            "tls", Verdict.NOTE, sentence, "Renew it before it expires: then nobody connects.", measured=measured
+            "tls",
+            Verdict.NOTE,
+            sentence,
+            "Renew it on the server, such as with `nomad tls cert create -server`.",
+            measured=measured,
         )
     return Finding("tls", Verdict.OK, sentence, measured=measured)
 
@@ -280,11 +282,11 @@ async def _certificate(connection: Connection, version: str, certificate: Mappin
 def _common_name(issuer: Any) -> str:
     """`issuer` as `getpeercert` gives it: pairs within tuples within a tuple."""
     pairs = {key: value for relative in issuer for key, value in relative}
-    return str(pairs.get("commonName") or pairs.get("organizationName") or "nobody named")
+    return str(pairs.get("commonName") or pairs.get("organizationName") or "an unnamed issuer")
 
 
 def _endpoint(connection: Connection) -> tuple[str, int]:
-    """Where the connection goes, which with a proxy is the proxy."""
+    """Host and port to connect to: the proxy's, if there is one."""
     if connection.proxy is not None:
         parts = urlsplit(connection.proxy.url)
         return parts.hostname or "", parts.port or 80
@@ -293,7 +295,7 @@ def _endpoint(connection: Connection) -> tuple[str, int]:
 
 def _listed(texts: tuple[str, ...]) -> str:
     if len(texts) <= NAMED:
-        return " and ".join(([", ".join(texts[:-1])] if len(texts) > 1 else []) + list(texts[-1:])) or "nobody"
+        return " and ".join(([", ".join(texts[:-1])] if len(texts) > 1 else []) + list(texts[-1:])) or "no name"
     return f"{', '.join(texts[:NAMED])} and {len(texts) - NAMED} more"
 
 

@@ -157,7 +157,7 @@ class Examination:
 
     @property
     def rows(self) -> list[tuple[str, dict[str, Cell]]]:
-        """`cells` in the order in which topics are always listed, whatever the order of the answers."""
+        """`cells` in the order in which topics are always listed, not in the order of the answers."""
         return sorted(self.cells.items(), key=lambda row: (_PLACES.get(row[0], len(_PLACES)), row[0]))
 
     @property

@@ -45,7 +45,7 @@ NAMESPACE_WIDTH: Final = 20
 UNWRAPPED: Final = 1_000_000
 """As a width, for what no person looks at."""
 
-POLICY_HEAD: Final = "This policy grants what was refused; nomad acl policy apply NAME FILE puts it in place:"
+POLICY_HEAD: Final = "This policy grants what was refused. Save it to FILE and run `nomad acl policy apply NAME FILE`:"
 
 
 def finding_lines(finding: Finding, width: int) -> list[Line]:
@@ -187,7 +187,7 @@ def verdict_lines(examination: Examination, width: int) -> list[Line]:
 
 
 def page(examination: Examination, width: int) -> list[Line]:
-    """Everything, the verdict first, as it stands now."""
+    """Everything found so far, the verdict first."""
     width = min(width, WIDEST)
     running = examination.running
     cells = sum(map(len, examination.cells.values()))

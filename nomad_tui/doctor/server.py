@@ -1,4 +1,4 @@
-"""The server itself: is it Nomad, which release, which region, has it a leader, does it publish events."""
+"""The server: Nomad or not, release, region, leader, and whether it publishes events."""
 
 from collections.abc import AsyncGenerator
 from typing import Any, Final
@@ -15,36 +15,36 @@ from nomad_tui.stream import harm
 from nomad_tui.stream.harm import asked_topics
 
 NAMED: Final = 3
-"""Servers whose releases are written out before the rest of them is counted."""
-REGION_DOWN: Final = "No server of the region can be reached."
-NO_LEADER: Final = "The cluster has no leader, so it neither writes nor tells anything."
+"""Servers whose releases are listed before the rest is counted."""
+REGION_DOWN: Final = "No server of the region is reachable."
+NO_LEADER: Final = "The cluster has no leader, so it writes nothing and answers nothing."
 
 
 async def nomad(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("nomad", "asking for the regions that it knows")
+    yield Begun("nomad", "listing regions")
     try:
         answer = await subject.open_client.ask("/v1/regions")
     except ERRORS as error:
-        subject.blocked = "What answers there is not a Nomad server that can be asked."
+        subject.blocked = "The address is not that of a Nomad server."
         yield await failed("nomad", error, subject.connection)
         return
-    subject.clock.told(answer)
+    subject.clock.add(answer)
     regions = answer.value
     if not (isinstance(regions, list) and all(isinstance(region, str) for region in regions)):
-        subject.blocked = "What answers there is not a Nomad server that can be asked."
+        subject.blocked = "The address is not that of a Nomad server."
         yield await failed("nomad", UnexpectedAnswerError(200, b"", {}), subject.connection)
         return
     subject.regions = tuple(printable(region, 100) for region in regions)
     yield Finding(
         "nomad",
         Verdict.OK,
-        f"A Nomad server answers, after {answer.seconds * 1000:,.0f} ms.",
+        f"A Nomad server answered in {answer.seconds * 1000:,.0f} ms.",
         measured={"seconds": round(answer.seconds, 6)},
     )
 
 
 async def release(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("release", "asking which releases the servers are")
+    yield Begun("release", "asking for the servers' releases")
     connection = subject.connection
     server = subject.server = await subject.open_client.server()
     try:
@@ -71,13 +71,13 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
         if not connection.allow_harmful_topics:
             left = subject.subscription.without(frozenset(harmful))
             if left is None:
-                subject.blocked = f"Nothing is left to subscribe to without {', '.join(harmful)}."
+                subject.blocked = f"No topic is left without {', '.join(harmful)}."
             elif subject.subscription.released_topics is None:
                 sentences.append(harm.UNKNOWN_TOPICS)
             subject.subscription = left or subject.subscription
     sentences += [bug.sentence for bug in bugs if bug.is_harmful and not bug.topics]
     if builds and builds[0].startswith("1.0.0-beta"):
-        sentences.append("It speaks the dialect of the 1.0 betas: topics are asked for by their names there.")
+        sentences.append("It uses the topic names of the 1.0 betas; they are translated.")
     is_noteworthy = harmful or any(bug.is_harmful for bug in bugs) or releases.evidence is Evidence.NONE
     verdict = Verdict.NOTE if is_noteworthy else Verdict.OK
     yield Finding("release", verdict, " ".join(sentences), remedy, measured=measured)
@@ -87,19 +87,16 @@ def _which(subject: Subject, releases: ServerReleases) -> str:
     server = subject.server
     match releases.evidence:
         case Evidence.NONE:
-            return (
-                "Which release the servers are cannot be seen without node:read or agent:read, which the stream does "
-                "not need."
-            )
+            return "The release is unknown: the token lacks node:read and agent:read. The stream does not need them."
         case Evidence.REFUSAL:
-            return "The server is Nomad 1.8.20, 1.10.8, 1.11.2 or later, as it refuses in silence."
+            return "The server is Nomad 1.8.20, 1.10.8, 1.11.2 or later, judging by how it refuses."
     named = [f"Nomad {build}{f' on {name}' if name else ''}" for name, build in releases.builds[:NAMED]]
     if len({build for _, build in releases.builds}) == 1:
         named = [named[0] if len(releases.builds) == 1 else f"Nomad {releases.builds[0][1]} on all servers"]
     elif len(releases.builds) > NAMED:
         named.append(f"{len(releases.builds) - NAMED} more servers")
     by_client = server is not None and not server.is_server
-    return f"{', '.join(named)}{', asked through a client agent' if by_client else ''}."
+    return f"{', '.join(named)}{', through a client agent' if by_client else ''}."
 
 
 async def region(subject: Subject) -> AsyncGenerator[Item, None]:
@@ -111,23 +108,23 @@ async def region(subject: Subject) -> AsyncGenerator[Item, None]:
             subject.blocked = REGION_DOWN
             yield found("region", diagnose.fill(asked.REGION_DOWN, subject.connection, said=""), **measured)
             return
-        subject.blocked = f"The server does not know the region {printable(wanted, 100)}."
+        subject.blocked = f"The server does not know region {printable(wanted, 100)}."
         yield Finding(
             "region",
             Verdict.REFUSED,
-            f"The server does not know the region {printable(wanted, 100)}, but {_listed(known)}.",
-            f"Set NOMAD_REGION (--region) to {' or '.join(known[:5]) or 'one of them'}, or unset it.",
+            f"The server does not know region {printable(wanted, 100)}, only {_listed(known)}.",
+            f"Run `export NOMAD_REGION={known[0] if known else 'REGION'}`, or unset it.",
             measured=measured,
         )
         return
     watched = printable(wanted or own or (known[0] if len(known) == 1 else "the server's own"), 100)
     others = [each for each in known if each != watched]
     among = f"; there {'is' if len(others) == 1 else 'are'} also {_listed(tuple(others))}" if others else ""
-    yield Finding("region", Verdict.OK, f"The region watched is {watched}{among}.", measured=measured)
+    yield Finding("region", Verdict.OK, f"Watching region {watched}{among}.", measured=measured)
 
 
 async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("leader", "asking for the leader")
+    yield Begun("leader", "looking for the leader")
     try:
         address = printable(await questions.leader(subject.open_client), 100)
     except ERRORS as error:
@@ -137,7 +134,7 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
         elif finding.measured["kind"] == Kind.REGION_DOWN:
             subject.blocked = REGION_DOWN
         elif finding.measured["kind"] == Kind.REGION_UNKNOWN:
-            # The server knew it a moment ago: its last server has been found to have failed since.
+            # The server knew it a moment ago: the last server of the region has failed since.
             finding = found("leader", diagnose.fill(asked.REGION_DOWN, subject.connection, said=""))
             subject.blocked = REGION_DOWN
         yield finding
@@ -152,7 +149,7 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
 async def publishing(subject: Subject) -> AsyncGenerator[Item, None]:
     server = subject.server
     if server is None:
-        yield Finding("publishing", Verdict.SKIPPED, "Whether it publishes events cannot be seen without agent:read.")
+        yield Finding("publishing", Verdict.SKIPPED, "Unknown: the token lacks agent:read.")
         return
     measured = {"enabled": server.publishes, "event_buffer_size_frames": server.buffer_size}
     if server.publishes is False:
@@ -161,12 +158,12 @@ async def publishing(subject: Subject) -> AsyncGenerator[Item, None]:
         yield Finding(
             "publishing",
             Verdict.NOTE,
-            "It does not say whether it publishes events: it is a client agent, which asks a server, or an old one.",
+            "Unknown: it is a client agent or an old release.",
             measured=measured,
         )
     else:
         size = server.buffer_size
-        held = f", and holds the newest {size:,} frames (event_buffer_size)" if size is not None else ""
+        held = f" and holds the newest {size:,} frames (event_buffer_size)" if size is not None else ""
         yield Finding("publishing", Verdict.OK, f"It publishes events{held}.", measured=measured)
 
 

@@ -1,4 +1,4 @@
-"""The stream itself: its first byte, what the server's buffer holds, the heartbeat, and both sides' clocks."""
+"""The stream: its first byte, the server's buffer, the heartbeat, and both clocks."""
 
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -15,14 +15,14 @@ from nomad_tui.nomad import diagnose, inquiry
 from nomad_tui.nomad.releases import NO_FIRST_HEARTBEAT
 
 SHORT_BUFFER: Final = 60
-"""Seconds: a full buffer that goes back less far is lost to whoever reconnects after a minute."""
+"""Seconds. A full buffer that covers less causes a gap after a minute's interruption."""
 TOGETHER: Final = 0.01
-"""Seconds between two heartbeats that came together, though they are sent 30 s apart."""
+"""Seconds between two heartbeats that were held back and came together."""
 CLOCK_TOLERANCE: Final = SECOND
-"""ns by which two clocks may provably differ before it is worth a word."""
+"""ns by which two clocks may differ without a note."""
 
 UNBUFFER: Final = (
-    "Turn off the buffering of answers in the proxy or load balancer before Nomad (nginx: proxy_buffering off), "
+    "Turn off response buffering in the proxy (nginx: `proxy_buffering off`), "
     "or set NOMAD_ADDR (--address) to the server itself."
 )
 
@@ -33,7 +33,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
         return
     chosen = _chosen(subject)
     if chosen is None:
-        yield Finding("stream", Verdict.SKIPPED, "Nothing that was asked for may be read.")
+        yield Finding("stream", Verdict.SKIPPED, "The token may read none of these topics.")
         return
     subscription, namespace, whole = chosen
     yield Begun("stream", "opening the stream")
@@ -54,7 +54,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
         yield found("stream", reasons.trouble)
         return
     subject.listening = listening
-    finding = _first_byte(subject, listening, "The stream" if whole else "Without what is refused, the stream")
+    finding = _first_byte(subject, listening, "The stream" if whole else "Without the refused topics, the stream")
     if subject.server is None and subject.open_client.mended_status_line:
         mended = diagnose.mended_status_line(subject.connection)
         finding = replace(
@@ -67,7 +67,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
 
 
 def _chosen(subject: Subject) -> tuple[Subscription, str, bool] | None:
-    """What to ask for, in which namespace, and whether that is all that was asked for; None for nothing."""
+    """Subscription, namespace, and whether that is everything asked for; None if nothing may be read."""
     watched, permissions = subject.connection.namespace, subject.permissions
     if permissions is None or permissions.everything:
         return subject.subscription, watched, True
@@ -83,7 +83,7 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
         return Finding(
             "stream",
             Verdict.OK,
-            f"{what} opens, with its first byte after {seconds * 1000:,.0f} ms.",
+            f"{what} opens; first byte after {seconds * 1000:,.0f} ms.",
             measured={"first_byte_seconds": round(seconds, 6)},
         )
     waited = listening.last_byte - listening.opened or subject.patience.first_byte
@@ -92,17 +92,17 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
         return Finding(
             "stream",
             Verdict.BROKEN,
-            f"{what} is open, and nothing came within {waited:.0f} s, though this release sends a first "
-            "line at once: something in between holds it back.",
+            f"{what} is open, but nothing came within {waited:.0f} s. This release sends a first "
+            "line immediately, so a proxy holds it back.",
             UNBUFFER,
             measured=measured,
         )
     return Finding(
         "stream",
         Verdict.NOTE,
-        f"{what} is open, and nothing came within {waited:.0f} s: Nomad 1.0.0 to 1.0.6 and 1.1.0 keep silent "
-        "for 30 s, and a proxy that buffers looks the same.",
-        "Wait for what the heartbeat shows.",
+        f"{what} is open, but nothing came within {waited:.0f} s. Nomad 1.0.0 to 1.0.6 and 1.1.0 are silent "
+        "for 30 s; so is a proxy that buffers.",
+        "Wait for the check `heartbeat`.",
         measured=measured,
     )
 
@@ -110,9 +110,9 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
 async def buffer(subject: Subject) -> AsyncGenerator[Item, None]:
     listening = subject.listening
     if listening is None:
-        yield Finding("buffer", Verdict.SKIPPED, "There is no stream to read it from.")
+        yield Finding("buffer", Verdict.SKIPPED, "No stream.")
         return
-    yield Begun("buffer", "reading what the server holds")
+    yield Begun("buffer", "reading the server's buffer")
     newest = subject.server.newest_index if subject.server is not None else None
     begun = monotonic()
     deadline = begun + subject.patience.buffer
@@ -147,25 +147,24 @@ def _held(subject: Subject, listening: Listening) -> Finding:
         return Finding(
             "buffer",
             Verdict.NOTE,
-            "The server holds no event of what was asked for: none has happened since it started, "
-            "or they were pushed out by others.",
+            "The server holds no event of these topics: none since it started, or newer ones displaced them.",
             measured=measured,
         )
     held = (
-        f"It holds {listening.events:,} events in {listening.frames:,} frames, "
+        f"Holds {listening.events:,} events in {listening.frames:,} frames, "
         f"index {listening.oldest_index:,} to {listening.newest_index:,}"
     )
     if oldest is None:
-        return Finding("buffer", Verdict.OK, f"{held}; none of them tells its time.", measured=measured)
+        return Finding("buffer", Verdict.OK, f"{held}, none with a time.", measured=measured)
     back = max(0, now - oldest)
-    sentence = f"{held}, {duration(back // SECOND * SECOND)} back in time."
+    sentence = f"{held}: the last {duration(back // SECOND * SECOND)}."
     full = size is not None and listening.frames >= size
     if full and back < SHORT_BUFFER * SECOND:
         return Finding(
             "buffer",
             Verdict.NOTE,
-            f"{sentence} That is all that a lost connection can be made up for with.",
-            "Raise event_buffer_size in the server's server block.",
+            f"{sentence} After a longer interruption events are missing.",
+            "Raise `event_buffer_size` in the server block of Nomad's configuration.",
             measured=measured,
         )
     return Finding("buffer", Verdict.OK, sentence, measured=measured)
@@ -174,12 +173,12 @@ def _held(subject: Subject, listening: Listening) -> Finding:
 async def heartbeat(subject: Subject) -> AsyncGenerator[Item, None]:
     listening, patience = subject.listening, subject.patience.heartbeat
     if listening is None:
-        yield Finding("heartbeat", Verdict.SKIPPED, "There is no stream to hear it on.")
+        yield Finding("heartbeat", Verdict.SKIPPED, "No stream.")
         return
     if patience is None:
-        yield Finding("heartbeat", Verdict.SKIPPED, "It is not waited for (--no-wait).")
+        yield Finding("heartbeat", Verdict.SKIPPED, "Skipped (--no-wait).")
         return
-    yield Begun("heartbeat", f"listening for two heartbeats, which are 30 s apart; up to {patience:.0f} s")
+    yield Begun("heartbeat", f"waiting for two heartbeats, 30 s apart; up to {patience:.0f} s")
     try:
         while len(listening.heartbeats) < 2 and await listening.hear(listening.opened + patience):
             pass
@@ -204,36 +203,34 @@ def _beat(listening: Listening, patience: float) -> Finding:
             return Finding(
                 "heartbeat",
                 Verdict.BROKEN,
-                "Two heartbeats came together, though servers send them 30 s apart: something in between holds the "
-                "stream back and lets it through in bulk.",
+                "Two heartbeats came together. Servers send them 30 s apart, so a proxy holds the stream back.",
                 UNBUFFER,
                 measured=measured,
             )
-        return Finding("heartbeat", Verdict.OK, f"A heartbeat comes every {seconds:.3g} s.", measured=measured)
+        return Finding("heartbeat", Verdict.OK, f"One every {seconds:.3g} s.", measured=measured)
     if listening.first_byte is None:
         return Finding(
             "heartbeat",
             Verdict.BROKEN,
-            f"Not a byte came in {patience:.0f} s, though every server sends a heartbeat after 30 s: something in "
-            "between holds the stream back.",
+            f"No byte came in {patience:.0f} s. Servers send a heartbeat every 30 s, so a proxy holds the stream back.",
             UNBUFFER,
             measured=measured,
         )
     return Finding(
         "heartbeat",
         Verdict.NOTE,
-        f"{'One heartbeat' if beats else 'No heartbeat'} came in {patience:.0f} s, too few to tell how often: servers "
-        "send one every 30 s, 1.0.0 to 1.0.6 and 1.1.0 the first after that time.",
+        f"{'One heartbeat' if beats else 'No heartbeat'} in {patience:.0f} s, too few to judge. Servers send one "
+        "every 30 s; 1.0.0 to 1.0.6 and 1.1.0 wait as long for the first.",
         measured=measured,
     )
 
 
 async def clock(subject: Subject) -> AsyncGenerator[Item, None]:
     with suppress(*ERRORS):
-        subject.clock.told(await subject.open_client.ask("/v1/regions"))
+        subject.clock.add(await subject.open_client.ask("/v1/regions"))
     least, most = subject.clock.least, subject.clock.most
     if least is None or most is None:
-        yield Finding("clock", Verdict.SKIPPED, "The answers carry no date.")
+        yield Finding("clock", Verdict.SKIPPED, "The server sends no date.")
         return
     least, most = min(least, most), max(least, most)
     newest = subject.newest_moment
@@ -243,16 +240,16 @@ async def clock(subject: Subject) -> AsyncGenerator[Item, None]:
         "ahead_at_most_seconds": round(most / SECOND, 3),
         "newest_event_ahead_seconds": None if ahead is None else round(ahead / SECOND, 3),
     }
-    remedy = "Set both clocks by NTP: until then ages are wrong by as much."
+    remedy = "Run `timedatectl set-ntp true` on both: ages are wrong by as much."
     if least > CLOCK_TOLERANCE or most < -CLOCK_TOLERANCE:
         by, where = (least, "ahead of") if least > 0 else (-most, "behind")
         sentence = f"The server's clock is at least {duration(by)} {where} this machine's."
         yield Finding("clock", Verdict.NOTE, sentence, remedy, measured=measured)
     elif ahead is not None and ahead > max(0, most) + CLOCK_TOLERANCE:
-        sentence = f"An event tells a time that is {duration(ahead)} from now, though this server's clock is right."
-        remedy = "Set the clocks of all servers and clients by NTP."
+        sentence = f"An event's time is {duration(ahead)} from now, though this server's clock is right."
+        remedy = "Run `timedatectl set-ntp true` on all servers and clients."
         yield Finding("clock", Verdict.NOTE, sentence, remedy, measured=measured)
     else:
         yield Finding(
-            "clock", Verdict.OK, "The server's clock and this machine's agree, to a second.", measured=measured
+            "clock", Verdict.OK, "The server's clock and this machine's agree within a second.", measured=measured
         )

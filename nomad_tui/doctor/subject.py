@@ -1,4 +1,4 @@
-"""What is examined, and what the checks that ran have learned for those that come after."""
+"""The connection to examine, and what earlier checks found out for later ones."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -28,7 +28,7 @@ ERRORS: Final = (
     UnexpectedAnswerError,
     ConfigurationError,
 )
-"""What the network, the server and the settings may do to a check."""
+"""What a check may raise: faults of network, server and settings."""
 REFUSALS: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN, Kind.BAD_REQUEST))
 
 
@@ -37,25 +37,25 @@ class Patience:
     """Seconds."""
 
     topic: float = 5.0
-    """For the head of one topic's stream: the oldest releases send none until something happens."""
+    """For the head of one topic's stream: the oldest releases send none until an event comes."""
     first_byte: float = 5.0
     quiet: float = 0.5
-    """Without a frame, after which a server is taken to have sent all that it holds."""
+    """Without a frame, after which the server has sent its buffer."""
     buffer: float = 10.0
-    """For all that it holds."""
+    """For the whole buffer."""
     heartbeat: float | None = 35.0
-    """Since the stream was opened, for two heartbeats, which servers send every 30 s; None not to wait."""
+    """For two heartbeats since the stream was opened; servers send one every 30 s. None: do not wait."""
 
 
 @dataclass(slots=True)
 class ClockBounds:
-    """How far another clock is ahead of this machine's, in ns: between these two, by all that it told."""
+    """How far another clock is ahead of this machine's, in ns: at least and at most."""
 
     least: int | None = None
     most: int | None = None
 
-    def told(self, answer: Answer) -> None:
-        """A date in whole seconds, written at some moment between the request and the answer's last byte."""
+    def add(self, answer: Answer) -> None:
+        """Narrow the bounds by the answer's date: whole seconds, between the request and the last byte."""
         if answer.date is None:
             return
         least = answer.date - answer.sent - int(answer.seconds * 1_000_000_000)
@@ -67,15 +67,15 @@ class ClockBounds:
 @dataclass(slots=True)
 class Subject:
     connection: Connection
-    """The address that is examined, of those that the operator named."""
+    """The address to examine, of those that the operator named."""
     subscription: Subscription
     patience: Patience
     origins: Mapping[str, str]
-    """By a setting's name, what set it: a variable, a flag, a profile."""
+    """By setting, where it comes from: a variable, a flag, a profile."""
     stack: AsyncExitStack
-    """What is to be closed at the end."""
+    """Closed at the end."""
     blocked: str = ""
-    """Why nothing more can be checked, as a sentence; empty while something can."""
+    """Why later checks are skipped, as a sentence; empty if they are not."""
     ips: tuple[str, ...] = ()
     client: Client | None = None
     regions: tuple[str, ...] = ()
@@ -84,18 +84,18 @@ class Subject:
     """Of the servers that would serve the stream."""
     token: TokenInfo | None = None
     namespaces: tuple[str, ...] | None = None
-    """None where they could not be listed."""
+    """None if they could not be listed."""
     permissions: Permissions | None = None
     probed: list[Probed] = field(default_factory=list)
-    """What became of each topic in the namespace watched, where that was tried to judge the token."""
+    """The result for each topic in the watched namespace, if they were tried to judge the token."""
     listening: Listening | None = None
     clock: ClockBounds = field(default_factory=ClockBounds)
     newest_moment: int | None = None
-    """The newest time that any event told, in ns since 1970 on the server's clock."""
+    """The newest time of any event, in ns since 1970 on the server's clock."""
 
     @property
     def open_client(self) -> Client:
-        assert self.client is not None, "the checks of the way to the server come first"
+        assert self.client is not None, "connectivity is checked first"
         return self.client
 
     @property
@@ -108,12 +108,12 @@ Check = Callable[[Subject], AsyncGenerator[Item, None]]
 
 
 def found(check: str, trouble: Trouble, **measured: object) -> Finding:
-    """A trouble as a finding."""
+    """A diagnosis as a finding."""
     verdict = Verdict.REFUSED if trouble.kind in REFUSALS else Verdict.BROKEN
     measured = {"kind": str(trouble.kind), **measured}
     return Finding(check, verdict, trouble.account, f"{trouble.remedy}.", trouble.policy, measured)
 
 
 async def failed(check: str, error: BaseException, connection: Connection, **measured: object) -> Finding:
-    """What `Client` raised as a finding, with what a certificate says of itself where that is the trouble."""
+    """An error of `Client` as a finding, with details of the certificate if that is the cause."""
     return found(check, await inquiry.explain_fully(error, connection), **measured)

@@ -1,0 +1,101 @@
+"""Every text of the program that a user can meet: `python -m tests.strings` lists them, a line each.
+
+Texts are found in the syntax of the modules: constants and f-strings with a space between words. What is left out are
+docstrings that are not a command's help, style sheets, SQL, scripts and patterns.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import nomad_tui
+
+PACKAGE: Final = Path(nomad_tui.__file__).parent
+LEFT_OUT: Final = frozenset(("cli/completion_scripts.py", "journal/schema.py"))
+_PROSE: Final = re.compile(r"[A-Za-z’']{2,}[,:;.]? +(?:[A-Za-z{<‹]|\d)")
+_CODE: Final = re.compile(
+    r"^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|BEGIN|ALTER|DROP|WITH|WHERE|ORDER BY|AND) "
+    r"|[{};]\s*\n|\(\?[:P=!<]|^\s*(?:import|from) \w+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    place: str
+    """Module and line."""
+    text: str
+    """With `{}` for what is filled in."""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {' '.join(self.text.split())}"
+
+
+def shown() -> list[Text]:
+    """In the order of the modules."""
+    return [text for file in modules() for text in _shown(file)]
+
+
+def docstrings() -> list[Text]:
+    return [
+        Text(f"{_name(file)}:{node.body[0].lineno}", docstring)
+        for file in modules()
+        for node in ast.walk(_tree(file))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (docstring := ast.get_docstring(node))
+    ]
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _shown(file: Path) -> Iterator[Text]:
+    if _name(file) in LEFT_OUT or "standin/" in _name(file):
+        return
+    tree = _tree(file)
+    inner: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inner.add(node.value)  # a docstring
+        elif isinstance(node, ast.JoinedStr):
+            inner.update(part for part in ast.walk(node) if part is not node and isinstance(part, ast.Constant))
+        elif isinstance(node, ast.FunctionDef) and _is_command(node) and (docstring := ast.get_docstring(node)):
+            yield Text(f"{_name(file)}:{node.lineno}", docstring)
+        elif isinstance(node, ast.Assert | ast.Assign) and _is_style(node):
+            inner.update(ast.walk(node))
+    for node in ast.walk(tree):
+        if node in inner or not isinstance(node, ast.Constant | ast.JoinedStr):
+            continue
+        text = _text(node)
+        if _PROSE.search(text) and not _CODE.search(text):
+            yield Text(f"{_name(file)}:{node.lineno}", text)
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _is_command(function: ast.FunctionDef) -> bool:
+    return any("command" in ast.unparse(each) or "group" in ast.unparse(each) for each in function.decorator_list)
+
+
+def _is_style(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and any("CSS" in ast.unparse(target) for target in node.targets)
+
+
+if __name__ == "__main__":
+    sys.stdout.write("".join(f"{text}\n" for text in shown()))
