@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -34,11 +35,13 @@ class Text:
         return f"{self.place}: {' '.join(self.text.split())}"
 
 
+@cache
 def shown() -> list[Text]:
     """In the order of the modules."""
     return [text for file in modules() for text in _shown(file)]
 
 
+@cache
 def docstrings() -> list[Text]:
     return [
         Text(f"{_name(file)}:{node.body[0].lineno}", docstring)
@@ -57,6 +60,7 @@ def _name(file: Path) -> str:
     return file.relative_to(PACKAGE).as_posix()
 
 
+@cache
 def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 

@@ -215,7 +215,7 @@ class Trouble(Static):
         if status.state is State.CONNECTING and unanswered > UNANSWERED_FROM:
             what = f"No answer from {status.to} for {unanswered:.0f} s, though nothing has failed yet."
             where = "NOMAD_ADDR (--address)" if isinstance(session.source, Reaching) else "its address"
-            remedy = f"If this goes on, check {where} and whatever stands between."
+            remedy = f"If this goes on, check {where} and any proxy."
         elif status.state in (State.RETRYING, State.REFUSED, State.CONNECTING) and what:
             wait = max(0, round(status.next_attempt - session.clock()))
             again = "Trying again now."

@@ -76,7 +76,7 @@ async def test_the_verdict_stands_first_and_every_check_below(size: tuple[int, i
         for finding in found.examination.findings:
             assert finding.check in text
             assert finding.sentence[:30] in text
-        assert "A heartbeat comes every 0." in text
+        assert "One every 0." in text
 
 
 async def test_what_is_refused_shows_the_table_and_a_policy_to_copy() -> None:

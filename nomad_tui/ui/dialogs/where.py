@@ -198,7 +198,7 @@ class Where(Dialog[Connection | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="where") as box:
-            box.border_title = Content("Where am I")
+            box.border_title = Content("Switch cluster")
             box.border_subtitle = Content("type a name · Tab · Enter switches · Esc leaves")
             with Horizontal(id="where-columns"):
                 yield from self.columns

@@ -157,7 +157,7 @@ def find(text: str, view: View, rows: int, now: int, timezone: tzinfo | None = N
         found = row_at_moment(view, rows, moment_of(place, oldest, latest, timezone))
         newest = f"of {datetime.fromtimestamp(latest // SECOND, timezone):%H:%M:%S on %Y-%m-%d}"
     if found is None:
-        raise UnknownPlaceError(f"Nothing lies there: the newest {held} is {newest}.")
+        raise UnknownPlaceError(f"No events there; the newest {held} is {newest}.")
     return found
 
 

@@ -1,0 +1,52 @@
+"""Texts, docstrings, README and manual keep out phrases for which a plain one exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.manual.blocks import FILES
+from tests.strings import Text, docstrings, shown
+
+BANNED = {
+    r"stands? between": "name what fails: connection, token or event stream",
+    r"lost for good": "gave up reconnecting",
+    r"needs no looking up": "no DNS lookup needed",
+    r"gone on with": "continued, resumed",
+    r"nothing lies": "no events there",
+    r"took the connection": "connected in …",
+    r"nothing that was asked for": "none of these topics",
+    r"\bis told\b": "is shown, is reported",
+    r"\bveil(ed|s)?\b": "mask",
+    r"so long ago": "this long ago",
+    r"has an own\b|of its own accord": "its own; by itself",
+    r"no looking up": "no lookup",
+    r"the picture freezes|freeze the picture": "pause the display",
+    r"where am i\b": "switch cluster",
+    r"a sentence an event": "one line per event",
+}
+"""In texts and pages. Extend it as parts of the program are rewritten."""
+IN_DOCSTRINGS = {r"lost for good": "gave up reconnecting", r"gone on with": "continued, resumed"}
+
+
+def pages() -> list[Text]:
+    return [Text(file.name, paragraph) for file in FILES for paragraph in Path(file).read_text().split("\n\n")]
+
+
+@pytest.mark.parametrize("phrase", BANNED, ids=str)
+def test_no_text_or_page_has_a_banned_phrase(phrase: str) -> None:
+    found = [str(text) for text in (*shown(), *pages()) if re.search(phrase, text.text, re.IGNORECASE)]
+    assert found == [], f"write: {BANNED[phrase]}"
+
+
+@pytest.mark.parametrize("phrase", IN_DOCSTRINGS, ids=str)
+def test_no_docstring_has_a_banned_phrase(phrase: str) -> None:
+    found = [str(text) for text in docstrings() if re.search(phrase, text.text, re.IGNORECASE)]
+    assert found == [], f"write: {IN_DOCSTRINGS[phrase]}"
+
+
+def test_every_text_is_listed() -> None:
+    listed = [text.text for text in shown()]
+    assert len(listed) > 1500
+    for known in ("Diagnose the connection, token and event stream.", "Exit after this many events.", "{} is {}"):
+        assert any(known in text for text in listed), known
