@@ -234,8 +234,8 @@ def test_a_large_history_is_gone_through_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("5000", "Nothing lies there: the newest held is index 3,120."),
-        ("9:00", "Nothing lies there: the newest held is of 08:52:20 on 2026-11-23."),
+        ("5000", "No events there; the newest held is index 3,120."),
+        ("9:00", "No events there; the newest held is of 08:52:20 on 2026-11-23."),
     ],
 )
 def test_nothing_there_is_said(text: str, said: str) -> None:
@@ -290,7 +290,7 @@ async def test_what_is_wrong_stands_at_the_prompt_and_can_be_mended() -> None:
         await alone.press("colon", *"4x", "enter")
         await alone.until(lambda: "'4x' is no place" in trouble(alone))
         await alone.press("backspace", "9", "9", "enter")
-        await alone.until(lambda: "Nothing lies there: the newest held is index 49." in trouble(alone))
+        await alone.until(lambda: "No events there; the newest held is index 49." in trouble(alone))
         assert alone.selected is None
         await alone.press("backspace", "enter")
         await alone.until(lambda: alone.prompt is None)

@@ -106,7 +106,7 @@ async def test_it_says_where_one_is_and_what_else_there_is(size: tuple[int, int]
             assert listed(screen.dialog.profiles) == ["● environment NOMAD_*", "  ■ prod"]
             assert listed(screen.dialog.regions) == ["● server's own global", "  europe", "  global"]
             assert listed(screen.dialog.namespaces) == ["● all namespaces", "  default", "  payments", "  web"]
-            for text in ("Where am I", "environment", "europe", "payments", server.address, "Enter switches"):
+            for text in ("Switch cluster", "environment", "europe", "payments", server.address, "Enter switches"):
                 assert text in screen
             await screen.press("escape")
             await screen.until(lambda: len(screen.app.screen_stack) == 1)
