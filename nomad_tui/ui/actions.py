@@ -313,6 +313,7 @@ ACTIONS: Final = (
     ),
     Action("viewer.copy", "y", "copy", "Copy", "Copy the whole text"),
     Action("help.leave", "escape q ?", "leave", "Close", "Close the page"),
+    Action("help.manual", "m", "manual", "Manual", "Show the manual, searchable"),
     Action("unreadable.leave", "u enter", "leave", "Close", "Close the page"),
     Action("warnings.leave", "W enter", "leave", "Close", "Close the page"),
     Action("doctor.leave", "c", "leave", "Close", "Close the page"),

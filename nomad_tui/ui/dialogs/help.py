@@ -1,5 +1,6 @@
-"""The help: every key in groups, the group in use first, on a screen of its own that can be searched."""
+"""The help: every key in groups, the group in use first, and the manual. Both can be searched."""
 
+import asyncio
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
@@ -32,6 +33,21 @@ ALWAYS: Final = (
     Context.FILTER,
 )
 """Contexts that the help describes wherever it is asked for."""
+
+PAGES: Final = {
+    Context.FACETS: "dashboard",
+    Context.EVENTS: "dashboard",
+    Context.EVENT: "event",
+    Context.TREE: "event",
+    Context.CHANGES: "event",
+    Context.TIMELINE: "event",
+    Context.TEXT: "event",
+    Context.FILTER: "filter",
+    Context.SINKS: "sink-page",
+    Context.LETTERS: "sink-failures",
+    Context.DOCTOR: "doctor",
+}
+"""The topics of the manual's pages about a context."""
 
 ABOUT: Final = {
     Context.EVENTS: """\
@@ -72,10 +88,24 @@ they are resent and acknowledged.""",
 
 def help_text(in_use: Sequence[DOMNode], keymap: KeyMap) -> str:
     """All keys of the dashboard. What belongs to one of `in_use` comes first: the focused widget and its holders."""
-    used = list(dict.fromkeys(context for node in in_use for context in _contexts(node)))
+    used = _used(in_use)
     first = [context for context in used if context not in (Context.APP, Context.MOVE, Context.SCROLL)]
     order = dict.fromkeys((*first, Context.APP, Context.MOVE, *ALWAYS))
     return "\n\n".join(_group(context, keymap) for context in order if context in TITLES) + "\n"
+
+
+def manual_text(in_use: Sequence[DOMNode]) -> str:
+    """All pages of the manual, the one about the focused widget first."""
+    from nomad_tui.manual import pages
+    from nomad_tui.manual.rendering import rendered
+
+    first = next((PAGES[context] for context in _used(in_use) if context in PAGES), "")
+    ordered = sorted(pages(), key=lambda page: page.topic != first)
+    return "\n\n".join(rendered(page, WIDTH) for page in ordered)
+
+
+def _used(in_use: Sequence[DOMNode]) -> list[Context]:
+    return list(dict.fromkeys(context for node in in_use for context in _contexts(node)))
 
 
 def _contexts(node: DOMNode) -> Iterable[Context]:
@@ -112,6 +142,7 @@ class HelpScreen(Modal[None]):
     def __init__(self, in_use: Sequence[DOMNode], keymap: KeyMap) -> None:
         """`in_use` is the focused widget and all that hold it."""
         super().__init__()
+        self._in_use = in_use
         self._keymap = keymap
         self.view = TextView(help_text(in_use, keymap))
 
@@ -120,10 +151,17 @@ class HelpScreen(Modal[None]):
             frame.border_title = Content("Help")
             hints = (
                 "{text.find} search · {text.find_next} {text.find_previous} matches · {text.page_down} page · "
-                "{help.leave} close"
+                "{help.manual} manual · {help.leave} close"
             )
             frame.border_subtitle = Content(self._keymap.text(hints))
             yield FindPane(self.view)
 
     def on_mount(self) -> None:
         self.set_focus(self.view)
+
+    async def action_manual(self) -> None:
+        """Show the manual instead of the keys."""
+        self.run_worker(self._show_manual(), exclusive=True)
+
+    async def _show_manual(self) -> None:
+        self.view.show_text(await asyncio.to_thread(manual_text, self._in_use))  # seconds on a slow machine
