@@ -11,4 +11,4 @@ def test_the_manual_opens_at_the_page_of_the_focused_pane_and_can_be_searched(ho
         program.press("m").wait_for("The event\n".strip(), "a summary, and below it")
         program.settle().press("/").wait_for("text or").settle()
         program.press("NOMAD_CACERT").wait_for("/ NOMAD_CACERT", "1 of", "The CA certificate that")
-        program.press("escape", "escape").wait_gone("Help")
+        program.press("escape", "escape").wait_for("● live")
