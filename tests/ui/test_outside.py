@@ -43,7 +43,7 @@ from textual.app import App
 from textual.widgets import Static
 from nomad_tui.ui.terminal.outside import show_outside
 from nomad_tui.ui.terminal.signals import EndingSignals
-from nomad_tui.ui.terminal import Terminal
+from nomad_tui.ui.terminal.terminal import Terminal
 
 folder = sys.argv[1]
 
