@@ -91,6 +91,7 @@ class RuleState:
     snoozed_until: int = 0
     """In ns since 1970; 0 for never."""
     fired: int = 0
+    """How often it has, without what was held back."""
     held_back: int = 0
     last: Firing | None = None
     """The last one that was not quiet; on a recording, the last."""
@@ -219,7 +220,6 @@ class Watcher:
         if len(times) < rule.count:
             return
         times.clear()
-        state.fired += 1
         if Action.HIGHLIGHT in rule.actions:
             self.highlighted[sequence] = rule.name
         now = self._clock()
@@ -228,6 +228,7 @@ class Watcher:
         if firing.is_quiet and self._live:
             state.held_back += 1
             return
+        state.fired += 1
         state.last, state.last_at, state.held_back = firing, now, 0
         self.firings.append(firing)
         self._new.append(firing)
