@@ -89,12 +89,12 @@ class _Findings:
 
 
 class Diagnosis:
-    """The lines for one event, read in slices."""
+    """What is to be said of one event, read in slices."""
 
     def __init__(self, history: History, sequence: int) -> None:
         self._work: Generator[None, None, tuple[Fact, ...]] | None = diagnose(history, sequence)
         self.facts: tuple[Fact, ...] = ()
-        """Each a line of its own; none before all is read, and for an event that is no failure."""
+        """None before all is read, and for an event that is no failure."""
 
     @property
     def is_complete(self) -> bool:
@@ -120,7 +120,7 @@ class Diagnosis:
 
 
 def diagnose(history: History, sequence: int) -> Generator[None, None, tuple[Fact, ...]]:
-    """Returns the lines for a failure, each a fact of its own; none for another event. Yields between payloads."""
+    """Returns the facts about a failure; none for another event. Yields between payloads."""
     event = history.event(sequence)
     facts = Facts()
     match event.topic:

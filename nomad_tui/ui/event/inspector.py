@@ -46,6 +46,8 @@ BEHIND_SUBTITLE: Final = 3
 
 NOTHING_SELECTED: Final = "No event is selected."
 
+DIAGNOSIS_EDGE: Final = 2
+"""Cells before each line of the diagnosis."""
 DIAGNOSIS_AT_ONCE: Final = 0.008
 DIAGNOSIS_LATER: Final = 0.02
 """Seconds of reading for the diagnosis when an event is shown, and at each further look."""
@@ -198,6 +200,7 @@ class Inspector(Vertical):
         self._event: InspectedEvent | None = None
         self._facts: list[DrawnFact] = []
         self._summary: list[DrawnFact] = []
+        self._diagnosed: list[DrawnFact] = []
         self._newest = ""
         """What the summary says that the object has become since."""
         self._payload: Payload | None = None
@@ -325,10 +328,11 @@ class Inspector(Vertical):
     def _diagnose(self, seconds: float) -> None:
         """Reads on for the diagnosis, and shows it once it is read."""
         diagnosis = self._event.diagnosis if self._event is not None else None
+        self._diagnosed = []
         if diagnosis is not None and not diagnosis.advance(seconds):
-            drawn = of_summary(Summary(diagnosis.facts))
-            _put(self.diagnosis, Content("\n").join([fact.content for fact in drawn]))
-        self.diagnosis.display = diagnosis is not None and bool(diagnosis.facts)
+            self._diagnosed = [DrawnFact(fact.content) for fact in of_summary(Summary(diagnosis.facts))]
+            _put(self.diagnosis, laid_out(self._diagnosed, self.content_size.width - DIAGNOSIS_EDGE))
+        self.diagnosis.display = bool(self._diagnosed)
 
     def _compare(self, event: InspectedEvent, payload: Payload) -> None:
         if event.before is not None:
@@ -488,6 +492,7 @@ class Inspector(Vertical):
     def _lay_out_facts(self) -> None:
         width = self.content_size.width
         _put(self.summary, laid_out(self._summary, width))
+        _put(self.diagnosis, laid_out(self._diagnosed, width - DIAGNOSIS_EDGE))
         _put(self.facts, laid_out(self._facts, width))
 
     def _describe(self, heading: tuple[Content, ...], trouble: str | None) -> None:
