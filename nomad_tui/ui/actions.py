@@ -40,6 +40,9 @@ class Context(StrEnum):
     UNREADABLE = "unreadable"
     WARNINGS = "warnings"
     DOCTOR = "doctor"
+    OVERVIEW = "overview"
+    CHART = "chart"
+    ATTENTION = "attention"
     SINKS = "sinks"
     LETTERS = "letters"
     LOGS = "logs"
@@ -60,6 +63,9 @@ TITLES: Final = {
     Context.TEXT: "Event: Raw",
     Context.FILTER: "Filter",
     Context.DOCTOR: "Doctor",
+    Context.OVERVIEW: "Overview",
+    Context.CHART: "Overview: Activity",
+    Context.ATTENTION: "Overview: Needs attention",
     Context.SINKS: "Sinks",
     Context.LETTERS: "Dead letters",
     Context.LOGS: "Logs",
@@ -99,6 +105,7 @@ _NARROW = "Filter: only, or not, this object, job, node or namespace"
 _MARK, _SECTION = "Go to the next or the previous mark", "Go to the next or the previous section"
 _STEP = "Show the event above or below, without leaving the pane"
 _SIBLINGS = "Fold or unfold the row and its siblings"
+_STEP_TROUBLE = "Go to the next or the previous object that needs attention"
 _EARLIER = "Go through earlier filters, or the list of suggestions"
 _SAVED = "Apply the filter saved under that key, or clear it"
 
@@ -162,6 +169,14 @@ ACTIONS: Final = (
     Action(
         "app.doctor", "c", "doctor", "Doctor", "Check the connection, token and event stream",
         palette="diagnose health connection", early=True,
+    ),
+    Action(
+        "app.overview", "0", "overview", "Overview", "What needs attention, jobs, nodes and activity", False,
+        "pulse health problems cluster", early=True,
+    ),
+    Action(
+        "app.overview_as_of", "O", "overview_as_of", "Overview as of the event",
+        "The overview as of the selected event", palette="state past cluster",
     ),
     Action(
         "app.sinks", "s", "sinks", "Sinks", "List all sinks: test, pause, dead letters",
@@ -320,6 +335,21 @@ ACTIONS: Final = (
     Action("doctor.again", "r", "again", "Check again", "Check everything again"),
     Action("doctor.copy", "y", "copy", "Copy", "Copy the page as text"),
     Action("doctor.copy_policy", "p", "copy_policy", "Copy policy", "Copy the proposed policy"),
+    Action("overview.leave", "0 O", "leave", "Close", "Close the page"),
+    Action("overview.next", "n", "step(1)", "Next", _STEP_TROUBLE),
+    Action("overview.previous", "N", "step(-1)", "Previous", _STEP_TROUBLE),
+    Action("overview.only", "+", "only", "Only", "Filter: only the selected job, group or node"),
+    Action("overview.zoom", "z", "zoom_time", "Zoom", "Cycle the time shown: all, 1 hour, 15 minutes"),
+    Action("overview.other", "tab shift+tab", "other", "Other", "Go to Activity, or back to the list"),
+    Action("overview.tables_up", "[", "scroll_tables(-1)", "Tables up", "Scroll jobs, nodes and rates"),
+    Action("overview.tables_down", "]", "scroll_tables(1)", "Tables down", "Scroll jobs, nodes and rates"),
+    Action("chart.left", "left h", "step(-1)", "Left", "Move the cursor along the time"),
+    Action("chart.right", "right l", "step(1)", "Right", "Move the cursor along the time"),
+    Action("chart.first", "g home", "first", "First", _ENDS),
+    Action("chart.last", "G end", "last", "Last", _ENDS),
+    Action("chart.mark", "space v", "mark", "Mark", "Begin or end a range"),
+    Action("chart.take", "enter", "take", "Filter", "Filter by the time under the cursor, or the range"),
+    Action("attention.open", "enter", "open", "Timeline", "Open the object's timeline"),
     Action("sinks.test", "enter t", "test", "Test", "Send the sink a marked test event"),
     Action("sinks.pause", "space p", "pause", "Pause", "Pause or resume the sink"),
     Action("sinks.letters", "l", "letters", "Dead letters", "List the sink's dead letters"),

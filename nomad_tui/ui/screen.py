@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
     from nomad_tui.ui.dialogs.record import Recording
     from nomad_tui.ui.export_actions import ExportActions
+    from nomad_tui.ui.overview.actions import OverviewActions
     from nomad_tui.ui.sinks.actions import SinkActions
     from nomad_tui.ui.watch.watching import Watching
 
@@ -180,6 +181,12 @@ class DashboardScreen(Screen[None]):
 
         rules = WatchRules(None if self._folders is None else self._folders.config)
         return Watching(self, self.view, self.event_list, rules, self.inspecting.jump, clock=self._clock)
+
+    @cached_property
+    def overview(self) -> OverviewActions:
+        from nomad_tui.ui.overview.actions import OverviewActions
+
+        return OverviewActions(self.session, self.filtering, self.updates, self.inspecting, self._clock)
 
     @property
     def view(self) -> View:
@@ -536,6 +543,16 @@ class DashboardScreen(Screen[None]):
 
     def action_doctor(self) -> None:
         self.connection.examine()
+
+    def action_overview(self) -> None:
+        self.app.push_screen(self.overview.page(), self.overview.follow)
+
+    def action_overview_as_of(self) -> None:
+        page = self.overview.page_as_of_event()
+        if page is None:
+            self.notify("No event is selected: select one, then O shows the overview as of it.", markup=False)
+        else:
+            self.app.push_screen(page, self.overview.follow)
 
     def action_sinks(self) -> None:
         self.sinks.show()

@@ -1,0 +1,60 @@
+"""What the dashboard does with the overview: it opens the page, and follows what is chosen there."""
+
+from collections.abc import Callable
+
+from nomad_tui.core.history.event_row import latest_moment
+from nomad_tui.core.overview.index import OverviewIndex
+from nomad_tui.session import Session
+from nomad_tui.ui.event.inspecting import Inspecting
+from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.filter.filter_updates import FilterUpdates
+from nomad_tui.ui.filter.filtering import Filtering
+from nomad_tui.ui.overview.page import Chosen, OverviewPage
+
+
+class OverviewActions:
+    """Keeps the index between two openings of the page."""
+
+    def __init__(
+        self,
+        session: Session,
+        filtering: Filtering,
+        updates: FilterUpdates,
+        inspecting: Inspecting,
+        clock: Callable[[], int],
+    ) -> None:
+        self._session = session
+        self._filtering = filtering
+        self._updates = updates
+        self._inspecting = inspecting
+        self._clock = clock
+        self.index = OverviewIndex(filtering.view.derived)
+
+    def page(self, as_of: int | None = None) -> OverviewPage:
+        """The page as of now, or of a row of the list."""
+        view = self._filtering.view
+        return OverviewPage(self.index, view.history, self._now, view.timezone, as_of)
+
+    def page_as_of_event(self) -> OverviewPage | None:
+        """The page as of the event that is inspected; None where none is held."""
+        self._inspecting.look()
+        sequence = self._inspecting.sequence
+        if sequence is None or sequence < self._session.history.first:
+            return None
+        return self.page(sequence)
+
+    def _now(self) -> int:
+        """What ages are relative to: the end of a recording; live, this machine's clock."""
+        if self._session.source.live:
+            return self._clock()
+        return latest_moment(self._session.history) or self._clock()
+
+    def follow(self, chosen: Chosen | None) -> None:
+        """Does what was chosen on the page."""
+        if chosen is None:
+            return
+        if chosen.term:
+            self._updates.put(self._filtering.added(chosen.term))
+        elif chosen.sequence is not None and chosen.sequence >= self._session.history.first:
+            self._inspecting.jump(chosen.sequence)
+            self._inspecting.go_to_view(EventView.TIMELINE)

@@ -1,0 +1,245 @@
+"""The page of `0`, and of `O` as of an event: activity, what needs attention, jobs and nodes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from nomad_tui.core.history.event_row import happened
+from nomad_tui.core.history.history import History
+from nomad_tui.core.overview.activity import time_term
+from nomad_tui.core.overview.index import OverviewIndex, Talker
+from nomad_tui.core.overview.state import Cluster, Trouble
+from nomad_tui.core.readable import MINUTE, SECOND, age, count
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.overview import tables
+from nomad_tui.ui.overview.attention import AttentionList
+from nomad_tui.ui.overview.chart import ActivityChart, figures
+from nomad_tui.ui.overview.filters import filter_of
+
+ADVANCE_EVERY: Final = 0.04
+ADVANCE_SLICE: Final = 0.01
+"""Seconds between two slices of indexing, and of one: reading has the rest of the time."""
+SHOW_EVERY: Final = 0.5
+"""Seconds between two pictures."""
+RECOVERED_FOR: Final = 10 * MINUTE
+"""ns for which an object is listed after it has recovered."""
+WIDE: Final = 110
+"""Cells of the page from which on rates and talkers have a column of their own."""
+ZOOMS: Final[tuple[tuple[int | None, str], ...]] = ((None, "all"), (3600, "1 h"), (900, "15 m"))
+"""Seconds shown by the histogram."""
+MOST_TALKERS: Final = 5
+_KEYS: Final = "Enter timeline · + filter · n N next · Tab activity · z zoom · Esc closes"
+_CHART_KEYS: Final = "← → move · Space mark · Enter filter · z zoom · Tab list · Esc closes"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the operator wants of the stream: one of both."""
+
+    sequence: int | None = None
+    """The event whose timeline is wanted."""
+    term: str = ""
+    """A term for the filter."""
+
+
+class OverviewPage(Modal[Chosen]):
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.OVERVIEW)
+
+    def __init__(
+        self,
+        index: OverviewIndex,
+        history: History,
+        now: Callable[[], int],
+        timezone: tzinfo | None,
+        as_of: int | None = None,
+    ) -> None:
+        """`now` is what ages are relative to, in ns since 1970; `as_of` a row of the list, None for the newest state."""
+        super().__init__()
+        self._index = index
+        self._history = history
+        self._now = now
+        self._timezone = timezone
+        self._as_of = as_of
+        self._cluster: Cluster | None = None
+        """As of the event, once it is indexed."""
+        self._zoom = 0
+        self.chart = ActivityChart(self._clock, id="overview-activity")
+        self.list = AttentionList(self._since, id="overview-attention")
+        self._tables = Static(id="overview-tables")
+        self._side = Static(id="overview-side")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="overview"):
+            yield self.chart
+            with Horizontal(id="overview-body"):
+                with Vertical(id="overview-left"):
+                    yield self.list
+                    yield VerticalScroll(self._tables, id="overview-tables-box", can_focus=False)
+                yield VerticalScroll(self._side, id="overview-side-box", can_focus=False)
+
+    def on_mount(self) -> None:
+        self.list.border_title = Content("Needs attention")
+        self.query_one("#overview-tables-box").border_title = Content("Jobs and nodes")
+        self.query_one("#overview-side-box").border_title = Content("Rates and talkers")
+        self.list.focus()
+        self.set_interval(ADVANCE_EVERY, self._advance)
+        self.set_interval(SHOW_EVERY, self._show)
+        self._index.advance(ADVANCE_SLICE)
+        self.call_after_refresh(self._show)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    @on(events.DescendantFocus)
+    def _name_keys(self) -> None:
+        keys = Content(_CHART_KEYS if self.chart.has_focus else _KEYS)
+        box = self.query_one("#overview")
+        if box.border_subtitle != keys:
+            box.border_subtitle = keys
+
+    # What is shown
+
+    def _advance(self) -> None:
+        self._index.advance(ADVANCE_SLICE)
+
+    def _state(self) -> Cluster | None:
+        """The state to be shown; None while it is not indexed, or once the event is no longer held."""
+        at = self._as_of
+        if at is None:
+            return self._index.cluster
+        if self._cluster is None and self._history.first <= at < self._index.next:
+            self._cluster = self._index.as_of(at)
+        return self._cluster
+
+    @property
+    def reference(self) -> int:
+        """What ages are relative to, in ns since 1970."""
+        at = self._as_of
+        if at is not None and at >= self._history.first:
+            return happened(self._history, at) or self._now()
+        return self._now()
+
+    def _show(self) -> None:
+        if not self.is_current or not self.chart.content_size.width:
+            return
+        index, cluster = self._index, self._state()
+        width = self.chart.content_size.width
+        span, zoom = ZOOMS[self._zoom]
+        until = self.reference if self._as_of is not None else None
+        self.chart.show(index.activity.histogram(width, span, until))
+        self._title_chart(zoom)
+        self._title(cluster)
+        known = cluster or Cluster()
+        now = self.reference
+        recovered = [one for one in reversed(known.recovered) if now - one.last_at < RECOVERED_FOR]
+        empty = "No event held proves a trouble." if index.complete else "Reading what is held …"
+        self.list.show(known.attention(), recovered, empty)
+        self.list.border_title = Content(f"Needs attention  {count(len(known.troubles))}")
+        is_wide = self.size.width >= WIDE
+        self.query_one("#overview-side-box").display = is_wide
+        inner = self._tables.content_size.width or width
+        parts = [tables.jobs(known, inner), tables.nodes(known, inner)]
+        if is_wide:
+            self._side.update(self._aside(self._side.content_size.width or 40, span, until))
+        else:
+            parts.append(self._aside(inner, span, until))
+        self._tables.update(Content("\n").join(parts))
+
+    def _aside(self, width: int, span: int | None, until: int | None) -> Content:
+        rates = tables.rates(self._index.activity.rates(max(1, width - 20), span, until), width)
+        of = {talker: self._index.talkers(talker, MOST_TALKERS) for talker in Talker}
+        return Content("\n").join((rates, tables.talkers(of, width)))
+
+    def _title(self, cluster: Cluster | None) -> None:
+        title = "Overview"
+        at = self._as_of
+        if at is not None:
+            if at < self._history.first:
+                title += "  this event is no longer held"
+            elif self._history.gap(at) is not None:
+                title += f"  as of the gap after index {count(self._history.gap(at).after)}"  # type: ignore[union-attr]
+            else:
+                title += f"  as of {self._clock(self.reference)}, index {self._history.event(at).index}"
+        if not self._index.complete and (at is None or cluster is None):
+            title += f"  reading {int(self._index.progress * 100)} % …"
+        box = self.query_one("#overview")
+        if str(box.border_title) != title:
+            box.border_title = Content(title)
+
+    def _title_chart(self, zoom: str) -> None:
+        chart = self.chart
+        chosen = chart.chosen
+        seconds = (chart.buckets[0].end - chart.buckets[0].start) // SECOND if chart.buckets else 0
+        title = f"Activity  {zoom}, {count(seconds)} s a column" if seconds else "Activity"
+        said = ""
+        if chosen:
+            mark = "range " if chart.anchor is not None else ""
+            said = f"{mark}{self._clock(chosen[0].start)}–{self._clock(chosen[-1].end)}: {figures(chosen)}"
+        if str(chart.border_title) != title:
+            chart.border_title = Content(title)
+        if str(chart.border_subtitle) != said:
+            chart.border_subtitle = Content(said)
+
+    def _clock(self, moment: int) -> str:
+        try:
+            return f"{datetime.fromtimestamp(moment // SECOND, self._timezone):%H:%M:%S}"
+        except (OverflowError, ValueError, OSError):
+            return "–"
+
+    def _since(self, one: Trouble) -> str:
+        is_over = one.trouble_key not in (self._state() or Cluster()).troubles
+        at = one.last_at if is_over else one.since_at
+        return age(self.reference - at) if at else "listed" if one.is_listed else "–"
+
+    # Keys
+
+    @on(ActivityChart.Moved)
+    def _tell_bucket(self) -> None:
+        self._title_chart(ZOOMS[self._zoom][1])
+
+    @on(ActivityChart.Take)
+    def _take(self, message: ActivityChart.Take) -> None:
+        self.dismiss(Chosen(term=time_term(message.start, message.end, self._timezone)))
+
+    @on(AttentionList.Open)
+    def _open(self, message: AttentionList.Open) -> None:
+        one = message.trouble
+        sequence: int | None = one.last
+        if one.last < self._history.first:
+            sequence = self._history.newest(one.topic, one.namespace, one.key)
+        if sequence is None:
+            self.notify("No event of it is held any more.", markup=False)
+            return
+        self.dismiss(Chosen(sequence=sequence))
+
+    def action_zoom_time(self) -> None:
+        self._zoom = (self._zoom + 1) % len(ZOOMS)
+        self.chart.anchor = self.chart.cursor = None
+        self._show()
+
+    def action_step(self, rows: int) -> None:
+        self.list.focus()
+        self.list.action_move(rows)
+
+    def action_other(self) -> None:
+        (self.list if self.chart.has_focus else self.chart).focus()
+
+    def action_scroll_tables(self, pages: int) -> None:
+        for name in ("#overview-tables-box", "#overview-side-box"):
+            box = self.query_one(name)
+            box.scroll_to(y=box.scroll_offset.y + pages * max(2, box.size.height - 2), animate=False)
+
+    def action_only(self) -> None:
+        if self.list.trouble is None:
+            self.notify("Nothing is selected: there is nothing to filter by.", markup=False)
+        else:
+            self.dismiss(Chosen(term=filter_of(self.list.trouble)))
