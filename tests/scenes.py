@@ -37,6 +37,7 @@ from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.event.inspector import EventView
 from nomad_tui.ui.logs.page import LogsPage
+from nomad_tui.ui.overview.page import OverviewPage
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import Place
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
@@ -220,6 +221,8 @@ SCENES: Final[dict[str, Scene]] = {
     "help": Scene((140, 44), keys=("question_mark",)),
     "refused": Scene((120, 24), updates=refused),
     "permissions": Scene((140, 36), updates=jobs_only, keys=("1", *"jjjjjjj", "space")),
+    "overview": Scene((180, 50), keys=("0",)),
+    "as-of": Scene((120, 36), select="edge-2 heartbeat missed", keys=("O",)),
     "sinks": Scene((136, 24), sinks=four_sinks, keys=("end",)),
     "watch": Scene((136, 30), updates=fresh_tour, has_rules=True, keys=("A", "j", "j")),
     "logs": Scene((136, 30), has_logs=True, keys=("up", "up")),
@@ -321,6 +324,8 @@ def select(app: NomadTui, words: str) -> None:
 
 def settled(app: NomadTui) -> bool:
     """Whether the inspector shows what the list says is looked at, and the picker has counted what is held."""
+    if isinstance(app.screen, OverviewPage):
+        return app.screen.is_settled
     event = app.dashboard.inspector.event
     timeline = app.dashboard.inspector.timeline
     if app.dashboard.inspector.view is EventView.TIMELINE and timeline.step_count is None:

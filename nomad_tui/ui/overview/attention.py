@@ -25,6 +25,8 @@ RECOVERED: Final = ("✔", "good")
 NAME_SHARE: Final = 0.24
 NAME_LEAST, NAME_MOST = 10, 32
 KIND_WIDTH: Final = 10
+KIND_FROM: Final = 84
+"""Cells of the list from which on it says what kind of object each is."""
 SINCE_WIDTH: Final = 10
 
 
@@ -50,6 +52,8 @@ class AttentionList(LineView, can_focus=True):
         """How many of them, the last ones, have recovered."""
         self._empty = ""
         self._cursor = 0
+        self._has_moved = False
+        """Whether the operator has chosen a row; until then the first one is selected, whichever that is."""
 
     @property
     def trouble(self) -> Trouble | None:
@@ -57,10 +61,10 @@ class AttentionList(LineView, can_focus=True):
         return self._troubles[self._cursor] if self._cursor < len(self._troubles) else None
 
     def show(self, troubles: list[Trouble], recovered: list[Trouble], empty: str) -> None:
-        """The cursor stays with its object; `empty` is what stands there if there is none."""
+        """A cursor that was moved stays with its object; `empty` is what stands there if there is none."""
         at = self.trouble
         keys = [each.trouble_key for each in troubles]
-        if at is not None and at.trouble_key in keys:
+        if self._has_moved and at is not None and at.trouble_key in keys:
             self._cursor = keys.index(at.trouble_key)
         self._troubles, self._recovered, self._empty = [*troubles, *recovered], len(recovered), empty
         self._cursor = max(0, min(self._cursor, len(self._troubles) - 1))
@@ -70,6 +74,7 @@ class AttentionList(LineView, can_focus=True):
     # Keys
 
     def action_move(self, rows: int) -> None:
+        self._has_moved = True
         self._cursor = max(0, min(self._cursor + rows, len(self._troubles) - 1))
         height = self.scrollable_content_region.height
         if self._cursor < self.scroll_offset.y:
@@ -117,12 +122,12 @@ class AttentionList(LineView, can_focus=True):
         name_width = max(NAME_LEAST, min(NAME_MOST, int(width * NAME_SHARE)))
         what = f"{one.what} → recovered" if is_over else one.what
         times = f" ×{count(one.count)}" if one.count > 1 else ""
-        cause = "" if one.cause.startswith(one.what) else f"{what}: "
+        cause = "" if one.what in one.cause else f"{what}: "
         said = what if is_over else f"{cause}{one.cause}"
         pieces = [
             (f"{mark} ", color),
             (set_cell_size(printable(one.name, name_width), name_width) + " ", "quiet" if is_over else "name"),
-            (one.kind.ljust(KIND_WIDTH) + "  ", "quiet"),
+            *([(one.kind.ljust(KIND_WIDTH) + "  ", "quiet")] if width >= KIND_FROM else []),
             (set_cell_size(self._since(one), SINCE_WIDTH) + " ", "quiet"),
         ]
         left = max(0, width - sum(Segment(text).cell_length for text, _ in pieces))

@@ -76,12 +76,12 @@ class ActivityChart(Widget, can_focus=True):
             self.end = end
             super().__init__()
 
-    def __init__(self, clock: Callable[[int], str], id: str) -> None:  # noqa: A002
-        """`clock` writes a time of day, given in ns since 1970."""
+    def __init__(self, time_of_day: Callable[[int], str], id: str) -> None:  # noqa: A002
+        """`time_of_day` writes one, given in ns since 1970."""
         super().__init__(id=id)
-        self._clock = clock
+        self._time_of_day = time_of_day
         self.buckets: list[Bucket] = []
-        self.anchor: int | None = None
+        self.range_start: int | None = None
         """The start of the bucket at which a range was begun."""
 
     def show(self, buckets: list[Bucket]) -> None:
@@ -105,7 +105,7 @@ class ActivityChart(Widget, can_focus=True):
         """The bucket under the cursor, or the range that was marked."""
         if not self.buckets:
             return []
-        ends = sorted((self.place, self.place if self.anchor is None else self._place_of(self.anchor)))
+        ends = sorted((self.place, self.place if self.range_start is None else self._place_of(self.range_start)))
         return self.buckets[ends[0] : ends[1] + 1]
 
     def watch_cursor(self) -> None:
@@ -124,7 +124,7 @@ class ActivityChart(Widget, can_focus=True):
         self.action_step(len(self.buckets))
 
     def action_mark(self) -> None:
-        self.anchor = self.buckets[self.place].start if self.anchor is None and self.buckets else None
+        self.range_start = self.buckets[self.place].start if self.range_start is None and self.buckets else None
         self.refresh()
         self.post_message(self.Moved())
 
@@ -134,9 +134,15 @@ class ActivityChart(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is not None and offset.x < len(self.buckets):
-            self.cursor = self.buckets[offset.x].start
+        place = None if offset is None else offset.x // self._columns
+        if place is not None and place < len(self.buckets):
+            self.cursor = self.buckets[place].start
             self.post_message(self.Moved())
+
+    @property
+    def _columns(self) -> int:
+        """Cells that a bucket is wide."""
+        return max(1, self.content_size.width // max(1, len(self.buckets)))
 
     def render_line(self, y: int) -> Strip:
         width, height = self.content_size.width, self.content_size.height
@@ -147,13 +153,16 @@ class ActivityChart(Widget, can_focus=True):
         chosen = {id(bucket) for bucket in self.chosen}
         most = max((bucket.total for bucket in self.buckets), default=1)
         line: list[Segment] = []
+        columns = self._columns
         for bucket in self.buckets[:width]:
             glyph, style = self._cell(bucket, most, rows, y)
             under = ground
             if id(bucket) in chosen:
                 under += Style(bgcolor=self.get_component_rich_style(f"{PREFIX}cursor").bgcolor)
-            line.append(Segment(glyph, under + self._ink(style)))
-        left = width - len(line)
+            # A mark stands once, a bar is as wide as its bucket.
+            wide = glyph * columns if glyph in BARS else glyph.ljust(columns)
+            line.append(Segment(wide, under + self._ink(style)))
+        left = width - len(line) * columns
         return Strip([*line, Segment(" " * left, ground)], width).simplify()
 
     def _cell(self, bucket: Bucket, most: int, rows: int, y: int) -> tuple[str, str]:
@@ -169,8 +178,8 @@ class ActivityChart(Widget, can_focus=True):
     def _axis(self, width: int) -> str:
         if not self.buckets:
             return " " * width
-        first, last = self._clock(self.buckets[0].start), self._clock(self.buckets[-1].end)
-        end = min(width, max(len(self.buckets), len(first) + len(last) + 2))
+        first, last = self._time_of_day(self.buckets[0].start), self._time_of_day(self.buckets[-1].end)
+        end = min(width, max(len(self.buckets) * self._columns, len(first) + len(last) + 2))
         return f"{first}{last.rjust(end - len(first))}".ljust(width)[:width]
 
     def _ink(self, name: str) -> Style:

@@ -62,7 +62,8 @@ class OverviewPage(Modal[Chosen]):
         timezone: tzinfo | None,
         as_of: int | None = None,
     ) -> None:
-        """`now` is what ages are relative to, in ns since 1970; `as_of` a row of the list, None for the newest state."""
+        """`now` is what ages are relative to, in ns since 1970; `as_of` is a row of the list, None for the newest
+        state."""
         super().__init__()
         self._index = index
         self._history = history
@@ -72,6 +73,8 @@ class OverviewPage(Modal[Chosen]):
         self._cluster: Cluster | None = None
         """As of the event, once it is indexed."""
         self._zoom = 0
+        self._shown = -1
+        """Up to which event the page was last drawn."""
         self.chart = ActivityChart(self._clock, id="overview-activity")
         self.list = AttentionList(self._since, id="overview-attention")
         self._tables = Static(id="overview-tables")
@@ -121,6 +124,11 @@ class OverviewPage(Modal[Chosen]):
         return self._cluster
 
     @property
+    def is_settled(self) -> bool:
+        """Whether all that is held is shown."""
+        return self._index.complete and self._shown == self._index.next
+
+    @property
     def reference(self) -> int:
         """What ages are relative to, in ns since 1970."""
         at = self._as_of
@@ -153,6 +161,7 @@ class OverviewPage(Modal[Chosen]):
         else:
             parts.append(self._aside(inner, span, until))
         self._tables.update(Content("\n").join(parts))
+        self._shown = index.next
 
     def _aside(self, width: int, span: int | None, until: int | None) -> Content:
         rates = tables.rates(self._index.activity.rates(max(1, width - 20), span, until), width)
@@ -182,7 +191,7 @@ class OverviewPage(Modal[Chosen]):
         title = f"Activity  {zoom}, {count(seconds)} s a column" if seconds else "Activity"
         said = ""
         if chosen:
-            mark = "range " if chart.anchor is not None else ""
+            mark = "range " if chart.range_start is not None else ""
             said = f"{mark}{self._clock(chosen[0].start)}–{self._clock(chosen[-1].end)}: {figures(chosen)}"
         if str(chart.border_title) != title:
             chart.border_title = Content(title)
@@ -223,7 +232,7 @@ class OverviewPage(Modal[Chosen]):
 
     def action_zoom_time(self) -> None:
         self._zoom = (self._zoom + 1) % len(ZOOMS)
-        self.chart.anchor = self.chart.cursor = None
+        self.chart.range_start = self.chart.cursor = None
         self._show()
 
     def action_step(self, rows: int) -> None:

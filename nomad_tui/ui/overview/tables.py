@@ -99,7 +99,7 @@ def talkers(of: dict[Talker, list[tuple[str, int]]], width: int) -> Content:
     """Who has the most events held, by job, node and type."""
     parts: list[tuple[str, str]] = []
     for talker, found in of.items():
-        parts.append((f"{talker.value}\n", "$quiet"))
+        parts.append((f"events held, by {talker.value}\n", "$quiet"))
         for name, events in found:
             total = count(events)
             room = max(4, width - len(total) - 3)

@@ -1,0 +1,46 @@
+"""The overview on a terminal: what needs attention, now and as of an event, and how it leads to the stream."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.program import running
+
+SHOWN = (
+    "Activity",
+    "Needs attention  4",
+    "✖ flaky.g",
+    "oom-killed",
+    "▲ greedy",
+    "3 nodes filtered",
+    "web.frontend",
+    "✔ edge-2",
+)
+
+
+@pytest.mark.parametrize("size", [(180, 50), (100, 30), (80, 24)])
+def test_the_overview_shows_what_is_wrong_and_leads_to_it(size: tuple[int, int], tour: Path, home: Path) -> None:
+    with running("open", tour, size=size, home=home) as program:
+        program.wait_for("held 625", "at the end").settle()
+        program.press("0").wait_for(*SHOWN).wait_gone("reading")
+        program.press("n", "n").press("enter").wait_gone("Needs attention").wait_for("needs promotion")
+        program.press("0").wait_for(*SHOWN).press("+").wait_gone("Needs attention")
+        program.wait_for("job:=flaky ns:=default group:=g")
+
+
+def test_the_overview_as_of_an_event_shows_what_was_wrong_then(tour: Path, home: Path) -> None:
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("held 625", "at the end").settle()
+        program.press(":", "204", "enter").wait_for("row ").settle()
+        program.press("O").wait_for(
+            "as of 08:50:34, index 204", "Needs attention  5", "ready · draining · deadline 20 s"
+        )
+        program.press("O").wait_gone("Needs attention")
+
+
+def test_a_marked_range_of_time_goes_into_the_filter(tour: Path, home: Path) -> None:
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("held 625", "at the end").settle()
+        program.press("0").wait_for(*SHOWN).press("tab").wait_for("Space mark")
+        program.press("g", "space", "right", "right").wait_for("range 08:48:06–08:48:15")
+        program.press("enter").wait_gone("Needs attention").wait_for("time:2026-11-23T08:48:06..08:48:14", "14 of 625")
