@@ -220,6 +220,13 @@ nomad-tui --profile prod --filter 'job:=web status:failed'""",
 @filter_option
 @reveal_option
 @history_options
+@click.option(
+    "--no-seed",
+    "seeds",
+    flag_value=False,
+    default=True,
+    help="Do not ask the server's lists for what is in trouble when the overview opens first.",
+)
 def main(
     connections: Connections,
     origin: str | None,
@@ -236,6 +243,7 @@ def main(
     max_events: int,
     max_memory: int,
     max_line: int,
+    seeds: bool,
 ) -> int:
     """Watch a Nomad cluster's event stream: without a command, in the dashboard."""
     from nomad_tui.cli.source_factory import SourceFactory, of_jetstream
@@ -252,7 +260,7 @@ def main(
     def elsewhere(connection: Connection) -> Source:
         return factory.elsewhere(connection, connections.start, max_events)
 
-    return _dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere)
+    return _dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere, seeds=seeds)
 
 
 @main.command(epilog="nomad-tui demo --filter status:failed")
@@ -507,6 +515,8 @@ def _dashboard(
     reveal: bool,
     connections: Connections | None = None,
     elsewhere: Callable[[Connection], Source] | None = None,
+    *,
+    seeds: bool = True,
 ) -> int:
     """Open a dashboard, and another one whenever the operator switches the cluster. Returns the exit code.
 
@@ -532,6 +542,7 @@ def _dashboard(
             reveal=reveal,
             namespace=os.environ.get("NOMAD_NAMESPACE", "") if connections is None else connections.namespace(profile),
             connections=connections,
+            seeds=seeds,
         )
         app.theme = theme or app.theme
         switch = app.run()

@@ -37,6 +37,8 @@ READ_BUFFER: Final = 256 * 1024
 BODY_KEPT: Final = 4096
 """Bytes kept of an answer that is an error."""
 
+MOST_TOKEN: Final = 1_000
+"""Characters of a page's token."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of JSON taken from a server that may be anything."""
 
@@ -66,6 +68,8 @@ class Answer:
     """This machine's clock when the request went out, in ns since 1970."""
     seconds: float
     """From the request, with connecting where that was needed, to the answer's last byte."""
+    next_token: str = ""
+    """`X-Nomad-NextToken`: what asks for the next page; untrusted, empty for the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,7 @@ class Client:
                 _clock(response.headers.get("Date", "")),
                 sent,
                 monotonic() - begun,
+                response.headers.get("X-Nomad-NextToken", "")[:MOST_TOKEN],
             )
 
     async def server(self) -> ServerInfo | None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from nomad_tui.standin.access import Access, Doubt, Token
+from nomad_tui.standin import lists
+from nomad_tui.standin.access import EVERY_NAMESPACE, Access, Doubt, Token
 from nomad_tui.standin.http import Answer, Request
+from nomad_tui.standin.lists import TOPICS, Objects
 from nomad_tui.standin.options import Options, Server
 
 PERMISSION_DENIED: Final = "Permission denied"
@@ -85,16 +87,23 @@ class Raft:
 
 
 class Answers:
-    """The endpoints but the stream. `newest_index` is asked at every answer."""
+    """The endpoints but the stream. `newest_index`, and `objects` by topic, are asked at every answer."""
 
     def __init__(
-        self, options: Options, access: Access, namespaces: Namespaces, raft: Raft, newest_index: Callable[[], int]
+        self,
+        options: Options,
+        access: Access,
+        namespaces: Namespaces,
+        raft: Raft,
+        newest_index: Callable[[], int],
+        objects: Callable[[str], Objects],
     ) -> None:
         self.options = options
         self._raft = raft
         self._access = access
         self._namespaces = namespaces
         self._newest_index = newest_index
+        self._objects = objects
 
     async def answer(self, request: Request) -> Answer:
         if request.path == "/":
@@ -138,6 +147,11 @@ class Answers:
                 return self._members()
             case "/v1/namespaces":
                 return await self._namespace_list(token, request)
+            case path if path in TOPICS:
+                namespace = request.first("namespace") or "default"
+                if path != "/v1/nodes" and namespace != EVERY_NAMESPACE and not token.may_in(namespace, "read-job"):
+                    return denied()
+                return lists.answer(request, token, self._objects(TOPICS[path]), self._newest_index())
             case _:
                 return Answer.json([], self._newest_index())
 
@@ -278,14 +292,13 @@ def _seconds(wait: str) -> float:
 
 _PATHS: Final = frozenset(
     {
+        *TOPICS,
         "/v1/acl/token/self",
         "/v1/agent/health",
         "/v1/agent/members",
         "/v1/agent/self",
-        "/v1/evaluations",
         "/v1/jobs",
         "/v1/namespaces",
-        "/v1/nodes",
         "/v1/regions",
         "/v1/status/leader",
     }

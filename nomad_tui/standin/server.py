@@ -16,6 +16,7 @@ from nomad_tui.standin.answers import NO_LEADER, NOT_PUBLISHING, PERMISSION_DENI
 from nomad_tui.standin.buffer import BATCH_BYTES, Buffer, DroppedError
 from nomad_tui.standin.faults import Fault, Scheduled
 from nomad_tui.standin.http import Answer, Connection, Request
+from nomad_tui.standin.lists import Lists
 from nomad_tui.standin.logs import LOGS, TaskLogs
 from nomad_tui.standin.options import AtEnd, Options, Release
 from nomad_tui.standin.recording import SLICE_SECONDS, Frame, Recording
@@ -55,7 +56,15 @@ class StandIn:
         self.logs = TaskLogs(samples=self.options.sample_logs)
         self.lingering = 0
         """Streams that were refused or ended and are still open, silent."""
-        self._answers = Answers(self.options, self._access, self._namespaces, self._raft, lambda: self.newest_index)
+        self._lists = Lists()
+        self._answers = Answers(
+            self.options,
+            self._access,
+            self._namespaces,
+            self._raft,
+            lambda: self.newest_index,
+            lambda topic: self._lists.objects(self._recording, self.newest_index, topic),
+        )
         self._listener: socket.socket | None = None
         self._port = self.options.port
         self._connections: dict[asyncio.Task[None], Connection | None] = {}

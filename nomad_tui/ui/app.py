@@ -65,6 +65,7 @@ class NomadTui(App[Outcome]):
         reveal: bool = False,
         connections: Connections | None = None,
         key_pause: float | None = None,
+        seeds: bool = True,
     ) -> None:
         """Takes the parameters of the dashboard. Choosing another connection ends the application with a `Switch`."""
         self.preferences = Preferences(folders)  # which the driver depends on
@@ -83,6 +84,7 @@ class NomadTui(App[Outcome]):
             reveal=reveal,
             connections=connections,
             key_pause=key_pause,
+            seeds=seeds,
             id="_default",
         )
         self._collector = Collector()

@@ -108,6 +108,7 @@ class DashboardScreen(Screen[None]):
         reveal: bool = False,
         connections: Connections | None = None,
         key_pause: float | None = None,
+        seeds: bool = True,
         id: str | None = None,  # noqa: A002
     ) -> None:
         """`clock` gives ns since 1970; `timezone` None is this machine's.
@@ -115,6 +116,7 @@ class DashboardScreen(Screen[None]):
         Without `folders` the operator's settings are neither read nor kept. `namespace` selects the preset of that
         name. `reveal` shows the secrets in payloads. `connections` are those to switch between; None for a recording.
         `key_pause` is how many seconds keys must rest before the inspector and the filter follow; None for their own.
+        `seeds` is whether the overview asks the server's lists once.
         """
         super().__init__(id=id)
         self.session = session
@@ -122,6 +124,7 @@ class DashboardScreen(Screen[None]):
         self._clock = clock
         self._folders = folders
         self._is_cluster = connections is not None
+        self._seeds = seeds
         live = session.source.live
         ages_from = clock if live else partial(_end_of_recording, session, clock)
         saved = SavedFilters(None if folders is None else folders.config, namespace)
@@ -186,7 +189,9 @@ class DashboardScreen(Screen[None]):
     def overview(self) -> OverviewActions:
         from nomad_tui.ui.overview.actions import OverviewActions
 
-        return OverviewActions(self.session, self.filtering, self.updates, self.inspecting, self._clock)
+        return OverviewActions(
+            self.session, self.filtering, self.updates, self.inspecting, self._clock, asks_lists=self._seeds
+        )
 
     @property
     def view(self) -> View:
@@ -545,6 +550,7 @@ class DashboardScreen(Screen[None]):
         self.connection.examine()
 
     def action_overview(self) -> None:
+        self.run_worker(self.overview.ask_lists, group="lists", description="asks for what is in trouble")  # type: ignore[arg-type]
         self.app.push_screen(self.overview.page(), self.overview.follow)
 
     def action_overview_as_of(self) -> None:

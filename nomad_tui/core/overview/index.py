@@ -5,7 +5,7 @@ The owner lends time in small slices, so reading is never held up.
 
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import partial
 from time import perf_counter
@@ -17,8 +17,9 @@ from nomad_tui.core.history.history import PayloadReader
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
 from nomad_tui.core.overview.activity import Activity
 from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened
+from nomad_tui.core.overview.seed import Listed, Seed
 from nomad_tui.core.overview.snapshots import Snapshots
-from nomad_tui.core.overview.state import Cluster
+from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.updates import Gap, GapReason
 
 SNAPSHOT_EVERY: Final = 1_024
@@ -45,6 +46,8 @@ class OverviewIndex:
         self.snapshots = Snapshots()
         self.next = 0
         """The sequence number of the first event that is not folded yet."""
+        self.seed = Seed()
+        """What the server's lists told; empty where they were not asked."""
         self._talkers: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}
         self._talked: deque[tuple[int, dict[Talker, Counter[str]]]] = deque()
         """Per segment, by its first sequence number, what is counted of it."""
@@ -65,6 +68,15 @@ class OverviewIndex:
     @property
     def complete(self) -> bool:
         return self.next >= self._history.end
+
+    def put_seed(self, objects: Iterable[Listed]) -> None:
+        """Takes over what the server's lists told."""
+        self.seed = Seed(objects).forget_known(self._history)
+
+    def attention(self) -> list[Trouble]:
+        """What needs attention now, the worst and newest first; what only a list tells of is among it."""
+        cluster = self.cluster
+        return sorted((*cluster.troubles.values(), *self.seed.troubles(cluster)), key=Trouble.rank)
 
     def talkers(self, of: Talker, most: int) -> list[tuple[str, int]]:
         """Who has the most events among those held."""
@@ -100,7 +112,7 @@ class OverviewIndex:
             self._apply(fold, each)
         return fold.cluster
 
-    def _apply(self, fold: ClusterFold, sequence: int) -> None:
+    def _apply(self, fold: ClusterFold, sequence: int) -> Happened | None:
         history = self._history
         segment = history.segment_of(sequence)
         row = sequence - segment.first
@@ -111,7 +123,10 @@ class OverviewIndex:
             type_ = history.type_names()[segment.type[row]]
             payload = self._payloads.payload(segment, row)
             moment = partial(happened, history, sequence)
-            fold.apply(Happened(sequence, subject.topic, type_, subject.key, subject.namespace, payload, moment))
+            event = Happened(sequence, subject.topic, type_, subject.key, subject.namespace, payload, moment)
+            fold.apply(event)
+            return event
+        return None
 
     def _fold_segment(self) -> Iterator[None]:
         """Folds what is there of the next segment, frame by frame."""
@@ -156,7 +171,9 @@ class OverviewIndex:
                     if name:
                         of_segment[talker][name] += 1
                         self._talkers[talker][name] += 1
-            self._apply(self._fold, sequence)
+            event = self._apply(self._fold, sequence)
+            if event is not None:
+                self.seed.replace(event, segment.index[each])
         self.next = segment.first + end
 
     def _gap_moment(self, sequence: int) -> int:

@@ -22,18 +22,45 @@ class OverviewActions:
         updates: FilterUpdates,
         inspecting: Inspecting,
         clock: Callable[[], int],
+        *,
+        asks_lists: bool = True,
     ) -> None:
+        """`asks_lists` is whether the server is asked once for what is in trouble already."""
         self._session = session
         self._filtering = filtering
         self._updates = updates
         self._inspecting = inspecting
         self._clock = clock
+        self._asks_lists = asks_lists
+        self._lists = ""
+        """What came of asking the lists, after the number of troubles."""
         self.index = OverviewIndex(filtering.view.derived)
+
+    async def ask_lists(self) -> None:
+        """Asks a live server, the first time, for what was in trouble before the first event."""
+        from nomad_tui.sources.live import LiveServer
+
+        source = self._session.source
+        if not self._asks_lists or not isinstance(source, LiveServer):
+            return
+        from nomad_tui.nomad.asking import UnansweredError, first_answer
+        from nomad_tui.nomad.lists import in_trouble
+
+        self._asks_lists = False
+        self._lists = "  asking the lists …"
+        try:
+            found = await first_answer(source.connection, in_trouble)
+        except UnansweredError:
+            self._asks_lists = True  # the next opening of the page tries again
+            self._lists = "  the lists could not be asked"
+            return
+        self.index.put_seed(found.objects)
+        self._lists = f"  not listed: {', '.join(found.refused)}" if found.refused else ""
 
     def page(self, as_of: int | None = None) -> OverviewPage:
         """The page as of now, or of a row of the list."""
         view = self._filtering.view
-        return OverviewPage(self.index, view.history, self._now, view.timezone, as_of)
+        return OverviewPage(self.index, view.history, self._now, view.timezone, as_of, lambda: self._lists)
 
     def page_as_of_event(self) -> OverviewPage | None:
         """The page as of the event that is inspected; None where none is held."""

@@ -61,15 +61,17 @@ class OverviewPage(Modal[Chosen]):
         now: Callable[[], int],
         timezone: tzinfo | None,
         as_of: int | None = None,
+        lists: Callable[[], str] = str,
     ) -> None:
         """`now` is what ages are relative to, in ns since 1970; `as_of` is a row of the list, None for the newest
-        state."""
+        state. `lists` says what came of asking the server's lists."""
         super().__init__()
         self._index = index
         self._history = history
         self._now = now
         self._timezone = timezone
         self._as_of = as_of
+        self._lists = lists
         self._cluster: Cluster | None = None
         """As of the event, once it is indexed."""
         self._zoom = 0
@@ -150,8 +152,12 @@ class OverviewPage(Modal[Chosen]):
         now = self.reference
         recovered = [one for one in reversed(known.recovered) if now - one.last_at < RECOVERED_FOR]
         empty = "No event held proves a trouble." if index.complete else "Reading what is held …"
-        self.list.show(known.attention(), recovered, empty)
-        self.list.border_title = Content(f"Needs attention  {count(len(known.troubles))}")
+        # What lists tell is of when they were asked, and proves nothing of an earlier moment.
+        troubles = index.attention() if self._as_of is None else known.attention()
+        self.list.show(troubles, recovered, empty)
+        self.list.border_title = Content(
+            f"Needs attention  {count(len(troubles))}{self._lists() if self._as_of is None else ''}"
+        )
         is_wide = self.size.width >= WIDE
         self.query_one("#overview-side-box").display = is_wide
         inner = self._tables.content_size.width or width
@@ -205,9 +211,11 @@ class OverviewPage(Modal[Chosen]):
             return "–"
 
     def _since(self, one: Trouble) -> str:
+        if one.is_listed:
+            return "listed"
         is_over = one.trouble_key not in (self._state() or Cluster()).troubles
         at = one.last_at if is_over else one.since_at
-        return age(self.reference - at) if at else "listed" if one.is_listed else "–"
+        return age(self.reference - at) if at else "–"
 
     # Keys
 
@@ -223,10 +231,13 @@ class OverviewPage(Modal[Chosen]):
     def _open(self, message: AttentionList.Open) -> None:
         one = message.trouble
         sequence: int | None = one.last
-        if one.last < self._history.first:
+        if one.last < self._history.first:  # a list told of it, or it was evicted
             sequence = self._history.newest(one.topic, one.namespace, one.key)
         if sequence is None:
-            self.notify("No event of it is held any more.", markup=False)
+            self.notify(
+                "No event of it is held: it was read from a list of the server, or its events were evicted.",
+                markup=False,
+            )
             return
         self.dismiss(Chosen(sequence=sequence))
 

@@ -1,0 +1,114 @@
+"""What is already in trouble, asked of the server's lists once: the event stream tells of changes only.
+
+Nothing is asked that the token may not read: a list that is refused is left out.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from nomad_tui.core.overview.seed import Listed
+from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+
+PER_PAGE: Final = 200
+MOST_OBJECTS: Final = 1_000
+"""Of one list: what is in trouble beyond that is not asked for."""
+PATIENCE: Final = 10.0
+"""Seconds for one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerList:
+    topic: str
+    path: str
+    filter: str
+    """Evaluated by the server; empty for all objects."""
+    needs: str
+    """What a token needs to read it, in the words of a policy."""
+    is_namespaced: bool = True
+
+
+LISTS: Final = (
+    ServerList("Node", "/v1/nodes", 'Status != "ready" or SchedulingEligibility == "ineligible"', "node:read", False),
+    ServerList("Evaluation", "/v1/evaluations", 'Status == "blocked"', "namespace read-job"),
+    ServerList("Deployment", "/v1/deployments", "", "namespace read-job"),
+    ServerList(
+        "Allocation",
+        "/v1/allocations",
+        'DesiredStatus == "run" and NextAllocation == "" and '
+        '(ClientStatus == "failed" or ClientStatus == "lost" or ClientStatus == "unknown")',
+        "namespace read-job",
+    ),
+)
+"""All deployments are asked for, because only a job's newest one says whether it is in trouble. Failed evaluations are
+not: one that failed before another one succeeded is no trouble, and the list does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    objects: tuple[Listed, ...]
+    refused: tuple[str, ...]
+    """The topics whose list could not be read."""
+
+
+async def in_trouble(client: Client) -> Found:
+    """The objects of all lists that may be read. Raises what `Client` raises but for what is refused."""
+    found: list[Listed] = []
+    refused: list[str] = []
+    for one in LISTS:
+        try:
+            found += [each async for each in objects(client, one)]
+        except UnexpectedAnswerError as error:
+            if error.status not in (400, 403, 404, 501):  # an old release knows neither the filter nor the list
+                raise
+            refused.append(one.topic)
+    return Found(tuple(found), tuple(refused))
+
+
+async def may_read(client: Client, one: ServerList) -> bool:
+    """Whether the token may read a list. Raises what `Client` raises."""
+    try:
+        await client.ask(one.path, _parameters(client, one, 1, ""), PATIENCE)
+    except UnexpectedAnswerError as error:
+        if error.status != 403:
+            raise
+        return False
+    return True
+
+
+async def objects(
+    client: Client, one: ServerList, *, per_page: int = PER_PAGE, most: int = MOST_OBJECTS
+) -> AsyncIterator[Listed]:
+    """The objects of a list, page by page. Raises what `Client` raises."""
+    token, left = "", most
+    while left > 0:
+        answer = await client.ask(one.path, _parameters(client, one, min(left, per_page), token), PATIENCE)
+        page = answer.value if isinstance(answer.value, list) else []
+        for each in page[:left]:
+            if isinstance(each, dict) and (listed := _listed(one, each)) is not None:
+                yield listed
+        left -= len(page)
+        if not page or not answer.next_token or answer.next_token == token:
+            return
+        token = answer.next_token
+
+
+def _parameters(client: Client, one: ServerList, per_page: int, token: str) -> list[tuple[str, str]]:
+    connection = client.connection
+    parameters = [("per_page", str(per_page))]
+    if one.is_namespaced:
+        parameters.append(("namespace", connection.namespace))
+    parameters += [("filter", one.filter)] if one.filter else []
+    parameters += [("next_token", token)] if token else []
+    parameters += [("region", connection.region)] if connection.region else []
+    return parameters
+
+
+def _listed(one: ServerList, found: dict[str, Any]) -> Listed | None:
+    key, namespace, index = found.get("ID"), found.get("Namespace", ""), found.get("ModifyIndex")
+    if not (isinstance(key, str) and isinstance(namespace, str) and type(index) is int):
+        return None
+    payload = msgspec.json.encode({one.topic: found})
+    return Listed(one.topic, namespace if one.is_namespaced else "", key, index, payload)
