@@ -16,6 +16,7 @@ from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, inquiry, probing, questions
 from nomad_tui.nomad.cases import Kind, asked
 from nomad_tui.nomad.client import UnexpectedAnswerError
+from nomad_tui.nomad.lists import LISTS, ServerList, may_read
 from nomad_tui.nomad.probing import Probed, probe
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 
@@ -198,6 +199,36 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
                 yield found("topics", reasons.trouble)
                 return
     yield _topics(permissions, probed, watched, listed)
+
+
+async def lists(subject: Subject) -> AsyncGenerator[Item, None]:
+    """Which lists the overview may ask for what is in trouble already."""
+    yield Begun("lists", "asking for one object of each list")
+    allowed: list[ServerList] = []
+    refused: list[ServerList] = []
+    for one in LISTS:
+        try:
+            (allowed if await may_read(subject.open_client, one) else refused).append(one)
+        except ERRORS:
+            yield Finding("lists", Verdict.SKIPPED, "The server does not answer what is asked of its lists.")
+            return
+    measured = {"allowed": [one.topic for one in allowed], "refused": [one.topic for one in refused]}
+    if not refused:
+        sentence = f"The overview may ask for what is in trouble already: {_named(allowed)}."
+        yield Finding("lists", Verdict.OK, sentence, measured=measured)
+        return
+    needs = " and ".join(dict.fromkeys(one.needs for one in refused))
+    yield Finding(
+        "lists",
+        Verdict.NOTE,
+        f"The overview cannot ask which {_named(refused)} are in trouble already: the token lacks {needs}.",
+        "Grant it, or rely on events alone (--no-seed).",
+        measured=measured,
+    )
+
+
+def _named(some: Sequence[ServerList]) -> str:
+    return ", ".join(f"{one.topic.lower()}s" for one in some)
 
 
 def _wanted(subject: Subject) -> list[str]:

@@ -26,6 +26,7 @@ SERVER: Final[tuple[tuple[str, Check], ...]] = (
     ("token", access.token),
     ("namespaces", access.namespaces),
     ("topics", access.topics),
+    ("lists", access.lists),
     ("stream", stream.stream),
     ("buffer", stream.buffer),
     ("heartbeat", stream.heartbeat),

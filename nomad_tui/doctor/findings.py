@@ -20,6 +20,7 @@ CHECKS: Final[tuple[str, ...]] = (
     "token",
     "namespaces",
     "topics",
+    "lists",
     "stream",
     "buffer",
     "heartbeat",

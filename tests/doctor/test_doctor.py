@@ -397,6 +397,7 @@ async def test_a_reader_of_one_namespace_gets_the_table_and_the_policy_for_the_r
     assert "management token" in finding.remedy
     assert found(examination, "stream").verdict is Verdict.OK, "what is allowed is read"
     assert found(examination, "buffer").measured["events"] > 0
+    assert found(examination, "lists").measured["allowed"] == ["Node", "Evaluation", "Deployment", "Allocation"]
     assert examination.exit_code == 3
 
 
