@@ -24,6 +24,8 @@ from nomad_tui.core.updates import Gap, GapReason
 
 SNAPSHOT_EVERY: Final = 1_024
 """Events. Folding as many takes some 30 ms."""
+EVENTS_A_STEP: Final = 64
+"""Folded between two chances to yield: some milliseconds of work."""
 SHARE: Final = 0.05
 """Of the history's memory that snapshots take at most."""
 _LOST: Final = Gap(GapReason.DROPPED, 0, 0, 0.0)
@@ -143,10 +145,10 @@ class OverviewIndex:
                 self.snapshots.add(self.next, self._fold.snapshot())
                 self.snapshots.thin(int(history.retained_bytes * SHARE))
                 yield
-            self._fold_frame(segment, stop)
+            yield from self._fold_frame(segment, stop)
             yield
 
-    def _fold_frame(self, segment: Segment, stop: int) -> None:
+    def _fold_frame(self, segment: Segment, stop: int) -> Iterator[None]:
         history = self._history
         row = self.next - segment.first
         number = bisect_right(segment.frame_row, row)
@@ -157,7 +159,12 @@ class OverviewIndex:
             self._talked.append((segment.first, {talker: Counter() for talker in Talker}))
         of_segment = self._talked[-1][1]
         for each in range(row, end):
+            if (each - row) % EVENTS_A_STEP == EVENTS_A_STEP - 1:
+                yield
+                if segment.first < history.first:
+                    return
             sequence = segment.first + each
+            self.next = sequence + 1
             subject = history.subject(segment.subject[each])
             level = segment.level[each]
             if subject is None or level == NO_LEVEL:
@@ -174,7 +181,6 @@ class OverviewIndex:
             event = self._apply(self._fold, sequence)
             if event is not None:
                 self.seed.replace(event, segment.index[each])
-        self.next = segment.first + end
 
     def _gap_moment(self, sequence: int) -> int:
         """When a gap was, by the event before it."""

@@ -1,0 +1,48 @@
+"""The overview of a long history: reading it, and going to the state as of an event.
+
+`python -m tests.bench.overview [--repeat 93]` fills a history without a server, folds it as the page does, in slices,
+and prints the CPU time an event, the share of the history's memory that snapshots take, and how long jumps take.
+"""
+
+import argparse
+import random
+from time import process_time
+
+from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.overview.index import SHARE, OverviewIndex
+from tests.bench.search import filled
+
+SLICE = 0.01
+JUMPS = 50
+MOST_SECONDS = 0.1
+"""Of a jump, at a million events."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the overview of a long history.")
+    parser.add_argument("--repeat", type=int, default=93, help="how often the recording is held (10,764 events each)")
+    options = parser.parse_args()
+    began = process_time()
+    history = filled(options.repeat)
+    reading = process_time() - began
+    index = OverviewIndex(Derived(history))
+    began = process_time()
+    while index.advance(SLICE):
+        pass
+    folding = process_time() - began
+    print(f"{history.held:,} events, {history.retained_bytes / 1e6:,.0f} MB")
+    print(f"read in {reading / history.held * 1e6:.0f} µs an event, folded in {folding / history.held * 1e6:.0f} µs")
+    share = index.snapshots.bytes / history.retained_bytes
+    print(f"snapshots {index.snapshots.bytes / 1e6:.1f} MB, {share:.1%} of the history (bound {SHARE:.0%})")
+    jumps = []
+    for sequence in random.Random(1).sample(range(history.first, history.end), JUMPS):
+        began = process_time()
+        index.as_of(sequence)
+        jumps.append(process_time() - began)
+    jumps.sort()
+    median, longest = jumps[JUMPS // 2] * 1e3, jumps[-1] * 1e3
+    print(f"jumps: median {median:.0f} ms, longest {longest:.0f} ms (bound {MOST_SECONDS * 1e3:.0f})")
+
+
+if __name__ == "__main__":
+    main()
