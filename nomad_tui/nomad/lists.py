@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
+import orjson
 
 from nomad_tui.core.overview.seed import Listed
 from nomad_tui.nomad.client import Client, UnexpectedAnswerError
@@ -110,5 +110,5 @@ def _listed(one: ServerList, found: dict[str, Any]) -> Listed | None:
     key, namespace, index = found.get("ID"), found.get("Namespace", ""), found.get("ModifyIndex")
     if not (isinstance(key, str) and isinstance(namespace, str) and type(index) is int):
         return None
-    payload = msgspec.json.encode({one.topic: found})
+    payload = orjson.dumps({one.topic: found})
     return Listed(one.topic, namespace if one.is_namespaced else "", key, index, payload)

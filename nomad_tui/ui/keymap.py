@@ -33,6 +33,8 @@ OVERLAPPING: Final = (
     frozenset((Context.APP, Context.FILTER)),
     frozenset((Context.FILTER,)),
     frozenset((Context.FIND, Context.TEXT)),
+    frozenset((Context.PAGE, Context.OVERVIEW, Context.CHART)),
+    frozenset((Context.PAGE, Context.OVERVIEW, Context.MOVE, Context.ATTENTION)),
     frozenset((Context.PAGE, Context.SINKS, Context.MOVE)),
     frozenset((Context.PAGE, Context.MOVE, Context.DOCTOR)),
     frozenset((Context.PAGE, Context.MOVE, Context.SCROLL, Context.LETTERS)),

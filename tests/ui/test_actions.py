@@ -31,6 +31,9 @@ from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.saved import NameFilter
 from nomad_tui.ui.logs.page import LogsPage
+from nomad_tui.ui.overview.attention import AttentionList
+from nomad_tui.ui.overview.chart import ActivityChart
+from nomad_tui.ui.overview.page import OverviewPage
 from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList
 from nomad_tui.ui.sinks.page import SinkList, SinksPage
@@ -46,6 +49,8 @@ TOGETHER: Final = (
     (Context.MOVE, Context.ROWS, Context.SCROLL, Context.TIMELINE, Context.EVENT),
     (Context.MOVE, Context.TEXT, Context.EVENT),
     (Context.FILTER,),
+    (Context.PAGE, Context.OVERVIEW, Context.CHART),
+    (Context.PAGE, Context.OVERVIEW, Context.MOVE, Context.ATTENTION),
     (Context.PAGE, Context.SINKS),
     (Context.PAGE, Context.MOVE, Context.DOCTOR),
     (Context.MOVE, Context.SCROLL, Context.LETTERS),
@@ -97,6 +102,9 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
     Context.UNREADABLE: (UnreadableLines,),
     Context.WARNINGS: (WarningList,),
     Context.DOCTOR: (DoctorPage,),
+    Context.OVERVIEW: (OverviewPage,),
+    Context.CHART: (ActivityChart,),
+    Context.ATTENTION: (AttentionList,),
     Context.SINKS: (SinksPage,),
     Context.LETTERS: (LetterList,),
     Context.LOGS: (LogsPage,),

@@ -122,6 +122,7 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
         await opened.until(lambda: len(app.screen_stack) == 2)
         await all_of(Context.HELP)
         elsewhere = {Context.DOCTOR, Context.SINKS, Context.LETTERS, Context.FIND, Context.NAME_FILTER}
+        elsewhere |= {Context.OVERVIEW, Context.CHART, Context.ATTENTION}
         assert {action.id for action in ACTIONS} - tried == {each.id for each in actions(*elsewhere)}
 
 

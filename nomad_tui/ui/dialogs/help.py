@@ -76,6 +76,12 @@ of day. It grows as events come.""",
 Words that must all occur in an event: web failed, "two words", /regex/. Fields: status:failed,lost, job:=web, \
 time:<5m; anywhere in the payload: ~word. An expression: Allocation.ClientStatus == "failed". - negates; or and \
 parentheses combine. Enter keeps the filter and goes to the events.""",
+    Context.OVERVIEW: """\
+The state of the cluster as far as the events held prove it, now or as of an event; – where no event proves a figure. \
+✖ failure, ▲ warning, ✔ recovered a while ago, ×2 how often; "listed" was read from a list of the server.""",
+    Context.CHART: """\
+Events by time, failures at the bottom, then warnings, changes and routine; ┊ is a gap. The border tells the figures \
+of the column under the cursor.""",
     Context.SINKS: """\
 Every sink that is defined or has run on this journal: ● idle, ▶ delivering, ↻ retrying, ‖ paused, ✖ broken, \
 ■ stopped as no runner runs, ○ new, □ removed. The lag is what the stream has brought and the sink has not had. \
