@@ -342,10 +342,10 @@ nomad-tui tail --output frames > incident.ndjson"""
 @filter_option
 @click.option(
     "--output",
-    type=click.Choice(["line", "csv", "markdown", "ndjson", "frames"]),
+    type=click.Choice(["line", "csv", "markdown", "report", "ndjson", "frames"]),
     default="line",
     metavar="FORMAT",
-    help="line, csv, markdown, ndjson or frames. Default: line.",
+    help="line, csv, markdown, report, ndjson or frames. Default: line.",
 )
 @click.option("--redact", is_flag=True, help="Mask secrets in ndjson and frames, too.")
 @click.option(

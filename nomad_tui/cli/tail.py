@@ -118,7 +118,10 @@ class _Tail:
         """The newest frames of a server, by which it is gone on with after it was left."""
         self._newest_bytes = 0
         self._errors = errors
-        self._history = History(HELD_EVENTS, HELD_BYTES)
+        is_report = options.output is Output.REPORT
+        self._history = History() if is_report else History(HELD_EVENTS, HELD_BYTES)
+        self._reported: list[int] | None = [] if is_report else None
+        """The rows of the report that is written at the end."""
         self._derived = Derived(self._history)
         self._region = ""
         self._now: int | None = None
@@ -169,9 +172,20 @@ class _Tail:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._report_all()
             await self._write_rest(ABANDONED_AFTER if stop.done() and not stop.cancelled() else None)
             if self._unreadable > UNREADABLE_SHOWN:
                 self._say(f"{self._unreadable:,} lines could not be read.")
+
+    def _report_all(self) -> None:
+        if self._reported is None:
+            return
+        from nomad_tui.core.export.report import About, Report
+
+        where = f"{self._source.name} · {self._source.scope(self._region or None)}"
+        about = About(where, str(self._options.filter), time_ns(), self._options.timezone)
+        for piece in Report(self._history, self._reported, (), about):
+            self._writer.write(piece)
 
     async def _write_rest(self, patience: float | None) -> None:
         try:
@@ -317,6 +331,9 @@ class _Tail:
                 if update.reason is GapReason.REBUILT:
                     self._newest.clear()
                     self._newest_bytes = 0
+                if self._reported is not None:
+                    self._reported.append(self._history.end)
+                    self._history.append_gap(update, time_ns())
                 self._tell(f"gap: {update.sentence}")
             case Unreadable():
                 self._unreadable += 1
@@ -364,8 +381,11 @@ class _Tail:
             shown = shown[: limit - self._printed]
         if not shown:
             return
-        for line in self._printed_lines(frame, first, shown):
-            self._writer.write(self._safe(line) + b"\n")
+        if self._reported is not None:
+            self._reported += (first + position for position in shown)
+        else:
+            for line in self._printed_lines(frame, first, shown):
+                self._writer.write(self._safe(line) + b"\n")
         self._printed += len(shown)
         if limit is not None and self._printed >= limit:
             raise _FinishedError(Exit.DONE)

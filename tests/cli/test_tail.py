@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import subprocess
 import sys
 import tty
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -653,3 +654,19 @@ async def test_only_what_matters_is_printed_in_every_output() -> None:
     assert any(b"edge-2  ready \xe2\x86\x92 down" in line for line in lines.lines)
     assert not any(b"unchanged" in line or b"registered" in line for line in lines.lines)
     assert len(lines.lines) == len(objects.values) < 40
+
+
+def test_a_report_counts_what_was_shown_and_holds_no_secret() -> None:
+    ran = subprocess.run(
+        [PROGRAM, "tail", "-", "--output", "report", "--filter", "status:failed"],
+        input=recordings.content("tour"), capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    report = ran.stdout.decode()
+    events = len(subprocess.run(
+        [PROGRAM, "tail", "-", "--filter", "status:failed"],
+        input=recordings.content("tour"), capture_output=True, timeout=60, check=True,
+    ).stdout.splitlines())  # fmt: skip
+    assert report.startswith("# Incident report: standard input")
+    for part in ("- Filter: status:failed", f"- Events: {events}", "## Events every", "## Timeline"):
+        assert part in report
+    assert report.count("| 2026-11-23T") >= events

@@ -25,6 +25,8 @@ class Output(StrEnum):
     """One record an event, behind one with headings, for spreadsheets."""
     MARKDOWN = "markdown"
     """One row an event of a table."""
+    REPORT = "report"
+    """An incident report in Markdown, once all events are known: `core.export.report` makes it."""
     NDJSON = "ndjson"
     """One event object a line, as the server sent it."""
     FRAMES = "frames"
@@ -36,7 +38,7 @@ RAW: Final = frozenset((Output.NDJSON, Output.FRAMES))
 
 
 class EventLines:
-    """The lines of one output but `Output.LINE`, without their line feeds."""
+    """The lines of one output but `Output.LINE` and `Output.REPORT`, without their line feeds."""
 
     def __init__(
         self,
