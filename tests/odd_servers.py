@@ -27,6 +27,8 @@ class OddServer:
     port: int
     requests: list[str] = field(default_factory=list)
     """What was asked, the head of each request as text."""
+    passes_on_at_once: bool = False
+    """Whether a buffering proxy has stopped buffering."""
 
     def __post_init__(self) -> None:
         self.released = threading.Event()
@@ -138,7 +140,7 @@ def buffering_proxy(server: str, held: int = 1 << 30) -> Iterator[OddServer]:
                     head, _, body = body.partition(b"\r\n\r\n")
                     client.sendall(head + b"\r\n\r\n")
                     head_sent = True
-                if not part or not held_back or len(body) >= held:
+                if not part or not held_back or len(body) >= held or proxy.passes_on_at_once:
                     client.sendall(body)
                     body = b""
                 if not part:

@@ -17,7 +17,7 @@ from nomad_tui.sinks.delivery.worker import Open, SinkWorker
 from nomad_tui.sinks.runner.runner import Runner, Wanted
 from nomad_tui.sinks.runner.service import continued
 from nomad_tui.standin import StandIn
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 
 SECONDS = 60
 """How long a test may take before it counts as hung."""

@@ -14,11 +14,12 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.session import RATE_SECONDS, UNREADABLE_KEPT, Session, State
+from nomad_tui.session import RATE_SECONDS, Session, State
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import Recording
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Cut, Options, StandIn, Token
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
+from nomad_tui.stream.status import UNREADABLE_KEPT
 from tests import recordings
 
 SECONDS = 20
@@ -107,7 +108,7 @@ async def test_status_is_right_at_every_stage() -> None:
 async def test_topics_that_are_left_out_and_come_back_leave_the_header_calm() -> None:
     async with StandIn([frame(1)], Options(lead=ALL_FRAMES)) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
-        session = Session(LiveServer(connection, settings=Settings(ticks_settle=0.01)))
+        session = Session(LiveServer(connection, settings=Settings(selection_settle=0.01)))
         states: set[State] = set()
 
         async def watch() -> None:
@@ -245,7 +246,7 @@ async def test_others_get_their_turn_while_events_pour_in_and_more_of_them_while
             async with running(session, 6 * SECONDS):
                 while session.history.received_events < 20 * 10_764:
                     if session.history.received_events > 10 * 10_764:
-                        session.last_key = perf_counter()
+                        session.pace.last_key = perf_counter()
                     turns.append(session.history.received_events)
                     await asyncio.sleep(0.001)
     finally:

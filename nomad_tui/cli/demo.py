@@ -13,7 +13,7 @@ from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import Options, StandIn, read_lines
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from nomad_tui.ui.app import NomadTui
 
 RECORDING: Final = Path(__file__).parents[1] / "data" / "tour.ndjson.zst"

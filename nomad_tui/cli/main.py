@@ -247,14 +247,14 @@ def main(
 ) -> int:
     """Watch a Nomad cluster's event stream: without a command, in the dashboard."""
     from nomad_tui.cli.source_factory import SourceFactory, of_jetstream
-    from nomad_tui.stream.reader import Settings
+    from nomad_tui.stream.settings import Settings
 
     bounds = (max_events, max_memory)
     start = _start(index, live, since)
     stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
     if stream is not None:
         return _dashboard(stream, bounds, str(chosen or ""), folders, reveal)
-    factory = SourceFactory(subscription_to(topics), Settings(start, max_line=max_line), folders, journal)
+    factory = SourceFactory(subscription_to(topics), Settings(start=start, max_line=max_line), folders, journal)
     source = factory.live(connections.start, max_events)
 
     def elsewhere(connection: Connection) -> Source:
@@ -404,7 +404,7 @@ def tail(
     from nomad_tui.core.export.formats import Output
     from nomad_tui.core.filter import Filter
     from nomad_tui.core.level import Level
-    from nomad_tui.stream.reader import LEADER_WATCHED_EVERY, Settings
+    from nomad_tui.stream.settings import LEADER_WATCHED_EVERY, Settings
 
     if sys.stdout is None:
         raise click.UsageError("Standard output is closed. Leave it open: events are printed there.")
@@ -420,7 +420,7 @@ def tail(
         )
     if source is None:
         watched_every = LEADER_WATCHED_EVERY if idle_exit is None else min(LEADER_WATCHED_EVERY, idle_exit / 2)
-        settings = Settings(start, max_line=max_line, leader_watched_every=watched_every)
+        settings = Settings(start=start, max_line=max_line, leader_watched_every=watched_every)
         factory = SourceFactory(subscription_to(topics), settings, folders, journal)
         source = factory.printed(connections.start, follow)
     options = Options(

@@ -164,7 +164,7 @@ def _keep(
     from nomad_tui.sinks.runner.logs import LogFormat, configure
     from nomad_tui.sinks.runner.pages import HttpAddress, HttpError
     from nomad_tui.sinks.runner.service import Service
-    from nomad_tui.stream.reader import Settings
+    from nomad_tui.stream.settings import Settings
     from nomad_tui.stream.start import Start
 
     if live and index:
@@ -180,7 +180,7 @@ def _keep(
         wanted,
         subscription,
         _retention(folders, keep, max_size),
-        Settings(Start(index, live), max_line=max_line),
+        Settings(start=Start(index, live), max_line=max_line),
         address,
         drain,
     )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nomad_tui.sources.journal import JournalSource
     from nomad_tui.sources.journaled import JournaledLive
     from nomad_tui.sources.source import Source
-    from nomad_tui.stream.reader import Settings
+    from nomad_tui.stream.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class SourceFactory:
         in another.
         """
         from nomad_tui.sources.live import LiveServer
-        from nomad_tui.stream.reader import Settings
+        from nomad_tui.stream.settings import Settings
 
         begin = self.settings.start
-        settings = Settings(Start(0, begin.live, begin.since), max_line=self.settings.max_line)
+        settings = Settings(start=Start(0, begin.live, begin.since), max_line=self.settings.max_line)
         plain = LiveServer(connection, self.subscription, settings)
         if self.journal is None:
             return plain

@@ -36,6 +36,7 @@ from nomad_tui.core.updates import Concern, Connected, Ended, Gap, GapReason, No
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.source import Source
+from nomad_tui.stream.status import Pace, StreamStatus
 
 HELD_EVENTS: Final = 100_000
 HELD_BYTES: Final = 128 * 1024 * 1024
@@ -56,9 +57,6 @@ BUFFERED: Final = 64 * 1024 * 1024
 """Bytes that wait for a pipe that stalls, before the server is left: one that waits for us holds them all itself."""
 ABANDONED_AFTER: Final = 2.0
 """Seconds that what is buffered may still take after the program was asked to end."""
-TURN: Final = 0.005
-"""Seconds of reading between two turns for timers and signals."""
-
 
 _NOT_PLAIN: Final = re.compile(rb"[^ -~]")
 _SPACES: Final = str.maketrans("\t\r", "  ")
@@ -123,7 +121,7 @@ class _Tail:
         self._reported: list[int] | None = [] if is_report else None
         """The rows of the report that is written at the end."""
         self._derived = Derived(self._history)
-        self._region = ""
+        self._status = StreamStatus()
         self._now: int | None = None
         """What ages in the filter count back from, where that is not the present."""
         self._matcher = self._new_matcher()
@@ -139,19 +137,21 @@ class _Tail:
         )
         self._plain_terminal = output.isatty()
         self._printed = 0
-        self._unreadable = 0
-        self._refusals = 0
-        self._been_connected = False
         self._idle_since: float | None = None
         """Since when nothing has come; None while there is no connection, which does not count."""
         self._idle_before = 0.0
         """Seconds without an event before that, on connections that were lost since."""
         self._connection_changed = asyncio.Event()
-        self._warned: dict[Concern, Warned] = {}
 
     def _new_matcher(self) -> Matcher:
         options = self._options
-        return Matcher(self._derived, options.filter, region=self._region, timezone=options.timezone, now=self._now)
+        return Matcher(
+            self._derived,
+            options.filter,
+            region=self._status.region or "",
+            timezone=options.timezone,
+            now=self._now,
+        )
 
     async def run(self) -> Exit:
         for line in self._lines.head():
@@ -174,15 +174,15 @@ class _Tail:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._report_all()
             await self._write_rest(ABANDONED_AFTER if stop.done() and not stop.cancelled() else None)
-            if self._unreadable > UNREADABLE_SHOWN:
-                self._say(f"{self._unreadable:,} lines could not be read.")
+            if self._status.unreadable > UNREADABLE_SHOWN:
+                self._notice(f"{self._status.unreadable:,} lines could not be read.")
 
     def _report_all(self) -> None:
         if self._reported is None:
             return
         from nomad_tui.core.export.report import About, Report
 
-        where = f"{self._source.name} · {self._source.scope(self._region or None)}"
+        where = f"{self._source.name} · {self._source.scope(self._status.region)}"
         about = About(where, str(self._options.filter), time_ns(), self._options.timezone)
         for piece in Report(self._history, self._reported, (), about):
             self._writer.write(piece)
@@ -212,23 +212,22 @@ class _Tail:
         from nomad_tui.sources.recording import Recording
 
         if isinstance(source, Recording) and source.is_pipe:
-            self._say("Ages in the filter count back from now: where a pipe ends is not known yet.")
+            self._notice("Ages in the filter count back from now: where a pipe ends is not known yet.")
             return
         history = History(HELD_EVENTS, HELD_BYTES)
         async with aclosing(source.updates()) as updates:
             async for update in updates:
                 if isinstance(update, Frame):
-                    history.append(update, 0)
+                    history.add(update, 0)
         self._now = latest_moment(history)
         if self._now is not None:
             self._matcher = self._new_matcher()
             end = datetime.fromtimestamp(self._now // 1_000_000_000, self._options.timezone)
-            self._say(f"Ages in the filter count back from the recording's end, {end:%Y-%m-%d %H:%M:%S}.")
+            self._notice(f"Ages in the filter count back from the recording's end, {end:%Y-%m-%d %H:%M:%S}.")
 
     async def _read(self) -> None:
         await self._find_end()
-        loop = asyncio.get_running_loop()
-        turn = loop.time()
+        pace = Pace()
         while True:
             async with aclosing(self._source.updates()) as updates:
                 async for update in updates:
@@ -237,9 +236,7 @@ class _Tail:
                         if isinstance(self._source, LiveServer):
                             break
                         await self._writer.until_below(self._options.buffered)
-                    if loop.time() - turn > TURN:
-                        await asyncio.sleep(0)
-                        turn = loop.time()
+                    await pace.give_turn()
                 else:
                     return
             self._source = await self._after_stall(self._source)
@@ -249,12 +246,12 @@ class _Tail:
         left = time_ns()
         self._count_idleness(connected=False)
         waiting = byte_count(self._writer.size)
-        self._say(
+        self._notice(
             f"Whoever reads the output is too slow: {waiting} wait. Disconnected from the server until half of that is "
             "read; then it is asked for what came meanwhile."
         )
         await self._writer.until_below(max(1, self._options.buffered // 2))
-        self._say("The output is read again: reconnecting.")
+        self._notice("The output is read again: reconnecting.")
         return LiveServer(
             source.connection, source.subscription, source.settings, seen=tuple(self._newest), seen_until=left
         )
@@ -293,11 +290,10 @@ class _Tail:
                     await self._connection_changed.wait()
 
     def _after_idleness(self) -> Exit:
-        """Nothing came because nothing happened, unless something is known that keeps events from coming."""
-        known = {concern for concern, warned in self._warned.items() if warned.what}
-        if Concern.LEADER in known:
+        """Success, unless a warning in force says what keeps events from coming."""
+        if Concern.LEADER in self._status.warnings:
             return Exit.LOST
-        return Exit.REFUSED if Concern.NAMESPACE in known else Exit.DONE
+        return Exit.REFUSED if Concern.NAMESPACE in self._status.warnings else Exit.DONE
 
     def _count_idleness(self, *, connected: bool) -> None:
         """Goes on counting, or stops until the next connection."""
@@ -307,44 +303,42 @@ class _Tail:
         self._connection_changed.set()
 
     def _take(self, update: Update) -> None:
+        status = self._status
+        region = status.region
+        is_new_warning = isinstance(update, Warned) and status.warnings.get(update.concern) != update
+        status.take(update)
         match update:
             case Frame():
-                self._refusals = 0
                 if isinstance(self._source, LiveServer):
                     self._remember(update)
                 if update.events:
                     self._idle_since, self._idle_before = monotonic(), 0.0
                     self._print(update)
             case Connected():
-                self._been_connected = True
                 self._count_idleness(connected=True)
-                if update.region not in (None, self._region):
-                    self._region = update.region or ""
+                if status.region != region:
                     self._matcher = self._new_matcher()
             case Warned():
-                if update.what and self._warned.get(update.concern) != update:
-                    self._say(f"{update.what} {update.remedy}")
-                self._warned[update.concern] = update
+                if update.what and is_new_warning:
+                    self._notice(f"{update.what} {update.remedy}")
             case Noted():
-                self._say(update.text)
+                self._notice(update.text)
             case Gap():
                 if update.reason is GapReason.REBUILT:
                     self._newest.clear()
                     self._newest_bytes = 0
                 if self._reported is not None:
                     self._reported.append(self._history.end)
-                    self._history.append_gap(update, time_ns())
-                self._tell(f"gap: {update.sentence}")
+                    self._history.add(update, time_ns())
+                self._write_error(f"gap: {update.sentence}")
             case Unreadable():
-                self._unreadable += 1
-                if self._unreadable <= UNREADABLE_SHOWN:
+                if status.unreadable <= UNREADABLE_SHOWN:
                     excerpt = printable(masked_text(update.excerpt.decode("utf-8", "replace")), 100)
-                    self._say(f"unreadable, {update.reason}{f': {excerpt}' if excerpt else '.'}")
+                    self._notice(f"unreadable, {update.reason}{f': {excerpt}' if excerpt else '.'}")
             case Retrying():
                 self._report(update, Exit.LOST, again=update.attempt <= self._options.retries)
             case Refused():
-                self._refusals += 1
-                self._report(update, Exit.REFUSED, again=self._refusals < REFUSALS)
+                self._report(update, Exit.REFUSED, again=status.refusals < REFUSALS)
             case Ended():
                 raise _FinishedError(Exit.LOST if update.failed else Exit.DONE)
             case _:
@@ -353,15 +347,15 @@ class _Tail:
     def _report(self, trouble: Retrying | Refused, code: Exit, again: bool) -> None:
         """Says what happened, and ends with `code` unless a stream that once worked is worth another attempt."""
         self._count_idleness(connected=False)
-        if not (again and self._been_connected):
-            self._say(f"{trouble.what} {trouble.remedy}")
+        if not (again and self._status.been_connected):
+            self._notice(f"{trouble.what} {trouble.remedy}")
             raise _FinishedError(code)
-        self._say(f"{trouble.what} {trouble.remedy} Trying again in {trouble.delay:.1f} s.")
+        self._notice(f"{trouble.what} {trouble.remedy} Trying again in {trouble.delay:.1f} s.")
 
-    def _say(self, text: str) -> None:
-        self._tell(f"nomad-tui: {printable(text)}")
+    def _notice(self, text: str) -> None:
+        self._write_error(f"nomad-tui: {printable(text)}")
 
-    def _tell(self, line: str) -> None:
+    def _write_error(self, line: str) -> None:
         """Standard error may be closed, or nobody may read it: that must not end the events or change the exit code."""
         if self._errors is not None:
             with suppress(OSError):
@@ -371,7 +365,7 @@ class _Tail:
     def _print(self, frame: Frame) -> None:
         if self._needs_history:
             first = self._history.end
-            self._history.append(frame, frame.received_when_written(time_ns()))
+            self._history.add(frame, time_ns())
             shown = [position for position in range(len(frame.events)) if self._is_shown(first + position)]
         else:
             first = 0

@@ -49,7 +49,7 @@ __all__ = [
     "REMEMBERED_FRAMES",
     "Continuity",
     "Joined",
-    "Reach",
+    "ReadProgress",
     "Resumption",
 ]
 
@@ -83,7 +83,7 @@ class Resumption:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ReadProgress:
     """How far a stream was read that another takes over from."""
 
     namespace: str
@@ -102,7 +102,8 @@ class Reach:
 class Continuity:
     """Sees every frame of every connection of one source, in order, and says what of it is new."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered_frames: int = REMEMBERED_FRAMES) -> None:
+        self._remembered_frames = remembered_frames
         self.last_index = 0
         """The highest index seen; 0 before the first frame."""
         self._coverage = Coverage()
@@ -135,7 +136,7 @@ class Continuity:
         """Those of them that were known when a server was asked last."""
         self._floor = 0
         """Before the first connection's first frame beyond it: the index up to which others had read."""
-        self._reaches: tuple[Reach, ...] = ()
+        self._reaches: tuple[ReadProgress, ...] = ()
         """Until a frame comes that none of them can have read: how far others did that this one takes over from. Empty
         if they had read all of what this one reads up to the last index or the floor."""
 
@@ -151,7 +152,7 @@ class Continuity:
     def of_namespace(self, namespace: str, topics: frozenset[str]) -> "Continuity":
         """For a stream of these topics, by released names, in this namespace alone, that goes on here."""
         reaches = self._reached_by()
-        single = Continuity()
+        single = Continuity(self._remembered_frames)
         single._forgotten = self._forgotten
         single._fingerprints, single._fingerprinted = dict(self._fingerprints), self._fingerprinted
         for frame in self._recent:
@@ -170,7 +171,7 @@ class Continuity:
             single._reaches = reaches
         return single
 
-    def joined_with(self, others: Iterable[tuple["Continuity", Reach]]) -> "Continuity":
+    def joined_with(self, others: Iterable[tuple["Continuity", ReadProgress]]) -> "Continuity":
         """For one stream that goes on where others stopped that had taken over from this one, with what each reads."""
         parts = list(others)
         taken = [reach for _, reach in parts]
@@ -183,7 +184,7 @@ class Continuity:
             ]
             if left:
                 frames.append(frame.with_events(left))
-        whole = Continuity()
+        whole = Continuity(self._remembered_frames)
         for frame in sorted(frames, key=_index):
             whole._remember(frame, frame.events)
         whole._forgotten = max(whole._forgotten, self._forgotten, *(other._forgotten for other, _ in parts))
@@ -200,14 +201,14 @@ class Continuity:
         whole._floor = max((reach.index for reach in whole._reaches), default=0)
         return whole
 
-    def _reached_by(self) -> tuple[Reach, ...]:
+    def _reached_by(self) -> tuple[ReadProgress, ...]:
         """How far what this one reads was read."""
         if self._reaches or not self.last_index:
             return self._reaches
         behind = self._coverage.behind.items()
         return (
-            Reach(ALL, self._coverage.topics, self.last_index),
-            *(Reach(ALL, None if topic == ALL else frozenset((topic,)), place.index) for topic, place in behind),
+            ReadProgress(ALL, self._coverage.topics, self.last_index),
+            *(ReadProgress(ALL, None if topic == ALL else frozenset((topic,)), place.index) for topic, place in behind),
         )
 
     def _is_unread(self, event: Event, index: int) -> bool:
@@ -499,7 +500,7 @@ class Continuity:
         self._recent_bytes += len(frame.line)
         while (
             recent[0].index != self.last_index
-            and (len(recent) > REMEMBERED_FRAMES or self._recent_bytes > REMEMBERED_BYTES)
+            and (len(recent) > self._remembered_frames or self._recent_bytes > REMEMBERED_BYTES)
         ) or (len(recent) > 1 and (len(recent) > MOST_FRAMES or self._recent_bytes > MOST_BYTES)):
             gone = recent.pop(0)
             self._recent_bytes -= len(gone.line)

@@ -15,7 +15,7 @@ from nomad_tui.doctor.findings import Access, Begun, Cell, Finding, Item, Verdic
 from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, inquiry, probing, questions
 from nomad_tui.nomad.cases import Kind, asked
-from nomad_tui.nomad.client import UnexpectedAnswerError
+from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.lists import LISTS, ServerList, may_read
 from nomad_tui.nomad.probing import Probed, probe
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
@@ -57,7 +57,7 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
 async def _unaccepted(connection: Connection, error: Exception) -> Finding:
     """The finding for a token that the server does not describe."""
     finding = await failed("token", error, connection)
-    if not isinstance(error, UnexpectedAnswerError) or finding.measured["kind"] != Kind.PERMISSION:
+    if not isinstance(error, NomadError) or finding.measured["kind"] != Kind.PERMISSION:
         return finding
     if not connection.sends_token or b"permission denied" not in error.body.lower():
         return finding

@@ -8,7 +8,6 @@ from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
 from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, questions
 from nomad_tui.nomad.cases import Kind, asked
-from nomad_tui.nomad.client import UnexpectedAnswerError
 from nomad_tui.nomad.release_discovery import Evidence, ServerReleases, discover
 from nomad_tui.nomad.releases import SERVER_BUGS
 from nomad_tui.stream import harm
@@ -32,7 +31,7 @@ async def nomad(subject: Subject) -> AsyncGenerator[Item, None]:
     regions = answer.value
     if not (isinstance(regions, list) and all(isinstance(region, str) for region in regions)):
         subject.blocked = "The address is not that of a Nomad server."
-        yield await failed("nomad", UnexpectedAnswerError(200, b"", {}), subject.connection)
+        yield found("nomad", diagnose.unexpected_answer(200, b"", {}, subject.connection).trouble)
         return
     subject.regions = tuple(printable(region, 100) for region in regions)
     yield Finding(

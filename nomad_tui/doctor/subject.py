@@ -8,14 +8,14 @@ from typing import Final
 
 import aiohttp
 
-from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.doctor.findings import Finding, Item, Verdict
 from nomad_tui.doctor.listening import Listening
 from nomad_tui.nomad import inquiry
-from nomad_tui.nomad.client import Answer, Client, ServerInfo, UnexpectedAnswerError
-from nomad_tui.nomad.diagnose import Kind, Trouble
+from nomad_tui.nomad.client import Answer, Client, ServerInfo
+from nomad_tui.nomad.diagnose import Kind, NomadError, Trouble
 from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo
 from nomad_tui.nomad.release_discovery import ServerReleases
@@ -25,8 +25,7 @@ ERRORS: Final = (
     OSError,
     TimeoutError,
     asyncio.IncompleteReadError,
-    UnexpectedAnswerError,
-    ConfigurationError,
+    NomadError,
 )
 """What a check may raise: faults of network, server and settings."""
 REFUSALS: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN, Kind.BAD_REQUEST))

@@ -56,7 +56,7 @@ class RunnerStatus(msgspec.Struct):
     address: str = ""
     region: str = ""
     state: str = ""
-    """Of the stream, by the names of `session.State`."""
+    """Of the stream, by the names of `stream.status.State`."""
     what: str = ""
     """While the stream is not live: what happened and what to do."""
     events: int = 0

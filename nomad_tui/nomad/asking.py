@@ -3,11 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import aiohttp
-
-from nomad_tui.config.connection import ConfigurationError, Connection
-from nomad_tui.nomad import diagnose
-from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.config.connection import Connection
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import NomadError
 
 T = TypeVar("T")
 
@@ -26,6 +24,6 @@ async def first_answer(connection: Connection, question: Callable[[Client], Awai
         try:
             async with Client(server) as client:
                 return await question(client)
-        except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
-            trouble = trouble or diagnose.explain(error, server).sentence
+        except NomadError as error:
+            trouble = trouble or error.trouble.sentence
     raise UnansweredError(trouble)

@@ -1,8 +1,8 @@
 """HTTP to one Nomad server: the connection's TLS, token and proxy, and no redirect followed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import monotonic, time_ns
@@ -13,8 +13,10 @@ import aiohttp
 import orjson
 
 from nomad_tui import __version__
-from nomad_tui.config.connection import Connection
+from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.address import Proxy
+from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.status_line import mend_status_lines
 
 Kind = TypeVar("Kind")
@@ -41,18 +43,6 @@ MOST_TOKEN: Final = 1_000
 """Characters of a page's token."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of JSON taken from a server that may be anything."""
-
-
-class UnexpectedAnswerError(Exception):
-    """An HTTP answer that is not the one asked for: another status than 200, or not what Nomad sends."""
-
-    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        super().__init__(f"HTTP status {status}")
-        self.status = status
-        self.body = body
-        """At most `BODY_KEPT` bytes, untrusted."""
-        self.headers = headers
-        """Looked up without regard to case, untrusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +85,17 @@ class ServerInfo:
 
 
 class Client:
-    """An async context manager around one session; entering it raises ConfigurationError for unusable TLS files.
+    """An async context manager around one session.
 
-    Requests raise aiohttp.ClientError, OSError and TimeoutError for what the network did, `UnexpectedAnswerError` for
-    what the server answered and ConfigurationError for a token file gone bad; `diagnose.explain` takes them all.
+    Entering it, requests, and reading an open stream raise `NomadError` alone.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, *, connect_timeout: float = CONNECT_TIMEOUT, answer_limit: int = ANSWER_LIMIT
+    ) -> None:
         self.connection = connection
+        self._connect_timeout = connect_timeout
+        self._answer_limit = answer_limit
         self.ahead: float | None = None
         """Seconds by which the server's clock was ahead of this machine's at the last answer; None until it told.
         Exact to a second and half the time that the answer took."""
@@ -120,7 +113,8 @@ class Client:
         else:
             options: dict[str, Any] = {}
             if address.scheme == "https":
-                options["ssl"] = await asyncio.to_thread(self.connection.tls_context)
+                with self._diagnosing():
+                    options["ssl"] = await asyncio.to_thread(self.connection.tls_context)
             connector = self._tcp_connector(options)
         mend_status_lines(connector, self._note_mended_status_line)
         self._session = aiohttp.ClientSession(
@@ -158,9 +152,10 @@ class Client:
         """A stream after its 200, to be read with `content.iter_any()`; leaving the block closes it.
 
         A 200 does not mean that the server will send anything: it may refuse by ending the body before the first
-        heartbeat. `silence` seconds without a byte raise aiohttp.SocketTimeoutError, in the block too.
+        heartbeat. `silence` seconds without a byte raise `NomadError`, as does whatever ends the
+        connection within the block.
         """
-        limits = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=silence)
+        limits = aiohttp.ClientTimeout(total=None, connect=self._connect_timeout, sock_read=silence)
         async with self._get(path, parameters, limits) as response:
             yield response
 
@@ -175,17 +170,17 @@ class Client:
     ) -> Answer:
         """As `get_json`, with what the headers of the answer tell."""
         sent, begun = time_ns(), monotonic()
-        limits = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT)
+        limits = aiohttp.ClientTimeout(total=seconds, connect=self._connect_timeout)
         async with self._get(path, parameters, limits) as response:
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
-                if len(body) > ANSWER_LIMIT:
-                    raise _unexpected(response, body)
+                if len(body) > self._answer_limit:
+                    raise self._unexpected(response, body)
             try:
                 value = orjson.loads(body)
             except orjson.JSONDecodeError as error:
-                raise _unexpected(response, body) from error
+                raise self._unexpected(response, body) from error
             index = response.headers.get("X-Nomad-Index", "")
             return Answer(
                 value,
@@ -200,7 +195,7 @@ class Client:
         """Who answers there, or None where that cannot be learned; a token without `agent:read` may not ask."""
         try:
             return _server_info(await self.get_json("/v1/agent/self"))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, UnexpectedAnswerError):
+        except (NomadError, ValueError):
             return None
 
     @asynccontextmanager
@@ -209,24 +204,37 @@ class Client:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         proxy = self._http_proxy
         sent, asked_at = time_ns(), monotonic()
-        async with self._session.get(
-            f"{self.connection.address.base_url}{self.connection.address.path}{path}",
-            params=parameters,
-            headers=await self._headers(),
-            allow_redirects=False,  # another server would be handed the token
-            timeout=limits,
-            server_hostname=self.connection.tls_server_name,
-            proxy=proxy.url if proxy is not None else None,
-            proxy_headers=self._proxy_headers(),
-        ) as response:
-            self.round_trip = max(self.round_trip, monotonic() - asked_at)
-            date = _clock(response.headers.get("Date", ""))
-            if date is not None:
-                # A date is cut off to the second: half of one is what is missing on average.
-                self.ahead = (date - (sent + time_ns()) / 2) / 1e9 + 0.5
-            if response.status != 200 or response.content_type == "text/html":
-                raise _unexpected(response, await _beginning(response))
-            yield response
+        with self._diagnosing():
+            async with self._session.get(
+                f"{self.connection.address.base_url}{self.connection.address.path}{path}",
+                params=parameters,
+                headers=await self._headers(),
+                allow_redirects=False,  # another server would be handed the token
+                timeout=limits,
+                server_hostname=self.connection.tls_server_name,
+                proxy=proxy.url if proxy is not None else None,
+                proxy_headers=self._proxy_headers(),
+            ) as response:
+                self.round_trip = max(self.round_trip, monotonic() - asked_at)
+                date = _clock(response.headers.get("Date", ""))
+                if date is not None:
+                    # A date is cut off to the second: half of one is what is missing on average.
+                    self.ahead = (date - (sent + time_ns()) / 2) / 1e9 + 0.5
+                if response.status != 200 or response.content_type == "text/html":
+                    raise self._unexpected(response, await _beginning(response))
+                yield response
+
+    @contextmanager
+    def _diagnosing(self) -> Iterator[None]:
+        """Raises `NomadError` in the place of what aiohttp, the system and the settings raise."""
+        try:
+            yield
+        except (aiohttp.ClientError, OSError, TimeoutError, ConfigurationError) as error:
+            trouble = diagnose.explain(error, self.connection, worked=self.round_trip > 0)
+            raise NomadError(trouble) from error
+
+    def _unexpected(self, response: aiohttp.ClientResponse, body: bytes | bytearray) -> NomadError:
+        return diagnose.unexpected_answer(response.status, bytes(body[:BODY_KEPT]), response.headers, self.connection)
 
     def _note_mended_status_line(self) -> None:
         self.mended_status_line = True
@@ -264,10 +272,6 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     except (aiohttp.ClientError, OSError, TimeoutError):
         pass
     return body
-
-
-def _unexpected(response: aiohttp.ClientResponse, body: bytes | bytearray) -> UnexpectedAnswerError:
-    return UnexpectedAnswerError(response.status, bytes(body[:BODY_KEPT]), response.headers)
 
 
 def _server_info(body: Any) -> ServerInfo:

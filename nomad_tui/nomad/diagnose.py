@@ -5,7 +5,7 @@ The known troubles and what to say of them are rows in `cases`; here a row is fo
 
 import re
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,10 +16,10 @@ from nomad_tui.core.text import printable
 from nomad_tui.nomad import in_front
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, asked
 from nomad_tui.nomad.certificate import Certificate
-from nomad_tui.nomad.client import UnexpectedAnswerError
 
 __all__ = [
     "Kind",
+    "NomadError",
     "Trouble",
     "beta_dialect",
     "buffered",
@@ -33,6 +33,7 @@ __all__ = [
     "refusal",
     "token_in_words",
     "too_slow",
+    "unexpected_answer",
 ]
 
 QUOTED: Final = 160
@@ -48,16 +49,44 @@ TLS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")
 """A name in a certificate that can be set as the one to expect: no pattern, and nothing that a shell would read."""
 
 
+class NomadError(Exception):
+    """The one exception of `Client`: a request failed, or its answer was not the one asked for.
+
+    What the network raised, if anything, is its `__cause__`.
+    """
+
+    def __init__(
+        self, trouble: Trouble, status: int | None = None, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(trouble.sentence)
+        self.trouble = trouble
+        """What happened, why, and what to do."""
+        self.status = status
+        """Of an answer that was not the one asked for; None where none came."""
+        self.body = body
+        """The beginning of that answer, untrusted."""
+        self.headers = headers or {}
+        """Its headers, looked up without regard to case, untrusted."""
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether no connection could be made, which says nothing about the server."""
+        cause = self.__cause__
+        return isinstance(cause, aiohttp.ClientConnectionError) and not isinstance(cause, TimeoutError)
+
+
 def explain(
     error: BaseException, connection: Connection, shown: Certificate | None = None, *, worked: bool = False
 ) -> Trouble:
-    """The trouble behind whatever `Client` raised; an error that no row knows is explained by its own text.
+    """The trouble behind an error; one that no row knows is explained by its own text.
 
-    `shown` is the server's certificate, if it was looked at (`inquiry.explain_fully` does). `worked` tells that the
+    `shown` is the server's certificate, if it was looked at (`inquiry.explain_fully` does). `worked` says that the
     server has answered before over the same settings.
     """
-    if isinstance(error, UnexpectedAnswerError):
-        return _explain_answer(error, connection)
+    if isinstance(error, NomadError):
+        if shown is None or error.__cause__ is None:
+            return error.trouble
+        error = error.__cause__
     for row in ERRORS:
         if worked and row.on_first_contact:
             continue
@@ -69,6 +98,26 @@ def explain(
                     return fill(row.shown, connection, **facts, **_certificate_facts(shown))
                 return fill(row.case, connection, **facts)
     raise AssertionError("the last row fits every error") from error
+
+
+def unexpected_answer(status: int, body: bytes, headers: Mapping[str, str], connection: Connection) -> NomadError:
+    """For an HTTP answer that is not the one asked for: another status than 200, or not what Nomad sends."""
+    text = _plain(body)
+    for row in STATUSES:
+        if row.fits(status, text, headers, connection):
+            page = text.startswith("<")
+            trouble = fill(
+                row.case,
+                connection,
+                status=str(status),
+                said="" if page else _said(text),
+                in_front=in_front.says(status, body, headers),
+                form="a web page" if page else "other text",
+                location=_clean(headers.get("Location", "nowhere")),
+                expired="",
+            )
+            return NomadError(trouble, status, body, headers)
+    raise AssertionError("the last row fits every status")
 
 
 def refusal(connection: Connection) -> Trouble:
@@ -157,14 +206,6 @@ def listed(names: Sequence[str], at_most: int = NAMED) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
-def _explain_answer(error: UnexpectedAnswerError, connection: Connection) -> Trouble:
-    text = _plain(error.body)
-    for row in STATUSES:
-        if row.fits(error.status, text, error.headers, connection):
-            return fill(row.case, connection, **_answer_facts(error, text))
-    raise AssertionError("the last row fits every status") from error
-
-
 def _facts(connection: Connection) -> dict[str, str]:
     """What the sentences may name. Nothing here holds a secret."""
     address, proxy = connection.address, connection.proxy
@@ -195,18 +236,6 @@ def _error_facts(error: BaseException, cause: BaseException, text: str, connecti
         if connection.proxy is None or host == connection.address.host
         else connection.proxy.variable,
         "said": _said(theirs[1]) if theirs is not None else "",
-    }
-
-
-def _answer_facts(error: UnexpectedAnswerError, text: str) -> dict[str, str]:
-    page = text.startswith("<")
-    return {
-        "status": str(error.status),
-        "said": "" if page else _said(text),
-        "in_front": in_front.says(error.status, error.body, error.headers),
-        "form": "a web page" if page else "other text",
-        "location": _clean(error.headers.get("Location", "nowhere")),
-        "expired": "",
     }
 
 

@@ -18,14 +18,16 @@ ROUND_TRIPS: Final = 3.0
 """As many times what the slowest answer took: a link or a server that is slow has refused nothing."""
 
 
-def patience(response: aiohttp.ClientResponse, version: str | None, round_trip: float) -> float | None:
+def patience(
+    response: aiohttp.ClientResponse, version: str | None, round_trip: float, shortest: float | None = None
+) -> float | None:
     """Seconds within which the first line comes if the server accepts; None where its absence says nothing.
 
     `version` is the server's release, if that is known; `round_trip` is what its slowest answer took, in seconds.
     """
     if not is_hijacked(response) or (version is not None and sends_late_first_line(version)):
         return None
-    return min(LONGEST, max(SHORTEST, ROUND_TRIPS * round_trip))
+    return min(LONGEST, max(SHORTEST if shortest is None else shortest, ROUND_TRIPS * round_trip))
 
 
 def is_hijacked(response: aiohttp.ClientResponse) -> bool:

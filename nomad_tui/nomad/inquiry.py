@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-import aiohttp
-
 from nomad_tui.config.connection import ConfigurationError, Connection
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions, is_namespaced
@@ -20,7 +18,8 @@ from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import diagnose, probing, questions
 from nomad_tui.nomad.cases import Kind, Trouble, asked
 from nomad_tui.nomad.certificate import shown_certificate
-from nomad_tui.nomad.client import Client, ServerInfo, UnexpectedAnswerError
+from nomad_tui.nomad.client import Client, ServerInfo
+from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.lacking import holder, lacking
 from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
@@ -29,9 +28,6 @@ from nomad_tui.nomad.release_discovery import region_members
 __all__ = ["Findings", "explain_fully", "lacking", "unknown_namespace", "why_refused", "why_silent"]
 
 T = TypeVar("T")
-
-UNASKED: Final = (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError)
-"""What `Client` raises."""
 
 PROBING_PATIENCE: Final = 5.0
 """Seconds for a stream's head; the oldest releases send none for a topic that they allow, and somebody is waiting."""
@@ -48,9 +44,9 @@ class Findings:
     """What may be read of the subscription, where that was asked and is not nothing."""
 
 
-async def explain_fully(error: BaseException, connection: Connection, *, worked: bool = False) -> Trouble:
+async def explain_fully(error: BaseException, connection: Connection) -> Trouble:
     """As `diagnose.explain`, with what the server's certificate says of itself where that is the trouble."""
-    trouble = diagnose.explain(error, connection, worked=worked)
+    trouble = diagnose.explain(error, connection)
     if trouble.kind is not Kind.CERTIFICATE:
         return trouble
     return diagnose.explain(error, connection, await shown_certificate(connection))
@@ -70,8 +66,8 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     )
     if isinstance(region, Trouble):
         return Findings(region)
-    if isinstance(token, UnexpectedAnswerError):
-        told = diagnose.explain(token, connection)
+    if isinstance(token, NomadError) and token.status is not None:
+        told = token.trouble
         if told.kind is Kind.REGION_UNKNOWN:
             return Findings(told)
         if (rejected := _rejected_token(token, told, connection)) is not None:
@@ -88,10 +84,8 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     if leader == "":
         return Findings(diagnose.fill(asked.NO_LEADER, connection, said=""))
     for unanswered in (leader, token):
-        if isinstance(unanswered, UnexpectedAnswerError):
-            told = diagnose.explain(unanswered, connection)
-            if told.kind in (Kind.NO_LEADER, Kind.REGION_DOWN):
-                return Findings(told)
+        if isinstance(unanswered, NomadError) and unanswered.trouble.kind in (Kind.NO_LEADER, Kind.REGION_DOWN):
+            return Findings(unanswered.trouble)
     if all(isinstance(each, BaseException) for each in (token, leader)):
         return Findings(trouble)
     return await _what_is_allowed(client, subscription, trouble, identity, info)
@@ -102,9 +96,8 @@ async def why_silent(client: Client, trouble: Trouble) -> Trouble:
     leader = await _told(questions.leader(client))
     if leader == "":
         return diagnose.fill(asked.NO_LEADER, client.connection, said="")
-    if isinstance(leader, UnexpectedAnswerError):
-        told = diagnose.explain(leader, client.connection)
-        return told if told.kind is Kind.NO_LEADER else trouble
+    if isinstance(leader, NomadError) and leader.trouble.kind is Kind.NO_LEADER:
+        return leader.trouble
     if isinstance(leader, BaseException):
         return trouble
     return diagnose.fill(asked.HELD_BACK, client.connection)
@@ -146,7 +139,7 @@ async def _unknown_region(client: Client) -> Trouble | None:
     return diagnose.fill(asked.NO_SUCH_REGION, client.connection, regions=diagnose.listed(known))
 
 
-def _rejected_token(error: UnexpectedAnswerError, told: Trouble, connection: Connection) -> Trouble | None:
+def _rejected_token(error: NomadError, told: Trouble, connection: Connection) -> Trouble | None:
     """What is wrong with the token, where the question who it belongs to was refused.
 
     Nomad answers that to every token that exists. A workload's signed identity is none, and says nothing by this.
@@ -272,5 +265,5 @@ async def _told(question: Awaitable[T]) -> T | BaseException:
     """What a question is answered, or what `Client` raised."""
     try:
         return await question
-    except UNASKED as error:
+    except (NomadError, TimeoutError) as error:
         return error

@@ -10,7 +10,8 @@ from typing import Any, Final
 import orjson
 
 from nomad_tui.core.overview.seed import Listed
-from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import NomadError
 
 PER_PAGE: Final = 200
 MOST_OBJECTS: Final = 1_000
@@ -54,13 +55,13 @@ class Found:
 
 
 async def in_trouble(client: Client) -> Found:
-    """The objects of all lists that may be read. Raises what `Client` raises but for what is refused."""
+    """The objects of all lists that may be read. Raises `NomadError`, except for refusals."""
     found: list[Listed] = []
     refused: list[str] = []
     for one in LISTS:
         try:
             found += [each async for each in objects(client, one)]
-        except UnexpectedAnswerError as error:
+        except NomadError as error:
             if error.status not in (400, 403, 404, 501):  # an old release knows neither the filter nor the list
                 raise
             refused.append(one.topic)
@@ -68,10 +69,10 @@ async def in_trouble(client: Client) -> Found:
 
 
 async def may_read(client: Client, one: ServerList) -> bool:
-    """Whether the token may read a list. Raises what `Client` raises."""
+    """Whether the token may read a list. Raises `NomadError`."""
     try:
         await client.ask(one.path, _parameters(client, one, 1, ""), PATIENCE)
-    except UnexpectedAnswerError as error:
+    except NomadError as error:
         if error.status != 403:
             raise
         return False
@@ -81,7 +82,7 @@ async def may_read(client: Client, one: ServerList) -> bool:
 async def objects(
     client: Client, one: ServerList, *, per_page: int = PER_PAGE, most: int = MOST_OBJECTS
 ) -> AsyncIterator[Listed]:
-    """The objects of a list, page by page. Raises what `Client` raises."""
+    """The objects of a list, page by page. Raises `NomadError`."""
     token, left = "", most
     while left > 0:
         answer = await client.ask(one.path, _parameters(client, one, min(left, per_page), token), PATIENCE)

@@ -14,12 +14,12 @@ from typing import Final
 
 import aiohttp
 
-from nomad_tui.config.connection import ConfigurationError
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.topics import beta_topic
 from nomad_tui.nomad import diagnose, first_line
 from nomad_tui.nomad.cases import Kind, Trouble, asked
-from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import NomadError
 
 AT_ONCE: Final = 4
 """Streams open at the same time: a server bounds the connections of one address (100 by default)."""
@@ -127,18 +127,17 @@ async def _probe(client: Client, name: str, topic: str, namespace: str, patience
             if refused_after is not None:
                 limit.reschedule(asyncio.get_running_loop().time() + refused_after)
             first = await response.content.readany()
-    except (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError) as error:
-        if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+    except (NomadError, TimeoutError) as error:
+        if not isinstance(error, NomadError):
             if refused_after is not None:
                 return found(False)
             if response is None and (version is None or first_line.sends_late_first_line(version)):
                 return found(True)
             kept = asked.HELD_BACK if response is not None else asked.NO_ANSWER
             return found(None, diagnose.fill(kept, client.connection))
-        trouble = diagnose.explain(error, client.connection)
-        if isinstance(error, UnexpectedAnswerError) and trouble.kind in REFUSALS:
+        if error.status is not None and error.trouble.kind in REFUSALS:
             return replace(found(False), in_words=True)
-        return found(None, trouble)
+        return found(None, error.trouble)
     if not first:
         response = None  # it has ended, and is not silent
     return found(bool(first), heard=bool(first))

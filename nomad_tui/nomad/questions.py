@@ -1,6 +1,6 @@
 """What is asked of a server beside its stream, to tell why the stream is not what it should be.
 
-Each question raises what `Client` raises; `diagnose.explain` takes that. All answers are untrusted text.
+Each question raises `NomadError`. All answers are untrusted text.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-import aiohttp
-
 from nomad_tui.core.permissions import needed
-from nomad_tui.nomad.client import Answer, Client, UnexpectedAnswerError
+from nomad_tui.nomad.client import Answer, Client
+from nomad_tui.nomad.diagnose import NomadError
 
 PATIENCE: Final = 5.0
 """Seconds for one question: they are asked while somebody waits for the stream."""
@@ -97,7 +96,7 @@ async def newest_index(client: Client) -> int | None:
     """
     found: list[int] = []
     for path in ("/v1/evaluations", "/v1/jobs"):
-        with suppress(aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError):
+        with suppress(NomadError):
             answer = await _ask(client, path, [("namespace", client.connection.namespace), ("per_page", "1")])
             found += [answer.index] if answer.index else []
     return max(found, default=None)
@@ -114,7 +113,9 @@ async def may_read_objects(client: Client, topic: str, namespace: str) -> bool |
         return None
     try:
         await _ask(client, path, [("namespace", namespace), ("per_page", "1")])
-    except UnexpectedAnswerError as error:
+    except NomadError as error:
+        if error.status is None:
+            raise
         return {403: False, 404: True}.get(error.status)
     return True
 

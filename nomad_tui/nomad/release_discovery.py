@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import aiohttp
 
-from nomad_tui.config.connection import ConfigurationError
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.client import Client, ServerInfo, UnexpectedAnswerError
+from nomad_tui.nomad.client import Client, ServerInfo
+from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.probing import NEWEST
 from nomad_tui.nomad.releases import SERVER_BUGS, Release, ServerBug, is_ruled_out_by_quiet_refusal
 
@@ -28,8 +28,6 @@ NO_REGION: Final = "nomad-tui-asks-for-no-region"
 REMEMBERED: Final = 60.0
 """Seconds for which a server that was found harmless is not asked again: nothing downgrades it that fast."""
 LONGEST_NAME: Final = 60
-
-UNANSWERED: Final = (aiohttp.ClientError, OSError, TimeoutError, UnexpectedAnswerError, ConfigurationError)
 
 
 class Evidence(StrEnum):
@@ -83,26 +81,28 @@ class ServerReleases:
         return f"and {name or 'the server'}{others} {run} {build or 'an unknown release'}"
 
 
-async def discover(client: Client, server: ServerInfo | None, *, prove: bool = True) -> ServerReleases:
+async def discover(
+    client: Client, server: ServerInfo | None, *, prove: bool = True, patience: float = PATIENCE
+) -> ServerReleases:
     """What can be learned; `server` is what the agent that answers says of itself.
 
     With `prove` a server that does not tell is asked something that it refuses.
 
-    Raises aiohttp.ClientConnectionError if it cannot be connected to: that tells nothing of its release.
+    Raises `NomadError` if it cannot be connected to: that tells nothing of its release.
     """
     region = client.connection.region
     known = ServerReleases()
     if server is not None and server.is_server and server.version and region in (None, server.region):
         known = ServerReleases(Evidence.AGENT, ((_shown(server.name), _shown(server.version)),))
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             if builds := await region_members(client):
                 return ServerReleases(Evidence.MEMBERS, builds)
             unproved = prove and known.evidence is Evidence.NONE
             if unproved and await _serves_itself(client) and await _refuses_in_silence(client):
                 return ServerReleases(Evidence.REFUSAL)
-    except UNANSWERED as error:
-        if isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, TimeoutError):
+    except (NomadError, TimeoutError) as error:
+        if isinstance(error, NomadError) and error.is_unreachable:
             raise
     return known
 
@@ -114,7 +114,9 @@ async def region_members(client: Client) -> tuple[tuple[str, str], ...]:
     """
     try:
         return _members(await client.get_json("/v1/agent/members", seconds=PATIENCE), client.connection.region)
-    except UnexpectedAnswerError:
+    except NomadError as error:
+        if error.status is None:
+            raise
         return ()
 
 
@@ -177,7 +179,8 @@ def _shown(text: object) -> str:
 class Discovery:
     """What is known of each server of a cluster, for those who read one stream or several of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._known: dict[str, tuple[float, ServerReleases]] = {}
 
     async def of(self, client: Client, server: ServerInfo | None, *, prove: bool = True) -> ServerReleases:
@@ -185,7 +188,7 @@ class Discovery:
         address = str(client.connection.address)
         asked_at, known = self._known.get(address, (0.0, ServerReleases()))
         if known.harmful_topics or known.evidence is Evidence.NONE or monotonic() - asked_at > REMEMBERED:
-            known = await discover(client, server, prove=prove)
+            known = await discover(client, server, prove=prove, patience=self._patience)
             if known.evidence is Evidence.MEMBERS:
                 self._known.clear()  # it tells of all of them
             self._known[address] = (monotonic(), known)

@@ -8,12 +8,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import aiohttp
-
-from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.client import Client, UnexpectedAnswerError
-from nomad_tui.nomad.diagnose import explain
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import NomadError
 
 LOGS: Final = "/v1/client/fs/logs/"
 LONGEST_FRAME: Final = 4 * 1024 * 1024
@@ -94,13 +92,10 @@ async def read_log(connection: Connection, log: TaskLog, most: int, *, follow: b
             async for chunk in response.content.iter_any():
                 for frame in splitter.feed(chunk):
                     yield _data(frame)
-    except UnexpectedAnswerError as error:
-        raise LogsUnavailableError(_refused(error, log, connection)) from None
+    except NomadError as error:
+        raise LogsUnavailableError(_explained(error, log)) from None
     except ValueError:
         raise LogsUnavailableError("What came is no log: the answer is not in Nomad's frames.") from None
-    except (aiohttp.ClientError, OSError, TimeoutError, ConfigurationError) as error:
-        trouble = explain(error, connection)
-        raise LogsUnavailableError(printable(f"{trouble.what}: {trouble.why}. {trouble.remedy}.", 600)) from None
 
 
 def _data(frame: dict[str, Any]) -> bytes:
@@ -113,7 +108,7 @@ def _data(frame: dict[str, Any]) -> bytes:
         raise ValueError("no base64") from None
 
 
-def _refused(error: UnexpectedAnswerError, log: TaskLog, connection: Connection) -> str:
+def _explained(error: NomadError, log: TaskLog) -> str:
     said = printable(error.body.decode("utf-8", "replace").strip(), _QUOTED)
     if error.status == 403:
         return (
@@ -124,5 +119,4 @@ def _refused(error: UnexpectedAnswerError, log: TaskLog, connection: Connection)
         return f"There is no such log: {said or 'not found'}. The allocation may be gone, or the task not started."
     if "No path to node" in said or "Unknown node" in said:
         return f"The node that has the log cannot be reached: {said}. It may be down, or not connected to the servers."
-    trouble = explain(error, connection)
-    return printable(f"{trouble.what}: {trouble.why}. {trouble.remedy}.", 600)
+    return printable(error.trouble.sentence, 600)

@@ -29,7 +29,7 @@ LOOK_EVERY: Final = 2.0
 SHORTEST_DELAY: Final = 5.0
 """Seconds after which a runner that stopped is looked for again, at first: it may only be starting anew."""
 STREAM_LOST: Final = frozenset(("retrying", "refused"))
-"""States of a runner's stream, by the names of `session.State`, in which nothing can come."""
+"""States of a runner's stream, by the names of `stream.status.State`, in which nothing can come."""
 
 
 class JournalSource:

@@ -15,7 +15,7 @@ from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.journal.record import Record
 from nomad_tui.sources.part import Part
-from nomad_tui.stream.start import SHORT, Beginning
+from nomad_tui.stream.start import SHORT, StartFilter
 
 PAGE_BYTES: Final = 1024 * 1024
 """Read at once."""
@@ -37,7 +37,7 @@ class Pages:
         self._last_index = 0
         self._events_read = 0
         """Events that the journal had counted up to there; 0 before the first page."""
-        self._beginning: Beginning | None = None
+        self._beginning: StartFilter | None = None
         self._note = ""
         self.received = 0
         """When the last record read had come, in ns since 1970."""
@@ -74,7 +74,7 @@ class Pages:
             position = reader.end
         elif start.since is not None:
             position = reader.seek(since=now - start.since)
-            self._beginning = Beginning(start, now)
+            self._beginning = StartFilter(start, now)
             self._note = self._late(now, start.since) if position < first else ""
         elif start.index:
             position = reader.seek(index=start.index)

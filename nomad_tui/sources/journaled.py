@@ -21,7 +21,7 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.sources.journal_pages import Pages, opened
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.part import Part
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 
 MOST_JOININGS: Final = 5
 """How often the journal is gone back to for what the server no longer holds, before a gap is shown."""

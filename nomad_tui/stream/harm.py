@@ -10,7 +10,7 @@ from nomad_tui.nomad.cases import Trouble, asked
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.release_discovery import Discovery, Evidence, ServerReleases
 from nomad_tui.nomad.releases import CSI_SECRETS_BY_API, HARMFUL_TOPICS, SERVER_BUGS, ServerBug
-from nomad_tui.stream.topic_selection import Ticked
+from nomad_tui.stream.topic_selection import TopicSelection
 
 UNKNOWN_TOPICS: Final = "Topics that this version of nomad-tui does not know do not come either."
 
@@ -18,9 +18,9 @@ UNKNOWN_TOPICS: Final = "Topics that this version of nomad-tui does not know do 
 class Harm:
     """Keeps a reader from the topics that harm the servers it reads."""
 
-    def __init__(self, ticked: Ticked, discovery: Discovery, allowed: bool) -> None:
+    def __init__(self, selection: TopicSelection, discovery: Discovery, allowed: bool) -> None:
         """`allowed` if the operator wants those topics all the same."""
-        self._ticked = ticked
+        self._selection = selection
         self._discovery = discovery
         self._allowed = allowed
         self._releases = ServerReleases()
@@ -29,9 +29,9 @@ class Harm:
 
     async def changes(self, client: Client, server: ServerInfo | None) -> bool:
         """Asks for the servers' releases; whether something else is to be subscribed to by what they are."""
-        prove = bool(asked_topics(self._ticked.started_with)) and not self._allowed
+        prove = bool(asked_topics(self._selection.started_with)) and not self._allowed
         self._releases = await self._discovery.of(client, server, prove=prove)
-        return not self._allowed and self._ticked.leave_out(self._discovery.worst.harmful_topics)
+        return not self._allowed and self._selection.leave_out(self._discovery.worst.harmful_topics)
 
     async def harmless(self, client: Client, subscription: Subscription) -> Subscription | None:
         """What of a subscription may be asked of a server; None for nothing."""
@@ -49,7 +49,7 @@ class Harm:
         """Topics that were asked for and are not subscribed to."""
         if self._allowed:
             return ()
-        return tuple(sorted(asked_topics(self._ticked.started_with) & self._discovery.worst.harmful_topics))
+        return tuple(sorted(asked_topics(self._selection.started_with) & self._discovery.worst.harmful_topics))
 
     @property
     def csi_read_warning(self) -> str:
@@ -67,18 +67,18 @@ class Harm:
 
     def trouble(self) -> Trouble | None:
         """Why nothing can be subscribed to; None if something can."""
-        if self._allowed or self._ticked.harmless is not None:
+        if self._allowed or self._selection.harmless is not None:
             return None
         return left_out(self.left_out, self._discovery.worst)
 
     def news(self) -> Iterator[Warned]:
         """What is to be said of it since that was last said."""
-        wanted = tuple(sorted(asked_topics(self._ticked.started_with) & self._discovery.worst.harmful_topics))
+        wanted = tuple(sorted(asked_topics(self._selection.started_with) & self._discovery.worst.harmful_topics))
         told = Warned(Concern.HARM)
         if wanted:
             trouble = (taken if self._allowed else left_out)(wanted, self._discovery.worst)
             account = trouble.account
-            if not self._allowed and self._ticked.started_with.released_topics is None:
+            if not self._allowed and self._selection.started_with.released_topics is None:
                 account = f"{account} {UNKNOWN_TOPICS}"
             told = Warned(Concern.HARM, account, f"{trouble.remedy}.")
         if told != (self._said or Warned(Concern.HARM)):

@@ -1,7 +1,7 @@
 """Several streams of one cluster as one: what arrives at about the same time is passed on in the order of its index.
 
-Each stream is in order by itself, and an index belongs to one write of the whole cluster. Nothing tells that a stream
-has no more to come below an index, so a frame waits a moment for those of the other streams.
+Each stream is in order by itself, and an index belongs to one write of the whole cluster. A stream may still
+bring a lower index than another one, so a frame waits a moment for those of the other streams.
 """
 
 import asyncio
@@ -14,13 +14,10 @@ from typing import Final
 
 from nomad_tui.core.updates import Gap, GapReason, Update
 from nomad_tui.core.wire import Frame
-from nomad_tui.stream.reader import Divided, Reader
+from nomad_tui.stream.reader import Reader
+from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.tasks import end as cancelled
 
-WINDOW: Final = 0.25
-"""Seconds that a frame waits: streams of one server are some milliseconds apart, and nobody reads faster."""
-FIRST_WINDOW: Final = 3.0
-"""Seconds that the first frames wait for every stream to have begun, since each begins with its whole buffer."""
 WAITING: Final = 512
 """Updates that wait between the streams and their reader: beyond that the sockets wait."""
 
@@ -35,16 +32,14 @@ class _Held:
 
 
 async def ordered(
-    readers: Sequence[Reader], stop: asyncio.Event, window: float = WINDOW
-) -> AsyncGenerator[tuple[Reader, Update | Divided], None]:
-    """What each reader says, its frames in order of their index and gaps before the frame that they precede; the rest
-    is passed on as it comes.
+    readers: Sequence[Reader], stop: asyncio.Event, settings: Settings
+) -> AsyncGenerator[tuple[Reader, Update], None]:
+    """The updates of several readers: frames by index, gaps before the frame that they precede, the rest as it comes.
 
-    Ends after all that the readers said until `stop` was set: what they hold to have been read must have been passed
-    on.
+    Ends after everything that the readers yielded until `stop` was set: what counts as seen must have been passed on.
     """
-    queue: asyncio.Queue[tuple[Reader, Update | Divided] | BaseException | None] = asyncio.Queue(WAITING)
-    in_hand: list[tuple[Reader, Update | Divided]] = []
+    queue: asyncio.Queue[tuple[Reader, Update] | BaseException | None] = asyncio.Queue(WAITING)
+    in_hand: list[tuple[Reader, Update]] = []
 
     async def read(reader: Reader) -> None:
         try:
@@ -61,8 +56,8 @@ async def ordered(
     async def end() -> None:
         await stop.wait()
         await cancelled(*tasks)
-        for said in in_hand:
-            await queue.put(said)
+        for each in in_hand:
+            await queue.put(each)
         await queue.put(None)
 
     tasks = [asyncio.create_task(read(reader)) for reader in readers]
@@ -74,21 +69,21 @@ async def ordered(
     try:
         while True:
             now = monotonic()
-            waits_for_all = len(begun) < len(readers) and now - opened < FIRST_WINDOW
+            waits_for_all = len(begun) < len(readers) and now - opened < settings.first_window
             while held and held[0].due <= now and not waits_for_all:
                 first = heappop(held)
                 yield first.reader, first.update
-            left = max(0.0, (opened + FIRST_WINDOW if waits_for_all else held[0].due) - now) if held else None
+            left = max(0.0, (opened + settings.first_window if waits_for_all else held[0].due) - now) if held else None
             try:
                 async with asyncio.timeout(left):
-                    said = await queue.get()
+                    item = await queue.get()
             except TimeoutError:
                 continue
-            if isinstance(said, BaseException):
-                raise said
-            if said is None:
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
                 break
-            reader, update = said
+            reader, update = item
             number += 1
             if isinstance(update, Gap) and update.reason is GapReason.REBUILT:
                 # From here on indexes begin anew: what was held belongs before.
@@ -97,7 +92,7 @@ async def ordered(
                     yield first.reader, first.update
             elif isinstance(update, Frame | Gap):
                 index = update.index if isinstance(update, Frame) else update.before
-                heappush(held, _Held(index, number, reader, update, monotonic() + window))
+                heappush(held, _Held(index, number, reader, update, monotonic() + settings.window))
                 continue
             if reader.connected or reader.failed:
                 begun.add(reader)

@@ -36,7 +36,7 @@ class Start:
         return self.live or self.index > 0 or self.since is not None
 
 
-class Beginning:
+class StartFilter:
     """Tells of the frames of a first connection which of them lie before the start, and of those after it until one
     does not."""
 

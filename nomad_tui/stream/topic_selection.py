@@ -1,184 +1,153 @@
-"""Which topics to ask a server for, as the operator ticks them, and when to connect anew for that.
+"""Which topics to ask a server for, as the operator selects them, and when to reconnect for that.
 
-Ticks must never cost the operator the stream. A subscription that a server does not take is given up for the one it
-took last, and that for the one the session was started with, which is also never exceeded.
+A selection must never cost the operator the stream. A subscription that a server refuses is given up for the one that
+it accepted last, and that for the one the session was started with, which is also never exceeded.
 """
 
-import asyncio
+from collections.abc import Callable
 from time import monotonic
-from typing import Final
-
-import aiohttp
 
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.subscription import Subscription
 
-TICKS_SETTLE: Final = 3.0
-"""Seconds without another tick before the server is asked for other topics: ticking through a list is one change."""
-ASKED_AGAIN: Final = 60.0
-"""Seconds before a server is asked again for what it did not take: each time costs a good connection."""
 
-
-class Ticked:
-    def __init__(self, whole: Subscription, settle: float = TICKS_SETTLE) -> None:
-        """`whole` is what the session was started with; `settle` is in seconds."""
-        self.whole = whole
+class TopicSelection:
+    def __init__(
+        self, most: Subscription, *, settle: float, refused_again: float, on_change: Callable[[], None]
+    ) -> None:
+        """`most` is what the session was started with. `settle` and `refused_again` are those of `Settings`;
+        `on_change` is called when the connection may have to be left sooner."""
+        self.most = most
         """The most that is asked for now."""
-        self.accepted = whole
-        """What a server took last."""
-        self.started_with = whole
+        self.accepted = most
+        """What a server accepted last."""
+        self.started_with = most
         self._permitted: frozenset[str] | None = None
         self._harmful: frozenset[str] = frozenset()
         self._topics: frozenset[str] | None = None
-        """What the operator wants; None for all."""
-        self._wanted = whole
+        """The operator's selection; None for all."""
+        self._wanted = most
         self._settle = settle
+        self._refused_again = refused_again
+        self._on_change = on_change
         self._settled_at = 0.0
-        self._not_taken: list[Subscription] = []
-        """What was asked for in vain, for now."""
-        self._holding = True
-        """Whether the connection cannot be left yet."""
+        self._refused: list[Subscription] = []
+        """Subscriptions that were refused, for now."""
+        self.holding = True
+        """Whether the connection cannot be left yet for other topics."""
+        self.is_changing = False
+        """Whether a reconnect is wanted, now or later."""
         self._again = False
-        """Whether it is to be made anew whatever it asks for."""
-        self._interrupted = False
-        self._waiting: asyncio.Timeout | None = None
+        """Whether to reconnect even for the same topics."""
 
     def watch(self, topics: frozenset[str] | None) -> None:
         """As `LiveServer.watch`."""
         self._topics = topics
         self._settled_at = monotonic() + self._settle
         self._choose()
-        self._wake()
+        self._on_change()
 
-    def again(self) -> None:
-        """The connection is to be made anew as soon as a frame is at its end."""
-        self._again = True
-        self._wake()
-
-    def interrupt(self) -> None:
-        """`chunk` is to return as soon as it can: there is something to say."""
-        self._interrupted = True
-        self._wake()
+    def reconnect(self) -> None:
+        """Leaves the connection as soon as a frame is complete, and makes another."""
+        self._again = self.is_changing = True
+        self._on_change()
 
     def restrict(self, topics: frozenset[str] | None) -> None:
-        """What the token may read, by released names; None as long as nothing is known to be refused."""
+        """Limits the selection to what the token may read, by released names; None while no refusal is known."""
         self._permitted = topics
         self._limit()
 
     def leave_out(self, topics: frozenset[str]) -> bool:
-        """Topics that must not be asked for, by released names; whether something else is to be asked for now."""
-        before = self.whole
+        """Excludes topics, by released names. Returns whether that changes what is to be asked for."""
+        before = self.most
         self._harmful = topics
         self._limit()
-        return self.whole != before
+        return self.most != before
 
     @property
     def harmless(self) -> Subscription | None:
-        """What the session was started with, but for what must not be asked for; None if nothing is left."""
+        """What the session was started with, without the topics to be left out; None if nothing remains."""
         return self.started_with.without(self._harmful)
 
     @property
     def permits_all(self) -> bool:
         """Whether nothing is left out for want of a permission."""
-        return self.whole == self.harmless
+        return self.most == self.harmless
 
     def _limit(self) -> None:
-        whole = self.harmless
-        if whole is not None and self._permitted is not None:
-            whole = whole.only(self._permitted)
-        if whole is not None and whole != self.whole:
-            self.whole = self.accepted = whole
-            self._not_taken.clear()
+        most = self.harmless
+        if most is not None and self._permitted is not None:
+            most = most.only(self._permitted)
+        if most is not None and most != self.most:
+            self.most = self.accepted = most
+            self._refused.clear()
             self._choose()
 
     @property
     def readable(self) -> frozenset[str] | None:
-        """What a request may name at all, by released names; None as long as nothing is known to be refused."""
-        return None if self.whole == self.started_with else self.whole.released_topics
+        """Topics that a request may name, by released names; None while no refusal is known."""
+        return None if self.most == self.started_with else self.most.released_topics
 
     def _choose(self) -> None:
-        wanted = self.whole if self._topics is None else self.whole.only(self._topics) or self.accepted
+        wanted = self.most if self._topics is None else self.most.only(self._topics) or self.accepted
         if wanted != self._wanted:
             self._wanted = wanted
-            self._not_taken.clear()
+            self._refused.clear()
+        self._look_for_changes()
 
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.expired():
-            left = 0.0 if self._interrupted else self._seconds_left()
-            self._waiting.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
+    def _look_for_changes(self) -> None:
+        self.is_changing = self._again or self._wanted != self.accepted
 
     # Between two connections
 
     def subscription(self, anything_seen: bool) -> Subscription:
-        """What to ask for next. Before anything was seen there is no index to come back to: nothing is left out."""
-        first = self._wanted if anything_seen else self.whole
-        return next((each for each in (first, self.accepted, self.whole) if each not in self._not_taken), first)
+        """What to ask for next. Before anything was seen there is no index to resume from: nothing is left out."""
+        first = self._wanted if anything_seen else self.most
+        return next((each for each in (first, self.accepted, self.most) if each not in self._refused), first)
 
-    def not_taken(self, subscription: Subscription) -> bool:
-        """A server did not take it; True if there is another one to ask for at once."""
-        self._not_taken.append(subscription)
-        self._settled_at = max(self._settled_at, monotonic() + ASKED_AGAIN)
-        if all(each in self._not_taken for each in (self._wanted, self.accepted, self.whole)):
-            self._not_taken.clear()
+    def refuse(self, subscription: Subscription) -> bool:
+        """Notes that a server refused it. Returns whether there is another one to ask for at once."""
+        self._refused.append(subscription)
+        self._settled_at = max(self._settled_at, monotonic() + self._refused_again)
+        if all(each in self._refused for each in (self._wanted, self.accepted, self.most)):
+            self._refused.clear()
             return False
         return True
 
-    def lost(self) -> None:
-        """A connection ended or could not be made: whoever answers next may take what this server did not."""
-        self._not_taken.clear()
+    def forget_refusals(self) -> None:
+        """The next server, or this one later, may accept what was refused."""
+        self._refused.clear()
 
     # During one
 
-    def asked(self) -> None:
-        """A connection is being made, with all that is known now."""
+    def begin(self) -> None:
+        """A connection is being made, with everything known now."""
         self._again = False
+        self._look_for_changes()
 
-    def taken(self, subscription: Subscription) -> None:
+    def accept(self, subscription: Subscription) -> None:
         self.accepted = subscription
+        self._look_for_changes()
 
     @property
     def refused_topics(self) -> tuple[str, ...]:
-        """Topics that are ticked and cannot be had."""
+        """Topics that are selected and refused."""
         got = self.accepted.released_topics
-        if got is None or self._wanted not in self._not_taken:
+        if got is None or self._wanted not in self._refused:
             return ()
         wanted = self._wanted.released_topics
         names = list(KINDS) if wanted is None else sorted(wanted)
         return tuple(name for name in names if name not in got)
 
-    async def chunk(self, content: aiohttp.StreamReader, changeable: bool) -> bytes | None:
-        """What comes next; empty at the stream's end, None if it is time to ask for other topics and it may be done, or
-        after `interrupt`.
-
-        Then what has arrived is left in `content`.
-        """
-        self._holding = not changeable
-        left = 0.0 if self._interrupted else self._seconds_left()
-        if left != 0:
-            waiting = asyncio.timeout(left)
-            try:
-                async with waiting:
-                    self._waiting = waiting
-                    return await content.readany()
-            except TimeoutError:
-                if not waiting.expired():
-                    raise
-            finally:
-                self._waiting = None
-        self._interrupted = False
-        if self.is_due:
-            self._not_taken.clear()
-        return None
-
     @property
     def is_due(self) -> bool:
-        """Whether it is time to ask for other topics."""
-        return self._seconds_left() == 0.0
+        """Whether to reconnect now."""
+        return self.seconds_left() == 0.0
 
-    def _seconds_left(self) -> float | None:
-        """Until the connection is to be made anew; None if it is not."""
+    def seconds_left(self) -> float | None:
+        """Until the next reconnect for other topics; None if there is none."""
         if self._again:
             return 0.0
-        if self._holding or self._wanted == self.accepted:
+        if self.holding or self._wanted == self.accepted:
             return None
         return max(0.0, self._settled_at - monotonic())

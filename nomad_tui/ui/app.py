@@ -140,7 +140,7 @@ class NomadTui(App[Outcome]):
         self._collector.start()
 
     def _collect(self) -> None:
-        self._collector.consider(self.session.history.received_events, self.session.last_key)
+        self._collector.consider(self.session.history.received_events, self.session.pace.last_key)
 
     async def _read(self) -> None:
         """Reads the source. An unexpected exception is a bug: the program ends and prints it.
@@ -162,7 +162,7 @@ class NomadTui(App[Outcome]):
         if isinstance(event, events.InputEvent):
             if not self.dashboard.is_ready:
                 return  # keys typed ahead of a quit have no target, and Textual fails on them
-            self.session.last_key = perf_counter()
+            self.session.pace.last_key = perf_counter()
         await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -26,7 +26,7 @@ from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.sink import Delivery, Sink, UnavailableError
 from nomad_tui.sinks.runner.runner import Runner, Wanted
 from nomad_tui.sinks.runner.service import continued
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 
 MANY = 100
 """Events in one batch."""

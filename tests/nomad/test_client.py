@@ -8,14 +8,14 @@ from base64 import b64encode
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import aiohttp
 import pytest
 import trustme
 
 from nomad_tui import __version__
 from nomad_tui.config.connection import Connection
 from nomad_tui.nomad import client as client_module
-from nomad_tui.nomad.client import BODY_KEPT, Client, ServerInfo, UnexpectedAnswerError
+from nomad_tui.nomad.client import BODY_KEPT, Client, ServerInfo
+from nomad_tui.nomad.diagnose import Kind, NomadError
 from nomad_tui.standin import Options, StandIn
 from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
 
@@ -84,25 +84,26 @@ async def test_a_renewed_token_is_sent_at_the_next_connect(tmp_path: Path) -> No
 async def test_a_redirect_is_told_and_not_followed() -> None:
     with odd_server(HEARTBEAT) as elsewhere:
         moved = answer("307 Temporary Redirect", "", f"Location: http://127.0.0.1:{elsewhere.port}/v1/event/stream")
-        with odd_server(moved) as server, pytest.raises(UnexpectedAnswerError) as told:
+        with odd_server(moved) as server, pytest.raises(NomadError) as raised:
             await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}", NOMAD_TOKEN=TOKEN)
-    assert told.value.status == 307
-    assert told.value.headers["location"].endswith("/v1/event/stream")
+    assert raised.value.status == 307
+    assert raised.value.headers["location"].endswith("/v1/event/stream")
     assert elsewhere.requests == []
 
 
 async def test_an_error_keeps_the_beginning_of_what_the_server_said() -> None:
     says = answer("403 Forbidden", "Permission denied" + "." * 5000)
-    with odd_server(says) as server, pytest.raises(UnexpectedAnswerError) as told:
+    with odd_server(says) as server, pytest.raises(NomadError) as raised:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
-    assert told.value.status == 403
-    assert told.value.body == b"Permission denied" + b"." * (BODY_KEPT - 17)
+    assert raised.value.status == 403
+    assert raised.value.body == b"Permission denied" + b"." * (BODY_KEPT - 17)
 
 
 async def test_a_web_page_is_no_stream() -> None:
     says = answer("200 OK", "<!doctype html>", "Content-Type: text/html; charset=utf-8")
-    with odd_server(says) as server, pytest.raises(UnexpectedAnswerError, match="200"):
+    with odd_server(says) as server, pytest.raises(NomadError) as raised:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
+    assert raised.value.status == 200
 
 
 @pytest.mark.parametrize("says", [None, HEARTBEAT])
@@ -110,16 +111,19 @@ async def test_silence_ends_the_stream_before_and_after_its_first_line(says: byt
     with odd_server(says, holds=True) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
         async with asyncio.timeout(20), Client(connection) as client:
-            with pytest.raises(aiohttp.SocketTimeoutError):
+            with pytest.raises(NomadError) as raised:
                 async with client.open_stream([], silence=0.1) as stream:
                     async for _ in stream.content.iter_any():
                         pass
+    assert raised.value.trouble.kind is Kind.SILENT
 
 
-async def test_a_handshake_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", 0.2)
-    with odd_server(None, holds=True, listens=False) as server, pytest.raises(aiohttp.ConnectionTimeoutError):
-        await first_bytes(NOMAD_ADDR=f"https://127.0.0.1:{server.port}")
+async def test_a_handshake_that_never_ends_is_given_up() -> None:
+    with odd_server(None, holds=True, listens=False) as server, pytest.raises(NomadError) as raised:
+        connection = Connection.from_environment({}, {"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
+        async with asyncio.timeout(20), Client(connection, connect_timeout=0.2) as client:
+            await client.get_json("/v1/regions")
+    assert raised.value.trouble.kind is Kind.TIMED_OUT
 
 
 async def test_leaving_the_stream_closes_its_connection_at_once() -> None:
@@ -152,7 +156,7 @@ async def test_a_proxy_is_asked_for_an_address_elsewhere() -> None:
 
 
 async def test_a_proxy_never_sees_the_token_of_an_https_address() -> None:
-    with odd_server(answer("403 Forbidden")) as proxy, pytest.raises(aiohttp.ClientHttpProxyError):
+    with odd_server(answer("403 Forbidden")) as proxy, pytest.raises(NomadError, match="proxy"):
         await first_bytes(
             NOMAD_ADDR="https://nomad.invalid:4646",
             NOMAD_TOKEN=TOKEN,
@@ -226,8 +230,9 @@ async def test_a_server_signed_by_another_authority_gets_no_request(
     environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
     with odd_server(HEARTBEAT, server_context(authority, "127.0.0.1")) as server:
         environ |= {"NOMAD_ADDR": f"https://127.0.0.1:{server.port}", "NOMAD_TOKEN": TOKEN}
-        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+        with pytest.raises(NomadError) as raised:
             await first_bytes(**environ)
+    assert raised.value.trouble.kind is Kind.CERTIFICATE
     assert server.requests == []
 
 
@@ -263,14 +268,14 @@ async def test_a_server_that_tells_nothing_of_itself_is_no_trouble(says: bytes |
                 assert await client.server() is None
 
 
-async def test_json_is_asked_for_with_its_parameters_and_not_read_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "ANSWER_LIMIT", 1000)
+async def test_json_is_asked_for_with_its_parameters_and_not_read_without_end() -> None:
     with odd_server(answer("200 OK", '["europe"]')) as server, odd_server(answer("200 OK", "1" * 2000)) as endless:
         async with asyncio.timeout(20):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.get_json("/v1/regions", [("stale", "")]) == ["europe"]
-            async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{endless.port}"})) as client:
-                with pytest.raises(UnexpectedAnswerError):
+            connection = Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{endless.port}"})
+            async with Client(connection, answer_limit=1000) as client:
+                with pytest.raises(NomadError):
                     await client.get_json("/v1/regions")
     assert head(server).startswith("GET /v1/regions?stale= HTTP/1.1\r\n")
 
@@ -308,5 +313,5 @@ async def test_a_body_that_says_http_0_0_is_left_as_it_is() -> None:
 
 async def test_where_aiohttp_is_not_as_expected_inside_the_error_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "mend_status_lines", lambda connector, mended: None)
-    with odd_server(INVALID) as server, pytest.raises(aiohttp.ClientResponseError, match=r"HTTP/0\.0"):
+    with odd_server(INVALID) as server, pytest.raises(NomadError, match=r"HTTP/0\.0"):
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")

@@ -18,11 +18,11 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from nomad_tui.config.connection import ConfigurationError, Connection
-from nomad_tui.nomad import client as client_module
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, asked
-from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.client import CONNECT_TIMEOUT, Client
 from nomad_tui.nomad.diagnose import (
     Kind,
+    NomadError,
     Trouble,
     beta_dialect,
     buffered,
@@ -40,14 +40,17 @@ SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
 """What a remedy must name: something to change."""
 
 
-async def trouble(environ: dict[str, str]) -> Trouble:
+async def trouble(environ: dict[str, str], connect_timeout: float = CONNECT_TIMEOUT) -> Trouble:
     """What is said of the stream that `environ` asks for, which must fail."""
     connection = Connection.from_environment({}, environ)
     async with asyncio.timeout(20):
         try:
-            async with Client(connection) as client, client.open_stream([("topic", "*")], silence=0.3) as stream:
+            async with (
+                Client(connection, connect_timeout=connect_timeout) as client,
+                client.open_stream([("topic", "*")], silence=0.3) as stream,
+            ):
                 pytest.fail(f"a stream came: {await stream.content.read()!r}")
-        except Exception as error:
+        except NomadError as error:
             return await explain_fully(error, connection)
 
 
@@ -341,11 +344,10 @@ async def test_a_plain_request_to_a_tls_port_that_says_nothing(authority: trustm
     ],
 )
 async def test_a_server_that_takes_the_connection_and_says_nothing(
-    server: AbstractContextManager[OddServer], scheme: str, kind: Kind, monkeypatch: pytest.MonkeyPatch
+    server: AbstractContextManager[OddServer], scheme: str, kind: Kind
 ) -> None:
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", 0.2)
     with server as silent:
-        told = await trouble({"NOMAD_ADDR": f"{scheme}://127.0.0.1:{silent.port}"})
+        told = await trouble({"NOMAD_ADDR": f"{scheme}://127.0.0.1:{silent.port}"}, 0.2)
     assert (told.kind, told.refused) == (kind, False)
     assert_readable(told, f"{scheme}://127.0.0.1:{silent.port}")
 

@@ -32,7 +32,7 @@ from nomad_tui.nomad.releases import (
 from nomad_tui.sources import live
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, Server, StandIn, Token
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, event, frame
 
 HELD = Options(lead=ALL_FRAMES)

@@ -1,14 +1,12 @@
 """What stands between nomad-tui and a server: proxies that answer themselves, cut, want headers, a path or SOCKS."""
 
 import asyncio
-import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
-import aiohttp
 import pytest
 import trustme
 
@@ -19,11 +17,12 @@ from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Retrying
 from nomad_tui.nomad import diagnose, inquiry
 from nomad_tui.nomad.cases import Kind, Trouble
-from nomad_tui.nomad.client import Client, UnexpectedAnswerError
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
-from nomad_tui.stream.cuts import CUTS, Cuts, is_regular
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
+from nomad_tui.stream.timing import CUTS, Cuts, is_regular
 from nomad_tui.ui.dialogs.copy_menu import server_of
 from tests.stream.test_live import SECONDS, SOON, Reader, frame
 
@@ -58,7 +57,7 @@ PAGE = b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h
     ],
 )
 def test_an_answer_of_a_proxy_is_told_from_nomads(status: int, body: bytes, headers: dict[str, str], said: str) -> None:
-    trouble = diagnose.explain(UnexpectedAnswerError(status, body, headers), Connection())
+    trouble = diagnose.unexpected_answer(status, body, headers, Connection()).trouble
     assert trouble.kind is Kind.IN_FRONT
     assert trouble.what.startswith("A proxy in front of")
     assert said in trouble.why
@@ -75,7 +74,7 @@ def test_an_answer_of_a_proxy_is_told_from_nomads(status: int, body: bytes, head
     ],
 )
 def test_what_nomad_says_is_its_own_behind_nginx_too(status: int, body: bytes, kind: Kind) -> None:
-    assert diagnose.explain(UnexpectedAnswerError(status, body, NGINX), Connection()).kind is kind
+    assert diagnose.unexpected_answer(status, body, NGINX, Connection()).trouble.kind is kind
 
 
 # Cuts
@@ -166,15 +165,15 @@ async def first_index(connection: Connection) -> int:
         return reader.indexes[0]
 
 
-async def test_a_proxy_that_cuts_regularly_is_named_in_a_live_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nomad_tui.stream.cuts.SHORTEST", 0.05)
+async def test_a_proxy_that_cuts_regularly_is_named_in_a_live_stream() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn([frame(7)], Options(lead=ALL_FRAMES)) as server,
         forwarding(server, cut_after=0.3) as address,
     ):
         source = LiveServer(
-            Connection.from_environment({"address": address}, environ={}), settings=Settings(shortest_delay=SOON)
+            Connection.from_environment({"address": address}, environ={}),
+            settings=Settings(shortest_delay=SOON, shortest_cut_period=0.05),
         )
         async with aclosing(source.updates()) as updates:
             reader = Reader(source, updates)
@@ -208,10 +207,10 @@ async def test_a_server_behind_a_path_and_a_header_is_read(tmp_path: Path, monke
         }
         assert await first_index(by_profile) == 7
         without = Connection.from_environment({"address": address}, environ={})
-        with pytest.raises(UnexpectedAnswerError) as refused:
+        with pytest.raises(NomadError) as refused:
             async with Client(without) as client:
                 await client.get_json("/v1/regions")
-        assert "--header" in diagnose.explain(refused.value, without).remedy
+        assert "--header" in refused.value.trouble.remedy
 
 
 def test_copied_lines_lead_through_path_and_headers_without_a_secret() -> None:
@@ -333,10 +332,10 @@ async def test_tls_through_a_socks_proxy_is_verified_by_the_servers_name(tmp_pat
         flags: Flags = {"address": "https://nomad.invalid:4646", "ca_cert": str(tmp_path / "ca.pem")}
         environ = {"HTTPS_PROXY": f"socks5://{place}"}
         wrong = Connection.from_environment(flags, environ=environ)
-        with pytest.raises(Exception, match=re.escape("nomad.invalid")) as told:
+        with pytest.raises(NomadError) as raised:
             async with Client(wrong) as client:
                 await client.get_json("/v1/regions")
-        assert diagnose.explain(told.value, wrong).kind is Kind.CERTIFICATE
+        assert raised.value.trouble.kind is Kind.CERTIFICATE
         named = Connection.from_environment({**flags, "tls_server_name": "server.global.nomad"}, environ=environ)
         assert await first_index(named) == 7
 
@@ -345,10 +344,10 @@ async def test_a_socks_proxy_that_does_not_help_is_named() -> None:
     async with StandIn() as server, server.down():
         environ = {"HTTP_PROXY": server.address.replace("http", "socks5")}
         connection = Connection.from_environment({"address": "http://nomad.invalid:4646"}, environ=environ)
-        with pytest.raises(aiohttp.ClientError) as told:
+        with pytest.raises(NomadError) as raised:
             async with Client(connection) as client:
                 await client.get_json("/v1/regions")
-    trouble = diagnose.explain(told.value, connection)
+    trouble = raised.value.trouble
     assert trouble.kind is Kind.PROXY
     assert environ["HTTP_PROXY"] in trouble.what and "HTTP_PROXY" in trouble.remedy
 

@@ -10,7 +10,7 @@ from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.nomad import inquiry
 from nomad_tui.nomad.client import Client
-from nomad_tui.nomad.diagnose import Kind, Trouble, refusal
+from nomad_tui.nomad.diagnose import Kind, NomadError, Trouble, refusal
 from nomad_tui.nomad.inquiry import Findings, lacking, unknown_namespace, why_refused, why_silent
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.standin import MANAGEMENT, Options, Release, StandIn, Token
@@ -278,7 +278,7 @@ async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
                     async with client.open_stream([], silence=0.2) as stream:
                         await stream.content.readany()
                     pytest.fail("the proxy let something through")
-                except TimeoutError as error:
+                except NomadError as error:
                     silent = await inquiry.explain_fully(error, connection)
                 told = await why_silent(client, silent)
     assert (silent.kind, told.kind) == (Kind.SILENT, Kind.BUFFERED)

@@ -25,7 +25,7 @@ from nomad_tui.sinks.runner import runner
 from nomad_tui.sinks.runner.service import continued
 from nomad_tui.sinks.types.webhook import Webhook
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.tasks import end
 from tests import recordings
 from tests.journals import writing

@@ -2,24 +2,25 @@
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 
-import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.continuity import Continuity, Reach
+from nomad_tui.core.continuity import Continuity, ReadProgress
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Warned
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.sources import live
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, End, Options, StandIn, Token
-from nomad_tui.stream import ordered
+from nomad_tui.stream.ordered import ordered
 from nomad_tui.stream.reader import Reader as OneReader
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start
-from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, event, following, frame
+from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, event, frame
+from tests.stream.test_live import following as follow
 
 JOBS = frozenset({"read-job"})
 READS_JOBS = Token(namespaces={"*": JOBS})
@@ -29,10 +30,7 @@ THREE = ("default", "web", "secret")
 FLAGS = {"token": FIRST_TOKEN}
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordered, "FIRST_WINDOW", 0.5)
-    monkeypatch.setattr(live, "NAMESPACES_AGAIN", 0.1)
+following = partial(follow, first_window=0.5, namespaces_again=0.1)
 
 
 def job(index: int, namespace: str = "default") -> bytes:
@@ -332,7 +330,7 @@ async def test_a_namespace_made_while_single_ones_are_read_is_read_too() -> None
 
 
 async def test_only_what_is_new_is_shown_however_the_streams_change() -> None:
-    settings = Settings(Start(live=True), shortest_delay=SOON)
+    settings = Settings(start=Start(live=True), shortest_delay=SOON, first_window=0.5, namespaces_again=0.1)
     async with asyncio.timeout(SECONDS), StandIn([job(1, "web"), job(2)], allowing(READS_TWO)) as server:
         connection = Connection.from_environment({"address": server.address, **FLAGS}, environ={})
         source = live.LiveServer(connection, settings=settings)
@@ -423,8 +421,8 @@ def test_a_namespace_that_appears_while_a_connection_catches_up_is_read_by_the_n
 def test_a_stream_that_was_lost_when_another_took_over_has_a_gap_of_its_own() -> None:
     jobs = frozenset({"Job"})
     parts = [
-        (has_read(job(10), job(60)), Reach("default", jobs, 60)),
-        (has_read(job(5, "web")), Reach("web", jobs, 5, lost=True)),
+        (has_read(job(10), job(60)), ReadProgress("default", jobs, 60)),
+        (has_read(job(5, "web")), ReadProgress("web", jobs, 5, lost=True)),
     ]
     whole = Continuity().joined_with(parts)
     assert whole.resumption().index == 0
@@ -447,14 +445,15 @@ def test_streams_put_together_keep_their_order_and_lose_nothing(shares: list[lis
             for index, number in sorted((index, number) for number, share in enumerate(shares) for index in set(share))
         ]
         async with asyncio.timeout(SECONDS), StandIn(lines, Options(lead=ALL_FRAMES)) as server:
+            settings = Settings(window=0.3, first_window=0.5)
             readers = []
             for number in range(len(shares)):
                 flags = {"address": server.address, "namespace": f"space-{number}"}
                 connection = Connection.from_environment(flags, environ={})
-                readers.append(OneReader(connection, Subscription(), Settings()))
+                readers.append(OneReader(connection, Subscription(), settings))
             stop = asyncio.Event()
             got: list[tuple[int, int]] = []
-            async with aclosing(ordered.ordered(readers, stop, window=0.3)) as updates:
+            async with aclosing(ordered(readers, stop, settings)) as updates:
                 async for reader, update in updates:
                     if isinstance(update, Frame):
                         got.append((update.index, readers.index(reader)))

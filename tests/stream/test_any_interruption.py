@@ -22,7 +22,7 @@ from nomad_tui.core.updates import Gap, GapReason, Update
 from nomad_tui.core.wire import Frame, decode, event_lines
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import Cut, End, Fault, Options, Reset, StandIn
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from tests import recordings
 from tests.thorough import times
 

@@ -4,23 +4,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nomad_tui.config.connection import Connection
+from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Connecting, Gap, Noted, Retrying, Warned
 from nomad_tui.core.wire import Frame, Heartbeat
-from nomad_tui.nomad import first_line
-from nomad_tui.sources import live as live_module
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, End, Options, Silence, StandIn
-from nomad_tui.stream import reader as reader_module
-from nomad_tui.stream import suspension as suspension_module
-from nomad_tui.stream.heartbeats import Heartbeats
-from nomad_tui.stream.reader import Settings
-from nomad_tui.stream.suspension import NOTICED_FROM, Suspension
+from nomad_tui.stream.connection import Heartbeats
+from nomad_tui.stream.reader import Reader as OneReader
+from nomad_tui.stream.reports import Reports
+from nomad_tui.stream.settings import Settings
+from nomad_tui.stream.timing import NOTICED_FROM, Suspension
 from tests.odd_servers import buffering_proxy
 from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
 
@@ -29,10 +29,10 @@ BEAT = 0.2
 
 
 @asynccontextmanager
-async def reading(address: str) -> AsyncIterator[Reader]:
+async def reading(address: str, **settings: Any) -> AsyncIterator[Reader]:
     """A reader that expects heartbeats as often as they come here."""
     connection = Connection.from_environment({"address": address}, environ={})
-    source = LiveServer(connection, None, Settings(shortest_delay=SOON, heartbeat=BEAT))
+    source = LiveServer(connection, None, Settings(shortest_delay=SOON, heartbeat=BEAT, **settings))
     async with asyncio.timeout(SECONDS), aclosing(source.updates()) as stream:
         yield Reader(source, stream)
 
@@ -56,18 +56,10 @@ def test_a_suspension_is_noticed_once_and_the_odd_delay_is_not() -> None:
     assert suspension.noticed() == 0
 
 
-async def test_after_the_sleep_of_this_machine_the_server_is_asked_at_once_for_what_came_meanwhile(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_after_the_sleep_of_this_machine_the_server_is_asked_at_once_for_what_came_meanwhile() -> None:
     slept = 0.0
-
-    class Sleeper(Suspension):
-        def __init__(self, interval: float) -> None:
-            super().__init__(interval, lambda: time.monotonic() + slept)
-
-    monkeypatch.setattr(live_module, "Suspension", Sleeper)
-    monkeypatch.setattr(live_module, "SLEEP_CHECKED_EVERY", 0.01)
-    async with following(frames([1, 2]), Options(lead=ALL_FRAMES)) as (server, reader):
+    sleeping: dict[str, Any] = {"clock": lambda: time.monotonic() + slept, "sleep_checked_every": 0.01}
+    async with following(frames([1, 2]), Options(lead=ALL_FRAMES), **sleeping) as (server, reader):
         await reader.until_index(2)
         slept = 3 * 3600.0
         server.publish(frame(3))
@@ -81,18 +73,12 @@ async def test_after_the_sleep_of_this_machine_the_server_is_asked_at_once_for_w
     assert reader.all(Retrying) == [] and reader.all(Gap) == []
 
 
-async def test_after_sleep_nobody_waits_for_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_sleep_nobody_waits_for_the_next_attempt() -> None:
     slept = 0.0
-
-    class Sleeper(Suspension):
-        def __init__(self, interval: float) -> None:
-            super().__init__(interval, lambda: time.monotonic() + slept)
-
-    monkeypatch.setattr(live_module, "Suspension", Sleeper)
-    monkeypatch.setattr(live_module, "SLEEP_CHECKED_EVERY", 0.01)
     async with asyncio.timeout(SECONDS), StandIn(frames([1]), Options(lead=1)) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
-        source = LiveServer(connection, None, Settings(shortest_delay=600.0))
+        settings = Settings(shortest_delay=600.0, clock=lambda: time.monotonic() + slept, sleep_checked_every=0.01)
+        source = LiveServer(connection, None, settings)
         async with aclosing(source.updates()) as stream:
             reader = Reader(source, stream)
             async with server.down():
@@ -103,10 +89,13 @@ async def test_after_sleep_nobody_waits_for_the_next_attempt(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("first", ["the connection ended", "the sleep was noticed"])
-async def test_a_gap_after_sleep_says_for_how_long_nothing_came(first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_gap_after_sleep_says_for_how_long_nothing_came(first: str) -> None:
     now = 1000.0
-    monkeypatch.setattr(reader_module, "elapsed", lambda: now)
-    async with following(frames([3]), Options(lead=1)) as (server, reader):
+    # The sleep is reported by hand here, or not at all.
+    async with following(frames([3]), Options(lead=1), clock=lambda: now, sleep_checked_every=SECONDS) as (
+        server,
+        reader,
+    ):
         await reader.until_index(3)
         reading_on = asyncio.create_task(reader.until_kind(Gap))
         await asyncio.sleep(0.01)
@@ -136,11 +125,10 @@ async def test_heartbeats_that_come_in_bulk_are_named() -> None:
     assert warnings(reader, Concern.BUFFERED) == [warned], "once is enough"
 
 
-async def test_what_a_proxy_holds_back_at_first_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_line, "SHORTEST", 0.1)
+async def test_what_a_proxy_holds_back_at_first_is_waited_for() -> None:
     async with StandIn(options=Options(heartbeat=BEAT)) as server:
         with buffering_proxy(server.address, held=9) as proxy:
-            async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
+            async with reading(f"http://127.0.0.1:{proxy.port}", first_line=0.1) as reader:
                 await reader.until_kind(Connected)
     assert "holds the stream back" in warnings(reader, Concern.BUFFERED)[0].what
     assert reader.all(Retrying) == []
@@ -151,8 +139,7 @@ async def test_a_warning_of_bulk_is_taken_back_when_the_heartbeats_come_one_by_o
         with buffering_proxy(server.address, held=9) as proxy:
             async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
                 first = await reader.until_kind(Warned)
-                reader.source.connection = Connection.from_environment({"address": server.address}, environ={})
-                reader.source._readers[0].connection = reader.source.connection
+                proxy.passes_on_at_once = True
                 reader.source.retry_now()
                 await reader.until_kind(Connected)
                 await reader.until_kind(Heartbeat)
@@ -170,10 +157,9 @@ async def test_a_healthy_stream_is_not_warned_of() -> None:
     assert warnings(reader, Concern.BUFFERED) == []
 
 
-async def test_a_stop_of_this_program_is_not_taken_for_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suspension_module, "NOTICED_FROM", 0.2)
-    monkeypatch.setattr(live_module, "SLEEP_CHECKED_EVERY", 0.02)
-    async with StandIn(options=Options(heartbeat=BEAT)) as server, reading(server.address) as reader:
+async def test_a_stop_of_this_program_is_not_taken_for_a_proxy() -> None:
+    settings: dict[str, Any] = {"sleep_noticed_from": 0.2, "sleep_checked_every": 0.02}
+    async with StandIn(options=Options(heartbeat=BEAT)) as server, reading(server.address, **settings) as reader:
         await reader.until_kind(Heartbeat)
         await reader.until_kind(Heartbeat)
         reading_on = asyncio.create_task(reader.until_kind(Noted))
@@ -252,13 +238,11 @@ async def test_a_clock_that_is_wrong_is_named_until_it_is_right() -> None:
     ],
 )
 def test_what_is_said_of_a_clock_changes_only_with_the_clock(ahead: list[float], said: list[str]) -> None:
-    connection = Connection.from_environment({}, environ={})
-    reader = reader_module.Reader(connection, LiveServer(connection).subscription, Settings())
-    told = [warned for each in ahead for warned in reader._clock(each)]
-    assert len(told) == len(said)
-    assert all(
-        words in warned.what and bool(words) is bool(warned.what) for warned, words in zip(told, said, strict=True)
-    )
+    reader = OneReader(Connection.from_environment({}, environ={}), Subscription(), Settings())
+    reports = Reports(reader.connection, reader.selection, reader.harm)
+    warned = [each for seconds in ahead for each in reports.clock(seconds)]
+    assert len(warned) == len(said)
+    assert all(words in each.what and bool(words) is bool(each.what) for each, words in zip(warned, said, strict=True))
 
 
 # Being asked to connect again
@@ -320,11 +304,10 @@ async def test_a_broken_status_line_is_noted_once() -> None:
     assert reader.indexes == [1, 2]
 
 
-async def test_a_reader_that_is_cut_off_for_not_reading_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "STANDSTILL", 0.2)
+async def test_a_reader_that_is_cut_off_for_not_reading_is_told_so() -> None:
     large = [frame(index, event("Job", "x" * 100_000)) for index in range(1, 120)]
     options = Options(buffer_size=5, send_buffer=4096, write_timeout=0.1)
-    async with following(options=options) as (server, reader):
+    async with following(options=options, standstill=0.2) as (server, reader):
         await reader.until_kind(Connected)
         server.publish(large[0])
         await reader.until_index(1)
@@ -338,10 +321,9 @@ async def test_a_reader_that_is_cut_off_for_not_reading_is_told_so(monkeypatch: 
     assert reader.indexes == sorted(set(reader.indexes))
 
 
-async def test_an_ending_long_after_a_standstill_is_not_laid_at_its_door(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "STANDSTILL", 0.1)
-    monkeypatch.setattr(reader_module, "STANDSTILL_OVER", 0.05)
-    async with following(frames([1]), Options(lead=1, heartbeat=BEAT)) as (server, reader):
+async def test_an_ending_long_after_a_standstill_is_not_laid_at_its_door() -> None:
+    options = Options(lead=1, heartbeat=BEAT)
+    async with following(frames([1]), options, standstill=0.1, standstill_over=0.05) as (server, reader):
         await reader.until(lambda: any(isinstance(update, Frame) for update in reader.updates))
         await asyncio.sleep(0.2)
         for _ in range(5):
@@ -352,11 +334,9 @@ async def test_an_ending_long_after_a_standstill_is_not_laid_at_its_door(monkeyp
     assert isinstance(reader.updates[0], Connecting)
 
 
-async def test_a_list_of_namespaces_that_is_answered_at_once_is_not_asked_for_without_a_pause(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(live_module, "NAMESPACES_WAIT", 0.0)  # as with a proxy that answers out of its cache
-    async with following(frames([1]), Options(lead=1)) as (server, reader):
+async def test_a_list_of_namespaces_that_is_answered_at_once_is_not_asked_for_without_a_pause() -> None:
+    # As with a proxy that answers out of its cache.
+    async with following(frames([1]), Options(lead=1), namespaces_wait=0.0) as (server, reader):
         await reader.until_index(1)
         await server.until(lambda: sum(request.path == "/v1/namespaces" for request in server.requests) >= 2)
         for index in range(2, 40):

@@ -24,8 +24,7 @@ from nomad_tui.session import Session, State
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import Cut, End, Fault, Options, Reset, Silence, StandIn
 from nomad_tui.standin.recording import index_places
-from nomad_tui.stream import reader
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from tests.core.test_continuity import frame_of, load_frames, recomputed
 from tests.recordings import lines
 
@@ -281,13 +280,13 @@ class Watch:
 
 
 @asynccontextmanager
-async def watched(recorded: Sequence[bytes], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
+async def watched(recorded: Sequence[bytes]) -> AsyncIterator[Watch]:
     """A server whose recording has just begun, and somebody who watches it. In the end all of what must be is seen."""
-    monkeypatch.setattr(reader, "SHORTEST_DELAY_AFTER_REFUSAL", SOON)
     options = Options(buffer_size=LARGE, namespaces=NAMESPACES, heartbeat=SILENCE / 5)
     async with asyncio.timeout(SECONDS), StandIn((), options) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
-        source = LiveServer(connection, settings=Settings(silence=SILENCE, shortest_delay=SOON))
+        settings = Settings(silence=SILENCE, shortest_delay=SOON, shortest_delay_after_refusal=SOON)
+        source = LiveServer(connection, settings=settings)
         session = Session(source)
         watch = Watch(server, session, source, recorded)
         watch.happens(15)
@@ -397,9 +396,9 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-async def test_what_happens_to_a_server(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_happens_to_a_server(name: str) -> None:
     steps, gaps = SCENARIOS[name]
-    async with watched(load_frames()[300:500], monkeypatch) as watch:
+    async with watched(load_frames()[300:500]) as watch:
         watch.happens(30)
         await watch.seen()
         for step in steps:
@@ -415,10 +414,8 @@ async def test_what_happens_to_a_server(name: str, monkeypatch: pytest.MonkeyPat
     assert asked[0] == "0"
 
 
-async def test_a_server_that_comes_back_empty_is_no_gap_until_it_sends_something(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with watched(load_frames()[:60], monkeypatch) as watch:
+async def test_a_server_that_comes_back_empty_is_no_gap_until_it_sends_something() -> None:
+    async with watched(load_frames()[:60]) as watch:
         watch.happens(20)
         await watch.restarts(meanwhile=10, keeps=0)
         await watch.connected()
@@ -463,13 +460,11 @@ async def anything(watch: Watch, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_a_recorded_stream_is_seen_whole_whatever_happens_to_its_server(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_recorded_stream_is_seen_whole_whatever_happens_to_its_server(seed: int) -> None:
     chance = random.Random(seed)
     recorded = load_frames()
     start = chance.randrange(len(recorded) - 550)
-    async with watched(recorded[start : start + 550], monkeypatch) as watch:
+    async with watched(recorded[start : start + 550]) as watch:
         watch.happens(chance.randrange(5, 30))
         while watch.left > 60:
             await anything(watch, chance)
@@ -481,14 +476,12 @@ async def test_a_recorded_stream_is_seen_whole_whatever_happens_to_its_server(
     assert watch.session.status.reconnects > 5
 
 
-async def test_all_of_a_recorded_stream_is_seen_through_a_server_that_never_stands_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_all_of_a_recorded_stream_is_seen_through_a_server_that_never_stands_long() -> None:
     """Two thousand frames, of which six hundred share their index with another."""
     chance = random.Random(6)
     recorded = load_frames()
     assert sum(index_of(one) == index_of(other) for one, other in pairwise(recorded)) > 500
-    async with watched(recorded, monkeypatch) as watch:
+    async with watched(recorded) as watch:
         while watch.left > 1:
             watch.happens(min(chance.randrange(20, 120), watch.left - 1))
             match chance.randrange(4):

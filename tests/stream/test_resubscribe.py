@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nomad_tui.config.connection import Connection, Flags
-from nomad_tui.core import continuity
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES
 from nomad_tui.core.objects.registry import KINDS
@@ -29,8 +28,7 @@ from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, 
 from nomad_tui.standin.recording import Frame as Published
 from nomad_tui.standin.subscription import Subscription as Selection
 from nomad_tui.standin.subscription import parse_topics
-from nomad_tui.stream import topic_selection
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from tests.core.test_continuity import RESENDS, Resend, same
 from tests.stream.test_live import SECONDS, SOON, asked, events_of, recorded
 from tests.thorough import times
@@ -118,15 +116,18 @@ async def watching(
     *topics: str,
     settle: float = SETTLED,
     silence: float = SECONDS,
-    **flags: str,
+    token: str | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[StandIn, Watching]]:
     options = options or Options(lead=ALL_FRAMES, buffer_size=LARGE, namespaces=("payments",))
     async with asyncio.timeout(SECONDS), StandIn(lines, options) as server:
-        given: Flags = {"address": server.address, **flags}
+        given: Flags = {"address": server.address, "token": token}
         connection = Connection.from_environment(given, environ={})
         subscription = Subscription.parse(topics)
         source = LiveServer(
-            connection, subscription, Settings(silence=silence, shortest_delay=SOON, ticks_settle=settle)
+            connection,
+            subscription,
+            Settings(silence=silence, shortest_delay=SOON, selection_settle=settle, **settings),
         )
         watched = Watching(source)
         task = asyncio.create_task(watched.run())
@@ -406,10 +407,10 @@ async def test_topics_that_the_server_no_longer_grants_do_not_cost_those_it_does
         assert watched.all(Gap) == []
 
 
-async def test_topics_that_are_granted_again_come_without_another_tick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_selection, "ASKED_AGAIN", 0.1)
+async def test_topics_that_are_granted_again_come_without_another_tick() -> None:
     options = Options(lead=ALL_FRAMES, buffer_size=LARGE, tokens={TOKEN: MANAGEMENT}, namespaces=())
-    async with watching([line_of(1, event("Job", "a"))], options, token=TOKEN) as (server, watched):
+    lines = [line_of(1, event("Job", "a"))]
+    async with watching(lines, options, token=TOKEN, refused_selection_again=0.1) as (server, watched):
         await watched.until_key("a")
         await watched.watch("Job")
         server.put_token(TOKEN, Token(namespaces={"default": frozenset({"read-job"})}))
@@ -446,7 +447,7 @@ async def test_a_request_that_is_not_taken_falls_back_to_the_one_the_session_was
             "allow_harmful_topics": True,
         }
         connection = Connection.from_environment(flags, environ={})
-        watched = Watching(LiveServer(connection, settings=Settings(shortest_delay=SOON, ticks_settle=SETTLED)))
+        watched = Watching(LiveServer(connection, settings=Settings(shortest_delay=SOON, selection_settle=SETTLED)))
         task = asyncio.create_task(watched.run())
         await watched.until_key("a")
         await watched.watch("Node")
@@ -477,15 +478,13 @@ FAULTS: list[Fault] = [End(), Cut(), Cut(fragment=b""), Reset()]
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("name", ["tour", "load"])
-async def test_a_recording_comes_whole_and_once_whatever_is_ticked_and_cut_meanwhile(
-    name: str, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_recording_comes_whole_and_once_whatever_is_ticked_and_cut_meanwhile(name: str, seed: int) -> None:
     chance = random.Random(seed)
-    monkeypatch.setattr(continuity, "REMEMBERED_FRAMES", chance.choice([4, 32, 256]))
+    remembered = chance.choice([4, 32, 256])
     lines = recorded(name, 0, 240)
     present = sorted({each.topic for line in lines for each in frame_of(line).events})
     options = Options(buffer_size=LARGE, namespaces=("payments",))
-    async with watching((), options) as (server, watched):
+    async with watching((), options, remembered_frames=remembered) as (server, watched):
         published = 0
         while published < len(lines):
             step = chance.randrange(1, 25)
@@ -617,11 +616,9 @@ class Resubscriptions(RuleBasedStateMachine):
     def start(self, buffer_size: int, remembered: int, whole: tuple[str, ...]) -> None:
         self.buffer_size = buffer_size
         self.remembered = remembered
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(continuity, "REMEMBERED_FRAMES", remembered)
         self.whole = self.subscription = Subscription.parse(whole)
         self.published: list[bytes] = []
-        self.continuity = Continuity()
+        self.continuity = Continuity(remembered)
         self.seen: Counter[int] = Counter()
         self.gaps: list[Gap] = []
         self.sending: list[bytes] = []
@@ -629,11 +626,8 @@ class Resubscriptions(RuleBasedStateMachine):
         self.connect(self.whole)
 
     def teardown(self) -> None:
-        if hasattr(self, "patch"):
-            try:
-                self.ask_for_everything()
-            finally:
-                self.patch.undo()
+        if hasattr(self, "continuity"):
+            self.ask_for_everything()
 
     @property
     def index(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -11,19 +12,20 @@ from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Refused, Retrying
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Release, StandIn, Token
-from nomad_tui.stream import reader as reader_module
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, events_of, frame, frames, recorded
 
 HELD = Options(lead=ALL_FRAMES, buffer_size=1000)
 
 
 @asynccontextmanager
-async def reading(*servers: StandIn, topics: tuple[str, ...] = (), flags: Flags | None = None) -> AsyncIterator[Reader]:
+async def reading(
+    *servers: StandIn, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
+) -> AsyncIterator[Reader]:
     """One reader of several servers, in this order."""
     addresses = ",".join(server.address for server in servers)
     connection = Connection.from_environment({"address": addresses, **(flags or {})}, environ={})
-    source = LiveServer(connection, Subscription.parse(topics), Settings(shortest_delay=SOON))
+    source = LiveServer(connection, Subscription.parse(topics), Settings(shortest_delay=SOON, **settings))
     async with aclosing(source.updates()) as stream:
         yield Reader(source, stream)
 
@@ -99,13 +101,12 @@ async def test_where_no_server_holds_the_last_event_the_one_that_holds_most_is_r
         assert reader.indexes == [*range(1, 21), *range(25, 31)]
 
 
-async def test_an_empty_server_is_read_where_it_is_the_only_one_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "PATIENCE_WITH_CHOICE", 0.05)
+async def test_an_empty_server_is_read_where_it_is_the_only_one_left() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames([1, 2]), HELD) as first,
         StandIn(options=HELD) as second,
-        reading(first, second) as reader,
+        reading(first, second, choice_patience=0.05) as reader,
     ):
         await reader.until_index(2)
         async with first.down():

@@ -15,9 +15,8 @@ from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Retrying
 from nomad_tui.core.wire import Frame, Heartbeat, decode
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, End, Options, StandIn, Token
-from nomad_tui.stream import reader as reader_module
-from nomad_tui.stream.reader import Settings
-from nomad_tui.stream.start import Beginning, Start
+from nomad_tui.stream.settings import Settings
+from nomad_tui.stream.start import Start, StartFilter
 from tests.stream.test_live import FIRST_TOKEN, SECOND_TOKEN, SECONDS, SOON, Reader, event, frame, frames, recorded
 
 SECOND = 1_000_000_000
@@ -35,12 +34,15 @@ async def starting(
     options: Options | None = None,
     *topics: str,
     flags: Flags | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[StandIn, Reader]]:
     """A server that holds all its lines, and one reader of it that starts somewhere."""
     held = options or Options(lead=ALL_FRAMES, buffer_size=1000)
     async with asyncio.timeout(SECONDS), StandIn(lines, held) as server:
         connection = Connection.from_environment({"address": server.address, **(flags or {})}, environ={})
-        source = LiveServer(connection, Subscription.parse(topics), Settings(start, shortest_delay=SOON))
+        source = LiveServer(
+            connection, Subscription.parse(topics), Settings(start=start, shortest_delay=SOON, **settings)
+        )
         async with aclosing(source.updates()) as stream:
             yield server, Reader(source, stream)
 
@@ -167,7 +169,7 @@ def test_without_the_newest_index_the_time_of_what_a_server_sends_first_tells_wh
     """The newest job may be older than the newest event of a node, so its index is only a bound."""
 
     def seen(reached: int | None, *coming: Frame, fresh: bool = False) -> list[int]:
-        beginning = Beginning(Start(live=True), 100 * SECOND, reached)
+        beginning = StartFilter(Start(live=True), 100 * SECOND, reached)
         beginning.connected()
         return [shown.index for each in coming for shown in beginning.wanted(each, fresh)]
 
@@ -177,8 +179,8 @@ def test_without_the_newest_index_the_time_of_what_a_server_sends_first_tells_wh
         assert isinstance(decoded, Frame)
         return decoded
 
-    assert Beginning(Start(live=True), 0, 7).request > 1 << 60
-    assert Beginning(Start(live=True), 0, 7, is_newest=True).request == 8
+    assert StartFilter(Start(live=True), 0, 7).request > 1 << 60
+    assert StartFilter(Start(live=True), 0, 7, is_newest=True).request == 8
     assert seen(None, coming(9, 60), coming(10)) == [10]
     assert seen(7, coming(9, 60), coming(10)) == [10]
     assert seen(7, coming(7), coming(8)) == [8]
@@ -258,10 +260,9 @@ async def test_events_of_no_known_time_are_shown_with_those_that_follow_and_not_
     assert reader.indexes == [2, 3, 4]
 
 
-async def test_events_of_no_known_time_do_not_wait_for_another_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "BACKLOG_SECONDS", 0.05)
+async def test_events_of_no_known_time_do_not_wait_for_another_event() -> None:
     options = Options(lead=ALL_FRAMES, heartbeat=0.03)
-    async with starting(Start(since=60 * SECOND), frames([2, 3]), options) as (_, reader):
+    async with starting(Start(since=60 * SECOND), frames([2, 3]), options, backlog=0.05) as (_, reader):
         await reader.until_index(3)
     assert reader.indexes == [2, 3]
 
@@ -281,15 +282,14 @@ async def test_since_counts_by_the_clock_of_the_server() -> None:
     assert notes(reader) == []
 
 
-async def test_old_events_that_come_slowly_are_old_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "BACKLOG_SECONDS", 0.0)
+async def test_old_events_that_come_slowly_are_old_all_the_same() -> None:
     now = time_ns()
 
     def at(index: int, ago: int) -> bytes:
         evaluation = {"ModifyIndex": index, "ModifyTime": now - ago * SECOND}
         return frame(index, event("Evaluation", "e", Payload={"Evaluation": evaluation}))
 
-    async with starting(Start(since=600 * SECOND), [at(1, 1800), at(2, 1200), at(3, 60)]) as (_, reader):
+    async with starting(Start(since=600 * SECOND), [at(1, 1800), at(2, 1200), at(3, 60)], backlog=0.0) as (_, reader):
         await reader.until_index(3)
     assert reader.indexes == [3]
 

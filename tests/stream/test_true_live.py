@@ -24,12 +24,11 @@ from nomad_tui.doctor.subject import Patience
 from nomad_tui.nomad import first_line
 from nomad_tui.nomad.cases import Kind
 from nomad_tui.nomad.client import Client
-from nomad_tui.nomad.inquiry import explain_fully
+from nomad_tui.nomad.diagnose import explain
 from nomad_tui.nomad.probing import probe
-from nomad_tui.sources import live as live_module
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Drip, End, Options, Release, Scheduled, StandIn, Token
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from tests import recordings
 from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
 
@@ -124,11 +123,11 @@ async def test_a_token_deleted_on_an_idle_cluster_is_said_to_be() -> None:
     assert "does not accept the token" in refused.what
 
 
-async def test_a_policy_widened_is_noticed_without_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "PERMISSIONS_WATCHED_EVERY", 0.05)
+async def test_a_policy_widened_is_noticed_without_a_reconnect() -> None:
     lines = [frame(1), frame(2, event("Node", "n2", Namespace=""))]
     token = Token(namespaces={"*": frozenset({"read-job"})})
-    async with following(lines, idle(token), flags={"token": TOKEN}) as (server, reader):
+    watching = following(lines, idle(token), flags={"token": TOKEN}, permissions_watched_every=0.05)
+    async with watching as (server, reader):
         await reader.until_index(1)
         server.put_token(TOKEN, READS_JOBS)
         await reader.until_index(2)
@@ -294,11 +293,12 @@ async def test_idle_exit_does_not_count_while_it_is_asked_what_the_token_may_rea
 # 5. and 6. What is known is said at once
 
 
-async def test_a_cluster_that_loses_its_leader_is_said_to_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "LEADER_AWAITED_EVERY", 0.05)
+async def test_a_cluster_that_loses_its_leader_is_said_to_have_none() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
-        source = LiveServer(connection, settings=Settings(shortest_delay=SOON, leader_watched_every=0.05))
+        source = LiveServer(
+            connection, settings=Settings(shortest_delay=SOON, leader_watched_every=0.05, leader_awaited_every=0.05)
+        )
         reader = Reader(source, source.updates())
         await reader.until_kind(Connected)
         server.lose_leader()
@@ -353,10 +353,10 @@ async def test_publishing_that_is_disabled_is_said_before_the_stream_is_asked_fo
     assert "publishes no events" in refused.what
 
 
-async def test_a_plain_connection_that_had_worked_is_not_said_to_speak_tls() -> None:
+def test_a_plain_connection_that_had_worked_is_not_said_to_speak_tls() -> None:
     connection = Connection.from_environment({"address": "http://127.0.0.1:4646"}, environ={})
-    first = await explain_fully(ConnectionResetError("reset"), connection)
-    later = await explain_fully(ConnectionResetError("reset"), connection, worked=True)
+    first = explain(ConnectionResetError("reset"), connection)
+    later = explain(ConnectionResetError("reset"), connection, worked=True)
     assert first.kind is later.kind is Kind.CUT
     assert "TLS" in first.why and "TLS" not in later.why
 

@@ -20,7 +20,7 @@ from nomad_tui.core.wire import decode
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import Recording
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, Reset, StandIn, Token
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 from nomad_tui.ui.actions import ACTIONS
 from nomad_tui.ui.dialogs.commands import run as run_action
 from nomad_tui.ui.dialogs.help import HelpScreen

@@ -3,8 +3,8 @@
 import pytest
 
 from nomad_tui.core.wire import Unreadable
-from nomad_tui.session import UNREADABLE_KEPT
 from nomad_tui.sources.recording import Recording
+from nomad_tui.stream.status import UNREADABLE_KEPT
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 from tests import recordings
 from tests.dashboard import CONNECTED, SIZES, Dashboard, Told, dashboard, jobs

@@ -132,6 +132,17 @@ class History:
 
     # Adding
 
+    def add(self, update: Frame | Gap, now: int) -> None:
+        """Adds what a source yielded, received `now` in ns since 1970, or when the frame's record says.
+
+        The receipt counts only where it tells when a frame happened (`Frame.fresh`): what a server's buffer or a
+        recording held is older than its receipt.
+        """
+        if isinstance(update, Frame):
+            self.append(update, update.received_when_written(now))
+        else:
+            self.append_gap(update, now)
+
     def append(self, frame: Frame, received: int) -> None:
         """Adds a frame's events; `received` is in ns since 1970, or 0 for what happened some time before."""
         if not frame.events:

@@ -54,7 +54,7 @@ class Selection:
                 self._identities.of(record.content)
             if self._history is not None:
                 start = self._history.end
-                self._history.append(record.content, record.content.received_when_written(record.received))
+                self._history.add(record.content, record.received)
                 if self._definition.is_rendered:
                     for offset in self._selected(record.content, start):
                         self._incidents.look(about_held(self._history, start + offset))
@@ -132,7 +132,7 @@ class Selection:
             self._matcher.now = record.received  # whenever it is sent, an age is the same
         if self._history is not None:
             start = self._history.end
-            self._history.append(frame, frame.received_when_written(record.received))
+            self._history.add(frame, record.received)
         return self._selected(frame, start)
 
     def _selected(self, frame: Frame, start: int) -> list[int]:
@@ -152,7 +152,7 @@ class Selection:
     def _append_gap(self, record: Record, gap: Gap) -> None:
         """What came before a gap proves nothing of what comes after it."""
         if self._history is not None:
-            self._history.append_gap(gap, record.received)
+            self._history.add(gap, record.received)
 
     def _of_gap(self, record: Record, gap: Gap) -> list[Item]:
         definition = self._definition

@@ -1,4 +1,4 @@
-"""The stream, into the journal: what comes is queued there at once, and held back only while nothing can be written."""
+"""The stream, into the journal: updates are queued there at once, and held back only while nothing can be written."""
 
 import asyncio
 from collections import deque
@@ -8,101 +8,90 @@ from time import monotonic, time_ns
 from typing import Final
 
 from nomad_tui.core.text import printable
-from nomad_tui.core.updates import (
-    Connected,
-    Connecting,
-    Gap,
-    Noted,
-    Permitted,
-    Refused,
-    Retrying,
-    Update,
-    Warned,
-)
+from nomad_tui.core.updates import Connected, Gap, Noted, Permitted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import RunnerStatus
 from nomad_tui.sources.source import Source
+from nomad_tui.stream.status import Pace, State, StreamStatus
 
 log = Log("nomad_tui.stream")
 
-TURN: Final = 0.005
-"""Seconds of reading between two turns for the sinks."""
 RATE_SECONDS: Final = 10
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Reads one source into one journal, and keeps `status` as it goes."""
+    """Reads one source into one journal, and keeps `status` up to date."""
 
     source: Source
     journal: Journal
     status: RunnerStatus
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the region is known, or will not be for a while."""
-    heard: float = 0.0
-    """When the server said something last, by `monotonic`; 0.0 for never."""
+    stream: StreamStatus = field(default_factory=StreamStatus)
     _counted: deque[tuple[float, int]] = field(default_factory=deque)
 
+    @property
+    def heard(self) -> float:
+        """When the server sent its last line, by `monotonic`; 0.0 for never."""
+        return self.stream.last_heard or 0.0
+
     async def run(self) -> None:
-        """Until the source has nothing more to come, or it is cancelled; what came by then is queued."""
-        loop = asyncio.get_running_loop()
-        turn = loop.time()
+        """Reads until the source ends or this is cancelled; everything received by then is queued."""
+        pace = Pace()
         async with aclosing(self.source.updates()) as updates:
             async for update in updates:
                 if isinstance(update, Frame | Gap | Unreadable):
                     received = update.received if isinstance(update, Frame) else 0
                     self.journal.add(update, received or time_ns())
                     await self.journal.room()
-                self._take(update)
-                if loop.time() - turn > TURN:
-                    await asyncio.sleep(0)
-                    turn = loop.time()
+                self.stream.take(update)
+                if isinstance(update, Frame):
+                    self.status.events = self.stream.events
+                elif not isinstance(update, Heartbeat):
+                    self._report()
+                    self._log(update)
+                await pace.give_turn()
 
     def tick(self) -> None:
-        """To be called about once a second."""
+        """Closes one second of the event rate; to be called about once a second."""
         now = monotonic()
-        self._counted.append((now, self.status.events))
+        self._counted.append((now, self.stream.events))
         while len(self._counted) > 1 and self._counted[0][0] < now - RATE_SECONDS:
             self._counted.popleft()
         since, before = self._counted[0]
-        self.status.rate = round((self.status.events - before) / (now - since), 1) if now > since else 0.0
+        self.status.rate = round((self.stream.events - before) / (now - since), 1) if now > since else 0.0
 
-    def _take(self, update: Update) -> None:
-        status = self.status
+    def _report(self) -> None:
+        """Copies what the journal keeps of the stream's status."""
+        stream, status = self.stream, self.status
+        status.state = stream.state.value
+        status.what = f"{stream.what} {stream.remedy}".strip()
+        status.gaps, status.unreadable, status.reconnects = stream.gaps, stream.unreadable, stream.reconnects
+        status.region = printable(stream.region or "", 100) or status.region
+        if stream.state is State.LIVE:
+            status.address = stream.to
+        if stream.state in (State.LIVE, State.RETRYING, State.REFUSED):
+            self.connected.set()
+
+    def _log(self, update: Update) -> None:
         match update:
-            case Frame():
-                self.heard = monotonic()
-                status.events += len(update.events)
-            case Heartbeat():
-                self.heard = monotonic()
             case Gap():
-                status.gaps += 1
                 log.warning("gap", **update.record())
             case Unreadable():
-                status.unreadable += 1
                 log.warning("unreadable_line", reason=update.reason, length=update.length)
-            case Connecting():
-                status.state = "connecting"
             case Connected():
-                status.state, status.what = "live", ""
-                status.address, status.region = update.to, printable(update.region or "", 100) or status.region
-                status.reconnects = update.reconnects
-                self.heard = monotonic()
-                self.connected.set()
                 log.info(
                     "stream_connected",
                     address=update.to,
-                    region=status.region,
+                    region=self.status.region,
                     version=printable(update.version or "", 100),
                 )
             case Retrying() | Refused():
-                status.state = "retrying" if isinstance(update, Retrying) else "refused"
-                status.what = f"{update.what} {update.remedy}"
-                self.connected.set()
                 log.warning(
-                    f"stream_{status.state}",
+                    f"stream_{self.status.state}",
                     what=update.what,
                     remedy=update.remedy,
                     again_in=round(update.delay, 1),
@@ -116,4 +105,4 @@ class Recorder:
             case Permitted():
                 log.info("stream_permissions", namespaces=list(update.permissions.namespaces))
             case _:
-                status.state = "ended"
+                pass

@@ -23,7 +23,7 @@ from nomad_tui.journal.status import RunnerStatus
 from nomad_tui.sinks.runner.pages import HttpAddress, serve
 from nomad_tui.sinks.runner.runner import DRAIN, Runner, Wanted
 from nomad_tui.sources.live import LiveServer
-from nomad_tui.stream.reader import Settings
+from nomad_tui.stream.settings import Settings
 
 log = Log("nomad_tui.runner")
 

@@ -27,7 +27,8 @@ from nomad_tui.core.search.facets import (
 )
 from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.text import printable
-from nomad_tui.session import KEYS_COUNT_FOR, Session, State
+from nomad_tui.session import Session, State
+from nomad_tui.stream.status import KEYS_COUNT_FOR
 
 FORWARD_SLICE: Final = 0.01
 """Seconds a look may take to match what has come since the last one."""
@@ -228,7 +229,7 @@ class Filtering:
 
     @property
     def _has_keys(self) -> bool:
-        return perf_counter() - self._session.last_key < KEYS_COUNT_FOR
+        return perf_counter() - self._session.pace.last_key < KEYS_COUNT_FOR
 
 
 def written(chosen: Filter) -> str:

@@ -1,0 +1,168 @@
+"""What a reader reports beside the frames: why a stream ended or was refused, and warnings, each of them once."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.permissions import Permissions
+from nomad_tui.core.subscription import Subscription
+from nomad_tui.core.updates import Concern, Connected, Noted, Permitted, Update, Warned
+from nomad_tui.nomad import diagnose, inquiry
+from nomad_tui.nomad.cases import Kind, Trouble
+from nomad_tui.nomad.client import Client, ServerInfo
+from nomad_tui.nomad.diagnose import NomadError
+from nomad_tui.stream.connection import StreamConnection
+from nomad_tui.stream.harm import Harm
+from nomad_tui.stream.topic_selection import TopicSelection
+
+SKEW: Final = 5.0
+"""Seconds by which two clocks may differ without a warning."""
+SKEW_CHANGED: Final = 2.0
+"""Seconds by which that must change to be reported again: a server tells its time to the second."""
+
+REFUSALS: Final = frozenset(
+    (
+        Kind.REFUSED,
+        Kind.PERMISSION,
+        Kind.AUTHENTICATION,
+        Kind.REGION_UNKNOWN,
+        Kind.BAD_REQUEST,
+        Kind.PUBLISHING_DISABLED,
+        Kind.HARMFUL,
+    )
+)
+"""What a Nomad server answers to a subscription that it will not serve. Other troubles that waiting does not mend, a
+certificate or a wrong address, are tried again as seldom, but nobody has refused anything yet."""
+OF_CLUSTER: Final = REFUSALS - {Kind.REFUSED, Kind.PUBLISHING_DISABLED, Kind.HARMFUL}
+"""What every server of a cluster would answer alike. A refusal without a reason may be that of one that is stopping."""
+EXAMINED: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN))
+"""Refusals whose reason is asked for."""
+UNHEARD: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
+HAS_ANOTHER_HISTORY: Final = Trouble(
+    Kind.ENDED,
+    "The server has another history now",
+    "what it holds is not what was seen before",
+    "Everything that it holds is asked for next",
+    refused=False,
+)
+
+
+class PartlyRefusedError(NomadError):
+    """A subscription was refused of which something may be read."""
+
+    def __init__(self, trouble: Trouble, permissions: Permissions) -> None:
+        super().__init__(trouble)
+        self.permissions = permissions
+
+
+async def explain_ending(error: NomadError, client: Client, subscription: Subscription, connected: bool) -> Trouble:
+    """Why a connection ended, as exactly as asking the server tells. `connected` if its first line had come."""
+    trouble = await inquiry.explain_fully(error, client.connection)
+    if trouble.kind in UNHEARD and not connected:
+        trouble = await inquiry.why_silent(client, trouble)
+        if trouble.kind is Kind.BUFFERED:
+            # A proxy that passes nothing on looks the same as a refusal that it passed on.
+            found = (await inquiry.why_refused(client, subscription, trouble)).trouble
+            trouble = found if found.kind in REFUSALS else trouble
+    return trouble
+
+
+def all_failed(troubles: list[Trouble]) -> Trouble:
+    """What to report when none of several servers can be read."""
+    first, *rest = troubles
+    if not rest:
+        return first
+    others = "the other one" if len(rest) == 1 else f"all {len(rest)} others"
+    return Trouble(
+        first.kind,
+        first.what,
+        f"{first.why}, and {others} failed too",
+        first.remedy,
+        all(each.refused for each in troubles),
+    )
+
+
+class Reports:
+    """Warnings of one reader: each when it begins to hold, changes, or ends."""
+
+    def __init__(self, connection: Connection, selection: TopicSelection, harm: Harm) -> None:
+        self.losses = 0
+        """Connections lost so far."""
+        self.restricted = False
+        """Whether the token may not read everything asked for."""
+        self._connection = connection
+        self._selection = selection
+        self._harm = harm
+        self._read_from: int | None = None
+        """Which of the servers was read last."""
+        self.is_held_back = False
+        """Whether a warning is in force that something holds the stream back."""
+        self._permission: Warned | None = None
+        self._skew: float | None = None
+        """Seconds by which the server's clock was ahead when that was reported last; None if it was right."""
+        self._has_noted_release = False
+
+    def connected(self, client: Client, server: ServerInfo | None, at: int) -> Iterator[Update]:
+        """For a connection whose first line has come, to the server with the number `at`."""
+        name = str(client.connection.address)
+        before = self._read_from or 0
+        if before != at:
+            reason = "was lost, or holds less" if self._read_from is not None else "could not be read"
+            yield Noted(f"Events come from {name} now: {self._connection.servers[before].address} {reason}.")
+        self._read_from = at
+        if self.restricted and self._selection.permits_all:
+            self.restricted = False
+            yield Permitted(Permissions((self._connection.namespace,), {}))
+            self._permission = None
+            yield Warned(Concern.PERMISSION)
+        yield Connected(
+            name,
+            self._harm.version(server),
+            server.region if server is not None else None,
+            self.losses,
+            self._selection.refused_topics,
+            self._harm.left_out,
+            self._harm.csi_read_warning,
+        )
+        yield from self._harm.news()
+        if client.mended_status_line and not self._has_noted_release:
+            self._has_noted_release = True
+            yield Noted(diagnose.mended_status_line(client.connection).sentence)
+        if client.ahead is not None:
+            yield from self.clock(client.ahead)
+
+    def clock(self, ahead: float) -> Iterator[Warned]:
+        """`ahead` is by how many seconds the server's clock is."""
+        reported = self._skew
+        if reported is not None and abs(ahead - reported) < SKEW_CHANGED:
+            ahead = reported
+        self._skew = ahead if abs(ahead) > SKEW else None
+        if self._skew is not None:
+            yield _warning(Concern.CLOCK, diagnose.clock_skew(ahead))
+        elif reported is not None:
+            yield Warned(Concern.CLOCK)
+
+    def permission(self, trouble: Trouble) -> Iterator[Warned]:
+        """Part of what was asked for is refused."""
+        warned = _warning(Concern.PERMISSION, trouble)
+        if warned != self._permission:
+            self._permission = warned
+            yield warned
+
+    def held_back(self, trouble: Trouble) -> Warned:
+        """Something between holds the stream back."""
+        self.is_held_back = True
+        return _warning(Concern.BUFFERED, trouble)
+
+    def bulk(self, connection: StreamConnection, heartbeat: float, standstill: float) -> Iterator[Warned]:
+        """Whether something between holds the stream back, by its heartbeats, `heartbeat` seconds apart."""
+        if together := connection.together:
+            if not self.is_held_back and standstill < heartbeat / 2:
+                yield self.held_back(diagnose.buffered(together * heartbeat, together))
+        elif self.is_held_back and connection.heartbeats.regular:
+            self.is_held_back = False
+            yield Warned(Concern.BUFFERED)
+
+
+def _warning(concern: Concern, trouble: Trouble) -> Warned:
+    return Warned(concern, trouble.account, f"{trouble.remedy}.")

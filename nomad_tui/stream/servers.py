@@ -1,0 +1,131 @@
+"""Questions to a server beside its stream: who it is, what it holds, and whether its history is the one seen."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Final
+
+from nomad_tui.config.connection import Connection
+from nomad_tui.core.wire import Frame, LineSplitter, decode
+from nomad_tui.nomad import diagnose, questions
+from nomad_tui.nomad.cases import Kind, asked
+from nomad_tui.nomad.client import Client, ServerInfo
+from nomad_tui.nomad.diagnose import NomadError
+from nomad_tui.stream.connection import Parting, StreamConnection
+from nomad_tui.stream.settings import Settings
+
+HOLDS_NOTHING: Final = 1 << 63
+"""An index above every other, for a server that sends no frame."""
+
+
+async def identify(client: Client, patience: float) -> ServerInfo | None:
+    """Who answers, unless that takes long: a server that hangs on this question may still send its events.
+
+    Of a server that only passes the stream on to another region, only its release.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            server = await client.server()
+    except TimeoutError:
+        return None
+    region = client.connection.region
+    if server is not None and region is not None and server.region not in (None, region):
+        return ServerInfo(version=server.version, region=region)
+    return server
+
+
+async def is_replaying(client: Client, last_index: int, patience: float) -> bool | None:
+    """Whether a server is still replaying its raft log, up to the last index seen; None where nothing says so."""
+    server = await identify(client, patience)
+    if server is not None and server.newest_index is not None and server.applied_index is not None:
+        if server.newest_index < last_index:
+            return False
+        return True if server.applied_index < last_index else None
+    with suppress(NomadError):
+        return None if await has_leader(client) else True
+    return None
+
+
+async def has_leader(client: Client) -> bool:
+    """Whether the cluster has a leader. Raises `NomadError`, except for a server that says there is none."""
+    try:
+        return await questions.leader(client) != ""
+    except NomadError as error:
+        if error.trouble.kind is Kind.NO_LEADER:
+            return False
+        raise
+
+
+async def first_index_held(
+    client: Client, parameters: Sequence[tuple[str, str]], max_line: int, patience: float
+) -> int | None:
+    """The index of the first frame that a server sends; None if it refuses, `HOLDS_NOTHING` if it sends none."""
+    splitter = LineSplitter(max_line)
+    accepted = False
+    async with client.open_stream(parameters) as response:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while chunk := await response.content.readany():
+                    for line in splitter.feed(chunk):
+                        accepted = True
+                        if isinstance(update := decode(line), Frame):
+                            return update.index
+                if not accepted:
+                    return None
+    return HOLDS_NOTHING
+
+
+class Doubts:
+    """Finds out what a first frame means that does not prove that the stream goes on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.since: float | None = None
+        """When a server first seemed to have been rebuilt, by `monotonic`; None if it does not."""
+
+    async def settle(self, client: Client, connection: StreamConnection) -> Parting:
+        """What `connection.resolve` takes. Raises `NomadError` if the server is starting, or may be."""
+        doubt, settings = connection.doubt, self._settings
+        assert doubt is not None
+        if doubt.is_rebuilt:
+            starting = await is_replaying(client, doubt.last_index, settings.identity_patience)
+            if starting is None and doubt.frame.index < doubt.last_index and not connection.continuity.is_proven:
+                self.since = self.since or monotonic()
+                starting = monotonic() - self.since < settings.replay_patience
+            if starting:
+                raise NomadError(diagnose.fill(asked.STARTING, client.connection))
+        elif doubt.older < doubt.last_index:
+            return await _compared(client, connection, doubt.last_index, settings)
+        return Parting()
+
+
+async def _compared(client: Client, connection: StreamConnection, last_index: int, settings: Settings) -> Parting:
+    """Where a server's history parts from the one seen, by what it holds below the last index seen."""
+    parameters = [*connection.request_older(), *scope(client.connection)]
+    strange: int | None = None
+    has_common = False
+    splitter = LineSplitter(settings.max_line)
+    with suppress(NomadError, TimeoutError):
+        async with asyncio.timeout(settings.choice_patience), client.open_stream(parameters) as response:
+            while chunk := await response.content.readany():
+                for line in splitter.feed(chunk):
+                    frame = decode(line)
+                    if not isinstance(frame, Frame):
+                        continue
+                    if frame.index >= last_index:
+                        return Parting(strange, has_common)
+                    wanted = [event for event in frame.events if connection.subscription.admits(event)]
+                    if not wanted:
+                        continue
+                    if connection.continuity.recognizes(frame.with_events(wanted)):
+                        strange, has_common = 0, True
+                    else:
+                        strange = strange or frame.index
+    return Parting(strange, has_common)
+
+
+def scope(connection: Connection) -> list[tuple[str, str]]:
+    """The parameters of a request that name the namespace and the region."""
+    region = [("region", connection.region)] if connection.region is not None else []
+    return [("namespace", connection.namespace), *region]
