@@ -91,9 +91,16 @@ class Client:
     """
 
     def __init__(
-        self, connection: Connection, *, connect_timeout: float = CONNECT_TIMEOUT, answer_limit: int = ANSWER_LIMIT
+        self,
+        connection: Connection,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        answer_limit: int = ANSWER_LIMIT,
+        first_line: float | None = None,
     ) -> None:
         self.connection = connection
+        self.first_line = first_line
+        """Seconds at least to wait for a stream's first line; None for `first_line.SHORTEST`."""
         self._connect_timeout = connect_timeout
         self._answer_limit = answer_limit
         self.ahead: float | None = None

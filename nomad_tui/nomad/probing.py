@@ -123,7 +123,7 @@ async def _probe(client: Client, name: str, topic: str, namespace: str, patience
 
     try:
         async with asyncio.timeout(patience) as limit, client.open_stream(parameters) as response:
-            refused_after = first_line.patience(response, version, client.round_trip)
+            refused_after = first_line.patience(response, version, client.round_trip, client.first_line)
             if refused_after is not None:
                 limit.reschedule(asyncio.get_running_loop().time() + refused_after)
             first = await response.content.readany()

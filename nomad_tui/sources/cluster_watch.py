@@ -22,7 +22,7 @@ from nomad_tui.nomad import diagnose, inquiry, probing, questions
 from nomad_tui.nomad.cases import asked
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
-from nomad_tui.nomad.release_discovery import REMEMBERED, Discovery
+from nomad_tui.nomad.release_discovery import Discovery
 from nomad_tui.stream.reader import Reader
 from nomad_tui.stream.servers import has_leader
 from nomad_tui.stream.settings import Settings
@@ -74,7 +74,7 @@ class ClusterWatch:
         if subscription is None:
             return
         with suppress(NomadError):
-            async with Client(connection) as client:
+            async with Client(connection, first_line=self._settings.first_line) as client:
                 findings = await inquiry.why_refused(client, subscription, trouble)
             nothing_refused = findings.trouble == diagnose.fill(asked.NOTHING_REFUSED, connection)
             if nothing_refused or findings.permissions not in (None, permissions):
@@ -125,7 +125,7 @@ class ClusterWatch:
             allowed = next((topic for topic in permissions.allowed if topic in readable and is_namespaced(topic)), None)
             if allowed is not None:
                 wanted[(needed(allowed), self._connection.namespace)] = allowed
-        async with Client(self._server) as client:
+        async with Client(self._server, first_line=self._settings.first_line) as client:
             for (_, namespace), topic in wanted.items():
                 async with aclosing(probing.probe(client, [topic], [namespace])) as answers:
                     async for each in answers:
@@ -139,7 +139,7 @@ class ClusterWatch:
         lost = False
         while True:
             with suppress(NomadError):
-                async with Client(self._server) as client:
+                async with Client(self._server, first_line=self._settings.first_line) as client:
                     has_one = await has_leader(client)
                 if has_one is lost and self.readers:
                     lost = not has_one
@@ -156,7 +156,7 @@ class ClusterWatch:
         await self.connected.wait()
         while True:
             try:
-                async with Client(self._server) as client:
+                async with Client(self._server, first_line=self._settings.first_line) as client:
                     while True:
                         asked_at = monotonic()
                         listed = await questions.namespaces(client, index, self._settings.namespaces_wait)
@@ -174,12 +174,12 @@ class ClusterWatch:
     async def _watch_releases(self) -> None:
         """Reads what was left out once the servers are upgraded, without waiting for the next connection."""
         while True:
-            await asyncio.sleep(REMEMBERED)
+            await asyncio.sleep(self._settings.releases_checked_every)
             if not any(reader.harm.left_out for reader in self.readers):
                 continue
             before = self.discovery.worst.harmful_topics
             with suppress(NomadError):
-                async with Client(self._server) as client:
+                async with Client(self._server, first_line=self._settings.first_line) as client:
                     await self.discovery.of(client, await client.server())
             if self.discovery.worst.harmful_topics != before:
                 for reader in self.readers:

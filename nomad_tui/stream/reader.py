@@ -304,7 +304,7 @@ class Reader:
     async def _first_index_held(self, subscription: Subscription) -> int | None:
         """As `first_index_held`, of the server to be tried, for a reader that goes on from here."""
         try:
-            async with Client(self.server) as client:
+            async with Client(self.server, first_line=self.settings.first_line) as client:
                 harmless = await self.harm.harmless(client, subscription)
                 if harmless is None:
                     return None
@@ -328,7 +328,7 @@ class Reader:
         connected = False
         self.selection.begin()
         self.standstill = 0.0
-        async with Client(server) as client:
+        async with Client(server, first_line=self.settings.first_line) as client:
             try:
                 async with aclosing(self._read(client, subscription)) as updates:
                     async for update in updates:
@@ -375,7 +375,7 @@ class Reader:
         async with client.open_stream(parameters, settings.silence) as response:
             patience: float | None = None
             if not self._is_held_back:
-                patience = first_line.patience(response, version, client.round_trip, settings.first_line)
+                patience = first_line.patience(response, version, client.round_trip, client.first_line)
             changing = False
             while not changing:
                 waited_from = settings.clock()

@@ -8,7 +8,7 @@ from nomad_tui.core.backoff import SHORTEST_DELAY
 from nomad_tui.core.continuity import REMEMBERED_FRAMES
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.nomad.client import SILENCE
-from nomad_tui.nomad.release_discovery import PATIENCE
+from nomad_tui.nomad.release_discovery import PATIENCE, REMEMBERED
 from nomad_tui.stream.connection import BACKLOG_SECONDS, HEARTBEAT
 from nomad_tui.stream.start import Start
 from nomad_tui.stream.timing import NOTICED_FROM, SHORTEST_PERIOD, elapsed
@@ -74,6 +74,8 @@ class Settings:
     """While the cluster has none."""
     permissions_watched_every: float = 45.0
     """A server may keep the connection of a refused stream for two minutes, so one is opened per capability."""
+    releases_checked_every: float = REMEMBERED
+    """While topics are left out because reading them harms the servers."""
     namespaces_wait: float = 300.0
     """For which a server holds the question whether the list of namespaces has changed."""
     namespaces_again: float = 60.0

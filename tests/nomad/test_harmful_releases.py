@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,6 @@ from nomad_tui.nomad.releases import (
     is_ruled_out_by_quiet_refusal,
     refuses_quietly,
 )
-from nomad_tui.sources import live
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, Server, StandIn, Token
 from nomad_tui.stream.settings import Settings
@@ -41,10 +41,12 @@ JOBS = {"*": frozenset(("read-job", "list-jobs", "csi-read-volume", "host-volume
 
 
 @asynccontextmanager
-async def reading(*servers: StandIn, topics: tuple[str, ...] = (), flags: Flags | None = None) -> AsyncIterator[Reader]:
+async def reading(
+    *servers: StandIn, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
+) -> AsyncIterator[Reader]:
     addresses = ",".join(server.address for server in servers)
     connection = Connection.from_environment({"address": addresses, **(flags or {})}, environ={})
-    source = LiveServer(connection, Subscription.parse(topics), Settings(shortest_delay=SOON))
+    source = LiveServer(connection, Subscription.parse(topics), Settings(shortest_delay=SOON, **settings))
     async with aclosing(source.updates()) as stream:
         yield Reader(source, stream)
 
@@ -193,10 +195,13 @@ async def test_other_topics_are_asked_for_as_before_and_without_a_warning() -> N
         assert warnings(reader) == []
 
 
-async def test_csi_volumes_come_once_the_servers_are_upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "REMEMBERED", 0.05)
+async def test_csi_volumes_come_once_the_servers_are_upgraded() -> None:
     old = Options(version="1.11.0", lead=ALL_FRAMES, port=0)
-    async with asyncio.timeout(SECONDS), StandIn(LINES, old) as server, reading(server) as reader:
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn(LINES, old) as server,
+        reading(server, releases_checked_every=0.05) as reader,
+    ):
         await reader.until_index(3)
         server.upgrade("1.11.2")
         await reader.until(lambda: bool(reader.all(Connected)[1:]) and not reader.all(Connected)[-1].harmful_topics)

@@ -27,11 +27,7 @@ def test_bytes_mean_the_same_however_they_are_cut(cuts: list[int]) -> None:
     data = b"{}\n" + b"".join(line + b"\n" for line in frames(range(5, 9))) + b"{}\n"
     connection = StreamConnection(to="here")
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    updates = [
-        update
-        for start, end in pairwise(places)
-        for update in connection.feed(data[start:end], 1.0)
-    ]
+    updates = [update for start, end in pairwise(places) for update in connection.feed(data[start:end], 1.0)]
     assert updates[:2] == [Connected("here"), HEARTBEAT] and updates[-1] is HEARTBEAT
     assert indexes(updates) == [5, 6, 7, 8]
 
