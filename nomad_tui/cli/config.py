@@ -45,7 +45,7 @@ def init(folders: Folders) -> None:
         with file.open("xb") as opened:
             opened.write(content)
     except FileExistsError:
-        raise ConfigurationFailure(f"{shown(file)} is there already and stays as it is. Move it away first.") from None
+        raise ConfigurationFailure(f"{shown(file)} exists and is left unchanged. Move it away first.") from None
     except OSError as error:
         raise ConfigurationFailure(
             f"{shown(file)} cannot be written ({error.strerror}): name another folder with --config."

@@ -42,7 +42,7 @@ class Index(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         text = str(value)
         if re.fullmatch(r"[0-9]{1,19}", text) is None or int(text) >= 1 << 63:
-            self.fail(f"{text[:40]!r} is no index: write a whole number from 0 to {(1 << 63) - 1}.", param, ctx)
+            self.fail(f"{text[:40]!r} is not an index. Write a whole number from 0 to {(1 << 63) - 1}.", param, ctx)
         return int(text)
 
 
@@ -59,7 +59,7 @@ class Since(click.ParamType[int]):
 
         seconds = parse_duration(str(value))
         if seconds is None:
-            self.fail(f"{str(value)[:40]!r} is no duration: write something like 90s, 10m or 1h30m.", param, ctx)
+            self.fail(f"{str(value)[:40]!r} is not a duration. Write one such as 90s, 10m or 1h30m.", param, ctx)
         return int(seconds * SECOND)
 
 
@@ -75,7 +75,7 @@ class Duration(click.ParamType[float]):
 
         seconds = parse_duration(str(value), milliseconds=True)
         if seconds is None:
-            self.fail(f"{str(value)[:40]!r} is no duration: write something like 500ms, 10s or 7d.", param, ctx)
+            self.fail(f"{str(value)[:40]!r} is not a duration. Write one such as 500ms, 10s or 7d.", param, ctx)
         return seconds
 
 

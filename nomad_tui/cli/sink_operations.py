@@ -118,14 +118,14 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
 
 def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     _pause(journal, id, True)
-    click.echo(f"{printable(id)} is paused. `nomad-tui sink resume {printable(id)}` goes on where it was.")
+    click.echo(f"{printable(id)} is paused. `nomad-tui sink resume {printable(id)}` resumes it.")
     return 0
 
 
 def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     _pause(journal, id, False)
     overview = _overview(journal)
-    click.echo(f"{printable(id)} goes on. {_deliverer(overview.runner if overview.alive else None)}")
+    click.echo(f"{printable(id)} is resumed. {_deliverer(overview.runner if overview.alive else None)}")
     return 0
 
 
@@ -300,14 +300,16 @@ def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list
 
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise click.UsageError(f"{printable(text, 40)} is no dead letter's number: sink dead-letters lists them.")
+        raise click.UsageError(
+            f"{printable(text, 40)} is not the number of a dead letter. `nomad-tui sink dead-letters` lists them."
+        )
     return int(text)
 
 
 def _letter(reader: JournalReader, number: int) -> DeadLetter:
     letter = reader.letter(number)
     if letter is None:
-        raise click.ClickException(f"There is no dead letter {number}: sink dead-letters lists those there are.")
+        raise click.ClickException(f"There is no dead letter {number}: `nomad-tui sink dead-letters` lists them.")
     return letter
 
 

@@ -212,9 +212,7 @@ class Gap:
                     "what it holds follows as a history of its own."
                 )
             case GapReason.UNREADABLE:
-                return (
-                    "See what stands in the way of the stream, such as a proxy; the journal holds how the line began."
-                )
+                return "Check for a proxy that changes the stream. The journal holds the line's beginning."
             case GapReason.UNSUBSCRIBED:
                 return f"Leave topics ticked to have them read on; a filter hides them too. {_MORE_BUFFER}"
             case GapReason.JOURNAL:

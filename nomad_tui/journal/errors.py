@@ -83,7 +83,7 @@ def _cause(error: Exception) -> tuple[str, str]:
 
 _LOOK: Final = "See that its disk is well and that you may read and write it."
 _DAMAGED: Final = "Move it away to have a new one made, and `open` what was moved to see what can still be read."
-_ROOM: Final = "Make room on its disk: it goes on by itself."
+_ROOM: Final = "Free disk space; it resumes by itself."
 _MAY_BE_FULL: Final = "See that the disk is well and has room left."
 _ACCESS: Final = "See that you may read and write it and its folder."
 _CASES: Final = {
@@ -94,11 +94,11 @@ _CASES: Final = {
     sqlite3.SQLITE_CANTOPEN: ("SQLite could not open its file", _ACCESS),
     sqlite3.SQLITE_BUSY: (
         "another process keeps it locked",
-        "End whatever else reads or writes it, such as a copy or an SQLite shell.",
+        "Stop other programs that use it, such as a copy or an SQLite shell.",
     ),
     sqlite3.SQLITE_LOCKED: (
         "another process keeps it locked",
-        "End whatever else reads or writes it, such as a copy or an SQLite shell.",
+        "Stop other programs that use it, such as a copy or an SQLite shell.",
     ),
     sqlite3.SQLITE_CORRUPT: ("it is damaged", _DAMAGED),
     sqlite3.SQLITE_NOTADB: ("it is not a journal of nomad-tui, or it is damaged", _DAMAGED),

@@ -328,7 +328,7 @@ def trouble(error: BaseException, server: str) -> NatsError:
             return NatsError(
                 f"The certificate of {server} is not trusted",
                 printable(error.verify_message or said, LONGEST_SAID).rstrip("."),
-                "Name the CA that signed it, or the name that stands in it",
+                "Name the CA that signed it, or the name in it",
                 refused=True,
             )
         case ssl.SSLError():
@@ -369,7 +369,7 @@ def trouble(error: BaseException, server: str) -> NatsError:
             return NatsError(
                 f"{server} has not answered in time",
                 "it is overloaded, or something between holds the connection back",
-                "Check the server and the way there",
+                "Check the server and the network",
             )
         case nats.errors.UnexpectedEOF() | nats.errors.ConnectionClosedError() | nats.errors.StaleConnectionError():
             return NatsError(
@@ -377,7 +377,7 @@ def trouble(error: BaseException, server: str) -> NatsError:
             )
         case OSError():
             reason = printable((error.strerror or said).lower(), LONGEST_SAID)
-            return NatsError(f"{server} cannot be reached", reason, "Check the address and the way there")
+            return NatsError(f"{server} cannot be reached", reason, "Check the address and the network")
     if "permissions violation" in lower:
         return NatsError(
             f"{server} does not permit it", said, "Have the user's permissions extended, or use another", refused=True
@@ -385,7 +385,7 @@ def trouble(error: BaseException, server: str) -> NatsError:
     if "authorization violation" in lower or "authentication" in lower or "user authentication" in lower:
         return NatsError(
             f"{server} refused the connection",
-            "it does not accept the user, token or key, or wants one and none was given",
+            "it rejects the user, token or key, or requires one",
             "Put user:password@ or a token@ before the host, or name a .creds or nkey file",
             refused=True,
         )

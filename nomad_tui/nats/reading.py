@@ -132,7 +132,7 @@ class Reading:
             if self._lost:
                 raise ReadingLostError(self._lost)
             if loop.time() - self.heard > SILENCE:
-                raise ReadingLostError("the server has said nothing")
+                raise ReadingLostError("the server sent nothing")
         come = list(self._come)
         self._come.clear()
         self._word.clear()

@@ -35,7 +35,7 @@ def test_the_file_that_init_writes_holds_every_setting_and_no_mistake(tmp_path: 
     assert "NOMAD_TOKEN" not in run("config", "show", "--config", folder).stdout
     again = run("config", "init", "--config", folder)
     assert (again.exit_code, file.read_text()) == (2, WRITTEN.sub("", content))
-    assert "is there already" in again.output
+    assert "exists and is left unchanged" in again.output
 
 
 def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:

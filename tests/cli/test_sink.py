@@ -187,7 +187,7 @@ def test_mistakes_stand_beside_the_sinks_that_have_none() -> None:
 
 
 def test_a_sink_that_does_not_exist_is_1() -> None:
-    said = "nomad-tui: There is no sink web: nomad-tui sink list shows which there are.\n"
+    said = "nomad-tui: There is no sink web: `nomad-tui sink list` lists them.\n"
     assert nomad_tui("sink", "show", "web") == Said(1, "", said)
     assert nomad_tui("sink", "deregister", "web") == Said(1, "", said)
 

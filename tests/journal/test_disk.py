@@ -49,7 +49,7 @@ async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: P
         for index in range(6, 21):
             journal.add(sized(index, 20_000), index)
         await in_trouble(journal)
-        assert "cannot be written: there is no room left for it. Make room on its disk: it goes on" in journal.trouble
+        assert "cannot be written: there is no room left for it. Free disk space; it resumes" in journal.trouble
         assert (journal.first, journal.end) == (1, 5)
         assert len(await journal.read(0)) == 5
         await journal.room()

@@ -115,7 +115,7 @@ def assert_readable(told: Trouble, address: str) -> None:
         (answer("504 Gateway Timeout"), Kind.IN_FRONT, "found no Nomad server", True),
         # What is no HTTP.
         (b"SSH-2.0-OpenSSH_9.2\r\n", Kind.NOT_NOMAD, "it said 'SSH-2.0-OpenSSH_9.2'", False),
-        (b"+PONG " + b"." * 4000 + b"\r\n", Kind.NOT_NOMAD, "does not speak HTTP", False),
+        (b"+PONG " + b"." * 4000 + b"\r\n", Kind.NOT_NOMAD, "the answer is not HTTP", False),
         (b"\x15\x03\x01\x00\x02\x02\x50", Kind.TLS_EXPECTED, "https://", False),
         # What ends too early.
         (b"", Kind.CUT, "https://", True),
@@ -135,8 +135,8 @@ async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, w
     [
         (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION, "lacks a capability"),
         (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION, "lacks a capability"),
-        (answer("403 Forbidden", "ACL token not found"), Kind.AUTHENTICATION, "was deleted or is another cluster's"),
-        (answer("404 Not Found", "ACL token not found"), Kind.AUTHENTICATION, "was deleted or is another cluster's"),
+        (answer("403 Forbidden", "ACL token not found"), Kind.AUTHENTICATION, "deleted, or another cluster's"),
+        (answer("404 Not Found", "ACL token not found"), Kind.AUTHENTICATION, "deleted, or another cluster's"),
         (answer("403 Forbidden", "ACL token expired"), Kind.AUTHENTICATION, "the token has expired, .* a new one"),
         (
             answer("500 Internal Server Error", "index error: UUID must be 36 characters"),
@@ -450,7 +450,7 @@ def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() ->
             buffered(150, 5),
             Kind.BUFFERED,
             "The stream comes late and in bulk: 5 heartbeats came at once after 2 min of silence, "
-            "so something between, a proxy, holds it back. Turn off its response buffering for /v1/event/stream "
+            "so a proxy holds it back. Turn off its response buffering for /v1/event/stream "
             "(nginx: proxy_buffering off), or set NOMAD_ADDR (--address) to the server itself.",
         ),
         (
@@ -465,7 +465,7 @@ def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() ->
             beta_dialect("1.0.0-beta3"),
             Kind.BETA_DIALECT,
             "The server is Nomad 1.0.0-beta3, older than 1.0: it names topics and types as the 1.0-beta page does. "
-            "Nothing need be done",
+            "No action needed",
         ),
         (mended_status_line(Connection()), Kind.OLD_RELEASE, "says HTTP/0.0, as Nomad 1.11.2, 1.10.8 and 1.8.20 do"),
     ],

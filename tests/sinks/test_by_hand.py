@@ -115,7 +115,7 @@ async def test_a_definition_that_cannot_be_used_or_is_not_there_is_told(tmp_path
     assert "`address` is missing" in done.stderr
     done = await command(tmp_path, "test", "nowhere")
     assert done.exit_code == 1
-    assert done.stderr == "nomad-tui: There is no sink nowhere: nomad-tui sink list shows which there are.\n"
+    assert done.stderr == "nomad-tui: There is no sink nowhere: `nomad-tui sink list` lists them.\n"
 
 
 async def test_a_file_is_tested_beside_the_runner_that_writes_it(server: StandIn, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ async def test_what_is_refused_again_stays_and_keeps_nothing_else_back(server: S
         done = await command(tmp_path, "resend", str(first))
         assert (done.exit_code, letters(tmp_path)) == (0, [])
         done = await command(tmp_path, "resend", "all", str(second))
-        assert (done.exit_code, f"There is no dead letter {second}:" in done.stderr) == (1, True)
+        assert (done.exit_code, f"There is no dead letter {second}" in done.stderr) == (1, True)
 
 
 async def test_a_receiver_that_is_down_is_asked_once_and_everything_stays(server: StandIn, tmp_path: Path) -> None:
@@ -388,7 +388,7 @@ async def test_a_paused_sink_gets_nothing_until_it_is_resumed(server: StandIn, t
             assert len(hook.events) == len(SENT)
             assert '"state": "paused"' in (await command(tmp_path, "status", "--output", "json")).stdout
             done = await command(tmp_path, "resume", "all")
-            assert (done.exit_code, "all goes on. The runner" in done.stdout) == (0, True)
+            assert (done.exit_code, "all is resumed. The runner" in done.stdout) == (0, True)
             await hook.arrived(len(SENT) + 1)
         assert hook.events[-1]["Key"] == "after"
 

@@ -255,5 +255,5 @@ def test_which_of_two_is_to_go_is_left_to_the_operator(tmp_path: Path) -> None:
 
 
 def test_what_does_not_exist_cannot_be_deregistered(tmp_path: Path) -> None:
-    with pytest.raises(NoSinkError, match=r"There is no sink web: nomad-tui sink list shows which there are\."):
+    with pytest.raises(NoSinkError, match=r"There is no sink web: `nomad-tui sink list` lists them\."):
         Definitions(tmp_path).deregister("web")

@@ -195,7 +195,7 @@ async def test_no_stream_no_server_and_no_permission_are_told(tmp_path: Path) ->
             assert "wrong" not in wrong.name + wrong.scope(None) + repr(wrong.address)
             async with aclosing(wrong.updates()) as updates:
                 refused = await first(updates, Refused)
-                assert "does not accept the user" in refused.what
+                assert "rejects the user" in refused.what
             right = JetStreamSource(JetStreamAddress.parse(f"nats://nomad:s3cret@127.0.0.1:{server.port}/"))
             assert right.scope("global") == "global · stream NOMAD"
             async with aclosing(right.updates()) as updates:

@@ -199,7 +199,7 @@ async def test_a_gap_is_nothing_to_filter_by() -> None:
         opened.events.select(1)
         await opened.until(lambda: opened.inspected == "3 Gap")
         await opened.press("3", "j", "plus")
-        await opened.appears("A gap is no event")
+        await opened.appears("A gap is not an event")
         assert opened.dashboard.filter_line.value == ""
 
 

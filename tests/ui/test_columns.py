@@ -75,8 +75,8 @@ def test_columns_are_named_as_in_the_configuration() -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["time", "colour"], "'colour' is no column: choose from received, time, index"),
-        (["time", "\x1b[2J"], "'␛[2J' is no column"),
+        (["time", "colour"], "'colour' is not a column. Choose from received, time, index"),
+        (["time", "\x1b[2J"], "'␛[2J' is not a column"),
         (["time", "index", "time"], "The column 'time' is named twice: name it once."),
         ([], "No column is chosen: choose at least one."),
     ],

@@ -112,7 +112,7 @@ def test_a_text_that_holds_a_secret_is_copied_without_it() -> None:
 
 
 def test_a_gap_a_recording_and_a_key_that_holds_a_secret() -> None:
-    assert {offered((), envelope=None)[letter].shown for letter in "ecCn"} == {"A gap is no event."}
+    assert {offered((), envelope=None)[letter].shown for letter in "ecCn"} == {"A gap is not an event."}
     recorded = offered((), server=None)
     assert recorded["c"].shown == "A recording has no server to ask."
     assert recorded["n"].made() == "nomad job status -namespace payments web"
@@ -268,7 +268,7 @@ async def test_the_menu_says_what_each_letter_copies(size: tuple[int, int]) -> N
         text = lines(app)
         assert [line[0] for line in text] == list("vkpfsiecCnulxa")
         assert ".Job.Task" in text[2]
-        assert "A gap is no event."[:5] in text[6]
+        assert "A gap is not an event."[:5] in text[6]
         assert "hunter2" not in "".join(text)
 
 
@@ -302,7 +302,7 @@ async def test_a_choice_that_is_not_possible_says_why_and_leaves_the_menu_open()
             post_key(app, key)
         await at_rest(app)
         assert isinstance(app.screen, CopyMenu)
-        assert "A gap is no event." in str(app.screen.query_one("#copy").border_subtitle)
+        assert "A gap is not an event." in str(app.screen.query_one("#copy").border_subtitle)
         assert app.chosen == []
 
 

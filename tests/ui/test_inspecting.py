@@ -334,7 +334,7 @@ async def test_a_jump_to_what_is_no_longer_held_says_so() -> None:
         opened.dashboard.inspecting.jump(3)
         await at_rest(opened.app)
         assert len(opened.told) == 1
-        assert opened.told[0].startswith("This event is no longer held")
+        assert opened.told[0].startswith("This event was evicted")
         assert opened.inspected == shown
 
 
@@ -351,7 +351,7 @@ async def test_a_gap_can_be_looked_at_in_every_view() -> None:
         assert opened.told == ["No event is selected: select one, then D compares it with a marked one."]
         await opened.press("y", "c")
         assert isinstance(opened.app.screen, CopyMenu)
-        assert "A gap is no event." in opened
+        assert "A gap is not an event." in opened
         await opened.press("escape", "left_square_bracket")
         await opened.caught_up()
         assert opened.inspected == "3 Job job-9"

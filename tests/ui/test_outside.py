@@ -292,7 +292,7 @@ async def told(environ: dict[str, str], editor: bool = False) -> Outcome:
 @pytest.mark.parametrize(
     ("environ", "editor", "said"),
     [
-        ({"PAGER": "nonesuch -R"}, False, "PAGER is 'nonesuch -R', which is no program that can be run here: mend it"),
+        ({"PAGER": "nonesuch -R"}, False, "PAGER is 'nonesuch -R', which is not a program on this machine. Correct"),
         ({"EDITOR": "vi 'x"}, True, "EDITOR is 'vi 'x', in which a quote is never closed: mend it, or unset it."),
         ({"PAGER": "", "PATH": "/nowhere"}, False, "There is neither less nor more here: set PAGER to a program"),
         ({"PATH": "/nowhere"}, True, "There is neither vi nor nano here: set VISUAL to a program that you have."),

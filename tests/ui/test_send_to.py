@@ -212,7 +212,7 @@ async def test_a_gap_is_no_event_and_neither_is_nothing(tmp_path: Path) -> None:
         await opened.shows(2)
         await opened.press("k", "k")
         await opened.press("S")
-        await said(opened, "A gap is no event")
+        await said(opened, "A gap is not an event")
 
 
 async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_palette(tmp_path: Path) -> None:

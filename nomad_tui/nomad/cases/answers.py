@@ -19,7 +19,7 @@ from nomad_tui.nomad.cases.connecting import WANTS_TLS
 WANTS_TOKEN: Final = Case(
     Kind.PERMISSION,
     "{address} denied permission",
-    "no token was sent, and without one it does not allow what was asked{said}",
+    "no token was sent, and the anonymous policy does not allow this{said}",
     f"{SET_TOKEN} a token that may read the topics",
     refused=True,
 )
@@ -56,13 +56,13 @@ FROM_PROXY: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} answered {status}",
     "{in_front}",
-    f"Ask whoever runs that proxy, or {SET_ADDRESS} the server itself",
+    f"Ask the operator of that proxy, or {SET_ADDRESS} the server itself",
 )
 FROM_PROXY_DENIED: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} denied access",
     "{in_front}",
-    f"Give it what it asks for (--header, --http-auth), ask whoever runs it, or {SET_ADDRESS} the server itself",
+    f"Send what it asks for (--header, --http-auth), ask its operator, or {SET_ADDRESS} the server itself",
     refused=True,
 )
 FROM_PROXY_TOO_MANY: Final = Case(
@@ -98,7 +98,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.REDIRECT,
             "{address} answered with a redirect",
-            "it points to {location}, and following it would hand the token to whatever is there",
+            "it points to {location}, where the token must not be sent",
             f"S{SET_ADDRESS[1:]} the address it points to, if that is the cluster's",
             refused=True,
         ),
@@ -123,7 +123,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.BAD_REQUEST,
             "{address} rejected the request",
-            "it calls the request wrong{said}",
+            "it calls the request invalid{said}",
             "Correct the topics asked for, or NOMAD_NAMESPACE and NOMAD_REGION (--namespace, --region)",
             refused=True,
         ),
@@ -134,8 +134,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         "",
         Case(
             Kind.AUTHENTICATION,
-            "{address} wants a user and a password",
-            "a proxy before Nomad asks for them, or does not accept those it was given{said}",
+            "{address} requires a user and password",
+            "a proxy in front of Nomad asks for them, or rejects the ones given{said}",
             "Set NOMAD_HTTP_AUTH (--http-auth) to user:password",
             refused=True,
         ),
@@ -172,7 +172,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.PROXY,
             "Cannot reach {address} through the proxy {proxy}",
-            "the proxy wants a user and a password, or others than it was given",
+            "the proxy requires a user and password, or rejects the ones given",
             "Write them into {proxy_variable} as http://user:password@host:port, or name {host} in NO_PROXY",
             refused=True,
         ),
@@ -207,7 +207,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.UNAVAILABLE,
             "{address} answered {status}",
-            "the server failed at it{said}",
+            "it had an internal error{said}",
             f"Look into that server's log, or {SET_ADDRESS} another server",
         ),
     ),
@@ -218,7 +218,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.NOT_NOMAD,
             "{address} answered {status}",
-            "something else than Nomad answers there{said}",
+            "the answer is not Nomad's{said}",
             f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
             refused=True,
         ),

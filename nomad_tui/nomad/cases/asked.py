@@ -30,14 +30,14 @@ NO_SUCH_NAMESPACE: Final = Case(
 TOKEN_MALFORMED: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
-    "{token} is malformed, as a token's Secret ID is a UUID of 36 characters{said}",
+    "{token} is malformed: a Secret ID is a UUID of 36 characters{said}",
     f"{SET_TOKEN} the Secret ID as `nomad acl token create` or `nomad login` printed it",
     refused=True,
 )
 TOKEN_UNKNOWN: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
-    "{token} is unknown there, as one that was deleted or is another cluster's{said}",
+    "{token} is unknown: deleted, or another cluster's{said}",
     f"{SET_TOKEN} one of this cluster, or {SET_ADDRESS} the cluster that made it",
     refused=True,
 )
@@ -51,7 +51,7 @@ TOKEN_EXPIRED: Final = Case(
 TOKEN_REJECTED: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
-    "{token} is unknown there, as one that has expired, was deleted or is another cluster's{said}",
+    "{token} is unknown: expired, deleted, or another cluster's{said}",
     f"{SET_TOKEN} one for which `nomad acl token self` answers",
     refused=True,
 )
@@ -92,7 +92,7 @@ STARTING: Final = Case(
     Kind.STARTING,
     "{address} is starting",
     "it was restarted, and sends old events again until it has replayed its raft log",
-    "No action needed: the stream is resumed from the last index once it has",
+    "No action needed: the stream resumes from the last index",
 )
 NOTHING_ALLOWED: Final = Case(
     Kind.PERMISSION,
@@ -117,8 +117,8 @@ NOTHING_REFUSED: Final = Case(
 ONE_BY_ONE: Final = Case(
     Kind.PERMISSION,
     "{holder} may not read all namespaces together",
-    "those that it may read, {namespaces}, are read one by one",
-    'Nothing need be done; to read all as one, grant it read-job in namespace "*"',
+    "{namespaces} are read separately",
+    'No action needed. To read all as one stream, grant it read-job in namespace "*"',
     refused=True,
 )
 MANY_NAMESPACES: Final = Case(
@@ -168,7 +168,7 @@ HARM_ALLOWED: Final = Case(
 BUFFERED: Final = Case(
     Kind.BUFFERED,
     "The stream comes late and in bulk",
-    "{heartbeats} heartbeats came at once after {seconds} of silence, so something between, a proxy, holds it back",
+    "{heartbeats} heartbeats came together after {seconds} of silence, so a proxy holds it back",
     f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
     "itself",
 )
@@ -201,17 +201,17 @@ TOO_SLOW: Final = Case(
     Kind.TOO_SLOW,
     "The server ended the stream",
     "nomad-tui did not read for {seconds}, as when it was stopped or the machine slept, and Nomad drops such readers",
-    "Nothing need be done: it reads on where it was, and raising event_buffer_size on the server makes gaps rarer",
+    "No action needed. For fewer gaps, raise event_buffer_size on the server",
 )
 BETA_DIALECT: Final = Case(
     Kind.BETA_DIALECT,
     "The server is Nomad {version}, older than 1.0",
     "it names topics and types as the 1.0-beta page does",
-    "Nothing need be done: nomad-tui asks in its dialect and shows released names",
+    "No action needed: nomad-tui translates the names",
 )
 MENDED_STATUS_LINE: Final = Case(
     Kind.OLD_RELEASE,
     "{address} begins its event stream with an invalid status line",
     "it says HTTP/0.0, as Nomad 1.11.2, 1.10.8 and 1.8.20 do (nomad#27582)",
-    "Nothing need be done: nomad-tui reads it as HTTP/1.0; other programs may need an upgrade of Nomad",
+    "No action needed: nomad-tui reads it as HTTP/1.0. Other programs may need an upgrade of Nomad",
 )

@@ -88,7 +88,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.PROXY,
             "Cannot reach {address} through the proxy {proxy}",
-            "the proxy wants a user and a password, or others than it was given",
+            "the proxy requires a user and password, or rejects the ones given",
             "Write them into {proxy_variable} as http://user:password@host:port, or name {host} in NO_PROXY",
             refused=True,
         ),
@@ -272,7 +272,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.NOT_NOMAD,
             "{address} is not a Nomad server's HTTP address",
-            "what answers there does not speak HTTP{said}",
+            "the answer is not HTTP{said}",
             f"S{SET_ADDRESS[1:]} Nomad's HTTP port, 4646 unless configured, not 4647 or 4648",
             refused=True,
         ),
@@ -284,7 +284,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             Kind.TIMED_OUT,
             "Cannot reach {address}",
             "nothing answered in time, as with a host that is down or a firewall that drops packets",
-            f"Check the way there, or {SET_ADDRESS} a server that can be reached from here",
+            f"Check the network and firewalls, or {SET_ADDRESS} a server that is reachable from here",
         ),
     ),
     OnError(
@@ -304,7 +304,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.TIMED_OUT,
             "{address} took too long to answer",
-            "that server or the way to it is overloaded or broken",
+            "the server or the network is overloaded or broken",
             f"Check both, or {SET_ADDRESS} another server",
         ),
     ),

@@ -49,7 +49,7 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.ENDED,
             "The server ended the stream",
-            "its last words were not an event{said}",
+            "its last line was not an event{said}",
             "If this happens again at once, check the server at NOMAD_ADDR (--address)",
         ),
     ),

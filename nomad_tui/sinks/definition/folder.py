@@ -26,7 +26,7 @@ class NoSinkError(LookupError):
     """`str()` of it says which sink there is none of, and how to see which there are."""
 
     def __init__(self, id: str) -> None:  # noqa: A002
-        super().__init__(f"There is no sink {printable(id, 80)}: nomad-tui sink list shows which there are.")
+        super().__init__(f"There is no sink {printable(id, 80)}: `nomad-tui sink list` lists them.")
 
 
 @dataclass(frozen=True, slots=True)

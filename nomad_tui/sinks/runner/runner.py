@@ -149,7 +149,7 @@ class Runner:
                 log.warning(
                     "sink_not_defined",
                     sink=cursor.sink,
-                    what="its place is kept meanwhile: see that its definition stands in the folder that is read",
+                    what="its place is kept for now: check that its definition is in the folder that is read",
                 )
 
     async def _defined(self) -> dict[str, Definition]:

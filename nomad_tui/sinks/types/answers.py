@@ -94,7 +94,7 @@ def judged(given: Answer, settings: Settings) -> str:
     pause = parse_pause(given.headers.get("Retry-After", ""))
     patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
     raise UnavailableError(
-        f"{told}: it cannot take this now{patience}. Look at the receiver if that goes on.",
+        f"{told}: it is temporarily unavailable{patience}. Check the receiver if this continues.",
         retry_after=pause,
     )
 

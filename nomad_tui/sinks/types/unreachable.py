@@ -20,7 +20,7 @@ REMEDIES: Final = {
     Kind.TLS: "Allow TLS 1.2 or later there",
     Kind.CUT: "If this happens again and again, look at the receiver and at address in the definition",
 }
-ANY_REMEDY: Final = "Check the receiver and the way there, and address in the definition"
+ANY_REMEDY: Final = "Check the receiver, the network, and address in the definition"
 
 LONGEST_NAME: Final = 160
 """Characters of the text of an error that nobody knows."""

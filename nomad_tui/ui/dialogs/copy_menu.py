@@ -208,7 +208,7 @@ class _Copies:
 
     def value(self) -> Choice:
         if isinstance(self.payload, RawText) and isinstance(self.at, Raw) and not self.is_shown:
-            return Choice("v", "value", None, "This is no JSON, so a secret in it cannot be told: e masks all values.")
+            return Choice("v", "value", None, "Not JSON, so secrets in it are not recognized: e masks all values.")
         if self.at is _MISSING:
             return Choice("v", "value", None, "Nothing is under the cursor.")
         if self.is_container or isinstance(self.at, RawText):
@@ -289,7 +289,7 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         return Choice(letter, labels[letter], None, why_not)
 
     if envelope is None:
-        nothing = tuple(none(letter, "A gap is no event.") for letter in labels)
+        nothing = tuple(none(letter, "A gap is not an event.") for letter in labels)
         return (nothing[0], Choice("e", "the gap in words", gap), *nothing[2:]) if gap else nothing
     payload = of_payload.masked_payload()
     name = object_name(envelope, payload)

@@ -110,7 +110,7 @@ class Recording:
             warnings[Concern.RECORDING] = Warned(
                 Concern.RECORDING,
                 f"The recording {_shown(file)} cannot be written: {printable(file.trouble, 100)}.",
-                "Make room: it goes on from where it stopped, as long as the events are held.",
+                "Free disk space: it resumes where it stopped, while the events are held.",
             )
 
     def _say(self, told: str | None) -> None:

@@ -17,7 +17,7 @@ from nomad_tui.ui.panes import Pane, Panes
 
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
-NO_LONGER_HELD: Final = "This event is no longer held: it was among the oldest when there was no more room."
+NO_LONGER_HELD: Final = "This event was evicted to make room for newer ones."
 TRACE_SLICE: Final = 0.004
 """Seconds of work on the timeline between two looks at what has come."""
 

@@ -387,7 +387,7 @@ class PayloadTree(RowView):
     def action_order(self) -> None:
         self.order = KeyOrder.DOCUMENTED if self._order is KeyOrder.SORTED else KeyOrder.SORTED
         self._say(
-            "Keys stand as Nomad's documentation lists them."
+            "Keys are in the order of Nomad's documentation."
             if self._order is KeyOrder.DOCUMENTED
             else "Keys are sorted."
         )

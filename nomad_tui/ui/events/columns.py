@@ -126,7 +126,7 @@ def parse_columns(names: Iterable[str]) -> tuple[Column, ...]:
             column = Column(name)
         except ValueError:
             shown = printable(str(name), 40)
-            raise UnusableColumnsError(f"'{shown}' is no column: choose from {', '.join(Column)}.") from None
+            raise UnusableColumnsError(f"'{shown}' is not a column. Choose from {', '.join(Column)}.") from None
         if column in columns:
             raise UnusableColumnsError(f"The column '{column}' is named twice: name it once.")
         columns.append(column)

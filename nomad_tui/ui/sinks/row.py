@@ -211,7 +211,7 @@ def facts(sink: SinkReport, seen: Seen, tried: Content | None = None) -> Iterato
     for mistake in sink.mistakes:
         yield Fact("mistake", Content.styled(_outside(str(mistake)), "$error"))
     if sink.mistakes and run is not None and seen.alive:
-        yield Fact("", Content.styled("A running sink goes on with the definition that it had.", "$quiet"))
+        yield Fact("", Content.styled("A running sink keeps its previous definition.", "$quiet"))
     if run is not None:
         yield from _troubles(run.status, seen, word)
     if run is not None and run.losses:

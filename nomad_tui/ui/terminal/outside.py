@@ -81,7 +81,7 @@ def _program(editor: bool, environ: Mapping[str, str]) -> list[str]:
         except ValueError:
             raise _NoProgramError(f"{shown}, in which a quote is never closed: mend it, or unset it.") from None
         if not program or shutil.which(program[0], path=path) is None:
-            raise _NoProgramError(f"{shown}, which is no program that can be run here: mend it, or unset it.")
+            raise _NoProgramError(f"{shown}, which is not a program on this machine. Correct or unset it.")
         return program
     for fallback in fallbacks:
         if shutil.which(fallback, path=path) is not None:
