@@ -449,7 +449,7 @@ def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() ->
         (
             buffered(150, 5),
             Kind.BUFFERED,
-            "The stream comes late and in bulk: 5 heartbeats came at once after 2 min of silence, "
+            "The stream comes late and in bulk: 5 heartbeats came together after 2 min of silence, "
             "so a proxy holds it back. Turn off its response buffering for /v1/event/stream "
             "(nginx: proxy_buffering off), or set NOMAD_ADDR (--address) to the server itself.",
         ),
