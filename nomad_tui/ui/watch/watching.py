@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 from textual.screen import Screen
@@ -20,6 +21,8 @@ SLICE: Final = 0.003
 """Seconds of looking at what has come, between two looks of the screen."""
 MOST_COMMANDS: Final = 32
 """Commands that run or wait; of more, none is started, and that is said."""
+SAID_EVERY: Final = 10.0
+"""Seconds between two notes on the screen about one rule, or about its command."""
 _LOUD: Final = frozenset(Action) - {Action.HIGHLIGHT}
 
 
@@ -50,6 +53,7 @@ class Watching:
         self.watcher = Watcher(view.derived, rules.rules, live=self._live, timezone=view.timezone, clock=clock)
         self.outcomes: dict[str, str] = {}
         """How the last command of a rule ended, by its name."""
+        self._said_at: dict[str, float] = {}
         event_list.watched = self.watcher.highlighted
         for trouble in rules.troubles:
             screen.notify(trouble, severity="warning", markup=False)
@@ -86,14 +90,10 @@ class Watching:
         if not rule.actions & _LOUD:
             return
         text = sentence(self._history, firing.sequence).text
-        held = f" (+{firing.held_back} held back)" if firing.held_back else ""
-        self._screen.notify(
-            f"{printable(text, 300)}{held}. A leads to it.",
-            title=rule.name,
-            severity="warning",
-            markup=False,
-            timeout=8,
-        )
+        if self._may_notify(rule.name):
+            self._screen.notify(
+                f"{printable(text, 300)}. A leads to it.", title=rule.name, severity="warning", markup=False, timeout=6
+            )
         if Action.BELL in rule.actions:
             self._screen.app.bell()
         if Action.NOTIFY in rule.actions:
@@ -108,6 +108,14 @@ class Watching:
             else:
                 self._commands += 1
                 self._worker(partial(self._run, firing, *self._told(firing)))
+
+    def _may_notify(self, about: str) -> bool:
+        """Whether nothing was said about it on the screen for a while: notes must not cover the events."""
+        now = monotonic()
+        if now < self._said_at.get(about, 0.0) + SAID_EVERY:
+            return False
+        self._said_at[about] = now
+        return True
 
     def _worker(self, work: Callable[[], Any]) -> None:
         self._screen.run_worker(work, group="watch", description="acts for a watch rule")
@@ -142,7 +150,7 @@ class Watching:
         finally:
             self._commands -= 1
         self.outcomes[rule.name] = text
-        if failed:
+        if failed and self._may_notify(f"{rule.name} failed"):
             self._screen.notify(
                 f"Its command failed: {text}", title=rule.name, severity="error", markup=False, timeout=10
             )
