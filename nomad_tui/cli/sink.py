@@ -56,6 +56,7 @@ def complete_sink(context: click.Context, _argument: click.Parameter, begun: str
     invoke_without_command=True,
     lazy={
         "run": "nomad_tui.cli.run:run",
+        "new": "nomad_tui.cli.sink_new:new",
         **{name: f"nomad_tui.cli.sink_operate:{name.replace('-', '_')}" for name in BY_HAND},
     },
 )
@@ -101,9 +102,10 @@ def register(file: str, folders: Folders) -> None:
 @sink.command("list")
 @output_option
 @reveal_option
+@click.option("--types", is_flag=True, help="Describe each type of sink and its settings instead.")
 @config_option
-def list_(output: str, reveal: bool, folders: Folders) -> None:
-    """List the sinks.
+def list_(output: str, reveal: bool, types: bool, folders: Folders) -> None:
+    """List the sinks, or with --types what types there are.
 
     Exit codes: 0 done, 2 mistake in a definition (the others are listed).
     """
@@ -114,6 +116,11 @@ def list_(output: str, reveal: bool, folders: Folders) -> None:
     from nomad_tui.sinks.definition.folder import Definitions
     from nomad_tui.sinks.definition.writing import as_json, without_secrets
 
+    if types:
+        from nomad_tui.sinks.definition.describing import describe_types, type_records
+
+        click.echo(json.dumps(type_records(), indent=2) if output == "json" else describe_types())
+        return
     definitions = Definitions(folders.config)
     loaded = definitions.read()
     shown_ones = [each if reveal else without_secrets(each) for each in loaded.definitions.values()]

@@ -20,6 +20,8 @@ from tests import recordings
 
 RECEIVED = 1_790_000_000_123_456_789
 GAP = Gap(GapReason.BUFFER, 100, 140, 41.04, ("Job",), ("tea\x1bm",))
+MESSAGES = (Format.NOMAD, Format.EVENT, Format.CLOUDEVENTS)
+"""Formats of which each event is one message."""
 RECORDINGS = ("tour", "beta", "hostile", "large-job")
 
 
@@ -116,7 +118,7 @@ def test_a_gap_is_told_in_every_format() -> None:
 
 def test_a_gap_in_a_namespace_of_any_name_can_be_told() -> None:
     odd = Item(7, 0, 140, 0, b"{}", gap=Gap(GapReason.NAMESPACE, 1, 2, 0.0, (), ("\ud800",)), id="x")
-    for form in Format:
+    for form in MESSAGES:
         json.loads(encode_one(odd, form).content.decode())
 
 
@@ -217,5 +219,5 @@ def test_masked_text_is_what_is_sent() -> None:
     """Whatever the event itself says: only an item's text leaves."""
     unmasked = Event(topic="Job", key="web", payload=msgspec.Raw(b'{"Password":"hunter2"}'))
     item = Item(1, 0, 1, RECEIVED, b'{"Payload":{"Password":"<redacted>"}}', unmasked, id="1")
-    for form in Format:
+    for form in MESSAGES:
         assert b"hunter2" not in encode_one(item, form).content

@@ -107,6 +107,8 @@ def _check_templates(definition: Definition, reader: FieldReader[Definition]) ->
             yield reader.path("template_file").error("stands beside `template`, and one of them is used: leave one out")
     elif sources:
         yield reader.path(sources[0]).error('has no use without format = "template": write that too, or leave it out')
+    if definition.format is Format.TASKS and definition.kind is Kind.NATS:
+        yield reader.path("format").error('is "tasks", which makes several records of one event: NATS needs another')
     if definition.kind is Kind.WEBHOOK and definition.format is not Format.TEMPLATE:
         for name in ("group_by", "max_age"):
             if name in reader.given:

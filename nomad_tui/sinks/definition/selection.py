@@ -15,6 +15,7 @@ from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import CHATS, INCIDENTS, Definition, Format, Kind
 from nomad_tui.sinks.delivery.about import About, about_held
 from nomad_tui.sinks.delivery.sink import Item
+from nomad_tui.sinks.types.task_events import has_task_events
 
 HELD_EVENTS: Final = 20_000
 HELD_BYTES: Final = 32 * 1024 * 1024
@@ -39,6 +40,7 @@ class Selection:
         self._history: History | None = None
         self._matcher: Matcher | None = None
         self._incidents = Incidents(definition)
+        self._of_tasks = definition.format is Format.TASKS
         if definition.is_rendered:
             self._history = History(HELD_EVENTS, HELD_BYTES)
         if not definition.filter.everything:
@@ -122,7 +124,7 @@ class Selection:
                     resolves=resolves,
                 )
             )
-        return items
+        return [item for item in items if has_task_events(item)] if self._of_tasks else items
 
     def _wanted(self, record: Record, frame: Frame) -> list[int]:
         if self._everything and self._history is None:

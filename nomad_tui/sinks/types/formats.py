@@ -68,7 +68,19 @@ def messages(items: Sequence[Item], form: Format, *, region: str = "", test: boo
         case Format.CLOUDEVENTS:
             source = f"/nomad/{quote(region, safe='', errors='replace')}" if region else "/nomad"
             texts = [_cloudevent(item, source, test) for item in items]
+        case Format.TASKS:
+            texts = [text for item in items for text in _tasks(item, test)]
+        case _:
+            raise ValueError("a template makes bodies, not messages")
     return [_utf8(text) for text in texts]
+
+
+def _tasks(item: Item, test: bool) -> list[bytes]:
+    if test or item.gap is not None:
+        return [_event(item, test)]
+    from nomad_tui.sinks.types.task_events import task_records
+
+    return task_records(item)
 
 
 def _place(item: Item) -> tuple[int, bool]:

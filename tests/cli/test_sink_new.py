@@ -1,0 +1,48 @@
+"""Making a sink by answering questions, and what types there are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from nomad_tui.cli.main import main
+from nomad_tui.config.fields import keys
+from nomad_tui.sinks.definition.definition import Definition, Kind
+
+
+def invoke(*arguments: str, text: str | None = None) -> Any:
+    return CliRunner().invoke(main, arguments, input=text)
+
+
+def test_a_sink_is_made_by_answering_and_tested(tmp_path: Path) -> None:
+    target = tmp_path / "events.ndjson"
+    answers = f"file\n\n{target}\nAllocation, Job:web\ny\n"
+    done = invoke("sink", "new", "--config", str(tmp_path), text=answers)
+    assert done.exit_code == 0, done.output
+    assert "file: acknowledged" in done.stdout
+    assert (tmp_path / "sinks" / "file.toml").read_text() == (
+        f'id = "file"\ntype = "file"\naddress = "{target}"\ntopics = [\n    "Allocation",\n    "Job:web",\n]\n'
+    )
+    assert json.loads(target.read_text())["Test"] is True
+    again = invoke(
+        "sink", "new", "--config", str(tmp_path), "--type", "file", "--id", "file", "--to", "/x", "--no-test"
+    )
+    assert again.exit_code == 1 and "defined already" in again.stderr
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [("slack", "hooks.slack.com"), ("webhook", "ftp://x")])
+def test_a_wrong_answer_writes_nothing(kind: str, wrong: str, tmp_path: Path) -> None:
+    done = invoke("sink", "new", "--config", str(tmp_path), "--type", kind, "--id", "a", "--to", wrong, "--no-test")
+    assert done.exit_code == 2 and "an address begins with" in done.stderr
+    assert not list(tmp_path.rglob("*.toml"))
+
+
+def test_every_type_is_described_with_its_settings() -> None:
+    text = invoke("sink", "list", "--types").stdout
+    assert all(f"\n{kind.value}: " in f"\n{text}" for kind in Kind)
+    assert all(f"  {key.name} " in text for key in keys(Definition) if key.attribute not in ("id", "kind"))
+    assert max(map(len, text.splitlines())) <= 120
+    records = json.loads(invoke("sink", "list", "--types", "--output", "json").stdout)
+    assert [each["type"] for each in records] == [kind.value for kind in Kind]
