@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nomad_tui.cli.command import Command
 from nomad_tui.cli.options import connections_options
 from nomad_tui.cli.sink_operate import journal_option
 
@@ -22,8 +23,10 @@ KINDS = (
 )  # fmt: skip
 
 
-@click.command()
-@click.option("--type", "kind", type=click.Choice(KINDS), help="The type of sink; asked for otherwise.")
+@click.command(cls=Command)
+@click.option(
+    "--type", "kind", type=click.Choice(KINDS), metavar="TYPE", help="See sink list --types; asked for otherwise."
+)
 @click.option("--id", "name", metavar="ID", help="Its ID; asked for otherwise.")
 @click.option("--to", metavar="ADDRESS", help="Where the events go; asked for otherwise.")
 @click.option("--test/--no-test", "tests", default=None, help="Whether to send a test event; asked otherwise.")
