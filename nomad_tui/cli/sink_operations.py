@@ -3,10 +3,12 @@
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+STATUS_WIDTH: Final = 80
+"""Columns."""
+SHORTEST_ID: Final = 8
+LONGEST_NAMES: Final = 40
+"""Characters of the names of failing sinks."""
 MOST_LETTERS: Final = 1_000
 """In a table."""
 
@@ -164,6 +171,7 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
 def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Path) -> None:
     now = time_ns()
     runner = overview.runner
+    click.echo(_summary(shown))
     if runner is None or not overview.alive:
         heard = f"; the last one was heard {age(now - runner.heard)}" if runner is not None else ""
         click.echo(f"No runner writes to this journal{heard}. `nomad-tui sink run` starts one.")
@@ -176,28 +184,58 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
             click.echo(printable(trouble))
     since = f", from {age(now - overview.oldest)} on" if overview.oldest else ""
     click.echo(f"Journal {printable(str(journal))}: {byte_count(overview.bytes)}{since}.")
-    if shown:
-        head = ("ID", "STATE", "LAG", "BEHIND", "RATE", "DELIVERED", "RETRIED", "DEAD", "LOST", "ACKNOWLEDGED", "ERROR")
-        echo_table([head, *(_row(each, now) for each in shown)])
+    if not shown:
+        return
+    head = ("ID", "STATE", "LAG", "BEHIND", "DELIVERED", "DEAD", "LOST", "ACKED")
+    rows = [_row(each, now) for each in shown]
+    others = sum(max(len(row[column]) for row in (head, *rows)) + 2 for column in range(1, len(head)))
+    longest = max(STATUS_WIDTH - others, SHORTEST_ID)
+    echo_table([head, *((printable(row[0], longest), *row[1:]) for row in rows)])
+    for each in shown:
+        if each.run is not None and (error := each.run.status.last_error):
+            name = printable(each.id, longest)
+            click.echo("\n".join(wrap(f"{name}: {printable(error)}", STATUS_WIDTH, subsequent_indent="  ")))
+
+
+def _summary(shown: Sequence["SinkReport"]) -> str:
+    """How the sinks are, in one line: `3 sinks: 1 failing (pager), 1 paused, 12 dead letters.`"""
+    by_state = Counter("failing" if each.failing else each.state for each in shown)
+    worst = [each.id for each in shown if each.failing]
+    parts = []
+    for state, what in (
+        ("failing", "failing"),
+        ("mistake", "with a mistake"),
+        ("paused", "paused"),
+        ("stopped", "stopped"),
+        ("new", "not run yet"),
+        ("removed", "no longer defined"),
+    ):
+        if number := by_state[state]:
+            names = f" ({printable(', '.join(worst), LONGEST_NAMES)})" if state == "failing" else ""
+            parts.append(f"{number} {what}{names}")
+    if letters := sum(each.run.dead_letters for each in shown if each.run is not None):
+        parts.append(_counted(letters, "dead letter"))
+    return f"{_counted(len(shown), 'sink')}: {', '.join(parts) or 'none failing'}."
 
 
 def _row(each: "SinkReport", now: int) -> tuple[str, ...]:
     if each.run is None:
-        return (each.id, each.state, *["-"] * 9)
+        return (each.id, each.state, *["-"] * 6)
     known, counted = each.run, each.run.status
     return (
         each.id,
         each.state,
-        f"{known.lag_events:,}",
+        _compact(known.lag_events),
         duration(int(known.lag_seconds) * SECOND) if known.lag_events else "-",
-        f"{counted.rate:g}/s",
-        f"{counted.delivered:,}",
-        f"{counted.retried:,}",
-        f"{known.dead_letters:,}",
-        f"{counted.lost + sum(loss.events for loss in known.losses):,}",
-        age(now - counted.last_acknowledged) if counted.last_acknowledged else "never",
-        counted.last_error or "-",
+        _compact(counted.delivered),
+        _compact(known.dead_letters),
+        _compact(counted.lost + sum(loss.events for loss in known.losses)),
+        age(now - counted.last_acknowledged).removesuffix(" ago") if counted.last_acknowledged else "never",
     )
+
+
+def _compact(number: int) -> str:
+    return f"{number:,}" if number < 1_000_000 else f"{number / 1e6:,.1f}M"
 
 
 def dead_letters(
