@@ -82,6 +82,8 @@ def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iter
         yield reader.path("tls.client_key").error(
             f"has no use without `{reader.name('tls.client_cert')}`: write both, or leave it out"
         )
+    if definition.alert_to == definition.id:
+        yield reader.path("alert_to").error("is this sink itself, which cannot report its own failure: name another")
     yield from _check_templates(definition, reader)
     jetstream, window = definition.jetstream, "jetstream.duplicate_window"
     if jetstream.credentials is not None and jetstream.nkey is not None:

@@ -318,6 +318,10 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         ),
     ] = None
     """None for those that the type has."""
+    alert_to: Annotated[str | None, Field(ID, "another sink, which reports that this one fails, and recovers")] = None
+    alert_after: Annotated[
+        float, Field(duration(1), "for how long nothing is acknowledged before `alert_to` reports it")
+    ] = 300.0
     resend: Annotated[
         float, Field(duration(1, _HOUR), "how often an alert is sent again while it lasts", ALERTMANAGER)
     ] = 60.0

@@ -44,6 +44,8 @@ class Progress:
         self.status = status
         self.dropped = 0
         """Events that the journal has dropped before the sink had them, and that it was not told of yet."""
+        self.failing_since = 0
+        """When the first attempt failed after which nothing was acknowledged, in ns since 1970; 0 while it works."""
         self.news = asyncio.Event()
         """Set whenever the cursor has moved or something failed."""
         self._rate = _Rate()
@@ -68,9 +70,10 @@ class Progress:
             self.status.state = SinkState.DELIVERING
 
     def idle(self) -> None:
-        """None is."""
+        """No delivery is under way or waits; what was refused for good does not count as a failure any more."""
         if self.status.state is not SinkState.RETRYING:
             self.status.state = SinkState.IDLE
+            self.failing_since = 0
 
     def paused(self) -> None:
         self.status.state = SinkState.PAUSED
@@ -79,11 +82,13 @@ class Progress:
     def broken(self, what: str) -> None:
         self.said_error(what)
         self.status.state = SinkState.BROKEN
+        self.failing_since = self.failing_since or time_ns()
         self.news.set()
 
     def acknowledged(self, events: int, answer: str) -> None:
         status = self.status
         status.last_acknowledged = time_ns()
+        self.failing_since = 0
         status.state = SinkState.DELIVERING
         status.attempt = status.next_attempt = 0
         status.last_error = ""
@@ -104,6 +109,7 @@ class Progress:
             self.said_error(error.what)
             return  # the log says it once for all of it
         status.state = SinkState.RETRYING
+        self.failing_since = self.failing_since or time_ns()
         status.retried += 1
         status.attempt = attempt
         status.next_attempt = time_ns() + int(delay * SECOND)

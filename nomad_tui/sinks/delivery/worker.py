@@ -18,7 +18,8 @@ from nomad_tui.journal.status import SinkState, SinkStatus
 from nomad_tui.sinks.definition.definition import Begin, Definition
 from nomad_tui.sinks.delivery.in_flight import CursorMovedError, InFlightWindow
 from nomad_tui.sinks.delivery.progress import Progress
-from nomad_tui.sinks.delivery.sink import Sink
+from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
+from nomad_tui.sinks.delivery.sink import Delivery, Sink, UnavailableError
 
 log = Log("nomad_tui.sinks")
 
@@ -44,6 +45,8 @@ class SinkWorker:
         self._journal = journal
         self._open = open_sink
         self.region = region
+        self._sink: Sink | None = None
+        """While it is open."""
         self._cursor: Cursor | None = None
         self._changed = asyncio.Event()
         """That the cursor in the journal is to be looked at anew."""
@@ -57,6 +60,17 @@ class SinkWorker:
     @property
     def status(self) -> SinkStatus:
         return self._progress.status
+
+    @property
+    def failing_since(self) -> int:
+        """When the first attempt failed after which nothing was acknowledged, in ns since 1970; 0 while it works."""
+        return self._progress.failing_since
+
+    async def deliver_now(self, delivery: Delivery) -> None:
+        """One attempt, beside the journal. Raises `UndeliveredError`, also while the sink is paused or broken."""
+        if self._sink is None:
+            raise UnavailableError(f"it is {self.status.state.value}")
+        await DeliveryRetrier(self.definition, self._sink, lambda *_: None, lambda *_: None).once(delivery)
 
     @property
     def lag_events(self) -> int:
@@ -145,12 +159,14 @@ class SinkWorker:
                 log.error("sink_cannot_be_opened", sink=self.id, what=str(error))
             await self._broken(str(error))
             return
+        self._sink = sink
         try:
             window = InFlightWindow(
                 self.definition, self._journal, sink, self.region, cursor, self._progress, self._moved
             )
             await window.run(self._changed)
         finally:
+            self._sink = None
             await sink.close()
 
     async def _broken(self, what: str) -> None:

@@ -16,6 +16,7 @@ from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Loaded, shown_address
 from nomad_tui.sinks.definition.reading import DefinitionError
+from nomad_tui.sinks.delivery.alerts import Alerts
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.recorder import Recorder
 from nomad_tui.sinks.delivery.worker import Open, SinkWorker, register
@@ -83,6 +84,7 @@ class Runner:
         self._drain = drain
         self._open = opener
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._alerts = Alerts()
         self._ending = asyncio.Event()
         self._hurried = asyncio.Event()
         self._reload = asyncio.Event()
@@ -125,6 +127,7 @@ class Runner:
             await self._drained()
         finally:
             await end(reading, ending, caring, *self._tasks.values())
+            await self._alerts.close()
             self._stopped |= {sink.id: sink.status for sink in self.sinks.values()}
             with suppress(JournalError):
                 await self._report()
@@ -201,6 +204,7 @@ class Runner:
                 self._recorder.tick()
                 for sink in self.sinks.values():
                     await sink.tick()
+                self._alerts.look(self.sinks)
                 await self._report()
             except JournalError as error:
                 log.error("journal_cannot_be_used", what=str(error))

@@ -1,0 +1,126 @@
+"""Alerts of one sink's failure that another sink delivers, so that a dead pager is noticed."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from time import monotonic, time_ns
+from typing import Final
+
+import msgspec
+import orjson
+
+from nomad_tui.core.level import Level
+from nomad_tui.core.objects.parts import bad, good, named, sentence
+from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.text import printable
+from nomad_tui.core.wire import Event
+from nomad_tui.journal.log import Log
+from nomad_tui.sinks.delivery.about import About
+from nomad_tui.sinks.delivery.sink import Delivery, Item, UndeliveredError
+from nomad_tui.sinks.delivery.worker import SinkWorker
+
+log = Log("nomad_tui.sinks")
+
+TOPIC: Final = "Sink"
+FAILING: Final = "SinkFailing"
+RECOVERED: Final = "SinkRecovered"
+AGAIN: Final = 30.0
+"""Seconds until an alert is tried again that was not acknowledged."""
+
+
+class Alerts:
+    """Of the sinks of one runner. An alert is of this process alone: a restarted runner begins to count anew."""
+
+    def __init__(self, *, again: float = AGAIN) -> None:
+        self._again = again
+        self._reported: dict[str, int] = {}
+        """Since when each sink was failing that was reported, in ns since 1970."""
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, float] = {}
+
+    def look(self, sinks: Mapping[str, SinkWorker]) -> None:
+        """Reports who has failed for `alert_after`, and who has recovered; to be called about once a second."""
+        for sink in sinks.values():
+            to = sink.definition.alert_to
+            if to is None or sink.id in self._sending or monotonic() < self._not_before.get(sink.id, 0.0):
+                continue
+            since, reported = sink.failing_since, self._reported.get(sink.id, 0)
+            is_due = bool(since) and time_ns() - since >= sink.definition.alert_after * SECOND
+            if (is_due and not reported) or (reported and not since):
+                task = asyncio.create_task(self._send(sink, sinks.get(to), since or reported, failing=bool(since)))
+                self._sending[sink.id] = task
+                task.add_done_callback(partial(self._sent, sink.id))
+
+    def _sent(self, sink: str, _: "asyncio.Task[None]") -> None:
+        self._sending.pop(sink, None)
+
+    async def close(self) -> None:
+        for task in self._sending.values():
+            task.cancel()
+        await asyncio.gather(*self._sending.values(), return_exceptions=True)
+
+    async def _send(self, sink: SinkWorker, to: SinkWorker | None, since: int, *, failing: bool) -> None:
+        name = sink.definition.alert_to
+        try:
+            if to is None:
+                raise UndeliveredError("no such sink runs")
+            item = alert(sink, since, failing=failing)
+            await to.deliver_now(Delivery(item.id, (item,), to.region))
+        except UndeliveredError as error:
+            self._not_before[sink.id] = monotonic() + self._again
+            log.warning("alert_not_delivered", sink=sink.id, alert_to=name, what=error.what)
+            return
+        if failing:
+            self._reported[sink.id] = since
+        else:
+            self._reported.pop(sink.id, None)
+        log.info("alert_delivered", sink=sink.id, alert_to=name, failing=failing)
+
+
+def alert(sink: SinkWorker, since: int, *, failing: bool) -> Item:
+    """An event that no cluster sent: topic `Sink`, type `SinkFailing` or `SinkRecovered`, the sink's ID as its key."""
+    status = sink.status
+    lasted = duration(max(0, time_ns() - since))
+    content = {
+        "ID": sink.id,
+        "Type": sink.definition.kind.value,
+        "Address": status.address,
+        "State": "failing" if failing else "recovered",
+        "FailingSince": since,
+        "LastError": printable(status.last_error, 500),
+        "Attempts": status.attempt,
+        "LagEvents": sink.lag_events,
+    }
+    event: dict[str, object] = {
+        "Topic": TOPIC,
+        "Type": FAILING if failing else RECOVERED,
+        "Key": sink.id,
+        "Namespace": "",
+        "FilterKeys": [],
+        "Index": 0,
+        "Payload": {TOPIC: content},
+    }
+    text = orjson.dumps(event)
+    what = f"has acknowledged nothing for {lasted}: {status.last_error}" if failing else f"works again after {lasted}"
+    about = About(
+        topic=TOPIC,
+        sentence=sentence(named(f"sink {sink.id}", sink.id), [bad(what) if failing else good(what)]),
+        level=Level.FAILURE if failing else Level.ROUTINE,
+        job="",
+        group="",
+        node="",
+        incident=f"sink/{sink.id}",
+        is_recovery=not failing,
+        before=None,
+    )
+    return Item(
+        0,
+        0,
+        0,
+        time_ns(),
+        text,
+        msgspec.json.decode(text, type=Event),
+        id=f"sink-{sink.id}-{since}-{'failing' if failing else 'recovered'}",
+        about=about,
+        resolves=not failing,
+    )
