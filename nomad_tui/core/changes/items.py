@@ -181,7 +181,7 @@ def _names(items: list[Value], keys: tuple[str, ...]) -> dict[tuple[Value, ...],
 
 def longest_run(positions: Sequence[int]) -> set[int]:
     """The most of the places of `positions`, without its negative ones, whose values rise."""
-    ends: list[int] = []  # the least value that a run of each length ends with, and the place where it stands
+    ends: list[int] = []  # the least value that a run of each length ends with, and the place where it is
     places: list[int] = []
     previous: dict[int, int] = {}
     for place, value in enumerate(positions):

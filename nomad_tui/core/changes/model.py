@@ -49,13 +49,13 @@ class Place:
     """What is unset in it may as well be left out."""
     is_attached: bool = False
     beside: frozenset[str] = frozenset()
-    """Keys of members that are secrets because of what stands beside them."""
+    """Keys of members that are secrets because of what is beside them."""
     secret_items: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
     """The same for the positions of items, in the list before and in the one after."""
 
     @property
     def is_item(self) -> bool:
-        """Whether it stands in a list."""
+        """Whether it is in a list."""
         return self.parent is not None and type(self.parent.before) is list
 
     @property
@@ -94,12 +94,12 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class Change:
-    """One thing that differs. What was added or removed is whole, with all that is beneath it. The values are as
+    """One thing that differs. What was added or removed is complete, with all that is beneath it. The values are as
     they came: whoever shows them asks `Veil` first."""
 
     kind: ChangeKind
     place: Place | None
-    """Where it is; None when the payloads differ whole."""
+    """Where it is; None when the payloads differ altogether."""
     step_before: Step | None
     """None for what was added."""
     step_after: Step | None
@@ -132,7 +132,7 @@ class Change:
 
     @property
     def label(self) -> str:
-        """As `Place.label`; empty when the payloads differ whole."""
+        """As `Place.label`; empty when the payloads differ altogether."""
         if self.place is None:
             return ""
         if self.step_after is None:
@@ -272,7 +272,7 @@ class Changes:
         self.before = before
         self.after = after
         self.places = places
-        """Those with changes in or beneath them, each after the one it stands in; the payload itself is the first."""
+        """Those with changes in or beneath them, each after the one that it is in; the payload itself is the first."""
         self.whole = whole
         """The only change, when the payloads are not containers of one kind."""
         for place in places:

@@ -55,12 +55,12 @@ LONGEST_SHOWN: Final = 4096
 """Characters of a text that are looked at to show its beginning."""
 
 _OPEN_AT_FIRST: Final = frozenset(("Events", "TaskStates"))
-"""Keys of what is open though it is new, and so are the tasks in it: what happened to an allocation stands there."""
+"""Keys of what is open though it is new, and so are the tasks in it: what happened to an allocation is there."""
 
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A part of what was added or removed whole."""
+    """A part of what was added or removed with all that it holds."""
 
     key: str | None
     step: Step
@@ -113,10 +113,10 @@ class ChangeRows:
         self.chains: list[Chain] = []
         """The places that a row joins, from the outermost on."""
         self.steps: list[Path] = []
-        """From the row it stands in to a row."""
+        """From the row that it is in to a row."""
         self.depths: list[int] = []
         self.parents: list[int] = []
-        """The row a row stands in; -1 for none."""
+        """The row that a row is in; -1 for none."""
         self.are_foldable: list[bool] = []
         self.are_open: list[bool] = []
         self.are_gone: list[bool] = []

@@ -70,7 +70,7 @@ _IDS: Final = {
     "RelatedEvals": "Evaluation",
     "VolumeID": "HostVolume",
 }
-"""The topic of the object that an ID is of, by the key it stands under, alone or in a list."""
+"""The topic of the object that an ID is of, by the key it is under, alone or in a list."""
 _LONGEST_ID: Final = 200
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)

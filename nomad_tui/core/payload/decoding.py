@@ -1,4 +1,4 @@
-"""What a string says that is not meant to be read as it stands: JSON in a string, base64, a dispatched payload.
+"""What a string says that is not meant to be read as it is: JSON in a string, base64, a dispatched payload.
 
 A dispatched job's `Payload` is what `nomad job dispatch` was given, compressed with Snappy and written as base64
 (`nomad/job_endpoint.go`).

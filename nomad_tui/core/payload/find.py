@@ -38,7 +38,7 @@ class Wanted:
             object.__setattr__(self, "finder", Finder(self.source, self.ignore_case))
 
     def spans(self, text: str, most: int = MOST_SPANS) -> list[tuple[int, int]]:
-        """The first and last places, as of a slice, at which it stands in a text; none of them is empty."""
+        """The first and last places, as of a slice, at which it is in a text; none of them is empty."""
         if not self.source:
             return []
         found: list[tuple[int, int]] = []
@@ -191,7 +191,7 @@ class PayloadFind:
 
     @property
     def count(self) -> int:
-        """Rows in which what is looked for stands."""
+        """Rows that hold what is looked for."""
         return len(self._found)
 
     def look_for(self, wanted: Wanted) -> None:

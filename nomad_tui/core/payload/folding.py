@@ -6,7 +6,7 @@ from typing import Final
 from nomad_tui.core.payload.rows import Path, Step
 
 OPEN_AT_FIRST: Final[tuple[Path, ...]] = (("Allocation", "TaskStates"),)
-"""Beside the object itself. What happened to an allocation stands in its tasks' states."""
+"""Beside the object itself. What happened to an allocation is in its tasks' states."""
 
 _AT_FIRST: Final = 1
 """Levels that are open: the objects that stand in the payload itself."""
@@ -48,7 +48,7 @@ class Folding:
         return fold
 
     def _all(self) -> Iterator[tuple[int, Fold]]:
-        """Every fold with the depth of what stands directly in it."""
+        """Every fold with the depth of what is directly in it."""
         stack = [(0, self.root)]
         while stack:
             depth, fold = stack.pop()
@@ -60,7 +60,7 @@ class Folding:
         self._fold(path).open = is_open
 
     def open_to(self, path: Path) -> list[tuple[Path, bool | None]]:
-        """Open what a path stands in; gives what was known of each before, for `restore`."""
+        """Open what a path is in; gives what was known of each before, for `restore`."""
         before: list[tuple[Path, bool | None]] = []
         for length in range(1, len(path)):
             fold = self._fold(path[:length])

@@ -1,8 +1,8 @@
 """The order in which Nomad's documentation lists the members of its objects.
 
 Read from the objects that Nomad 2.0.6 sends, `nomad/structs` of its source, with those first that its client library,
-`api`, declares, in that order. `Member:Kind` says which object stands there, alone or in a list, and `Member:*Kind`
-that it stands in a map under keys of the operator's own.
+`api`, declares, in that order. `Member:Kind` says which object is there, alone or in a list, and `Member:*Kind`
+that it is in a map under keys of the operator's own.
 """
 
 from functools import cache
@@ -339,7 +339,7 @@ _MEMBERS: Final[dict[str, str]] = {
 
 @cache
 def members_of(kind: str) -> dict[str, str | None]:
-    """The members of a kind of object in their order, with the kind of what stands there if it is an object.
+    """The members of a kind of object in their order, with the kind of what is there if it is an object.
 
     Empty for a kind whose members have no order of their own.
     """
@@ -355,7 +355,7 @@ def _places(kind: str) -> dict[str, int]:
 
 
 def kind_beneath(kind: str | None, key: str) -> str | None:
-    """The kind of what stands under a key of an object; None for what is no object, or not known."""
+    """The kind of what is under a key of an object; None for what is no object, or not known."""
     if kind is None:
         return None
     return kind[1:] if kind.startswith("*") else members_of(kind).get(key)

@@ -17,7 +17,7 @@ position in the object as it came, which no key can be confused with."""
 Path: TypeAlias = tuple[Step, ...]
 
 WIDEST_KEY: Final = 28
-"""Characters. A longer key does not widen its siblings' column; its own value stands further right."""
+"""Characters. A longer key does not widen its siblings' column; its own value is further right."""
 
 
 class Kind(Enum):
@@ -62,13 +62,13 @@ class Rows:
         self.values: list[Value] = []
         self.depths: list[int] = []
         self.parents: list[int] = []
-        """Row of the container a row stands in; -1 for the payload itself."""
+        """Row of the container that a row is in; -1 for the payload itself."""
         self.key_widths: list[int] = []
         """Characters of the longest key among a row's siblings that is not longer than `WIDEST_KEY`."""
         self.secret: list[bool] = []
-        """Whether a row stands under a key that names a secret, or beside what makes it one."""
+        """Whether a row is under a key that names a secret, or beside what makes it one."""
         self.decoded: dict[int, Decoded] = {}
-        """What stands beneath the rows of strings that are unfolded."""
+        """What is beneath the rows of strings that are unfolded."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -97,12 +97,12 @@ class Rows:
         return tuple(reversed(steps))
 
     def parent_key(self, row: int) -> Step | None:
-        """The key of the container a row stands in; None for the payload's own members."""
+        """The key of the container that a row is in; None for the payload's own members."""
         parent = self.parents[row]
         return None if parent < 0 else self.keys[parent]
 
     def decoded_from(self, row: int) -> int | None:
-        """The row of the outermost string that a row was decoded from; None for what stands in the payload."""
+        """The row of the outermost string that a row was decoded from; None for what is in the payload."""
         found: int | None = None
         if self.decoded:
             row = self.parents[row]

@@ -175,8 +175,8 @@ class Showing:
         width = self._widths.get(list_row)
         if width is None:
             width = self._widths[list_row] = max(map(len, self._types(list_row)), default=0)
-        said = value.get("DisplayMessage") or value.get("Message") or ""
-        message = said if type(said) is str else ""
+        text = value.get("DisplayMessage") or value.get("Message") or ""
+        message = text if type(text) is str else ""
         code = value.get("ExitCode")
         if type(code) is int and code and str(code) not in message:
             message += f"{', ' if message else ''}exit {code}"
@@ -218,7 +218,7 @@ def _type_of(event: dict[str, Value]) -> str:
 
 
 def _time_of_day(event: dict[str, Value], timezone: tzinfo | None) -> str:
-    """As `08:49:12.222`; empty where no time stands."""
+    """As `08:49:12.222`; empty where there is no time."""
     moment = event.get("Time")
     if type(moment) is int and 0 < moment < _LATEST * _SECOND:
         seconds, rest = divmod(moment, _SECOND)

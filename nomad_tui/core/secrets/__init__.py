@@ -1,7 +1,7 @@
 """What in a payload is a secret, and the same payload without it.
 
-Nomad sends environments, tokens and driver configuration in clear. A value is a secret by the key it stands under,
-by what stands beside it, or by its own form, such as a password in a URL. Everything that leaves a payload for the
+Nomad sends environments, tokens and driver configuration in clear. A value is a secret by the key it is under,
+by what is beside it, or by its own form, such as a password in a URL. Everything that leaves a payload for the
 screen, the clipboard, a file or a sink asks here.
 """
 

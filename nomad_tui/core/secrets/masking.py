@@ -48,7 +48,7 @@ _SHORTEST: Final = 8
 def masked_text(text: str, mask: str = MASK) -> str:
     """A text without the secrets that it shows by their form, such as keys, tokens, passwords in URLs and assignments.
 
-    In a text that is JSON itself also what stands under a key that names one. What only says where a secret is to be
+    In a text that is JSON itself also what is under a key that names one. What only says where a secret is to be
     had, such as `{{ with secret … }}`, stays, and so does what tells in words why one could not be had.
     """
     if len(text) < _SHORTEST:
@@ -159,7 +159,7 @@ def can_hide(value: Value) -> bool:
 
 
 def masked(value: Value, mask: str = REDACTED, *, secret: bool = False) -> Value:
-    """A payload's value, or a part of it, without its secrets; `secret` if it stands under a key that names one.
+    """A payload's value, or a part of it, without its secrets; `secret` if it is under a key that names one.
 
     What holds no secret is not copied.
     """
@@ -214,7 +214,7 @@ def rewritten(payload: bytes, value: Value, without: Value) -> bytes:
 
 
 def written(scalar: Value) -> bytes:
-    """A scalar that stands for another one, as JSON."""
+    """A scalar in the place of another one, as JSON."""
     return json.dumps(scalar, ensure_ascii=False).encode("utf-8", "replace")
 
 

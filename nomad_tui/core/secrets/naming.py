@@ -1,4 +1,4 @@
-"""Which names say that a secret stands under them, beside them or after them."""
+"""Which names say that a secret is under them, beside them or after them."""
 
 import re
 from functools import lru_cache
@@ -23,7 +23,7 @@ WORDS: Final = frozenset(
         "sshkey", "token", "tokens",
     }
 )  # fmt: skip
-"""A key with one of these words names a secret, wherever the word stands."""
+"""A key with one of these words names a secret, wherever the word is."""
 LAST_WORDS: Final = frozenset({"auth", "basicauth", "pass"})
 """The same where the word is the last: `DB_PASS` and `auth`, but not `PassThrough` and `AuthMethod`."""
 KEYS_OF: Final = frozenset(
@@ -51,7 +51,7 @@ REFERENCE: Final = ("{{", "${", "$(", REDACTED, MASK)
 
 
 def names_secret(key: str) -> bool:
-    """Whether what stands under a key of a payload is a secret."""
+    """Whether what is under a key of a payload is a secret."""
     return _names_secret(key[:_LONGEST_KEY])
 
 
@@ -69,7 +69,7 @@ def _names_secret(key: str) -> bool:
 
 
 def secret_beside(members: dict[str, Value]) -> str | None:
-    """The key of a member that is a secret because of what stands beside it; None for none.
+    """The key of a member that is a secret because of what is beside it; None for none.
 
     A template that writes environment variables, and a value beside the name of a secret.
     """
@@ -102,7 +102,7 @@ def _is_its_value(item: Value) -> bool:
 
 
 def is_secret(path: Path, value: Value) -> bool:
-    """Whether what stands at `path` of the payload `value` is a secret whole, by its keys or by what is beside it."""
+    """Whether what is at `path` of the payload `value` is a secret whole, by its keys or by what is beside it."""
     for step in path:
         if isinstance(value, dict):
             if not isinstance(step, str) or step not in value:
