@@ -421,5 +421,6 @@ def shown_key(key: str) -> str:
 _KEY_NAMES: Final = {
     "up": "↑", "down": "↓", "left": "←", "right": "→", "escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn",
     "enter": "Enter", "space": "Space", "home": "Home", "end": "End", "tab": "Tab",
+    "delete": "Del", "insert": "Ins", "backspace": "Backspace",
     "slash": "/", "backslash": "\\", "at": "@", "plus": "+", "minus": "-", "underscore": "_",
 }  # fmt: skip

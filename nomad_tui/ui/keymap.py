@@ -39,6 +39,8 @@ OVERLAPPING: Final = (
     frozenset((Context.PAGE, Context.MOVE, Context.DOCTOR)),
     frozenset((Context.PAGE, Context.MOVE, Context.SCROLL, Context.LETTERS)),
     frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.VIEWER)),
+    frozenset((Context.PAGE, Context.MOVE, Context.WATCH)),
+    frozenset((Context.PAGE, Context.MOVE, Context.LOGS)),
     frozenset((Context.PAGE, Context.UNREADABLE)),
     frozenset((Context.PAGE, Context.WARNINGS)),
     frozenset((Context.PAGE, Context.OPTIONS)),

@@ -23,13 +23,13 @@ from nomad_tui.ui.dialogs.warning_list import WarningList
 from nomad_tui.ui.event.inspector import EventView
 from nomad_tui.ui.event.text_viewer import TextViewer
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, ColumnChooser
-from nomad_tui.ui.keymap import KeyMap, parse_key, read_keys
+from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, parse_key, read_keys
 from nomad_tui.ui.panes import Pane
 from tests.dashboard import CONNECTED, KEY_PAUSE, SECONDS, WIDE, Dashboard, Told, frames
 from tests.kept import folders
 from tests.pressing import has_worked, post_key
 
-MODIFIERS = ("", "alt+", "ctrl+", "alt+ctrl+", "ctrl+shift+", "alt+shift+", "alt+ctrl+shift+")
+MODIFIERS = ("", "alt+", "ctrl+", "alt+ctrl+", "ctrl+shift+", "alt+shift+", "alt+ctrl+shift+", "super+", "alt+super+")
 _KEYS = (f"{modifier}f{number}" for modifier in MODIFIERS for number in range(1, 25))
 OTHER = dict(zip((action.id for action in ACTIONS), _KEYS, strict=False))
 """A key for each action that nothing has by itself."""
@@ -121,9 +121,17 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
         await opened.press(OTHER["app.help"])
         await opened.until(lambda: len(app.screen_stack) == 2)
         await all_of(Context.HELP)
-        elsewhere = {Context.DOCTOR, Context.SINKS, Context.LETTERS, Context.FIND, Context.NAME_FILTER}
-        elsewhere |= {Context.OVERVIEW, Context.CHART, Context.ATTENTION}
+        # In these too the action is a binding of the widget, which tests/ui/test_actions.py sees to.
+        elsewhere = {
+            Context.ATTENTION, Context.CHART, Context.DOCTOR, Context.FIND, Context.LETTERS, Context.LOGS,
+            Context.NAME_FILTER, Context.OVERVIEW, Context.SINKS, Context.WATCH,
+        }  # fmt: skip
         assert {action.id for action in ACTIONS} - tried == {each.id for each in actions(*elsewhere)}
+
+
+@pytest.mark.parametrize("context", Context)
+def test_a_clash_is_noticed_in_every_context(context: Context) -> None:
+    assert [contexts for contexts in OVERLAPPING if context in contexts]
 
 
 async def test_a_menu_takes_the_keys_that_were_given_to_it(tmp_path: Path) -> None:
