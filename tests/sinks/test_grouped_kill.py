@@ -1,0 +1,61 @@
+"""A runner that is killed while it groups and renders accounts for every event."""
+
+import asyncio
+import random
+import re
+from pathlib import Path
+
+from nomad_tui.standin import Options, StandIn
+from tests.chats import chat, text_of
+from tests.forking import starter
+from tests.receiver import receiver
+from tests.runner import define
+from tests.sinks.test_chats import storm
+
+EVENTS = 400
+KILLS = 6
+LISTED = "{% for each in events %}{{ each.object.key }};{% endfor %}{{ count }}"
+
+
+async def test_every_event_is_accounted_for(tmp_path: Path) -> None:
+    chance = random.Random()
+    lines = storm(EVENTS, 60)
+    options = Options(lead=50, pace=400, buffer_size=EVENTS)
+    async with (
+        asyncio.timeout(60),
+        chat("slack") as slack,
+        receiver() as hook,
+        StandIn(lines, options) as server,
+        starter(tmp_path / "log") as processes,
+    ):
+        define(
+            tmp_path,
+            "chat",
+            f'type = "slack"\naddress = "{slack.url}"\ngroup_by = "job"\nwindow = "300ms"\n'
+            f'text = "{LISTED}"\n[retry]\nmin_backoff = 0.01\n',
+        )
+        define(
+            tmp_path,
+            "web",
+            f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\ncontent_type = "text/plain"\n'
+            'template = "{{ object.key }};"\n[retry]\nmin_backoff = 0.01\n',
+        )
+        journal = str(tmp_path / "kill.journal")
+        arguments = ("sink", "run", "--address", server.address, "--config", str(tmp_path), "--journal", journal)
+        for _ in range(KILLS):
+            pid = await processes.start(*arguments)
+            await asyncio.sleep(chance.uniform(0.2, 0.8))
+            await processes.end(pid)
+        pid = await processes.start(*arguments)
+        wanted = {f"a{number}" for number in range(EVENTS)}
+
+        def keys(texts: list[str]) -> list[str]:
+            return [key for text in texts for key in re.findall(r"\ba\d+(?=;)", text)]
+
+        while not wanted <= set(keys([request.body.decode() for request in hook.requests])):
+            await hook.received(len(hook.requests) + 1)
+        while not wanted <= set(keys([text_of(request) for request in slack.requests])):
+            await slack.received(len(slack.requests) + 1)
+        await processes.end(pid)
+    first_of_each = list(dict.fromkeys(keys([request.body.decode() for request in hook.requests])))
+    assert first_of_each == [f"a{number}" for number in range(EVENTS)], "each in order"
