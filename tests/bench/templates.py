@@ -1,0 +1,55 @@
+"""Measures what a template costs, against `format = "event"` in the same run: selection and encoding, in CPU time.
+
+python -m tests.bench.templates
+"""
+
+from statistics import median
+from time import process_time
+
+import msgspec
+
+from nomad_tui.core.wire import Frame, decode
+from nomad_tui.journal.record import Record
+from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
+from nomad_tui.sinks.definition.selection import Selection
+from nomad_tui.sinks.delivery.batching import delivery_id
+from nomad_tui.sinks.delivery.sink import Delivery, Item
+from nomad_tui.sinks.types.formats import encode
+from nomad_tui.sinks.types.templates import DeliveryTemplate
+from tests import recordings
+
+TEMPLATE = (
+    '[{% for each in events %}{"text": {{ each.sentence|json }}, "level": "{{ each.level }}"}'
+    '{{ "," if not loop.last }}{% endfor %}]'
+)
+EVENT = Definition("bench", Kind.WEBHOOK, "http://x", format=Format.EVENT, batch=Batch(100))
+RENDERED = msgspec.structs.replace(EVENT, format=Format.TEMPLATE, template=TEMPLATE)
+
+
+def seconds(definition: Definition, lines: list[bytes]) -> float:
+    """CPU time from frames to bodies."""
+    selection = Selection(definition, "global", "bench")
+    frames = [frame for line in lines if isinstance(frame := decode(line), Frame)]
+    started = process_time()
+    template = DeliveryTemplate(definition)
+    waiting: list[Item] = []
+    for number, frame in enumerate(frames, 1):
+        waiting += selection.items(Record(number, 1, 0, frame))
+        if len(waiting) >= 100:
+            delivery = Delivery(delivery_id(waiting), tuple(waiting), "global")
+            if definition.format is Format.TEMPLATE:
+                template.render(delivery)
+            else:
+                encode(delivery, definition.format, array=True)
+            waiting = []
+    return process_time() - started
+
+
+def main() -> None:
+    lines = recordings.lines("load")
+    ratios = [seconds(EVENT, lines) / seconds(RENDERED, lines) for _ in range(3)]
+    print(f'templates: {median(ratios):.2f} of format = "event", without journal and requests')
+
+
+if __name__ == "__main__":
+    main()
