@@ -10,6 +10,7 @@ from time import perf_counter
 from traceback import format_exc
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import events, on
 from textual.app import App
@@ -151,6 +152,11 @@ class NomadTui(App[Outcome]):
             await self.session.run()
         except Exception:
             self.exit(return_code=1, message=Text("".join(map(_printable_line, format_exc().splitlines()))))
+
+    def exit(self, result: Outcome = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """Ends the application, and the recording under way, about which a line stays on the terminal."""
+        recorded = self.dashboard.end_recording()
+        super().exit(result, return_code, message or (None if recorded is None else Text(recorded)))
 
     def on_unmount(self) -> None:
         self._collector.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.screen import Screen
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
     from nomad_tui.ui.dialogs.first_run import FirstRun
 
-NOT_LIVE = "Not available for recordings."
+NOT_A_CLUSTER: Final = "Only available when connected to a cluster."
 
 
 class ConnectionActions:
@@ -52,11 +52,7 @@ class ConnectionActions:
 
         source = self._session.source
         if self._connections is None or not isinstance(source, LiveServer):
-            self._screen.notify(
-                "There is nothing to switch: a recording, a journal, a stream of NATS and the demo are one place. "
-                "Start nomad-tui on a cluster.",
-                markup=False,
-            )
+            self._screen.notify(NOT_A_CLUSTER, markup=False)
             return
 
         def chosen(connection: Connection | None) -> None:
@@ -76,7 +72,7 @@ class ConnectionActions:
 
         source = self._session.source
         if not isinstance(source, LiveServer):
-            self._screen.notify("There is no connection to examine: this is not a live server.", markup=False)
+            self._screen.notify(NOT_A_CLUSTER, markup=False)
             return
         page = DoctorPage(source.name, lambda: examine(source.connection, source.subscription))
         self._screen.app.push_screen(page)

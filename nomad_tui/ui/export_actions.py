@@ -13,7 +13,8 @@ from nomad_tui.core.payload import Path, Payload
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.stream.harm import csi_read_warning
-from nomad_tui.ui.dialogs.copy_menu import Choice, CopyMenu, choices, server_of
+from nomad_tui.ui.dialogs.copies import choices, server_of
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.dialogs.save import Save, Selection
 from nomad_tui.ui.dialogs.write_file import file_name
 from nomad_tui.ui.event.inspecting import Inspecting
@@ -89,7 +90,8 @@ class ExportActions:
     def copy(self) -> None:
         payload = self._payload()
         if payload is not None:
-            self._panes.app.push_screen(CopyMenu(tuple(self._choices(payload).values())), self._copy)
+            menu = ChoiceMenu(tuple(self._choices(payload).values()), "Copy", "a letter or Enter copies · Esc")
+            self._panes.app.push_screen(menu, self._copy)
 
     def copy_one(self, letter: str) -> None:
         """Copies what the menu has under this letter, or notifies why that is not possible."""

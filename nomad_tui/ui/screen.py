@@ -249,9 +249,12 @@ class DashboardScreen(Screen[None]):
     def _warn(self, text: str) -> None:
         self.notify(text, severity="warning", markup=False)
 
+    def end_recording(self) -> str | None:
+        """Completes the recording under way and returns a sentence about it; None if there is none."""
+        return self.recording.stop() if "recording" in vars(self) else None
+
     def on_unmount(self) -> None:
-        if "recording" in vars(self):
-            self.recording.stop()
+        self.end_recording()
 
     def _learn_language(self) -> None:
         self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")

@@ -23,7 +23,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.timing import CUTS, Cuts, is_regular
-from nomad_tui.ui.dialogs.copy_menu import server_of
+from nomad_tui.ui.dialogs.copies import server_of
 from tests.stream.test_live import SECONDS, SOON, Reader, frame
 
 CLOUDFLARE = {"Server": "cloudflare", "CF-RAY": "8f1"}

@@ -10,9 +10,9 @@ from textual.dom import DOMNode
 
 from nomad_tui.ui.actions import ACTIONS, UNBOUND, Action, Context, actions, bindings
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.dialogs.copy_menu import CopyMenu
 from nomad_tui.ui.dialogs.doctor_page import DoctorPage
 from nomad_tui.ui.dialogs.help import HelpScreen
+from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 from nomad_tui.ui.dialogs.warning_list import WarningList
 from nomad_tui.ui.dialogs.where import Where
@@ -91,8 +91,8 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
     Context.TEXT: (TextView,),
     Context.FIND: (FindPane,),
     Context.FILTER: (FilterLine,),
-    Context.DIALOG: (CopyMenu, SendTo, GoTo, WriteFile, Where, NameFilter, ColumnChooser),
-    Context.MENU: (CopyMenu, SendTo, ColumnList),
+    Context.DIALOG: (ChoiceMenu, SendTo, GoTo, WriteFile, Where, NameFilter, ColumnChooser),
+    Context.MENU: (ChoiceMenu, SendTo, ColumnList),
     Context.OPTIONS: (CompareWith, ColumnList),
     Context.COLUMNS: (ColumnList,),
     Context.PAGE: (DoctorPage, SinksPage, DeadLetters, UnreadableLines, WarningList, TextViewer, CompareWith),

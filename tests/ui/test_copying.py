@@ -21,7 +21,8 @@ from nomad_tui.core.payload import Path, Value, parse
 from nomad_tui.core.secrets import REDACTED, Veil, names_secret
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.nomad.address import parse_address
-from nomad_tui.ui.dialogs.copy_menu import SECRET, Choice, CopyMenu, choices, server_of
+from nomad_tui.ui.dialogs.copies import SECRET, choices, server_of
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.themes import VARIABLES
 from tests import recordings
 from tests.pressing import at_rest, post_key
@@ -114,7 +115,7 @@ def test_a_text_that_holds_a_secret_is_copied_without_it() -> None:
 def test_a_gap_a_recording_and_a_key_that_holds_a_secret() -> None:
     assert {offered((), envelope=None)[letter].shown for letter in "ecCn"} == {"A gap is not an event."}
     recorded = offered((), server=None)
-    assert recorded["c"].shown == "A recording has no server to ask."
+    assert recorded["c"].shown == "Not available for recordings."
     assert recorded["n"].made() == "nomad job status -namespace payments web"
     secret = offered((), envelope=Envelope(1, "Variable", "VariableUpdated", "x?token=s3cr3t-3", "default"))
     assert all("s3cr3t-3" not in choice.made() + choice.shown for choice in secret.values())
@@ -236,7 +237,7 @@ class Opener(App[None]):
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def action_copy(self) -> None:
-        self.push_screen(CopyMenu(choices(JOB, TASK, Veil(), None, None)), self.chosen.append)
+        self.push_screen(ChoiceMenu(choices(JOB, TASK, Veil(), None, None), "Copy", "Enter copies"), self.chosen.append)
 
     def action_count(self) -> None:
         self.counted += 1
@@ -256,7 +257,7 @@ async def until(pilot: Pilot[None], fact: Callable[[], object]) -> None:
 
 def lines(app: App[None]) -> list[str]:
     menu = app.screen
-    assert isinstance(menu, CopyMenu)
+    assert isinstance(menu, ChoiceMenu)
     return [menu.list.render_line(y).text for y in range(menu.list.size.height)]
 
 
@@ -281,7 +282,7 @@ async def test_keys_typed_faster_than_the_menu_opens_choose_from_it() -> None:
         assert choice is not None
         assert choice.made() == ".Job.TaskGroups[0].Tasks[0]"
         assert app.counted == 1, "a key behind the letter goes on to the dashboard"
-        assert not isinstance(app.screen, CopyMenu)
+        assert not isinstance(app.screen, ChoiceMenu)
 
 
 async def test_arrows_and_enter_choose_and_esc_copies_nothing() -> None:
@@ -301,7 +302,7 @@ async def test_a_choice_that_is_not_possible_says_why_and_leaves_the_menu_open()
         for key in ("y", "e", "J"):
             post_key(app, key)
         await at_rest(app)
-        assert isinstance(app.screen, CopyMenu)
+        assert isinstance(app.screen, ChoiceMenu)
         assert "A gap is not an event." in str(app.screen.query_one("#copy").border_subtitle)
         assert app.chosen == []
 
@@ -311,7 +312,7 @@ async def test_a_click_chooses() -> None:
         post_key(app, "y")
         await at_rest(app)
         menu = app.screen
-        assert isinstance(menu, CopyMenu)
+        assert isinstance(menu, ChoiceMenu)
         await pilot.click(menu.list, offset=(10, 2))
         await until(pilot, lambda: app.chosen)
         assert app.chosen[0] is not None and app.chosen[0].letter == "p"

@@ -135,7 +135,7 @@ async def test_there_is_nothing_to_examine_about_a_recording() -> None:
     async with dashboard(Recording([str(recordings.path("tour"))])) as opened:
         await opened.appears("■ finished")
         await opened.press("c")
-        await opened.appears("There is no connection to examine")
+        await opened.appears("Only available")
         assert not isinstance(opened.app.screen, DoctorPage)
 
 

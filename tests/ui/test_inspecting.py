@@ -13,7 +13,7 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.secrets import MASK
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
-from nomad_tui.ui.dialogs.copy_menu import CopyMenu
+from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu
 from nomad_tui.ui.dialogs.write_file import WriteFile
 from nomad_tui.ui.event.compare_with import CompareWith
 from nomad_tui.ui.event.inspector import EventView
@@ -348,9 +348,9 @@ async def test_a_gap_can_be_looked_at_in_every_view() -> None:
             assert opened.inspected == "3 Gap"
             assert "Events may be missing here" in opened
         await opened.press("D")
-        assert opened.told == ["No event is selected: select one, then D compares it with a marked one."]
+        assert opened.told == ["A gap is not an event: select an event, then D compares it with a marked one."]
         await opened.press("y", "c")
-        assert isinstance(opened.app.screen, CopyMenu)
+        assert isinstance(opened.app.screen, ChoiceMenu)
         assert "A gap is not an event." in opened
         await opened.press("escape", "left_square_bracket")
         await opened.caught_up()
@@ -479,8 +479,8 @@ async def test_a_secret_is_not_copied_until_it_is_revealed() -> None:
         await select_node(opened)
         await opened.go_to_field("Node", "SecretID")
         await opened.press("y", "v")
-        assert isinstance(opened.app.screen, CopyMenu)
-        assert "This is a secret: x shows it first." in opened
+        assert isinstance(opened.app.screen, ChoiceMenu)
+        assert "A secret: x shows it first." in opened
         await opened.press("escape", "x", "y", "v")
         await opened.until(lambda: opened.told)
         assert opened.app._clipboard == NODE_SECRET

@@ -16,8 +16,8 @@ from nomad_tui.session import Session, Status
 from nomad_tui.ui.actions import ACTIONS, BY_ID, Context, actions, shown_key
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dialogs.commands import Palette
-from nomad_tui.ui.dialogs.copy_menu import Choice, CopyMenu
 from nomad_tui.ui.dialogs.help import help_text
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 from nomad_tui.ui.dialogs.warning_list import WarningList
 from nomad_tui.ui.event.inspector import EventView
@@ -140,7 +140,7 @@ async def test_a_menu_takes_the_keys_that_were_given_to_it(tmp_path: Path) -> No
         chosen: list[Choice | None] = []
         menu = [Choice("a", "one", "1"), Choice("b", "two", "2")]
         for pressed in (("down", "enter", "escape", "ctrl+j", "ctrl+o"), ("escape", "ctrl+g")):
-            await opened.app.push_screen(CopyMenu(menu), chosen.append)
+            await opened.app.push_screen(ChoiceMenu(menu, "Copy", "Enter copies"), chosen.append)
             await opened.press(*pressed)
             await opened.until(lambda: len(opened.app.screen_stack) == 1)
         assert [each and each.letter for each in chosen] == ["b", None]

@@ -445,7 +445,7 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
         await typed(app, "w", "enter")
         await until(pilot, lambda: app.said)
         path = tmp_path / "job-web-1204.json"
-        assert app.said == [f"Written: 13 B to {path}, which only you may read."]
+        assert app.said == [f"Written: 13 B to {path}, (mode 0600)."]
         assert path.read_text() == '{"ID": "web"}'
         path.write_text("mine")
         await typed(app, "w", "enter")

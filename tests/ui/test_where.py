@@ -264,7 +264,7 @@ async def test_a_click_chooses_and_a_double_click_switches(tmp_path: Path) -> No
 async def test_a_recording_is_left_for_nothing_else() -> None:
     async with dashboard(Told(CONNECTED)) as screen:
         await screen.press("@")
-        await screen.appears("nothing to switch")
+        await screen.appears("Only available")
         assert len(screen.app.screen_stack) == 1
 
 

@@ -12,12 +12,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from nomad_tui.ui.actions import Context
-from nomad_tui.ui.dialogs.copy_menu import Choice, ChoiceList
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.write_file import WriteFile
 from nomad_tui.ui.keymap import declared_key
 
 KEYS = "a letter or Enter chooses · Esc"
-_MOVES = {"up": -1, "down": 1}
 
 
 class AskFile(WriteFile):
@@ -31,7 +30,7 @@ class AskFile(WriteFile):
         self._title = title
         self.choices: tuple[Choice, ...] = tuple(choices)
         """What the menu offers now; empty once the file is asked for."""
-        self.menu = ChoiceList(self.choices)
+        self.menu = ChoiceList(self.choices, self._choose)
         self.progress = Static(id="write-file-progress")
 
     def compose(self) -> ComposeResult:
@@ -92,27 +91,14 @@ class AskFile(WriteFile):
         if self._left or self.input.display:
             super().take_key(event)
             return
-        row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
-        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
-        if key == "escape":
+        if declared_key(self.app, event.key, Context.DIALOG, Context.MENU) == "escape":
             self.action_leave()
-        elif row is not None:
-            self._choose(row)
-        elif key in _MOVES and self.choices:
-            self.menu.cursor = min(max(self.menu.cursor + _MOVES[key], 0), len(self.choices) - 1)
-        elif key == "enter" and self.choices:
-            self._choose(self.menu.cursor)
+        elif self.choices:
+            self.menu.take(event)
         event.stop()
         event.prevent_default()
 
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self.menu)
-        if offset is not None and 0 <= offset.y < len(self.choices):
-            self._choose(offset.y)
-
-    def _choose(self, row: int) -> None:
-        choice = self.choices[row]
-        self.menu.cursor = row
+    def _choose(self, choice: Choice) -> None:
         if choice.text is None:
             self.say_trouble(choice.why_not)
         else:

@@ -19,7 +19,7 @@ from nomad_tui.nomad import address as addresses
 from nomad_tui.session import Session, State, Status
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.copy_menu import Choice, ChoiceList
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.switch import Demo, Switch
 from nomad_tui.ui.dialogs.write_file import PathInput
@@ -44,15 +44,15 @@ class FirstRunPage(Modal[Answer]):
         self._connection = connection
         self._status = status
         self._answers = answers
-        self._choices = (
-            Choice("d", "demo", "a recorded cluster, served on this machine: no cluster, no network"),
+        choices = (
+            Choice("d", "demo", "a recorded cluster, served on this machine"),
             Choice("a", "address", "type the address of a server"),
             Choice("t", "token", "type a token; it is kept in memory only"),
             Choice("c", "doctor", "check the connection, the token and the stream"),
             Choice("r", "retry", "try again now"),
         )
         self.tried = Static(id="first-run-tried")
-        self.menu = ChoiceList(self._choices)
+        self.menu = ChoiceList(choices, self._choose)
         self.input = PathInput("", self._take, self._close_input)
         self.input.display = False
         self.trouble = Static(id="first-run-trouble")
@@ -78,24 +78,13 @@ class FirstRunPage(Modal[Answer]):
             self.input.post_message(events.Key(event.key, event.character))
         elif key == "escape":
             self.dismiss(None)
-        elif key in ("up", "down"):
-            self.action_move(1 if key == "down" else -1)
-        elif key == "enter":
-            self._choose(self._choices[self.menu.cursor].letter)
-        elif event.character in [choice.letter for choice in self._choices]:
-            self._choose(event.character or "")
+        else:
+            self.menu.take(event)
         event.stop()
         event.prevent_default()
 
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self.menu)
-        if offset is not None and 0 <= offset.y < len(self._choices):
-            self._choose(self._choices[offset.y].letter)
-
-    def action_move(self, rows: int) -> None:
-        self.menu.cursor = min(max(self.menu.cursor + rows, 0), len(self._choices) - 1)
-
-    def _choose(self, letter: str) -> None:
+    def _choose(self, choice: Choice) -> None:
+        letter = choice.letter
         if letter in self._answers:
             self.dismiss(self._answers[letter])
             return

@@ -11,10 +11,10 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
-from nomad_tui.session import Session
+from nomad_tui.session import Session, State
 from nomad_tui.sources.recording_file import RecordingFile
 from nomad_tui.ui.dialogs.ask_file import AskFile
-from nomad_tui.ui.dialogs.copy_menu import Choice
+from nomad_tui.ui.dialogs.letter_menu import Choice
 from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, NotWrittenError, explained, target_of
 
 HELD: Final = "h"
@@ -24,7 +24,9 @@ SECRETS: Final = "x"
 class Record(AskFile):
     """Its result is a sentence that says what is recorded where; None if nothing is."""
 
-    def __init__(self, history: History, start: Callable[[RecordingFile], None]) -> None:
+    def __init__(self, history: History, start: Callable[[RecordingFile], None], *, is_finished: bool) -> None:
+        """`is_finished` is whether no more events can arrive."""
+        self._is_finished = is_finished
         self._history = history
         self._start = start
         self._with_held = False
@@ -32,9 +34,11 @@ class Record(AskFile):
         super().__init__("Record", self._choices())
 
     def _choices(self) -> tuple[Choice, ...]:
+        held = f"{count(len(self._history))} rows" + ("" if self._is_finished else ", and new events")
+        new = None if self._is_finished else "new events, until Ctrl+R is pressed again"
         return (
-            Choice("n", "from now on", "what comes from the server until Ctrl+R is pressed again"),
-            Choice(HELD, "held, then what comes", f"{count(len(self._history))} rows that are held, and what comes"),
+            Choice("n", "from now on", new, "No more events arrive: all have been read."),
+            Choice(HELD, "events held", held),
             Choice(SECRETS, "secrets", "masked; x keeps them" if self._redacts else "▲ kept; x masks them"),
         )
 
@@ -58,7 +62,7 @@ class Record(AskFile):
             self.refuse(path, error)
             return
         self._start(recording)
-        secrets = "Secrets are masked." if self._redacts else "It holds secrets as they come."
+        secrets = "Secrets are masked." if self._redacts else "Secrets are kept."
         self._leave(f"Recording to {printable(str(path), LONGEST_SHOWN)} until Ctrl+R is pressed again. {secrets}")
 
 
@@ -72,7 +76,10 @@ class Recording:
 
     def toggle(self) -> None:
         if self._file is None:
-            self._screen.app.push_screen(Record(self._session.history, self._begin), self._say)
+            self._screen.app.push_screen(
+                Record(self._session.history, self._begin, is_finished=self._session.status.state is State.ENDED),
+                self._say,
+            )
         else:
             self._say(self.stop())
 

@@ -16,7 +16,7 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.dialogs.ask_file import AskFile
-from nomad_tui.ui.dialogs.copy_menu import Choice
+from nomad_tui.ui.dialogs.letter_menu import Choice
 from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, NewFile, NotWrittenError
 
 SLICE: Final = 0.004
@@ -100,11 +100,11 @@ class Save(AskFile):
         self.ask(
             f"Save {self._selection.label}",
             (
-                Choice("n", "NDJSON of events", "an event object a line; open and tail read it"),
-                Choice("f", "NDJSON of frames", "a frame a line, as the server sends them; open and tail read it"),
-                Choice("c", "CSV", "a record an event, for spreadsheets; no text becomes a formula"),
-                Choice("m", "a Markdown table", "a row an event, for issues and chats"),
-                Choice(REPORT, "an incident report", "Markdown: rates, marked events with their summaries, timeline"),
+                Choice("n", "NDJSON of events", "one event per line; open and tail read it"),
+                Choice("f", "NDJSON of frames", "one frame per line, as sent; open and tail read it"),
+                Choice("c", "CSV", "for spreadsheets; no text becomes a formula"),
+                Choice("m", "a Markdown table", "one row per event, for issues and chats"),
+                Choice(REPORT, "an incident report", "Markdown: rates, marked events, timeline"),
                 Choice(SECRETS, "secrets", secrets),
             ),
             cursor,
@@ -134,6 +134,7 @@ class Save(AskFile):
                 self.show_progress("searching …")
                 job = self._job(await selection.sequences())
                 await write_pieces(job, file, lambda: self.show_progress(_bar(job, file.size)))
+                self._worker = None  # what puts the file in its place cannot be stopped halfway
                 await asyncio.to_thread(file.commit)
         except NotWrittenError as error:
             self.ask_again()
@@ -151,8 +152,8 @@ class Save(AskFile):
 
     def _told(self, job: Export | Report, path: Path, size: int) -> str:
         told = (
-            f"Saved: {count(job.events)} events, {byte_count(size)}, to {printable(str(path), LONGEST_SHOWN)}, "
-            "which only you may read."
+            f"Saved: {count(job.events)} events, {byte_count(size)}, to {printable(str(path), LONGEST_SHOWN)} "
+            "(mode 0600)."
         )
         if self._form in FORMS and FORMS[self._form] in RAW and not self._redacts:
             told += " It holds secrets as they came."
@@ -165,6 +166,8 @@ class Save(AskFile):
     def action_leave(self) -> None:
         if self._worker is not None:
             self._worker.cancel()  # which removes what was written so far
+        elif self.is_writing:
+            return  # the file is complete, and its sentence follows
         super().action_leave()
 
 

@@ -145,7 +145,7 @@ def _put_in_place(temporary: str, target: Path) -> None:
 
 def written(path: Path, size: int) -> str:
     """The sentence that says where something was written."""
-    return f"Written: {byte_count(size)} to {printable(str(path), LONGEST_SHOWN)}, which only you may read."
+    return f"Written: {byte_count(size)} to {printable(str(path), LONGEST_SHOWN)} (mode 0600)."
 
 
 class PathInput(Input):

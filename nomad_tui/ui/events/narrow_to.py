@@ -4,7 +4,7 @@ from typing import Final
 
 from nomad_tui.core.history.facts import status_and_node
 from nomad_tui.core.history.history import History
-from nomad_tui.ui.dialogs.copy_menu import Choice
+from nomad_tui.ui.dialogs.letter_menu import Choice
 
 FIELDS: Final = {"j": "job", "n": "node", "s": "ns"}
 """By the letter of the menu, the fields of the filter language."""

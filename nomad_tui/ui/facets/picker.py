@@ -412,7 +412,7 @@ class TopicPicker(LineView, can_focus=True):
                     listed = len(section.listed) >= MANY and section.more
                     text = f"  … {count(section.more)} more: type" if listed else "  … fewer"
                 elif row.dimension is Dimension.TOPIC:
-                    text = f"  … {count(section.more)} silent"
+                    text = f"  … {count(section.more)} with no events"
                 return [Segment(text, self._style("count"))]
             case Kind.REFUSED:
                 folded = len(self.topic_section.refused_folded)

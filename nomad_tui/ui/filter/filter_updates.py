@@ -17,7 +17,7 @@ from nomad_tui.ui.filter.filtering import Filtering
 from nomad_tui.ui.panes import Panes
 
 if TYPE_CHECKING:
-    from nomad_tui.ui.dialogs.copy_menu import Choice
+    from nomad_tui.ui.dialogs.letter_menu import Choice
 
 FILTER_AFTER: Final = 0.03
 """Seconds between a key in the filter and the search."""
@@ -147,7 +147,7 @@ class FilterUpdates:
         if event is None or sequence is None:
             return
 
-        from nomad_tui.ui.dialogs.copy_menu import CopyMenu
+        from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu
         from nomad_tui.ui.events.narrow_to import FIELDS, narrowing
 
         def narrow(chosen: "Choice | None") -> None:
@@ -162,7 +162,7 @@ class FilterUpdates:
         title, keys = ("Only this", "a letter or Enter shows only this · Esc")
         if not only:
             title, keys = ("Not this", "a letter or Enter leaves this out · Esc")
-        self._panes.app.push_screen(CopyMenu(narrowing(self._filtering.view.history, sequence), title, keys), narrow)
+        self._panes.app.push_screen(ChoiceMenu(narrowing(self._filtering.view.history, sequence), title, keys), narrow)
 
     # What is shown of it
 

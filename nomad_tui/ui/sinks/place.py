@@ -21,7 +21,7 @@ from nomad_tui.sources.journal import JournalSource
 from nomad_tui.sources.journaled import JournaledLive
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.source import Source
-from nomad_tui.ui.dialogs.copy_menu import server_of
+from nomad_tui.ui.dialogs.copies import server_of
 
 RUN: Final = "nomad-tui sink run"
 RECORDING: Final = "A recording has no runner"

@@ -1,24 +1,16 @@
-"""The menu of `y`: everything about the event under the cursor that can be copied, each with what it would be.
+"""Everything about the event under the cursor that can be copied, each with what it would be.
 
-Nothing that is masked on the screen is in any of it.
+What is masked on the screen is masked in all of it.
 """
 
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from itertools import islice
-from typing import ClassVar, Final
-
-from textual import events
-from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.reactive import reactive
-from textual.widget import Widget
+from typing import Final
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import (
@@ -54,46 +46,10 @@ from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_tex
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.values import FILE, reads_file
-from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.dialog import Dialog
-from nomad_tui.ui.keymap import declared_key
+from nomad_tui.ui.dialogs.letter_menu import LONGEST_PREVIEW, Choice
 
-SECRET: Final = "This is a secret: x shows it first."
+SECRET: Final = "A secret: x shows it first."
 """Why a secret cannot be copied."""
-LONGEST_PREVIEW: Final = 300
-"""Characters that are made of what would be copied; a line shows fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    letter: str
-    label: str
-    """What it is; said again once it is copied."""
-    text: str | Callable[[], str] | None
-    """What is copied, or what makes it; None where there is nothing."""
-    why_not: str = ""
-    """A sentence, where there is nothing."""
-    preview: str = ""
-    """Its beginning, where making it whole takes long."""
-    warning: str = ""
-    """What running it may do, as a sentence; said once it is copied."""
-
-    def made(self) -> str:
-        """What is copied; empty where there is nothing."""
-        return self.text() if callable(self.text) else self.text or ""
-
-    @property
-    def shown(self) -> str:
-        """One line that is fit to be drawn: what would be copied, or why there is nothing."""
-        if self.text is None:
-            return self.why_not
-        text = self.preview if callable(self.text) else self.text
-        if self.warning:
-            text = f"▲ {self.warning} {text}"
-        return printable(" ".join(text[:LONGEST_PREVIEW].split()), LONGEST_PREVIEW)
-
-
-# What can be copied
 
 
 def server_of(connection: Connection, environ: Mapping[str, str] = os.environ) -> Server:
@@ -208,7 +164,7 @@ class _Copies:
 
     def value(self) -> Choice:
         if isinstance(self.payload, RawText) and isinstance(self.at, Raw) and not self.is_shown:
-            return Choice("v", "value", None, "Not JSON, so secrets in it are not recognized: e masks all values.")
+            return Choice("v", "value", None, "Not JSON: e copies it with every value masked.")
         if self.at is _MISSING:
             return Choice("v", "value", None, "Nothing is under the cursor.")
         if self.is_container or isinstance(self.at, RawText):
@@ -233,14 +189,14 @@ class _Copies:
 
     def jq(self) -> Choice:
         text = jq_path(self.path, self.payload)
-        return Choice("p", "jq path", text, "jq cannot tell repeated keys apart, and reads nothing that is no JSON.")
+        return Choice("p", "jq path", text, "jq needs JSON without repeated keys.")
 
     def filter(self) -> Choice:
         if not self.is_container and self.is_hidden:
             return Choice("f", "filter expression", None, SECRET)
         text = condition(self.path, self.at)
         text = text if text is None else as_it_is(text)
-        return Choice("f", "filter expression", text, "A filter has no words for this.")
+        return Choice("f", "filter expression", text, "Cannot be expressed as a filter.")
 
     def subtree(self) -> Choice:
         if self.at is _MISSING or isinstance(self.payload, RawText):
@@ -251,7 +207,7 @@ class _Copies:
 
     def _json(self, letter: str, label: str) -> Choice:
         found, _ = _find(self.masked_payload(), self.path)
-        return _whole(letter, label, found)
+        return _in_full(letter, label, found)
 
     def _masked_payload(self) -> Value:
         """The payload without what is masked on the screen."""
@@ -295,13 +251,13 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
     name = object_name(envelope, payload)
     if not of_payload.veil.lifted and masked_text(envelope.key, REDACTED) != envelope.key:
         return tuple(none(letter, "The event's key holds a secret.") for letter in labels)
-    unfit = "There is nothing that reads it, or its name is not fit for a shell."
-    recorded = "A recording has no server to ask."
+    unfit = "No command reads it, or its name is unsafe to type."
+    recorded = "Not available for recordings."
     of_allocation = allocation_commands(envelope, payload, of_payload.path, server)
-    no_allocation = _no_command(server) or "It has no allocations, or a name that is not fit for a shell."
+    no_allocation = _no_command(server) or "No allocations, or a name that is unsafe to type."
     return (
         Choice("i", labels["i"], "\n".join(_ids(envelope, of_payload.veil)) or None, "The event names no object."),
-        _whole("e", labels["e"], envelope.with_payload(payload)),
+        _in_full("e", labels["e"], envelope.with_payload(payload)),
         none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
         none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
         Choice("n", labels["n"], command(envelope, name, server), _no_command(server) or unfit),
@@ -316,9 +272,9 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
 
 def _no_command(server: Server | None) -> str:
     """Why Nomad's commands do not reach the server; empty if they do."""
-    lacking = ["a path in the address"] if server is not None and server.path else []
-    lacking += ["additional headers"] if server is not None and server.headers else []
-    return f"Nomad's commands do not support {' or '.join(lacking)}." if lacking else ""
+    lacking = ["path in the address"] if server is not None and server.path else []
+    lacking += ["headers"] if server is not None and server.headers else []
+    return f"The nomad CLI supports no {' and no '.join(lacking)}." if lacking else ""
 
 
 def _ids(envelope: Envelope, veil: Veil) -> list[str]:
@@ -328,7 +284,7 @@ def _ids(envelope: Envelope, veil: Veil) -> list[str]:
     return [name for each in shown if (name := as_it_is(each))]
 
 
-def _whole(letter: str, label: str, value: Value) -> Choice:
+def _in_full(letter: str, label: str, value: Value) -> Choice:
     """Made only when it is wanted: a payload has up to a megabyte."""
     preview = "".join(islice(json_pieces(value), LONGEST_PREVIEW // 4))[:LONGEST_PREVIEW]
     return Choice(letter, label, partial(json_text, value), preview=preview)
@@ -372,115 +328,3 @@ def _with(without: Value, original: Value, path: Path) -> Value:
             shown = (key, _with(inner, original[position][1], rest))
             return Members((*without[:position], shown, *without[position + 1 :]))
     return without
-
-
-# The menu
-
-
-class ChoiceList(Widget):
-    DEFAULT_CSS = """
-    ChoiceList { text-wrap: nowrap; }
-    """
-
-    cursor: reactive[int] = reactive(0)
-
-    def __init__(self, choices: Sequence[Choice]) -> None:
-        super().__init__()
-        self.put(choices)
-
-    def put(self, choices: Sequence[Choice]) -> None:
-        """Shows these choices, with the first under the cursor."""
-        self._lines = [(choice.letter, choice.label, choice.shown, choice.text is not None) for choice in choices]
-        self.styles.height = len(self._lines)
-        self._widest = max((len(choice.label) for choice in choices), default=0)
-        self.cursor = 0
-        self.refresh(layout=True)
-
-    def render(self) -> Content:
-        return Content("\n").join([self._line(row) for row in range(len(self._lines))])
-
-    def _line(self, row: int) -> Content:
-        letter, label, shown, is_possible = self._lines[row]
-        line = Content.assemble(
-            (f"{letter}  ", "bold $accent" if is_possible else "$faint"),
-            (f"{label:<{self._widest}}  ", "$foreground" if is_possible else "$faint"),
-            (shown, "$quiet" if is_possible else "$faint"),
-        )
-        width = self.content_size.width
-        line = line.truncate(width, ellipsis=True, pad=True)
-        return line.stylize("on $chosen" if row == self.cursor else "")
-
-
-KEYS: Final = "a letter or Enter copies · Esc"
-
-
-class CopyMenu(Dialog[Choice | None]):
-    """Its result is what is to be copied, which is always possible; None for nothing.
-
-    It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn. For that
-    the key that opens it must be a binding with priority.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
-
-    def __init__(self, choices: Sequence[Choice], title: str = "Copy", keys: str = KEYS) -> None:
-        super().__init__()
-        self._title, self._keys = title, keys
-        self.choices = tuple(choices)
-        self.list = ChoiceList(self.choices)
-        self._left = False
-
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(id="copy", can_focus=False) as box:
-            box.border_title = Content(self._title)
-            box.border_subtitle = Content(self._keys)
-            yield self.list
-
-    def on_key(self, event: events.Key) -> None:
-        """A key that was already on its way here when the menu was left goes where keys go now."""
-        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
-        row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
-        if self._left:
-            self.app.post_message(events.Key(event.key, event.character))
-        elif row is not None:
-            self._choose(row)
-        elif key in _MOVES:
-            self.action_move(_MOVES[key])
-        elif key == "enter":
-            self.action_choose()
-        elif key == "escape":
-            self.action_leave()
-        else:
-            return
-        event.stop()
-        event.prevent_default()
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self.list)
-        if offset is not None and 0 <= offset.y < len(self.choices):
-            self._choose(offset.y)
-
-    def action_move(self, rows: int) -> None:
-        self.list.cursor = min(max(self.list.cursor + rows, 0), len(self.choices) - 1)
-
-    def action_choose(self) -> None:
-        self._choose(self.list.cursor)
-
-    def action_leave(self) -> None:
-        self._leave(None)
-
-    def _choose(self, row: int) -> None:
-        choice = self.choices[row]
-        self.list.cursor = row
-        if choice.text is None:
-            self.query_one("#copy").border_subtitle = Content.styled(choice.why_not, "$warning")
-        else:
-            self._leave(choice)
-
-    def _leave(self, choice: Choice | None) -> None:
-        if not self._left:
-            self._left = True
-            self.dismiss(choice)
-
-
-_MOVES: Final = {"up": -1, "down": 1}

@@ -1,0 +1,204 @@
+"""Menus in which a letter chooses: copy, narrow, send, save, record, first start."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.keymap import declared_key
+
+LONGEST_PREVIEW: Final = 300
+"""Characters that are made of what would be copied; a line shows fewer."""
+_MOVES: Final = {"up": -1, "down": 1}
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    letter: str
+    label: str
+    """What it is; repeated when it has been chosen."""
+    text: str | Callable[[], str] | None
+    """What it stands for, or what makes that; None where there is nothing to choose."""
+    why_not: str = ""
+    """A sentence, where there is nothing to choose."""
+    preview: str = ""
+    """Its beginning, where making all of it takes long."""
+    warning: str = ""
+    """What running it may do, as a sentence; shown once it is copied."""
+
+    def made(self) -> str:
+        """What the choice stands for; empty where there is nothing."""
+        return self.text() if callable(self.text) else self.text or ""
+
+    @property
+    def shown(self) -> str:
+        """One line that is fit to be drawn: what would be chosen, or why that is not possible."""
+        if self.text is None:
+            return self.why_not
+        text = self.preview if callable(self.text) else self.text
+        if self.warning:
+            text = f"▲ {self.warning} {text}"
+        return printable(" ".join(text[:LONGEST_PREVIEW].split()), LONGEST_PREVIEW)
+
+
+class ChoiceList(Widget):
+    """A line for each choice. Its dialog hands it the keys, which are often typed before it is drawn."""
+
+    DEFAULT_CSS = """
+    ChoiceList { text-wrap: nowrap; }
+    """
+
+    cursor: reactive[int] = reactive(0)
+
+    def __init__(self, choices: Sequence[Choice], choose: Callable[[Choice], None]) -> None:
+        """`choose` is called with the choice of a letter, of Enter or of a click, possible or not."""
+        super().__init__()
+        self._choose = choose
+        self.put(choices)
+
+    def put(self, choices: Sequence[Choice]) -> None:
+        """Shows these choices, with the first under the cursor."""
+        self.choices = tuple(choices)
+        self._lines = [(choice.letter, choice.label, choice.shown, choice.text is not None) for choice in choices]
+        self.styles.height = max(1, len(self._lines))
+        self._widest = max((len(choice.label) for choice in choices), default=0)
+        self.cursor = 0
+        self.refresh(layout=True)
+
+    def take(self, event: events.Key) -> bool:
+        """Acts on a key: a letter or Enter chooses, arrows move. False if the key means nothing here."""
+        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
+        row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
+        if row is not None:
+            self._choose_row(row)
+        elif key in _MOVES:
+            self.move(_MOVES[key])
+        elif key == "enter":
+            self.choose()
+        else:
+            return False
+        return True
+
+    def move(self, rows: int) -> None:
+        self.cursor = max(0, min(self.cursor + rows, len(self.choices) - 1))
+        if isinstance(self.parent, VerticalScroll):
+            self.parent.scroll_to(y=self.cursor - 2, animate=False)
+
+    def choose(self) -> None:
+        """Chooses what is under the cursor."""
+        if self.choices:
+            self._choose_row(self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        if 0 <= event.y < len(self.choices):
+            event.stop()
+            self._choose_row(event.y)
+
+    def _choose_row(self, row: int) -> None:
+        self.cursor = row
+        self._choose(self.choices[row])
+
+    def render(self) -> Content:
+        return Content("\n").join([self._line(row) for row in range(len(self._lines))])
+
+    def _line(self, row: int) -> Content:
+        letter, label, shown, is_possible = self._lines[row]
+        line = Content.assemble(
+            (f"{letter:<1}  ", "bold $accent" if is_possible else "$faint"),
+            (f"{label:<{self._widest}}  ", "$foreground" if is_possible else "$faint"),
+            (shown, "$quiet" if is_possible else "$faint"),
+        )
+        width = self.content_size.width
+        line = line.truncate(width, ellipsis=True, pad=True)
+        return line.stylize("on $chosen" if row == self.cursor else "")
+
+
+class LetterMenu(Dialog[Result | None], Generic[Result]):
+    """Its result is what `result` makes of a possible choice; None for none.
+
+    It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn. For that
+    the key that opens it must be a binding with priority.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
+    BOX: ClassVar[str] = "copy"
+    """The id of the frame."""
+
+    def __init__(self, choices: Sequence[Choice], title: str, keys: str) -> None:
+        """`keys` says in the frame what the keys do."""
+        super().__init__()
+        self._title, self._keys = title, keys
+        self.list = ChoiceList(choices, self._choose)
+        self._left = False
+
+    def result(self, choice: Choice) -> Result:
+        raise NotImplementedError
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return self.list.choices
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id=self.BOX, can_focus=False) as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content(self._keys)
+            yield self.list
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that was already on its way here when the menu was left goes where keys go now."""
+        if self._left:
+            self.app.post_message(events.Key(event.key, event.character))
+        elif not self.take(event):
+            return
+        event.stop()
+        event.prevent_default()
+
+    def take(self, event: events.Key) -> bool:
+        """Whether the key means anything here."""
+        if declared_key(self.app, event.key, Context.DIALOG, Context.MENU) == "escape":
+            self.action_leave()
+            return True
+        return self.list.take(event)
+
+    def action_move(self, rows: int) -> None:
+        self.list.move(rows)
+
+    def action_choose(self) -> None:
+        self.list.choose()
+
+    def action_leave(self) -> None:
+        self._leave(None)
+
+    def explain(self, text: str) -> None:
+        """Shows a sentence in the frame."""
+        self.query_one(f"#{self.BOX}").border_subtitle = Content.styled(text, "$warning")
+
+    def _choose(self, choice: Choice) -> None:
+        if choice.text is None:
+            self.explain(choice.why_not)
+        else:
+            self._leave(self.result(choice))
+
+    def _leave(self, result: Result | None) -> None:
+        if not self._left:
+            self._left = True
+            self.dismiss(result)
+
+
+class ChoiceMenu(LetterMenu[Choice]):
+    """Its result is the choice itself."""
+
+    def result(self, choice: Choice) -> Choice:
+        return choice
