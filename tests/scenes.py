@@ -35,7 +35,7 @@ from nomad_tui.session import Session
 from nomad_tui.sinks.definition.reading import DefinitionError, read_definition
 from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.logs.page import LogsPage
 from nomad_tui.ui.overview.page import OverviewPage
 from nomad_tui.ui.sinks.page import SinksPage

@@ -17,8 +17,8 @@ from nomad_tui.ui.dialogs.copies import choices, server_of
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.dialogs.save import Save, Selection
 from nomad_tui.ui.dialogs.write_file import file_name
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import Inspecting
-from nomad_tui.ui.event.inspector import EventView
 from nomad_tui.ui.filter.filtering import SEARCH_SLICE, Filtering
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.terminal.browser import open_page

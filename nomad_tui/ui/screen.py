@@ -32,8 +32,9 @@ from nomad_tui.session import Session, State
 from nomad_tui.ui.actions import Context, actions, bindings
 from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.dialogs.commands import Commands
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import INSPECT_AFTER, Inspecting
-from nomad_tui.ui.event.inspector import EventView, Inspector
+from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.event.text_viewer import TextView, TextViewer
 from nomad_tui.ui.event.timeline import Timeline

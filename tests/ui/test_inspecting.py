@@ -16,7 +16,7 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu
 from nomad_tui.ui.dialogs.write_file import WriteFile
 from nomad_tui.ui.event.compare_with import CompareWith
-from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.timeline import FOCUS
 from tests import scenes
 from tests.dashboard import CONNECTED, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs

@@ -10,7 +10,8 @@ from textual.content import Content
 from textual.pilot import Pilot
 
 from nomad_tui.core import wire
-from nomad_tui.ui.event.inspector import InspectedEvent, Inspector
+from nomad_tui.ui.event.inspected import InspectedEvent
+from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.themes import VARIABLES
 from tests import recordings

@@ -20,7 +20,7 @@ from nomad_tui.ui.dialogs.help import help_text
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 from nomad_tui.ui.dialogs.warning_list import WarningList
-from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.text_viewer import TextViewer
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, ColumnChooser
 from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, parse_key, read_keys

@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 
 from nomad_tui.core.wire import Frame
-from nomad_tui.ui.event.inspector import EventView, Inspector
+from nomad_tui.ui.event.inspected import EventView
+from nomad_tui.ui.event.inspector import Inspector
 from tests.dashboard import CONNECTED, MEDIUM, WIDE, Told, dashboard, event, frame, jobs
 
 

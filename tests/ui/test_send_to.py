@@ -185,7 +185,7 @@ async def test_a_click_chooses_too_and_the_menu_fits(tmp_path: Path, size: tuple
             await opened.shows(2)
             await menu(opened)
             assert max(map(len, opened.screen())) <= size[0]
-            await opened.click("OfferList", (4, 1))
+            await opened.click("ChoiceList", (4, 1))
             await said(opened, "to sink-01")
             await menu(opened)
             await opened.press(*["down"] * 29)

@@ -13,7 +13,8 @@ from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.updates import Permitted
-from nomad_tui.ui.facets.picker import TopicPicker, shortened
+from nomad_tui.ui.facets.facet_rows import shortened
+from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.facets.sections import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
 

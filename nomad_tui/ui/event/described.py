@@ -14,7 +14,7 @@ from nomad_tui.core.history.newest import newest_state
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.readable import age, byte_count, count
 from nomad_tui.ui.event.facts import contents
-from nomad_tui.ui.event.inspector import Before, InspectedEvent
+from nomad_tui.ui.event.inspected import Before, InspectedEvent
 
 
 def described(history: History, names: Names, sequence: int, against: int | None = None) -> InspectedEvent:

@@ -11,7 +11,7 @@ from nomad_tui.core.history.related import Related
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.updates import Gap
 from nomad_tui.ui.event.described import described
-from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.places import Place, Places
 from nomad_tui.ui.panes import Pane, Panes
 

@@ -5,10 +5,8 @@ together, and the payload as it came.
 """
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import tzinfo
-from enum import StrEnum
 from typing import ClassVar, Final
 
 from textual import events, on
@@ -20,7 +18,6 @@ from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
-from nomad_tui.core.diagnosis import Diagnosis
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.payload import Payload, parse
 from nomad_tui.core.readable import count
@@ -31,9 +28,11 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.changes_view import ChangesView
 from nomad_tui.ui.event.facts import DrawnFact, laid_out, of_envelope, of_summary
 from nomad_tui.ui.event.find_line import FindPane
+from nomad_tui.ui.event.inspected import EventView, InspectedEvent
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.event.text_viewer import TextView
 from nomad_tui.ui.event.timeline import Timeline
+from nomad_tui.ui.event.view_tabs import ViewTabs
 
 LONGEST_TITLE: Final = 120
 _SHORTEST_TITLE: Final = 8
@@ -53,105 +52,6 @@ DIAGNOSIS_LATER: Final = 0.02
 """Seconds of reading for the diagnosis when an event is shown, and at each further look."""
 LARGE: Final = 128 * 1024
 """Bytes of a payload from which on it is drawn before it is compared with the one before."""
-
-
-class EventView(StrEnum):
-    """One of the four views of an event."""
-
-    TREE = "tree"
-    CHANGES = "changes"
-    TIMELINE = "timeline"
-    RAW = "raw"
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What an event is compared with."""
-
-    payload: bytes
-    said: str
-    """Which event that is, as a sentence; untrusted."""
-
-
-def _no_name(_topic: str, _id: str) -> str:
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class InspectedEvent:
-    sequence: int
-    """The event's number in the history."""
-    title: str
-    """Which object, such as `Allocation 3f2a91c4`; untrusted."""
-    heading: tuple[Content, ...]
-    """One to three lines that say what happened, made of text that is fit to be drawn."""
-    facts: tuple[tuple[str, str], ...]
-    """Label and value of what the envelope says, such as `("Type", "PlanResult")`; the values are untrusted,
-    and a fact without one is left out."""
-    payload: bytes
-    """As the server sent it."""
-    trouble: str | None = None
-    """What was wrong with the event itself, or what a gap means, in a sentence or two; untrusted."""
-    topic: str = ""
-    """The released name; empty for a gap in the stream, which is no object."""
-    key: str = ""
-    before: Before | None = None
-    """What it is compared with; None where the object's event before is not held."""
-    happened: int | None = None
-    """When it happened, in ns since 1970; ages in the summary are told as of then. None where that is not known."""
-    newest: Callable[[], str] = str
-    """What the object has become since, as far as it is held; empty where its state is the same."""
-    name: Callable[[str, str], str] = _no_name
-    """The name of the object of a topic that has an ID, or ""."""
-    diagnosis: Diagnosis | None = None
-    """What the events held prove of a failure."""
-
-
-class ViewTabs(Static):
-    """The names of the views in one line; a click goes to one."""
-
-    class Clicked(Message):
-        def __init__(self, view: EventView) -> None:
-            self.view = view
-            super().__init__()
-
-    _GAP: ClassVar[int] = 3
-
-    def __init__(self, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._ends: list[tuple[int, EventView]] = []
-        """Behind which cell each view's name ends."""
-
-    @property
-    def length(self) -> int:
-        """Cells that the names take."""
-        return self._ends[-1][0] - self._GAP if self._ends else 0
-
-    def show(self, labels: Iterable[tuple[EventView, str, int | None]], chosen: EventView) -> Content:
-        """Names and counts of the views; a count of None is not known."""
-        names: list[Content] = []
-        self._ends.clear()
-        end = 0
-        for view, name, rows in labels:
-            style = "bold underline $text-accent" if view is chosen else "$quiet"
-            number = "" if rows is None else f" {rows:,}"
-            names.append(Content.assemble((name, style), (number, "$quiet")))
-            end += len(name) + len(number) + self._GAP
-            self._ends.append((end, view))
-        line = Content(" " * self._GAP).join(names)
-        self.update(line, layout=False)
-        return line
-
-    def on_click(self, event: events.Click) -> None:
-        event.stop()
-        self.click(event.x)
-
-    def click(self, x: int) -> None:
-        """Goes to the view whose name stands at a cell of the line, if any does."""
-        for end, view in self._ends:
-            if 0 <= x < end:
-                self.post_message(self.Clicked(view))
-                return
 
 
 class Inspector(Vertical):

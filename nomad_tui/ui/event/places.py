@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from nomad_tui.ui.event.inspector import EventView
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.panes import Pane
 
 MOST_PLACES: Final = 100

@@ -1,0 +1,58 @@
+"""The names of the views of an event, in one line."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from nomad_tui.ui.event.inspected import EventView
+
+
+class ViewTabs(Static):
+    """The names of the views in one line; a click goes to one."""
+
+    class Clicked(Message):
+        def __init__(self, view: EventView) -> None:
+            self.view = view
+            super().__init__()
+
+    _GAP: ClassVar[int] = 3
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._ends: list[tuple[int, EventView]] = []
+        """Behind which cell each view's name ends."""
+
+    @property
+    def length(self) -> int:
+        """Cells that the names take."""
+        return self._ends[-1][0] - self._GAP if self._ends else 0
+
+    def show(self, labels: Iterable[tuple[EventView, str, int | None]], chosen: EventView) -> Content:
+        """Names and counts of the views; a count of None is not known."""
+        names: list[Content] = []
+        self._ends.clear()
+        end = 0
+        for view, name, rows in labels:
+            style = "bold underline $text-accent" if view is chosen else "$quiet"
+            number = "" if rows is None else f" {rows:,}"
+            names.append(Content.assemble((name, style), (number, "$quiet")))
+            end += len(name) + len(number) + self._GAP
+            self._ends.append((end, view))
+        line = Content(" " * self._GAP).join(names)
+        self.update(line, layout=False)
+        return line
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.click(event.x)
+
+    def click(self, x: int) -> None:
+        """Goes to the view whose name stands at a cell of the line, if any does."""
+        for end, view in self._ends:
+            if 0 <= x < end:
+                self.post_message(self.Clicked(view))
+                return
