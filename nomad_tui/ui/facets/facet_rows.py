@@ -267,6 +267,8 @@ class FacetRows(LineView, can_focus=True):
                     text = f"  … {count(section.more)} more: type" if listed else "  … fewer"
                 elif row.dimension is Dimension.TOPIC:
                     text = f"  … {count(section.more)} with no events"
+                    if len(text) > width:
+                        text = f"  … {count(section.more)} no events"
                 return [Segment(text, self._style("count"))]
             case Kind.REFUSED:
                 folded = len(self.topic_section.refused_folded)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.overview.index import OverviewIndex
 from nomad_tui.session import Session
+from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import Inspecting
-from nomad_tui.ui.event.inspector import EventView
 from nomad_tui.ui.filter.filter_updates import FilterUpdates
 from nomad_tui.ui.filter.filtering import Filtering
 from nomad_tui.ui.overview.page import Chosen, OverviewPage
