@@ -31,7 +31,7 @@ from nomad_tui.core.sentence import describe
 MOST_ALLOCATIONS: Final = 200
 """Of a job, the newest: the others are not looked at, and a count is "at least" then."""
 MOST_EVENTS: Final = 200
-"""Of one object."""
+"""Of one object, the newest: with more, a count of failures is "at least" as well."""
 _NODES_NAMED: Final = 4
 _STOPPED_BY: Final = frozenset(("Killing", "Restart Signaled"))
 """Task events after which an end is no failure."""
@@ -225,9 +225,9 @@ def _of_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator
                 break
             yield
     if len(times) > 1:
-        facts.line(
-            "how often", plain(f"{count(len(times))} evaluations of the job in {duration(max(times) - min(times))}")
-        )
+        least = "at least " if len(jobs) > MOST_ALLOCATIONS else ""
+        lasted = duration(max(times) - min(times))
+        facts.line("how often", plain(f"{least}{count(len(times))} evaluations of the job in {lasted}"))
     found = _Findings()
     _read_registrations(history, event, event.job, found)
     if found.registrations:
@@ -240,13 +240,14 @@ def _of_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator
 
 
 def _held(history: History, newest: int, last: int) -> Iterator[int]:
-    """The events of an object up to `last`, newest first."""
+    """The newest `MOST_EVENTS` events of an object up to `last`, newest first."""
     at: int | None = newest
+    while at is not None and at > last:
+        at = history.previous(at)
     for _ in range(MOST_EVENTS):
         if at is None or at < history.first:
             return
-        if at <= last:
-            yield at
+        yield at
         at = history.previous(at)
 
 
@@ -267,7 +268,9 @@ def _read_job(
     objects = dict.fromkeys(subject.of for subject in subjects[-MOST_ALLOCATIONS:])
     for of in objects:
         seen: set[tuple[str, int, str]] = set()
-        for sequence in reversed(list(_held(history, of.last, last))):
+        held = list(_held(history, of.last, last))
+        found.is_complete &= len(held) < MOST_EVENTS
+        for sequence in reversed(held):
             yield
             if sequence < history.first:
                 continue
