@@ -10,7 +10,6 @@ import re
 import select
 import signal
 import stat
-from collections import deque
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from time import monotonic, time_ns
 from typing import BinaryIO, Final, TextIO
 
 from nomad_tui.cli.writer import Writer
-from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES
 from nomad_tui.core.export.formats import RAW, EventLines, Output
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.glyphs import escaped
@@ -32,9 +30,9 @@ from nomad_tui.core.readable import byte_count
 from nomad_tui.core.search.search import Matcher
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
-from nomad_tui.core.updates import Concern, Connected, Ended, Gap, GapReason, Noted, Refused, Retrying, Update, Warned
+from nomad_tui.core.updates import Concern, Connected, Ended, Gap, Noted, Refused, Retrying, Update, Warned
 from nomad_tui.core.wire import Frame, Unreadable
-from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.live import LiveServer, SeenFrames
 from nomad_tui.sources.source import Source
 from nomad_tui.stream.status import Pace, StreamStatus
 
@@ -112,9 +110,7 @@ class _Tail:
         self._options = options
         self._output = output
         self._writer = Writer(output)
-        self._newest: deque[Frame] = deque()
-        """The newest frames of a server, by which it is gone on with after it was left."""
-        self._newest_bytes = 0
+        self._newest = SeenFrames()
         self._errors = errors
         is_report = options.output is Output.REPORT
         self._history = History() if is_report else History(HELD_EVENTS, HELD_BYTES)
@@ -256,14 +252,6 @@ class _Tail:
             source.connection, source.subscription, source.settings, seen=tuple(self._newest), seen_until=left
         )
 
-    def _remember(self, frame: Frame) -> None:
-        self._newest.append(frame)
-        self._newest_bytes += len(frame.line)
-        while len(self._newest) > REMEMBERED_FRAMES or (
-            len(self._newest) > 1 and self._newest_bytes > REMEMBERED_BYTES
-        ):
-            self._newest_bytes -= len(self._newest.popleft().line)
-
     async def _flush(self) -> None:
         """Writes what was printed. Raises `BrokenPipeError` as soon as nobody reads it, event or no event."""
         pipe = None
@@ -307,10 +295,10 @@ class _Tail:
         region = status.region
         is_new_warning = isinstance(update, Warned) and status.warnings.get(update.concern) != update
         status.take(update)
+        if isinstance(self._source, LiveServer):
+            self._newest.take(update)
         match update:
             case Frame():
-                if isinstance(self._source, LiveServer):
-                    self._remember(update)
                 if update.events:
                     self._idle_since, self._idle_before = monotonic(), 0.0
                     self._print(update)
@@ -324,9 +312,6 @@ class _Tail:
             case Noted():
                 self._notice(update.text)
             case Gap():
-                if update.reason is GapReason.REBUILT:
-                    self._newest.clear()
-                    self._newest_bytes = 0
                 if self._reported is not None:
                     self._reported.append(self._history.end)
                     self._history.add(update, time_ns())

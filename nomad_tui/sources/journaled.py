@@ -5,21 +5,19 @@ two. While a runner writes to the same journal, it may hold what the server has 
 shown where they meet, the journal is looked at again.
 """
 
-from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Final
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connecting, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.sources.journal_pages import Pages, opened
-from nomad_tui.sources.live import LiveServer
+from nomad_tui.sources.live import LiveServer, SeenFrames
 from nomad_tui.sources.part import Part
 from nomad_tui.stream.settings import Settings
 
@@ -44,9 +42,7 @@ class JournaledLive(LiveServer):
         super().__init__(connection, subscription, settings)
         self.path = path
         self._part = Part(self.settings.start, self.subscription, connection.namespace, newest_events)
-        self._newest: deque[Frame] = deque()
-        """The newest frames that came, as many as a connection can be joined to."""
-        self._newest_bytes = 0
+        self._newest = SeenFrames()
         self._page: list[Update] = []
         """Read from the journal and not passed on yet."""
         self._broken = False
@@ -89,7 +85,7 @@ class JournaledLive(LiveServer):
             yield Connecting(self.name)  # that this takes a while is no silence of the server's
             page, self._page = self._page, []
             for update in page:
-                self._remember(update)
+                self._newest.take(update)
                 yield update
 
     async def _goes_on(self, pages: Pages | None) -> bool:
@@ -102,17 +98,6 @@ class JournaledLive(LiveServer):
             self._broken = True
             self._page = [Noted(str(error))]
         return bool(self._page)
-
-    def _remember(self, update: Update) -> None:
-        newest = self._newest
-        if isinstance(update, Frame):
-            newest.append(update)
-            self._newest_bytes += len(update.line)
-            while len(newest) > REMEMBERED_FRAMES or (len(newest) > 1 and self._newest_bytes > REMEMBERED_BYTES):
-                self._newest_bytes -= len(newest.popleft().line)
-        elif isinstance(update, Gap) and update.reason is GapReason.REBUILT:
-            newest.clear()
-            self._newest_bytes = 0
 
 
 async def _read_until(pages: Pages | None) -> int | None:

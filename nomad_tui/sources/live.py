@@ -6,14 +6,15 @@ altogether, and each namespace that the token may read gets a stream of its own 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from time import monotonic, time_ns
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.backoff import delays
-from nomad_tui.core.continuity import Continuity, ReadProgress
+from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES, Continuity, ReadProgress
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.subscription import Subscription
@@ -37,6 +38,28 @@ from nomad_tui.stream.ordered import ordered
 from nomad_tui.stream.reader import Reader
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.tasks import end
+
+
+class SeenFrames:
+    """The newest frames of a source, as many as a connection can be compared with: `seen` of a `LiveServer`."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque()
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(tuple(self._frames))
+
+    def take(self, update: Update) -> None:
+        """Keeps a frame; what came before the indexes began anew is forgotten."""
+        if isinstance(update, Frame):
+            self._frames.append(update)
+            self._bytes += len(update.line)
+            while len(self._frames) > REMEMBERED_FRAMES or (len(self._frames) > 1 and self._bytes > REMEMBERED_BYTES):
+                self._bytes -= len(self._frames.popleft().line)
+        elif isinstance(update, Gap) and update.reason is GapReason.REBUILT:
+            self._frames.clear()
+            self._bytes = 0
 
 
 class LiveServer:

@@ -63,7 +63,7 @@ class ConnectionSettings:
 class Heartbeats:
     """Tells from the heartbeats of one connection whether something between holds the stream back.
 
-    A server sends `{}` every 30 s whatever else it sends, so two of them come together only if they waited somewhere:
+    A server sends `{}` every 30 s beside everything else, so two of them come together only if they waited somewhere:
     in a proxy that fills its buffer before it passes anything on, or here, while this program was stopped.
     """
 
@@ -120,7 +120,7 @@ class StreamConnection:
     accepted: bool = field(default=False, init=False)
     """Whether the first line has come: only that proves that a server took the subscription."""
     has_joined: bool = field(default=False, init=False)
-    """Whether a frame has been told from what was seen."""
+    """Whether a frame has been compared with what was seen, beyond doubt."""
     progressed: bool = field(default=False, init=False)
     """Whether a frame has come that is newer than everything seen before."""
     doubt: Doubt | None = field(default=None, init=False)

@@ -1,4 +1,4 @@
-"""What a reader must leave out because reading it would harm the servers, and what is said of that."""
+"""The topics that a reader leaves out because reading them would harm the servers, and the warnings about them."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -24,8 +24,8 @@ class Harm:
         self._discovery = discovery
         self._allowed = allowed
         self._releases = ServerReleases()
-        """Of the servers asked last."""
-        self._said: Warned | None = None
+        """Of the servers examined last."""
+        self._warned: Warned | None = None
 
     async def changes(self, client: Client, server: ServerInfo | None) -> bool:
         """Asks for the servers' releases; whether something else is to be subscribed to by what they are."""
@@ -34,7 +34,7 @@ class Harm:
         return not self._allowed and self._selection.leave_out(self._discovery.worst.harmful_topics)
 
     async def harmless(self, client: Client, subscription: Subscription) -> Subscription | None:
-        """What of a subscription may be asked of a server; None for nothing."""
+        """The part of a subscription that a server may be asked for; None for nothing."""
         if self._allowed or not asked_topics(subscription):
             return subscription
         releases = await self._discovery.of(client, None)
@@ -59,7 +59,7 @@ class Harm:
         return csi_read_warning(self._releases)
 
     def version(self, server: ServerInfo | None) -> str | None:
-        """The release of whoever serves the stream, as far as it is known."""
+        """The release of the server that sends the stream, where it is known."""
         if server is not None and (server.is_server or not server.version):
             return server.version
         builds = {build for _, build in self._releases.builds}
@@ -72,18 +72,18 @@ class Harm:
         return left_out(self.left_out, self._discovery.worst)
 
     def news(self) -> Iterator[Warned]:
-        """What is to be said of it since that was last said."""
+        """The warning about them, if it has changed since it was yielded last."""
         wanted = tuple(sorted(asked_topics(self._selection.started_with) & self._discovery.worst.harmful_topics))
-        told = Warned(Concern.HARM)
+        warned = Warned(Concern.HARM)
         if wanted:
             trouble = (taken if self._allowed else left_out)(wanted, self._discovery.worst)
             account = trouble.account
             if not self._allowed and self._selection.started_with.released_topics is None:
                 account = f"{account} {UNKNOWN_TOPICS}"
-            told = Warned(Concern.HARM, account, f"{trouble.remedy}.")
-        if told != (self._said or Warned(Concern.HARM)):
-            self._said = told
-            yield told
+            warned = Warned(Concern.HARM, account, f"{trouble.remedy}.")
+        if warned != (self._warned or Warned(Concern.HARM)):
+            self._warned = warned
+            yield warned
 
 
 def left_out(topics: tuple[str, ...], releases: ServerReleases) -> Trouble:
@@ -113,7 +113,7 @@ def taken(topics: tuple[str, ...], releases: ServerReleases) -> Trouble:
 
 
 def csi_read_warning(releases: ServerReleases | None = None) -> str:
-    """A sentence for whoever is about to read a CSI volume; without `releases` nothing is known of any server."""
+    """A warning before a CSI volume is read; without `releases` nothing is known of any server."""
     releases = releases or ServerReleases(Evidence.NONE)
     fixed = " or ".join(CSI_SECRETS_BY_API.fixed_in)
     why = releases.because(CSI_SECRETS_BY_API) if releases.builds else f"if they run a release before {fixed}"
@@ -121,7 +121,7 @@ def csi_read_warning(releases: ServerReleases | None = None) -> str:
 
 
 def asked_topics(subscription: Subscription) -> frozenset[str]:
-    """Which of the topics that may harm were asked for."""
+    """The requested topics that may harm."""
     wanted = subscription.released_topics
     return HARMFUL_TOPICS if wanted is None else HARMFUL_TOPICS & wanted
 

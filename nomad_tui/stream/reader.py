@@ -186,8 +186,7 @@ class Reader:
                 probed = False
                 if self._progressed or monotonic() - connected_at > settings.settled:
                     waits, refusal_waits = self._delays()
-            changing = trouble is None or asked_anew
-            if trouble is None or asked_anew:
+            if changing := trouble is None or asked_anew:
                 continue
             if trouble.kind is Kind.BUFFERED and self._is_held_back and not was_held_back:
                 # Silence is no refusal there: what the proxy holds is waited for at once, for as long as it may take.
@@ -421,9 +420,9 @@ class Reader:
                 if connection.is_rebuilt:
                     raise self._start_over(connection.parted_at)
                 if connection.together or self._reports.is_held_back:
-                    await asyncio.sleep(0)  # whoever notices that this program was stopped reports that first
-                    for warning in self._reports.bulk(connection, settings.heartbeat, self.standstill):
-                        yield warning
+                    await asyncio.sleep(0)  # a stop of this program is reported first, if that was the reason
+                    for each in self._reports.bulk(connection, settings.heartbeat, self.standstill):
+                        yield each
                 self.standstill = max(self.standstill, settings.clock() - heard_at)
             if changing:
                 return

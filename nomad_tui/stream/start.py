@@ -1,7 +1,7 @@
 """Where in a server's buffer the reading starts: its oldest frame, an index, a moment, or now.
 
 A server only knows indexes, and answers one that it does not hold with the next frame that it does, or with its
-newest. So what is sent before the start is left out here, and where the start cannot be had that is said.
+newest. So frames before the start are dropped here, and a note says where the start cannot be reached.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from nomad_tui.core.readable import duration
 from nomad_tui.core.wire import Frame
 
 STANDARD_INPUT: Final = "-"
-"""What stands for it in the place of a file's name."""
+"""In the place of a file's name."""
 NEWEST: Final = (1 << 63) - 1
 """An index above every other: asked for it, a server sends its newest frame and then what is new."""
 SHORT: Final = 2_000_000_000
-"""ns by which a buffer may miss the moment asked for without a word: times of payloads are no more exact."""
+"""ns by which a buffer may miss the moment asked for without a note: times of payloads are no more exact."""
 
 
 @dataclass(frozen=True, slots=True)

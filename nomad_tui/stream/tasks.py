@@ -8,7 +8,7 @@ AGAIN: Final = 10.0
 
 
 async def end(*tasks: "asyncio.Task[Any] | None", again: float = AGAIN) -> None:
-    """Cancels tasks until all have ended; what they raise is left to whoever asks them.
+    """Cancels tasks until all have ended; what they raise is left to their owner.
 
     One cancellation may be lost: `asyncio.wait_for` of Python 3.11 returns what came at the same moment instead. A task
     that loops would then be waited for without end.

@@ -72,7 +72,7 @@ elapsed: Final = _clock_of_machine()
 
 
 class Suspension:
-    """To be asked every `interval` seconds."""
+    """Notices that nothing ran for a while; `noticed` is to be called every `interval` seconds."""
 
     def __init__(
         self, interval: float, clock: Callable[[], float] = elapsed, noticed_from: float = NOTICED_FROM
@@ -83,7 +83,7 @@ class Suspension:
         self._asked = clock()
 
     def noticed(self) -> float:
-        """Seconds for which nothing ran since it was asked last; 0 for no more than the odd delay."""
+        """Seconds for which nothing ran since the last call; 0 for an ordinary delay."""
         now = self._clock()
         late = now - self._asked - self.interval
         self._asked = now
