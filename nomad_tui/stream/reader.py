@@ -193,8 +193,7 @@ class Reader:
                 yield self._reports.held_back(trouble)
                 continue
             if connected_at is not None:
-                now = settings.clock()
-                silent = now - (self._last_byte or now)
+                silent = (now := settings.clock()) - (self._last_byte or now)
                 trouble = self._cuts.named(trouble, monotonic() - connected_at, silent)
                 self._reports.losses += 1
             self.failed = True
