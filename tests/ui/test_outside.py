@@ -495,7 +495,9 @@ async def test_a_picture_shows_the_screen_and_replaces_none(tmp_path: Path, monk
         moment = datetime(2026, 11, 23, 8, 54, 3)
         first, second = (save_picture(app, clock=lambda: moment) for _ in range(2))
         assert first.done and second.done
-        assert re.fullmatch(rf"Written: .* to {tmp_path}/nomad-tui-20261123-085403\.svg \(mode 0600\)\.", first.sentence)
+        assert re.fullmatch(
+            rf"Written: .* to {tmp_path}/nomad-tui-20261123-085403\.svg \(mode 0600\)\.", first.sentence
+        )
         files = names_in(tmp_path)
         assert files == ["nomad-tui-20261123-085403-2.svg", "nomad-tui-20261123-085403.svg"]
         text = (tmp_path / files[1]).read_text().replace("&#160;", " ")
