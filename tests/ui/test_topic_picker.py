@@ -98,7 +98,7 @@ async def test_topics_without_events_are_folded_away_until_they_are_asked_for() 
         await opened.shows(625)
         await counted(opened)
         silent = len(KNOWN) - len(COUNTS)
-        assert section(opened, "Topics")[-1] == f"  … {silent} silent"
+        assert section(opened, "Topics")[-1] == f"  … {silent} with no events"
         await opened.press("1")
         picker = opened.dashboard.topics
         while picker.row is None or picker.row.kind is not Kind.MORE:
@@ -308,7 +308,7 @@ async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
         texts = [text.rstrip() for text in section(opened, "Topics")]
         assert texts == [
             "▣ ● Job            3",
-            "  … 5 silent",
+            "  … 5 with no events",
             "✕ ◈ Node     refused",
             "  needs node:read",
             "  … 10 refused",
