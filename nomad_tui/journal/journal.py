@@ -20,7 +20,7 @@ from nomad_tui.journal.reader import Extent, JournalReader
 from nomad_tui.journal.record import Content, Record, Tail, events_in, size_of
 from nomad_tui.journal.retention import Dropped, Retention
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
-from nomad_tui.journal.store import Store
+from nomad_tui.journal.store import MoreLetters, Store
 
 log = Log("nomad_tui.journal")
 
@@ -186,12 +186,11 @@ class Journal:
         """Its cursor, status, losses and dead letters."""
         await self.change(Store.forget, sink)
 
-    async def advance(self, cursor: Cursor, letters: Sequence[DeadLetter] = ()) -> bool:
-        """Stores in one transaction how far a sink is, its status and its new dead letters.
-
-        False, with nothing changed, if its cursor was moved back or forgotten meanwhile: read `cursors` again.
-        """
-        return await self.change(Store.advance, cursor, letters)
+    async def advance(
+        self, cursor: Cursor, letters: Sequence[DeadLetter] = (), more: MoreLetters | None = None
+    ) -> bool:
+        """As `Store.advance`."""
+        return await self.change(Store.advance, cursor, letters, more)
 
     async def changes(self) -> bool:
         """Whether another process wrote since this was asked last: it may have paused or moved back a sink."""

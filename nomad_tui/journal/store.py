@@ -4,10 +4,11 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -25,6 +26,9 @@ from nomad_tui.journal.status import RunnerStatus, SinkStatus
 
 if TYPE_CHECKING:
     import filelock
+
+MoreLetters: TypeAlias = Callable[[JournalReader], Iterable[DeadLetter]]
+"""Makes dead letters from what the journal holds, while they are stored."""
 
 _NONE_SENDING: Final = b"[]"
 
@@ -159,7 +163,7 @@ class Store(JournalReader):
         return found
 
     @doing("written")
-    def advance(self, moved: Cursor, letters: Sequence[DeadLetter] = ()) -> bool:
+    def advance(self, moved: Cursor, letters: Sequence[DeadLetter] = (), more: MoreLetters | None = None) -> bool:
         """Stores in one transaction how far a sink is, its status and its new dead letters.
 
         False, with nothing changed, if its cursor was moved back or forgotten meanwhile: read `cursors` again. What was
@@ -178,7 +182,7 @@ class Store(JournalReader):
                 "DELETE FROM loss WHERE sink = ? AND last_position <= ?", (moved.sink, moved.position)
             )
             self._write_status(moved.sink, moved.status)
-            self._add_letters(letters)
+            self._add_letters(letters if more is None else chain(letters, more(self)))
             return True
 
     @doing("written")
@@ -296,9 +300,10 @@ class Store(JournalReader):
             (sink, _encode(status)),
         )
 
-    def _add_letters(self, letters: Sequence[DeadLetter]) -> None:
-        rows = [(letter.sink, packed_letter(letter)) for letter in letters]
-        self.connection.executemany("INSERT INTO letter (sink, content) VALUES (?, ?)", rows)
+    def _add_letters(self, letters: Iterable[DeadLetter]) -> None:
+        for letter in letters:  # one by one: they may be many, and be read from here too
+            row = (letter.sink, packed_letter(letter))
+            self.connection.execute("INSERT INTO letter (sink, content) VALUES (?, ?)", row)
 
     def _held(self, position: int) -> tuple[int, int]:
         """The nearest position that is held, and how many events are before it."""

@@ -6,17 +6,21 @@ that a storm needs little memory. They are read again where a receiver refuses t
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from time import time_ns
 from typing import Final
 
+import msgspec
+
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.secrets import redact
-from nomad_tui.core.wire import Frame
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Event, Frame
 from nomad_tui.journal.cursor import DeadLetter
-from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.reader import JournalReader
+from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, GroupBy
 from nomad_tui.sinks.delivery.sink import Item, More
 
@@ -24,10 +28,14 @@ KEPT: Final = 20
 """Events of a group that are kept as they are."""
 MOST_GROUPS: Final = 200
 """In one window; a window with more ends early."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of the events that are kept in one window; the same."""
 MOST_KINDS: Final = 50
 """Things that happened in a group that are counted one by one."""
 OLD: Final = "\0old"
 """The group of everything that is older than `max_age`."""
+READ_BYTES: Final = 1024 * 1024
+"""Of the journal at once, where refused events are read again."""
 
 
 def group_of(item: Item, definition: Definition, now: int) -> str:
@@ -90,7 +98,7 @@ class Folding:
 
     @property
     def is_full(self) -> bool:
-        return len(self._groups) >= MOST_GROUPS
+        return len(self._groups) >= MOST_GROUPS or self.size >= MOST_BYTES
 
     def take(self) -> list[Item]:
         """All of it, group after group in the order in which each began."""
@@ -141,35 +149,75 @@ def counts(items: Iterable[Item]) -> Counter[str]:
     return found
 
 
-async def unfolded(
-    letters: list[DeadLetter], items: Iterable[Item], journal: Journal, definition: Definition
-) -> list[DeadLetter]:
-    """Dead letters, with one for each event that was only counted in a group that was refused."""
-    folded = {(item.position, item.offset): item.more.places for item in items if item.more is not None}
-    found: list[DeadLetter] = []
-    for letter in letters:
-        found.append(letter)
-        places = folded.get((letter.position, letter.offset), array("Q"))
-        for at in range(0, len(places), 2):
-            position, offset = places[at], places[at + 1]
-            records = await journal.read(position - 1, 1)
-            if not records or records[0].position != position or not isinstance(frame := records[0].content, Frame):
-                continue
-            event, text = frame.events[offset], frame.event_texts()[offset]
-            found.append(
-                replace(
-                    letter,
-                    position=position,
-                    offset=offset,
-                    index=frame.index,
-                    topic=event.topic,
-                    type=event.type,
-                    key=event.key,
-                    namespace=event.namespace,
-                    received=records[0].received,
-                    text=redact(text) if definition.redact else text,
-                    event_id=f"{journal.id}-{position}-{offset}",
-                    gap=False,
-                )
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Events that a group only counted, and that are refused as one of its events is."""
+
+    letter: DeadLetter
+    """Of that event."""
+    places: "array[int]"
+    """As in `More`."""
+
+    @property
+    def events(self) -> int:
+        return len(self.places) // 2
+
+
+def counted_with(letters: Iterable[DeadLetter], items: Iterable[Item]) -> list[Counted]:
+    """The events that are refused together with those of the letters."""
+    places = {(item.position, item.offset): item.more.places for item in items if item.more is not None}
+    if not places:
+        return []
+    found = [(letter, places.get((letter.position, letter.offset))) for letter in letters]
+    return [Counted(letter, each) for letter, each in found if each is not None]
+
+
+def letters_of(refused: Sequence[Counted], redacts: bool, journal: JournalReader) -> Iterator[DeadLetter]:
+    """A dead letter for each of these events, in the order of the stream; few are in memory at once.
+
+    Of an event that the journal has dropped, it tells of a gap.
+    """
+    letters = [each.letter for each in refused]
+    wanted = sorted(
+        (each.places[at], each.places[at + 1], number)
+        for number, each in enumerate(refused)
+        for at in range(0, len(each.places), 2)
+    )
+    journal_id = journal.id
+    held: dict[int, Record] = {}
+    read_to = 0
+    for position, of_record in groupby(wanted, lambda place: place[0]):
+        if position > read_to:
+            records = journal.read(position - 1, READ_BYTES)
+            held = {record.position: record for record in records}
+            read_to = records[-1].position if records else position
+        record = held.get(position)
+        content = record.content if record is not None else None
+        texts = content.event_texts() if isinstance(content, Frame) else []
+        for _, offset, number in of_record:
+            letter = replace(
+                letters[number],
+                position=position,
+                offset=offset,
+                received=record.received if record is not None else 0,
+                event_id=f"{journal_id}-{position}-{offset}",
             )
-    return found
+            if isinstance(content, Frame) and offset < len(texts):
+                yield _of_event(letter, content, content.events[offset], texts[offset], redacts)
+            else:
+                gap = content if isinstance(content, Gap) else Gap(GapReason.JOURNAL, letter.index, letter.index, 0.0)
+                text = msgspec.json.encode(gap)
+                yield replace(letter, topic="", type="", key="", namespace="", text=text, gap=True)
+
+
+def _of_event(letter: DeadLetter, frame: Frame, event: Event, text: bytes, redacts: bool) -> DeadLetter:
+    return replace(
+        letter,
+        index=frame.index,
+        topic=event.topic,
+        type=event.type,
+        key=event.key,
+        namespace=event.namespace,
+        text=redact(text) if redacts else text,
+        gap=False,
+    )

@@ -8,10 +8,11 @@ that a receiver need not wait for the journal between two batches: while one tra
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -22,7 +23,7 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.batching import Batch, Batches
-from nomad_tui.sinks.delivery.grouping import total, unfolded
+from nomad_tui.sinks.delivery.grouping import Counted, counted_with, letters_of, total
 from nomad_tui.sinks.delivery.progress import Progress
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Delivery, Sink
@@ -96,6 +97,8 @@ class InFlightWindow:
         """Everything beyond the cursor, in order: done, under way, then what is to be sent."""
         self._letters: list[DeadLetter] = []
         """Of what is done and not yet written."""
+        self._counted: list[Counted] = []
+        """The same, of events that groups only counted."""
         self._written = True
         """Whether the journal has all of this as it stands here."""
         self._unwritten_since = 0.0
@@ -178,8 +181,7 @@ class InFlightWindow:
 
     async def _deliver(self, batch: Batch) -> list[DeadLetter]:
         self._progress.started()
-        letters = await self._retrier.deliver(Delivery(batch.id, batch.items, self._region))
-        return await unfolded(letters, batch.items, self._journal, self._definition) if letters else letters
+        return await self._retrier.deliver(Delivery(batch.id, batch.items, self._region))
 
     def _pass_done(self) -> None:
         """Takes what is done off the queue, from the first on."""
@@ -187,28 +189,34 @@ class InFlightWindow:
             done = self._queue[0]
             letters = done.task.result() if done.task is not None else []
             self._queue.popleft()
-            self._letters += letters
             batch = done.batch
-            self._progress.passed(total(batch.items) - len(letters), batch.lost)
+            counted = counted_with(letters, batch.items)
+            self._letters += letters
+            self._counted += counted
+            self._progress.passed(total(batch.items) - _dead(letters, counted), batch.lost)
             end = batch.end
             self._cursor = replace(self._cursor, position=end.position, offset=end.offset, events=end.events)
             self._note_unwritten()
 
-    def _to_write(self) -> tuple[Cursor, tuple[_Waiting, ...], list[DeadLetter]]:
+    def _to_write(self) -> tuple[Cursor, tuple[_Waiting, ...], list[DeadLetter], list[Counted]]:
         """What is acknowledged by now, the batches whose ends come next, and what was given up."""
         queue = tuple(self._queue)
         letters, self._letters = self._letters, []
+        counted, self._counted = self._counted, []
         status = copy(self._progress.status)
-        status.dead += len(letters)
+        status.dead += _dead(letters, counted)
         cursor = replace(self._cursor, sending=tuple(each.batch.end.place for each in queue), status=status)
         self._written = True
-        return cursor, queue, letters
+        return cursor, queue, letters, counted
 
-    async def _write(self, cursor: Cursor, queue: tuple[_Waiting, ...], letters: list[DeadLetter]) -> None:
+    async def _write(
+        self, cursor: Cursor, queue: tuple[_Waiting, ...], letters: list[DeadLetter], counted: list[Counted]
+    ) -> None:
         """Returns once it is in the journal. Raises `CursorMovedError`."""
+        more = partial(letters_of, counted, self._definition.redact) if counted else None
         for attempt in count():
             try:
-                if not await self._journal.advance(cursor, letters):
+                if not await self._journal.advance(cursor, letters, more):
                     raise CursorMovedError
                 break
             except JournalError as error:
@@ -221,7 +229,7 @@ class InFlightWindow:
                 if self._leaving.is_set():
                     raise
         if letters:
-            self._progress.buried(letters)
+            self._progress.buried(_dead(letters, counted), letters[0].why)
         for each in queue:
             each.marked = True
         self._moved(cursor, next((each.batch.items[0].received for each in queue if each.batch.items), 0))
@@ -246,3 +254,7 @@ class InFlightWindow:
         if not self._written:
             with suppress(JournalError, CursorMovedError):
                 await self._write(*self._to_write())
+
+
+def _dead(letters: Sequence[DeadLetter], counted: Iterable[Counted]) -> int:
+    return len(letters) + sum(each.events for each in counted)

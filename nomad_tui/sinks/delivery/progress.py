@@ -8,7 +8,6 @@ from typing import Final
 
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.text import printable
-from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.log import Log
 from nomad_tui.journal.status import SinkState, SinkStatus
 from nomad_tui.sinks.delivery.sink import UndeliveredError
@@ -119,13 +118,13 @@ class Progress:
                 "sink_refused_or_failed", sink=self.sink, what=error.what, attempt=attempt, again_in=round(delay, 1)
             )
 
-    def buried(self, letters: list[DeadLetter]) -> None:
-        """They stand in the journal."""
+    def buried(self, events: int, why: str) -> None:
+        """So many have become dead letters, which are in the journal."""
         status = self.status
-        status.dead += len(letters)
+        status.dead += events
         status.attempt = status.next_attempt = 0
         status.state = SinkState.DELIVERING
-        log.error("events_to_dead_letters", sink=self.sink, events=len(letters), what=letters[0].why)
+        log.error("events_to_dead_letters", sink=self.sink, events=events, what=why)
 
     def lost(self, events: int) -> None:
         self.status.lost += events
