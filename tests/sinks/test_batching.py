@@ -9,11 +9,14 @@ import msgspec
 import pytest
 
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.wire import Frame, decode
+from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.core.wire import Frame, Unreadable, decode
 from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.journal import Journal
+from nomad_tui.journal.record import Record
 from nomad_tui.journal.retention import Retention
-from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
+from nomad_tui.sinks.definition.definition import Batch, Definition, Format, GroupBy, Kind
+from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery import batching
 from nomad_tui.sinks.delivery.batching import Batches
 from nomad_tui.sinks.delivery.sink import Item
@@ -40,6 +43,21 @@ async def items(journal: Journal, definition: Definition, cursor: Cursor, upto: 
         place = batch.end.position
     await batches.close()
     return found
+
+
+@pytest.mark.parametrize("content", [Unreadable("damaged", b"", 1), Gap(GapReason.BUFFER, 7, 9, 1.0)])
+def test_what_lay_before_a_hole_proves_nothing_after_a_restart(content: Unreadable | Gap) -> None:
+    def job(index: int) -> Record:
+        event = b'{"Topic":"Job","Type":"JobRegistered","Key":"j","Payload":{"Job":{"ID":"j","Version":%d}}}' % index
+        return Record(index, 1, 0, frame(index, event))
+
+    definition = msgspec.structs.replace(SINK, group_by=GroupBy.JOB)
+    known, hole = Selection(definition, "global", "j"), Selection(definition, "global", "j")
+    for selection, between in ((known, ()), (hole, (Record(8, 1, 0, content),))):
+        for record in (job(7), *between):
+            selection.pass_by(record)
+    befores = [item.about is not None and item.about.before for each in (known, hole) for item in each.items(job(9))]
+    assert befores[0] and befores[1] is None
 
 
 SERVICE = b'{"Topic":"Service","Type":"ServiceRegistration","Key":"s","Payload":{"Service":{"ID":"s"}}}'

@@ -8,15 +8,17 @@ import msgspec
 import orjson
 import pytest
 
+from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.selection import Selection
+from nomad_tui.sinks.delivery.by_hand import delivery_of
 from nomad_tui.sinks.delivery.opening import open_sink
-from nomad_tui.sinks.delivery.sink import Delivery, RejectedError
+from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.chats import AlertmanagerRules, LokiRules, pagerduty
-from tests.receiver import Receiver, receiver
+from tests.receiver import Answer, Receiver, receiver
 from tests.runner import at, define, running
 from tests.sink_items import delivery, items
 
@@ -65,6 +67,16 @@ async def test_pagerduty_opens_and_closes_one_incident(tmp_path: Path) -> None:
     assert "failed" in bodies[-2]["payload"]["summary"]
 
 
+async def test_pagerduty_takes_the_failures_of_one_frame_one_by_one(tmp_path: Path) -> None:
+    events = [event for key in ("a", "b", "c") for event in orjson.loads(frame(10, "failed", key))["Events"]]
+    async with receiver() as hook:
+        hook.decide = pagerduty
+        address = hook.url.replace("/hook", "/v2/enqueue")
+        settings = f'type = "pagerduty"\naddress = "{address}"\nrouting_key = "{KEY}"\n'
+        status = await told(tmp_path, hook, [orjson.dumps({"Index": 10, "Events": events})], settings)
+    assert (status.delivered, status.dead, len(hook.requests)) == (3, 0, 3)
+
+
 async def test_pagerduty_takes_every_failure_of_a_recording(tmp_path: Path) -> None:
     definition = Definition("it", Kind.PAGERDUTY, "https://x", routing_key=KEY)
     selection = Selection(definition, "global", "j")
@@ -80,6 +92,20 @@ async def test_pagerduty_takes_every_failure_of_a_recording(tmp_path: Path) -> N
     assert actions.count("trigger") > 5
 
 
+async def test_a_recovery_that_is_sent_by_hand_opens_no_incident() -> None:
+    definition = Definition("it", Kind.PAGERDUTY, "", routing_key=KEY)
+    async with receiver() as hook:
+        hook.decide = pagerduty
+        definition = msgspec.structs.replace(definition, address=hook.url.replace("/hook", "/v2/enqueue"))
+        sink = await open_sink(definition)
+        for line in (frame(20, "failed"), frame(30, "running", "a2")):
+            await sink.deliver(delivery_of(definition, decoded(line), 0, _TIME, "global"))
+        await sink.close()
+    opened, closed = (request.json for request in hook.requests)
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == closed["dedup_key"]
+
+
 async def test_a_wrong_key_is_no_events_fault() -> None:
     async with receiver() as hook:
         hook.decide = pagerduty
@@ -87,6 +113,10 @@ async def test_a_wrong_key_is_no_events_fault() -> None:
         with pytest.raises(RejectedError, match="Correct routing_key") as raised:
             await sink.deliver(delivery(items(most=1)))
         assert raised.value.for_all and "short" not in raised.value.what
+        hook.decide = lambda _: Answer(400, body=b'{"errors": ["routing_key short is none"]}')
+        with pytest.raises(RejectedError, match=r"routing_key .* is none") as repeated:
+            await sink.deliver(delivery(items(most=1)))
+        assert "short" not in repeated.value.what
         await sink.close()
 
 
@@ -107,6 +137,51 @@ async def test_alertmanager_hears_of_an_alert_while_it_lasts_and_of_its_end(tmp_
             await run.until(lambda: not rules.active())
     (alert,) = rules.alerts.values()
     assert alert["labels"]["alertname"] == "NomadAllocation" and alert["labels"]["nomad_job"] == "web"
+
+
+async def test_alertmanager_ends_what_an_earlier_runner_opened_though_its_end_comes_first() -> None:
+    rules = AlertmanagerRules()
+    async with receiver() as hook:
+        hook.decide = rules
+        definition = Definition("it", Kind.ALERTMANAGER, hook.url.removesuffix("/hook"))
+        selection = Selection(definition, "global", "j")
+        lines = [frame(20, "failed"), frame(30, "running", "a2")]
+        failed, ended = (
+            item
+            for number, line in enumerate(lines, 1)
+            for item in selection.items(Record(number, _TIME, 0, decoded(line)))
+        )
+        for item, more in ((failed, {"node": "edge-1"}), (ended, {})):
+            sink = await open_sink(msgspec.structs.replace(definition, labels=(("alertname", "N"), *more.items())))
+            await sink.deliver(Delivery(item.id, (item,), "global"))
+            await sink.close()
+        assert len(rules.alerts) == 1 and not rules.active()
+
+
+async def test_loki_is_sent_a_line_again_with_the_time_that_it_had() -> None:
+    definition = Definition("it", Kind.LOKI, "", labels=(("a", "b"),))
+    selection = Selection(definition, "global", "j")
+    lines = [frame(10, "running"), frame(20, "failed")]
+    given = [
+        item
+        for number, line in enumerate(lines, 1)
+        for item in selection.items(Record(number, _TIME + 15 * 10**9, 0, decoded(line)))
+    ]
+    async with receiver() as hook:
+        sink = await open_sink(msgspec.structs.replace(definition, address=hook.url.removesuffix("/hook")))
+        hook.answer(503)
+        with pytest.raises(UnavailableError):
+            await sink.deliver(delivery(given))
+        await sink.deliver(delivery(given))
+        await sink.close()
+    first_try, second_try = ([value[0] for value in each.json["streams"][0]["values"]] for each in hook.requests)
+    assert first_try == second_try == [str(_TIME + 10 * 10**9), str(_TIME + 15 * 10**9)], "no later than it came"
+
+
+def decoded(line: bytes) -> Frame:
+    found = decode(line)
+    assert isinstance(found, Frame)
+    return found
 
 
 async def test_loki_has_every_event_once_and_in_order(tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ class Selection:
                         self._incidents.look(about_held(self._history, start + offset))
         elif isinstance(record.content, Gap):
             self._append_gap(record, record.content)
+        else:
+            self._append_gap(record, self._unreadable())
+
+    def lost_before(self, record: Record) -> None:
+        """Records before it were dropped: what came before them proves nothing of what comes now."""
+        self._append_gap(record, Gap(GapReason.JOURNAL, self.last_index, self.last_index, 0.0))
 
     def items(self, record: Record, first: int = 0) -> list[Item]:
         """What of a record is to be sent, from its event `first` on."""
@@ -71,8 +77,7 @@ class Selection:
             case Gap() as gap:
                 return self._of_gap(record, gap)
             case Unreadable():
-                # Whatever stood in it is missing.
-                return self._of_gap(record, Gap(GapReason.UNREADABLE, self.last_index, self.last_index, 0.0))
+                return self._of_gap(record, self._unreadable())
 
     def _of_frame(self, record: Record, frame: Frame, first: int) -> list[Item]:
         self.last_index = frame.index
@@ -150,6 +155,10 @@ class Selection:
         if definition.namespaces and event.namespace and event.namespace not in definition.namespaces:
             return False
         return definition.subscription.admits(event)
+
+    def _unreadable(self) -> Gap:
+        """What stood in a record that cannot be read is missing."""
+        return Gap(GapReason.UNREADABLE, self.last_index, self.last_index, 0.0)
 
     def _append_gap(self, record: Record, gap: Gap) -> None:
         """What came before a gap proves nothing of what comes after it."""

@@ -25,7 +25,8 @@ from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import SinkState
 from nomad_tui.journal.store import Store
-from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.definition import CHATS, INCIDENTS, Definition, Kind
+from nomad_tui.sinks.delivery.about import about_alone
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UndeliveredError
@@ -112,7 +113,7 @@ def delivery_of(definition: Definition, frame: Frame, offset: int, received: int
         frame.events[offset],
         id=Identities(region).of(frame)[offset],
     )
-    return Delivery(item.id, (item,), region)
+    return Delivery(item.id, (_with_meaning(item, definition),), region)
 
 
 async def resend(
@@ -124,7 +125,7 @@ async def resend(
     """
     async with opened(definition, journal, opener) as send:
         for letter in letters:
-            answer = await send(_again(letter))
+            answer = await send(_again(letter, definition))
             if answer.acknowledged:
                 await asyncio.to_thread(_drop, journal, letter.id)
             yield letter, answer
@@ -137,7 +138,7 @@ def gap_of(letter: DeadLetter) -> Gap | None:
     return msgspec.json.decode(letter.text, type=Gap) if letter.gap else None
 
 
-def _again(letter: DeadLetter) -> Delivery:
+def _again(letter: DeadLetter, definition: Definition) -> Delivery:
     gap = gap_of(letter)
     event: Event | None = None
     if gap is None:
@@ -153,7 +154,15 @@ def _again(letter: DeadLetter) -> Delivery:
         gap,
         letter.event_id,
     )
-    return Delivery(item.id, (item,), letter.region)
+    return Delivery(item.id, (_with_meaning(item, definition),), letter.region)
+
+
+def _with_meaning(item: Item, definition: Definition) -> Item:
+    """What ends an incident must not open one."""
+    if item.event is None or definition.kind not in CHATS | INCIDENTS:
+        return item
+    about = about_alone(item.event)
+    return msgspec.structs.replace(item, about=about, resolves=about.is_recovery)
 
 
 def _envelope(letter: DeadLetter) -> Event:

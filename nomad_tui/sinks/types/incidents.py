@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import time
@@ -14,16 +13,19 @@ import orjson
 
 from nomad_tui import __version__
 from nomad_tui.core.text import printable
+from nomad_tui.journal.log import Log
 from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
-from nomad_tui.sinks.types.answers import Answer, Settings, judged
+from nomad_tui.sinks.types.answers import Answer, Settings, judged, quoted
 from nomad_tui.sinks.types.chat import answer_json, cut
 from nomad_tui.sinks.types.event_view import EventView, web_ui
 from nomad_tui.sinks.types.formats import JSON, Body
 from nomad_tui.sinks.types.labels import labels_of
 from nomad_tui.sinks.types.status_line import on_status_line
 from nomad_tui.sinks.types.webhook import Webhook
+
+log = Log("nomad_tui.sinks")
 
 LONGEST_SUMMARY: Final = 1_024
 """Characters of PagerDuty's summary."""
@@ -110,7 +112,7 @@ class PagerDuty(Webhook):
             errors = "; ".join(map(str, found.get("errors") or [])) or str(found.get("message", ""))
             for_all = "routing_key" in errors.lower() or "integration" in errors.lower()
             remedy = " Correct routing_key in the definition." if for_all else ""
-            raise RejectedError(f"PagerDuty refused it: {printable(errors, 200)}.{remedy}", for_all=for_all)
+            raise RejectedError(f"PagerDuty refused it: {quoted(errors, settings.hidden)}.{remedy}", for_all=for_all)
         return judged(answer, settings)
 
 
@@ -123,6 +125,10 @@ class Alertmanager(Webhook):
         """The alerts that last, by their incident."""
         self._labels: dict[str, dict[str, str]] = {}
         """Those that an incident was opened with, of the newest."""
+        self._ended: dict[str, None] = {}
+        """Incidents that have ended before Alertmanager could be asked."""
+        self._asked = asyncio.Event()
+        """Set once Alertmanager has been asked which alerts last, whatever it answered."""
         self._next: list[dict[str, Any]] = []
         self._resending: asyncio.Task[None] | None = None
         self._posting = asyncio.Lock()
@@ -137,6 +143,8 @@ class Alertmanager(Webhook):
         return url if url.rstrip("/").endswith("/api/v2/alerts") else f"{url.rstrip('/')}/api/v2/alerts"
 
     async def deliver(self, delivery: Delivery) -> str:
+        if self._resending is not None:
+            await self._asked.wait()  # an incident ends only by the labels that it was opened with
         alerts: list[dict[str, Any]] = []
         for item in delivery.items:
             alerts.append(self.alert(delivery, item))
@@ -212,7 +220,8 @@ class Alertmanager(Webhook):
                 if response.status != 200:
                     return False
                 for alert in orjson.loads(await response.read()):
-                    if alert["labels"][IDENTITY] not in self._labels:
+                    name = alert["labels"][IDENTITY]
+                    if name not in self._labels and name not in self._ended:
                         self._note(_recalled(alert), lasts=True)
         except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError, UndeliveredError):
             return False
@@ -222,6 +231,9 @@ class Alertmanager(Webhook):
         name = alert["labels"][IDENTITY]
         if not lasts:
             self._open.pop(name, None)
+            self._ended[name] = None
+            if len(self._ended) > MOST_ALERTS:
+                del self._ended[next(iter(self._ended))]
         if lasts:
             self._open[name] = alert
             self._labels[name] = alert["labels"]
@@ -233,15 +245,22 @@ class Alertmanager(Webhook):
         """Until the sink is closed."""
         recalled = False
         while True:
-            recalled = recalled or await self._recall()
+            try:
+                recalled = recalled or await self._recall()
+            finally:
+                self._asked.set()
             await asyncio.sleep(self._definition.resend)
             if not self._open:
                 continue
             ends = _time(time() + self._definition.resend * LASTS)
             async with self._posting:
                 self._next = [alert | {"endsAt": ends} for alert in self._open.values()]
-                with suppress(UndeliveredError):  # the next turn is soon, and an alert lasts for several
+                try:
                     await super().deliver(_NOTHING)
+                except UndeliveredError:
+                    pass  # the next turn is soon, and an alert lasts for several
+                except Exception:  # what nobody foresaw must not let alerts run out in silence
+                    log.exception("alerts_not_sent_again", sink=self._definition.id)
 
 
 def _recalled(alert: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,21 @@ class Loki(Webhook):
     def __init__(self, definition: Definition, environ: Mapping[str, str] = os.environ) -> None:
         super().__init__(definition, environ)
         self._newest: dict[str, int] = {}
-        """Times in ns since 1970, by stream."""
+        """Times in ns since 1970 that Loki has taken, by stream."""
+        self._under_way: dict[str, dict[str, int]] = {}
+        """The same of deliveries that are not acknowledged yet, by their IDs."""
+
+    async def deliver(self, delivery: Delivery) -> str:
+        """A line keeps its time when it is sent again, so that Loki knows it again."""
+        try:
+            answer = await super().deliver(delivery)
+        finally:
+            newest = self._under_way.pop(delivery.id, {})
+        for name, at in newest.items():
+            self._newest[name] = max(at, self._newest.pop(name, 0))
+        while len(self._newest) > MOST_STREAMS:
+            del self._newest[next(iter(self._newest))]
+        return answer
 
     def target(self, url: str) -> str:
         return url if url.rstrip("/").endswith(PATH) else f"{url.rstrip('/')}{PATH}"
@@ -48,16 +62,18 @@ class Loki(Webhook):
 
     def streams(self, delivery: Delivery) -> list[dict[str, Any]]:
         streams: dict[str, dict[str, Any]] = {}
+        reached: dict[str, int] = {}
+        self._under_way[delivery.id] = reached
         for item in delivery.items:
             view = EventView(item, self._definition, delivery.region, test=delivery.test)
             labels = labels_of(view, self._definition.labels or LABELS) or {"source": "nomad"}
             name = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
             stream = streams.setdefault(name, {"stream": labels, "values": []})
-            newest = self._newest.pop(name, 0)
-            at = max(view.moment or newest or view.received, newest)
-            self._newest[name] = at
-            if len(self._newest) > MOST_STREAMS:
-                del self._newest[next(iter(self._newest))]
+            newest = reached.get(name, self._newest.get(name, 0))
+            moment = view.moment or newest or view.received
+            if view.received:  # by a clock that is ahead it would push all that follows there
+                moment = min(moment, view.received)
+            at = reached[name] = max(moment, newest)
             line = encode_one(item, Format.EVENT, region=delivery.region, test=delivery.test).content.decode()
             metadata = labels_of(view, METADATA) | {"id": item.id, "index": str(item.index)}
             stream["values"].append([str(at), line, metadata])

@@ -8,6 +8,7 @@ import orjson
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
 from nomad_tui.core.objects.reading import Object
 from nomad_tui.core.readable import SECOND
+from nomad_tui.core.secrets import redact
 from nomad_tui.core.topics import released_topic
 from nomad_tui.sinks.delivery.sink import Item
 
@@ -49,6 +50,8 @@ def _new_events(item: Item) -> list[tuple[str, TaskEvent]]:
         seen = {task: max((one.time for one in state.events or ()), default=0) for task, state in earlier.tasks.items()}
         least: dict[str, int] = seen
         other = 0
+    elif item.about is None:  # sent by hand: rather again than not at all
+        least, other = {}, 0
     else:
         least, other = {}, 0 if now.create_index == now.modify_index else now.modify_time - FRESH
     new = [
@@ -93,7 +96,7 @@ def _masked_payload(item: Item) -> bytes:
     try:
         return bytes(msgspec.json.decode(item.text, type=_Event).payload)
     except (msgspec.DecodeError, RecursionError):
-        return bytes(item.event.payload) if item.event is not None else b"null"
+        return redact(bytes(item.event.payload)) if item.event is not None else b"null"
 
 
 class _Event(msgspec.Struct, rename="pascal"):
