@@ -11,17 +11,20 @@ import msgspec
 import orjson
 import pytest
 
-from nomad_tui.core.wire import Event
+from nomad_tui.core.wire import Event, Frame, decode
+from nomad_tui.journal.cursor import DeadLetter
+from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Record
-from nomad_tui.sinks.definition.definition import Definition, GroupBy, Kind
+from nomad_tui.sinks.definition.definition import Definition, Format, GroupBy, Kind
 from nomad_tui.sinks.definition.selection import Selection
-from nomad_tui.sinks.delivery.grouping import KEPT
+from nomad_tui.sinks.delivery.grouping import KEPT, Folding, counted_with, letters_of
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.chats import LIMITS, RULES, chat, text_of
-from tests.receiver import Receiver
+from tests.journals import writing
+from tests.receiver import Answer, Fault, Receiver, receiver
 from tests.runner import at, define, running
 from tests.sinks.test_templates import MENTIONS
 
@@ -98,6 +101,10 @@ async def test_text_and_blocks_override_wheachis_posted(name: str) -> None:
     async with posting(name, text="Look: {{ object.name }}") as (sink, hook):
         await sink.deliver(one(allocation("web")))
         assert "Look: web" in text_of(hook.requests[0]) and "◆" not in text_of(hook.requests[0])
+    if name != "discord":  # which is told that nobody is to be mentioned
+        async with posting(name, text="<!here> {{ object.name }}") as (sink, hook):
+            await sink.deliver(one(allocation("<!channel>")))
+            assert "<!here>" in text_of(hook.requests[0]) and "<!channel>" not in text_of(hook.requests[0])
     if name == "slack":
         async with posting(name, blocks=blocks) as (sink, hook):
             await sink.deliver(one(allocation("web")))
@@ -215,12 +222,53 @@ async def test_wheacha_cheachrefuses_is_a_dead_letter_for_each_event_of_the_grou
             await run.journaled(len(lines))
             await run.delivered("chat")
             assert (run.sink("chat").status.delivered, run.sink("chat").status.dead) == (0, len(lines))
+            with JournalReader(run.journal.path) as reader:
+                letters = reader.letters("chat")
+    assert sorted(letter.key for letter in letters) == sorted(f"a{number}" for number in range(len(lines)))
+    assert all(letter.key.encode() in letter.text for letter in letters)
+
+
+async def test_a_refused_event_that_the_journal_has_dropped_is_a_dead_letter_of_a_gap(tmp_path: Path) -> None:
+    folding = Folding(Definition("c", Kind.SLACK, "https://x", group_by=GroupBy.JOB))
+    folding.add([msgspec.structs.replace(allocation("web"), position=position) for position in range(1, KEPT + 3)])
+    items = folding.take()
+    letter = DeadLetter("c", 1, items[-1].position, 0, 5, "Allocation", "X", "a", "", 1, b"{}", "", 1, "no")
+    async with writing(tmp_path / "journal") as journal:
+        with JournalReader(journal.path) as reader:
+            found = list(letters_of(counted_with([letter], items), True, reader))
+    assert [(each.position, each.gap, each.why) for each in found] == [(KEPT + 1, True, "no"), (KEPT + 2, True, "no")]
+
+
+async def test_what_was_taken_before_a_chat_hangs_is_not_sent_again() -> None:
+    async with posting("slack", timeout=0.3) as (sink, hook):
+        taken, hanging = allocation("first"), allocation("second")
+        answer = hook.decide
+        hook.decide = lambda request: answer(request) if "first" in text_of(request) else Answer(fault=Fault.HANG)
+        with pytest.raises(UnavailableError) as raised:
+            await sink.deliver(replace(one(taken), items=(taken, hanging)))
+    assert raised.value.done == 1
+
+
+async def test_a_webhook_gets_one_request_for_each_group() -> None:
+    definition = Definition("c", Kind.WEBHOOK, "", format=Format.TEMPLATE, group_by=GroupBy.JOB)
+    definition = msgspec.structs.replace(definition, template="{{ count }} {{ job }}", content_type="text/plain")
+    folding = Folding(definition)
+    selection = Selection(definition, "global", "j")
+    for number, line in enumerate(storm(7, 2), 1):
+        frame = decode(line)
+        assert isinstance(frame, Frame)
+        folding.add(selection.items(Record(number, time.time_ns(), 0, frame)))
+    taken = tuple(folding.take())
+    async with receiver() as hook:
+        sink = await open_sink(msgspec.structs.replace(definition, address=hook.url))
+        await sink.deliver(replace(one(taken[0]), items=taken))
+        await sink.close()
+    assert [each.body for each in hook.requests] == [b"4 web-0", b"3 web-1"]
+    assert len({each.headers["webhook-id"] for each in hook.requests}) == 2
 
 
 async def test_old_events_are_one_summary(tmp_path: Path) -> None:
     items = [received_long_ago(item) for item in failures(group_by=GroupBy.JOB)]
-    from nomad_tui.sinks.delivery.grouping import Folding
-
     definition = msgspec.structs.replace(Definition("c", Kind.SLACK, "https://x"), max_age=3600.0)
     folding = Folding(definition)
     folding.add([*items, allocation("fresh")])

@@ -71,6 +71,8 @@ class DeliveryRetrier:
                 break
             except UndeliveredError as error:
                 if error.done:
+                    # What comes back now is of another item.
+                    refused, waits = 0, delays(retry.min_backoff, retry.max_backoff)
                     self._refused_last = False
                     self._acknowledged(error.done, "")
                     left = _of(left, left.items[error.done :])

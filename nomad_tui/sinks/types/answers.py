@@ -107,14 +107,15 @@ def first_line(answer: Answer, hidden: tuple[str, ...]) -> str:
     if text.startswith("<"):
         return "a web page"
     line = " ".join(text.partition("\n")[0].split())
-    return _masked(line, hidden)
+    return quoted(line, hidden)
 
 
 def _place(location: str, hidden: tuple[str, ...]) -> str:
-    return _masked(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), hidden)
+    return quoted(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), hidden)
 
 
-def _masked(text: str, hidden: tuple[str, ...]) -> str:
+def quoted(text: str, hidden: tuple[str, ...]) -> str:
+    """What a receiver said, without the secrets that it repeats, fit to be drawn."""
     for each in hidden:
         text = text.replace(each, MASK)
     return printable(masked_text(text), QUOTED)

@@ -16,7 +16,7 @@ from nomad_tui.core.text import ELLIPSIS
 from nomad_tui.nomad.diagnose import in_words
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.grouping import OLD, counts, groups, total
-from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
+from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError
 from nomad_tui.sinks.types.answers import Answer, Settings
 from nomad_tui.sinks.types.event_view import EventView
 from nomad_tui.sinks.types.formats import JSON, Body
@@ -77,18 +77,18 @@ def _of_group(items: Sequence[Item], definition: Definition, region: str) -> Mes
     number = total(items)
     found = counts(items)
     lines = [_counted(what, often) for what, often in found.most_common(MOST_LINES) if what]
-    told = sum(often for what, often in found.most_common(MOST_LINES) if what)
-    if told < number:
-        lines.append(f"and {count(number - told)} more")
+    shown = sum(often for what, often in found.most_common(MOST_LINES) if what)
+    if shown < number:
+        lines.append(f"and {count(number - shown)} more")
     view = EventView(first, definition, region)
     if items[0].group == OLD:
         age = duration(int((definition.max_age or 0) * 1e9))
         title = f"{count(number)} events older than {age}"
         return Message(title, tuple(lines), _with_region((), region), "", Level(level).word)
     about = first.about
-    name = (about.job or about.node if about is not None else "") or view.object["name"]
+    name = view.job or view.node or view.object["name"]
     glyph = kind("Job" if about is not None and about.job else view.object["topic"]).glyph
-    ends = all(item.resolves for item in items)
+    ends = level < Level.WARNING and all(item.resolves for item in items)
     return Message(
         f"{'✓ ' if ends else ''}{glyph} {name} · {count(number)} event{'s' if number > 1 else ''}",
         tuple(lines),
@@ -113,8 +113,12 @@ def _counted(what: str, often: int) -> str:
 
 
 def cut(text: str, most: int) -> str:
+    """As `shortened`, of a text of the cluster: it mentions nobody."""
+    return shortened(without_mentions(text), most)
+
+
+def shortened(text: str, most: int) -> str:
     """At most so many characters, as UTF-16 counts them, which some receivers do."""
-    text = without_mentions(text)
     encoded = text.encode("utf-16-le", "replace")
     if len(encoded) // 2 <= most:
         return text
@@ -145,28 +149,18 @@ class Chat(Webhook):
         raise NotImplementedError
 
     async def deliver(self, delivery: Delivery) -> str:
-        """One request for each group, in order."""
-        done, answer = 0, ""
-        ends = monotonic() + self._definition.timeout
-        for group in groups(delivery.items):
-            try:
-                await self._wait_for_turn(ends)
-                answer = await super().deliver(replace(delivery, items=tuple(group)))
-            except UndeliveredError as error:
-                error.done = done
-                raise
-            done += len(group)
-        return answer
+        return await self._deliver_groups(delivery)
 
     async def _wait_for_turn(self, ends: float) -> None:
+        await super()._wait_for_turn(ends)
         wait = self._not_before - monotonic()
-        if monotonic() + max(wait, 0.0) > ends:
+        if wait <= 0:
+            return
+        if monotonic() + wait > ends:
             raise UnavailableError(
-                f"The chat allows no more messages for {in_words(max(wait, 0.0))}. They are sent after that.",
-                retry_after=max(wait, 0.1),
+                f"The chat allows no more messages for {in_words(wait)}. They are sent after that.", retry_after=wait
             )
-        if wait > 0:
-            await asyncio.sleep(wait)
+        await asyncio.sleep(wait)
 
     def encode(self, delivery: Delivery, settings: Settings) -> Body:
         return Body(self.content(delivery), JSON)

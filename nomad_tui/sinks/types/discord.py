@@ -3,22 +3,15 @@
 from time import monotonic
 from typing import Any, Final
 
-from nomad_tui.core.text import printable
 from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
-from nomad_tui.sinks.types.answers import LONGEST_PAUSE, Answer, Settings, judged
+from nomad_tui.sinks.types.answers import LONGEST_PAUSE, Answer, Settings, judged, quoted
 from nomad_tui.sinks.types.chat import Chat, Message, answer_json, cut, escape_markdown
 
 LONGEST_CONTENT: Final = 2_000
 LONGEST_TITLE: Final = 256
-LONGEST_DESCRIPTION: Final = 4_096
-LONGEST_NAME: Final = 256
-LONGEST_VALUE: Final = 1_024
-MOST_FIELDS: Final = 25
 MOST_EMBEDS: Final = 10
-LARGEST_EMBEDS: Final = 6_000
-"""Characters of all embeds of a message together."""
 DESCRIPTION: Final = 3_000
-"""Characters that leave room for title and fields in `LARGEST_EMBEDS`."""
+"""Characters that leave room for title and fields: all embeds of a message may have 6,000 together."""
 
 
 class Discord(Chat):
@@ -56,7 +49,7 @@ class Discord(Chat):
                     retry_after=pause,
                 )
         if answer.status in (401, 403, 404):
-            what = printable(str(said.get("message", "")), 80)
+            what = quoted(str(said.get("message", "")), settings.hidden)
             raise RejectedError(
                 f"Discord answered {answer.status} {what}. Create a webhook, and write its address into the "
                 "definition.",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
+from nomad_tui.core.topics import released_topic
 from nomad_tui.sinks.definition.definition import Format
 from nomad_tui.sinks.delivery.sink import Delivery, Item
 
@@ -76,10 +77,10 @@ def messages(items: Sequence[Item], form: Format, *, region: str = "", test: boo
 
 
 def _tasks(item: Item, test: bool) -> list[bytes]:
-    if test or item.gap is not None:
-        return [_event(item, test)]
-    from nomad_tui.sinks.types.task_events import task_records
+    from nomad_tui.sinks.types.task_events import TOPIC, task_records
 
+    if test or item.event is None or released_topic(item.event.topic) != TOPIC:
+        return [_event(item, test)]  # a gap, or an alert of another sink
     return task_records(item)
 
 
@@ -116,6 +117,8 @@ def _cloudevent(item: Item, source: str, test: bool) -> bytes:
     attributes |= {"datacontenttype": "application/json", "nomadindex": str(item.index)}
     if event is not None and event.namespace:
         attributes["nomadnamespace"] = _string(event.namespace)
+    if item.about is not None and item.about.before is not None:
+        attributes["nomadlevel"] = item.about.level.word
     if test:
         attributes["test"] = "true"
     data = item.text if item.gap is None else b'{"Index":%d,"Gap":%s}' % (item.index, _gap(item))

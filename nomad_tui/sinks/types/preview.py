@@ -1,9 +1,11 @@
 """What a sink would send, without sending it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nomad_tui.sinks.definition.definition import FORMATTED, Definition, Format, Kind
+from nomad_tui.sinks.delivery.grouping import groups
 from nomad_tui.sinks.delivery.sink import Delivery
 from nomad_tui.sinks.types.formats import Body, encode, encode_one
 
@@ -20,7 +22,10 @@ def preview(definition: Definition, delivery: Delivery) -> Iterator[Body]:
     elif definition.format is Format.TEMPLATE:
         from nomad_tui.sinks.types.templates import DeliveryTemplate
 
-        yield Body(DeliveryTemplate(definition).render(delivery).encode(), definition.content_type)
+        template = DeliveryTemplate(definition)
+        for group in groups(delivery.items) if definition.is_grouped else [delivery.items]:
+            text = template.render(replace(delivery, items=tuple(group)))
+            yield Body(text.encode(), definition.content_type)
     elif definition.batch.max_events > 1:
         yield encode(delivery, definition.format, array=True)
     else:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from nomad_tui.sinks.delivery.sink import RejectedError
 from nomad_tui.sinks.types.answers import Answer, Settings, judged
-from nomad_tui.sinks.types.chat import Chat, Message, cut
+from nomad_tui.sinks.types.chat import Chat, Message, cut, shortened
 from nomad_tui.sinks.types.templates import escape_slack
 
 LONGEST_TEXT: Final = 40_000
@@ -30,7 +30,9 @@ REMEDIES: Final = {
 
 class Slack(Chat):
     def body(self, message: Message, text: str | None, blocks: list[Any] | None) -> dict[str, Any]:
-        summary = cut(text, LONGEST_TEXT) if text is not None else _mrkdwn(f"*{_one(message.title)}* {_first(message)}")
+        summary = (
+            shortened(text, LONGEST_TEXT) if text is not None else _mrkdwn(f"*{_one(message.title)}* {_first(message)}")
+        )
         if blocks is not None:
             return {"text": summary, "blocks": blocks[:MOST_BLOCKS]}
         if text is not None:

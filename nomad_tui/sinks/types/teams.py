@@ -5,10 +5,9 @@ from typing import Any, Final
 
 import orjson
 
-from nomad_tui.core.text import printable
 from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
-from nomad_tui.sinks.types.answers import Answer, Settings, judged
-from nomad_tui.sinks.types.chat import Chat, Message, cut, escape_markdown
+from nomad_tui.sinks.types.answers import Answer, Settings, judged, quoted
+from nomad_tui.sinks.types.chat import Chat, Message, cut, escape_markdown, shortened
 
 LARGEST: Final = 28 * 1024
 """Bytes of a message."""
@@ -21,7 +20,7 @@ _FAILED: Final = re.compile(r"delivery failed(?:.*HTTP error (\d{3}))?", re.DOTA
 class Teams(Chat):
     def body(self, message: Message, text: str | None, blocks: list[Any] | None) -> dict[str, Any]:
         if blocks is not None or text is not None:
-            return _card(blocks if blocks is not None else [_text(cut(text or "", 10_000))], "")
+            return _card(blocks if blocks is not None else [_text(shortened(text or "", 10_000))], "")
         title = _text(cut(escape_markdown(message.title), 500)) | {
             "size": "Medium",
             "weight": "Bolder",
@@ -39,7 +38,7 @@ class Teams(Chat):
     def judge(self, answer: Answer, settings: Settings) -> str:
         said = answer.body[:500].decode("utf-8", "replace")
         if 200 <= answer.status < 300 and (failed := _FAILED.search(said)) is not None:
-            what = f"Teams took the request, and then: {printable(said, 160)}."
+            what = f"Teams took the request, and then: {quoted(said, settings.hidden)}."
             status = failed[1] or ""
             if status == "429" or status.startswith("5"):
                 raise UnavailableError(what)

@@ -31,7 +31,8 @@ APART: Final = "\N{ZERO WIDTH SPACE}"
 """Put into what would mention somebody, so that it reads the same."""
 
 _MENTION: Final = re.compile(
-    r"(?<=<)(?=[!@#])|(?<=<)(?=/?at>)|(?<=[@!])(?=everyone|here|channel|all|group|subteam)|(?<=[<@])\Z", re.IGNORECASE
+    r"(?<=<)(?=[!@#]|/?at>|users/)|(?<=[@!])(?=everyone|here|channel|all|group|subteam|room)|(?<=[<@])\Z",
+    re.IGNORECASE,
 )
 _MAY_MENTION: Final = re.compile(r"[<@!]")
 _SLACK: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, urlsplit
 
@@ -25,7 +26,9 @@ from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, 
 from nomad_tui.nomad.diagnose import in_words
 from nomad_tui.nomad.values import current, reads_file, refers
 from nomad_tui.sinks.definition.definition import Definition, Format
-from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError
+from nomad_tui.sinks.delivery.batching import delivery_id
+from nomad_tui.sinks.delivery.grouping import groups
+from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.answers import Answer, Settings, judged, secrets_of_target
 from nomad_tui.sinks.types.formats import Body, encode
 from nomad_tui.sinks.types.status_line import on_status_line, read_status_lines
@@ -39,6 +42,8 @@ ANSWER_LIMIT: Final = 64 * 1024
 """Bytes that are read of an answer; the connection of a longer one is dropped."""
 ANSWER_PATIENCE: Final = 1.0
 """Seconds for an answer's headers, and then for its body: the status line has said all that is needed."""
+LAST_PATIENCE: Final = 1.0
+"""Seconds beyond the timeout for the last of several requests that one delivery makes."""
 SHORT_PATIENCE: Final = 0.05
 """The same for the body of an acknowledgement, after one that did not end."""
 LARGEST_HEADER: Final = 64 * 1024
@@ -110,6 +115,35 @@ class Webhook:
         return sink
 
     async def deliver(self, delivery: Delivery) -> str:
+        if self._definition.is_grouped:
+            return await self._deliver_groups(delivery)
+        return await self._post(delivery)
+
+    async def _deliver_groups(self, delivery: Delivery) -> str:
+        """One request for each group, in order, for no longer than one may take: what is left is sent next."""
+        done, answer = 0, ""
+        ends = monotonic() + self._definition.timeout
+        for group in groups(delivery.items):
+            try:
+                await self._wait_for_turn(ends)
+                async with asyncio.timeout(max(ends - monotonic(), 0.0) + LAST_PATIENCE):
+                    answer = await self._post(replace(delivery, id=delivery_id(group), items=tuple(group)))
+            except TimeoutError:
+                raise UnavailableError("The receiver took too long for one of several messages.", done=done) from None
+            except UndeliveredError as error:
+                error.done = done
+                raise
+            done += len(group)
+        return answer
+
+    async def _wait_for_turn(self, ends: float) -> None:
+        """Raises `UnavailableError` where that is after `ends`, by `monotonic`."""
+        if monotonic() > ends:
+            within = in_words(self._definition.timeout)
+            raise UnavailableError(f"Not all messages were taken within {within}. The others are next.", retry_after=0)
+
+    async def _post(self, delivery: Delivery) -> str:
+        """One request. Raises `UndeliveredError`."""
         limit = asyncio.timeout(self._definition.timeout)
         progress = _Progress(limit)
         address = "the receiver"
@@ -230,6 +264,8 @@ class Webhook:
             headers[name] = found
             if refers(value) or name.lower() == "authorization":
                 hidden += (found, found.rpartition(" ")[2])
+        if definition.routing_key is not None:
+            hidden.append(current(definition.routing_key, self._environ))
         if credentials is not None:
             headers = _over({"Authorization": aiohttp.encode_basic_auth(*credentials)}, headers)
             hidden.append(credentials[1])
