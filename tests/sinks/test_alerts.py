@@ -41,10 +41,15 @@ async def test_another_sink_reports_a_receiver_that_is_down_and_that_it_is_back(
         pager.answer(503, "out of order", times=None)
         define(tmp_path, "pager", webhook(pager, f'alert_to = "chat"\nalert_after = "1s"\n{FAST}'))
         define(tmp_path, "chat", webhook(chat))
-        async with running(tmp_path, at(server)):
+        async with running(tmp_path, at(server)) as run:
             (failing,) = await alerts(chat, 1)
             assert (failing["Type"], failing["Key"]) == ("SinkFailing", "pager")
             assert "out of order" in str(failing["Payload"])
+            # Opened anew it has not failed yet, which is no recovery.
+            define(tmp_path, "pager", webhook(pager, f'alert_to = "chat"\nalert_after = "2s"\n{FAST}'))
+            await run.until(lambda: run.sink("pager").definition.alert_after == 2)
+            await run.until(lambda: run.sink("pager").failing_since)
+            assert len(await alerts(chat, 1)) == 1
             pager.answer(204, times=None)
             assert [each["Type"] for each in await alerts(chat, 2)] == ["SinkFailing", "SinkRecovered"]
 

@@ -46,7 +46,9 @@ class Alerts:
                 continue
             since, reported = sink.failing_since, self._reported.get(sink.id, 0)
             is_due = bool(since) and time_ns() - since >= sink.definition.alert_after * SECOND
-            if (is_due and not reported) or (reported and not since):
+            # One that was opened anew, or has nothing to send, does not fail; only an acknowledgement proves more.
+            has_recovered = not since and sink.status.last_acknowledged > reported
+            if (is_due and not reported) or (reported and has_recovered):
                 task = asyncio.create_task(self._send(sink, sinks.get(to), since or reported, failing=bool(since)))
                 self._sending[sink.id] = task
                 task.add_done_callback(partial(self._sent, sink.id))
