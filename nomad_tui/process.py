@@ -31,7 +31,6 @@ LONGEST_QUOTE: Final = 200
 """Lines of that, and characters of each, that an outcome repeats."""
 GRACE: Final = 2.0
 """Seconds between SIGTERM and SIGKILL."""
-_READ: Final = 64 * 1024
 
 
 def event_fields(event: Event, index: int) -> dict[str, str]:
@@ -109,15 +108,15 @@ class CommandRunner:
             process = await self._start(command, fields)
             self._running.add(process)
             try:
-                process.feed(content)
-                async with asyncio.timeout(command.timeout):
-                    await process.exited.wait()
+                if not self._is_closed:  # while it was being started
+                    process.feed(content)
+                    async with asyncio.timeout(command.timeout):
+                        await process.exited.wait()
                 timed_out = False
             except TimeoutError:
                 timed_out = True
             finally:
-                await asyncio.shield(process.end())
-                self._running.discard(process)
+                await asyncio.shield(self._end(process))
         if self._is_closed:
             raise CommandError("ended: the program is ending")
         return process.outcome(timed_out, monotonic() - begun)
@@ -125,8 +124,11 @@ class CommandRunner:
     async def close(self) -> None:
         """Ends what runs. May be called more than once."""
         self._is_closed = True
-        for process in list(self._running):
-            await process.end()
+        await asyncio.gather(*(self._end(process) for process in list(self._running)))
+
+    async def _end(self, process: "_Process") -> None:
+        await process.end()
+        self._running.discard(process)
 
     async def _start(self, command: Command, fields: Mapping[str, str]) -> "_Process":
         inherited = os.environ if self._environment is None else self._environment
@@ -193,11 +195,14 @@ class _Process(asyncio.SubprocessProtocol):
                 async with asyncio.timeout(GRACE):
                     await self.exited.wait()
             self._signalled(signal.SIGKILL)
-        await self.exited.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):  # one that runs as somebody else cannot be ended from here
+                await self.exited.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):  # a process that left the group may hold the output open
                 await self._closed.wait()
-        self._transport.close()
+        with suppress(PermissionError):
+            self._transport.close()
 
     def _signalled(self, number: signal.Signals) -> bool:
         """Whether anything of the process group is left. The command is its leader (`start_new_session`)."""

@@ -16,6 +16,7 @@ import click
 
 from nomad_tui.cli.options import ConfigurationFailure
 from nomad_tui.cli.sink import defined, echo_table
+from nomad_tui.core.glyphs import escaped_json
 from nomad_tui.core.readable import SECOND, age, byte_count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import DeadLetter
@@ -255,7 +256,8 @@ def dead_letters(
             return _delete(journal, [letter.id for letter in wanted])
     if output == "json":
         for letter in letters:
-            click.echo(_letter_line(letter))
+            line = _letter_line(letter)
+            click.echo(escaped_json(line) if sys.stdout.isatty() else line)
     elif letters:
         rows = [_letter_row(letter) for letter in letters[:MOST_LETTERS]]
         echo_table([("LETTER", "SINK", "WHEN", "INDEX", "EVENT", "KEY", "ATTEMPTS", "WHY"), *rows])

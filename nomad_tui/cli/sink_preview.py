@@ -1,6 +1,7 @@
 """What `nomad-tui sink preview` does: the bodies that a sink would send for recorded events, on standard output."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from time import time_ns
@@ -8,6 +9,7 @@ from time import time_ns
 import click
 
 from nomad_tui.cli.sink import defined
+from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal.reader import JournalReader
@@ -16,6 +18,7 @@ from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.definition.folder import Loaded
 from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.batching import delivery_id
+from nomad_tui.sinks.delivery.grouping import Folding
 from nomad_tui.sinks.delivery.sink import Delivery, Item, UndeliveredError
 from nomad_tui.sinks.types.preview import preview as bodies_of
 from nomad_tui.sources.recording import Recording, RecordingError
@@ -40,7 +43,7 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
         try:
             for body in bodies_of(definition, delivery):
                 sent += 1
-                click.echo(body.content.decode("utf-8", "replace"))
+                click.echo(_shown(body.content))
         except UndeliveredError as error:
             failed += 1
             item = delivery.items[0]
@@ -52,6 +55,13 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
 
 def _deliveries(definition: Definition, records: Sequence[Record], region: str) -> Iterator[Delivery]:
     selection = Selection(definition, region, "preview")
+    if definition.is_grouped:
+        folding = Folding(definition)
+        for record in records:
+            folding.add(selection.items(record))
+        if items := folding.take():
+            yield _delivery(items, region)
+        return
     most = definition.together.max_events
     waiting: list[Item] = []
     for record in records:
@@ -61,6 +71,12 @@ def _deliveries(definition: Definition, records: Sequence[Record], region: str) 
             del waiting[:most]
     if waiting:
         yield _delivery(waiting, region)
+
+
+def _shown(content: bytes) -> str:
+    """As it is sent, but where a terminal would act on it."""
+    text = content.decode("utf-8", "replace")
+    return "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
 
 
 def _delivery(items: Sequence[Item], region: str) -> Delivery:

@@ -72,6 +72,14 @@ def escaped(letter: str) -> str:
     return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
+def escaped_json(text: str) -> str:
+    """One line of JSON with the same value, and nothing in it that a terminal acts on."""
+    if text.isascii() and text.isprintable():
+        return text
+    # Tabs and carriage returns can only be between the tokens of JSON, where an escape could not.
+    return "".join(each if each.isprintable() else " " if each in "\t\r" else escaped(each) for each in text)
+
+
 def _instead(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error

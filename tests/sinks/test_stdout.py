@@ -2,9 +2,12 @@
 
 import asyncio
 import fcntl
+import json
 import os
+import tty
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from nomad_tui.sinks.definition.definition import Definition, Format, Kind
@@ -43,6 +46,20 @@ async def test_one_line_for_each_event(pipe: tuple[int, int]) -> None:
         delivering = asyncio.create_task(sink(pipe[1]).deliver(delivery(events)))
         assert await read(pipe[0], len(expected)) == expected
         assert await delivering == "20 lines written"
+
+
+async def test_a_terminal_gets_nothing_that_it_would_act_on() -> None:
+    text = '{"Topic":"Job","Key":"\x9b2J\u202e","Payload":null}'
+    item = msgspec.structs.replace(items(most=1)[0], text=text.encode())
+    master, slave = os.openpty()
+    try:
+        tty.setraw(slave)
+        await sink(slave).deliver(delivery([item]))
+        printed = (await asyncio.to_thread(os.read, master, 65536)).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert printed.isascii() and json.loads(printed) == json.loads(text)
 
 
 async def test_a_reader_that_stands_still_delays_nobody_and_gets_each_line_once(pipe: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
+from nomad_tui.core.glyphs import escaped_json
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError
 from nomad_tui.sinks.delivery.worker_thread import Deliveries, WorkerThread
@@ -65,6 +66,8 @@ class StandardOutput:
         lines = messages(delivery.items, self._definition.format, region=delivery.region, test=delivery.test)
         try:
             descriptor = self._opened()
+            if os.isatty(descriptor):
+                lines = [escaped_json(line.decode()).encode() for line in lines]
             status = os.fstat(descriptor)
             output = _outputs.setdefault((status.st_dev, status.st_ino), _Output())
             with output.turn:
