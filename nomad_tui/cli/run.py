@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from nomad_tui.journal.retention import Retention
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-CANNOT_RUN: Final = 1
-"""The exit code if the journal or the HTTP address cannot be used; 2 is wrong usage."""
 
 
 def keeping_options(command: Function) -> Function:

@@ -314,6 +314,7 @@ class _Tail:
             case Gap():
                 if self._reported is not None:
                     self._reported.append(self._history.end)
+                if self._needs_history:  # across it, what came before proves nothing
                     self._history.add(update, time_ns())
                 self._write_error(f"gap: {update.sentence}")
             case Unreadable():

@@ -6,7 +6,7 @@ bring a lower index than another one, so a frame waits a moment for those of the
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from time import monotonic
@@ -49,6 +49,11 @@ async def ordered(
                         await queue.put((reader, update))
                     except asyncio.CancelledError:
                         in_hand.append((reader, update))
+                        with suppress(TimeoutError, StopAsyncIteration):
+                            async with asyncio.timeout(0):
+                                while isinstance(update, Gap):  # the frame behind it counts as seen too
+                                    update = await anext(updates)
+                                    in_hand.append((reader, update))
                         raise
         except Exception as error:
             await queue.put(error)

@@ -205,9 +205,9 @@ class Reader:
             if trouble.kind is Kind.STARTING:
                 delay = min(delay, settings.longest_delay_while_starting)
             kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
+            self._retry_now = False
             yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
             until = monotonic() + delay
-            self._retry_now = False
             while not self._retry_now and (left := until - monotonic()) > 0:
                 self._woken.clear()
                 while self._pending:

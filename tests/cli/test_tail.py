@@ -522,6 +522,21 @@ async def test_a_gap_is_one_line_that_scripts_can_find() -> None:
     assert "4–8 may be missing" in gap
 
 
+async def test_across_a_gap_nothing_is_said_to_have_changed() -> None:
+    def node(index: int, status: str) -> bytes:
+        return frame(index, event("Node", "n1", "", Payload={"Node": {"ID": "n1", "Name": "edge", "Status": status}}))
+
+    async with (
+        asyncio.timeout(SECONDS),
+        StandIn([node(1, "ready"), node(2, "down")], Options(lead=ALL_FRAMES)) as server,
+        tailing(server, "--limit", "3") as process,
+    ):
+        told = await read_lines(process, 2)
+        await server.restart([node(9, "ready")])
+        result = await ended(process)
+    assert "ready → down".encode() in told[1] and b"down" not in result.lines[0]
+
+
 async def test_of_many_unreadable_lines_the_first_are_quoted_and_all_counted() -> None:
     lines = [b"\x1b[31mno frame %d" % number for number in range(2000)]
     options = Options(from_start=True, at_end=AtEnd.STAY, raw=True)

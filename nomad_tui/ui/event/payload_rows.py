@@ -171,10 +171,6 @@ class PayloadRows(RowView):
         return self._rows.values[self._in_payload] if len(self._rows) else None
 
     @property
-    def cursor_is_decoded(self) -> bool:
-        return bool(len(self._rows)) and self._rows.decoded_from(self._cursor) is not None
-
-    @property
     def _in_payload(self) -> int:
         """The row under the cursor, or that of the string it was decoded from."""
         source = self._rows.decoded_from(self._cursor)
