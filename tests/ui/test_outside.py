@@ -65,6 +65,7 @@ class Shown(App[None]):
         while True:
             await asyncio.sleep(0.01)
             self.read += 1
+            self.bell()  # as a watch rule rings it
             self.query_one(Static).update(f"DASHBOARD {self.read} {self.size.width} wide")
             with open(f"{folder}/read.new", "w") as file:
                 file.write(str(self.read))

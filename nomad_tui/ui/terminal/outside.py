@@ -39,7 +39,7 @@ async def show_outside(
     """Shows `text` in `$PAGER`, or in `$VISUAL` or `$EDITOR`, and returns when that has ended.
 
     For a worker: the event loop runs on meanwhile, while the screen is not drawn and reads no keys. `name` is the
-    file's, made by `ui.write_file.file_name`; the file is the operator's alone, and removed afterwards.
+    file's, made by `ui.dialogs.write_file.file_name`; the file is the operator's alone, and removed afterwards.
     """
     try:
         program = _program(editor, environ)

@@ -35,8 +35,12 @@ class Terminal(LinuxDriver):
     """Textual 8.2.8 ends the program over input that is no UTF-8; here it is read as U+FFFD."""
 
     def write(self, data: str) -> None:
-        """Everything that is drawn passes here; what the terminal's locale lacks does not."""
-        super().write(data if data.isascii() or is_utf8(sys.__stderr__) else drawn(data, encoding()))
+        """Everything that is drawn passes here; what the terminal's locale lacks does not.
+
+        Nothing is written while another program has the terminal: Textual 8.2.8 would queue it until the program hangs.
+        """
+        if self._writer_thread is not None and self._writer_thread.is_alive():
+            super().write(data if data.isascii() or is_utf8(sys.__stderr__) else drawn(data, encoding()))
 
     def send_message(self, message: Message) -> None:
         """Without a coroutine, as Textual 8.2.8 has it: Python warns of one that the loop no longer gets to at exit."""
