@@ -153,11 +153,14 @@ class WatchRules:
         """Those of `config.toml`, then those made here, then presets; of one name the first."""
         self.troubles: list[str] = []
         """What is wrong in either file, as sentences."""
+        self._is_readable = True
+        """Whether `watch.toml` was read, or there is none."""
         self.read()
 
     def read(self) -> None:
         """Reads both files."""
         self.troubles = []
+        self._is_readable = True
         rules: list[Rule] = []
         if self._folder is not None:
             self._own = self._content(self._folder / FILE)
@@ -183,11 +186,12 @@ class WatchRules:
         try:
             return tomllib.loads(read_text(file) or "")
         except (ValueError, RecursionError) as error:
-            if is_own:  # the settings' other readers say so of config.toml
-                self.troubles.append(f"{shown(file)} is not used until it is corrected: {printable(str(error), 400)}.")
+            trouble = f"{shown(file)} is not used until it is corrected: {printable(str(error), 400)}."
         except FileError as error:
-            if is_own:
-                self.troubles.append(str(error))
+            trouble = str(error)
+        if is_own:  # the settings' other readers say so of config.toml
+            self._is_readable = False
+            self.troubles.append(trouble)
         return {}
 
     def _names(self, key: str) -> list[str]:
@@ -196,6 +200,7 @@ class WatchRules:
 
     def switch(self, name: str, is_on: bool) -> None:
         """Switches a rule on or off. Raises `FileError` where that cannot be kept."""
+        self.read()
         switched = {"on": is_on, "off": not is_on}
         names = {key: [*(each for each in self._names(key) if each != name)] for key in switched}
         names["on" if is_on else "off"].append(name)
@@ -203,6 +208,7 @@ class WatchRules:
 
     def add(self, rule: Rule) -> None:
         """Keeps a rule made in the dashboard. Raises `FileError` for a name that is taken or cannot be one."""
+        self.read()
         if not rule.name or len(rule.name) > LONGEST_NAME or rule.name != printable(rule.name):
             raise FileError(f"A name has 1 to {LONGEST_NAME} visible characters.")
         if any(each.name == rule.name for each in self.rules):
@@ -212,6 +218,7 @@ class WatchRules:
 
     def remove(self, name: str) -> None:
         """Removes a rule made in the dashboard. Raises `FileError`, for another rule too."""
+        self.read()
         if not any(rule.name == name and rule.origin is Origin.OWN for rule in self.rules):
             raise FileError("Only rules made in the dashboard can be removed here; Space switches others off.")
         kept = [table for table in self._own["watch"] if not (isinstance(table, dict) and table.get("name") == name)]
@@ -219,7 +226,8 @@ class WatchRules:
         self._write({**self._own, "watch": kept, **names})
 
     def _write(self, content: dict[str, Any]) -> None:
-        if self.troubles and self._folder is not None and not self._own and (self._folder / FILE).exists():
+        """Replaces what was just read: another dashboard, or an editor, may have written meanwhile."""
+        if self._folder is not None and not self._is_readable:
             raise FileError(f"{shown(self._folder / FILE)} cannot be read, so nothing is written: correct it first.")
         content = {name: value for name, value in content.items() if value}
         if self._folder is not None:

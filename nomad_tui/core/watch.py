@@ -119,6 +119,7 @@ class Watcher:
         self._live = live
         self._timezone = timezone
         self._clock = clock
+        self._region = ""
         self._work: Iterator[None] | None = None
         self._new: list[Firing] = []
         self.states: dict[str, RuleState] = {}
@@ -139,13 +140,25 @@ class Watcher:
                 self.states[rule.name] = known
                 continue
             at = self._history.end if from_now and self._live else self._history.first
-            state = RuleState(rule, Matcher(self._derived, rule.filter, timezone=self._timezone), at)
+            state = RuleState(rule, self._matcher(rule), at)
             if known is not None:
                 state.snoozed_until = known.snoozed_until
             self.states[rule.name] = state
         if not self._live:
             kept = {name for name, state in self.states.items() if state.rule.is_on and before.get(name) is state}
             self.highlighted = {row: name for row, name in self.highlighted.items() if name in kept}
+            self.firings = deque((firing for firing in self.firings if firing.rule.name in kept), FIRINGS_KEPT)
+
+    def _matcher(self, rule: Rule) -> Matcher:
+        return Matcher(self._derived, rule.filter, region=self._region, timezone=self._timezone)
+
+    def know_region(self, region: str) -> None:
+        """Takes over the server's region, which a filter may ask for."""
+        if region != self._region:
+            self._region = region
+            self._work = None
+            for state in self.states.values():
+                state.matcher = self._matcher(state.rule)
 
     def snooze(self, name: str, seconds: float) -> None:
         """Has a rule only highlight for so long; 0 wakes it."""
@@ -184,10 +197,9 @@ class Watcher:
         found = array("Q")
         yield from state.matcher.search(segment, start, stop, found)
         for sequence in found:
-            if sequence < history.first:
-                continue
-            if self._counts(state, segment, sequence):
+            if sequence >= history.first and self._counts(state, segment, sequence):
                 self._count(state, sequence)
+            state.next = sequence + 1  # other rules may be set before the next one
             yield
         state.next = segment.first + stop
 

@@ -181,10 +181,13 @@ class DashboardScreen(Screen[None]):
     @cached_property
     def watching(self) -> Watching:
         from nomad_tui.config.watch_rules import WatchRules
+        from nomad_tui.sources.recording import Recording
         from nomad_tui.ui.watch.watching import Watching
 
+        source = self.session.source
+        live = source.live and not isinstance(source, Recording)  # a file that grows does not say when
         rules = WatchRules(None if self._folders is None else self._folders.config)
-        return Watching(self, self.view, self.event_list, rules, self.inspecting.jump, clock=self._clock)
+        return Watching(self, self.view, self.event_list, rules, self.inspecting.jump, live=live, clock=self._clock)
 
     @cached_property
     def overview(self) -> OverviewActions:
@@ -296,6 +299,8 @@ class DashboardScreen(Screen[None]):
         self.connection.sync()
         self.view.counts_facets = self.topics.is_on_screen
         self.filtering.know_region(status.region or "")
+        if "watching" in vars(self):
+            self.watching.watcher.know_region(status.region or "")
         self._notify_notes()
         self.topics.sync(
             session.history.topic_counts,
@@ -568,7 +573,7 @@ class DashboardScreen(Screen[None]):
         self.sinks.show()
 
     def action_watch(self) -> None:
-        self.watching.show(self.filtering.text)
+        self.watching.show(str(self.filtering.filter))  # what is typed may have a mistake
 
     def action_logs(self) -> None:
         from nomad_tui.ui.logs.opening import open_logs

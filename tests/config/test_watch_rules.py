@@ -108,6 +108,22 @@ def test_what_is_made_switched_and_removed_in_the_dashboard_is_kept(tmp_path: Pa
     assert "mine" not in [rule.name for rule in WatchRules(tmp_path).rules]
 
 
+def test_what_another_dashboard_or_an_editor_wrote_meanwhile_stays(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("watch = 3")
+    one, other = WatchRules(tmp_path), WatchRules(tmp_path)
+    one.add(Rule("mine", Filter.parse("job:=web"), origin=Origin.OWN))
+    other.switch("node down", True)
+    assert {rule.name for rule in WatchRules(tmp_path).rules if rule.is_on} == {"mine", "node down"}
+    file = tmp_path / "watch.toml"
+    file.write_text("[[watch")
+    with pytest.raises(FileError, match="correct it first"):
+        other.switch("node down", False)
+    assert file.read_text() == "[[watch"
+    file.write_text("")
+    one.switch("unplaced", True)
+    assert {rule.name for rule in WatchRules(tmp_path).rules if rule.is_on} == {"unplaced"}
+
+
 def test_a_file_that_cannot_be_read_is_said_and_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "watch.toml").write_text("on = [")
     rules = WatchRules(tmp_path)

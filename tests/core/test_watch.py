@@ -141,6 +141,25 @@ def test_a_rule_switched_on_later_begins_with_what_comes_but_looks_through_a_rec
     assert not recorded.watcher.highlighted
 
 
+def test_each_event_counts_once_though_rules_are_set_while_they_are_looked_at() -> None:
+    feed = Feed([ANY], live=False)
+    for frame in feed.frames:
+        feed.history.append(frame, 0)
+    expected = [firing.sequence for firing in Feed([ANY], live=False).come()]
+    seconds = 1e-5
+    while feed.watcher.states["any"].next < feed.history.end:
+        feed.watcher.advance(seconds := seconds * 1.2)
+        feed.watcher.set_rules([ANY])
+    assert [firing.sequence for firing in feed.watcher.firings] == expected
+
+
+def test_a_rule_may_ask_for_the_region() -> None:
+    feed = Feed([replace(ANY, filter=Filter.parse("region:=eu topic:=Deployment"))])
+    assert feed.come(100) == []
+    feed.watcher.know_region("eu")
+    assert feed.come()
+
+
 def test_rules_go_on_unharmed_while_the_oldest_events_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     history = History(max_events=64)
     watcher = Watcher(Derived(history), [ANY, FAILED], live=True)

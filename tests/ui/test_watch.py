@@ -81,6 +81,16 @@ async def test_a_rule_is_made_of_the_current_filter_and_removed_again(tmp_path: 
         await board.until(lambda: "web trouble" not in [each.name for each in WatchRules(tmp_path).rules])
 
 
+async def test_a_rule_is_made_of_the_filter_in_force_while_another_has_a_mistake(tmp_path: Path) -> None:
+    async with dashboard(Told(CONNECTED), folders=folders(tmp_path), filter_text="level:fatal") as board:
+        await opened(board)
+        await board.press("a")
+        await board.until(lambda: isinstance(board.app.screen, AddRule))
+        await board.type("mine")
+        await board.press("enter")
+        await board.until(lambda: "mine" in [each.name for each in WatchRules(tmp_path).rules])
+
+
 async def test_a_command_gets_the_event_and_its_failure_is_shown(tmp_path: Path) -> None:
     got = tmp_path / "got"
     script = f"cat > {got}; echo $NOMAD_EVENT_RULE $NOMAD_EVENT_LEVEL >> {got}; echo no pager; exit 4"
@@ -125,13 +135,18 @@ async def test_a_mistake_is_said_and_stops_nothing(tmp_path: Path) -> None:
         assert next(iter(board.dashboard.watching.watcher.states)) == "good"
 
 
-async def test_a_recording_only_highlights(tmp_path: Path) -> None:
-    config = rule('["highlight", "pause", "bell"]')
-    async with dashboard(Recording([str(recordings.path("tour"))]), folders=folders(tmp_path, config)) as board:
+@pytest.mark.parametrize("follow", [False, True])
+async def test_a_recording_only_highlights(tmp_path: Path, follow: bool) -> None:
+    source = Recording([str(recordings.path("tour"))], follow=follow)
+    async with dashboard(source, folders=folders(tmp_path, rule('["highlight", "pause", "bell"]'))) as board:
         await board.until(lambda: board.dashboard.watching.watcher.highlighted)
         assert board.events.paused_at is None
-        await opened(board)
+        page = await opened(board)
         await board.appears("A recording only highlights")
+        await board.press("home", "space")
+        await board.appears("Nothing has fired.")
+        await board.press("space")
+        await board.until(lambda: page.list.option_count > len(board.dashboard.watching.watcher.states) + 1)
 
 
 # Notifications

@@ -74,6 +74,8 @@ class WatchPage(Modal[int | None]):
         self._timezone = timezone
         self._drawn: list[str] = []
         """The rows as they are on the screen."""
+        self._sentences: dict[int, str] = {}
+        """Of the events that rules fired for."""
         self.list = RuleList(id="watch-list", markup=False)
         self._details = Static(id="watch-details-text")
 
@@ -142,11 +144,13 @@ class WatchPage(Modal[int | None]):
 
     def _firing_line(self, firing: Firing) -> Content:
         at = datetime.fromtimestamp(firing.at // SECOND, self._timezone)
+        if firing.sequence not in self._sentences:
+            self._sentences[firing.sequence] = sentence(self._history, firing.sequence).text
         held = f"  +{count(firing.held_back)} held back before" if firing.held_back else ""
         return Content.assemble(
             (f"{at:%H:%M:%S}    ", "$quiet"),
             (f"{printable(firing.rule.name, _NAME_WIDTH):<{_NAME_WIDTH}}  ", "$quiet"),
-            sentence(self._history, firing.sequence).text,
+            self._sentences[firing.sequence],
             (held, "$quiet"),
         )
 

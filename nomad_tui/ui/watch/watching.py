@@ -37,16 +37,17 @@ class Watching:
         rules: WatchRules,
         go_to: Callable[[int], None],
         *,
+        live: bool,
         clock: Callable[[], int],
     ) -> None:
-        """`go_to` selects an event by its sequence number."""
+        """`go_to` selects an event by its sequence number; `live` is whether events come as they happen."""
         self._screen = screen
         self._history = view.history
         self._event_list = event_list
         self._go_to = go_to
         self._runner = CommandRunner()
         self._commands = 0
-        self._live = event_list.live
+        self._live = live
         self._clock = clock
         self._timezone = view.timezone
         self.rules = rules
