@@ -186,6 +186,10 @@ def test_a_mistake_in_a_level_is_explained(text: str, part: str) -> None:
 
 def test_facets_count_levels() -> None:
     view = View(held("tour"), counts_facets=True)
+    while sum(view.counts(Dimension.TOPIC).values()) < view.history.held:
+        view.advance(1e-6)
+    assert not view.facets_complete, "levels are counted behind everything else"
+    assert 0 < sum(view.counts(Dimension.LEVEL).values()) < view.history.held
     found = levels_shown(view)
     assert view.counts(Dimension.LEVEL) == {one.word: found.count(one) for one in Level}
 

@@ -19,7 +19,7 @@ from nomad_tui.core.filter.combine import is_expression
 from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
 from nomad_tui.core.history.event_row import happened
 from nomad_tui.core.history.facts import related
-from nomad_tui.core.history.segment import GAP_SUBJECT, NOT_IN_PLACE, Segment, Subject
+from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, NOT_IN_PLACE, Segment, Subject
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Dimension, split
@@ -110,6 +110,8 @@ class Matcher:
         """Per subject number: whose it is, and per number of a type what the envelope says."""
         self._compiled: dict[Node, Undecided] = {}
         self._counting = counting
+        self.counts_levels = Dimension.LEVEL in self._ticked
+        """Whether counting covers the levels too; they cost more than all the rest, and else are counted after it."""
 
     def matches(self, sequence: int) -> bool:
         """Whether one held row is shown; gaps always are. Raises `IndexError` for a row that is not held."""
@@ -142,7 +144,8 @@ class Matcher:
             shown.sort()
         if self._counting and shown and not self._is_evicted(segment):
             yield from self._derived.facts(segment, stop)
-            yield from self._derived.levels(segment, stop)
+            if self.counts_levels:
+                yield from self._derived.levels(segment, stop)
             if not self._is_evicted(segment):
                 shown = self._count(segment, shown, counts)
         if not self._is_evicted(segment):
@@ -399,8 +402,11 @@ class Matcher:
         """Those of the rows that everything ticked lets through; counts each for every dimension that does not
         itself leave it out."""
         subjects, types, statuses, nodes = segment.subject, segment.type, segment.status, segment.node
-        levels = segment.level
-        keys = [(subjects[row], types[row], statuses[row], nodes[row], levels[row]) for row in matching]
+        levels = [segment.level[row] for row in matching] if self.counts_levels else [NO_LEVEL] * len(matching)
+        keys = [
+            (subjects[row], types[row], statuses[row], nodes[row], level)
+            for row, level in zip(matching, levels, strict=True)
+        ]
         shown = {key: self._tally(*key, count, counts) for key, count in Counter(keys).items()}
         return [row for row, key in zip(matching, keys, strict=True) if shown[key]]
 
@@ -414,7 +420,7 @@ class Matcher:
             return False
         of = self._history.nodes[node]
         values = {
-            Dimension.LEVEL: Level(level).word,
+            Dimension.LEVEL: "" if level == NO_LEVEL else Level(level).word,
             Dimension.TOPIC: subject.topic,
             Dimension.STATUS: self._history.statuses[status],
             Dimension.TYPE: self._history.type_names()[type_],

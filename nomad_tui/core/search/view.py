@@ -7,6 +7,7 @@ so nothing waits for a search. What was found is kept by segment, so a search ma
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 from enum import IntEnum
@@ -17,7 +18,7 @@ from typing import Final
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import Segment
+from nomad_tui.core.history.segment import NO_LEVEL, Segment
 from nomad_tui.core.level import Level
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.search.search import Counts, Matcher
@@ -101,6 +102,9 @@ class View:
         self._counts: dict[int, Counts] = {}
         """Per segment: the facets of the rows looked at."""
         self._total = Counts()
+        self._unleveled: deque[tuple[Segment, array[int]]] = deque()
+        """Matches whose levels are not counted yet: these are derived behind the search."""
+        self._leveling: Iterator[None] | None = None
         self._repeats: dict[int, array[int]] = {}
         """Per row into which others are folded: these, in order."""
         self._roots: dict[int, int] = {}
@@ -122,7 +126,7 @@ class View:
     @property
     def facets_complete(self) -> bool:
         """False while the counts do not cover everything held."""
-        return self._counts_facets and self._is_through()
+        return self._counts_facets and self._is_through() and not self._lacks_levels
 
     @property
     def counts_facets(self) -> bool:
@@ -137,6 +141,8 @@ class View:
                 self._restart()
             else:
                 self._matcher = self._new_matcher()
+                self._unleveled.clear()
+                self._leveling = None
 
     def counts(self, dimension: Dimension) -> Mapping[str, int]:
         """Per value, how many events held match all of the filter but what is ticked of this dimension itself.
@@ -152,14 +158,37 @@ class View:
             return False
         deadline = perf_counter() + seconds
         while perf_counter() < deadline:
-            if self._search is None:
-                rows = self._next_rows()
-                if rows is None:
-                    return False
+            if self._search is None and (rows := self._next_rows()) is not None:
                 self._search = self._look_through(*rows)
-            if next(self._search, _DONE) is _DONE:
-                self._search = None
-        return not self._is_through()
+            # The first levels are counted at once: a section that came later would move those below it.
+            is_first = self._lacks_levels and not self._total.of[Dimension.LEVEL]
+            if self._search is not None and not is_first:
+                if next(self._search, _DONE) is _DONE:
+                    self._search = None
+            elif self._leveling is not None:
+                if next(self._leveling, _DONE) is _DONE:
+                    self._leveling = None
+            elif self._unleveled:
+                self._leveling = self._count_levels(*self._unleveled.popleft())
+            else:
+                return False
+        return not self._is_through() or self._lacks_levels
+
+    @property
+    def _lacks_levels(self) -> bool:
+        return self._leveling is not None or bool(self._unleveled)
+
+    def _count_levels(self, segment: Segment, matching: "array[int]") -> Iterator[None]:
+        first = segment.first
+        yield from self.derived.levels(segment, matching[-1] - first + 1)
+        if first < self.history.first:
+            return
+        counts = Counts()
+        for number, count in Counter(segment.level[sequence - first] for sequence in matching).items():
+            if number != NO_LEVEL:
+                counts.of[Dimension.LEVEL][Level(number).word] += count
+        self._counts.setdefault(first, Counts()).add(counts)
+        self._total.add(counts)
 
     def _is_through(self) -> bool:
         return self._search is None and self._next_rows() is None
@@ -180,6 +209,7 @@ class View:
         found = array("Q")
         counts = Counts() if self._counts_facets else None
         yield from self._matcher.search(segment, start, stop, found, counts)
+        matching = found[:]
         if self.fold is Fold.REPEATS and found:
             yield from self._fold(segment, found)
         elif self.fold is Fold.ROUTINE:
@@ -191,6 +221,8 @@ class View:
         if counts is not None:
             self._counts.setdefault(first, Counts()).add(counts)
             self._total.add(counts)
+            if matching and not self._matcher.counts_levels:
+                self._unleveled.append((segment, matching))
         if found and not self.everything:
             known = self._found.get(first)
             if known is None:
@@ -329,6 +361,7 @@ class View:
             del self._looked_at[evicted]
             if counts := self._counts.pop(evicted, None):
                 self._total.add(counts, -1)
+        self._unleveled = deque(one for one in self._unleveled if one[0].first >= first)
         for evicted in [one for one in self._found if one < first]:
             del self._found[evicted]
         for root in [root for root in self._repeats if root < first]:
