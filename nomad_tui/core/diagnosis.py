@@ -201,7 +201,9 @@ def _of_node(history: History, event: HeldEvent, facts: Facts) -> None:
         facts.line("cause", *sentence(history, turned[0]).happened, dim(f"  :{_index(history, turned[0])}"))
     times = [at for sequence in turned if (at := happened(history, sequence)) is not None]
     if len(times) > 1:
-        facts.line("how often", plain(f"{now.status} {count(len(times))} times in {duration(times[0] - times[-1])}"))
+        least = "at least " if history.gaps_between(turned[-1], event.sequence) else ""
+        lasted = duration(times[0] - times[-1])
+        facts.line("how often", plain(f"{now.status} {least}{count(len(times))} times in {lasted}"))
     lost = [
         each for each in event.frame.events if each.topic == "Allocation"
         and (of := ALLOCATION.read(bytes(each.payload))) is not None and of.node_id == event.key
@@ -217,20 +219,23 @@ def _of_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator
     facts.line("cause", *said.happened)
     jobs = [subject for subject in history.of_job(event.namespace, event.job) if subject.topic == "Evaluation"]
     times: list[int] = []
+    oldest = event.sequence
     for subject in jobs[-MOST_ALLOCATIONS:]:
         for sequence in _held(history, subject.of.last, event.sequence):
             other = history.event(sequence)
             if event_level(history, other) >= Level.WARNING and (at := happened(history, sequence)) is not None:
                 times.append(at)
+                oldest = min(oldest, sequence)
                 break
             yield
     if len(times) > 1:
-        least = "at least " if len(jobs) > MOST_ALLOCATIONS else ""
+        is_least = len(jobs) > MOST_ALLOCATIONS or history.gaps_between(oldest, event.sequence)
+        least = "at least " if is_least else ""
         lasted = duration(max(times) - min(times))
         facts.line("how often", plain(f"{least}{count(len(times))} evaluations of the job in {lasted}"))
     found = _Findings()
     _read_registrations(history, event, event.job, found)
-    if found.registrations:
+    if found.registrations and not history.gaps_between(found.registrations[-1].sequence, event.sequence):
         last = found.registrations[-1]
         facts.line("job", plain(f"v{last.version} is the last version registered before"), dim(f"  :{last.index}"))
     facts.line("keys", dim("t timeline"))
@@ -284,6 +289,9 @@ def _read_job(
             if key not in found.versions:
                 found.versions[key] = _version(history, event, now, found)
             found.failures += _failures(now, key, sequence, found.versions[key], seen)
+    if found.failures:
+        first = min(failure.sequence for failure in found.failures)
+        found.is_complete &= not history.gaps_between(first, event.sequence)
     found.failures.sort(key=lambda failure: failure.at)
 
 

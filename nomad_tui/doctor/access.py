@@ -204,15 +204,32 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
 async def lists(subject: Subject) -> AsyncGenerator[Item, None]:
     """Which lists the overview may ask for what is in trouble already."""
     yield Begun("lists", "asking for one object of each list")
+    reads_all = subject.token is not None and subject.token.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED)
     allowed: list[ServerList] = []
     refused: list[ServerList] = []
+    unproved: list[ServerList] = []
     for one in LISTS:
         try:
-            (allowed if await may_read(subject.open_client, one) else refused).append(one)
+            may = reads_all or await may_read(subject.open_client, one)
         except ERRORS:
             yield Finding("lists", Verdict.SKIPPED, "The server does not answer what is asked of its lists.")
             return
-    measured = {"allowed": [one.topic for one in allowed], "refused": [one.topic for one in refused]}
+        (unproved if may is None else allowed if may else refused).append(one)
+    measured = {
+        "allowed": [one.topic for one in allowed],
+        "refused": [one.topic for one in refused],
+        "unproved": [one.topic for one in unproved],
+    }
+    if unproved and not refused:
+        yield Finding(
+            "lists",
+            Verdict.NOTE,
+            f"The server lists no {_named(unproved)} in any namespace: there are none, or the token lacks "
+            f"{' and '.join(dict.fromkeys(one.needs for one in unproved))}.",
+            "Grant it, if the overview is to ask for what is in trouble already.",
+            measured=measured,
+        )
+        return
     if not refused:
         sentence = f"The overview may ask for what is in trouble already: {_named(allowed)}."
         yield Finding("lists", Verdict.OK, sentence, measured=measured)

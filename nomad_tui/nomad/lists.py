@@ -4,12 +4,13 @@ Nothing is asked that the token may not read: a list that is refused is left out
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from nomad_tui.core.overview.seed import Listed
+from nomad_tui.core.topics import ALL
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 
@@ -68,15 +69,18 @@ async def in_trouble(client: Client) -> Found:
     return Found(tuple(found), tuple(refused))
 
 
-async def may_read(client: Client, one: ServerList) -> bool:
-    """Whether the token may read a list. Raises `NomadError`."""
+async def may_read(client: Client, one: ServerList) -> bool | None:
+    """Whether the token may read a list; None where the answer does not tell. Raises `NomadError`.
+
+    Of all namespaces at once a server lists those that the token may read, none of them too, and refuses nothing.
+    """
     try:
-        await client.ask(one.path, _parameters(client, one, 1, ""), PATIENCE)
+        answer = await client.ask(one.path, _parameters(client, replace(one, filter=""), 1, ""), PATIENCE)
     except NomadError as error:
         if error.status != 403:
             raise
         return False
-    return True
+    return None if one.is_namespaced and client.connection.namespace == ALL and not answer.value else True
 
 
 async def objects(
@@ -111,5 +115,8 @@ def _listed(one: ServerList, found: dict[str, Any]) -> Listed | None:
     key, namespace, index = found.get("ID"), found.get("Namespace", ""), found.get("ModifyIndex")
     if not (isinstance(key, str) and isinstance(namespace, str) and type(index) is int):
         return None
-    payload = orjson.dumps({one.topic: found})
+    try:
+        payload = orjson.dumps({one.topic: found})
+    except orjson.JSONEncodeError:  # nested deeper than is written
+        return None
     return Listed(one.topic, namespace if one.is_namespaced else "", key, index, payload)

@@ -135,6 +135,13 @@ def test_what_came_before_a_gap_is_no_proof_of_a_version() -> None:
     assert not [line for line in behind_gap if line.startswith("first with")]
 
 
+def test_behind_a_gap_a_count_is_the_least_and_no_version_is_the_last() -> None:
+    text = "flaky.g[0]  failed · task crash exit 137 · oom-killed, restarts 2 of 2  edge-2"
+    assert "how often at least 6 times in 14 s · 2 allocations" in diagnosis(held(gap_at=115), text)
+    unplaced = diagnosis(held(gap_at=54), "greedy  complete · not placed")
+    assert not [line for line in unplaced if line.startswith("job ")]
+
+
 def test_what_a_task_was_told_to_stop_is_no_failure_of_it() -> None:
     def killed(event: Any) -> None:
         allocation = event["Payload"].get("Allocation")

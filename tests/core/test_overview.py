@@ -12,7 +12,9 @@ from nomad_tui.core.history.event_row import event_level, happened
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level
 from nomad_tui.core.overview.activity import Activity, time_term
+from nomad_tui.core.overview.fold import ClusterFold
 from nomad_tui.core.overview.index import OverviewIndex, Talker
+from nomad_tui.core.overview.seed import Listed, Seed
 from nomad_tui.core.overview.snapshots import Snapshots
 from nomad_tui.core.overview.state import Cluster
 from nomad_tui.core.updates import Gap, GapReason
@@ -265,6 +267,37 @@ def test_what_recovers_is_remembered() -> None:
     assert node.since_at < node.last_at
 
 
+def allocation(index: int, key: str, status: str, job: str | None) -> Frame:
+    now = {"ID": key, "JobID": job, "TaskGroup": "g", "ClientStatus": status, "DesiredStatus": "run"}
+    told = {"Topic": "Allocation", "Type": "AllocationUpdated", "Key": key, "Namespace": "default", "Index": index}
+    payload = {"Allocation": {**now, "ModifyIndex": index, "CreateIndex": 1, "ModifyTime": index * 10**9}}
+    frame = decode(json.dumps({"Index": index, "Events": [{**told, "Payload": payload}]}).encode())
+    assert isinstance(frame, Frame)
+    return frame
+
+
+def states(*frames: Frame) -> Cluster:
+    history = History()
+    for frame in frames:
+        history.append(frame, 0)
+    return indexed(history).cluster
+
+
+def test_what_fails_again_is_not_among_what_recovered() -> None:
+    told = [allocation(5, "a", "failed", "web"), allocation(6, "a", "running", "web")]
+    assert [one.name for one in states(*told).recovered_since(0)] == ["web.g"]
+    assert states(*told).recovered_since(6 * 10**9) == []
+    again = states(*told, allocation(7, "a", "failed", "web"))
+    assert (len(again.troubles), again.recovered_since(0)) == (1, [])
+
+
+def test_an_allocation_that_names_another_job_is_no_crash() -> None:
+    told = [allocation(5, "a", "failed", None), allocation(6, "a", "complete", "web")]
+    found = states(*told, allocation(7, "b", "failed", None), allocation(1 << 70, "c", "failed", "web"))
+    assert {one.key for one in found.troubles.values()} >= {"b"}
+    assert Cluster.decode(ClusterFold(found).snapshot()).troubles.keys() == found.troubles.keys()
+
+
 def test_what_was_counted_before_a_gap_proves_nothing_after_it() -> None:
     history = held("tour", gap_after=204)
     index = indexed(history)
@@ -281,6 +314,16 @@ def test_a_rebuilt_server_is_another_cluster() -> None:
     history = held("tour")
     history.append_gap(Gap(GapReason.REBUILT, 500, 1, 0), 0)
     assert indexed(history).cluster == Cluster()
+
+
+def test_what_the_lists_of_a_rebuilt_server_told_is_forgotten() -> None:
+    history = History()
+    index = OverviewIndex(Derived(history))
+    index.put_seed(Seed([Listed("Node", "", "n1", 5, b'{"Node":{"ID":"n1","Name":"edge-1","Status":"down"}}')]))
+    assert [one.name for one in index.attention()] == ["edge-1"]
+    history.append_gap(Gap(GapReason.REBUILT, 500, 1, 0), 0)
+    index.advance(60)
+    assert index.attention() == []
 
 
 def test_a_state_is_the_same_whether_it_is_folded_or_restored() -> None:
@@ -305,7 +348,11 @@ def test_after_eviction_only_what_is_held_counts() -> None:
             while index.advance(0.1):
                 pass
     types = Counter(history.event(sequence).type for sequence in range(history.first, history.end))
-    assert dict(index.talkers(Talker.TYPE, 100)) == types
+    assert dict(index.talkers(100)[Talker.TYPE]) == types
+    until = history.first + 150
+    assert dict(index.talkers(100, until)[Talker.TYPE]) == Counter(
+        history.event(sequence).type for sequence in range(history.first, until)
+    )
     assert shown(index.cluster)["troubles"] == shown(indexed(held("tour")).cluster)["troubles"]
     late = OverviewIndex(Derived(history))
     while late.advance(0.1):

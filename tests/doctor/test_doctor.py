@@ -401,6 +401,14 @@ async def test_a_reader_of_one_namespace_gets_the_table_and_the_policy_for_the_r
     assert examination.exit_code == 3
 
 
+async def test_empty_lists_of_all_namespaces_are_no_permission() -> None:
+    async with served(replace(HELD, tokens={SECRET: Token(name="nodes", node_read=True)})) as standin:
+        finding = found(await examined(connection(standin.address, token=SECRET)), "lists")
+    assert finding.verdict is Verdict.NOTE
+    assert finding.measured["allowed"] == ["Node"]
+    assert "lists no evaluations, deployments, allocations in any namespace" in finding.sentence
+
+
 @pytest.mark.parametrize("release", list(Release))
 async def test_one_refused_topic_is_told_from_those_allowed_on_every_release(release: Release) -> None:
     async with served(replace(WITH_ACLS, release=release)) as standin:

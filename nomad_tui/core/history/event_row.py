@@ -116,9 +116,11 @@ def happened(history: History, sequence: int) -> int | None:
     return moment if moment is not None else _about(history, event) or event.received or None
 
 
-def latest_moment(history: History) -> int | None:
-    """When the newest event held that tells its time happened; for a recording that is its end."""
-    for sequence in range(history.end - 1, max(history.first, history.end - NAME_LOOK_BACK) - 1, -1):
+def latest_moment(history: History, end: int | None = None) -> int | None:
+    """When the newest event held that tells its time happened; for a recording that is its end. Or of those before
+    the row `end`."""
+    end = history.end if end is None else end
+    for sequence in range(end - 1, max(history.first, end - NAME_LOOK_BACK) - 1, -1):
         if (moment := happened(history, sequence)) is not None:
             return moment
     return None

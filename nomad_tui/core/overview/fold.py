@@ -108,6 +108,8 @@ class ClusterFold:
         cause = _words(event) if level else ""
         restarts = sum(task.restarts for task in now.tasks.values())
         group = (event.namespace, now.job_id, now.task_group)
+        if known is not None and (former := (known.namespace, known.job, known.group)) != group:
+            self._in_trouble.get(former, set()).discard(event.key)
         bad = self._in_trouble.setdefault(group, set())
         (bad.add if level else bad.discard)(event.key)
         if now.client_status in _ENDED and not level:
@@ -200,7 +202,7 @@ class ClusterFold:
             del self.cluster.troubles[key]
         for group in [group for group in self._in_trouble if group[:2] == where]:
             for id_ in self._in_trouble.pop(group):
-                del self.cluster.allocations[id_]
+                self.cluster.allocations.pop(id_, None)
 
     # Deployments
 

@@ -5,7 +5,7 @@ The owner lends time in small slices, so reading is never held up.
 
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import partial
 from time import perf_counter
@@ -17,7 +17,7 @@ from nomad_tui.core.history.history import PayloadReader
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
 from nomad_tui.core.overview.activity import Activity
 from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened
-from nomad_tui.core.overview.seed import Listed, Seed
+from nomad_tui.core.overview.seed import Seed
 from nomad_tui.core.overview.snapshots import Snapshots
 from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.updates import Gap, GapReason
@@ -50,6 +50,8 @@ class OverviewIndex:
         """The sequence number of the first event that is not folded yet."""
         self.seed = Seed()
         """What the server's lists told; empty where they were not asked."""
+        self._seeded_at = 0
+        """Where the history ended when they were asked."""
         self._talkers: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}
         self._talked: deque[tuple[int, dict[Talker, Counter[str]]]] = deque()
         """Per segment, by its first sequence number, what is counted of it."""
@@ -71,18 +73,42 @@ class OverviewIndex:
     def complete(self) -> bool:
         return self.next >= self._history.end
 
-    def put_seed(self, objects: Iterable[Listed]) -> None:
-        """Takes over what the server's lists told."""
-        self.seed = Seed(objects).forget_known(self._history)
+    def put_seed(self, seed: Seed) -> None:
+        """Takes over what the server's lists told, but for what events tell better."""
+        for _ in seed.forget_known(self._history):
+            pass
+        self.seed = seed
+        self._seeded_at = self._history.end
 
     def attention(self) -> list[Trouble]:
         """What needs attention now, the worst and newest first; what only a list tells of is among it."""
         cluster = self.cluster
         return sorted((*cluster.troubles.values(), *self.seed.troubles(cluster)), key=Trouble.rank)
 
-    def talkers(self, of: Talker, most: int) -> list[tuple[str, int]]:
-        """Who has the most events among those held."""
-        return self._talkers[of].most_common(most)
+    def talkers(self, most: int, end: int | None = None) -> dict[Talker, list[tuple[str, int]]]:
+        """Who has the most events among those held, or among those of them before `end`, which are to be folded."""
+        counted = self._talkers if end is None else self._talkers_before(end)
+        return {talker: counted[talker].most_common(most) for talker in Talker}
+
+    def _talkers_before(self, end: int) -> dict[Talker, Counter[str]]:
+        counted: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}
+        segment = self._history.segment_of(end - 1)
+        for first, of_segment in self._talked:
+            if self._history.first <= first < segment.first:
+                for talker, counter in of_segment.items():
+                    counted[talker].update(counter)
+        for row in range(end - segment.first):
+            for talker, name in self._named(segment, row):
+                counted[talker][name] += 1
+        return counted
+
+    def _named(self, segment: Segment, row: int) -> Iterator[tuple[Talker, str]]:
+        """Whom an event counts for; nobody for a gap."""
+        subject = self._history.subject(segment.subject[row])
+        if subject is not None:
+            node = self._history.nodes[segment.node[row]].value
+            names = (subject.job, node, self._history.type_names()[segment.type[row]])
+            yield from ((talker, name) for talker, name in zip(Talker, names, strict=True) if name)
 
     def advance(self, seconds: float) -> bool:
         """Folds for about so long; True if there is more to do."""
@@ -169,15 +195,14 @@ class OverviewIndex:
             level = segment.level[each]
             if subject is None or level == NO_LEVEL:
                 self.activity.add_gap(self._gap_moment(sequence))
+                if segment.gaps[each].reason is GapReason.REBUILT and sequence >= self._seeded_at:
+                    self.seed = Seed()  # it was of another history
             else:
                 if at is not None:
                     self.activity.add(at, subject.topic, level)
-                node = history.nodes[segment.node[each]].value
-                named = (subject.job, node, history.type_names()[segment.type[each]])
-                for talker, name in zip(Talker, named, strict=True):
-                    if name:
-                        of_segment[talker][name] += 1
-                        self._talkers[talker][name] += 1
+                for talker, name in self._named(segment, each):
+                    of_segment[talker][name] += 1
+                    self._talkers[talker][name] += 1
             event = self._apply(self._fold, sequence)
             if event is not None:
                 self.seed.replace(event, segment.index[each])

@@ -1,6 +1,6 @@
 """What the server's lists said was in trouble when they were asked, until events tell more of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,16 +36,21 @@ class Seed:
             self._indexes[one.topic, one.namespace, one.key] = one.index
             self._fold.apply(Happened(LISTED, one.topic, "", one.key, one.namespace, one.payload, _unknown_time))
 
-    def forget_known(self, history: History) -> "Seed":
-        """Leaves out what an event held tells as well or better."""
+    def forget_known(self, history: History) -> Iterator[None]:
+        """Leaves out what an event held tells as well or better; yields after each event that is read for that."""
         for key, index in list(self._indexes.items()):
             newest = history.newest(*key)
-            if newest is not None and (event := history.event(newest)).index >= index:
-                self.replace(
-                    Happened(newest, event.topic, event.type, event.key, event.namespace, event.payload, _unknown_time),
-                    event.index,
-                )
-        return self
+            if newest is None:
+                continue
+            segment = history.segment_of(newest)
+            if segment.index[newest - segment.first] < index:
+                continue
+            event = history.event(newest)
+            self.replace(
+                Happened(newest, event.topic, event.type, event.key, event.namespace, event.payload, _unknown_time),
+                event.index,
+            )
+            yield
 
     def replace(self, event: Happened, index: int) -> None:
         """Takes in an event of a listed object: the object is known from events from then on."""

@@ -1,7 +1,7 @@
 """What the overview knows of a cluster. All of it can be written to bytes and read back."""
 
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -142,7 +142,11 @@ class Cluster(msgspec.Struct):
     def encode(self) -> bytes:
         """In the order in which objects came, so that two snapshots have long stretches in common."""
         parts = (self.allocations, self.jobs, self.deployments, self.nodes, self.troubles)
-        return _ENCODER.encode((*(list(part.values()) for part in parts), self.recovered))
+        whole = (*(list(part.values()) for part in parts), self.recovered)
+        try:
+            return _ENCODER.encode(whole)
+        except OverflowError:  # no server writes such a number
+            return _ENCODER.encode(_bounded(msgspec.to_builtins(whole)))
 
     @classmethod
     def decode(cls, data: bytes) -> "Cluster":
@@ -159,6 +163,12 @@ class Cluster(msgspec.Struct):
     def attention(self) -> list[Trouble]:
         """What needs attention, the worst and newest first."""
         return sorted(self.troubles.values(), key=Trouble.rank)
+
+    def recovered_since(self, moment: int) -> list[Trouble]:
+        """What has recovered since a moment, in ns since 1970, and needs no attention again; the newest first."""
+        return [
+            one for one in reversed(self.recovered) if one.last_at > moment and one.trouble_key not in self.troubles
+        ]
 
     def figures(self) -> "dict[tuple[str, str], dict[str, GroupFigures]]":
         """By job and group, what its allocations prove."""
@@ -199,6 +209,22 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(
     tuple[list[Allocation], list[Job], list[Deployment], list[Node], list[Trouble], list[Trouble]]
 )
+
+
+def _bounded(value: Any) -> Any:
+    """Plain values with numbers that 64 bits hold."""
+    match value:
+        case list() | tuple():
+            return [_bounded(each) for each in value]
+        case dict():
+            return {key: _bounded(each) for key, each in value.items()}
+        case int() if not isinstance(value, bool):
+            return max(-_LARGEST, min(value, _LARGEST))
+        case _:
+            return value
+
+
+_LARGEST: Final = (1 << 63) - 1
 
 
 def worst(levels: Iterable[int]) -> Level:

@@ -1,9 +1,11 @@
 """What the dashboard does with the overview: it opens the page, and follows what is chosen there."""
 
+import asyncio
 from collections.abc import Callable
 
 from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.overview.index import OverviewIndex
+from nomad_tui.core.overview.seed import Seed
 from nomad_tui.session import Session
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import Inspecting
@@ -54,7 +56,10 @@ class OverviewActions:
             self._asks_lists = True  # the next opening of the page tries again
             self._lists = "  the lists could not be asked"
             return
-        self.index.put_seed(found.objects)
+        seed = Seed(found.objects)
+        for _ in seed.forget_known(self._session.history):
+            await asyncio.sleep(0)  # each takes a block of the history to be unpacked
+        self.index.put_seed(seed)
         self._lists = f"  not listed: {', '.join(found.refused)}" if found.refused else ""
 
     def page(self, as_of: int | None = None) -> OverviewPage:
@@ -81,7 +86,7 @@ class OverviewActions:
         if chosen is None:
             return
         if chosen.term:
-            self._updates.put(self._filtering.added(chosen.term))
+            self._updates.add(chosen.term)
         elif chosen.sequence is not None and chosen.sequence >= self._session.history.first:
             self._inspecting.jump(chosen.sequence)
             self._inspecting.go_to_view(EventView.TIMELINE)

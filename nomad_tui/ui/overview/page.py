@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from nomad_tui.core.history.event_row import happened
+from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.history.history import History
 from nomad_tui.core.overview.activity import time_term
 from nomad_tui.core.overview.index import OverviewIndex, Talker
@@ -72,8 +72,12 @@ class OverviewPage(Modal[Chosen]):
         self._timezone = timezone
         self._as_of = as_of
         self._lists = lists
+        self._as_of_time = None if as_of is None else latest_moment(history, as_of + 1)
+        """When that was, as far as it or an event before it tells."""
         self._cluster: Cluster | None = None
         """As of the event, once it is indexed."""
+        self._talkers: dict[Talker, list[tuple[str, int]]] | None = None
+        """Up to the event, once it is indexed."""
         self._zoom = 0
         self._shown = -1
         """Up to which event the page was last drawn."""
@@ -133,10 +137,7 @@ class OverviewPage(Modal[Chosen]):
     @property
     def reference(self) -> int:
         """What ages are relative to, in ns since 1970."""
-        at = self._as_of
-        if at is not None and at >= self._history.first:
-            return happened(self._history, at) or self._now()
-        return self._now()
+        return self._as_of_time or self._now()
 
     def _show(self) -> None:
         if not self.is_current or not self.chart.content_size.width:
@@ -144,14 +145,15 @@ class OverviewPage(Modal[Chosen]):
         index, cluster = self._index, self._state()
         width = self.chart.content_size.width
         span, zoom = ZOOMS[self._zoom]
-        until = self.reference if self._as_of is not None else None
+        until = self._as_of_time
         self.chart.show(index.activity.histogram(width, span, until))
         self._title_chart(zoom)
         self._title(cluster)
         known = cluster or Cluster()
-        now = self.reference
-        recovered = [one for one in reversed(known.recovered) if now - one.last_at < RECOVERED_FOR]
+        recovered = known.recovered_since(self.reference - RECOVERED_FOR)
         empty = "No event held proves a trouble." if index.complete else "Reading what is held …"
+        if index.complete and cluster is None:
+            empty = "The event is no longer held."
         # What lists tell is of when they were asked, and proves nothing of an earlier moment.
         troubles = index.attention() if self._as_of is None else known.attention()
         self.list.show(troubles, recovered, empty)
@@ -171,8 +173,17 @@ class OverviewPage(Modal[Chosen]):
 
     def _aside(self, width: int, span: int | None, until: int | None) -> Content:
         rates = tables.rates(self._index.activity.rates(max(1, width - 20), span, until), width)
-        of = {talker: self._index.talkers(talker, MOST_TALKERS) for talker in Talker}
-        return Content("\n").join((rates, tables.talkers(of, width)))
+        counted = "events held" if self._as_of is None else "events until then"
+        return Content("\n").join((rates, tables.talkers(self._most_active(), width, counted)))
+
+    def _most_active(self) -> dict[Talker, list[tuple[str, int]]]:
+        """Who has the most events held; up to the event, where the page is as of one."""
+        at = self._as_of
+        if at is None:
+            return self._index.talkers(MOST_TALKERS)
+        if self._talkers is None and self._history.first <= at < self._index.next:
+            self._talkers = self._index.talkers(MOST_TALKERS, at + 1)
+        return self._talkers or {}
 
     def _title(self, cluster: Cluster | None) -> None:
         title = "Overview"
@@ -183,7 +194,8 @@ class OverviewPage(Modal[Chosen]):
             elif self._history.gap(at) is not None:
                 title += f"  as of the gap after index {count(self._history.gap(at).after)}"  # type: ignore[union-attr]
             else:
-                title += f"  as of {self._clock(self.reference)}, index {self._history.event(at).index}"
+                time = f"{self._clock(self._as_of_time)}, " if self._as_of_time is not None else ""
+                title += f"  as of {time}index {self._history.event(at).index}"
         if not self._index.complete and (at is None or cluster is None):
             title += f"  reading {int(self._index.progress * 100)} % …"
         box = self.query_one("#overview")

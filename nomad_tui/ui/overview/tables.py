@@ -13,6 +13,8 @@ from nomad_tui.ui.overview.chart import BARS
 UNKNOWN = "–"
 """Where no event proves a figure."""
 MOST_JOBS = 200
+MOST_NODES = 200
+"""Listed: all of them are drawn anew twice a second."""
 
 
 def number(figure: int | None) -> str:
@@ -69,7 +71,8 @@ def nodes(cluster: Cluster, width: int) -> Content:
     running = cluster.allocations_on()
     name = max(10, min(24, width // 4))
     parts: list[tuple[str, str]] = [(f"{'node'.ljust(name)} {'status':<13} {'allocations':>11}\n", "$quiet")]
-    for node in sorted(cluster.nodes.values(), key=lambda one: (one.name, one.id)):
+    listed = sorted(cluster.nodes.values(), key=lambda one: (one.name, one.id))
+    for node in listed[:MOST_NODES]:
         left = running[node.id]
         drain = f"draining, {number(left)} left" if node.is_draining else "" if node.is_eligible else "ineligible"
         is_down = node.status in ("down", "disconnected")
@@ -79,6 +82,8 @@ def nodes(cluster: Cluster, width: int) -> Content:
             (f" {number(left):>11}", ""),
             (f"  {drain}\n" if drain else "\n", "$warning"),
         ]
+    if len(listed) > MOST_NODES:
+        parts.append((f"… {count(len(listed) - MOST_NODES)} more nodes\n", "$quiet"))
     return joined(parts)
 
 
@@ -95,11 +100,11 @@ def rates(by_topic: dict[str, list[int]], width: int) -> Content:
     return joined(parts) if parts else Content.styled("no events", "$quiet")
 
 
-def talkers(of: dict[Talker, list[tuple[str, int]]], width: int) -> Content:
-    """Who has the most events held, by job, node and type."""
+def talkers(of: dict[Talker, list[tuple[str, int]]], width: int, counted: str = "events held") -> Content:
+    """Who has the most events, by job, node and type; `counted` says which."""
     parts: list[tuple[str, str]] = []
     for talker, found in of.items():
-        parts.append((f"events held, by {talker.value}\n", "$quiet"))
+        parts.append((f"{counted}, by {talker.value}\n", "$quiet"))
         for name, events in found:
             total = count(events)
             room = max(4, width - len(total) - 3)
