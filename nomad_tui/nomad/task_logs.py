@@ -53,6 +53,8 @@ class FrameSplitter:
                 continue
             try:
                 frame, at = self._decode(text, at)
+            except RecursionError:
+                raise ValueError("nested too deep") from None
             except ValueError:
                 if len(text) - at >= LONGEST_FRAME or text[at] != "{":
                     raise

@@ -84,6 +84,11 @@ def test_frames_are_the_same_in_whatever_pieces_they_come(logs: list[bytes], siz
     assert found == frames
 
 
+def test_a_frame_that_is_nested_too_deep_is_no_frame() -> None:
+    with pytest.raises(ValueError, match="nested too deep"):
+        FrameSplitter().feed(b'{"a":' * 100_000 + b"}")
+
+
 # As text
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from time import perf_counter
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -22,6 +23,8 @@ from nomad_tui.ui.event.text_viewer import TextView
 TYPES: Final = ("stdout", "stderr")
 SHOW_EVERY: Final = 0.2
 """Seconds between two looks at what has come."""
+REST: Final = 10
+"""Times as long as a picture took until the next one: a long log of wide characters takes some 0.1 s to wrap."""
 NOTE: Final = "As the task wrote it: secrets are not masked. Nothing of it is saved with the event."
 
 ReadLog = Callable[[str, str], AsyncGenerator[bytes, None]]
@@ -77,6 +80,7 @@ class LogsPage(Modal[None]):
         self._type = 0
         self._text = LogText()
         self._has_news = False
+        self._rests_until = 0.0
         self._state = ""
         """What is to be said beside the text, in the first line."""
         self._is_trouble = False
@@ -124,8 +128,11 @@ class LogsPage(Modal[None]):
     # Showing
 
     def _show_news(self) -> None:
-        if self._has_news:
+        begun = perf_counter()
+        if self._has_news and begun >= self._rests_until:
             self._show()
+            now = perf_counter()
+            self._rests_until = now + REST * (now - begun)
 
     def _show(self) -> None:
         if not self.view.is_attached:
