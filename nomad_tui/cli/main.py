@@ -273,7 +273,7 @@ def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int,
     _need_terminal()
     import gc
 
-    gc.disable()  # until the screen is drawn: see ui.garbage
+    gc.disable()  # until the screen is drawn: see ui.terminal.garbage
 
     from nomad_tui.cli.demo import run_demo
     from nomad_tui.core.history.history import History
@@ -524,7 +524,7 @@ def _dashboard(
     """
     import gc
 
-    gc.disable()  # until the screen is drawn: see ui.garbage
+    gc.disable()  # until the screen is drawn: see ui.terminal.garbage
 
     from nomad_tui.core.history.history import History
     from nomad_tui.session import Session

@@ -40,6 +40,7 @@ class Kept:
             self._choices = self._read()
         except FileError as error:
             self.trouble = f"{error} The dashboard starts as config.toml says."
+            self._file = None  # what cannot be read is not overwritten
 
     def value(self, name: str, setting: Any = None) -> Any:
         """What was chosen last, or `setting` if nothing was or `config.toml` has changed since."""
@@ -56,16 +57,15 @@ class Kept:
         choice = Choice(_plain(value), _plain(setting))
         if self._choices.get(name) == choice:
             return
-        with suppress(FileError):
-            self._choices = self._read() or self._choices
-        self._choices[name] = choice
-        if self._file is None:
-            return
         try:
+            self._choices = {**(self._read() or self._choices), name: choice}
+            if self._file is None:
+                return
             write_text(self._file, msgspec.json.format(msgspec.json.encode(self._choices)).decode() + "\n")
         except FileError as error:
             self.trouble = f"{error} What you choose is kept until the program ends."
             self._file = None
+            self._choices[name] = choice
 
     def _read(self) -> dict[str, Choice]:
         if self._file is None:

@@ -62,7 +62,9 @@ _NAMED: Final = frozenset(
 _SAME: Final = {"ctrl+i": "tab", "ctrl+m": "enter", "return": "enter"}
 """What terminals send as another key."""
 _RESERVED: Final = frozenset(("ctrl+c", "ctrl+q"))
-"""Keys that always interrupt or quit."""
+"""Keys that always quit, or say how to."""
+_NEEDED: Final = frozenset(("dialog.leave", "page.leave", "help.leave", "find.close"))
+"""Actions without which one could not get out of something."""
 _PLACE: Final = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
 
 
@@ -217,6 +219,8 @@ def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or not words:
         raise path.error(f'is {quoted(raw)}: write keys, such as "ctrl+f" or ["/", "f3"], or "{NONE}"')
     if words == [NONE]:
+        if action in _NEEDED:
+            raise path.error(f'is "{NONE}", and there would be no way out: write a key')
         return ()
     if len(words) > MOST_OF_ONE:
         raise path.error(f"has {len(words)} keys: write at most {MOST_OF_ONE}")
@@ -228,7 +232,7 @@ def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
             hint = f", such as {close[0]}" if close else ', such as "/", "ctrl+u", "pageup" or "f3"'
             raise path.error(f"is {quoted(word)}, which is no key: write one{hint}")
         if key in _RESERVED:
-            raise path.error(f"is {quoted(word)}, which always quits: write another key")
+            raise path.error(f"is {quoted(word)}, which is reserved for quitting: write another key")
         if _is_typed(key) and BY_ID[action].context in TYPED_INTO:
             raise path.error(f"is {quoted(word)}, but text is typed there: write a key such as ctrl+x or f9")
         if key not in found:

@@ -332,6 +332,7 @@ def test_a_file_of_choices_that_cannot_be_used_is_no_crash(tmp_path: Path) -> No
         assert "dashboard.json" in kept.trouble, folder
         kept.keep("theme", "nord")
         assert kept.value("theme") == "nord"
+        assert Kept(folder).trouble, "what could not be read is left as it is"
 
 
 def test_a_profile_is_read_whole_with_paths_that_stand_on_their_own(

@@ -217,17 +217,17 @@ def _obstacle(metric: Metric, beside: Beside) -> list[Part]:
         return [bad("no nodes available")]
     happened: list[Part] = []
     if metric.nodes_exhausted > 0:
-        happened.append(plain(f"{_nodes(metric.nodes_exhausted)} exhausted"))
+        happened.append(plain(f"{nodes(metric.nodes_exhausted)} exhausted"))
         happened += _split(metric.dimension_exhausted or {}, metric.nodes_exhausted)
     if metric.nodes_filtered > 0:
-        filtered = f"{_nodes(metric.nodes_filtered)} filtered"
+        filtered = f"{nodes(metric.nodes_filtered)} filtered"
         happened += [COMMA, plain(filtered)] if happened else [plain(filtered)]
         reasons = {_constraint(text, beside): number for text, number in (metric.constraint_filtered or {}).items()}
         classes = {f"class {name}": number for name, number in (metric.class_filtered or {}).items()}
         # A constraint is checked once a class, so both may count the same nodes.
         explained = sum(reasons.values()) >= metric.nodes_filtered
         happened += _split(reasons if explained else reasons | classes, metric.nodes_filtered)
-    return happened or [plain(f"{_nodes(metric.nodes_evaluated)} evaluated")]
+    return happened or [plain(f"{nodes(metric.nodes_evaluated)} evaluated")]
 
 
 def _constraint(text: str, beside: Beside) -> str:
@@ -247,10 +247,6 @@ def _split(reasons: dict[str, int], nodes: int) -> list[Part]:
     rest = f" and {count(len(found) - _SPLIT_NAMED)} more" if len(found) > _SPLIT_NAMED else ""
     each = ", ".join(f"{text[:MESSAGE_LIMIT]} {count(-number)}" for number, text in found[:_SPLIT_NAMED])
     return [plain(f": {each}{rest}", 2 * MESSAGE_LIMIT)]
-
-
-def _nodes(number: int) -> str:
-    return "1 node" if number == 1 else f"{count(number)} nodes"
 
 
 def _tell(now: Evaluation, facts: Facts, context: Context) -> None:

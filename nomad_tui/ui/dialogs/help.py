@@ -46,6 +46,9 @@ PAGES: Final = {
     Context.SINKS: "sink-page",
     Context.LETTERS: "sink-failures",
     Context.DOCTOR: "doctor",
+    Context.OVERVIEW: "overview",
+    Context.LOGS: "watch",
+    Context.WATCH: "watch",
 }
 """The topics of the manual's pages about a context."""
 

@@ -35,10 +35,10 @@ from nomad_tui.ui.event.timeline import Timeline
 from nomad_tui.ui.event.view_tabs import ViewTabs
 
 LONGEST_TITLE: Final = 120
+"""Characters of a title; the border cuts it to the pane's width."""
 _SHORTEST_TITLE: Final = 8
 _AROUND_TITLE: Final = 6
 """Cells of the border before and behind the title."""
-"""Characters of a title; the border cuts it to the pane's width."""
 
 BEHIND_SUBTITLE: Final = 3
 """Cells of the border behind its subtitle."""
