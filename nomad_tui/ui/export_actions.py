@@ -71,14 +71,14 @@ class ExportActions:
         sentence = "" if gap is None else gap.sentence
         # A recording does not name the release of the server that would be asked today.
         harm = self._session.status.csi_read_warning if server is not None else csi_read_warning()
-        veil, envelope = self._inspector.veil, self._inspecting.envelope
-        found = choices(payload.value, self._path(), veil, envelope, server, sentence, harm)
+        masking, envelope = self._inspector.masking, self._inspecting.envelope
+        found = choices(payload.value, self._path(), masking, envelope, server, sentence, harm)
         return {choice.letter: choice for choice in found}
 
     def _as_file(self, payload: Payload) -> tuple[Callable[[], str], str]:
         """What makes the event's JSON, and a name for its file."""
         envelope = self._inspecting.envelope
-        made = {one.letter: one for one in choices(payload.value, (), self._inspector.veil, envelope, None)}
+        made = {one.letter: one for one in choices(payload.value, (), self._inspector.masking, envelope, None)}
         if envelope is not None and made["e"].text is not None:
             return made["e"].made, file_name(envelope.topic, envelope.key, envelope.index)
         event = self._inspector.event  # a gap, or an event whose key holds a secret

@@ -30,7 +30,7 @@ from nomad_tui.core.payload import (
 from nomad_tui.core.payload.decoding import unsnapped
 from nomad_tui.core.payload.find import Haystack, PatternError, of_rows, read_wanted
 from nomad_tui.core.payload.order import PAYLOAD, kind_beneath, members_of
-from nomad_tui.core.secrets import MASK, Veil, can_hide, is_secret
+from nomad_tui.core.secrets import MASK, Masking, can_hide, is_secret
 from nomad_tui.core.text import printable
 from tests import recordings
 
@@ -49,7 +49,7 @@ def rows_of(payload: bytes, folding: Folding | None = None) -> Rows:
 
 
 def text(rows: Rows, row: int) -> str:
-    return "".join(Showing(rows, Veil()).pieces(row))
+    return "".join(Showing(rows, Masking()).pieces(row))
 
 
 def lines(payload: bytes, folding: Folding | None = None) -> list[str]:
@@ -221,7 +221,7 @@ def test_a_path_is_found_or_else_its_nearest_visible_ancestor() -> None:
 def test_items_and_task_states_are_labelled_by_their_name_type_or_state() -> None:
     folding = everything_open()
     rows = rows_of(b'{"A":{"TaskStates":{"web":{"State":"dead","Events":[{"Type":"Received"},{}]}}}}', folding)
-    showing = Showing(rows, Veil())
+    showing = Showing(rows, Masking())
     labels = {rows.keys[row]: showing.label(row) for row in range(len(rows)) if showing.label(row)}
     assert labels == {"web": "dead", 0: "Received"}
 
@@ -243,7 +243,7 @@ def test_no_recorded_payload_breaks_parsing_or_drawing(name: str) -> None:
     for _, payload in payloads(name):
         count += 1
         rows = rows_of(payload, everything_open())
-        showing = Showing(rows, Veil())
+        showing = Showing(rows, Masking())
         for row in range(min(len(rows), 2_000)):
             note = annotation(rows.keys[row], rows.values[row], NOW, parent_key=rows.parent_key(row))
             untrusted = (*showing.pieces(row), str(rows.keys[row]), showing.label(row) or "")
@@ -343,7 +343,7 @@ def test_the_rows_that_are_masked_are_the_secrets(name: str) -> None:
     for _, payload in payloads(name):
         value = parse(payload).value
         rows = flatten(value, everything_open())
-        showing = Showing(rows, Veil())
+        showing = Showing(rows, Masking())
         for row in range(min(len(rows), 1_000)):
             if rows.keys[row] is None:
                 continue
@@ -352,7 +352,7 @@ def test_the_rows_that_are_masked_are_the_secrets(name: str) -> None:
             if secret and not rows.is_foldable(row) and can_hide(rows.values[row]) and rows.member_count(row) is None:
                 count += 1
                 assert showing.pieces(row) == (MASK,)
-                assert Showing(rows, Veil(lifted=True)).pieces(row) != (MASK,)
+                assert Showing(rows, Masking(reveals_all=True)).pieces(row) != (MASK,)
     assert count or name != "tour"
 
 
@@ -367,13 +367,13 @@ secret_values = st.recursive(
 @given(secret_values, st.sampled_from(["SecretID", "Env", "password", "Authorization"]))
 def test_nothing_beneath_a_secret_key_is_shown_or_found(value: Value, key: str) -> None:
     payload = parse(json.dumps({"Job": {key: value, "List": [{"Name": "API_TOKEN", "Value": SECRET}]}}).encode())
-    rows = flatten(payload.value, everything_open(), veil=Veil())
-    showing = Showing(rows, Veil())
+    rows = flatten(payload.value, everything_open(), masking=Masking())
+    showing = Showing(rows, Masking())
     for row in range(len(rows)):
         assert SECRET not in "".join(showing.pieces(row)) + (showing.label(row) or "")
         assert showing.decodable(row) is None
     assert of_rows(showing).rows(read_wanted("hunter")) == []
-    assert of_rows(Showing(rows, Veil(lifted=True))).rows(read_wanted("hunter"))
+    assert of_rows(Showing(rows, Masking(reveals_all=True))).rows(read_wanted("hunter"))
 
 
 def test_a_text_that_is_not_json_is_masked_across_its_rows() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nomad_tui.core.changes import difference
 from nomad_tui.core.payload import Members, RawText, parse
-from nomad_tui.core.secrets import MASK, REDACTED, Veil, is_secret, masked, masked_text, names_secret, redact
+from nomad_tui.core.secrets import MASK, REDACTED, Masking, is_secret, masked, masked_text, names_secret, redact
 from nomad_tui.core.sentence import describe
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
@@ -231,13 +231,13 @@ def test_whether_a_place_is_a_secret() -> None:
 
 
 def test_the_veil_shows_one_place_and_what_is_beneath_it() -> None:
-    veil = Veil()
-    assert not veil.shows(("Job", "Env"))
-    veil.revealed = ("Job", "Env")
-    assert veil.shows(("Job", "Env"))
-    assert veil.shows(("Job", "Env", "A"))
-    assert not veil.shows(("Job",))
-    assert Veil(lifted=True).shows(())
+    masking = Masking()
+    assert not masking.shows(("Job", "Env"))
+    masking.revealed = ("Job", "Env")
+    assert masking.shows(("Job", "Env"))
+    assert masking.shows(("Job", "Env", "A"))
+    assert not masking.shows(("Job",))
+    assert Masking(reveals_all=True).shows(())
 
 
 # Recognised by form, in texts that no key explains

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from nomad_tui.core import wire
 from nomad_tui.core.changes import difference
 from nomad_tui.core.payload import parse
-from nomad_tui.core.secrets import MASK, Veil, masked_text
+from nomad_tui.core.secrets import MASK, Masking, masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic
 from nomad_tui.ui.event.changes_view import NOTHING_EARLIER, ChangesView
@@ -71,9 +71,9 @@ def job(**task: Any) -> dict[str, Any]:
     return {"Job": {"ID": "web", "Name": "web", "ModifyIndex": 1, "Meta": None, "TaskGroups": [group]}}
 
 
-def shown(app: App[None], before: Any, after: Any, veil: Veil | None = None) -> DrawnChanges:
+def shown(app: App[None], before: Any, after: Any, masking: Masking | None = None) -> DrawnChanges:
     assert isinstance(app, ChangesApp)
-    app.view.show(difference(before, after), AGAINST, veil or Veil(), "Job", NOW)
+    app.view.show(difference(before, after), AGAINST, masking or Masking(), "Job", NOW)
     return app.view
 
 
@@ -176,7 +176,7 @@ async def test_where_nothing_can_be_compared_a_sentence_says_so() -> None:
             "    ± ModifyIndex  1 → 2",
             "    ± ModifyTime  1 → 2",
         ]
-        view.show(None, "", Veil(), "Job", NOW)
+        view.show(None, "", Masking(), "Job", NOW)
         assert drawn(view) == [NOTHING_EARLIER]
         assert (view.cursor_path, view.cursor_value) == (None, None)
         shown(pilot.app, {"a": 1}, {"a": 1})
@@ -206,24 +206,24 @@ async def test_what_is_open_and_the_cursor_stay_for_the_next_event() -> None:
 
 async def test_secrets_are_revealed_one_at_a_time() -> None:
     async with asyncio.timeout(20), ChangesApp().run_test(size=(90, 30)) as pilot:
-        app, veil = pilot.app, Veil()
+        app, masking = pilot.app, Masking()
         assert isinstance(app, ChangesApp)
         before = job(Env={"A": "old-one", "B": "gone", "C": "same"})
         after = job(Env={"A": "new-one", "C": "same"}, Config={"image": "a", "url": "http://me:hunter22@host"})
-        view = shown(app, before, after, veil)
+        view = shown(app, before, after, masking)
         view.focus()
         text = "\n".join(drawn(view))
         assert f'+ Config.url  "http://me:{MASK}@host"' in text
         assert not any(secret in text for secret in ("old-one", "new-one", "gone", "hunter22"))
         await pressed(pilot, "G", "x")
         (path,) = app.revealed
-        veil.revealed = path
+        masking.revealed = path
         view.redraw()
         assert cursor_line(view) == '- B  "gone"'
         assert "-one" not in "".join(rows(view))
         await pressed(pilot, "k", "x")
         assert app.revealed[-1] == ("Job", "TaskGroups", 0, "Tasks", 0, "Env", "A")
-        veil.revealed = app.revealed[-1]
+        masking.revealed = app.revealed[-1]
         view.redraw()
         assert cursor_line(view) == '± A  "old-one" → "new-one"'
         assert "gone" not in "".join(rows(view))
@@ -233,17 +233,17 @@ async def test_secrets_are_revealed_one_at_a_time() -> None:
 
 async def test_a_revealed_secret_is_masked_again_by_the_same_key_and_when_the_cursor_moves() -> None:
     async with asyncio.timeout(20), ChangesApp().run_test(size=(90, 30)) as pilot:
-        veil = Veil()
-        view = shown(pilot.app, job(Env={"A": "old-one"}), job(Env={"A": "new-one"}), veil)
+        masking = Masking()
+        view = shown(pilot.app, job(Env={"A": "old-one"}), job(Env={"A": "new-one"}), masking)
         view.focus()
         await pressed(pilot, "G")
         path = view.cursor_path
         for key in ("x", "k"):
-            veil.revealed = path
+            masking.revealed = path
             view.redraw()
             assert "new-one" in "".join(drawn(view))
             await pressed(pilot, key)
-            assert veil.revealed is None
+            assert masking.revealed is None
             assert "new-one" not in "".join(drawn(view))
 
 
@@ -256,8 +256,8 @@ async def test_a_text_of_several_lines_shows_the_lines_that_changed() -> None:
         new = old.replace("server 14;", "server 140;").replace("hunter2222", "hunter3333")
         before: Any = {"Template": {"EmbeddedTmpl": old}}
         after: Any = {"Template": {"EmbeddedTmpl": new}}
-        veil = Veil()
-        view = shown(pilot.app, before, after, veil)
+        masking = Masking()
+        view = shown(pilot.app, before, after, masking)
         view.focus()
         assert drawn(view)[1:] == [
             "▼ ± Template",
@@ -272,7 +272,7 @@ async def test_a_text_of_several_lines_shows_the_lines_that_changed() -> None:
         ]
         await pressed(pilot, "G")
         assert view.cursor_path == ("Template", "EmbeddedTmpl")
-        veil.revealed = view.cursor_path
+        masking.revealed = view.cursor_path
         view.redraw()
         assert "      + password = hunter3333" in drawn(view)
         before["Template"]["Envvars"] = after["Template"]["Envvars"] = True
@@ -329,8 +329,8 @@ async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None
     text = "password=abcdefgh " * 160_000
     async with asyncio.timeout(20), ChangesApp().run_test(size=(100, 30)) as pilot:
         before, after = {"J": {"x": text, "y": text}}, {"J": {"x": text + "Q", "y": text + "\nQ", "z": text}}
-        veil = Veil()
-        view = shown(pilot.app, before, after, veil)
+        masking = Masking()
+        view = shown(pilot.app, before, after, masking)
         start = time.perf_counter()
         masked_text(text)
         floor = time.perf_counter() - start
@@ -340,7 +340,7 @@ async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None
         said = "text of 2,880,000 → 2,880,00{} characters, another from character 2,880,001 on"
         assert lines[1:3] == [f"    ± x  {said.format(1)}", f"    ± y  {said.format(2)}"]
         assert lines[3].startswith(f'    + z  "password={MASK} password={MASK}')
-        veil.revealed = ("J", "y")
+        masking.revealed = ("J", "y")
         view.redraw()
         assert rows(view)[-2].strip() == "+ Q"
 
@@ -362,7 +362,7 @@ async def test_the_object_is_called_by_its_topic() -> None:
     after: Any = {"Metadata": {"Path": "app/db", "Lock": 2}}
     async with asyncio.timeout(20), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = pilot.app.query_one(DrawnChanges)
-        view.show(difference(before, after), AGAINST, Veil(), "Variable", NOW)
+        view.show(difference(before, after), AGAINST, Masking(), "Variable", NOW)
         assert rows(view) == ['▼ ± Variable "app/db"', "    ± Lock  1 → 2"]
 
 

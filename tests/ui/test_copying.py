@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 from nomad_tui.config.connection import Connection, styles_folder
 from nomad_tui.core.export.reproduce import Envelope, Server, json_text
 from nomad_tui.core.payload import Path, Value, parse
-from nomad_tui.core.secrets import REDACTED, Veil, names_secret
+from nomad_tui.core.secrets import REDACTED, Masking, names_secret
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.nomad.address import parse_address
 from nomad_tui.ui.dialogs.copies import SECRET, choices, server_of
@@ -37,9 +37,9 @@ SERVER = Server("http://127.0.0.1:4646", sends_token=True)
 TASK: Path = ("Job", "TaskGroups", 0, "Tasks", 0)
 
 
-def offered(path: Path, veil: Veil | None = None, payload: Value = JOB, **changes: Any) -> dict[str, Choice]:
+def offered(path: Path, masking: Masking | None = None, payload: Value = JOB, **changes: Any) -> dict[str, Choice]:
     envelope, server = changes.get("envelope", ENVELOPE), changes.get("server", SERVER)
-    found = choices(payload, path, veil or Veil(), envelope, server)
+    found = choices(payload, path, masking or Masking(), envelope, server)
     assert [choice.letter for choice in found] == list("vkpfsiecCnulxa")
     return {choice.letter: choice for choice in found}
 
@@ -95,15 +95,15 @@ def test_a_secret_is_refused_until_it_is_shown() -> None:
     for letter in "vfs":
         assert (made[letter].text, made[letter].shown) == (None, SECRET)
     assert made["p"].made() == ".Job.TaskGroups[0].Tasks[0].Env.DB_PASSWORD"
-    veil = Veil()
-    veil.revealed = path
-    shown = offered(path, veil)
+    masking = Masking()
+    masking.revealed = path
+    shown = offered(path, masking)
     assert shown["v"].made() == "hunter2"
     assert shown["f"].made().endswith('DB_PASSWORD == "hunter2"')
     event = json.loads(shown["e"].made())["Payload"]["Job"]["TaskGroups"][0]["Tasks"][0]
     assert event["Env"] == {"DB_PASSWORD": "hunter2", "odd key": REDACTED}
     assert "s3cr3t" not in shown["e"].made()
-    assert "s3cr3t-2" in offered((), Veil(lifted=True))["e"].made()
+    assert "s3cr3t-2" in offered((), Masking(reveals_all=True))["e"].made()
 
 
 def test_a_text_that_holds_a_secret_is_copied_without_it() -> None:
@@ -126,7 +126,7 @@ def test_what_is_no_json_is_copied_with_all_values_masked() -> None:
     made = offered((0,), payload=payload)
     assert made["v"].text is None
     assert "hunter2" not in made["e"].made()
-    assert "hunter2" in offered((), Veil(lifted=True), payload)["e"].made()
+    assert "hunter2" in offered((), Masking(reveals_all=True), payload)["e"].made()
 
 
 def test_a_path_that_leads_nowhere_copies_nothing() -> None:
@@ -141,7 +141,7 @@ def test_every_event_of_a_recording_can_be_copied(name: str) -> None:
         for event in found.events if isinstance(found, Frame) else ():
             payload = parse(bytes(event.payload)).value
             path: Path = tuple(payload)[:1] if isinstance(payload, dict) else ()
-            for choice in choices(payload, path, Veil(), Envelope(1, event.topic, event.type, event.key), SERVER):
+            for choice in choices(payload, path, Masking(), Envelope(1, event.topic, event.type, event.key), SERVER):
                 assert choice.shown.isprintable() or not choice.shown.isascii()
                 assert "\x1b" not in choice.made() + choice.shown
                 assert choice.text is None or choice.made()
@@ -178,7 +178,7 @@ def test_no_masked_value_leaves_through_any_choice(made: tuple[Value, list[Path]
     payload, paths = made
     path = data.draw(st.sampled_from(paths))
     topic = data.draw(st.sampled_from(["Service", "Job", "Unknown"]))
-    for choice in choices(payload, path, Veil(), Envelope(7, topic, "T", "web"), SERVER):
+    for choice in choices(payload, path, Masking(), Envelope(7, topic, "T", "web"), SERVER):
         assert MARKER not in choice.made(), choice
         assert MARKER not in choice.shown, choice
 
@@ -186,11 +186,11 @@ def test_no_masked_value_leaves_through_any_choice(made: tuple[Value, list[Path]
 @given(payloads(), st.data())
 def test_revealing_one_place_reveals_no_other(made: tuple[Value, list[Path]], data: st.DataObject) -> None:
     payload, paths = made
-    veil = Veil()
-    veil.revealed = data.draw(st.sampled_from(paths))
+    masking = Masking()
+    masking.revealed = data.draw(st.sampled_from(paths))
     path = data.draw(st.sampled_from(paths))
-    hidden = json_text(_without(payload, veil.revealed))
-    for choice in choices(payload, path, veil, Envelope(7, "Job", "T", "web"), SERVER):
+    hidden = json_text(_without(payload, masking.revealed))
+    for choice in choices(payload, path, masking, Envelope(7, "Job", "T", "web"), SERVER):
         left = len(re.findall(MARKER, choice.made()))
         assert left <= len(re.findall(MARKER, json_text(payload))) - len(re.findall(MARKER, hidden))
 
@@ -237,7 +237,7 @@ class Opener(App[None]):
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def action_copy(self) -> None:
-        self.push_screen(ChoiceMenu(choices(JOB, TASK, Veil(), None, None), "Copy", "Enter copies"), self.chosen.append)
+        self.push_screen(ChoiceMenu(choices(JOB, TASK, Masking(), None, None), "Copy", "Enter copies"), self.chosen.append)
 
     def action_count(self) -> None:
         self.counted += 1

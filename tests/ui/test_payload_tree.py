@@ -14,7 +14,7 @@ from textual.strip import Strip
 from nomad_tui.core.changes import Marks, difference
 from nomad_tui.core.payload import KeyOrder, Value, parse
 from nomad_tui.core.payload import Path as Steps
-from nomad_tui.core.secrets import MASK, Veil
+from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.ui.event.find_line import FindLine, FindPane
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.themes import VARIABLES
@@ -50,7 +50,7 @@ class TreeApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.opened: list[PayloadTree.OpenText] = []
-        self.unveiled = 0
+        self.masking_changed = 0
         self.terms: list[str] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -62,8 +62,8 @@ class TreeApp(App[None]):
     def on_payload_tree_open_text(self, event: PayloadTree.OpenText) -> None:
         self.opened.append(event)
 
-    def on_payload_rows_unveiled(self) -> None:
-        self.unveiled += 1
+    def on_payload_rows_masking_changed(self) -> None:
+        self.masking_changed += 1
 
     def on_payload_tree_narrow(self, event: PayloadTree.Narrow) -> None:
         self.terms.append(event.term)
@@ -294,7 +294,7 @@ async def test_a_secret_is_masked_until_x_shows_it_and_the_cursor_moves() -> Non
         await pressed(pilot, "x")
         assert "hunter2" in "".join(drawn(tree)), "everything beneath the row under the cursor"
         assert isinstance(pilot.app, TreeApp)
-        assert pilot.app.unveiled == 1
+        assert pilot.app.masking_changed == 1
         await pressed(pilot, "j")
         assert "hunter2" not in "".join(drawn(tree))
         await pressed(pilot, "x")
@@ -316,14 +316,14 @@ async def test_a_secret_is_put_into_the_filter_only_when_it_is_shown() -> None:
 
 async def test_another_event_is_masked_again() -> None:
     async with asyncio.timeout(20), TreeApp().run_test(size=(70, 30)) as pilot:
-        tree, veil = pilot.app.query_one(DrawnTree), Veil()
-        tree.show(parse(ENVIRONMENT), NOW, veil=veil)
+        tree, masking = pilot.app.query_one(DrawnTree), Masking()
+        tree.show(parse(ENVIRONMENT), NOW, masking=masking)
         tree.focus()
         await pressed(pilot, "E", "x")
         assert "hunter2" in "".join(drawn(tree))
-        tree.show(parse(ENVIRONMENT), NOW, veil=veil)
+        tree.show(parse(ENVIRONMENT), NOW, masking=masking)
         assert "hunter2" not in "".join(drawn(tree))
-        tree.show(parse(ENVIRONMENT), NOW, veil=Veil(lifted=True))
+        tree.show(parse(ENVIRONMENT), NOW, masking=Masking(reveals_all=True))
         assert "hunter2" in "".join(drawn(tree))
 
 

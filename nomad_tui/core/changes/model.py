@@ -95,7 +95,7 @@ class Place:
 @dataclass(slots=True, eq=False)
 class Change:
     """One thing that differs. What was added or removed is complete, with all that is beneath it. The values are as
-    they came: whoever shows them asks `Veil` first."""
+    they came: whoever shows them asks `Masking` first."""
 
     kind: ChangeKind
     place: Place | None

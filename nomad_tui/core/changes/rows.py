@@ -15,7 +15,7 @@ from nomad_tui.core.objects.registry import kind as kind_of
 from nomad_tui.core.payload import without_secrets
 from nomad_tui.core.payload.parsing import Members, RawText, Value
 from nomad_tui.core.payload.rows import Path, Step
-from nomad_tui.core.secrets import Veil, can_hide, masked, masked_text, names_secret, secret_beside, secret_items
+from nomad_tui.core.secrets import Masking, can_hide, masked, masked_text, names_secret, secret_beside, secret_items
 from nomad_tui.core.text import ELLIPSIS
 
 COLLECTIONS: Final = {
@@ -156,7 +156,7 @@ class _Frame(NamedTuple):
     are_gone: bool
 
 
-def rows_of(changes: Changes, folding: ChangesFolding, veil: Veil, shows_noise: bool) -> ChangeRows:
+def rows_of(changes: Changes, folding: ChangesFolding, masking: Masking, shows_noise: bool) -> ChangeRows:
     rows = ChangeRows()
     whole, root = changes.whole, changes.root
     first: Iterator[_Entry] = iter(())
@@ -180,12 +180,12 @@ def rows_of(changes: Changes, folding: ChangesFolding, veil: Veil, shows_noise: 
             rows.depths.append(frame.depth)
             rows.parents.append(frame.parent)
             rows.are_gone.append(gone or (type(item) is Member and item.kind is ChangeKind.REMOVED))
-            foldable = _is_foldable(item) and (type(item) is not Change or not _is_hidden_text(item, rows, row, veil))
+            foldable = _is_foldable(item) and (type(item) is not Change or not _is_hidden_text(item, rows, row, masking))
             opened = foldable and _is_open(item, fold, folding)
             rows.are_foldable.append(foldable)
             rows.are_open.append(opened)
             if opened:
-                inner = _inside(item, rows, row, veil, shows_noise)
+                inner = _inside(item, rows, row, masking, shows_noise)
                 stack.append(_Frame(inner, frame.depth + 1, row, fold, gone))
                 break
         else:
@@ -227,8 +227,8 @@ def changes_lines(change: Change) -> bool:
     return isinstance(before, str) and isinstance(after, str) and ("\n" in before or "\n" in after)
 
 
-def _is_hidden_text(change: Change, rows: ChangeRows, row: int, veil: Veil) -> bool:
-    return changes_lines(change) and (change.is_secret or _is_long(change)) and not veil.shows(rows.path(row))
+def _is_hidden_text(change: Change, rows: ChangeRows, row: int, masking: Masking) -> bool:
+    return changes_lines(change) and (change.is_secret or _is_long(change)) and not masking.shows(rows.path(row))
 
 
 def _is_long(change: Change) -> bool:
@@ -249,7 +249,7 @@ def _holds(value: Value) -> bool:
     return isinstance(value, dict | list | Members | RawText) and bool(value)
 
 
-def _inside(item: Item, rows: ChangeRows, row: int, veil: Veil, shows_noise: bool) -> Iterator[_Entry]:
+def _inside(item: Item, rows: ChangeRows, row: int, masking: Masking, shows_noise: bool) -> Iterator[_Entry]:
     if isinstance(item, Place):
         yield from _entries(item, shows_noise)
     elif isinstance(item, Member):
@@ -257,13 +257,13 @@ def _inside(item: Item, rows: ChangeRows, row: int, veil: Veil, shows_noise: boo
     elif isinstance(item, Change):
         if changes_lines(item):
             before, after = str(item.before), str(item.after)
-            if not veil.shows(rows.path(row)):
+            if not masking.shows(rows.path(row)):
                 before, after = masked_text(before), masked_text(after)
             yield from (((), line) for line in changed_lines(before, after))
             return
         for value, kind in ((item.before, ChangeKind.REMOVED), (item.after, ChangeKind.ADDED)):
             shown = value
-            if isinstance(value, RawText) and not veil.shows(rows.path(row)):
+            if isinstance(value, RawText) and not masking.shows(rows.path(row)):
                 shown = without_secrets(value)
             yield from _members(shown, kind, item.is_secret, shows_noise)
 

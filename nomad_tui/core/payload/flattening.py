@@ -124,14 +124,14 @@ def flatten(
     folding: Folding,
     *,
     order: KeyOrder = KeyOrder.SORTED,
-    veil: "secrets.Veil | None" = None,
+    masking: "secrets.Masking | None" = None,
     everything: bool = False,
 ) -> Rows:
     """The rows of a payload, open containers with their members after them; `everything` has all of them open.
 
     The payload's own members are the outermost rows. A payload that is no object and no list is one row
     without a key; one that is not JSON is one such row for each piece of its text. A string that is a secret is not
-    decoded, because the keys in it are not shown either, unless `veil` shows it.
+    decoded, because the keys in it are not shown either, unless `masking` shows it.
     """
     rows = Rows()
     if type(value) not in CONTAINERS:
@@ -168,7 +168,7 @@ def flatten(
             key = group.keys[end - 1]
             kind = None if group.kind is None else group.kind if isinstance(key, int) else kind_beneath(group.kind, key)
         else:
-            if rows.secret[row] and (veil is None or not veil.shows(rows.path(row))):
+            if rows.secret[row] and (masking is None or not masking.shows(rows.path(row))):
                 continue
             inner, kind = decoded.value, None
             rows.decoded[row] = decoded

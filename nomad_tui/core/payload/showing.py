@@ -57,11 +57,11 @@ def without_secrets(text: RawText) -> RawText:
 
 
 class Showing:
-    """What the rows of one payload say under a veil; all of it is untrusted text."""
+    """The text of the rows of one payload, secrets masked; all of it is untrusted text."""
 
-    def __init__(self, rows: Rows, veil: "secrets.Veil", texts: Texts | None = None) -> None:
+    def __init__(self, rows: Rows, masking: "secrets.Masking", texts: Texts | None = None) -> None:
         self.rows = rows
-        self.veil = veil
+        self.masking = masking
         self._texts = texts or Texts()
         self._widths: dict[int, int] = {}
 
@@ -73,7 +73,7 @@ class Showing:
             rows.secret[row]
             and type(value) not in CONTAINERS
             and secrets.can_hide(value)
-            and not self.veil.shows(rows.path(row))
+            and not self.masking.shows(rows.path(row))
         )
 
     def is_masked(self, row: int) -> bool:
@@ -101,10 +101,10 @@ class Showing:
 
     def masked(self, text: str) -> str:
         """Another text, such as what a value was before, without the secrets that it shows by their form."""
-        return text if self.veil.lifted else self._texts.masked(text)
+        return text if self.masking.reveals_all else self._texts.masked(text)
 
     def _shows(self, row: int) -> bool:
-        return self.veil.shows(self.rows.path(row))
+        return self.masking.shows(self.rows.path(row))
 
     def hides_beneath(self, row: int) -> bool:
         """Whether anything of a row, or beneath it, is masked, or would be were it not revealed."""

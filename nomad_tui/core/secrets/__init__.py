@@ -8,12 +8,12 @@ screen, the clipboard, a file or a sink asks here.
 from nomad_tui.core.secrets.masking import can_hide, masked, masked_text
 from nomad_tui.core.secrets.naming import MASK, REDACTED, is_secret, names_secret, secret_beside, secret_items
 from nomad_tui.core.secrets.redaction import redact
-from nomad_tui.core.secrets.visibility import Veil
+from nomad_tui.core.secrets.masking_state import Masking
 
 __all__ = [
     "MASK",
     "REDACTED",
-    "Veil",
+    "Masking",
     "can_hide",
     "is_secret",
     "masked",

@@ -42,7 +42,7 @@ from nomad_tui.core.export.reproduce import (
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
 from nomad_tui.core.payload.rows import Path
 from nomad_tui.core.search.paths import condition
-from nomad_tui.core.secrets import REDACTED, Veil, is_secret, masked, masked_text, redact
+from nomad_tui.core.secrets import REDACTED, Masking, is_secret, masked, masked_text, redact
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.values import FILE, reads_file
@@ -114,7 +114,7 @@ def _in_shell(name: str, value: str) -> str:
 def choices(
     payload: Value,
     path: Path,
-    veil: Veil,
+    masking: Masking,
     envelope: Envelope | None,
     server: Server | None,
     gap: str = "",
@@ -123,10 +123,10 @@ def choices(
     """What can be copied of an event of which `path` is under the cursor.
 
     `payload` is as it came, secrets and all; without an `envelope` it is no event's but that of a `gap`, which is its
-    sentence, and without a `server` the event comes from a recording. Every text is without the secrets that `veil`
+    sentence, and without a `server` the event comes from a recording. Every text is without the secrets that `masking`
     masks. `harm` is what reading a CSI volume does to the servers, or may.
     """
-    of_payload = _Copies(payload, path, veil)
+    of_payload = _Copies(payload, path, masking)
     return (
         of_payload.value(),
         of_payload.key(),
@@ -144,12 +144,12 @@ _MISSING: Final = Raw()
 class _Copies:
     """What can be copied of one place in one payload."""
 
-    def __init__(self, payload: Value, path: Path, veil: Veil) -> None:
+    def __init__(self, payload: Value, path: Path, masking: Masking) -> None:
         self.payload = payload
         self.path = path
-        self.veil = veil
+        self.masking = masking
         self.at, self.last_key = _find(payload, path)
-        self.is_shown = veil.shows(path)
+        self.is_shown = masking.shows(path)
         self.is_secret = not self.is_shown and is_secret(path, payload)
         self.masked_payload = cache(self._masked_payload)
 
@@ -211,12 +211,12 @@ class _Copies:
 
     def _masked_payload(self) -> Value:
         """The payload without what is masked on the screen."""
-        if self.veil.lifted:
+        if self.masking.reveals_all:
             return self.payload
         if isinstance(self.payload, RawText):
             return RawText((Raw(redact(raw_text(self.payload).encode("utf-8", "replace")).decode()),))
         without = masked(self.payload)
-        return without if self.veil.revealed is None else _with(without, self.payload, self.veil.revealed)
+        return without if self.masking.revealed is None else _with(without, self.payload, self.masking.revealed)
 
 
 def _warned(choices: tuple[Choice, ...], envelope: Envelope | None, harm: str) -> tuple[Choice, ...]:
@@ -249,14 +249,14 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
         return (nothing[0], Choice("e", "the gap in words", gap), *nothing[2:]) if gap else nothing
     payload = of_payload.masked_payload()
     name = object_name(envelope, payload)
-    if not of_payload.veil.lifted and masked_text(envelope.key, REDACTED) != envelope.key:
+    if not of_payload.masking.reveals_all and masked_text(envelope.key, REDACTED) != envelope.key:
         return tuple(none(letter, "The event's key holds a secret.") for letter in labels)
     unfit = "No command reads it, or its name is unsafe to type."
     recorded = "Not available for recordings."
     of_allocation = allocation_commands(envelope, payload, of_payload.path, server)
     no_allocation = _no_command(server) or "No allocations, or a name that is unsafe to type."
     return (
-        Choice("i", labels["i"], "\n".join(_ids(envelope, of_payload.veil)) or None, "The event names no object."),
+        Choice("i", labels["i"], "\n".join(_ids(envelope, of_payload.masking)) or None, "The event names no object."),
         _in_full("e", labels["e"], envelope.with_payload(payload)),
         none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
         none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
@@ -277,10 +277,10 @@ def _no_command(server: Server | None) -> str:
     return f"The nomad CLI supports no {' and no '.join(lacking)}." if lacking else ""
 
 
-def _ids(envelope: Envelope, veil: Veil) -> list[str]:
+def _ids(envelope: Envelope, masking: Masking) -> list[str]:
     """The object's ID and those of what it belongs to, as the server names them; without one that holds a secret."""
     names = dict.fromkeys((envelope.key, *envelope.filter_keys))
-    shown = [name for name in names if veil.lifted or masked_text(name, REDACTED) == name]
+    shown = [name for name in names if masking.reveals_all or masked_text(name, REDACTED) == name]
     return [name for each in shown if (name := as_it_is(each))]
 
 

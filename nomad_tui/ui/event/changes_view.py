@@ -1,7 +1,7 @@
 """What changed against an earlier event, as a foldable list on the Line API.
 
 The rows come from `core.changes`; a line is made of them when it is first drawn and kept until something that shows
-in it changes. Every value passes the event's veil on its way to the screen.
+in it changes. Every value passes the event's masking on its way to the screen.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from nomad_tui.core.changes.rows import (
     title,
 )
 from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation, is_time
-from nomad_tui.core.secrets import MASK, Veil
+from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView
@@ -75,11 +75,11 @@ class ChangesView(RowView):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES)
 
     class Reveal(Message):
-        """The operator wants to see the secret under the cursor: for the inspector to lift the veil and `redraw`."""
+        """The operator wants to see the secret under the cursor: for the inspector to reveal it and `redraw`."""
 
         def __init__(self, path: Path) -> None:
             self.path = path
-            """For `Veil.revealed`. Of what was removed it is one that the event's own payload does not have."""
+            """For `Masking.revealed`. Of what was removed it is one that the event's own payload does not have."""
             super().__init__()
 
     def __init__(self, *, timezone: tzinfo | None = None, than: str = "", id: str | None = None) -> None:  # noqa: A002
@@ -91,7 +91,7 @@ class ChangesView(RowView):
         self._timezone = timezone
         self._changes: Changes | None = None
         self._compared_with = ""
-        self._veil = Veil()
+        self._masking = Masking()
         self._topic = ""
         self._is_empty = True
         self._rows = ChangeRows()
@@ -100,7 +100,7 @@ class ChangesView(RowView):
 
     # What is shown
 
-    def show(self, changes: Changes | None, compared_with: str, veil: Veil, topic: str, now_ns: int) -> None:
+    def show(self, changes: Changes | None, compared_with: str, masking: Masking, topic: str, now_ns: int) -> None:
         """Show what changed, with the cursor on the same path where something did there.
 
         `compared_with` is a sentence about the earlier event, or about why there is none when `changes` is None;
@@ -108,7 +108,7 @@ class ChangesView(RowView):
         """
         self._changes = changes
         self._compared_with = compared_with
-        self._veil = veil
+        self._masking = masking
         self._topic = topic
         self._now_ns = now_ns
         self._is_empty = False
@@ -123,7 +123,7 @@ class ChangesView(RowView):
         self._flatten(())
 
     def redraw(self) -> None:
-        """The veil has been lifted or let down."""
+        """Another secret is revealed, or none."""
         self._flatten(self._path_of_cursor)
 
     def tell_ages(self, now_ns: int) -> None:
@@ -166,7 +166,7 @@ class ChangesView(RowView):
     def _flatten(self, path: Path) -> None:
         self._rows = ChangeRows()
         if self._changes is not None:
-            self._rows = rows_of(self._changes, self.folding, self._veil, self.shows_noise)
+            self._rows = rows_of(self._changes, self.folding, self._masking, self.shows_noise)
         self._cursor = self._rows.find(path)
         self._note()
         self._forget_strips()
@@ -261,7 +261,7 @@ class ChangesView(RowView):
         if isinstance(item, Change) and changes_lines(item) and self._rows.are_foldable[row]:
             yield "count", "text"
             return
-        is_shown = (not item.is_secret and not hides(item)) or self._veil.shows(self._rows.path(row))
+        is_shown = (not item.is_secret and not hides(item)) or self._masking.shows(self._rows.path(row))
         key = item.key
         if isinstance(item, Member) or item.kind is not ChangeKind.CHANGED:
             value = item.value if isinstance(item, Member) else item.before if _is_removed(item) else item.after
@@ -344,9 +344,9 @@ class ChangesView(RowView):
 
     def _conceal(self) -> bool:
         """Masks again what was revealed; False if nothing was."""
-        if self._veil.revealed is None:
+        if self._masking.revealed is None:
             return False
-        self._veil.revealed = None
+        self._masking.revealed = None
         self.redraw()
         return True
 

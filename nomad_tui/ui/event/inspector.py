@@ -21,7 +21,7 @@ from nomad_tui.core.changes import Changes, difference
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.payload import Payload, parse
 from nomad_tui.core.readable import count
-from nomad_tui.core.secrets import Veil, redact
+from nomad_tui.core.secrets import Masking, redact
 from nomad_tui.core.summary import Summary, summary
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
@@ -108,7 +108,7 @@ class Inspector(Vertical):
         self._has_raw = False
         """Whether the view of the raw payload shows this event."""
         self._title = "3 Event"
-        self.veil = Veil(reveal)
+        self.masking = Masking(reveal)
         self.view = EventView.TREE
         self.heading = Static(Content(NOTHING_SELECTED), id="inspector-heading")
         self.summary = Static(id="inspector-summary")
@@ -176,7 +176,7 @@ class Inspector(Vertical):
         self.show(None)
 
     def _show(self, event: InspectedEvent | None) -> None:
-        self.veil.revealed = None
+        self.masking.revealed = None
         self._changes = None
         self._has_raw = False
         with self.app.batch_update():
@@ -248,7 +248,7 @@ class Inspector(Vertical):
 
     def _show_tree(self, event: InspectedEvent, payload: Payload) -> None:
         marks = {} if self._changes is None else self._changes.marks()
-        self.payload_tree.show(payload, self._clock(), veil=self.veil, names=event.name, marks=marks)
+        self.payload_tree.show(payload, self._clock(), masking=self.masking, names=event.name, marks=marks)
 
     # The views
 
@@ -269,8 +269,8 @@ class Inspector(Vertical):
 
     def _conceal(self) -> None:
         """Masks what was revealed in the view that is left: what is copied is what the shown one shows."""
-        if self.veil.revealed is not None and self._event is not None and self._payload is not None:
-            self.veil.revealed = None
+        if self.masking.revealed is not None and self._event is not None and self._payload is not None:
+            self.masking.revealed = None
             self._show_tree(self._event, self._payload)
             self.changes_view.redraw()
 
@@ -294,14 +294,14 @@ class Inspector(Vertical):
             self._show_changes()
         elif self.view is EventView.RAW and not self._has_raw:
             self._has_raw = True
-            shown = event.payload if self.veil.lifted else redact(event.payload)
+            shown = event.payload if self.masking.reveals_all else redact(event.payload)
             self.raw.show_text(shown.decode("utf-8", "replace"))
 
     def _show_changes(self) -> None:
         event = self._event
         if event is not None:
             said = "" if event.before is None else event.before.said
-            self.changes_view.show(self._changes, said, self.veil, event.topic, self._clock())
+            self.changes_view.show(self._changes, said, self.masking, event.topic, self._clock())
 
     def _label_tabs(self) -> None:
         count = None if self._changes is None else self._changes.count
@@ -329,15 +329,15 @@ class Inspector(Vertical):
         self.go_to_view(message.view)
         self.screen.set_focus(self.shown_view)
 
-    @on(PayloadTree.Unveiled)
-    def _draw_under_veil(self, message: PayloadTree.Unveiled) -> None:
+    @on(PayloadTree.MaskingChanged)
+    def _redraw_masked(self, message: PayloadTree.MaskingChanged) -> None:
         message.stop()
         self.changes_view.redraw()
 
     @on(ChangesView.Reveal)
     def _reveal_change(self, message: ChangesView.Reveal) -> None:
         message.stop()
-        self.veil.revealed = message.path
+        self.masking.revealed = message.path
         self.changes_view.redraw()
 
     def advance_timeline(self, seconds: float) -> None:

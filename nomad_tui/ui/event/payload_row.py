@@ -176,7 +176,7 @@ class RowWriter:
         showing, before = self._showing, mark.before
         if isinstance(before, dict | list | tuple):
             return written(before)
-        is_shown = showing.veil.shows(showing.rows.path(row))
+        is_shown = showing.masking.shows(showing.rows.path(row))
         if (mark.is_secret or showing.rows.secret[row]) and can_hide(before) and not is_shown:
             return MASK
         note = self._note(row, before)

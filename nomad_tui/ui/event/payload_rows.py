@@ -27,7 +27,7 @@ from nomad_tui.core.payload import (
     without_secrets,
 )
 from nomad_tui.core.payload.find import PayloadFind, Wanted
-from nomad_tui.core.secrets import Veil
+from nomad_tui.core.secrets import Masking
 from nomad_tui.ui.event.find_line import Found
 from nomad_tui.ui.event.payload_row import RowWriter
 from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView
@@ -68,8 +68,8 @@ class PayloadRows(RowView):
         "payload-tree--was-noise",
     }
 
-    class Unveiled(Message):
-        """Another secret is shown than before, or none: what is drawn under the same veil has to be drawn anew."""
+    class MaskingChanged(Message):
+        """Another secret is revealed, or none: other views with the same `Masking` must redraw."""
 
     def __init__(self, *, timezone: tzinfo | None = None, than: str = "", id: str | None = None) -> None:  # noqa: A002
         """`than` is what ages are older than, such as `the end` of a recording; empty for the present."""
@@ -84,10 +84,10 @@ class PayloadRows(RowView):
         """Of a payload that is not JSON."""
         self._names: Names | None = None
         self._marks: Mapping[Path, Mark] | None = None
-        self._veil = Veil()
+        self._masking = Masking()
         self._texts = Texts()
         self._rows = Rows()
-        self._showing = Showing(self._rows, self._veil)
+        self._showing = Showing(self._rows, self._masking)
         self._wished_path: Path = ()
         """Where the reader last put the cursor, so that a payload without that path does not lose it."""
         self._now_ns = 0
@@ -103,14 +103,14 @@ class PayloadRows(RowView):
         payload: Payload,
         now_ns: int,
         *,
-        veil: Veil | None = None,
+        masking: Masking | None = None,
         names: Names | None = None,
         marks: Mapping[Path, Mark] | None = None,
     ) -> None:
         """Show another payload with the cursor on the same path and the same line of the screen, where it
         has that path. Ages are told relative to `now_ns`.
 
-        `veil` says what is masked, by default every secret; what it reveals is masked again with another payload.
+        `masking` says what is masked, by default every secret; what it reveals is masked again with another payload.
         `names` gives the name of an object by topic and ID. With `marks`, also with none in it, there is a margin
         for them on the left.
         """
@@ -118,11 +118,11 @@ class PayloadRows(RowView):
         is_other = self._payload is None or payload.value is not self._payload.value
         self._payload = payload
         self._now_ns = now_ns
-        self._veil = veil if veil is not None else Veil()
+        self._masking = masking if masking is not None else Masking()
         self._names = names
         self._marks = marks
         if is_other:
-            self._veil.revealed = None
+            self._masking.revealed = None
             self._texts = Texts()
             raw = payload.value if isinstance(payload.value, RawText) else None
             self._without_secrets = None if raw is None else without_secrets(raw)
@@ -136,7 +136,7 @@ class PayloadRows(RowView):
     def clear(self) -> None:
         """Show nothing; what is open and where the cursor was are kept for the next payload."""
         self._payload = self._without_secrets = None
-        self._veil.revealed = None
+        self._masking.revealed = None
         self._flatten(())
         self._forget_find()
 
@@ -180,10 +180,10 @@ class PayloadRows(RowView):
         if self._payload is None:
             self._rows = Rows()
         else:
-            hidden = self._without_secrets is not None and not self._veil.shows(())
+            hidden = self._without_secrets is not None and not self._masking.shows(())
             value = self._without_secrets if hidden else self._payload.value
-            self._rows = flatten(value, self.folding, order=self._order, veil=self._veil)
-        self._showing = Showing(self._rows, self._veil, self._texts)
+            self._rows = flatten(value, self.folding, order=self._order, masking=self._masking)
+        self._showing = Showing(self._rows, self._masking, self._texts)
         self._cursor = self._rows.find(path)
         self.set_row_count(len(self._rows))
         self._forget_strips()
@@ -273,28 +273,28 @@ class PayloadRows(RowView):
 
     def _conceal(self) -> None:
         """Mask again what was revealed: the cursor leaves it."""
-        if self._veil.revealed is not None:
-            self._veil.revealed = None
-            self._unveil()
+        if self._masking.revealed is not None:
+            self._masking.revealed = None
+            self._report_masking()
 
-    def _unveil(self) -> None:
+    def _report_masking(self) -> None:
         if self._rows.decoded or self._without_secrets is not None:
             line = self._cursor
             self._flatten(self._rows.path(self._cursor))
             if self._without_secrets is not None:
                 self._cursor = min(line, max(0, len(self._rows) - 1))
         self._forget_strips()
-        self.post_message(self.Unveiled())
+        self.post_message(self.MaskingChanged())
 
     def _finder(self) -> PayloadFind:
         """Of all rows, whatever is folded; what is revealed for the moment is not found."""
         if self._find is None:
-            rows, veil = Rows(), Veil(self._veil.lifted)
+            rows, masking = Rows(), Masking(self._masking.reveals_all)
             if self._payload is not None:
-                is_raw = self._without_secrets is not None and not veil.lifted
+                is_raw = self._without_secrets is not None and not masking.reveals_all
                 value = self._without_secrets if is_raw else self._payload.value
-                rows = flatten(value, self.folding, order=self._order, veil=veil, everything=True)
-            self._find = PayloadFind(rows, Showing(rows, veil, self._texts))
+                rows = flatten(value, self.folding, order=self._order, masking=masking, everything=True)
+            self._find = PayloadFind(rows, Showing(rows, masking, self._texts))
             if self._wanted is not None:
                 self._find.look_for(self._wanted)
         return self._find

@@ -123,10 +123,10 @@ class PayloadTree(PayloadRows):
         """Show the secret under the cursor, with all beneath it; mask it again if it is shown."""
         if not len(self._rows):
             return
-        if self._veil.lifted:
+        if self._masking.reveals_all:
             self._say("Every secret is shown already: nomad-tui was started with --reveal.")
             return
-        if self._veil.revealed is not None:
+        if self._masking.revealed is not None:
             self._conceal()
             return
         path: Path = ()
@@ -137,8 +137,8 @@ class PayloadTree(PayloadRows):
         if not is_hidden:
             self._say("Nothing is masked here.")
             return
-        self._veil.revealed = path
-        self._unveil()
+        self._masking.revealed = path
+        self._report_masking()
 
     def action_find(self) -> None:
         self.post_message(FindAsked())
