@@ -254,7 +254,7 @@ async def test_where_to_start_counts_before_the_command_too(arguments: list[str]
         (["--live", "tail", "--index", "5"], "Give one of them"),
         (["tail", "--since", "soon"], "--since"),
         (["tail", "--since", "-5m"], "--since"),
-        (["tail", "--output", "yaml"], "'yaml' is not one of 'line', 'csv', 'markdown', 'ndjson', 'frames'"),
+        (["tail", "--output", "yaml"], "'yaml' is not one of 'line', 'csv', 'markdown', 'report', 'ndjson', 'frames'"),
         (["tail", "--topic", "Job:a:b"], "colon"),
         (["tail", "--topic", ""], "incomplete"),
         (["tail", "--max-line", "12"], "such as 512MiB"),

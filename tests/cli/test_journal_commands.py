@@ -228,7 +228,7 @@ async def test_tail_goes_on_with_a_running_runner() -> None:
         (["tail", "--from", "nats://a", "--live", "--since", "1h"], "Give one of them"),
         (["tail", "--nats-nkey", "seed"], "--nats-nkey says who reads a stream of NATS: give --from too"),
         (["--nats-credentials", "a.creds"], "--nats-credentials says who reads a stream of NATS: give --from too"),
-        (["--from", "nats://a", "--nats-nkey", "a", "--nats-credentials", "b"], "Give one of them"),
+        (["--from", "nats://a", "--nats-nkey", "a", "--nats-credentials", "b"], "give one of them"),
         (["--from", "nats://a", "doctor"], "The command doctor has no option --from: leave it out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -56,7 +56,7 @@ async def found(
             {"tokens": {ADMIN: MANAGEMENT}},
             {"NOMAD_TOKEN": "not-a-uuid"},
             Kind.AUTHENTICATION,
-            "the token is malformed, as a token's Secret ID is a UUID of 36 characters",
+            "the token is malformed: a Secret ID is a UUID of 36 characters",
             "the Secret ID as `nomad acl token create`",
             id="token malformed",
         ),

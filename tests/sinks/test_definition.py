@@ -460,7 +460,7 @@ definitions = st.one_of(
             durations(0.1, 3600),
             paths(),
         ),
-        **FOR_ALL,
+        **FOR_ALL | {"format": st.sampled_from([Format.NOMAD, Format.EVENT, Format.CLOUDEVENTS])},
     ),
 )
 

@@ -41,9 +41,9 @@ def test_the_edges_of_panes_move_where_panes_stand_side_by_side(tour: Path, home
         ).settle()
         program.resize(100, 30)
         moved(program.press("2"), 16, -1)
-        program.press("ctrl+right").wait_for("stand above each other")
+        program.press("ctrl+right").wait_for("are stacked at this width")
         assert edges(program) == (16, -1)
-        program.press("z").settle().press("ctrl+right").wait_for("The pane has the whole")
+        program.press("z").settle().press("ctrl+right").wait_for("The pane is zoomed")
 
 
 def test_the_footer_is_clicked_and_the_palette_finds_synonyms_and_names_keys(tour: Path, home: Path) -> None:

@@ -195,14 +195,14 @@ def test_the_rows_are_what_tail_prints(tour: Path, home: Path, serve: Serve) -> 
 
 def _rows(program: Program) -> list[str]:
     rows = [re.match(r"│ ?(.*?)[▁-█ ]*│$", line) for line in program.lines]
-    return [found[1].strip() for found in rows if found and re.match(r"[ ‹~]*\d\d:\d\d:\d\d", found[1])]
+    return [found[1].strip() for found in rows if found and re.match(r"[ ✖▲•‹~]*\d\d:\d\d:\d\d", found[1])]
 
 
 def _agrees(shown: str, line: str) -> bool:
     """Whether a row of the list says what a line of `tail` says: the time, and all its words in their order."""
     words = line.replace("‹", " ").replace("~", " ").split()
     _date, clock, _index, _topic, *rest = words
-    seen = shown.replace("‹", " ").replace("~", " ").split()
+    seen = shown.lstrip(" ✖▲•‹~").split()
     if seen[0] != clock:
         return False
     at = 3  # behind the time, the topic's glyph and its name

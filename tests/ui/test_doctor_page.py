@@ -99,7 +99,7 @@ async def test_what_is_refused_shows_the_table_and_a_policy_to_copy() -> None:
 async def test_the_check_under_way_is_shown_while_the_stream_goes_on() -> None:
     async with opened_on(replace(HELD, heartbeat=30.0)) as (opened, standin):
         await look(opened)
-        await opened.appears("… heartbeat")
+        await opened.appears("waiting for two heartbeats")
         received = opened.history.received_events
         standin.publish(b'{"Index":9000,"Events":[{"Topic":"Job","Key":"later","Payload":{"Job":{"ID":"later"}}}]}')
         await opened.until(lambda: opened.history.received_events > received)

@@ -326,7 +326,7 @@ async def test_the_list_lies_above_the_line_and_hides_nothing_of_it() -> None:
             await opened.press("slash")
             await opened.type("status:failed ")
             await opened.press("ctrl+space")
-            await opened.appears("… 9 more")
+            await opened.appears("… 10 more")
             listed_at, line = opened.dashboard.filter_bar.candidates.region, opened.dashboard.filter_line.region
             assert listed_at.bottom == line.y
             assert opened.app.screen.region.contains_region(listed_at)
@@ -437,7 +437,7 @@ async def test_repeats_are_folded_on_request() -> None:
         await opened.shows(4)
         await opened.press("F")
         await opened.until(lambda: len(opened.dashboard.view) == 3)
-        await opened.press("F")
+        await opened.press("F", "F")
         await opened.until(lambda: len(opened.dashboard.view) == 4)
 
 

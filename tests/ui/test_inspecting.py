@@ -318,7 +318,7 @@ async def test_an_evicted_event_stays_shown_and_every_key_is_taken() -> None:
         await opened.until(lambda: opened.history.received_events == 400)
         await opened.press("R", "d", "D", "escape", "escape", "escape", "3", "t", "enter")
         assert opened.inspected == "3 Job job-40"
-        assert "no longer held" in opened.told[0]
+        assert "was evicted" in opened.told[0]
         await opened.press("3", "y", "e")
         await opened.until(lambda: len(opened.told) > 1)
         assert json.loads(opened.app._clipboard)["Payload"] == {"Job": {"ID": "job-40", "Type": "service"}}
