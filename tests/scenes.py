@@ -306,6 +306,8 @@ async def show_logs(app: NomadTui, pilot: Pilot[Any]) -> None:
     page = LogsPage("flaky.g[0] (9d48d801)", ("crash", "sidecar"), read)
     await app.push_screen(page)
     await until(pilot, lambda: "handled request 39" in page.view.text)
+    await until(pilot, lambda: 0 < page.view.max_scroll_y == page.view.scroll_offset.y)
+    await pilot.pause()
 
 
 def select(app: NomadTui, words: str) -> None:
