@@ -237,7 +237,8 @@ class Opener(App[None]):
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def action_copy(self) -> None:
-        self.push_screen(ChoiceMenu(choices(JOB, TASK, Masking(), None, None), "Copy", "Enter copies"), self.chosen.append)
+        offered = choices(JOB, TASK, Masking(), None, None)
+        self.push_screen(ChoiceMenu(offered, "Copy", "Enter copies"), self.chosen.append)
 
     def action_count(self) -> None:
         self.counted += 1

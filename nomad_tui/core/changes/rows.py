@@ -180,7 +180,8 @@ def rows_of(changes: Changes, folding: ChangesFolding, masking: Masking, shows_n
             rows.depths.append(frame.depth)
             rows.parents.append(frame.parent)
             rows.are_gone.append(gone or (type(item) is Member and item.kind is ChangeKind.REMOVED))
-            foldable = _is_foldable(item) and (type(item) is not Change or not _is_hidden_text(item, rows, row, masking))
+            is_hidden = type(item) is Change and _is_hidden_text(item, rows, row, masking)
+            foldable = _is_foldable(item) and not is_hidden
             opened = foldable and _is_open(item, fold, folding)
             rows.are_foldable.append(foldable)
             rows.are_open.append(opened)
