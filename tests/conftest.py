@@ -26,14 +26,14 @@ PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"))
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """How many processes run the tests with `-n auto`: none where files or tests are named, which start at once then.
 
-    Two on a single core too, because many tests wait for another process. `-n` and xdist's own variable go before.
+    One more than there are cores: many tests wait for another process. `-n` and xdist's own variable come first.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     if any(not Path(name).is_dir() for name in config.args):
         return 0
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(2, min(cores, MOST_WORKERS))
+    return min(cores + 1, MOST_WORKERS)
 
 
 @pytest.fixture(scope="session", autouse=True)
