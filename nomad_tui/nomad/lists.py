@@ -53,20 +53,32 @@ class Found:
     objects: tuple[Listed, ...]
     refused: tuple[str, ...]
     """The topics whose list could not be read."""
+    unproved: tuple[str, ...] = ()
+    """The topics whose list was empty though the token may lack the right to read it."""
+    cut: tuple[str, ...] = ()
+    """The topics of which only the first `MOST_OBJECTS` were read."""
 
 
 async def in_trouble(client: Client) -> Found:
     """The objects of all lists that may be read. Raises `NomadError`, except for refusals."""
     found: list[Listed] = []
     refused: list[str] = []
+    unproved: list[str] = []
+    cut: list[str] = []
     for one in LISTS:
         try:
-            found += [each async for each in objects(client, one)]
+            read = [each async for each in objects(client, one)]
+            if not read and await may_read(client, one) is None:
+                unproved.append(one.topic)
         except NomadError as error:
             if error.status not in (400, 403, 404, 501):  # an old release knows neither the filter nor the list
                 raise
             refused.append(one.topic)
-    return Found(tuple(found), tuple(refused))
+            continue
+        found += read
+        if len(read) >= MOST_OBJECTS:
+            cut.append(one.topic)
+    return Found(tuple(found), tuple(refused), tuple(unproved), tuple(cut))
 
 
 async def may_read(client: Client, one: ServerList) -> bool | None:

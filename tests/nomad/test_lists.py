@@ -48,7 +48,7 @@ async def test_what_is_in_trouble_is_listed_and_marked() -> None:
 async def test_a_list_that_the_token_may_not_read_is_left_out() -> None:
     options = Options(from_start=True, tokens={ADMIN: MANAGEMENT, READER: READ_JOBS})
     listed, allowed, topics = await found(options, NOMAD_TOKEN=READER)
-    assert listed.refused == ("Node",)
+    assert (listed.refused, listed.unproved) == (("Node",), ())
     assert dict(zip(topics, allowed, strict=True)) == {
         "Node": False, "Evaluation": True, "Deployment": True, "Allocation": True
     }  # fmt: skip
@@ -56,6 +56,7 @@ async def test_a_list_that_the_token_may_not_read_is_left_out() -> None:
     nothing, allowed, _ = await found(options)
     assert (nothing.objects, nothing.refused) == ((), ("Node",))  # in all namespaces, a server lists those of none
     assert allowed == [False, None, None, None], "and so an empty list proves no permission"
+    assert nothing.unproved == ("Evaluation", "Deployment", "Allocation")
 
 
 async def test_pages_are_read_up_to_a_bound() -> None:

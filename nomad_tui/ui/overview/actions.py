@@ -6,6 +6,7 @@ from collections.abc import Callable
 from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.overview.index import OverviewIndex
 from nomad_tui.core.overview.seed import Seed
+from nomad_tui.core.readable import count
 from nomad_tui.session import Session
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import Inspecting
@@ -46,7 +47,7 @@ class OverviewActions:
         if not self._asks_lists or not isinstance(source, LiveServer):
             return
         from nomad_tui.nomad.asking import UnansweredError, first_answer
-        from nomad_tui.nomad.lists import in_trouble
+        from nomad_tui.nomad.lists import MOST_OBJECTS, in_trouble
 
         self._asks_lists = False
         self._lists = "  asking the lists …"
@@ -60,7 +61,15 @@ class OverviewActions:
         for _ in seed.forget_known(self._session.history):
             await asyncio.sleep(0)  # each takes a block of the history to be unpacked
         self.index.put_seed(seed)
-        self._lists = f"  not listed: {', '.join(found.refused)}" if found.refused else ""
+        self._lists = "".join(
+            f"  {what}: {', '.join(topics)}"
+            for what, topics in (
+                ("not readable", found.refused),
+                ("empty or not readable", found.unproved),
+                (f"only the first {count(MOST_OBJECTS)}", found.cut),
+            )
+            if topics
+        )
 
     def page(self, as_of: int | None = None) -> OverviewPage:
         """The page as of now, or of a row of the list."""
