@@ -11,6 +11,7 @@ from textual.containers import Container, Horizontal
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.facets.picker import TopicPicker
+from nomad_tui.ui.keymap import keymap_of
 
 STEP: Final = 4
 """Cells by which an edge moves."""
@@ -94,7 +95,7 @@ class Panes(Horizontal):
     def move_edge(self, direction: int) -> str:
         """Moves the focused pane's right edge, or the last pane's left one. Returns why it cannot, or ""."""
         if self.zoomed is not None:
-            return "The pane is zoomed: z shows all panes again."
+            return keymap_of(self.app).text("The pane is zoomed: {app.zoom} shows all panes again.")
         if self.focused is Pane.TOPICS:
             most = self.size.width - EVENTS_LEAST
             width = self.facets_width or self.topics.outer_size.width

@@ -49,6 +49,7 @@ from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filt
 from nomad_tui.ui.filter.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.kept_marks import MarkKeeper
 from nomad_tui.ui.key_hints import KeyHints
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.preferences import Preferences
 from nomad_tui.ui.status import Header, Trouble
@@ -565,7 +566,8 @@ class DashboardScreen(Screen[None]):
     def action_overview_as_of(self) -> None:
         page = self.overview.page_as_of_event()
         if page is None:
-            self.notify("No event is selected: select one, then O shows the overview as of it.", markup=False)
+            hint = "No event is selected: select one, then {app.overview_as_of} shows the overview as of it."
+            self.notify(keymap_of(self.app).text(hint), markup=False)
         else:
             self.app.push_screen(page, self.overview.follow)
 

@@ -16,6 +16,7 @@ from nomad_tui.doctor.findings import Examination, Item
 from nomad_tui.doctor.report import Ink, Line
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.terminal.clipboard import start_copying
 
 COPIED_WIDTH: Final = 100
@@ -75,8 +76,9 @@ class DoctorPage(Modal[None]):
             return
         width = self._box.scrollable_content_region.width or self.app.size.width
         self._text.update(Content("\n").join(map(_content, report.page(self.examination, width))))
-        keys = "Esc closes · r again · y copy" + (" · p copy policy" if self.examination.policy else "")
-        self._box.border_subtitle = Content(keys)
+        keys = "{page.leave} closes · {doctor.again} again · {doctor.copy} copy"
+        keys += " · {doctor.copy_policy} copy policy" if self.examination.policy else ""
+        self._box.border_subtitle = Content(keymap_of(self.app).text(keys))
 
     def action_move(self, rows: int) -> None:
         self._box.scroll_to(y=self._box.scroll_offset.y + rows, animate=False)

@@ -13,6 +13,7 @@ from nomad_tui.core.updates import Gap
 from nomad_tui.ui.event.described import described
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.places import Place, Places
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane, Panes
 
 INSPECT_AFTER: Final = 0.04
@@ -250,7 +251,8 @@ class Inspecting:
             return
         marks = [mark for mark in self._list.marks if mark != self.sequence and history.gap(mark) is None]
         if not marks:
-            self._panes.notify("No other event is marked: m marks one, then D compares this one with it.", markup=False)
+            hint = "No other event is marked: {events.mark} marks one, then {app.compare} compares this one with it."
+            self._panes.notify(keymap_of(self._panes.app).text(hint), markup=False)
         elif len(marks) == 1:
             self._compare_with(marks[0])
         else:

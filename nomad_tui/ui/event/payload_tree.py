@@ -14,6 +14,7 @@ from nomad_tui.core.search.paths import condition
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.find_line import FindAsked
 from nomad_tui.ui.event.payload_rows import PayloadRows
+from nomad_tui.ui.keymap import keymap_of
 
 _LONG_TEXT: Final = 300
 """Characters of a text without line feeds that is still better read in a window of its own."""
@@ -59,14 +60,14 @@ class PayloadTree(PayloadRows):
         ):
             self.action_view_text()
         elif self._showing.hides(row):
-            self._say("This is a secret: x shows it first.")
+            self._say(keymap_of(self.app).text("This is a secret: {tree.reveal} shows it first."))
 
     def action_view_text(self) -> None:
         if not len(self._rows):
             return
         row = self._in_payload
         if self._showing.hides(row):
-            self._say("This is a secret: x shows it first.")
+            self._say(keymap_of(self.app).text("This is a secret: {tree.reveal} shows it first."))
         elif self._rows.kind(row) is Kind.STRING:
             path = self._rows.path(row)
             self.post_message(self.OpenText(".".join(map(str, path)), self._showing.text(row), path))
@@ -167,7 +168,7 @@ class PayloadTree(PayloadRows):
 
     def action_narrow(self, only: bool) -> None:
         if len(self._rows) and self._showing.is_masked(self._in_payload):
-            self._say("This is a secret: x shows it first.")
+            self._say(keymap_of(self.app).text("This is a secret: {tree.reveal} shows it first."))
             return
         term = condition(self.cursor_path, self.cursor_value) if len(self._rows) else None
         if term is None:

@@ -23,6 +23,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.find_line import FindAsked, FindPane, Found
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.terminal.clipboard import start_copying
 
@@ -325,7 +326,11 @@ class TextViewer(Modal[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="text-viewer") as frame:
             frame.border_title = Content(printable(self._title, LONGEST_TITLE))
-            frame.border_subtitle = Content("Esc back · / find · # numbers · y copy")
+            frame.border_subtitle = Content(
+                keymap_of(self.app).text(
+                    "{page.leave} back · {text.find} find · {text.line_numbers} numbers · {viewer.copy} copy"
+                )
+            )
             yield FindPane(self.view)
 
     def on_mount(self) -> None:

@@ -13,6 +13,7 @@ from nomad_tui.core.readable import count
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.events.event_rows import SEARCHING, EventRows
 from nomad_tui.ui.events.marks import match_beyond
+from nomad_tui.ui.keymap import keymap_of
 
 
 class EventList(EventRows):
@@ -161,7 +162,7 @@ class EventList(EventRows):
     def action_to_mark(self, step: int) -> None:
         marks = self.marks
         if not marks:
-            self._say("nothing is marked: m marks an event")
+            self._say(keymap_of(self.app).text("nothing is marked: {events.mark} marks an event"))
             return
         start, end = self._beginning(step), self._other_end(step)
         rows = self._rows_drawn

@@ -19,6 +19,7 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.find_line import FindPane
 from nomad_tui.ui.event.text_viewer import TextView
+from nomad_tui.ui.keymap import keymap_of
 
 TYPES: Final = ("stdout", "stderr")
 SHOW_EVERY: Final = 0.2
@@ -153,8 +154,9 @@ class LogsPage(Modal[None]):
         task = f" · task {printable(self._tasks[self._number], 60)} · {TYPES[self._type]}" if self._tasks else ""
         number = f" ({self._number + 1} of {len(self._tasks)})" if len(self._tasks) > 1 else ""
         box.border_title = Content(f"Logs  {self._title}{task}{number}{'' if self._follows else ' · not following'}")
-        others = " · Tab next task" if len(self._tasks) > 1 else ""
-        box.border_subtitle = Content(f"o {TYPES[1 - self._type]}{others} · f follow · / find · Esc closes")
+        others = " · {logs.task} next task" if len(self._tasks) > 1 else ""
+        keys = f"{{logs.type}} {TYPES[1 - self._type]}{others} · {{logs.follow}} follow · {{text.find}} find"
+        box.border_subtitle = Content(keymap_of(self.app).text(f"{keys} · {{page.leave}} closes"))
 
     # Keys
 

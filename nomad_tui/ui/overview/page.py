@@ -20,6 +20,7 @@ from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.readable import MINUTE, SECOND, age, count
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.overview import tables
 from nomad_tui.ui.overview.attention import AttentionList
 from nomad_tui.ui.overview.chart import ActivityChart, figures
@@ -37,8 +38,14 @@ WIDE: Final = 110
 ZOOMS: Final[tuple[tuple[int | None, str], ...]] = ((None, "all"), (3600, "1 h"), (900, "15 m"))
 """Seconds shown by the histogram."""
 MOST_TALKERS: Final = 5
-_KEYS: Final = "Enter timeline · + filter · n N next · Tab activity · z zoom · Esc closes"
-_CHART_KEYS: Final = "← → move · Space mark · Enter filter · z zoom · Tab list · Esc closes"
+_KEYS: Final = (
+    "{attention.open} timeline · {overview.only} filter · {overview.next} {overview.previous} next · "
+    "{overview.other} activity · {overview.zoom} zoom · {page.leave} closes"
+)
+_CHART_KEYS: Final = (
+    "{chart.left} {chart.right} move · {chart.mark} mark · {chart.take} filter · {overview.zoom} zoom · "
+    "{overview.other} list · {page.leave} closes"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class OverviewPage(Modal[Chosen]):
 
     @on(events.DescendantFocus)
     def _name_keys(self) -> None:
-        keys = Content(_CHART_KEYS if self.chart.has_focus else _KEYS)
+        keys = Content(keymap_of(self.app).text(_CHART_KEYS if self.chart.has_focus else _KEYS))
         box = self.query_one("#overview")
         if box.border_subtitle != keys:
             box.border_subtitle = keys

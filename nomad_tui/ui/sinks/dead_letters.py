@@ -30,6 +30,7 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.row_view import Pieces, RowView
 from nomad_tui.ui.event.text_viewer import TextViewer
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.sinks.place import NO_OUTPUT
 from nomad_tui.ui.sinks.row import LONGEST_ERROR, Fact, fitted, laid_out
 from nomad_tui.ui.terminal.clipboard import start_copying
@@ -159,7 +160,12 @@ class DeadLetters(Modal[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="letters") as box:
             box.border_title = Content(f"Dead letters  {printable(self._sink, 64)}")
-            box.border_subtitle = Content("Enter shows · r resend · R resend all · y copy · Esc back")
+            box.border_subtitle = Content(
+                keymap_of(self.app).text(
+                    "{letters.open} shows · {letters.resend} resend · {letters.resend_all} resend all · "
+                    "{letters.copy} copy · {page.leave} back"
+                )
+            )
             yield self.list.heading
             yield self.list
             yield VerticalScroll(self._details, id="letters-details", can_focus=False)

@@ -22,6 +22,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.watch import Action, Firing, Origin, Rule, RuleState, Watcher
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.watch.adding import AddRule
 
 LOOK_EVERY: Final = 1.0
@@ -82,7 +83,12 @@ class WatchPage(Modal[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="watch") as box:
             box.border_title = Content("Watch rules")
-            box.border_subtitle = Content("Enter go to event · Space on/off · s snooze · a add · x remove · Esc closes")
+            box.border_subtitle = Content(
+                keymap_of(self.app).text(
+                    "{watch.go} go to event · {watch.switch} on/off · {watch.snooze} snooze · {watch.add} add · "
+                    "{watch.remove} remove · {page.leave} closes"
+                )
+            )
             yield self.list
             yield VerticalScroll(self._details, id="watch-details", can_focus=False)
 

@@ -15,6 +15,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.watch import Action, Firing, Watcher
 from nomad_tui.process import Command, CommandError, CommandRunner, event_fields
 from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.terminal.notification import notification
 
 SLICE: Final = 0.003
@@ -93,7 +94,11 @@ class Watching:
         text = sentence(self._history, firing.sequence).text
         if self._may_notify(rule.name):
             self._screen.notify(
-                f"{printable(text, 300)}. A leads to it.", title=rule.name, severity="warning", markup=False, timeout=6
+                f"{printable(text, 300)}. {keymap_of(self._screen.app).text('{app.watch} leads to it.')}",
+                title=rule.name,
+                severity="warning",
+                markup=False,
+                timeout=6,
             )
         if Action.BELL in rule.actions:
             self._screen.app.bell()
