@@ -174,7 +174,7 @@ def test_a_filter_shows_the_events_of_the_levels_it_names(text: str, wanted: set
     ("text", "part"),
     [
         ("level:fatal", "levels are failure, warning, change and routine"),
-        ("level:/f/", "is no level"),
+        ("level:/f/", "is not a level"),
         ("level:>=warning,failure", ">= takes one level"),
         ("level:", "level:>=warning"),
     ],

@@ -175,4 +175,4 @@ async def test_in_tmux_it_is_wrapped_where_that_is_let_through_and_else_the_bell
     tmux = tmp_path / "tmux"
     tmux.write_text(f"#!/bin/sh\necho {answer}\n")
     tmux.chmod(0o755)
-    assert await notification("away", {"TMUX": "/tmp/x,1,0", "PATH": f"{tmp_path}:/bin:/usr/bin"}) == expected
+    assert await notification("away", {"TMUX": "/run/tmux,1,0", "PATH": f"{tmp_path}:/bin:/usr/bin"}) == expected

@@ -244,7 +244,7 @@ def _level(operator: Operator, tokens: list[Token]) -> Node:
         found = None if token.type == "REGEX" else read_level(written)
         if found is None:
             listed = "failure, warning, change and routine"
-            raise FilterError(f"{shown(written)} is no level; levels are {listed}.", place(token), len(token))
+            raise FilterError(f"{shown(written)} is not a level; levels are {listed}.", place(token), len(token))
         words.append(Text(found.word))
     if operator not in (Operator.STARTS_WITH, Operator.IS) and len(words) > 1:
         raise FilterError(f"{operator.value} takes one level.", place(tokens[1]), len(tokens[1]))

@@ -85,7 +85,7 @@ class WatchPage(Modal[int | None]):
             box.border_title = Content("Watch rules")
             box.border_subtitle = Content(
                 keymap_of(self.app).text(
-                    "{watch.go} go to event · {watch.switch} on/off · {watch.snooze} snooze · {watch.add} add · "
+                    "{watch.go} event · {watch.switch} on/off · {watch.snooze} snooze · {watch.add} add · "
                     "{watch.remove} remove · {page.leave} closes"
                 )
             )
