@@ -1,4 +1,4 @@
-"""A view of rows of which one has the cursor: moving, folding, shifting sideways and drawing, whatever the rows are.
+"""A view of rows, one of which has the cursor: moving, folding, scrolling sideways and drawing.
 
 A line is made of pieces when it is first drawn and kept until something that shows in it changes. It never holds more
 of a text than is on the screen.
@@ -29,7 +29,7 @@ Pieces: TypeAlias = Iterable[tuple[str, str]]
 
 
 class RowView(LineView, can_focus=True):
-    """What the rows are, the class that inherits says; rows number from 0."""
+    """Subclasses say what the rows are, numbered from 0. By default, rows have no folds."""
 
     PREFIX: ClassVar[str]
     """Of the component classes, such as `payload-tree`; `PREFIX--cursor` is one of them."""
@@ -61,22 +61,22 @@ class RowView(LineView, can_focus=True):
 
     @abstractmethod
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
-        """What a row says, uncut; unless `is_whole` it may leave out what would not find room in `width` cells."""
+        """The text of a row, not truncated; unless `is_whole`, it may leave out what does not fit in `width` cells."""
 
-    @abstractmethod
     def _triangle_at(self, row: int) -> int:
-        """Cells before a row's triangle."""
+        """Cells before a row's triangle; -1 in a list without folds."""
+        return -1
 
-    @abstractmethod
     def _parent_of(self, row: int) -> int:
-        """The row that another one stands in; -1 for none."""
+        """The row that another one is part of; -1 for none."""
+        return -1
 
-    @abstractmethod
     def _can_set_open(self, row: int, is_open: bool) -> bool:
         """Whether a row can be unfolded, or folded, and is not yet."""
+        return False
 
-    @abstractmethod
-    def _set_open(self, row: int, is_open: bool) -> None: ...
+    def _set_open(self, row: int, is_open: bool) -> None:
+        """Unfold or fold a row."""
 
     @abstractmethod
     def _arrived(self) -> None:
@@ -137,7 +137,7 @@ class RowView(LineView, can_focus=True):
         return strip
 
     def _pieces_behind(self, _line: int) -> Pieces:
-        """What stands in a line behind the last row."""
+        """The text of a line after the last row."""
         return ()
 
     def _rich_style(self, components: str, has_cursor: bool) -> Style:
@@ -265,8 +265,8 @@ class RowView(LineView, can_focus=True):
             return
         event.stop()
         self._move_to(row)
-        triangle = self._triangle_at(self._cursor) - self._shift
-        if triangle <= offset.x < triangle + INDENT:
+        triangle = self._triangle_at(self._cursor)
+        if triangle >= 0 and 0 <= offset.x - triangle + self._shift < INDENT:
             self._toggle()
         elif event.chain == 2:
             self._enter()
