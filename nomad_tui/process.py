@@ -8,7 +8,7 @@ its own and so no terminal, and it ends within its time limit, with everything i
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -22,6 +22,8 @@ from nomad_tui.core.wire import Event
 
 WITHHELD: Final = frozenset(("NOMAD_TOKEN", "NOMAD_HTTP_AUTH"))
 """Variables that hold secrets: a command inherits them only by name."""
+PASSED: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
+"""Variables that every command of a sink inherits."""
 LONGEST_VALUE: Final = 1_000
 """Characters of a variable that holds text from the cluster."""
 OUTPUT_KEPT: Final = 4_096
@@ -43,6 +45,11 @@ def event_fields(event: Event, index: int) -> dict[str, str]:
         "NOMAD_EVENT_JOB": kind(released_topic(event.topic)).job_of(event.key, event.filter_keys or ()),
         "NOMAD_EVENT_INDEX": str(event.index if event.index >= 0 else index),
     }
+
+
+def clean_environment(names: Iterable[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """`PASSED` and the variables named, as far as they are set: the runner's own hold the secrets of other sinks."""
+    return {name: environ[name] for name in (*PASSED, *names) if name in environ}
 
 
 class CommandError(Exception):

@@ -30,6 +30,7 @@ from nomad_tui.sinks.definition.folder import Loaded, NoSinkError
 if TYPE_CHECKING:
     from nomad_tui.sinks.delivery.by_hand import Answer
     from nomad_tui.sinks.delivery.report import SinkReport
+    from nomad_tui.sinks.delivery.sink import Delivery
 
 R = TypeVar("R")
 
@@ -46,16 +47,15 @@ MOST_LETTERS: Final = 1_000
 
 
 def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
-    from nomad_tui.sinks.delivery.by_hand import example, opened
+    from nomad_tui.sinks.delivery.by_hand import opened, send_example
 
     definition = defined(loaded, id)
-    delivery = example(definition, _region(journal))
 
-    async def sent() -> "Answer":
+    async def sent() -> "tuple[Delivery, Answer]":
         async with opened(definition, journal) as send:
-            return await send(delivery)
+            return await send_example(send, definition, _region(journal))
 
-    answer = _run(definition, sent())
+    delivery, answer = _run(definition, sent())
     # Standard output belongs to what such a sink writes.
     click.echo(f"{id}: {_told(answer)} The event's ID is {delivery.id}.", err=definition.kind is Kind.STDOUT)
     return 0 if answer.acknowledged else 1

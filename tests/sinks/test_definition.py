@@ -239,7 +239,8 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         ('id = "a"\ntype = "exec"', '`command` is missing: write command = ["/usr/local/bin/page"]'),
         ('id = "a"\ntype = "exec"\ncommand = "page $KEY"', '`command` is "page $KEY", and no shell reads it: write'),
         ('id = "a"\ntype = "exec"\ncommand = ["page", 7]', "`command[1]` is 7: write a text in quotes"),
-        ('id = "a"\ntype = "exec"\ncommand = ["page"]\ninherit = ["HOME"]', "other variables are inherited anyway"),
+        ('id = "a"\ntype = "exec"\ncommand = ["page"]\ninherit = ["A=B"]', "write the name of a variable"),
+        ('id = "a"\ntype = "exec"\ncommand = ["page"]\nenv = ["HOME"]', "write `inherit`"),
         ('id = "a"\ntype = "stdout"\naddress = "x"', "`address` is no setting of sinks of type stdout: leave it out"),
         (WEBHOOK + "retries = 3", "`retries` is no setting of a sink: write `retry`, or leave it out."),
         (WEBHOOK + 'name = "b"', "`name` is no setting of a sink: write `id`, or leave it out."),
@@ -363,7 +364,7 @@ def test_whatever_stands_in_a_place_the_only_error_is_one_of_definitions(kind: K
         kind, "https://x"
     )
     table, dot, member = Dialect.JSON.spelled(key.name).partition(".")
-    needed = {"RoutingKey": "key"} if kind is Kind.PAGERDUTY else {}
+    needed = {Kind.PAGERDUTY: {"RoutingKey": "key"}, Kind.EXEC: {"Command": ["page"]}}.get(kind, {})
     content = {"ID": "a", "Type": kind, "Address": address, **needed, table: {member: value} if dot else value}
     try:
         read(json.dumps(content))
@@ -441,7 +442,7 @@ definitions = st.one_of(
         Definition,
         kind=st.just(Kind.EXEC),
         command=st.lists(words, min_size=1, max_size=3).map(tuple),
-        inherit=st.sampled_from([frozenset(), frozenset(("NOMAD_TOKEN",))]),
+        inherit=st.sampled_from([frozenset(), frozenset(("NOMAD_TOKEN", "PAGER_KEY"))]),
         **FOR_ALL,
     ),
     st.builds(

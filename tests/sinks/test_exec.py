@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nomad_tui.sinks.definition.definition import Definition, Format, Kind
@@ -30,6 +31,20 @@ async def test_the_command_gets_each_event_as_a_line_and_acknowledges_with_zero(
     events = items(most=5)
     assert await sink(code).deliver(delivery(events)) == "exit 0: 5"
     assert kept.read_bytes() == b"".join(item.text + b"\n" for item in events)
+
+
+async def test_the_command_inherits_only_what_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLACK_WEBHOOK", "NOMAD_TOKEN", "PAGER_KEY"):
+        monkeypatch.setenv(name, "a secret")
+    monkeypatch.setenv("TZ", "Europe/Vienna")
+    code = "import os; print(sorted(n for n in os.environ if not n.startswith(('NOMAD_EVENT_', 'LC_CTYPE', '__'))))"
+    definition = Definition("page", Kind.EXEC, command=(sys.executable, "-S", "-c", code), format=Format.EVENT)
+    answer = await ExecSink(definition).deliver(delivery(items(most=1)))
+    assert "TZ" in answer and "PATH" in answer
+    assert not {"SLACK_WEBHOOK", "NOMAD_TOKEN", "PAGER_KEY"} & set(answer.replace("'", " ").split())
+    named = msgspec.structs.replace(definition, inherit=frozenset(("PAGER_KEY", "NOMAD_TOKEN", "NOT_SET")))
+    answer = await ExecSink(named).deliver(delivery(items(most=1)))
+    assert "PAGER_KEY" in answer and "NOMAD_TOKEN" in answer and "SLACK_WEBHOOK" not in answer
 
 
 async def test_one_event_is_told_in_variables_too() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
+from click.testing import CliRunner
 
+from nomad_tui.cli.main import main
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, Kind
@@ -21,6 +23,11 @@ from tests.chats import AlertmanagerRules, LokiRules, pagerduty
 from tests.receiver import Answer, Receiver, receiver
 from tests.runner import at, define, running
 from tests.sink_items import delivery, items
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(main, arguments)
+
 
 KEY = "0123456789abcdef0123456789abcdef"
 _TIME = 1_790_000_000_000_000_000
@@ -104,6 +111,28 @@ async def test_a_recovery_that_is_sent_by_hand_opens_no_incident() -> None:
     opened, closed = (request.json for request in hook.requests)
     assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
     assert opened["dedup_key"] == closed["dedup_key"]
+
+
+@pytest.mark.parametrize("kind", ["pagerduty", "alertmanager"])
+async def test_a_test_leaves_no_incident_open(kind: str, tmp_path: Path) -> None:
+    rules = AlertmanagerRules()
+    async with receiver() as hook:
+        hook.decide = pagerduty if kind == "pagerduty" else rules
+        address = hook.url.replace("/hook", "/v2/enqueue" if kind == "pagerduty" else "")
+        key = f'routing_key = "{KEY}"\n' if kind == "pagerduty" else ""
+        define(tmp_path, "it", f'type = "{kind}"\naddress = "{address}"\n{key}')
+        journal = ["--journal", str(tmp_path / "none.journal")]
+        done = await asyncio.to_thread(invoke, "sink", "test", "--config", str(tmp_path), *journal, "it")
+        assert done.exit_code == 0 and "opened and resolved" in done.stdout, done.output
+        if kind == "pagerduty":
+            opened, closed = (request.json for request in hook.requests)
+            assert [opened["event_action"], closed["event_action"]] == ["trigger", "resolve"]
+            assert opened["dedup_key"] == closed["dedup_key"]
+            hook.decide = lambda request: Answer(500) if request.json["event_action"] == "resolve" else None
+            done = await asyncio.to_thread(invoke, "sink", "test", "--config", str(tmp_path), *journal, "it")
+            assert done.exit_code == 1 and "could not be resolved" in done.stdout, done.output
+        else:
+            assert len(rules.alerts) == 1 and not rules.active()
 
 
 async def test_a_wrong_key_is_no_events_fault() -> None:

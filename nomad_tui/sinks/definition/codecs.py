@@ -26,6 +26,7 @@ LONGEST_TEMPLATE: Final = 100_000
 """Characters."""
 
 _CONTENT_TYPE: Final = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+(?:; ?charset=utf-8)?")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ID: Final = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9._-]{{0,{LONGEST_ID - 1}}}")
 _TOPIC: Final = re.compile(r"\*|[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -254,6 +255,18 @@ def _read_routing_key(raw: object, path: FieldPath) -> str:
 
 
 ROUTING_KEY: Final = FieldCodec(_read_routing_key)
+
+
+def _read_variables(raw: object, path: FieldPath) -> frozenset[str]:
+    if not isinstance(raw, list):
+        raise path.error(f'is {quoted(raw)}: write a list of variables, such as ["PAGER_TOKEN"]')
+    for number, name in enumerate(raw):
+        if not isinstance(name, str) or _VARIABLE.fullmatch(name) is None:
+            raise path.item(number).error(f"is {quoted(name)}: write the name of a variable, such as PAGER_TOKEN")
+    return frozenset(raw)
+
+
+VARIABLES: Final = FieldCodec(_read_variables, sorted)
 
 
 def _read_labels(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from nomad_tui.config.commands import COMMAND, INHERITED
+from nomad_tui.config.commands import COMMAND
 from nomad_tui.config.fields import FILTER, FLAG, PATH, Field, byte_size, choice, duration, keys, line, whole
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.level import Level
@@ -28,6 +28,7 @@ from nomad_tui.sinks.definition.codecs import (
     SUBJECT,
     TEMPLATE,
     TOPICS,
+    VARIABLES,
 )
 
 
@@ -259,7 +260,11 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     ] = ()
     inherit: Annotated[
         frozenset[str],
-        Field(INHERITED, "of `NOMAD_TOKEN` and `NOMAD_HTTP_AUTH`, those that the command inherits", EXEC),
+        Field(
+            VARIABLES,
+            "variables that the command inherits, beside `PATH`, `HOME`, `LANG`, `TZ` and `TMPDIR`",
+            EXEC,
+        ),
     ] = frozenset()
     level: Annotated[
         Level | None,
@@ -355,6 +360,11 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     def is_grouped(self) -> bool:
         """Whether several events may be one message."""
         return self.group_by is not None or self.max_age is not None
+
+    @property
+    def keeps_frames(self) -> bool:
+        """Whether the events of a frame are never divided."""
+        return self.kind in FORMATTED and self.format is Format.NOMAD
 
     @property
     def is_rendered(self) -> bool:

@@ -38,6 +38,8 @@ ALIASES: Final = {
     "path": "address",
     "servers": "address",
     "namespace": "namespaces",
+    "env": "inherit",
+    "pass_env": "inherit",
 }
 """Settings by what others call them."""
 

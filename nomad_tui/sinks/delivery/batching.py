@@ -14,7 +14,7 @@ from nomad_tui.journal.cursor import Cursor, Loss
 from nomad_tui.journal.errors import JournalError, shown
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record
-from nomad_tui.sinks.definition.definition import FORMATTED, Definition, Format
+from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.grouping import Folding
 from nomad_tui.sinks.delivery.sink import Item
@@ -83,8 +83,7 @@ class Batches:
         self._journal = journal
         self._definition = definition
         self._selection = Selection(definition, region, journal.id)
-        # Other types have a format too, the default, and do not use it.
-        self._whole_frames = definition.kind in FORMATTED and definition.format is Format.NOMAD
+        self._whole_frames = definition.keeps_frames
         self._cursor = cursor
         journal.read_anew(definition.id)
         self._mark = Mark(cursor.position, cursor.offset, cursor.events)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, time_ns
@@ -99,6 +99,20 @@ def example(definition: Definition, region: str) -> Delivery:
     text = orjson.dumps(event)
     item = Item(0, 0, 0, time_ns(), text, msgspec.json.decode(text, type=Event), id=test["ID"])
     return Delivery(item.id, (item,), region, test=True)
+
+
+async def send_example(send: Send, definition: Definition, region: str) -> tuple[Delivery, Answer]:
+    """Sends a marked event; in a sink for incidents its recovery too, so that the test leaves nothing open."""
+    opening = example(definition, region)
+    answer = await send(opening)
+    if definition.kind not in INCIDENTS or not answer.acknowledged:
+        return opening, answer
+    closing = replace(opening, items=tuple(msgspec.structs.replace(item, resolves=True) for item in opening.items))
+    closed = await send(closing)
+    if closed.acknowledged:
+        return opening, replace(answer, said=f"{answer.said}; opened and resolved")
+    what = f"The test incident was opened and could not be resolved: {closed.said} Resolve it by hand."
+    return opening, replace(closed, said=what)
 
 
 def delivery_of(definition: Definition, frame: Frame, offset: int, received: int, region: str) -> Delivery:

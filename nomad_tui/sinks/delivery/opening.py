@@ -1,18 +1,20 @@
 """The sink that a definition describes."""
 
+from typing import TYPE_CHECKING
+
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.delivery.sink import Sink
+
+if TYPE_CHECKING:
+    from nomad_tui.sinks.types.webhook import Webhook
+
+# Each type is imported when it is needed: it brings libraries of its own.
 
 
 async def open_sink(definition: Definition) -> Sink:
     """Connects to nobody yet. Raises `ValueError`, its text one sentence, where files or variables that the
     definition names cannot be used."""
-    # Each brings libraries of its own, which the others need not wait for.
     match definition.kind:
-        case Kind.WEBHOOK:
-            from nomad_tui.sinks.types.webhook import Webhook
-
-            return await Webhook.open(definition)
         case Kind.FILE:
             from nomad_tui.sinks.types.file import FileSink
 
@@ -29,27 +31,38 @@ async def open_sink(definition: Definition) -> Sink:
             from nomad_tui.sinks.types.jetstream import JetStreamSink
 
             return JetStreamSink(definition)
+        case _:
+            return await http_sink(definition.kind).open(definition)
+
+
+def http_sink(kind: Kind) -> "type[Webhook]":
+    """The class of a type that sends over HTTP."""
+    match kind:
         case Kind.SLACK:
             from nomad_tui.sinks.types.slack import Slack
 
-            return await Slack.open(definition)
+            return Slack
         case Kind.DISCORD:
             from nomad_tui.sinks.types.discord import Discord
 
-            return await Discord.open(definition)
+            return Discord
         case Kind.TEAMS:
             from nomad_tui.sinks.types.teams import Teams
 
-            return await Teams.open(definition)
+            return Teams
         case Kind.PAGERDUTY:
             from nomad_tui.sinks.types.incidents import PagerDuty
 
-            return await PagerDuty.open(definition)
+            return PagerDuty
         case Kind.ALERTMANAGER:
             from nomad_tui.sinks.types.incidents import Alertmanager
 
-            return await Alertmanager.open(definition)
+            return Alertmanager
         case Kind.LOKI:
             from nomad_tui.sinks.types.loki import Loki
 
-            return await Loki.open(definition)
+            return Loki
+        case _:
+            from nomad_tui.sinks.types.webhook import Webhook
+
+            return Webhook

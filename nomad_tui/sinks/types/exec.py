@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from nomad_tui.process import Command, CommandError, CommandRunner, event_fields
+from nomad_tui.process import Command, CommandError, CommandRunner, clean_environment, event_fields
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
 from nomad_tui.sinks.types.formats import messages
@@ -21,7 +21,7 @@ class ExecSink:
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
         self._command = Command(definition.command, definition.timeout, definition.inherit)
-        self._runner = CommandRunner(definition.concurrency)
+        self._runner = CommandRunner(definition.concurrency, clean_environment(definition.inherit))
 
     async def deliver(self, delivery: Delivery) -> str:
         items = delivery.items

@@ -9,7 +9,7 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -192,6 +192,14 @@ class Webhook:
 
     def encode(self, delivery: Delivery, settings: Settings) -> Body:
         """The body of a request. Raises `UndeliveredError`."""
+        return self._body(delivery)
+
+    def messages(self, delivery: Delivery) -> Iterable[Body]:
+        """What would be sent, without sending it. Raises `UndeliveredError`."""
+        for group in groups(delivery.items) if self._definition.is_grouped else [delivery.items]:
+            yield self._body(replace(delivery, items=tuple(group)))
+
+    def _body(self, delivery: Delivery) -> Body:
         if self._template is not None:
             return Body(self._template.render(delivery).encode(), self._definition.content_type)
         return encode(delivery, self._definition.format, array=self._definition.batch.max_events > 1)

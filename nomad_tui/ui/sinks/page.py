@@ -21,7 +21,7 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.row_view import Pieces, RowView
 from nomad_tui.ui.sinks.dead_letters import MOST_LISTED, DeadLetters
-from nomad_tui.ui.sinks.place import Place, answered, send_example
+from nomad_tui.ui.sinks.place import Place, answered, send_test
 from nomad_tui.ui.sinks.row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
 from nomad_tui.ui.terminal.clipboard import start_copying
@@ -30,11 +30,6 @@ LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the definitions and the journal."""
 LIST_SHARE: Final = 0.4
 """Of the page's height, which the list takes at most."""
-NO_OUTPUT: Final = (
-    "This sink writes to the standard output of the program that sends: test it with nomad-tui sink test."
-)
-"""Why a sink of type stdout cannot be used from the dashboard, whose output is the screen."""
-
 _T = TypeVar("_T")
 
 
@@ -112,18 +107,6 @@ class SinkList(RowView):
 
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
         return self._drawn[row]
-
-    def _triangle_at(self, row: int) -> int:
-        return -1
-
-    def _parent_of(self, row: int) -> int:
-        return -1
-
-    def _can_set_open(self, row: int, is_open: bool) -> bool:
-        return False
-
-    def _set_open(self, row: int, is_open: bool) -> None:
-        pass
 
     def _arrived(self) -> None:
         self.post_message(self.Moved())
@@ -255,7 +238,7 @@ class SinksPage(Modal[None]):
 
             async def test() -> None:
                 try:
-                    self._tried[sink.id] = answered(await send_example(definition, self._place))
+                    self._tried[sink.id] = answered(await send_test(definition, self._place))
                 finally:
                     self._testing.discard(sink.id)
                 self._show_details()

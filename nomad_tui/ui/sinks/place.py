@@ -1,6 +1,7 @@
 """Where the sinks of what is watched are: their definitions, their journal, and what starts their runner."""
 
 import shlex
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.place import journal_path
 from nomad_tui.sinks.definition.definition import Definition, Kind
-from nomad_tui.sinks.delivery.by_hand import Answer, example, opened
+from nomad_tui.sinks.delivery.by_hand import Answer, Send, opened, send_example
 from nomad_tui.sinks.delivery.sink import Delivery
 from nomad_tui.sources.journal import JournalSource
 from nomad_tui.sources.journaled import JournaledLive
@@ -93,18 +94,26 @@ def _flags(connection: Connection) -> str:
 
 async def send_by_hand(definition: Definition, delivery: Delivery, journal: Path | None) -> Answer:
     """Sends it once. What cannot be sent at all is an answer too."""
+    return await _attempt(definition, journal, lambda send: send(delivery))
+
+
+async def send_test(definition: Definition, place: Place) -> Answer:
+    """Sends a marked event."""
+
+    async def test(send: Send) -> Answer:
+        return (await send_example(send, definition, place.region))[1]
+
+    return await _attempt(definition, place.journal, test)
+
+
+async def _attempt(definition: Definition, journal: Path | None, how: Callable[[Send], Awaitable[Answer]]) -> Answer:
     if definition.kind is Kind.STDOUT:
         return Answer(False, NO_OUTPUT, 0.0)
     try:
         async with opened(definition, journal) as send:
-            return await send(delivery)
+            return await how(send)
     except (ValueError, JournalError) as error:
         return Answer(False, printable(str(error)), 0.0)
-
-
-async def send_example(definition: Definition, place: Place) -> Answer:
-    """Sends a marked event."""
-    return await send_by_hand(definition, example(definition, place.region), place.journal)
 
 
 NO_OUTPUT: Final = "It writes to the standard output of the program that sends, and the dashboard has none."
