@@ -364,7 +364,11 @@ def test_whatever_stands_in_a_place_the_only_error_is_one_of_definitions(kind: K
         kind, "https://x"
     )
     table, dot, member = Dialect.JSON.spelled(key.name).partition(".")
-    needed = {Kind.PAGERDUTY: {"RoutingKey": "key"}, Kind.EXEC: {"Command": ["page"]}}.get(kind, {})
+    needs: dict[Kind, dict[str, object]] = {
+        Kind.PAGERDUTY: {"RoutingKey": "key"},
+        Kind.EXEC: {"Command": ["page"]},
+    }
+    needed = needs.get(kind, {})
     content = {"ID": "a", "Type": kind, "Address": address, **needed, table: {member: value} if dot else value}
     try:
         read(json.dumps(content))

@@ -118,18 +118,6 @@ class LetterList(RowView):
             ("bad", letter.why if is_whole else _ADDRESS.sub("", letter.why, count=1)),
         ]
 
-    def _triangle_at(self, row: int) -> int:
-        return -2
-
-    def _parent_of(self, row: int) -> int:
-        return -1
-
-    def _can_set_open(self, row: int, is_open: bool) -> bool:
-        return False
-
-    def _set_open(self, row: int, is_open: bool) -> None:
-        pass
-
     def _arrived(self) -> None:
         self.post_message(self.Moved())
 
