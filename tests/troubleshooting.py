@@ -48,7 +48,6 @@ EXAMPLES: Final = {
     "token": "the token",
     "tried": "20",
     "trusted": "any CA that this machine trusts",
-    "version": "1.0.0-beta3",
     "in_front": "a proxy in front answered",
     "times": "3",
     "topics": "CSIVolume",

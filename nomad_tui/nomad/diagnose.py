@@ -21,7 +21,6 @@ __all__ = [
     "Kind",
     "NomadError",
     "Trouble",
-    "beta_dialect",
     "buffered",
     "clock_skew",
     "ended",
@@ -164,11 +163,6 @@ def clock_skew(seconds: float) -> Trouble:
     """For a server whose clock is so much ahead of this machine's, or behind if it is negative."""
     direction = "ahead" if seconds > 0 else "behind"
     return fill(asked.CLOCK_SKEW, seconds=in_words(abs(seconds)), direction=direction)
-
-
-def beta_dialect(version: str) -> Trouble:
-    """For a server of a release before 1.0, which is spoken to in its own dialect."""
-    return fill(asked.BETA_DIALECT, version=printable(version, QUOTED))
 
 
 def mended_status_line(connection: Connection) -> Trouble:

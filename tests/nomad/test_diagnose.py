@@ -24,7 +24,6 @@ from nomad_tui.nomad.diagnose import (
     Kind,
     NomadError,
     Trouble,
-    beta_dialect,
     buffered,
     clock_skew,
     ended,
@@ -461,12 +460,6 @@ def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() ->
         ),
         (clock_skew(7300), Kind.CLOCK_SKEW, "the server's is 2 h ahead"),
         (too_slow(61), Kind.TOO_SLOW, "nomad-tui did not read for 61 s, as when it was stopped"),
-        (
-            beta_dialect("1.0.0-beta3"),
-            Kind.BETA_DIALECT,
-            "The server is Nomad 1.0.0-beta3, older than 1.0: it names topics and types as the 1.0-beta page does. "
-            "No action needed",
-        ),
         (mended_status_line(Connection()), Kind.OLD_RELEASE, "says HTTP/0.0, as Nomad 1.11.2, 1.10.8 and 1.8.20 do"),
     ],
 )

@@ -203,12 +203,6 @@ TOO_SLOW: Final = Case(
     "nomad-tui did not read for {seconds}, as when it was stopped or the machine slept, and Nomad drops such readers",
     "No action needed. For fewer gaps, raise event_buffer_size on the server",
 )
-BETA_DIALECT: Final = Case(
-    Kind.BETA_DIALECT,
-    "The server is Nomad {version}, older than 1.0",
-    "it names topics and types as the 1.0-beta page does",
-    "No action needed: nomad-tui translates the names",
-)
 MENDED_STATUS_LINE: Final = Case(
     Kind.OLD_RELEASE,
     "{address} begins its event stream with an invalid status line",

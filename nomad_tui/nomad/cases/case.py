@@ -38,7 +38,6 @@ class Kind(StrEnum):
     NOT_NOMAD = "not-nomad"
     BAD_REQUEST = "bad-request"
     OLD_RELEASE = "old-release"
-    BETA_DIALECT = "beta-dialect"
     IN_FRONT = "in-front"
     """A proxy in front of Nomad answered in its place."""
     TOO_MANY = "too-many"
