@@ -56,6 +56,10 @@ EXAMPLES: Final = {
     "fixed": "1.10.7",
 }
 
+HARMFUL: Final = {
+    "remedy": "Upgrade the servers to 1.10.7 or 1.11.1 or later, or accept the risk with --allow-harmful-topics",
+}
+
 UNTOLD: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
 REPLACED: Final = (connecting.OLD_STATUS_LINE, answers.REGION_UNKNOWN, asked.REFUSED, asked.NOTHING_ALLOWED)
 """Cases of which a like one, with more facts or of more use, has a row."""
@@ -70,7 +74,7 @@ def cases() -> Iterator[tuple[Case, dict[str, str]]]:
         yield status.case, {"status": str(status.first)}
     for each in vars(asked).values():
         if isinstance(each, Case):
-            yield each, {}
+            yield each, HARMFUL if each is asked.HARMFUL else {}
     for _, case in LAST_LINES:
         yield case, {}
 

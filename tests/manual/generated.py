@@ -19,12 +19,13 @@ from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import needed
 from nomad_tui.core.quantities import write_duration, write_size
 from nomad_tui.core.topics import TYPES
-from nomad_tui.sinks.definition.definition import Definition
+from nomad_tui.sinks.definition.definition import ADDRESSED, Definition, Kind
 from nomad_tui.sinks.runner.metrics import RunnerMetrics
 from nomad_tui.sinks.runner.runner import Runner
 from tests import key_tables, troubleshooting
 
 FOLDER: Final = Path(nomad_tui.manual.__file__).parent
+SETTING: Final = ("setting", "default", "meaning")
 _PART: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end of generated -->\n)", re.DOTALL)
 
 
@@ -64,11 +65,21 @@ def types() -> str:
 
 
 def sink_settings() -> str:
-    rows = []
+    """A table for each set of types that share settings."""
+    groups: dict[frozenset[str], list[tuple[str, str, str]]] = {}
     for key in keys(Definition):
-        kinds = f" ({', '.join(sorted(key.field.kinds))})" if key.field.kinds else ""
-        rows.append((f"`{key.name}`", _default(key.name, key.default), key.field.meaning + kinds))
-    return table(("setting", "default", "meaning"), *rows)
+        row = (f"`{key.name}`", _default(key.name, key.default), key.field.meaning)
+        groups.setdefault(frozenset(key.field.kinds or Kind), []).append(row)
+    order = sorted(groups, key=len, reverse=True)
+    return "\n".join(f"### {_of_kinds(kinds)}\n\n{table(SETTING, *groups[kinds])}" for kinds in order)
+
+
+def _of_kinds(kinds: frozenset[str]) -> str:
+    if kinds == frozenset(Kind):
+        return "Every type"
+    if kinds == ADDRESSED:
+        return f"Every type except {' and '.join(sorted(frozenset(Kind) - kinds))}"
+    return ", ".join(sorted(kinds))
 
 
 def _default(name: str, value: Any) -> str:
@@ -76,7 +87,7 @@ def _default(name: str, value: Any) -> str:
         return "required"
     if name == "topics":
         return "all"
-    if value is None or value in ("", ()) or name in ("namespaces", "filter"):
+    if value is None or (not value and not isinstance(value, bool)) or name == "filter":
         return ""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

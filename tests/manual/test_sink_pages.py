@@ -3,14 +3,12 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 import pytest
-import tomli_w
 
 from nomad_tui.manual import pages
-from nomad_tui.sinks.definition.definition import Definition, Format
+from nomad_tui.sinks.definition.definition import Format
 from nomad_tui.sinks.definition.reading import read_definition
 from nomad_tui.sinks.delivery.sink import Delivery
 from nomad_tui.sinks.types.preview import preview
@@ -19,21 +17,17 @@ from nomad_tui.sinks.types.samples import samples, template_mistakes
 BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def tables() -> Iterator[tuple[str, dict[str, Any]]]:
+def definitions() -> Iterator[tuple[str, str]]:
     for page in pages():
         if page.topic.startswith("sink-"):
             for block in BLOCK.findall(page.text):
-                for table in tomllib.loads(block).get("sink", []):
-                    yield f"{page.topic}: {table['id']}", table
+                if "type" in (table := tomllib.loads(block)):
+                    yield f"{page.topic}: {table['id']}", block
 
 
-def definition(table: dict[str, Any]) -> Definition:
-    return read_definition(tomli_w.dumps(table), "the manual", None)
-
-
-@pytest.mark.parametrize("table", [pytest.param(table, id=name) for name, table in tables()])
-def test_a_sink_in_the_manual_can_be_registered(table: dict[str, Any]) -> None:
-    read = definition(table)
+@pytest.mark.parametrize("block", [pytest.param(block, id=name) for name, block in definitions()])
+def test_a_sink_in_the_manual_can_be_registered(block: str) -> None:
+    read = read_definition(block, "the manual", None)
     if read.format is Format.TEMPLATE:
         assert template_mistakes(read) == []
 
@@ -45,7 +39,7 @@ https://core.telegram.org/bots/api#sendmessage and https://docs.ntfy.sh/publish/
 
 @pytest.mark.parametrize("name", MOST)
 def test_a_recipe_makes_what_the_chat_takes(name: str) -> None:
-    read = definition(next(table for of, table in tables() if of == f"sink-templates: {name}"))
+    read = read_definition(dict(definitions())[f"sink-templates: {name}"], "the manual", None)
     for item in samples(read):
         (body,) = preview(read, Delivery(item.id, (item,), "global"))
         message = orjson.loads(body.content)

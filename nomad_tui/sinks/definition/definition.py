@@ -116,139 +116,132 @@ _DAY: Final = 86_400.0
 
 class Batch(msgspec.Struct, frozen=True):
     max_events: Annotated[
-        int, Field(whole(1, MOST_EVENTS), "events sent as one; in the format `nomad` a frame is never divided")
+        int, Field(whole(1, MOST_EVENTS), "events per batch; the format `nomad` never divides a frame")
     ] = 1
     """A frame in `Format.NOMAD` is never divided, so one request may hold more."""
-    max_wait: Annotated[float, Field(duration(0, _HOUR), "how long the first event of a batch may wait for others")] = (
-        1.0
-    )
+    max_wait: Annotated[float, Field(duration(0, _HOUR), "how long the first event of a batch waits for others")] = 1.0
 
 
 class Retry(msgspec.Struct, frozen=True):
     max_attempts: Annotated[
-        int, Field(whole(1, 1000), "how often what is refused is sent, before it goes to the dead letters")
+        int, Field(whole(1, 1000), "attempts at a refused delivery before it becomes a dead letter")
     ] = 8
     """What is only unavailable is tried for as long as it takes."""
     min_backoff: Annotated[
         float,
         Field(
             duration(largest=_DAY),
-            "how long it waits before it tries again; twice as much, half of it by chance, before each further "
-            "attempt, up to `max_backoff`",
+            "first pause between attempts; it doubles, with jitter, up to `max_backoff`",
         ),
     ] = 0.5
     max_backoff: Annotated[
-        float, Field(duration(largest=_DAY), "but never longer than this, unless the receiver asks for it")
+        float, Field(duration(largest=_DAY), "longest pause, unless the receiver asks for a longer one")
     ] = 60.0
 
 
 class Tls(msgspec.Struct, frozen=True):
-    ca_cert: Annotated[Path | None, Field(PATH, "the CA that signed the receiver's certificate", NETWORK)] = None
-    client_cert: Annotated[Path | None, Field(PATH, "the certificate to show", NETWORK)] = None
-    client_key: Annotated[Path | None, Field(PATH, "its key", NETWORK)] = None
-    server_name: Annotated[
-        str | None, Field(line("a host name"), "the name in the receiver's certificate", NETWORK)
-    ] = None
-    skip_verify: Annotated[bool, Field(FLAG, "do not verify it: anyone may then read the events", NETWORK)] = False
+    ca_cert: Annotated[Path | None, Field(PATH, "CA of the receiver's certificate, PEM", NETWORK)] = None
+    client_cert: Annotated[Path | None, Field(PATH, "client certificate, PEM", NETWORK)] = None
+    client_key: Annotated[Path | None, Field(PATH, "key of the client certificate, PEM", NETWORK)] = None
+    server_name: Annotated[str | None, Field(line("a host name"), "name in the receiver's certificate", NETWORK)] = None
+    skip_verify: Annotated[
+        bool, Field(FLAG, "do not verify the certificate: anyone may then read the events", NETWORK)
+    ] = False
 
 
 class Rotation(msgspec.Struct, frozen=True):
     """Of a file; None for never."""
 
-    size: Annotated[int | None, Field(byte_size(1024), "begin a new file at this size", FILE)] = msgspec.field(
+    size: Annotated[int | None, Field(byte_size(1024), "start a new file at this size", FILE)] = msgspec.field(
         default=None, name="rotate_size"
     )
-    age: Annotated[float | None, Field(duration(1), "begin a new file at this age", FILE)] = msgspec.field(
+    age: Annotated[float | None, Field(duration(1), "start a new file at this age", FILE)] = msgspec.field(
         default=None, name="rotate_age"
     )
-    keep: Annotated[int | None, Field(whole(1, 1_000_000), "how many rotated files are kept; without it all", FILE)] = (
-        None
-    )
-    compress: Annotated[bool, Field(FLAG, "whether a rotated one becomes `.zst`", FILE)] = True
+    keep: Annotated[int | None, Field(whole(1, 1_000_000), "rotated files kept; default: all", FILE)] = None
+    compress: Annotated[bool, Field(FLAG, "compress rotated files to `.zst`", FILE)] = True
     sync: Annotated[
         Sync,
-        Field(choice(Sync), "`batch`: before each is acknowledged; `interval`: once a second; `never`", FILE),
+        Field(choice(Sync), "when lines are synced to disk: `batch`, `interval` (1 s) or `never`", FILE),
     ] = msgspec.field(default=Sync.BATCH, name="fsync")
 
 
 class JetStream(msgspec.Struct, frozen=True):
-    stream: Annotated[str, Field(STREAM, "the stream that takes the events", NATS)] = "NOMAD"
+    stream: Annotated[str, Field(STREAM, "stream that stores the events", NATS)] = "NOMAD"
     subject: Annotated[
         str,
         Field(
             SUBJECT,
-            "where an event is published; `{namespace}`, `{key}` and `{index}` may stand there too",
+            "subject of an event; `{namespace}`, `{key}` and `{index}` may be used, too",
             NATS,
         ),
     ] = "nomad.{region}.{topic}.{type}"
     """What NATS does not allow in a token becomes `_`."""
-    create: Annotated[bool, Field(FLAG, "make the stream where there is none", NATS)] = False
+    create: Annotated[bool, Field(FLAG, "create a missing stream", NATS)] = False
     """With the limits below."""
-    max_age: Annotated[float | None, Field(duration(1), "how long a stream it makes holds an event", NATS)] = None
-    max_bytes: Annotated[int | None, Field(byte_size(1024), "how large a stream it makes may become", NATS)] = None
-    replicas: Annotated[int, Field(whole(1, 5), "on how many servers a stream it makes is kept", NATS)] = 1
+    max_age: Annotated[float | None, Field(duration(1), "how long a created stream keeps events", NATS)] = None
+    max_bytes: Annotated[int | None, Field(byte_size(1024), "size limit of a created stream", NATS)] = None
+    replicas: Annotated[int, Field(whole(1, 5), "servers that keep a created stream", NATS)] = 1
     duplicate_window: Annotated[
-        float, Field(duration(0.1), "for how long the server knows an event again; at most `max_age`", NATS)
+        float, Field(duration(0.1), "how long NATS recognizes an event's ID; at most `max_age`", NATS)
     ] = 3600.0
-    credentials: Annotated[Path | None, Field(PATH, "a `.creds` file", NATS)] = None
-    nkey: Annotated[Path | None, Field(PATH, "a file with an nkey's seed", NATS)] = None
+    credentials: Annotated[Path | None, Field(PATH, "`.creds` file", NATS)] = None
+    nkey: Annotated[Path | None, Field(PATH, "file with an nkey seed", NATS)] = None
 
 
 class Definition(msgspec.Struct, frozen=True, eq=False):
     """By these fields it is read and written, explained in the manual, and compared."""
 
-    id: Annotated[str, Field(ID, "its name, which stays when the rest changes: its place in the stream goes by it")]
-    kind: Annotated[Kind, Field(choice(Kind), "what takes the events; `sink list --types` describes each")] = (
-        msgspec.field(name="type")
+    id: Annotated[str, Field(ID, "name of the sink; its cursor belongs to this name")]
+    kind: Annotated[Kind, Field(choice(Kind), "type of receiver; `sink list --types` describes each")] = msgspec.field(
+        name="type"
     )
     address: Annotated[
         str,
         Field(
             line("where the events go"),
-            "a URL, a file's path, the servers of NATS with commas between; `stdout` and `exec` have none",
+            "URL, file path, or NATS servers separated by commas",
             ADDRESSED,
         ),
     ] = ""
     """May hold `${VARIABLE}`, which is filled in when the sink is opened."""
-    subscription: Annotated[Subscription, Field(TOPICS, "which topics, and of each all keys or some")] = msgspec.field(
+    subscription: Annotated[Subscription, Field(TOPICS, "topics, and which keys of each")] = msgspec.field(
         default=Subscription(), name="topics"
     )
-    namespaces: Annotated[frozenset[str], Field(NAMESPACES, "only of these; what has no namespace comes too")] = (
+    namespaces: Annotated[frozenset[str], Field(NAMESPACES, "only these namespaces, and objects without one")] = (
         frozenset()
     )
     """Empty for all."""
-    filter: Annotated[Filter, Field(FILTER, "only what matches, in the language of the filter line")] = Filter()
+    filter: Annotated[Filter, Field(FILTER, "only events that match, in the filter language")] = Filter()
     format: Annotated[
         Format, Field(choice(Format), "`nomad`, `event`, `cloudevents`, `tasks` or `template`", FORMATTED)
     ] = Format.NOMAD
     headers: Annotated[
         tuple[tuple[str, str], ...],
-        Field(HEADERS, "sent with each request; a value may hold `${VARIABLE}`, or be `file:PATH`", HTTP),
+        Field(HEADERS, "sent with each request; values may hold `${VARIABLE}` or be `file:PATH`", HTTP),
     ] = ()
     """With values as they were written."""
     secret: Annotated[
         str | None,
-        Field(SECRET, "signs each request by Standard Webhooks: `whsec_…`, `${VARIABLE}` or `file:PATH`", WEBHOOK),
+        Field(SECRET, "signs each request (Standard Webhooks): `whsec_…`, `${VARIABLE}` or `file:PATH`", WEBHOOK),
     ] = None
     batch: Batch = Batch()
-    timeout: Annotated[float, Field(duration(largest=_HOUR), "for one request and its answer")] = 10.0
+    timeout: Annotated[float, Field(duration(largest=_HOUR), "limit for one delivery and its answer")] = 10.0
     retry: Retry = Retry()
-    redact: Annotated[bool, Field(FLAG, "whether secrets in payloads are masked")] = True
-    gaps: Annotated[bool, Field(FLAG, "whether gaps in the stream are sent too")] = True
+    redact: Annotated[bool, Field(FLAG, "mask secrets in payloads")] = True
+    gaps: Annotated[bool, Field(FLAG, "send gaps in the stream, too")] = True
     begin: Annotated[
         Begin,
-        Field(choice(Begin), "where it starts the first time: `now`, or with the `oldest` that the journal holds"),
+        Field(choice(Begin), "where a new sink starts: `now`, or at the `oldest` event of the journal"),
     ] = Begin.NOW
-    ordered: Annotated[bool, Field(FLAG, "whether one batch waits for the one before")] = True
-    concurrency: Annotated[
-        int, Field(whole(1, 100), "batches under way at once; more than 1 only with `ordered = false`")
-    ] = 1
+    ordered: Annotated[bool, Field(FLAG, "send a batch only after the one before is acknowledged")] = True
+    concurrency: Annotated[int, Field(whole(1, 100), "batches in flight; more than 1 needs `ordered = false`")] = 1
     tls: Tls = Tls()
     proxy: Annotated[
         str | None,
         Field(
             line("a URL such as http://proxy:3128"),
-            "the URL of a proxy; without it the environment says",
+            "proxy URL; default: the environment's",
             HTTP,
         ),
     ] = None
@@ -256,7 +249,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     jetstream: JetStream = msgspec.field(default=JetStream(), name="nats")
     command: Annotated[
         tuple[str, ...],
-        Field(COMMAND, "the program and its arguments; no shell reads them, and events come on standard input", EXEC),
+        Field(COMMAND, "program and arguments, run without a shell", EXEC),
     ] = ()
     inherit: Annotated[
         frozenset[str],
@@ -270,66 +263,59 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         Level | None,
         Field(
             LEVEL,
-            "only events of this level or above: `routine`, `change`, `warning` or `failure`; chats and incidents have "
-            "`warning`, other types all",
+            "only events of this level and above: `routine`, `change`, `warning` or `failure`; default: `warning` for "
+            "chats and incidents, else all",
         ),
     ] = None
     """None for what the type has."""
-    template: Annotated[str | None, Field(TEMPLATE, 'what is sent with `format = "template"`, in Jinja2', WEBHOOK)] = (
-        None
-    )
-    template_file: Annotated[Path | None, Field(PATH, "a file that holds the template", WEBHOOK)] = None
+    template: Annotated[
+        str | None, Field(TEMPLATE, 'Jinja2 template of the body, for `format = "template"`', WEBHOOK)
+    ] = None
+    template_file: Annotated[Path | None, Field(PATH, "file that holds the template", WEBHOOK)] = None
     content_type: Annotated[
-        str, Field(CONTENT_TYPE, "of what a template makes; a body of a JSON type must be JSON", WEBHOOK)
+        str, Field(CONTENT_TYPE, "of the template's body; a JSON type requires valid JSON", WEBHOOK)
     ] = "application/json"
     method: Annotated[str, Field(METHOD, "`POST`, `PUT` or `PATCH`", WEBHOOK)] = "POST"
-    text: Annotated[
-        str | None, Field(TEMPLATE, "a template for the text of a message, instead of the default", CHATS)
-    ] = None
+    text: Annotated[str | None, Field(TEMPLATE, "template of the message's text", CHATS)] = None
     blocks: Annotated[
         str | None,
         Field(
             TEMPLATE,
-            "a template for the body of a message, a JSON array: Slack's blocks, Discord's embeds, or the body of a "
-            "card in Teams",
+            "template of the message's body, a JSON array: Slack's blocks, Discord's embeds, or a Teams card's body",
             CHATS,
         ),
     ] = None
     group_by: Annotated[
-        GroupBy | None, Field(choice(GroupBy), "one message for each `job`, `node` or `object` in a window", MESSAGES)
+        GroupBy | None, Field(choice(GroupBy), "one message per `job`, `node` or `object` in a window", MESSAGES)
     ] = None
     window: Annotated[float, Field(duration(0.1, _HOUR), "how long a group collects events", MESSAGES)] = 30.0
-    resolve: Annotated[bool, Field(FLAG, "whether recoveries of what was reported are sent too", CHATS)] = False
-    max_age: Annotated[
-        float | None, Field(duration(1), "one summary for all events that are older than this", MESSAGES)
-    ] = None
+    resolve: Annotated[bool, Field(FLAG, "send recoveries of reported failures, too", CHATS)] = False
+    max_age: Annotated[float | None, Field(duration(1), "send older events as one summary", MESSAGES)] = None
     web_ui: Annotated[
         str | None,
         Field(
             line("a URL such as https://nomad.example.com"),
-            "the address of Nomad's web UI, for links; without it `NOMAD_ADDR`",
+            "URL of Nomad's web UI, for links; default: `NOMAD_ADDR`",
         ),
     ] = None
     routing_key: Annotated[
-        str | None, Field(ROUTING_KEY, "the integration key: literally, `${VARIABLE}` or `file:PATH`", PAGERDUTY)
+        str | None, Field(ROUTING_KEY, "integration key: text, `${VARIABLE}` or `file:PATH`", PAGERDUTY)
     ] = None
     labels: Annotated[
         tuple[tuple[str, str], ...] | None,
         Field(
             LABELS,
-            "labels and their values, which may hold `{region}`, `{namespace}`, `{topic}`, `{type}`, `{job}`, "
-            "`{group}`, `{node}` and `{level}`",
+            "labels; values may hold `{region}`, `{namespace}`, `{topic}`, `{type}`, `{job}`, `{group}`, `{node}` and "
+            "`{level}`",
             LABELLED,
         ),
     ] = None
     """None for those that the type has."""
-    alert_to: Annotated[str | None, Field(ID, "another sink, which reports that this one fails, and recovers")] = None
+    alert_to: Annotated[str | None, Field(ID, "sink that reports when this one fails and recovers")] = None
     alert_after: Annotated[
-        float, Field(duration(1), "for how long nothing is acknowledged before `alert_to` reports it")
+        float, Field(duration(1), "time without an acknowledgement before `alert_to` reports it")
     ] = 300.0
-    resend: Annotated[
-        float, Field(duration(1, _HOUR), "how often an alert is sent again while it lasts", ALERTMANAGER)
-    ] = 60.0
+    resend: Annotated[float, Field(duration(1, _HOUR), "how often a lasting alert is sent again", ALERTMANAGER)] = 60.0
     origin: Path | None = None
     """The file that it stands in; two that differ only by it are equal."""
 
