@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nomad_tui.config.folders import Folders
     from nomad_tui.sinks.definition.definition import Definition
-    from nomad_tui.sinks.definition.folder import Definitions, Loaded
+    from nomad_tui.sinks.definition.folder import Loaded
     from nomad_tui.sinks.definition.reading import DefinitionError
 
 STANDARD_INPUT: Final = "-"
@@ -83,13 +83,13 @@ def register(file: str, folders: Folders) -> None:
     from nomad_tui.config.folders import FileError, shown
     from nomad_tui.sinks.definition.folder import Definitions, shown_address
     from nomad_tui.sinks.definition.reading import DefinitionErrors
+    from nomad_tui.sinks.types.registering import register as register_checked
 
     text = _given(file)
     name = "Standard input" if file == STANDARD_INPUT else shown(Path(file))
     definitions = Definitions(folders.config)
     try:
-        _check_templates(definitions, text, name)
-        definition, target, replaced = definitions.register(text, name)
+        definition, target, replaced = register_checked(definitions, text, name)
     except DefinitionErrors as errors:
         _fail_for(errors.errors)
     except FileError as error:
@@ -195,19 +195,6 @@ def deregister(id: str, folders: Folders) -> None:  # noqa: A002
     except FileError as error:
         raise ConfigurationFailure(str(error)) from None
     click.echo(f"Deregistered {printable(id)}: {shown(file)} is removed.")
-
-
-def _check_templates(definitions: Definitions, text: str, name: str) -> None:
-    """Compiles the templates of a definition and renders a sample of each topic. Raises `ConfigurationFailure`."""
-    from nomad_tui.sinks.definition.definition import CHATS, Format
-
-    definition = definitions.parse(text, name)
-    if definition.format is not Format.TEMPLATE and definition.kind not in CHATS:
-        return
-    from nomad_tui.sinks.types.samples import template_mistakes
-
-    if mistakes := template_mistakes(definition):
-        _fail([f"{name}: {mistake}" for mistake in mistakes])
 
 
 def _given(file: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
     from nomad_tui.config.folders import Folders
     from nomad_tui.config.profiles import Connections
-    from nomad_tui.sinks.definition.definition import Kind
-    from nomad_tui.sinks.definition.folder import Loaded
+    from nomad_tui.sinks.definition.making import Making
 
 KINDS = (
     "webhook", "file", "stdout", "nats", "exec", "slack", "discord", "teams", "pagerduty", "alertmanager", "loki",
@@ -52,17 +52,22 @@ def new(
     from nomad_tui.sinks.definition.definition import Kind
     from nomad_tui.sinks.definition.describing import MEANINGS
     from nomad_tui.sinks.definition.folder import Definitions
+    from nomad_tui.sinks.definition.making import EVERYTHING, Making
     from nomad_tui.sinks.definition.reading import DefinitionErrors
+    from nomad_tui.sinks.types.registering import register
 
     if kind is None:
         click.echo("\n".join(f"  {each.value:<13} {MEANINGS[each]}" for each in Kind))
         kind = click.prompt("Type", type=click.Choice(KINDS), show_choices=False)
     definitions = Definitions(folders.config)
-    loaded = definitions.read()
-    table = _asked(Kind(kind), name, to, loaded)
-    text = _written(table)
+    making = Making(Kind(kind), definitions.read().definitions)
+    given = {"id": name, "address": to} | ({"topics": EVERYTHING, "group_by": "n"} if name is not None else {})
+    _ask(making, {setting: answer for setting, answer in given.items() if answer is not None})
+    if to is not None:
+        making.answers.setdefault("address", to)
+    text = making.definition()
     try:
-        definition, target, _ = definitions.register(text, "What you gave")
+        definition, target, _ = register(definitions, text, "What you gave")
     except (DefinitionErrors, FileError) as error:
         raise ConfigurationFailure(str(error)) from None
     click.echo(f"\n{text}\nWritten to {shown(target)}. A running `nomad-tui sink run` starts it at once.")
@@ -73,40 +78,17 @@ def new(
     return sink_operations.test(definitions.read(), journal or journal_path(folders, connections.start), definition.id)
 
 
-def _asked(kind: Kind, name: str | None, address: str | None, loaded: Loaded) -> dict[str, Any]:
-    from nomad_tui.sinks.definition.checking import EXAMPLES
-    from nomad_tui.sinks.definition.definition import ADDRESSED, CHATS, Kind
+def _ask(making: Making, given: Mapping[str, str]) -> None:
+    """Answers all questions: with what was given by options, otherwise by asking."""
+    from nomad_tui.cli.options import ConfigurationFailure
 
-    table: dict[str, Any] = {"id": name or click.prompt("ID", default=_free(kind.value, loaded)), "type": kind.value}
-    if table["id"] in loaded.definitions:
-        raise click.ClickException(f"The sink {table['id']} is defined already. Give another ID, or edit that one.")
-    if kind is Kind.EXEC:
-        import shlex
-
-        table["command"] = shlex.split(click.prompt("Command"))
-    elif kind is Kind.PAGERDUTY:
-        table["routing_key"] = click.prompt("Integration key, ${VARIABLE} or file:PATH", default="${PAGERDUTY_KEY}")
-    elif kind in ADDRESSED:
-        click.echo(f"Such as {EXAMPLES[kind]}; ${{VARIABLE}} and file:PATH keep a secret out of the file.")
-    if address is not None:
-        table["address"] = address
-    elif kind in ADDRESSED and kind is not Kind.PAGERDUTY:
-        table["address"] = click.prompt("Address")
-    if name is None:
-        topics = click.prompt("Topics, with commas between", default="all")
-        if topics.strip() != "all":
-            table["topics"] = [each.strip() for each in topics.split(",") if each.strip()]
-        if kind in CHATS and click.confirm("One message for each job in 30 s?", default=True):
-            table["group_by"] = "job"
-    return table
-
-
-def _free(kind: str, loaded: Loaded) -> str:
-    taken = loaded.definitions
-    return next(each for each in (kind, *(f"{kind}-{number}" for number in range(2, 1000))) if each not in taken)
-
-
-def _written(table: dict[str, Any]) -> str:
-    import tomli_w
-
-    return tomli_w.dumps(table)
+    while question := making.next:
+        if question.setting in given:
+            if mistake := making.answer(question, given[question.setting]):
+                raise ConfigurationFailure(mistake)
+            continue
+        if question.hint:
+            click.echo(question.hint)
+        typed = click.prompt(question.text, default=question.default or None)
+        if mistake := making.answer(question, typed):
+            click.echo(mistake)

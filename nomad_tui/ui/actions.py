@@ -45,6 +45,7 @@ class Context(StrEnum):
     ATTENTION = "attention"
     SINKS = "sinks"
     LETTERS = "letters"
+    MISTAKES = "mistakes"
     LOGS = "logs"
     WATCH = "watch"
 
@@ -68,6 +69,7 @@ TITLES: Final = {
     Context.ATTENTION: "Overview: Needs attention",
     Context.SINKS: "Sinks",
     Context.LETTERS: "Dead letters",
+    Context.MISTAKES: "Mistakes in a definition",
     Context.LOGS: "Logs",
     Context.WATCH: "Watch rules",
 }
@@ -179,7 +181,7 @@ ACTIONS: Final = (
         "The overview as of the selected event", palette="state past cluster",
     ),
     Action(
-        "app.sinks", "s", "sinks", "Sinks", "List all sinks: test, pause, dead letters",
+        "app.sinks", "s", "sinks", "Sinks", "List all sinks: make, edit, test, preview, pause, dead letters",
         palette="webhook nats export web", early=True,
     ),
     Action(
@@ -351,10 +353,14 @@ ACTIONS: Final = (
     Action("chart.take", "enter", "take", "Filter", "Filter by the time under the cursor, or the range"),
     Action("attention.open", "enter", "open", "Timeline", "Open the object's timeline"),
     Action("sinks.test", "enter t", "test", "Test", "Send the sink a marked test event"),
-    Action("sinks.pause", "space p", "pause", "Pause", "Pause or resume the sink"),
+    Action("sinks.pause", "p space", "pause", "Pause", "Pause or resume the sink"),
+    Action("sinks.preview", "v", "preview", "Preview", "Show what the sink would send for the newest events"),
+    Action("sinks.new", "n", "new", "New", "Make a sink by answering a few questions"),
+    Action("sinks.edit", "e", "edit", "Edit", "Edit the sink's definition in $EDITOR"),
     Action("sinks.letters", "l", "letters", "Dead letters", "List the sink's dead letters"),
     Action("sinks.copy", "y", "copy", "Copy", "Copy the sink's last error"),
     Action("sinks.leave", "s", "leave", "Close", "Close the page"),
+    Action("mistakes.again", "enter e", "again", "Edit again", "Edit the definition again"),
     Action("letters.open", "enter", "ask('open')", "Open", "Show the event"),
     Action("letters.resend", "r", "ask('one')", "Resend", "Resend this one"),
     Action("letters.resend_all", "R", "ask('all')", "Resend all", "Resend all, in order"),

@@ -36,6 +36,7 @@ OVERLAPPING: Final = (
     frozenset((Context.PAGE, Context.OVERVIEW, Context.CHART)),
     frozenset((Context.PAGE, Context.OVERVIEW, Context.MOVE, Context.ATTENTION)),
     frozenset((Context.PAGE, Context.SINKS, Context.MOVE)),
+    frozenset((Context.PAGE, Context.MISTAKES)),
     frozenset((Context.PAGE, Context.MOVE, Context.DOCTOR)),
     frozenset((Context.PAGE, Context.MOVE, Context.SCROLL, Context.LETTERS)),
     frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.VIEWER)),

@@ -29,7 +29,7 @@ def test_a_sink_is_made_by_answering_and_tested(tmp_path: Path) -> None:
     again = invoke(
         "sink", "new", "--config", str(tmp_path), "--type", "file", "--id", "file", "--to", "/x", "--no-test"
     )
-    assert again.exit_code == 1 and "defined already" in again.stderr
+    assert again.exit_code == 2 and "defined already" in again.stderr
 
 
 @pytest.mark.parametrize(("kind", "wrong"), [("slack", "hooks.slack.com"), ("webhook", "ftp://x")])

@@ -36,6 +36,7 @@ from nomad_tui.ui.overview.chart import ActivityChart
 from nomad_tui.ui.overview.page import OverviewPage
 from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList
+from nomad_tui.ui.sinks.editing import Mistakes
 from nomad_tui.ui.sinks.page import SinkList, SinksPage
 from nomad_tui.ui.sinks.send_to import SendTo
 from nomad_tui.ui.watch.page import RuleList, WatchPage
@@ -107,6 +108,7 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
     Context.ATTENTION: (AttentionList,),
     Context.SINKS: (SinksPage,),
     Context.LETTERS: (LetterList,),
+    Context.MISTAKES: (Mistakes,),
     Context.LOGS: (LogsPage,),
     Context.WATCH: (WatchPage,),
 }

@@ -124,7 +124,7 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
         # In these too the action is a binding of the widget, which tests/ui/test_actions.py sees to.
         elsewhere = {
             Context.ATTENTION, Context.CHART, Context.DOCTOR, Context.FIND, Context.LETTERS, Context.LOGS,
-            Context.NAME_FILTER, Context.OVERVIEW, Context.SINKS, Context.WATCH,
+            Context.MISTAKES, Context.NAME_FILTER, Context.OVERVIEW, Context.SINKS, Context.WATCH,
         }  # fmt: skip
         assert {action.id for action in ACTIONS} - tried == {each.id for each in actions(*elsewhere)}
 

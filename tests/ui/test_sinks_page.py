@@ -208,7 +208,7 @@ async def test_a_definition_with_a_mistake_is_a_row_that_says_what_is_wrong(tmp_
             await opened.until(lambda: "mistake" in opened.row("chat"))
             await opened.says("`fromat` is no setting of a sink: write `format`, or leave it out.")
             await opened.press("t")
-            await opened.says("Nothing can be sent: there is no definition to go by.")
+            await opened.says("Nothing can be sent: the sink has no definition that can be used.")
             define(tmp_path, "chat", webhook("https://chat.example.com"))
             await opened.until(lambda: "new" in opened.row("chat"))
 
@@ -471,6 +471,6 @@ async def test_the_palette_leads_to_the_sinks(tmp_path: Path) -> None:
     async with opened_on(Recording([str(recordings.path("tour"))]), tmp_path) as opened:
         await opened.press("ctrl+p")
         await opened.type("sinks")
-        await opened.appears("List all sinks: test, pause")
+        await opened.appears("List all sinks: make, edit")
         await opened.press("enter", "enter")
         await opened.until(lambda: isinstance(opened.app.screen, SinksPage))

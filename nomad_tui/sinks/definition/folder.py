@@ -17,7 +17,14 @@ from nomad_tui.nats.address import without_credentials
 from nomad_tui.nomad.values import refers
 from nomad_tui.sinks.definition.checking import SUFFIXES
 from nomad_tui.sinks.definition.definition import CHATS, Definition, Kind
-from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors, Reading, read_table, read_with_notes
+from nomad_tui.sinks.definition.reading import (
+    DefinitionError,
+    DefinitionErrors,
+    Reading,
+    read_definition,
+    read_table,
+    read_with_notes,
+)
 
 FOLDER: Final = "sinks"
 
@@ -45,7 +52,7 @@ class Definitions:
     def __init__(self, config: Path) -> None:
         """`config` is the configuration folder; nothing in it need exist."""
         self.folder: Final = config / FOLDER
-        self._settings: Final = config / settings.FILE
+        self.settings: Final = config / settings.FILE
         self._config: Final = config
 
     def read(self) -> Loaded:
@@ -73,7 +80,7 @@ class Definitions:
             files = self._files()
         except FileError as error:
             return str(error)
-        return tuple(_signature(file) for file in (self._settings, *files))
+        return tuple(_signature(file) for file in (self.settings, *files))
 
     def register(self, text: str, name: str = "The definition") -> tuple[Definition, Path, bool]:
         """Puts a definition into the folder as it was given, in the place of the one with its ID if there is one.
@@ -99,7 +106,7 @@ class Definitions:
 
     def parse(self, text: str, name: str = "The definition") -> Definition:
         """A definition as it would be registered. Raises `DefinitionErrors`."""
-        return read_with_notes(text, name, self.folder / f"new{_suffix(text)}").definition
+        return read_definition(text, name, self.folder / f"new{_suffix(text)}")
 
     def deregister(self, id: str) -> Path:  # noqa: A002
         """Removes the file that defines a sink, whether or not there is a mistake in it, and returns it.
@@ -120,8 +127,8 @@ class Definitions:
         held = list(dict.fromkeys(file for file, other in self._holders() if other == id))
         if not held:
             return None
-        if self._settings in held:
-            raise FileError(f"The sink {id} stands as [[sink]] in {shown(self._settings)}: change or remove it there.")
+        if self.settings in held:
+            raise FileError(f"The sink {id} stands as [[sink]] in {shown(self.settings)}: change or remove it there.")
         if len(held) > 1:
             files = " and ".join(shown(file) for file in held)
             raise FileError(f"The sink {id} stands in {files}. Remove all but one.")
@@ -164,11 +171,11 @@ class Definitions:
         try:
             tables = settings.read_sinks(self._config)
         except FileError as error:
-            yield _unreadable(str(error), self._settings)
+            yield _unreadable(str(error), self.settings)
             return
         for number, table in enumerate(tables):
             try:
-                yield read_table(table, shown(self._settings), self._settings, within=f"sink[{number}].")
+                yield read_table(table, shown(self.settings), self.settings, within=f"sink[{number}].")
             except DefinitionErrors as mistakes:
                 yield from mistakes.errors
 

@@ -44,14 +44,18 @@ def newest_records(journal: Path, most: int) -> tuple[list[Record], str]:
 def previews(definition: Definition, records: Iterable[Record], region: str) -> Iterator[Previewed]:
     """What would be sent for these records, in order."""
     for delivery in _deliveries(definition, records, region):
-        bodies: list[str] = []
-        error = ""
-        try:
-            for body in preview(definition, delivery):
-                bodies.append(body.content.decode("utf-8", "replace"))
-        except UndeliveredError as undelivered:
-            error = undelivered.what
-        yield Previewed(delivery.items[0].index, tuple(bodies), error)
+        yield previewed(definition, delivery)
+
+
+def previewed(definition: Definition, delivery: Delivery) -> Previewed:
+    bodies: list[str] = []
+    error = ""
+    try:
+        for body in preview(definition, delivery):
+            bodies.append(body.content.decode("utf-8", "replace"))
+    except UndeliveredError as undelivered:
+        error = undelivered.what
+    return Previewed(delivery.items[0].index, tuple(bodies), error)
 
 
 def preview(definition: Definition, delivery: Delivery) -> Iterator[Body]:

@@ -12,7 +12,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.sinks.definition.definition import CHATS, Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, UndeliveredError
-from nomad_tui.sinks.types.preview import preview
+from nomad_tui.sinks.types.preview import Previewed, preview, previewed
 from nomad_tui.sinks.types.templates import DeliveryTemplate, Template, TemplateInvalidError
 
 _ID: Final = "5f3c8d1e-2b4a-4c6d-8e9f-0a1b2c3d4e5f"
@@ -61,6 +61,12 @@ def samples(definition: Definition) -> Iterator[Item]:
             )
     if definition.gaps:
         yield Item(999, 0, 140, time_ns(), b"{}", gap=Gap(GapReason.BUFFER, 100, 140, 41.0), id="sample-gap")
+
+
+def sample_previews(definition: Definition, region: str) -> Iterator[Previewed]:
+    """What would be sent for the samples."""
+    for item in samples(definition):
+        yield previewed(definition, Delivery(item.id, (item,), region))
 
 
 def template_mistakes(definition: Definition) -> list[str]:

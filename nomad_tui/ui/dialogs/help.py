@@ -88,6 +88,7 @@ of the column under the cursor.""",
     Context.SINKS: """\
 Every sink that is defined or has run on this journal: ● idle, ▶ delivering, ↻ retrying, ‖ paused, ✖ broken, \
 ■ stopped as no runner runs, ○ new, □ removed. The lag is what the stream has brought and the sink has not had. \
+An edited definition is stored only if nothing is wrong in it; a preview sends nothing. \
 PgUp and PgDn scroll the details below the list.""",
     Context.LETTERS: """\
 Events that a sink gave up on, because its receiver refused them as often as its definition allows. They stay until \

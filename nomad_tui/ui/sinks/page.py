@@ -16,12 +16,17 @@ from textual.widgets import Static
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
+from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.row_view import Pieces, RowView
+from nomad_tui.ui.event.text_viewer import TextViewer
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.sinks.dead_letters import MOST_LISTED, DeadLetters
-from nomad_tui.ui.sinks.place import Place, answered, send_test
+from nomad_tui.ui.sinks.editing import edit_definition
+from nomad_tui.ui.sinks.new_sink import NewSink
+from nomad_tui.ui.sinks.place import Place, answered, previewed, send_test
 from nomad_tui.ui.sinks.row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
 from nomad_tui.ui.terminal.clipboard import start_copying
@@ -80,6 +85,13 @@ class SinkList(RowView):
         self._cursor = max(0, min(self._cursor, len(ids) - 1))
         self._draw_changed()
 
+    def choose(self, sink: str) -> bool:
+        """Puts the cursor on a sink; False if there is none of that ID."""
+        row = next((row for row, each in enumerate(self._seen.sinks) if each.id == sink), None)
+        if row is not None:
+            self._move_to(row)
+        return row is not None
+
     def _draw_changed(self) -> None:
         width = self._width
         widths = layout(width, self._seen.sinks)
@@ -137,6 +149,8 @@ class SinksPage(Modal[None]):
         """None until the first look."""
         self._runner = Static(id="sinks-runner")
         self.list = SinkList()
+        self._chosen_next = ""
+        """The sink that was made just now, until the cursor is on it."""
         self._title = ""
         """Of what stands below the list."""
         self._details = Static(id="sinks-details-text")
@@ -145,7 +159,7 @@ class SinksPage(Modal[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="sinks") as box:
             box.border_title = Content(f"Sinks  {printable(self._place.where, 60)}")
-            box.border_subtitle = Content(_KEYS)
+            box.border_subtitle = Content(keymap_of(self.app).text(_KEYS))
             yield self._runner
             yield self.list.heading
             yield self.list
@@ -188,13 +202,17 @@ class SinksPage(Modal[None]):
         if has_sinks != self.list.display:
             self.list.display = self.list.heading.display = has_sinks
             # Only then: a border that is set anew paints the whole page anew.
-            self.query_one("#sinks").border_subtitle = Content(_KEYS if has_sinks else _FIRST_KEYS)
+            self.query_one("#sinks").border_subtitle = Content(
+                keymap_of(self.app).text(_KEYS if has_sinks else _FIRST_KEYS)
+            )
             if has_sinks:
                 self.list.focus()
         rows = min(len(seen.sinks), max(1, int(self.size.height * LIST_SHARE) - 1))
         if self.list.styles.height is None or self.list.styles.height.value != rows:
             self.list.styles.height = rows
         self.list.show(seen)
+        if self._chosen_next and self.list.choose(self._chosen_next):
+            self._chosen_next = ""
         self._show_details()
 
     @on(SinkList.DetailsMoved)
@@ -218,7 +236,8 @@ class SinksPage(Modal[None]):
             self._title = title
             box.border_title = Content(title)
         if sink is None:
-            _update(self._details, first_sink(self._place.command) if not seen.trouble else Content(""))
+            new = keymap_of(self.app).text("{sinks.new}")
+            _update(self._details, first_sink(self._place.command, new) if not seen.trouble else Content(""))
             return
         width = box.scrollable_content_region.width or self.size.width
         _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
@@ -231,7 +250,7 @@ class SinksPage(Modal[None]):
             return
         definition = sink.definition
         if definition is None:
-            self._tried[sink.id] = Content.styled("Nothing can be sent: there is no definition to go by.", "$warning")
+            self._tried[sink.id] = Content.styled(NO_DEFINITION, "$warning")
         elif sink.id not in self._testing:
             self._testing.add(sink.id)
             self._tried[sink.id] = Content.styled(f"sending… an answer may take {definition.timeout:g} s", "$quiet")
@@ -245,6 +264,56 @@ class SinksPage(Modal[None]):
 
             self.run_worker(test, group=f"test {sink.id}", description="tests a sink")  # type: ignore[arg-type]
         self._show_others()
+
+    def action_preview(self) -> None:
+        sink = self.list.sink
+        definition = sink.definition if sink is not None else None
+        if sink is None:
+            return
+        if definition is None:
+            self.notify(NO_DEFINITION, severity="warning", markup=False)
+            return
+
+        async def show() -> None:
+            try:
+                title, text = await self._in_thread(lambda: previewed(definition, self._place))
+            except JournalError as error:
+                self.notify(str(error), severity="warning", markup=False, timeout=10)
+                return
+            self.app.push_screen(TextViewer(title, text))
+
+        self.run_worker(show, group="preview", exclusive=True, description="previews a sink")  # type: ignore[arg-type]
+
+    def action_new(self) -> None:
+        if self._place.config is None or self.seen is None:
+            self.notify("There is no configuration folder to keep a sink in.", severity="warning", markup=False)
+            return
+
+        def made(result: tuple[str, str] | None) -> None:
+            if result is not None:
+                self._chosen_next, sentence = result
+                key = keymap_of(self.app).text("{sinks.test} sends it a test event.")
+                self.notify(f"{sentence} {key}", markup=False, timeout=10)
+                self.run_worker(self.look, group="look")  # type: ignore[arg-type]
+
+        taken = {sink.id for sink in self.seen.sinks}
+        self.app.push_screen(NewSink(Definitions(self._place.config), taken), made)
+
+    def action_edit(self) -> None:
+        sink, config = self.list.sink, self._place.config
+        if sink is None or config is None:
+            return
+        origins = (sink.definition, *sink.mistakes)
+        file = next((each.origin for each in origins if each is not None and each.origin is not None), None)
+        if file is None:
+            self.notify(NO_DEFINITION, severity="warning", markup=False)
+            return
+
+        async def edit() -> None:
+            (await edit_definition(self.app, Definitions(config), sink.id, file)).notify(self.app)
+            await self.look()
+
+        self.run_worker(edit, group="edit", exclusive=True, description="edits a sink")  # type: ignore[arg-type]
 
     def action_pause(self) -> None:
         sink = self.list.sink
@@ -291,8 +360,12 @@ class SinksPage(Modal[None]):
             self.notify("There is no error to copy: nothing has failed since the last acknowledgement.", markup=False)
 
 
-_KEYS: Final = "Enter test · p pause · l dead letters · y copy error · Esc closes"
-_FIRST_KEYS: Final = "y copy these commands · Esc closes"
+NO_DEFINITION: Final = "Nothing can be sent: the sink has no definition that can be used."
+_KEYS: Final = (
+    "{sinks.test} test · {sinks.pause} pause · {sinks.preview} preview · {sinks.new} new · {sinks.edit} edit · "
+    "{sinks.letters} letters · {sinks.copy} copy"
+)
+_FIRST_KEYS: Final = "{sinks.new} new · {sinks.copy} copy these commands · {page.leave} closes"
 
 
 def _update(widget: Static, content: Content) -> None:

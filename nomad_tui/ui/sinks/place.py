@@ -4,14 +4,14 @@ import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.folders import Folders
 from nomad_tui.config.setting import PROFILE
-from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.readable import SECOND, byte_count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.place import journal_path
@@ -23,6 +23,9 @@ from nomad_tui.sources.journaled import JournaledLive
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.dialogs.copies import server_of
+
+if TYPE_CHECKING:
+    from nomad_tui.sinks.types.preview import Previewed
 
 RUN: Final = "nomad-tui sink run"
 RECORDING: Final = "A recording has no runner"
@@ -114,6 +117,37 @@ async def _attempt(definition: Definition, journal: Path | None, how: Callable[[
             return await how(send)
     except (ValueError, JournalError) as error:
         return Answer(False, printable(str(error)), 0.0)
+
+
+PREVIEWED_FRAMES: Final = 1_000
+"""The newest of the journal, of which a sink may select few."""
+PREVIEWED_BODIES: Final = 50
+"""That are shown, the newest."""
+
+
+def previewed(definition: Definition, place: Place) -> tuple[str, str]:
+    """A title and what the sink would send for the newest events of the journal, else for samples.
+
+    Blocks. Raises `JournalError`.
+    """
+    from nomad_tui.sinks.types.preview import newest_records, previews
+    from nomad_tui.sinks.types.samples import sample_previews
+
+    found: list[Previewed] = []
+    has_journal = place.journal is not None and place.journal.exists()
+    if place.journal is not None and has_journal:
+        records, region = newest_records(place.journal, PREVIEWED_FRAMES)
+        found = list(previews(definition, records, region))
+    what = "the newest events of the journal"
+    if not found:
+        found = list(sample_previews(definition, place.region))
+        what = "sample events: the journal holds none for it" if has_journal else "sample events: there is no journal"
+    bodies = [(each.index, body) for each in found for body in each.bodies]
+    errors = [f"index {each.index:,}: {each.error}" for each in found if each.error]
+    lines = [f"✖ {error}" for error in errors[-PREVIEWED_BODIES:]]
+    for index, body in bodies[-PREVIEWED_BODIES:]:
+        lines += [f"── index {index:,} · {byte_count(len(body.encode()))}", body, ""]
+    return f"{definition.id} would send, for {what}", "\n".join(lines or ["Nothing: it selects none of these events."])
 
 
 NO_OUTPUT: Final = "It writes to the standard output of the program that sends, and the dashboard has none."

@@ -385,16 +385,17 @@ def first_commands(command: str) -> str:
     return "\n".join((FIRST, FIRST_TEST, command or "nomad-tui sink run")) + "\n"
 
 
-def first_sink(command: str) -> Content:
-    """What stands in the place of the list as long as there is nothing to list: how to make the first sink."""
+def first_sink(command: str, new_key: str) -> Content:
+    """Shown instead of an empty list: how to make the first sink."""
     return Content.from_markup(
-        "[b]There is no sink yet.[/] [$quiet]A sink sends events to a webhook, a file, NATS, or standard output.\n"
-        "This makes one:[/]\n"
+        "[b]There is no sink yet.[/] [$quiet]A sink sends events to a chat, a webhook, a file, a command or NATS.\n"
+        "[/][b]$new[/] [$quiet]makes one by asking; in a shell, this makes one:[/]\n"
         "[$accent]$register[/]\n\n"
-        "[$quiet]This sends it a marked event, and says what comes back:[/]\n"
+        "[$quiet]This sends it a marked event, and shows the answer:[/]\n"
         "[$accent]$test[/]\n\n"
-        "[$quiet]And this sends what happens, for as long as it runs:[/]\n"
+        "[$quiet]This sends the events, for as long as it runs:[/]\n"
         "[$accent]$command[/]",
+        new=new_key,
         register=FIRST,
         test=FIRST_TEST,
         command=command or "nomad-tui sink run",

@@ -41,6 +41,24 @@ async def show_outside(
     For a worker: the event loop runs on meanwhile, while the screen is not drawn and reads no keys. `name` is the
     file's, made by `ui.dialogs.write_file.file_name`; the file is the operator's alone, and removed afterwards.
     """
+    edited, outcome = await _opened_outside(app, text, name, editor, environ)
+    if outcome.done and edited is not None:
+        return Outcome(True, "What you changed was a copy that is gone now: w writes one that stays.")
+    return outcome
+
+
+async def edit_outside(
+    app: App[Any], text: str, name: str, environ: Mapping[str, str] = os.environ
+) -> tuple[str | None, Outcome]:
+    """The text as it was saved in `$VISUAL` or `$EDITOR`; None where it was not changed. For a worker."""
+    return await _opened_outside(app, text, name, True, environ)
+
+
+async def _opened_outside(
+    app: App[Any], text: str, name: str, editor: bool, environ: Mapping[str, str]
+) -> tuple[str | None, Outcome]:
+    """What was saved in the file, None where nothing was, and how the program ended."""
+    edited: str | None = None
     try:
         program = _program(editor, environ)
         with TemporaryDirectory(prefix="nomad-tui-", ignore_cleanup_errors=True) as folder:
@@ -49,21 +67,24 @@ async def show_outside(
                 opened.write(text.encode("utf-8", "replace"))
             written = file.stat().st_mtime_ns
             code = await _run(app, [*program, str(file)])
-            changed = file.exists() and file.stat().st_mtime_ns != written
+            if file.exists() and file.stat().st_mtime_ns != written:
+                edited = file.read_bytes().decode("utf-8", "replace")
     except _NoProgramError as error:
-        return Outcome(False, str(error))
+        return None, Outcome(False, str(error))
     except SuspendNotSupported:
-        return Outcome(
+        return None, Outcome(
             False, "This terminal cannot be handed to another program: w writes the event to a file instead."
         )
     except OSError as error:
         reason = printable(error.strerror or str(error), 200)
-        return Outcome(False, f"The event could not be shown outside ({reason}): w writes it to a file you name.")
+        return None, Outcome(False, f"The event could not be shown outside ({reason}): w writes it to a file you name.")
     shown = printable(program[0], 60)
     if code:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return Outcome(False, f"{shown} {ended}: set {'VISUAL' if editor else 'PAGER'} to another, or write it with w.")
-    return Outcome(True, "What you changed was a copy that is gone now: w writes one that stays." if changed else "")
+        return None, Outcome(
+            False, f"{shown} {ended}: set {'VISUAL' if editor else 'PAGER'} to another, or write it with w."
+        )
+    return edited, Outcome(True, "")
 
 
 def _program(editor: bool, environ: Mapping[str, str]) -> list[str]:

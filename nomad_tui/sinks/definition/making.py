@@ -1,0 +1,124 @@
+"""The questions that make a sink: the same for `nomad-tui sink new` and for the dashboard."""
+
+import shlex
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from nomad_tui.core.text import printable
+from nomad_tui.sinks.definition.checking import EXAMPLES
+from nomad_tui.sinks.definition.definition import ADDRESSED, CHATS, Kind
+from nomad_tui.sinks.definition.reading import DefinitionErrors, read_definition
+
+EVERYTHING: Final = "all"
+"""The answer that selects every topic."""
+YES: Final = ("y", "yes")
+_NO: Final = ("n", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    setting: str
+    """What it is about, as in a definition."""
+    text: str
+    default: str = ""
+    """The answer of an empty line; without one the question needs an answer."""
+    hint: str = ""
+
+
+class Making:
+    """A definition that is made by answering the questions of its type, in order."""
+
+    def __init__(self, kind: Kind, taken: Collection[str]) -> None:
+        """`taken` are the IDs that other sinks have."""
+        self.kind = kind
+        self.questions: Final = tuple(_questions(kind, taken))
+        self.answers: dict[str, str] = {}
+        """By the setting."""
+        self._taken = taken
+
+    @property
+    def next(self) -> Question | None:
+        """The first question without an answer."""
+        return next((each for each in self.questions if each.setting not in self.answers), None)
+
+    def answer(self, question: Question, typed: str) -> str:
+        """Takes an answer, unless something is wrong with it: returns what, in a sentence."""
+        typed = typed.strip() or question.default
+        if not typed:
+            return f"{question.text}: an answer is needed."
+        if question.setting == "id" and typed in self._taken:
+            return f"The sink {printable(typed, 64)} is defined already. Give another ID, or edit that one."
+        before = self.answers.get(question.setting)
+        self.answers[question.setting] = typed
+        mistake = self._mistake(question.setting)
+        if mistake:
+            del self.answers[question.setting]
+            if before is not None:
+                self.answers[question.setting] = before
+        return mistake
+
+    def take_back(self) -> Question | None:
+        """Forgets the last answer, and returns its question."""
+        answered = [each for each in self.questions if each.setting in self.answers]
+        if not answered:
+            return None
+        del self.answers[answered[-1].setting]
+        return answered[-1]
+
+    def definition(self) -> str:
+        """The TOML of the answers so far."""
+        return tomli_w.dumps(self._table())
+
+    def _table(self) -> dict[str, Any]:
+        """Raises `ValueError` for a command with a quote that is never closed."""
+        table: dict[str, Any] = {"id": self.answers.get("id", self.kind.value), "type": self.kind.value}
+        for setting, typed in self.answers.items():
+            match setting:
+                case "id":
+                    pass
+                case "command":
+                    table["command"] = shlex.split(typed)
+                case "topics":
+                    if typed != EVERYTHING:
+                        table["topics"] = [each.strip() for each in typed.split(",") if each.strip()]
+                case "group_by":
+                    if typed.lower() in YES:
+                        table["group_by"] = "job"
+                case _:
+                    table[setting] = typed
+        return table
+
+    def _mistake(self, setting: str) -> str:
+        if setting == "group_by" and self.answers[setting].lower() not in (*YES, *_NO):
+            return "Answer y or n."
+        try:
+            read_definition(self.definition(), "", Path("/"))
+        except DefinitionErrors as errors:
+            of_it = (each for each in errors.errors if each.place.partition("[")[0] == setting)
+            return next((str(each) for each in of_it), "")
+        except ValueError:
+            return "The command has a quote that is not closed: close it."
+        return ""
+
+
+def _questions(kind: Kind, taken: Collection[str]) -> list[Question]:
+    asked = [Question("id", "ID", _free(kind.value, taken))]
+    if kind is Kind.EXEC:
+        asked.append(Question("command", "Command", hint="The program and its arguments; no shell reads them."))
+    elif kind is Kind.PAGERDUTY:
+        asked.append(Question("routing_key", "Integration key, ${VARIABLE} or file:PATH", "${PAGERDUTY_KEY}"))
+    elif kind in ADDRESSED:
+        secrets = "" if kind is Kind.FILE else "; ${VARIABLE} and file:PATH keep a secret out of the file"
+        asked.append(Question("address", "Address", hint=f"Such as {EXAMPLES[kind]}{secrets}."))
+    asked.append(Question("topics", "Topics, with commas between", EVERYTHING, "Such as Deployment, Job:web."))
+    if kind in CHATS:
+        asked.append(Question("group_by", "One message for each job in 30 s? (y/n)", "y"))
+    return asked
+
+
+def _free(kind: str, taken: Collection[str]) -> str:
+    return next(each for each in (kind, *(f"{kind}-{number}" for number in range(2, 10_000))) if each not in taken)

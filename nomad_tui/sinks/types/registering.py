@@ -1,0 +1,70 @@
+"""Checking definitions with all that can be wrong in them, their templates included, before they are stored."""
+
+import tomllib
+from pathlib import Path
+
+from nomad_tui.config.folders import FileError, read_text, shown, write_text
+from nomad_tui.core.text import printable
+from nomad_tui.sinks.definition.definition import CHATS, Definition, Format
+from nomad_tui.sinks.definition.folder import Definitions
+from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors, read_definition, read_table
+
+
+def register(definitions: Definitions, text: str, name: str) -> tuple[Definition, Path, bool]:
+    """As `Definitions.register`, with the templates compiled and tried on a sample of each topic."""
+    _check_templates(definitions.parse(text, name), name)
+    return definitions.register(text, name)
+
+
+def revise(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> None:
+    """Stores the edited text of a file that defines a sink, with `before` in it until now.
+
+    Raises `DefinitionErrors` with everything that is wrong in it, and `FileError`; nothing is changed then.
+    """
+    if file == definitions.settings:
+        _check_settings(file, text)
+    else:
+        definition = read_definition(text, shown(file), file)
+        if definition.id != sink and sink in definitions.read().definitions:
+            what = f"is {definition.id}, and a sink keeps its ID: write {sink}, or make another sink"
+            raise DefinitionErrors([DefinitionError(shown(file), what, place="id", sink=sink, origin=file)])
+        other = definitions.read().definitions.get(definition.id)
+        if other is not None and other.origin != file:
+            what = f"is {printable(definition.id)}, which another file defines: write another"
+            raise DefinitionErrors([DefinitionError(shown(file), what, place="id", sink=sink, origin=file)])
+        _check_templates(definition, shown(file))
+    if read_text(file) != before:
+        raise FileError(f"{shown(file)} was changed by another program meanwhile. Edit it again.")
+    write_text(file, text)
+
+
+def _check_settings(file: Path, text: str) -> None:
+    """All `[[sink]]` tables of `config.toml`."""
+    name = shown(file)
+    try:
+        tables = tomllib.loads(text).get("sink", [])
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionErrors([DefinitionError(name, f"is not TOML: {error}", origin=file)]) from None
+    errors: list[DefinitionError] = []
+    for number, table in enumerate(tables if isinstance(tables, list) else [tables]):
+        try:
+            if not isinstance(table, dict):
+                raise DefinitionErrors([DefinitionError(name, "is not a table: write [[sink]]", place="sink")])
+            read = read_table(table, name, file, within=f"sink[{number}].").definition
+            _check_templates(read, name)
+        except DefinitionErrors as mistakes:
+            errors += mistakes.errors
+    if errors:
+        raise DefinitionErrors(errors)
+
+
+def _check_templates(definition: Definition, name: str) -> None:
+    if definition.format is not Format.TEMPLATE and definition.kind not in CHATS:
+        return
+    from nomad_tui.sinks.types.samples import template_mistakes  # Jinja2 takes a while to load
+
+    if mistakes := template_mistakes(definition):
+        raise DefinitionErrors(
+            DefinitionError(name, mistake.removesuffix("."), sink=definition.id, origin=definition.origin)
+            for mistake in mistakes
+        )

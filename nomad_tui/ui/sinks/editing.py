@@ -1,0 +1,79 @@
+"""Editing the definition of a sink in the operator's editor, until it has no mistake or is discarded."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.core.text import printable
+from nomad_tui.sinks.definition.folder import Definitions
+from nomad_tui.sinks.definition.reading import DefinitionErrors
+from nomad_tui.sinks.types.registering import revise
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.terminal.outcome import Outcome
+from nomad_tui.ui.terminal.outside import edit_outside
+
+
+async def edit_definition(app: App[Any], definitions: Definitions, sink: str, file: Path) -> Outcome:
+    """Has the file edited that defines a sink, and stores it once nothing is wrong in it. For a worker."""
+    try:
+        before = await asyncio.to_thread(read_text, file)
+    except (FileError, UnicodeDecodeError) as error:
+        return Outcome(False, f"{shown(file)} cannot be edited: {error}")
+    text = before or ""
+    while True:
+        edited, outcome = await edit_outside(app, text, file.name)
+        if not outcome.done:
+            return outcome
+        if edited is not None:
+            text = edited
+        if text == before:
+            return Outcome(True, f"{shown(file)} is unchanged.")
+        try:
+            await asyncio.to_thread(revise, definitions, file, sink, before or "", text)
+        except DefinitionErrors as errors:
+            mistakes = [str(error) for error in errors.errors]
+        except FileError as error:
+            mistakes = [str(error)]
+        else:
+            return Outcome(True, f"Saved {shown(file)}. A running nomad-tui sink run uses it at once.")
+        if not await app.push_screen_wait(Mistakes(sink, mistakes)):
+            return Outcome(True, f"{shown(file)} is unchanged: what you edited is discarded.")
+
+
+class Mistakes(Modal[bool]):
+    """What is wrong in an edited definition. Ends with whether it is to be edited again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.MISTAKES)
+
+    def __init__(self, sink: str, mistakes: Sequence[str]) -> None:
+        super().__init__()
+        self._sink = sink
+        self._mistakes = mistakes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="mistakes") as box:
+            number = len(self._mistakes)
+            box.border_title = Content(
+                f"{printable(self._sink, 64)}: {number} mistake{'s' if number > 1 else ''}, nothing is changed"
+            )
+            box.border_subtitle = Content(
+                keymap_of(self.app).text("{mistakes.again} edits again · {page.leave} discards what you edited")
+            )
+            lines = [Content.styled(printable(mistake, 1_000), "$error") for mistake in self._mistakes]
+            yield VerticalScroll(Static(Content("\n\n").join(lines)))
+
+    def action_again(self) -> None:
+        self.dismiss(True)
+
+    def action_leave(self) -> None:
+        self.dismiss(False)

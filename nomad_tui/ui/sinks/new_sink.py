@@ -1,0 +1,159 @@
+"""The wizard that makes a sink: its type from a menu, then the questions of `nomad-tui sink new`."""
+
+import asyncio
+from collections.abc import Collection
+from functools import partial
+from typing import ClassVar, Final
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from nomad_tui.config.folders import FileError, shown
+from nomad_tui.core.text import printable
+from nomad_tui.sinks.definition.definition import Kind
+from nomad_tui.sinks.definition.describing import MEANINGS
+from nomad_tui.sinks.definition.folder import Definitions
+from nomad_tui.sinks.definition.making import Making, Question
+from nomad_tui.sinks.definition.reading import DefinitionErrors
+from nomad_tui.sinks.types.registering import register
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.dialogs.write_file import PathInput
+from nomad_tui.ui.keymap import declared_key
+
+LETTERS: Final = dict(zip(Kind, "wfonxsdtpal", strict=True))
+"""By which a type is chosen."""
+
+
+class NewSink(Modal[tuple[str, str] | None]):
+    """Ends with the new sink's ID and a sentence that says where it is; None where none was made.
+
+    Acts on keys as they come, and not by bindings, as every menu does.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
+    AUTO_FOCUS = ""
+
+    def __init__(self, definitions: Definitions, taken: Collection[str]) -> None:
+        """`taken` are the IDs that sinks have."""
+        super().__init__()
+        self._definitions = definitions
+        self._taken = taken
+        self._making: Making | None = None
+        self._question: Question | None = None
+        self._left = False
+        self.answered = Static(id="new-sink-answered")
+        choices = [Choice(LETTERS[kind], kind.value, partial(str, kind.value), preview=MEANINGS[kind]) for kind in Kind]
+        self.menu = ChoiceList(choices, self._choose)
+        self.question = Static(id="new-sink-question")
+        self.input = PathInput("", self._take, self._back)
+        self.input.placeholder = ""
+        self.trouble = Static(id="new-sink-trouble")
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="new-sink", can_focus=False) as box:
+            box.border_title = Content("New sink")
+            yield self.answered
+            yield self.menu
+            yield self.question
+            yield self.input
+            yield self.trouble
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def _show(self, trouble: str = "") -> None:
+        making, question = self._making, self._question
+        self.menu.display = making is None
+        self.answered.display = making is not None
+        self.question.display = self.input.display = question is not None
+        self.trouble.display = bool(trouble)
+        self.trouble.update(Content(printable(trouble, 2_000)))
+        keys = "a letter or Enter chooses · Esc" if question is None else "Enter goes on · Esc goes back"
+        self.query_one("#new-sink").border_subtitle = Content(keys)
+        if making is not None:
+            lines = [("Type", making.kind.value)]
+            asked = [each for each in making.questions if each.setting in making.answers]
+            lines += [(each.text, making.answers[each.setting]) for each in asked]
+            rows = [Content.assemble((f"{name}  ", "$quiet"), printable(value, 500)) for name, value in lines]
+            self.answered.update(Content("\n").join(rows))
+        if question is not None:
+            hint = Content.styled(f"\n{question.hint}", "$quiet") if question.hint else Content("")
+            self.question.update(Content(question.text) + hint)
+        self.set_focus(self.input if question is not None else None)
+
+    def _ask(self, typed: str = "", trouble: str = "") -> None:
+        """Goes on with the next question; once there is none, stores the definition."""
+        making = self._making
+        self._question = question = making.next if making is not None else None
+        if question is not None:
+            self.input.value = typed or question.default
+            self.input.cursor_position = len(self.input.value)
+        self._show(trouble)
+        if making is not None and question is None:
+            self.run_worker(partial(self._store, making), group="store", exclusive=True)  # type: ignore[arg-type]
+
+    async def _store(self, making: Making) -> None:
+        try:
+            definition, target, _ = await asyncio.to_thread(
+                register, self._definitions, making.definition(), "The definition"
+            )
+        except (DefinitionErrors, FileError) as error:
+            self._back(str(error))
+        else:
+            self._leave((definition.id, f"Registered {definition.id} in {shown(target)}."))
+
+    # Keys
+
+    def on_key(self, event: events.Key) -> None:
+        if self._left:
+            return
+        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
+        if self._question is not None:
+            if event is self.input.seen:
+                return
+            self.input.post_message(events.Key(event.key, event.character))
+        elif self._making is None and key == "escape":
+            self._leave(None)
+        elif self._making is None:
+            self.menu.take(event)
+        event.stop()
+        event.prevent_default()
+
+    def _choose(self, choice: Choice) -> None:
+        self._making = Making(Kind(choice.made()), self._taken)
+        self._ask()
+
+    def _take(self, typed: str) -> None:
+        making, question = self._making, self._question
+        if making is None or question is None:
+            return
+        mistake = making.answer(question, printable(typed))
+        if mistake:
+            self._show(mistake)
+        else:
+            self._ask()
+
+    def _back(self, trouble: str = "") -> None:
+        """To the question before, or to the types."""
+        making = self._making
+        if making is None:
+            return
+        answered = dict(making.answers)
+        last = making.take_back()
+        if last is None:
+            self._making = None
+        self._ask("" if last is None else answered[last.setting], trouble)
+
+    def action_leave(self) -> None:
+        self._leave(None)
+
+    def _leave(self, result: tuple[str, str] | None) -> None:
+        if not self._left:
+            self._left = True
+            self.dismiss(result)
