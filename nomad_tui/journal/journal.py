@@ -201,6 +201,12 @@ class Journal:
         with suppress(JournalError):
             await self.change(Store.report, runner, sinks)
 
+    def note_incident(self, sink: str, name: str, position: int, is_open: bool) -> None:
+        """As `Store.note_incident`, before any later change. Without room for it, a restart forgets it."""
+        self._refuse_closed()
+        noting = self._writing.submit(self._store.note_incident, sink, name, position, is_open)
+        noting.add_done_callback(_log_failure)
+
     async def losses(self, sink: str) -> list[Loss]:
         """What was dropped before the sink had it and lies beyond its cursor."""
         return await self.change(Store.losses, sink)
@@ -438,3 +444,8 @@ def _commit(store: Store, records: Sequence[Record]) -> int:
 
 def _bytes(store: Store) -> int:
     return store.bytes
+
+
+def _log_failure(noting: "Future[None]") -> None:
+    if not noting.cancelled() and (error := noting.exception()) is not None:
+        log.warning("incident_not_stored", why=str(error))

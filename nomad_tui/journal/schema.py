@@ -20,7 +20,18 @@ BUSY_TIMEOUT: Final = 5.0
 _LARGEST_WAL: Final = 64 * 1024 * 1024
 """Bytes that the write-ahead log keeps of what it once grew to."""
 
-_TABLES: Final = """
+_INCIDENT: Final = """
+CREATE TABLE IF NOT EXISTS incident ( -- failures that a sink has reported
+    sink TEXT NOT NULL,
+    name TEXT NOT NULL,
+    opened INTEGER NOT NULL,          -- positions
+    closed INTEGER,                   -- NULL while it is open
+    PRIMARY KEY (sink, name)
+) WITHOUT ROWID;
+"""
+"""Journals of 0.1 have none yet."""
+_TABLES: Final = f"""
+{_INCIDENT}
 CREATE TABLE journal (
     id TEXT NOT NULL,
     dropped INTEGER NOT NULL,         -- the newest position that is held no longer
@@ -146,6 +157,7 @@ def open_to_write(file: Path) -> sqlite3.Connection:
         _refuse_versions(file, connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(_INCIDENT)
         connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
     except BaseException:
         connection.close()

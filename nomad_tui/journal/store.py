@@ -227,7 +227,7 @@ class Store(JournalReader):
     def forget(self, sink: str) -> None:
         """Its cursor, status, losses and dead letters. A sink that is not known is forgotten already."""
         with self.transaction():
-            for table in ("cursor", "status", "letter", "loss"):
+            for table in ("cursor", "status", "letter", "loss", "incident"):
                 self.connection.execute(f"DELETE FROM {table} WHERE sink = ?", (sink,))
 
     @doing("written")
@@ -235,6 +235,34 @@ class Store(JournalReader):
         """Stores a dead letter; its ID becomes another."""
         with self.transaction():
             self._add_letters((letter,))
+
+    @doing("written")
+    def note_incident(self, sink: str, name: str, position: int, is_open: bool) -> None:
+        """Stores that the record at a position opens or closes what a sink reports, before the cursor passes it."""
+        with self.transaction():
+            cursor = self.connection.execute("SELECT position FROM cursor WHERE sink = ?", (sink,)).fetchone()
+            passed = cursor[0] if cursor is not None else 0
+            self.connection.execute("DELETE FROM incident WHERE sink = ? AND closed <= ?", (sink, passed))
+            if is_open:
+                # One whose end the sink has not had yet counts from its first opening: its end is still to be told.
+                self.connection.execute(
+                    "INSERT INTO incident VALUES (?, ?, ?, NULL) ON CONFLICT DO UPDATE SET closed = NULL",
+                    (sink, name, position),
+                )
+            else:
+                self.connection.execute(
+                    "UPDATE incident SET closed = ? WHERE sink = ? AND name = ?", (position, sink, name)
+                )
+
+    @doing("read")
+    def open_incidents(self, sink: str, position: int) -> list[str]:
+        """What was open after the record at that position, oldest first."""
+        rows = self.connection.execute(
+            "SELECT name FROM incident WHERE sink = ? AND opened <= ? AND (closed IS NULL OR closed > ?)"
+            " ORDER BY opened",
+            (sink, position, position),
+        )
+        return [name for (name,) in rows]
 
     @doing("written")
     def drop_letter(self, number: int) -> bool:

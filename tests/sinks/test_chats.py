@@ -17,6 +17,7 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, Format, GroupBy, Kind
 from nomad_tui.sinks.definition.selection import Selection
+from nomad_tui.sinks.delivery.batching import SEEN_BEFORE_FILTER
 from nomad_tui.sinks.delivery.grouping import KEPT, Folding, counted_with, letters_of
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
@@ -281,3 +282,26 @@ async def test_old_events_are_one_summary(tmp_path: Path) -> None:
 
 def received_long_ago(item: Item) -> Item:
     return msgspec.structs.replace(item, received=time.time_ns() - 2 * 3600 * 10**9)
+
+
+async def test_a_recovery_is_reported_however_long_ago_the_failure_was_and_only_once(tmp_path: Path) -> None:
+    async with chat("slack") as hook:
+        define(tmp_path, "chat", f'type = "slack"\naddress = "{hook.url}"\nbegin = "oldest"\nresolve = true\n')
+        failed = storm(1)
+        others = [state(index, "other", "running") for index in range(2, SEEN_BEFORE_FILTER + 100)]
+        recovers = [state(5_000, "web-0", "running"), state(5_001, "web-0", "running")]
+        for lines in ([*failed, *others], [*failed, *others, *recovers], [*failed, *others, *recovers]):
+            server = StandIn(lines, Options(lead=len(lines), buffer_size=len(lines)))
+            async with server, running(tmp_path, at(server)) as run:
+                await run.journaled(len(lines))
+                await run.delivered("chat")
+    texts = [text_of(request) for request in hook.requests]
+    assert ["✓" in text for text in texts] == [False, True]
+    assert all("web-0" in text for text in texts)
+
+
+def state(index: int, job: str, status: str) -> bytes:
+    payload = {"ID": f"b{index}", "Name": f"{job}.g[0]", "JobID": job, "ClientStatus": status, "NodeName": "edge-2"}
+    event = {"Topic": "Allocation", "Type": "AllocationUpdated", "Key": f"b{index}", "Namespace": "default",
+             "FilterKeys": [job, ""], "Payload": {"Allocation": payload}}  # fmt: skip
+    return orjson.dumps({"Index": index, "Events": [event]})

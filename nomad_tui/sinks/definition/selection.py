@@ -1,7 +1,8 @@
 """Which of a record's events a sink wants, and each of them as an item to be sent."""
 
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
 
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.history import History
@@ -20,6 +21,8 @@ from nomad_tui.sinks.types.task_events import has_task_events
 HELD_EVENTS: Final = 20_000
 HELD_BYTES: Final = 32 * 1024 * 1024
 """What a sink with a filter or a template remembers, to tell what changed."""
+Note: TypeAlias = Callable[[str, int, bool], None]
+"""Called with an incident, the position of the record that opens or closes it, and whether it is open then."""
 MOST_INCIDENTS: Final = 10_000
 """That are remembered, the newest."""
 
@@ -27,8 +30,8 @@ MOST_INCIDENTS: Final = 10_000
 class Selection:
     """To be shown every record in the order of the journal, also those that were sent before."""
 
-    def __init__(self, definition: Definition, region: str, journal: str) -> None:
-        """`journal` is its ID."""
+    def __init__(self, definition: Definition, region: str, journal: str, note: Note | None = None) -> None:
+        """`journal` is its ID. `note` is called with what opens and closes in the events to be sent."""
         self._definition = definition
         self._journal = journal
         single = definition.together.max_events == 1
@@ -39,7 +42,7 @@ class Selection:
         """Of the frame that was looked at last; 0 before the first."""
         self._history: History | None = None
         self._matcher: Matcher | None = None
-        self._incidents = Incidents(definition)
+        self._incidents = Incidents(definition, note)
         self._of_tasks = definition.format is Format.TASKS
         if definition.is_rendered:
             self._history = History(HELD_EVENTS, HELD_BYTES)
@@ -47,6 +50,15 @@ class Selection:
             self._history = self._history or History(HELD_EVENTS, HELD_BYTES)
             self._matcher = Matcher(Derived(self._history), definition.filter, region=region)
         self._everything = self._matcher is None and definition.subscription.everything and not definition.namespaces
+
+    @property
+    def keeps_incidents(self) -> bool:
+        """Whether a restart needs to know what is open."""
+        return self._incidents.are_kept
+
+    def recall(self, incidents: Iterable[str]) -> None:
+        """Takes what was open at the cursor, before the records up to it are passed by."""
+        self._incidents.recall(incidents)
 
     def pass_by(self, record: Record) -> None:
         """A record that is not to be sent, but that what comes after it may be compared with."""
@@ -113,7 +125,7 @@ class Selection:
         items: list[Item] = []
         for offset in wanted:
             about = about_held(self._history, start + offset)
-            resolves = self._incidents.look(about)
+            resolves = self._incidents.look(about, record.position)
             if about.level < self._definition.least_level and not resolves:
                 continue
             items.append(
@@ -181,29 +193,44 @@ class Selection:
 class Incidents:
     """Which failures were reported and have not ended."""
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, note: Note | None) -> None:
         self._least = definition.least_level
+        self.are_kept = definition.kind in CHATS and definition.resolve
+        """A receiver of incidents is sent every recovery, or asked what is open."""
+        self._store = note if self.are_kept else None
         self._reports_recoveries = definition.kind in INCIDENTS or (definition.kind in CHATS and definition.resolve)
         self._closes_unknown = definition.kind in INCIDENTS
         """What was open before the oldest record that was looked at is closed too: a second time does no harm."""
         self._known: OrderedDict[str, bool] = OrderedDict()
         """Whether each is open, the one that changed last at the end."""
 
-    def look(self, about: About) -> bool:
-        """Takes note of an event, and returns whether it ends what was reported."""
+    def recall(self, incidents: Iterable[str]) -> None:
+        for incident in incidents:
+            self._note(incident, True, 0)
+
+    def look(self, about: About, position: int = 0) -> bool:
+        """Takes note of an event, and returns whether it ends what was reported.
+
+        `position` is that of its record; 0 for an event that was sent before.
+        """
         if not self._reports_recoveries or not about.incident:
             return False
         is_open = self._known.get(about.incident)
         if about.level >= max(self._least, Level.WARNING):
-            self._note(about.incident, True)
+            self._note(about.incident, True, position)
             return False
         if not about.is_recovery:
             return False
-        self._note(about.incident, False)
+        self._note(about.incident, False, position)
         return is_open is True or (is_open is None and self._closes_unknown)
 
-    def _note(self, incident: str, is_open: bool) -> None:
+    def _note(self, incident: str, is_open: bool, position: int) -> None:
+        was_open = self._known.get(incident, False)
         self._known[incident] = is_open
         self._known.move_to_end(incident)
+        if position and was_open != is_open and self._store is not None:
+            self._store(incident, position, is_open)
         if len(self._known) > MOST_INCIDENTS:
-            self._known.popitem(last=False)
+            forgotten, was_open = self._known.popitem(last=False)
+            if position and was_open and self._store is not None:
+                self._store(forgotten, position, False)

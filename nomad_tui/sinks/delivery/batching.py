@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Final, TypeAlias
 
@@ -14,6 +15,7 @@ from nomad_tui.journal.cursor import Cursor, Loss
 from nomad_tui.journal.errors import JournalError, shown
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record
+from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.grouping import Folding
@@ -82,7 +84,7 @@ class Batches:
     def __init__(self, journal: Journal, definition: Definition, region: str, cursor: Cursor) -> None:
         self._journal = journal
         self._definition = definition
-        self._selection = Selection(definition, region, journal.id)
+        self._selection = Selection(definition, region, journal.id, partial(journal.note_incident, definition.id))
         self._whole_frames = definition.keeps_frames
         self._cursor = cursor
         journal.read_anew(definition.id)
@@ -137,6 +139,9 @@ class Batches:
         """Shows what lies before the cursor to whoever compares what comes after it."""
         compares = self._definition.is_rendered or not self._definition.filter.everything
         reach = SEEN_BEFORE_FILTER if compares else SEEN_BEFORE
+        if self._selection.keeps_incidents:
+            incidents = await self._journal.change(Store.open_incidents, self._definition.id, self._cursor.position)
+            self._selection.recall(incidents)
         position = max(0, self._cursor.position - reach)
         while position < self._cursor.position:
             records = await self._journal.read(position, READ_BYTES)
