@@ -64,7 +64,7 @@ class Session:
         async with aclosing(self.source.updates()) as updates:
             async for update in updates:
                 self._take(update)
-                await self.pace.give_turn()
+                await self.pace.give_turn(len(update.line) if isinstance(update, Frame) else 0)
 
     def watch(self, topics: frozenset[str] | None) -> None:
         """Asks the source for these topics, by released names; None for all. A recording brings everything anyway."""

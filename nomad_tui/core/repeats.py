@@ -54,7 +54,8 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
     return new
 
 
-_WRITTEN: Final = re.compile(rb'"(?:CreateTime|ModifyTime|SubmitTime|StatusUpdatedAt)":(\d{9,20})')
+_WRITTEN: Final = tuple(b'"%s":' % name for name in (b"CreateTime", b"ModifyTime", b"SubmitTime", b"StatusUpdatedAt"))
+_TIME: Final = re.compile(rb"\d{9,20}")
 """Times that are part of the write itself: every server has them alike, however often it replays its raft log."""
 _GENERATED_KEYS: Final = frozenset(
     name for kind in KINDS.values() if kind.has_generated_key for name in (kind.name, beta_topic(kind.name))
@@ -71,7 +72,15 @@ def fingerprint(event: Event) -> int:
     """
     if event.topic in _GENERATED_KEYS:
         return hash((event.topic, event.type, event.key, event.namespace))
-    times = _WRITTEN.findall(bytes(event.payload))
+    payload = bytes(event.payload)
+    times = []
+    for name in _WRITTEN:
+        at = payload.find(name)
+        while at >= 0:
+            at += len(name)
+            if found := _TIME.match(payload, at):
+                times.append(found[0])
+            at = payload.find(name, at)
     return hash((event.topic, event.type, event.key, event.namespace, *sorted(times)))
 
 

@@ -133,15 +133,15 @@ class LineSplitter:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that `chunk` completes, without their line feeds; often none, often many."""
-        end = chunk.rfind(b"\n")
-        if end < 0:
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
+        if not lines:
             self._keep(chunk)
             return []
-        lines = chunk[:end].split(b"\n")
         if self._parts:
             self._keep(lines[0])
             lines[0] = self._line_under_way()
-        self._keep(chunk[end + 1 :])
+        self._keep(rest)
         if len(chunk) + len(lines[0]) > self.max_line:
             lines = [line for line in lines if self._within_bound(line)]
         if self.oversized:

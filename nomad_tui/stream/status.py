@@ -1,6 +1,7 @@
 """What a source's updates add up to, for the dashboard, `tail` and the runner; and the pace of reading."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,6 +31,11 @@ SLICE_WITH_KEYS: Final = 0.003
 PAUSE_WITH_KEYS: Final = 0.002
 KEYS_COUNT_FOR: Final = 0.3
 """Seconds after a key during which keys come first."""
+FLOOD_BYTES: Final = 64 * 1024
+"""Bytes read within one turn of the event loop, where the source has more at hand than a cluster's usual rate."""
+FLOODED_TURNS: Final = 4
+FLOOD_SECONDS: Final = 0.15
+"""So many such turns within so long make a flood: one of them may come after any long drawing."""
 
 
 class State(StrEnum):
@@ -149,9 +155,34 @@ class Pace:
         self.last_key = 0.0
         """`perf_counter()` of the operator's last key or click."""
         self._turn = perf_counter()
+        self._bytes = 0
+        """Read in this turn of the event loop."""
+        self._is_counting = False
+        self._floods: deque[float] = deque([0.0] * FLOODED_TURNS, FLOODED_TURNS)
+        """When the last turns with `FLOOD_BYTES` were."""
 
-    async def give_turn(self) -> None:
-        """Pauses if a turn is due; to be awaited after each update."""
+    @property
+    def has_keys(self) -> bool:
+        """Whether the operator pressed a key a moment ago: what can wait leaves the time to the next one."""
+        return perf_counter() - self.last_key < KEYS_COUNT_FOR
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether the source brings more than is read at once: what can wait leaves the time to reading."""
+        return perf_counter() - self._floods[0] < FLOOD_SECONDS
+
+    def _end_turn(self) -> None:
+        if self._bytes >= FLOOD_BYTES:
+            self._floods.append(perf_counter())
+        self._bytes = 0
+        self._is_counting = False
+
+    async def give_turn(self, size: int = 0) -> None:
+        """Pauses if a turn is due; to be awaited after each update, of `size` bytes."""
+        self._bytes += size
+        if not self._is_counting:
+            self._is_counting = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
         now = perf_counter()
         if now - self.last_key < KEYS_COUNT_FOR:
             if now - self._turn > SLICE_WITH_KEYS:

@@ -141,7 +141,8 @@ class NomadTui(App[Outcome]):
         self._collector.start()
 
     def _collect(self) -> None:
-        self._collector.consider(self.session.history.received_events, self.session.pace.last_key)
+        pace = self.session.pace
+        self._collector.consider(self.session.history.received_events, pace.last_key, pace.is_flooded)
 
     async def _read(self) -> None:
         """Reads the source. An unexpected exception is a bug: the program ends and prints it.

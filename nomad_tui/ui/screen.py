@@ -6,6 +6,7 @@ What is not on the first picture is imported on demand: the picture does not wai
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import tzinfo
@@ -64,12 +65,13 @@ if TYPE_CHECKING:
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
-BURST: Final = 500
-"""Events between two looks from which on only every fourth look updates the list: it cannot be read then."""
+FLOODED_EVERY: Final = 0.25
+"""Seconds between two updates of the list while events pour in: it cannot be read then."""
+DRAWING_SHARE: Final = 10
+"""How many times as long as drawing the rows takes passes then at least until they are drawn again."""
 WATCH_AFTER: Final = 0.5
-"""Seconds after the start until the watch rules are read; they look at what came before too."""
-LANGUAGE_AFTER: Final = 1.0
-"""Seconds after the start until the parser of filters is made: the first picture comes before it."""
+"""Seconds after the start until the parser of filters is made, and the watch rules are read with it: the first picture
+comes before. They look at what came before too."""
 HEADER_EVERY: Final = 5
 """Looks between two updates of the header and the counts."""
 NEWEST_EVERY: Final = 20
@@ -158,6 +160,8 @@ class DashboardScreen(Screen[None]):
         self.connection = ConnectionActions(self, session, connections, lambda: self.filtering.text)
         self._looks = 0
         self._received = 0
+        self._drawn_at = 0.0
+        """`perf_counter()` of the last update of the list."""
         self._has_ended = False
         """Whether the end that ages in a recording are relative to is known."""
 
@@ -232,8 +236,7 @@ class DashboardScreen(Screen[None]):
         self.updates.show()
         self.set_focus(self.event_list)
         self._apply_preferences()
-        self.set_timer(LANGUAGE_AFTER, self._learn_language)
-        self.set_timer(WATCH_AFTER, lambda: self.watching)
+        self.set_timer(WATCH_AFTER, self._begin_watching)
         self.set_interval(SYNC_EVERY, self._look)
         self.set_interval(1.0, self.session.tick)
         self._look()
@@ -261,8 +264,13 @@ class DashboardScreen(Screen[None]):
     def on_unmount(self) -> None:
         self.end_recording()
 
-    def _learn_language(self) -> None:
-        self.run_worker(learn_language, thread=True, group="language", description="makes the parser of filters")
+    def _begin_watching(self) -> None:
+        self.run_worker(self._watch, group="language", description="makes the parser of filters, reads watch rules")  # type: ignore[arg-type]
+
+    async def _watch(self) -> None:
+        await asyncio.to_thread(learn_language)
+        if self.is_ready:
+            self.watching  # noqa: B018  # reads the rules
 
     # Showing what has arrived
 
@@ -270,21 +278,23 @@ class DashboardScreen(Screen[None]):
         if not self.is_ready:
             return
         received = self.session.history.received_events
-        come = received - self._received
-        if come < BURST or not self.filtering.shown.everything:
+        flooded = self.session.pace.is_flooded
+        if not (self.filtering.only_counts and self.filtering.must_wait):
             if self.filtering.advance(FORWARD_SLICE):
                 self.updates.begin_search()
-            elif not come:
+            elif received == self._received:
                 self.filtering.prepare(PREPARATION_SLICE)
         if self.filter_line.has_focus and not self.view.counts_facets:
             self.filter_bar.seen.read_facts(PREPARATION_SLICE)
         if "watching" in vars(self):
             self.watching.advance()
-        if come < BURST or self._looks % 4 == 0:
+        now = time.perf_counter()
+        if not flooded or now >= self._drawn_at + max(FLOODED_EVERY, DRAWING_SHARE * self.event_list.drawing_seconds):
+            self._drawn_at = now
             self.event_list.sync()
             self.inspecting.advance()
         self._received = received
-        if self._looks % HEADER_EVERY == 0:
+        if self._looks % (HEADER_EVERY * (2 if flooded else 1)) == 0:
             self.sync()
         self._looks += 1
 
@@ -315,7 +325,8 @@ class DashboardScreen(Screen[None]):
         self.updates.show_matches()
         self.event_list.server_region = status.region or ""
         self.event_list.hint = self.filtering.why_empty()
-        if self.event_list.cursor is None and self._looks % NEWEST_EVERY == 0:
+        newest_every = NEWEST_EVERY * (3 if self.session.pace.is_flooded else 1)
+        if self.event_list.cursor is None and self._looks % newest_every == 0:
             self.inspecting.look()
         self.inspector.tell_newest()
         self.inspecting.release_hidden()

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import HeldEvent
+from nomad_tui.core.history.segment import FrameTimes, HeldEvent
 from nomad_tui.core.level import Level, level
-from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.sentence import Beside, Sentence, describe
 from nomad_tui.core.updates import Gap
-from nomad_tui.core.wire import Frame
 
 LOOK_BACK: Final = 32
 """Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
@@ -90,15 +90,15 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
     if gap is not None:
         return GapRow(sequence, gap)
     event = history.event(sequence)
-    moment = frame_moment(event.frame)
+    times = history.frame_times(sequence)
     before = payload_before(history, sequence)
     return EventRow(
         sequence=sequence,
         index=event.index,
         topic=event.topic,
         sentence=_describe(history, event, before),
-        moment=moment,
-        about=_about(history, event) if moment is None else None,
+        moment=times.moment,
+        about=_about(history, times) if times.moment is None else None,
         received=event.received,
         type=event.type,
         namespace=event.namespace,
@@ -111,9 +111,8 @@ def happened(history: History, sequence: int) -> int | None:
     """What `EventRow.when` tells, without the sentence; None for a gap too. Raises `IndexError` if it is not held."""
     if history.gap(sequence) is not None:
         return None
-    event = history.event(sequence)
-    moment = frame_moment(event.frame)
-    return moment if moment is not None else _about(history, event) or event.received or None
+    times = history.frame_times(sequence)
+    return times.moment if times.moment is not None else _about(history, times) or times.received or None
 
 
 def latest_moment(history: History, end: int | None = None) -> int | None:
@@ -160,31 +159,37 @@ def _name(history: History, event: HeldEvent, topic: str, identifier: str) -> st
     return ""
 
 
-def _about(history: History, event: HeldEvent) -> int | None:
-    """About when an event without a moment of its own happened; None if it was when it was received.
+def _about(history: History, times: FrameTimes) -> int | None:
+    """About when a frame without a moment of its own happened; None if it was when it was received.
 
     In a server's buffer or a recording that is the newest time known of its own objects and of the frames just before
     it, whichever is later. Else it is the receipt on the server's clock, where that is another one.
     """
-    for frame, received in _frames_before(history, event):
-        moment = frame_moment(frame)
-        if not event.received:
+    if times.about is msgspec.UNSET:
+        times.about = _by_frames_before(history, times)
+    return times.about
+
+
+def _by_frames_before(history: History, times: FrameTimes) -> int | None:
+    for before in _frames_before(history, times.first):
+        moment, received = before.moment, before.received
+        if not times.received:
             if moment is not None:
-                return max(moment, no_earlier_than(event.frame) or 0)
+                return max(moment, times.earliest or 0)
         elif moment is not None and received:
-            return event.received - (received - moment) if abs(received - moment) > SAME_CLOCK else None
-    return None if event.received else no_earlier_than(event.frame) or None
+            return times.received - (received - moment) if abs(received - moment) > SAME_CLOCK else None
+    return None if times.received else times.earliest or None
 
 
-def _frames_before(history: History, event: HeldEvent) -> Iterator[tuple[Frame, int]]:
-    """The frames just before an event's, newest first, and when each was received; none from beyond a gap."""
-    sequence = event.sequence - event.position - 1
+def _frames_before(history: History, first: int) -> Iterator[FrameTimes]:
+    """The times of the frames just before a frame's first event, newest first; none from beyond a gap."""
+    sequence = first - 1
     for _ in range(LOOK_BACK):
         if sequence < history.first or history.gap(sequence) is not None:
             return
-        before = history.event(sequence)
-        yield before.frame, before.received
-        sequence -= before.position + 1
+        before = history.frame_times(sequence)
+        yield before
+        sequence = before.first - 1
 
 
 def payload_before(history: History, sequence: int) -> bytes | None:

@@ -22,6 +22,7 @@ from nomad_tui.core.history.segment import (
     GAP_SUBJECT,
     NOT_IN_PLACE,
     Block,
+    FrameTimes,
     HeldEvent,
     Identity,
     Node,
@@ -32,6 +33,7 @@ from nomad_tui.core.history.segment import (
     weight,
 )
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
+from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.topics import released_topic, released_type
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame, decode
@@ -44,8 +46,11 @@ UNPACKED_BYTES: Final = 16 * 1024 * 1024
 """Blocks kept unpacked for the next look, and as much again of decoded frames; the newest whatever its size."""
 FRAMES_KEPT: Final = 64
 """Decoded frames kept for the next look: a screenful of rows comes from about as many."""
+TIMES_KEPT: Final = 4096
+"""Frames of which it is kept when they happened."""
 
 _PAYLOAD: Final = b'"Payload":'
+_PAYLOAD_KEY: Final = len(_PAYLOAD)
 
 MOST_TYPES: Final = 10_000
 LONGEST_TYPE: Final = 200
@@ -129,6 +134,7 @@ class History:
         self._unpacked_bytes = 0
         self._frames: OrderedDict[tuple[int, int], Frame] = OrderedDict()
         self._frames_bytes = 0
+        self._times: OrderedDict[tuple[int, int], FrameTimes] = OrderedDict()
 
     # Adding
 
@@ -152,37 +158,40 @@ class History:
         self._add_line(segment, frame.line, row, received)
         sequence = segment.first + row
         frame_index = frame.index if 0 <= frame.index < _LARGEST_INDEX else -1
-        by_identity = self._by_identity
-        types = self._types
+        subject_of, type_of = self._by_identity.get, self._types.get
         counts = self.topic_counts
         line, line_at, searched = frame.line, segment.frame_offset[-1], 0
+        # A flood of events goes through here: what is looked up once a frame is not looked up for each of them.
+        add_index, add_subject, add_type = segment.index.append, segment.subject.append, segment.type.append
+        add_distance, add_place = segment.distance.append, segment.payload_at.append
+        add_length, find, holds = segment.payload_length.append, line.find, line.startswith
         for event in frame.events:
             identity = (event.topic, event.key, event.namespace, event.filter_keys)
-            subject = by_identity.get(identity)
+            subject = subject_of(identity)
             if subject is None:
                 subject = self._new_subject(identity)
             index = event.index
-            segment.index.append(index if 0 <= index < _LARGEST_INDEX else frame_index)
-            segment.subject.append(subject.id)
-            number = types.get(event.type)
-            segment.type.append(self._new_type(event.type) if number is None else number)
+            add_index(index if 0 <= index < _LARGEST_INDEX else frame_index)
+            add_subject(subject.id)
+            number = type_of(event.type)
+            add_type(self._new_type(event.type) if number is None else number)
             of = subject.of
-            last = of.last
-            segment.distance.append(sequence - last if last >= 0 and sequence - last < _LARGEST_DISTANCE else 0)
+            distance = sequence - of.last
+            add_distance(distance if distance <= sequence and distance < _LARGEST_DISTANCE else 0)
             of.last = subject.last = sequence
             counted_as = subject.counted_as
             counts[counted_as] = counts.get(counted_as, 0) + 1
             payload = event.payload
             length = len(payload)
-            place = line.find(_PAYLOAD, searched)
-            at = place + len(_PAYLOAD)
-            if place >= 0 and line.startswith(payload, at):
-                segment.payload_at.append(line_at + at)
+            place = find(_PAYLOAD, searched)
+            at = place + _PAYLOAD_KEY
+            if place >= 0 and holds(payload, at):
+                add_place(line_at + at)
                 searched = at + length
             else:
-                segment.payload_at.append(NOT_IN_PLACE)
+                add_place(NOT_IN_PLACE)
                 searched = place if place >= 0 else len(line)  # a long line is not gone through for each of its events
-            segment.payload_length.append(length)
+            add_length(length)
             sequence += 1
         self.received_events += len(frame.events)
         self.end = sequence
@@ -478,6 +487,22 @@ class History:
         segment = self.segment_of(sequence)
         distance = segment.distance[sequence - segment.first]
         return sequence - distance if distance and sequence - distance >= self.first else None
+
+    def frame_times(self, sequence: int) -> FrameTimes:
+        """When the frame of a row happened; of each frame held that is read once. Raises as `event` does."""
+        segment = self.segment_of(sequence)
+        row = sequence - segment.first
+        key = (segment.first, bisect_right(segment.frame_row, row) - 1)
+        times = self._times.get(key)
+        if times is None:
+            if segment.subject[row] == GAP_SUBJECT:
+                raise LookupError(sequence)
+            frame, position, received = self._frame_at(segment, row)
+            times = FrameTimes(sequence - position, frame_moment(frame), no_earlier_than(frame), received)
+            self._times[key] = times
+            if len(self._times) > TIMES_KEPT:
+                self._times.popitem(last=False)
+        return times
 
     def _frame_at(self, segment: Segment, row: int) -> tuple[Frame, int, int]:
         number = bisect_right(segment.frame_row, row) - 1

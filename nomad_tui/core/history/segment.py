@@ -4,8 +4,9 @@
 """
 
 from array import array
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.topics import released_topic
@@ -69,7 +70,7 @@ class ObjectHistory:
 class Subject:
     """What all events of one object share."""
 
-    __slots__ = ("counted_as", "filter_keys", "id", "identity", "key", "last", "namespace", "of", "topic")
+    __slots__ = ("counted_as", "filter_keys", "id", "identity", "job", "key", "last", "namespace", "of", "topic")
 
     def __init__(self, number: int, identity: Identity, of: ObjectHistory) -> None:
         self.id = number
@@ -77,15 +78,12 @@ class Subject:
         topic, self.key, self.namespace, self.filter_keys = identity
         self.topic = released_topic(topic)
         """The released name; the name as sent is in the frame's line."""
+        self.job = kind(self.topic).job_of(self.key, self.filter_keys or ())
+        """The job's ID, or "" for objects that belong to none."""
         self.counted_as = self.topic
         self.of = of
         self.last = -1
         """Sequence number of the newest event with just this subject."""
-
-    @property
-    def job(self) -> str:
-        """The job's ID, or "" for objects that belong to none."""
-        return kind(self.topic).job_of(self.key, self.filter_keys or ())
 
     @property
     def deployment(self) -> str:
@@ -93,8 +91,7 @@ class Subject:
         return kind(self.topic).deployment_of(self.filter_keys or ())
 
 
-@dataclass(frozen=True, slots=True)
-class HeldEvent:
+class HeldEvent(msgspec.Struct, frozen=True, gc=False):
     """One event, whole."""
 
     sequence: int
@@ -114,6 +111,21 @@ class HeldEvent:
     """The whole frame; its events are those of one write to Nomad's state."""
     position: int
     """Which of the frame's events this is, from 0."""
+
+
+class FrameTimes(msgspec.Struct, gc=False):
+    """When a frame held happened, as far as it tells. Times are in ns since 1970."""
+
+    first: int
+    """Sequence number of its first event."""
+    moment: int | None
+    """By what its write left in its objects, on the server's clock."""
+    earliest: int | None
+    """The newest time that any of its objects tells: it happened no earlier."""
+    received: int
+    """When its bytes arrived, on this machine's clock; 0 where that says nothing about when it happened."""
+    about: int | msgspec.UnsetType | None = msgspec.UNSET
+    """For `core.history.event_row`: about when it happened, once that was asked."""
 
 
 class Block:

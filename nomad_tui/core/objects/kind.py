@@ -192,6 +192,8 @@ class Known(Kind, Generic[F]):
         super().__init__()
         self._reader = ObjectReader(self.payload_keys, self.fields)
         self._mentions: dict[str, ObjectReader[Any]] = {}
+        self._last_read: tuple[bytes, bytes | None, F | None, F | None, bool] | None = None
+        """Payloads now and before, and what was read of them: a row asks twice, for its sentence and its level."""
 
     def read(self, payload: bytes) -> F | None:
         """The object, from the JSON of a `Payload`; None where there is none."""
@@ -201,15 +203,21 @@ class Known(Kind, Generic[F]):
         self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside
     ) -> ObjectEvent[F] | None:
         """The event with its object read; None where the payload has none."""
+        read = self._last_read
+        if read is None or read[0] is not payload or read[1] is not previous:
+            read = self._last_read = (payload, previous, *self._read_both(payload, previous))
+        _, _, now, before, is_deleted = read
+        return None if now is None else ObjectEvent(type_, key, now, before, is_deleted, beside, payload, previous)
+
+    def _read_both(self, payload: bytes, previous: bytes | None) -> tuple[F | None, F | None, bool]:
+        """The object now and before, and whether the payload says that it was deleted."""
         now, is_deleted = self._reader.read(payload)
-        if now is None:
-            return None
         before: F | None = None
-        if previous is not None:
+        if now is not None and previous is not None:
             before, was_deleted = self._reader.read(previous)
             if before is not None and (was_deleted or not self.is_earlier(before, now)):
                 before = None
-        return ObjectEvent(type_, key, now, before, is_deleted, beside, payload, previous)
+        return now, before, is_deleted
 
     def is_earlier(self, before: F, now: F) -> bool:
         """Whether `before` is an earlier state: a restarted server sends its old events again."""

@@ -7,7 +7,7 @@ evicted above, or found above by a filter that is still searching.
 
 from collections.abc import Callable, Container
 from datetime import tzinfo
-from time import time_ns
+from time import perf_counter, time_ns
 from typing import ClassVar, Final
 
 from rich.segment import Segment
@@ -101,6 +101,8 @@ class EventRows(LineView, can_focus=True):
         self._looks: list[Look] = []
         """Of the rows on the screen, at the last look."""
         self._painter = EventPainter(self, Clock(timezone, clock), live)
+        self.drawing_seconds = 0.0
+        """How long the last drawing of the rows took."""
         self._row_count = 0
         self._newest: int | None = None
         """Sequence number of the last row that was there at the last look."""
@@ -389,6 +391,13 @@ class EventRows(LineView, can_focus=True):
     def on_resize(self) -> None:
         self._row_count = -1
         self.sync()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        began = perf_counter()
+        strips = super().render_lines(crop)
+        if crop.height > 1:
+            self.drawing_seconds = perf_counter() - began
+        return strips
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

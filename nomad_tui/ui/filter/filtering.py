@@ -7,7 +7,7 @@ topics stand beside it, because they narrow the subscription too.
 import asyncio
 from collections.abc import Callable
 from datetime import tzinfo
-from time import perf_counter, time_ns
+from time import time_ns
 from typing import Final
 
 from nomad_tui.core.filter import And, Filter, FilterError, Node
@@ -28,9 +28,8 @@ from nomad_tui.core.search.facets import (
 from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.text import printable
 from nomad_tui.session import Session, State
-from nomad_tui.stream.status import KEYS_COUNT_FOR
 
-FORWARD_SLICE: Final = 0.01
+FORWARD_SLICE: Final = 0.004
 """Seconds a look may take to match what has come since the last one."""
 FIRST_SLICE: Final = 0.004
 """Seconds of searching at once after another filter: a screenful is there before the next drawing."""
@@ -39,8 +38,9 @@ SEARCH_SLICE_WHILE_BUSY: Final = 0.002
 """Seconds of searching between two turns for everything else; fewer while keys or events come."""
 SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
 """Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
-COUNTING_PAUSE_WHILE_BUSY: Final = 0.03
-PREPARATION_SLICE: Final = 0.004
+COUNTING_PAUSE: Final = 0.03
+"""Seconds between two slices of counting facets while events come; while keys come, nothing is counted."""
+PREPARATION_SLICE: Final = 0.003
 """Seconds of a look that go into work ahead of the next search, while nothing comes and no key is pressed."""
 
 EVERYTHING: Final = Filter()
@@ -51,6 +51,7 @@ _OF_EVERY_KIND: Final = 'web (a or -"b c") /d/ job:=e,"f" ~g H.I == "j" K not co
 def learn_language() -> None:
     """Makes the parser of filters, some 40 ms of work; else the first key in the filter line waits for that."""
     Filter.parse(_OF_EVERY_KIND)
+    import nomad_tui.config.watch_rules  # noqa: F401  # parses the filters of the presets
 
 
 class Filtering:
@@ -208,28 +209,39 @@ class Filtering:
     async def search(self) -> None:
         """Looks through what is held, newest first, in slices that leave keys, drawing and reading their turn.
 
-        While the list is all there and only the facets are still counted, reading has even more of the time.
+        While the list is all there and only the facets are still counted, keys and a flood of events stop that.
         """
         history = self._session.history
         received = history.received_events
-        is_busy = False
+        is_busy = self._session.pace.has_keys
         try:
-            while self.advance(SEARCH_SLICE_WHILE_BUSY if is_busy else SEARCH_SLICE):
+            while True:
+                if self.only_counts and self.must_wait:
+                    await asyncio.sleep(COUNTING_PAUSE)
+                    continue
+                if not self.advance(SEARCH_SLICE_WHILE_BUSY if is_busy else SEARCH_SLICE):
+                    return
                 before, received = received, history.received_events
-                is_busy = received != before or self._has_keys
-                pause = COUNTING_PAUSE_WHILE_BUSY if self.shown.everything else SEARCH_PAUSE_WHILE_BUSY
+                is_busy = received != before or self._session.pace.has_keys
+                pause = COUNTING_PAUSE if self.only_counts else SEARCH_PAUSE_WHILE_BUSY
                 await asyncio.sleep(pause if is_busy else 0)
         finally:
             self._searching = False
 
-    def prepare(self, seconds: float) -> None:
-        """Derives what later searches will need, if there is nothing else to do."""
-        if not self._searching and not self._has_keys:
-            self._preparation.advance(seconds)
+    @property
+    def only_counts(self) -> bool:
+        """Whether the list is all there, so that a search does no more than count facets."""
+        return self.shown.everything
 
     @property
-    def _has_keys(self) -> bool:
-        return perf_counter() - self._session.pace.last_key < KEYS_COUNT_FOR
+    def must_wait(self) -> bool:
+        """Whether keys or a flood of events need the time of what can wait."""
+        return self._session.pace.has_keys or self._session.pace.is_flooded
+
+    def prepare(self, seconds: float) -> None:
+        """Derives what later searches will need, if there is nothing else to do."""
+        if not self._searching and not self.must_wait:
+            self._preparation.advance(seconds)
 
 
 def written(chosen: Filter) -> str:

@@ -26,6 +26,8 @@ class Collector:
         self._busy_at = 0.0
         self._events = 0
         self._collected = True
+        self._is_set_aside = False
+        """Whether something was set aside since the last full collection."""
 
     def start(self) -> None:
         """To be called when the screen stands."""
@@ -41,13 +43,25 @@ class Collector:
             gc.set_threshold(*self._before)
             gc.unfreeze()
 
-    def consider(self, events: int, last_key: float) -> None:
-        """Collects if it has been quiet for a while: `events` read so far, and `perf_counter()` of the last key."""
+    def consider(self, events: int, last_key: float, flooded: bool) -> None:
+        """Collects if it has been quiet for a while: `events` read so far, and `perf_counter()` of the last key.
+
+        While events pour in (`flooded`), what was made of them is set aside: walking it again and again takes 50 ms.
+        """
         now = perf_counter()
+        if flooded:
+            gc.freeze()
+            self._is_set_aside = True
         if events != self._events or now - last_key < QUIET:
             self._events = events
             self._busy_at = now
             self._collected = False
         elif not self._collected and now - self._busy_at > QUIET:
             self._collected = True
-            gc.collect()
+            if self._is_set_aside:
+                self._is_set_aside = False
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()
+            else:
+                gc.collect()
