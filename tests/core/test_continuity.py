@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import pytest
@@ -17,6 +17,7 @@ from nomad_tui.core.continuity import REMEMBERED_FRAMES, Continuity
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
+from tests.memory import alive
 from tests.thorough import times
 
 Seen: TypeAlias = tuple[int, str, str, str, str]
@@ -505,10 +506,13 @@ def test_a_gap_says_how_many_events_at_least_by_what_was_created_meanwhile() -> 
 
 
 def test_what_is_remembered_does_not_grow_with_the_stream() -> None:
-    reader = Reader()
     lines = [line_of(index, event("web", {"Text": "x" * 1000})) for index in range(1, 4 * REMEMBERED_FRAMES)]
+    before, continuity = alive(Frame), Continuity()
+    for line in lines:
+        continuity.join(cast(Frame, decode(line)))
+    assert alive(Frame) - before <= REMEMBERED_FRAMES
+    reader = Reader()
     reader.connect(lines)
-    assert len(reader.continuity._recent) <= REMEMBERED_FRAMES
     one_index = [line_of(len(lines) + 1, event(f"job-{number}", number)) for number in range(2 * REMEMBERED_FRAMES)]
     reader.receive(one_index)
     reader.connect(one_index)

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nomad_tui.core.history.history import FRAMES_KEPT, SEGMENT_EVENTS, UNPACKED_BYTES, History
+from nomad_tui.core.history.history import SEGMENT_EVENTS, History
 from nomad_tui.core.topics import released_topic, released_type
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
+from tests.memory import traced
 
 RECORDINGS = ["tour", "beta", "load", "hostile", "large-job"]
 GAP = Gap(GapReason.BUFFER, 5, 9, 1.0)
@@ -259,42 +260,45 @@ def test_a_storm_of_gaps_stays_within_the_bounds() -> None:
 def test_objects_that_are_gone_leave_nothing_behind() -> None:
     """A cluster makes allocations for years; only those held may cost memory."""
     history = History(max_events=400)
-    for index in range(1, 4000):
-        key = f"allocation-{index}"
-        history.append(frame(index, ("Allocation", key, "web"), ("Allocation", key, "api"), ("Job", "web")), 1)
-    held = history.held
-    assert len(list(history.subjects())) <= held
-    assert len(history._by_identity) <= held
-    assert len(history._objects) <= held
-    assert len(history._subjects) <= held + 2 * 16
-    assert len(history._free_subjects) <= len(history._subjects)
-    assert len(history._segments) == len(history._starts) <= held // 16 + 2
+
+    def pass_by(first: int, end: int) -> None:
+        for index in range(first, end):
+            key, job = f"allocation-{index}", f"job-{index}/dispatch-1"
+            history.append(frame(index, ("Allocation", key, "web"), ("Allocation", key, job), ("Job", "web")), 1)
+
+    with traced() as memory:
+        pass_by(1, 1000)
+        before, counted = memory.held, history.retained_bytes
+        pass_by(1000, 4000)
+        assert memory.held - before < 100_000, "each that stays would cost some hundred bytes"
+    assert abs(history.retained_bytes - counted) < 5_000
+    assert len(list(history.subjects())) <= history.held
+    assert len(history.segments()) <= history.held // 16 + 2
     history.append(frame(5000, ("Allocation", "allocation-1", "web"), ("Job", "web")), 1)
     assert history.previous(history.end - 2) is None
     assert history.previous(history.end - 1) == history.end - 3
 
 
 def test_what_was_unpacked_to_be_looked_at_is_bounded() -> None:
-    history = History()
+    history = History(unpacked_bytes=1_000_000)
     for each in frames("load"):
         history.append(each, 1)
-    for sequence in range(0, history.end, 5):
-        history.event(sequence)
-    assert sum(map(len, history._unpacked.values())) == history._unpacked_bytes <= UNPACKED_BYTES
-    assert len(history._frames) <= FRAMES_KEPT
-    assert sum(len(each.line) for each in history._frames.values()) == history._frames_bytes <= UNPACKED_BYTES
+    unpacked = sum(len(each.line) for each in frames("load"))
+    with traced() as memory:
+        for sequence in range(0, history.end, 5):
+            history.event(sequence)
+        assert memory.most < 4_000_000 < unpacked
 
 
-def test_an_evicted_segment_is_not_kept_unpacked() -> None:
+def test_what_is_looked_at_is_never_taken_for_what_was_evicted() -> None:
     history = History(max_events=2 * SEGMENT_EVENTS)
-    load = frames("load")
-    for each in load * 2:
+    payloads: list[bytes] = []
+    for each in frames("load") * 2:
         history.append(each, 1)
+        payloads += (bytes(event.payload) for event in each.events)
         if history.end % 50 == 0:
-            history.payload(history.first)
+            assert history.payload(history.first) == payloads[history.first]
     assert history.evicted
-    held = {id(block) for segment in history.segments() for block in segment.blocks}
-    assert set(history._unpacked) <= held
 
 
 def test_the_memory_that_is_counted_is_about_the_memory_that_is_used() -> None:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nomad_tui.core.history import related as related_module
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.history import History, parent_by_name
 from nomad_tui.core.history.names import Names
@@ -111,24 +110,10 @@ def test_what_is_gone_leaves_no_trace_in_the_index(events: list[tuple[str, str]]
     for sequence in range(history.first, history.end):
         one = history.event(sequence)
         expected.setdefault(one.job, set()).add((one.topic, one.namespace, one.key))
-    assert {job for _, job in history._of_jobs} == set(expected)
-    for job, keys in expected.items():
-        assert {subject.of.key for subject in history.of_job("", job)} == keys
-    children = {job for job in expected if "/" in job}
-    assert set(history.children("", "web")) == children
-    assert set(history._children) <= {("", "web")}
-    assert bool(history._children) == bool(children)
-
-
-def test_counting_what_jobs_take_returns_to_nothing() -> None:
-    history = History(max_events=32)
-    for index in range(1, 2000):
-        history.append(frame(index, ("Allocation", f"a-{index}", f"job-{index}")), 1)
-    before = history._subject_bytes
-    for index in range(2000, 4000):
-        history.append(frame(index, ("Allocation", f"a-{index}", f"job-{index}")), 1)
-    assert abs(history._subject_bytes - before) < 200
-    assert len(history._of_jobs) == history.held
+    for job in ("web", "web/dispatch-1", "web/periodic-2", "api"):
+        assert {subject.of.key for subject in history.of_job("", job)} == expected.get(job, set())
+    assert set(history.children("", "web")) == {job for job in expected if "/" in job}
+    assert not list(history.children("", "api"))
 
 
 def test_an_allocation_names_what_it_came_of_and_what_came_of_it() -> None:
@@ -158,14 +143,15 @@ def test_links_are_read_once_until_something_new_comes() -> None:
         assert related.links(("Allocation", "default", "a")) is links
 
 
-def test_links_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(related_module, "MOST_KEPT", 10)
+def test_links_that_are_kept_are_bounded() -> None:
     history = History()
-    related = Related(history)
+    related = Related(history, most_kept=10)
+    links = []
     for number in range(50):
         history.append(an_event("Allocation", str(number), "web", Allocation={"ClientStatus": "running"}), 1)
-        assert related.links(("Allocation", "default", str(number))) is not None
-    assert len(related._links) == 10
+        links.append(related.links(("Allocation", "default", str(number))))
+    assert related.links(("Allocation", "default", "40")) is links[40]
+    assert related.links(("Allocation", "default", "39")) is not links[39]
 
 
 @pytest.mark.parametrize("node", NODES)

@@ -19,7 +19,7 @@ from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.wire import Frame, decode
 from tests.core.test_filter_properties import filters
-from tests.core.test_view import GAP, check_places, count_steps, counted, fill, finish, frame, recorded, rows, synthetic
+from tests.core.test_view import GAP, check_places, counted, fill, finish, frame, recorded, rows, search, synthetic
 from tests.thorough import times
 
 NOW = 1_795_423_940_000_000_000
@@ -47,11 +47,9 @@ def test_a_search_for_what_payloads_say_survives_the_eviction_of_what_it_searche
         feed = synthetic()
         fill(history, feed, 2400)
         view = View(history, Filter.parse(typed), counts_facets=counts_facets)
-        with pytest.MonkeyPatch.context() as patch:
-            count_steps(patch)
-            view.advance(float(interrupted_after))
-            fill(history, feed, 2390)
-            check_places(view)
+        search(view, interrupted_after - 1)
+        fill(history, feed, 2390)
+        check_places(view)
         finish(view)
         assert rows(view) == matching(history, typed)
 
@@ -82,14 +80,12 @@ def test_nothing_is_lost_and_nothing_out_of_order_when_repeats_are_folded_while_
     feed = repeating()
     view = View(history, counts_facets=counts_facets)
     view.show(Filter(), fold=Fold.REPEATS)
-    with pytest.MonkeyPatch.context() as patch:
-        count_steps(patch)
-        for doing in doings:
-            if isinstance(doing, int):
-                fill(history, feed, doing)
-            else:
-                view.advance(float(doing[0]))
-            check_places(view)
+    for doing in doings:
+        if isinstance(doing, int):
+            fill(history, feed, doing)
+        else:
+            search(view, doing[0] - 1)
+        check_places(view)
     finish(view)
     check_places(view)
     shown = rows(view)

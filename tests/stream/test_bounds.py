@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from nomad_tui.cli.main import main
 from nomad_tui.cli.tail import Exit, Options, tail
-from nomad_tui.core.continuity import MOST_BYTES, MOST_FRAMES, Continuity
+from nomad_tui.core.continuity import MOST_FRAMES, Continuity
 from nomad_tui.core.history.history import MOST_TOPICS, OTHER_TOPICS, History
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
 from nomad_tui.core.wire import LONGEST_MENDED, Frame, Unreadable, decode
@@ -23,6 +23,7 @@ from nomad_tui.sources.recording import Document, Recording
 from nomad_tui.sources.unpacking import CHUNK_BYTES
 from tests.core.test_history import frame
 from tests.dashboard import dashboard, jobs
+from tests.memory import alive
 from tests.scenes import Script, until
 
 SECONDS = 20
@@ -44,7 +45,7 @@ def test_an_object_none_of_whose_events_is_held_leaves_no_name_behind() -> None:
     history = History(max_events=32)
     for number in range(500):
         history.append(frame(number, ("Job", f"job-{number}")), received=number)
-    names = [subject.key for subject in history._subjects if subject is not None]
+    names = [subject.key for subject in history.subjects()]
     assert len(names) == history.held <= 32
 
 
@@ -86,10 +87,10 @@ async def test_the_list_shows_the_newest_events_when_as_many_went_as_came() -> N
 
 def test_a_server_that_never_changes_its_index_is_remembered_within_bounds() -> None:
     continuity = Continuity()
+    before = alive(Frame)
     for number in range(MOST_FRAMES + 500):
         continuity.join(frame(7, ("Job", f"job-{number}")))
-    assert len(continuity._recent) == MOST_FRAMES
-    assert continuity._recent_bytes <= MOST_BYTES
+    assert alive(Frame) - before <= MOST_FRAMES
     assert continuity.last_index == 7
 
 

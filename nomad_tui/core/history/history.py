@@ -89,9 +89,15 @@ def parent_by_name(job: str) -> str:
 class History:
     """See the module. `append` and `append_gap` add at the end; sequence numbers run from 0."""
 
-    def __init__(self, max_events: int = DEFAULT_MAX_EVENTS, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(
+        self,
+        max_events: int = DEFAULT_MAX_EVENTS,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        unpacked_bytes: int = UNPACKED_BYTES,
+    ) -> None:
         self.max_events = max_events
         self.max_bytes = max_bytes
+        self._most_cached = unpacked_bytes
         self._segment_events = max(1, min(SEGMENT_EVENTS, max_events // 16))
         self._segment_bytes = max(BLOCK_BYTES, min(SEGMENT_BYTES, max_bytes // 16))
         self.end = 0
@@ -518,7 +524,7 @@ class History:
             assert isinstance(decoded, Frame), "only frames are appended, and a line always decodes to the same"
             frame = self._frames[key] = decoded
             self._frames_bytes += len(decoded.line)
-            while len(self._frames) > 1 and (len(self._frames) > FRAMES_KEPT or self._frames_bytes > UNPACKED_BYTES):
+            while len(self._frames) > 1 and (len(self._frames) > FRAMES_KEPT or self._frames_bytes > self._most_cached):
                 self._frames_bytes -= len(self._frames.popitem(last=False)[1].line)
         else:
             self._frames.move_to_end(key)
@@ -535,7 +541,7 @@ class History:
         content = self._decompressor.decompress(block.compressed)
         self._unpacked[key] = content
         self._unpacked_bytes += len(content)
-        while self._unpacked_bytes > UNPACKED_BYTES and len(self._unpacked) > 1:
+        while self._unpacked_bytes > self._most_cached and len(self._unpacked) > 1:
             self._unpacked_bytes -= len(self._unpacked.popitem(last=False)[1])
         return content
 

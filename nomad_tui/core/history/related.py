@@ -24,8 +24,9 @@ PAYLOADS_A_STEP: Final = 32
 class Related:
     """See the module."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, most_kept: int = MOST_KEPT) -> None:
         self.history = history
+        self._most_kept = most_kept
         self._payloads = PayloadReader(history)
         self._links: OrderedDict[ObjectKey, tuple[int, Links]] = OrderedDict()
 
@@ -45,7 +46,7 @@ class Related:
     def _keep(self, key: ObjectKey, newest: int, links: Links) -> None:
         self._links[key] = newest, links
         self._links.move_to_end(key)
-        if len(self._links) > MOST_KEPT:
+        if len(self._links) > self._most_kept:
             self._links.popitem(last=False)
 
     def job_of(self, key: ObjectKey) -> str:

@@ -8,7 +8,7 @@ so nothing waits for a search. What was found is kept by segment, so a search ma
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from enum import IntEnum
 from itertools import accumulate
@@ -152,12 +152,12 @@ class View:
         self._forget_evicted()
         return self._total.of[dimension]
 
-    def advance(self, seconds: float) -> bool:
-        """Searches on for about so long; True if there is more to do."""
+    def advance(self, seconds: float, clock: Callable[[], float] = perf_counter) -> bool:
+        """Searches on for about so long by a clock in seconds; True if there is more to do."""
         if self.everything and not self._counts_facets:
             return False
-        deadline = perf_counter() + seconds
-        while perf_counter() < deadline:
+        deadline = clock() + seconds
+        while clock() < deadline:
             if self._search is None and (rows := self._next_rows()) is not None:
                 self._search = self._look_through(*rows)
             # The first levels are counted at once: a section that came later would move those below it.
