@@ -37,11 +37,11 @@ def pages() -> tuple[Page, ...]:
 
 
 def find_page(topic: str) -> Page | None:
-    """The page of that name, or the only one whose name begins so."""
+    """The page of that name, of that type of sink, or the only one whose name begins so."""
     name = "-".join(topic.lower().removesuffix(".md").split())
-    exact = [page for page in pages() if page.topic == name]
+    by_topic = {page.topic: page for page in pages()}
     begun = [page for page in pages() if page.topic.startswith(name)]
-    return next(iter(exact or (begun if len(begun) == 1 else ())), None)
+    return by_topic.get(name) or by_topic.get(f"sink-{name}") or (begun[0] if len(begun) == 1 else None)
 
 
 def pages_about(word: str) -> list[Page]:

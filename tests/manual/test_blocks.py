@@ -21,15 +21,16 @@ from click.testing import CliRunner, Result
 
 from nomad_tui.cli.main import main
 from nomad_tui.core.wire import Frame, decode
+from nomad_tui.standin.__main__ import main as standin
 from tests import recordings
-from tests.manual.blocks import Block, Command, blocks, commands
+from tests.manual.blocks import ROOT, Block, Command, blocks, commands
 from tests.manual.generated import metrics
 from tests.terminal.conftest import Server
 
 EXAMPLES = ("https://nomad.example.com:4646", "https://nomad-1:4646,https://nomad-2:4646")
 """Addresses in the manual, for which the stand-in server answers."""
 HOOK = "https://example.com/hook"
-OTHERS = frozenset(("python3", "pip", "pytest", "pipx", "uv", "docker", "curl", "jq", "grep", "echo", "openssl", "cat"))
+OTHERS = frozenset("cat curl docker echo grep jq mkdir openssl pip pipx pytest python3 uv".split())
 BUILT_IN = frozenset(("export", "set", ".", "eval"))
 NEEDS_TERMINAL = "The dashboard needs a terminal"
 PROFILES = """
@@ -111,6 +112,9 @@ def test_a_command_can_be_typed_as_it_is(block: Block, home: Path, address: str,
             _run(command, arguments)
         elif command.words[1:2] == ("-m",) and command.words[0].endswith("python"):
             assert find_spec(command.words[2])
+            if command.words[2] == "nomad_tui.standin":
+                words = [str(ROOT / word) if (ROOT / word).is_file() else word for word in command.words[3:]]
+                standin.make_context("standin", words)
         else:
             assert command.words[0].rpartition("/")[2] in OTHERS | BUILT_IN, command.words
 
