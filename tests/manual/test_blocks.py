@@ -30,7 +30,8 @@ from tests.terminal.conftest import Server
 EXAMPLES = ("https://nomad.example.com:4646", "https://nomad-1:4646,https://nomad-2:4646")
 """Addresses in the manual, for which the stand-in server answers."""
 HOOK = "https://example.com/hook"
-OTHERS = frozenset("cat curl docker echo grep jq mkdir openssl pip pipx pytest python3 uv".split())
+OTHERS = frozenset(("cat", "curl", "docker", "echo", "grep", "jq", "mkdir"))
+OTHERS |= frozenset(("openssl", "pip", "pipx", "pytest", "python3", "uv"))
 BUILT_IN = frozenset(("export", "set", ".", "eval"))
 NEEDS_TERMINAL = "The dashboard needs a terminal"
 PROFILES = """
