@@ -22,7 +22,7 @@ from nomad_tui.sinks.types.chat import answer_json, cut
 from nomad_tui.sinks.types.event_view import EventView, web_ui
 from nomad_tui.sinks.types.formats import JSON, Body
 from nomad_tui.sinks.types.labels import labels_of
-from nomad_tui.sinks.types.status_line import on_status_line
+from nomad_tui.sinks.types.status_line import watcher
 from nomad_tui.sinks.types.webhook import Webhook
 
 log = Log("nomad_tui.sinks")
@@ -205,7 +205,7 @@ class Alertmanager(Webhook):
             tls = await self._tls.current() if settings.connection.address.scheme == "https" else True
             asked = {"active": "true", "filter": f'{SINK}="{self._definition.id}"'}
             proxy = settings.connection.proxy
-            on_status_line.set(lambda *_: None)
+            watcher.set(None)
             async with (
                 asyncio.timeout(self._definition.timeout),
                 self._opened().get(

@@ -31,7 +31,7 @@ from nomad_tui.sinks.delivery.grouping import groups
 from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.answers import Answer, Settings, judged, secrets_of_target
 from nomad_tui.sinks.types.formats import Body, encode
-from nomad_tui.sinks.types.status_line import on_status_line, read_status_lines
+from nomad_tui.sinks.types.status_line import Connector, watcher
 from nomad_tui.sinks.types.tls import TlsContext
 from nomad_tui.sinks.types.unreachable import unreachable
 
@@ -72,9 +72,11 @@ class _Progress:
     answer: "Answer | None" = None
     """None until its status line has come."""
 
-    def on_status_line(self, status: int, reason: str) -> None:
+    def on_status_line(self, status: int, reason: str, *, is_head_complete: bool) -> None:
         if self.connected:  # before, it is the answer of a proxy that makes the connection
             self.answer = Answer(status, reason)
+            if is_head_complete:  # aiohttp accepts or rejects it at once
+                return
             end = self.limit.when()
             patience = asyncio.get_running_loop().time() + 2 * ANSWER_PATIENCE
             if not self.limit.expired() and end is not None:
@@ -99,7 +101,9 @@ class Webhook:
         self._template = _template(definition)
         self._reads_files = any(map(reads_file, texts))
         self._kept: Settings | None = None
-        """Where no file is to be read again for each delivery."""
+        """Where no file has to be read again for each delivery: the environment of a process does not change."""
+        self._base: tuple[object, dict[str, str]] | None = None
+        """The headers that one delivery shares with the next, and what they depend on."""
         self._session: aiohttp.ClientSession | None = None
         self._patience = ANSWER_PATIENCE
         """With the body of an acknowledgement."""
@@ -159,7 +163,7 @@ class Webhook:
                 body = self.encode(delivery, settings)
                 headers = self._headers(delivery, body, settings)
                 proxy = settings.connection.proxy
-                on_status_line.set(progress.on_status_line)
+                watcher.set(progress)
                 try:
                     async with self._opened().request(
                         self._definition.method,
@@ -171,7 +175,6 @@ class Webhook:
                         server_hostname=self._definition.tls.server_name,
                         proxy=proxy.url if proxy is not None else None,
                         proxy_headers=_proxy_headers(proxy),
-                        trace_request_ctx=progress,
                     ) as response:
                         reason = response.reason or ""
                         progress.answer = Answer(response.status, reason, response.headers)
@@ -219,25 +222,22 @@ class Webhook:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_create_end.append(_note_connected)
-            trace.on_connection_reuseconn.append(_note_connected)
-            connector = aiohttp.TCPConnector(limit=self._definition.concurrency)
-            read_status_lines(connector)
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=Connector(self._definition.concurrency),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(),  # all of a delivery has one limit
                 trust_env=False,  # it would send credentials out of ~/.netrc as well
                 auto_decompress=False,  # a small answer may unpack to a large one
                 max_line_size=LARGEST_HEADER,
                 max_field_size=LARGEST_HEADER,
-                trace_configs=[trace],
             )
         return self._session
 
     async def _beginning(self, response: aiohttp.ClientResponse) -> bytes:
         """The answer's body, or as much of it as is let in. The connection is kept only where it came whole."""
+        if response.content.is_eof() and response.content.exception() is None:  # all of it came with the head
+            self._patience = ANSWER_PATIENCE
+            return response.content.read_nowait()
         body = bytearray()
         acknowledges = 200 <= response.status < 300
         try:
@@ -257,7 +257,11 @@ class Webhook:
         return bytes(body)
 
     async def _current_settings(self) -> Settings:
-        return await asyncio.to_thread(self._settings) if self._reads_files else self._settings()
+        if self._reads_files:
+            return await asyncio.to_thread(self._settings)
+        if self._kept is None:
+            self._kept = self._settings()
+        return self._kept
 
     def _settings(self) -> Settings:
         """Raises `ValueError` with a sentence that holds no secret."""
@@ -310,12 +314,6 @@ class Webhook:
         return signers
 
     def _headers(self, delivery: Delivery, body: Body, settings: Settings) -> dict[str, str]:
-        headers = {
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "User-Agent": f"nomad-tui/{__version__}",
-            "Content-Type": body.content_type,
-        }
         own = {"Nomad-Index": str(delivery.items[-1].index), "webhook-id": delivery.id}
         if delivery.region:
             own["Nomad-Region"] = quote(delivery.region, safe=" !#$&'()*+,/:;=?@[]", errors="replace")
@@ -330,7 +328,20 @@ class Webhook:
             )
         if settings.connection.address.scheme == "http":
             own |= _proxy_headers(settings.connection.proxy)  # aiohttp sends them by itself only with CONNECT
-        return _over(_over(headers, settings.headers), own)
+        return self._base_headers(settings, body.content_type, tuple(own)) | own
+
+    def _base_headers(self, settings: Settings, content_type: str, own: tuple[str, ...]) -> dict[str, str]:
+        """All but those named in `own`."""
+        depends = (settings, content_type, own)
+        if self._base is None or self._base[0] != depends:
+            defaults = {
+                "Accept": "*/*",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"nomad-tui/{__version__}",
+                "Content-Type": content_type,
+            }
+            self._base = depends, _without(_over(defaults, settings.headers), own)
+        return self._base[1]
 
     def _too_slow(self, address: str, progress: _Progress) -> str:
         patience = in_words(self._definition.timeout)
@@ -343,12 +354,6 @@ class Webhook:
             f"Cannot reach {address}: no connection came about within {patience}, as with a host that is down or a "
             "firewall that drops packets. Check the way there, and address in the definition."
         )
-
-
-async def _note_connected(session: aiohttp.ClientSession, context: object, parameters: object) -> None:
-    progress = getattr(context, "trace_request_ctx", None)
-    if isinstance(progress, _Progress):
-        progress.connected = True
 
 
 def _template(definition: Definition) -> "DeliveryTemplate | None":
@@ -388,5 +393,10 @@ def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
 
 def _over(headers: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
     """Both, `others` in the place of what has the same name in any case."""
-    names = {name.lower() for name in others}
-    return {**{name: value for name, value in headers.items() if name.lower() not in names}, **others}
+    return {**_without(headers, others), **others}
+
+
+def _without(headers: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Those with none of the names in any case."""
+    left_out = {name.lower() for name in names}
+    return {name: value for name, value in headers.items() if name.lower() not in left_out}
