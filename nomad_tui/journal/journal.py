@@ -162,6 +162,16 @@ class Journal:
                 self._had[sink] = records[-1].position
         return records
 
+    def read_newest(self, sink: str, after: int, most_bytes: int) -> list[Record] | None:
+        """The same from memory, at once; None where that cannot be done, [] where there is nothing after it yet."""
+        self._refuse_closed()
+        if self._dropping.locked():
+            return None
+        records = self._tail.read(max(after, self.first - 1), most_bytes)
+        if records:
+            self._had[sink] = records[-1].position
+        return records
+
     def read_anew(self, sink: str) -> None:
         """The sink has nothing in memory."""
         self._had.pop(sink, None)

@@ -10,11 +10,10 @@ from time import monotonic
 from typing import Final, TypeAlias
 
 from nomad_tui.core.updates import Gap, GapReason
-from nomad_tui.core.wire import Frame
 from nomad_tui.journal.cursor import Cursor, Loss
 from nomad_tui.journal.errors import JournalError, shown
 from nomad_tui.journal.journal import Journal
-from nomad_tui.journal.record import Record
+from nomad_tui.journal.record import Record, events_in
 from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.definition.selection import Selection
@@ -88,6 +87,8 @@ class Batches:
         self._whole_frames = definition.keeps_frames
         self._cursor = cursor
         journal.read_anew(definition.id)
+        self._most = definition.together.max_events
+        self._max_wait = definition.together.max_wait
         self._mark = Mark(cursor.position, cursor.offset, cursor.events)
         self._sending: deque[Place] = deque(cursor.sending)
         """Where batches ended that had been under way when it was stopped: the same are made again."""
@@ -115,24 +116,47 @@ class Batches:
         """
         if self._read_to is None:
             await self._look_back()
-        while True:
+        while (batch := self.take()) is None:
+            await self._progress()
+        return batch
+
+    def take(self) -> Batch | None:
+        """The next batch where it needs no waiting and little time; `next` goes on where it is None.
+
+        (Most batches come this way: a task for each would cost as much as the batch, measured.) Raises `JournalError`.
+        """
+        until = monotonic() + TURN
+        while self._read_to is not None:
             if (batch := self._batch()) is not None:
                 return batch
             if not self._records:
-                await self._read()
+                self._read_newest()
             patience = self._patience()
-            # What is at hand is worth a moment more, and a batch that is made again ends where it had ended before.
+            # Records already read may hold more for the batch, and one that is made again ends where it had ended.
             is_due = patience <= -MOMENT and not self._sending if self._records else patience <= 0
             if is_due and (batch := self._cut(full=False)) is not None:
                 return batch
-            if self._records:
-                self._parts.extend(await self._of(self._records[0]))
-                self._records.popleft()
-                await self._give_way()
-            if self._parts:
-                continue
+            if not self._records or self._records[0].position > self._mark.position + 1:
+                return None
+            self._parts.append(self._of(self._records.popleft()))
+            if monotonic() > until:
+                return None
+        return None
+
+    async def _progress(self) -> None:
+        """Waits for what `take` needs next: the disk, the stream, or a turn of the event loop."""
+        if self._records:
+            record = self._records[0]
+            if record.position > self._mark.position + 1:
+                self._parts.append(await self._lost(record))
+                self._mark = self._parts[-1].end
+                self._selection.lost_before(record)
+            await asyncio.sleep(0)
+        elif (self._read_to or 0) < self._journal.end:
+            await self._read()
+        else:
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(patience, 0.001) if self._end is not None else None):
+                async with asyncio.timeout(max(self._patience(), 0.001) if self._end is not None else None):
                     await self._journal.beyond(self._read_to or 0)
 
     async def _look_back(self) -> None:
@@ -174,23 +198,24 @@ class Batches:
     def _read_on(self) -> "asyncio.Task[list[Record]]":
         return asyncio.create_task(self._journal.read_on(self._definition.id, self._read_to or 0, READ_BYTES))
 
+    def _read_newest(self) -> None:
+        """Reads on without waiting, where that can be done."""
+        if self._ahead is None:
+            records = self._journal.read_newest(self._definition.id, self._read_to or 0, READ_BYTES)
+            if records:
+                self._records.extend(records)
+                self._read_to = records[-1].position
+
     async def _give_way(self) -> None:
         if monotonic() - self._turn > TURN:
             await asyncio.sleep(0)
             self._turn = monotonic()
 
-    async def _of(self, record: Record) -> list[_Part]:
-        parts: list[_Part] = []
-        if record.position > self._mark.position + 1:
-            parts.append(await self._lost(record))
-            self._selection.lost_before(record)
-        first = self._mark.offset if record.position == self._mark.position + 1 else 0
-        items = self._selection.items(record, first)
-        frame = record.content
-        events = len(frame.events) if isinstance(frame, Frame) else 0
-        self._mark = Mark(record.position, 0, record.events_before + events)
-        parts.append(_Part(items, self._mark, 0, record.events_before, _size(items)))
-        return parts
+    def _of(self, record: Record) -> _Part:
+        """What the record after the mark has for the sink."""
+        items = self._selection.items(record, self._mark.offset)
+        self._mark = Mark(record.position, 0, record.events_before + events_in(record.content))
+        return _Part(items, self._mark, 0, record.events_before, _size(items))
 
     async def _lost(self, record: Record) -> _Part:
         """Says of records that the journal had to drop that they are missing."""
@@ -237,7 +262,7 @@ class Batches:
 
     def _batch(self) -> Batch | None:
         """The batch under way, once no more would fit or it ends where it had ended before."""
-        most = self._definition.together.max_events
+        most = self._most
         while self._parts:
             part = self._parts[0]
             if self._sending:
@@ -304,7 +329,7 @@ class Batches:
         now = monotonic()
         if not self._count:
             return self._moved_at + MOVE_ON_EVERY - now
-        return self._first_at + self._definition.together.max_wait - now
+        return self._first_at + self._max_wait - now
 
     def _cut(self, *, full: bool = True) -> Batch | None:
         """Ends the batch with what was taken."""

@@ -22,7 +22,7 @@ from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.batching import Batch, Batches
+from nomad_tui.sinks.delivery.batching import TURN, Batch, Batches
 from nomad_tui.sinks.delivery.grouping import Counted, counted_with, letters_of, total
 from nomad_tui.sinks.delivery.progress import Progress
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
@@ -61,14 +61,14 @@ class _Waiting:
     batch: Batch
     marked: bool = False
     """Whether its end is in the journal."""
-    task: "asyncio.Task[list[DeadLetter]] | None" = None
-    """None until it is sent."""
+    sent: bool = False
+    """Whether its delivery has begun."""
+    letters: list[DeadLetter] | None = None
+    """What was refused for good; None until the delivery has ended."""
 
     @property
     def is_done(self) -> bool:
-        if self.task is None:
-            return not self.batch.items
-        return self.task.done() and not self.task.cancelled()
+        return self.letters is not None or not self.batch.items
 
 
 class InFlightWindow:
@@ -95,15 +95,26 @@ class InFlightWindow:
         self._most = 1 if definition.ordered else definition.concurrency
         self._queue: deque[_Waiting] = deque()
         """Everything beyond the cursor, in order: done, under way, then what is to be sent."""
+        self._size = 0
+        """Bytes of the items in it."""
+        self._ready: deque[_Waiting] = deque()
+        """Of the queue what is marked and not sent yet."""
+        self._is_ready = asyncio.Event()
+        """Set while there may be any."""
+        self._lanes: list[asyncio.Task[None]] = []
+        """Each sends one batch after another."""
+        self._busy = 0
+        """Lanes with a delivery under way."""
         self._letters: list[DeadLetter] = []
         """Of what is done and not yet written."""
         self._counted: list[Counted] = []
         """The same, of events that groups only counted."""
         self._written = True
-        """Whether the journal has all of this as it stands here."""
+        """Whether the journal holds the state that is held here."""
         self._unwritten_since = 0.0
+        self._write_timer: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
-        """Set whenever something under way has ended."""
+        """Set whenever there is something to do beside sending."""
         self._leaving = asyncio.Event()
 
     async def run(self, changed: asyncio.Event) -> None:
@@ -111,34 +122,29 @@ class InFlightWindow:
         asked = self._started(changed.wait())
         gathering: asyncio.Task[Batch] | None = None
         writing: asyncio.Task[None] | None = None
-        timer: asyncio.TimerHandle | None = None
-        loop = asyncio.get_running_loop()
         try:
             while not asked.done():
                 self._wake.clear()
                 if gathering is not None and gathering.done():
-                    self._queue.append(_Waiting(gathering.result()))
-                    self._note_unwritten()
+                    self._add(gathering.result())
                     gathering = None
                 if writing is not None and writing.done():
                     writing.result()
                     writing = None
+                for lane in self._lanes:
+                    if lane.done():
+                        lane.result()
+                if gathering is None:
+                    gathering = self._gather()
                 self._pass_done()
-                self._send()
                 if not self._queue:
                     self._progress.idle()
-                if gathering is None and self._wants_more():
-                    gathering = self._started(self._batches.next())
-                if writing is None and not self._written:
-                    wait = 0.0 if self._is_urgent() else self._unwritten_since + ACKNOWLEDGED_FOR - monotonic()
-                    if wait <= 0:
-                        writing = self._started(self._write(*self._to_write()))
-                    elif timer is None or timer.when() <= loop.time():
-                        timer = loop.call_later(wait, self._wake.set)
+                if writing is None and self._is_to_be_written():
+                    writing = self._started(self._write(*self._to_write()))
                 await self._wake.wait()
         finally:
-            if timer is not None:
-                timer.cancel()
+            if self._write_timer is not None:
+                self._write_timer.cancel()
             await self._leave(asked, gathering, writing)
 
     def _started(self, work: Coroutine[Any, Any, _T]) -> "asyncio.Task[_T]":
@@ -146,57 +152,107 @@ class InFlightWindow:
         task.add_done_callback(lambda _: self._wake.set())
         return task
 
-    def _note_unwritten(self) -> None:
-        if self._written:
-            self._written = False
-            self._unwritten_since = monotonic()
+    # Batches to come
 
-    def _is_urgent(self) -> bool:
-        """Whether a receiver may soon wait for what is to be written, or something was given up."""
-        ready = 0
-        for each in reversed(self._queue):
-            if each.task is not None:
-                break
-            ready += each.marked
-        has_unmarked = bool(self._queue) and not self._queue[-1].marked and bool(self._queue[-1].batch.items)
-        return bool(self._letters) or (has_unmarked and ready < LEAST_READY)
+    def _gather(self) -> "asyncio.Task[Batch] | None":
+        """Adds what can be had at once; the task that waits for the next batch where more is wanted."""
+        until = monotonic() + TURN
+        while self._wants_more():
+            batch = self._batches.take() if monotonic() < until else None
+            if batch is None:
+                return self._started(self._batches.next())
+            self._add(batch)
+        return None
+
+    def _add(self, batch: Batch) -> None:
+        self._queue.append(_Waiting(batch))
+        self._size += batch.size
+        self._note_unwritten()
 
     def _wants_more(self) -> bool:
-        """What is not full yet may as well grow, in the journal, until it can be sent."""
+        """Until it can be sent, a batch that is not full yet may as well grow in the journal."""
         return (
             len(self._queue) < MOST_AHEAD + self._most
-            and all(each.batch.full for each in self._queue if each.task is None)
-            and sum(each.batch.size for each in self._queue) < MOST_AHEAD_BYTES
+            and self._size < MOST_AHEAD_BYTES
+            and (not self._queue or self._queue[-1].batch.full or self._queue[-1].sent)
         )
 
-    def _send(self) -> None:
-        """Starts what may be under way now."""
-        free = self._most - sum(each.task is not None and not each.task.done() for each in self._queue)
-        for each in self._queue:
-            if free <= 0 or not each.marked:
-                return
-            if each.task is None and each.batch.items:
-                each.task = self._started(self._deliver(each.batch))
-                free -= 1
+    # Sending
 
-    async def _deliver(self, batch: Batch) -> list[DeadLetter]:
-        self._progress.started()
-        return await self._retrier.deliver(Delivery(batch.id, batch.items, self._region))
+    async def _send(self) -> None:
+        while True:
+            if not self._ready:
+                self._is_ready.clear()
+                await self._is_ready.wait()
+                continue
+            each = self._ready.popleft()
+            each.sent = True
+            self._progress.started()
+            self._busy += 1
+            each.letters = await self._retrier.deliver(Delivery(each.batch.id, each.batch.items, self._region))
+            self._busy -= 1
+            self._pass_done()
+            if self._letters or not self._queue or len(self._ready) < LEAST_READY:
+                self._wake.set()
+
+    def _make_ready(self, queue: Iterable[_Waiting]) -> None:
+        """Has those sent whose ends are in the journal now."""
+        for each in queue:
+            if not each.marked:
+                each.marked = True
+                if each.batch.items:
+                    self._ready.append(each)
+        if self._ready and not self._leaving.is_set():
+            self._is_ready.set()
+            while len(self._lanes) < min(self._most, self._busy + len(self._ready)):
+                self._lanes.append(self._started(self._send()))
 
     def _pass_done(self) -> None:
         """Takes what is done off the queue, from the first on."""
         while self._queue and self._queue[0].is_done:
-            done = self._queue[0]
-            letters = done.task.result() if done.task is not None else []
-            self._queue.popleft()
+            done = self._queue.popleft()
             batch = done.batch
-            counted = counted_with(letters, batch.items)
-            self._letters += letters
-            self._counted += counted
-            self._progress.passed(total(batch.items) - _dead(letters, counted), batch.lost)
+            self._size -= batch.size
+            dead = 0
+            if letters := done.letters:
+                counted = counted_with(letters, batch.items)
+                self._letters += letters
+                self._counted += counted
+                dead = _dead(letters, counted)
+            self._progress.passed(total(batch.items) - dead, batch.lost)
             end = batch.end
             self._cursor = replace(self._cursor, position=end.position, offset=end.offset, events=end.events)
             self._note_unwritten()
+
+    # Writing
+
+    def _note_unwritten(self) -> None:
+        if self._written:
+            self._written = False
+            self._unwritten_since = monotonic()
+            self._wake_later(ACKNOWLEDGED_FOR)
+
+    def _wake_later(self, seconds: float) -> None:
+        if self._write_timer is None:
+            self._write_timer = asyncio.get_running_loop().call_later(seconds, self._wake_to_write)
+
+    def _wake_to_write(self) -> None:
+        self._write_timer = None
+        self._wake.set()
+
+    def _is_to_be_written(self) -> bool:
+        """Whether it is time: a receiver may soon wait for a batch to be marked, something was given up, or what is
+        acknowledged has waited for long enough."""
+        if self._written:
+            return False
+        last = self._queue[-1] if self._queue else None
+        is_wanted = last is not None and not last.marked and bool(last.batch.items)
+        if self._letters or (is_wanted and len(self._ready) < LEAST_READY):
+            return True
+        wait = self._unwritten_since + ACKNOWLEDGED_FOR - monotonic()
+        if wait > 0:
+            self._wake_later(wait)
+        return wait <= 0
 
     def _to_write(self) -> tuple[Cursor, tuple[_Waiting, ...], list[DeadLetter], list[Counted]]:
         """What is acknowledged by now, the batches whose ends come next, and what was given up."""
@@ -230,8 +286,7 @@ class InFlightWindow:
                     raise
         if letters:
             self._progress.buried(_dead(letters, counted), letters[0].why)
-        for each in queue:
-            each.marked = True
+        self._make_ready(queue)
         self._moved(cursor, next((each.batch.items[0].received for each in queue if each.batch.items), 0))
 
     async def _leave(
@@ -242,8 +297,7 @@ class InFlightWindow:
     ) -> None:
         """Ends what is under way, and writes down what was acknowledged before."""
         self._leaving.set()
-        tasks: list[asyncio.Task[Any]] = [each.task for each in self._queue if each.task is not None]
-        await end(asked, gathering, *tasks)
+        await end(asked, gathering, *self._lanes)
         await self._batches.close()
         if writing is not None:
             (failed,) = await asyncio.gather(writing, return_exceptions=True)

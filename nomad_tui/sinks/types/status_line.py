@@ -54,7 +54,10 @@ class Connector(aiohttp.TCPConnector):
             self._factory = cast("partial[ResponseHandler]", partial(_Handler, *factory.args, **factory.keywords))
 
     async def connect(
-        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
+        self,
+        req: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> aiohttp.connector.Connection:
         connection = await super().connect(req, traces, timeout)
         if (watching := watcher.get()) is not None:
