@@ -145,12 +145,11 @@ class Batches:
 
     async def _progress(self) -> None:
         """Waits for what `take` needs next: the disk, the stream, or a turn of the event loop."""
-        if self._records:
-            record = self._records[0]
-            if record.position > self._mark.position + 1:
-                self._parts.append(await self._lost(record))
-                self._mark = self._parts[-1].end
-                self._selection.lost_before(record)
+        if self._records and (record := self._records[0]).position > self._mark.position + 1:
+            self._parts.append(await self._lost(record))
+            self._mark = self._parts[-1].end
+            self._selection.lost_before(record)
+        elif self._records or self._parts:
             await asyncio.sleep(0)
         elif (self._read_to or 0) < self._journal.end:
             await self._read()
