@@ -287,7 +287,7 @@ async def show_sinks(app: NomadTui, pilot: Pilot[Any], seen: Seen) -> None:
 
 async def switch_rules_on(app: NomadTui, pilot: Pilot[Any]) -> None:
     """As if they had been on when the first event came."""
-    watching = app.dashboard.watching
+    watching = app.dashboard.controllers.watching
     for name in ("out of memory", "node down"):
         watching.rules.switch(name, True)
     watching.watcher.set_rules(watching.rules.rules, from_now=False)

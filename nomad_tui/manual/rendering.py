@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, TableElement
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -82,6 +83,19 @@ def rendered(page: Page, width: int = WIDTH, *, color: bool = False) -> str:
     console.print(_Page(text, hyperlinks=False), crop=False)
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
     return _BLANK_LINES.sub("\n\n", lines).strip("\n") + "\n"
+
+
+def segments(page: Page, width: int) -> list[list[Segment]]:
+    """The page as lines of styled segments; the style of a link names the file that it leads to, such as `tls.md`."""
+    console = Console(
+        file=StringIO(),
+        width=min(width, WIDTH),
+        force_terminal=True,
+        color_system="standard",
+        legacy_windows=False,
+    )
+    drawn = console.render(_Page(_LEFT_OUT.sub("", page.text), hyperlinks=True))
+    return [list(line) for line in Segment.split_lines(drawn)]
 
 
 def _code_in_backticks(text: str) -> str:

@@ -119,14 +119,14 @@ ACTIONS: Final = (
     ),
     Action("app.tree", "", "view('tree')", "Tree", "Show the payload as a tree", palette="payload json fields"),
     Action(
-        "app.changes", "d", "view('changes')", "Changes", "What changed since the object's previous event",
+        "app.changes", "d", "view('changes')", "Changes", "Show what changed since the object's previous event",
         True, "diff",
     ),
     Action(
-        "app.timeline", "t", "view('timeline')", "Timeline", "All related events, in time",
+        "app.timeline", "t", "view('timeline')", "Timeline", "Show all related events in order of time",
         True, "trace history related",
     ),
-    Action("app.raw", "R", "view('raw')", "Raw", "The payload as the server sent it", palette="json text payload"),
+    Action("app.raw", "R", "view('raw')", "Raw", "Show the payload as the server sent it", palette="json text payload"),
     Action("app.compare", "D", "compare", "Compare", "Compare with a marked event", palette="diff", early=True),
     Action(
         "app.copy", "y", "copy", "Copy", "Copy the value, the event, its IDs or a command for it", True,
@@ -139,7 +139,7 @@ ACTIONS: Final = (
     Action("app.pager", "e", "open_outside", "Open in pager", "Open the event in $PAGER", palette="less view"),
     Action("app.editor", "", "open_outside(True)", "Open in editor", "Open the event in $EDITOR", palette="vim edit"),
     Action(
-        "app.save", "w", "save", "Save", "Save the event, the marked, the matches or everything", False,
+        "app.save", "w", "save", "Save", "Save the event, the marked or matching ones, or all", False,
         "export write csv", True,
     ),
     Action(
@@ -167,18 +167,18 @@ ACTIONS: Final = (
     ),
     Action("app.retry", "r", "retry", "Retry now", "Reconnect now, from the newest event", palette="reconnect connect"),
     Action("app.warnings", "W", "warnings", "Warnings", "Show warnings and fixes", palette="problems errors"),
-    Action("app.unreadable", "u", "unreadable", "Unreadable lines", "Show lines that are not events", palette="errors"),
+    Action("app.unreadable", "u", "unreadable", "Unreadable lines", "Show unreadable lines", palette="errors"),
     Action(
         "app.doctor", "c", "doctor", "Doctor", "Check the connection, token and event stream",
         palette="diagnose health connection", early=True,
     ),
     Action(
-        "app.overview", "0", "overview", "Overview", "What needs attention, jobs, nodes and activity", False,
+        "app.overview", "0", "overview", "Overview", "Show what needs attention, jobs, nodes and activity", False,
         "pulse health problems cluster", early=True,
     ),
     Action(
         "app.overview_as_of", "O", "overview_as_of", "Overview as of the event",
-        "The overview as of the selected event", palette="state past cluster",
+        "Show the overview as of the selected event", palette="state past cluster",
     ),
     Action(
         "app.sinks", "s", "sinks", "Sinks", "List all sinks: make, edit, test, preview, pause, dead letters",
@@ -193,7 +193,7 @@ ACTIONS: Final = (
         palette="stdout stderr output tail", early=True,
     ),
     Action(
-        "app.watch", "A", "watch", "Watch rules", "List the watch rules: add, switch, snooze; go to what fired",
+        "app.watch", "A", "watch", "Watch rules", "List watch rules: add, switch, snooze, go to events",
         palette="alert notify bell alarm rule", early=True,
     ),
     Action("app.columns", "", "columns", "Columns", "Choose and order the columns of Events", palette="fields layout"),
@@ -212,7 +212,7 @@ ACTIONS: Final = (
         palette="shell background", early=True,
     ),
     Action("app.palette", "ctrl+p", "app.command_palette", "Palette", "Search and run any command", True),
-    Action("app.help", "?", "app.help", "Help", "Show all keys; / searches them", True, "keys shortcuts manual"),
+    Action("app.help", "?", "app.help", "Help", "Show the keys and the manual", True, "keys shortcuts manual"),
     Action("app.quit", "q", "app.quit", "Quit", "Quit, as does :q", True, "exit close :q"),
     # In every list and text.
     Action("move.up", "up k", "move(-1)", "Up", _ROW),
@@ -246,19 +246,19 @@ ACTIONS: Final = (
         palette="filter exclude", early=True,
     ),
     Action(
-        "events.fold", "F", "fold", "Fold", "Fold repeats of one sentence, then runs of routine, then nothing",
+        "events.fold", "F", "fold", "Fold", "Cycle folding: repeated events, runs of routine events, none",
         palette="group dedupe repeats routine",
     ),
     Action(
-        "events.level", "!", "level", "Least level",
-        "Cycle the least level shown: change, warning, failure, then everything", palette="severity warning failure",
+        "events.level", "!", "level", "Minimum level",
+        "Cycle the minimum level: change, warning, failure, all", palette="severity warning failure",
     ),
     # Facets
     Action("facets.tick", "space enter", "tick", "Tick", "Tick or untick; fold or unfold a section", True),
     Action("facets.add_only", "+", "narrow(True)", "Only", _ONLY, True),
     Action("facets.add_not", "-", "narrow(False)", "Not", _ONLY, True),
-    Action("facets.only", "o", "only", "Only this", "Tick this and nothing else of its section"),
-    Action("facets.all", "a", "all", "All", "Untick all of a section; show every topic", True),
+    Action("facets.only", "o", "only", "Only this", "Tick only this value of the section"),
+    Action("facets.all", "a", "all", "All", "Untick the section; for topics, show all", True),
     Action("facets.none", "n", "none", "No topics", "Hide every topic", palette="facets hide"),
     Action("facets.all_topics", "", "all_topics", "All topics", "Show every topic", palette="facets"),
     Action("facets.next_section", "J ]", "section(1)", "Next section", _SECTION),
@@ -297,7 +297,7 @@ ACTIONS: Final = (
     ),
     Action("changes.reveal", "x", "reveal", "Reveal", "Show the secret under the cursor until the cursor moves", True),
     Action("timeline.toggle", "space", "toggle_fold", "Fold", "Fold or unfold the row", True),
-    Action("timeline.jump", "enter", "jump", "Go to event", "Go to the event of the row; Esc comes back", True),
+    Action("timeline.jump", "enter", "jump", "Go to event", "Go to the event of the row; Esc returns", True),
     Action("text.page_down", "space", "move_pages(1.0)", "Page down", _PAGE),
     Action("text.find", "/", "find", "Find", "Find a text or a /regular expression/", True),
     Action("text.find_next", "n", "find_next(1)", "Next match", _FIND),
@@ -313,12 +313,12 @@ ACTIONS: Final = (
     Action("filter.clear", "escape", "clear_filter", "Clear", "Close the list, or clear the filter", True),
     Action("filter.stay", "shift+tab", "nothing", "Stay"),
     # Dialogs and pages
-    Action("dialog.leave", "escape", "leave", "Cancel", "Close without doing anything"),
+    Action("dialog.leave", "escape", "leave", "Cancel", "Close without changes"),
     Action("menu.up", "up", "move(-1)", "Up", _ROW),
     Action("menu.down", "down", "move(1)", "Down", _ROW),
-    Action("menu.choose", "enter", "choose", "Choose", "Choose this"),
+    Action("menu.choose", "enter", "choose", "Choose", "Choose the line"),
     Action("page.leave", "escape q", "leave", "Close", "Close the page"),
-    Action("page.help", "?", "app.help", "Help", "Show the keys of the page"),
+    Action("page.help", "?", "app.help", "Help", "Show the keys and the manual of the page"),
     Action("columns.tick", "space", "tick", "Tick", "Show or hide the column"),
     Action("columns.left", "K shift+up", "shift(-1)", "Left", "Move the column to the left or right"),
     Action("columns.right", "J shift+down", "shift(1)", "Right", "Move the column to the left or right"),
@@ -328,9 +328,16 @@ ACTIONS: Final = (
         Action(f"name_filter.{key}", key, f"key('{key.upper()}')", f"Key {key.upper()}", "Choose the key")
         for key in ("f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8")
     ),
-    Action("viewer.copy", "y", "copy", "Copy", "Copy the whole text"),
+    Action("viewer.copy", "y", "copy", "Copy", "Copy the text"),
     Action("help.leave", "escape q ?", "leave", "Close", "Close the page"),
-    Action("help.manual", "m", "manual", "Manual", "Show the manual, searchable"),
+    Action("help.next_link", "tab", "step_link(1)", "Next link", "Go to the next or the previous link"),
+    Action("help.previous_link", "shift+tab", "step_link(-1)", "Previous link", "Go to the next or the previous link"),
+    Action("help.follow", "enter", "follow", "Follow", "Follow the link"),
+    Action("help.back", "backspace", "back", "Back", "Go back to where the link was followed"),
+    Action("help.next_page", "]", "step_page(1)", "Next page", "Go to the next or the previous page"),
+    Action("help.previous_page", "[", "step_page(-1)", "Previous page", "Go to the next or the previous page"),
+    Action("help.keys", "a", "keys", "All keys", "Show all keys"),
+    Action("help.manual", "m", "manual", "Contents", "Show the contents of the manual"),
     Action("unreadable.leave", "u enter", "leave", "Close", "Close the page"),
     Action("warnings.leave", "W enter", "leave", "Close", "Close the page"),
     Action("doctor.leave", "c", "leave", "Close", "Close the page"),
@@ -372,14 +379,18 @@ ACTIONS: Final = (
     Action("logs.leave", "L", "leave", "Close", "Close the page"),
     Action("watch.go", "enter", "go", "Go to event", "Go to the event that the rule fired for"),
     Action("watch.switch", "space", "switch", "On or off", "Switch the rule on or off"),
-    Action("watch.snooze", "s", "snooze", "Snooze", "Have the rule only highlight for 15 minutes, or wake it"),
+    Action("watch.snooze", "s", "snooze", "Snooze", "Snooze for 15 minutes (only highlight), or end the snooze"),
     Action("watch.add", "a", "add", "Add", "Add a rule from the current filter"),
-    Action("watch.remove", "x delete", "remove", "Remove", "Remove a rule that was made in the dashboard"),
+    Action("watch.remove", "x delete", "remove", "Remove", "Remove a rule added in the dashboard"),
     Action("watch.leave", "A", "leave", "Close", "Close the page"),
 )  # fmt: skip
 
 EVERYWHERE: Final = ("app.redraw", "app.suspend")
 """Actions whose keys work on every screen, dialogs and pages included."""
+EARLY_ACTIONS: Final = frozenset(
+    action.run.partition("(")[0] for action in ACTIONS if action.early and action.context is Context.APP
+)
+"""Actions whose keys have priority, but not over typing."""
 UNBOUND: Final = "unbound"
 """Stands for the key of an action that has none; no terminal sends it."""
 BY_ID: Final = {action.id: action for action in ACTIONS}

@@ -186,7 +186,7 @@ class NomadTui(App[Outcome]):
             self.push_screen(Palette(id="--command-palette"))
 
     def action_help(self) -> None:
-        """Shows all keys, those of the focused widget first."""
+        """Shows the keys and the page of the manual of the focused widget."""
         from nomad_tui.ui.dialogs.help import HelpScreen
 
         node = self.screen.focused or self.screen

@@ -20,6 +20,7 @@ from nomad_tui.ui.dialogs.write_file import file_name
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import Inspecting
 from nomad_tui.ui.filter.filtering import SEARCH_SLICE, Filtering
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.terminal.browser import open_page
 from nomad_tui.ui.terminal.clipboard import start_copying
@@ -27,7 +28,11 @@ from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import show_outside
 from nomad_tui.ui.terminal.picture import save_picture
 
-NOTHING: Final = "No event is selected: select one first."
+NOTHING: Final = "No event is selected. Select one first."
+
+
+NO_MARKS: Final = "No marks. Press {events.mark} to mark an event."
+COPY_KEYS: Final = "letter or Enter copy · {dialog.leave} cancel"
 
 
 class ExportActions:
@@ -69,7 +74,7 @@ class ExportActions:
         server: Server | None = server_of(source.connection) if isinstance(source, LiveServer) else None
         gap = self._inspecting.gap
         sentence = "" if gap is None else gap.sentence
-        # A recording does not name the release of the server that would be asked today.
+        # A recording does not name the release of the server.
         harm = self._session.status.csi_read_warning if server is not None else csi_read_warning()
         masking, envelope = self._inspector.masking, self._inspecting.envelope
         found = choices(payload.value, self._path(), masking, envelope, server, sentence, harm)
@@ -90,7 +95,9 @@ class ExportActions:
     def copy(self) -> None:
         payload = self._payload()
         if payload is not None:
-            menu = ChoiceMenu(tuple(self._choices(payload).values()), "Copy", "a letter or Enter copies · Esc")
+            menu = ChoiceMenu(
+                tuple(self._choices(payload).values()), "Copy", "letter or Enter copy · {dialog.leave} cancel"
+            )
             self._panes.app.push_screen(menu, self._copy)
 
     def copy_one(self, letter: str) -> None:
@@ -109,7 +116,7 @@ class ExportActions:
             return None
         choice = self._choices(payload)[letter]
         if choice.text is None:
-            self._panes.notify(choice.why_not, markup=False)
+            self._panes.notify(keymap_of(self._panes.app).text(choice.why_not), markup=False)
             return None
         return choice
 
@@ -154,9 +161,9 @@ class ExportActions:
             return range(history.first, history.end)
 
         selections = (
-            Selection("m", "the marked", "marked", len(marks), marked, "Nothing is marked: m marks an event."),
-            Selection("f", "the matches", "matches", len(view), matches, "Nothing matches the filter."),
-            Selection("a", "everything held", "events", len(history), everything, "There are no events yet."),
+            Selection("m", "marked events", "marked", len(marks), marked, NO_MARKS),
+            Selection("f", "matches", "matches", len(view), matches, "No event matches the filter."),
+            Selection("a", "all events", "events", len(history), everything, "No events yet."),
         )
         source, status = self._session.source, self._session.status
         where = f"{source.name} · {source.scope(status.region)}"

@@ -64,7 +64,7 @@ class MarkKeeper:
             self._kept.write([*self._sought, *marks])
         except FileError as error:
             self._kept = None
-            return f"{error} The marks count until the program ends."
+            return f"{error} Marks are kept until nomad-tui exits."
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The footer: as many keys as fit, each of them whole, and always `? Help` and `q Quit`."""
+"""The footer: as many keys as fit untruncated, and always `? Help` and `q Quit`."""
 
 from typing import Any, Final
 

@@ -37,14 +37,14 @@ OVERLAPPING: Final = (
     frozenset((Context.PAGE, Context.OVERVIEW, Context.MOVE, Context.ATTENTION)),
     frozenset((Context.PAGE, Context.SINKS, Context.MOVE)),
     frozenset((Context.PAGE, Context.MISTAKES)),
-    frozenset((Context.PAGE, Context.MOVE, Context.DOCTOR)),
+    frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.DOCTOR)),
     frozenset((Context.PAGE, Context.MOVE, Context.SCROLL, Context.LETTERS)),
     frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.VIEWER)),
     frozenset((Context.PAGE, Context.MOVE, Context.WATCH)),
-    frozenset((Context.PAGE, Context.MOVE, Context.LOGS)),
-    frozenset((Context.PAGE, Context.UNREADABLE)),
-    frozenset((Context.PAGE, Context.WARNINGS)),
-    frozenset((Context.PAGE, Context.OPTIONS)),
+    frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.LOGS)),
+    frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.UNREADABLE)),
+    frozenset((Context.PAGE, Context.MOVE, Context.TEXT, Context.WARNINGS)),
+    frozenset((Context.PAGE, Context.DIALOG, Context.MENU, Context.OPTIONS)),
     frozenset((Context.HELP, Context.MOVE, Context.TEXT)),
     frozenset((Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS)),
     frozenset((Context.DIALOG, Context.NAME_FILTER)),
@@ -93,6 +93,8 @@ class KeyMap:
         return _PLACE.sub(lambda found: self._first(found[1]), sentence)
 
     def _first(self, action: str) -> str:
+        if action not in BY_ID:
+            return f"{{{action}}}"  # part of an untrusted text
         keys = self.keys(action)
         return shown_key(keys[0]) if keys else f"{BY_ID[action].title} in the palette"
 
@@ -183,7 +185,7 @@ def read_keys(table: Mapping[str, Any], at: FieldPath) -> tuple[KeyMap, list[Fie
         path = at.member(action)
         try:
             if action not in BY_ID:
-                raise path.error(f"is no action: {_meant(action)}")
+                raise path.error(f"is not an action: {_meant(action)}")
             asked[action] = _read(action, raw, path)
         except FieldError as error:
             errors.append(error)
@@ -192,8 +194,7 @@ def read_keys(table: Mapping[str, Any], at: FieldPath) -> tuple[KeyMap, list[Fie
         del asked[wrong]
         errors.append(
             at.member(wrong).error(
-                f'is "{shown_key(key)}", which is a key of {other} at the same time: choose another, or give {other} '
-                "one too"
+                f'is "{shown_key(key)}", which is also a key of {other}: choose another key, or change {other} too'
             )
         )
     return KeyMap(asked), errors
@@ -221,7 +222,7 @@ def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
         raise path.error(f'is {quoted(raw)}: write keys, such as "ctrl+f" or ["/", "f3"], or "{NONE}"')
     if words == [NONE]:
         if action in _NEEDED:
-            raise path.error(f'is "{NONE}", and there would be no way out: write a key')
+            raise path.error(f'is "{NONE}", but this action needs a key')
         return ()
     if len(words) > MOST_OF_ONE:
         raise path.error(f"has {len(words)} keys: write at most {MOST_OF_ONE}")
@@ -231,7 +232,7 @@ def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
         if key is None:
             close = get_close_matches(word.lower().rpartition("+")[2], sorted(_NAMED | _ALIASES.keys()), 1)
             hint = f", such as {close[0]}" if close else ', such as "/", "ctrl+u", "pageup" or "f3"'
-            raise path.error(f"is {quoted(word)}, which is no key: write one{hint}")
+            raise path.error(f"is {quoted(word)}, which is not a key: write one{hint}")
         if key in _RESERVED:
             raise path.error(f"is {quoted(word)}, which is reserved for quitting: write another key")
         if _is_typed(key) and BY_ID[action].context in TYPED_INTO:

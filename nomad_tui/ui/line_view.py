@@ -1,4 +1,4 @@
-"""A scrolling view of lines whose number changes often, without laying out the whole screen each time."""
+"""A scrolling view of lines whose number changes often, without laying out the screen each time."""
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -10,7 +10,7 @@ class LineView(ScrollView):
     def set_row_count(self, rows: int) -> None:
         """Tells the scrollbar how many rows there are.
 
-        Assigning `virtual_size` lays out and repaints the whole screen, some 20 KB to the terminal each time, so that
+        Assigning `virtual_size` lays out and repaints the screen, some 20 KB to the terminal each time, so that
         is left for when the scrollbar appears or goes.
         """
         size = Size(self.scrollable_content_region.width, rows)

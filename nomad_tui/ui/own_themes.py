@@ -25,17 +25,17 @@ def _colour(raw: object, path: FieldPath) -> str:
     try:
         Color.parse(raw)
     except ColorParseError:
-        raise path.error(f'is {quoted(raw)}, which is no color: write one such as "#41d392"') from None
+        raise path.error(f'is {quoted(raw)}, which is not a color: write one such as "#41d392"') from None
     return raw
 
 
 def _variables(raw: object, path: FieldPath) -> dict[str, str]:
     if not isinstance(raw, dict):
-        raise path.error(f"is {quoted(raw)}, and a table belongs there")
+        raise path.error(f"is {quoted(raw)}: write a table")
     for name, value in raw.items():
         at = path.member(name)
         if name not in OF_STYLES:
-            raise at.error(f"is no variable: there are {', '.join(sorted(OF_STYLES))}")
+            raise at.error(f"is not a variable: write one of {', '.join(sorted(OF_STYLES))}")
         _colour(value, at)
     return raw
 
@@ -80,17 +80,17 @@ def _theme(file: Path) -> Theme:
     """Raises `FileError`."""
     name = file.stem
     if name != printable(name, 40) or name in BUILTIN_THEMES or name in {theme.name for theme in THEMES}:
-        raise FileError(f"{shown(file)} has the name of another theme. Rename the file.")
+        raise FileError(f"{shown(file)} has the name of a built-in theme. Rename the file.")
     try:
         table = tomllib.loads(read_text(file) or "")
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{shown(file)} is not used until it is corrected: {printable(str(error), 200)}.") from error
+        raise FileError(f"{shown(file)} is invalid and ignored: {printable(str(error), 200)}.") from error
     reader = FieldReader(_OwnTheme, "a theme", folder=file.parent)
     reader.take(table)
     for attribute in reader.given:
         reader.read(attribute)
     if reader.errors:
-        raise FileError(f"{shown(file)} is not used until it is corrected: {_all(reader.errors)}.")
+        raise FileError(f"{shown(file)} is invalid and ignored: {_all(reader.errors)}.")
     own = {key: value for key, value in msgspec.structs.asdict(reader.struct()).items() if value is not None}
     base = NOMAD_DARK if own["dark"] else NOMAD_LIGHT
     colours: dict[str, Any] = {key: getattr(base, key) for key in own_colours() if key not in own}

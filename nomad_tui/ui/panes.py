@@ -95,13 +95,13 @@ class Panes(Horizontal):
     def move_edge(self, direction: int) -> str:
         """Moves the focused pane's right edge, or the last pane's left one. Returns why it cannot, or ""."""
         if self.zoomed is not None:
-            return keymap_of(self.app).text("The pane is zoomed: {app.zoom} shows all panes again.")
+            return keymap_of(self.app).text("The pane is zoomed. Press {app.zoom} to show all panes.")
         if self.focused is Pane.TOPICS:
             most = self.size.width - EVENTS_LEAST
             width = self.facets_width or self.topics.outer_size.width
             self.facets_width = max(FACETS_LEAST, min(width + direction * STEP, max(width, most)))
         elif not self._is_side_by_side:
-            return "Events and Event are stacked at this width: only Facets can be resized."
+            return "Events and Event are stacked at this width. Only Facets can be resized."
         else:
             both = self.event_list.outer_size.width + self.inspector.outer_size.width
             # What was chosen last may not be laid out yet.

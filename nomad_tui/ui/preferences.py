@@ -70,7 +70,7 @@ class Preferences:
         if theme is not None and theme not in self.themes:
             close = get_close_matches(theme, self.themes, 1)
             hint = f'write "{close[0]}"' if close else f"the themes are {', '.join(self.themes)}"
-            errors.append(loaded.path("ui.theme").error(f"is {quoted(theme)}, which is no theme: {hint}"))
+            errors.append(loaded.path("ui.theme").error(f"is {quoted(theme)}, which is not a theme: {hint}"))
             self.settings = msgspec.structs.replace(self.settings, theme=None)
         return errors
 
@@ -86,8 +86,8 @@ class Preferences:
         """All mistakes, as long as they are; None where there are none."""
         if not self.mistakes:
             return None
-        many = "A setting has" if len(self.mistakes) == 1 else f"{len(self.mistakes)} settings have"
-        return Warned(Concern.SETTINGS, f"{many} a mistake and the default value.", " ".join(self.mistakes))
+        many = "One setting has" if len(self.mistakes) == 1 else f"{len(self.mistakes)} settings have"
+        return Warned(Concern.SETTINGS, f"{many} a mistake; the default applies.", " ".join(self.mistakes))
 
     # What is in force when the dashboard starts
 

@@ -1,7 +1,6 @@
 """The dashboard: owns selection, view and filter, and binds the panes into them.
 
-Panes post what the operator did, and this screen alone decides what it means.
-What is not on the first picture is imported on demand: the picture does not wait for it.
+Panes post what the operator did; this screen decides what it means. Pages are imported when they are opened.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import tzinfo
-from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -25,73 +23,43 @@ from nomad_tui.config.filter_history import FilterHistory
 from nomad_tui.config.folders import Folders
 from nomad_tui.config.saved_filters import SavedFilters
 from nomad_tui.config.ui_settings import StartPane
-from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.search.view import View
-from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern
-from nomad_tui.session import Session, State
-from nomad_tui.ui.actions import Context, actions, bindings
+from nomad_tui.session import Session
+from nomad_tui.ui.actions import EARLY_ACTIONS, Context, bindings
 from nomad_tui.ui.connection_actions import ConnectionActions
+from nomad_tui.ui.controllers import Controllers
 from nomad_tui.ui.dialogs.commands import Commands
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import INSPECT_AFTER, Inspecting
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
-from nomad_tui.ui.event.text_viewer import TextView, TextViewer
+from nomad_tui.ui.event.text_viewer import TextView
 from nomad_tui.ui.event.timeline import Timeline
-from nomad_tui.ui.events.columns import Column, ColumnChooser
+from nomad_tui.ui.events.columns import Column
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.facets.refusals import explain_refusal
 from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.filter_updates import FILTER_AFTER, FilterUpdates
-from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering, learn_language
+from nomad_tui.ui.filter.filtering import Filtering, ages_clock, learn_language
 from nomad_tui.ui.filter.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.kept_marks import MarkKeeper
 from nomad_tui.ui.key_hints import KeyHints
-from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.preferences import Preferences
 from nomad_tui.ui.status import Header, Trouble
+from nomad_tui.ui.ticker import Ticker
 
 if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
-    from nomad_tui.ui.dialogs.record import Recording
-    from nomad_tui.ui.export_actions import ExportActions
-    from nomad_tui.ui.overview.actions import OverviewActions
-    from nomad_tui.ui.sinks.actions import SinkActions
-    from nomad_tui.ui.watch.watching import Watching
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
-FLOODED_EVERY: Final = 0.25
-"""Seconds between two updates of the list while events pour in: it cannot be read then."""
-DRAWING_SHARE: Final = 10
-"""How many times as long as drawing the rows takes passes then at least until they are drawn again."""
 WATCH_AFTER: Final = 0.5
-"""Seconds after the start until the parser of filters is made, and the watch rules are read with it: the first picture
-comes before. They look at what came before too."""
-HEADER_EVERY: Final = 5
-"""Looks between two updates of the header and the counts."""
-NEWEST_EVERY: Final = 20
-"""Looks between two updates of the inspector while it shows the newest event: faster cannot be read."""
-NOTES_AT_ONCE: Final = 3
-"""Notifications of one look; the last of them holds the rest."""
-AGES_EVERY: Final = 200
-"""Looks between two updates of the ages in the payload."""
-LEARN_EVERY: Final = 40
-"""Looks between two at the newest payloads, for completion, while the filter line has the focus."""
-
-
-EARLY: Final = frozenset(action.run.partition("(")[0] for action in actions(Context.APP) if action.early)
-"""Actions whose keys have priority, but not over typing."""
-
-
-def _end_of_recording(session: Session, clock: Callable[[], int]) -> int:
-    """The time that ages in a recording are relative to: that of its newest event, if one is known."""
-    end = latest_moment(session.history)
-    return clock() if end is None else end
+"""Seconds after the start until the parser of filters is made and the watch rules are read: the first picture comes
+before. Rules look at earlier events, too."""
 
 
 class DashboardScreen(Screen[None]):
@@ -115,22 +83,16 @@ class DashboardScreen(Screen[None]):
         seeds: bool = True,
         id: str | None = None,  # noqa: A002
     ) -> None:
-        """`clock` gives ns since 1970; `timezone` None is this machine's.
-
-        Without `folders` the operator's settings are neither read nor kept. `namespace` selects the preset of that
-        name. `reveal` shows the secrets in payloads. `connections` are those to switch between; None for a recording.
-        `key_pause` is how many seconds keys must rest before the inspector and the filter follow; None for their own.
-        `seeds` is whether the overview asks the server's lists once.
+        """`clock` gives ns since 1970; `timezone` None is this machine's. Without `folders`, settings are neither read
+        nor kept. `namespace` selects the preset of that name. `reveal` shows secrets. `connections` are those to switch
+        between; None for a recording. `key_pause` is after how many seconds without a key the inspector and the filter
+        follow; None for their own. `seeds` is whether the overview reads the server's lists once.
         """
         super().__init__(id=id)
         self.session = session
         self._preferences = preferences
-        self._clock = clock
-        self._folders = folders
-        self._is_cluster = connections is not None
-        self._seeds = seeds
         live = session.source.live
-        ages_from = clock if live else partial(_end_of_recording, session, clock)
+        ages_from = ages_clock(session, clock)
         saved = SavedFilters(None if folders is None else folders.config, namespace)
         self.filter_history = history = FilterHistory(None if folders is None else folders.state)
         self.filtering = Filtering(session, filter_text, timezone, ages_from)
@@ -158,49 +120,14 @@ class DashboardScreen(Screen[None]):
         )
         self.saved = SavedFilterActions(self, saved, self.filter_line)
         self.connection = ConnectionActions(self, session, connections, lambda: self.filtering.text)
-        self._looks = 0
-        self._received = 0
-        self._drawn_at = 0.0
-        """`perf_counter()` of the last update of the list."""
-        self._has_ended = False
-        """Whether the end that ages in a recording are relative to is known."""
-
-    @cached_property
-    def export(self) -> ExportActions:
-        from nomad_tui.ui.export_actions import ExportActions
-
-        return ExportActions(self.panes, self.session, self.filtering, self.inspecting, self._clock)
-
-    @cached_property
-    def recording(self) -> Recording:
-        from nomad_tui.ui.dialogs.record import Recording
-
-        return Recording(self, self.session)
-
-    @cached_property
-    def sinks(self) -> SinkActions:
-        from nomad_tui.ui.sinks.actions import SinkActions
-
-        return SinkActions(self, self.session, self.inspecting, self._folders, is_cluster=self._is_cluster)
-
-    @cached_property
-    def watching(self) -> Watching:
-        from nomad_tui.config.watch_rules import WatchRules
-        from nomad_tui.sources.recording import Recording
-        from nomad_tui.ui.watch.watching import Watching
-
-        source = self.session.source
-        live = source.live and not isinstance(source, Recording)  # a file that grows does not say when
-        rules = WatchRules(None if self._folders is None else self._folders.config)
-        return Watching(self, self.view, self.event_list, rules, self.inspecting.jump, live=live, clock=self._clock)
-
-    @cached_property
-    def overview(self) -> OverviewActions:
-        from nomad_tui.ui.overview.actions import OverviewActions
-
-        return OverviewActions(
-            self.session, self.filtering, self.updates, self.inspecting, self._clock, asks_lists=self._seeds
-        )
+        self.controllers = Controllers(
+            self, session, self.panes, self.filtering, self.updates, self.inspecting, clock, folders,
+            is_cluster=connections is not None, seeds=seeds,
+        )  # fmt: skip
+        self._ticker = Ticker(
+            session, self.panes, self.header, self.trouble, self.filter_bar, self.filtering, self.updates,
+            self.inspecting, self.connection, self._mark_keeper, self.controllers, preferences.keymap,
+        )  # fmt: skip
 
     @property
     def view(self) -> View:
@@ -237,9 +164,9 @@ class DashboardScreen(Screen[None]):
         self.set_focus(self.event_list)
         self._apply_preferences()
         self.set_timer(WATCH_AFTER, self._begin_watching)
-        self.set_interval(SYNC_EVERY, self._look)
+        self.set_interval(SYNC_EVERY, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)
-        self._look()
+        self._ticker.tick()
 
     def _apply_preferences(self) -> None:
         preferences = self._preferences
@@ -252,14 +179,11 @@ class DashboardScreen(Screen[None]):
             self.session.status.warnings[Concern.SETTINGS] = preferences.warning
         kept = (self.saved.filters.trouble, self.filter_history.trouble, preferences.kept.trouble)
         for trouble in filter(None, (preferences.report, *kept)):
-            self._warn(trouble)
-
-    def _warn(self, text: str) -> None:
-        self.notify(text, severity="warning", markup=False)
+            self.notify(trouble, severity="warning", markup=False)
 
     def end_recording(self) -> str | None:
         """Completes the recording under way and returns a sentence about it; None if there is none."""
-        return self.recording.stop() if "recording" in vars(self) else None
+        return self.controllers.recording.stop() if self.controllers.made("recording") else None
 
     def on_unmount(self) -> None:
         self.end_recording()
@@ -270,86 +194,11 @@ class DashboardScreen(Screen[None]):
     async def _watch(self) -> None:
         await asyncio.to_thread(learn_language)
         if self.is_ready:
-            self.watching  # noqa: B018  # reads the rules
-
-    # Showing what has arrived
-
-    def _look(self) -> None:
-        if not self.is_ready:
-            return
-        received = self.session.history.received_events
-        flooded = self.session.pace.is_flooded
-        if not (self.filtering.only_counts and self.filtering.must_wait):
-            if self.filtering.advance(FORWARD_SLICE):
-                self.updates.begin_search()
-            elif received == self._received:
-                self.filtering.prepare(PREPARATION_SLICE)
-        if self.filter_line.has_focus and not self.view.counts_facets:
-            self.filter_bar.seen.read_facts(PREPARATION_SLICE)
-        if "watching" in vars(self):
-            self.watching.advance()
-        now = time.perf_counter()
-        if not flooded or now >= self._drawn_at + max(FLOODED_EVERY, DRAWING_SHARE * self.event_list.drawing_seconds):
-            self._drawn_at = now
-            self.event_list.sync()
-            self.inspecting.advance()
-        self._received = received
-        if self._looks % (HEADER_EVERY * (2 if flooded else 1)) == 0:
-            self.sync()
-        self._looks += 1
+            self.controllers.watching  # noqa: B018  # reads the rules
 
     def sync(self) -> None:
-        """Updates everything but the event list, which is updated more often."""
-        session = self.session
-        status = session.status
-        if "recording" in vars(self):  # else Ctrl+R was never pressed
-            self.recording.sync()
-        self.header.sync(session, session.source.scope(status.region), self.event_list.mode)
-        self.trouble.sync(session)
-        self._mark_keeper.restore()
-        self.connection.sync()
-        self.view.counts_facets = self.topics.is_on_screen
-        self.filtering.know_region(status.region or "")
-        if "watching" in vars(self):
-            self.watching.watcher.know_region(status.region or "")
-        self._notify_notes()
-        self.topics.sync(
-            session.history.topic_counts,
-            self.view.counts,
-            not self.view.facets_complete,
-            status.permissions,
-            frozenset(status.harmful_topics),
-        )
-        if self.filter_line.has_focus and self._looks % LEARN_EVERY == 0:
-            self.filter_bar.seen.look()
-        self.updates.show_matches()
-        self.event_list.server_region = status.region or ""
-        self.event_list.hint = self.filtering.why_empty()
-        newest_every = NEWEST_EVERY * (3 if self.session.pace.is_flooded else 1)
-        if self.event_list.cursor is None and self._looks % newest_every == 0:
-            self.inspecting.look()
-        self.inspector.tell_newest()
-        self.inspecting.release_hidden()
-        self.inspecting.tell_place()
-        has_just_ended = self._is_finished and not self._has_ended
-        self._has_ended = self._is_finished
-        if self._looks % AGES_EVERY == 0 or has_just_ended:
-            self.inspector.tell_ages()
-            if self.filtering.filter.has_ages:
-                self.updates.apply()
-
-    def _notify_notes(self) -> None:
-        notes = [printable(note, 300) for note in self.session.status.notes]
-        self.session.status.notes.clear()
-        if len(notes) > NOTES_AT_ONCE:
-            notes[NOTES_AT_ONCE - 1 :] = ["\n".join(notes[NOTES_AT_ONCE - 1 :])]
-        for note in notes:
-            self.notify(note, markup=False, timeout=10)
-
-    @property
-    def _is_finished(self) -> bool:
-        """Whether no more events can arrive, as in a recording that has been read."""
-        return self.session.status.state is State.ENDED
+        """Updates everything but the event list."""
+        self._ticker.sync()
 
     # Filtering
 
@@ -372,7 +221,7 @@ class DashboardScreen(Screen[None]):
     @on(EventList.Marked)
     def _keep_marks(self) -> None:
         if trouble := self._mark_keeper.write():
-            self._warn(trouble)
+            self.notify(trouble, severity="warning", markup=False)
 
     @on(TopicPicker.Explain)
     def _explain_refusal(self, message: TopicPicker.Explain) -> None:
@@ -464,6 +313,8 @@ class DashboardScreen(Screen[None]):
 
     @on(PayloadTree.OpenText)
     def _open_text(self, message: PayloadTree.OpenText) -> None:
+        from nomad_tui.ui.dialogs.text_page import TextViewer
+
         self.app.push_screen(TextViewer(message.title, message.text))
 
     def action_view(self, view: str) -> None:
@@ -475,28 +326,28 @@ class DashboardScreen(Screen[None]):
     # Taking events out
 
     def action_copy(self) -> None:
-        self.export.copy()
+        self.controllers.export.copy()
 
     def action_copy_web_link(self) -> None:
-        self.export.copy_one("u")
+        self.controllers.export.copy_one("u")
 
     def action_open_outside(self, editor: bool = False) -> None:
-        self.export.open_outside(editor=editor)
+        self.controllers.export.open_outside(editor=editor)
 
     def action_browse(self) -> None:
-        self.export.browse()
+        self.controllers.export.browse()
 
     def action_save(self) -> None:
-        self.export.save()
+        self.controllers.export.save()
 
     def action_picture(self) -> None:
-        self.export.save_picture()
+        self.controllers.export.save_picture()
 
     def action_record(self) -> None:
-        self.recording.toggle()
+        self.controllers.recording.toggle()
 
     def action_send_to(self) -> None:
-        self.sinks.send()
+        self.controllers.sinks.send()
 
     # Keys
 
@@ -505,7 +356,7 @@ class DashboardScreen(Screen[None]):
             # There `/` searches what is shown.
             keymap = self._preferences.keymap
             return set(keymap.keys("app.filter")).isdisjoint(keymap.keys("tree.find"))
-        if action in EARLY and isinstance(self.focused, Input):
+        if action in EARLY_ACTIONS and isinstance(self.focused, Input):
             return False
         return super().check_action(action, parameters)
 
@@ -517,11 +368,11 @@ class DashboardScreen(Screen[None]):
 
     def action_follow(self) -> None:
         events = self.event_list
-        events.follow(self._is_finished or not events.following or events.paused_at is not None)
+        events.follow(self._ticker.is_finished or not events.following or events.paused_at is not None)
 
     def action_pause(self) -> None:
-        if self._is_finished and self.event_list.paused_at is None:
-            self.notify("Nothing to pause: all events have been read.", markup=False, timeout=3)
+        if self._ticker.is_finished and self.event_list.paused_at is None:
+            self.notify("Nothing to pause: all events are read.", markup=False, timeout=3)
             return
         self.event_list.pause(self.event_list.paused_at is None)
 
@@ -541,8 +392,8 @@ class DashboardScreen(Screen[None]):
 
     def action_escape(self) -> None:
         if self.inspecting.back():
-            pass
-        elif self.panes.zoomed is not None:
+            return
+        if self.panes.zoomed is not None:
             self.panes.zoom(None)
         elif self.focused is not self.event_list:
             self.inspecting.go_to_pane(Pane.EVENTS)
@@ -552,12 +403,14 @@ class DashboardScreen(Screen[None]):
             self.event_list.clear_selection()
 
     def action_columns(self) -> None:
+        from nomad_tui.ui.dialogs.column_menu import ColumnMenu
+
         def choose(columns: tuple[Column, ...] | None) -> None:
             if columns is not None:
                 self.event_list.set_columns(columns)
                 self._preferences.keep("columns", columns)
 
-        self.app.push_screen(ColumnChooser(self.event_list.columns), choose)
+        self.app.push_screen(ColumnMenu(self.event_list.columns), choose)
 
     # Pages
 
@@ -571,22 +424,16 @@ class DashboardScreen(Screen[None]):
         self.connection.examine()
 
     def action_overview(self) -> None:
-        self.run_worker(self.overview.ask_lists, group="lists", description="asks for what is in trouble")  # type: ignore[arg-type]
-        self.app.push_screen(self.overview.page(), self.overview.follow)
+        self.controllers.overview.show(self)
 
     def action_overview_as_of(self) -> None:
-        page = self.overview.page_as_of_event()
-        if page is None:
-            hint = "No event is selected: select one, then {app.overview_as_of} shows the overview as of it."
-            self.notify(keymap_of(self.app).text(hint), markup=False)
-        else:
-            self.app.push_screen(page, self.overview.follow)
+        self.controllers.overview.show_as_of_event(self)
 
     def action_sinks(self) -> None:
-        self.sinks.show()
+        self.controllers.sinks.show()
 
     def action_watch(self) -> None:
-        self.watching.show(str(self.filtering.filter))  # what is typed may have a mistake
+        self.controllers.watching.show(str(self.filtering.filter))  # what is typed may have a mistake
 
     def action_logs(self) -> None:
         from nomad_tui.ui.logs.opening import open_logs

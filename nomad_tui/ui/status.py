@@ -15,6 +15,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Session, State, Status
 from nomad_tui.ui.dialogs.warning_list import in_order
+from nomad_tui.ui.keymap import keymap_of
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _LAST_WARNING: Final = 5
@@ -33,10 +34,10 @@ WARNING_LINES: Final = 2
 SHORTEST_REMEDY: Final = 20
 """Characters of a remedy below which it is not begun."""
 _SECOND: Final = 1_000_000_000
-WITHOUT_SERVER: Final = "c checks the connection · @ another cluster · nomad-tui demo needs no server"
+WITHOUT_SERVER: Final = "{app.doctor} check the connection · {app.switch} switch cluster · or run `nomad-tui demo`"
 """Offered while no server has been reached yet; one line of 80 columns."""
 UNANSWERED_FROM: Final = 5.0
-"""Seconds after which a connection that was neither accepted nor refused is said to be unanswered."""
+"""Seconds after which a connection that was neither accepted nor refused is reported as unanswered."""
 HEARTBEAT_LATE: Final = 45.0
 """Seconds without a line after which the heartbeat's age is a warning; servers send one every 30 s."""
 
@@ -213,21 +214,22 @@ class Trouble(Static):
         what, remedy, again = status.what, status.remedy, ""
         unanswered = session.clock() - status.connecting_since
         if status.state is State.CONNECTING and unanswered > UNANSWERED_FROM:
-            what = f"No answer from {status.to} for {unanswered:.0f} s, though nothing has failed yet."
+            what = f"No answer from {status.to} for {unanswered:.0f} s, no error yet."
             where = "NOMAD_ADDR (--address)" if isinstance(session.source, Reaching) else "its address"
-            remedy = f"If this goes on, check {where} and any proxy."
+            remedy = f"If this continues, check {where} and any proxy."
         elif status.state in (State.RETRYING, State.REFUSED, State.CONNECTING) and what:
             wait = max(0, round(status.next_attempt - session.clock()))
-            again = "Trying again now."
+            again = "Retrying now."
             if wait:
-                again = f"Trying again in {wait} s (attempt {status.attempt + 1}); r tries now."
+                key = keymap_of(self.app).text("press {app.retry} to retry now")
+                again = f"Retrying in {wait} s (attempt {status.attempt + 1}); {key}."
         elif status.state is State.LIVE and status.refused_topics:
-            what = f"The server takes no subscription with {', '.join(status.refused_topics)}."
-            remedy = "Events of the other topics go on; use a token that may read these, or untick them."
+            what = f"The server rejects subscriptions to {', '.join(status.refused_topics)}."
+            remedy = "Other topics continue. Use a token that may read these, or untick them."
         else:
             return None
         is_lost = isinstance(session.source, Reaching) and not status.been_connected
-        offer = f"\n{WITHOUT_SERVER}" if is_lost and status.state is not State.REFUSED else ""
+        offer = f"\n{keymap_of(self.app).text(WITHOUT_SERVER)}" if is_lost and status.state is not State.REFUSED else ""
         return Content.from_markup(
             "[b]$what[/] $remedy [$quiet]$again$offer[/]",
             what=printable(what, LONGEST_ACCOUNT),
@@ -240,7 +242,7 @@ class Trouble(Static):
         waiting = in_order({key: each for key, each in status.warnings.items() if key not in self._put_away})
         if not waiting:
             return None
-        keys = "W: read and hide"
+        keys = keymap_of(self.app).text("{app.warnings} to read and hide")
         if len(waiting) > 1:
             keys = f"1 of {len(waiting)}, {keys}"
         # Words are not broken, so that a line holds a little less than its width.

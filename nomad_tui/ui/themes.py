@@ -1,4 +1,4 @@
-"""The colours, and the glyph that stands beside every one of them.
+"""The themes and their colors; every color has a glyph beside it.
 
 Colour is never the only signal: topics have a glyph, statuses their word. Topics share one quiet hue, so that a colour
 in a row is a status; failure is the strongest of these.
@@ -129,7 +129,7 @@ NOMAD_COLOR_BLIND: Final = Theme(
         "footer-description-foreground": "#98a2ad",
     },
 )
-"""After Okabe and Ito: blue, yellow and orange are told apart with any color vision, and by their brightness."""
+"""After Okabe and Ito: blue, yellow and orange differ with any color vision, and by their brightness."""
 
 NOMAD_TERMINAL: Final = Theme(
     name="nomad-terminal",
@@ -208,7 +208,7 @@ def legible_variables(
     """The variables of a theme that are to be others, so that statuses and times can be read, under the cursor too.
 
     `no_color` is whether the terminal is to show greys only, `few_colors` whether it has 16 colours: a failure is
-    reversed there, as in a theme of those, and the cursor's ground is one that is still told from the background.
+    reversed there, as in a theme of those, and the cursor's ground is one that differs from the background.
     """
     plain = {"failure-style": "bold reverse" if no_color or few_colors or theme.ansi else "bold"}
     if theme.ansi:

@@ -54,7 +54,7 @@ def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
         "config.toml:11: `profile.b.colour` is 3",
         'config.toml:2: `ui.columns[1]` is "tme"',
         'config.toml:13: `keys.app.quit` is "crtl+q", which is no key',
-        "config.toml:14: `keys.app.folow` is no action: write `app.follow`",
+        "config.toml:14: `keys.app.folow` is not an action: write `app.follow`",
         'config.toml:15: `keys.app.filter` is "n", which is a key of events.next_match',
         "mine.toml is not used until it is corrected: `primary` is",
         'filter "x"',

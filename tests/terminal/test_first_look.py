@@ -28,7 +28,7 @@ def test_without_a_server_the_first_look_says_what_to_do(home: Path) -> None:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     with running("--address", f"http://{address}", size=(80, 24), home=home) as program:
         program.wait_for(f"{address}   ◌ connecting", "nothing listens there")
-        program.wait_for(" c checks the connection · @ another cluster · nomad-tui demo needs no server")
+        program.wait_for(" c check the connection · @ switch cluster · or run `nomad-tui demo`")
         assert "following" not in program.lines[0]
         program.press("c").wait_for("Doctor")
 
@@ -108,7 +108,7 @@ def test_an_affected_release_is_named_and_its_volumes_are_not_read(home: Path, t
     file.write_bytes(b"".join(line + b"\n" for line in recordings.lines("topics") if b'"CSIVolume"' in line))
     address = serve(file, "--lead", "all", "--buffer-size", "1000", "--version", "1.11.0").address
     with running("--address", address, size=(140, 40), home=home) as program:
-        program.wait_for("not read: CSIVolume").press("1", "G").wait_for("✕ ◱ CSIVolume", "harms the servers")
+        program.wait_for("not read: CSIVolume").press("1", "G").wait_for("✕ ◱ CSIVolume", "harms servers")
         program.press("W").wait_for("nomad#26766", "--allow-harmful-topics").press("escape")
     with running("--address", address, "--allow-harmful-topics", size=(140, 40), home=home) as program:
         program.wait_for("CSIVolume", "held").settle()

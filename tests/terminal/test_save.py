@@ -54,7 +54,7 @@ def test_nothing_is_replaced_without_a_question_and_secrets_are_kept_only_if_cho
         assert file.read_text() == "mine"
         as_they_came = tail(tour, "--output", "frames")
         program.press("enter").wait_until(lambda: file.read_bytes() == as_they_came, "replaced").wait_for("secrets")
-        program.press("wm").wait_for("Nothing is marked: m marks an event")
+        program.press("wm").wait_for("No marks. Press m to mark an event")
 
 
 def test_a_long_save_can_be_stopped_and_leaves_no_file(tmp_path: Path, home: Path) -> None:

@@ -10,9 +10,12 @@ from textual.dom import DOMNode
 
 from nomad_tui.ui.actions import ACTIONS, UNBOUND, Action, Context, actions, bindings
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dialogs.column_menu import ColumnMenu
 from nomad_tui.ui.dialogs.doctor_page import DoctorPage
 from nomad_tui.ui.dialogs.help import HelpScreen
 from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu
+from nomad_tui.ui.dialogs.text_page import TextViewer
+from nomad_tui.ui.dialogs.theme_menu import ThemeMenu
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 from nomad_tui.ui.dialogs.warning_list import WarningList
 from nomad_tui.ui.dialogs.where import Where
@@ -22,9 +25,8 @@ from nomad_tui.ui.event.compare_with import CompareWith
 from nomad_tui.ui.event.find_line import FindPane
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
-from nomad_tui.ui.event.text_viewer import TextView, TextViewer
+from nomad_tui.ui.event.text_viewer import TextView
 from nomad_tui.ui.event.timeline import Timeline
-from nomad_tui.ui.events.columns import ColumnChooser, ColumnList
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.facets.picker import TopicPicker
@@ -53,9 +55,10 @@ TOGETHER: Final = (
     (Context.PAGE, Context.OVERVIEW, Context.CHART),
     (Context.PAGE, Context.OVERVIEW, Context.MOVE, Context.ATTENTION),
     (Context.PAGE, Context.SINKS),
-    (Context.PAGE, Context.MOVE, Context.DOCTOR),
+    (Context.PAGE, Context.MOVE, Context.TEXT, Context.DOCTOR),
+    (Context.MOVE, Context.TEXT, Context.HELP),
     (Context.MOVE, Context.SCROLL, Context.LETTERS),
-    (Context.MENU, Context.OPTIONS, Context.COLUMNS),
+    (Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS),
 )
 """Contexts that apply to one widget."""
 
@@ -76,7 +79,6 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
         ChangesView,
         Timeline,
         TextView,
-        DoctorPage,
         SinkList,
         LetterList,
         RuleList,
@@ -92,10 +94,10 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
     Context.TEXT: (TextView,),
     Context.FIND: (FindPane,),
     Context.FILTER: (FilterLine,),
-    Context.DIALOG: (ChoiceMenu, SendTo, GoTo, WriteFile, Where, NameFilter, ColumnChooser),
-    Context.MENU: (ChoiceMenu, SendTo, ColumnList),
-    Context.OPTIONS: (CompareWith, ColumnList),
-    Context.COLUMNS: (ColumnList,),
+    Context.DIALOG: (ChoiceMenu, SendTo, GoTo, WriteFile, Where, NameFilter, ColumnMenu),
+    Context.MENU: (ChoiceMenu, SendTo, ColumnMenu, CompareWith, ThemeMenu),
+    Context.OPTIONS: (CompareWith, ColumnMenu, ThemeMenu),
+    Context.COLUMNS: (ColumnMenu,),
     Context.PAGE: (DoctorPage, SinksPage, DeadLetters, UnreadableLines, WarningList, TextViewer, CompareWith),
     Context.NAME_FILTER: (NameFilter,),
     Context.VIEWER: (TextViewer,),
@@ -118,7 +120,10 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
 def test_every_action_can_be_run_where_it_applies(context: Context) -> None:
     for owner in OWNERS[context]:
         assert {action.id for action in actions(context) if action.keys} <= {
-            binding.id for binding in owner.BINDINGS if isinstance(binding, Binding)
+            binding.id
+            for each in owner.__mro__
+            for binding in vars(each).get("BINDINGS", ())
+            if isinstance(binding, Binding)
         }
         for action in actions(context):
             namespace, name, _ = parse(action.run)

@@ -166,12 +166,12 @@ async def test_b_shows_and_hides_bookkeeping() -> None:
 async def test_where_nothing_can_be_compared_a_sentence_says_so() -> None:
     async with asyncio.timeout(20), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, {"a": {"ModifyIndex": 1, "ModifyTime": 1}}, {"a": {"ModifyIndex": 2, "ModifyTime": 2}})
-        assert drawn(view) == [AGAINST, "Nothing changed but 2 bookkeeping fields: b shows them."]
+        assert drawn(view) == [AGAINST, "Only 2 bookkeeping fields changed (b to show)."]
         view.focus()
         await pressed(pilot, "b")
         assert drawn(view) == [
             AGAINST,
-            "Nothing changed but 2 bookkeeping fields.",
+            "Only 2 bookkeeping fields changed.",
             "▼ ± a",
             "    ± ModifyIndex  1 → 2",
             "    ± ModifyTime  1 → 2",
@@ -180,7 +180,7 @@ async def test_where_nothing_can_be_compared_a_sentence_says_so() -> None:
         assert drawn(view) == [NOTHING_EARLIER]
         assert (view.cursor_path, view.cursor_value) == (None, None)
         shown(pilot.app, {"a": 1}, {"a": 1})
-        assert drawn(view) == [AGAINST, "Nothing changed."]
+        assert drawn(view) == [AGAINST, "No changes."]
         view.clear()
         assert drawn(view) == []
         await pressed(pilot, "j", "l", "h", "enter", "E", "C", "G", "x", ">", "pagedown")
@@ -337,7 +337,7 @@ async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None
         start = time.perf_counter()
         lines = rows(view)
         assert time.perf_counter() - start < floor, "what is not drawn is not looked through"
-        said = "text of 2,880,000 → 2,880,00{} characters, another from character 2,880,001 on"
+        said = "text of 2,880,000 → 2,880,00{} characters, differs from character 2,880,001 on"
         assert lines[1:3] == [f"    ± x  {said.format(1)}", f"    ± y  {said.format(2)}"]
         assert lines[3].startswith(f'    + z  "password={MASK} password={MASK}')
         masking.revealed = ("J", "y")

@@ -74,7 +74,7 @@ def test_a_terminal_is_handed_the_text(tmp_path: Path) -> None:
     assert found is not None
     assert b64decode(found[1]).decode() == TEXT
     said = (tmp_path / "said").read_text()
-    assert said == f"Handed {len(TEXT)} characters: Allocation ID to the terminal."
+    assert said == f"Sent {len(TEXT)} characters: Allocation ID to the terminal."
 
 
 def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
@@ -181,9 +181,7 @@ def is_running(pid: int) -> bool:
 
 async def test_what_is_too_large_for_a_terminal_is_refused_with_a_way_out() -> None:
     outcome = await copied("x" * LARGEST_ENCODED, {})
-    assert outcome == Outcome(
-        False, "Not copied: 100 kB is more than a terminal takes over; w writes the event to a file."
-    )
+    assert outcome == Outcome(False, "Not copied: 100 kB is more than terminals accept. Save the event with w.")
 
 
 @pytest.mark.parametrize(

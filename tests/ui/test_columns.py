@@ -13,10 +13,10 @@ from nomad_tui.core.history.event_row import EventRow, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
+from nomad_tui.ui.dialogs.column_menu import ColumnMenu
 from nomad_tui.ui.events.columns import (
     DEFAULT_COLUMNS,
     Column,
-    ColumnChooser,
     UnusableColumnsError,
     lay_out,
     parse_columns,
@@ -77,8 +77,8 @@ def test_columns_are_named_as_in_the_configuration() -> None:
     [
         (["time", "colour"], "'colour' is not a column. Choose from received, time, index"),
         (["time", "\x1b[2J"], "'␛[2J' is not a column"),
-        (["time", "index", "time"], "The column 'time' is named twice: name it once."),
-        ([], "No column is chosen: choose at least one."),
+        (["time", "index", "time"], "The column 'time' is listed twice. Remove one."),
+        ([], "No column is chosen. Choose at least one."),
     ],
 )
 def test_what_makes_no_list_is_said_in_a_sentence(names: list[str], said: str) -> None:
@@ -226,8 +226,8 @@ async def test_the_region_of_the_server_is_shown_once_it_is_known() -> None:
         assert "europe" in alone.rows[1]
 
 
-async def choosing(alone: Alone, chosen: list[tuple[Column, ...] | None], *keys: str) -> ColumnChooser:
-    chooser = ColumnChooser(alone.events.columns)
+async def choosing(alone: Alone, chosen: list[tuple[Column, ...] | None], *keys: str) -> ColumnMenu:
+    chooser = ColumnMenu(alone.events.columns)
     await alone.app.push_screen(chooser, chosen.append)
     await alone.press(*keys)
     return chooser

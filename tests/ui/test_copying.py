@@ -75,7 +75,7 @@ def test_texts_are_copied_as_they_are_but_for_what_a_terminal_acts_on() -> None:
     assert (escaping.label, escaping.made()) == ("value as JSON", '"a\\u001b[2Jb"')
     assert offered(("Job", "Meta"))["v"].made() == "null"
     empty = offered(("Job", "Empty"))["v"]
-    assert (empty.text, empty.shown) == (None, "The value is an empty text.")
+    assert (empty.text, empty.shown) == (None, "The value is empty.")
 
 
 def test_a_container_is_copied_as_json_and_made_when_it_is_wanted() -> None:
@@ -83,7 +83,7 @@ def test_a_container_is_copied_as_json_and_made_when_it_is_wanted() -> None:
     assert callable(choice.text)
     assert choice.shown.startswith('[ { "Name": "g", "Tasks": [ {')
     assert json.loads(choice.made())[0]["Tasks"][0]["Env"] == {"DB_PASSWORD": REDACTED, "odd key": REDACTED}
-    assert offered(("Job", "TaskGroups", 0))["k"].why_not == "An item of a list has no key."
+    assert offered(("Job", "TaskGroups", 0))["k"].why_not == "List items have no key."
     whole = json.loads(offered(())["e"].made())
     assert (whole["Index"], whole["Key"], whole["FilterKeys"]) == (1204, "web", ["web"])
     assert whole["Payload"]["Job"]["ID"] == "web"

@@ -113,7 +113,7 @@ async def test_every_key_that_closes_it_leads_back_and_it_can_be_opened_again() 
     async with opened_on(replace(HELD, heartbeat=30.0)) as (opened, standin):
         for key in ("escape", "q", "c"):
             await look(opened)
-            await opened.appears("Esc closes")
+            await opened.appears("Esc close")
             await opened.press(key)
             await closed(opened)
             assert opened.app.is_running

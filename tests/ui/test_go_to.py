@@ -143,7 +143,7 @@ async def test_the_word_gap_goes_from_gap_to_gap_and_on_from_the_oldest() -> Non
         await alone.press(":")
         await alone.at_once("gap\r")
         assert alone.prompt is not None
-        assert "nothing is known to be missing" in str(alone.prompt.trouble.content)
+        assert "No gaps in the events shown" in str(alone.prompt.trouble.content)
 
 
 def test_a_gap_counts_by_the_index_behind_it() -> None:
@@ -247,7 +247,7 @@ def test_nothing_there_is_said(text: str, said: str) -> None:
 
 def test_events_that_tell_no_time_and_no_events_are_said() -> None:
     for history, said in (
-        (history_of([frame(1, event("Service", "a"))]), "do not tell when they happened"),
+        (history_of([frame(1, event("Service", "a"))]), "have no times"),
         (History(), "No event is shown"),
     ):
         view = View(history)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from textual.widgets import Input, OptionList
+from textual.widgets import Input
 
 from nomad_tui.core.history.history import History
 from nomad_tui.core.secrets import MASK
@@ -208,7 +208,7 @@ async def test_an_event_that_the_filter_hides_is_shown_alone() -> None:
         await opened.press("enter")
         assert opened.inspected == "3 Deployment 7dfd78cc · not in the list"
         assert opened.events.cursor == selected
-        assert opened.told == ["The list does not show this event now: it is shown here alone."]
+        assert opened.told == ["This event is not in the list at the moment."]
         await opened.press("d")
         assert opened.inspected == "3 Deployment 7dfd78cc · not in the list"
         await opened.press("escape", "escape")
@@ -262,7 +262,7 @@ async def test_comparing_needs_a_mark() -> None:
     async with inspecting(*jobs(range(10))) as opened:
         await opened.press("D")
         await opened.press("m", "D")
-        assert opened.told == ["No other event is marked: m marks one, then D compares this one with it."] * 2
+        assert opened.told == ["No other event is marked. Mark one with m, then press D."] * 2
         assert opened.view == EventView.TREE
 
 
@@ -289,8 +289,7 @@ async def test_of_several_marks_one_is_chosen() -> None:
         await opened.select_event(7)
         await opened.press("D")
         assert isinstance(opened.app.screen, CompareWith)
-        options = opened.app.screen.query_one(OptionList)
-        assert [str(option.prompt).split()[:2] for option in options.options] == [["5", "Job"], ["3", "Job"]]
+        assert [choice.label.split() for choice in opened.app.screen.choices] == [["5", "Job"], ["3", "Job"]]
         await opened.press("escape")
         assert "(marked)" not in opened
         await opened.press("D", "j", "enter")
@@ -348,7 +347,7 @@ async def test_a_gap_can_be_looked_at_in_every_view() -> None:
             assert opened.inspected == "3 Gap"
             assert "Events may be missing here" in opened
         await opened.press("D")
-        assert opened.told == ["A gap is not an event: select an event, then D compares it with a marked one."]
+        assert opened.told == ["A gap is not an event. Select an event, then press D."]
         await opened.press("y", "c")
         assert isinstance(opened.app.screen, ChoiceMenu)
         assert "A gap is not an event." in opened
@@ -469,7 +468,7 @@ async def test_nothing_masked_is_copied(letter: str) -> None:
         await select_node(opened)
         await opened.press("g", "y", letter)
         await opened.until(lambda: opened.told)
-        assert opened.told[-1].startswith("Not copied: there is no terminal")
+        assert opened.told[-1].startswith("Not copied: no terminal")
         assert '"SecretID"' in opened.app._clipboard
         assert NODE_SECRET not in opened.app._clipboard
 
@@ -480,7 +479,7 @@ async def test_a_secret_is_not_copied_until_it_is_revealed() -> None:
         await opened.go_to_field("Node", "SecretID")
         await opened.press("y", "v")
         assert isinstance(opened.app.screen, ChoiceMenu)
-        assert "A secret: x shows it first." in opened
+        assert "This is a secret: press x to reveal it first." in opened
         await opened.press("escape", "x", "y", "v")
         await opened.until(lambda: opened.told)
         assert opened.app._clipboard == NODE_SECRET

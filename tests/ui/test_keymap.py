@@ -15,14 +15,14 @@ from nomad_tui.config.fields import FieldPath
 from nomad_tui.session import Session, Status
 from nomad_tui.ui.actions import ACTIONS, BY_ID, Context, actions, shown_key
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dialogs.column_menu import ColumnMenu
 from nomad_tui.ui.dialogs.commands import Palette
-from nomad_tui.ui.dialogs.help import help_text
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
+from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 from nomad_tui.ui.dialogs.warning_list import WarningList
 from nomad_tui.ui.event.inspected import EventView
-from nomad_tui.ui.event.text_viewer import TextViewer
-from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, ColumnChooser
+from nomad_tui.ui.events.columns import DEFAULT_COLUMNS
 from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, parse_key, read_keys
 from nomad_tui.ui.panes import Pane
 from tests.dashboard import CONNECTED, KEY_PAUSE, SECONDS, WIDE, Dashboard, Told, frames
@@ -110,7 +110,7 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
             (TextViewer("a", "text"), (Context.PAGE, Context.VIEWER, Context.TEXT)),
             (UnreadableLines(Status()), (Context.PAGE, Context.UNREADABLE)),
             (WarningList(Status()), (Context.PAGE, Context.WARNINGS)),
-            (ColumnChooser(DEFAULT_COLUMNS), (Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS)),
+            (ColumnMenu(DEFAULT_COLUMNS), (Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS)),
         ]
         for page, of_page in pages:
             await app.push_screen(page)
@@ -162,9 +162,10 @@ async def test_footer_help_and_palette_show_the_keys_in_force(tmp_path: Path) ->
         footer = opened.screen()[-1]
         assert "Ctrl+F Follow" in footer and "T Timeline" in footer
         assert "Quit" not in footer and "unbound" not in footer
-        shown = help_text((opened.events,), opened.app.keymap)
-        assert "\nCtrl+F F9 " in shown and "Quit, as does" not in shown
-        await opened.press("q", "f", "ctrl+p")
+        await opened.press("?", "a")
+        await opened.appears("Ctrl+F F9 ")
+        assert "Quit, as does" not in opened
+        await opened.press("escape", "q", "f", "ctrl+p")
         await opened.until(lambda: isinstance(opened.app.screen, Palette))
         await opened.press(*"timel")
         await opened.appears("Timeline            T")
@@ -175,11 +176,11 @@ async def test_footer_help_and_palette_show_the_keys_in_force(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"app": {"folow": "x"}}, "`keys.app.folow` is no action: write `app.follow`"),
+        ({"app": {"folow": "x"}}, "`keys.app.folow` is not an action: write `app.follow`"),
         ({"quit": "x"}, "write `app.quit`"),
         ({"zzz": "x"}, "`nomad-tui keys` lists all of them"),
         ({"app.follow": "crtl+f"}, '"crtl+f", which is no key'),
-        ({"app.follow": "pagup"}, "which is no key: write one, such as pageup"),
+        ({"app.follow": "pagup"}, "which is not a key: write one, such as pageup"),
         ({"app.follow": 3}, "is 3: write keys"),
         ({"app.follow": []}, "write keys"),
         ({"app.follow": "ctrl+c"}, "reserved for quitting"),

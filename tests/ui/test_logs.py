@@ -85,7 +85,7 @@ async def test_a_recording_has_no_server_and_a_job_has_no_logs() -> None:
         scenes.select(board.app, "flaky failed oom-killed")
         await board.caught_up()
         await board.press("L")
-        await board.appears("There is no server to ask for logs")
+        await board.appears("Logs need a live connection")
         scenes.select(board.app, "flaky running dead")
         await board.caught_up()
         await board.press("L")

@@ -83,12 +83,12 @@ async def test_without_a_selection_marks_are_looked_for_from_what_is_shown() -> 
 async def test_no_mark_and_only_hidden_marks_are_said() -> None:
     async with list_alone(history_of(job(number) for number in range(30))) as alone:
         await alone.press("apostrophe")
-        assert "nothing is marked: m marks an event" in alone.subtitle
+        assert "no marks: press m to mark an event" in alone.subtitle
         select(alone, 3)
         await alone.press("m")
         select(alone, 12)
         await alone.press("m")
-        assert "nothing is marked" not in alone.subtitle
+        assert "no marks" not in alone.subtitle
         for words, expected, said in (("job-12", "job-12", ""), ("job-2", "job-12", "all marks are hidden (2)")):
             alone.app.view.show(Filter.parse(words))
             alone.events.renew()
@@ -119,7 +119,7 @@ async def test_a_mark_is_gone_with_its_event() -> None:
         alone.events.sync()
         await alone.press("m", "apostrophe")
         assert not alone.events.marks
-        assert "nothing is marked" in alone.subtitle
+        assert "no marks" in alone.subtitle
 
 
 async def test_a_gap_can_be_marked() -> None:

@@ -226,7 +226,7 @@ def test_what_an_editor_changes_is_not_kept_and_a_failure_is_said(tmp_path: Path
         opened.goes_on()
         opened.press("change\n")
         opened.until(lambda: len(opened.said) == 1)
-        assert opened.said[0] == "True: What you changed was a copy that is gone now: w writes one that stays."
+        assert opened.said[0] == "True: You changed a temporary copy, now deleted. Save the event with w."
         opened.shows("DASHBOARD")
         opened.got = b""
         opened.press("e")
@@ -241,7 +241,7 @@ def test_what_an_editor_changes_is_not_kept_and_a_failure_is_said(tmp_path: Path
 def test_the_output_of_a_program_that_ends_at_once_stays_until_enter(tmp_path: Path) -> None:
     with terminal(tmp_path, PAGER="cat") as opened:
         opened.press("e")
-        opened.until(lambda: b"cat has ended: Enter goes back" in opened.got)
+        opened.until(lambda: b"cat ended. Press Enter to return" in opened.got)
         assert b'{"ID": "web"}' in opened.got
         assert opened.said == []
         opened.goes_on()
@@ -257,7 +257,7 @@ def test_a_pager_that_is_killed_gives_the_screen_back(tmp_path: Path) -> None:
         opened.goes_on()
         os.kill(found["pid"], signal.SIGKILL)
         opened.until(lambda: opened.said)
-        assert "was ended by signal 9" in opened.said[0]
+        assert "was killed by signal 9" in opened.said[0]
         opened.shows("DASHBOARD")
 
 
@@ -294,13 +294,13 @@ async def told(environ: dict[str, str], editor: bool = False) -> Outcome:
     ("environ", "editor", "said"),
     [
         ({"PAGER": "nonesuch -R"}, False, "PAGER is 'nonesuch -R', which is not a program on this machine. Correct"),
-        ({"EDITOR": "vi 'x"}, True, "EDITOR is 'vi 'x', in which a quote is never closed: mend it, or unset it."),
-        ({"PAGER": "", "PATH": "/nowhere"}, False, "There is neither less nor more here: set PAGER to a program"),
-        ({"PATH": "/nowhere"}, True, "There is neither vi nor nano here: set VISUAL to a program that you have."),
+        ({"EDITOR": "vi 'x"}, True, "EDITOR is 'vi 'x', which has an unclosed quote. Correct or unset it."),
+        ({"PAGER": "", "PATH": "/nowhere"}, False, "Neither less nor more is installed. Set PAGER to a program"),
+        ({"PATH": "/nowhere"}, True, "Neither vi nor nano is installed. Set VISUAL to a program that is."),
         (
             {"PAGER": "cat", "PATH": "/usr/bin:/bin"},
             False,
-            "This terminal cannot be handed to another program: w writes",
+            "This terminal cannot run another program. Save the event",
         ),
     ],
 )
@@ -337,7 +337,7 @@ def test_a_file_is_the_operators_alone_and_replaced_only_when_asked(tmp_path: Pa
     path = tmp_path / "event.json"
     assert write(path, "wörld", replace=False) == 6
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(ThereAlreadyError, match="is there already: Enter again replaces it"):
+    with pytest.raises(ThereAlreadyError, match=r"exists\. Press Enter again to replace it"):
         write(path, "other", replace=False)
     assert path.read_text() == "wörld"
     write(path, "other", replace=True)
@@ -358,13 +358,13 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
     for path, said in (
-        (tmp_path, "is a folder: add a name to it."),
+        (tmp_path, "is a folder. Add a file name."),
         (tmp_path / "missing" / "x.json", "There is no folder"),
         (tmp_path / "file" / "x.json", "There is no folder"),
-        (tmp_path / "pipe", "is no ordinary file: type another name."),
+        (tmp_path / "pipe", "is not a regular file. Type another name."),
         (tmp_path / "loop", "cannot be written (too many levels of symbolic links)"),
         (tmp_path / ("x" * 300), "cannot be written (file name too long)"),
-        (tmp_path / "a\0b", "is no file's name"),
+        (tmp_path / "a\0b", "is not a file name"),
     ):
         with pytest.raises(NotWrittenError) as raised:
             write(path, "text", replace=False)
@@ -474,9 +474,9 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
         await typed(app, "w", "ctrl+u", *"no/ab", "enter")
         assert app.trouble == f"There is no folder {tmp_path}/no: make it, or type another."
         await typed(app, "ctrl+u", *"ab/", "enter")
-        assert app.trouble == "ab/ names a folder: add a name to it."
+        assert app.trouble == "ab/ is a folder. Add a file name."
         await typed(app, "ctrl+u", "enter")
-        assert app.trouble == "No file is named: type a name."
+        assert app.trouble == "Type a file name."
         await typed(app, "ctrl+u", *"~nobody-here/x", "enter")
         assert app.trouble == "Nobody here is called ~nobody-here: type another path."
         await typed(app, "escape", "escape")
@@ -507,6 +507,5 @@ async def test_a_picture_shows_the_screen_and_replaces_none(tmp_path: Path, monk
         refused = save_picture(app, tmp_path / "missing")
         assert refused == Outcome(
             False,
-            f"No picture was written: There is no folder {tmp_path}/missing; "
-            "start nomad-tui in a folder you may write to.",
+            f"No picture saved: There is no folder {tmp_path}/missing. Start nomad-tui in a writable folder.",
         )

@@ -107,7 +107,7 @@ async def typed(pilot: Pilot[None], text: str) -> None:
 
 
 def count_told(app: App[Any]) -> str:
-    return str(app.query_one(FindLine).told.content)
+    return str(app.query_one(FindLine).count.content)
 
 
 async def test_the_tree_draws_keys_in_a_column_and_counts_of_what_is_folded() -> None:

@@ -68,7 +68,7 @@ async def test_function_keys_apply_filters_and_take_them_back() -> None:
         await in_force(opened, "")
         assert len(opened.dashboard.view) == 625
         await opened.press("f8")
-        await opened.appears("No filter has F8")
+        await opened.appears("F8 has no filter")
         await opened.press("slash", "f1")
         await in_force(opened, PRESETS["failures"])
         assert opened.focus == "filter"
@@ -118,7 +118,7 @@ async def test_only_a_good_filter_is_saved_and_escape_saves_nothing(tmp_path: Pa
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         await opened.press("slash", "ctrl+s")
-        await opened.appears("Only a filter without a mistake can be saved")
+        await opened.appears("This filter has a mistake")
         await opened.type("satus:x")
         await opened.press("ctrl+s")
         assert not isinstance(opened.app.screen, NameFilter)
@@ -157,7 +157,7 @@ async def test_the_palette_applies_renames_and_forgets(tmp_path: Path) -> None:
         renamed = opened.dashboard.saved.filters.with_key("F7")
         assert renamed is not None
         assert renamed.name == "[web] calm"
-        await run("Forget filter: [web] calm")
+        await run("Delete filter: [web] calm")
         await opened.until(lambda: opened.dashboard.saved.filters.named("[web] calm") is None)
         assert SavedFilters(folders(tmp_path).config).named("[web] calm") is None
 

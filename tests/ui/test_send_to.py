@@ -207,7 +207,7 @@ async def test_a_gap_is_no_event_and_neither_is_nothing(tmp_path: Path) -> None:
     source = Told(CONNECTED)
     async with opened_on(tmp_path, {}, source) as opened:
         await opened.press("S")
-        await said(opened, "No event is selected: select one, then S sends it to a sink.")
+        await said(opened, "No event is selected. Select one, then press S.")
         source.tell(*jobs([1]), Gap(GapReason.BUFFER, 1, 9, 5.0), *jobs([9]))
         await opened.shows(2)
         await opened.press("k", "k")

@@ -22,7 +22,7 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.source import Source
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from nomad_tui.ui.dialogs.help import HelpScreen
-from nomad_tui.ui.event.text_viewer import TextViewer
+from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.sinks import page
 from nomad_tui.ui.sinks.dead_letters import DeadLetters
 from nomad_tui.ui.sinks.page import SinksPage

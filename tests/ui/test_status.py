@@ -180,7 +180,7 @@ async def test_trouble_says_what_why_and_what_now_and_goes_when_it_is_over(size:
         source.tell(LOST)
         await opened.appears("The server closed the stream. See whether it restarts.")
         await opened.appears("Trying again in")
-        assert "(attempt 4); r tries now." in " ".join(line.strip() for line in opened.screen())
+        assert "(attempt 4); press r to retry now." in " ".join(line.strip() for line in opened.screen())
         assert "○ reconnecting" in opened
         assert "job-49" in opened, "what came stays"
         source.tell(Connecting("nomad.example.com:4646"))
@@ -200,7 +200,7 @@ async def test_long_trouble_leaves_room_for_the_events_and_for_what_to_do() -> N
     async with dashboard(source, NARROW) as opened:
         await opened.appears("why why")
         await opened.appears("remedy remedy")
-        assert "(attempt 2); r tries now." in " ".join(line.strip() for line in opened.screen())
+        assert "(attempt 2); press r to retry now." in " ".join(line.strip() for line in opened.screen())
         assert opened.events.size.height >= 4
 
 
@@ -273,7 +273,7 @@ async def test_warnings_are_shown_one_at_a_time_while_the_stream_goes_on() -> No
         await opened.appears("warnings 1")
         source.tell(PART, NAMESPACE)
         await opened.appears("▲ There is no namespace wbe.")
-        await opened.appears("(1 of 3, W: read and hide)")
+        await opened.appears("(1 of 3, W to read and hide)")
         source.tell(LOST)
         await opened.appears("The server closed the stream.")
         assert "There is no namespace wbe." not in opened, "a trouble comes first"
@@ -287,9 +287,9 @@ async def test_warnings_are_shown_one_at_a_time_while_the_stream_goes_on() -> No
 async def test_warnings_that_were_read_come_back_only_when_they_change() -> None:
     source = Told(CONNECTED, *jobs(range(5)), CLOCK, PART)
     async with dashboard(source, WIDE) as opened:
-        await opened.appears("(1 of 2, W: read and hide)")
+        await opened.appears("(1 of 2, W to read and hide)")
         await opened.press("W")
-        await opened.until(lambda: isinstance(opened.app.screen, WarningList) and "Esc closes" in opened)
+        await opened.until(lambda: isinstance(opened.app.screen, WarningList) and "Esc close" in opened)
         for text in (CLOCK.what, CLOCK.remedy, PART.what, PART.remedy):
             assert text in opened
         await opened.press("escape")
@@ -315,10 +315,10 @@ async def test_a_long_warning_costs_two_lines_and_is_whole_in_the_list(size: tup
     remedy = " ".join(f"remedy-{number}" for number in range(60))
     async with dashboard(Told(CONNECTED, Warned(Concern.BUFFERED, what, remedy)), size) as opened:
         await opened.appears("▲ what-0")
-        await opened.appears("W: read and hide)")
+        await opened.appears("W to read and hide)")
         await opened.until(lambda: opened.dashboard.trouble.size.height <= WARNING_LINES)
         await opened.press("W")
-        await opened.appears("Esc closes")
+        await opened.appears("Esc close")
         while "remedy-59" not in opened:
             await opened.press("pagedown")
             await at_rest(opened.app)
@@ -349,8 +349,8 @@ async def test_without_warnings_the_list_says_so() -> None:
 async def test_ticks_that_a_server_does_not_take_are_said() -> None:
     source = Told(replace(CONNECTED, refused_topics=("Node", "[b]\x1bX")), CLOCK)
     async with dashboard(source, WIDE) as opened:
-        await opened.appears("The server takes no subscription with Node, [b]␛X.")
-        await opened.appears("use a token that may read these, or untick them")
+        await opened.appears("The server rejects subscriptions to Node, [b]␛X.")
+        await opened.appears("Use a token that may read these, or untick them")
         source.tell(CONNECTED)
         await opened.appears("▲ The server's clock")
 

@@ -7,8 +7,9 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.event.find_line import FindLine, FindPane
-from nomad_tui.ui.event.text_viewer import TextView, TextViewer
+from nomad_tui.ui.event.text_viewer import TextView
 from nomad_tui.ui.themes import VARIABLES
 from tests.pressing import at_rest, post_key, resize
 
@@ -95,19 +96,19 @@ async def test_what_is_looked_for_is_gone_to_and_counted() -> None:
         line.line.value = "needle"
         await at_rest(app)
         assert "needle" in drawn(view)
-        assert str(line.told.content) == "1 of 10"
+        assert str(line.count.content) == "1 of 10"
         await pressed(pilot, "enter", "n", "n")
-        assert str(line.told.content) == "3 of 10"
+        assert str(line.count.content) == "3 of 10"
         assert "needle" in drawn(view)
         await pressed(pilot, "N", "N", "N")
-        assert str(line.told.content) == "10 of 10"
+        assert str(line.count.content) == "10 of 10"
         view.show_text("one needle")
         await at_rest(app)
-        assert str(line.told.content) == "1 of 1"
+        assert str(line.count.content) == "1 of 1"
         await pressed(pilot, "slash")
         line.line.value = "/[/"
         await at_rest(app)
-        assert "missing" in str(line.told.content)
+        assert "missing" in str(line.count.content)
         await pressed(pilot, "escape", "n")
         assert not line.is_open
         assert app.focused is view

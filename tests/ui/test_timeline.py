@@ -271,7 +271,7 @@ async def test_a_row_of_which_no_event_is_held_says_so() -> None:
         await shown.press("enter")
         assert not shown.app.jumps
         assert [one.message for one in shown.app._notifications] == [
-            "No event of this object is held: it came before the oldest one."
+            "No event of this object in memory: they were before the oldest one."
         ]
 
 
@@ -369,7 +369,7 @@ async def test_a_timeline_that_is_not_read_yet_says_so() -> None:
         sequence = newest(history, "Job", "web")
         shown.timeline.show(Trace(history, sequence), sequence)
         await at_rest(shown.app)
-        assert shown.rows[0] == "reading what belongs together …"
+        assert shown.rows[0] == "collecting related events …"
         assert shown.timeline.step_count is None
         await shown.read()
         assert "● web" in shown.rows[0]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
 from textual import events as textual_events
 
 from nomad_tui.core.history.history import History
@@ -13,7 +14,7 @@ from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.updates import Permitted
-from nomad_tui.ui.facets.facet_rows import shortened
+from nomad_tui.ui.facets.facet_painter import FacetPainter, shortened
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.facets.sections import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
@@ -37,7 +38,9 @@ def drawn_rows(opened: Dashboard) -> list[str]:
     """All rows of the pane, in view or not."""
     picker = opened.dashboard.topics
     width = picker.scrollable_content_region.width
-    return ["".join(piece.text for piece in picker._pieces(row, width)) for row in picker.rows]
+    painter = FacetPainter(picker.sections, picker.topic_section, lambda _: Style())
+    pieces = (painter.pieces(row, width, counting=picker.counting) for row in picker.rows)
+    return ["".join(piece.text for piece in row) for row in pieces]
 
 
 def section(opened: Dashboard, title: str) -> list[str]:

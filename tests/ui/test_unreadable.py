@@ -18,7 +18,7 @@ def shown(opened: Dashboard) -> str:
 async def look(opened: Dashboard) -> None:
     await opened.press("u")
     await opened.until(lambda: isinstance(opened.app.screen, UnreadableLines) and opened.app.screen.is_mounted)
-    await opened.until(lambda: "Esc closes" in opened)
+    await opened.until(lambda: "Esc close" in opened)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -67,7 +67,7 @@ async def test_every_way_out_leads_back_to_the_dashboard_which_went_on() -> None
 async def test_nothing_unreadable_is_said_too() -> None:
     async with dashboard(Told(CONNECTED)) as opened:
         await look(opened)
-        assert "Everything that came could be read." in opened
+        assert "Every line could be read." in opened
 
 
 async def test_more_than_a_few_are_only_counted() -> None:

@@ -54,7 +54,7 @@ async def test_a_preset_that_is_switched_on_fires_and_leads_to_its_event(tmp_pat
         await board.appears("on          node down")
         await board.press("escape")
         source.tell(node(6, "down"), node(7, "down", "renamed"))
-        await board.until(lambda: board.dashboard.watching.watcher.highlighted == {1: "node down"})
+        await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted == {1: "node down"})
         await board.appears("◉")
         await opened(board)
         await board.appears("fired 1×")
@@ -99,7 +99,7 @@ async def test_a_command_gets_the_event_and_its_failure_is_shown(tmp_path: Path)
     async with dashboard(source, folders=folders(tmp_path, config)) as board:
         source.tell(node(6, "down"))
         await board.appears("Its command failed: exit 4: no pager")
-        assert board.dashboard.watching.outcomes == {"away": "exit 4: no pager"}
+        assert board.dashboard.controllers.watching.outcomes == {"away": "exit 4: no pager"}
     event_line, fields = got.read_text().splitlines()
     assert json.loads(event_line)["Payload"]["Node"]["Status"] == "down"
     assert fields == "away failure"
@@ -121,7 +121,7 @@ async def test_a_snoozed_rule_does_nothing_but_highlight(tmp_path: Path) -> None
         await opened(board)
         await board.press("home", "s", "escape")
         source.tell(node(6, "down"))
-        await board.until(lambda: board.dashboard.watching.watcher.highlighted)
+        await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted)
         assert board.events.paused_at is None
         await opened(board)
         await board.appears("zz 14 m")
@@ -132,21 +132,21 @@ async def test_a_mistake_is_said_and_stops_nothing(tmp_path: Path) -> None:
     async with dashboard(Told(CONNECTED, node(5, "ready")), folders=folders(tmp_path, config)) as board:
         await board.shows(1)
         await board.appears("`watch[0].actions[0]`")
-        assert next(iter(board.dashboard.watching.watcher.states)) == "good"
+        assert next(iter(board.dashboard.controllers.watching.watcher.states)) == "good"
 
 
 @pytest.mark.parametrize("follow", [False, True])
 async def test_a_recording_only_highlights(tmp_path: Path, follow: bool) -> None:
     source = Recording([str(recordings.path("tour"))], follow=follow)
     async with dashboard(source, folders=folders(tmp_path, rule('["highlight", "pause", "bell"]'))) as board:
-        await board.until(lambda: board.dashboard.watching.watcher.highlighted)
+        await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted)
         assert board.events.paused_at is None
         page = await opened(board)
         await board.appears("A recording only highlights")
         await board.press("home", "space")
-        await board.appears("Nothing has fired.")
+        await board.appears("No rule has fired.")
         await board.press("space")
-        await board.until(lambda: page.list.option_count > len(board.dashboard.watching.watcher.states) + 1)
+        await board.until(lambda: page.list.option_count > len(board.dashboard.controllers.watching.watcher.states) + 1)
 
 
 # Notifications

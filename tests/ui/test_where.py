@@ -149,7 +149,7 @@ async def test_a_namespace_and_a_region_are_chosen_by_typing(tmp_path: Path) -> 
         await screen.press("w", "e", "b")
         assert listed(screen.dialog.namespaces) == ["  web", "  web-2"]
         await screen.press("shift+tab", "e", "u")
-        assert listed(screen.dialog.regions) == ["  europe", "  eu as typed"]
+        assert listed(screen.dialog.regions) == ["  europe", "  eu not listed"]
         await screen.until(lambda: any(each.first("region") == "europe" for each in server.requests))
         await screen.press("enter")
         switch = await screen.ends()
@@ -162,7 +162,7 @@ async def test_what_is_not_listed_can_be_typed(tmp_path: Path) -> None:
         await screen.shows(1)
         await screen.asks()
         await screen.press(*"nww", "backspace", "backspace", *"ew")
-        assert listed(screen.dialog.namespaces) == ["  new as typed"]
+        assert listed(screen.dialog.namespaces) == ["  new not listed"]
         await screen.press("enter")
         assert (await screen.ends()).connection.namespace == "new"
 
@@ -209,7 +209,7 @@ async def test_a_list_that_cannot_be_had_is_said_so_with_the_reason(tmp_path: Pa
             await screen.press("down")
             await screen.until(lambda: "http://127.0.0.1:1" in screen)
             await screen.answered()
-            assert "not told" in screen
+            assert "unknown" in screen
             [sentence] = str(screen.dialog.trouble.content).splitlines()
             assert "127.0.0.1:1" in sentence and sentence.endswith(".")
             await screen.press("tab", "tab", *"web", "enter")

@@ -216,7 +216,7 @@ def curl(envelope: Envelope, name: str, server: Server) -> str | None:
     if not read.endpoint:
         return event_curl(envelope, server)
     segments = name.split("/") if envelope.topic == "Variable" else [name]
-    if not _is_fit(name, envelope.namespace) or any(segment in ("", ".", "..") for segment in segments):
+    if not is_fit(name, envelope.namespace) or any(segment in ("", ".", "..") for segment in segments):
         return None
     # The namespace of a request is `default` where none is given.
     namespace = envelope.namespace if read.is_namespaced and envelope.namespace != "default" else ""
@@ -231,7 +231,7 @@ def web_link(envelope: Envelope, name: str, server: Server) -> str | None:
     """
     page = kind(envelope.topic).page
     job = _job(envelope)
-    if not page or server.socket is not None or not name or not _is_fit(name, job, envelope.namespace):
+    if not page or server.socket is not None or not name or not is_fit(name, job, envelope.namespace):
         return None
     if "{job}" in page and not job:
         return None
@@ -245,7 +245,7 @@ def event_curl(envelope: Envelope, server: Server) -> str | None:
 
     By topic and not by key: the server's own filter of keys loses events and repeats others.
     """
-    if not envelope.topic or not _is_fit(envelope.topic, envelope.namespace):
+    if not envelope.topic or not is_fit(envelope.topic, envelope.namespace):
         return None
     query = _query(
         ("index", str(envelope.index)),
@@ -265,7 +265,7 @@ def command(envelope: Envelope, name: str, server: Server | None = None) -> str 
     if server is not None and (server.path or server.headers):
         return None
     read = kind(envelope.topic)
-    if not read.command or not name or not _is_fit(name, envelope.namespace):
+    if not read.command or not name or not is_fit(name, envelope.namespace):
         return None
     arguments = ["nomad", *read.command.split(), *(_options(server) if server is not None else ())]
     if read.is_namespaced and envelope.namespace:
@@ -386,10 +386,11 @@ def _curl(server: Server, target: str, *options: str) -> str | None:
 
 def _line(arguments: list[str]) -> str | None:
     """None where one of them would not stand in the line as it is drawn."""
-    return shlex.join(arguments) if _is_fit(*arguments) else None
+    return shlex.join(arguments) if is_fit(*arguments) else None
 
 
-def _is_fit(*names: str) -> bool:
+def is_fit(*names: str) -> bool:
+    """Whether names are drawn as they are, so that they can be part of a line."""
     return all(printable(name) == name for name in names)
 
 

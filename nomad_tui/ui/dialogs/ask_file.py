@@ -14,9 +14,9 @@ from textual.widgets import Static
 from nomad_tui.ui.actions import Context
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.write_file import WriteFile
-from nomad_tui.ui.keymap import declared_key
+from nomad_tui.ui.keymap import declared_key, keymap_of
 
-KEYS = "a letter or Enter chooses · Esc"
+KEYS = "letter or Enter choose · {dialog.leave} cancel"
 
 
 class AskFile(WriteFile):
@@ -29,7 +29,7 @@ class AskFile(WriteFile):
         self.input.display = False
         self._title = title
         self.choices: tuple[Choice, ...] = tuple(choices)
-        """What the menu offers now; empty once the file is asked for."""
+        """What the menu offers now; empty while the file's name is typed."""
         self.menu = ChoiceList(self.choices, self._choose)
         self.progress = Static(id="write-file-progress")
 
@@ -65,7 +65,7 @@ class AskFile(WriteFile):
         self.input.cursor_position = len(name)
         self.trouble.display = False
         self.set_focus(self.input)
-        self._head(title, "Enter writes · Esc leaves")
+        self._head(title, "Enter write · {dialog.leave} cancel")
 
     def show_progress(self, text: str) -> None:
         """Instead of the line for the file; `ask_again` shows that again."""
@@ -73,13 +73,13 @@ class AskFile(WriteFile):
         if not self.progress.display:
             self.progress.display = True
             self.input.display = self.trouble.display = False
-            self._head(self._title, "Esc stops, and leaves no file")
+            self._head(self._title, "{dialog.leave} stop and remove the file")
 
     def ask_again(self) -> None:
         self.progress.display = False
         self.input.display = True
         self.set_focus(self.input)
-        self._head(self._title, "Enter writes · Esc leaves")
+        self._head(self._title, "Enter write · {dialog.leave} cancel")
 
     @property
     def is_writing(self) -> bool:
@@ -100,7 +100,7 @@ class AskFile(WriteFile):
 
     def _choose(self, choice: Choice) -> None:
         if choice.text is None:
-            self.say_trouble(choice.why_not)
+            self.say_trouble(keymap_of(self.app).text(choice.why_not))
         else:
             self.trouble.display = False
             self.chosen(choice)
@@ -113,4 +113,4 @@ class AskFile(WriteFile):
         self._title = title
         box = self.query_one("#write-file")
         box.border_title = Content(title)
-        box.border_subtitle = Content(keys)
+        box.border_subtitle = Content(keymap_of(self.app).text(keys))

@@ -32,6 +32,7 @@ from nomad_tui.core.export.reproduce import (
     command,
     curl,
     event_curl,
+    is_fit,
     jq_path,
     json_pieces,
     json_text,
@@ -48,12 +49,14 @@ from nomad_tui.nomad import address as addresses
 from nomad_tui.nomad.values import FILE, reads_file
 from nomad_tui.ui.dialogs.letter_menu import LONGEST_PREVIEW, Choice
 
-SECRET: Final = "A secret: x shows it first."
+UNSAFE: Final = "Not available: a name in it is unsafe to type in a shell."
+NO_ALLOCATION: Final = "Only available for allocations and for objects of a job."
+SECRET: Final = "This is a secret: press {tree.reveal} to reveal it first."
 """Why a secret cannot be copied."""
 
 
 def server_of(connection: Connection, environ: Mapping[str, str] = os.environ) -> Server:
-    """The connection without its secrets, and what of it the operator's shell tells Nomad's command line anyway."""
+    """The connection without its secrets, and which settings Nomad's command line reads from the operator's shell."""
     address = connection.address
 
     def text(path: object) -> str | None:
@@ -103,7 +106,7 @@ _VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 def _in_shell(name: str, value: str) -> str:
-    """What stands for a header's value between double quotes: never the value itself, which may be a secret."""
+    """A placeholder for a header's value between double quotes: the value may be a secret."""
     if _VARIABLE.fullmatch(value) is not None:
         return value
     if reads_file(value) and printable(value) == value and "$" not in value:
@@ -164,16 +167,16 @@ class _Copies:
 
     def value(self) -> Choice:
         if isinstance(self.payload, RawText) and isinstance(self.at, Raw) and not self.is_shown:
-            return Choice("v", "value", None, "Not JSON: e copies it with every value masked.")
+            return Choice("v", "value", None, "Not JSON. Copy it with e; all values are masked.")
         if self.at is _MISSING:
-            return Choice("v", "value", None, "Nothing is under the cursor.")
+            return Choice("v", "value", None, "No value is selected.")
         if self.is_container or isinstance(self.at, RawText):
             return self._json("v", "value")
         if self.is_secret and self.is_hidden:
             return Choice("v", "value", None, SECRET)
         value = self.at if self.is_shown else masked(self.at)
         if value == "" and isinstance(value, str):
-            return Choice("v", "value", None, "The value is an empty text.")
+            return Choice("v", "value", None, "The value is empty.")
         if isinstance(value, str):
             text = as_it_is(value)
             return Choice("v", "value", text) if text is not None else Choice("v", "value as JSON", json_text(value))
@@ -181,9 +184,9 @@ class _Copies:
 
     def key(self) -> Choice:
         if self.last_key is None:
-            return Choice("k", "key", None, "An item of a list has no key." if self.path else "The payload has no key.")
+            return Choice("k", "key", None, "List items have no key." if self.path else "The payload has no key.")
         if not self.last_key:
-            return Choice("k", "key", None, "The key is an empty text.")
+            return Choice("k", "key", None, "The key is empty.")
         text = as_it_is(self.last_key)
         return Choice("k", "key", text) if text is not None else Choice("k", "key as JSON", json_text(self.last_key))
 
@@ -200,7 +203,7 @@ class _Copies:
 
     def subtree(self) -> Choice:
         if self.at is _MISSING or isinstance(self.payload, RawText):
-            return Choice("s", "subtree as JSON", None, "Only an object or a list has anything beneath it.")
+            return Choice("s", "subtree as JSON", None, "Only objects and lists have a subtree.")
         if not self.is_container and self.is_secret and self.is_hidden:
             return Choice("s", "subtree as JSON", None, SECRET)
         return self._json("s", "subtree as JSON")
@@ -246,24 +249,30 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
 
     if envelope is None:
         nothing = tuple(none(letter, "A gap is not an event.") for letter in labels)
-        return (nothing[0], Choice("e", "the gap in words", gap), *nothing[2:]) if gap else nothing
+        return (nothing[0], Choice("e", "gap as text", gap), *nothing[2:]) if gap else nothing
     payload = of_payload.masked_payload()
     name = object_name(envelope, payload)
     if not of_payload.masking.reveals_all and masked_text(envelope.key, REDACTED) != envelope.key:
-        return tuple(none(letter, "The event's key holds a secret.") for letter in labels)
-    unfit = "No command reads it, or its name is unsafe to type."
+        return tuple(none(letter, "The event's key contains a secret.") for letter in labels)
+    is_safe = is_fit(name, envelope.namespace) and not name.startswith("-")
+    unfit = "Nomad has no command for this object." if is_safe else UNSAFE
     recorded = "Not available for recordings."
     of_allocation = allocation_commands(envelope, payload, of_payload.path, server)
-    no_allocation = _no_command(server) or "No allocations, or a name that is unsafe to type."
+    no_allocation = _no_command(server) or (NO_ALLOCATION if is_safe and envelope.topic != "Allocation" else UNSAFE)
     return (
-        Choice("i", labels["i"], "\n".join(_ids(envelope, of_payload.masking)) or None, "The event names no object."),
+        Choice(
+            "i",
+            labels["i"],
+            "\n".join(_ids(envelope, of_payload.masking)) or None,
+            "The event does not name an object.",
+        ),
         _in_full("e", labels["e"], envelope.with_payload(payload)),
-        none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), unfit),
-        none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), unfit),
+        none("c", recorded) if server is None else Choice("c", labels["c"], curl(envelope, name, server), UNSAFE),
+        none("C", recorded) if server is None else Choice("C", labels["C"], event_curl(envelope, server), UNSAFE),
         Choice("n", labels["n"], command(envelope, name, server), _no_command(server) or unfit),
         none("u", recorded)
         if server is None
-        else Choice("u", labels["u"], web_link(envelope, name, server), "The web UI has no page for it."),
+        else Choice("u", labels["u"], web_link(envelope, name, server), "The web UI has no page for this object."),
         Choice("l", labels["l"], of_allocation.logs, no_allocation),
         Choice("x", labels["x"], of_allocation.shell, no_allocation),
         Choice("a", labels["a"], of_allocation.status, no_allocation),
@@ -274,7 +283,7 @@ def _no_command(server: Server | None) -> str:
     """Why Nomad's commands do not reach the server; empty if they do."""
     lacking = ["path in the address"] if server is not None and server.path else []
     lacking += ["headers"] if server is not None and server.headers else []
-    return f"The nomad CLI supports no {' and no '.join(lacking)}." if lacking else ""
+    return f"The nomad CLI does not support {' and no '.join(lacking)}." if lacking else ""
 
 
 def _ids(envelope: Envelope, masking: Masking) -> list[str]:
@@ -291,7 +300,7 @@ def _in_full(letter: str, label: str, value: Value) -> Choice:
 
 
 def _find(value: Value, path: Path) -> tuple[Value, str | None]:
-    """What stands at a path, and the key it stands under; `_MISSING` if nothing does."""
+    """The value at a path, and its key; `_MISSING` if there is none."""
     key: str | None = None
     for step in path:
         found: Value = _MISSING
@@ -311,7 +320,7 @@ def _find(value: Value, path: Path) -> tuple[Value, str | None]:
 
 
 def _with(without: Value, original: Value, path: Path) -> Value:
-    """`without`, but for what stands at a path, which is as in `original`; both have the same keys."""
+    """`without`, but with the value of `original` at a path; both have the same keys."""
     if not path:
         return original
     step, rest = path[0], path[1:]

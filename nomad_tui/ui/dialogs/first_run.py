@@ -25,7 +25,7 @@ from nomad_tui.ui.dialogs.switch import Demo, Switch
 from nomad_tui.ui.dialogs.write_file import PathInput
 from nomad_tui.ui.keymap import declared_key
 
-KEYS: Final = "a letter or Enter chooses · Esc shows the dashboard"
+KEYS: Final = "letter or Enter choose · Esc dashboard"
 
 
 Answer: TypeAlias = Connection | Demo | Callable[[], None] | None
@@ -95,7 +95,7 @@ class FirstRunPage(Modal[Answer]):
         self.menu.display = False
         self.input.display = True
         self.set_focus(self.input)
-        keys = "Enter connects · Esc goes back"
+        keys = "Enter connect · Esc back"
         self.query_one("#first-run").border_subtitle = Content(keys)
 
     def _close_input(self) -> None:
@@ -129,7 +129,7 @@ class FirstRunPage(Modal[Answer]):
 
 
 def tried(connection: Connection, status: Status) -> list[str]:
-    """What was asked, and what came of it, in sentences that are fit to be drawn."""
+    """What was tried and the result, fit to be drawn."""
     is_default = connection.address == addresses.parse_address(addresses.DEFAULT)[0]
     why = f", the default, because neither {ADDRESS.variable} nor {ADDRESS.flag} is set" if is_default else ""
     token = "with a token" if connection.sends_token else f"without a token ({TOKEN.variable} is not set)"

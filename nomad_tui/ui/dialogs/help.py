@@ -1,38 +1,31 @@
-"""The help: every key in groups, the group in use first, and the manual. Both can be searched."""
+"""The help of `?`: the keys of what has the focus, its page of the manual, and then all other pages."""
 
 import asyncio
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import ClassVar, Final, NamedTuple
 
-from textual.app import ComposeResult
+from rich.segment import Segment
+from rich.style import Style
+from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
 from textual.dom import DOMNode
+from textual.message import Message
 
+from nomad_tui.manual import INDEX, find_page, pages
 from nomad_tui.ui.actions import BY_ID, TITLES, Context, actions, bindings
-from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.event.find_line import FindPane
-from nomad_tui.ui.event.text_viewer import TextView
+from nomad_tui.ui.dialogs.text_page import TextPage
+from nomad_tui.ui.event.text_viewer import Pieces, Span, TextView
 from nomad_tui.ui.keymap import KeyMap
 
-WIDTH: Final = 74
-"""Cells of a line: what an 80-cell terminal leaves."""
+WIDEST: Final = 80
+"""Cells of a line at most."""
 KEY_WIDTH: Final = 16
-ALWAYS: Final = (
-    Context.EVENTS,
-    Context.FACETS,
-    Context.EVENT,
-    Context.ROWS,
-    Context.TREE,
-    Context.CHANGES,
-    Context.TIMELINE,
-    Context.TEXT,
-    Context.SCROLL,
-    Context.FILTER,
-)
-"""Contexts that the help describes wherever it is asked for."""
+KEYS: Final = "keys"
+"""The manual's page about keys. The help shows the keys in force instead."""
+COMMON: Final = (Context.APP, Context.MOVE, Context.SCROLL, Context.PAGE)
+"""Contexts that do not say what has the focus."""
 
 PAGES: Final = {
     Context.FACETS: "dashboard",
@@ -49,73 +42,257 @@ PAGES: Final = {
     Context.OVERVIEW: "overview",
     Context.LOGS: "watch",
     Context.WATCH: "watch",
+    Context.WARNINGS: "troubleshooting",
+    Context.UNREADABLE: "gaps",
 }
 """The topics of the manual's pages about a context."""
 
-ABOUT: Final = {
-    Context.EVENTS: """\
-One row per event, oldest first, in the order of arrival. ‹ before a row: it waited in the server's buffer, so it \
-happened before you connected or while the connection was lost. ~ before a time: about that time. An amber line: \
-events may be missing there; Event says what to do.
-While following, the newest event stays in view; moving up stops that, and the border counts the new events below. \
-G goes to the newest event and follows again.""",
-    Context.FACETS: """\
-What the events held have in common, with the number of those that match the rest of the filter. Unticking a topic \
-hides its events, and a moment later the server is no longer asked for them. Any other ticked value shows only events \
-that have it or another ticked value of its section, and stands in the filter, as in status:=failed.
-✕ is a topic that the token may not read, with what it needs; ◧ one that it may read in some namespaces only. A topic \
-that harms the servers is not subscribed to. Space there says why.""",
-    Context.TREE: """\
-The object as the server sent it, with what its values mean beside them. What you open stays open in the next event, \
-and the cursor stays on its field. + added, ± changed, −2 removed since the object's previous event.""",
-    Context.CHANGES: """\
-What differs from the event that the first line names: + added, - removed, ± changed, ↕ moved in its list. The order \
-of keys is no change; items of lists are matched by their names.""",
-    Context.TIMELINE: """\
-All related events held, in time: job, evaluation, deployment, allocations and their tasks. ▎ marks the object that \
-it was opened for, ✖ where it stopped. The first column is the time since the step that a row depends on, or a time \
-of day. It grows as events come.""",
-    Context.FILTER: """\
-Words that must all occur in an event: web failed, "two words", /regex/. Fields: status:failed,lost, job:=web, \
-time:<5m; anywhere in the payload: ~word. An expression: Allocation.ClientStatus == "failed". - negates; or and \
-parentheses combine. Enter keeps the filter and goes to the events.""",
-    Context.OVERVIEW: """\
-The state of the cluster as far as the events held prove it, now or as of an event; – where no event proves a figure. \
-✖ failure, ▲ warning, ✔ recovered a while ago, ×2 how often; "listed" was read from a list of the server.""",
-    Context.CHART: """\
-Events by time, failures at the bottom, then warnings, changes and routine; ┊ is a gap. The border tells the figures \
-of the column under the cursor.""",
-    Context.SINKS: """\
-Every sink that is defined or has run on this journal: ● idle, ▶ delivering, ↻ retrying, ‖ paused, ✖ broken, \
-■ stopped as no runner runs, ○ new, □ removed. The lag is what the stream has brought and the sink has not had. \
-An edited definition is stored only if nothing is wrong in it; a preview sends nothing. \
-PgUp and PgDn scroll the details below the list.""",
-    Context.LETTERS: """\
-Events that a sink gave up on, because its receiver refused them as often as its definition allows. They stay until \
-they are resent and acknowledged.""",
-}
+
+def key_lines(context: Context, keymap: KeyMap, width: int) -> Iterator[Pieces]:
+    """The keys in force in a context and what they do."""
+    title = TITLES[context]
+    yield (("title", f"── {title} " + "─" * (width - 4 - len(title))),)
+    for keys, sentence in keymap.described(actions(context)):
+        shown = " ".join(keys)
+        head, *rest = textwrap.wrap(sentence, max(20, width - KEY_WIDTH))
+        if len(shown) >= KEY_WIDTH:
+            yield (("key", shown),)
+            shown = ""
+        yield ("key", f"{shown:<{KEY_WIDTH}}"), ("", head)
+        yield from ((("", " " * KEY_WIDTH + line),) for line in rest)
 
 
-def help_text(in_use: Sequence[DOMNode], keymap: KeyMap) -> str:
-    """All keys of the dashboard. What belongs to one of `in_use` comes first: the focused widget and its holders."""
-    used = _used(in_use)
-    first = [context for context in used if context not in (Context.APP, Context.MOVE, Context.SCROLL)]
-    order = dict.fromkeys((*first, Context.APP, Context.MOVE, *ALWAYS))
-    return "\n\n".join(_group(context, keymap) for context in order if context in TITLES) + "\n"
+class Line(NamedTuple):
+    pieces: tuple[tuple[str, str], ...]
+    """Component classes and texts."""
+    links: tuple[str, ...] = ()
+    """The topic that each piece leads to; empty for none."""
 
 
-def manual_text(in_use: Sequence[DOMNode]) -> str:
-    """All pages of the manual, the one about the focused widget first."""
-    from nomad_tui.manual import pages
-    from nomad_tui.manual.rendering import rendered
+@lru_cache(maxsize=200)
+def page_lines(topic: str, width: int) -> tuple[Line, ...]:
+    """A page of the manual, without successive blank lines."""
+    from nomad_tui.manual.rendering import segments
 
-    first = next((PAGES[context] for context in _used(in_use) if context in PAGES), "")
-    ordered = sorted(pages(), key=lambda page: page.topic != first)
-    return "\n\n".join(rendered(page, WIDTH) for page in ordered)
+    page = find_page(topic)
+    found: list[Line] = []
+    for segmented in segments(page, width) if page is not None else ():
+        line = _line(segmented)
+        if line.pieces or (found and found[-1].pieces):
+            found.append(line)
+    return tuple(found)
 
 
-def _used(in_use: Sequence[DOMNode]) -> list[Context]:
-    return list(dict.fromkeys(context for node in in_use for context in _contexts(node)))
+def _line(segmented: Sequence[Segment]) -> Line:
+    parts = [(part.text, part.style or Style.null()) for part in segmented if not part.control]
+    while parts and not parts[-1][0].strip():
+        parts.pop()
+    if parts:
+        parts[-1] = (parts[-1][0].rstrip(), parts[-1][1])
+    links = (style.link or "" for _, style in parts)
+    return Line(
+        tuple((_component(style), text) for text, style in parts),
+        tuple(link.partition(".md")[0] if ".md" in link and "/" not in link else "" for link in links),
+    )
+
+
+def _component(style: Style) -> str:
+    if style.link:
+        return "link"
+    if style.bold and style.underline:
+        return "title"
+    color = style.color.name if style.color is not None else ""
+    return "code" if color == "cyan" else "strong" if style.bold else ""
+
+
+class Link(NamedTuple):
+    start: int
+    end: int
+    topic: str
+
+
+class Document:
+    """Pages as one text, with the places where they begin and those of their links."""
+
+    def __init__(self) -> None:
+        self.lines: list[Pieces] = []
+        self.starts: dict[str, int] = {}
+        """By topic."""
+        self.links: list[Link] = []
+        self._end = 0
+
+    def add(self, topic: str, lines: Iterable[Line]) -> None:
+        self.starts.setdefault(topic, self._end)
+        for line in (*lines, Line(())):
+            for number, (_, text) in enumerate(line.pieces):
+                if line.links and line.links[number]:
+                    self.links.append(Link(self._end, self._end + len(text), line.links[number]))
+                self._end += len(text)
+            self.lines.append(line.pieces)
+            self._end += 1
+
+    def topic_at(self, place: int) -> str:
+        return max((start, topic) for topic, start in self.starts.items() if start <= place)[1]
+
+
+class HelpView(TextView):
+    """The text of the help, in which links can be chosen."""
+
+    class Moved(Message):
+        """Another row is the first in view."""
+
+    class Followed(Message):
+        def __init__(self, topic: str) -> None:
+            self.topic = topic
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: Sequence[Link] = ()
+        self.link: Link | None = None
+        """The chosen one."""
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Moved())
+
+    def step_link(self, step: int) -> None:
+        """Choose the next or the previous link; from the rows in view, if the chosen one is out of view."""
+        top, bottom = self.top, self.bottom
+        chosen = self.link if self.link in self.links else None
+        if chosen is not None and top <= chosen.start < bottom:
+            beyond = [each for each in self.links if (each.start - chosen.start) * step > 0]
+        else:
+            beyond = (
+                [each for each in self.links if each.start >= top]
+                if step > 0
+                else [each for each in self.links if each.start < bottom]
+            )
+        if beyond:
+            self.link = beyond[0] if step > 0 else beyond[-1]
+            self._bring_into_view(self.link.start)
+            self._forget_strips()
+
+    def follow(self) -> None:
+        if self.link is not None:
+            self.post_message(self.Followed(self.link.topic))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        place = -1 if offset is None else self._place(int(self.scroll_offset.y) + offset.y) + offset.x
+        found = next((each for each in self.links if each.start <= place < each.end), None)
+        if found is not None:
+            self.link = found
+            self.follow()
+
+    def _parts(self, start: int, end: int) -> Iterator[Span]:
+        link = self.link
+        for part in super()._parts(start, end):
+            is_chosen = link is not None and part[2] == "link" and link.start <= part[0] < link.end
+            yield (part[0], part[1], "chosen") if is_chosen else part
+
+
+class HelpScreen(TextPage):
+    """Shows the first page at once; a thread prepares the others."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.HELP)
+    FRAME = "help"
+    HINTS = (
+        "{text.find} search · {help.next_link} {help.follow} link · {help.previous_page} {help.next_page} page · "
+        "{help.keys} keys · {help.manual} contents · {help.leave} close"
+    )
+
+    def __init__(self, in_use: Sequence[DOMNode], keymap: KeyMap) -> None:
+        """`in_use` is the focused widget and its ancestors."""
+        self.help_view = HelpView()
+        super().__init__("Help", self.help_view)
+        used = dict.fromkeys(context for node in in_use for context in _contexts(node))
+        self._contexts = [context for context in used if context in TITLES and context not in COMMON]
+        self._first = next((PAGES[context] for context in used if context in PAGES), INDEX)
+        self._keymap = keymap
+        self._document = Document()
+        self._width = 0
+        self._awaited = ""
+        """The topic to go to once its page is there."""
+        self._back: list[int] = []
+        """The places from which links were followed."""
+
+    def write(self, width: int) -> None:
+        if width == self._width:
+            return
+        self._width = width
+        self._put(self._document_of(width, ()))
+        self.run_worker(partial(self._complete, width), exclusive=True, group="manual")  # type: ignore[arg-type]
+
+    async def _complete(self, width: int) -> None:
+        others = [page.topic for page in pages()]
+        self._put(await asyncio.to_thread(self._document_of, width, others))  # a second on a slow machine
+        if self._awaited:
+            self._go_to(self._awaited)
+
+    def _document_of(self, width: int, others: Sequence[str]) -> Document:
+        """The keys and the page of what has the focus, and then these pages."""
+        width = min(width, WIDEST)
+        document = Document()
+        groups = [(*key_lines(context, self._keymap, width), ()) for context in self._contexts]
+        keys = [Line(tuple(pieces)) for group in groups for pieces in group]
+        document.add(self._first, (*keys, *page_lines(self._first, width)))
+        for topic in others:
+            if topic == KEYS:
+                everything = [pieces for context in TITLES for pieces in (*key_lines(context, self._keymap, width), ())]
+                document.add(topic, (Line((("title", "Keys"),)), Line(()), *(Line(tuple(each)) for each in everything)))
+            elif topic != self._first:
+                document.add(topic, page_lines(topic, width))
+        return document
+
+    def _put(self, document: Document) -> None:
+        self._document = document
+        self.help_view.links = document.links
+        self.help_view.show_lines(document.lines)
+        self._name_page()
+
+    @on(HelpView.Moved)
+    def _name_page(self) -> None:
+        topic = self._topic
+        page = find_page(topic)
+        self.label(f"Help  {page.title if page is not None else topic}", self.HINTS)
+
+    @property
+    def _topic(self) -> str:
+        """Of the page at the top of the view."""
+        return self._document.topic_at(self.help_view.top)
+
+    def _go_to(self, topic: str) -> None:
+        start = self._document.starts.get(topic)
+        self._awaited = "" if start is not None else topic
+        if start is not None:
+            self._back.append(self.help_view.top)
+            self.help_view.show_place(start)
+
+    @on(HelpView.Followed)
+    def _follow(self, message: HelpView.Followed) -> None:
+        self._go_to(message.topic)
+
+    def action_step_link(self, step: int) -> None:
+        self.help_view.step_link(step)
+
+    def action_follow(self) -> None:
+        self.help_view.follow()
+
+    def action_back(self) -> None:
+        self.help_view.show_place(self._back.pop() if self._back else 0)
+
+    def action_step_page(self, step: int) -> None:
+        topics = list(self._document.starts)
+        self._go_to(topics[max(0, min(topics.index(self._topic) + step, len(topics) - 1))])
+
+    def action_manual(self) -> None:
+        """Shows the manual's table of contents."""
+        self._go_to(INDEX)
+
+    def action_keys(self) -> None:
+        """Shows all keys."""
+        self._go_to(KEYS)
 
 
 def _contexts(node: DOMNode) -> Iterable[Context]:
@@ -123,55 +300,3 @@ def _contexts(node: DOMNode) -> Iterable[Context]:
     for binding in node.BINDINGS:
         if isinstance(binding, Binding) and binding.id in BY_ID:
             yield BY_ID[binding.id].context
-
-
-def _group(context: Context, keymap: KeyMap) -> str:
-    title = TITLES[context]
-    lines = [f"── {title} " + "─" * (WIDTH - 4 - len(title))]
-    for keys, sentence in keymap.described(actions(context)):
-        shown = " ".join(keys)
-        head, *rest = textwrap.wrap(sentence, WIDTH - KEY_WIDTH)
-        if len(shown) >= KEY_WIDTH:
-            lines.append(shown)
-            shown = ""
-        lines.append(f"{shown:<{KEY_WIDTH - 1}} {head}")
-        lines += (" " * KEY_WIDTH + line for line in rest)
-    for paragraph in ABOUT.get(context, "").splitlines():
-        lines += ("", *textwrap.wrap(paragraph, WIDTH))
-    return "\n".join(lines)
-
-
-class HelpScreen(Modal[None]):
-    """Closed by the key that opened it, too."""
-
-    DEFAULT_CSS = """
-    HelpScreen > Vertical { width: 100%; height: 100%; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.HELP)
-
-    def __init__(self, in_use: Sequence[DOMNode], keymap: KeyMap) -> None:
-        """`in_use` is the focused widget and all that hold it."""
-        super().__init__()
-        self._in_use = in_use
-        self._keymap = keymap
-        self.view = TextView(help_text(in_use, keymap))
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="help") as frame:
-            frame.border_title = Content("Help")
-            hints = (
-                "{text.find} search · {text.find_next} {text.find_previous} matches · {text.page_down} page · "
-                "{help.manual} manual · {help.leave} close"
-            )
-            frame.border_subtitle = Content(self._keymap.text(hints))
-            yield FindPane(self.view)
-
-    def on_mount(self) -> None:
-        self.set_focus(self.view)
-
-    async def action_manual(self) -> None:
-        """Show the manual instead of the keys."""
-        self.run_worker(self._show_manual(), exclusive=True)
-
-    async def _show_manual(self) -> None:
-        self.view.show_text(await asyncio.to_thread(manual_text, self._in_use))  # seconds on a slow machine

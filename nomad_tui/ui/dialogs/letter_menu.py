@@ -1,21 +1,22 @@
-"""Menus in which a letter chooses: copy, narrow, send, save, record, first start."""
+"""Menus of lines: a letter, Enter or a click chooses one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, TypeVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
-from nomad_tui.ui.keymap import declared_key
+from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LONGEST_PREVIEW: Final = 300
 """Characters that are made of what would be copied; a line shows fewer."""
@@ -27,10 +28,11 @@ Result = TypeVar("Result")
 @dataclass(frozen=True, slots=True)
 class Choice:
     letter: str
+    """Empty for a line that only Enter or a click chooses."""
     label: str
     """What it is; repeated when it has been chosen."""
     text: str | Callable[[], str] | None
-    """What it stands for, or what makes that; None where there is nothing to choose."""
+    """What is chosen, or what makes it; None where there is nothing to choose."""
     why_not: str = ""
     """A sentence, where there is nothing to choose."""
     preview: str = ""
@@ -39,7 +41,7 @@ class Choice:
     """What running it may do, as a sentence; shown once it is copied."""
 
     def made(self) -> str:
-        """What the choice stands for; empty where there is nothing."""
+        """What is chosen; empty where there is nothing."""
         return self.text() if callable(self.text) else self.text or ""
 
     @property
@@ -54,7 +56,7 @@ class Choice:
 
 
 class ChoiceList(Widget):
-    """A line for each choice. Its dialog hands it the keys, which are often typed before it is drawn."""
+    """A line for each choice. Its dialog passes it the keys, which are often typed before it is drawn."""
 
     DEFAULT_CSS = """
     ChoiceList { text-wrap: nowrap; }
@@ -62,20 +64,35 @@ class ChoiceList(Widget):
 
     cursor: reactive[int] = reactive(0)
 
-    def __init__(self, choices: Sequence[Choice], choose: Callable[[Choice], None]) -> None:
-        """`choose` is called with the choice of a letter, of Enter or of a click, possible or not."""
+    class Moved(Message):
+        """The cursor is on another choice."""
+
+    def __init__(
+        self,
+        choices: Sequence[Choice],
+        choose: Callable[[Choice], None],
+        click: Callable[[Choice], None] | None = None,
+    ) -> None:
+        """`choose` is called with the choice of a letter or of Enter, possible or not; `click` with that of a click,
+        by default `choose`."""
         super().__init__()
         self._choose = choose
+        self._click = click or choose
         self.put(choices)
 
-    def put(self, choices: Sequence[Choice]) -> None:
-        """Shows these choices, with the first under the cursor."""
+    def put(self, choices: Sequence[Choice], cursor: int = 0) -> None:
+        """Shows these choices."""
         self.choices = tuple(choices)
+        self._has_letters = any(choice.letter for choice in choices)
         self._lines = [(choice.letter, choice.label, choice.shown, choice.text is not None) for choice in choices]
         self.styles.height = max(1, len(self._lines))
         self._widest = max((len(choice.label) for choice in choices), default=0)
-        self.cursor = 0
+        self.cursor = cursor
         self.refresh(layout=True)
+
+    def watch_cursor(self) -> None:
+        self._keep_in_view()
+        self.post_message(self.Moved())
 
     def take(self, event: events.Key) -> bool:
         """Acts on a key: a letter or Enter chooses, arrows move. False if the key means nothing here."""
@@ -93,6 +110,8 @@ class ChoiceList(Widget):
 
     def move(self, rows: int) -> None:
         self.cursor = max(0, min(self.cursor + rows, len(self.choices) - 1))
+
+    def _keep_in_view(self) -> None:
         if isinstance(self.parent, VerticalScroll):
             self.parent.scroll_to(y=self.cursor - 2, animate=False)
 
@@ -104,7 +123,8 @@ class ChoiceList(Widget):
     def on_click(self, event: events.Click) -> None:
         if 0 <= event.y < len(self.choices):
             event.stop()
-            self._choose_row(event.y)
+            self.cursor = event.y
+            self._click(self.choices[event.y])
 
     def _choose_row(self, row: int) -> None:
         self.cursor = row
@@ -115,8 +135,10 @@ class ChoiceList(Widget):
 
     def _line(self, row: int) -> Content:
         letter, label, shown, is_possible = self._lines[row]
+        if not is_possible:
+            shown = keymap_of(self.app).text(shown)
         line = Content.assemble(
-            (f"{letter:<1}  ", "bold $accent" if is_possible else "$faint"),
+            (f"{letter:<1}  " if self._has_letters else "", "bold $accent" if is_possible else "$faint"),
             (f"{label:<{self._widest}}  ", "$foreground" if is_possible else "$faint"),
             (shown, "$quiet" if is_possible else "$faint"),
         )
@@ -137,13 +159,14 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
     """The id of the frame."""
 
     def __init__(self, choices: Sequence[Choice], title: str, keys: str) -> None:
-        """`keys` says in the frame what the keys do."""
+        """`keys` is the line at the bottom of the frame, with actions in place of their keys."""
         super().__init__()
         self._title, self._keys = title, keys
-        self.list = ChoiceList(choices, self._choose)
+        self.list = ChoiceList(choices, self._choose, self._clicked)
         self._left = False
 
     def result(self, choice: Choice) -> Result:
+        """What the menu ends with when this is chosen."""
         raise NotImplementedError
 
     @property
@@ -153,7 +176,7 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id=self.BOX, can_focus=False) as box:
             box.border_title = Content(self._title)
-            box.border_subtitle = Content(self._keys)
+            box.border_subtitle = Content(keymap_of(self.app).text(self._keys))
             yield self.list
 
     def on_key(self, event: events.Key) -> None:
@@ -182,8 +205,20 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
         self._leave(None)
 
     def explain(self, text: str) -> None:
-        """Shows a sentence in the frame."""
-        self.query_one(f"#{self.BOX}").border_subtitle = Content.styled(text, "$warning")
+        """Shows a sentence at the bottom of the frame."""
+        self.query_one(f"#{self.BOX}").border_subtitle = Content.styled(keymap_of(self.app).text(text), "$warning")
+
+    @on(ChoiceList.Moved)
+    def _moved(self, message: ChoiceList.Moved) -> None:
+        message.stop()
+        if not self._left:
+            self.preview()
+
+    def preview(self) -> None:
+        """Called when the cursor is on another choice."""
+
+    def _clicked(self, choice: Choice) -> None:
+        self._choose(choice)
 
     def _choose(self, choice: Choice) -> None:
         if choice.text is None:

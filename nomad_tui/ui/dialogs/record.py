@@ -35,9 +35,9 @@ class Record(AskFile):
 
     def _choices(self) -> tuple[Choice, ...]:
         held = f"{count(len(self._history))} rows" + ("" if self._is_finished else ", and new events")
-        new = None if self._is_finished else "new events, until Ctrl+R is pressed again"
+        new = None if self._is_finished else "new events, until you press Ctrl+R again"
         return (
-            Choice("n", "from now on", new, "No more events arrive: all have been read."),
+            Choice("n", "from now on", new, "All events have been read; no more arrive."),
             Choice(HELD, "events held", held),
             Choice(SECRETS, "secrets", "masked; x keeps them" if self._redacts else "▲ kept; x masks them"),
         )
@@ -63,7 +63,7 @@ class Record(AskFile):
             return
         self._start(recording)
         secrets = "Secrets are masked." if self._redacts else "Secrets are kept."
-        self._leave(f"Recording to {printable(str(path), LONGEST_SHOWN)} until Ctrl+R is pressed again. {secrets}")
+        self._leave(f"Recording to {printable(str(path), LONGEST_SHOWN)} until you press Ctrl+R again. {secrets}")
 
 
 class Recording:
@@ -78,10 +78,10 @@ class Recording:
         if self._file is None:
             self._screen.app.push_screen(
                 Record(self._session.history, self._begin, is_finished=self._session.status.state is State.ENDED),
-                self._say,
+                self._notify,
             )
         else:
-            self._say(self.stop())
+            self._notify(self.stop())
 
     def _begin(self, file: RecordingFile) -> None:
         self._file = file
@@ -97,12 +97,12 @@ class Recording:
         self._file = None
         self._changed()
         self.sync()
-        told = f"Recorded: {count(file.events)} events, {byte_count(file.size)}, to {_shown(file)}."
+        sentence = f"Recorded: {count(file.events)} events, {byte_count(file.size)}, to {_shown(file)}."
         if file.waiting:
-            told += f" The last {count(file.waiting)} are not in it: {file.trouble}."
+            sentence += f" The last {count(file.waiting)} are not in it: {file.trouble}."
         if file.missed:
-            told += f" Events that were evicted before they could be written: {count(file.missed)}."
-        return told
+            sentence += f" Events that were evicted before they could be written: {count(file.missed)}."
+        return sentence
 
     def sync(self) -> None:
         """Tells the header how much is recorded."""
@@ -120,9 +120,9 @@ class Recording:
                 "Free disk space: it resumes where it stopped, while the events are held.",
             )
 
-    def _say(self, told: str | None) -> None:
-        if told is not None:
-            self._screen.notify(told, markup=False, timeout=8)
+    def _notify(self, sentence: str | None) -> None:
+        if sentence is not None:
+            self._screen.notify(sentence, markup=False, timeout=8)
 
 
 def _shown(file: RecordingFile) -> str:

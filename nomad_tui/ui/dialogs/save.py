@@ -25,7 +25,7 @@ PAUSE: Final = 0.002
 """Seconds that those have then: a key takes several turns of the loop to become a frame."""
 AT_ONCE: Final = 1024 * 1024
 """Bytes handed to the disk at once."""
-TOLD_EVERY: Final = 0.1
+REPORT_EVERY: Final = 0.1
 """Seconds between two states of the progress bar."""
 BAR: Final = 30
 
@@ -71,7 +71,7 @@ class Save(AskFile):
         self._form = ""
         self._redacts = True
         self._worker: Worker[None] | None = None
-        first = Choice(EVENT, "this event", event[1] if event else None, "No event is selected: select one first.")
+        first = Choice(EVENT, "this event", event[1] if event else None, "No event is selected. Select one first.")
         others = (
             Choice(each.letter, each.label, f"{count(each.rows)} rows" if each.rows else None, each.why_not)
             for each in selections
@@ -140,7 +140,7 @@ class Save(AskFile):
             self.ask_again()
             self.refuse(path, error)
         else:
-            self._leave(self._told(job, path, file.size))
+            self._leave(self._summary(job, path, file.size))
 
     def _job(self, sequences: Sequence[int]) -> Export | Report:
         if self._form == REPORT:
@@ -150,18 +150,18 @@ class Save(AskFile):
         )
         return Export(self._history, sequences, lines)
 
-    def _told(self, job: Export | Report, path: Path, size: int) -> str:
-        told = (
+    def _summary(self, job: Export | Report, path: Path, size: int) -> str:
+        sentence = (
             f"Saved: {count(job.events)} events, {byte_count(size)}, to {printable(str(path), LONGEST_SHOWN)} "
             "(mode 0600)."
         )
         if self._form in FORMS and FORMS[self._form] in RAW and not self._redacts:
-            told += " It holds secrets as they came."
+            sentence += " It contains unmasked secrets."
         if job.gaps_left_out:
-            told += f" Gaps that are not in it: {count(job.gaps_left_out)}."
+            sentence += f" Gaps that are not in it: {count(job.gaps_left_out)}."
         if job.evicted:
-            told += f" Events that were evicted before they were written: {count(job.evicted)}."
-        return told
+            sentence += f" Events that were evicted before they were written: {count(job.evicted)}."
+        return sentence
 
     def action_leave(self) -> None:
         if self._worker is not None:
@@ -171,11 +171,11 @@ class Save(AskFile):
         super().action_leave()
 
 
-async def write_pieces(pieces: Iterable[bytes], file: NewFile, tell: Callable[[], None]) -> None:
+async def write_pieces(pieces: Iterable[bytes], file: NewFile, report: Callable[[], None]) -> None:
     """Writes pieces as they are made, in slices that leave everything else its turn. Raises `NotWrittenError`."""
     waiting: list[bytes] = []
     size = 0
-    turn = told = perf_counter()
+    turn = reported = perf_counter()
     for piece in pieces:
         if piece:
             waiting.append(piece)
@@ -188,9 +188,9 @@ async def write_pieces(pieces: Iterable[bytes], file: NewFile, tell: Callable[[]
         elif now - turn > SLICE:
             await asyncio.sleep(PAUSE)
             turn = perf_counter()
-        if now - told > TOLD_EVERY:
-            tell()
-            told = now
+        if now - reported > REPORT_EVERY:
+            report()
+            reported = now
     await asyncio.to_thread(file.write, b"".join(waiting))
 
 

@@ -8,7 +8,7 @@ from nomad_tui.config.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """What the next dashboard takes over."""
+    """What the next dashboard starts with."""
 
     connection: Connection
     filter_text: str

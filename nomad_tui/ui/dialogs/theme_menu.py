@@ -1,52 +1,38 @@
-"""The choice of a theme, which is seen while the cursor moves."""
+"""The menu of themes: the dashboard shows the theme under the cursor."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.dialogs.letter_menu import Choice, LetterMenu
 
 
-class ThemeMenu(Modal[str | None]):
-    """Its result is the chosen theme; None leaves the one that was there, which it has put back."""
+class ThemeMenu(LetterMenu[str]):
+    """Its result is the chosen theme; None after it has restored the one before."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.OPTIONS)
+    BOX = "themes"
 
     def __init__(self, themes: Sequence[str]) -> None:
-        super().__init__()
-        self._themes = themes
+        choices = [Choice("", theme, lambda: "") for theme in themes]
+        super().__init__(choices, "Theme", "{menu.choose} apply · {dialog.leave} restore")
 
     def compose(self) -> ComposeResult:
         self._before = self.app.theme
-        options = OptionList(*(Option(name, id=name) for name in self._themes), markup=False, id="themes")
-        options.border_title = Content("Theme")
-        options.border_subtitle = Content(keymap_of(self.app).text("Enter keeps · {page.leave} restores"))
-        options.highlighted = self._themes.index(self._before) if self._before in self._themes else 0
-        yield options
+        labels = [choice.label for choice in self.choices]
+        self.list.cursor = labels.index(self._before) if self._before in labels else 0
+        yield from super().compose()
 
-    @on(OptionList.OptionHighlighted)
-    def _preview(self, message: OptionList.OptionHighlighted) -> None:
-        message.stop()
-        if message.option_id is not None and self.is_current:
-            self.app.theme = message.option_id
+    def preview(self) -> None:
+        self.app.theme = self.choices[self.list.cursor].label
 
-    @on(OptionList.OptionSelected)
-    def _choose(self, message: OptionList.OptionSelected) -> None:
-        message.stop()
-        self.dismiss(message.option_id)
-
-    def action_move(self, rows: int) -> None:
-        options = self.query_one(OptionList)
-        (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
+    def result(self, choice: Choice) -> str:
+        self.app.theme = choice.label
+        return choice.label
 
     def action_leave(self) -> None:
         self.app.theme = self._before
-        self.dismiss(None)
+        super().action_leave()

@@ -1,47 +1,37 @@
-"""What came over the wire and could not be shown as events."""
+"""The page of `u`: lines of the stream that could not be read as events."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
 
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.session import Status
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.dialogs.text_page import TextPage, paragraph
+from nomad_tui.ui.event.text_viewer import Pieces
 
 
-class UnreadableLines(Modal[None]):
-    """The first lines that were no frames, as they came, made fit to be drawn."""
+class UnreadableLines(TextPage):
+    """Shows the first lines, with their secrets masked."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.UNREADABLE)
+    FRAME = "unreadable"
 
     def __init__(self, status: Status) -> None:
-        super().__init__()
+        super().__init__(f"Unreadable: {count(status.unreadable)}, repaired: {count(status.repaired)}")
         self._status = status
 
-    def compose(self) -> ComposeResult:
+    def lines(self, width: int) -> Iterable[Pieces]:
         status = self._status
         lines = status.unreadable_lines
-        with VerticalScroll(id="unreadable") as box:
-            box.border_title = Content(f"Unreadable: {count(status.unreadable)}, repaired: {count(status.repaired)}")
-            box.border_subtitle = Content("Esc closes")
-            if not lines:
-                yield Static(Content("Everything that came could be read."))
-            for line in lines:
-                excerpt = printable(masked_text(line.excerpt.decode("utf-8", "replace")), 400)
-                yield Static(
-                    Content.from_markup(
-                        "[$warning]$reason[/] [$quiet]$size[/]\n$excerpt",
-                        reason=printable(line.reason, 200),
-                        size=byte_count(line.length),
-                        excerpt=excerpt,
-                    )
-                )
-            if status.unreadable > len(lines):
-                yield Static(Content(f"… and {count(status.unreadable - len(lines))} more, which were only counted."))
+        if not lines:
+            yield (("", "Every line could be read."),)
+        for line in lines:
+            yield ("warn", line.reason[:200]), ("quiet", f" {byte_count(line.length)}")
+            yield from paragraph(printable(masked_text(line.excerpt.decode("utf-8", "replace")), 400), width)
+            yield ()
+        if status.unreadable > len(lines):
+            yield from paragraph(f"… and {count(status.unreadable - len(lines))} more, which were only counted.", width)

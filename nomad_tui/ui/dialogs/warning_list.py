@@ -1,20 +1,16 @@
-"""Everything that is not as it should be while the stream goes on, in full, with what mends it."""
+"""The page of `W`: every warning with its remedy, and what the token may not read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Final
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
 
 from nomad_tui.core.permissions import MANAGEMENT, Permissions
-from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Status
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.dialogs.text_page import TextPage, paragraph
+from nomad_tui.ui.event.text_viewer import Pieces
 from nomad_tui.ui.facets.refusals import SET_TOKEN, grant, lacking
 
 ORDER: Final = (
@@ -28,7 +24,7 @@ ORDER: Final = (
     Concern.CLOCK,
     Concern.SETTINGS,
 )
-"""What may hide the most events first."""
+"""What may hide most events comes first."""
 LONGEST: Final = 4_000
 """Characters of one part of a warning."""
 
@@ -38,46 +34,39 @@ def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
     return [warnings[concern] for concern in sorted(warnings, key=ORDER.index)]
 
 
-class WarningList(Modal[None]):
+class WarningList(TextPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.WARNINGS)
+    FRAME = "warnings"
 
     def __init__(self, status: Status) -> None:
-        super().__init__()
+        super().__init__("Warnings")
         self._status = status
 
-    def compose(self) -> ComposeResult:
-        parts = list(self._parts())
-        with VerticalScroll(id="warnings") as box:
-            box.border_title = Content("Warnings")
-            box.border_subtitle = Content("Esc closes")
-            yield from map(Static, parts or [Content("No warnings.")])
-
-    def _parts(self) -> Iterator[Content]:
+    def lines(self, width: int) -> Iterable[Pieces]:
         status = self._status
+        if not status.warnings and status.permissions is None:
+            yield (("", "No warnings."),)
         for warned in in_order(status.warnings):
-            # What is refused, and what grants it, stands below as a list.
-            remedy = "" if warned.concern is Concern.PERMISSION and status.permissions is not None else warned.remedy
-            yield Content.from_markup(
-                "[$warning]▲[/] [b]$what[/]$remedy",
-                what=printable(warned.what, LONGEST),
-                remedy=printable(remedy, LONGEST) and f"\n{printable(remedy, LONGEST)}",
-            )
+            first, *rest = paragraph(warned.what[:LONGEST], width - 2, "strong") or [()]
+            yield ("warn", "▲ "), *first
+            yield from (((("", "  "), *line)) for line in rest)
+            if warned.concern is not Concern.PERMISSION or status.permissions is None:  # else the list below says it
+                yield from paragraph(warned.remedy[:LONGEST], width, indent="  ")
+            yield ()
         if status.permissions is not None:
-            yield from _refusals(status.permissions)
+            yield from _refusals(status.permissions, width)
 
 
-def _refusals(permissions: Permissions) -> Iterator[Content]:
-    refused = permissions.refused
-    needs = lacking(refused, permissions)
-    rows = [
-        Content.from_markup("[$quiet]needs $need[/]\n  $topics", need=printable(need), topics=", ".join(topics))
-        for need, topics in needs.items()
-    ]
-    yield Content.from_markup("[b]What the token may not read[/]\n") + Content("\n").join(rows)
-    text = grant(refused, permissions)
-    if text:
-        yield Content.from_markup(
-            "[b]What grants it[/] [$quiet]added to a policy of the token; then press r[/]\n$policy", policy=text
-        )
+def _refusals(permissions: Permissions, width: int) -> Iterator[Pieces]:
+    needs = lacking(permissions.refused, permissions)
+    yield (("strong", "Not readable with this token"),)
+    for need, topics in needs.items():
+        yield from paragraph(f"needs {need}", width, "quiet")
+        yield from paragraph(", ".join(topics), width, indent="  ")
+    if policy := grant(permissions.refused, permissions):
+        yield ()
+        yield ("strong", "Policy that grants it  "), ("quiet", "add it to a policy of the token, then press r")
+        yield from paragraph(policy, width)
     if MANAGEMENT in needs:
-        yield Content(f"{SET_TOKEN} {MANAGEMENT} for the topics that no policy grants.")
+        yield ()
+        yield from paragraph(f"{SET_TOKEN} {MANAGEMENT} for the topics that no policy grants.", width)

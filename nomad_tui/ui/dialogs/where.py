@@ -1,7 +1,7 @@
 """The dialog of `@`: which profile, region and namespace are watched, and a way to others.
 
 Another place is another dashboard: this one ends with a `Switch`, and whoever opened it opens the next. So no event of
-one cluster ever stands among those of another.
+one cluster are ever mixed with those of another.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ from nomad_tui.ui.keymap import declared_key
 
 LONGEST_NAME: Final = 128
 """Characters of a namespace's name, as Nomad bounds it; a region's is shorter."""
-LONGEST_SAID: Final = 500
+LONGEST_NOTE: Final = 500
 ASK_AFTER: Final = 0.2
-"""Seconds that a choice must stand before its cluster is asked: who moves past it does not want it."""
+"""Seconds that a choice must last before its cluster is queried: the cursor may only pass it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Choices(OptionList, can_focus=False):
         self._draw()
 
     def say(self, text: str, style: str = "$quiet") -> None:
-        """How it stands with the list, in a word or two."""
+        """The state of the list, in a word or two."""
         self.border_subtitle = Content.styled(text, style) if text else ""
 
     def type(self, text: str) -> None:
@@ -112,7 +112,7 @@ class Choices(OptionList, can_focus=False):
         typed = self.typed.casefold()
         shown = [each for each in self._all if typed in each.label.casefold()]
         if self._takes_any and typed and all(self.typed not in (each.label, each.value) for each in shown):
-            shown.append(Choice(self.typed, self.typed, "as typed"))
+            shown.append(Choice(self.typed, self.typed, "not listed"))
         self._shown = tuple(shown)
         self.clear_options()
         self.add_options([Option(self._line(each)) for each in shown])
@@ -171,7 +171,7 @@ class Where(Dialog[Connection | None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, connections: Connections, here: Connection, region: str | None) -> None:
-        """`here` is what is watched now, and `region` the one that its server is in, where it has told."""
+        """`here` is what is watched now, and `region` that of its server, if known."""
         super().__init__()
         self._connections = connections
         self._here = here
@@ -180,7 +180,7 @@ class Where(Dialog[Connection | None]):
         """That of the chosen profile, once its files are read."""
         self._profile: str | None = None
         self._region: str | None = None
-        """Those that were asked for last."""
+        """Those that were queried last."""
         self._troubles: dict[str, str] = {}
         """By what could not be learned, a sentence each."""
         self._asking: set[str] = set()
@@ -193,16 +193,16 @@ class Where(Dialog[Connection | None]):
         self.namespaces = Choices("Namespace", takes_any=True, id="where-namespaces")
         self.columns = (self.profiles, self.regions, self.namespaces)
         self._asked = {"regions": self.regions, "namespaces": self.namespaces}
-        self.said = Static(id="where-said")
+        self.servers = Static(id="where-servers")
         self.trouble = Static(id="where-trouble")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="where") as box:
             box.border_title = Content("Switch cluster")
-            box.border_subtitle = Content("type a name · Tab · Enter switches · Esc leaves")
+            box.border_subtitle = Content("type a name · Tab complete · Enter switch · Esc cancel")
             with Horizontal(id="where-columns"):
                 yield from self.columns
-            yield self.said
+            yield self.servers
             yield self.trouble
 
     def on_mount(self) -> None:
@@ -246,7 +246,7 @@ class Where(Dialog[Connection | None]):
             self._connection = None
             self._asking.clear()
             self._troubles.clear()
-            self.said.update(Content(""))
+            self.servers.update(Content(""))
             self._tell()
             for column in self._asked.values():
                 column.offer([], None)
@@ -277,7 +277,7 @@ class Where(Dialog[Connection | None]):
             self._enter()
 
     def _begin(self, connection: Connection) -> None:
-        """Offers what is known of a cluster that has not been asked."""
+        """Offers what is known of a cluster that was not queried."""
         self._connection = connection
         profile = self.profiles.chosen
         self._profile = profile.value if profile is not None else None
@@ -287,11 +287,11 @@ class Where(Dialog[Connection | None]):
         self.regions.choose(connection.region)
         self.namespaces.choose(connection.namespace)
         servers = ", ".join(str(each.address) for each in connection.servers)
-        self.said.update(Content.styled(printable(servers, LONGEST_SAID), "$quiet"))
+        self.servers.update(Content.styled(printable(servers, LONGEST_NOTE), "$quiet"))
         self._tell()
 
     def _offer_regions(self, connection: Connection, names: Sequence[str]) -> None:
-        own = Choice(None, "server's own", self._own_region or "" if self._is_here else "")
+        own = Choice(None, "server's region", self._own_region or "" if self._is_here else "")
         choices = [own, *(Choice(name, name) for name in _with(names, connection.region))]
         here = own if self._here.region is None else Choice(self._here.region, self._here.region)
         self.regions.offer(choices, here if self._is_here else None)
@@ -303,7 +303,7 @@ class Where(Dialog[Connection | None]):
         here = ALL_NAMESPACES if there == ALL else Choice(there, there)
         self.namespaces.offer(choices, here if self._is_here else None)
 
-    # What is asked
+    # Queries
 
     def _ask_both(self, connection: Connection) -> None:
         self._ask("regions", self._ask_regions, connection)
@@ -322,7 +322,7 @@ class Where(Dialog[Connection | None]):
             try:
                 found = await ask(connection)
             except UnansweredError as error:
-                column.say("not told", "$warning")
+                column.say("unknown", "$warning")
                 self._troubles[what] = str(error)
             else:
                 column.say(f"{found} listed" if found else "none listed")
@@ -347,9 +347,9 @@ class Where(Dialog[Connection | None]):
         return len(names)
 
     def _tell(self) -> None:
-        told = dict.fromkeys(self._troubles.values())  # both questions mostly fail for one reason
-        self.trouble.update(Content("\n").join(Content(printable(each, LONGEST_SAID)) for each in told))
-        self.trouble.display = bool(told)
+        troubles = dict.fromkeys(self._troubles.values())  # both queries mostly fail for one reason
+        self.trouble.update(Content("\n").join(Content(printable(each, LONGEST_NOTE)) for each in troubles))
+        self.trouble.display = bool(troubles)
 
     # Keys
 
@@ -407,7 +407,7 @@ class Where(Dialog[Connection | None]):
     def _enter(self) -> None:
         profile, region, namespace = (column.chosen for column in self.columns)
         if profile is None:
-            self._say("There is no such profile: choose one that is listed.")
+            self._say("No such profile. Choose one from the list.")
         elif self._connection is None:
             self._wanted = "profile" not in self._troubles
         elif any(column.typed and what in self._asking for what, column in self._asked.items()):
@@ -433,5 +433,5 @@ def _of_profile(profile: Profile) -> Choice:
 
 
 def _with(names: Sequence[str], name: str | None) -> list[str]:
-    """A name that is in use stands in the list even if the server does not list it."""
+    """A name that is in use is offered even if the server does not list it."""
     return [*names] if name is None or name in names else [name, *names]

@@ -1,4 +1,4 @@
-"""The prompt of `w`: text into a file that is the operator's alone, whole or not at all."""
+"""The prompt of `w`: writes a file of mode 0600, completely or not at all."""
 
 import os
 import re
@@ -37,17 +37,17 @@ class ThereAlreadyError(NotWrittenError):
 
 
 def file_name(topic: str, key: str, index: int, suffix: str = ".json") -> str:
-    """Such as `allocation-3f2a91c4-1204.json`, whatever the cluster calls the object."""
+    """Such as `allocation-3f2a91c4-1204.json`; safe for any name of an object."""
     short = key[:8] if len(key) == 36 else key
     parts = [re.sub(r"[^A-Za-z0-9._]+", "-", part)[:LONGEST_KEY].strip("-.") for part in (topic.lower(), short)]
     return "-".join([*filter(None, parts), str(index)]) + suffix
 
 
 class NewFile:
-    """A file of mode 0600 under construction: nothing is at its path until `commit`, and what was there stays whole.
+    """A file of mode 0600 under construction: nothing is at its path until `commit`, and an existing file stays intact.
 
     To be used in a `with` block, which removes what was not committed. All methods raise `NotWrittenError`, and of it
-    `ThereAlreadyError` where `replace` is not asked for.
+    `ThereAlreadyError` unless `replace`.
     """
 
     def __init__(self, path: Path, *, replace: bool) -> None:
@@ -103,16 +103,18 @@ def target_of(path: Path, *, replace: bool) -> Path:
     with suppress(FileNotFoundError):
         mode = target.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise NotWrittenError(f"{shown} is a folder: add a name to it.")
+            raise NotWrittenError(f"{shown} is a folder. Add a file name.")
         if not stat.S_ISREG(mode):
-            raise NotWrittenError(f"{shown} is no ordinary file: type another name.")
+            raise NotWrittenError(f"{shown} is not a regular file. Type another name.")
         if not replace:
             raise ThereAlreadyError(_is_there(path))
     return target
 
 
 def _is_there(path: Path) -> str:
-    return f"{printable(str(path), LONGEST_SHOWN)} is there already: Enter again replaces it, or type another name."
+    return (
+        f"{printable(str(path), LONGEST_SHOWN)} already exists. Press Enter again to replace it, or type another name."
+    )
 
 
 @contextmanager
@@ -130,7 +132,7 @@ def explained(path: Path) -> Iterator[None]:
         reason = printable(error.strerror or str(error), 100).lower()
         raise NotWrittenError(f"{shown} cannot be written ({reason}): type another name or folder.") from None
     except ValueError as error:
-        raise NotWrittenError(f"{shown} is no file's name ({error}): type another name.") from None
+        raise NotWrittenError(f"{shown} is not a file name ({error}): type another name.") from None
 
 
 def _put_in_place(temporary: str, target: Path) -> None:
@@ -190,7 +192,7 @@ class WriteFile(Dialog[str | None]):
         super().__init__()
         self._text = text
         self._asked_about: Path | None = None
-        """What the operator was told is there already."""
+        """The existing file that the operator was warned about."""
         self._left = False
         self.input = PathInput(name, self._enter, self.action_leave)
         self.trouble = Static(id="write-file-trouble")
@@ -198,7 +200,7 @@ class WriteFile(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="write-file") as box:
             box.border_title = Content("Write to a file")
-            box.border_subtitle = Content("Enter writes · Esc leaves")
+            box.border_subtitle = Content("Enter write · Esc cancel")
             yield self.input
             yield self.trouble
 
@@ -244,7 +246,7 @@ class WriteFile(Dialog[str | None]):
             self._leave(written(path, size))
 
     def may_replace(self, path: Path) -> bool:
-        """Whether the operator was told that there is such a file, and has entered it again."""
+        """Whether the operator was warned about this file and pressed Enter again."""
         return path == self._asked_about
 
     def refuse(self, path: Path, error: NotWrittenError) -> None:
@@ -256,18 +258,18 @@ class WriteFile(Dialog[str | None]):
         self.trouble.update(Content(text))
         self.trouble.display = True
 
-    def _leave(self, said: str | None) -> None:
+    def _leave(self, path: str | None) -> None:
         if not self._left:
             self._left = True
-            self.dismiss(said)
+            self.dismiss(path)
 
 
 def _path(typed: str) -> Path:
-    """Whole, so that what is said of it tells where it is. Raises `NotWrittenError`."""
+    """The absolute path, for messages. Raises `NotWrittenError`."""
     if not typed.strip():
-        raise NotWrittenError("No file is named: type a name.")
+        raise NotWrittenError("Type a file name.")
     if typed.rstrip().endswith("/"):
-        raise NotWrittenError(f"{printable(typed.strip(), LONGEST_SHOWN)} names a folder: add a name to it.")
+        raise NotWrittenError(f"{printable(typed.strip(), LONGEST_SHOWN)} is a folder. Add a file name.")
     try:
         path = Path(typed.strip()).expanduser()
     except RuntimeError:
@@ -279,4 +281,4 @@ def _path(typed: str) -> Path:
     except OSError:
         if path.is_absolute():
             return path
-        raise NotWrittenError("The current folder is gone: type a path that begins with / or ~.") from None
+        raise NotWrittenError("The current folder no longer exists. Type a path that starts with / or ~.") from None

@@ -32,13 +32,14 @@ from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView
+from nomad_tui.ui.keymap import keymap_of
 
-NOTHING_EARLIER: Final = "No earlier event of this object is held."
+NOTHING_EARLIER: Final = "No earlier event of this object in memory."
 
 _ALIKE: Final = 12
 """Characters at the start of two long texts, from which on the same ones are left out."""
 _ALIKE_KEPT: Final = 4
-"""Of those, how many stand at least before the first that differs."""
+"""Of those, the least number before the first that differs."""
 
 _SIGNS: Final = {
     ChangeKind.ADDED: ("added", "+ "),
@@ -104,7 +105,7 @@ class ChangesView(RowView):
         """Show what changed, with the cursor on the same path where something did there.
 
         `compared_with` is a sentence about the earlier event, or about why there is none when `changes` is None;
-        untrusted. `topic` is a released name. Ages are told relative to `now_ns`.
+        untrusted. `topic` is a released name. Ages are relative to `now_ns`.
         """
         self._changes = changes
         self._compared_with = compared_with
@@ -174,7 +175,7 @@ class ChangesView(RowView):
     def _note(self) -> None:
         """Break the sentences above the rows into lines as wide as the pane."""
         width = max(10, self._width)
-        self._lines_above = [line for said in self._sentences() for line in wrap(printable(said), width)]
+        self._lines_above = [line for sentence in self._sentences() for line in wrap(printable(sentence), width)]
         self.set_row_count(len(self._lines_above) + len(self._rows))
 
     def _sentences(self) -> list[str]:
@@ -183,17 +184,18 @@ class ChangesView(RowView):
         changes = self._changes
         if changes is None:
             return [self._compared_with or NOTHING_EARLIER]
-        noise, hint = changes.noise, "" if self.shows_noise else ": b shows them"
+        noise = changes.noise
+        hint = "" if self.shows_noise else keymap_of(self.app).text(" ({changes.bookkeeping} to show)")
         fields = f"{noise:,} bookkeeping field{'s' if noise > 1 else ''}"
         if not noise:
-            return [self._compared_with] if changes.count else [self._compared_with, "Nothing changed."]
+            return [self._compared_with] if changes.count else [self._compared_with, "No changes."]
         if not changes.count:
             return [
                 self._compared_with,
-                f"Nothing changed but {fields}{hint.replace('them', 'it') if noise == 1 else hint}.",
+                f"Only {fields} changed{hint}.",
             ]
-        said = "" if self.shows_noise else f"{fields} left out{hint}."
-        return [self._compared_with, said]
+        hidden = "" if self.shows_noise else f"{fields} hidden{hint}."
+        return [self._compared_with, hidden]
 
     def on_resize(self) -> None:
         self._note()
@@ -211,14 +213,14 @@ class ChangesView(RowView):
         return self._rows.parents[row]
 
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
-        """Without secrets; whole values only in a view that is moved."""
+        """Without secrets; values are truncated, unless the view is moved sideways."""
         rows, item = self._rows, self._rows.items[row]
         triangle = ("▼ " if rows.are_open[row] else "▶ ") if rows.are_foldable[row] else "  "
         guide = " " * (rows.depths[row] * INDENT) + triangle
         is_noise = item.count == 0 if isinstance(item, Place) else isinstance(item, Change) and item.is_noise
         used = len(guide)
         yield "guide", guide
-        for component, text in self._said(row, item):
+        for component, text in self._written(row, item):
             if component == "values":
                 for inner, piece in self._values(row, item, 0 if is_whole else width - used):
                     yield "noise" if is_noise else inner, piece
@@ -226,20 +228,20 @@ class ChangesView(RowView):
             used += len(text)
             yield "noise" if is_noise else component, text
 
-    def _said(self, row: int, item: Item) -> Iterator[tuple[str, str]]:
-        """Sign and name; then `values` for where the values are to stand."""
+    def _written(self, row: int, item: Item) -> Iterator[tuple[str, str]]:
+        """Sign and name; then `values` from where the values start."""
         if isinstance(item, TextLine):
             component = _LINE_SIGNS[item.sign]
             yield component, f"{item.sign if item.sign != '@' else '⋯'} {item.text}"
             return
         kind = ChangeKind.CHANGED if isinstance(item, Place) else item.kind
         yield _SIGNS[kind]
-        told = event_of(item)
-        if told is not None:
-            note = annotation(told.time_key, told.time, self._now_ns, self._timezone, than=self._than)
-            yield "name", told.type_
-            yield "after", f"  {told.message}" if told.message else ""
-            yield "annotation", f"  {note if note is not None else told.time}"
+        event = event_of(item)
+        if event is not None:
+            note = annotation(event.time_key, event.time, self._now_ns, self._timezone, than=self._than)
+            yield "name", event.type_
+            yield "after", f"  {event.message}" if event.message else ""
+            yield "annotation", f"  {note if note is not None else event.time}"
             return
         way, word, name = title(self._rows.chains[row], item, self._topic)
         yield "way", way
@@ -252,7 +254,7 @@ class ChangesView(RowView):
             yield "values", ""
 
     def _values(self, row: int, item: Item, room: int) -> Iterator[tuple[str, str]]:
-        """The values of a change, cut so that both can be seen; `room` 0 leaves them whole."""
+        """The values of a change, truncated so that both can be seen; not if `room` is 0."""
         if isinstance(item, Place | TextLine):
             return
         if isinstance(item, Change) and item.kind is ChangeKind.MOVED:
@@ -360,7 +362,7 @@ class ChangesView(RowView):
         if len(self._rows) and hides(self._rows.items[row]):
             self.post_message(self.Reveal(self._rows.path(row)))
         else:
-            self.notify("Nothing is masked in this line.", markup=False)
+            self.notify("No secret on this line.", markup=False)
 
 
 def _is_removed(change: Change) -> bool:
@@ -395,12 +397,12 @@ def _text(value: Value) -> str:
 
 
 def _long_texts(change: Change) -> str | None:
-    """What is said of two texts of which one is too long for a line; None for others."""
+    """A description of two texts of which one is too long for a line; None for others."""
     before, after = change.before, change.after
     if type(before) is not str or type(after) is not str or max(len(before), len(after)) <= LONGEST_SHOWN:
         return None
     first = _alike(before, after) + 1
-    return f"text of {len(before):,} → {len(after):,} characters, another from character {first:,} on"
+    return f"text of {len(before):,} → {len(after):,} characters, differs from character {first:,} on"
 
 
 def _fitting(before: str, after: str, room: int) -> list[str]:

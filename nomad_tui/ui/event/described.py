@@ -1,4 +1,4 @@
-"""What the inspector is told of a row of the list."""
+"""What the inspector shows of a row of the list."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -81,7 +81,7 @@ def _before(history: History, event: HeldEvent, against: int | None) -> Before |
 
 
 def _heading(found: EventRow) -> Iterable[Content]:
-    said = found.sentence
-    place = [Content.styled(f"  on {said.place}", "$quiet")] if said.place else []
-    yield Content("").join([*contents(said.subject), *place])
-    yield Content("").join(list(contents(said.happened)))
+    sentence = found.sentence
+    place = [Content.styled(f"  on {sentence.place}", "$quiet")] if sentence.place else []
+    yield Content("").join([*contents(sentence.subject), *place])
+    yield Content("").join(list(contents(sentence.happened)))

@@ -46,18 +46,18 @@ def of_envelope(facts: Iterable[tuple[str, str]]) -> list[DrawnFact]:
     ]
 
 
-def of_summary(told: Summary) -> list[DrawnFact]:
+def of_summary(shown: Summary) -> list[DrawnFact]:
     return [
         DrawnFact(
             Content("").join([Content.styled(f"{fact.label} " if fact.label else "", "$faint"), *contents(fact.parts)]),
             fact.own_line,
         )
-        for fact in told.facts
+        for fact in shown.facts
     ]
 
 
 def laid_out(facts: Sequence[DrawnFact], width: int) -> Content:
-    """As many facts to a line as fit in `width` cells; a label never stands apart from its value."""
+    """As many facts to a line as fit in `width` cells; a label is never separated from its value."""
     lines: list[list[Content]] = []
     left = 0
     for fact in facts:

@@ -1,4 +1,4 @@
-"""Looking for something in what a pane shows: the line it is typed in, and a pane that has one at its bottom."""
+"""Search in what a pane shows: the search line, and a pane with one at its bottom."""
 
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -18,11 +18,11 @@ from nomad_tui.ui.actions import Context, bindings
 
 
 class FindAsked(Message):
-    """The operator wants to look for something in the view that says so."""
+    """The operator wants to search in the view that posts it."""
 
 
 class Found(Message):
-    """A view is at one of the places where what is looked for stands, or there is none."""
+    """A view is at a match of the search, or there is none."""
 
     def __init__(self, number: int, count: int, is_all: bool = True) -> None:
         self.number = number
@@ -35,23 +35,23 @@ class Found(Message):
 
 @runtime_checkable
 class Findable(Protocol):
-    """A view in which something can be looked for. It posts `FindAsked` and `Found`."""
+    """A view that can be searched. It posts `FindAsked` and `Found`."""
 
     def begin_find(self) -> None:
-        """What is typed from now on is looked for from where the reader is now."""
+        """Start a search at the reader's place."""
 
     def look_for(self, wanted: Wanted) -> None:
-        """Go to the first place; back to where the reader was if there is none, or nothing is wanted."""
+        """Go to the first match; back to the reader's place if there is none, or the text is empty."""
 
     def keep_find(self) -> None:
-        """What was found is where the reader wants to be."""
+        """Stay at the match."""
 
     def end_find(self) -> None:
-        """Nothing is looked for any more; back to where the reader was, unless what was found was kept."""
+        """End the search; return to the reader's place, unless the match was kept."""
 
 
 class FindLine(Horizontal):
-    """A line in which is typed what to look for, with the number of places behind."""
+    """The search line, with the number of matches behind it."""
 
     DEFAULT_CSS = """
     FindLine { height: 1; display: none; }
@@ -66,10 +66,10 @@ class FindLine(Horizontal):
             super().__init__()
 
     class Kept(Message):
-        """Enter: back to the view, at what was found."""
+        """Enter: back to the view, at the match."""
 
     line = query_one(Input)
-    told = query_one("#find-count", Static)
+    count = query_one("#find-count", Static)
 
     def compose(self) -> ComposeResult:
         yield Static(Content("/ "), id="find-mark")
@@ -89,10 +89,10 @@ class FindLine(Horizontal):
     def close(self) -> None:
         self.remove_class("-open")
 
-    def tell(self, text: str, is_trouble: bool = False) -> None:
+    def show(self, text: str, is_trouble: bool = False) -> None:
         """Show something behind what is typed, such as `3 of 17`."""
-        self.told.update(Content(printable(text, 60)))
-        self.told.set_class(is_trouble, "-trouble")
+        self.count.update(Content(printable(text, 60)))
+        self.count.set_class(is_trouble, "-trouble")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -105,7 +105,7 @@ class FindLine(Horizontal):
 
 
 class FindPane(Vertical):
-    """A view with a line under it in which is typed what to look for in it."""
+    """A view with a search line below it."""
 
     DEFAULT_CSS = """
     FindPane > LineView { height: 1fr; }
@@ -142,19 +142,19 @@ class FindPane(Vertical):
         try:
             wanted = read_wanted(text)
         except PatternError as error:
-            self.find_line.tell(error.text, is_trouble=True)
+            self.find_line.show(error.text, is_trouble=True)
             return
         self.view.look_for(wanted)
         if not text:
-            self.find_line.tell("")
+            self.find_line.show("")
 
     def on_found(self, event: Found) -> None:
         event.stop()
         if not event.count:
-            self.find_line.tell("not found", is_trouble=True)
+            self.find_line.show("not found", is_trouble=True)
             return
         many = f"{count(event.count)}{'' if event.is_all else '+'}"
-        self.find_line.tell(f"{count(event.number)} of {many}" if event.number else many)
+        self.find_line.show(f"{count(event.number)} of {many}" if event.number else many)
 
     def on_find_line_kept(self, event: FindLine.Kept) -> None:
         event.stop()

@@ -23,7 +23,7 @@ class Before:
     """What an event is compared with."""
 
     payload: bytes
-    said: str
+    label: str
     """Which event that is, as a sentence; untrusted."""
 
 
@@ -52,7 +52,7 @@ class InspectedEvent:
     before: Before | None = None
     """What it is compared with; None where the object's event before is not held."""
     happened: int | None = None
-    """When it happened, in ns since 1970; ages in the summary are told as of then. None where that is not known."""
+    """When it happened, in ns since 1970; ages in the summary are relative to it. None if it is unknown."""
     newest: Callable[[], str] = str
     """What the object has become since, as far as it is held; empty where its state is the same."""
     name: Callable[[str, str], str] = _no_name

@@ -1,4 +1,4 @@
-"""Which event the inspector shows, and the way from one to another and back."""
+"""Which event the inspector shows, and jumps from one to another and back."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ from nomad_tui.ui.panes import Pane, Panes
 
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
-NO_LONGER_HELD: Final = "This event was evicted to make room for newer ones."
+NO_LONGER_HELD: Final = "This event was evicted: newer events took its place."
 TRACE_SLICE: Final = 0.004
 """Seconds of work on the timeline between two looks at what has come."""
 
@@ -42,7 +42,7 @@ class Inspecting:
         self._against: int | None = None
         """A marked event that the one shown is compared with, instead of its object's event before."""
         self._held: int | None = None
-        """An event that was selected only because it was the newest when another view of it was asked for."""
+        """An event that was selected only because it was the newest when another view of it was opened."""
         self._cursor: int | None = None
         """What is selected in the list, as far as it is known here: another selection was made by hand."""
         self.envelope: Envelope | None = None
@@ -80,15 +80,15 @@ class Inspecting:
         self._show()
 
     def held_event(self, then: str) -> HeldEvent | None:
-        """The event that is shown now; where there is none, notifies why. `then` says what it is needed for."""
+        """The event that is shown; where there is none, notifies why. `then` is the action that needs it."""
         self.look()
         sequence, history = self.sequence, self._history
         if sequence is None:
-            self._panes.notify(f"No event is selected: select one, then {then}.", markup=False)
+            self._hint(f"No event is selected. Select one, then press {{{then}}}.")
         elif sequence < history.first:
             self._panes.notify(NO_LONGER_HELD, markup=False)
         elif history.gap(sequence) is not None:
-            self._panes.notify(f"A gap is not an event: select an event, then {then}.", markup=False)
+            self._hint(f"A gap is not an event. Select an event, then press {{{then}}}.")
         else:
             return history.event(sequence)
         return None
@@ -210,7 +210,7 @@ class Inspecting:
         self._cursor = self._list.cursor
         if self._cursor != sequence:
             self._led_to = sequence
-            self._panes.notify("The list does not show this event now: it is shown here alone.", markup=False)
+            self._panes.notify("This event is not in the list at the moment.", markup=False)
         self.look()
 
     def back(self) -> bool:
@@ -242,17 +242,19 @@ class Inspecting:
             following=self._list.following,
         )
 
+    def _hint(self, sentence: str) -> None:
+        self._panes.notify(keymap_of(self._panes.app).text(sentence), markup=False)
+
     # Comparing
 
     def compare(self) -> None:
-        """Compares the event with a marked one, which is asked for where there are several."""
+        """Compares the event with a marked one; of several, the operator chooses one."""
         history = self._history
-        if self.held_event("D compares it with a marked one") is None:
+        if self.held_event("app.compare") is None:
             return
         marks = [mark for mark in self._list.marks if mark != self.sequence and history.gap(mark) is None]
         if not marks:
-            hint = "No other event is marked: {events.mark} marks one, then {app.compare} compares this one with it."
-            self._panes.notify(keymap_of(self._panes.app).text(hint), markup=False)
+            self._hint("No other event is marked. Mark one with {events.mark}, then press {app.compare}.")
         elif len(marks) == 1:
             self._compare_with(marks[0])
         else:

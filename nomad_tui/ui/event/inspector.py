@@ -1,4 +1,4 @@
-"""The pane that shows one event whole: what happened, what it is, and four views of it.
+"""The pane that shows one event: what happened, its facts, and four views.
 
 The views are the payload as a tree, what changed since the object's event before, the timeline of all that belongs
 together, and the payload as it came.
@@ -91,7 +91,7 @@ class Inspector(Vertical):
         than: str = "",
         id: str | None = None,  # noqa: A002
     ) -> None:
-        """`clock` gives the nanoseconds since the epoch that ages are told relative to; `timezone` None is the
+        """`clock` gives the nanoseconds since the epoch that ages are relative to; `timezone` None is the
         machine's own. `reveal` shows all secrets. `than` is the clock's name, such as `the end` of a recording; empty
         for the present."""
         super().__init__(id=id)
@@ -213,7 +213,7 @@ class Inspector(Vertical):
         if not event.topic:
             return []
         self._newest = event.newest()
-        told = summary(
+        shown = summary(
             event.topic,
             event.key,
             event.payload,
@@ -223,7 +223,7 @@ class Inspector(Vertical):
             of_event=event.happened is not None,
             newest=self._newest,
         )
-        return of_summary(told)
+        return of_summary(shown)
 
     def _diagnose(self, seconds: float) -> None:
         """Reads on for the diagnosis, and shows it once it is read."""
@@ -300,8 +300,8 @@ class Inspector(Vertical):
     def _show_changes(self) -> None:
         event = self._event
         if event is not None:
-            said = "" if event.before is None else event.before.said
-            self.changes_view.show(self._changes, said, self.masking, event.topic, self._clock())
+            against = "" if event.before is None else event.before.label
+            self.changes_view.show(self._changes, against, self.masking, event.topic, self._clock())
 
     def _label_tabs(self) -> None:
         count = None if self._changes is None else self._changes.count
@@ -318,7 +318,7 @@ class Inspector(Vertical):
             self.border_subtitle = subtitle
 
     def on_click(self, event: events.Click) -> None:
-        """Where the names of the views stand in the border, a click there goes to one."""
+        """Where the border shows the names of the views, a click there goes to one."""
         size = self.outer_size
         if not self.tabs.display and event.y == size.height - 1:
             self.tabs.click(event.x - (size.width - BEHIND_SUBTITLE - self.tabs.length))
@@ -350,7 +350,7 @@ class Inspector(Vertical):
     def action_step(self, rows: int) -> None:
         self.post_message(self.Step(rows))
 
-    # What stands above the views
+    # Above the views
 
     def tell_newest(self) -> None:
         """Say what the object of the event shown has become, if that has changed; for the app to call often."""
@@ -371,7 +371,7 @@ class Inspector(Vertical):
         self._note(" · not in the list")
 
     def _note(self, note: str) -> None:
-        """Ends the title with a note, which stays whole however long the object's name is."""
+        """Ends the title with a note, which is never truncated."""
         room = max(_SHORTEST_TITLE, self.outer_size.width - _AROUND_TITLE - len(note))
         title = Content(printable(self._title, room) if note else self._title) + Content.styled(note, "$warning")
         if self.border_title != title.markup:

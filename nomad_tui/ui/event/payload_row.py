@@ -16,7 +16,7 @@ _GAP: Final = 2
 """Cells between a key and its value."""
 
 _SHORTEST: Final = 8
-"""Cells that a value keeps when its line is too narrow for it and what stands after it."""
+"""Cells that a value keeps when its line is too narrow for it and the text after it."""
 
 _LONGEST_BEFORE: Final = 200
 """Characters of what a value was before."""
@@ -47,7 +47,7 @@ class RowWriter:
         in_utc: bool = False,
         than: str = "",
     ) -> None:
-        """`in_utc` tells times in UTC, and says so, whatever the time zone. `than` is what ages are older than, if
+        """`in_utc` shows times in UTC, marked as such. `than` is what ages are older than, if
         that is not the present."""
         self._showing = showing
         self._now_ns = now_ns
@@ -64,7 +64,7 @@ class RowWriter:
 
     def pieces(self, row: int, width: int, is_shifted: bool) -> Iterator[tuple[str, str]]:
         """A line uncut, as (component, text), but for a value that would leave no room for what it means; with the
-        view moved sideways that value is whole."""
+        view moved sideways that value is not truncated."""
         showing, rows = self._showing, self._showing.rows
         key, value = rows.keys[row], rows.values[row]
         mark = None

@@ -108,7 +108,7 @@ class PayloadRows(RowView):
         marks: Mapping[Path, Mark] | None = None,
     ) -> None:
         """Show another payload with the cursor on the same path and the same line of the screen, where it
-        has that path. Ages are told relative to `now_ns`.
+        has that path. Ages are relative to `now_ns`.
 
         `masking` says what is masked, by default every secret; what it reveals is masked again with another payload.
         `names` gives the name of an object by topic and ID. With `marks`, also with none in it, there is a margin
@@ -287,7 +287,7 @@ class PayloadRows(RowView):
         self.post_message(self.MaskingChanged())
 
     def _finder(self) -> PayloadFind:
-        """Of all rows, whatever is folded; what is revealed for the moment is not found."""
+        """Of all rows, folded ones included; a revealed secret is not found."""
         if self._find is None:
             rows, masking = Rows(), Masking(self._masking.reveals_all)
             if self._payload is not None:
@@ -300,7 +300,7 @@ class PayloadRows(RowView):
         return self._find
 
     def _forget_find(self) -> None:
-        """The rows have become others; what is looked for is looked for among them, when next asked."""
+        """The rows have changed: the next search looks at the new ones."""
         self._find = None
         if self._wanted is not None:
             self._tell_found()
@@ -350,7 +350,7 @@ class PayloadRows(RowView):
         self._forget_strips()
 
     def _go_to(self, path: Path) -> list[tuple[Path, bool | None]]:
-        """Put the cursor on a path and open what it stands in; gives what was known of that before."""
+        """Put the cursor on a path and open its parents; returns their previous state."""
         before: list[tuple[Path, bool | None]] = []
         row = self._rows.find(path)
         if self._rows.path(row) != path:

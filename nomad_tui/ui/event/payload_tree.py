@@ -38,9 +38,9 @@ class PayloadTree(PayloadRows):
 
         def __init__(self, title: str, text: str, path: Path) -> None:
             self.title = title
-            """Where it stands; untrusted."""
+            """Its path; untrusted."""
             self.text = text
-            """Untrusted, and without secrets unless the operator has asked for them."""
+            """Untrusted; secrets are masked unless the operator has revealed them."""
             self.path = path
             super().__init__()
 
@@ -60,19 +60,19 @@ class PayloadTree(PayloadRows):
         ):
             self.action_view_text()
         elif self._showing.hides(row):
-            self._say(keymap_of(self.app).text("This is a secret: {tree.reveal} shows it first."))
+            self._say(keymap_of(self.app).text("This is a secret: press {tree.reveal} to reveal it first."))
 
     def action_view_text(self) -> None:
         if not len(self._rows):
             return
         row = self._in_payload
         if self._showing.hides(row):
-            self._say(keymap_of(self.app).text("This is a secret: {tree.reveal} shows it first."))
+            self._say(keymap_of(self.app).text("This is a secret: press {tree.reveal} to reveal it first."))
         elif self._rows.kind(row) is Kind.STRING:
             path = self._rows.path(row)
             self.post_message(self.OpenText(".".join(map(str, path)), self._showing.text(row), path))
         else:
-            self._say("Only a text can be read in a window of its own: this is none.")
+            self._say("Only texts open in a window; this is not a text.")
 
     def action_fold_siblings(self, is_open: bool) -> None:
         if len(self._rows):
@@ -125,7 +125,7 @@ class PayloadTree(PayloadRows):
         if not len(self._rows):
             return
         if self._masking.reveals_all:
-            self._say("Every secret is shown already: nomad-tui was started with --reveal.")
+            self._say("Secrets are already shown: nomad-tui runs with --reveal.")
             return
         if self._masking.revealed is not None:
             self._conceal()
@@ -136,7 +136,7 @@ class PayloadTree(PayloadRows):
         else:
             is_hidden, path = self._showing.hides_beneath(self._cursor), self._rows.path(self._cursor)
         if not is_hidden:
-            self._say("Nothing is masked here.")
+            self._say("No secret here.")
             return
         self._masking.revealed = path
         self._report_masking()
@@ -146,7 +146,7 @@ class PayloadTree(PayloadRows):
 
     def action_find_next(self, step: int) -> None:
         if self._wanted is None:
-            self._say("Nothing is looked for yet: / looks for something.")
+            self._say(keymap_of(self.app).text("No search yet: press {tree.find} to search."))
             return
         find = self._finder()
         if find.count:
@@ -162,18 +162,18 @@ class PayloadTree(PayloadRows):
         ]
         path = self._finder().next_of(changed, self._rows.path(self._cursor), step)
         if path is None:
-            self._say("Nothing has changed since the previous event.")
+            self._say("No changes since the previous event.")
         else:
             self._go_to(path)
 
     def action_narrow(self, only: bool) -> None:
         if len(self._rows) and self._showing.is_masked(self._in_payload):
-            self._say(keymap_of(self.app).text("This is a secret: {tree.reveal} shows it first."))
+            self._say(keymap_of(self.app).text("This is a secret: press {tree.reveal} to reveal it first."))
             return
         term = condition(self.cursor_path, self.cursor_value) if len(self._rows) else None
         if term is None:
             self.notify(
-                "No filter can name this value: it is too long, too deep, or not part of a JSON object.", markup=False
+                "This value cannot be a filter: it is too long, too deep or not in a JSON object.", markup=False
             )
         else:
             self.post_message(self.Narrow(term if only else f"not {term}"))

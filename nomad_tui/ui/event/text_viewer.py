@@ -1,41 +1,42 @@
-"""Long texts to be read: wrapped at the width of the view, however long a line is, and looked through.
+"""A view of a long text: wrapped at its width, scrolled and searched.
 
-A payload as it was sent is one line of up to several MB, so lines are wrapped and not moved sideways. Only where the
-rows begin is worked out beforehand; a row's text is made when it is drawn.
+A payload as it was sent is one line of up to several MB, so lines are wrapped and not scrolled sideways. Only the
+starts of rows are computed in advance; a row's text is made when it is drawn.
 """
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import ClassVar, Final
+from operator import itemgetter
+from typing import ClassVar, Final, TypeAlias
 
 from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.content import Content
 from textual.strip import Strip
 
 from nomad_tui.core.payload.find import MOST_SPANS, Wanted
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.event.find_line import FindAsked, FindPane, Found
+from nomad_tui.ui.event.find_line import FindAsked, Found
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import LineView
-from nomad_tui.ui.terminal.clipboard import start_copying
 
 TAB: Final = 4
 """Cells between the places where a tab ends."""
-LONGEST_TITLE: Final = 200
 _KEPT_STRIPS: Final = 1_000
 _MEASURED: Final = 100_000
 """Characters of a line with wide characters in it that are measured one by one; a longer one is wrapped as if every
 character were wide."""
 _NARROW: Final = re.compile(r"[\t\n -\u02ff\u2010-\u203f\u2500-\u257f]*")
 """Texts in which every character takes one cell."""
+
+Pieces: TypeAlias = Iterable[tuple[str, str]]
+"""A line from left to right: component classes without their prefix, or "", and untrusted texts."""
+Span: TypeAlias = tuple[int, int, str]
+"""From where to where in a text a component class applies."""
 
 
 class TextView(LineView, can_focus=True):
@@ -49,10 +50,11 @@ class TextView(LineView, can_focus=True):
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "text-view--here",
-        "text-view--match",
-        "text-view--number",
-        "text-view--text",
+        f"text-view--{name}"
+        for name in (
+            *("bad", "chosen", "code", "good", "here", "key", "link", "match", "note", "number", "quiet", "strong"),
+            *("text", "title", "warn"),
+        )
     }
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.TEXT)
 
@@ -70,23 +72,62 @@ class TextView(LineView, can_focus=True):
         self._strips: dict[int, Strip] = {}
         self._rich_styles: dict[str, Style] = {}
         self._wanted: Wanted | None = None
+        self._styled: Sequence[Span] = ()
+        """The parts of the text that have a style of their own, in order."""
         self._spans: list[tuple[int, int]] = []
+        """The matches of the search."""
         self._here = -1
-        """Which of the places found the reader is at."""
+        """Which match the reader is at."""
         self._before_find: int | None = None
         self._set_text(text)
 
     # What is shown
 
     def show_text(self, text: str) -> None:
-        """Show another text from its beginning; it is untrusted, and its secrets are to be masked already."""
+        """Show another text from its beginning; it is untrusted, and its secrets are masked already."""
         self._set_text(text)
         self._wrap()
         self.scroll_to(y=0, animate=False)
+        self._search_again()
+
+    def show_lines(self, lines: Iterable[Pieces]) -> None:
+        """Show lines of styled pieces, without moving what is being read."""
+        texts: list[str] = []
+        styled: list[Span] = []
+        at = 0
+        for line in lines:
+            for component, piece in line:
+                texts.append(printable(piece))
+                if component:
+                    styled.append((at, at + len(piece), component))
+                at += len(piece)
+            texts.append("\n")
+            at += 1
+        self._set_text("".join(texts))
+        self._styled = styled
+        self._wrap()
+        self._search_again()
+
+    def _search_again(self) -> None:
         if self._wanted is not None:
             self._spans = self._wanted.spans(self._text)
-            self._here = 0 if self._spans else -1
-            self._tell_found()
+            self._here = max(min(self._here, len(self._spans) - 1), 0 if self._spans else -1)
+            self._report_match()
+
+    @property
+    def top(self) -> int:
+        """The place in the text of the first row in view."""
+        return self._place(int(self.scroll_offset.y))
+
+    @property
+    def bottom(self) -> int:
+        """The place in the text behind the last row in view."""
+        row = int(self.scroll_offset.y) + self.scrollable_content_region.height
+        return self._place(row) if self._rows_end and row < self._rows_end[-1] else len(self._text)
+
+    def show_place(self, place: int) -> None:
+        """Scroll so that the row of this place in the text is the first in view."""
+        self.scroll_to(y=self._row(place), animate=False)
 
     @property
     def text(self) -> str:
@@ -94,6 +135,7 @@ class TextView(LineView, can_focus=True):
         return self._text
 
     def _set_text(self, text: str) -> None:
+        self._styled = ()
         text = text.replace("\r\n", "\n")
         self._text = text.expandtabs(TAB) if "\t" in text else text
         lines = self._text.split("\n")
@@ -166,7 +208,7 @@ class TextView(LineView, can_focus=True):
         return self._span(row)[1] if self._rows_end and 0 <= row < self._rows_end[-1] else 0
 
     def _row(self, place: int) -> int:
-        """The row that a place in the text stands in."""
+        """The row of a place in the text."""
         if not self._rows_end:
             return 0
         line = min(bisect_right(self._line_starts, place) - 1, self._line_count - 1)
@@ -203,21 +245,22 @@ class TextView(LineView, can_focus=True):
             number = str(line + 1) if start == self._line_starts[line] else ""
             segments.append(Segment(f"{number:>{self._gutter - 2}}  ", self._rich_style("number")))
         plain = self._rich_style("text")
-        at = start
-        place = bisect_left(self._spans, (start, 0))
-        if place and self._spans[place - 1][1] > start:
-            place -= 1
-        while place < len(self._spans) and self._spans[place][0] < end:
-            first, last = self._spans[place]
-            style = self._rich_style("here" if place == self._here else "match")
-            segments.append(Segment(printable(self._text[at:first]), plain))
-            segments.append(Segment(printable(self._text[max(at, first) : min(last, end)]), style))
-            at = min(last, end)
-            place += 1
-        segments.append(Segment(printable(self._text[at:end]), plain))
-        segments = [segment for segment in segments if segment.text]
+        for first, last, component in self._parts(start, end):
+            segments.append(Segment(printable(self._text[first:last]), self._rich_style(component)))
         strip = Strip(segments, sum(cell_len(segment.text) for segment in segments))
         return strip.adjust_cell_length(width, plain)
+
+    def _parts(self, start: int, end: int) -> Iterator[Span]:
+        """A row's text in parts of one style each: a match covers the text's own styles."""
+        matches = [
+            (*self._spans[number], "here" if number == self._here else "match")
+            for number in _within(self._spans, start, end)
+        ]
+        layers = (matches, [self._styled[number] for number in _within(self._styled, start, end)])
+        edges = {max(start, min(end, edge)) for layer in layers for span in layer for edge in span[:2]}
+        for first, last in pairwise(sorted({start, end} | edges)):
+            covering = (span[2] for layer in layers for span in layer if span[0] <= first < span[1])
+            yield first, last, next(covering, "text")
 
     # Moving
 
@@ -261,7 +304,7 @@ class TextView(LineView, can_focus=True):
             self.scroll_to(y=top, animate=False)
         self._forget_strips()
         if self._wanted is not None:
-            self._tell_found()
+            self._report_match()
 
     def keep_find(self) -> None:
         self._before_find = None
@@ -276,13 +319,13 @@ class TextView(LineView, can_focus=True):
 
     def action_find_next(self, step: int) -> None:
         if self._wanted is None:
-            self.notify("Nothing is looked for yet: / looks for something.", markup=False)
+            self.notify(keymap_of(self.app).text("No search yet: press {text.find} to search."), markup=False)
             return
         if self._spans:
             self._here = (self._here + step) % len(self._spans)
             self._bring_into_view(self._spans[self._here][0])
             self._forget_strips()
-        self._tell_found()
+        self._report_match()
 
     def _bring_into_view(self, place: int) -> None:
         row, top = self._row(place), self.scroll_offset.y
@@ -290,7 +333,7 @@ class TextView(LineView, can_focus=True):
         if not top <= row < top + height:
             self.scroll_to(y=max(0, row - height // 3), animate=False)
 
-    def _tell_found(self) -> None:
+    def _report_match(self) -> None:
         self.post_message(Found(self._here + 1, len(self._spans), len(self._spans) < MOST_SPANS))
 
 
@@ -308,33 +351,9 @@ def _rows_of(text: str, width: int) -> list[int]:
     return places
 
 
-class TextViewer(Modal[None]):
-    """One text with the whole screen to itself."""
-
-    DEFAULT_CSS = """
-    TextViewer > Vertical { width: 100%; height: 100%; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.VIEWER)
-
-    def __init__(self, title: str, text: str) -> None:
-        """`title` says where the text stands; it is untrusted, and so is the text."""
-        super().__init__()
-        self._title = title
-        self._text = text
-        self.view = TextView(text, line_numbers=True)
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="text-viewer") as frame:
-            frame.border_title = Content(printable(self._title, LONGEST_TITLE))
-            frame.border_subtitle = Content(
-                keymap_of(self.app).text(
-                    "{page.leave} back · {text.find} find · {text.line_numbers} numbers · {viewer.copy} copy"
-                )
-            )
-            yield FindPane(self.view)
-
-    def on_mount(self) -> None:
-        self.view.focus()
-
-    def action_copy(self) -> None:
-        start_copying(self.app, self._text)
+def _within(spans: Sequence[tuple[int, int] | Span], start: int, end: int) -> range:
+    """The numbers of the spans, which are in order, that reach into a range."""
+    first = bisect_left(spans, start, key=itemgetter(0))
+    if first and spans[first - 1][1] > start:
+        first -= 1
+    return range(first, bisect_left(spans, end, key=itemgetter(0)))

@@ -34,11 +34,11 @@ _MANY: Final = frozenset(("Allocation", "Service"))
 """Of these there are many beneath one job, so that their details are folded away but for the object in focus."""
 _MOST_LEFT: Final = 100
 _NOTHING: Final = "No event is selected."
-_READING: Final = "reading what belongs together …"
+_READING: Final = "collecting related events …"
 
 
 class Fold(Enum):
-    """What is shown of what stands beneath a row."""
+    """What is shown of the rows beneath a row."""
 
     OPEN = "open"
     DETAILS = "details"
@@ -50,7 +50,7 @@ _TRIANGLES: Final = {Fold.OPEN: "▼ ", Fold.DETAILS: "▽ ", Fold.CLOSED: "▶ 
 
 
 class Timeline(RowView):
-    """The rows of one trace. Its owner lends it time to read, by `advance`."""
+    """The rows of one timeline. Its owner gives it time to read, by `advance`."""
 
     PREFIX = "timeline"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -87,9 +87,9 @@ class Timeline(RowView):
         self._folded: dict[tuple[str, ...], bool] = {}
         """What the operator has folded and unfolded, by the keys of rows."""
         self._all_folded: bool | None = None
-        """Whether all details are folded, if the operator has said so."""
+        """Whether all details are folded; None until the operator folds or unfolds them."""
         self._cursor_key: tuple[str, ...] | None = None
-        """None until the operator has moved: the cursor stands on the object in focus then."""
+        """None until the operator has moved: the cursor is then on the object in focus."""
         self._left: dict[int, tuple[str, ...]] = {}
         """The row that the cursor stood on in timelines that were left, by the events they were opened for."""
         self._complete = False
@@ -212,9 +212,9 @@ class Timeline(RowView):
         row = self._rows[number]
         if not self._is_foldable(number):
             return Fold.OPEN
-        said = self._folded.get(row.key)
-        if said is not None:
-            return Fold.CLOSED if said else Fold.OPEN
+        is_folded = self._folded.get(row.key)
+        if is_folded is not None:
+            return Fold.CLOSED if is_folded else Fold.OPEN
         hides = not row.is_focus and row.topic in _MANY if self._all_folded is None else self._all_folded
         has_details, has_objects = self._beneath(number)
         if not (hides and has_details):
@@ -222,7 +222,7 @@ class Timeline(RowView):
         return Fold.DETAILS if has_objects else Fold.CLOSED
 
     def _beneath(self, number: int) -> tuple[bool, bool]:
-        """Whether details, and whether anything else, stand right beneath a row."""
+        """Whether details, and whether anything else, are directly beneath a row."""
         rows = self._rows
         depth = rows[number].depth
         has_details = has_objects = False
@@ -254,9 +254,9 @@ class Timeline(RowView):
 
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
         number = self._shown[row]
-        return self._said(self._rows[number], self._is_foldable(number), self._fold(number))
+        return self._written(self._rows[number], self._is_foldable(number), self._fold(number))
 
-    def _said(self, row: TraceRow, is_foldable: bool, fold: Fold) -> Pieces:
+    def _written(self, row: TraceRow, is_foldable: bool, fold: Fold) -> Pieces:
         if row.kind is RowKind.GAP:
             yield "gap", "──── gap: "
             yield from self._parts(row)
@@ -346,9 +346,9 @@ class Timeline(RowView):
                 self._cursor_key = row.key
                 self._trace.open_rest(row)
             else:
-                self.notify("These steps are older than what is listed here.", markup=False)
+                self.notify("These steps are older than the rows shown.", markup=False)
         elif row.sequence is None:
-            self.notify("No event of this object is held: it came before the oldest one.", markup=False)
+            self.notify("No event of this object in memory: they were before the oldest one.", markup=False)
         else:
             self._cursor_key = row.key
             self.post_message(self.Jump(row.sequence))

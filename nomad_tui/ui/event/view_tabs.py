@@ -51,7 +51,7 @@ class ViewTabs(Static):
         self.click(event.x)
 
     def click(self, x: int) -> None:
-        """Goes to the view whose name stands at a cell of the line, if any does."""
+        """Goes to the view whose name is at a cell of the line, if any."""
         for end, view in self._ends:
             if 0 <= x < end:
                 self.post_message(self.Clicked(view))

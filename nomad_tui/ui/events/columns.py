@@ -1,27 +1,16 @@
-"""The columns of the event list: which there are, how wide each is, and the dialog in which they are chosen.
+"""The columns of the event list and their widths.
 
-Widths follow from the list's width and the columns chosen, never from the rows shown: a column stands where it stands
-for as long as the window has its size.
+Widths depend on the list's width and the chosen columns, never on the rows shown: columns do not move while events
+arrive.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import ClassVar, Final
-
-from textual import events, on
-from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.message import Message
-from textual.reactive import reactive
-from textual.widget import Widget
+from typing import Final
 
 from nomad_tui.core.text import printable
-from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.modal import Modal
 
 
 class Column(StrEnum):
@@ -43,24 +32,24 @@ class Column(StrEnum):
 DEFAULT_COLUMNS: Final = (Column.TIME, Column.TOPIC, Column.OBJECT, Column.SENTENCE, Column.NODE)
 
 MEANINGS: Final[dict[Column, str]] = {
-    Column.RECEIVED: "when this machine received it; blank for what had waited",
+    Column.RECEIVED: "when it arrived here; blank if it waited in the buffer",
     Column.TIME: "when it happened",
-    Column.INDEX: "the index of the write behind it",
-    Column.TOPIC: "its topic",
-    Column.TYPE: "its type, as the server names it",
-    Column.OBJECT: "which object",
+    Column.INDEX: "the index of the write",
+    Column.TOPIC: "the topic",
+    Column.TYPE: "the type of the event",
+    Column.OBJECT: "the object",
     Column.SENTENCE: "what happened",
     Column.NAMESPACE: "the object's namespace",
-    Column.NODE: "on which node",
-    Column.REGION: "the region of the server asked",
-    Column.SIZE: "how large its payload is",
+    Column.NODE: "the node",
+    Column.REGION: "the region of the server",
+    Column.SIZE: "the size of the payload",
 }
 
 TIME_WIDTH: Final = 12
 INDEX_WIDTH: Final = 12
 """A server that writes a thousand times a second needs 30 years to fill it; a longer index loses its first digits."""
 TOPIC_WIDTH: Final = 10
-"""Of the name; the glyph and a space stand before it."""
+"""Of the name; the glyph and a space precede it."""
 PLACE_WIDTH: Final = 12
 WIDTHS: Final[dict[Column, int]] = {
     Column.RECEIVED: TIME_WIDTH,
@@ -115,7 +104,7 @@ NARROW_GUTTERS: Final = {Column.TOPIC: 1, Column.SENTENCE: 1}
 
 
 class UnusableColumnsError(ValueError):
-    """The columns asked for make no list; the message is one sentence that says why and what to do."""
+    """The columns are not usable; the message says why and what to do."""
 
 
 def parse_columns(names: Iterable[str]) -> tuple[Column, ...]:
@@ -128,10 +117,10 @@ def parse_columns(names: Iterable[str]) -> tuple[Column, ...]:
             shown = printable(str(name), 40)
             raise UnusableColumnsError(f"'{shown}' is not a column. Choose from {', '.join(Column)}.") from None
         if column in columns:
-            raise UnusableColumnsError(f"The column '{column}' is named twice: name it once.")
+            raise UnusableColumnsError(f"The column '{column}' is listed twice. Remove one.")
         columns.append(column)
     if not columns:
-        raise UnusableColumnsError("No column is chosen: choose at least one.")
+        raise UnusableColumnsError("No column is chosen. Choose at least one.")
     return tuple(columns)
 
 
@@ -151,12 +140,12 @@ class Layout:
     width: int
     """Cells of all columns together: as wide as the list, or wider where it is too narrow for them."""
     says_node: bool
-    """Whether the node is said after the sentence, for want of room for the column that was asked for."""
+    """Whether the node follows the sentence, as there is no room for its column."""
 
 
 @lru_cache(maxsize=64)
 def lay_out(columns: tuple[Column, ...], width: int) -> Layout:
-    """Where `columns` stand in a list that is `width` cells wide."""
+    """The places of `columns` in a list that is `width` cells wide."""
     kept = list(columns)
     if Column.NODE in kept and Column.SENTENCE in kept and width < PLACE_FROM:
         kept.remove(Column.NODE)
@@ -202,87 +191,3 @@ def _needed(columns: list[Column], width: int, sentence: int) -> int:
     """Cells that the columns take when the object has its least width and the sentence as many as given."""
     least = {Column.OBJECT: OBJECT_LEAST, Column.SENTENCE: sentence}
     return sum(least.get(column, 0) + _width(column, width) + gutter for column, gutter in _gutters(columns))
-
-
-class ColumnList(Widget, can_focus=True):
-    """All columns, the chosen ones ticked and in their order, followed by the others."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MENU, Context.OPTIONS, Context.COLUMNS)
-
-    cursor: reactive[int] = reactive(0)
-
-    class Applied(Message):
-        """The operator is done choosing."""
-
-        def __init__(self, columns: list[Column]) -> None:
-            self.columns = columns
-            """The ticked ones in their order, perhaps none."""
-            super().__init__()
-
-    def __init__(self, columns: tuple[Column, ...]) -> None:
-        super().__init__()
-        self.order = [*columns, *(column for column in Column if column not in columns)]
-        self.chosen = set(columns)
-
-    def render(self) -> Content:
-        return Content("\n").join([self._line(row) for row in range(len(self.order))])
-
-    def _line(self, row: int) -> Content:
-        column = self.order[row]
-        chosen = column in self.chosen
-        line = Content.assemble(
-            (f"{'▣' if chosen else '□'} ", "$accent" if chosen else "$quiet"),
-            (f"{column:<10}", "$foreground" if chosen else "$quiet"),
-            (MEANINGS[column], "$quiet"),
-        )
-        return line.pad_right(max(0, self.content_size.width - line.cell_length)).stylize(
-            "on $chosen" if row == self.cursor else ""
-        )
-
-    def action_move(self, rows: int) -> None:
-        self.cursor = min(max(self.cursor + rows, 0), len(self.order) - 1)
-
-    def action_tick(self) -> None:
-        self.chosen ^= {self.order[self.cursor]}
-        self.refresh()
-
-    def action_shift(self, rows: int) -> None:
-        to = min(max(self.cursor + rows, 0), len(self.order) - 1)
-        self.order.insert(to, self.order.pop(self.cursor))
-        self.cursor = to
-        self.refresh()
-
-    def action_choose(self) -> None:
-        self.post_message(self.Applied([column for column in self.order if column in self.chosen]))
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is not None and offset.y < len(self.order):
-            self.cursor = offset.y
-            self.action_tick()
-
-
-class ColumnChooser(Modal[tuple[Column, ...] | None]):
-    """Lets the operator choose and order the columns. Its result is the new ones; None if nothing is to change."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
-
-    def __init__(self, columns: tuple[Column, ...]) -> None:
-        super().__init__()
-        self.list = ColumnList(columns)
-
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(id="columns", can_focus=False) as box:
-            box.border_title = Content("Columns")
-            box.border_subtitle = Content(_KEYS)
-            yield self.list
-
-    @on(ColumnList.Applied)
-    def _apply(self, message: ColumnList.Applied) -> None:
-        try:
-            self.dismiss(parse_columns(message.columns))
-        except UnusableColumnsError as error:
-            self.query_one("#columns").border_subtitle = Content.styled(str(error), "$warning")
-
-
-_KEYS: Final = "Space ticks · J K move · Enter applies · Esc"

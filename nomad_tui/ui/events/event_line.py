@@ -50,7 +50,7 @@ class Clock:
     now: Callable[[], int] = time_ns
     """ns since 1970."""
 
-    def tell(self, event: EventRow) -> str:
+    def format(self, event: EventRow) -> str:
         nanoseconds, exact = event.when()
         if nanoseconds is None:
             return " " * TIME_WIDTH
@@ -93,7 +93,7 @@ class Look:
     matching: bool | None = None
     """Whether it is one of the matches that are pointed out among other rows; None where none are."""
     repeats: int = 0
-    """Further events of the same object with the same sentence, which this row stands for too."""
+    """Further events of the same object with the same sentence, which this row includes."""
     is_run: bool = False
     """Whether the further events are a run of routine instead, of any objects."""
 
@@ -102,7 +102,7 @@ PLAIN: Final = Look()
 
 
 def margin(row: EventRow | GapRow, palette: Palette, live: bool) -> list[Segment]:
-    """What stands before the first column, whichever that is. `live` is whether a server sends the events."""
+    """The signs before the first column. `live` is whether a server sends the events."""
     if isinstance(row, GapRow):
         return [Segment(" " * MARGIN, palette["plain"])]
     mark, style = LEVEL_MARKS.get(row.level, (" ", "plain"))
@@ -120,7 +120,7 @@ def line(
     look: Look = PLAIN,
     region: str = "",
 ) -> Strip:
-    """The row in exactly `width` cells. `region` is untrusted, as everything is that a server tells."""
+    """The row in exactly `width` cells. `region` is untrusted, as is everything from a server."""
     if isinstance(row, GapRow):
         text = printable(f"──── gap: {row.gap.sentence} ", width)
         text += "─" * max(0, width - len(text))
@@ -128,8 +128,8 @@ def line(
             return Strip([Segment(MARK, palette["mark"]), Segment(text[1:], palette["gap"])], width)
         return Strip([Segment(text, palette["gap"])], width)
     if look.is_run and look.repeats:
-        said = Sentence((Part("", Role.DIM),), (Part(f"{count(look.repeats + 1)} routine", Role.DIM),))
-        row, look = replace(row, sentence=said, topic="", type="", namespace=""), replace(look, repeats=0)
+        routine = Sentence((Part("", Role.DIM),), (Part(f"{count(look.repeats + 1)} routine", Role.DIM),))
+        row, look = replace(row, sentence=routine, topic="", type="", namespace=""), replace(look, repeats=0)
     layout = lay_out(columns, width)
     strip = Strip(_segments(row, layout, palette, clock, look, region), layout.width)
     return strip if layout.width == width else strip.crop(0, width)
@@ -181,10 +181,10 @@ def _segments(
 
 
 def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: str) -> list[tuple[str, Style]]:
-    """What stands in a column other than the sentence's."""
+    """The content of a column other than the sentence's."""
     match at.column:
         case Column.TIME:
-            return [(clock.tell(event), palette["time" if event.when()[1] else "received"])]
+            return [(clock.format(event), palette["time" if event.when()[1] else "received"])]
         case Column.TOPIC:
             sign = glyph(event.topic) if event.topic else " "
             name = set_cell_size(printable(event.topic, max(0, at.width - 2)), max(0, at.width - 2))

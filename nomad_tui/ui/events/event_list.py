@@ -31,7 +31,7 @@ class EventList(EventRows):
         """The operator wants to leave the program."""
 
     class Newest(Message):
-        """The operator wants to look at the newest event, whatever was looked at before."""
+        """The operator wants to look at the newest event."""
 
     class Condition(Message):
         """The operator wants to see only events that meet a condition."""
@@ -146,7 +146,7 @@ class EventList(EventRows):
     def action_mark(self) -> None:
         sequence = self.shown
         if sequence is None or sequence < self.view.history.first:
-            self._say("nothing to mark is selected")
+            self._say("no event is selected")
             return
         self._marks.toggle(sequence)
         self._refresh_sequence(sequence)
@@ -162,7 +162,7 @@ class EventList(EventRows):
     def action_to_mark(self, step: int) -> None:
         marks = self.marks
         if not marks:
-            self._say(keymap_of(self.app).text("nothing is marked: {events.mark} marks an event"))
+            self._say(keymap_of(self.app).text("no marks: press {events.mark} to mark an event"))
             return
         start, end = self._beginning(step), self._other_end(step)
         rows = self._rows_drawn
@@ -175,7 +175,7 @@ class EventList(EventRows):
             return
         self._jump(self.view.row_at(found))
         if wrapped:
-            self._say("on from the oldest mark" if step > 0 else "on from the newest mark")
+            self._say("continued at the oldest mark" if step > 0 else "continued at the newest mark")
 
     def action_match(self, step: int) -> None:
         """To the next match, or to the next row where the list holds nothing else."""
@@ -190,7 +190,7 @@ class EventList(EventRows):
             return
         self._jump(view.row_at(found))
         if wrapped:
-            self._say("on from the oldest match" if step > 0 else "on from the newest match")
+            self._say("continued at the oldest match" if step > 0 else "continued at the newest match")
         elif not matches.complete:
             self._say(SEARCHING)
 
@@ -264,7 +264,7 @@ class EventList(EventRows):
         return True
 
     def _jump(self, row_number: int) -> None:
-        """Selects a row; one that was not on the screen comes to stand among the rows around it."""
+        """Selects a row; one that was not on the screen is shown with the rows around it."""
         top, height = self._first_row, self._page
         self.select(row_number)
         if not top <= row_number < top + height:

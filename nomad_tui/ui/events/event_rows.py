@@ -1,6 +1,6 @@
 """The rows of the event list: which are shown, selected and in view, of which only the visible ones are ever built.
 
-The list is asked to `sync` with its view some times a second; nothing is pushed into it. What stays put is a sequence
+The list is asked to `sync` with its view some times a second; nothing is pushed into it. What stays is a sequence
 number, never a row: the selection, and the row at the top while the operator reads, hold while rows are added below,
 evicted above, or found above by a filter that is still searching.
 """
@@ -61,7 +61,7 @@ class EventRows(LineView, can_focus=True):
     paused_at: var[int | None] = var(None)
     """The first sequence number that is not shown while paused; None while not paused."""
     server_region: var[str] = var("")
-    """The region of the server asked, for the column `region`; untrusted. (A widget's own `region` is its place.)"""
+    """The server's region, for the column `region`; untrusted. (A widget's own `region` is its place.)"""
 
     class Selected(Message):
         """Another event was selected, or none."""
@@ -111,7 +111,7 @@ class EventRows(LineView, can_focus=True):
         self._sought: int | None = None
         """Sequence number to show again as soon as a filter that is still searching has got there."""
         self._sought_below = 0
-        """How many rows below the top that one is to stand."""
+        """How many rows below the top to show it."""
         self._cursor_below = 0
         """How many rows below the top the selected one stood at the last look; 0 where it was not on the screen."""
         self._goes_along = False
@@ -149,7 +149,7 @@ class EventRows(LineView, can_focus=True):
 
     @property
     def line_of_shown(self) -> int | None:
-        """The line of the screen on which the event that is looked at stands; None where it is not on the screen."""
+        """The line of the screen of the event that is looked at; None if it is not on the screen."""
         if self.shown is None:
             return None
         at = self.view.row_at(self.shown) - self._first_row
@@ -423,7 +423,7 @@ class EventRows(LineView, can_focus=True):
         if self._rows_drawn or (self.row_count and self.paused_at is None):
             return ""  # there are rows, or will be at the next look
         if self.paused_at is not None and len(self.view):
-            return "  what the pause kept on the screen has been evicted"
+            return "  the paused events were evicted"
         if self.hint:
             return f"  {self.hint}"
         if not len(self.view.history):

@@ -115,7 +115,7 @@ QUIT: Final = frozenset(("q", "q!", "quit", "exit"))
 
 
 def parse_condition(text: str) -> str | None:
-    """The term of the filter language that `job web` stands for; None if it does not begin with a field's name."""
+    """The filter term for `job web`; None if it does not begin with a field's name."""
     name, _, value = text.strip().partition(" ")
     value = value.strip()
     if name.lower() not in BY_NAME or not value:
@@ -135,7 +135,7 @@ def row_of_gap(view: View, rows: int, after: int) -> int:
     found = {gap: view.row_at(gap) for gap in history.gaps_between(history.first, history.end)}
     shown = {gap: row for gap, row in found.items() if row < rows and view.sequence_at(row) == gap}
     if not shown:
-        raise UnknownPlaceError("There is no gap among the events shown: nothing is known to be missing.")
+        raise UnknownPlaceError("No gaps in the events shown.")
     return next((row for gap, row in shown.items() if gap > after), min(shown.values()))
 
 
@@ -143,7 +143,7 @@ def find(text: str, view: View, rows: int, now: int, timezone: tzinfo | None = N
     """The first of the view's first `rows` rows at or after the place typed. Raises `UnknownPlaceError`."""
     place = parse_place(text, now, timezone)
     if not rows:
-        raise UnknownPlaceError("No event is shown: there is nothing to go to.")
+        raise UnknownPlaceError("No events are shown.")
     held = "held" if rows == len(view.history) else "shown"
     if isinstance(place, AtIndex):
         found = row_at_index(view, rows, place.index)
@@ -153,7 +153,7 @@ def find(text: str, view: View, rows: int, now: int, timezone: tzinfo | None = N
         times = (happened(view.history, view.sequence_at(row)) for row in range(min(rows, SCANNED)))
         oldest = next((known for known in times if known is not None), latest)
         if latest is None or oldest is None:
-            raise UnknownPlaceError("The events shown do not tell when they happened: type an index instead.")
+            raise UnknownPlaceError("The events shown have no times. Type an index.")
         found = row_at_moment(view, rows, moment_of(place, oldest, latest, timezone))
         newest = f"of {datetime.fromtimestamp(latest // SECOND, timezone):%H:%M:%S on %Y-%m-%d}"
     if found is None:
@@ -187,7 +187,7 @@ SAMPLES: Final = 96
 FEWER_SAMPLES: Final = 48
 """Between two of those, and so on until `SCANNED` rows are left."""
 SCANNED: Final = 64
-"""Rows that are looked at one by one; also how far apart two may be that stand in the wrong order."""
+"""Rows that are looked at one by one; also how far apart two may be that are in the wrong order."""
 NEAREST_GAPS: Final = 32
 """Of the newest gaps the row before is looked at too: only there may times go back further."""
 
@@ -195,7 +195,7 @@ NEAREST_GAPS: Final = 32
 def row_at_moment(view: View, rows: int, moment: int) -> int | None:
     """The first of the view's first `rows` rows that happened at that moment (ns since 1970) or later; None for none.
 
-    Times rise with the order of arrival but for a few neighbours and where a gap tells of another server. So some
+    Times rise with the order of arrival but for a few neighbours and where a gap means another server. So some
     rows are looked at, and between the last one that is too old and the next one some more: a few hundred of a million.
     """
     start, stop, samples = 0, rows, SAMPLES
@@ -220,7 +220,7 @@ def row_at_moment(view: View, rows: int, moment: int) -> int | None:
 
 
 def _happened(view: View, row: int, start: int) -> int | None:
-    """When a row happened, or else one of those just before it down to `start`: gaps and some events tell no time."""
+    """When a row happened, or else one of those just before it down to `start`: gaps and some events have no time."""
     for earlier in range(row, max(start, row - SCANNED) - 1, -1):
         known = happened(view.history, view.sequence_at(earlier))
         if known is not None:

@@ -1,4 +1,4 @@
-"""Rows an operator has marked, by sequence number, and the way from one shown row to the next."""
+"""Rows an operator has marked, by sequence number, and steps from one shown row to the next."""
 
 from bisect import bisect_left, bisect_right, insort
 

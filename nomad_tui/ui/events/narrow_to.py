@@ -23,6 +23,4 @@ def narrowing(history: History, sequence: int) -> tuple[Choice, ...]:
         ("n", "node", node_name or node_id),
         ("s", "namespace", event.namespace),
     )
-    return tuple(
-        Choice(letter, label, value or None, f"This event names no {label}.") for letter, label, value in found
-    )
+    return tuple(Choice(letter, label, value or None, f"This event has no {label}.") for letter, label, value in found)

@@ -1,24 +1,55 @@
-"""Facets: what keys and the mouse do with the sections."""
+"""Facets: which values the sections list, and what keys and the mouse do with them."""
 
-from typing import ClassVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from time import perf_counter
+from typing import ClassVar, Final
 
+from rich.style import Style
 from textual import events
 from textual.binding import BindingType
+from textual.geometry import Region
 from textual.message import Message
+from textual.reactive import var
+from textual.strip import Strip
 
+from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.facets.facet_rows import REFUSED, FacetRows
-from nomad_tui.ui.facets.sections import Kind
+from nomad_tui.ui.facets.facet_painter import ONE_LINE, REFUSED, FacetPainter
+from nomad_tui.ui.facets.sections import TITLES, Kind, Row, Section, TopicSection
+from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.themes import ink
+
+RANK_SLICE: Final = 0.002
+"""Seconds a look may take to choose which values are listed."""
+RANK_EVERY: Final = 1.0
+"""Seconds between two such choices: rows that change places more often cannot be read."""
 
 
-class TopicPicker(FacetRows):
-    """Messages say what the operator did; the screen decides what that means."""
+class TopicPicker(LineView, can_focus=True):
+    """Posts what was ticked; the screen changes the filter and the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.FACETS)
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"topic-picker--{name}"
+        for name in (
+            *("bad", "count", "cursor", "empty", "excluded", "good", "heading", "name", "note", "refused", "tick"),
+            *("topic", "value", "warn"),
+        )
+    }
+    hidden: var[frozenset[str]] = var(frozenset())
+    """Topics whose events are hidden, by released name."""
+    cursor: var[int] = var(0)
+
+    class Changed(Message):
+        """Another set of topics is hidden."""
+
+        def __init__(self, hidden: frozenset[str]) -> None:
+            self.hidden = hidden
+            super().__init__()
 
     class Ticked(Message):
-        """Other values of a dimension are ticked; none stands for all."""
+        """Other values of a dimension are ticked; none means all."""
 
         def __init__(self, dimension: Dimension, values: frozenset[str]) -> None:
             self.dimension = dimension
@@ -50,6 +81,184 @@ class TopicPicker(FacetRows):
 
     class Leave(Message):
         """The operator wants to go to the pane on the right."""
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.topic_section = TopicSection()
+        self.sections: dict[Dimension, Section] = {
+            dimension: self.topic_section if dimension is Dimension.TOPIC else Section(dimension)
+            for dimension in TITLES
+        }
+        self._painter = FacetPainter(self.sections, self.topic_section, self._style)
+        self.rows: list[Row] = []
+        self.counting = False
+        """Whether the counts are still growing."""
+        self._counts: Callable[[Dimension], Mapping[str, int]] = lambda _dimension: {}
+        self._hides_unknown = False
+        """Whether topics that have not come yet will be hidden, as after `none` and `only`."""
+        self._ranking: Iterator[None] | None = None
+        self._ranked_at = 0.0
+        self._awaits_counts = True
+        """Whether the values were last chosen while they were not all counted for the filter in force."""
+        self._styles: dict[str, Style] = {}
+        self._drawn: list[object] = []
+        """The content of each row when it was last drawn."""
+
+    def sync(
+        self,
+        held: Mapping[str, int],
+        counts: Callable[[Dimension], Mapping[str, int]],
+        counting: bool,
+        permissions: Permissions | None = None,
+        harmful: frozenset[str] = frozenset(),
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Takes over what is held of each topic and how much of each value matches; `counting` while that grows.
+
+        `permissions` is None while no topic is refused; `harmful` topics are left out.
+        Repaints only what has changed. `at_once`
+        does not wait for its turn to rank the values.
+        """
+        self._counts = counts
+        at_once = at_once or (self._awaits_counts and not counting)
+        self.counting = counting
+        topics = self.topic_section
+        unknown = held.keys() - topics.held.keys() - set(topics.topics)
+        topics.held = dict(held)
+        topics.hidden = self.hidden
+        topics.add(topic for topic in held if topic in unknown)
+        if unknown and self._hides_unknown:
+            self._hide(self.hidden | unknown)
+        if (permissions, harmful) != (topics.permissions, topics.harmful):
+            topics.permissions, topics.harmful = permissions, harmful
+            self._ranking = self._rank()
+            self._drawn = []
+        if not self.is_on_screen:
+            return
+        now = perf_counter()
+        if self._ranking is None and (at_once or now - self._ranked_at >= RANK_EVERY or not self.rows):
+            self._ranked_at = now
+            self._awaits_counts = counting
+            self._ranking = self._rank()
+        while self._ranking is not None and perf_counter() - now < RANK_SLICE:
+            if next(self._ranking, _DONE) is _DONE:
+                self._ranking = None
+        for section in self.sections.values():
+            if not self._ranking:
+                section.counts = counts(section.dimension)
+        self._list()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is listed is chosen from everything held; true of a picker that is not on the screen."""
+        return not self.is_on_screen or not (self.counting or self._awaits_counts or self._ranking is not None)
+
+    @property
+    def is_on_screen(self) -> bool:
+        return bool(self.region.area)
+
+    def choose(self, ticked: Mapping[Dimension, frozenset[str]], excluded: Mapping[Dimension, frozenset[str]]) -> None:
+        """Shows which values the filter names as the only ones of their dimension, and which it leaves out."""
+        for dimension, section in self.sections.items():
+            section.ticked = ticked.get(dimension, frozenset())
+            section.excluded = excluded.get(dimension, frozenset())
+        self._ranking = self._rank()
+        self._awaits_counts = True
+        self._list()
+
+    def fold(self, sections: Collection[str]) -> None:
+        """Folds the sections of these dimensions, by their names, and unfolds the others."""
+        for section in self.sections.values():
+            section.folded = section.dimension.name.lower() in sections
+        self._list()
+
+    def _rank(self) -> Iterator[None]:
+        for dimension, section in self.sections.items():
+            yield from section.rank(self._counts(dimension), hold=self.has_focus)
+            yield
+
+    def _list(self) -> None:
+        self.topic_section.notes_below = self.scrollable_content_region.width < ONE_LINE
+        rows = [row for section in self.sections.values() for row in section.rows()]
+        if rows != self.rows:
+            at = self.rows[self.cursor] if self.cursor < len(self.rows) else None
+            self.rows = rows
+            if at in rows:
+                self.cursor = rows.index(at)
+            else:
+                self.cursor = max(0, min(self.cursor, len(rows) - 1))
+            self.set_row_count(len(rows))
+        drawn = [self._drawn_state(row) for row in rows]
+        if len(drawn) != len(self._drawn):
+            self.refresh()
+        else:
+            width = self.scrollable_content_region.width
+            for number, (before, now) in enumerate(zip(self._drawn, drawn, strict=True)):
+                if before != now:
+                    self.refresh(Region(0, number - self.scroll_offset.y, width, 1))
+        self._drawn = drawn
+
+    def _drawn_state(self, row: Row) -> object:
+        section = self.sections[row.dimension]
+        match row.kind:
+            case Kind.HEADING:
+                return row, section.folded, self.counting, section.title
+            case Kind.MORE:
+                return row, section.more, section.unfolded
+            case Kind.REFUSED:
+                return row, len(self.topic_section.refused_folded)
+            case Kind.NOTE:
+                return row
+            case Kind.VALUE:
+                return (
+                    row,
+                    self._painter.state(row),
+                    section.counts.get(row.value, 0),
+                    row.value in self.topic_section.held,
+                )
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+
+    def _move(self, row: int) -> None:
+        self.cursor = max(0, row)
+        self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
+        self.refresh()
+
+    def _hide(self, hidden: frozenset[str]) -> None:
+        if hidden != self.hidden:
+            self.hidden = self.topic_section.hidden = hidden
+            self.refresh()
+            self.post_message(self.Changed(hidden))
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def on_resize(self) -> None:
+        self._drawn = []
+        self._list()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        number = self.scroll_offset.y + y
+        if number >= len(self.rows):
+            return Strip.blank(width, self.rich_style)
+        strip = Strip(self._painter.pieces(self.rows[number], width, counting=self.counting)).adjust_cell_length(width)
+        if number == self.cursor and self.has_focus:
+            strip = strip.apply_style(Style(bgcolor=self.get_component_rich_style("topic-picker--cursor").bgcolor))
+        return strip.apply_style(self.rich_style)
+
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
+        if style is None:
+            style = self._styles[name] = ink(self.get_component_rich_style(f"topic-picker--{name}"))
+        return style
+
+    # Keys
 
     def action_move(self, rows: int) -> None:
         self._move(min(max(self.cursor + rows, 0), len(self.rows) - 1))
@@ -94,7 +303,7 @@ class TopicPicker(FacetRows):
                 self.post_message(self.Explain(tuple(self.topic_section.lacking_as(row.value))))
             case Kind.VALUE if row.value in section.excluded:
                 self.action_narrow(False)  # which takes back that it is left out
-            case Kind.VALUE if self._state(row) == REFUSED and row.value not in section.ticked:
+            case Kind.VALUE if self._painter.state(row) == REFUSED and row.value not in section.ticked:
                 self.post_message(self.Explain((row.value,)))
             case Kind.VALUE if row.dimension is Dimension.TOPIC and not section.ticked:
                 self._hide(self.hidden ^ {row.value})
@@ -109,7 +318,7 @@ class TopicPicker(FacetRows):
             self.post_message(self.Narrow(row.dimension, row.value, only))
 
     def action_all(self) -> None:
-        """Where the cursor is among the topics, all of them; elsewhere whatever is ticked there is unticked."""
+        """Where the cursor is among the topics, all of them; elsewhere the ticked values are unticked."""
         row = self.row
         dimension = Dimension.TOPIC if row is None else row.dimension
         if self.sections[dimension].ticked:
@@ -129,7 +338,7 @@ class TopicPicker(FacetRows):
         row = self.row
         if row is None or row.kind is not Kind.VALUE:
             return
-        if self._state(row) == REFUSED:
+        if self._painter.state(row) == REFUSED:
             self.post_message(self.Explain((row.value,)))
         elif row.dimension is Dimension.TOPIC and not self.topic_section.ticked:
             self._hides_unknown = True
@@ -150,3 +359,6 @@ class TopicPicker(FacetRows):
     @property
     def _every_topic(self) -> frozenset[str]:
         return frozenset((*self.topic_section.topics, *self.topic_section.held))
+
+
+_DONE: Final = object()

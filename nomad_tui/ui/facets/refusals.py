@@ -1,4 +1,4 @@
-"""What is said of topics that the token may not read: a few words in the picker, and a policy for whoever asks."""
+"""Explanations of topics that the token may not read: a note in Facets, and a policy that grants them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from nomad_tui.core.updates import Concern
 from nomad_tui.session import Status
 
 _SHORT: Final = {MANAGEMENT: "management", ANY_VARIABLE: "variables"}
-"""For a pane in which the whole does not fit."""
+"""For a narrow pane."""
 SET_TOKEN: Final = "Set NOMAD_TOKEN (or --token, --token-file) to"
 
 
@@ -65,13 +65,13 @@ def explain_refusal(topics: Sequence[str], status: Status) -> tuple[str, str] | 
 def explanation(topics: Sequence[str], permissions: Permissions) -> str:
     """What the token lacks for these topics, and what grants it."""
     text = grant(topics, permissions)
-    said = []
+    sentences = []
     for need, names in lacking(topics, permissions).items():
         verb = "needs" if len(names) == 1 else "need"
-        said.append(f"{_listed(names)} {verb} {need}{', which no policy grants' if need == MANAGEMENT else ''}.")
+        sentences.append(f"{_listed(names)} {verb} {need}{', which no policy grants' if need == MANAGEMENT else ''}.")
     if not text:
-        return f"{' '.join(said)} {SET_TOKEN} one, and press r."
-    return f"{' '.join(said)} Add this to a policy of the token, and press r:\n\n{text}"
+        return f"{' '.join(sentences)} {SET_TOKEN} one, and press r."
+    return f"{' '.join(sentences)} Add this to a policy of the token, and press r:\n\n{text}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -112,9 +112,9 @@ class Section:
 
 
 class TopicSection(Section):
-    """Every known topic has its place; those without events are folded away until they are asked for.
+    """Every known topic has its place; those without events are folded.
 
-    Below them stand the topics that the token may not read anywhere, together where they need the same.
+    Below them are the topics that the token may not read anywhere, grouped by what they need.
     """
 
     def __init__(self) -> None:
@@ -122,9 +122,9 @@ class TopicSection(Section):
         self.topics: list[str] = list(KINDS)
         self.hidden: frozenset[str] = frozenset()
         self.held: Mapping[str, int] = {}
-        """Events held of each topic, whatever the filter."""
+        """Events held of each topic, regardless of the filter."""
         self.permissions: Permissions | None = None
-        """None while nothing that was asked for is refused."""
+        """None while no topic is refused."""
         self.harmful: frozenset[str] = frozenset()
         """Topics that are not subscribed to, because reading them harms the servers, or may."""
         self.refused: list[str] = []
@@ -149,9 +149,9 @@ class TopicSection(Section):
         before = set(self.listed) if hold else set()
         nowhere = set() if self.permissions is None else {*self.permissions.refused_everywhere} - self.held.keys()
         nowhere |= self.harmful & {*self.topics}
-        # A management token is the hardest to come by, so what needs one stands last.
+        # A management token is the hardest to get, so what needs one is last.
         groups = list(dict.fromkeys(needed(topic) for topic in self.topics if topic in nowhere))
-        groups.sort(key=lambda need: need == MANAGEMENT)  # what harms stands with what needs the same
+        groups.sort(key=lambda need: need == MANAGEMENT)  # harmful topics are beside those with the same need
         self.refused = [topic for need in groups for topic in self.topics if topic in nowhere and needed(topic) == need]
         kept = {*self.held, *self.hidden, *self.ticked, *self.excluded, *before}
         if self.unfolded or len(self.hidden) > len(self.topics) // 2 or not self.held:
@@ -174,7 +174,7 @@ class TopicSection(Section):
         return self.permissions.refused.get(topic, ())
 
     def lacks(self, topic: str) -> object:
-        """What the token lacks for the topic, equal for topics of which one note tells; None if nothing."""
+        """What the token lacks for the topic, equal for topics that share a note; None if nothing."""
         if topic in self.harmful:
             return self.harmful
         if self.permissions is None or topic not in self.permissions.refused:
@@ -182,7 +182,7 @@ class TopicSection(Section):
         return self.refused_in(topic) or needed(topic)
 
     def lacking_as(self, topic: str) -> list[str]:
-        """The topics of which the same note tells."""
+        """The topics that share a note."""
         lacks = self.lacks(topic)
         return [] if lacks is None else [each for each in self.topics if self.lacks(each) == lacks]
 

@@ -1,4 +1,4 @@
-"""The list above the filter line: what could stand where the cursor is."""
+"""The list of suggestions above the filter line."""
 
 from typing import ClassVar, Final
 
@@ -20,9 +20,9 @@ WIDEST_NOTE: Final = 44
 
 
 class CandidateList(Static):
-    """Drawn over whatever lies above the line, so that nothing moves when it opens. It is told what to show.
+    """Drawn over what is above the line, so that nothing moves when it opens.
 
-    It hangs on the bar that holds the line, and goes wherever that is moved by a mistake told under it.
+    It hangs on the bar that holds the line, and moves with it when a mistake is shown below the line.
     """
 
     DEFAULT_CLASSES: ClassVar[str] = "-closed"

@@ -16,13 +16,14 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.filter.completion import CandidateList
+from nomad_tui.ui.keymap import keymap_of
 
 LONGEST_LINE: Final = 10_000
 """Characters. A longer text is no filter but a clipboard that held something else."""
 
 
 class FilterLine(Input, can_focus=False):
-    """Takes the focus only when it is asked to, so that Tab moves between the panes.
+    """Takes the focus by a key or a click only, so that Tab moves between the panes.
 
     Up and down are the history. The list of candidates has them from when `down` went into it, which it does unless
     an earlier filter is being looked at; until then Tab takes the first candidate, and Enter leaves the line.
@@ -37,7 +38,7 @@ class FilterLine(Input, can_focus=False):
         """The operator is done typing."""
 
     class Left(Message):
-        """The focus went elsewhere, by whatever way."""
+        """The focus went elsewhere."""
 
     class Save(Message):
         """The operator wants to keep the filter under a name."""
@@ -64,7 +65,7 @@ class FilterLine(Input, can_focus=False):
         self._silent_at: str | None = None
         """The text at which no list is shown, because the operator closed it or did not type it."""
         self._asked_at: str | None = None
-        """The text at which the list was asked for."""
+        """The text for which the list was opened."""
         self._chosen = 0
         self._choosing = False
         self._known: tuple[str, int, str | None, str | None] | None = None
@@ -88,7 +89,7 @@ class FilterLine(Input, can_focus=False):
 
     def _fit_hints(self) -> None:
         """A line that is too narrow for the first one cuts that."""
-        shown, *others = self._hints
+        shown, *others = map(keymap_of(self.app).text, self._hints)
         for hint in others:
             if cell_len(shown + hint) > self.content_size.width:
                 break
@@ -121,7 +122,7 @@ class FilterLine(Input, can_focus=False):
 
     @property
     def completion(self) -> Completion | None:
-        """What could stand where the cursor is now; None while the list is closed."""
+        """Suggestions at the cursor; None while the list is closed."""
         state = (self.value, self.cursor_position, self._silent_at, self._asked_at)
         if state != self._known:
             self._known = state
@@ -259,12 +260,12 @@ class FilterLine(Input, can_focus=False):
         self.call_after_refresh(self._bring_cursor_into_view)
 
     def replace(self, text: str, start: int, end: int) -> None:
-        """What is typed or pasted, by whatever key, is fit to be drawn before it is in the line."""
+        """Typed or pasted text is made fit to be drawn before it is in the line."""
         super().replace(printable(text), start, end)
 
     def restricted(self) -> None:
         self.notify(
-            f"The filter stays as it was, because its line takes at most {count(LONGEST_LINE)} characters.",
+            f"Filter unchanged: it is limited to {count(LONGEST_LINE)} characters.",
             severity="warning",
             markup=False,
         )

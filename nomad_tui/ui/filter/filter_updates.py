@@ -136,13 +136,13 @@ class FilterUpdates:
     def add_value(self, term: str) -> None:
         """Adds a condition on a value of the event that is shown, and confirms it."""
         if self._inspecting.gap is not None:
-            self._panes.notify("A gap is not an event: every filter shows it.", markup=False)
+            self._panes.notify("A gap is not an event. Every filter shows gaps.", markup=False)
         elif self.add(term):
             self._panes.notify(f"Added to the filter: {printable(term, 200)}", markup=False, timeout=3)
 
     def narrow_to_event(self, only: bool) -> None:
         """Offers to filter by the selected event."""
-        event = self._inspecting.held_event("+ and - filter by it")
+        event = self._inspecting.held_event("events.only" if only else "events.not")
         sequence = self._inspecting.sequence
         if event is None or sequence is None:
             return
@@ -159,9 +159,9 @@ class FilterUpdates:
                 text = self._filtering.narrowed_to_object(event.topic, event.key, event.namespace, only)
             self.put(text)
 
-        title, keys = ("Only this", "a letter or Enter shows only this · Esc")
+        title, keys = ("Only this", "letter or Enter show only this · {dialog.leave} cancel")
         if not only:
-            title, keys = ("Not this", "a letter or Enter leaves this out · Esc")
+            title, keys = ("Not this", "letter or Enter exclude this · {dialog.leave} cancel")
         self._panes.app.push_screen(ChoiceMenu(narrowing(self._filtering.view.history, sequence), title, keys), narrow)
 
     # What is shown of it

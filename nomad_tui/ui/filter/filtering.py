@@ -1,7 +1,7 @@
 """What is shown of what is held: the filter that is typed, the ticks, and the search that applies them.
 
 The filter's text is the one truth: ticks of facets and what is added from a payload are written into it. Only hidden
-topics stand beside it, because they narrow the subscription too.
+topics are separate, because they narrow the subscription too.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Final
 from nomad_tui.core.filter import And, Filter, FilterError, Node
 from nomad_tui.core.filter.combine import all_of, negated
 from nomad_tui.core.history.derived import Preparation
+from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.level import Level
 from nomad_tui.core.search.facets import (
     Dimension,
@@ -55,7 +56,7 @@ def learn_language() -> None:
 
 
 class Filtering:
-    """Two views of one history: the matches, and while they are highlighted all that stands around them."""
+    """Two views of one history: the matches, and while they are highlighted all other events, too."""
 
     def __init__(
         self, session: Session, text: str, timezone: tzinfo | None = None, clock: Callable[[], int] = time_ns
@@ -63,7 +64,7 @@ class Filtering:
         """`timezone` is that of times in a filter; None is this machine's. `clock` gives ns since 1970."""
         self._clock = clock
         self.text = printable(text)
-        """As it stands in the filter line."""
+        """The text of the filter line."""
         self.filter = EVERYTHING
         """The last one that could be read."""
         self.error: FilterError | None = None
@@ -91,7 +92,7 @@ class Filtering:
         return self.view.complete and (not self.highlighting or self.context.complete)
 
     def read(self, text: str) -> None:
-        """Takes over what stands in the filter line; the filter stays if there is a mistake in it."""
+        """Applies the text of the filter line; the filter stays if the text has a mistake."""
         self.text = printable(text)
         try:
             chosen = Filter.parse(self.text)
@@ -127,9 +128,9 @@ class Filtering:
         if not len(history):
             if status.state is not State.ENDED:
                 return ""
-            return "no events in it" + (", but lines that could not be read: u shows them" if status.unreadable else "")
+            return "no events" + (", only unreadable lines: press {app.unreadable}" if status.unreadable else "")
         if self.view.complete and self.hidden >= history.topic_counts.keys():
-            return "every topic is hidden: 1 goes to the facets, a shows them all"
+            return "all topics are hidden: press {app.facets}, then {facets.all}"
         return ""
 
     def know_region(self, region: str) -> None:
@@ -245,10 +246,17 @@ class Filtering:
 
 
 def written(chosen: Filter) -> str:
-    """A filter's text, fit to be drawn and typed: what may not be drawn stands as an escape in its quotes."""
+    """A filter's text, fit to be drawn and typed: what may not be drawn is an escape in its quotes."""
     return "".join(each if printable(each) == each else _escaped(each) for each in str(chosen))
 
 
 def _escaped(character: str) -> str:
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def ages_clock(session: Session, clock: Callable[[], int]) -> Callable[[], int]:
+    """What ages are relative to: live, `clock`; in a recording, the time of its newest event, if one is known."""
+    if session.source.live:
+        return clock
+    return lambda: clock() if (end := latest_moment(session.history)) is None else end

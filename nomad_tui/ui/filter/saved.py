@@ -21,6 +21,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
 from nomad_tui.ui.filter.filter_line import FilterLine
+from nomad_tui.ui.keymap import keymap_of
 
 LONGEST_SHOWN: Final = 200
 """Characters of a filter in a prompt or the palette."""
@@ -55,12 +56,12 @@ class NameFilter(Dialog[Naming | None]):
         self._text = text
         self._name = name
         self._key = key
-        self._title = title or "Save the filter"
+        self._title = title or "Save filter"
 
     def compose(self) -> ComposeResult:
         with Vertical(id="name-filter") as box:
             box.border_title = Content(self._title)
-            box.border_subtitle = Content("Enter saves · Esc leaves")
+            box.border_subtitle = Content("Enter save · Esc cancel")
             yield Static(Content.styled(printable(self._text, LONGEST_SHOWN), "$quiet"), id="name-filter-text")
             yield NameInput(
                 self._name, placeholder="name", max_length=LONGEST_NAME, compact=True, id="name-filter-name"
@@ -72,7 +73,7 @@ class NameFilter(Dialog[Naming | None]):
 
     def _keys(self) -> Content:
         """Every key and what it does; pressing one chooses it."""
-        lines = [Content.styled("F1 to F8 give it that key, and take it back:", "$quiet")]
+        lines = [Content.styled("F1 to F8 assign the key, again to remove it:", "$quiet")]
         for key in KEYS:
             has = self._saved.with_key(key)
             if key == self._key:
@@ -111,17 +112,18 @@ class SavedFilterActions:
         """Applies the filter with this key; clears it if it is in the line already."""
         saved = self.filters.with_key(key)
         if saved is None:
-            self._screen.notify(f"No filter has {key}: type one with /, and ctrl+s saves it.", markup=False)
+            hint = f"{key} has no filter. Type one with {{app.filter}} and save it with {{filter.save}}."
+            self._screen.notify(keymap_of(self._screen.app).text(hint), markup=False)
         elif self._line.value == saved.text:
             self._line.put("")
         else:
             self.apply(saved)
 
     def save(self, is_good: bool) -> None:
-        """Asks for a name for what stands in the line; `is_good` if there is no mistake in it."""
+        """Asks for a name for the filter in the line; `is_good` if it has no mistake."""
         text = self._line.value.strip()
         if not text or not is_good:
-            self._warn("Only a filter without a mistake can be saved: type one with / first.")
+            self._warn("This filter has a mistake. Correct it before you save it." if text else "Type a filter first.")
             return
         same = next((each for each in self.filters.filters if each.text == text), None)
         name, key = (same.name, same.key) if same is not None else ("", None)
@@ -138,7 +140,7 @@ class SavedFilterActions:
                 self._change(lambda: self.filters.rename(saved.name, answer.name, answer.key))
 
         self._screen.app.push_screen(
-            NameFilter(self.filters, saved.text, saved.name, saved.key, "Rename the filter"), rename
+            NameFilter(self.filters, saved.text, saved.name, saved.key, "Rename filter"), rename
         )
 
     def forget(self, saved: SavedFilter) -> None:
@@ -184,7 +186,7 @@ class SavedFilterCommands(Provider):
             commands += [
                 (f"Filter: {each.name}", partial(actions.apply, each), about),
                 (f"Rename filter: {each.name}", partial(actions.rename, each), about),
-                (f"Forget filter: {each.name}", partial(actions.forget, each), about),
+                (f"Delete filter: {each.name}", partial(actions.forget, each), about),
             ]
         return commands
 
@@ -202,7 +204,7 @@ def hints(filters: SavedFilters) -> tuple[str, ...]:
     """What the empty filter line says: what may be typed, and which key has which filter."""
     keys = [f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key]
     return (
-        "press / to filter, for example web status:failed",
+        "{app.filter} filter, such as web status:failed",
         *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)),
     )
 

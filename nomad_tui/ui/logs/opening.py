@@ -12,7 +12,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.logs.page import LogsPage
 
 LOG_BYTES: Final = 256 * 1024
-"""Of the end of a log that are asked for."""
+"""Read from the end of a log."""
 
 
 def open_logs(screen: Screen[Any], session: Session, sequence: int | None) -> None:
@@ -23,11 +23,11 @@ def open_logs(screen: Screen[Any], session: Session, sequence: int | None) -> No
         event = history.event(sequence)
     allocation = ALLOCATION.read(event.payload) if event is not None and event.topic == ALLOCATION.name else None
     if event is None or allocation is None:
-        screen.notify("Only allocations have logs: select an event of one.", markup=False)
+        screen.notify("Only allocations have logs. Select an event of an allocation.", markup=False)
         return
     if not isinstance(source, LiveServer):
         screen.notify(
-            "There is no server to ask for logs: this is not a live connection. Start nomad-tui on the cluster.",
+            "Logs need a live connection. Connect to the cluster with `nomad-tui`.",
             markup=False,
         )
         return

@@ -1,14 +1,13 @@
 """The page of `L`: the logs of an allocation's tasks, followed while it is open."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from time import perf_counter
 from typing import ClassVar, Final
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from nomad_tui.core.log_text import LogText
@@ -16,17 +15,15 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.task_logs import LogsUnavailableError
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.event.find_line import FindPane
+from nomad_tui.ui.dialogs.text_page import TextPage
 from nomad_tui.ui.event.text_viewer import TextView
-from nomad_tui.ui.keymap import keymap_of
 
 TYPES: Final = ("stdout", "stderr")
 SHOW_EVERY: Final = 0.2
-"""Seconds between two looks at what has come."""
+"""Seconds between two updates of the text."""
 REST: Final = 10
-"""Times as long as a picture took until the next one: a long log of wide characters takes some 0.1 s to wrap."""
-NOTE: Final = "As the task wrote it: secrets are not masked. Nothing of it is saved with the event."
+"""Times as long as an update took until the next one: a long log of wide characters takes some 0.1 s to wrap."""
+NOTE: Final = "As the task wrote it; secrets are not masked. Logs are not saved with the event."
 
 ReadLog = Callable[[str, str], AsyncGenerator[bytes, None]]
 """Reads and follows the log of a task and a type; raises `LogsUnavailableError`."""
@@ -60,21 +57,19 @@ class LogView(TextView):
             self.show_at_top(self._last_top)
             self.refresh()
             self.call_after_refresh(self._stay_at_end)  # a scrollbar that appears begins at the top
-        if self._wanted is not None:
-            self._spans = self._wanted.spans(self._text)
-            self._here = min(self._here, len(self._spans) - 1)
-            self._tell_found()
+        self._search_again()
 
 
-class LogsPage(Modal[None]):
+class LogsPage(TextPage):
     """Reads one log at a time; another task or type begins anew from the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.LOGS)
+    FRAME = "logs"
 
     def __init__(self, title: str, tasks: Sequence[str], read: ReadLog) -> None:
         """`title` names the allocation; it is untrusted, as the tasks' names are."""
-        super().__init__()
-        self._title = printable(title, 80)
+        self.log_view = LogView()
+        super().__init__(f"Logs  {printable(title, 80)}", self.log_view)
         self._tasks = tuple(tasks)
         self._read = read
         self._number = 0
@@ -83,32 +78,25 @@ class LogsPage(Modal[None]):
         self._has_news = False
         self._rests_until = 0.0
         self._state = ""
-        """What is to be said beside the text, in the first line."""
+        """The note above the text."""
         self._is_trouble = False
         self._follows = True
-        self.view = LogView()
         self._note = Static(id="logs-note")
 
-    def compose(self) -> ComposeResult:
-        with Vertical(id="logs"):
-            yield self._note
-            yield FindPane(self.view)
+    def above(self) -> Iterable[Widget]:
+        yield self._note
 
     def on_mount(self) -> None:
-        self.view.focus()
         self.set_interval(SHOW_EVERY, self._show_news)
         self._begin()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
 
     # Reading
 
     def _begin(self) -> None:
         self._text = LogText()
         self._follows, self._is_trouble = True, False
-        self._state = "reading…" if self._tasks else "No task of the allocation has started, so there is no log."
-        self._show()
+        self._state = "reading…" if self._tasks else "No task of this allocation has started: there are no logs."
+        self.show()
         if self._tasks:
             # As a function: a coroutine that has not begun when the page closes would be warned of.
             self.run_worker(self._run, group="logs", exclusive=True, description="reads a task's log")  # type: ignore[arg-type]
@@ -131,32 +119,29 @@ class LogsPage(Modal[None]):
     def _show_news(self) -> None:
         begun = perf_counter()
         if self._has_news and begun >= self._rests_until:
-            self._show()
+            self.show()
             now = perf_counter()
             self._rests_until = now + REST * (now - begun)
 
-    def _show(self) -> None:
-        if not self.view.is_attached:
-            return
+    def write(self, width: int) -> None:
         self._has_news = False
-        self._follows = self._follows and not self.view.has_moved_up
-        self.view.replace(self._text.text, at_end=self._follows)
+        self._follows = self._follows and not self.log_view.has_moved_up
+        self.log_view.replace(self._text.text, at_end=self._follows)
         self._show_note()
 
     def _show_note(self) -> None:
         parts: list[Content] = []
         if self._state:
             parts += [Content.styled(self._state, "$error" if self._is_trouble else "$warning"), Content("\n")]
-        dropped = f" · {count(self._text.dropped)} older lines left out" if self._text.dropped else ""
+        dropped = f" · {count(self._text.dropped)} older lines omitted" if self._text.dropped else ""
         parts.append(Content.styled(f"{NOTE}{dropped}", "$quiet"))
         self._note.update(Content("").join(parts))
-        box = self.query_one("#logs")
         task = f" · task {printable(self._tasks[self._number], 60)} · {TYPES[self._type]}" if self._tasks else ""
         number = f" ({self._number + 1} of {len(self._tasks)})" if len(self._tasks) > 1 else ""
-        box.border_title = Content(f"Logs  {self._title}{task}{number}{'' if self._follows else ' · not following'}")
         others = " · {logs.task} next task" if len(self._tasks) > 1 else ""
-        keys = f"{{logs.type}} {TYPES[1 - self._type]}{others} · {{logs.follow}} follow · {{text.find}} find"
-        box.border_subtitle = Content(keymap_of(self.app).text(f"{keys} · {{page.leave}} closes"))
+        keys = f"{{logs.type}} {TYPES[1 - self._type]}{others} · {{logs.follow}} follow · {{text.find}} search"
+        title = f"{self._title}{task}{number}{'' if self._follows else ' · not following'}"
+        self.label(title, f"{keys} · {{page.leave}} close")
 
     # Keys
 
@@ -172,5 +157,5 @@ class LogsPage(Modal[None]):
     def action_follow(self) -> None:
         self._follows = not self._follows
         if self._follows:
-            self.view.replace(self._text.text, at_end=True)
+            self.log_view.replace(self._text.text, at_end=True)
         self._show_note()

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from nomad_tui.core.history.event_row import latest_moment
+from textual.screen import Screen
+
 from nomad_tui.core.overview.index import OverviewIndex
 from nomad_tui.core.overview.seed import Seed
 from nomad_tui.core.readable import count
@@ -11,7 +13,8 @@ from nomad_tui.session import Session
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import Inspecting
 from nomad_tui.ui.filter.filter_updates import FilterUpdates
-from nomad_tui.ui.filter.filtering import Filtering
+from nomad_tui.ui.filter.filtering import Filtering, ages_clock
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.overview.page import Chosen, OverviewPage
 
 
@@ -28,7 +31,7 @@ class OverviewActions:
         *,
         asks_lists: bool = True,
     ) -> None:
-        """`asks_lists` is whether the server is asked once for what is in trouble already."""
+        """`asks_lists` is whether the server's lists are read once."""
         self._session = session
         self._filtering = filtering
         self._updates = updates
@@ -50,12 +53,12 @@ class OverviewActions:
         from nomad_tui.nomad.lists import MOST_OBJECTS, in_trouble
 
         self._asks_lists = False
-        self._lists = "  asking the lists …"
+        self._lists = "  reading the lists …"
         try:
             found = await first_answer(source.connection, in_trouble)
         except UnansweredError:
             self._asks_lists = True  # the next opening of the page tries again
-            self._lists = "  the lists could not be asked"
+            self._lists = "  the lists could not be read"
             return
         seed = Seed(found.objects)
         for _ in seed.forget_known(self._session.history):
@@ -71,24 +74,26 @@ class OverviewActions:
             if topics
         )
 
-    def page(self, as_of: int | None = None) -> OverviewPage:
-        """The page as of now, or of a row of the list."""
-        view = self._filtering.view
-        return OverviewPage(self.index, view.history, self._now, view.timezone, as_of, lambda: self._lists)
+    def show(self, screen: Screen[Any]) -> None:
+        screen.run_worker(self.ask_lists, group="lists", description="reads what is in trouble")  # type: ignore[arg-type]
+        screen.app.push_screen(self.page(), self.follow)
 
-    def page_as_of_event(self) -> OverviewPage | None:
-        """The page as of the event that is inspected; None where none is held."""
+    def show_as_of_event(self, screen: Screen[Any]) -> None:
+        """Shows the overview as of the event that is inspected; notifies why where none is held."""
         self._inspecting.look()
         sequence = self._inspecting.sequence
         if sequence is None or sequence < self._session.history.first:
-            return None
-        return self.page(sequence)
+            hint = "No event is selected. Select one, then press {app.overview_as_of}."
+            screen.notify(keymap_of(screen.app).text(hint), markup=False)
+        else:
+            screen.app.push_screen(self.page(sequence), self.follow)
 
-    def _now(self) -> int:
-        """What ages are relative to: the end of a recording; live, this machine's clock."""
-        if self._session.source.live:
-            return self._clock()
-        return latest_moment(self._session.history) or self._clock()
+    def page(self, as_of: int | None = None) -> OverviewPage:
+        """The page as of now, or of a row of the list."""
+        view = self._filtering.view
+        return OverviewPage(
+            self.index, view.history, ages_clock(self._session, self._clock), view.timezone, as_of, lambda: self._lists
+        )
 
     def follow(self, chosen: Chosen | None) -> None:
         """Does what was chosen on the page."""

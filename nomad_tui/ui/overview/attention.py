@@ -61,7 +61,7 @@ class AttentionList(LineView, can_focus=True):
         return self._troubles[self._cursor] if self._cursor < len(self._troubles) else None
 
     def show(self, troubles: list[Trouble], recovered: list[Trouble], empty: str) -> None:
-        """A cursor that was moved stays with its object; `empty` is what stands there if there is none."""
+        """A cursor that was moved stays with its object; `empty` is shown if there is none."""
         at = self.trouble
         keys = [each.trouble_key for each in troubles]
         if self._has_moved and at is not None and at.trouble_key in keys:
@@ -123,7 +123,7 @@ class AttentionList(LineView, can_focus=True):
         what = f"{one.what} → recovered" if is_over else one.what
         times = f" ×{count(one.count)}" if one.count > 1 else ""
         cause = "" if one.what in one.cause else f"{what}: "
-        said = what if is_over else f"{cause}{one.cause}"
+        text = what if is_over else f"{cause}{one.cause}"
         pieces = [
             (f"{mark} ", color),
             (set_cell_size(printable(one.name, name_width), name_width) + " ", "quiet" if is_over else "name"),
@@ -131,7 +131,7 @@ class AttentionList(LineView, can_focus=True):
             (set_cell_size(self._since(one), SINCE_WIDTH) + " ", "quiet"),
         ]
         left = max(0, width - sum(Segment(text).cell_length for text, _ in pieces))
-        pieces += [(printable(said, max(0, left - len(times))) + times, "quiet" if is_over else "plain")]
+        pieces += [(printable(text, max(0, left - len(times))) + times, "quiet" if is_over else "plain")]
         strip = Strip([Segment(text, ground + self._ink(style)) for text, style in pieces])
         return strip.adjust_cell_length(width, ground)
 

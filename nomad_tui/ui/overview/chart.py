@@ -159,7 +159,7 @@ class ActivityChart(Widget, can_focus=True):
             under = ground
             if id(bucket) in chosen:
                 under += Style(bgcolor=self.get_component_rich_style(f"{PREFIX}cursor").bgcolor)
-            # A mark stands once, a bar is as wide as its bucket.
+            # A mark is one cell wide, a bar as wide as its bucket.
             wide = glyph * columns if glyph in BARS else glyph.ljust(columns)
             line.append(Segment(wide, under + self._ink(style)))
         left = width - len(line) * columns

@@ -40,11 +40,11 @@ ZOOMS: Final[tuple[tuple[int | None, str], ...]] = ((None, "all"), (3600, "1 h")
 MOST_TALKERS: Final = 5
 _KEYS: Final = (
     "{attention.open} timeline · {overview.only} filter · {overview.next} {overview.previous} next · "
-    "{overview.other} activity · {overview.zoom} zoom · {page.leave} closes"
+    "{overview.other} activity · {overview.zoom} zoom · {page.leave} close"
 )
 _CHART_KEYS: Final = (
     "{chart.left} {chart.right} move · {chart.mark} mark · {chart.take} filter · {overview.zoom} zoom · "
-    "{overview.other} list · {page.leave} closes"
+    "{overview.other} list · {page.leave} close"
 )
 
 
@@ -80,7 +80,7 @@ class OverviewPage(Modal[Chosen]):
         self._as_of = as_of
         self._lists = lists
         self._as_of_time = None if as_of is None else latest_moment(history, as_of + 1)
-        """When that was, as far as it or an event before it tells."""
+        """Its time, or that of an event before it."""
         self._cluster: Cluster | None = None
         """As of the event, once it is indexed."""
         self._talkers: dict[Talker, list[tuple[str, int]]] | None = None
@@ -158,10 +158,10 @@ class OverviewPage(Modal[Chosen]):
         self._title(cluster)
         known = cluster or Cluster()
         recovered = known.recovered_since(self.reference - RECOVERED_FOR)
-        empty = "No event held proves a trouble." if index.complete else "Reading what is held …"
+        empty = "No event in memory shows a problem." if index.complete else "Reading events …"
         if index.complete and cluster is None:
-            empty = "The event is no longer held."
-        # What lists tell is of when they were asked, and proves nothing of an earlier moment.
+            empty = "The event was evicted."
+        # Lists are as of the time they were read and prove nothing about an earlier one.
         troubles = index.attention() if self._as_of is None else known.attention()
         self.list.show(troubles, recovered, empty)
         self.list.border_title = Content(
@@ -197,7 +197,7 @@ class OverviewPage(Modal[Chosen]):
         at = self._as_of
         if at is not None:
             if at < self._history.first:
-                title += "  this event is no longer held"
+                title += "  this event was evicted"
             elif self._history.gap(at) is not None:
                 title += f"  as of the gap after index {count(self._history.gap(at).after)}"  # type: ignore[union-attr]
             else:
@@ -214,14 +214,14 @@ class OverviewPage(Modal[Chosen]):
         chosen = chart.chosen
         seconds = (chart.buckets[0].end - chart.buckets[0].start) // SECOND if chart.buckets else 0
         title = f"Activity  {zoom}, {count(seconds)} s a column" if seconds else "Activity"
-        said = ""
+        text = ""
         if chosen:
             mark = "range " if chart.range_start is not None else ""
-            said = f"{mark}{self._clock(chosen[0].start)}–{self._clock(chosen[-1].end)}: {figures(chosen)}"
+            text = f"{mark}{self._clock(chosen[0].start)}–{self._clock(chosen[-1].end)}: {figures(chosen)}"
         if str(chart.border_title) != title:
             chart.border_title = Content(title)
-        if str(chart.border_subtitle) != said:
-            chart.border_subtitle = Content(said)
+        if str(chart.border_subtitle) != text:
+            chart.border_subtitle = Content(text)
 
     def _clock(self, moment: int) -> str:
         try:
@@ -250,11 +250,11 @@ class OverviewPage(Modal[Chosen]):
     def _open(self, message: AttentionList.Open) -> None:
         one = message.trouble
         sequence: int | None = one.last
-        if one.last < self._history.first:  # a list told of it, or it was evicted
+        if one.last < self._history.first:  # it comes from a list, or was evicted
             sequence = self._history.newest(one.topic, one.namespace, one.key)
         if sequence is None:
             self.notify(
-                "No event of it is held: it was read from a list of the server, or its events were evicted.",
+                "No events of this object in memory: it comes from a server list, or they were evicted.",
                 markup=False,
             )
             return
@@ -279,6 +279,6 @@ class OverviewPage(Modal[Chosen]):
 
     def action_only(self) -> None:
         if self.list.trouble is None:
-            self.notify("Nothing is selected: there is nothing to filter by.", markup=False)
+            self.notify("No object is selected.", markup=False)
         else:
             self.dismiss(Chosen(term=filter_of(self.list.trouble)))

@@ -47,7 +47,7 @@ def jobs(cluster: Cluster, width: int) -> Content:
             deployment = None
     if len(listed) > MOST_JOBS:
         parts.append((f"… {count(len(listed) - MOST_JOBS)} more jobs\n", "$quiet"))
-    return joined(parts) if listed else Content.styled("No running job was seen.\n", "$quiet")
+    return joined(parts) if listed else Content.styled("No running jobs.\n", "$quiet")
 
 
 def _group(name: str, figures: tuple[int | None, int | None, int | None], width: int) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def _deployment(one: Deployment, job: Job) -> str:
 def nodes(cluster: Cluster, width: int) -> Content:
     """A line for each node: status, eligibility, drain, allocations."""
     if not cluster.nodes:
-        return Content.styled("No node was seen.", "$quiet")
+        return Content.styled("No nodes.", "$quiet")
     running = cluster.allocations_on()
     name = max(10, min(24, width // 4))
     parts: list[tuple[str, str]] = [(f"{'node'.ljust(name)} {'status':<13} {'allocations':>11}\n", "$quiet")]

@@ -54,7 +54,7 @@ class SinkActions:
 
     def send(self) -> None:
         """Asks which sink to send the shown event to."""
-        event = self._inspecting.held_event("S sends it to a sink")
+        event = self._inspecting.held_event("app.send_to")
         if event is not None:
             self._ask(event)
 

@@ -28,8 +28,8 @@ from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.delivery.by_hand import Answer, resend
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.event.row_view import Pieces, RowView
-from nomad_tui.ui.event.text_viewer import TextViewer
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.sinks.place import NO_OUTPUT
 from nomad_tui.ui.sinks.row import LONGEST_ERROR, Fact, fitted, laid_out

@@ -20,8 +20,8 @@ from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.event.row_view import Pieces, RowView
-from nomad_tui.ui.event.text_viewer import TextViewer
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.sinks.dead_letters import MOST_LISTED, DeadLetters
 from nomad_tui.ui.sinks.editing import edit_definition

@@ -16,7 +16,7 @@ PATIENCE: Final = 2.0
 
 
 async def open_page(url: str, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether a graphical browser was asked to show a page. Over SSH there is none to ask."""
+    """Whether a graphical browser was opened. Over SSH there is none."""
     command = _opener(environ)
     if command is None:
         return False

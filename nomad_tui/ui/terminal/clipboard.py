@@ -1,6 +1,6 @@
 """The clipboard: over the terminal with OSC 52, through tmux, and by the desktop's own means where there are any.
 
-A terminal never says whether it took a text, so nothing but the other two ways is said to have copied.
+A terminal does not confirm a copy, so only the other two are reported as copied.
 """
 
 import asyncio
@@ -40,20 +40,20 @@ async def copy(app: App[Any], text: str, what: str, environ: Mapping[str, str] =
     if len(encoded) > LARGEST_ENCODED:
         return Outcome(
             False,
-            f"Not copied: {byte_count(len(encoded) * 3 // 4)} is more than a terminal takes over; "
-            "w writes the event to a file.",
+            f"Not copied: {byte_count(len(encoded) * 3 // 4)} is more than terminals accept. "
+            "Save the event with {app.save}.",
         )
     if environ.get("TMUX") and await _copied_by_tmux(text, environ):
-        return Outcome(True, f"Copied {copied}; tmux has it, and has handed it to the terminal.")
+        return Outcome(True, f"Copied {copied} to tmux and the terminal.")
     driver = app._driver
     if driver is None or app.is_headless:
-        return Outcome(False, "Not copied: there is no terminal to hand it to; w writes the event to a file.")
+        return Outcome(False, "Not copied: no terminal. Save the event with {app.save}.")
     driver.write(terminal_sequence(encoded, environ))
-    return Outcome(True, f"Handed {copied} to the terminal.")
+    return Outcome(True, f"Sent {copied} to the terminal.")
 
 
 def start_copying(app: App[Any], text: str, what: str = "text", warning: str = "") -> None:
-    """Copies `text` in a worker and notifies what came of it; `warning` says what running it may do."""
+    """Copies `text` in a worker and notifies the outcome; `warning` says what running it may do."""
 
     async def copied() -> None:
         outcome = await copy(app, text, what)
@@ -90,8 +90,8 @@ def has_desktop(environ: Mapping[str, str]) -> bool:
 async def _copied_by_desktop(text: str, environ: Mapping[str, str]) -> bool:
     """Whether the desktop has the text now.
 
-    pyperclip runs in a process of its own: what it starts may hang, and may write on the screen. It tells no failure
-    of that, so what was copied is read back.
+    pyperclip runs in a process of its own: what it starts may hang, and may write on the screen. Its failures are not
+    reported, so what was copied is read back.
     """
     pyperclip = (sys.executable, "-P", "-X", "utf8", "-m", "pyperclip")
     if not await _took((*pyperclip, "--copy"), text, environ):
@@ -136,7 +136,7 @@ async def _ended(command: tuple[str, ...], text: str, answers: int, environ: Map
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, SIGKILL)  # with whatever it has started
+                os.killpg(process.pid, SIGKILL)  # with its children
             await process.wait()
     return (answer or b"").decode("utf-8", "replace") if process.returncode == 0 else None
 

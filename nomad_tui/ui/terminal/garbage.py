@@ -1,8 +1,8 @@
 """Keeps Python's garbage collector from stopping the screen.
 
 Textual starts with some 58,000 objects that are never garbage, and a full collection walks all of them: 50–65 ms, the
-largest single stall of the whole program (measured). So they are set aside once the screen stands, collections of the
-older generations are made rare, and a full one is made when nobody would notice. Until the screen stands nothing is
+largest single stall of the program (measured). So they are set aside once the screen is drawn, collections of the
+older generations are made rare, and a full one is made when nobody would notice. Until the screen is drawn nothing is
 collected: what is made then stays, and looking through it again and again took a fifth of the start.
 """
 
@@ -19,7 +19,7 @@ QUIET: Final = 3.0
 
 
 class Collector:
-    """One application's use of the collector, which belongs to the whole process."""
+    """One application's use of the collector, which belongs to the process."""
 
     def __init__(self) -> None:
         self._before: tuple[int, int, int] | None = None
@@ -30,7 +30,7 @@ class Collector:
         """Whether something was set aside since the last full collection."""
 
     def start(self) -> None:
-        """To be called when the screen stands."""
+        """To be called when the screen is drawn."""
         gc.freeze()
         gc.enable()
         self._before = gc.get_threshold()

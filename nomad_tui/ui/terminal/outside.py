@@ -26,11 +26,11 @@ EDITORS: Final = ("vi", "nano")
 AT_ONCE: Final = 0.3
 """Seconds. A program that ends sooner has been read by nobody: the terminal stays until Enter is pressed."""
 GRACE: Final = 1.0
-"""Seconds that a program has to end by itself where the dashboard is told to end meanwhile."""
+"""Seconds that a program has to end by itself while the dashboard ends."""
 
 
 class _NoProgramError(ValueError):
-    """Its text is a whole sentence that is fit to be drawn."""
+    """Its text is a sentence that is fit to be drawn."""
 
 
 async def show_outside(
@@ -43,7 +43,7 @@ async def show_outside(
     """
     edited, outcome = await _opened_outside(app, text, name, editor, environ)
     if outcome.done and edited is not None:
-        return Outcome(True, "What you changed was a copy that is gone now: w writes one that stays.")
+        return Outcome(True, "You changed a temporary copy, now deleted. Save the event with {app.save}.")
     return outcome
 
 
@@ -72,18 +72,15 @@ async def _opened_outside(
     except _NoProgramError as error:
         return None, Outcome(False, str(error))
     except SuspendNotSupported:
-        return None, Outcome(
-            False, "This terminal cannot be handed to another program: w writes the event to a file instead."
-        )
+        return None, Outcome(False, "This terminal cannot run another program. Save the event with {app.save}.")
     except OSError as error:
         reason = printable(error.strerror or str(error), 200)
-        return None, Outcome(False, f"The event could not be shown outside ({reason}): w writes it to a file you name.")
+        return None, Outcome(False, f"The event could not be opened ({reason}). Save it with {{app.save}}.")
     shown = printable(program[0], 60)
     if code:
-        ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return None, Outcome(
-            False, f"{shown} {ended}: set {'VISUAL' if editor else 'PAGER'} to another, or write it with w."
-        )
+        ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        variable = "VISUAL" if editor else "PAGER"
+        return None, Outcome(False, f"{shown} {ended}. Set {variable} to another program, or save with {{app.save}}.")
     return edited, Outcome(True, "")
 
 
@@ -100,16 +97,14 @@ def _program(editor: bool, environ: Mapping[str, str]) -> list[str]:
         try:
             program = shlex.split(text)
         except ValueError:
-            raise _NoProgramError(f"{shown}, in which a quote is never closed: mend it, or unset it.") from None
+            raise _NoProgramError(f"{shown}, which has an unclosed quote. Correct or unset it.") from None
         if not program or shutil.which(program[0], path=path) is None:
             raise _NoProgramError(f"{shown}, which is not a program on this machine. Correct or unset it.")
         return program
     for fallback in fallbacks:
         if shutil.which(fallback, path=path) is not None:
             return [fallback]
-    raise _NoProgramError(
-        f"There is neither {' nor '.join(fallbacks)} here: set {variables[0]} to a program that you have."
-    )
+    raise _NoProgramError(f"Neither {' nor '.join(fallbacks)} is installed. Set {variables[0]} to a program that is.")
 
 
 async def _run(app: App[Any], command: list[str]) -> int:
@@ -126,7 +121,7 @@ async def _run(app: App[Any], command: list[str]) -> int:
             try:
                 code = await _until_ended(command)
             except OSError as error:
-                failed = error  # told once the screen is back, which Textual leaves out where anything is raised
+                failed = error  # raised once the screen is restored, which Textual skips after an exception
             except asyncio.CancelledError as error:
                 if not app.is_running:
                     raise  # the application ends, and would find its screen set up again
@@ -160,7 +155,7 @@ async def _until_ended(command: list[str]) -> int:
 
 async def _enter_is_pressed(program: str) -> None:
     """Waits until a line is typed, or the terminal has gone."""
-    sys.stderr.write(f"\n{printable(program, 60)} has ended: Enter goes back to nomad-tui. ")
+    sys.stderr.write(f"\n{printable(program, 60)} ended. Press Enter to return to nomad-tui. ")
     sys.stderr.flush()
     loop = asyncio.get_running_loop()
     typed = asyncio.Event()
@@ -180,7 +175,7 @@ async def _enter_is_pressed(program: str) -> None:
 def _left_to_the_program() -> Iterator[None]:
     """Ctrl+C, Ctrl+\\ and Ctrl+Z reach everything that runs in the terminal, and are meant for the program in front.
 
-    A function ignores the first two, and not `SIG_IGN`, which the program would take over from here. The last stops
+    A function ignores the first two, and not `SIG_IGN`, which the program would inherit. The last stops
     the dashboard too, but only under a shell that can wake it: Textual 8.2.8 would make it stop in any case.
     """
     handlers: dict[signal.Signals, Any] = {

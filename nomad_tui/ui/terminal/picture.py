@@ -12,7 +12,7 @@ from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, 
 from nomad_tui.ui.terminal.outcome import Outcome
 
 MOST_OF_A_SECOND: Final = 100
-"""Pictures that are told apart by a number behind their time."""
+"""Pictures of one second, which get a number."""
 
 
 def save_picture(app: App[Any], folder: Path | None = None, clock: Callable[[], datetime] = datetime.now) -> Outcome:
@@ -23,7 +23,7 @@ def save_picture(app: App[Any], folder: Path | None = None, clock: Callable[[], 
     try:
         folder = Path.cwd() if folder is None else folder
     except OSError:
-        return Outcome(False, "No picture was written: the current folder is gone; start nomad-tui in another.")
+        return Outcome(False, "No picture saved: the current folder no longer exists. Start nomad-tui in another.")
     svg = app.export_screenshot()
     stem = f"nomad-tui-{clock():%Y%m%d-%H%M%S}"
     for number in range(1, MOST_OF_A_SECOND + 1):
@@ -34,6 +34,6 @@ def save_picture(app: App[Any], folder: Path | None = None, clock: Callable[[], 
             continue
         except NotWrittenError as error:
             reason = str(error).partition(": ")[0]
-            return Outcome(False, f"No picture was written: {reason}; start nomad-tui in a folder you may write to.")
+            return Outcome(False, f"No picture saved: {reason}. Start nomad-tui in a writable folder.")
     shown = printable(str(folder), 200)
-    return Outcome(False, f"No picture was written: {shown} is full of pictures of this second; try again.")
+    return Outcome(False, f"No picture saved: {shown} is full of pictures of this second; try again.")

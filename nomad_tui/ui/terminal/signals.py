@@ -1,4 +1,4 @@
-"""Leaves the terminal as it was found when the program is told to end, and not only by a key."""
+"""Restores the terminal when a signal ends the program."""
 
 import asyncio
 import signal
@@ -10,7 +10,7 @@ _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class EndingSignals:
-    """Only the main thread may listen to signals; an application in another one is not told by them."""
+    """Only the main thread may listen to signals; an application in another one ignores them."""
 
     def listen(self, end: Callable[[None, int], object]) -> None:
         """`end` is handed no result and the exit code of a program that the signal has ended."""

@@ -1,4 +1,4 @@
-"""The terminal that keys come from. It may send any bytes: a paste is whatever the clipboard held."""
+"""The terminal that keys come from. It may send any bytes: a paste is any content of the clipboard."""
 
 import os
 import select
@@ -23,7 +23,7 @@ GRACE: Final = 5.0
 CLEAR: Final = "\x1b[2J"
 """Empties the screen."""
 TICK: Final = 0.1
-"""Seconds after which the parser is asked again whether an Esc alone was the key."""
+"""Seconds after which an Esc counts as a key of its own."""
 
 
 def encoding() -> str:

@@ -40,7 +40,7 @@ class AddRule(Dialog[Rule | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="add-rule") as box:
             box.border_title = Content("Add a watch rule")
-            box.border_subtitle = Content("Enter adds · Esc leaves")
+            box.border_subtitle = Content("Enter add · Esc cancel")
             yield Static(Content.styled(printable(self._text, 200) or "every event", "$quiet"))
             yield NameInput(placeholder="name", max_length=LONGEST_NAME, compact=True)
             yield self._settings
@@ -85,9 +85,9 @@ class AddRule(Dialog[Rule | None]):
         if not name:
             return
         if not self._text and self._level is Level.ROUTINE:
-            self.notify("A rule for every event would fire all the time: choose a level with F5.", markup=False)
+            self.notify("A rule for every event fires all the time. Choose a level with F5.", markup=False)
         elif not self._actions:
-            self.notify("A rule does something: choose it with F1 to F4.", markup=False)
+            self.notify("Choose an action with F1 to F4.", markup=False)
         else:
             self.dismiss(
                 Rule(

@@ -86,7 +86,7 @@ class WatchPage(Modal[int | None]):
             box.border_subtitle = Content(
                 keymap_of(self.app).text(
                     "{watch.go} event · {watch.switch} on/off · {watch.snooze} snooze · {watch.add} add · "
-                    "{watch.remove} remove · {page.leave} closes"
+                    "{watch.remove} remove · {page.leave} close"
                 )
             )
             yield self.list
@@ -126,7 +126,7 @@ class WatchPage(Modal[int | None]):
         for state in self._watcher.states.values():
             yield _RULE + state.rule.name, self._rule_line(state)
         firings = [firing for firing in reversed(self._watcher.firings) if firing.sequence >= self._history.first]
-        title = "Fired" if firings else "Nothing has fired."
+        title = "Fired" if firings else "No rule has fired."
         yield "fired", Content.styled(f"\n{title}", "$quiet")
         for firing in firings:
             yield f"{_FIRING}{firing.sequence}:{firing.rule.name}", self._firing_line(firing)
@@ -152,7 +152,7 @@ class WatchPage(Modal[int | None]):
         at = datetime.fromtimestamp(firing.at // SECOND, self._timezone)
         if firing.sequence not in self._sentences:
             self._sentences[firing.sequence] = sentence(self._history, firing.sequence).text
-        held = f"  +{count(firing.held_back)} held back before" if firing.held_back else ""
+        held = f"  +{count(firing.held_back)} suppressed before" if firing.held_back else ""
         return Content.assemble(
             (f"{at:%H:%M:%S}    ", "$quiet"),
             (f"{printable(firing.rule.name, _NAME_WIDTH):<{_NAME_WIDTH}}  ", "$quiet"),
@@ -171,9 +171,7 @@ class WatchPage(Modal[int | None]):
             if outcome := self._outcomes(state.rule.name):
                 lines.append(Content(f"command    {printable(outcome, 500)}"))
         if not self._live:
-            lines.append(
-                Content.styled("A recording only highlights: nothing rings, notifies, pauses or runs.", "$warning")
-            )
+            lines.append(Content.styled("In recordings, rules only highlight events.", "$warning"))
         lines += [Content.styled(printable(trouble, 600), "$error") for trouble in self._rules.troubles]
         self._details.update(Content("\n").join(lines))
 
@@ -217,7 +215,7 @@ class WatchPage(Modal[int | None]):
                 self._change(lambda: self._rules.add(rule))
 
         if not self._filter_text:
-            self.notify("Every event matches now: type a filter with / first, or choose a level.", markup=False)
+            self.notify("The filter matches every event. Type a filter or choose a level first.", markup=False)
         self.app.push_screen(AddRule(self._filter_text), add)
 
     def _change(self, change: Callable[[], None]) -> None:

@@ -21,8 +21,8 @@ from nomad_tui.ui.terminal.notification import notification
 SLICE: Final = 0.003
 """Seconds of looking at what has come, between two looks of the screen."""
 MOST_COMMANDS: Final = 32
-"""Commands that run or wait; of more, none is started, and that is said."""
-SAID_EVERY: Final = 10.0
+"""Commands that run or wait; further ones are not started, and the rule shows that."""
+NOTE_EVERY: Final = 10.0
 """Seconds between two notes on the screen about one rule, or about its command."""
 _LOUD: Final = frozenset(Action) - {Action.HIGHLIGHT}
 
@@ -55,7 +55,7 @@ class Watching:
         self.watcher = Watcher(view.derived, rules.rules, live=self._live, timezone=view.timezone, clock=clock)
         self.outcomes: dict[str, str] = {}
         """How the last command of a rule ended, by its name."""
-        self._said_at: dict[str, float] = {}
+        self._noted_at: dict[str, float] = {}
         event_list.watched = self.watcher.highlighted
         for trouble in rules.troubles:
             screen.notify(trouble, severity="warning", markup=False)
@@ -113,14 +113,14 @@ class Watching:
                 self.outcomes[rule.name] = "not started: too many commands are still running"
             else:
                 self._commands += 1
-                self._worker(partial(self._run, firing, *self._told(firing)))
+                self._worker(partial(self._run, firing, *self._input(firing)))
 
     def _may_notify(self, about: str) -> bool:
-        """Whether nothing was said about it on the screen for a while: notes must not cover the events."""
+        """Whether its last note is old enough for another: notes must not cover the events."""
         now = monotonic()
-        if now < self._said_at.get(about, 0.0) + SAID_EVERY:
+        if now < self._noted_at.get(about, 0.0) + NOTE_EVERY:
             return False
-        self._said_at[about] = now
+        self._noted_at[about] = now
         return True
 
     def _worker(self, work: Callable[[], Any]) -> None:
@@ -132,15 +132,15 @@ class Watching:
         if driver is not None and not self._screen.app.is_headless:
             driver.write(sequence)
 
-    def _told(self, firing: Firing) -> tuple[bytes, dict[str, str]]:
-        """The event as JSON in one line, masked, and what is told in variables."""
+    def _input(self, firing: Firing) -> tuple[bytes, dict[str, str]]:
+        """The event as masked JSON in one line, and the variables of the command."""
         event = self._history.event(firing.sequence)
-        said = sentence(self._history, firing.sequence)
+        happened = sentence(self._history, firing.sequence)
         fields = {
             **event_fields(event.frame.events[event.position], event.frame.index),
             "NOMAD_EVENT_LEVEL": event_level(self._history, event).word,
-            "NOMAD_EVENT_NODE": said.place,
-            "NOMAD_EVENT_SENTENCE": said.text,
+            "NOMAD_EVENT_NODE": happened.place,
+            "NOMAD_EVENT_SENTENCE": happened.text,
             "NOMAD_EVENT_RULE": firing.rule.name,
             "NOMAD_EVENT_HELD_BACK": str(firing.held_back),
         }

@@ -1,0 +1,149 @@
+"""Updates the dashboard from the session: the event list often, everything else more rarely."""
+
+from time import perf_counter
+from typing import Final
+
+from nomad_tui.core.text import printable
+from nomad_tui.session import Session, State
+from nomad_tui.ui.connection_actions import ConnectionActions
+from nomad_tui.ui.controllers import Controllers
+from nomad_tui.ui.event.inspecting import Inspecting
+from nomad_tui.ui.filter.filter_bar import FilterBar
+from nomad_tui.ui.filter.filter_updates import FilterUpdates
+from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering
+from nomad_tui.ui.kept_marks import MarkKeeper
+from nomad_tui.ui.keymap import KeyMap
+from nomad_tui.ui.panes import Panes
+from nomad_tui.ui.status import Header, Trouble
+
+FLOODED_EVERY: Final = 0.25
+"""Seconds between two updates of the list while events pour in: it cannot be read then."""
+DRAWING_SHARE: Final = 10
+"""How many times as long as drawing the rows takes passes at least until they are drawn again."""
+HEADER_EVERY: Final = 5
+"""Ticks between two updates of the header and the counts."""
+NEWEST_EVERY: Final = 20
+"""Ticks between two updates of the inspector while it shows the newest event: faster cannot be read."""
+NOTES_AT_ONCE: Final = 3
+"""Notifications of one tick; the last of them holds the rest."""
+AGES_EVERY: Final = 200
+"""Ticks between two updates of the ages in the payload."""
+LEARN_EVERY: Final = 40
+"""Ticks between two at the newest payloads, for completion, while the filter line has the focus."""
+
+
+class Ticker:
+    """Counts the ticks, so that each part has its own pace."""
+
+    def __init__(
+        self,
+        session: Session,
+        panes: Panes,
+        header: Header,
+        trouble: Trouble,
+        filter_bar: FilterBar,
+        filtering: Filtering,
+        updates: FilterUpdates,
+        inspecting: Inspecting,
+        connection: ConnectionActions,
+        marks: MarkKeeper,
+        controllers: Controllers,
+        keymap: KeyMap,
+    ) -> None:
+        self._session = session
+        self._panes = panes
+        self._header = header
+        self._trouble = trouble
+        self._filter_bar = filter_bar
+        self._filtering = filtering
+        self._updates = updates
+        self._inspecting = inspecting
+        self._connection = connection
+        self._marks = marks
+        self._controllers = controllers
+        self._keymap = keymap
+        self._ticks = 0
+        self._received = 0
+        self._drawn_at = 0.0
+        """`perf_counter()` of the last update of the list."""
+        self._has_ended = False
+        """Whether the end that ages in a recording are relative to is known."""
+
+    def tick(self) -> None:
+        if not self._panes.is_ready:
+            return
+        received = self._session.history.received_events
+        flooded = self._session.pace.is_flooded
+        if not (self._filtering.only_counts and self._filtering.must_wait):
+            if self._filtering.advance(FORWARD_SLICE):
+                self._updates.begin_search()
+            elif received == self._received:
+                self._filtering.prepare(PREPARATION_SLICE)
+        if self._filter_bar.line.has_focus and not self._filtering.view.counts_facets:
+            self._filter_bar.seen.read_facts(PREPARATION_SLICE)
+        if self._controllers.made("watching"):
+            self._controllers.watching.advance()
+        now = perf_counter()
+        if not flooded or now >= self._drawn_at + max(
+            FLOODED_EVERY, DRAWING_SHARE * self._panes.event_list.drawing_seconds
+        ):
+            self._drawn_at = now
+            self._panes.event_list.sync()
+            self._inspecting.advance()
+        self._received = received
+        if self._ticks % (HEADER_EVERY * (2 if flooded else 1)) == 0:
+            self.sync()
+        self._ticks += 1
+
+    def sync(self) -> None:
+        """Updates everything but the event list, which is updated more often."""
+        session = self._session
+        status = session.status
+        if self._controllers.made("recording"):  # else Ctrl+R was never pressed
+            self._controllers.recording.sync()
+        self._header.sync(session, session.source.scope(status.region), self._panes.event_list.mode)
+        self._trouble.sync(session)
+        self._marks.restore()
+        self._connection.sync()
+        self._filtering.view.counts_facets = self._panes.topics.is_on_screen
+        self._filtering.know_region(status.region or "")
+        if self._controllers.made("watching"):
+            self._controllers.watching.watcher.know_region(status.region or "")
+        self._notify_notes()
+        self._panes.topics.sync(
+            session.history.topic_counts,
+            self._filtering.view.counts,
+            not self._filtering.view.facets_complete,
+            status.permissions,
+            frozenset(status.harmful_topics),
+        )
+        if self._filter_bar.line.has_focus and self._ticks % LEARN_EVERY == 0:
+            self._filter_bar.seen.look()
+        self._updates.show_matches()
+        self._panes.event_list.server_region = status.region or ""
+        self._panes.event_list.hint = self._keymap.text(self._filtering.why_empty())
+        newest_every = NEWEST_EVERY * (3 if session.pace.is_flooded else 1)
+        if self._panes.event_list.cursor is None and self._ticks % newest_every == 0:
+            self._inspecting.look()
+        self._panes.inspector.tell_newest()
+        self._inspecting.release_hidden()
+        self._inspecting.tell_place()
+        has_just_ended = self.is_finished and not self._has_ended
+        self._has_ended = self.is_finished
+        if self._ticks % AGES_EVERY == 0 or has_just_ended:
+            self._panes.inspector.tell_ages()
+            if self._filtering.filter.has_ages:
+                self._updates.apply()
+
+    def _notify_notes(self) -> None:
+        notes = [printable(note, 300) for note in self._session.status.notes]
+        self._session.status.notes.clear()
+        if len(notes) > NOTES_AT_ONCE:
+            notes[NOTES_AT_ONCE - 1 :] = ["\n".join(notes[NOTES_AT_ONCE - 1 :])]
+        for note in notes:
+            self._panes.notify(note, markup=False, timeout=10)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no more events can arrive, as in a recording that has been read."""
+        return self._session.status.state is State.ENDED
