@@ -163,7 +163,8 @@ class DashboardScreen(Screen[None]):
         self.updates.show()
         self.set_focus(self.event_list)
         self._apply_preferences()
-        self.set_timer(WATCH_AFTER, self._begin_watching)
+        watch = partial(self.run_worker, self._watch, group="language", description="prepares filters and watch rules")
+        self.set_timer(WATCH_AFTER, watch)
         self.set_interval(SYNC_EVERY, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)
         self._ticker.tick()
@@ -187,9 +188,6 @@ class DashboardScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self.end_recording()
-
-    def _begin_watching(self) -> None:
-        self.run_worker(self._watch, group="language", description="makes the parser of filters, reads watch rules")  # type: ignore[arg-type]
 
     async def _watch(self) -> None:
         await asyncio.to_thread(learn_language)

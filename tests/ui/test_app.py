@@ -25,6 +25,7 @@ from nomad_tui.ui.actions import ACTIONS
 from nomad_tui.ui.dialogs.commands import run as run_action
 from nomad_tui.ui.dialogs.help import HelpScreen
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
+from nomad_tui.ui.event.find_line import FindLine
 from tests import recordings, scenes
 from tests.cli.test_cli import terminal
 from tests.dashboard import (

@@ -48,7 +48,7 @@ async def test_tab_with_nothing_to_complete_stays_in_the_filter_line() -> None:
 
 async def test_the_filters_example_is_not_taken_for_a_filter() -> None:
     async with dashboard(Told(CONNECTED), MEDIUM) as opened:
-        await opened.appears("{app.filter} filter, such as web status:failed")
+        await opened.appears("press / to filter, such as web status:failed")
 
 
 async def test_escape_goes_back_from_a_view_then_zoom_then_filter_then_selection() -> None:

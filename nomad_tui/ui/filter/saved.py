@@ -204,7 +204,7 @@ def hints(filters: SavedFilters) -> tuple[str, ...]:
     """What the empty filter line says: what may be typed, and which key has which filter."""
     keys = [f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key]
     return (
-        "{app.filter} filter, such as web status:failed",
+        "press {app.filter} to filter, such as web status:failed",
         *(f"{'  ' if number else '   '}{key}" for number, key in enumerate(keys)),
     )
 
