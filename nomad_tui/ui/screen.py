@@ -163,8 +163,7 @@ class DashboardScreen(Screen[None]):
         self.updates.show()
         self.set_focus(self.event_list)
         self._apply_preferences()
-        watch = partial(self.run_worker, self._watch, group="language", description="prepares filters and watch rules")
-        self.set_timer(WATCH_AFTER, watch)
+        self.set_timer(WATCH_AFTER, lambda: self.run_worker(self._watch, group="language"))  # type: ignore[arg-type]
         self.set_interval(SYNC_EVERY, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)
         self._ticker.tick()
