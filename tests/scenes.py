@@ -10,12 +10,13 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
 
 import textual
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from nomad_tui.cli.demo import LEAD

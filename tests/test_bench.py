@@ -6,9 +6,9 @@ from tests.bench import inspector
 from tests.bench.__main__ import answers, bare, dashboard, events_in
 
 REPEAT = 3
-SLOWEST_RATIO = 0.1
-"""The dashboard reaches 0.7 on a quiet machine and 0.25 on one whose other core is busy; a cost that grows with the
-number of events held, as a list that is rebuilt for each of them, ends far below this."""
+MOST_OF_PROCESSOR = 20
+"""Times the processor time of a bare loop: 2 to 3 on a quiet machine, up to 7 where others have most of the processor.
+A cost that grows with the number of events held, as a list that is rebuilt for each of them, ends far above this."""
 MOST_OF_PARSING = 200
 """Times what parsing alone takes; 20 and 9 are reached on a quiet machine, Textual's own tree needs some 350."""
 
@@ -18,7 +18,9 @@ def test_the_dashboard_keeps_up_with_a_bare_loop_over_the_same_stream() -> None:
     floor = bare(REPEAT, expected)
     run = dashboard(REPEAT, expected, keys=False)
     assert floor["events"] == run["events"] == run["held"] == expected
-    assert run["events"] / run["seconds"] > SLOWEST_RATIO * floor["events"] / floor["seconds"]
+    # Nothing but a search and the counts beside the facets needs statuses and levels, and these wait for a flood's end.
+    assert run["derived"] < expected / 4
+    assert run["processor"] < MOST_OF_PROCESSOR * floor["processor"]
 
 
 def test_keys_pressed_while_events_pour_in_are_answered_and_timed() -> None:

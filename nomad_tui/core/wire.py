@@ -8,17 +8,14 @@ chunking can be tested.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import orjson
 
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
-
-if TYPE_CHECKING:
-    from nomad_tui.core.objects.beside import Write
 
 LONGEST_MENDED: Final = 4 * 1024 * 1024
 """Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""
@@ -44,8 +41,7 @@ class Event(msgspec.Struct, rename="pascal", gc=False):
     payload: msgspec.Raw = msgspec.Raw(b"null")
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(msgspec.Struct, eq=False, gc=False):
     """What one line held. Several frames may share an index; the order of events within it is the server's."""
 
     index: int
@@ -55,17 +51,29 @@ class Frame:
     repaired: str | None = None
     """What had to be mended or left out to read the line, as a sentence's end; None for almost every frame."""
 
-    fresh: bool = field(default=False, compare=False)
+    fresh: bool = False
     """Whether its reader was connected when it was written, so that its receipt tells when that was.
 
     False for what a server's buffer or a recording held.
     """
-    received: int = field(default=0, compare=False)
+    received: int = 0
     """When it came to whoever passes it on now, in ns since 1970; 0 for what comes at this moment."""
-    moments: tuple[int | None, int | None] | None = field(default=None, compare=False)
+    moments: tuple[int | None, int | None] | None = None
     """What `core.moment` found out about when it happened, once it was asked."""
-    write: "Write | None" = field(default=None, compare=False)
+    write: Any = None
     """What `core.objects.beside` read of its objects, once it was asked."""
+    fingerprints: tuple[int, ...] = ()
+    """For `core.continuity`: of its events, while the frame is remembered."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it holds the same, whenever it came."""
+        if not isinstance(other, Frame):
+            return NotImplemented
+        return (self.index, self.events, self.line, self.repaired) == (
+            other.index, other.events, other.line, other.repaired
+        )  # fmt: skip
+
+    __hash__ = None  # type: ignore[assignment]
 
     def received_when_written(self, now: int) -> int:
         """When it was received, if that tells when it happened, else 0: what `History.append` takes.

@@ -33,9 +33,11 @@ KEYS_COUNT_FOR: Final = 0.3
 """Seconds after a key during which keys come first."""
 FLOOD_BYTES: Final = 64 * 1024
 """Bytes read within one turn of the event loop, where the source has more at hand than a cluster's usual rate."""
-FLOODED_TURNS: Final = 4
-FLOOD_SECONDS: Final = 0.15
-"""So many such turns within so long make a flood: one of them may come after any long drawing."""
+TURNS: Final = 8
+FLOODED_TURNS: Final = 3
+"""So many of the last turns that brought something make a flood: one of them may come after any long drawing."""
+FLOOD_SECONDS: Final = 0.5
+"""For which a flood lasts, unless more comes."""
 
 
 class State(StrEnum):
@@ -158,8 +160,9 @@ class Pace:
         self._bytes = 0
         """Read in this turn of the event loop."""
         self._is_counting = False
-        self._floods: deque[float] = deque([0.0] * FLOODED_TURNS, FLOODED_TURNS)
-        """When the last turns with `FLOOD_BYTES` were."""
+        self._floods: deque[bool] = deque(maxlen=TURNS)
+        """Whether each of the last turns brought `FLOOD_BYTES`."""
+        self._flooded_at = 0.0
 
     @property
     def has_keys(self) -> bool:
@@ -169,11 +172,12 @@ class Pace:
     @property
     def is_flooded(self) -> bool:
         """Whether the source brings more than is read at once: what can wait leaves the time to reading."""
-        return perf_counter() - self._floods[0] < FLOOD_SECONDS
+        return perf_counter() - self._flooded_at < FLOOD_SECONDS
 
     def _end_turn(self) -> None:
-        if self._bytes >= FLOOD_BYTES:
-            self._floods.append(perf_counter())
+        self._floods.append(self._bytes >= FLOOD_BYTES)
+        if sum(self._floods) >= FLOODED_TURNS:
+            self._flooded_at = perf_counter()
         self._bytes = 0
         self._is_counting = False
 

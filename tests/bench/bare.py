@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections import deque
-from time import perf_counter
+from time import perf_counter, process_time
 
 import aiohttp
 import msgspec
@@ -29,7 +29,7 @@ async def read(address: str, expected: int) -> dict[str, float]:
     decode = msgspec.json.Decoder(Batch).decode
     kept: deque[Event] = deque(maxlen=200_000)
     events = size = 0
-    started = None
+    started = processor = None
     rest = b""
     url = f"{address}/v1/event/stream"
     async with (
@@ -37,7 +37,8 @@ async def read(address: str, expected: int) -> dict[str, float]:
         session.get(url, params={"namespace": "*"}) as response,
     ):
         async for chunk in response.content.iter_any():
-            started = started or perf_counter()
+            if started is None:
+                started, processor = perf_counter(), process_time()
             size += len(chunk)
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
@@ -46,7 +47,12 @@ async def read(address: str, expected: int) -> dict[str, float]:
                 events += len(batch)
             if events >= expected:
                 break
-    return {"events": events, "bytes": size, "seconds": perf_counter() - (started or 0.0)}
+    return {
+        "events": events,
+        "bytes": size,
+        "seconds": perf_counter() - (started or 0.0),
+        "processor": process_time() - (processor or 0.0),
+    }
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import resource
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from nomad_tui.config.connection import Connection
@@ -65,7 +65,7 @@ class Measured(NomadTui):
         history = self.session.history
         while history.received_events == 0:
             await asyncio.sleep(TICK)
-        started = perf_counter()
+        started, processor = perf_counter(), process_time()
         while history.received_events < self._expected:
             await asyncio.sleep(0.01)
         seconds = perf_counter() - started
@@ -73,6 +73,8 @@ class Measured(NomadTui):
         result = {
             "events": history.received_events,
             "seconds": seconds,
+            "processor": process_time() - processor,
+            "derived": sum(len(each.level) + len(each.status) for each in history.segments()),
             "stalls": self._stalls,
             "held": history.held,
             "retained": history.retained_bytes,

@@ -1,11 +1,11 @@
 """Watch rules in the dashboard: their page, and what they do when they fire."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from time import time_ns
 
 import pytest
+from msgspec.structs import replace
 
 from nomad_tui.config.folders import Folders
 from nomad_tui.config.watch_rules import WatchRules

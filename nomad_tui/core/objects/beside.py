@@ -71,9 +71,10 @@ class Beside(NamedTuple):
         """Read once a frame."""
         if self.frame is None:
             return None
-        if self.frame.write is None:
-            self.frame.write = Write(self.frame)
-        return self.frame.write
+        write: Write | None = self.frame.write
+        if write is None:
+            write = self.frame.write = Write(self.frame)
+        return write
 
     def name(self, topic: str, identifier: str) -> str:
         """A name, else the short ID."""

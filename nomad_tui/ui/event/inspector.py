@@ -407,5 +407,7 @@ class Inspector(Vertical):
 def _put(static: Static, content: Content) -> None:
     """Shows other content; lays the screen out anew only if it takes another number of lines."""
     before = static.content
+    if before == content:
+        return
     same_height = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")
     static.update(content, layout=not same_height or not before)
