@@ -23,7 +23,7 @@ def _complete_topic(_context: click.Context, _argument: click.Parameter, begun: 
     return [CompletionItem(page.topic, help=page.title) for page in pages() if page.topic.startswith(begun)]
 
 
-@click.command("help", cls=Command)
+@click.command("help", cls=Command, epilog="nomad-tui help why\nnomad-tui help slack\nnomad-tui help sink run")
 @click.argument("words", nargs=-1, metavar="[TOPIC]", shell_complete=_complete_topic)
 @click.pass_context
 def help_(context: click.Context, words: tuple[str, ...]) -> None:
@@ -50,8 +50,8 @@ def help_(context: click.Context, words: tuple[str, ...]) -> None:
     if not sys.stdout.isatty():
         click.echo(rendered(page), nl=False)
         return
-    os.environ.setdefault("LESS", "FRX")  # as git does: quit if it fits, keep colors, leave it on the screen
-    color = "NO_COLOR" not in os.environ
+    os.environ.setdefault("LESS", "FRXi")  # as git, but with a search that ignores case
+    color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     click.echo_via_pager(rendered(page, min(WIDTH, os.get_terminal_size().columns), color=color), color=color)
 
 

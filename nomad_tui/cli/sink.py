@@ -68,7 +68,7 @@ def sink(context: click.Context, folders: Folders | None) -> None:
         click.echo(context.get_help())
 
 
-@sink.command()
+@sink.command(epilog="nomad-tui sink register deployments.toml")
 @click.argument("file", metavar="FILE|-")
 @config_option
 def register(file: str, folders: Folders) -> None:

@@ -63,7 +63,7 @@ id_argument = click.argument("id", metavar="ID", shell_complete=complete_sink)
 some_id_argument = click.argument("id", metavar="[ID]", required=False, shell_complete=complete_sink)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="nomad-tui sink test deployments")
 @of_journal
 @id_argument
 def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
@@ -76,7 +76,9 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     return sink_operations.test(loaded, journal, id)
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command, epilog="nomad-tui sink preview deployments\nnomad-tui sink preview deployments incident.ndjson"
+)
 @of_journal
 @id_argument
 @click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path())
@@ -94,7 +96,7 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
     return sink_preview.preview(loaded, journal, id, files, last)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="nomad-tui sink resend deployments\nnomad-tui sink resend 17 18")
 @of_journal
 @click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
 @click.option("--all", "everything", is_flag=True, help="Resend those of all sinks.")
@@ -110,7 +112,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
     return sink_operations.resend(loaded, journal, which, everything)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="nomad-tui sink replay deployments --since 2h")
 @of_journal
 @id_argument
 @click.option("--from-index", type=Index(), metavar="INDEX", help="From this index on.")
@@ -151,7 +153,7 @@ def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     return sink_operations.resume(loaded, journal, id)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="nomad-tui sink status\nnomad-tui sink status deployments --output json")
 @of_journal
 @some_id_argument
 @output_option
@@ -165,7 +167,11 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
     return sink_operations.status(loaded, journal, id, output)
 
 
-@click.command("dead-letters", cls=Command)
+@click.command(
+    "dead-letters",
+    cls=Command,
+    epilog="nomad-tui sink dead-letters deployments\nnomad-tui sink dead-letters --delete 17",
+)
 @of_journal
 @some_id_argument
 @click.option(
