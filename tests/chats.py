@@ -39,6 +39,7 @@ def slack(request: Request) -> Answer:
         or length(body.get("text", "")) > most["text"]
         or any(not 1 <= length(each["text"]["text"]) <= most["section"] for each in sections)
         or any(not 1 <= len(each) <= most["context_elements"] for each in contexts)
+        or len(json.dumps(blocks, ensure_ascii=False)) > most["all_blocks"]
     ):
         return Answer(400, body=b"invalid_payload")
     return Answer(200, body=b"ok")
@@ -81,7 +82,7 @@ def pagerduty(request: Request) -> Answer:
     body = request.json
     payload = body.get("payload", {})
     errors = []
-    if request.target != "/v2/enqueue" or len(body.get("routing_key", "")) != 32:
+    if request.target != "/v2/enqueue" or len(body.get("routing_key", "")) != most["routing_key"]:
         errors.append("'routing_key' is invalid (must be the 32 character Integration Key)")
     if body.get("event_action") not in ("trigger", "acknowledge", "resolve"):
         errors.append("'event_action' is missing or invalid")

@@ -154,6 +154,9 @@ async def test_a_pause_is_kept_in_the_vendors_own_words() -> None:
     limited = '{"message": "You are being rate limited.", "retry_after": 0.25, "global": false}'
     raised = await error("discord", 429, limited, Retry_After="1")
     assert isinstance(raised, UnavailableError) and raised.retry_after == 0.25
+    old = '{"message": "You are being rate limited.", "retry_after": 6457, "global": false}'
+    raised = await error("discord", 429, old, Retry_After="6457")
+    assert isinstance(raised, UnavailableError) and raised.retry_after == 6.457, "older versions count milliseconds"
 
 
 async def test_discord_is_not_asked_again_before_its_headers_allow_it() -> None:
@@ -172,7 +175,10 @@ async def test_discord_is_not_asked_again_before_its_headers_allow_it() -> None:
 
 
 def test_the_limits_are_documented() -> None:
-    assert all(rules["pages"] and rules["read"] for rules in LIMITS.values())
+    for rules in LIMITS.values():
+        assert rules["pages"] and rules["read"]
+        limits = rules.keys() - {"pages", "read", "quoted", "unverified"}
+        assert sorted([*rules["quoted"], *rules["unverified"]]) == sorted(limits), "each is one of the two"
 
 
 # Groups

@@ -1,9 +1,11 @@
-"""A runner that is killed while it groups and renders accounts for every event."""
+"""A runner that is killed while it groups, renders and runs commands accounts for every event."""
 
 import asyncio
 import random
 import re
 from pathlib import Path
+
+import orjson
 
 from nomad_tui.standin import Options, StandIn
 from tests.chats import chat, text_of
@@ -15,6 +17,12 @@ from tests.sinks.test_chats import storm
 EVENTS = 400
 KILLS = 6
 LISTED = "{% for each in events %}{{ each.object.key }};{% endfor %}{{ count }}"
+
+
+def events_of(taken: Path) -> list[str]:
+    """The keys of the events that commands were given, whole lines only."""
+    text = taken.read_bytes() if taken.exists() else b""
+    return [orjson.loads(line)["Key"] for line in text.split(b"\n")[:-1]]
 
 
 async def test_every_event_is_accounted_for(tmp_path: Path) -> None:
@@ -40,6 +48,13 @@ async def test_every_event_is_accounted_for(tmp_path: Path) -> None:
             f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\ncontent_type = "text/plain"\n'
             'template = "{{ object.key }};"\n[retry]\nmin_backoff = 0.01\n',
         )
+        taken = tmp_path / "taken"
+        define(
+            tmp_path,
+            "command",
+            f'type = "exec"\ncommand = ["/bin/sh", "-c", "cat >> {taken}"]\nformat = "event"\n'
+            "[batch]\nmax_events = 7\nmax_wait = 0.02\n[retry]\nmin_backoff = 0.01\n",
+        )
         journal = str(tmp_path / "kill.journal")
         arguments = ("sink", "run", "--address", server.address, "--config", str(tmp_path), "--journal", journal)
         for _ in range(KILLS):
@@ -56,6 +71,9 @@ async def test_every_event_is_accounted_for(tmp_path: Path) -> None:
             await hook.received(len(hook.requests) + 1)
         while not wanted <= set(keys([text_of(request) for request in slack.requests])):
             await slack.received(len(slack.requests) + 1)
+        while not wanted <= set(events_of(taken)):  # noqa: ASYNC110  # commands write it
+            await asyncio.sleep(0.02)
         await processes.end(pid)
+    assert list(dict.fromkeys(events_of(taken))) == [f"a{number}" for number in range(EVENTS)], "each in order"
     first_of_each = list(dict.fromkeys(keys([request.body.decode() for request in hook.requests])))
     assert first_of_each == [f"a{number}" for number in range(EVENTS)], "each in order"

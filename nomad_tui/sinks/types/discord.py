@@ -41,6 +41,8 @@ class Discord(Chat):
         said = answer_json(answer)
         if answer.status == 429:
             after = said.get("retry_after")
+            if isinstance(after, int) and after >= 1_000:
+                after /= 1_000  # older versions of the API count milliseconds, newer ones seconds with a fraction
             pause = min(float(after), LONGEST_PAUSE) if isinstance(after, int | float) and after > 0 else None
             if pause is not None:
                 self._not_before = max(self._not_before, monotonic() + pause)

@@ -11,6 +11,8 @@ LONGEST_TEXT: Final = 40_000
 """Characters of a message's text, beyond which Slack cuts it."""
 LONGEST_SECTION: Final = 3_000
 MOST_BLOCKS: Final = 50
+LONGEST_FACT: Final = 600
+"""Characters, because all blocks of a message have a limit too, of some 13,000."""
 MOST_ELEMENTS: Final = 10
 """Of a context block."""
 
@@ -40,7 +42,7 @@ class Slack(Chat):
         lines = "\n".join(escape_slack(line) for line in message.lines)
         title = f"<{message.url}|{_one(message.title)}>" if message.url else _one(message.title)
         elements = [
-            {"type": "mrkdwn", "text": _mrkdwn(f"{name}: {escape_slack(value)}")}
+            {"type": "mrkdwn", "text": _mrkdwn(f"{name}: {escape_slack(value)}", LONGEST_FACT)}
             for name, value in message.facts[:MOST_ELEMENTS]
         ]
         made: list[dict[str, Any]] = [
@@ -69,9 +71,9 @@ def _first(message: Message) -> str:
     return escape_slack(message.lines[0]) if message.lines else ""
 
 
-def _mrkdwn(text: str) -> str:
+def _mrkdwn(text: str, most: int = LONGEST_SECTION) -> str:
     """Cut without leaving half of an escape."""
-    if len(text) <= LONGEST_SECTION:
+    if len(text) <= most:
         return text
-    text = text[: LONGEST_SECTION - 8]
+    text = text[: most - 8]
     return text[: text.rfind("&")] + "…" if "&" in text[-5:] else text + "…"

@@ -9,8 +9,8 @@ from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
 from nomad_tui.sinks.types.answers import Answer, Settings, judged, quoted
 from nomad_tui.sinks.types.chat import Chat, Message, cut, escape_markdown, shortened
 
-LARGEST: Final = 28 * 1024
-"""Bytes of a message."""
+LARGEST: Final = 28_000
+"""Bytes of a message: 28 KB, in its smaller meaning."""
 COLORS: Final = {"failure": "Attention", "warning": "Warning", "resolved": "Good"}
 
 _FAILED: Final = re.compile(r"delivery failed(?:.*HTTP error (\d{3}))?", re.DOTALL)
