@@ -151,7 +151,7 @@ def four_sinks() -> Seen:
         last_acknowledged=NOW - 3 * minute,
         last_answer="202 Accepted",
         last_error="https://pager.example.com answered 503 Service Unavailable, it said 'upstream connect error or "
-        "disconnect/reset before headers': it is temporarily unavailable. Check the receiver if this continues.",
+        "disconnect/reset before headers': temporarily unavailable. If this continues, check the receiver.",
         last_error_at=NOW - 9 * second,
         next_attempt=NOW + 14 * second,
         attempt=8,

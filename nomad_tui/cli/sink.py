@@ -131,13 +131,13 @@ def list_(output: str, reveal: bool, types: bool, folders: Folders) -> None:
     elif not loaded.mistakes:
         if folders.config == NO_HOME:
             raise ConfigurationFailure(
-                "No home folder is known, so there are no definitions of sinks. Set HOME to an absolute path, or name "
-                "a folder with --config."
+                "No home folder is known, so no sinks are defined. Set HOME to an absolute path, or name a "
+                "folder with --config."
             )
         elsewhere = [] if folders.config == Folders.of_user().config else ["--config", str(folders.config)]
         command = shlex.join(["nomad-tui", "sink", "register", *elsewhere, STANDARD_INPUT])
         click.echo(
-            f"No sink is defined in {shown(definitions.folder)}. This makes the first one, of the events of all "
+            f"No sink is defined in {shown(definitions.folder)}. This registers one for the events of all "
             f"deployments and of the job web:\n\n{command} <<'END'\n{FIRST}\nEND"
         )
     _fail_for(loaded.mistakes)
@@ -207,11 +207,11 @@ def _given(file: str) -> str:
         if file != STANDARD_INPUT:
             text = read_text(Path(file))
             if text is None:
-                raise FileError(f"There is no file {shown(Path(file))}. Name one, or - for standard input.")
+                raise FileError(f"{shown(Path(file))} does not exist. Name a file, or - for standard input.")
             return text
         content = b"" if sys.stdin is None else sys.stdin.buffer.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise FileError("Standard input is larger than 1 MiB, which no definition is. Send one definition.")
+            raise FileError("Standard input is larger than 1 MiB. Send one definition.")
         return content.decode()
     except UnicodeDecodeError as error:
         raise ConfigurationFailure(f"Standard input is not UTF-8 at byte {error.start}: send it as UTF-8.") from None

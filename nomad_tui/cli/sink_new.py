@@ -43,7 +43,7 @@ def new(
 ) -> int:
     """Make a sink: answer a few questions, and send a test.
 
-    Exit codes: 0 done, 1 the test was not acknowledged, 2 there is a mistake in what was given.
+    Exit codes: 0 done, 1 the test was not acknowledged, 2 mistake in the answers.
     """
     from nomad_tui.cli import sink_operations
     from nomad_tui.cli.options import ConfigurationFailure
@@ -67,7 +67,7 @@ def new(
         making.answers.setdefault("address", to)
     text = making.definition()
     try:
-        definition, target, _ = register(definitions, text, "What you gave")
+        definition, target, _ = register(definitions, text, "The definition")
     except (DefinitionErrors, FileError) as error:
         raise ConfigurationFailure(str(error)) from None
     click.echo(f"\n{text}\nWritten to {shown(target)}. A running `nomad-tui sink run` starts it at once.")

@@ -69,7 +69,7 @@ some_id_argument = click.argument("id", metavar="[ID]", required=False, shell_co
 def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     """Send one marked event to a sink, and print the answer.
 
-    Exit codes: 0 acknowledged, 1 not acknowledged or no such sink, 2 there is a mistake in its definition.
+    Exit codes: 0 acknowledged, 1 not acknowledged or no such sink, 2 mistake in its definition.
     """
     from nomad_tui.cli import sink_operations
 
@@ -88,8 +88,9 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
 def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: int) -> int:  # noqa: A002
     """Print what a sink would send, without sending it.
 
-    For the events of recordings, or else for the newest frames of the journal. Exit codes: 0 done, 1 an event cannot be
-    sent like this or there is no such sink, 2 there is a mistake in its definition.
+    For the events of recordings, or else for the newest frames of the journal.
+
+    Exit codes: 0 done, 1 an event cannot be sent or no such sink, 2 mistake in its definition.
     """
     from nomad_tui.cli import sink_preview
 

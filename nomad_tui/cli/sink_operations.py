@@ -57,7 +57,7 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
 
     delivery, answer = _run(definition, sent())
     # Standard output belongs to what such a sink writes.
-    click.echo(f"{id}: {_told(answer)} The event's ID is {delivery.id}.", err=definition.kind is Kind.STDOUT)
+    click.echo(f"{id}: {_outcome(answer)} The event's ID is {delivery.id}.", err=definition.kind is Kind.STDOUT)
     return 0 if answer.acknowledged else 1
 
 
@@ -69,7 +69,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
     with JournalReader(journal) as reader:
         letters = _chosen(reader, loaded, which)
     if not letters:
-        click.echo("There are no dead letters to be sent.")
+        click.echo("No dead letters to resend.")
         return 0
     sent = 0
     for id, own in groupby(sorted(letters, key=_sink_and_number), lambda letter: letter.sink):  # noqa: A001
@@ -89,9 +89,9 @@ def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]
         async for letter, answer in by_hand.resend(journal, definition, letters):
             tried += 1
             sent += answer.acknowledged
-            click.echo(f"{letter.id} {_title(letter)} to {letter.sink}: {_told(answer)}")
+            click.echo(f"{letter.id} {_title(letter)} to {letter.sink}: {_outcome(answer)}")
         if rest := len(letters) - tried:
-            click.echo(f"{_counted(rest, 'more dead letter')} of {definition.id} not tried: it takes nothing now.")
+            click.echo(f"{_counted(rest, 'more dead letter')} of {definition.id} not tried: it is unavailable.")
         return sent
 
     return _run(definition, resent())
@@ -105,7 +105,7 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
     from nomad_tui.sinks.delivery.replaying import replay as replay_journal
 
     if (from_index is None) == (since is None):
-        raise click.UsageError("Say where to begin: give either --from-index INDEX or --since DURATION.")
+        raise click.UsageError("Give either --from-index INDEX or --since DURATION.")
     defined(loaded, id)
     now = time_ns()
     try:
@@ -120,7 +120,7 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
     )
     click.echo(_deliverer(done.runner))
     if done.cursor.paused:
-        click.echo(f"It is paused: nothing is sent before `nomad-tui sink resume {id}`.")
+        click.echo(f"It is paused: `nomad-tui sink resume {id}` resumes it.")
     return 0
 
 
@@ -174,8 +174,8 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
     runner = overview.runner
     click.echo(_summary(shown))
     if runner is None or not overview.alive:
-        heard = f"; the last one was heard {age(now - runner.heard)}" if runner is not None else ""
-        click.echo(f"No runner writes to this journal{heard}. `nomad-tui sink run` starts one.")
+        heard = f"; the last one reported {age(now - runner.heard)}" if runner is not None else ""
+        click.echo(f"No runner uses this journal{heard}. `nomad-tui sink run` starts one.")
     else:
         click.echo(
             f"Runner {_named(runner)} for {duration(now - runner.started)}: stream {printable(runner.state)}, "
@@ -262,9 +262,9 @@ def dead_letters(
         rows = [_letter_row(letter) for letter in letters[:MOST_LETTERS]]
         echo_table([("LETTER", "SINK", "WHEN", "INDEX", "EVENT", "KEY", "ATTEMPTS", "WHY"), *rows])
         if len(letters) > MOST_LETTERS:
-            click.echo(f"There are more than these {MOST_LETTERS:,}: --output json lists all.")
+            click.echo(f"The first {MOST_LETTERS:,} are listed; --output json lists all.")
     else:
-        click.echo("There are no dead letters.")
+        click.echo("No dead letters.")
     return 0
 
 
@@ -317,7 +317,7 @@ def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
     try:
         return asyncio.run(work)
     except ValueError as error:
-        raise ConfigurationFailure(f"The sink {definition.id} cannot be used as it is defined: {error}") from None
+        raise ConfigurationFailure(f"The sink {definition.id} cannot be used: {error}") from None
 
 
 def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:
@@ -334,7 +334,7 @@ def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list
     letters = [_letter(reader, _number(text)) for text in dict.fromkeys(numbers)]
     for letter in letters:
         if id not in (None, letter.sink):
-            raise click.ClickException(f"The dead letter {letter.id} is of the sink {letter.sink}, not of {id}.")
+            raise click.ClickException(f"The dead letter {letter.id} belongs to the sink {letter.sink}, not to {id}.")
     return letters
 
 
@@ -349,14 +349,14 @@ def _number(text: str) -> int:
 def _letter(reader: JournalReader, number: int) -> DeadLetter:
     letter = reader.letter(number)
     if letter is None:
-        raise click.ClickException(f"There is no dead letter {number}: `nomad-tui sink dead-letters` lists them.")
+        raise click.ClickException(f"No dead letter {number} exists. `nomad-tui sink dead-letters` lists them.")
     return letter
 
 
 def _definition_of_letters(loaded: Loaded, id: str) -> Definition:  # noqa: A002
     if id not in loaded.definitions and not any(mistake.sink == id for mistake in loaded.mistakes):
         raise click.ClickException(
-            f"The sink {id} is not defined any more, so its dead letters go nowhere. Register it again, or delete them "
+            f"The sink {id} is no longer defined. Register it again, or delete its dead letters "
             f"with `nomad-tui sink dead-letters {id} --delete-all`."
         )
     return defined(loaded, id)
@@ -376,7 +376,7 @@ def _region(journal: Path) -> str:
     return runner.region if runner is not None else ""
 
 
-def _told(answer: "Answer") -> str:
+def _outcome(answer: "Answer") -> str:
     took = duration(int(answer.seconds * SECOND))
     if not answer.acknowledged:
         return f"not acknowledged after {took}. {answer.said}"
@@ -391,7 +391,7 @@ def _title(letter: DeadLetter) -> str:
 
 def _deliverer(runner: RunnerStatus | None) -> str:
     if runner is None:
-        return "The next `nomad-tui sink run` delivers: no runner is alive."
+        return "No runner is alive: the next `nomad-tui sink run` delivers."
     return f"The runner {_named(runner)} delivers."
 
 

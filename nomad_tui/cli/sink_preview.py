@@ -30,7 +30,7 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
             failed += 1
             click.echo(f"nomad-tui: index {each.index:,}: {each.error}", err=True)
     if not sent and not failed:
-        click.echo("nomad-tui: None of these events is for this sink.", err=True)
+        click.echo("nomad-tui: The sink selects none of these events.", err=True)
     return 1 if failed else 0
 
 

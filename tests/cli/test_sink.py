@@ -165,7 +165,7 @@ def test_a_mistake_is_one_line_with_its_place_and_2(tmp_path: Path) -> None:
     assert nomad_tui("sink", "register", str(file)).err.startswith(f"nomad-tui: {file}: is not TOML: ")
     missing = nomad_tui("sink", "register", str(tmp_path / "none"))
     assert missing == Said(
-        2, "", f"nomad-tui: There is no file {tmp_path / 'none'}. Name one, or - for standard input.\n"
+        2, "", f"nomad-tui: {tmp_path / 'none'} does not exist. Name a file, or - for standard input.\n"
     )
     assert not sinks().exists()
 
@@ -187,7 +187,7 @@ def test_mistakes_stand_beside_the_sinks_that_have_none() -> None:
 
 
 def test_a_sink_that_does_not_exist_is_1() -> None:
-    said = "nomad-tui: There is no sink web: `nomad-tui sink list` lists them.\n"
+    said = "nomad-tui: No sink web is defined. `nomad-tui sink list` lists those that are.\n"
     assert nomad_tui("sink", "show", "web") == Said(1, "", said)
     assert nomad_tui("sink", "deregister", "web") == Said(1, "", said)
 
@@ -198,7 +198,7 @@ def test_a_sink_in_the_settings_is_listed_and_not_removed() -> None:
     assert "standard output" in nomad_tui("sink", "list").out
     refused = nomad_tui("sink", "deregister", "out")
     assert refused.code == 2
-    assert "stands as [[sink]] in" in refused.err
+    assert "is a [[sink]] of" in refused.err
 
 
 def test_the_folder_may_be_named_anywhere_on_the_line(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_sink_is_made_by_answering_and_tested(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "wrong"), [("slack", "hooks.slack.com"), ("webhook", "ftp://x")])
 def test_a_wrong_answer_writes_nothing(kind: str, wrong: str, tmp_path: Path) -> None:
     done = invoke("sink", "new", "--config", str(tmp_path), "--type", kind, "--id", "a", "--to", wrong, "--no-test")
-    assert done.exit_code == 2 and "an address begins with" in done.stderr
+    assert done.exit_code == 2 and "addresses start with" in done.stderr
     assert not list(tmp_path.rglob("*.toml"))
 
 

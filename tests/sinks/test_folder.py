@@ -89,7 +89,7 @@ def test_a_mistake_spoils_no_other_sink(tmp_path: Path) -> None:
         "syntax.toml: is not TOML: invalid value (at end of document)" in found["syntax"] or "line 1" in found["syntax"]
     )
     assert "latin.toml cannot be read: it is not UTF-8 at byte 0. Save it as UTF-8." in found["latin"]
-    assert "pipe.json defines no sink, because it is no file." in found["pipe"]
+    assert "pipe.json is not a regular file, so it defines no sink." in found["pipe"]
     assert "link.toml leads to a file that does not exist." in found["link"]
 
 
@@ -224,7 +224,7 @@ def test_what_stands_in_the_settings_is_left_to_the_operator(tmp_path: Path) -> 
     (tmp_path / "config.toml").write_text(f"[[sink]]\n{webhook('web')}")
     definitions = Definitions(tmp_path)
     for refused in (lambda: definitions.register(webhook("web")), lambda: definitions.deregister("web")):
-        with pytest.raises(FileError, match=r"The sink web stands as \[\[sink\]\] in .*config\.toml: change or remove"):
+        with pytest.raises(FileError, match=r"The sink web is a \[\[sink\]\] of .*config\.toml\. Change or remove"):
             refused()
     assert list(definitions.read().definitions) == ["web"]
 
@@ -250,10 +250,10 @@ def test_a_sink_is_deregistered_whatever_its_file_is_called_and_even_with_a_mist
 
 def test_which_of_two_is_to_go_is_left_to_the_operator(tmp_path: Path) -> None:
     definitions = folder(tmp_path, a__toml=webhook("web"), b__toml=webhook("web"))
-    with pytest.raises(FileError, match=r"The sink web stands in .*a\.toml and .*b\.toml\. Remove all but one\."):
+    with pytest.raises(FileError, match=r"The sink web is defined in .*a\.toml and .*b\.toml\. Remove all but one\."):
         definitions.deregister("web")
 
 
 def test_what_does_not_exist_cannot_be_deregistered(tmp_path: Path) -> None:
-    with pytest.raises(NoSinkError, match=r"There is no sink web: `nomad-tui sink list` lists them\."):
+    with pytest.raises(NoSinkError, match=r"No sink web is defined\. `nomad-tui sink list` lists those that are\."):
         Definitions(tmp_path).deregister("web")

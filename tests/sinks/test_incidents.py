@@ -240,7 +240,7 @@ async def test_what_is_too_old_for_loki_becomes_a_dead_letter_at_once(tmp_path: 
         rules.streams['{"a": "b"}'] = [(_TIME + 20_000 * 10**9, "newest")]
         status = await told(tmp_path, hook, lines, settings)
     assert (status.delivered, status.dead) == (0, 2)
-    assert "so old" in status.last_error and len(rules.streams['{"a": "b"}']) == 1
+    assert "events that old" in status.last_error and len(rules.streams['{"a": "b"}']) == 1
 
 
 async def test_a_sink_that_is_closed_sends_nothing_more() -> None:

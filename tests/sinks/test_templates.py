@@ -101,7 +101,7 @@ async def test_payloads_are_masked_unless_the_definition_says_otherwise(tmp_path
     ("template", "says"),
     [
         ("a\nb {{ payload.Job.Nothing.At.All }}", "template, line 2: 'dict object' has no attribute 'Nothing'"),
-        ('{"a": {{ sentence }}}', "what it makes is no JSON"),
+        ('{"a": {{ sentence }}}', "the output is not JSON"),
         ("{% for a in range(99999) %}{{ 'x' * 99 }}{% endfor %}", "more than 1,048,576 characters"),
         ("{{ ''.__class__.__mro__ }}", "line 1"),
         ("\n\n{{ 1 // (index - index) }}", "line 3: "),
@@ -224,11 +224,11 @@ format = "template"
     ("template", "says"),
     [
         ("template = '{{ sentence'", "template, line 1"),
-        ("template = '{{ sentense }}'", "there is no sentense"),
+        ("template = '{{ sentense }}'", "sentense is not defined"),
         ("template = '{{ object.nme|json }}'", "has no attribute 'nme' (with an event of"),
         ("template = '{{ sentence|jsn }}'", "No filter named 'jsn'"),
         ("", "`template` is missing"),
-        ("template = 'a'\ntemplate_file = '/b'", "`template_file` stands beside `template`"),
+        ("template = 'a'\ntemplate_file = '/b'", "`template_file` and `template` are both set"),
     ],
 )
 def test_registering_tries_the_template(template: str, says: str, tmp_path: Path) -> None:

@@ -220,17 +220,17 @@ async def test_a_receiver_is_left_alone_as_long_as_it_asks(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (400, "Correct what the receiver objects to"),
+        (400, "Correct what the receiver rejects"),
         (401, "Correct the credentials"),
         (403, "Correct the credentials"),
         (404, "Correct the path in address"),
         (405, "POST is not accepted"),
-        (409, "it will not take this"),
+        (409, "Correct what the receiver rejects"),
         (410, "Correct the path"),
         (413, "Lower batch.max_events"),
         (415, "Choose another format"),
-        (422, "Correct what the receiver objects to"),
-        (499, "it will not take this"),
+        (422, "Correct what the receiver rejects"),
+        (499, "Correct what the receiver rejects"),
     ],
 )
 async def test_what_a_receiver_will_not_take_is_told(status: int, words: str) -> None:
@@ -278,7 +278,7 @@ async def test_a_redirect_is_told_and_not_followed(status: int) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault.HANG, "no whole answer came within 0.4 s"),
+        (Fault.HANG, "no complete answer within 0.4 s"),
         (Fault.RESET, "was cut"),
         (Fault.RESET_UNREAD, "was cut"),
         (Fault.CLOSE, "was cut"),
@@ -708,7 +708,7 @@ async def test_a_host_that_takes_no_connection_is_told_in_time() -> None:
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
         async with webhook(f"http://127.0.0.1:{full.getsockname()[1]}/", timeout=0.4) as sink:
-            assert "no connection came about within 0.4 s" in (await unavailable(sink)).what
+            assert "no connection within 0.4 s" in (await unavailable(sink)).what
 
 
 @pytest.mark.parametrize("by_environment", [True, False])

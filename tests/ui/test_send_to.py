@@ -169,9 +169,9 @@ async def test_what_cannot_be_sent_to_says_why(tmp_path: Path) -> None:
         await opened.shows(2)
         asked = await menu(opened)
         await opened.press("a")
-        await opened.appears("It writes to the standard output of the program that sends")
+        await opened.appears("It writes to standard output")
         await opened.press("b")
-        await opened.until(lambda: words(opened).count("There is a mistake in its definition: s shows it.") == 2)
+        await opened.until(lambda: words(opened).count("Its definition has a mistake: s shows it.") == 2)
         assert opened.app.screen is asked
         await opened.press("escape")
         await opened.until(lambda: not isinstance(opened.app.screen, SendTo))
@@ -198,7 +198,7 @@ async def test_without_sinks_it_says_where_to_make_one(tmp_path: Path) -> None:
     async with opened_on(tmp_path, {}) as opened:
         await opened.shows(2)
         await menu(opened)
-        await opened.appears("There is no sink to send to: s says how to make the first one.")
+        await opened.appears("No sink is defined: s makes the first one.")
         await opened.press("enter", "a", "escape")
         await opened.until(lambda: not isinstance(opened.app.screen, SendTo))
 

@@ -208,7 +208,7 @@ async def test_a_definition_with_a_mistake_is_a_row_that_says_what_is_wrong(tmp_
             await opened.until(lambda: "mistake" in opened.row("chat"))
             await opened.says("`fromat` is no setting of a sink: write `format`, or leave it out.")
             await opened.press("t")
-            await opened.says("Nothing can be sent: the sink has no definition that can be used.")
+            await opened.says("Nothing can be sent: the sink has no valid definition.")
             define(tmp_path, "chat", webhook("https://chat.example.com"))
             await opened.until(lambda: "new" in opened.row("chat"))
 
@@ -458,7 +458,7 @@ async def test_dead_letters_are_sent_again_one_or_all(tmp_path: Path) -> None:
         assert [letter.key for letter in left()] == ["job-0", "job-2"]
         assert [event["Key"] for event in hook.events] == ["job-1", "job-1"]
         await opened.press("R")
-        await opened.says("There are no dead letters any more.")
+        await opened.says("No dead letters left.")
         assert [event["Key"] for event in hook.events[2:]] == ["job-0", "job-2"]
         assert not left()
         await opened.press("escape")

@@ -1,4 +1,4 @@
-"""What no field of a definition can say alone."""
+"""Checks that concern more than one field of a definition."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from nomad_tui.sinks.definition.codecs import with_variables
 from nomad_tui.sinks.definition.definition import HTTP, Definition, Format, Kind
 
 SUFFIXES: Final = (".toml", ".json")
-"""Of the files that definitions stand in."""
+"""Of the files of definitions."""
 EXAMPLES: Final = {
     Kind.WEBHOOK: "https://example.com/hook",
     Kind.FILE: "/var/log/nomad-events.ndjson",
@@ -48,11 +48,11 @@ def _file(text: str, path: FieldPath) -> str:
     if reads_file(text):
         raise path.error(f"is {quoted(text)}: write the path alone")
     if text.endswith("/"):
-        raise path.error(f"is {quoted(text)}, a folder: write the file's name behind it")
+        raise path.error(f"is {quoted(text)}, a folder: add the name of the file")
     file = Path(whole_path(text, path))
     if file.parent == path.folder and file.suffix in SUFFIXES:
         raise path.error(
-            f"is {quoted(text)}, which would stand among the definitions and be read as one: "
+            f"is {quoted(text)}, in the folder of definitions, where it would be read as one: "
             "write another folder, or a name that ends in .ndjson"
         )
     return str(file)
@@ -64,7 +64,7 @@ def proxy(text: str, path: FieldPath) -> str:
 
 
 def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iterator[FieldError]:
-    """What two fields must not say together."""
+    """Fields that contradict each other."""
     given: Callable[[str], str] = lambda attribute: quoted(reader.given[attribute])  # noqa: E731
     if definition.concurrency > 1 and definition.ordered:
         yield reader.path("concurrency").error(
@@ -75,20 +75,18 @@ def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iter
     if definition.retry.max_backoff < definition.retry.min_backoff:
         which = most if most in reader.given else least
         yield reader.path(which).error(
-            f"is {given(which)}, and so `{reader.name(most)}` is shorter than `{reader.name(least)}`: "
-            "write the two so that it is not"
+            f"is {given(which)}, so `{reader.name(most)}` is shorter than `{reader.name(least)}`: "
+            "write a longer `{reader.name(most)}`"
         )
     if definition.tls.client_key is not None and definition.tls.client_cert is None:
-        yield reader.path("tls.client_key").error(
-            f"has no use without `{reader.name('tls.client_cert')}`: write both, or leave it out"
-        )
+        yield reader.path("tls.client_key").error(f"needs `{reader.name('tls.client_cert')}`: write both, or neither")
     if definition.alert_to == definition.id:
-        yield reader.path("alert_to").error("is this sink itself, which cannot report its own failure: name another")
+        yield reader.path("alert_to").error("is this sink itself: name another, which can report its failure")
     yield from _check_templates(definition, reader)
     jetstream, window = definition.jetstream, "jetstream.duplicate_window"
     if jetstream.credentials is not None and jetstream.nkey is not None:
         yield reader.path("jetstream.nkey").error(
-            f"stands beside `{reader.name('jetstream.credentials')}`, and one of them is used: leave the other out"
+            f"and `{reader.name('jetstream.credentials')}` are both set: remove one"
         )
     if jetstream.max_age is not None and window in reader.given and jetstream.duplicate_window > jetstream.max_age:
         yield reader.path(window).error(
@@ -102,19 +100,19 @@ def _check_templates(definition: Definition, reader: FieldReader[Definition]) ->
     sources = [name for name in ("template", "template_file") if name in reader.given]
     if definition.format is Format.TEMPLATE:
         if definition.kind is not Kind.WEBHOOK:
-            yield reader.path("format").error('is "template", which sinks of type webhook can have: write another')
+            yield reader.path("format").error('is "template", which only sinks of type webhook have: write another')
         elif not sources:
             yield reader.path("template").error("is missing: write the template, or `template_file` and its path")
         elif len(sources) > 1:
-            yield reader.path("template_file").error("stands beside `template`, and one of them is used: leave one out")
+            yield reader.path("template_file").error("and `template` are both set: remove one")
     elif sources:
-        yield reader.path(sources[0]).error('has no use without format = "template": write that too, or leave it out')
+        yield reader.path(sources[0]).error('needs format = "template": write that too, or remove it')
     if definition.format is Format.TASKS and definition.kind is Kind.NATS:
-        yield reader.path("format").error('is "tasks", which makes several records of one event: NATS needs another')
+        yield reader.path("format").error('is "tasks", which makes several records of an event: write another for NATS')
     if definition.kind is Kind.WEBHOOK and definition.format is not Format.TEMPLATE:
         for name in ("group_by", "max_age"):
             if name in reader.given:
-                yield reader.path(name).error('needs format = "template" in a webhook: write that too, or leave it out')
+                yield reader.path(name).error('needs format = "template" in a webhook: write that too, or remove it')
     if definition.kind is Kind.PAGERDUTY and definition.routing_key is None:
         yield reader.path("routing_key").error('is missing: write routing_key = "${PAGERDUTY_KEY}"')
 
@@ -133,8 +131,8 @@ def check_url(text: str, path: FieldPath, schemes: tuple[str, ...], example: str
     scheme, separator, _ = filled.partition("://")
     if scheme.lower() not in schemes or not separator:
         known = ", ".join(f"{scheme}://" for scheme in schemes)
-        raise path.error(f"is {quoted(text)}, and an address begins with {known}: {wanted}")
+        raise path.error(f"is {quoted(text)}; addresses start with {known}: {wanted}")
     if any(character.isspace() for character in filled):
         raise path.error(f"is {quoted(text)}, with a space in it: {wanted}")
     if not names_host:
-        raise path.error(f"is {quoted(text)}, which names no host, or a port that is none: {wanted}")
+        raise path.error(f"is {quoted(text)}, without a host, or with an invalid port: {wanted}")

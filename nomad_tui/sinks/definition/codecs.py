@@ -1,4 +1,4 @@
-"""The values that only a sink's definition has: what may stand in a field, and what a value is written as."""
+"""Codecs of the fields that only a sink's definition has."""
 
 import base64
 import binascii
@@ -58,7 +58,7 @@ def with_variables(text: str, path: FieldPath) -> str:
     try:
         return text if reads_file(text) else current(text, _ANY_VARIABLE)
     except ValueUnavailableError as error:
-        raise path.error(f"has no variable in it where it should: {str(error).rstrip('.')}") from None
+        raise path.error(f"has an invalid variable: {str(error).rstrip('.')}") from None
 
 
 def _read_id(raw: object, path: FieldPath) -> str:
@@ -83,7 +83,7 @@ def _read_topics(raw: object, path: FieldPath) -> Subscription:
             for topic, keys in raw.items():
                 of_topic = path.member(topic)
                 if ":" in topic:
-                    raise of_topic.error(f'is no topic: write the name alone and the key as its value, ["{ALL}"]')
+                    raise of_topic.error(f'is not a topic: write the name alone and the key as its value, ["{ALL}"]')
                 for number, key in enumerate(keys if isinstance(keys, list) else [keys]):
                     of_key = of_topic.item(number) if isinstance(keys, list) else of_topic
                     text = read_text(key, of_key, 'a key in quotes, or "*" for all')
@@ -100,7 +100,7 @@ def _read_topics(raw: object, path: FieldPath) -> Subscription:
             )
         if ":" in key:
             raise at.error(
-                f"has a key with a colon, {quoted(key)}, which Nomad's event stream refuses: "
+                f"has a key with a colon, {quoted(key)}, which Nomad's event stream rejects: "
                 f"write {topic} alone, and `filter` for the key"
             )
         try:
@@ -139,15 +139,15 @@ def _read_headers(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:
     for name, value in raw.items():
         at = path.member(name)
         if _HEADER.fullmatch(name) is None:
-            raise at.error("is no name of a header: write letters, digits and dashes")
+            raise at.error("is not a header name: write letters, digits and dashes")
         if name.lower() in _OWN_HEADERS or name.lower().startswith("webhook-"):
             raise at.error("is a header that nomad-tui sets itself: leave it out")
         if name.lower() in names:
-            raise at.error("stands here twice, for headers are the same in any case: leave one out")
+            raise at.error("is defined twice, as header names ignore case: remove one")
         if not isinstance(value, str):
             raise at.error(f"is {quoted(value)}: write a text in quotes")
         if value.strip() != value or value.replace("\t", " ") != printable(value.replace("\t", " ")):
-            raise at.error("begins or ends with a space, or holds a character that no header may: write it without")
+            raise at.error("starts or ends with a space, or holds a control character: remove it")
         with_variables(value, at)
         names.add(name.lower())
         headers[name] = with_file(value, at)
@@ -159,7 +159,7 @@ HEADERS: Final = FieldCodec(_read_headers, dict)
 
 def _read_secret(raw: object, path: FieldPath) -> str:
     if not isinstance(raw, str) or not raw.strip():
-        raise path.error('is no text: write "whsec_…", "${VARIABLE}" or "file:PATH"')
+        raise path.error('is not a text: write "whsec_…", "${VARIABLE}" or "file:PATH"')
     text = raw.strip()
     with_variables(text, path)
     if not refers(text):
@@ -169,7 +169,7 @@ def _read_secret(raw: object, path: FieldPath) -> str:
             are_keys = False
         if not are_keys:
             raise path.error(
-                'is no secret of Standard Webhooks: write "whsec_" and behind it base64, '
+                'is not a Standard Webhooks secret: write "whsec_" followed by base64, '
                 "such as openssl rand -base64 32 makes"
             )
     return with_file(text, path)
@@ -219,11 +219,11 @@ LEVEL: Final = FieldCodec(_read_level, lambda level: level.word)
 
 def _read_template(raw: object, path: FieldPath) -> str:
     if not isinstance(raw, str) or not raw.strip():
-        raise path.error("is no template: write a text in quotes")
+        raise path.error("is not a template: write a text in quotes")
     if len(raw) > LONGEST_TEMPLATE:
         raise path.error(f"is longer than {LONGEST_TEMPLATE:,} characters: write a shorter one")
     if raw != raw.encode(errors="replace").decode() or "\0" in raw:
-        raise path.error("holds a character that is none: write it without")
+        raise path.error("holds an invalid character: remove it")
     return raw
 
 
@@ -276,7 +276,7 @@ def _read_labels(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:
     for name, value in raw.items():
         at = path.member(name)
         if _LABEL.fullmatch(name) is None:
-            raise at.error("is no name of a label: write letters, digits and _, not beginning with a digit")
+            raise at.error("is not a label name: write letters, digits and _, not starting with a digit")
         if not isinstance(value, str) or not value or value != printable(value):
             raise at.error(f"is {quoted(value)}: write a text in quotes")
         try:

@@ -1,6 +1,6 @@
-"""What an operator says of one sink: each field with what may stand in it, and what it is for.
+"""The settings of a sink: each field with its codec and its meaning.
 
-Durations are in seconds and sizes in bytes, whatever they were written in.
+Durations are in seconds and sizes in bytes.
 """
 
 from enum import StrEnum
@@ -317,7 +317,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     ] = 300.0
     resend: Annotated[float, Field(duration(1, _HOUR), "how often a lasting alert is sent again", ALERTMANAGER)] = 60.0
     origin: Path | None = None
-    """The file that it stands in; two that differ only by it are equal."""
+    """The file that defines it; not compared."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Definition):

@@ -30,10 +30,10 @@ FOLDER: Final = "sinks"
 
 
 class NoSinkError(LookupError):
-    """`str()` of it says which sink there is none of, and how to see which there are."""
+    """The text names the sink that is not defined, and the command that lists those that are."""
 
     def __init__(self, id: str) -> None:  # noqa: A002
-        super().__init__(f"There is no sink {printable(id, 80)}: `nomad-tui sink list` lists them.")
+        super().__init__(f"No sink {printable(id, 80)} is defined. `nomad-tui sink list` lists those that are.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Loaded:
     mistakes: list[DefinitionError] = field(default_factory=list)
     """What defines no sink; the others do all the same."""
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By ID what is no mistake and yet not as one may think, as sentences."""
+    """Warnings by ID, as sentences."""
 
 
 class Definitions:
@@ -94,7 +94,7 @@ class Definitions:
         other = next((id for file, id in self._holders() if file == target and id != definition.id), None)  # noqa: A001
         if other is not None and (before is None or before.suffix != suffix):
             raise FileError(
-                f"{shown(target)} defines another sink, {other}. Rename that file, for this one needs its name."
+                f"{shown(target)} defines another sink, {other}. Rename that file: this sink needs its name."
             )
         if before is None:
             write_text(target, text)
@@ -119,19 +119,19 @@ class Definitions:
         try:
             file.unlink()
         except OSError as error:
-            raise FileError(f"{shown(file)} cannot be removed: {reason(error)}. See that you may.") from error
+            raise FileError(f"{shown(file)} cannot be removed: {reason(error)}. Check the permissions.") from error
         return file
 
     def _file_of(self, id: str) -> Path | None:  # noqa: A002
-        """The one file of a sink. Raises `FileError` if it stands elsewhere, or in more than one."""
+        """The one file of a sink. Raises `FileError` if it is in `config.toml`, or in several files."""
         held = list(dict.fromkeys(file for file, other in self._holders() if other == id))
         if not held:
             return None
         if self.settings in held:
-            raise FileError(f"The sink {id} stands as [[sink]] in {shown(self.settings)}: change or remove it there.")
+            raise FileError(f"The sink {id} is a [[sink]] of {shown(self.settings)}. Change or remove it there.")
         if len(held) > 1:
             files = " and ".join(shown(file) for file in held)
-            raise FileError(f"The sink {id} stands in {files}. Remove all but one.")
+            raise FileError(f"The sink {id} is defined in {files}. Remove all but one.")
         return held[0]
 
     def _holders(self) -> Iterator[tuple[Path, str]]:
@@ -151,13 +151,13 @@ class Definitions:
         for file in files:
             try:
                 if not stat.S_ISREG(file.stat().st_mode):
-                    raise FileError(f"{shown(file)} defines no sink, because it is no file. Move it away.")
+                    raise FileError(f"{shown(file)} is not a regular file, so it defines no sink. Move it away.")
                 text = read_text(file)
                 if text is not None:
                     yield read_with_notes(text, shown(file), file)
             except FileNotFoundError:
                 if file.is_symlink():
-                    what = f"{shown(file)} leads to a file that does not exist. Mend the link."
+                    what = f"{shown(file)} links to a file that does not exist. Correct the link."
                     yield _about(_unreadable(what, file), file)
             except DefinitionErrors as mistakes:
                 yield from (_about(mistake, file) for mistake in mistakes.errors)
@@ -192,9 +192,7 @@ class Definitions:
         except OSError as error:
             if NO_HOME in self.folder.parents:
                 return []
-            raise FileError(
-                f"{shown(self.folder)} cannot be read: {reason(error)}. See that you may read it."
-            ) from error
+            raise FileError(f"{shown(self.folder)} cannot be read: {reason(error)}. Check the permissions.") from error
 
 
 def _suffix(text: str) -> str:
@@ -221,7 +219,7 @@ def _about(mistake: DefinitionError, file: Path) -> DefinitionError:
 
 def _twice(one: Definition, other: Definition) -> DefinitionError:
     files = " and ".join(dict.fromkeys(shown(each.origin) for each in (one, other) if each.origin is not None))
-    what = f"the sink {one.id} is defined twice, and neither is read; give one another id, or remove it"
+    what = f"the sink {one.id} is defined twice, so neither is used: give one another ID, or remove it"
     return DefinitionError(files, what, sink=one.id, origin=one.origin)
 
 
@@ -242,5 +240,5 @@ def _renamed(before: Path, target: Path) -> Path:
         return before.rename(target)
     except OSError as error:
         raise FileError(
-            f"{shown(before)} cannot be renamed to {shown(target)}: {reason(error)}. Do so by hand."
+            f"{shown(before)} cannot be renamed to {shown(target)}: {reason(error)}. Rename it by hand."
         ) from error

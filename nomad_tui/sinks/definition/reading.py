@@ -53,9 +53,9 @@ class DefinitionError(ValueError):
         located = f"{name}: " * bool(name) + f"`{place}` " * bool(place) + what
         super().__init__(printable(f"{located}.", LONGEST_MESSAGE))
         self.place = place
-        """Such as `batch.max_events`; "" where it is of the text as a whole."""
+        """Such as `batch.max_events`; "" for the entire text."""
         self.sink = sink
-        """The ID of what would have been defined, as far as that can be told."""
+        """The ID of the sink, if it can be read."""
         self.origin = origin
 
 
@@ -71,11 +71,11 @@ class DefinitionErrors(ValueError):  # noqa: N818  # all that is wrong in one de
 class Reading:
     definition: Definition
     notes: tuple[str, ...] = ()
-    """What is no mistake and yet not as one may think, as sentences."""
+    """Warnings, as sentences."""
 
 
 def read_definition(text: str, name: str, origin: Path | None) -> Definition:
-    """From a whole file; `name` is what it is called in a mistake. Relative paths begin at the folder of `origin`.
+    """Read a file's text; mistakes call it `name`. Relative paths start at the folder of `origin`.
 
     Raises `DefinitionErrors`.
     """
@@ -108,7 +108,7 @@ def read_with_notes(text: str, name: str, origin: Path | None) -> Reading:
 def read_table(
     table: Mapping[str, Any], name: str, origin: Path | None, dialect: Dialect = Dialect.TOML, within: str = ""
 ) -> Reading:
-    """From what a parser made; `within` is what stands before each place, such as `sink[1].`.
+    """Read a parsed table; `within` is the prefix of each place, such as `sink[1].`.
 
     Raises `DefinitionErrors`.
     """
@@ -116,7 +116,7 @@ def read_table(
     reader = FieldReader(Definition, "a sink", dialect, within, folder, ALIASES)
     notes: list[str] = []
     if "sink" in table:
-        what = "is no setting of a sink: leave [[sink]] out, which stands in config.toml only; a file defines one sink"
+        what = "is not a setting of a sink: [[sink]] is for config.toml only; a file defines one sink"
         reader.errors.append(reader.path_of("sink").error(what))
     else:
         ignored = {key: IGNORED[key.lower()] for key in table if key.lower() in IGNORED and dialect is Dialect.JSON}
@@ -157,9 +157,9 @@ def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
             continue
         table = reader.name(attribute).partition(".")[0]
         if table not in of_others:
-            what = f"is for sinks of type {' or '.join(sorted(kinds))}, and this one's is {kind.value}: leave it out"
+            what = f"is for sinks of type {' or '.join(sorted(kinds))}, and this one is {kind.value}: remove it"
             if len(kinds) > MOST_NAMED:
-                what = f"is no setting of sinks of type {kind.value}: leave it out"
+                what = f"is not a setting of sinks of type {kind.value}: remove it"
             reader.errors.append(reader.path_of(table).error(what))
             of_others.add(table)
     if kind in ADDRESSED and "address" not in reader.given and "address" not in reader.hinted:
@@ -219,16 +219,16 @@ def _json(text: str) -> dict[str, Any]:
         table: dict[str, Any] = {}
         for name, value in pairs:
             if name in table:
-                raise json.JSONDecodeError(f"the key {quoted(name)} stands twice in one object", text, text.find(name))
+                raise json.JSONDecodeError(f"{quoted(name)} is defined twice in one object", text, text.find(name))
             table[name] = value
         return table
 
     def no_constant(name: str) -> float:
-        raise json.JSONDecodeError(f"there is no number {name} in JSON", text, text.find(name))
+        raise json.JSONDecodeError(f"the number {name} is not valid in JSON", text, text.find(name))
 
     found: dict[str, Any] = json.loads(text, object_pairs_hook=once, parse_constant=no_constant)
     try:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise json.JSONDecodeError("half of a surrogate pair is no character", text, 0) from error
+        raise json.JSONDecodeError("half of a surrogate pair is not a character", text, 0) from error
     return found

@@ -1,4 +1,4 @@
-"""Which of a record's events a sink wants, and each of them as an item to be sent."""
+"""Selects the events of a record that a sink sends, as items."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from nomad_tui.sinks.types.task_events import has_task_events
 
 HELD_EVENTS: Final = 20_000
 HELD_BYTES: Final = 32 * 1024 * 1024
-"""What a sink with a filter or a template remembers, to tell what changed."""
+"""History of a sink with a filter or a template, to compare events with earlier ones."""
 Note: TypeAlias = Callable[[str, int, bool], None]
 """Called with an incident, the position of the record that opens or closes it, and whether it is open then."""
 MOST_INCIDENTS: Final = 10_000

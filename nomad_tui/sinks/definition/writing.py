@@ -1,4 +1,4 @@
-"""A definition as text again, in both dialects: only what is not as it comes."""
+"""Writes definitions in both dialects, without defaults."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _BETA: Final = (*_ALWAYS, "address", "subscription")
 """What the beta's object always has."""
 _REFERENCE: Final = re.compile(r"\$\{[^}]*\}")
 _NO_SECRET: Final = re.compile(r"\s*(?:(?:Basic|Bearer|Digest|Key|Splunk|Token)\s*)?", re.IGNORECASE)
-"""What may stand around a variable in a header: how the receiver is told what comes."""
+"""What may surround a variable in a header: the scheme of the credentials."""
 
 
 def write_definition(definition: Definition) -> str:
@@ -32,7 +32,7 @@ def as_json(definition: Definition) -> dict[str, Any]:
 
 
 def left_out(definition: Definition) -> Iterator[str]:
-    """What `write_definition` leaves out because it is as it comes, a line each: `timeout = "10s"`."""
+    """The defaults that `write_definition` leaves out, a line each: `timeout = "10s"`."""
     for key in keys(Definition):
         if key.attribute not in _ALWAYS and _has(definition, key) and key.of(definition) == key.default:
             value = None if key.default is None else key.field.codec.write(key.default)
@@ -61,7 +61,7 @@ def _address(definition: Definition) -> str:
 
 
 def _says_where(text: str) -> bool:
-    """Whether a value is to be had elsewhere, whole but for the word that says what it is."""
+    """Whether a value only refers to a variable or file, apart from a scheme such as Bearer."""
     if reads_file(text):
         return True
     return refers(text) and all(_NO_SECRET.fullmatch(piece) for piece in _REFERENCE.split(text))

@@ -32,7 +32,7 @@ class SinkReport:
     mistakes: tuple[DefinitionError, ...] = ()
     """In what would have defined it."""
     notes: tuple[str, ...] = ()
-    """What is no mistake and yet not as one may think, as sentences."""
+    """Warnings, as sentences."""
     run: SinkOverview | None = None
     """What the journal says of it; None if it was never run on this journal."""
 

@@ -1,4 +1,4 @@
-"""What a receiver's answer means: acknowledged, not now, or not at all."""
+"""Interprets a receiver's answer: acknowledged, unavailable or refused."""
 
 import html
 import re
@@ -43,7 +43,7 @@ REMEDIES: Final = {
     413: "Lower batch.max_events in the definition, or raise the receiver's limit",
     415: "Choose another format in the definition",
 }
-OTHER_REMEDY: Final = "Correct what the receiver objects to, or choose another format in the definition"
+OTHER_REMEDY: Final = "Correct what the receiver rejects, or choose another format in the definition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Settings:
     headers: dict[str, str] = field(repr=False)
     signers: tuple[Signer, ...]
     hidden: tuple[str, ...] = field(repr=False)
-    """What must not stand in a message, longest first."""
+    """Secrets that no message may contain, longest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +82,23 @@ def judged(given: Answer, settings: Settings) -> str:
         location = given.headers.get("Location", "")
         where = f" and points to {_place(location, settings.hidden)}" if location else ""
         raise RejectedError(
-            f"{address} answered {answer}{where}: redirects are not followed, as they would hand the events to "
-            "somebody else. Write the receiver's own address into the definition.",
+            f"{address} answered {answer}{where}: redirects are not followed, as events could go to another "
+            "host. Write the final address into the definition.",
             for_all=True,
         )
     if 400 <= status < 500 and status not in UNAVAILABLE:
         remedy = REMEDIES.get(status, OTHER_REMEDY)
-        raise RejectedError(
-            f"{told}: it will not take this. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL
-        )
+        raise RejectedError(f"{told}. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL)
     pause = parse_pause(given.headers.get("Retry-After", ""))
-    patience = f", and asks for {in_words(pause)} until the next attempt" if pause else ""
+    patience = f", retry after {in_words(pause)}" if pause else ""
     raise UnavailableError(
-        f"{told}: it is temporarily unavailable{patience}. Check the receiver if this continues.",
+        f"{told}: temporarily unavailable{patience}. If this continues, check the receiver.",
         retry_after=pause,
     )
 
 
 def first_line(answer: Answer, hidden: tuple[str, ...]) -> str:
-    """What a receiver says for people, without what it repeats of the request's secrets."""
+    """The first line of an answer, without secrets that it repeats."""
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         return ""
     text = answer.body[: 16 * QUOTED].decode("utf-8", "replace").strip()

@@ -1,4 +1,4 @@
-"""What the chats have in common: a message for an event or a group, one request each, and no more than is allowed."""
+"""The base of chats: a message for an event or a group, one request each, within the rate allowed."""
 
 import asyncio
 import re
@@ -158,7 +158,7 @@ class Chat(Webhook):
             return
         if monotonic() + wait > ends:
             raise UnavailableError(
-                f"The chat allows no more messages for {in_words(wait)}. They are sent after that.", retry_after=wait
+                f"The chat allows no messages for {in_words(wait)}. They are sent after that.", retry_after=wait
             )
         await asyncio.sleep(wait)
 
@@ -172,7 +172,7 @@ class Chat(Webhook):
         rendered = {name: template.render(views, total(items)) for name, template in self._templates.items()}
         blocks = check_json(rendered["blocks"], "blocks") if "blocks" in rendered else None
         if blocks is not None and not isinstance(blocks, list):
-            raise RejectedError("blocks: what it makes is no JSON array.", final=True)
+            raise RejectedError("blocks: the output is not a JSON array.", final=True)
         message = message_of(items, self._definition, delivery.region, test=delivery.test)
         return orjson.dumps(self.body(message, rendered.get("text"), blocks))
 

@@ -47,7 +47,7 @@ class Discord(Chat):
             if pause is not None:
                 self._not_before = max(self._not_before, monotonic() + pause)
                 raise UnavailableError(
-                    f"Discord limits how many messages may be sent, and asks for {pause:g} s until the next one.",
+                    f"Discord limits the rate of messages: the next one is sent after {pause:g} s.",
                     retry_after=pause,
                 )
         if answer.status in (401, 403, 404):

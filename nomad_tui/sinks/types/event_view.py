@@ -1,4 +1,4 @@
-"""What a template knows of an event: names that are computed when the template asks for them."""
+"""The names that templates have for an event, computed when they are used."""
 
 import os
 from collections.abc import Mapping

@@ -236,7 +236,7 @@ class _File:
         descriptor = os.open(self.path, flags, MODE)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnavailableError(f"{self._shown} is no regular file: name another, or use the type stdout")
+                raise UnavailableError(f"{self._shown} is not a regular file: name another, or use the type stdout")
             self._lock(descriptor)
             self._end = _whole_lines(descriptor)
             self._refuse_others(descriptor)

@@ -1,4 +1,4 @@
-"""What is sent: the bodies of the three formats, joined from the bytes that the server wrote and never written anew."""
+"""The bodies of the formats, joined from the bytes that the server sent, never encoded again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -86,8 +86,8 @@ class JetStreamSink:
         """`monotonic()` from which on it is tried again."""
         self._failures = 0
         """Of looking at the stream, in a row."""
-        self._told: set[str] = set()
-        """What the log was told once."""
+        self._logged: set[str] = set()
+        """What was logged once."""
         self._apart = 0
         """Batches yet to be sent one message at a time."""
         self._broken_in_a_row = 0
@@ -243,8 +243,8 @@ class JetStreamSink:
         }
 
     def _tell_once(self, event: str, **fields: str) -> None:
-        if event not in self._told:
-            self._told.add(event)
+        if event not in self._logged:
+            self._logged.add(event)
             log.warning(event, sink=self._definition.id, stream=self._stream, **fields)
 
     def _no_stream(self, link: NatsLink) -> str:

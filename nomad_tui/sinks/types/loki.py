@@ -1,4 +1,4 @@
-"""Loki: its push API, with labels by setting and what else tells an event as structured metadata.
+"""Loki: its push API, with configurable labels and further facts as structured metadata.
 
 Loki takes the lines of a stream in order, and refuses what is too far behind its newest or too old altogether. The
 lines of one request are in order; a line that happened before the one before it, within a stream, gets that one's time.
@@ -84,6 +84,6 @@ class Loki(Webhook):
         if answer.status == 400 and _TOO_OLD.search(said) is not None:
             # What Loki took of the request stays; sent again it is no second line, for time and text are the same.
             raise RejectedError(
-                f"Loki takes nothing so old: {said}. Raise its max_chunk_age, or let it be.", final=True
+                f"Loki rejects events that old: {said}. To store them, raise its max_chunk_age.", final=True
             )
         return judged(answer, settings)

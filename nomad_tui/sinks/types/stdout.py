@@ -41,7 +41,7 @@ def reader_has_gone() -> bool:
 
 
 class StandardOutput:
-    """A reader that stands still delays nothing but this sink. What was begun is finished once it reads on."""
+    """A reader that stops delays only this sink. A line begun is finished once it reads on."""
 
     def __init__(self, definition: Definition, descriptor: int | None = None) -> None:
         """`descriptor` is written to; None for standard output's own."""

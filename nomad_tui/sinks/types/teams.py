@@ -38,7 +38,7 @@ class Teams(Chat):
     def judge(self, answer: Answer, settings: Settings) -> str:
         said = answer.body[:500].decode("utf-8", "replace")
         if 200 <= answer.status < 300 and (failed := _FAILED.search(said)) is not None:
-            what = f"Teams took the request, and then: {quoted(said, settings.hidden)}."
+            what = f"Teams accepted the request, then failed: {quoted(said, settings.hidden)}."
             status = failed[1] or ""
             if status == "429" or status.startswith("5"):
                 raise UnavailableError(what)

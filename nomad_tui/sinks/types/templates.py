@@ -129,7 +129,7 @@ class Template:
         if unknown:
             line = next((at for at, text in enumerate(source.splitlines(), 1) if unknown[0] in text), 1)
             raise TemplateInvalidError(
-                f"{name}, line {line}: there is no {unknown[0]}; there are events, count, {', '.join(NAMES)}"
+                f"{name}, line {line}: {unknown[0]} is not defined; there are events, count, {', '.join(NAMES)}"
             )
 
     def render(self, views: list[EventView], number: int | None = None) -> str:
@@ -144,7 +144,7 @@ class Template:
             return _bounded(self._compiled.generate(values))
         except RejectedError as error:
             raise RejectedError(f"{self.name}: {error.what}", final=True, too_large=True) from None
-        except Exception as error:  # whatever a template does with the values it gets
+        except Exception as error:  # anything a template does with its values
             line = _line_of(error)
             raise RejectedError(f"{self.name}, line {line}: {_reason(error)}.", final=True) from None
 
@@ -228,7 +228,7 @@ def check_json(text: str, name: str) -> Any:
     except ValueError as error:
         line = getattr(error, "lineno", 1)
         raise RejectedError(
-            f"{name}: what it makes is no JSON at line {line} of the output: {_reason(error)}. Use the filter json for "
+            f"{name}: the output is not JSON at its line {line}: {_reason(error)}. Use the filter json for "
             "texts, or set content_type.",
             final=True,
         ) from None

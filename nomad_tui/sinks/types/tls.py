@@ -67,7 +67,7 @@ def _load_ca(context: ssl.SSLContext, file: Path) -> None:
         context.load_verify_locations(cafile=file.expanduser())
     except (OSError, ValueError, RuntimeError) as error:
         raise TlsFileError(
-            f"tls.ca_cert names '{_shown(file)}', which is no PEM certificate that can be read ({_reason(error)}): "
+            f"tls.ca_cert names '{_shown(file)}', which is not a readable PEM certificate ({_reason(error)}): "
             "name the CA certificate of the receiver."
         ) from error
 

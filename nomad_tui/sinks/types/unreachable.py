@@ -1,4 +1,4 @@
-"""Why a receiver could not be talked to, in one line: `nomad.diagnose` finds the cause, and says it of servers."""
+"""Why a receiver could not be reached, in one line: `nomad.diagnose` finds the cause."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ from nomad_tui.nomad.diagnose import explain
 
 REMEDIES: Final = {
     Kind.PROXY: "Correct proxy in the definition or HTTP_PROXY and HTTPS_PROXY, or name the host in NO_PROXY",
-    Kind.NAME_UNKNOWN: "Correct address in the definition, or join the network that knows the name",
+    Kind.NAME_UNKNOWN: "Correct address in the definition, or connect to the network that resolves it",
     Kind.REFUSED_CONNECTION: "Start the receiver, or correct address in the definition",
     Kind.TLS_EXPECTED: "Write https:// in address in the definition",
     Kind.TLS_NOT_EXPECTED: "Write http:// in address in the definition, or correct its port",
-    Kind.CERTIFICATE: "Have it replaced at the receiver, or correct address in the definition",
+    Kind.CERTIFICATE: "Replace it at the receiver, or correct address in the definition",
     Kind.CLIENT_CERTIFICATE: "Set tls.client_cert and tls.client_key in the definition to a pair that it accepts",
     Kind.TLS: "Allow TLS 1.2 or later there",
-    Kind.CUT: "If this happens again and again, look at the receiver and at address in the definition",
+    Kind.CUT: "If this repeats, check the receiver and address in the definition",
 }
 ANY_REMEDY: Final = "Check the receiver, the network, and address in the definition"
 
@@ -33,7 +33,7 @@ def unreachable(error: BaseException, connection: Connection) -> str:
     """
     address = connection.address
     if isinstance(error, aiohttp.ClientResponseError) and "more than" in error.message:  # aiohttp's limits
-        return f"The answer of {address} cannot be read: its head is too long. {ANY_REMEDY}."
+        return f"The answer of {address} cannot be read: its headers are too long. {ANY_REMEDY}."
     trouble = explain(error, connection)
     what, why = trouble.what, trouble.why
     remedy = REMEDIES.get(trouble.kind, ANY_REMEDY)
@@ -48,7 +48,7 @@ def unreachable(error: BaseException, connection: Connection) -> str:
         case Kind.CERTIFICATE if "CA" in what:
             remedy = "Set tls.ca_cert in the definition to the certificate of that CA"
         case Kind.CUT:
-            why = "the receiver, a proxy before it or the network broke it off before an answer came"
+            why = "the receiver, a proxy or the network closed the connection before an answer came"
             if address.scheme == "http":
                 remedy += ": it may want https://"
             elif connection.client_cert is None:

@@ -133,7 +133,7 @@ class Webhook:
                 async with asyncio.timeout(max(ends - monotonic(), 0.0) + LAST_PATIENCE):
                     answer = await self._post(replace(delivery, id=delivery_id(group), items=tuple(group)))
             except TimeoutError:
-                raise UnavailableError("The receiver took too long for one of several messages.", done=done) from None
+                raise UnavailableError("The receiver timed out during one of several messages.", done=done) from None
             except UndeliveredError as error:
                 error.done = done
                 raise
@@ -144,7 +144,7 @@ class Webhook:
         """Raises `UnavailableError` where that is after `ends`, by `monotonic`."""
         if monotonic() > ends:
             within = in_words(self._definition.timeout)
-            raise UnavailableError(f"Not all messages were taken within {within}. The others are next.", retry_after=0)
+            raise UnavailableError(f"Not all messages were accepted within {within}. The rest follow.", retry_after=0)
 
     async def _post(self, delivery: Delivery) -> str:
         """One request. Raises `UndeliveredError`."""
@@ -310,7 +310,7 @@ class Webhook:
         except Exception:  # what the library raises for an empty one is not public
             signers = ()
         if not signers:
-            raise ValueError("Its secret is not base64 (after whsec_, where it begins so): correct it.")
+            raise ValueError("Its secret is not base64 (after whsec_, if it starts so). Correct it.")
         return signers
 
     def _headers(self, delivery: Delivery, body: Body, settings: Settings) -> dict[str, str]:
@@ -347,12 +347,12 @@ class Webhook:
         patience = in_words(self._definition.timeout)
         if progress.connected:
             return (
-                f"{address} took too long: it was connected, and no whole answer came within {patience}. "
-                "Look at the receiver, or raise timeout in the definition."
+                f"{address} accepted the connection, but sent no complete answer within {patience}. "
+                "Check the receiver, or raise timeout in the definition."
             )
         return (
-            f"Cannot reach {address}: no connection came about within {patience}, as with a host that is down or a "
-            "firewall that drops packets. Check the way there, and address in the definition."
+            f"Cannot reach {address}: no connection within {patience}; the host may be down, or a firewall may "
+            "drop packets. Check the network, and address in the definition."
         )
 
 

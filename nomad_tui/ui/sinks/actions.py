@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nomad_tui.config.folders import Folders
 
 SAID_AFTER: Final = 0.7
-"""Seconds without an answer after which it is said that one is awaited."""
+"""Seconds without an answer before a note says so."""
 
 
 class SinkActions:

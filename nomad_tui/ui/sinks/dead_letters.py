@@ -1,4 +1,4 @@
-"""The dead letters of a sink: events that its receiver would not have, why, and sending them once more."""
+"""The dead letters of a sink: events that its receiver refused, why, and resending them."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -45,11 +45,11 @@ INDEX_WIDTH: Final = 9
 LEAST_EVENT: Final = 12
 EVENT_SHARE: Final = 0.42
 """Of what the other columns leave; the rest is why it was refused."""
-UNUSABLE: Final = "Nothing can be sent: the sink has no definition that can be used."
+UNUSABLE: Final = "Nothing can be sent: the sink has no valid definition."
 
 
 _ADDRESS: Final = re.compile(r"[a-z]+://\S+ ")
-"""Whose answer it is stands below; in a row it would leave no room for the answer."""
+"""The receiver's address, which would fill the row; the details below have it."""
 
 
 class LetterList(RowView):
@@ -187,7 +187,7 @@ class DeadLetters(Modal[None]):
         letter = self.list.letter
         facts = [Fact("resent" if not self._sending else "resending", self._said)] if self._said else []
         if letter is None:
-            return [*facts, Fact("", Content("There are no dead letters any more."))]
+            return [*facts, Fact("", Content("No dead letters left."))]
         what = "a gap in the stream" if letter.gap else f"{letter.topic} {letter.type} {letter.key}"
         where = f" · namespace {letter.namespace}" if letter.namespace else ""
         return [
@@ -258,7 +258,7 @@ class DeadLetters(Modal[None]):
         said = trouble or last.said
         letter = self.list.letter
         if letter is not None and said == letter.why:
-            parts.append(Content("it was refused with the same words"))
+            parts.append(Content("refused again for the same reason"))
         elif said:
             parts.append(
                 Content.styled(printable(said, LONGEST_ERROR), "" if last.acknowledged and not trouble else "$error")

@@ -1,4 +1,4 @@
-"""The page of `s`: every sink and how it does, over the dashboard whose stream goes on."""
+"""The page of `s`: the state of every sink."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -124,7 +124,7 @@ class SinkList(RowView):
         self.post_message(self.Moved())
 
     def action_move_pages(self, pages: float) -> None:
-        """Moves what stands below the list: all about one sink may be longer than the list of them."""
+        """Scrolls the details, which are often longer than the list."""
         self.post_message(self.DetailsMoved(pages))
 
     def _enter(self) -> None:
@@ -152,7 +152,7 @@ class SinksPage(Modal[None]):
         self._chosen_next = ""
         """The sink that was made just now, until the cursor is on it."""
         self._title = ""
-        """Of what stands below the list."""
+        """Of the details."""
         self._details = Static(id="sinks-details-text")
         self._details_box = VerticalScroll(self._details, id="sinks-details", can_focus=False)
 
@@ -286,7 +286,7 @@ class SinksPage(Modal[None]):
 
     def action_new(self) -> None:
         if self._place.config is None or self.seen is None:
-            self.notify("There is no configuration folder to keep a sink in.", severity="warning", markup=False)
+            self.notify(NO_FOLDER, severity="warning", markup=False)
             return
 
         def made(result: tuple[str, str] | None) -> None:
@@ -321,7 +321,7 @@ class SinksPage(Modal[None]):
             return
         run = sink.run
         if run is None:
-            self.notify("It has never been run on this journal, so there is nothing to pause.", markup=False)
+            self.notify("Not paused: no runner has run this sink on this journal.", markup=False)
             return
         paused = not run.cursor.paused
 
@@ -357,10 +357,11 @@ class SinksPage(Modal[None]):
         if text:
             start_copying(self.app, text)
         else:
-            self.notify("There is no error to copy: nothing has failed since the last acknowledgement.", markup=False)
+            self.notify("No error to copy: nothing has failed since the last acknowledgement.", markup=False)
 
 
-NO_DEFINITION: Final = "Nothing can be sent: the sink has no definition that can be used."
+NO_FOLDER: Final = "No sink can be made: this dashboard reads no configuration folder."
+NO_DEFINITION: Final = "Nothing can be sent: the sink has no valid definition."
 _KEYS: Final = (
     "{sinks.test} test · {sinks.pause} pause · {sinks.preview} preview · {sinks.new} new · {sinks.edit} edit · "
     "{sinks.letters} letters · {sinks.copy} copy"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RUN: Final = "nomad-tui sink run"
 RECORDING: Final = "A recording has no runner"
-ELSEWHERE: Final = "The runner is where these events are published, and so is its journal"
+ELSEWHERE: Final = "The runner and its journal are where these events are published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def previewed(definition: Definition, place: Place) -> tuple[str, str]:
     return f"{definition.id} would send, for {what}", "\n".join(lines or ["Nothing: it selects none of these events."])
 
 
-NO_OUTPUT: Final = "It writes to the standard output of the program that sends, and the dashboard has none."
+NO_OUTPUT: Final = "It writes to standard output, which the dashboard uses for its screen."
 """Why a sink of type stdout cannot be used from here."""
 
 

@@ -42,7 +42,7 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     REMOVED: ("□", "quiet"),
     MISTAKE: ("✖", "bad"),
 }
-"""A glyph of one cell and a component class; the word stands beside them."""
+"""A glyph of one cell and a component class."""
 
 
 # Rows
@@ -79,7 +79,7 @@ GIVEN_UP: Final = (Column.ADDRESS, Column.TYPE, Column.DELIVERED, Column.BEHIND,
 GUTTER: Final = 2
 SHORTEST_NAME: Final = 12
 LONG_ENOUGH: Final = 20
-"""Cells of a name for which other columns are given up; a longer one is cut, and stands in full below."""
+"""Cells of a name for which other columns are given up; a longer one is cut; the details show all of it."""
 
 
 def layout(width: int, sinks: Sequence[SinkReport]) -> dict[Column, int]:
@@ -220,13 +220,13 @@ def facts(sink: SinkReport, seen: Seen, tried: Content | None = None) -> Iterato
     if definition is not None:
         yield from in_words(definition)
     elif run is not None and not sink.mistakes:
-        yield Fact("definition", Content("There is none in the configuration folder: the sink was deregistered."))
+        yield Fact("definition", Content("None: the sink was deregistered."))
     for note in sink.notes:
         yield Fact("note", Content.styled(_outside(note), "$warning"))
     if run is not None:
         yield from _counts(run.status, seen, run.lag_events, run.lag_seconds, run.dead_letters)
     elif definition is not None and seen.overview is not None:
-        yield Fact("", Content.styled("It has never been run on this journal.", "$quiet"))
+        yield Fact("", Content.styled("No runner has run it on this journal.", "$quiet"))
     if definition is not None and definition.origin is not None:
         yield Fact("defined in", Content.styled(_outside(str(definition.origin)), "$quiet"))
 
@@ -238,7 +238,7 @@ def _troubles(status: SinkStatus, seen: Seen, word: str) -> Iterator[Fact]:
         failed = "once" if status.attempt == 1 else f"{count(status.attempt)} times in a row"
         yield Fact("next attempt", Content.assemble((when, "bold"), (f" · failed {failed}", "$quiet")))
     elif word == SinkState.PAUSED:
-        yield Fact("paused", Content("Nothing is sent until p resumes it; the journal keeps what it has not had."))
+        yield Fact("paused", Content("The journal keeps its events until it is resumed."))
     if status.last_error:
         when = f" · {_ago(status.last_error_at, seen.at)}" if status.last_error_at else ""
         ink = "$error" if word == SinkState.BROKEN else "$warning"
@@ -252,7 +252,7 @@ def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int)
         yield Fact("last answer", Content.assemble(answer, (when, "$quiet")))
     ago = f", the oldest came {duration(int(seconds) * SECOND)} ago" if lag and seconds >= 1 else ""
     behind_by = f"{count(lag)} {'event' if lag == 1 else 'events'}{ago}"
-    yield Fact("behind", Content(behind_by if lag else "nothing: all that came is through"))
+    yield Fact("behind", Content(behind_by if lag else "none"))
     numbers = [
         ("delivered", status.delivered, ""),
         ("attempts repeated", status.retried, "$warning"),
@@ -312,8 +312,8 @@ def runner_account(seen: Seen, place: Place, width: int) -> Content:
 def _account(seen: Seen, place: Place) -> Iterator[Content]:
     if not place.command:
         yield Content.from_markup(
-            "[$quiet]■[/] [b]$why[/], so nothing is sent from here by itself. [$quiet]S on an event sends it by hand; "
-            "beside a cluster, [/]nomad-tui sink run[$quiet] sends them all.[/]",
+            "[$quiet]■[/] [b]$why[/]: nothing is sent automatically. [$quiet]S sends an event by hand; "
+            "for a cluster, [/]nomad-tui sink run[$quiet] sends them all.[/]",
             why=place.why_none,
         )
         return
@@ -331,7 +331,7 @@ def _account(seen: Seen, place: Place) -> Iterator[Content]:
             yield Content.from_markup("[$accent]$command[/]", command=printable(place.command, LONGEST_ERROR))
         if runner is not None:
             yield Content.from_markup(
-                "[$quiet]The last one (pid $pid on $host) was heard of $ago.[/]",
+                "[$quiet]The last one (pid $pid on $host) reported $ago.[/]",
                 pid=str(runner.pid),
                 host=printable(runner.host, 60),
                 ago=_ago(runner.heard, seen.at),
@@ -376,7 +376,7 @@ type = "webhook"
 address = "https://example.com/hook"
 topics = ["Deployment"]
 END"""
-"""Nothing stands before it on its lines: the shell would not find the end."""
+"""Not indented: the shell would not find the end."""
 FIRST_TEST: Final = "nomad-tui sink test deployments"
 
 

@@ -18,8 +18,8 @@ from nomad_tui.ui.sinks.place import NO_OUTPUT
 
 LONGEST_ID: Final = 64
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-MISTAKEN: Final = "There is a mistake in its definition: s shows it."
-NO_SINKS: Final = "There is no sink to send to: s says how to make the first one."
+MISTAKEN: Final = "Its definition has a mistake: s shows it."
+NO_SINKS: Final = "No sink is defined: s makes the first one."
 
 Load = Callable[[], Awaitable[Loaded]]
 """Raises `FileError`."""

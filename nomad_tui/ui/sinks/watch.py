@@ -74,7 +74,7 @@ class SinkWatch:
     def pause(self, sink: str, paused: bool) -> None:
         """Raises `JournalError`, also where there is no journal."""
         if self._path is None or self._reader is None:
-            raise JournalError("The sink cannot be paused: there is no journal yet. Start nomad-tui sink run first.")
+            raise JournalError("The sink cannot be paused without a journal. Start nomad-tui sink run first.")
         with Store(self._path) as control:
             control.pause(sink, paused)
 
