@@ -90,7 +90,7 @@ def test_a_mistake_spoils_no_other_sink(tmp_path: Path) -> None:
     )
     assert "latin.toml cannot be read: it is not UTF-8 at byte 0. Save it as UTF-8." in found["latin"]
     assert "pipe.json is not a regular file, so it defines no sink." in found["pipe"]
-    assert "link.toml leads to a file that does not exist." in found["link"]
+    assert "link.toml links to a file that does not exist." in found["link"]
 
 
 def test_what_an_editor_leaves_is_no_definition(tmp_path: Path) -> None:
