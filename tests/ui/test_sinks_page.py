@@ -174,7 +174,7 @@ async def test_without_a_runner_it_says_how_to_start_one_and_who_the_last_was(tm
             async with writing(journal_path(folders, connections.start)) as journal:
                 gone = RunnerStatus(pid=4711, host="build-7", heard=time_ns() - 3 * MINUTE)
                 await put(journal, {"chat": SinkStatus(SinkState.DELIVERING)}, gone)
-            await opened.says("The last one (pid 4711 on build-7) was heard of 3 m ago.")
+            await opened.says("The last one (pid 4711 on build-7) reported 3 m ago.")
             await opened.until(lambda: "stopped" in opened.row("chat"))
             async with writing(journal_path(folders, connections.start)) as journal:
                 await put(journal, {"chat": SinkStatus(SinkState.DELIVERING)})
