@@ -49,13 +49,15 @@ def _roff(tokens: Iterable[Token]) -> Iterator[str]:
     """A table becomes a list: the first cell of a row, and below it the others."""
     opened: list[str] = []
     row: list[str] = []
-    section = ""
+    section = mark = ""
     for token in tokens:
         if token.nesting == 1:
             opened.append(token.type)
             section = ".SH" if token.tag == "h1" else ".SS"
-            if token.type == "paragraph_open":
-                yield '.IP "\\(bu" 3' if opened[-2:-1] == ["list_item_open"] else ".PP"
+            if token.type == "list_item_open":
+                mark = f"{token.info}." if token.info else "\\(bu"
+            elif token.type == "paragraph_open":
+                yield f'.IP "{mark}" 3' if opened[-2:-1] == ["list_item_open"] else ".PP"
         elif token.nesting == -1:
             opened.pop()
             if token.type == "tr_close":
