@@ -231,12 +231,6 @@ class Store(JournalReader):
                 self.connection.execute(f"DELETE FROM {table} WHERE sink = ?", (sink,))
 
     @doing("written")
-    def add_letter(self, letter: DeadLetter) -> None:
-        """Stores a dead letter; its ID becomes another."""
-        with self.transaction():
-            self._add_letters((letter,))
-
-    @doing("written")
     def note_incident(self, sink: str, name: str, position: int, is_open: bool) -> None:
         """Stores that the record at a position opens or closes what a sink reports, before the cursor passes it."""
         with self.transaction():

@@ -248,7 +248,7 @@ async def test_a_gap_that_was_refused_is_resent_as_a_gap(tmp_path: Path) -> None
         (letter,) = await retrier.deliver(Delivery("gap-1", (item,), "global"))
         await sink.close()
         with Store(tmp_path / "test.journal") as control:
-            control.add_letter(letter)
+            control.advance(control.register("all", 1), [letter])
         listed = await command(tmp_path, "dead-letters", "--output", "json")
         assert json.loads(listed.stdout)["gap"] == gap.record()
         assert (await command(tmp_path, "resend", "all")).exit_code == 0

@@ -240,7 +240,8 @@ class SinksPage(Modal[None]):
             _update(self._details, first_sink(self._place.command, new) if not seen.trouble else Content(""))
             return
         width = box.scrollable_content_region.width or self.size.width
-        _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id))), width))
+        key = keymap_of(self.app).text("{sinks.letters}")
+        _update(self._details, laid_out(list(facts(sink, seen, self._tried.get(sink.id), key)), width))
 
     # Doing
 

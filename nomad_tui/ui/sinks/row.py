@@ -202,7 +202,7 @@ def _outside(text: str) -> str:
     return printable(text, LONGEST_ERROR)
 
 
-def facts(sink: SinkReport, seen: Seen, tried: Content | None = None) -> Iterator[Fact]:
+def facts(sink: SinkReport, seen: Seen, tried: Content | None = None, letters_key: str = "l") -> Iterator[Fact]:
     """All about one sink, what is wrong with it first; `tried` is what came of a test."""
     word = sink.state
     run, definition = sink.run, sink.definition
@@ -224,7 +224,7 @@ def facts(sink: SinkReport, seen: Seen, tried: Content | None = None) -> Iterato
     for note in sink.notes:
         yield Fact("note", Content.styled(_outside(note), "$warning"))
     if run is not None:
-        yield from _counts(run.status, seen, run.lag_events, run.lag_seconds, run.dead_letters)
+        yield from _counts(run.status, seen, run.lag_events, run.lag_seconds, run.dead_letters, letters_key)
     elif definition is not None and seen.overview is not None:
         yield Fact("", Content.styled("No runner has run it on this journal.", "$quiet"))
     if definition is not None and definition.origin is not None:
@@ -245,12 +245,12 @@ def _troubles(status: SinkStatus, seen: Seen, word: str) -> Iterator[Fact]:
         yield Fact("last error", Content.assemble((_outside(status.last_error), ink), (when, "$quiet")))
 
 
-def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int) -> Iterator[Fact]:
+def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int, letters_key: str) -> Iterator[Fact]:
     if status.last_acknowledged:
         answer = _outside(status.last_answer) or "acknowledged"
         when = f" · {_ago(status.last_acknowledged, seen.at)}"
         yield Fact("last answer", Content.assemble(answer, (when, "$quiet")))
-    ago = f", the oldest came {duration(int(seconds) * SECOND)} ago" if lag and seconds >= 1 else ""
+    ago = f", the oldest received {duration(int(seconds) * SECOND)} ago" if lag and seconds >= 1 else ""
     behind_by = f"{count(lag)} {'event' if lag == 1 else 'events'}{ago}"
     yield Fact("behind", Content(behind_by if lag else "none"))
     numbers = [
@@ -265,7 +265,7 @@ def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int)
         else Content.assemble((f"{name} ", "$quiet"), count(number))
         for name, number, style in numbers
     ]
-    hint = Content.styled("  l lists them", "$quiet") if dead else Content("")
+    hint = Content.styled(f"  {letters_key} lists them", "$quiet") if dead else Content("")
     yield Fact("counts", Content(" · ").join(parts) + hint)
 
 

@@ -13,13 +13,13 @@ from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Loaded, shown_address
 from nomad_tui.ui.actions import Context
 from nomad_tui.ui.dialogs.letter_menu import Choice, LetterMenu
-from nomad_tui.ui.keymap import declared_key
+from nomad_tui.ui.keymap import declared_key, keymap_of
 from nomad_tui.ui.sinks.place import NO_OUTPUT
 
 LONGEST_ID: Final = 64
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-MISTAKEN: Final = "Its definition has a mistake: s shows it."
-NO_SINKS: Final = "No sink is defined: s makes the first one."
+MISTAKEN: Final = "Its definition has a mistake: {app.sinks} shows it."
+NO_SINKS: Final = "No sink is defined: {app.sinks} makes the first one."
 
 Load = Callable[[], Awaitable[Loaded]]
 """Raises `FileError`."""
@@ -34,14 +34,14 @@ class Offer:
     """None where nothing can be sent to it from here."""
 
 
-def offers(loaded: Loaded) -> list[Offer]:
+def offers(loaded: Loaded, mistaken_note: str) -> list[Offer]:
     """Every sink that is defined, those with mistakes last."""
     defined = [
         Offer(id, NO_OUTPUT, None) if each.kind is Kind.STDOUT else Offer(id, _note(each), each)
         for id, each in sorted(loaded.definitions.items())  # noqa: A001
     ]
     mistaken = {mistake.sink for mistake in loaded.mistakes if mistake.sink is not None} - loaded.definitions.keys()
-    return [*defined, *(Offer(each, MISTAKEN, None) for each in sorted(mistaken))]
+    return [*defined, *(Offer(each, mistaken_note, None) for each in sorted(mistaken))]
 
 
 def _note(definition: Definition) -> str:
@@ -66,9 +66,9 @@ class SendTo(LetterMenu[Definition]):
         self.run_worker(self._offer, group="definitions")  # type: ignore[arg-type]
 
     async def _offer(self) -> None:
-        trouble = NO_SINKS
+        trouble = keymap_of(self.app).text(NO_SINKS)
         try:
-            self.offers = offers(await self._load())
+            self.offers = offers(await self._load(), keymap_of(self.app).text(MISTAKEN))
         except FileError as error:
             self.offers, trouble = (), str(error)
         self.list.put([_choice(row, offer) for row, offer in enumerate(self.offers)])
