@@ -203,6 +203,16 @@ class StreamConnection:
         if not (yield from self._take(doubt.frame, doubt.joined, was_set_back=False)):
             yield from self._read()
 
+    def leave(self) -> list[Update]:
+        """What counts as seen and is not yielded yet, for a connection that is left before its doubt is resolved.
+
+        What may be of another history does not count.
+        """
+        left: list[Update] = []
+        while self.doubt is not None and not self.doubt.is_rebuilt:
+            left += self.resolve(Parting())
+        return left
+
     def close(self) -> Iterator[Update]:
         """What the stream's end completes. A cut frame is the normal end, and comes again on the next connection."""
         rest = self._splitter.finish()

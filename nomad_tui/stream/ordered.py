@@ -55,6 +55,9 @@ async def ordered(
                                     update = await anext(updates)
                                     in_hand.append((reader, update))
                         raise
+        except asyncio.CancelledError:
+            in_hand.extend((reader, each) for each in reader.doubts.left)
+            raise
         except Exception as error:
             await queue.put(error)
 

@@ -93,7 +93,7 @@ class Reader:
         self._is_held_back = False
         """Whether silence was found to be something between that holds the stream back, and not a refusal."""
         self._cuts = Cuts(settings.shortest_cut_period)
-        self._doubts = Doubts(settings)
+        self.doubts = Doubts(settings)
         self._reports = Reports(connection, self.selection, self.harm)
 
     @property
@@ -409,11 +409,11 @@ class Reader:
                 while self._pending:
                     yield self._pending.popleft()
                 while connection.doubt is not None:
-                    for update in connection.resolve(await self._doubts.settle(client, connection)):
+                    for update in connection.resolve(await self.doubts.settle(client, connection)):
                         yield update
                 self._progressed = self._progressed or connection.progressed
                 if connection.has_joined:
-                    self._doubts.since = None
+                    self.doubts.since = None
                 if self._start_filter is not None and self._start_filter.over:
                     self._start_filter, self._start = None, Start()
                 if connection.is_rebuilt:

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Final
 
 from nomad_tui.config.connection import Connection
+from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Frame, LineSplitter, decode
 from nomad_tui.nomad import diagnose, questions
 from nomad_tui.nomad.cases import Kind, asked
@@ -83,9 +84,18 @@ class Doubts:
         self._settings = settings
         self.since: float | None = None
         """When a server first seemed to have been rebuilt, by `monotonic`; None if it does not."""
+        self.left: list[Update] = []
+        """What counts as seen and was not yielded, because the reading was cancelled meanwhile."""
 
     async def settle(self, client: Client, connection: StreamConnection) -> Parting:
         """What `connection.resolve` takes. Raises `NomadError` if the server is starting, or may be."""
+        try:
+            return await self._settle(client, connection)
+        except asyncio.CancelledError:
+            self.left = connection.leave()
+            raise
+
+    async def _settle(self, client: Client, connection: StreamConnection) -> Parting:
         doubt, settings = connection.doubt, self._settings
         assert doubt is not None
         if doubt.is_rebuilt:
