@@ -55,8 +55,9 @@ def connection() -> str:
 
 
 def topics() -> str:
-    return table(("topic", "a token needs"), *((f"`{name}`", f"`{needed(name)}`") for name in KINDS)).replace(
-        "`a management token`", "a management token"
+    rows = ((name, needed(name)) for name in KINDS)
+    return table(
+        ("topic", "a token needs"), *((f"`{name}`", need if " " in need else f"`{need}`") for name, need in rows)
     )
 
 
