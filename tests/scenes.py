@@ -178,7 +178,9 @@ def four_sinks() -> Seen:
         reconnects=1,
         http="127.0.0.1:9646",
     )
-    mistake = DefinitionError("chat.toml", "is no setting of a sink: write `format`, or leave it out", place="fromat")
+    mistake = DefinitionError(
+        "chat.toml", "is not a setting of a sink: write `format`, or leave it out", place="fromat"
+    )
     sinks = [SinkReport(name, True, definitions[name], run=runs[name]) for name in texts]
     sinks.insert(2, SinkReport("chat", True, mistakes=(mistake,)))
     overview = Overview(runner, True, tuple(runs.values()), 88_000_000, 1, 90_003, 215_280, NOW - 7 * 24 * 60 * minute)

@@ -13,13 +13,13 @@ _EXAMPLE: Final = 'write the program and its arguments, such as ["/usr/local/bin
 def _read_command(raw: object, path: FieldPath) -> tuple[str, ...]:
     """The program of a path begins at the folder of the settings, or in the home folder."""
     if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_ARGUMENTS:
-        no_shell = ", and no shell reads it" if isinstance(raw, str) else ""
+        no_shell = ", but commands do not run in a shell" if isinstance(raw, str) else ""
         raise path.error(f"is {quoted(raw)}{no_shell}: {_EXAMPLE}")
     argv: list[str] = []
     for number, argument in enumerate(raw):
         at = path.item(number)
         if not isinstance(argument, str) or "\0" in argument:
-            raise at.error(f"is {quoted(argument)}: write a text in quotes")
+            raise at.error(f"is {quoted(argument)}: write a string in quotes")
         argv.append(argument)
     program = read_text(argv[0], path.item(0), "the program")
     argv[0] = whole_path(program, path.item(0)) if "/" in program or program.startswith("~") else program

@@ -53,7 +53,7 @@ _USER: Final = re.compile(r"//[^/@]*@")
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 OWN_HEADERS: Final[Mapping[str, str]] = {
     "x-nomad-token": "use --token-file (or NOMAD_TOKEN) for the token",
-    "proxy-authorization": "write user and password into the proxy's address",
+    "proxy-authorization": "write user and password into the proxy's URL",
     **dict.fromkeys(
         (
             "accept-encoding",
@@ -65,7 +65,7 @@ OWN_HEADERS: Final[Mapping[str, str]] = {
             "transfer-encoding",
             "upgrade",
         ),
-        "leave it out, nomad-tui sets it",
+        "remove it, nomad-tui sets it",
     ),
 }
 """Headers that cannot be given, and what to do instead."""
@@ -80,8 +80,8 @@ class Profile:
     """A connection that the operator has named in config.toml."""
 
     name: str
-    colour: str = ""
-    """What it is shown in: `#rrggbb`, or the name of a colour, which the themes know; "" for none."""
+    color: str = ""
+    """What it is shown in: `#rrggbb`, or the name of a color, which the themes know; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Connection:
         given = _Given(flags or {}, environ, profile)
         (address, credentials), *others = _addresses(given)
         if given.flag(TOKEN) and given.flag(TOKEN_FILE):
-            raise ConfigurationError("--token and --token-file are both given: leave one of them out.")
+            raise ConfigurationError("--token and --token-file exclude each other. Give one of them.")
         token, token_file = given.text(TOKEN), given.path(TOKEN_FILE)
         if given.flag(TOKEN):
             token_file = None
@@ -216,8 +216,8 @@ class Connection:
                 raise ConfigurationError(f"The header {name} ({HEADERS.flag}) has no value: {error}") from None
             if not (value.isascii() and value.isprintable()) or len(value) >= TOKEN_LIMIT:
                 raise ConfigurationError(
-                    f"The value of the header {name} ({HEADERS.flag}) holds a line break, a character that is not "
-                    f"printable ASCII, or more than {TOKEN_LIMIT} of them: correct it."
+                    f"The value of the header {name} ({HEADERS.flag}) contains a line break, a character "
+                    f"that is not printable ASCII, or more than {TOKEN_LIMIT} characters. Correct it."
                 )
             found[name] = value
         return found
@@ -255,15 +255,15 @@ class Connection:
         cert, key = self._origin(CLIENT_CERT), self._origin(CLIENT_KEY)
         if self.client_cert is None or self.client_key is None:
             there, missing = (cert, key) if self.client_key is None else (key, cert)
-            raise ConfigurationError(f"{there} is given without {missing}: give both, or neither.")
+            raise ConfigurationError(f"{there} needs {missing}. Give both, or neither.")
         _check_readable(self.client_cert, cert)
         _check_readable(self.client_key, key)
         try:
             context.load_cert_chain(self.client_cert, self.client_key, password=_refuse_password)
         except OSError as error:
             raise ConfigurationError(
-                f"{cert} {_shown(self.client_cert)} and {key} {_shown(self.client_key)} are no PEM "
-                f"certificate and its unencrypted key ({_reason(error)}): name two files that belong together."
+                f"{cert} {_shown(self.client_cert)} and {key} {_shown(self.client_key)} are not a PEM "
+                f"certificate and its unencrypted key ({_reason(error)}). Name two files that belong together."
             ) from error
 
     def _origin(self, setting: Setting) -> str:
@@ -287,7 +287,7 @@ def styles_folder() -> Path:
     for folder in folders:
         if (folder / "app.tcss").is_file():
             return folder
-    raise ConfigurationError(f"The style sheets are in neither {folders[0]} nor {folders[1]}: install nomad-tui again.")
+    raise ConfigurationError(f"The style sheets are missing from {folders[0]} and {folders[1]}. Reinstall nomad-tui.")
 
 
 def own_namespace(environ: Mapping[str, str] = os.environ, profile: ProfileSettings | None = None) -> str:
@@ -333,13 +333,12 @@ class _Given:
         if text is None:
             return None
         if "\0" in text:
-            raise ConfigurationError(f"{self.origin(setting)} holds a zero byte: name a file.")
+            raise ConfigurationError(f"{self.origin(setting)} contains a NUL byte. Correct the path.")
         try:
             return Path(text).expanduser()
         except RuntimeError:
             raise ConfigurationError(
-                f"{self.origin(setting)} is {_shown(text)}, and nobody here has a home folder of that name: "
-                "write the path from / on."
+                f"{self.origin(setting)} is {_shown(text)}, but there is no such user. Write the path from /."
             ) from None
 
     def origin(self, setting: Setting) -> str:
@@ -443,13 +442,13 @@ def _headers(given: _Given) -> tuple[tuple[str, str], ...]:
             name, value = name.strip(), value.strip()
             shown = printable(name, 100)
             if not colon or not value or HEADER_NAME.fullmatch(name) is None:
-                raise ConfigurationError(f"{origin} {shown!r} is no header: write 'Name: value'.")
+                raise ConfigurationError(f"{origin} {shown!r} is not a header. Write 'Name: value'.")
             if (instead := OWN_HEADERS.get(name.lower())) is not None:
-                raise ConfigurationError(f"{origin} names {shown}, which cannot be given: {instead}.")
+                raise ConfigurationError(f"{origin} names {shown}, which cannot be set here: {instead}.")
             found[name.lower()] = (name, value)
     if "authorization" in found and given.value(HTTP_AUTH):
         raise ConfigurationError(
-            f"The header Authorization and {given.origin(HTTP_AUTH)} both say who asks: leave one of them out."
+            f"The header Authorization and {given.origin(HTTP_AUTH)} both set credentials. Remove one."
         )
     return tuple(found.values())
 
@@ -461,8 +460,7 @@ def _skip_verify(given: _Given) -> bool:
     text = None if value is None else str(value)
     if text is not None and text not in TRUE | FALSE:
         raise ConfigurationError(
-            f"{TLS_SKIP_VERIFY.variable} is '{printable(text, 40)}', which is neither true nor false: "
-            "set it to true or false, or unset it."
+            f"{TLS_SKIP_VERIFY.variable} is '{printable(text, 40)}'. Set it to true or false, or unset it."
         )
     return text in TRUE
 
@@ -474,13 +472,11 @@ def _token_from(file: Path, origin: str) -> str:
             line = opened.readline(TOKEN_LIMIT).strip()
     except OSError as error:
         raise ConfigurationError(
-            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}): "
-            "name a file whose first line is the token."
+            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}). "
+            "Name a file whose first line is the token."
         ) from error
     if not line:
-        raise ConfigurationError(
-            f"{origin} names {_shown(file)}, whose first line is empty: write the token into its first line."
-        )
+        raise ConfigurationError(f"{origin} names {_shown(file)}, whose first line is empty. Write the token there.")
     token = line.decode("latin-1")
     _check_token(token, f"The token in {_shown(file)} ({origin})")
     return token
@@ -489,14 +485,14 @@ def _token_from(file: Path, origin: str) -> str:
 def _check_token(token: str, origin: str) -> None:
     """Refuses what cannot stand in a header. The message never shows the token."""
     if "\n" in token or "\r" in token:
-        wrong = "holds a line break"
+        wrong = "contains a line break"
     elif not (token.isascii() and token.isprintable()):
-        wrong = "holds a character that is not printable ASCII"
+        wrong = "contains a character that is not printable ASCII"
     elif len(token) >= TOKEN_LIMIT:
         wrong = f"is longer than {TOKEN_LIMIT} characters"
     else:
         return
-    raise ConfigurationError(f"{origin} {wrong}, as no token does: give the token's Secret ID and nothing else.")
+    raise ConfigurationError(f"{origin} {wrong}. Give the token's Secret ID and nothing else.")
 
 
 def _certificate_files(folder: Path, origin: str) -> list[Path]:
@@ -506,12 +502,12 @@ def _certificate_files(folder: Path, origin: str) -> list[Path]:
         files = [file for file in sorted(folder.rglob("*")) if file.is_file() and _holds_certificate(file)]
     except OSError as error:
         raise ConfigurationError(
-            f"{origin} names {_shown(folder)}, which cannot be read ({_reason(error)}): "
-            "name a directory of PEM certificates."
+            f"{origin} names {_shown(folder)}, which cannot be read ({_reason(error)}). "
+            "Name a directory of PEM certificates."
         ) from error
     if not files:
         raise ConfigurationError(
-            f"{origin} names {_shown(folder)}, which holds no PEM certificate: put the cluster's CA there."
+            f"{origin} names {_shown(folder)}, which contains no PEM certificate. Put the cluster's CA there."
         )
     return files
 
@@ -526,8 +522,8 @@ def _trust(context: ssl.SSLContext, file: Path, origin: str) -> None:
         context.load_verify_locations(cafile=file)
     except ssl.SSLError as error:
         raise ConfigurationError(
-            f"{origin} names {_shown(file)}, which is no PEM certificate ({_reason(error)}): "
-            "name the cluster's CA certificate."
+            f"{origin} names {_shown(file)}, which is not a PEM certificate ({_reason(error)}). "
+            "Name the cluster's CA certificate."
         ) from error
 
 
@@ -537,8 +533,7 @@ def _check_readable(file: Path, origin: str) -> None:
             pass
     except OSError as error:
         raise ConfigurationError(
-            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}): "
-            "name a PEM file that you may read."
+            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}). Name a readable PEM file."
         ) from error
 
 

@@ -190,16 +190,16 @@ class FieldReader(Generic[T]):
                     self._take(f"{inner}.{member}", value)
             elif raw is not None:
                 self.errors.append(
-                    self.path_of(inner).error(f"is {quoted(raw)}, and a table belongs there: {self._members(inner)}")
+                    self.path_of(inner).error(f"is {quoted(raw)}: write a table; {self._members(inner)}")
                 )
 
     def _take(self, name: str, raw: object) -> None:
         key = self._by_name.get(self._dialect.folded(name))
         if key is None:
-            what = f"is no setting{self._what}: {self._meant(name)}"
+            what = f"is not a setting{self._what}: {self._meant(name)}"
             self.errors.append(self.path_of(printable(name, 80)).error(what))
         elif raw is not None and key.attribute in self.given:
-            self.errors.append(self.path_of(name).error("stands here twice: leave one out"))
+            self.errors.append(self.path_of(name).error("is set twice: remove one"))
         elif raw is not None:
             self.given[key.attribute] = raw
 
@@ -239,7 +239,7 @@ class FieldReader(Generic[T]):
             return self._instead(plain[close])
         if inner is not None:
             return self._members(inner)
-        return f"leave it out; there are {', '.join(dict.fromkeys(each.partition('.')[0] for each in known))}"
+        return f"remove it; the settings are {', '.join(dict.fromkeys(each.partition('.')[0] for each in known))}"
 
     def _instead(self, name: str) -> str:
         key = self._by_name.get(self._dialect.folded(name))
@@ -249,7 +249,7 @@ class FieldReader(Generic[T]):
 
     def _members(self, table: str) -> str:
         names = (self._dialect.spelled(key.name).partition(".") for key in self._keys.values())
-        return f"it may hold {', '.join(member for inner, _, member in names if inner == table)}"
+        return f"its settings are {', '.join(member for inner, _, member in names if inner == table)}"
 
 
 def _plain(name: str) -> str:
@@ -278,7 +278,7 @@ def quoted(raw: object) -> str:
 # Kinds of values
 
 
-def read_text(raw: object, path: FieldPath, wanted: str = "a text in quotes") -> str:
+def read_text(raw: object, path: FieldPath, wanted: str = "a string in quotes") -> str:
     """Not empty, and nothing that could not be written to a file again."""
     if not isinstance(raw, str):
         raise path.error(f"is {quoted(raw)}: write {wanted}")
@@ -293,7 +293,7 @@ def line(wanted: str) -> FieldCodec:
     def read(raw: object, path: FieldPath) -> str:
         text = read_text(raw, path, wanted).strip()
         if text != printable(text):
-            raise path.error(f"holds a character that cannot be seen, {quoted(text)}: write {wanted}")
+            raise path.error(f"contains an invisible character, {quoted(text)}: write {wanted}")
         return text
 
     return FieldCodec(read)
@@ -376,13 +376,13 @@ def _one_of(names: Sequence[str]) -> str:
 def whole_path(text: str, path: FieldPath) -> str:
     """A path with `~` and its beginning filled in. What begins with a variable is only known when it is opened."""
     if "\0" in text or text != text.encode(errors="replace").decode():
-        raise path.error(f"is {quoted(text)}, and no file can have such a name: write another")
+        raise path.error(f"is {quoted(text)}, which cannot be a file name: write another")
     if text.startswith("${"):
         return text
     try:
         found = Path(text).expanduser()
     except RuntimeError:
-        raise path.error(f"is {quoted(text)}, and nobody here has a home folder of that name") from None
+        raise path.error(f"is {quoted(text)}, but there is no such user: write the path from /") from None
     return str(found if path.folder is None else path.folder.absolute() / found)
 
 
@@ -392,14 +392,14 @@ def with_file(text: str, path: FieldPath) -> str:
         return text
     name = text.removeprefix(FILE)
     if not name.strip():
-        raise path.error("names no file: write file: and its path behind it")
+        raise path.error("has no path: write file:PATH")
     return FILE + whole_path(name, path)
 
 
 def _read_path(raw: object, path: FieldPath) -> Path:
     text = read_text(raw, path, "the path of a file")
     if text.startswith("${"):
-        raise path.error(f"is {quoted(text)}, and no variable is filled in here: write the path itself")
+        raise path.error(f"is {quoted(text)}, but variables are not expanded here: write the path itself")
     return Path(whole_path(text, path))
 
 
@@ -414,7 +414,7 @@ def _read_filter(raw: object, path: FieldPath) -> Filter:
     except FilterError as error:
         rest = raw[error.position :]
         at = f"at character {error.position + 1}, {quoted(rest)}" if rest else "at its end"
-        raise path.error(f"is no filter {at}: {error.text.rstrip('.')}") from None
+        raise path.error(f"is not a valid filter {at}: {error.text.rstrip('.')}") from None
 
 
 FILTER: Final = FieldCodec(_read_filter, str)

@@ -53,7 +53,7 @@ class FilterHistory:
             return self.texts
         text = read_text(self._file) or ""
         if "\0" in text:
-            raise FileError(f"{shown(self._file)} is no history of filters.")
+            raise FileError(f"{shown(self._file)} is not a filter history.")
         lines = (printable(line.strip()) for line in text.split("\n"))
         return _newest(line for line in lines if 0 < len(line) <= LONGEST_FILTER)
 

@@ -62,11 +62,13 @@ def read_text(file: Path) -> str | None:
     except NotADirectoryError:
         if NO_HOME in file.parents:
             return None
-        raise FileError(f"{shown(file)} cannot be read: what it is in is no folder. Correct its name.") from None
+        raise FileError(
+            f"{shown(file)} cannot be read: a part of its path is not a folder. Correct the path."
+        ) from None
     except OSError as error:
-        raise FileError(f"{shown(file)} cannot be read: {reason(error)}. See that you may read it.") from error
+        raise FileError(f"{shown(file)} cannot be read: {reason(error)}. Check its permissions.") from error
     if len(content) > MOST_BYTES:
-        raise FileError(f"{shown(file)} is left alone, because it is larger than 1 MiB. Shorten it or move it away.")
+        raise FileError(f"{shown(file)} is larger than 1 MiB, so it is not read. Shorten it, or move it away.")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -82,7 +84,7 @@ def write_text(file: Path, text: str) -> None:
     """
     if NO_HOME in file.parents:
         raise FileError(
-            f"{file.name} cannot be written: no home folder is known. Set HOME to an absolute path, or name a folder "
+            f"{file.name} cannot be written: there is no home folder. Set HOME to an absolute path, or name a folder "
             "with --config."
         )
     try:
@@ -99,7 +101,7 @@ def write_text(file: Path, text: str) -> None:
             raise
     except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
         raise FileError(
-            f"{shown(file)} cannot be written: {reason(error)}. Make room, or see that you may write it."
+            f"{shown(file)} cannot be written: {reason(error)}. Free disk space, or check the folder's permissions."
         ) from error
 
 

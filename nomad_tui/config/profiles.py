@@ -78,11 +78,11 @@ class Connections:
         file = self._folder / FILE
         wrong = f"{chosen} '{printable(name, LONGEST_NAME)}'"
         if not profiles:
-            there = f"{shown(file)} names no profile" if file.exists() else f"there is no file {shown(file)}"
-            raise ConfigurationError(f"{wrong}, but {there}: write a table [profile.NAME] into it, or name none.")
+            there = f"{shown(file)} defines no profile" if file.exists() else f"there is no file {shown(file)}"
+            raise ConfigurationError(f"{wrong}, but {there}. Add a table [profile.NAME], or name no profile.")
         names = [*list(profiles)[:MOST_NAMED], *(["…"] if len(profiles) > MOST_NAMED else [])]
         raise ConfigurationError(
-            f"{wrong}, and the profiles in {shown(file)} are {', '.join(names)}: name one of them."
+            f"{wrong}, but the profiles in {shown(file)} are {', '.join(names)}. Name one of them."
         )
 
     def _read(self) -> dict[str, ProfileSettings]:

@@ -116,7 +116,7 @@ class SavedFilters:
         if found is None:
             return
         if to != name and self.named(to) is not None:
-            raise FileError(f"Another filter is called {to}; forget that one first.")
+            raise FileError(f"Another filter is named {to}; forget that one first.")
         self.save(to, found.text, key)
         if to != name:
             self.forget(name)
@@ -129,11 +129,11 @@ class SavedFilters:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             what = printable(str(error))
-            raise FileError(f"{shown(self._file)} is not used until it is corrected: {what}.") from error
+            raise FileError(f"{shown(self._file)} is ignored until corrected: {what}.") from error
         for name, kind in (("filters", dict), ("forgotten", list)):
             if not isinstance(content.get(name, kind()), kind):
                 table = "a table of filters" if kind is dict else "a list of names"
-                raise FileError(f"{shown(self._file)} is not used until it is corrected: `{name}` must be {table}.")
+                raise FileError(f"{shown(self._file)} is ignored until corrected: `{name}` must be {table}.")
         return content
 
     def _write(self, content: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class SavedFilters:
             try:
                 write_text(self._file, tomli_w.dumps(content))
             except FileError as error:
-                raise FileError(f"{error} The saved filters stay as they were.") from error
+                raise FileError(f"{error} The saved filters are unchanged.") from error
         self._content = content
         self._arrange()
 

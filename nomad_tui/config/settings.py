@@ -9,7 +9,7 @@ app.follow = ["f", "F9"]                  # other keys for an action, by its ID
 [profile.prod]                            # what --profile prod connects to
 address = ["https://nomad-1:4646", "https://nomad-2:4646"]
 token_file = "~/.nomad/prod"              # a relative path begins at this file's folder
-colour = "red"
+color = "red"
 
 [journal]
 keep = "7d"                               # what sink run and record keep of what every sink has had
@@ -50,9 +50,9 @@ from nomad_tui.core.limits import SMALLEST_JOURNAL
 from nomad_tui.core.text import printable
 
 FILE: Final = "config.toml"
-COLOURS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
-THEME_COLOURS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
-"""Names that a profile's colour may have; the second are what the theme makes of them."""
+COLORS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
+THEME_COLORS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
+"""Names that a profile's color may have; the second are what the theme makes of them."""
 LONGEST_NAME: Final = 40
 LONGEST_KEPT: Final = 365_000 * 86_400.0
 MOST_SAID: Final = 5
@@ -65,7 +65,7 @@ _FORMER: Final = {"list": "ui.columns", "list.columns": "ui.columns"}
 
 _TABLE: Final = re.compile(r"\s*\[([^\[\]]+)\]")
 _PAIR: Final = re.compile(r"\s*([^=#\[]+?)\s*=")
-_ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
+_ANY_COLOR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 # What may stand in a field. In a profile an empty text counts as none.
@@ -73,7 +73,7 @@ _ANY_COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 
 def _text(raw: object, path: FieldPath) -> str:
     if not isinstance(raw, str):
-        raise path.error(f"is {quoted(raw)}: write a text in quotes")
+        raise path.error(f"is {quoted(raw)}: write a string in quotes")
     return raw
 
 
@@ -94,17 +94,17 @@ def _headers(raw: object, path: FieldPath) -> tuple[str, ...]:
     return tuple(f"{name}: {with_file(_text(value, at), at)}" for name, at, value in headers)
 
 
-def _colour(raw: object, path: FieldPath) -> str:
+def _color(raw: object, path: FieldPath) -> str:
     text = _text(raw, path)
-    if text and text not in COLOURS + THEME_COLOURS and _ANY_COLOUR.fullmatch(text) is None:
-        known = ", ".join(COLOURS + THEME_COLOURS)
-        raise path.error(f"is {quoted(text)}, and a colour is {known} or like #e8ab4c")
+    if text and text not in COLORS + THEME_COLORS and _ANY_COLOR.fullmatch(text) is None:
+        known = ", ".join(COLORS + THEME_COLORS)
+        raise path.error(f"is {quoted(text)}: write one of {known}, or a color such as #e8ab4c")
     return text
 
 
 def _table(raw: object, path: FieldPath) -> Mapping[str, Any]:
     if not isinstance(raw, dict):
-        raise path.error(f"is {quoted(raw)}, and a table belongs there")
+        raise path.error(f"is {quoted(raw)}: write a table")
     return raw
 
 
@@ -182,7 +182,7 @@ class _Entry(msgspec.Struct, frozen=True):
     headers: Annotated[tuple[str, ...] | None, Field(FieldCodec(_headers))] = None
     """A value may refer to `${VARIABLE}` or `file:PATH`."""
     allow_harmful_topics: Annotated[bool | None, Field(FLAG)] = None
-    colour: Annotated[str, Field(FieldCodec(_colour))] = ""
+    color: Annotated[str, Field(FieldCodec(_color))] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +246,13 @@ def read_journal(folder: Path) -> JournalSettings:
 def read_sinks(folder: Path) -> list[dict[str, Any]]:
     """The `[[sink]]` tables of a folder's settings as they are written; none if there is no file.
 
-    Raises `FileError` for a file that is no TOML, and for a `sink` that is no list of tables. Other mistakes are not
+    Raises `FileError` for a file that is no TOML, and for a `sink` that is not a list of tables. Other mistakes are not
     looked for.
     """
     file = folder / FILE
     tables = _parsed(file, read_text(file) or "").get("sink", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _mistake(file, "`sink` is no list of tables: write [[sink]] above each")
+        raise _mistake(file, "`sink` is not a list of tables: write [[sink]] above each")
     return tables
 
 
@@ -268,18 +268,20 @@ def _profile(settings: FieldReader[Settings], name: str, content: object) -> Pro
     path = settings.path("profile").member(name)
     reader = FieldReader(_Entry, "a profile", within=f"{path.name}.", folder=path.folder)
     if not 1 <= len(name) <= LONGEST_NAME or name != printable(name) or name != name.strip():
-        reader.errors.append(path.error(f"is no name: one has 1 to {LONGEST_NAME} visible characters"))
+        reader.errors.append(path.error(f"is not a valid name: write 1 to {LONGEST_NAME} visible characters"))
     if isinstance(content, dict):
+        if "color" not in content:  # 0.1.0 calls it colour
+            content = {"color" if key == "colour" else key: value for key, value in content.items()}
         reader.take(content)
         for attribute in reader.given:
             reader.read(attribute)
     else:
-        reader.errors.append(path.error(f"is {quoted(content)}, and a table belongs there"))
+        reader.errors.append(path.error(f"is {quoted(content)}: write a table"))
     settings.errors += reader.errors
     if reader.errors:
         return None
     given = msgspec.structs.asdict(reader.struct())
-    return ProfileSettings(Profile(name, given.pop("colour")), given)
+    return ProfileSettings(Profile(name, given.pop("color")), given)
 
 
 def _mistake(file: Path, what: str) -> FileError:
@@ -287,4 +289,4 @@ def _mistake(file: Path, what: str) -> FileError:
 
 
 def _unused(file: Path, what: str) -> str:
-    return f"{shown(file)} is not used until it is corrected: {printable(what, 400 * MOST_SAID)}."
+    return f"{shown(file)} is ignored until corrected: {printable(what, 400 * MOST_SAID)}."

@@ -36,7 +36,7 @@ def _columns(raw: object, path: FieldPath) -> tuple[str, ...]:
     if not isinstance(raw, list):
         raise path.error(f'is {quoted(raw)}: write a list, such as ["time", "sentence"]')
     if not raw:
-        raise path.error("names no column: leave it out for the default ones")
+        raise path.error("is empty: name a column, or leave it out for the default")
     for number, name in enumerate(raw):
         if not isinstance(name, str):
             raise path.item(number).error(f"is {quoted(name)}: write the name of a column in quotes")
@@ -51,8 +51,7 @@ def _timezone(raw: object, path: FieldPath) -> str:
         timezone_of(name)
     except (ValueError, OSError):
         raise path.error(
-            f'is {quoted(name)}, which is no timezone known here: write "local", "utc" or a name such as '
-            '"Europe/Berlin"'
+            f'is {quoted(name)}, which is not a known timezone: write "local", "utc" or a name such as "Europe/Berlin"'
         ) from None
     return name
 

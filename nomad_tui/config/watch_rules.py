@@ -102,7 +102,7 @@ def read_rules(
 ) -> tuple[list[Rule], list[FieldError]]:
     """The rules of `[[watch]]` tables, and every mistake in the others."""
     if not isinstance(tables, list):
-        return [], [FieldError("watch", "is no list of tables: write [[watch]] above each")]
+        return [], [FieldError("watch", "is not a list of tables: write [[watch]] above each")]
     rules: dict[str, Rule] = {}
     errors: list[FieldError] = []
     for number, table in enumerate(tables):
@@ -113,7 +113,7 @@ def read_rules(
                 reader.read(attribute)
             reader.errors += _amiss(reader, rules)
         else:
-            reader.errors.append(FieldError(f"watch[{number}]", f"is {quoted(table)}, and a table belongs there"))
+            reader.errors.append(FieldError(f"watch[{number}]", f"is {quoted(table)}: write a table"))
         errors += reader.errors
         if not reader.errors:
             given = msgspec.structs.asdict(reader.struct())
@@ -131,14 +131,14 @@ def _amiss(reader: FieldReader[_Entry], rules: Iterable[str]) -> Iterable[FieldE
         if len(name) > LONGEST_NAME:
             yield reader.path("name").error(f"has more than {LONGEST_NAME} characters: write a shorter one")
         if name in rules:
-            yield reader.path("name").error(f"is {quoted(name)}, as another rule's is: write another")
+            yield reader.path("name").error(f"is {quoted(name)}, the name of another rule: choose another")
     if "filter" not in reader.given and "level" not in reader.given and not reader.hinted & {"filter", "level"}:
         yield reader.path("filter").error('is missing, as is `level`: write one of them, such as level = "failure"')
     runs = Action.COMMAND in values.get("actions", ())
     if runs and "command" not in reader.given:
         yield reader.path("command").error('is missing: write command = ["/usr/local/bin/page"]')
     if "command" in values and not runs:
-        yield reader.path("actions").error('does not name "command", so the command would never run: add it')
+        yield reader.path("actions").error('does not include "command", so the command would never run: add it')
 
 
 class WatchRules:
@@ -186,7 +186,7 @@ class WatchRules:
         try:
             return tomllib.loads(read_text(file) or "")
         except (ValueError, RecursionError) as error:
-            trouble = f"{shown(file)} is not used until it is corrected: {printable(str(error), 400)}."
+            trouble = f"{shown(file)} is ignored until corrected: {printable(str(error), 400)}."
         except FileError as error:
             trouble = str(error)
         if is_own:  # the settings' other readers say so of config.toml
@@ -212,7 +212,7 @@ class WatchRules:
         if not rule.name or len(rule.name) > LONGEST_NAME or rule.name != printable(rule.name):
             raise FileError(f"A name has 1 to {LONGEST_NAME} visible characters.")
         if any(each.name == rule.name for each in self.rules):
-            raise FileError(f"Another rule is called {rule.name}; choose another name.")
+            raise FileError(f"Another rule is named {rule.name}; choose another name.")
         tables = self._own.get("watch", [])
         self._write({**self._own, "watch": [*(tables if isinstance(tables, list) else []), _written(rule)]})
 
@@ -228,7 +228,7 @@ class WatchRules:
     def _write(self, content: dict[str, Any]) -> None:
         """Replaces what was just read: another dashboard, or an editor, may have written meanwhile."""
         if self._folder is not None and not self._is_readable:
-            raise FileError(f"{shown(self._folder / FILE)} cannot be read, so nothing is written: correct it first.")
+            raise FileError(f"{shown(self._folder / FILE)} cannot be read, so it is not changed. Correct it first.")
         content = {name: value for name, value in content.items() if value}
         if self._folder is not None:
             write_text(self._folder / FILE, tomli_w.dumps(content))

@@ -53,7 +53,7 @@ class JetStreamAddress:
         if not text.strip():
             raise JetStreamAddressError(f"The address of NATS is empty. Write something like {EXAMPLE}.")
         if not text.isprintable() or " " in text:
-            raise _wrong(text, "it holds a space or a control character")
+            raise _wrong(text, "it contains a space or a control character")
         servers: list[str] = []
         schemes: list[str] = []
         credentials: tuple[str, str | None] | None = None
@@ -61,17 +61,17 @@ class JetStreamAddress:
         for part in text.split(","):
             found = _PART.fullmatch(part)
             if found is None:
-                raise _wrong(text, "that is no list of servers (in a password, write %2C for a comma and %2F for a /)")
+                raise _wrong(text, "its list of servers is invalid (in a password, write %2C for a comma, %2F for a /)")
             scheme = (found["scheme"] or "").lower()
             if found["scheme"] is not None and scheme not in SCHEMES:
-                raise _wrong(text, f"the scheme {printable(scheme, 20)} is none of NATS, which are nats and tls")
+                raise _wrong(text, f"the scheme {printable(scheme, 20)} is not supported, use nats or tls")
             schemes.append(scheme)
             servers.append(_server(text, found["host"], found["port"]))
             if found["user"] is not None and credentials is None:
                 credentials = (unquote(found["user"]), None if found["password"] is None else found["password"])
             stream = stream or (found["path"] or "").strip("/")
         if _NO_STREAM.search(stream):
-            raise _wrong(text, f"{printable(stream, 40)!r} cannot be the name of a stream")
+            raise _wrong(text, f"{printable(stream, 40)!r} is not a valid stream name")
         user, password, token = None, None, None
         if credentials is not None and credentials[1] is None:
             token = credentials[0]
@@ -82,11 +82,11 @@ class JetStreamAddress:
 
 def _server(text: str, host: str, port: str | None) -> str:
     if not host.strip("[]"):
-        raise _wrong(text, "it names no host")
+        raise _wrong(text, "it has no host")
     if port is None:
         return f"{host}:{DEFAULT_PORT}"
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise _wrong(text, "its port is no number from 1 to 65535")
+        raise _wrong(text, "its port is not a number from 1 to 65535")
     return f"{host}:{int(port)}"
 
 

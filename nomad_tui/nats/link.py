@@ -354,7 +354,7 @@ def trouble(error: BaseException, server: str) -> NatsError:
         case ConnectionRefusedError():
             return NatsError(
                 f"{server} cannot be reached",
-                "the connection was refused, nothing listens there",
+                "connection refused",
                 "Start the NATS server, or correct the address",
             )
         case nats.errors.NoRespondersError() | NoStreamResponseError() | ServiceUnavailableError():

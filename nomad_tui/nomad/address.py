@@ -77,7 +77,7 @@ def parse_address(text: str) -> tuple[Address, Credentials | None]:
     _refuse_invisible(text)
     parts = _split(text)
     if parts.scheme not in DEFAULT_PORTS:
-        raise ValueError(f"the scheme {parts.scheme} is none that Nomad serves, use http, https or unix")
+        raise ValueError(f"the scheme {parts.scheme} is not supported, use http, https or unix")
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
     return Address(scheme, _host(parts), _port(parts), path=_prefix(parts.path)), _credentials(parts)
 
@@ -115,7 +115,7 @@ def proxy_for(address: Address, environ: Mapping[str, str], *, socks: bool = Tru
     except ValueError as error:
         shown = without_credentials(text)
         raise ValueError(
-            f"{variable} is {shown!r}: {error}, or name {address.host} in NO_PROXY to go there without a proxy"
+            f"{variable} is {shown!r}: {error}, or name {address.host} in NO_PROXY to bypass the proxy"
         ) from None
     host = f"[{host}]" if ":" in host else host
     return Proxy(f"{parts.scheme}://{host}:{port}", variable, _credentials(parts))
@@ -129,7 +129,7 @@ def _prefix(path: str) -> str:
             break
         kept.append(part)
     if any(part in (".", "..") for part in kept):
-        raise ValueError("its path holds a . or .., write where Nomad's API begins, such as https://example.com/nomad")
+        raise ValueError("its path contains . or .., write where Nomad's API begins, such as https://example.com/nomad")
     return "".join(f"/{quote(part, safe=_PATH_SAFE)}" for part in kept)
 
 
@@ -143,7 +143,7 @@ def _split(text: str) -> SplitResult:
 def _refuse_invisible(text: str) -> None:
     """`urlsplit` drops tabs and line breaks in silence, so a pasted address would lead somewhere else."""
     if not text.isprintable() or " " in text:
-        raise ValueError(f"it holds a space or a control character, write something like {DEFAULT}")
+        raise ValueError(f"it contains a space or a control character, write something like {DEFAULT}")
 
 
 def _unix_address(rest: str) -> Address:
@@ -156,12 +156,12 @@ def _unix_address(rest: str) -> Address:
 def _host(parts: SplitResult) -> str:
     host = (parts.hostname or "").replace("%25", "%")
     if not host:
-        raise ValueError(f"it names no host, write something like {DEFAULT}")
+        raise ValueError(f"it has no host, write something like {DEFAULT}")
     try:
         if re.search(r'[\\^`{|}<>"]', host) or not host.encode("idna"):
             raise UnicodeError
     except UnicodeError:
-        raise ValueError(f"{host!r} cannot be the name of a host, write something like {DEFAULT}") from None
+        raise ValueError(f"{host!r} is not a valid host name, write something like {DEFAULT}") from None
     return host
 
 
@@ -171,7 +171,7 @@ def _port(parts: SplitResult) -> int:
     except ValueError:
         port = 0
     if port == 0:
-        raise ValueError("its port is no number from 1 to 65535, Nomad's own is 4646")
+        raise ValueError("its port is not a number from 1 to 65535, Nomad's default is 4646")
     return PROXY_PORTS[parts.scheme] if port is None else port
 
 

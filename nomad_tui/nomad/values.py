@@ -57,14 +57,14 @@ def _filled(text: str, environ: Mapping[str, str]) -> str:
         name = found["name"]
         if name is None:
             raise ValueUnavailableError(
-                f"'{printable('${' + found['wrong'])}' names no environment variable: write ${{NAME}}, "
-                "or $${ for these two characters themselves."
+                f"'{printable('${' + found['wrong'])}' is not a reference to a variable: write ${{NAME}}, "
+                "or $${ for a literal ${."
             )
         if not environ.get(name):
             how = "empty" if name in environ else "not set"
             raise ValueUnavailableError(
-                f"The environment variable {printable(name, LONGEST_SHOWN)} is {how}: set it where nomad-tui is "
-                "started, and start it again."
+                f"The environment variable {printable(name, LONGEST_SHOWN)} is {how}: set it where nomad-tui runs, "
+                "and restart nomad-tui."
             )
         return environ[name]
 
@@ -81,22 +81,21 @@ def _first_line(name: str) -> str:
         finally:
             os.close(descriptor)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "no such path can be"
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a valid path"
         raise ValueUnavailableError(
-            f"The file '{shown}' cannot be read ({reason}): name one that nomad-tui may read."
+            f"The file '{shown}' cannot be read ({reason}): name a file that nomad-tui can read."
         ) from None
     if not regular:
-        raise ValueUnavailableError(f"'{shown}' is no regular file: name one, as it is read for each delivery.")
+        raise ValueUnavailableError(f"'{shown}' is not a regular file: name one, since it is read for each delivery.")
     line = content.partition(b"\n")[0].removesuffix(b"\r")
     if not line:
         raise ValueUnavailableError(f"The first line of the file '{shown}' is empty: write the value into it.")
     if len(line) > LONGEST:
         raise ValueUnavailableError(
-            f"The first line of the file '{shown}' is longer than {LONGEST // 1024} KiB: name the file of the value."
+            f"The first line of the file '{shown}' is longer than {LONGEST // 1024} KiB: name a file that holds "
+            "only the value."
         )
     try:
         return line.decode()
     except UnicodeDecodeError:
-        raise ValueUnavailableError(
-            f"The first line of the file '{shown}' is not UTF-8: name a file that holds text."
-        ) from None
+        raise ValueUnavailableError(f"The first line of the file '{shown}' is not UTF-8: name a text file.") from None

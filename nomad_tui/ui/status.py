@@ -140,7 +140,7 @@ def _profile(profile: Profile | None, colours: Mapping[str, str]) -> Content:
         return Content("")
     name = f" {printable(profile.name, LONGEST_PROFILE)} "
     try:
-        ground = Color.parse(colours.get(profile.colour, profile.colour))
+        ground = Color.parse(colours.get(profile.color, profile.color))
     except ColorParseError:
         return Content.from_markup("[b $foreground on $panel]$name[/]  ", name=name)
     style = Style(background=ground, foreground=ground.get_contrast_text(1.0), bold=True)

@@ -486,7 +486,7 @@ async def test_the_dashboard_goes_on_elsewhere(tmp_path: Path) -> None:
         StandIn([frame(2)], prod) as there,
     ):
         (tmp_path / "config.toml").write_text(
-            f'[profile.prod]\naddress = "{there.address}"\ntoken_file = "token"\ncolour = "red"\n'
+            f'[profile.prod]\naddress = "{there.address}"\ntoken_file = "token"\ncolor = "red"\n'
         )
         arguments = ("--config", str(tmp_path), "--address", here.address, "--topic", "Job", "--filter", "topic:job")
         async with terminal(*arguments) as screen:

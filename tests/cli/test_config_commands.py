@@ -41,7 +41,7 @@ def test_the_file_that_init_writes_holds_every_setting_and_no_mistake(tmp_path: 
 def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[ui]\ncolumns = [\n  "time",\n  "tme",\n]\n\n[profile.prod]\naddress = "http://n:4646"\nregoin = "eu"\n'
-        '["profile"."b"]\ncolour=3\n[keys]\n"app.quit" = "crtl+q"\napp.folow = "x"\napp.filter = "n"\n'
+        '["profile"."b"]\ncolor=3\n[keys]\n"app.quit" = "crtl+q"\napp.folow = "x"\napp.filter = "n"\n'
         '[[sink]]\nid = "a"\ntype = "webhok"\n'
     )
     (tmp_path / "themes").mkdir()
@@ -50,13 +50,13 @@ def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
     found = run("config", "check", "--config", tmp_path)
     assert found.exit_code == 2
     for said in (
-        "config.toml:9: `profile.prod.regoin` is no setting of a profile: write `profile.prod.region`",
-        "config.toml:11: `profile.b.colour` is 3",
+        "config.toml:9: `profile.prod.regoin` is not a setting of a profile: write `profile.prod.region`",
+        "config.toml:11: `profile.b.color` is 3",
         'config.toml:2: `ui.columns[1]` is "tme"',
         'config.toml:13: `keys.app.quit` is "crtl+q", which is no key',
         "config.toml:14: `keys.app.folow` is not an action: write `app.follow`",
         'config.toml:15: `keys.app.filter` is "n", which is a key of events.next_match',
-        "mine.toml is not used until it is corrected: `primary` is",
+        "mine.toml is ignored until corrected: `primary` is",
         'filter "x"',
         '`sink[0].type` is "webhok"',
     ):

@@ -157,7 +157,7 @@ def test_a_mistake_is_one_line_with_its_place_and_2(tmp_path: Path) -> None:
     assert refused == Said(
         2,
         "",
-        "nomad-tui: Standard input: `batch.max_event` is no setting of a sink: "
+        "nomad-tui: Standard input: `batch.max_event` is not a setting of a sink: "
         "write `batch.max_events`, or leave it out.\n",
     )
     file = tmp_path / "a.toml"

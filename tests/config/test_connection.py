@@ -89,8 +89,8 @@ def test_address_is_read_as_nomads_own_client_reads_it(written: str, shown: str,
         ("http://:4646", "no host"),
         ("http://nomad .example", "space"),
         ("http://nomad\n.example", "control character"),
-        ("http://nomad..example", "cannot be the name of a host"),
-        ("http://" + "n" * 70 + ".example", "cannot be the name of a host"),
+        ("http://nomad..example", "is not a valid host name"),
+        ("http://" + "n" * 70 + ".example", "is not a valid host name"),
         ("http://[::1", "not a URL"),
         ("unix://run/nomad.sock", "absolute"),
         ("unix://", "absolute"),
@@ -146,7 +146,7 @@ def test_every_server_has_the_settings_and_its_own_credentials_and_proxy() -> No
     ("written", "complaint"),
     [
         ("http://a,ftp://b,c", "^NOMAD_ADDR, address 2 of 3, is 'ftp://b': "),
-        (",", "^NOMAD_ADDR is '': it names no host"),
+        (",", "^NOMAD_ADDR is '': it has no host"),
         (f"http://a,http://ann:{SECRET}@b:x", "address 2 of 2, is 'http://…@b:x'"),
         (f"http://ann:{SECRET},more@b", "address 1 of 2, is '…'"),
         ("http://a,http://b\n", None),
@@ -212,9 +212,9 @@ def test_a_profiles_token_file_is_read_at_each_connect_and_a_flag_beats_it(tmp_p
         ({"address": "ftp://x"}, "^address of the profile prod is 'ftp://x'"),
         ({"address": ("a", "ftp://x")}, "^address of the profile prod, address 2 of 2, is 'ftp://x'"),
         ({"token_file": "/nowhere/token"}, "^token_file of the profile prod names '/nowhere/token'.*no such file"),
-        ({"token_file": "~nobody-of-that-name/token"}, "^token_file of the profile prod is .*nobody here"),
+        ({"token_file": "~nobody-of-that-name/token"}, "^token_file of the profile prod is .*no such user"),
         ({"ca_cert": "/nowhere/\x1b[2J.pem"}, "ca_cert of the profile prod.*'/nowhere/␛.2J.pem'.*no such file"),
-        ({"client_cert": "/nowhere/a.pem"}, "client_cert of the profile prod.* without .*client_key of the profile"),
+        ({"client_cert": "/nowhere/a.pem"}, "client_cert of the profile prod.* needs .*client_key of the profile"),
     ],
 )
 def test_a_mistake_in_a_profile_names_it(given: dict[str, str], complaint: str) -> None:
@@ -304,7 +304,7 @@ def test_no_secret_is_in_the_repr() -> None:
     ],
 )
 def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token: str, complaint: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^NOMAD_TOKEN (holds|is) ") as refused:
+    with pytest.raises(ConfigurationError, match=r"^NOMAD_TOKEN (contains|is) ") as refused:
         connection(NOMAD_TOKEN=token)
     assert complaint in str(refused.value)
     assert SECRET not in str(refused.value)
@@ -336,20 +336,20 @@ def test_token_from_a_pipe_is_read_once_and_kept() -> None:
 @pytest.mark.parametrize(
     ("flags", "environ", "complaint"),
     [
-        ({"token": "a", "token_file": "b"}, {}, "--token and --token-file are both given"),
+        ({"token": "a", "token_file": "b"}, {}, "--token and --token-file exclude each other"),
         ({"token_file": "{files}/missing"}, {}, "--token-file .*no such file"),
         ({"token_file": "{files}"}, {}, "--token-file .*is a directory"),
         ({"token_file": "{files}/empty"}, {}, "--token-file .*first line is empty"),
         ({}, {"NOMAD_SKIP_VERIFY": "yes"}, "^NOMAD_SKIP_VERIFY is 'yes'.*true or false"),
         ({}, {"NOMAD_CACERT": "{files}/missing"}, "NOMAD_CACERT.*no such file"),
-        ({}, {"NOMAD_CACERT": "{files}/text"}, "NOMAD_CACERT.*no PEM certificate"),
-        ({}, {"NOMAD_CACERT": "{files}/broken.pem"}, "NOMAD_CACERT.*no PEM certificate"),
+        ({}, {"NOMAD_CACERT": "{files}/text"}, "NOMAD_CACERT.*not a PEM certificate"),
+        ({}, {"NOMAD_CACERT": "{files}/broken.pem"}, "NOMAD_CACERT.*not a PEM certificate"),
         ({}, {"NOMAD_CACERT": "{files}/authorities"}, "NOMAD_CACERT.*is a directory"),
         ({}, {"NOMAD_CAPATH": "{files}/missing"}, "NOMAD_CAPATH.*no such file"),
-        ({}, {"NOMAD_CAPATH": "{files}/nothing"}, "NOMAD_CAPATH.*holds no PEM certificate"),
+        ({}, {"NOMAD_CAPATH": "{files}/nothing"}, "NOMAD_CAPATH.*contains no PEM certificate"),
         ({}, {"NOMAD_CAPATH": "{files}/ca.pem"}, "NOMAD_CAPATH.*not a directory"),
-        ({}, {"NOMAD_CLIENT_CERT": "{files}/client.pem"}, "NOMAD_CLIENT_CERT.* without .*NOMAD_CLIENT_KEY"),
-        ({}, {"NOMAD_CLIENT_KEY": "{files}/client-key.pem"}, "NOMAD_CLIENT_KEY.* without .*NOMAD_CLIENT_CERT"),
+        ({}, {"NOMAD_CLIENT_CERT": "{files}/client.pem"}, "NOMAD_CLIENT_CERT.* needs .*NOMAD_CLIENT_KEY"),
+        ({}, {"NOMAD_CLIENT_KEY": "{files}/client-key.pem"}, "NOMAD_CLIENT_KEY.* needs .*NOMAD_CLIENT_CERT"),
         (
             {},
             {"NOMAD_CLIENT_CERT": "{files}/client.pem", "NOMAD_CLIENT_KEY": "{files}/missing"},
@@ -360,7 +360,7 @@ def test_token_from_a_pipe_is_read_once_and_kept() -> None:
             {"NOMAD_CLIENT_CERT": "{files}/client.pem", "NOMAD_CLIENT_KEY": "{files}/strange-key.pem"},
             "NOMAD_CLIENT_KEY.*belong together",
         ),
-        ({"ca_cert": "a\0b"}, {}, "^--ca-cert holds a zero byte"),
+        ({"ca_cert": "a\0b"}, {}, "^--ca-cert contains a NUL byte"),
         ({}, {"NOMAD_ADDR": "https://far", "https_proxy": "socks4://proxy:1080"}, "^https_proxy is .*socks4.*NO_PROXY"),
         ({}, {"NOMAD_ADDR": "http://far", "HTTP_PROXY": "http://a:b@proxy:x"}, "^HTTP_PROXY is 'http://…@proxy:x'"),
     ],
@@ -485,7 +485,7 @@ def test_a_command_gets_the_connection_its_flags_describe() -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     (tmp_path / "config.toml").write_text(
-        '[profile.prod]\naddress = ["prod-1:4646", "prod-2:4646"]\ncolour = "red"\n'
+        '[profile.prod]\naddress = ["prod-1:4646", "prod-2:4646"]\ncolor = "red"\n'
         '[profile."pre prod"]\nnamespace = "pre"\n'
     )
     return tmp_path
@@ -513,14 +513,14 @@ def test_a_profile_is_chosen_by_flag_or_variable(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[profile.prod]\n[profile.dev]\n", "--profile is 'prd', and the profiles in {file} are prod, dev: name one"),
-        ("[ui]\n", "--profile is 'prd', but {file} names no profile: write a table"),
-        (None, "--profile is 'prd', but there is no file {file}: write a table"),
+        ("[profile.prod]\n[profile.dev]\n", "--profile is 'prd', but the profiles in {file} are prod, dev. Name one"),
+        ("[ui]\n", "--profile is 'prd', but {file} defines no profile. Add a table"),
+        (None, "--profile is 'prd', but there is no file {file}. Add a table"),
         (
             "[profile.prd]\nregoin = 3\n",
-            "corrected: `profile.prd.regoin` is no setting of a profile: write `profile.prd.region`",
+            "corrected: `profile.prd.regoin` is not a setting of a profile: write `profile.prd.region`",
         ),
-        ("[profile.dev]\ncolour = 3\n", "{file} is not used until it is corrected: `profile.dev.colour` is 3: "),
+        ("[profile.dev]\ncolor = 3\n", "{file} is ignored until corrected: `profile.dev.color` is 3: "),
     ],
 )
 def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:

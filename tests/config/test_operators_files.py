@@ -157,7 +157,7 @@ def test_a_filter_is_saved_found_by_its_key_renamed_and_forgotten(tmp_path: Path
 def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
     saved = SavedFilters(tmp_path)
     saved.save("web", "job:web")
-    with pytest.raises(FileError, match="Another filter is called failures"):
+    with pytest.raises(FileError, match="Another filter is named failures"):
         saved.rename("web", "failures")
     for name in ("", "   ", "x" * 100):
         with pytest.raises(FileError, match="1 to 40 characters"):
@@ -166,19 +166,19 @@ def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
     file = tmp_path / "filters.toml"
-    file.write_text('colour = "red"\n[filters.web]\nfilter = "job:web"\nkey = "f7"\nnote = "mine"\n', encoding="utf-8")
+    file.write_text('color = "red"\n[filters.web]\nfilter = "job:web"\nkey = "f7"\nnote = "mine"\n', encoding="utf-8")
     saved = SavedFilters(tmp_path)
     assert keys(saved)["web"] == "F7"
     file.write_text(file.read_text() + '[filters.later]\nfilter = "x"\n', encoding="utf-8")
     saved.save("web", "job:=web", "F7")
     text = file.read_text()
-    assert all(kept in text for kept in ('colour = "red"', 'note = "mine"', "[filters.later]"))
+    assert all(kept in text for kept in ('color = "red"', 'note = "mine"', "[filters.later]"))
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[filters.bad\n", "not used until it is corrected"),
+        ("[filters.bad\n", "ignored until corrected"),
         ("filters = 3\n", "`filters` must be a table"),
         ("forgotten = 3\n", "`forgotten` must be a list"),
         ("[filters.bad]\nfilter = 3\n", "filter \"bad\": Expected `str`, got `int` at `filter`"),
@@ -239,45 +239,45 @@ def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("[ui\n", "line 1"),
-        ("[profiles.prod]\n", "`profiles` is no setting: write `profile`, or leave it out"),
+        ("[profiles.prod]\n", "`profiles` is not a setting: write `profile`, or leave it out"),
         ("[journal]\nkeep = 'a week'\n", '`journal.keep` is "a week": write a duration such as "7d"'),
         (
             "[journal]\nmax_size = '4kB'\n",
             '`journal.max_size` is "4kB": write a size with its unit, such as "100MiB", from "1MiB"',
         ),
         ("[journal]\nkeep = 7\n", '`journal.keep` is 7: write a duration such as "7d"'),
-        ("profile = 3\n", "`profile` is 3, and a table belongs there"),
-        ("[profile]\nprod = 3\n", "`profile.prod` is 3, and a table belongs there"),
+        ("profile = 3\n", "`profile` is 3: write a table"),
+        ("[profile]\nprod = 3\n", "`profile.prod` is 3: write a table"),
         (
             "[profile.prod]\nregoin = 'x'\n",
-            "`profile.prod.regoin` is no setting of a profile: write `profile.prod.region`",
+            "`profile.prod.regoin` is not a setting of a profile: write `profile.prod.region`",
         ),
         (
             "[profile.prod]\nhttp_auth = 'ann:pass'\n",
-            "`profile.prod.http_auth` is no setting of a profile: leave it out",
+            "`profile.prod.http_auth` is not a setting of a profile: remove it",
         ),
-        ("[profile.prod]\naddress = ['a', 3]\n", "`profile.prod.address[1]` is 3: write a text in quotes"),
+        ("[profile.prod]\naddress = ['a', 3]\n", "`profile.prod.address[1]` is 3: write a string in quotes"),
         ("[profile.prod]\ntls_skip_verify = 'yes'\n", '`profile.prod.tls_skip_verify` is "yes": write true or false'),
-        ("[profile.prod]\ncolour = 'rde'\n", '`profile.prod.colour` is "rde", and a colour is red, orange'),
-        ("[profile.prod]\ncolour = '#12'\n", '`profile.prod.colour` is "#12"'),
-        ('[profile.prod]\nca_cert = "a\\u0000b"\n', "and no file can have such a name"),
+        ("[profile.prod]\ncolor = 'rde'\n", '`profile.prod.color` is "rde": write one of red, orange'),
+        ("[profile.prod]\ncolor = '#12'\n", '`profile.prod.color` is "#12"'),
+        ('[profile.prod]\nca_cert = "a\\u0000b"\n', "which cannot be a file name"),
         ("[profile.prod]\nca_cert = '~nobody-of-that-name/ca'\n", '`profile.prod.ca_cert` is "~nobody'),
-        ('[profile.""]\n', "`profile.` is no name"),
-        ('[profile."a\\u001bb"]\n', "is no name: one has 1 to 40 visible characters"),
+        ('[profile.""]\n', "`profile.` is not a valid name"),
+        ('[profile."a\\u001bb"]\n', "is not a valid name: write 1 to 40 visible characters"),
     ],
 )
 def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(content)
-    with pytest.raises(FileError, match=r"config\.toml is not used until it is corrected") as raised:
+    with pytest.raises(FileError, match=r"config\.toml is ignored until corrected") as raised:
         read_settings(tmp_path)
     assert said in str(raised.value)
 
 
 def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('[journal]\nkeep = 7\n[profile.a]\ncolour = "rde"\n')
+    (tmp_path / "config.toml").write_text('[journal]\nkeep = 7\n[profile.a]\ncolor = "rde"\n')
     with pytest.raises(FileError) as raised:
         read_settings(tmp_path)
-    for place in ("`journal.keep` is", "`profile.a.colour` is"):
+    for place in ("`journal.keep` is", "`profile.a.color` is"):
         assert place in str(raised.value)
 
 
@@ -287,15 +287,15 @@ def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
         ("[ui]\ncolumns = 3\n", "`ui.columns` is 3: write a list, such as"),
         ('[ui]\ncolumns = ["time", 3]\n', "`ui.columns[1]` is 3: write the name of a column in quotes"),
         ('[ui]\ncolumns = ["time", "time"]\n', '`ui.columns[1]` is "time" again'),
-        ("[ui]\ncolumns = []\n", "names no column"),
-        ('[list]\ncolumns = ["time"]\n', "`list` is no setting: write `ui.columns`"),
-        ("[ui]\nthem = 'x'\n", "`ui.them` is no setting: write `ui.theme`"),
+        ("[ui]\ncolumns = []\n", "is empty: name a column"),
+        ('[list]\ncolumns = ["time"]\n', "`list` is not a setting: write `ui.columns`"),
+        ("[ui]\nthem = 'x'\n", "`ui.them` is not a setting: write `ui.theme`"),
         ("[ui]\ndensity = 'tight'\n", '`ui.density` is "tight": write "comfortable" or "compact"'),
         ("[ui]\nstart_pane = 'list'\n", '`ui.start_pane` is "list": write "facets", "events" or "event"'),
         ("[ui]\nfollow = 'no'\n", "write true or false"),
         ("[ui]\nglyphs = 'emoji'\n", 'write "unicode" or "ascii"'),
-        ("[ui]\ntimezone = 'Mars/Olympus'\n", "is no timezone known here"),
-        ("[ui]\ntimezone = '../../etc/passwd'\n", "is no timezone known here"),
+        ("[ui]\ntimezone = 'Mars/Olympus'\n", "is not a known timezone"),
+        ("[ui]\ntimezone = '../../etc/passwd'\n", "is not a known timezone"),
         ("[ui]\nfacets_width = 3\n", "`ui.facets_width` is 3: write a whole number from 16 to 120"),
         ("[ui]\nevent_width = 99\n", "`ui.event_width` is 99: write a whole number from 20 to 80"),
     ],
@@ -354,7 +354,7 @@ client_cert = "/etc/nomad/cert.pem"
 client_key = ""
 tls_server_name = "server.global.nomad"
 tls_skip_verify = false
-colour = "#e8ab4c"
+color = "#e8ab4c"
 """)
     profiles = read_profiles(tmp_path)
     assert list(profiles) == ["dev", "prod"]
@@ -394,11 +394,19 @@ def test_a_choice_is_made_of_the_file_as_it_is_and_flags_count_only_for_the_star
     ]
     assert connections.of("prod") is connections.start
     assert [connections.namespace(each) for each in (Profile("prod"), None)] == ["", "mine"]
-    (tmp_path / "config.toml").write_text('[profile.test]\naddress = "test"\ncolour = "green"\n')
+    (tmp_path / "config.toml").write_text('[profile.test]\naddress = "test"\ncolor = "green"\n')
     assert connections.profiles() == (Profile("test", "green"),)
     assert hosts_and_tokens("test") == [("test", None, "*")]
-    with pytest.raises(ConfigurationError, match=r"'dev', and the profiles in .* are test"):
+    with pytest.raises(ConfigurationError, match=r"'dev', but the profiles in .* are test"):
         connections.of("dev")
     (tmp_path / "config.toml").write_text("[profile")
-    with pytest.raises(ConfigurationError, match="not used until it is corrected"):
+    with pytest.raises(ConfigurationError, match="ignored until corrected"):
         connections.profiles()
+
+
+def test_a_color_may_be_spelled_as_in_0_1_0(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[profile.a]\ncolour = "red"\n')
+    assert Connections(tmp_path).profiles()[0].color == "red"
+    (tmp_path / "config.toml").write_text('[profile.a]\ncolor = "red"\ncolour = "blue"\n')
+    with pytest.raises(ConfigurationError, match=r"write `profile\.a\.color`"):
+        Connections(tmp_path).profiles()

@@ -58,18 +58,21 @@ def test_every_field_of_a_rule_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("watch = 3", "`watch` is no list of tables: write [[watch]] above each"),
-        ("watch = [3]", "`watch[0]` is 3, and a table belongs there"),
+        ("watch = 3", "`watch` is not a list of tables: write [[watch]] above each"),
+        ("watch = [3]", "`watch[0]` is 3: write a table"),
         ('[[watch]]\nlevel = "failure"', "`watch[0].name` is missing: write name ="),
         ('[[watch]]\nname = "a"', "`watch[0].filter` is missing, as is `level`: write one of them"),
-        ('[[watch]]\nname = "a"\nfilter = "job:("', "`watch[0].filter` is no filter at character"),
+        ('[[watch]]\nname = "a"\nfilter = "job:("', "`watch[0].filter` is not a valid filter at character"),
         ('[[watch]]\nname = "a"\nlevel = "bad"', '`watch[0].level` is "bad": write one of "failure", "warning"'),
         ('[[watch]]\nname = "a"\nlevel = "failure"\ncount = 0', "`watch[0].count` is 0: write a whole number from 1"),
         ('[[watch]]\nname = "a"\nlevel = "failure"\nactions = ["mail"]', '`watch[0].actions[0]` is "mail": write'),
         ('[[watch]]\nname = "a"\nlevel = "failure"\nwidow = "5m"', "write `watch[0].window`, or leave it out"),
         ('[[watch]]\nname = "a"\nlevel = "failure"\nactions = ["command"]', "`watch[0].command` is missing: write"),
-        ('[[watch]]\nname = "a"\nlevel = "failure"\ncommand = ["x"]', '`watch[0].actions` does not name "command"'),
-        ('[[watch]]\nname = "a"\nlevel = "failure"\nactions = ["command"]\ncommand = "x $Y"', "and no shell reads it"),
+        ('[[watch]]\nname = "a"\nlevel = "failure"\ncommand = ["x"]', '`watch[0].actions` does not include "command"'),
+        (
+            '[[watch]]\nname = "a"\nlevel = "failure"\nactions = ["command"]\ncommand = "x $Y"',
+            "but commands do not run in a shell",
+        ),
     ],
 )
 def test_a_mistake_has_its_place_and_leaves_out_its_rule_only(tmp_path: Path, text: str, mistake: str) -> None:
@@ -85,7 +88,7 @@ def test_a_mistake_has_its_place_and_leaves_out_its_rule_only(tmp_path: Path, te
 def test_two_rules_need_two_names(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(WHOLE + WHOLE)
     [trouble] = WatchRules(tmp_path).troubles
-    assert '`watch[1].name` is "web fails", as another rule\'s is' in trouble
+    assert '`watch[1].name` is "web fails", the name of another rule' in trouble
 
 
 def test_what_is_made_switched_and_removed_in_the_dashboard_is_kept(tmp_path: Path) -> None:
@@ -100,7 +103,7 @@ def test_what_is_made_switched_and_removed_in_the_dashboard_is_kept(tmp_path: Pa
     assert named(again, "web fails").is_on
     assert named(again, "mine") == replace(made, is_on=False)
     assert (tmp_path / "config.toml").read_text() == WHOLE
-    with pytest.raises(FileError, match="Another rule is called mine"):
+    with pytest.raises(FileError, match="Another rule is named mine"):
         again.add(made)
     with pytest.raises(FileError, match="Only rules made in the dashboard can be removed"):
         again.remove("web fails")
@@ -116,7 +119,7 @@ def test_what_another_dashboard_or_an_editor_wrote_meanwhile_stays(tmp_path: Pat
     assert {rule.name for rule in WatchRules(tmp_path).rules if rule.is_on} == {"mine", "node down"}
     file = tmp_path / "watch.toml"
     file.write_text("[[watch")
-    with pytest.raises(FileError, match="correct it first"):
+    with pytest.raises(FileError, match="Correct it first"):
         other.switch("node down", False)
     assert file.read_text() == "[[watch"
     file.write_text("")
@@ -128,8 +131,8 @@ def test_a_file_that_cannot_be_read_is_said_and_never_overwritten(tmp_path: Path
     (tmp_path / "watch.toml").write_text("on = [")
     rules = WatchRules(tmp_path)
     assert rules.rules == PRESETS
-    assert "watch.toml is not used until it is corrected" in rules.troubles[0]
-    with pytest.raises(FileError, match="cannot be read, so nothing is written"):
+    assert "watch.toml is ignored until corrected" in rules.troubles[0]
+    with pytest.raises(FileError, match="cannot be read, so it is not changed"):
         rules.switch("unplaced", True)
     assert (tmp_path / "watch.toml").read_text() == "on = ["
 

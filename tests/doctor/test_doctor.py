@@ -131,10 +131,10 @@ WITH_ACLS = replace(HELD, tokens={SECRET: READER, UNKNOWN: MANAGEMENT})
 
 CASES = [
     Case(
-        "nothing listens there",
+        "connection refused",
         "connect",
         Verdict.BROKEN,
-        "nothing listens there",
+        "connection refused",
         "port 4646",
         flags={"address": "http://127.0.0.1:1"},
         skipped=("nomad", "token", "clock"),
@@ -601,7 +601,7 @@ async def test_the_first_address_that_answers_is_examined() -> None:
         examination = await examined(to)
     addresses = [finding for finding in examination.findings if finding.check == "address"]
     assert [finding.verdict for finding in addresses] == [Verdict.OK, Verdict.NOTE, Verdict.OK]
-    assert "nothing listens there" in addresses[1].sentence
+    assert "connection refused" in addresses[1].sentence
     assert found(examination, "nomad").verdict is Verdict.OK
     assert examination.exit_code == 0
 
@@ -634,7 +634,7 @@ async def test_what_was_skipped_for_one_reason_is_one_line() -> None:
         text, code = await printed(connection("http://127.0.0.1:1"), io.StringIO())
     lines = text.splitlines()
     assert sum(line.startswith("–") for line in lines) == 1
-    assert "nothing listens there" in lines[-1]
+    assert "connection refused" in lines[-1]
     assert lines[-1].startswith("✖ broken  connect: ")
     assert code == 1
 

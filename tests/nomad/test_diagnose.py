@@ -168,11 +168,11 @@ async def test_a_page_of_text_is_cut() -> None:
 @pytest.mark.parametrize(
     ("address", "environ", "kind", "words"),
     [
-        ("http://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "nothing listens there.*4646"),
-        ("https://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "nothing listens there"),
+        ("http://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "connection refused.*4646"),
+        ("https://127.0.0.1:{closed}", {}, Kind.REFUSED_CONNECTION, "connection refused"),
         ("http://nomad.invalid:4646", {}, Kind.NAME_UNKNOWN, "nomad.invalid does not resolve.*NOMAD_ADDR"),
         ("unix://{folder}/missing.sock", {}, Kind.UNREACHABLE, "no such socket"),
-        ("unix://{folder}/file", {}, Kind.REFUSED_CONNECTION, "nothing listens"),
+        ("unix://{folder}/file", {}, Kind.REFUSED_CONNECTION, "connection refused"),
         ("unix:///" + "n" * 200, {}, Kind.UNREACHABLE, "path too long"),
         (
             "http://nomad.invalid:4646",

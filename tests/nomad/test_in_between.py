@@ -230,8 +230,8 @@ def test_copied_lines_lead_through_path_and_headers_without_a_secret() -> None:
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ("no colon", "is no header"),
-        ("Bad Name: x", "is no header"),
+        ("no colon", "is not a header"),
+        ("Bad Name: x", "is not a header"),
         ("X-Nomad-Token: x", "--token-file"),
         ("Connection: close", "nomad-tui sets it"),
         ("X-A: ${NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE is not set"),

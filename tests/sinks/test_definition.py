@@ -185,7 +185,7 @@ def test_where_the_program_is_started_does_not_matter(monkeypatch: pytest.Monkey
     found = read(WEBHOOK + 'secret = "file:~/secret"\nheaders = { A = "file:key", B = "file:${KEYS}/b" }')
     assert found.secret == "file:/home/ann/secret"
     assert found.headers == (("A", "file:/etc/nomad-tui/sinks/key"), ("B", "file:${KEYS}/b"))
-    assert "`headers.A` names no file" in mistake(WEBHOOK + 'headers = { A = "file:" }')
+    assert "`headers.A` has no path" in mistake(WEBHOOK + 'headers = { A = "file:" }')
 
 
 def test_the_server_remembers_for_no_longer_than_the_stream_holds() -> None:
@@ -213,7 +213,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         ('{"ID": "a",}', "is not JSON: expecting property name enclosed in double quotes (at line 1, column 12)."),
         ('{"ID": "a"} x', "is not JSON: extra data (at line 1, column 13)."),
         ('{"ID": "a", "ID": "b"}', '"ID" is defined twice in one object'),
-        ('{"ID": "a", "Id": "b"}', "`Id` stands here twice: leave one out."),
+        ('{"ID": "a", "Id": "b"}', "`Id` is set twice: remove one."),
         ('{"ID": "\\ud800"}', "half of a surrogate pair is not a character"),
         ('{"ID": NaN}', "the number NaN is not valid in JSON"),
         ('{"ID": ' + "9" * 5000 + "}", "holds a number that is too long"),
@@ -230,28 +230,28 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         ('id = "a"\ntype = "webhook"\naddress = "https://x:99999"', "or with an invalid port"),
         ('id = "a"\ntype = "webhook"\naddress = "https://x/${A"', '`address` has an invalid variable'),
         ('id = "a"\ntype = "webhook"\naddress = "https://x y"', "with a space in it"),
-        ('id = "a"\ntype = "webhook"\naddress = "https://x\\u001b"', "a character that cannot be seen"),
+        ('id = "a"\ntype = "webhook"\naddress = "https://x\\u001b"', "contains an invisible character"),
         ('id = "a"\ntype = "nats"\naddress = "nats://a,http://b"', '`address` is "http://b"; addresses start'),
         ('id = "a"\ntype = "nats"\naddress = ["nats://a", 3]', "`address[1]` is 3: write one server in quotes"),
         ('id = "a"\ntype = "file"\naddress = "/var/log/"', 'a folder: add the name of the file'),
         ('id = "a"\ntype = "file"\naddress = "x.json"', "in the folder of definitions"),
-        ('id = "a"\ntype = "file"\naddress = "~nobody-of-that-name/x"', "nobody here has a home folder of that name"),
+        ('id = "a"\ntype = "file"\naddress = "~nobody-of-that-name/x"', "there is no such user"),
         ('id = "a"\ntype = "exec"', '`command` is missing: write command = ["/usr/local/bin/page"]'),
-        ('id = "a"\ntype = "exec"\ncommand = "page $KEY"', '`command` is "page $KEY", and no shell reads it: write'),
-        ('id = "a"\ntype = "exec"\ncommand = ["page", 7]', "`command[1]` is 7: write a text in quotes"),
+        ('id = "a"\ntype = "exec"\ncommand = "page $KEY"', '`command` is "page $KEY", but commands do not run in'),
+        ('id = "a"\ntype = "exec"\ncommand = ["page", 7]', "`command[1]` is 7: write a string in quotes"),
         ('id = "a"\ntype = "exec"\ncommand = ["page"]\ninherit = ["A=B"]', "write the name of a variable"),
         ('id = "a"\ntype = "exec"\ncommand = ["page"]\nenv = ["HOME"]', "write `inherit`"),
         ('id = "a"\ntype = "stdout"\naddress = "x"', "`address` is not a setting of sinks of type stdout: remove it"),
-        (WEBHOOK + "retries = 3", "`retries` is no setting of a sink: write `retry`, or leave it out."),
-        (WEBHOOK + 'name = "b"', "`name` is no setting of a sink: write `id`, or leave it out."),
+        (WEBHOOK + "retries = 3", "`retries` is not a setting of a sink: write `retry`, or leave it out."),
+        (WEBHOOK + 'name = "b"', "`name` is not a setting of a sink: write `id`, or leave it out."),
         ('{"ID": "a", "Type": "webhook", "URL": "https://x"}', "write `Address`"),
-        (WEBHOOK + "max_events = 3", "`max_events` is no setting of a sink: write `batch.max_events`"),
+        (WEBHOOK + "max_events = 3", "`max_events` is not a setting of a sink: write `batch.max_events`"),
         (WEBHOOK + "MaxEvents = 3", "write `batch.max_events`"),
-        (WEBHOOK + "batch.max_event = 3", "`batch.max_event` is no setting of a sink: write `batch.max_events`"),
-        (WEBHOOK + "batch.size = 3", "`batch.size` is no setting of a sink: it may hold max_events, max_wait."),
-        (WEBHOOK + "frobnicate = 3", "leave it out; there are id, type, address, topics,"),
-        (WEBHOOK + "latestindex = 3", "`latestindex` is no setting of a sink"),
-        (WEBHOOK + "batch = 100", "`batch` is 100, and a table belongs there: it may hold max_events, max_wait."),
+        (WEBHOOK + "batch.max_event = 3", "`batch.max_event` is not a setting of a sink: write `batch.max_events`"),
+        (WEBHOOK + "batch.size = 3", "`batch.size` is not a setting of a sink: its settings are max_events, max_wait."),
+        (WEBHOOK + "frobnicate = 3", "remove it; the settings are id, type, address, topics,"),
+        (WEBHOOK + "latestindex = 3", "`latestindex` is not a setting of a sink"),
+        (WEBHOOK + "batch = 100", "`batch` is 100: write a table; its settings are max_events, max_wait."),
         (WEBHOOK + "batch.max_events = 0", "`batch.max_events` is 0: write a whole number from 1 to 10,000, without"),
         (WEBHOOK + 'batch.max_events = "100"', '`batch.max_events` is "100": write a whole number'),
         (WEBHOOK + "batch.max_events = true", "`batch.max_events` is true: write a whole number"),
@@ -266,8 +266,8 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         (WEBHOOK + "concurrency = 2", "`concurrency` is 2, and batches in order go one by one: set `ordered` to false"),
         (WEBHOOK + 'format = "xml"', '`format` is "xml": write "nomad", "event", "cloudevents", "tasks"'),
         (WEBHOOK + 'begin = "start"', '`begin` is "start": write "now" or "oldest".'),
-        (WEBHOOK + 'filter = "web ("', '`filter` is no filter at its end: The "(" at character 5 is not closed'),
-        (WEBHOOK + "filter = 'a \"b'", '`filter` is no filter at character 3, ""b"'),
+        (WEBHOOK + 'filter = "web ("', '`filter` is not a valid filter at its end: Unclosed "(" at'),
+        (WEBHOOK + "filter = 'a \"b'", '`filter` is not a valid filter at character 3, ""b"'),
         (WEBHOOK + "filter = 3", "`filter` is 3: write a filter in quotes"),
         (WEBHOOK + 'topics = "Job"', '`topics` is "Job": write a list, such as ["Deployment", "Job:web"].'),
         (WEBHOOK + 'topics = ["Job", ""]', "`topics[1]` is empty"),
@@ -283,14 +283,14 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         (WEBHOOK + 'headers = { Webhook-Id = "x" }', "is a header that nomad-tui sets itself"),
         (WEBHOOK + 'headers = { "a b" = "x" }', "`headers.a b` is not a header name"),
         (WEBHOOK + 'headers = { A = "x", a = "y" }', "`headers.a` is defined twice"),
-        (WEBHOOK + "headers = { A = 3 }", "`headers.A` is 3: write a text in quotes."),
+        (WEBHOOK + "headers = { A = 3 }", "`headers.A` is 3: write a string in quotes."),
         (WEBHOOK + 'headers = { A = "x\\r\\nB: y" }', "holds a control character"),
         (WEBHOOK + 'headers = { A = "${1}" }', "`headers.A` has an invalid variable"),
         (WEBHOOK + 'secret = "hunter2!"', "`secret` is not a Standard Webhooks secret"),
         (WEBHOOK + 'proxy = "proxy:3128"', "`proxy` is"),
         (WEBHOOK + 'tls.client_key = "k"', "`tls.client_key` needs `tls.client_cert`"),
-        (WEBHOOK + 'tls.ca_cert = "${CA}"', "no variable is filled in here: write the path itself"),
-        (WEBHOOK + 'tls.ca_cert = "a\\u0000"', "no file can have such a name"),
+        (WEBHOOK + 'tls.ca_cert = "${CA}"', "variables are not expanded here: write the path itself"),
+        (WEBHOOK + 'tls.ca_cert = "a\\u0000"', "which cannot be a file name"),
         (WEBHOOK + 'file.rotate_size = "1MiB"', "`file` is for sinks of type file, and this one is webhook: remove"),
         (FILE + "nats.create = true", "`nats` is for sinks of type nats"),
         (FILE + 'headers = { A = "b" }', "`headers` is not a setting of sinks of type file: remove it"),
@@ -337,7 +337,7 @@ def test_every_mistake_is_said_at_once() -> None:
         "`address`",
     ]
     assert mistakes('id = "a"\ntype = "webhook"\nurl = "https://x"') == [
-        "`url` is no setting of a sink: write `address`, or leave it out."
+        "`url` is not a setting of a sink: write `address`, or leave it out."
     ], "what is meant by another name is not missed as well"
 
 

@@ -208,7 +208,7 @@ async def test_a_server_that_is_down_is_named(server: NatsServer) -> None:
     sink = JetStreamSink(definition(server))
     async with asyncio.timeout(20):
         await server.kill()
-        with pytest.raises(UnavailableError, match="the connection was refused, nothing listens there"):
+        with pytest.raises(UnavailableError, match="connection refused"):
             await sink.deliver(delivery(items(most=1)))
         await server.start()
         await sink.deliver(delivery(items(most=1)))

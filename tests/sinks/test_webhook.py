@@ -458,7 +458,7 @@ async def test_a_receiver_that_was_down_is_found_again() -> None:
         await sink.deliver(delivery())
         await hook.down()
         for _ in range(2):
-            assert "nothing listens there. Start the receiver" in (await unavailable(sink)).what
+            assert "connection refused. Start the receiver" in (await unavailable(sink)).what
         await hook.up()
         await sink.deliver(delivery())
     assert len(hook.requests) == 2
@@ -513,7 +513,7 @@ async def test_headers_are_taken_as_they_are_now(tmp_path: Path) -> None:
         ({"secret": "whsec_€"}, "secret is not base64"),
         ({"secret": "${EMPTY}"}, "EMPTY is empty"),
         ({"address": "ftp://x/"}, "address cannot be used: it must begin with http:// or https://"),
-        ({"address": "http://"}, "address cannot be used: it names no host"),
+        ({"address": "http://"}, "address cannot be used: it has no host"),
         ({"address": "http://x:99999/"}, "address cannot be used: its port"),
         ({"address": "http://[::1"}, "address cannot be used"),
         ({"address": "http://a b/"}, "address cannot be used"),

@@ -211,7 +211,7 @@ async def test_no_stream_no_server_and_no_permission_are_told(tmp_path: Path) ->
                 assert "holds no events yet" in (await first(updates, Noted)).text
             await server.kill()
             async with aclosing(right.updates()) as updates:
-                assert "nothing listens there" in (await first(updates, Retrying)).what
+                assert "connection refused" in (await first(updates, Retrying)).what
 
 
 def test_addresses() -> None:

@@ -27,7 +27,7 @@ def test_without_a_server_the_first_look_says_what_to_do(home: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     with running("--address", f"http://{address}", size=(80, 24), home=home) as program:
-        program.wait_for(f"{address}   ◌ connecting", "nothing listens there")
+        program.wait_for(f"{address}   ◌ connecting", "connection refused")
         program.wait_for(" c check the connection · @ switch cluster · or run `nomad-tui demo`")
         assert "following" not in program.lines[0]
         program.press("c").wait_for("Doctor")

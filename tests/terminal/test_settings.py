@@ -55,7 +55,7 @@ def test_mistakes_in_how_it_looks_stop_nothing_and_one_in_a_profile_does(tour: P
     )
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("625", "3 mistakes in the settings: W shows them.").press("W")
-        program.wait_for('`ui.theme` is "nmad-light"', "`profile.prod.addres` is no setting").press("escape")
+        program.wait_for('`ui.theme` is "nmad-light"', "`profile.prod.addres` is not a setting").press("escape")
     with running("--profile", "prod", home=home) as program:
         assert program.wait_for_exit() == 2
         assert "profile.prod.addres" in program.text

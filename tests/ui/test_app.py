@@ -126,7 +126,7 @@ async def test_a_server_that_is_down_is_awaited_and_r_tries_at_once() -> None:
             assert "closed" in opened or "ended" in opened or "cut" in opened
             await opened.press("r")
             await opened.until(lambda: opened.app.session.status.attempt == 2)
-            await opened.appears("nothing listens there")
+            await opened.appears("connection refused")
             assert "held 625" in opened, "what was shown stays"
         await opened.press("r")
         server.publish(line_of(9_001, "after"))
@@ -194,7 +194,7 @@ async def test_no_server_is_said_with_the_remedy_and_tried_again() -> None:
         await server.published()
         await outage.enter_async_context(server.down())
         async with watching(server.address) as opened:
-            await opened.appears("nothing listens there")
+            await opened.appears("connection refused")
             trouble = " ".join(line.strip() for line in opened.screen())
             assert server.address.removeprefix("http://") in trouble
             assert "NOMAD_ADDR" in trouble

@@ -206,7 +206,7 @@ async def test_a_definition_with_a_mistake_is_a_row_that_says_what_is_wrong(tmp_
         async with opened_on(journal_of(tmp_path), tmp_path) as opened:
             await opened.look()
             await opened.until(lambda: "mistake" in opened.row("chat"))
-            await opened.says("`fromat` is no setting of a sink: write `format`, or leave it out.")
+            await opened.says("`fromat` is not a setting of a sink: write `format`, or leave it out.")
             await opened.press("t")
             await opened.says("Nothing can be sent: the sink has no valid definition.")
             define(tmp_path, "chat", webhook("https://chat.example.com"))

@@ -99,7 +99,7 @@ def configured(folder: Path, **addresses: str) -> Path:
 async def test_it_says_where_one_is_and_what_else_there_is(size: tuple[int, int], tmp_path: Path) -> None:
     options = {"other_regions": ("europe",), "namespaces": ("default", "payments", "web")}
     async with cluster("here", **options) as server:
-        (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "http://prod"\ncolour = "red"\n')
+        (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "http://prod"\ncolor = "red"\n')
         async with opened(tmp_path, {"NOMAD_ADDR": server.address}, size=size) as screen:
             await screen.shows(1)
             await screen.asks()
@@ -118,7 +118,7 @@ async def test_another_profile_is_another_dashboard_with_the_filter(tmp_path: Pa
     async with cluster("ours") as here, cluster("theirs", **acl) as there:
         (tmp_path / "token").write_text(SECRET)
         (tmp_path / "config.toml").write_text(
-            f'[profile.prod]\naddress = "{there.address}"\ntoken_file = "token"\ncolour = "red"\n'
+            f'[profile.prod]\naddress = "{there.address}"\ntoken_file = "token"\ncolor = "red"\n'
         )
         environ = {"NOMAD_ADDR": here.address, "NOMAD_TOKEN": "for here alone"}
         async with opened(tmp_path, environ, filter_text="topic:job") as screen:
@@ -234,7 +234,7 @@ async def test_a_profile_that_cannot_be_used_says_why_and_is_not_switched_to(tmp
             (tmp_path / "config.toml").write_text("[profile")
             await screen.press("escape", "@")
             await screen.until(lambda: isinstance(screen.app.screen, Where))
-            await screen.until(lambda: "is not used until it is corrected" in str(screen.dialog.trouble.content))
+            await screen.until(lambda: "is ignored until corrected" in str(screen.dialog.trouble.content))
 
 
 async def test_without_acls_to_list_anything_the_name_is_typed(tmp_path: Path) -> None:

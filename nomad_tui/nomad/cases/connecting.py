@@ -139,7 +139,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.REFUSED_CONNECTION,
             "Cannot reach {address}",
-            "nothing listens there",
+            "connection refused",
             f"Start the server, or {SET_ADDRESS} where it listens, port 4646 unless configured",
         ),
     ),

@@ -145,7 +145,7 @@ def _read_headers(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:
         if name.lower() in names:
             raise at.error("is defined twice, as header names ignore case: remove one")
         if not isinstance(value, str):
-            raise at.error(f"is {quoted(value)}: write a text in quotes")
+            raise at.error(f"is {quoted(value)}: write a string in quotes")
         if value.strip() != value or value.replace("\t", " ") != printable(value.replace("\t", " ")):
             raise at.error("starts or ends with a space, or holds a control character: remove it")
         with_variables(value, at)
@@ -219,7 +219,7 @@ LEVEL: Final = FieldCodec(_read_level, lambda level: level.word)
 
 def _read_template(raw: object, path: FieldPath) -> str:
     if not isinstance(raw, str) or not raw.strip():
-        raise path.error("is not a template: write a text in quotes")
+        raise path.error("is not a template: write a string in quotes")
     if len(raw) > LONGEST_TEMPLATE:
         raise path.error(f"is longer than {LONGEST_TEMPLATE:,} characters: write a shorter one")
     if raw != raw.encode(errors="replace").decode() or "\0" in raw:
@@ -278,7 +278,7 @@ def _read_labels(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:
         if _LABEL.fullmatch(name) is None:
             raise at.error("is not a label name: write letters, digits and _, not starting with a digit")
         if not isinstance(value, str) or not value or value != printable(value):
-            raise at.error(f"is {quoted(value)}: write a text in quotes")
+            raise at.error(f"is {quoted(value)}: write a string in quotes")
         try:
             parts = list(Formatter().parse(value))
         except ValueError:

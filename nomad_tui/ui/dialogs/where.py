@@ -429,7 +429,7 @@ class Where(Dialog[Connection | None]):
 
 
 def _of_profile(profile: Profile) -> Choice:
-    return Choice(profile.name, profile.name, colour=profile.colour)
+    return Choice(profile.name, profile.name, colour=profile.color)
 
 
 def _with(names: Sequence[str], name: str | None) -> list[str]:
