@@ -103,8 +103,8 @@ def refused() -> tuple[Update, ...]:
         connected(),
         *tour(40),
         Refused(
-            "http://nomad.example.com:4646 refused the subscription: no token was sent and its ACLs want one.",
-            "Set NOMAD_TOKEN (--token, --token-file) to one that may read the topics asked for.",
+            "http://nomad.example.com:4646 refused the subscription: no token was sent, and ACLs require one.",
+            "Set NOMAD_TOKEN (--token, --token-file) to one that may read the topics.",
             12.0,
             1,
         ),

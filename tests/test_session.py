@@ -89,7 +89,7 @@ async def test_status_is_right_at_every_stage() -> None:
 
             server.put_token(TOKEN, Token())
             await until(lambda: status.state is State.REFUSED)
-            assert "may read nothing of what was asked for" in status.what and "NOMAD_TOKEN" in status.remedy
+            assert "may read none of these topics" in status.what and "NOMAD_TOKEN" in status.remedy
             assert 135 <= status.next_attempt <= 160
             asked = len(server.requests)
             source.retry_now()

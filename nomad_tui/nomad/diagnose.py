@@ -121,15 +121,15 @@ def unexpected_answer(status: int, body: bytes, headers: Mapping[str, str], conn
 
 def refusal(connection: Connection) -> Trouble:
     """For a 200 whose body ended before the first `{}`: from 1.11.2 on a server refuses so, and says nothing."""
-    reasons = ["{token} is unknown, expired or lacks a capability for one of the topics asked for"]
-    remedies = [f"{SET_TOKEN} one that may read them, as `nomad acl token self` shows"]
+    reasons = ["{token} is unknown, expired or lacks a capability for one of the topics"]
+    remedies = [f"{SET_TOKEN} one that may read them (see `nomad acl token self`)"]
     if not connection.sends_token:
-        reasons = ["no token was sent and its ACLs want one"]
-        remedies = [f"{SET_TOKEN} one that may read the topics asked for"]
+        reasons = ["no token was sent, and ACLs require one"]
+        remedies = [f"{SET_TOKEN} one that may read the topics"]
     if connection.region is not None:
         reasons.append("it does not know the region {region}")
         remedies.append("correct NOMAD_REGION (--region)")
-    remedies.append("name only topics that it may read (--topic): all of them need a management token")
+    remedies.append("subscribe only to readable topics (--topic), since all of them need a management token")
     facts = _facts(connection)
     return fill(
         asked.REFUSED,
@@ -209,7 +209,7 @@ def _facts(connection: Connection) -> dict[str, str]:
         "region": connection.region or "asked for",
         "token": token_in_words(connection),
         "tls_name": connection.tls_server_name or address.host,
-        "trusted": str(connection.ca_cert or connection.ca_path or "any CA that this machine trusts"),
+        "trusted": str(connection.ca_cert or connection.ca_path or "any CA of this machine"),
         "client_cert": str(connection.client_cert),
         "proxy": proxy.url if proxy is not None else "in between",
         "proxy_variable": proxy.variable if proxy is not None else f"{address.scheme.upper()}_PROXY",
@@ -235,13 +235,13 @@ def _error_facts(error: BaseException, cause: BaseException, text: str, connecti
 
 def _certificate_facts(shown: Certificate) -> dict[str, str]:
     return {
-        "names": listed(shown.names) if shown.names else "nobody, as it holds no name",
+        "names": listed(shown.names) if shown.names else "no name at all",
         "name_remedy": _name_remedy(shown),
         "not_before": _minute(shown.not_before),
         "not_after": _minute(shown.not_after),
         "now": _minute(datetime.now(UTC)),
         "issuer": shown.issuer,
-        "issued_by": "it signed itself" if shown.signed_itself else f"it was issued by {shown.issuer}",
+        "issued_by": "it is self-signed" if shown.signed_itself else f"it was issued by {shown.issuer}",
     }
 
 
@@ -249,9 +249,9 @@ def _name_remedy(shown: Certificate) -> str:
     """One of its names to be expected; the role that Nomad's own tools ask for before the names of hosts."""
     fit = [name for name in shown.names if TLS_NAME.fullmatch(name)]
     if not fit:
-        return "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a host that it is for, or replace it on the server"
+        return "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a host in it, or replace it on the server"
     name = next((name for name in fit if name.startswith("server.")), fit[0])
-    return f"Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to {name}, if that is the server you mean"
+    return f"Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to {name}, if that is your server"
 
 
 def _minute(time: datetime) -> str:
@@ -289,7 +289,7 @@ def _plain(body: bytes) -> str:
 
 
 def _said(text: str) -> str:
-    return f", it said '{_clean(text)}'" if text else ""
+    return f" (it said '{_clean(text)}')" if text else ""
 
 
 def _clean(text: str) -> str:

@@ -23,15 +23,15 @@ _TITLE: Final = re.compile(rb"<(title|h1)[^>]*>(.*?)</\1>", re.IGNORECASE | re.D
 _TAG: Final = re.compile(rb"<[^>]*>")
 _CODE: Final = re.compile(r"(?:error code:?|error) (\d{3,4})\b", re.IGNORECASE)
 _MEANINGS: Final[Mapping[int, str]] = {
-    520: "the server behind it sent an answer that it does not understand",
+    520: "the server behind it sent an invalid response",
     521: "the server behind it refused the connection",
     522: "it cannot connect to the server behind it",
-    523: "it finds no way to the server behind it",
-    524: "the server behind it sent nothing for too long",
+    523: "it has no route to the server behind it",
+    524: "the server behind it timed out",
     525: "its TLS handshake with the server behind it failed",
     526: "it does not trust the certificate of the server behind it",
     1015: "its rate limit was exceeded",
-    1020: "a firewall rule there blocks this client",
+    1020: "a firewall rule blocks this client",
 }
 """Cloudflare's own codes."""
 _NAMES: Final = (
@@ -66,5 +66,5 @@ def says(status: int, body: bytes, headers: Mapping[str, str]) -> str:
     text = printable(" ".join(words.decode("utf-8", "replace").split()), LONGEST)
     code = _CODE.search(text)
     meaning = _MEANINGS.get(int(code[1]) if code is not None else status, "")
-    said = f"{who} says '{text}'" if text else f"{who} says nothing more"
+    said = f"{who} says '{text}'" if text else f"{who} gives no reason"
     return f"{said}: {meaning}" if meaning else said

@@ -83,7 +83,7 @@ def _where(namespaces: Iterable[str], asked_in: Sequence[str]) -> str:
 
 
 def _remedy(granting: str, token: TokenInfo | None, needs_management: bool) -> str:
-    fewer = "or ask for fewer topics (--topic)"
+    fewer = "or subscribe to fewer topics (--topic)"
     if not granting:
         return f"{SET_TOKEN} a management token, {fewer}"
     in_a_line = " ".join(granting.split())
@@ -92,7 +92,7 @@ def _remedy(granting: str, token: TokenInfo | None, needs_management: bool) -> s
     if token is not None and token.kind is TokenKind.ANONYMOUS:
         grant = f"rant {shown} with the policy `anonymous`"
     if needs_management:
-        return f"{SET_TOKEN} a management token, g{grant} for those that a policy can grant, {fewer}"
+        return f"{SET_TOKEN} a management token, g{grant} for the rest, {fewer}"
     return f"G{grant}, {SET_TOKEN[0].lower()}{SET_TOKEN[1:]} one that has it, {fewer}"
 
 

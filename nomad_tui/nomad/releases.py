@@ -87,28 +87,28 @@ CSI_SECRETS_BY_API: Final = ServerBug(
     "csi-secrets-by-api",
     (((1, 3, 0), (1, 8, 19)), ((1, 9, 0), (1, 10, 7)), ((1, 11, 0), (1, 11, 1))),
     "Reading a CSI volume through the HTTP API can erase its secrets",
-    "nomad-tui never does; beware of `nomad volume status`, and register a volume again that has lost them.",
+    "nomad-tui never does; beware of `nomad volume status`, and re-register a volume that lost them.",
     "nomad#26766, nomad#27176",
 )
 SLOW_READERS: Final = ServerBug(
     "memory-for-slow-readers",
     _BEFORE_QUIET_REFUSALS,
-    "The server holds memory for readers that read too slowly",
-    "nomad-tui reads on while its output stalls, and disconnects rather than wait.",
+    "The server keeps memory for slow readers",
+    "nomad-tui keeps reading while its output stalls, and disconnects rather than wait.",
     "nomad#27397",
 )
 CLOSED_SUBSCRIPTIONS: Final = ServerBug(
     "memory-for-closed-subscriptions",
     _BEFORE_QUIET_REFUSALS,
     "The server leaks a little memory for each subscription that it ends",
-    "Do not let anything reconnect in a loop.",
+    "Avoid clients that reconnect in a loop.",
     "nomad#27312",
 )
 INVALID_STATUS_LINE: Final = ServerBug(
     "invalid-status-line",
     (((1, 8, 20), (1, 8, 21)), ((1, 10, 8), (1, 10, 9)), ((1, 11, 2), (1, 11, 3))),
     "The event stream has the invalid status line HTTP/0.0",
-    "nomad-tui reads it all the same.",
+    "nomad-tui accepts it.",
     "nomad#27582",
 )
 NO_FIRST_HEARTBEAT: Final = ServerBug(
@@ -122,14 +122,14 @@ REFUSALS_IN_WORDS: Final = ServerBug(
     "refusals-in-words",
     _BEFORE_QUIET_REFUSALS,
     "The server refuses a subscription with status 403 or 500, and ends streams with a line of text",
-    "nomad-tui reads both; later releases answer 200 and stay silent.",
+    "nomad-tui handles both; later releases answer 200 and send nothing.",
     is_harmful=False,
 )
 NO_VARIABLE_TOPIC: Final = ServerBug(
     "no-variable-topic",
     (((1, 0, 0), (1, 11, 4)),),
     "The server has no Variable topic",
-    "It came with 2.0.",
+    "It was added in 2.0.",
     "nomad#27637",
     is_harmful=False,
 )
@@ -158,21 +158,21 @@ NO_WORKLOAD_IDENTITIES: Final = ServerBug(
 UNDEFINED_POLICIES: Final = ServerBug(
     "undefined-policies",
     (((1, 0, 0), (1, 3, 10)), ((1, 4, 0), (1, 4, 5))),
-    "A token that names a policy which does not exist is refused the event stream",
-    "Create the policy, or take it off the token.",
+    "A token with a policy that does not exist is refused the event stream",
+    "Create the policy, or remove it from the token.",
     "nomad#15495",
 )
 MISSING_PORTS: Final = ServerBug(
     "missing-dynamic-ports",
     (((1, 0, 0), (1, 2, 15)), ((1, 3, 0), (1, 3, 8)), ((1, 4, 0), (1, 4, 3))),
     "Allocation events lack the values of dynamic ports",
-    "Ask for the allocation itself to see them.",
+    "Run `nomad alloc status ID` to see them.",
     "nomad#12916",
 )
 EXPIRED_TOKENS: Final = ServerBug(
     "expired-tokens",
     (((1, 4, 0), (1, 4, 2)),),
-    "A stream goes on after its token has expired",
+    "A stream continues after its token has expired",
     "Upgrade the servers.",
     "nomad#15013",
 )

@@ -97,7 +97,9 @@ async def read_log(connection: Connection, log: TaskLog, most: int, *, follow: b
     except NomadError as error:
         raise LogsUnavailableError(_explained(error, log)) from None
     except ValueError:
-        raise LogsUnavailableError("What came is no log: the answer is not in Nomad's frames.") from None
+        raise LogsUnavailableError(
+            "The response is not a log in Nomad's format. Check the address and any proxy."
+        ) from None
 
 
 def _data(frame: dict[str, Any]) -> bytes:
@@ -118,7 +120,7 @@ def _explained(error: NomadError, log: TaskLog) -> str:
             'Grant it capabilities = ["read-logs"] there, or policy = "write".'
         )
     if error.status == 404:
-        return f"There is no such log: {said or 'not found'}. The allocation may be gone, or the task not started."
+        return f"The log was not found: {said or 'not found'}. The allocation may be gone, or the task not started."
     if "No path to node" in said or "Unknown node" in said:
-        return f"The node that has the log cannot be reached: {said}. It may be down, or not connected to the servers."
+        return f"The node with the log cannot be reached: {said}. It may be down, or not connected to the servers."
     return printable(error.trouble.sentence, 600)

@@ -301,7 +301,7 @@ def test_a_wrong_value_is_told_in_one_sentence(
     ("text", "words", "pointer"),
     [
         ("web satus:failed", "did you mean status:?", "      ^^^^^"),
-        ("日本 (web", "is not closed", "           ^"),
+        ("日本 (web", "Unclosed", "           ^"),
         ("x" * 200 + " /(/", "no regular expression", None),
     ],
 )

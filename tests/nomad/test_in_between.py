@@ -38,7 +38,7 @@ PAGE = b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h
         (502, PAGE % ((b"502 Bad Gateway",) * 2), NGINX, "nginx says '502 Bad Gateway'"),
         (403, b"error code: 1020", CLOUDFLARE, "Cloudflare says 'error code: 1020': a firewall rule"),
         (522, b"error code: 522", CLOUDFLARE, "Cloudflare says 'error code: 522': it cannot connect"),
-        (524, b"", CLOUDFLARE, "Cloudflare says nothing more: the server behind it sent nothing"),
+        (524, b"", CLOUDFLARE, "Cloudflare gives no reason: the server behind it timed out"),
         (
             403,
             PAGE % ((b"Attention Required! | Cloudflare",) * 2),

@@ -48,7 +48,7 @@ async def found(
             {"region": "europe", "other_regions": ("asia",)},
             {"NOMAD_REGION": "mars"},
             Kind.REGION_UNKNOWN,
-            "does not know the region mars: those it knows are asia and europe.",
+            "does not know the region mars: its regions are asia and europe.",
             "Set NOMAD_REGION (--region) to one of them",
             id="region unknown, with those that exist",
         ),
@@ -81,14 +81,14 @@ async def found(
             {"NOMAD_TOKEN": UNKNOWN},
             Kind.AUTHENTICATION,
             "the token is unknown: expired, deleted, or another cluster's",
-            "one for which `nomad acl token self` answers",
+            "one that `nomad acl token self` accepts",
             id="token unknown or expired, on servers that do not say which",
         ),
         pytest.param(
             {"publishes": False},
             {},
             Kind.PUBLISHING_DISABLED,
-            "publishes no events: its configuration says enable_event_broker = false",
+            "publishes no events: its configuration has enable_event_broker = false",
             "Set enable_event_broker = true in its server block",
             id="event publishing disabled",
         ),
@@ -104,7 +104,7 @@ async def found(
             {"tokens": {ADMIN: MANAGEMENT}},
             {},
             Kind.PERMISSION,
-            "A request without a token (anonymous) may read nothing of what was asked for: it may not read Allocation",
+            "A request without a token (anonymous) may read none of these topics: it may not read Allocation",
             "NOMAD_TOKEN (or --token, --token-file) to a management token",
             id="no token where one is needed",
         ),
@@ -157,12 +157,12 @@ async def test_a_token_good_for_part_of_it_is_told_what_it_lacks_and_gets_the_re
     assert findings.permissions is not None
     assert findings.permissions.topics_in("default") == {"Job"}
     assert findings.trouble.account == (
-        "The token 'ci' (policy readers) may read only part of what was asked for: "
+        "The token 'ci' (policy readers) may read only some of these topics: "
         "it may not read Node (needs node:read) and ACLToken (needs a management token)."
     )
     assert findings.trouble.remedy == (
         "Set NOMAD_TOKEN (or --token, --token-file) to a management token, "
-        'grant it `node { policy = "read" }` for those that a policy can grant, or ask for fewer topics (--topic)'
+        'grant it `node { policy = "read" }` for the rest, or subscribe to fewer topics (--topic)'
     )
     assert findings.trouble.policy == 'node {\n  policy = "read"\n}'
 
@@ -172,10 +172,10 @@ async def test_a_capability_that_is_lacking_in_this_namespace_is_named_with_it_a
     findings = await found(options, Subscription.parse(["Job", "Allocation"]), "payments", NOMAD_TOKEN=READER)
     assert findings.permissions is None
     assert findings.trouble.sentence == (
-        "The token 'ci' (policy readers) may read nothing of what was asked for: "
+        "The token 'ci' (policy readers) may read none of these topics: "
         "it may not read Allocation and Job (need read-job in namespace payments). "
         'Grant it `namespace "payments" { capabilities = ["read-job"] }`, '
-        "set NOMAD_TOKEN (or --token, --token-file) to one that has it, or ask for fewer topics (--topic)."
+        "set NOMAD_TOKEN (or --token, --token-file) to one that has it, or subscribe to fewer topics (--topic)."
     )
 
 
@@ -282,7 +282,7 @@ async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
                     silent = await inquiry.explain_fully(error, connection)
                 told = await why_silent(client, silent)
     assert (silent.kind, told.kind) == (Kind.SILENT, Kind.BUFFERED)
-    assert told.account.endswith("something between, a proxy, holds the stream back.")
+    assert told.account.endswith("a proxy buffers the stream.")
     assert "nginx: proxy_buffering off" in told.remedy and "NOMAD_ADDR" in told.remedy
 
 
@@ -306,7 +306,7 @@ async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> 
     unknown = told["tema-1"]
     assert unknown is not None and unknown.kind is Kind.NAMESPACE_UNKNOWN
     assert unknown.account == (
-        "There is no namespace tema-1: those that may be seen are default, team-0, team-1, team-2 and 6 others, "
-        "and for any other Nomad answers 200 and stays silent."
+        "There is no namespace tema-1: the visible ones are default, team-0, team-1, team-2 and 6 others, "
+        "and for an unknown one Nomad answers 200 and sends nothing."
     )
     assert unknown.remedy == "Set NOMAD_NAMESPACE (--namespace) to one of them, or to * for all"

@@ -57,7 +57,7 @@ async def test_a_log_that_is_followed_goes_on() -> None:
     ("log", "what"),
     [
         (LOG, 'may not read logs in the namespace default. Grant it capabilities = ["read-logs"] there'),
-        (TaskLog(LOG.allocation, "web", "crash", "stdout"), 'There is no such log: task "crash" not started yet'),
+        (TaskLog(LOG.allocation, "web", "crash", "stdout"), 'The log was not found: task "crash" not started yet'),
     ],
 )
 async def test_what_the_server_refuses_says_why(log: TaskLog, what: str) -> None:

@@ -156,7 +156,7 @@ async def test_a_token_that_may_read_jobs_only_shows_them_and_what_is_refused() 
     options = Options(lead=ALL_FRAMES, buffer_size=1_000, tokens={SECRET: token})
     async with StandIn(recordings.lines("tour"), options) as server, watching(server.address, token=SECRET) as opened:
         await opened.appears("● live")
-        await opened.appears("▲ The token 'web team' (policy read-jobs) may read only part of what was asked for")
+        await opened.appears("▲ The token 'web team' (policy read-jobs) may read only some of these topics")
         await opened.appears("needs node:read")
         await opened.appears("… 10 refused")
         readable = [each for each in TOUR if each[1] in ("Allocation", "Evaluation", "Job", "Deployment", "Service")]

@@ -60,8 +60,9 @@ def field_of(start: str, position: int, text: str) -> FieldDescription:
         rest = _REST_OF_TERM.match(text, position)
         near = get_close_matches(name[:40].lower(), BY_NAME, n=1, cutoff=0.7)
         fields = f"did you mean {near[0]}:?" if near else "fields are " + ", ".join(each.name for each in FIELDS) + "."
+        text = shown(rest[0] if rest else name)
         raise FilterError(
-            f"There is no field {shown(name)}; {fields} Quotes make it a text: {shown(rest[0] if rest else name)}.",
+            f"There is no field {shown(name)}; {fields} To search for the text, quote it: {text}.",
             position,
             len(name),
         )
@@ -69,7 +70,7 @@ def field_of(start: str, position: int, text: str) -> FieldDescription:
     takes_comparison = known.kind in (Kind.NUMBER, Kind.TIME, Kind.LEVEL)
     if written and not (takes_comparison or (written == "=" and known.kind is Kind.TEXT)):
         said = f"{known.name}: takes no {written} before its value"
-        accepted = "only index:, time: and level: take <, <=, > and >=" if written != "=" else "leave it out"
+        accepted = "only index:, time: and level: take <, <=, > and >=" if written != "=" else "remove it"
         raise FilterError(f"{said}; {accepted}.", position + len(name) + 1, len(written))
     return known
 
@@ -93,11 +94,13 @@ class Builder(Transformer[Token, Node]):
         token = items[0]
         if token in _ELSEWHERE:
             raise FilterError(
-                f"{shown(token)} is written {_ELSEWHERE[token]} here; quotes make it a word.", place(token), len(token)
+                f"Write {_ELSEWHERE[token]} instead of {shown(token)}. Quote it to search for the text.",
+                place(token),
+                len(token),
             )
         if "[" in token and re.search(r"\[\s*[\"`]", token):
             end = place(token) + len(token)
-            raise FilterError(f"After {shown(token)} comes {AFTER_PATH}; quotes make it a word.", end)
+            raise FilterError(f"Expected {AFTER_PATH} after {shown(token)}. Quote it to search for the text.", end)
         # A type of the 1.0-beta page is looked for as the released one, as which it is shown.
         released = released_word(token)
         return Word(Text(str(token) if released == token.lower() else released))
@@ -166,7 +169,7 @@ class Builder(Transformer[Token, Node]):
         second = str(names[1])
         if first == second and first != "_":
             raise FilterError(
-                f"{shown(first)} cannot name both the place and the value; give one of them another name, or _.",
+                f"{shown(first)} names both the key and the value. Rename one of them, or write _.",
                 place(names[1]),
                 len(second),
             )
@@ -185,7 +188,7 @@ def _bad_pattern(error: PatternError, token: Token) -> FilterError:
     position, length = (place(token) + at, len(error.fragment)) if at > 0 else (place(token), len(token))
     reason = f"{error.text}: {shown(error.fragment)}" if error.fragment else error.text
     return FilterError(
-        f"This is no regular expression ({reason}); RE2's syntax is accepted, without look-around and back-references.",
+        f"Invalid regular expression ({reason}). The syntax is RE2's: no look-around, no back-references.",
         position,
         length,
     )
@@ -200,7 +203,7 @@ def _text(token: Token) -> Text:
 def _value(operator: Operator, token: Token) -> Text | Glob:
     if operator is Operator.IS and token.type == "REGEX":
         raise FilterError(
-            "After = comes a whole value; leave the = out for a regular expression.", place(token), len(token)
+            "Expected a complete value after =. Remove the = for a regular expression.", place(token), len(token)
         )
     if token.type == "LISTED" and "*" in token and operator is not Operator.IS:
         return Glob(str(token))
@@ -224,13 +227,15 @@ def _index(known: FieldDescription, operator: Operator, tokens: list[Token]) -> 
     for token in tokens:
         written = unquoted(token, place(token)) if token.type in ("STRING", "RAW") else str(token)
         if token.type == "REGEX" or not _NUMBER.fullmatch(written):
-            raise FilterError(f"After {known.name}: comes a number, such as {known.example}.", place(token), len(token))
+            raise FilterError(
+                f"Expected a number after {known.name}:, as in {known.example}.", place(token), len(token)
+            )
         numbers.append(int(written))
     if operator is Operator.IS:
         operator = Operator.STARTS_WITH
     if operator is not Operator.STARTS_WITH and len(numbers) > 1:
         raise FilterError(
-            f"{operator.value} takes one number; write index:>1000 index:<2000 for a range.",
+            f"{operator.value} takes one number. For a range, write index:>1000 index:<2000.",
             place(tokens[1]),
             len(tokens[1]),
         )
@@ -244,7 +249,7 @@ def _level(operator: Operator, tokens: list[Token]) -> Node:
         found = None if token.type == "REGEX" else read_level(written)
         if found is None:
             listed = "failure, warning, change and routine"
-            raise FilterError(f"{shown(written)} is not a level; levels are {listed}.", place(token), len(token))
+            raise FilterError(f"{shown(written)} is not a level. Levels are {listed}.", place(token), len(token))
         words.append(Text(found.word))
     if operator not in (Operator.STARTS_WITH, Operator.IS) and len(words) > 1:
         raise FilterError(f"{operator.value} takes one level.", place(tokens[1]), len(tokens[1]))
@@ -256,13 +261,13 @@ def _time(operator: Operator, token: Token) -> Node:
     value = None if token.type == "REGEX" else read_time(written)
     if value is None:
         raise FilterError(
-            f"{shown(written)} is no time; accepted are ages (5m, 1h30m, 2d), times of day (14:30, 14:30:05), "
-            "dates (2026-11-23), both (2026-11-23T14:30Z), and a range of two of them (14:30..14:45).",
+            f"{shown(written)} is not a time. Write an age (5m, 1h30m), a time (14:30), a date (2026-11-23), both "
+            "(2026-11-23T14:30Z), or a range (14:30..14:45).",
             place(token),
             len(token),
         )
     if isinstance(value, Span) and operator not in (Operator.IS, Operator.STARTS_WITH):
-        raise FilterError(f"A range takes no {operator.value} before it; leave it out.", place(token), len(token))
+        raise FilterError(f"A range takes no {operator.value} before it. Remove it.", place(token), len(token))
     if operator in (Operator.IS, Operator.STARTS_WITH):
         operator = Operator.LESS if isinstance(value, Age) else Operator.STARTS_WITH
     return Field("time", operator, (value,))
@@ -276,7 +281,7 @@ def _path(token: Token) -> Path:
         path = read_path(token, place(token)) if token.type == "WORD" else None
         wanted = 'A path looks like Allocation.ClientStatus, Tasks.0.Name or Meta["my-key"]'
     if path is None:
-        raise FilterError(f"{shown(token)} is no path into the payload. {wanted}.", place(token), len(token))
+        raise FilterError(f"{shown(token)} is not a path into the payload. {wanted}.", place(token), len(token))
     if len(path) > MOST_STEPS:
         raise FilterError(f"A path has at most {MOST_STEPS} steps.", place(token), len(token))
     return path

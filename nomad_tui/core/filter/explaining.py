@@ -21,13 +21,13 @@ _KEYWORD: Final = re.compile(r"(?:and|or|not|AND|OR|NOT)(?![^\s(){}\"`])")
 
 A_TERM: Final = "a word, field:value or an expression such as ClientStatus == failed"
 
-_A_VALUE: Final = 'After {name} comes a value, such as "failed" or 3.'
-_A_PATTERN: Final = 'After {name} comes a regular expression in quotes, such as "^web".'
-_A_PATH: Final = "After {name} comes a path into the payload, such as Job.Datacenters; quotes make {name} a word."
-_NEGATED: Final = f"After {{name}} comes what it negates: {A_TERM}."
-_ANOTHER_TERM: Final = f"After {{name}} comes {A_TERM}; quotes make {{name}} a word."
-_A_COLLECTION: Final = "After {name} comes a path, as, a name, and an expression in braces."
-_A_BODY: Final = 'After {name} comes an expression in braces, as in { t.Name == "web" }, or a second name.'
+_A_VALUE: Final = 'Expected a value after {name}, such as "failed" or 3.'
+_A_PATTERN: Final = 'Expected a quoted regular expression after {name}, such as "^web".'
+_A_PATH: Final = "Expected a path after {name}, such as Job.Datacenters. Quote {name} to search for the word."
+_NEGATED: Final = f"Expected what {{name}} negates: {A_TERM}."
+_ANOTHER_TERM: Final = f"Expected {A_TERM} after {{name}}. Quote {{name}} to search for the word."
+_A_COLLECTION: Final = 'Expected a path after {name}, as in any Tasks as t { t.Name == "web" }.'
+_A_BODY: Final = 'Expected an expression in braces after {name}, as in { t.Name == "web" }, or a second name.'
 
 _AFTER: Final = {
     "EQUAL": _A_VALUE,
@@ -38,20 +38,20 @@ _AFTER: Final = {
     "NOT_MATCHES": _A_PATTERN,
     "IN": _A_PATH,
     "NOT_IN": _A_PATH,
-    "IS": "After {name} comes empty, not empty, nil or not nil; quotes make {name} a word.",
+    "IS": "Expected empty, not empty, nil or not nil after {name}. Quote {name} to search for the word.",
     "NOT": _NEGATED,
     "MINUS": _NEGATED,
     "_AND": _ANOTHER_TERM,
     "_OR": _ANOTHER_TERM,
-    "FIELD": "After {name} comes a value, as in status:failed,lost; quotes take odd characters.",
-    "COMMA": "After a comma comes another value, as in status:failed,lost.",
-    "TILDE": "After ~ comes what is looked for in the payload, such as ~oom.",
+    "FIELD": "Expected a value after {name}, as in status:failed,lost. Quote special characters.",
+    "COMMA": "Expected another value after the comma, as in status:failed,lost.",
+    "TILDE": "Expected a word after ~ to find in the payload, such as ~oom.",
     "ANY": _A_COLLECTION,
     "ALL": _A_COLLECTION,
-    "AS": 'After "as" comes a name for the items, as in any Tasks as t { t.Name == "web" }.',
+    "AS": 'Expected a name for the items after "as", as in any Tasks as t { t.Name == "web" }.',
     "NAME": _A_BODY,
     "NAME_COMMA": _A_BODY,
-    "LBRACE": 'In braces stand expressions, such as t.Name == "web".',
+    "LBRACE": 'Expected an expression in the braces, such as t.Name == "web".',
 }
 """By the token that cannot be the last one, or not before what follows it."""
 
@@ -80,20 +80,20 @@ def _unfinished(text: str, position: int) -> FilterError | None:
     if start in ('"', "`"):
         whole = _STRING.match(text, position)
         if whole is None:
-            return FilterError(f"This quote is not closed; {start} closes it.", position, rest)
-        return FilterError("After a closing quote comes a space.", whole.end())
+            return FilterError(f"Unclosed quote: add {start} at its end.", position, rest)
+        return FilterError("Expected a space after the closing quote.", whole.end())
     if start == "/":
         whole = _PATTERN.match(text, position)
         run = _RUN.match(text, position)
         example = shown(run[0] if run else start)
         if whole is None:
-            said = "This regular expression is not closed; / closes it, and quotes make it a text"
+            said = "Unclosed regular expression: add / at its end, or quote it to search for the text"
             return FilterError(f"{said}: {example}.", position, rest)
         if whole.end() < len(text) and not (text[whole.end()].isspace() or text[whole.end()] in "(){},"):
-            said = "After the closing / of a regular expression comes i or a space; quotes make it a text"
+            said = "Expected i or a space after the closing /. Quote it to search for the text"
             return FilterError(f"{said}: {example}.", whole.end())
     if start == "[":
-        return FilterError('This key is not closed; it is written ["my-key"].', position, rest)
+        return FilterError('Unclosed key: write it as ["my-key"].', position, rest)
     return None
 
 
@@ -104,7 +104,7 @@ def _after(text: str, position: int, read: list[Token], in_braces: bool) -> Filt
     before = read[-1]
     message = _AFTER.get(before.type)
     if before.type in _OPERANDS and in_braces and read[-2].type in _BEFORE_OPERAND:
-        message = f"After {{name}} comes {AFTER_PATH}; there are no words in braces."
+        message = f"Expected {AFTER_PATH} after {{name}}. Braces hold expressions only."
     if message is None:
         return None
     return FilterError(message.replace("{name}", shown(" ".join(before.split()))), position, _length(text, position))
@@ -115,17 +115,17 @@ def _bracket(text: str, position: int, open_brackets: list[Token]) -> FilterErro
     closing = OPENING[open_brackets[-1].type] if open_brackets else ""
     if not start and open_brackets:
         opening = open_brackets[-1]
-        return FilterError(
-            f'The "{opening}" at character {place(opening) + 1} is not closed; {closing} closes it.', position
-        )
+        return FilterError(f'Unclosed "{opening}" at character {place(opening) + 1}: add {closing}.', position)
     if start in (")", "}"):
         if not closing:
-            return FilterError(f'This "{start}" closes nothing; quotes make it a text.', position)
+            return FilterError(f'Unmatched "{start}". Quote it to search for the text.', position)
         if start != closing:
-            return FilterError(f'Here stands {closing}, which closes the "{open_brackets[-1]}" before it.', position)
-        return FilterError(f"Before {start} comes {A_TERM}.", position)
+            return FilterError(f'Expected {closing} here, to close the "{open_brackets[-1]}".', position)
+        return FilterError(f"Expected {A_TERM} before {start}.", position)
     if start == "{":
-        return FilterError('"{" stands only in any … as … { … } and all … as … { … }; quotes make it a text.', position)
+        return FilterError(
+            '"{" is only for any … as … { … } and all … as … { … }. Quote it to search for the text.', position
+        )
     return None
 
 
@@ -133,27 +133,24 @@ def _term(text: str, position: int) -> FilterError:
     empty = _EMPTY_FIELD.match(text, position)
     if empty is not None:
         known = field_of(empty[0], position, text)
-        return FilterError(
-            f"After {shown(empty[0])} comes a value without a space, as in {known.example}.", empty.end()
-        )
+        return FilterError(f"Expected a value right after {shown(empty[0])}, as in {known.example}.", empty.end())
     keyword = _KEYWORD.match(text, position)
     if keyword is not None:
         return FilterError(
-            f"Before {shown(keyword[0])} comes {A_TERM}; quotes make it a word.", position, len(keyword[0])
+            f"Expected {A_TERM} before {shown(keyword[0])}. Quote it to search for the word.", position, len(keyword[0])
         )
     if text.startswith(("==", "!="), position):
         return FilterError(
-            f'Before {shown(text[position : position + 2])} comes a path, such as ClientStatus == "failed".',
+            f'Expected a path before {shown(text[position : position + 2])}, as in ClientStatus == "failed".',
             position,
             2,
         )
     if text[position : position + 1] in ("-", "~"):
         return FilterError(
-            f"After {shown(text[position])} comes {A_TERM}, without a space; quotes make it a word.", position + 1
+            f"Expected {A_TERM} right after {shown(text[position])}. Quote it to search for the character.",
+            position + 1,
         )
-    return FilterError(
-        f"Here comes {A_TERM}, or one of these operators: {AFTER_PATH}.", position, _length(text, position)
-    )
+    return FilterError(f"Expected {A_TERM}, or an operator: {AFTER_PATH}.", position, _length(text, position))
 
 
 def _length(text: str, position: int) -> int:

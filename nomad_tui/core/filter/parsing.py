@@ -75,7 +75,7 @@ def _parse(text: str) -> Node | None:
             if token.type in OPENING:
                 depth += 1
                 if depth > MOST_BRACKETS:
-                    raise FilterError(f"Brackets may stand at most {MOST_BRACKETS} deep in each other.", place(token))
+                    raise FilterError(f"Brackets may be nested at most {MOST_BRACKETS} deep.", place(token))
             elif token.type in CLOSING:
                 depth -= 1
             elif token.type == "FIELD":

@@ -26,28 +26,28 @@ WANTS_TOKEN: Final = Case(
 TOKEN_MAY_NOT: Final = Case(
     Kind.PERMISSION,
     "{address} denied permission",
-    "{token} lacks a capability that one of the topics asked for needs{said}",
-    f"{SET_TOKEN} a token that has it, or ask for fewer topics",
+    "{token} lacks a capability that one of the topics needs{said}",
+    f"{SET_TOKEN} a token that has it, or subscribe to fewer topics (--topic)",
     refused=True,
 )
 CONSUL: Final = Case(
     Kind.NOT_NOMAD,
     "{address} is a Consul agent, not a Nomad server",
-    "it answers as Consul does{said}",
-    f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+    "the response is Consul's{said}",
+    f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
     refused=True,
 )
 VAULT: Final = Case(
     Kind.NOT_NOMAD,
     "{address} is a Vault server, not a Nomad server",
-    "it answers as Vault does{said}",
-    f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+    "the response is Vault's{said}",
+    f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
     refused=True,
 )
 REGION_UNKNOWN: Final = Case(
     Kind.REGION_UNKNOWN,
     "{address} does not know the region {region}",
-    "no server of that region has joined it{said}",
+    "no server of that region has joined its cluster{said}",
     "Set NOMAD_REGION (--region) to one that `nomad server members` lists",
     refused=True,
 )
@@ -56,26 +56,26 @@ FROM_PROXY: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} answered {status}",
     "{in_front}",
-    f"Ask the operator of that proxy, or {SET_ADDRESS} the server itself",
+    f"Check that proxy, or {SET_ADDRESS} the server itself",
 )
 FROM_PROXY_DENIED: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} denied access",
     "{in_front}",
-    f"Send what it asks for (--header, --http-auth), ask its operator, or {SET_ADDRESS} the server itself",
+    f"Send the credentials it requires (--header, --http-auth), or {SET_ADDRESS} the server itself",
     refused=True,
 )
 FROM_PROXY_TOO_MANY: Final = Case(
     Kind.IN_FRONT,
-    "A proxy in front of {address} limits how often it is asked",
+    "A proxy in front of {address} limits the request rate",
     "{in_front}",
     f"Raise its rate limit for /v1/event/stream, close other watchers, or {SET_ADDRESS} the server itself",
 )
 FROM_PROXY_NO_SERVER: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} answered {status}",
-    "it found no Nomad server behind it ({in_front})",
-    f"Start the server behind it, or {SET_ADDRESS} the server itself",
+    "it cannot reach Nomad ({in_front})",
+    f"Start the Nomad server behind it, or {SET_ADDRESS} the server itself",
 )
 
 STATUSES: Final[tuple[OnStatus, ...]] = (
@@ -85,9 +85,9 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         "",
         Case(
             Kind.NOT_NOMAD,
-            "{address} does not answer as Nomad does",
+            "{address} is not a Nomad server",
             "it sent {form} instead of JSON{path}",
-            f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+            f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
             refused=True,
         ),
     ),
@@ -98,8 +98,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.REDIRECT,
             "{address} answered with a redirect",
-            "it points to {location}, where the token must not be sent",
-            f"S{SET_ADDRESS[1:]} the address it points to, if that is the cluster's",
+            "it points to {location}, and the token is never sent to another address",
+            f"S{SET_ADDRESS[1:]} that address, if it is the cluster's",
             refused=True,
         ),
     ),
@@ -123,8 +123,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.BAD_REQUEST,
             "{address} rejected the request",
-            "it calls the request invalid{said}",
-            "Correct the topics asked for, or NOMAD_NAMESPACE and NOMAD_REGION (--namespace, --region)",
+            "the request is invalid{said}",
+            "Correct the topics (--topic), NOMAD_NAMESPACE (--namespace) or NOMAD_REGION (--region)",
             refused=True,
         ),
     ),
@@ -135,7 +135,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.AUTHENTICATION,
             "{address} requires a user and password",
-            "a proxy in front of Nomad asks for them, or rejects the ones given{said}",
+            "a proxy in front of Nomad needs them, or rejects those given{said}",
             "Set NOMAD_HTTP_AUTH (--http-auth) to user:password",
             refused=True,
         ),
@@ -160,8 +160,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.NOT_NOMAD,
             "{address} has no event stream",
-            "it is not a Nomad server, or one older than 1.0{path}",
-            f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+            "it is not a Nomad server, or is older than 1.0{path}",
+            f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
             refused=True,
         ),
     ),
@@ -172,8 +172,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.PROXY,
             "Cannot reach {address} through the proxy {proxy}",
-            "the proxy requires a user and password, or rejects the ones given",
-            "Write them into {proxy_variable} as http://user:password@host:port, or name {host} in NO_PROXY",
+            "the proxy requires a user and password, or rejects those given",
+            "Set {proxy_variable} to http://user:password@host:port, or add {host} to NO_PROXY",
             refused=True,
         ),
     ),
@@ -184,7 +184,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.TOO_MANY,
             "{address} has too many connections from here",
-            "each watcher holds one open, up to http_max_conns_per_client in the server's limits block{said}",
+            "the server allows http_max_conns_per_client (in its limits block){said}",
             f"Close other watchers, raise that limit, or {SET_ADDRESS} another server",
         ),
     ),
@@ -195,8 +195,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.UNAVAILABLE,
             "{address} answered {status}",
-            "a proxy there found no Nomad server behind it{said}",
-            f"Start the server behind it, or {SET_ADDRESS} the server itself",
+            "a proxy there cannot reach Nomad{said}",
+            f"Start the Nomad server behind it, or {SET_ADDRESS} the server itself",
         ),
     ),
     OnStatus(500, 599, "not ready", NO_LEADER),
@@ -207,8 +207,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.UNAVAILABLE,
             "{address} answered {status}",
-            "it had an internal error{said}",
-            f"Look into that server's log, or {SET_ADDRESS} another server",
+            "internal server error{said}",
+            f"Check that server's log, or {SET_ADDRESS} another server",
         ),
     ),
     OnStatus(
@@ -218,8 +218,8 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.NOT_NOMAD,
             "{address} answered {status}",
-            "the answer is not Nomad's{said}",
-            f"S{SET_ADDRESS[1:]} Nomad's own HTTP address, port 4646 unless configured",
+            "this is not a response of Nomad{said}",
+            f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
             refused=True,
         ),
     ),

@@ -16,14 +16,14 @@ REFUSED: Final = Case(
 NO_SUCH_REGION: Final = Case(
     Kind.REGION_UNKNOWN,
     "{address} does not know the region {region}",
-    "those it knows are {regions}",
+    "its regions are {regions}",
     "Set NOMAD_REGION (--region) to one of them",
     refused=True,
 )
 NO_SUCH_NAMESPACE: Final = Case(
     Kind.NAMESPACE_UNKNOWN,
     "There is no namespace {namespace}",
-    "those that may be seen are {namespaces}, and for any other Nomad answers 200 and stays silent",
+    "the visible ones are {namespaces}, and for an unknown one Nomad answers 200 and sends nothing",
     "Set NOMAD_NAMESPACE (--namespace) to one of them, or to * for all",
     refused=True,
 )
@@ -52,34 +52,34 @@ TOKEN_REJECTED: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
     "{token} is unknown: expired, deleted, or another cluster's{said}",
-    f"{SET_TOKEN} one for which `nomad acl token self` answers",
+    f"{SET_TOKEN} one that `nomad acl token self` accepts",
     refused=True,
 )
 PUBLISHING_DISABLED: Final = Case(
     Kind.PUBLISHING_DISABLED,
     "{address} publishes no events",
-    "its configuration says enable_event_broker = false{said}",
+    "its configuration has enable_event_broker = false{said}",
     f"Set enable_event_broker = true in its server block and restart it, or {SET_ADDRESS} another server",
     refused=True,
 )
 PUBLISHING_SEEMS_DISABLED: Final = Case(
     Kind.PUBLISHING_DISABLED,
     "{address} publishes no events",
-    "it refuses every topic, though {holder} may read them, as a server with enable_event_broker = false does",
+    "it refuses every topic although {holder} may read them, probably by enable_event_broker = false",
     f"Set enable_event_broker = true in its server block and restart it, or {SET_ADDRESS} another server",
     refused=True,
 )
 SENDS_NOTHING: Final = Case(
     Kind.BUFFERED,
-    "{address} answers, but nothing comes on its event stream",
-    "{holder} may read it, so a proxy holds the stream back, or the server has enable_event_broker = false",
+    "{address} answers, but its event stream sends nothing",
+    "{holder} may read it, so a proxy buffers the stream, or the server has enable_event_broker = false",
     "Check both: `nomad agent-info` and its configuration, and response buffering for /v1/event/stream in the proxy "
     "(nginx: proxy_buffering off)",
 )
 REGION_DOWN: Final = Case(
     Kind.REGION_DOWN,
     "{address} cannot reach the region {region}",
-    "none of that region's servers answers it{said}",
+    "none of that region's servers answer it{said}",
     "Check `nomad server members -region {region}`, or set NOMAD_REGION (--region) to another region",
 )
 NO_LEADER: Final = Case(
@@ -91,19 +91,19 @@ NO_LEADER: Final = Case(
 STARTING: Final = Case(
     Kind.STARTING,
     "{address} is starting",
-    "it was restarted, and sends old events again until it has replayed its raft log",
+    "it restarted, and resends old events until its Raft log is replayed",
     "No action needed: the stream resumes from the last index",
 )
 NOTHING_ALLOWED: Final = Case(
     Kind.PERMISSION,
-    "{holder} may read nothing of what was asked for",
+    "{holder} may read none of these topics",
     "it may not read {refused}",
     "{remedy}",
     refused=True,
 )
 PARTLY_ALLOWED: Final = Case(
     Kind.PERMISSION,
-    "{holder} may read only part of what was asked for",
+    "{holder} may read only some of these topics",
     "it may not read {refused}",
     "{remedy}",
     refused=True,
@@ -111,20 +111,20 @@ PARTLY_ALLOWED: Final = Case(
 NOTHING_REFUSED: Final = Case(
     Kind.CUT,
     "{address} ended the stream before its first line",
-    "it refuses nothing of what was asked for, so it or a proxy before it was stopping or starting",
+    "it accepts the subscription, so it or a proxy was starting or stopping",
     "If this happens again at once, check that server, and NOMAD_ADDR (--address)",
 )
 ONE_BY_ONE: Final = Case(
     Kind.PERMISSION,
-    "{holder} may not read all namespaces together",
-    "{namespaces} are read separately",
-    'No action needed. To read all as one stream, grant it read-job in namespace "*"',
+    "{holder} may not subscribe to all namespaces at once",
+    "{namespaces} are subscribed to separately",
+    'No action needed. For a single stream, grant read-job in namespace "*"',
     refused=True,
 )
 MANY_NAMESPACES: Final = Case(
     Kind.PERMISSION,
     "Only the first {tried} of {there} namespaces are read",
-    "{holder} may not read all of them together, and no more are tried one by one",
+    "{holder} may not subscribe to all at once, and that is the most tried one by one",
     f"Set NOMAD_NAMESPACE (--namespace) to another one, or {SET_TOKEN[0].lower()}{SET_TOKEN[1:]} one for all of them",
     refused=True,
 )
@@ -132,21 +132,21 @@ MANY_NAMESPACES: Final = Case(
 CUT_REGULARLY: Final = Case(
     Kind.CUT,
     "The connection is cut every {seconds}",
-    "the last {times} ended after the same time, which is probably a proxy's limit for a request",
+    "the last {times} connections ended after the same time, probably by a proxy's request timeout",
     "Raise that limit for /v1/event/stream (Envoy: timeout: 0s; HAProxy: timeout server, timeout tunnel; "
     "nginx: proxy_read_timeout), or set NOMAD_ADDR (--address) to the server itself",
 )
 CUT_WHEN_IDLE: Final = Case(
     Kind.CUT,
     "The connection is cut after {seconds} without a byte",
-    "the last {times} ended so, which is probably a proxy's idle timeout, and Nomad's heartbeat comes every 30 s",
+    "the last {times} connections ended so, probably by a proxy's idle timeout below Nomad's 30 s heartbeat",
     "Raise that timeout above 30 s for /v1/event/stream (nginx: proxy_read_timeout; HAProxy: timeout server; AWS: idle "
     "timeout), or set NOMAD_ADDR (--address) to the server itself",
 )
 DENIED_IN_WORDS: Final = Case(
     Kind.PERMISSION,
     "{address} denied permission for every topic",
-    "{holder} may read such objects, and yet its subscriptions are refused",
+    "{holder} may read such objects, but its subscriptions are refused",
     "Check that no proxy drops the header X-Nomad-Token, and that every policy of the token exists (before 1.5.0 one "
     "that does not is enough, nomad#15495)",
     refused=True,
@@ -167,8 +167,8 @@ HARM_ALLOWED: Final = Case(
 
 BUFFERED: Final = Case(
     Kind.BUFFERED,
-    "The stream comes late and in bulk",
-    "{heartbeats} heartbeats came together after {seconds} of silence, so a proxy holds it back",
+    "The stream arrives late and in bursts",
+    "{heartbeats} heartbeats arrived together after {seconds} of silence, so a proxy buffers it",
     f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
     "itself",
 )
@@ -180,32 +180,32 @@ LEADER_LOST: Final = Case(
 )
 HELD_BACK: Final = Case(
     Kind.BUFFERED,
-    "{address} answers, but nothing comes on its event stream",
-    "something between, a proxy, holds the stream back",
+    "{address} answers, but its event stream sends nothing",
+    "a proxy buffers the stream",
     f"Turn off its response buffering for /v1/event/stream (nginx: proxy_buffering off), or {SET_ADDRESS} the server "
     "itself",
 )
 NO_ANSWER: Final = Case(
     Kind.TIMED_OUT,
     "{address} does not answer on its event stream",
-    "it accepts the connection and sends nothing, though it answers other requests",
-    f"Check that server and any proxy before it, or {SET_ADDRESS} another server",
+    "it accepts the connection and sends nothing, but answers other requests",
+    f"Check that server and any proxy in front of it, or {SET_ADDRESS} another server",
 )
 CLOCK_SKEW: Final = Case(
     Kind.CLOCK_SKEW,
     "The server's clock and this machine's differ",
     "the server's is {seconds} {direction}",
-    "Set the one right that is wrong: `timedatectl` shows whether this machine's is synchronised",
+    "Correct the wrong one: `timedatectl` shows whether this machine's is synchronized",
 )
 TOO_SLOW: Final = Case(
     Kind.TOO_SLOW,
     "The server ended the stream",
-    "nomad-tui did not read for {seconds}, as when it was stopped or the machine slept, and Nomad drops such readers",
+    "nomad-tui was stopped or the machine slept for {seconds}, and Nomad drops slow readers",
     "No action needed. For fewer gaps, raise event_buffer_size on the server",
 )
 MENDED_STATUS_LINE: Final = Case(
     Kind.OLD_RELEASE,
-    "{address} begins its event stream with an invalid status line",
-    "it says HTTP/0.0, as Nomad 1.11.2, 1.10.8 and 1.8.20 do (nomad#27582)",
+    "{address} sends an invalid HTTP status line",
+    "it is HTTP/0.0, as of Nomad 1.11.2, 1.10.8 and 1.8.20 (nomad#27582)",
     "No action needed: nomad-tui reads it as HTTP/1.0. Other programs may need an upgrade of Nomad",
 )

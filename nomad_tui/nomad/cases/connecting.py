@@ -29,22 +29,22 @@ SET_CLIENT_CERTIFICATE: Final = "set NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY (--c
 WANTS_TLS: Final = Case(
     Kind.TLS_EXPECTED,
     "Cannot talk to {address}",
-    "the server there speaks TLS, and the address says http",
-    "Write https:// in NOMAD_ADDR (--address)",
+    "the server uses TLS, but the address says http",
+    "Use https:// in NOMAD_ADDR (--address)",
     refused=True,
 )
 WANTS_CLIENT_CERTIFICATE: Final = Case(
     Kind.CLIENT_CERTIFICATE,
     "{address} refused the TLS connection",
-    "it asks for a client certificate, and none was shown ({text})",
+    "it requires a client certificate ({text})",
     f"S{SET_CLIENT_CERTIFICATE[1:]} a pair signed by the cluster's CA",
     refused=True,
 )
 OLD_STATUS_LINE: Final = Case(
     Kind.OLD_RELEASE,
-    "The answer of {address} is not valid HTTP",
-    "its status line says HTTP/0.0, as the event stream of Nomad 1.11.2, 1.10.8 and 1.8.20 does (nomad#27582)",
-    f"Upgrade Nomad there by a patch release, or {SET_ADDRESS} a server of another release",
+    "The response of {address} is not valid HTTP",
+    "its status line is HTTP/0.0, as of Nomad 1.11.2, 1.10.8 and 1.8.20 (nomad#27582)",
+    f"Upgrade Nomad to the next patch release, or {SET_ADDRESS} a server of another release",
     refused=True,
 )
 CUT: Final = (ConnectionError, ssl.SSLError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
@@ -58,7 +58,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             Kind.SETTINGS,
             "The settings for {address} cannot be used",
             "{text}",
-            "Correct {settings}, or the file named there",
+            "Correct {settings}, or that file",
             refused=True,
         ),
     ),
@@ -69,7 +69,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             Kind.PROXY,
             "Cannot reach {address} through the proxy {proxy}",
             "{text}",
-            "Correct {proxy_variable}, start that proxy, or name {host} in NO_PROXY to go there without it",
+            "Correct {proxy_variable}, start the proxy, or add {host} to NO_PROXY",
         ),
     ),
     OnError(
@@ -78,8 +78,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.PROXY,
             "Cannot reach {address} through the proxy {proxy}",
-            "the proxy itself cannot be reached ({text})",
-            "Correct {proxy_variable}, or name {host} in NO_PROXY to go there without it",
+            "the proxy cannot be reached ({text})",
+            "Correct {proxy_variable}, or add {host} to NO_PROXY",
         ),
     ),
     OnError(
@@ -88,8 +88,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.PROXY,
             "Cannot reach {address} through the proxy {proxy}",
-            "the proxy requires a user and password, or rejects the ones given",
-            "Write them into {proxy_variable} as http://user:password@host:port, or name {host} in NO_PROXY",
+            "the proxy requires a user and password, or rejects those given",
+            "Set {proxy_variable} to http://user:password@host:port, or add {host} to NO_PROXY",
             refused=True,
         ),
     ),
@@ -99,8 +99,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.PROXY,
             "Cannot reach {address} through the proxy {proxy}",
-            "the proxy will not or cannot connect there ({text})",
-            "Allow it there, correct {proxy_variable}, or name {host} in NO_PROXY to go without it",
+            "the proxy refused or failed to connect ({text})",
+            "Allow it on the proxy, correct {proxy_variable}, or add {host} to NO_PROXY",
         ),
     ),
     OnError(
@@ -110,7 +110,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             Kind.NAME_UNKNOWN,
             "Cannot find {address}",
             "the name {looked_up} does not resolve here ({text})",
-            "Correct it in {looked_up_in}, or join the network that knows it",
+            "Correct it in {looked_up_in}, or check DNS and VPN",
         ),
     ),
     OnError(
@@ -119,7 +119,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.UNREACHABLE,
             "Cannot reach {address}",
-            "there is no such socket",
+            "the socket does not exist",
             "Start the server, or correct the path in NOMAD_ADDR (--address)",
         ),
     ),
@@ -129,8 +129,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.UNREACHABLE,
             "Cannot reach {address}",
-            "this machine does not permit it to this user",
-            f"Use an account that may, or {SET_ADDRESS} another of the server's addresses",
+            "permission denied by this machine",
+            f"Run as a user with access, or {SET_ADDRESS} another address",
         ),
     ),
     OnError(
@@ -140,7 +140,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             Kind.REFUSED_CONNECTION,
             "Cannot reach {address}",
             "connection refused",
-            f"Start the server, or {SET_ADDRESS} where it listens, port 4646 unless configured",
+            f"Is Nomad running there? Start it, or {SET_ADDRESS} its address (default port 4646)",
         ),
     ),
     OnError(
@@ -148,14 +148,14 @@ ERRORS: Final[tuple[OnError, ...]] = (
         "Hostname mismatch|IP address mismatch",
         Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate that is not for {tls_name}",
-            "the names in Nomad's certificates are a role and region, such as server.global.nomad, rather than hosts",
+            "{address} has a certificate that is not valid for {tls_name}",
+            "Nomad's certificates name a role and region, such as server.global.nomad, not hosts",
             "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a name in the certificate",
             refused=True,
         ),
         shown=Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate that is not for {tls_name}",
+            "{address} has a certificate that is not valid for {tls_name}",
             "it is for {names}",
             "{name_remedy}",
             refused=True,
@@ -166,14 +166,14 @@ ERRORS: Final[tuple[OnError, ...]] = (
         "expired",
         Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate that has expired",
-            "it was not renewed in time, or this machine's clock is wrong",
+            "{address} has an expired certificate",
+            "it was not renewed, or this machine's clock is wrong",
             f"Renew it on the server, or {SET_ADDRESS} another server",
             refused=True,
         ),
         shown=Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate that has expired",
+            "{address} has an expired certificate",
             "it was valid until {not_after}, and this machine's clock says {now}",
             f"Renew it on the server (its issuer is {{issuer}}), or {SET_ADDRESS} another server",
             refused=True,
@@ -184,16 +184,16 @@ ERRORS: Final[tuple[OnError, ...]] = (
         "not yet valid",
         Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate that is not valid yet",
-            "this machine's clock is slow, or that of the machine that signed it was fast",
-            f"Set the clock right, or {SET_ADDRESS} another server",
+            "{address} has a certificate that is not valid yet",
+            "this machine's clock is slow, or the signing machine's was fast",
+            f"Correct the clock, or {SET_ADDRESS} another server",
             refused=True,
         ),
         shown=Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate that is not valid yet",
+            "{address} has a certificate that is not valid yet",
             "it is valid from {not_before}, and this machine's clock says {now}",
-            f"Set the clock right, or {SET_ADDRESS} another server",
+            f"Correct the clock, or {SET_ADDRESS} another server",
             refused=True,
         ),
     ),
@@ -202,15 +202,15 @@ ERRORS: Final[tuple[OnError, ...]] = (
         "issuer|self.signed|unable to verify the first",
         Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate from a CA that is not trusted here",
+            "{address} has a certificate of an untrusted CA",
             "it was not signed by {trusted}",
             "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to the cluster's CA certificate",
             refused=True,
         ),
         shown=Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate from a CA that is not trusted here",
-            "{issued_by}, and not by {trusted}",
+            "{address} has a certificate of an untrusted CA",
+            "{issued_by}, not by {trusted}",
             "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to that CA's certificate, if it is the cluster's",
             refused=True,
         ),
@@ -220,7 +220,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         "",
         Case(
             Kind.CERTIFICATE,
-            "{address} showed a certificate that cannot be trusted",
+            "{address} has an untrusted certificate",
             "{text}",
             "Replace it on the server, or set NOMAD_CACERT (--ca-cert) to the CA that signed it",
             refused=True,
@@ -249,8 +249,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.TLS_NOT_EXPECTED,
             "Cannot talk to {address}",
-            "what answers there does not speak TLS, and the address says https",
-            "Write http:// in NOMAD_ADDR (--address), or correct its port",
+            "the server does not use TLS, but the address says https",
+            "Use http:// in NOMAD_ADDR (--address), or correct its port",
             refused=True,
         ),
     ),
@@ -259,7 +259,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         "^(?!.*(eof|bad record mac|close notify))",
         Case(
             Kind.TLS,
-            "Cannot talk TLS with {address}",
+            "The TLS handshake with {address} failed",
             "{text}",
             f"Allow TLS 1.2 or later in the server's tls block, or {SET_ADDRESS} another server",
         ),
@@ -272,8 +272,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.NOT_NOMAD,
             "{address} is not a Nomad server's HTTP address",
-            "the answer is not HTTP{said}",
-            f"S{SET_ADDRESS[1:]} Nomad's HTTP port, 4646 unless configured, not 4647 or 4648",
+            "the response is not HTTP{said}",
+            f"S{SET_ADDRESS[1:]} Nomad's HTTP port (4646 by default), not 4647 or 4648",
             refused=True,
         ),
     ),
@@ -283,8 +283,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.TIMED_OUT,
             "Cannot reach {address}",
-            "nothing answered in time, as with a host that is down or a firewall that drops packets",
-            f"Check the network and firewalls, or {SET_ADDRESS} a server that is reachable from here",
+            "it timed out; the host is down, or a firewall drops packets",
+            f"Check the network and firewalls, or {SET_ADDRESS} a reachable server",
         ),
     ),
     OnError(
@@ -295,7 +295,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
             "{address} went silent",
             "the connection is open and nothing comes, though Nomad sends a heartbeat every 30 s: the server, "
             "the network or a proxy is stuck, or the token was deleted",
-            f"If connecting again fails, check that server and any proxy before it, or {SET_ADDRESS} another server",
+            f"If reconnecting fails, check that server and any proxy in front of it, or {SET_ADDRESS} another server",
         ),
     ),
     OnError(
@@ -303,7 +303,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         "",
         Case(
             Kind.TIMED_OUT,
-            "{address} took too long to answer",
+            "{address} timed out",
             "the server or the network is overloaded or broken",
             f"Check both, or {SET_ADDRESS} another server",
         ),
@@ -314,7 +314,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.CUT,
             "The connection to {address} was cut",
-            "it broke off, as it does when a server stops or when it asks for a client certificate ({text})",
+            "a server that stops, or that requires a client certificate, does so ({text})",
             f"If this happens again at once, {SET_CLIENT_CERTIFICATE} a pair signed by the cluster's CA",
         ),
         shows_no_certificate,
@@ -326,7 +326,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.CUT,
             "The connection to {address} was cut",
-            "it broke off, as it does when a server stops or when it speaks TLS ({text})",
+            "a server that stops, or that uses TLS, does so ({text})",
             "If this happens again at once, try https:// in NOMAD_ADDR (--address), or correct its port",
         ),
         over_plain_http,
@@ -338,7 +338,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.CUT,
             "The connection to {address} was cut",
-            "the server, a proxy before it or the network broke it off ({text})",
+            "by the server, a proxy or the network ({text})",
             "If this happens again at once, check that server, and NOMAD_ADDR (--address)",
         ),
     ),
@@ -348,8 +348,8 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.UNREACHABLE,
             "Cannot reach {address}",
-            "this machine finds no way there ({text})",
-            f"Check the network, or {SET_ADDRESS} an address that can be reached from here",
+            "no route to the host ({text})",
+            f"Check the network, or {SET_ADDRESS} a reachable address",
         ),
     ),
     OnError(
@@ -358,7 +358,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.UNKNOWN,
             "Reading from {address} failed",
-            "nomad-tui does not know this error, {name}",
+            "unexpected error, {name}",
             "Check NOMAD_ADDR (--address) with `nomad server members`, and report this message if that works",
         ),
     ),

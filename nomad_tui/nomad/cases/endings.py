@@ -13,8 +13,8 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.ENDED,
             "The server dropped this reader",
-            "it fell behind the newest events that the server keeps{said}",
-            "Raise event_buffer_size on the server at NOMAD_ADDR if this happens again",
+            "it fell behind the server's event buffer{said}",
+            "If this happens again, raise event_buffer_size on the server (NOMAD_ADDR)",
         ),
     ),
     (
@@ -23,7 +23,7 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
             Kind.AUTHENTICATION,
             "The server ended the stream",
             "the token has expired or was deleted{said}",
-            "Set NOMAD_TOKEN to a new one, or give --token-file, which is read again at each connect",
+            "Set NOMAD_TOKEN to a new one, or give --token-file, which is reread on every connect",
         ),
     ),
     (
@@ -31,8 +31,8 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.PERMISSION,
             "The server ended the stream",
-            "the token may no longer read what was asked for{said}",
-            f"{SET_TOKEN} one that may, or ask for fewer topics",
+            "the token may no longer read these topics{said}",
+            f"{SET_TOKEN} one that may, or subscribe to fewer topics (--topic)",
         ),
     ),
     (
@@ -40,8 +40,8 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.ENDED,
             "The server ended the stream",
-            "a token or policy was changed, or the server's state was restored from a snapshot{said}",
-            "If connecting again fails, check the token in NOMAD_TOKEN (or --token, --token-file)",
+            "a token or policy changed, or the server was restored from a snapshot{said}",
+            "If reconnecting fails, check the token in NOMAD_TOKEN (or --token, --token-file)",
         ),
     ),
     (
@@ -57,9 +57,9 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         "",
         Case(
             Kind.ENDED,
-            "The server ended the stream without a word",
-            "it or a proxy is stopping, this reader was too slow, or its token or policy was changed",
-            "If connecting again fails, check NOMAD_TOKEN (or --token, --token-file) and NOMAD_ADDR",
+            "The server ended the stream without a reason",
+            "it or a proxy is stopping, nomad-tui was too slow, or the token or policy changed",
+            "If reconnecting fails, check NOMAD_TOKEN (or --token, --token-file) and NOMAD_ADDR",
         ),
     ),
 )
