@@ -20,8 +20,7 @@ EXAMPLES: Final = {
     "location": "https://elsewhere/",
     "looked_up": "nomad",
     "looked_up_in": "NOMAD_ADDR (--address)",
-    "name_remedy": "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to server.global.nomad, "
-    "if that is your server",
+    "name_remedy": "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to server.global.nomad, if that is your server",
     "names": "localhost and server.global.nomad",
     "namespace": "tema",
     "namespaces": "default and team",

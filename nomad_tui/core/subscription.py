@@ -54,8 +54,8 @@ class Subscription:
                 )
             if ":" in key:
                 raise SubscriptionError(
-                    f"The topic {text!r} has a key with a colon, which Nomad's event stream refuses: "
-                    f"subscribe to {name} and use --filter for the key."
+                    f"The topic {text!r} has a key with a colon, which Nomad refuses. "
+                    f"Subscribe to {name} and use --filter for the key."
                 )
             keys.setdefault(typed_topic(name.strip()), set()).add(key.strip() or ALL)
         return cls({topic: _narrowest(wanted_keys) for topic, wanted_keys in keys.items()})

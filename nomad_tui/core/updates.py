@@ -181,7 +181,7 @@ class Gap:
         match self.reason:
             case GapReason.REBUILT:
                 back = self._lasted("reconnected after ", " to a server that") or "the server"
-                return f"{back} was rebuilt or is another one, and what happened between is not known"
+                return f"{back} was rebuilt or is another one, so events in between are unknown"
             case GapReason.UNSUBSCRIBED:
                 lasted = self._lasted("for ") or "meanwhile"
                 return f"not subscribed to {lasted}, and the server no longer holds all of them"
@@ -189,49 +189,43 @@ class Gap:
                 lasted = self._lasted("up to ", " ")
                 return f"made or first readable {lasted}before being subscribed to, and the server no longer holds all"
             case GapReason.UNREADABLE:
-                return "a line of the stream could not be read"
+                return "a line of the stream was unreadable"
             case GapReason.EXPIRED:
-                return "the JetStream stream dropped them, or was made anew, before they were read"
+                return "the JetStream stream dropped them, or was recreated, before they were read"
             case GapReason.DROPPED:
                 lasted = self._lasted("not read for ", ", and ")
-                return f"{lasted}the journal dropped them to stay within its bounds before they were read"
+                return f"{lasted}the journal dropped them before they were read, by its limits"
             case GapReason.BUFFER:
                 lasted = self._lasted("reconnected after ", ", when ")
                 return f"{lasted}the server no longer held {self.after:,}, or was rebuilt"
             case GapReason.JOURNAL:
                 lasted = self._lasted(" for ")
-                return f"the journal was full, and dropped what had not been delivered{lasted or ' yet'}"
+                return f"the journal was full, and dropped events not delivered{lasted or ' yet'}"
 
     @property
     def remedy(self) -> str:
         """What is certain all the same, and what to do: one or two sentences."""
         match self.reason:
             case GapReason.REBUILT:
-                return (
-                    "Check that the server named above is the one you mean, and whether it was restored or replaced: "
-                    "what it holds follows as a history of its own."
-                )
+                return "Check the address, and whether the server was restored or replaced. Its own history follows."
             case GapReason.UNREADABLE:
-                return "Check for a proxy that changes the stream. The journal holds the line's beginning."
+                return "Check for a proxy that changes the stream. The journal has the start of the line."
             case GapReason.UNSUBSCRIBED:
-                return f"Leave topics ticked to have them read on; a filter hides them too. {_MORE_BUFFER}"
+                return f"Keep topics selected and hide them with a filter instead. {_MORE_BUFFER}"
             case GapReason.JOURNAL:
-                return (
-                    "See why the sink is behind (`nomad-tui sink list` has its last error), or give the journal more "
-                    "room (max_size)."
-                )
+                return "`nomad-tui sink list` shows the sink's last error. Fix it, or raise the journal's max_size."
             case GapReason.EXPIRED:
                 return (
-                    "The next event of each object shows all of it; only steps before are lost. "
-                    "To lose fewer, raise the stream's limits (max_age, max_bytes)."
+                    "The next event of each object is complete; only steps before it are lost. "
+                    "To lose fewer, raise the stream's max_age and max_bytes."
                 )
             case GapReason.DROPPED:
                 return (
-                    "The next event of each object shows all of it; only steps before are lost. "
-                    "To lose fewer, let the journal keep more and grow larger (--keep, --max-size)."
+                    "The next event of each object is complete; only steps before it are lost. "
+                    "To lose fewer, raise the journal's --keep and --max-size."
                 )
             case _:
-                return f"The next event of each object shows all of it; only steps before are lost. {_MORE_BUFFER}"
+                return f"The next event of each object is complete; only steps before it are lost. {_MORE_BUFFER}"
 
     def record(self) -> dict[str, object]:
         """The gap as JSON, for whatever is written to a file."""
@@ -296,7 +290,7 @@ class GapMessage(msgspec.Struct, rename="pascal"):
 
 _decode_gap: Final = msgspec.json.Decoder(GapMessage).decode
 
-_MORE_BUFFER: Final = "To lose fewer, raise event_buffer_size (100 by default) on the servers."
+_MORE_BUFFER: Final = "To lose fewer, raise event_buffer_size (default 100) on the servers."
 
 LISTED: Final = 4
 """Topics or namespaces that are named in a sentence before the rest of them is counted."""

@@ -184,7 +184,7 @@ class LineSplitter:
         return False
 
     def _report(self, line: bytes, length: int) -> None:
-        reason = f"longer than the largest line accepted ({self.max_line:,} bytes, --max-line)"
+        reason = f"longer than the line limit ({self.max_line:,} bytes, --max-line)"
         self.oversized.append(Unreadable(reason, line[:EXCERPT], length))
 
 
@@ -295,14 +295,14 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
             return _mended_frame(line, mended, repaired, {})
         except RecursionError:
             without_payloads, payloads = _without_payloads(mended)
-            repaired.append("a payload is nested too deeply to unfold")
+            repaired.append("a payload is nested too deeply to show as a tree")
             return _mended_frame(line, without_payloads, repaired, payloads)
     except msgspec.ValidationError:
         reason = NOT_A_FRAME
     except msgspec.DecodeError:
         reason = "not JSON"
     except RecursionError:
-        reason = "nested too deeply, outside of any payload"
+        reason = "nested too deeply, outside a payload"
     return Unreadable(reason, line[:EXCERPT], len(line))
 
 
@@ -310,7 +310,7 @@ def _mended_long_line(line: bytes, mended: bytes, repaired: list[str]) -> Frame 
     try:
         batch = _decode_batch(mended)
     except (msgspec.MsgspecError, RecursionError):
-        return Unreadable("not a frame, and too long to be mended", line[:EXCERPT], len(line))
+        return Unreadable("not a frame, and too long to repair", line[:EXCERPT], len(line))
     return Frame(batch.index, batch.events or [], line, "; ".join(repaired) or None)
 
 
@@ -342,7 +342,7 @@ def _lenient_event(raw: msgspec.Raw, repaired: list[str]) -> Event | None:
     try:
         members = _decode_members(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        repaired.append("an event that is not an object was left out")
+        repaired.append("an event that is not an object was skipped")
         return None
     repaired.append("fields of an unexpected type are shown as text")
     event = Event(

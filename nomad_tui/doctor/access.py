@@ -28,7 +28,7 @@ EXPIRES_SOON: Final = 3600.0
 
 
 async def token(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("token", "asking whose token it is")
+    yield Begun("token", "checking the token")
     try:
         info = subject.token = await questions.token(subject.open_client)
     except ERRORS as error:
@@ -39,7 +39,7 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
             async with aclosing(_probed(subject, _wanted(subject), [subject.connection.namespace])) as answers:
                 subject.probed = [each async for each in answers]
             if any(each.allowed for each in subject.probed):
-                sentence = "The stream accepts the token. The server does not say whose it is: a workload identity."
+                sentence = "The stream accepts the token. It is a workload identity: the server does not name it."
                 finding = Finding("token", Verdict.OK, sentence, measured={"kind": "identity"})
         if finding.verdict is Verdict.REFUSED:
             subject.blocked = "The token is not accepted."
@@ -93,7 +93,7 @@ def _token(info: TokenInfo, left: float | None) -> Finding:
     measured["seconds_left"] = round(left)
     sentence = f"{sentence}, expires in {duration(int(left) * SECOND)}."
     if left < EXPIRES_SOON:
-        remedy = "Run `nomad login`, and write the new token to the file of --token-file."
+        remedy = "Run `nomad login`, and write the new token to the --token-file."
         return Finding("token", Verdict.NOTE, sentence, remedy, measured=measured)
     return Finding("token", Verdict.OK, sentence, measured=measured)
 
@@ -112,7 +112,7 @@ def _seconds_left(expires: str) -> float | None:
 
 
 async def namespaces(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("namespaces", "asking for the namespaces")
+    yield Begun("namespaces", "listing the namespaces")
     wanted = subject.connection.namespace
     try:
         names = subject.namespaces = (await questions.namespaces(subject.open_client)).names
@@ -129,7 +129,7 @@ async def namespaces(subject: Subject) -> AsyncGenerator[Item, None]:
             yield Finding(
                 "namespaces",
                 Verdict.NOTE,
-                "The token may see no namespace. Only objects without one can be read.",
+                "The token may list no namespace. Only objects without a namespace can be read.",
                 measured=measured,
             )
         else:
@@ -145,7 +145,7 @@ def _not_there(wanted: str, shown: str, info: TokenInfo | None, measured: dict[s
         return Finding(
             "namespaces",
             Verdict.BROKEN,
-            f"There is no namespace {wanted}, only {shown}. The server answers nothing for an unknown one.",
+            f"There is no namespace {wanted}, only {shown}. For an unknown one the server sends nothing.",
             f"Correct NOMAD_NAMESPACE (--namespace), or run `nomad namespace apply {wanted}`.",
             measured=measured,
         )
@@ -203,7 +203,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
 
 async def lists(subject: Subject) -> AsyncGenerator[Item, None]:
     """Which lists the overview may ask for what is in trouble already."""
-    yield Begun("lists", "asking for one object of each list")
+    yield Begun("lists", "reading one object of each list")
     reads_all = subject.token is not None and subject.token.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED)
     allowed: list[ServerList] = []
     refused: list[ServerList] = []
@@ -212,7 +212,7 @@ async def lists(subject: Subject) -> AsyncGenerator[Item, None]:
         try:
             may = reads_all or await may_read(subject.open_client, one)
         except ERRORS:
-            yield Finding("lists", Verdict.SKIPPED, "The server does not answer what is asked of its lists.")
+            yield Finding("lists", Verdict.SKIPPED, "The server does not answer list requests.")
             return
         (unproved if may is None else allowed if may else refused).append(one)
     measured = {
@@ -226,20 +226,20 @@ async def lists(subject: Subject) -> AsyncGenerator[Item, None]:
             Verdict.NOTE,
             f"The server lists no {_named(unproved)} in any namespace: there are none, or the token lacks "
             f"{' and '.join(dict.fromkeys(one.needs for one in unproved))}.",
-            "Grant it, if the overview is to ask for what is in trouble already.",
+            "Grant it, for the overview to list what is already in trouble.",
             measured=measured,
         )
         return
     if not refused:
-        sentence = f"The overview may ask for what is in trouble already: {_named(allowed)}."
+        sentence = f"The overview may list what is already in trouble: {_named(allowed)}."
         yield Finding("lists", Verdict.OK, sentence, measured=measured)
         return
     needs = " and ".join(dict.fromkeys(one.needs for one in refused))
     yield Finding(
         "lists",
         Verdict.NOTE,
-        f"The overview cannot ask which {_named(refused)} are in trouble already: the token lacks {needs}.",
-        "Grant it, or rely on events alone (--no-seed).",
+        f"The overview cannot list which {_named(refused)} are already in trouble: the token lacks {needs}.",
+        "Grant it, or use events only (--no-seed).",
         measured=measured,
     )
 

@@ -179,7 +179,7 @@ async def connect(subject: Subject) -> AsyncGenerator[Item, None]:
             "connect",
             Verdict.NOTE if errors else Verdict.OK,
             f"Connected to {printable(via, 200)} in {_seconds(seconds)}.{failures}",
-            "Remove unreachable addresses from the name's DNS records." if errors else "",
+            "Remove the unreachable addresses from the name's DNS records." if errors else "",
             measured={"seconds": round(seconds, 6), "to": target, "unreachable": list(errors)},
         )
         return
@@ -218,7 +218,7 @@ async def tls(subject: Subject) -> AsyncGenerator[Item, None]:
         )
         return
     if connection.proxy is not None:
-        yield Finding("tls", Verdict.SKIPPED, "Not shown through a proxy. The certificate is verified anyway.")
+        yield Finding("tls", Verdict.SKIPPED, "Not shown through a proxy; the certificate is verified anyway.")
         return
     yield Begun("tls", "TLS handshake")
     begun = monotonic()
@@ -254,7 +254,7 @@ async def _certificate(connection: Connection, version: str, certificate: Mappin
         return Finding(
             "tls",
             Verdict.NOTE,
-            f"{version}, but the certificate is not verified: anyone in between can read the token.",
+            f"{version}, but the certificate is not verified: anyone in the path can read the token.",
             "Run `unset NOMAD_SKIP_VERIFY` and `export NOMAD_CACERT=FILE` with the cluster's CA.",
             measured=measured,
         )

@@ -166,7 +166,7 @@ def verdict_lines(examination: Examination, width: int) -> list[Line]:
     troubles = examination.troubles
     if not examination.complete:
         running = examination.running
-        text = f"examining: {running.what}" if running is not None else "examining"
+        text = f"running: {running.what}" if running is not None else "examining"
         found = f"{_counted(len(troubles), 'trouble')} so far; " if troubles else ""
         return [((f"{RUNNING} ", Ink.NOTE), (_shortened(f"{found}{text}", width - 2), Ink.QUIET))]
     glyph, ink = GLYPHS[examination.verdict]

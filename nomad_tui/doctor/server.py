@@ -16,7 +16,7 @@ from nomad_tui.stream.harm import asked_topics
 NAMED: Final = 3
 """Servers whose releases are listed before the rest is counted."""
 REGION_DOWN: Final = "No server of the region is reachable."
-NO_LEADER: Final = "The cluster has no leader, so it writes nothing and answers nothing."
+NO_LEADER: Final = "The cluster has no leader, so it neither writes nor answers."
 
 
 async def nomad(subject: Subject) -> AsyncGenerator[Item, None]:
@@ -24,13 +24,13 @@ async def nomad(subject: Subject) -> AsyncGenerator[Item, None]:
     try:
         answer = await subject.open_client.ask("/v1/regions")
     except ERRORS as error:
-        subject.blocked = "The address is not that of a Nomad server."
+        subject.blocked = "This is not the address of a Nomad server."
         yield await failed("nomad", error, subject.connection)
         return
     subject.clock.add(answer)
     regions = answer.value
     if not (isinstance(regions, list) and all(isinstance(region, str) for region in regions)):
-        subject.blocked = "The address is not that of a Nomad server."
+        subject.blocked = "This is not the address of a Nomad server."
         yield found("nomad", diagnose.unexpected_answer(200, b"", {}, subject.connection).trouble)
         return
     subject.regions = tuple(printable(region, 100) for region in regions)
@@ -43,7 +43,7 @@ async def nomad(subject: Subject) -> AsyncGenerator[Item, None]:
 
 
 async def release(subject: Subject) -> AsyncGenerator[Item, None]:
-    yield Begun("release", "asking for the servers' releases")
+    yield Begun("release", "reading the servers' releases")
     connection = subject.connection
     server = subject.server = await subject.open_client.server()
     try:
@@ -70,7 +70,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
         if not connection.allow_harmful_topics:
             left = subject.subscription.without(frozenset(harmful))
             if left is None:
-                subject.blocked = f"No topic is left without {', '.join(harmful)}."
+                subject.blocked = f"No readable topic is left without {', '.join(harmful)}."
             elif subject.subscription.released_topics is None:
                 sentences.append(harm.UNKNOWN_TOPICS)
             subject.subscription = left or subject.subscription

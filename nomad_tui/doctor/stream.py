@@ -92,17 +92,17 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
         return Finding(
             "stream",
             Verdict.BROKEN,
-            f"{what} is open, but nothing came within {waited:.0f} s. This release sends a first "
-            "line immediately, so a proxy holds it back.",
+            f"{what} is open, but nothing arrived within {waited:.0f} s. This release sends a first "
+            "line immediately, so a proxy buffers it.",
             UNBUFFER,
             measured=measured,
         )
     return Finding(
         "stream",
         Verdict.NOTE,
-        f"{what} is open, but nothing came within {waited:.0f} s. Nomad 1.0.0 to 1.0.6 and 1.1.0 are silent "
+        f"{what} is open, but nothing arrived within {waited:.0f} s. Nomad 1.0.0 to 1.0.6 and 1.1.0 are silent "
         "for 30 s; so is a proxy that buffers.",
-        "Wait for the check `heartbeat`.",
+        "See the check `heartbeat` below.",
         measured=measured,
     )
 
@@ -110,7 +110,7 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
 async def buffer(subject: Subject) -> AsyncGenerator[Item, None]:
     listening = subject.listening
     if listening is None:
-        yield Finding("buffer", Verdict.SKIPPED, "No stream.")
+        yield Finding("buffer", Verdict.SKIPPED, "There is no stream.")
         return
     yield Begun("buffer", "reading the server's buffer")
     newest = subject.server.newest_index if subject.server is not None else None
@@ -147,7 +147,7 @@ def _held(subject: Subject, listening: Listening) -> Finding:
         return Finding(
             "buffer",
             Verdict.NOTE,
-            "The server holds no event of these topics: none since it started, or newer ones displaced them.",
+            "The server's buffer has no event of these topics.",
             measured=measured,
         )
     held = (
@@ -163,7 +163,7 @@ def _held(subject: Subject, listening: Listening) -> Finding:
         return Finding(
             "buffer",
             Verdict.NOTE,
-            f"{sentence} After a longer interruption events are missing.",
+            f"{sentence} After a longer interruption, events are lost.",
             "Raise `event_buffer_size` in the server block of Nomad's configuration.",
             measured=measured,
         )
@@ -173,7 +173,7 @@ def _held(subject: Subject, listening: Listening) -> Finding:
 async def heartbeat(subject: Subject) -> AsyncGenerator[Item, None]:
     listening, patience = subject.listening, subject.patience.heartbeat
     if listening is None:
-        yield Finding("heartbeat", Verdict.SKIPPED, "No stream.")
+        yield Finding("heartbeat", Verdict.SKIPPED, "There is no stream.")
         return
     if patience is None:
         yield Finding("heartbeat", Verdict.SKIPPED, "Skipped (--no-wait).")
@@ -203,7 +203,7 @@ def _beat(listening: Listening, patience: float) -> Finding:
             return Finding(
                 "heartbeat",
                 Verdict.BROKEN,
-                "Two heartbeats came together. Servers send them 30 s apart, so a proxy holds the stream back.",
+                "Two heartbeats arrived together. Servers send them 30 s apart, so a proxy buffers the stream.",
                 UNBUFFER,
                 measured=measured,
             )
@@ -212,7 +212,7 @@ def _beat(listening: Listening, patience: float) -> Finding:
         return Finding(
             "heartbeat",
             Verdict.BROKEN,
-            f"No byte came in {patience:.0f} s. Servers send a heartbeat every 30 s, so a proxy holds the stream back.",
+            f"No byte arrived in {patience:.0f} s. Servers send a heartbeat every 30 s, so a proxy buffers the stream.",
             UNBUFFER,
             measured=measured,
         )
@@ -220,7 +220,7 @@ def _beat(listening: Listening, patience: float) -> Finding:
         "heartbeat",
         Verdict.NOTE,
         f"{'One heartbeat' if beats else 'No heartbeat'} in {patience:.0f} s, too few to judge. Servers send one "
-        "every 30 s; 1.0.0 to 1.0.6 and 1.1.0 wait as long for the first.",
+        "every 30 s; 1.0.0 to 1.0.6 and 1.1.0 wait 30 s for the first.",
         measured=measured,
     )
 
@@ -230,7 +230,7 @@ async def clock(subject: Subject) -> AsyncGenerator[Item, None]:
         subject.clock.add(await subject.open_client.ask("/v1/regions"))
     least, most = subject.clock.least, subject.clock.most
     if least is None or most is None:
-        yield Finding("clock", Verdict.SKIPPED, "The server sends no date.")
+        yield Finding("clock", Verdict.SKIPPED, "The server sends no Date header.")
         return
     least, most = min(least, most), max(least, most)
     newest = subject.newest_moment
@@ -240,16 +240,16 @@ async def clock(subject: Subject) -> AsyncGenerator[Item, None]:
         "ahead_at_most_seconds": round(most / SECOND, 3),
         "newest_event_ahead_seconds": None if ahead is None else round(ahead / SECOND, 3),
     }
-    remedy = "Run `timedatectl set-ntp true` on both: ages are wrong by as much."
+    remedy = "Run `timedatectl set-ntp true` on both: ages are off by this much."
     if least > CLOCK_TOLERANCE or most < -CLOCK_TOLERANCE:
         by, where = (least, "ahead of") if least > 0 else (-most, "behind")
         sentence = f"The server's clock is at least {duration(by)} {where} this machine's."
         yield Finding("clock", Verdict.NOTE, sentence, remedy, measured=measured)
     elif ahead is not None and ahead > max(0, most) + CLOCK_TOLERANCE:
-        sentence = f"An event's time is {duration(ahead)} from now, though this server's clock is right."
+        sentence = f"An event's time is {duration(ahead)} from now, although this server's clock is right."
         remedy = "Run `timedatectl set-ntp true` on all servers and clients."
         yield Finding("clock", Verdict.NOTE, sentence, remedy, measured=measured)
     else:
         yield Finding(
-            "clock", Verdict.OK, "The server's clock and this machine's agree within a second.", measured=measured
+            "clock", Verdict.OK, "The clocks of the server and this machine agree within 1 s.", measured=measured
         )

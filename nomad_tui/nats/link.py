@@ -367,13 +367,13 @@ def trouble(error: BaseException, server: str) -> NatsError:
             return _api_trouble(error, server)
         case TimeoutError():
             return NatsError(
-                f"{server} has not answered in time",
+                f"{server} timed out",
                 "it is overloaded, or something between holds the connection back",
                 "Check the server and the network",
             )
         case nats.errors.UnexpectedEOF() | nats.errors.ConnectionClosedError() | nats.errors.StaleConnectionError():
             return NatsError(
-                f"The connection to {server} was lost", "the server ended it", "It is tried again; check the server"
+                f"The connection to {server} was lost", "the server closed it", "Reconnecting; check the server"
             )
         case OSError():
             reason = printable((error.strerror or said).lower(), LONGEST_SAID)
@@ -392,7 +392,7 @@ def trouble(error: BaseException, server: str) -> NatsError:
     if "expecting info" in lower:
         return NatsError(
             f"What answers at {server} is no NATS server",
-            "it does not begin as one does",
+            "its greeting is not NATS",
             "Correct the address; 4222 is the usual port",
             refused=True,
         )

@@ -289,7 +289,7 @@ def _plain(body: bytes) -> str:
 
 
 def _said(text: str) -> str:
-    return f" (it said '{_clean(text)}')" if text else ""
+    return f", it said '{_clean(text)}'" if text else ""
 
 
 def _clean(text: str) -> str:

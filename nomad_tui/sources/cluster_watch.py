@@ -96,7 +96,7 @@ class ClusterWatch:
                     reader.connect_again()
                 if self.readers:
                     told = f"Nothing was read for {duration(int(slept * SECOND))}: this machine slept, or this program"
-                    self.readers[0].pass_on(Noted(f"{told} was stopped. The server is asked for what came meanwhile."))
+                    self.readers[0].pass_on(Noted(f"{told} was stopped. Missed events are requested from the server."))
 
     async def _watch_permissions(self) -> None:
         """What the token may read besides by now is read without waiting for a reconnect."""

@@ -117,7 +117,7 @@ class JetStreamSource:
                     async for update in read:
                         yield update
             except TimeoutError:
-                trouble = NatsError(f"{self.address.to} has not answered in time", "the server is busy", "Check it")
+                trouble = NatsError(f"{self.address.to} timed out", "the server is busy", "Check it")
             except NatsError as error:
                 trouble = error
             finally:
@@ -135,8 +135,8 @@ class JetStreamSource:
         if info is None:
             raise NatsError(
                 f"{link.server} has no stream {self.address.stream}",
-                "nobody has made it, or it is one of another account",
-                "Start nomad-tui sink run with a sink that makes it (create = true), or name another stream",
+                "it does not exist, or belongs to another account",
+                "Run nomad-tui sink run with a sink that creates it (create = true), or name another stream",
             )
         return Stream.of(info)
 

@@ -83,8 +83,8 @@ class JournalSource:
                     async for update in self._following(pages, region):
                         yield update
         except JournalError as error:
-            yield Unreadable(f"the journal cannot be read further: {error}", b"", 0, cut=True)
-        yield Ended("the journal was read to its end")
+            yield Unreadable(f"reading the journal failed: {error}", b"", 0, cut=True)
+        yield Ended("end of journal")
 
     async def _following(self, pages: Pages, region: str | None) -> AsyncGenerator[Update, None]:
         """What is committed from now on, and how whoever commits it is; ends if the file is another one."""
@@ -101,8 +101,7 @@ class JournalSource:
                 overview = await pages.overview()
                 if overview is None:
                     yield Noted(
-                        f"The journal {printable(self.name, 60)} was moved away or replaced, so nothing more of it can "
-                        "come. Open it again."
+                        f"The journal {printable(self.name, 60)} was moved or replaced. Open it again to read more."
                     )
                     return
                 trouble = _trouble(overview)
@@ -126,17 +125,17 @@ def _trouble(overview: Overview) -> tuple[str, str] | None:
     """Why nothing can come, and what to do; None as far as all is well."""
     runner = overview.runner
     if runner is None:
-        return "Nobody has written to this journal yet.", f"{_START} What it writes is shown here."
+        return "This journal is still empty.", f"{_START} New events appear here."
     which = f"The runner on {printable(runner.host, 60)} (process {runner.pid})"
     if not overview.alive:
         ago = duration(max(0, (time_ns() - runner.heard) // SECOND * SECOND))
-        return f"{which} writes no more to this journal: it was last heard {ago} ago.", f"{_START} {_SHOWN}"
+        return f"{which} no longer writes to this journal: last seen {ago} ago.", f"{_START} {_SHOWN}"
     if runner.journal_trouble:
         return f"{which} cannot write to this journal: {printable(runner.journal_trouble, 230)}", _SHOWN
     if runner.state in STREAM_LOST:
-        return f"{which} has no stream now: {printable(runner.what, 230)}", _SHOWN
+        return f"{which} is disconnected: {printable(runner.what, 230)}", _SHOWN
     return None
 
 
 _START: Final = "Start nomad-tui sink run or nomad-tui record."
-_SHOWN: Final = "What it writes next is shown here."
+_SHOWN: Final = "New events appear here."

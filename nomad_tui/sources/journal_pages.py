@@ -82,7 +82,7 @@ class Pages:
         newest = self._part.newest_events
         if newest is not None and (after := reader.seek(newest_events=newest)) > max(position, first - 1):
             position = after
-            self._note = f"Of the journal only the newest {newest:,} events are shown, as many as --max-events allows."
+            self._note = f"Only the newest {newest:,} events of the journal are shown (--max-events)."
         self._position = max(position, first - 1)
 
     def _late(self, now: int, since: int) -> str:
@@ -90,15 +90,15 @@ class Pages:
         if oldest is None or oldest.received - (now - since) <= SHORT:
             return ""
         return (
-            f"The journal begins {duration(max(0, now - oldest.received))} ago: the events of the last "
-            f"{duration(since)} were asked for."
+            f"The journal begins {duration(max(0, now - oldest.received))} ago; the last "
+            f"{duration(since)} were requested."
         )
 
     def _above(self, index: int) -> str:
         oldest = next((each.content for each in self._reader.read(0) if isinstance(each.content, Frame)), None)
         if oldest is None or oldest.index <= index:
             return ""
-        return f"The journal begins at index {oldest.index:,}: what came from {index:,} on was asked for."
+        return f"The journal begins at index {oldest.index:,}; events from {index:,} on were requested."
 
     def _next(self) -> list[Update]:
         updates: list[Update] = []

@@ -298,8 +298,8 @@ def _topic_unknown(names: list[str]) -> Warned:
     listed = ", ".join(printable(name, 40) for name in names[:5])
     return Warned(
         Concern.TOPIC,
-        f"No release is known to send the topic {listed}: a server that does not know it answers with silence.",
-        "Correct it (--topic), or leave it if your servers are newer than this program.",
+        f"No release is known to publish the topic {listed}: a server that does not know it sends nothing.",
+        "Correct it (--topic), unless your servers are newer than this nomad-tui.",
     )
 
 

@@ -42,10 +42,10 @@ from nomad_tui.stream.start import STANDARD_INPUT, Start
 
 LOOKED_AT: Final = 1024 * 1024
 """Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""
-ONE_CLUSTER: Final = "they share IDs of one cluster."
+ONE_CLUSTER: Final = "they share IDs, so they are of one cluster."
 UNPROVEN: Final = (
-    "their times contradict nothing, but nothing in their first 10,000 frames proves that they are of one cluster. "
-    "Open each by itself if they are not."
+    "nothing in their first 10,000 frames proves or contradicts that they are of one cluster. "
+    "If they are not, open each separately."
 )
 SAMPLED: Final = (400, 10_000)
 """First frames of each recording that tell whether they are of one cluster; more where the fewer prove nothing."""
@@ -211,7 +211,7 @@ class Recording:
             yield Noted(f"{printable(self.name, LONGEST_NAME)}: {note}")
         count = len(self.paths)
         yield Ended(
-            "the recording was read to its end" if count == 1 else f"{count} recordings were read to their ends",
+            "end of recording" if count == 1 else f"{count} recordings were read to their ends",
             failed=self._failed and not self._read_any,
         )
 
@@ -240,7 +240,9 @@ class Recording:
                 if len({each.path for each in files}) > 1:
                     yield Noted(f"{len(files)} recordings are merged by index: {ONE_CLUSTER if shares else UNPROVEN}")
             else:
-                yield Noted("The recordings are of different clusters, or of one that was rebuilt: read one by one.")
+                yield Noted(
+                    "The recordings are of different or rebuilt clusters, so they are read one after the other."
+                )
         for group in [*groups, *([each] for each in pipes)]:
             yield Connected(group[0].name if len(group) == 1 else self.name)
             continuity = Continuity()
@@ -319,7 +321,7 @@ class Recording:
                                 yield update
                         yield found
         except BROKEN as error:
-            trouble = Unreadable(f"the recording cannot be read further: {_reason(error)}", b"", 0, cut=True)
+            trouble = Unreadable(f"reading the recording failed: {_reason(error)}", b"", 0, cut=True)
         for update in self._rest(document, before, capture):
             yield update
         if trouble is not None:
@@ -429,18 +431,18 @@ class _Wanted:
         if self._from is None:
             return f"nothing from index {self._part.start.index:,} on; the highest is {self._highest:,}."
         if self._newest is None:
-            return "no event tells its time, so --since finds none."
+            return "no event has a time, so --since matches none."
         asked, age = duration(self._part.start.since or 0), duration(max(0, time_ns() - self._newest))
-        return f"nothing of the last {asked}: the newest event is {age} old. Leave --since out, or raise it."
+        return f"nothing from the last {asked}: the newest event is {age} old. Raise --since, or remove it."
 
 
 def _unlike(path: str, capture: Capture) -> str:
-    return f"{printable(path)} looks like {capture.likeness}, and no events are in it: {REMEDY}."
+    return f"{printable(path)} is not a recording; it looks like {capture.likeness}: {REMEDY}."
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, EOFError):
-        return "the archive is cut off"
+        return "the archive is truncated"
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 

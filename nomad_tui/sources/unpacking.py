@@ -110,7 +110,7 @@ class _Zstandard:
         """Bytes of `_unpacked` that were returned."""
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end. Raises `EOFError` where the archive is cut off."""
+        """At most `size` bytes, none at the end. Raises `EOFError` where the archive is truncated."""
         while self._given == len(self._unpacked):
             packed = self._rest or self._packed.read1(PACKED_BYTES)
             if not packed:
@@ -226,8 +226,8 @@ class Growing(Interruptible):
         self._head = b""
         self._skips_line = False
         self.notes.append(
-            f"{printable(self._path.name, 60)} was cut: it is read from its start again. "
-            "Lines written just before it was cut may be missing (as with logrotate's copytruncate)."
+            f"{printable(self._path.name, 60)} was truncated, so it is read from the start. "
+            "Lines written just before may be lost (as with logrotate copytruncate)."
         )
         return b"" if self._last == b"\n" else b"\n"
 

@@ -12,7 +12,7 @@ from nomad_tui.nomad.release_discovery import Discovery, Evidence, ServerRelease
 from nomad_tui.nomad.releases import CSI_SECRETS_BY_API, HARMFUL_TOPICS, SERVER_BUGS, ServerBug
 from nomad_tui.stream.topic_selection import TopicSelection
 
-UNKNOWN_TOPICS: Final = "Topics that this version of nomad-tui does not know do not come either."
+UNKNOWN_TOPICS: Final = "Topics unknown to this nomad-tui are left out too."
 
 
 class Harm:

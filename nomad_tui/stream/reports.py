@@ -41,8 +41,8 @@ UNHEARD: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
 HAS_ANOTHER_HISTORY: Final = Trouble(
     Kind.ENDED,
     "The server has another history now",
-    "what it holds is not what was seen before",
-    "Everything that it holds is asked for next",
+    "its events differ from those seen before",
+    "Its whole buffer is read next",
     refused=False,
 )
 

@@ -106,14 +106,11 @@ class StartFilter:
         index = self._start.index
         if first and frame.index < index:
             self.note = (
-                f"Index {index:,} has not come yet: the server's newest is {frame.index:,}, and what comes from "
-                f"{index:,} on is shown."
+                f"Index {index:,} does not exist yet; the server's newest is {frame.index:,}. Events from "
+                f"{index:,} on are shown."
             )
         elif first and frame.index > index:
-            self.note = (
-                f"Nothing at index {index:,} is to be had: the first that the server still holds from there on is "
-                f"{frame.index:,}."
-            )
+            self.note = f"Index {index:,} is not available; the next one that the server holds is {frame.index:,}."
         self.over = frame.index >= index
         return [frame] if self.over else []
 
@@ -130,10 +127,10 @@ class StartFilter:
             if oldest - (self._began - since) > SHORT:
                 held = self._began - oldest
                 # The topics and namespaces asked for may not go back as far as the rest of the buffer.
-                holds = f"The oldest event that the server held of what is read is {duration(held)} old"
+                holds = f"The server's oldest event of these topics is {duration(held)} old"
                 self.note = (
-                    f"{holds if held else 'The server held no event of what is read'}: "
-                    f"those of the last {duration(since)} were asked for."
+                    f"{holds if held else 'The server held no event of these topics'}: "
+                    f"the last {duration(since)} were requested."
                 )
         self.over = True
         return [*self.left(), frame]

@@ -63,7 +63,7 @@ def test_the_options_of_tail_work_on_files() -> None:
     assert tail(file, "--namespace", "elsewhere").stdout.count(b"\n") == sum(not each["Namespace"] for each in EVENTS)
     assert tail(file, "--output", "frames").stdout.splitlines() == FRAMES
     old = tail("-", "--since", "1s", stdin=file.read_bytes())  # where a pipe ends is not known yet
-    assert old.stdout == b"" and b"nothing of the last 1 s: the newest event is" in old.stderr
+    assert old.stdout == b"" and b"nothing from the last 1 s: the newest event is" in old.stderr
 
 
 @pytest.mark.parametrize("option", [["--since", "5m"], ["--filter", "time:<5m"]])
@@ -92,7 +92,7 @@ def test_what_holds_no_events_is_one_sentence(tmp_path: Path) -> None:
         assert words in sentence and "name a file of NDJSON" in sentence
     piped = tail("-", stdin=log.read_bytes())
     assert (piped.returncode, piped.stdout, len(piped.stderr.splitlines())) == (1, b"", 1)
-    assert b"standard input looks like a log" in piped.stderr
+    assert b"standard input is not a recording; it looks like a log" in piped.stderr
 
 
 def test_an_unpacked_archive_of_operator_debug_is_read_from_its_directory(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_live_skips_what_a_followed_file_holds(tmp_path: Path) -> None:
     assert reader.read1() == evaluation(3, 10)
     file.write_bytes(evaluation(4, 1))
     assert reader.read1() == evaluation(4, 1)
-    assert "Lines written just before it was cut may be missing" in growing.notes[0]
+    assert "Lines written just before may be lost" in growing.notes[0]
     growing.interrupt()
 
 

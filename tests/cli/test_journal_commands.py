@@ -185,8 +185,8 @@ async def test_tail_goes_on_with_a_running_runner() -> None:
             out, err = await process.communicate()
     assert (process.returncode, out, err) == (0, b"", b"")
     assert said.startswith(
-        "nomad-tui: The runner on build-7 (process 4711) has no stream now: The server went away. "
-        "What it writes next is shown here. Trying again in "
+        "nomad-tui: The runner on build-7 (process 4711) is disconnected: The server went away. "
+        "New events appear here. Trying again in "
     )
 
 

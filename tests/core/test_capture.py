@@ -91,7 +91,7 @@ CAPTURES: dict[str, tuple[str, str]] = {
     "array of events": (json.dumps(EVENTS), "a JSON array"),
     "array, a frame a line": ("[\n" + ",\n".join(TEXTS) + "\n]\n", "a JSON array"),
     "arrays in an array": (f"[[{TEXTS[0]}],[{','.join(TEXTS[1:])}]]", "a JSON array"),
-    "one after another": ("".join(TEXTS), "JSON values one after another"),
+    "one after another": ("".join(TEXTS), "concatenated JSON values"),
     "text sequence": ("".join(f"\x1e{text}\n" for text in TEXTS), "a JSON text sequence"),
     "journalctl": (
         prefixed(lambda _: "Nov 23 08:48:06 ops-1 nomad-events[712]: "),
@@ -134,7 +134,7 @@ CAPTURES: dict[str, tuple[str, str]] = {
     ),
     "an answer with its headers": (
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + "\n".join(TEXTS),
-        "JSON among other lines",
+        "JSON between other lines",
     ),
     "CRLF": (CRLF.join(TEXTS), "NDJSON"),
     "single events": ("\n".join(json.dumps(event) for event in EVENTS), "NDJSON"),
@@ -196,7 +196,7 @@ def test_a_frame_of_which_a_piece_is_missing_is_reported() -> None:
     lines = prefixed(lambda number: f"Nov 23 08:48:{number % 60:02} ops-1 events[7]: ", 900).splitlines()
     middle = next(number for number, line in enumerate(lines) if not line.partition(": ")[2].startswith("{"))
     _, found = read("\n".join(lines[:middle] + lines[middle + 1 :]).encode())
-    assert [each.reason for each in found if isinstance(each, Unreadable)] == ["a frame of which a piece is missing"]
+    assert [each.reason for each in found if isinstance(each, Unreadable)] == ["a frame with a missing part"]
     assert len([each for each in found if isinstance(each, Frame)]) == len(FRAMES) - 1
 
 

@@ -416,7 +416,7 @@ def test_a_gap_says_what_may_be_missing() -> None:
     )
     assert Gap(GapReason.REBUILT, 1035, 12, 754.0).sentence == (
         "the index went back from 1,035 to 12: reconnected after 12 m 34 s to a server that was rebuilt or is another "
-        "one, and what happened between is not known"
+        "one, so events in between are unknown"
     )
     assert Gap(GapReason.REBUILT, 1035, 1035, 1.0).missing == "index 1,035 came again with other events"
     assert Gap(GapReason.UNSUBSCRIBED, 1035, 1451, 41.0, ("Job",)).sentence == (
@@ -428,7 +428,7 @@ def test_a_gap_says_what_may_be_missing() -> None:
         "subscribed to, and the server no longer holds all"
     )
     assert Gap(GapReason.JOURNAL, 1035, 1451, 7200.0).sentence == (
-        "indexes 1,036–1,450 may be missing: the journal was full, and dropped what had not been delivered for 2 h"
+        "indexes 1,036–1,450 may be missing: the journal was full, and dropped events not delivered for 2 h"
     )
     assert Gap(GapReason.BUFFER, 3, 4, 1.0).sentence.startswith("events at index 3 may be missing")
     assert Gap(GapReason.BUFFER, 3, 5, 1.0).sentence.startswith("events at index 4 may be missing")

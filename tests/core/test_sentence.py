@@ -142,7 +142,7 @@ TOUR = [
     (54, "Evaluation", "greedy  blocked · 3 nodes filtered: kernel.name = plan9"),
     (56, "Evaluation", "greedy  complete · not placed, 3 nodes filtered: kernel.name = plan9"),
     # Dispatch and cron.
-    (57, "Job", "encode  registered batch · waits to be dispatched"),
+    (57, "Job", "encode  registered batch · waiting for dispatch"),
     (68, "Job", "encode/dispatch-1795423766-c233636f  dispatched from encode"),
     (107, "Job", "cron  registered batch · periodic */5 * * * * * *"),
     (112, "Job", "cron/periodic-1795423775  launched by cron"),

@@ -224,7 +224,7 @@ def test_a_payload_10_000_deep_is_kept_whole(line: bytes) -> None:
     assert (frame.index, frame.events[0].topic, frame.events[0].key) == (1, "Node", "k")
     assert bytes(frame.events[0].payload) == DEEP
     assert [bytes(event.payload) for event in frame.events[1:]] == [b"null", b"7"][: len(frame.events) - 1]
-    assert frame.repaired == "a payload is nested too deeply to unfold"
+    assert frame.repaired == "a payload is nested too deeply to show as a tree"
 
 
 @pytest.mark.parametrize("depth", range(900, 1100, 9))
@@ -392,7 +392,7 @@ def test_a_mended_event_written_anew_keeps_its_payload_and_any_index() -> None:
 
 # The hostile recording, line by line
 
-TOO_DEEP = "a payload is nested too deeply to unfold"
+TOO_DEEP = "a payload is nested too deeply to show as a tree"
 NOT_UTF8 = "bytes that are not UTF-8 were replaced"
 HOSTILE: tuple[tuple[str, object], ...] = (
     ("heartbeat", HEARTBEAT),

@@ -344,7 +344,7 @@ CASES = [
         "an empty buffer",
         "buffer",
         Verdict.NOTE,
-        "The server holds no event",
+        "has no event of these topics",
         options=Options(heartbeat=0.1),
         topics=("Operator",),
     ),

@@ -138,7 +138,7 @@ async def test_everything_comes_again_in_order(name: str, tmp_path: Path) -> Non
     assert [each.line for each in updates if isinstance(each, Frame)] == [
         each.line for each in contents if isinstance(each, Frame)
     ]
-    assert last == Ended("the journal was read to its end")
+    assert last == Ended("end of journal")
 
 
 async def test_an_event_was_received_when_the_runner_received_it(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_an_event_was_received_when_the_runner_received_it(tmp_path: Path)
     assert session.status.state is State.ENDED
 
 
-NEWEST_5 = "Of the journal only the newest 5 events are shown, as many as --max-events allows."
+NEWEST_5 = "Only the newest 5 events of the journal are shown (--max-events)."
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ async def test_a_runner_that_stops_is_told_of_and_so_is_the_next_one(tmp_path: P
             await heard.until(lambda said: isinstance(said[-1] if said else None, Retrying))
             stopped = heard.said[-1]
             assert isinstance(stopped, Retrying)
-            assert stopped.what.startswith("The runner on build-7 (process 4711) writes no more to this journal: ")
+            assert stopped.what.startswith("The runner on build-7 (process 4711) no longer writes to this journal: ")
             assert "1 m 1" in stopped.what
             assert "nomad-tui sink run" in stopped.remedy
             await heard.until(lambda said: [each.attempt for each in said if isinstance(each, Retrying)][:2] == [1, 2])
@@ -313,7 +313,7 @@ async def test_a_runner_that_stops_is_told_of_and_so_is_the_next_one(tmp_path: P
                 await heard.until(lambda said: isinstance(said[-1], Retrying))
     lost = heard.said[-1]
     assert isinstance(lost, Retrying) and lost.attempt == 1
-    assert lost.what == "The runner on build-7 (process 4711) has no stream now: The server went away. Start it again."
+    assert lost.what == "The runner on build-7 (process 4711) is disconnected: The server went away. Start it again."
     assert Connected("a.journal", region="global", reconnects=1) in heard.said
 
 
@@ -336,7 +336,7 @@ async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) ->
     after = indexes(said[said.index(gap) :])
     assert (gap.reason, gap.after, gap.before) == (GapReason.DROPPED, before[-1], after[0])
     assert [*before, *after] == [*range(1, before[-1] + 1), *range(after[0], 42)]
-    assert gap.cause == "the journal dropped them to stay within its bounds before they were read"
+    assert gap.cause == "the journal dropped them before they were read, by its limits"
     lost = gap.before - gap.after - 1
     assert gap.missing == f"indexes {gap.after + 1}–{gap.before - 1} are missing, at least {lost} events"
 
@@ -351,7 +351,7 @@ async def test_a_journal_that_another_takes_the_place_of_is_over(tmp_path: Path)
             await written(path, frames([7]))
             await heard.until(lambda said: isinstance(said[-1], Ended))
     assert indexes(heard.said) == [1]
-    assert any(isinstance(each, Noted) and "moved away or replaced" in each.text for each in heard.said)
+    assert any(isinstance(each, Noted) and "was moved or replaced" in each.text for each in heard.said)
 
 
 async def test_of_a_damaged_journal_comes_what_can_be_read(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ async def test_a_journal_that_is_cut_off_is_told(tmp_path: Path) -> None:
         path = await written(tmp_path / "a.journal", frames_of(lines))
         path.write_bytes(path.read_bytes()[:8192])
         updates = await read(JournalSource(path))
-    assert isinstance(updates[-2], Unreadable) and "the journal cannot be read further: " in updates[-2].reason
+    assert isinstance(updates[-2], Unreadable) and "reading the journal failed: " in updates[-2].reason
     assert isinstance(updates[-1], Ended)
 
 

@@ -83,7 +83,7 @@ async def test_packing_makes_no_difference_and_needs_no_name(pack: Callable[[byt
     found = await updates(file)
     assert [each.line for each in frames(found)] == [line for line in recordings.lines("tour") if b"Events" in line]
     assert sum(isinstance(update, Heartbeat) for update in found) == recordings.lines("tour").count(b"{}")
-    assert (found[0], found[-1]) == (Connected("recording"), Ended("the recording was read to its end"))
+    assert (found[0], found[-1]) == (Connected("recording"), Ended("end of recording"))
     assert unreadable(found) == []
 
 
@@ -110,14 +110,14 @@ async def test_files_of_one_cluster_are_merged_by_index(tmp_path: Path) -> None:
     assert not [update for update in found if isinstance(update, Gap)]
     assert found[-1] == Ended("2 recordings were read to their ends")
     (note,) = [update.text for update in found if isinstance(update, Noted)]
-    assert "2 recordings are merged by index" in note and "nothing in their first 10,000 frames proves" in note
+    assert "2 recordings are merged by index" in note and "10,000 frames proves or contradicts" in note
     node = b'"NodeID":"06e2b404-ed73-20d5-a3cd-03d68b0963ca"'
     for name in ("a.ndjson", "b.ndjson"):
         begun = b"".join(frame(each) + b"\n" for each in range(100, 600))
         told = (tmp_path / name).read_bytes().replace(b'"Payload": {', b'"Payload": {%s,' % node)
         (tmp_path / name).write_bytes(begun + told)
     found = await updates(tmp_path / "b.ndjson", tmp_path / "a.ndjson")
-    assert any("share IDs of one cluster" in update.text for update in found if isinstance(update, Noted))
+    assert any("they share IDs" in update.text for update in found if isinstance(update, Noted))
     assert Recording([str(tmp_path / "b.ndjson"), str(tmp_path / "a.ndjson")]).name == "b.ndjson and 1 more"
 
 
@@ -173,7 +173,9 @@ async def test_of_a_truncated_archive_what_can_be_read_is_shown(pack: Callable[[
     shown = [each.line for each in frames(found)]
     assert shown == whole[: len(shown)]
     assert len(shown) > len(whole) // 4
-    assert any("cannot be read further" in each.reason and "cut off" in each.reason for each in unreadable(found))
+    assert any(
+        "reading the recording failed" in each.reason and "truncated" in each.reason for each in unreadable(found)
+    )
     assert isinstance(found[-1], Ended)
 
 
@@ -185,7 +187,7 @@ async def test_of_a_damaged_archive_what_can_be_read_is_shown(pack: Callable[[by
     file.write_bytes(first + second)
     found = await updates(file)
     assert [each.index for each in frames(found)] == [1]
-    assert any("cannot be read further" in each.reason for each in unreadable(found))
+    assert any("reading the recording failed" in each.reason for each in unreadable(found))
 
 
 async def test_a_cut_last_line_is_reported_and_a_whole_one_without_its_line_feed_is_shown(tmp_path: Path) -> None:
@@ -341,7 +343,5 @@ async def test_a_file_that_vanished_after_it_was_checked_is_reported_and_the_nex
     there = tmp_path / "there.ndjson"
     there.write_bytes(frame(1))
     found = await updates(tmp_path / "gone.ndjson", there)
-    assert [each.reason for each in unreadable(found)] == [
-        "the recording cannot be read further: No such file or directory"
-    ]
+    assert [each.reason for each in unreadable(found)] == ["reading the recording failed: No such file or directory"]
     assert [each.index for each in frames(found)] == [1]

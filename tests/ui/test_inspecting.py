@@ -369,7 +369,7 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
         assert "indexes 10–60 of namespace payments may be missing" in str(opened.dashboard.inspector.heading.content)
         assert str(opened.dashboard.inspector.trouble.content).startswith(
             "! Reconnected after 41 s, when the server no longer held 9, or was rebuilt. The next event of "
-            "each object shows all of it"
+            "each object is complete"
         )
         assert "raise event_buffer_size" in " ".join("\n".join(opened.screen()).split())
         await opened.press("y", "e")

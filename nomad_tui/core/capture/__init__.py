@@ -31,7 +31,7 @@ UNDECIDED: Final = 1024 * 1024
 HELD: Final = 1_000
 """Lines that could not be read and are kept until it is known whether there is anything else."""
 _SPACE: Final = b" \t\r\n"
-_CUT: Final = "cut in the middle, at the end of the recording"
+_CUT: Final = "truncated at the end of the recording"
 
 
 class Capture:
@@ -154,7 +154,7 @@ class Capture:
             if not line_feed:
                 return NDJSON
             return NDJSON if following[:1] == b"{" and first.strip() != b"{" else "pretty-printed JSON"
-        return NDJSON if len(values) <= 1 else "JSON values one after another"
+        return NDJSON if len(values) <= 1 else "concatenated JSON values"
 
     def _of_lines(self, splitter: LineSplitter, text: bytes) -> Iterator[Found]:
         lines = splitter.feed(text)
@@ -206,7 +206,7 @@ class Capture:
                 self.read_any = True
                 held, self._held = self._held, []
                 if held and not held[0].excerpt.lstrip().startswith((b"{", b"[")):
-                    self._unwrapper.kind = self._unwrapper.kind or "JSON among other lines"
+                    self._unwrapper.kind = self._unwrapper.kind or "JSON between other lines"
                 lost = [one for one in held if one.reason == UNREADABLE] if self._unwrapper.kind else held
                 self.skipped += len(held) - len(lost)
                 yield from lost

@@ -16,17 +16,17 @@ _MAGIC: Final = (
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a zip archive (unpack it first)"),
-    (b"\xfd7zXZ\0", "a file packed with xz (unpack it with xz -d first)"),
-    (b"BZh", "a file packed with bzip2 (unpack it with bzip2 -d first)"),
-    (b"\x04\x22\x4d\x18", "a file packed with lz4 (unpack it with lz4 -d first)"),
-    (b"\xff\x06\0\0sNaPpY", "a file packed with snappy (unpack it first)"),
-    (b"\x1f\x9d", "a file packed with compress (unpack it with uncompress first)"),
-    (b"7z\xbc\xaf", "a 7-Zip archive (unpack it first)"),
+    (b"PK\x03\x04", "a zip archive (decompress it first)"),
+    (b"\xfd7zXZ\0", "a file compressed with xz (decompress it with xz -d first)"),
+    (b"BZh", "a file compressed with bzip2 (decompress it with bzip2 -d first)"),
+    (b"\x04\x22\x4d\x18", "a file compressed with lz4 (decompress it with lz4 -d first)"),
+    (b"\xff\x06\0\0sNaPpY", "a file compressed with snappy (decompress it first)"),
+    (b"\x1f\x9d", "a file compressed with compress (decompress it with uncompress first)"),
+    (b"7z\xbc\xaf", "a 7-Zip archive (decompress it first)"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a Windows program"),
     (b"\xcf\xfa\xed\xfe", "a macOS program"),
-    (b"SQLite format 3\0", "an SQLite database that is not a journal of nomad-tui"),
+    (b"SQLite format 3\0", "an SQLite database, but not a nomad-tui journal"),
     (b"PAR1", "a Parquet file (export it as JSON lines first)"),
     (b"\xd4\xc3\xb2\xa1", "a packet capture (pcap)"),
     (b"\x0a\x0d\x0d\x0a", "a packet capture (pcapng)"),
@@ -36,18 +36,18 @@ _TEXT: Final = (
     (re.compile(r"\s*<(!doctype html|html)", re.I), "an HTML page"),
     (re.compile(r"\s*<\?xml|\s*<[a-z][\w:.-]*[\s/>]", re.I), "XML"),
     (re.compile(r"-----BEGIN [A-Z ]+-----"), "a PEM file: a key or certificate"),
-    (re.compile(r"HTTP/\d(\.\d)? \d{3}"), "an HTTP answer without events in it"),
+    (re.compile(r"HTTP/\d(\.\d)? \d{3}"), "an HTTP response without events"),
     (
         re.compile(r"\s*(?:(?:#|//).*\n\s*)*(?:job|variable|locals|resource|module)\b[^\n]*\{"),
-        "HCL, such as a job's file",
+        "HCL, such as a job file",
     ),
     (
         re.compile(r"(?:<\d+>)?(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d |\[?\d\d:\d\d:\d\d|\d\d/\w{3}/\d{4})"),
-        "a log without events in it",
+        "a log without events",
     ),
     (re.compile(r"# (HELP|TYPE) \w+"), "metrics for Prometheus"),
     (re.compile(r"---\s*\n|\s*(?:#.*\n\s*)*[\w.-]+:\s*(?:\n\s+[\w-]+:|[^\s{].*\n[\w.-]+:)"), "YAML"),
-    (re.compile(r"\s*(?:#.*\n\s*)*\[[\w.\"-]+\]\s*\n"), "TOML or an INI file"),
+    (re.compile(r"\s*(?:#.*\n\s*)*\[[\w.\"-]+\]\s*\n"), "a TOML or INI file"),
     (
         re.compile(r"(?:[^\n,;\t]*[,;\t]){2,}[^\n]*\n(?:[^\n,;\t]*[,;\t]){2,}"),
         "CSV: a table, without the events' payloads",
@@ -72,8 +72,8 @@ def likeness(head: bytes) -> str:
         if pattern.match(text):
             return name
     if begun[:1] in (b"{", b"["):
-        return "JSON without events in it"
-    return "text without JSON in it" if b"{" not in head else "text without events in it"
+        return "JSON without events"
+    return "text without JSON" if b"{" not in head else "text without events"
 
 
 def is_binary(head: bytes) -> bool:

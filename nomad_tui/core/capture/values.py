@@ -92,7 +92,7 @@ class ValueSplitter:
         rest = (self._excerpt or self._text)[:EXCERPT]
         length = self._dropped + len(self._text)
         self._text = b""
-        return [Unreadable("cut in the middle, at the end of the recording", rest, length, cut=True)]
+        return [Unreadable("truncated at the end of the recording", rest, length, cut=True)]
 
     def _drop(self) -> None:
         """Forgets what was scanned of an object that is too large."""
@@ -106,10 +106,10 @@ class ValueSplitter:
             return text
         excerpt = self._excerpt or text[:EXCERPT]
         self._excerpt, self._dropped = b"", 0
-        reason = f"longer than the largest line accepted ({self.max_value:,} bytes, --max-line)"
+        reason = f"longer than the line limit ({self.max_value:,} bytes, --max-line)"
         return Unreadable(reason, excerpt, length)
 
     def _broken(self, text: bytes) -> Unreadable:
         excerpt, length = (self._excerpt or text)[:EXCERPT], self._dropped + len(text)
         self._excerpt, self._dropped = b"", 0
-        return Unreadable("an object that does not end", excerpt, length)
+        return Unreadable("an unterminated object", excerpt, length)

@@ -20,7 +20,7 @@ BEGINNINGS: Final = 4
 """Braces of a line at each of which a frame may begin: a prefix may hold some of its own."""
 MOST_SOURCES: Final = 32
 """Loggers whose pieces are joined at the same time."""
-UNREADABLE: Final = "a frame of which a piece is missing"
+UNREADABLE: Final = "a frame with a missing part"
 
 _CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](?::\S*)? (.*)", re.DOTALL)
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")

@@ -22,7 +22,7 @@ class TextLine(NamedTuple):
 def changed_lines(before: str, after: str) -> Iterator[TextLine]:
     """The changed lines and those around them; one remark where the two are the same."""
     if before == after:
-        yield TextLine("@", "only what is masked in it changed")
+        yield TextLine("@", "only masked values changed")
         return
     old, new = before.split("\n"), after.split("\n")
     same = 0

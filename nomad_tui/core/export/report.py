@@ -168,7 +168,7 @@ class Report:
         yield from ("", "## Timeline", "")
         if len(self._sequences) > MOST_IN_TIMELINE:
             left_out = count(len(self._sequences) - MOST_IN_TIMELINE)
-            yield from (f"{left_out} earlier events are left out; save them as CSV or NDJSON.", "")
+            yield from (f"{left_out} earlier events are omitted; save them as CSV or NDJSON.", "")
         lines = EventLines(self._history, Output.MARKDOWN, redacts=True, timezone=self._about.timezone)
         yield from (line.decode() for line in lines.head())
         for sequence in shown:

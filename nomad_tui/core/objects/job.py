@@ -237,7 +237,7 @@ def _registered(now: Job) -> list[Part]:
         spec = now.periodic.spec or ", ".join(now.periodic.specs or ())
         return [*happened, DOT, plain(f"periodic {spec}", VALUE_LIMIT * 2)]
     if now.parameterized is not None:
-        return [*happened, DOT, plain("waits to be dispatched")]
+        return [*happened, DOT, plain("waiting for dispatch")]
     groups = now.groups
     if now.type in ("service", "batch") and groups:
         counts = [f"{group.name[:VALUE_LIMIT]} {count(group.count)}" for group in groups[:_GROUPS_SAID]]

@@ -79,7 +79,7 @@ def parse(payload: bytes) -> Payload:
         text = payload.decode()
     except UnicodeDecodeError:
         text = payload.decode(errors="replace")
-        trouble.append("The payload is not valid UTF-8: the wrong bytes are shown as \ufffd.")
+        trouble.append("The payload is not valid UTF-8: invalid bytes are shown as \ufffd.")
     repeated_keys = False
 
     def members(pairs: list[tuple[str, Value]]) -> Value:
@@ -102,18 +102,18 @@ def parse(payload: bytes) -> Payload:
         value = decoder.decode(text)
     except RecursionError:
         value = raw_text(text)
-        trouble.append("The payload is nested too deep to be a tree: this is its text as it came.")
+        trouble.append("The payload is nested too deeply for a tree. This is its raw text.")
     except json.JSONDecodeError as error:
         value = raw_text(text)
         if text.strip():
             trouble.append(
-                f"The payload is not JSON ({error.msg} at character {error.pos + 1:,}): this is its text as it came."
+                f"The payload is not JSON ({error.msg} at character {error.pos + 1:,}): this is its raw text."
             )
         else:
             value = RawText()
-            trouble.append("The event came without a payload.")
+            trouble.append("The event has no payload.")
     if repeated_keys:
-        trouble.append("A key came more than once in one object: every one of them is shown.")
+        trouble.append("An object repeats a key: all its values are shown.")
     if value == {}:
         trouble.append("The payload is an empty object.")
     elif value == []:
