@@ -7,7 +7,7 @@ docstrings that are not a command's help, style sheets, SQL, scripts and pattern
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,15 @@ import nomad_tui
 PACKAGE: Final = Path(nomad_tui.__file__).parent
 LEFT_OUT: Final = frozenset(("cli/completion_scripts.py", "journal/schema.py"))
 _PROSE: Final = re.compile(r"[A-Za-z’']{2,}[,:;.]? +(?:[A-Za-z{<‹]|\d)")
+_RAISES: Final = re.compile(r"(?:Error|Exception|\.error|\.fail)$")
+_USUAL: Final = {
+    r"path|file|folder|shown\(|journal": "/etc/nomad-tui/config.toml",
+    r"address|server|url": "https://nomad.example.com:4646",
+    r"error|reason|why|said": "permission denied",
+    r"known|names|listed|wanted|fields|members": "one, two, three or four",
+    "": "12345678",
+}
+"""What is filled into a message, by what its expression looks like."""
 _CODE: Final = re.compile(
     r"^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|BEGIN|ALTER|DROP|WITH|WHERE|ORDER BY|AND) "
     r"|[{};]\s*\n|\(\?[:P=!<]|^\s*(?:import|from) \w+"
@@ -50,6 +59,20 @@ def docstrings() -> list[Text]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and (docstring := ast.get_docstring(node))
     ]
+
+
+def errors() -> Iterator[Text]:
+    """The messages of errors, with values of a usual length filled in."""
+    for file in modules():
+        if "standin/" in _name(file):
+            continue
+        for node in ast.walk(_tree(file)):
+            if isinstance(node, ast.Call) and _RAISES.search(ast.unparse(node.func)):
+                yield from (
+                    Text(f"{_name(file)}:{node.lineno}", text)
+                    for argument in node.args
+                    if " " in (text := _text(argument, _usual))
+                )
 
 
 def modules() -> list[Path]:
@@ -87,9 +110,16 @@ def _shown(file: Path) -> Iterator[Text]:
             yield Text(f"{_name(file)}:{node.lineno}", text)
 
 
-def _text(node: ast.expr) -> str:
+def _usual(expression: ast.expr) -> str:
+    source = ast.unparse(expression)
+    return next(value for pattern, value in _USUAL.items() if re.search(pattern, source, re.IGNORECASE))
+
+
+def _text(node: ast.expr, filled: Callable[[ast.expr], str] = lambda expression: "{}") -> str:
     if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        return "".join(
+            filled(part.value) if isinstance(part, ast.FormattedValue) else _text(part) for part in node.values
+        )
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 

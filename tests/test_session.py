@@ -189,7 +189,7 @@ async def test_a_recording_ends() -> None:
     async with asyncio.timeout(SECONDS):
         await session.run()
     assert session.status.state is State.ENDED
-    assert "read to its end" in session.status.what
+    assert "end of recording" in session.status.what
     assert session.history.held == sum(line.count(b'"Topic"') for line in recordings.lines("beta"))
 
 

@@ -36,7 +36,7 @@ EXAMPLES: Final = {
     "regions": "asia and europe",
     "remedies": "Set NOMAD_TOKEN (or --token, --token-file) to one that may read them",
     "remedy": 'Grant it `namespace "team" { capabilities = ["read-job"] } node { policy = "read" }`, '
-    "set NOMAD_TOKEN (or --token, --token-file) to one that has it, or subscribe to fewer topics (--topic)",
+    "use a token that has it, or subscribe to fewer topics (--topic)",
     "said": "",
     "seconds": "90 s",
     "settings": "NOMAD_CACERT (--ca-cert)",

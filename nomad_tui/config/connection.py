@@ -216,8 +216,8 @@ class Connection:
                 raise ConfigurationError(f"The header {name} ({HEADERS.flag}) has no value: {error}") from None
             if not (value.isascii() and value.isprintable()) or len(value) >= TOKEN_LIMIT:
                 raise ConfigurationError(
-                    f"The value of the header {name} ({HEADERS.flag}) contains a line break, a character "
-                    f"that is not printable ASCII, or more than {TOKEN_LIMIT} characters. Correct it."
+                    f"The value of the header {name} ({HEADERS.flag}) is not a single line of "
+                    f"at most {TOKEN_LIMIT} printable ASCII characters. Correct it."
                 )
             found[name] = value
         return found
@@ -262,8 +262,8 @@ class Connection:
             context.load_cert_chain(self.client_cert, self.client_key, password=_refuse_password)
         except OSError as error:
             raise ConfigurationError(
-                f"{cert} {_shown(self.client_cert)} and {key} {_shown(self.client_key)} are not a PEM "
-                f"certificate and its unencrypted key ({_reason(error)}). Name two files that belong together."
+                f"Correct {cert} {_shown(self.client_cert)} and {key} {_shown(self.client_key)}: not a PEM "
+                f"certificate and its plain key ({_reason(error)})."
             ) from error
 
     def _origin(self, setting: Setting) -> str:

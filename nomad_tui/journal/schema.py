@@ -137,8 +137,8 @@ def make(file: Path) -> None:
             connection.close()
         if mode != "wal":
             raise JournalError(
-                f"The journal {shown(file)} cannot be made: its disk is one that SQLite cannot share between "
-                "processes, as network disks are. Name a file on a local disk."
+                f"The journal {shown(file)} cannot be created: SQLite cannot use its disk, which may be a network "
+                "disk. Name a file on a local disk."
             )
         new.replace(file)
     except BaseException:
@@ -180,8 +180,8 @@ def open_to_read(file: Path) -> sqlite3.Connection:
         unsettled = True
     if unsettled:
         raise JournalError(
-            f"The journal {shown(file)} cannot be read where it is: its newest records are still in {shown(left)}, and "
-            "its folder may not be written to. Copy both files to a folder of yours and name the copy."
+            f"The journal {shown(file)} cannot be read: it needs {shown(left)}, in a read-only folder. "
+            "Copy both elsewhere."
         )
     try:
         return _opened(file, "?mode=ro&immutable=1")
@@ -200,8 +200,8 @@ def refuse_others(file: Path) -> None:
             what = "another program's SQLite file" if file.stat().st_size else "empty"
     except FileNotFoundError:
         raise JournalError(
-            f"There is no journal {shown(file)}: nothing of that name is there. "
-            "Name another, or make one with `nomad-tui record` or `nomad-tui sink run`."
+            f"There is no journal {shown(file)}. Name another, or create it with `nomad-tui record` or "
+            "`nomad-tui sink run`."
         ) from None
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_NOTADB:
@@ -232,8 +232,8 @@ def _refuse_versions(file: Path, connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != VERSION:
         raise JournalError(
-            f"The journal {shown(file)} is left alone: it has version {version} of the journal's form, and this "
-            f"nomad-tui reads version {VERSION}. Use the release that wrote it, or name another file."
+            f"The journal {shown(file)} has format version {version}, but this nomad-tui reads {VERSION}. "
+            "Use the release that wrote it."
         )
 
 

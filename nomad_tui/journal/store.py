@@ -351,8 +351,8 @@ class Store(JournalReader):
             raise explained(self.path, "written", error) from error
         if status is None or (status.st_dev, status.st_ino) != self._node:
             raise JournalError(
-                f"The journal {shown(self.path)} cannot be written: somebody removed or replaced its file. "
-                "Restart nomad-tui: it goes on in the file that is there, or makes a new one."
+                f"The journal {shown(self.path)} cannot be written: its file was removed or replaced. "
+                "Restart nomad-tui, which creates a new one if needed."
             )
 
 

@@ -93,7 +93,7 @@ def _remedy(granting: str, token: TokenInfo | None, needs_management: bool) -> s
         grant = f"rant {shown} with the policy `anonymous`"
     if needs_management:
         return f"{SET_TOKEN} a management token, g{grant} for the rest, {fewer}"
-    return f"G{grant}, {SET_TOKEN[0].lower()}{SET_TOKEN[1:]} one that has it, {fewer}"
+    return f"G{grant}, use a token that has it, {fewer}"
 
 
 def _capitalised(text: str) -> str:

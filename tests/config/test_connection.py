@@ -358,7 +358,7 @@ def test_token_from_a_pipe_is_read_once_and_kept() -> None:
         (
             {},
             {"NOMAD_CLIENT_CERT": "{files}/client.pem", "NOMAD_CLIENT_KEY": "{files}/strange-key.pem"},
-            "NOMAD_CLIENT_KEY.*belong together",
+            "NOMAD_CLIENT_KEY.*plain key",
         ),
         ({"ca_cert": "a\0b"}, {}, "^--ca-cert contains a NUL byte"),
         ({}, {"NOMAD_ADDR": "https://far", "https_proxy": "socks4://proxy:1080"}, "^https_proxy is .*socks4.*NO_PROXY"),

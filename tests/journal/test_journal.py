@@ -234,7 +234,7 @@ async def test_what_is_no_journal_is_left_alone(tmp_path: Path) -> None:
         for path, why in (
             (notes, "not a journal of nomad-tui. Name another"),
             (shop, "another program's SQLite file. Name another"),
-            (newer, "it has version 2 of the journal's form.* Use the release that wrote it"),
+            (newer, "has format version 2, but .* Use the release that wrote it"),
             (tmp_path, "is a directory"),
             (notes / "journal", "not a directory|file exists"),
         ):
@@ -388,7 +388,7 @@ async def test_a_file_that_is_removed_is_not_written_on_in_secret(tmp_path: Path
         (tmp_path / "journal").unlink()
         journal.add(frame(2), 0)
         await in_trouble(journal)
-        assert "somebody removed or replaced its file. Restart nomad-tui" in journal.trouble
+        assert "its file was removed or replaced. Restart nomad-tui" in journal.trouble
         started = time.monotonic()
         await journal.close()
         assert time.monotonic() - started < 3

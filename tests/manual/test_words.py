@@ -1,12 +1,14 @@
-"""Texts, docstrings, README and manual keep out phrases for which a plain one exists."""
+"""Texts, docstrings, README and manual keep out phrases for which a plain one exists, and errors are short."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from tests.manual.blocks import FILES
-from tests.strings import Text, docstrings, shown
+from tests.strings import Text, docstrings, errors, shown
+from tests.troubleshooting import EXAMPLES, cases
 
 BANNED = {
     r"stands? between": "name what fails: connection, token or event stream",
@@ -43,6 +45,24 @@ def test_no_text_or_page_has_a_banned_phrase(phrase: str) -> None:
 def test_no_docstring_has_a_banned_phrase(phrase: str) -> None:
     found = [str(text) for text in docstrings() if re.search(phrase, text.text, re.IGNORECASE)]
     assert found == [], f"write: {IN_DOCSTRINGS[phrase]}"
+
+
+def lines(text: str) -> int:
+    return len(textwrap.wrap(text, 80))
+
+
+def test_errors_fit_two_lines_of_80_columns() -> None:
+    found = list(errors())
+    assert len(found) > 300
+    assert [str(text) for text in found if lines(f"nomad-tui: {text.text}") > 2] == []
+
+
+def test_a_diagnosis_fits_two_lines_of_80_columns_and_its_remedy_two_more() -> None:
+    facts = {"name": "OSError: unknown", **EXAMPLES}
+    for case, examples in cases():
+        what, why, remedy = (part.format_map(facts | examples) for part in (case.what, case.why, case.remedy))
+        assert lines(f"{what}: {why}.") <= 2, what
+        assert lines(f"{remedy}.") <= 2, remedy
 
 
 def test_every_text_is_listed() -> None:

@@ -175,7 +175,7 @@ async def test_a_capability_that_is_lacking_in_this_namespace_is_named_with_it_a
         "The token 'ci' (policy readers) may read none of these topics: "
         "it may not read Allocation and Job (need read-job in namespace payments). "
         'Grant it `namespace "payments" { capabilities = ["read-job"] }`, '
-        "set NOMAD_TOKEN (or --token, --token-file) to one that has it, or subscribe to fewer topics (--topic)."
+        "use a token that has it, or subscribe to fewer topics (--topic)."
     )
 
 

@@ -179,7 +179,7 @@ async def test_it_is_not_ready_while_the_journal_takes_nothing_and_says_why(serv
         response, _ = await seen.get("/readyz")
         assert response.status == 503
         (wrong,) = (await seen.json("/readyz"))["wrong"]
-        assert "somebody removed or replaced its file" in wrong
+        assert "its file was removed or replaced" in wrong
         assert (await seen.metrics())["nomad_tui_journal_writable"] == 0
 
 

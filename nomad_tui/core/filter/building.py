@@ -261,8 +261,8 @@ def _time(operator: Operator, token: Token) -> Node:
     value = None if token.type == "REGEX" else read_time(written)
     if value is None:
         raise FilterError(
-            f"{shown(written)} is not a time. Write an age (5m, 1h30m), a time (14:30), a date (2026-11-23), both "
-            "(2026-11-23T14:30Z), or a range (14:30..14:45).",
+            f"{shown(written)} is not a time. Write an age (5m, 1h30m), time (14:30), date (2026-11-23) or "
+            "both (2026-11-23T14:30Z), or a range A..B.",
             place(token),
             len(token),
         )

@@ -65,14 +65,14 @@ PUBLISHING_DISABLED: Final = Case(
 PUBLISHING_SEEMS_DISABLED: Final = Case(
     Kind.PUBLISHING_DISABLED,
     "{address} publishes no events",
-    "it refuses every topic although {holder} may read them, probably by enable_event_broker = false",
+    "it refuses topics that {holder} may read, as with enable_event_broker = false",
     f"Set enable_event_broker = true in its server block and restart it, or {SET_ADDRESS} another server",
     refused=True,
 )
 SENDS_NOTHING: Final = Case(
     Kind.BUFFERED,
     "{address} answers, but its event stream sends nothing",
-    "{holder} may read it, so a proxy buffers the stream, or the server has enable_event_broker = false",
+    "a proxy buffers the stream, or the server has enable_event_broker = false",
     "Check both: `nomad agent-info` and its configuration, and response buffering for /v1/event/stream in the proxy "
     "(nginx: proxy_buffering off)",
 )
@@ -133,15 +133,15 @@ CUT_REGULARLY: Final = Case(
     Kind.CUT,
     "The connection is cut every {seconds}",
     "the last {times} connections ended after the same time, probably by a proxy's request timeout",
-    "Raise that limit for /v1/event/stream (Envoy: timeout: 0s; HAProxy: timeout server, timeout tunnel; "
-    "nginx: proxy_read_timeout), or set NOMAD_ADDR (--address) to the server itself",
+    "Raise it for /v1/event/stream (nginx: proxy_read_timeout; HAProxy: timeout server; "
+    "Envoy: timeout: 0s), or set NOMAD_ADDR to the server itself",
 )
 CUT_WHEN_IDLE: Final = Case(
     Kind.CUT,
     "The connection is cut after {seconds} without a byte",
     "the last {times} connections ended so, probably by a proxy's idle timeout below Nomad's 30 s heartbeat",
-    "Raise that timeout above 30 s for /v1/event/stream (nginx: proxy_read_timeout; HAProxy: timeout server; AWS: idle "
-    "timeout), or set NOMAD_ADDR (--address) to the server itself",
+    "Raise it above 30 s for /v1/event/stream (nginx: proxy_read_timeout; HAProxy: timeout server; "
+    "AWS: idle timeout), or set NOMAD_ADDR to the server itself",
 )
 DENIED_IN_WORDS: Final = Case(
     Kind.PERMISSION,

@@ -293,8 +293,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.SILENT,
             "{address} went silent",
-            "the connection is open and nothing comes, though Nomad sends a heartbeat every 30 s: the server, "
-            "the network or a proxy is stuck, or the token was deleted",
+            "no heartbeat within 30 s, so the server, network or a proxy is stuck, or the token was deleted",
             f"If reconnecting fails, check that server and any proxy in front of it, or {SET_ADDRESS} another server",
         ),
     ),

@@ -226,8 +226,8 @@ class Batches:
         ]
         if not losses and self._mark.position + 1 >= self._journal.first:
             raise JournalError(
-                f"The journal {shown(self._journal.path)} gave records up to {self._mark.position} and then from "
-                f"{record.position} on, though it says that it has dropped none between. They are read again."
+                f"The journal {shown(self._journal.path)} lacks the records between {self._mark.position} and "
+                f"{record.position}, which it has not dropped. They are read again."
             )
         end = Mark(record.position - 1, 0, record.events_before)
         lost = max(0, end.events - self._mark.events) if losses else 0
