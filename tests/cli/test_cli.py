@@ -234,7 +234,7 @@ async def test_where_to_start_counts_before_the_command_too(arguments: list[str]
         assert (asked, out.split()[2], err) == ("3", b"3", b"")
     else:
         assert asked == "0"
-        assert b"those of the last 1 h 30 m were asked for" in err
+        assert b"the last 1 h 30 m were requested" in err
 
 
 # What is wrong

@@ -409,14 +409,13 @@ async def test_since_prints_what_happened_from_then_on() -> None:
     [
         (
             ["--since", "2h"],
-            "The oldest event that the server held of what is read is 1 h 20 m old: "
-            "those of the last 2 h were asked for.",
+            "The server's oldest event of these topics is 1 h 20 m old: the last 2 h were requested.",
         ),
         (
             ["--index", "2"],
-            "Nothing at index 2 is to be had: the first that the server still holds from there on is 3.",
+            "Index 2 is not available; the next one that the server holds is 3.",
         ),
-        (["--index", "5"], "Index 5 has not come yet: the server's newest is 4, and what comes from 5 on is shown."),
+        (["--index", "5"], "Index 5 does not exist yet; the server's newest is 4. Events from 5 on are shown."),
     ],
     ids=["since", "gone", "not yet"],
 )

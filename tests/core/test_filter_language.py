@@ -338,7 +338,7 @@ def test_every_field_is_described_by_a_filter_that_works() -> None:
         ("index:>1,2", 9, 1, "one number"),
         ("time:soon", 5, 4, "an age (5m, 1h30m)"),
         ("time:25:00", 5, 5, "time (14:30)"),
-        ("time:2026-13-01", 5, 10, "date (2026),
+        ("time:2026-13-01", 5, 10, "date (2026"),
         ("time:/1/", 5, 3, "not a time"),
         ("time:..", 5, 2, "or a range"),
         ("time:14:30..soon", 5, 11, "a range"),

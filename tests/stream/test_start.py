@@ -69,9 +69,7 @@ async def test_an_index_that_is_gone_is_said_with_the_one_it_starts_at() -> None
     async with starting(Start(index=5), frames(range(1200, 1203))) as (_, reader):
         await reader.until_kind(Noted)
         await reader.until_index(1202)
-    assert notes(reader) == [
-        "Nothing at index 5 is to be had: the first that the server still holds from there on is 1,200."
-    ]
+    assert notes(reader) == ["Index 5 is not available; the next one that the server holds is 1,200."]
     assert reader.indexes == [1200, 1201, 1202]
 
 
@@ -85,7 +83,7 @@ async def test_an_index_that_has_not_come_yet_is_said_once_and_awaited() -> None
         server.publish(frame(1999, event("Job", "another")), frame(2000), frame(2001))
         await reader.until_index(2001)
     assert notes(reader) == [
-        "Index 2,000 has not come yet: the server's newest is 1,202, and what comes from 2,000 on is shown."
+        "Index 2,000 does not exist yet; the server's newest is 1,202. Events from 2,000 on are shown."
     ]
     assert reader.indexes == [2000, 2001]
     assert reader.all(Gap) == []
@@ -233,9 +231,7 @@ async def test_a_buffer_that_does_not_go_back_so_far_is_said() -> None:
         await reader.until_kind(Connected)
         server.publish(at(3, 0))
         await reader.until_index(3)
-    assert notes(reader) == [
-        "The oldest event that the server held of what is read is 3 m old: those of the last 10 m were asked for."
-    ]
+    assert notes(reader) == ["The server's oldest event of these topics is 3 m old: the last 10 m were requested."]
     assert reader.indexes == [1, 2, 3]
 
 
@@ -244,7 +240,7 @@ async def test_a_server_that_held_nothing_at_all_is_said_with_the_first_event() 
         await reader.until_kind(Connected)
         server.publish(frame(3))
         await reader.until_index(3)
-    assert notes(reader) == ["The server held no event of what is read: those of the last 10 m were asked for."]
+    assert notes(reader) == ["The server held no event of these topics: the last 10 m were requested."]
 
 
 async def test_events_of_no_known_time_are_shown_with_those_that_follow_and_not_lost_in_between() -> None:
