@@ -129,11 +129,11 @@ class SavedFilters:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             what = printable(str(error))
-            raise FileError(f"{shown(self._file)} is ignored until corrected: {what}.") from error
+            raise FileError(f"{shown(self._file)} is invalid and ignored: {what}.") from error
         for name, kind in (("filters", dict), ("forgotten", list)):
             if not isinstance(content.get(name, kind()), kind):
                 table = "a table of filters" if kind is dict else "a list of names"
-                raise FileError(f"{shown(self._file)} is ignored until corrected: `{name}` must be {table}.")
+                raise FileError(f"{shown(self._file)} is invalid and ignored: `{name}` must be {table}.")
         return content
 
     def _write(self, content: dict[str, Any]) -> None:

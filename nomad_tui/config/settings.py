@@ -289,4 +289,4 @@ def _mistake(file: Path, what: str) -> FileError:
 
 
 def _unused(file: Path, what: str) -> str:
-    return f"{shown(file)} is ignored until corrected: {printable(what, 400 * MOST_SAID)}."
+    return f"{shown(file)} is invalid and ignored: {printable(what, 400 * MOST_SAID)}."

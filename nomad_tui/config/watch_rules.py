@@ -186,7 +186,7 @@ class WatchRules:
         try:
             return tomllib.loads(read_text(file) or "")
         except (ValueError, RecursionError) as error:
-            trouble = f"{shown(file)} is ignored until corrected: {printable(str(error), 400)}."
+            trouble = f"{shown(file)} is invalid and ignored: {printable(str(error), 400)}."
         except FileError as error:
             trouble = str(error)
         if is_own:  # the settings' other readers say so of config.toml

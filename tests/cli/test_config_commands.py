@@ -56,7 +56,7 @@ def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
         'config.toml:13: `keys.app.quit` is "crtl+q", which is no key',
         "config.toml:14: `keys.app.folow` is not an action: write `app.follow`",
         'config.toml:15: `keys.app.filter` is "n", which is a key of events.next_match',
-        "mine.toml is ignored until corrected: `primary` is",
+        "mine.toml is invalid and ignored: `primary` is",
         'filter "x"',
         '`sink[0].type` is "webhok"',
     ):

@@ -520,7 +520,7 @@ def test_a_profile_is_chosen_by_flag_or_variable(
             "[profile.prd]\nregoin = 3\n",
             "corrected: `profile.prd.regoin` is not a setting of a profile: write `profile.prd.region`",
         ),
-        ("[profile.dev]\ncolor = 3\n", "{file} is ignored until corrected: `profile.dev.color` is 3: "),
+        ("[profile.dev]\ncolor = 3\n", "{file} is invalid and ignored: `profile.dev.color` is 3: "),
     ],
 )
 def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[filters.bad\n", "ignored until corrected"),
+        ("[filters.bad\n", "invalid and ignored"),
         ("filters = 3\n", "`filters` must be a table"),
         ("forgotten = 3\n", "`forgotten` must be a list"),
         ("[filters.bad]\nfilter = 3\n", "filter \"bad\": Expected `str`, got `int` at `filter`"),
@@ -199,7 +199,7 @@ def test_a_mistake_is_one_sentence_and_the_rest_is_used(content: str, said: str,
     assert "\n" not in saved.trouble
     assert saved.named("failures") is not None
     assert saved.named("bad") is None
-    if "corrected" not in saved.trouble:
+    if "is invalid and ignored" not in saved.trouble:
         assert saved.named("good") is not None
     else:
         before = file.read_bytes()
@@ -268,7 +268,7 @@ def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(content)
-    with pytest.raises(FileError, match=r"config\.toml is ignored until corrected") as raised:
+    with pytest.raises(FileError, match=r"config\.toml is invalid and ignored") as raised:
         read_settings(tmp_path)
     assert said in str(raised.value)
 
@@ -400,7 +400,7 @@ def test_a_choice_is_made_of_the_file_as_it_is_and_flags_count_only_for_the_star
     with pytest.raises(ConfigurationError, match=r"'dev', but the profiles in .* are test"):
         connections.of("dev")
     (tmp_path / "config.toml").write_text("[profile")
-    with pytest.raises(ConfigurationError, match="ignored until corrected"):
+    with pytest.raises(ConfigurationError, match="invalid and ignored"):
         connections.profiles()
 
 

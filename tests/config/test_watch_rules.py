@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_read_is_said_and_never_overwritten(tmp_path: Path
     (tmp_path / "watch.toml").write_text("on = [")
     rules = WatchRules(tmp_path)
     assert rules.rules == PRESETS
-    assert "watch.toml is ignored until corrected" in rules.troubles[0]
+    assert "watch.toml is invalid and ignored" in rules.troubles[0]
     with pytest.raises(FileError, match="cannot be read, so it is not changed"):
         rules.switch("unplaced", True)
     assert (tmp_path / "watch.toml").read_text() == "on = ["
