@@ -68,7 +68,7 @@ def _load_ca(context: ssl.SSLContext, file: Path) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         raise TlsFileError(
             f"tls.ca_cert names '{_shown(file)}', which is not a readable PEM certificate ({_reason(error)}): "
-            "name the CA certificate of the receiver."
+            "name the receiver's CA."
         ) from error
 
 
@@ -78,8 +78,8 @@ def _load_client_certificate(context: ssl.SSLContext, cert: Path, key: Path | No
     except (OSError, ValueError, RuntimeError) as error:
         both = f" and tls.client_key '{_shown(key)}'" if key is not None else ""
         raise TlsFileError(
-            f"tls.client_cert '{_shown(cert)}'{both} cannot be used as a PEM certificate and its unencrypted key "
-            f"({_reason(error)}): name files that can be read and belong together."
+            f"tls.client_cert '{_shown(cert)}'{both} is not a PEM certificate with its plain key "
+            f"({_reason(error)}): correct it."
         ) from error
 
 
