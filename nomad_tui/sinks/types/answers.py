@@ -82,7 +82,8 @@ def judged(given: Answer, settings: Settings) -> str:
         location = given.headers.get("Location", "")
         where = f" and points to {_place(location, settings.hidden)}" if location else ""
         raise RejectedError(
-            f"{address} answered {answer}{where}: redirects are not followed. Write the final address into the definition.",
+            f"{address} answered {answer}{where}: redirects are not followed. "
+            "Write the final address into the definition.",
             for_all=True,
         )
     if 400 <= status < 500 and status not in UNAVAILABLE:
