@@ -118,7 +118,7 @@ def _check_templates(definition: Definition, reader: FieldReader[Definition]) ->
 
 
 def check_url(text: str, path: FieldPath, schemes: tuple[str, ...], example: str) -> None:
-    """What a variable will fill in is not looked at. Raises `FieldError`."""
+    """Does not check what variables stand for. Raises `FieldError`."""
     wanted = f"write one such as {example}"
     filled = with_variables(text, path)
     if text.startswith("${") or reads_file(text):

@@ -56,7 +56,7 @@ class Definitions:
         self._config: Final = config
 
     def read(self) -> Loaded:
-        """All that there is. Of several sinks with one ID none is used."""
+        """All definitions. Several sinks with one ID are a mistake; none of them is used."""
         found: dict[str, list[Reading]] = {}
         mistakes: list[DefinitionError] = []
         for each in self._each():
@@ -200,7 +200,7 @@ def _suffix(text: str) -> str:
 
 
 def shown_address(definition: Definition) -> str:
-    """Where it sends, fit to be drawn and without a password."""
+    """Where it sends, safe to draw and without secrets."""
     if definition.kind is Kind.EXEC:
         return printable(shown_command(definition.command), 200)
     address = definition.address

@@ -41,7 +41,7 @@ def left_out(definition: Definition) -> Iterator[str]:
 
 
 def without_secrets(definition: Definition) -> Definition:
-    """The same to be shown: without what is written literally in headers and secret, and without passwords in URLs."""
+    """The definition without secrets written in headers, keys and URLs."""
     headers = tuple((name, value if _says_where(value) else REDACTED) for name, value in definition.headers)
     secret, routing_key = definition.secret, definition.routing_key
     return replace(

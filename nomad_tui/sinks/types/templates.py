@@ -6,6 +6,7 @@ its line, and a body with a JSON content type must be JSON.
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from time import time_ns
 from typing import Any, Final
@@ -128,9 +129,9 @@ class Template:
             raise TemplateInvalidError(f"{name}: {_reason(error)}") from None
         if unknown:
             line = next((at for at, text in enumerate(source.splitlines(), 1) if unknown[0] in text), 1)
-            raise TemplateInvalidError(
-                f"{name}, line {line}: {unknown[0]} is not defined; there are events, count, {', '.join(NAMES)}"
-            )
+            close = get_close_matches(unknown[0], (*NAMES, "events", "count"), 1)
+            remedy = f"write {close[0]}" if close else "`nomad-tui help sink-templates` lists the names"
+            raise TemplateInvalidError(f"{name}, line {line}: {unknown[0]} is not defined: {remedy}")
 
     def render(self, views: list[EventView], number: int | None = None) -> str:
         """Of one event or several, `events`, of which the names are those of the last; `number` is how many there are

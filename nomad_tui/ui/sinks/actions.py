@@ -1,4 +1,4 @@
-"""What the dashboard does with sinks: it shows them, and sends the event that is looked at to one of them."""
+"""The sinks page, and sending the selected event to a sink."""
 
 import asyncio
 from functools import partial

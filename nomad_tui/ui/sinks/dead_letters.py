@@ -69,7 +69,7 @@ class LetterList(RowView):
         """The cursor has gone to another letter."""
 
     class Asked(Message):
-        """Something is to be done with the letter under the cursor, or with all."""
+        """An action for the letter under the cursor, or for all."""
 
         def __init__(self, what: str) -> None:
             self.what = what
@@ -78,7 +78,7 @@ class LetterList(RowView):
     def __init__(self) -> None:
         super().__init__(id="letters-list")
         self.heading = Static(id="letters-heading", markup=False)
-        """What the columns hold, to stand above the list."""
+        """The names of the columns, above the list."""
         self._letters: Sequence[DeadLetter] = ()
         self._event_width = LEAST_EVENT
 
@@ -132,7 +132,7 @@ class DeadLetters(Modal[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE)
 
     def __init__(self, sink: str, definition: Definition | None, journal: Path, read: Read) -> None:
-        """`definition` is None where there is none that can be used; `read` gives the letters as they are now."""
+        """`definition` is None without a valid one; `read` returns the current letters."""
         super().__init__()
         self._sink = sink
         self._definition = definition
@@ -140,7 +140,7 @@ class DeadLetters(Modal[None]):
         self._read = read
         self._letters: Sequence[DeadLetter] = ()
         self._said = Content("")
-        """What came of the last sending."""
+        """The result of the last resend."""
         self._sending = False
         self.list = LetterList()
         self._details = Static(id="letters-details-text")

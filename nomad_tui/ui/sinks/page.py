@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 
 
 class SinkList(RowView):
-    """A row for each sink. The cursor stays with its sink, whatever comes and goes around it."""
+    """A row for each sink. The cursor stays with its sink when others come and go."""
 
     PREFIX = "sinks"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -64,7 +64,7 @@ class SinkList(RowView):
     def __init__(self) -> None:
         super().__init__(id="sinks-list")
         self.heading = Static(id="sinks-heading", markup=False)
-        """What the columns hold, to stand above the list."""
+        """The names of the columns, above the list."""
         self._seen = Seen()
         self._widths = layout(0, ())
         self._drawn: list[list[tuple[str, str]]] = []
@@ -76,7 +76,7 @@ class SinkList(RowView):
         return sinks[min(self._cursor, len(sinks) - 1)] if sinks else None
 
     def show(self, seen: Seen) -> None:
-        """Draws the rows that say something else than before."""
+        """Draws the rows that have changed."""
         before = self.sink
         ids = [sink.id for sink in seen.sinks]
         self._seen = seen
@@ -132,18 +132,18 @@ class SinkList(RowView):
 
 
 class SinksPage(Modal[None]):
-    """Looks at the journal about once a second, in a thread."""
+    """Reads the journal about once a second, in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.SINKS)
 
     def __init__(self, place: Place, watch: SinkWatch | None = None) -> None:
-        """`watch` is what tells of them; None for the real thing, a picture has its own."""
+        """`watch` reads the sinks; None for the default, pictures have their own."""
         super().__init__()
         self._place = place
         self._watch = watch or SinkWatch(place.config, place.journal)
         self._thread = ThreadPoolExecutor(1, "sinks")
         self._tried: dict[str, Content] = {}
-        """By sink what came of testing it, or that it is under way."""
+        """The result of a test by sink, or that it is in progress."""
         self._testing: set[str] = set()
         self.seen: Seen | None = None
         """None until the first look."""

@@ -1,4 +1,4 @@
-"""Where the sinks of what is watched are: their definitions, their journal, and what starts their runner."""
+"""The definitions and the journal of the sinks of a source, and the command of their runner."""
 
 import shlex
 from collections.abc import Awaitable, Callable
@@ -155,7 +155,7 @@ NO_OUTPUT: Final = "It writes to standard output, which the dashboard uses for i
 
 
 def answered(answer: Answer) -> Content:
-    """What came back, to be shown in place."""
+    """An answer as it is shown."""
     took = f" · {duration(max(1_000_000, int(answer.seconds * SECOND)))}" if answer.seconds else ""
     if answer.acknowledged:
         return Content.assemble(("✔ ", "$success"), printable(answer.said, 500) or "acknowledged", (took, "$quiet"))

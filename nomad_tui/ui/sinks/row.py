@@ -1,7 +1,4 @@
-"""What the page of the sinks says: a row for each sink, everything about one of them, and how their runner is.
-
-All of it is made of what was seen at one moment, and is fit to be drawn.
-"""
+"""The texts of the sinks page: a row for each sink, the details of one, and the runner. All are safe to draw."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,9 +24,9 @@ LABEL_WIDTH: Final = 13
 LEAST_ADDRESS: Final = 16
 """Cells below which an address has no column."""
 WIDEST: Final = 140
-"""Cells beyond which no line goes: longer ones are hard to read."""
+"""Cells of the longest line: longer ones are hard to read."""
 LATE: Final = 60.0
-"""Seconds that a sink that is run may be behind before that is a warning."""
+"""Seconds of lag from which on it is a warning."""
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     SinkState.IDLE: ("●", "good"),
@@ -203,7 +200,7 @@ def _outside(text: str) -> str:
 
 
 def facts(sink: SinkReport, seen: Seen, tried: Content | None = None, letters_key: str = "l") -> Iterator[Fact]:
-    """All about one sink, what is wrong with it first; `tried` is what came of a test."""
+    """The details of a sink, problems first; `tried` is the result of a test."""
     word = sink.state
     run, definition = sink.run, sink.definition
     if tried is not None:
@@ -270,7 +267,7 @@ def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int,
 
 
 def in_words(definition: Definition) -> Iterator[Fact]:
-    """Where it sends, what of the stream, and how."""
+    """Where a sink sends, what it selects, and how it sends."""
     to = Content.assemble((f"{definition.kind.value} ", "bold"), shown_address(definition))
     if definition.kind is Kind.NATS:
         to += Content(f" · {_outside(definition.jetstream.subject)}")
@@ -301,7 +298,7 @@ def in_words(definition: Definition) -> Iterator[Fact]:
 
 
 def runner_account(seen: Seen, place: Place, width: int) -> Content:
-    """How the runner is, or how to start one, wrapped."""
+    """The state of the runner, or how to start one, wrapped."""
     lines: list[Content] = []
     for paragraph in _account(seen, place):
         for line in paragraph.wrap(max(20, min(width, WIDEST) - 2)):

@@ -1,4 +1,4 @@
-"""The menu of `S`: to which sink the event that is looked at is sent, by hand and past the journal."""
+"""The menu of `S`: the sink to send the selected event to, by hand and not through the journal."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

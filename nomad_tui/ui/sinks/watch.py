@@ -1,7 +1,4 @@
-"""What there is to know of the sinks of one journal: their definitions, and how a runner says that they are doing.
-
-All of it blocks, so the page has it in a thread of its own.
-"""
+"""Reads the definitions and the state of the sinks of one journal. Blocks: the page uses it in a thread."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,7 @@ from nomad_tui.sinks.definition.folder import Definitions, Loaded
 from nomad_tui.sinks.delivery.report import SinkReport, sink_reports
 
 ALIVE: Final = 10 * SECOND
-"""How long after its last word a runner counts as alive; it says something every five seconds at least."""
+"""How long after its last report a runner counts as alive; it reports every five seconds at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Seen:
     overview: Overview | None = None
     """None without a journal."""
     at: int = 0
-    """When it was looked at, in ns since 1970."""
+    """When it was read, in ns since 1970."""
     trouble: str = ""
     """Why the journal or the definitions cannot be read, in sentences."""
 
@@ -54,7 +51,7 @@ class SinkWatch:
         self._overview_at = 0
 
     def look(self) -> Seen:
-        """How everything is now. Never raises: what cannot be read is the `trouble`."""
+        """Reads everything. Never raises: `trouble` says what cannot be read."""
         troubles: list[str] = []
         try:
             self._read_definitions()
