@@ -12,7 +12,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from nomad_tui.config.connection import styles_folder
+from nomad_tui.config.styles import styles_folder
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.history import History
 from nomad_tui.core.search.view import View

@@ -335,7 +335,7 @@ def settled(app: NomadTui) -> bool:
     timeline = app.dashboard.inspector.timeline
     if app.dashboard.inspector.view is EventView.TIMELINE and timeline.step_count is None:
         return False
-    if event is not None and event.diagnosis is not None and not event.diagnosis.is_complete:
+    if not app.dashboard.inspector.is_diagnosed:
         return False
     return app.dashboard.topics.is_settled and app.dashboard.event_list.shown == (
         None if event is None else event.sequence

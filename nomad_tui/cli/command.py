@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 import click
 
 from nomad_tui.config.setting import HELP
+from nomad_tui.core.patterns import lazy_pattern
 
 CONNECTION: Final = frozenset((*(setting.name for setting in HELP), "nats_credentials", "nats_nkey"))
 """Names of parameters that `--help-connection` explains."""
@@ -20,7 +20,7 @@ SECTIONS: Final[dict[str, frozenset[str]]] = {
 }
 """Names of parameters; any other is under Options."""
 FOLDED: Final = "Connection: --profile, --address, --token-file and more (--help-connection)\n"
-_RANGE: Final = re.compile(r"  \[x[^\]]*\]$")
+_RANGE: Final = lazy_pattern(r"  \[x[^\]]*\]$")
 
 Record = tuple[str, str]
 

@@ -1,17 +1,22 @@
-"""The command line: source, front end and exit code."""
+"""The command line: the dashboard, `tail`, and where to find the other commands."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.core import ParameterSource
 
 from nomad_tui import __version__
+from nomad_tui.cli.event_options import (
+    filter_option,
+    history_options,
+    reveal_option,
+    stream_options,
+)
 from nomad_tui.cli.options import (
     DEFAULT_JOURNAL,
     FROM,
@@ -19,22 +24,14 @@ from nomad_tui.cli.options import (
     NATS_CREDENTIALS,
     NATS_NKEY,
     CommandGroup,
-    config_option,
-    connection_options,
     connections_options,
     follow_option,
-    index_option,
     journal_option,
-    live_option,
     max_line_option,
     nats_options,
     subscription_to,
-    topic_option,
 )
-from nomad_tui.cli.parameters import ByteSize, Since
-from nomad_tui.config.setting import HELP
 from nomad_tui.core import glyphs
-from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,46 +39,12 @@ if TYPE_CHECKING:
     from nomad_tui.config.connection import Connection
     from nomad_tui.config.folders import Folders
     from nomad_tui.config.profiles import Connections
-    from nomad_tui.core.filter import Filter, FilterError
+    from nomad_tui.core.filter import Filter
     from nomad_tui.sources.source import Source
     from nomad_tui.stream.start import Start
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 INTERRUPTED: Final = 130
 """The exit code after Ctrl+C, as shells have it."""
-
-
-class FilterText(click.ParamType["Filter"]):
-    """A filter. An error points at the mistake."""
-
-    name = "filter"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Filter:
-        from nomad_tui.core.filter import Filter, FilterError
-
-        if isinstance(value, Filter):
-            return value
-        text = str(value)
-        try:
-            return Filter.parse(text)
-        except FilterError as error:
-            self.fail(f"{error.text}\n{_pointed_at(text, error)}", param, ctx)
-
-
-POINTED_AT_WIDTH: Final = 76
-"""Cells of a filter that an error repeats."""
-
-
-def _pointed_at(text: str, error: FilterError) -> str:
-    """The part of a text with the mistake, and a line that marks the place."""
-    from rich.cells import cell_len
-
-    start = max(0, error.position - POINTED_AT_WIDTH // 2)
-    shown = "".join(character if character.isprintable() else " " for character in text[start:][:POINTED_AT_WIDTH])
-    before = "".join(shown[: error.position - start])
-    mark = "^" * max(1, cell_len(shown[len(before) :][: error.length]))
-    return f"  {shown}\n  {' ' * cell_len(before)}{mark}"
 
 
 class _Group(CommandGroup):
@@ -141,61 +104,12 @@ class _Group(CommandGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def history_options(command: Function) -> Function:
-    """Adds the limits of the history."""
-    for option in (
-        max_line_option,
-        click.option(
-            "--max-memory",
-            type=ByteSize(1024 * 1024),
-            default=DEFAULT_MAX_BYTES,
-            metavar="SIZE",
-            help="Memory for the events held. Default: 512MiB.",
-        ),
-        click.option(
-            "--max-events",
-            type=click.IntRange(min=16),
-            default=DEFAULT_MAX_EVENTS,
-            metavar="EVENTS",
-            help="Events held. Default: 1,000,000.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def stream_options(command: Function) -> Function:
-    """Adds topics and where to start."""
-    for option in (
-        index_option,
-        live_option,
-        click.option(
-            "--since",
-            type=Since(),
-            metavar="DURATION",
-            help="Start this long ago, such as 10m.",
-        ),
-        topic_option,
-    ):
-        command = option(command)
-    return command
-
-
-filter_option = click.option(
-    "--filter",
-    "chosen",
-    type=FilterText(),
-    metavar="FILTER",
-    help="Only events that match; see `nomad-tui help filter`.",
-)
-
-
-reveal_option = click.option("--reveal", is_flag=True, help="Show secrets in payloads; masked by default.")
-
-
 LAZY: Final = {
     "sink": "nomad_tui.cli.sink:sink",
     "record": "nomad_tui.cli.run:record",
+    "open": "nomad_tui.cli.dashboard:open_",
+    "demo": "nomad_tui.cli.dashboard:demo",
+    "doctor": "nomad_tui.cli.doctor:doctor",
     "completion": "nomad_tui.cli.completion:completion",
     "config": "nomad_tui.cli.config:config",
     "keys": "nomad_tui.cli.config:keys",
@@ -246,6 +160,9 @@ def main(
     seeds: bool,
 ) -> int:
     """Watch a Nomad cluster's event stream: without a command, in the dashboard."""
+    from nomad_tui.cli.dashboard import open_dashboard, postpone_collection
+
+    postpone_collection()
     from nomad_tui.cli.source_factory import SourceFactory, of_jetstream
     from nomad_tui.stream.settings import Settings
 
@@ -253,78 +170,14 @@ def main(
     start = _start(index, live, since)
     stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
     if stream is not None:
-        return _dashboard(stream, bounds, str(chosen or ""), folders, reveal)
+        return open_dashboard(stream, bounds, str(chosen or ""), folders, reveal)
     factory = SourceFactory(subscription_to(topics), Settings(start=start, max_line=max_line), folders, journal)
     source = factory.live(connections.start, max_events)
 
     def elsewhere(connection: Connection) -> Source:
         return factory.elsewhere(connection, connections.start, max_events)
 
-    return _dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere, seeds=seeds)
-
-
-@main.command(epilog="nomad-tui demo --filter status:failed")
-@filter_option
-@config_option
-@reveal_option
-@history_options
-def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
-    """Open the dashboard on a recorded cluster; no network needed."""
-    _need_terminal()
-    import gc
-
-    gc.disable()  # until the screen is drawn: see ui.terminal.garbage
-
-    from nomad_tui.cli.demo import run_demo
-    from nomad_tui.core.history.history import History
-
-    return run_demo(History(max_events, max_memory), str(chosen or ""), folders, max_line, reveal=reveal)
-
-
-@main.command(
-    "open",
-    epilog="""\
-nomad-tui open incident.ndjson
-nomad-tui open debug.tar.gz --filter topic:node
-nomad-tui open prod.journal --since 2h""",
-)
-@click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
-@click.option(
-    "--since", type=Since(), metavar="DURATION", help="Only this long before the recording's end, such as 10m."
-)
-@follow_option
-@filter_option
-@config_option
-@reveal_option
-@history_options
-def open_(
-    files: tuple[str, ...],
-    since: int | None,
-    follow: bool,
-    chosen: Filter | None,
-    folders: Folders,
-    reveal: bool,
-    max_events: int,
-    max_memory: int,
-    max_line: int,
-) -> int:
-    """Open the dashboard on recordings or a journal.
-
-    FILE is JSON of frames or events in any form, also in a log's lines, plain, .gz or .zst; an archive of `nomad
-    operator debug`; a journal; or - for a pipe. Files of one cluster are merged by index.
-    """
-    from nomad_tui.cli.source_factory import of_files
-    from nomad_tui.stream.start import Start
-
-    source = of_files(
-        files,
-        Start(since=since),
-        follow=follow,
-        max_line=max_line,
-        newest_events=max_events,
-        standard_input=lambda: os.fdopen(_standard_input_for_recording(), "rb"),
-    )
-    return _dashboard(source, (max_events, max_memory), str(chosen or ""), folders, reveal)
+    return open_dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere, seeds=seeds)
 
 
 @main.command(
@@ -397,7 +250,9 @@ def tail(
     Exit codes: 0 done, 1 gave up reconnecting, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
     import asyncio
+    import gc
 
+    gc.disable()  # imports make hardly any garbage, and looking for it takes a tenth of the start
     from nomad_tui.cli.source_factory import SourceFactory, of_jetstream, tailed_files
     from nomad_tui.cli.tail import DEFAULT_RETRIES, Options
     from nomad_tui.cli.tail import tail as run_tail
@@ -433,6 +288,8 @@ def tail(
         idle_exit=idle_exit,
         retries=DEFAULT_RETRIES if retries is None else retries,
     )
+    gc.freeze()
+    gc.enable()
     try:
         return asyncio.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
     except OSError as error:
@@ -446,137 +303,9 @@ def tail(
         ) from None
 
 
-@main.command(
-    epilog="""\
-nomad-tui doctor
-nomad-tui doctor --profile prod --topic Job --topic Node
-nomad-tui doctor --no-wait --output json"""
-)
-@connection_options
-@topic_option
-@click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    metavar="FORMAT",
-    help="text, each check as it runs, or json, one object. Default: text.",
-)
-@click.option("--no-wait", is_flag=True, help="Do not wait up to 35 s for a heartbeat.")
-def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: bool) -> int:
-    """Diagnose the connection, token and event stream.
-
-    Exit codes: 0 well, 1 unreachable or broken, 2 wrong usage, 3 refused by the server, 130 interrupted.
-    """
-    import asyncio
-
-    from nomad_tui.doctor.checks import examine
-    from nomad_tui.doctor.subject import Patience
-    from nomad_tui.doctor.terminal import print_json, print_text
-
-    if sys.stdout is None:
-        raise click.UsageError("Standard output is closed. Leave it open: results are printed there.")
-    patience = Patience(heartbeat=None) if no_wait else Patience()
-    items = examine(connection, subscription_to(topics), patience=patience, origins=_origins(connection))
-    printing = print_json if output == "json" else print_text
-    try:
-        return asyncio.run(printing(items, sys.stdout))
-    except BrokenPipeError:
-        # The interpreter would report the buffered rest when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-
-
-def _origins(connection: Connection) -> dict[str, str]:
-    """By setting, the flag or variable it came from, as far as that is certain with a profile."""
-    context = click.get_current_context()
-    origins = {} if connection.profile is not None else {"address": "default"}
-    for setting in HELP:
-        source = context.get_parameter_source(setting.name)
-        if source in (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP):
-            origins[setting.name] = setting.flag
-        elif connection.profile is None and setting.variable is not None and os.environ.get(setting.variable):
-            origins[setting.name] = setting.variable
-    return origins
-
-
 def _start(index: int, live: bool, since: int | None) -> Start:
     if (index > 0) + live + (since is not None) > 1:
         raise click.UsageError("--index, --live and --since exclude each other. Give one of them.")
     from nomad_tui.stream.start import Start
 
     return Start(index, live, since)
-
-
-def _dashboard(
-    source: Source,
-    bounds: tuple[int, int],
-    filter_text: str,
-    folders: Folders,
-    reveal: bool,
-    connections: Connections | None = None,
-    elsewhere: Callable[[Connection], Source] | None = None,
-    *,
-    seeds: bool = True,
-) -> int:
-    """Open a dashboard, and another one whenever the operator switches the cluster. Returns the exit code.
-
-    `bounds` are those of a `History`. Each dashboard has its own: events of two clusters are never mixed.
-    """
-    import gc
-
-    gc.disable()  # until the screen is drawn: see ui.terminal.garbage
-
-    from nomad_tui.core.history.history import History
-    from nomad_tui.session import Session
-    from nomad_tui.ui.app import NomadTui
-    from nomad_tui.ui.dialogs.switch import Demo
-
-    _need_terminal()
-    theme: str | None = None
-    profile = connections.start.profile if connections is not None else None
-    while True:
-        app = NomadTui(
-            Session(source, History(*bounds)),
-            filter_text=filter_text,
-            folders=folders,
-            reveal=reveal,
-            namespace=os.environ.get("NOMAD_NAMESPACE", "") if connections is None else connections.namespace(profile),
-            connections=connections,
-            seeds=seeds,
-        )
-        app.theme = theme or app.theme
-        switch = app.run()
-        if isinstance(switch, Demo):
-            from nomad_tui.cli.demo import run_demo
-            from nomad_tui.core.limits import DEFAULT_MAX_LINE
-
-            return run_demo(History(*bounds), switch.filter_text, folders, DEFAULT_MAX_LINE, reveal=reveal)
-        if switch is None or elsewhere is None:
-            return app.return_code or 0
-        source, filter_text, theme = elsewhere(switch.connection), switch.filter_text, switch.theme
-        profile = switch.connection.profile
-        del app  # its history is as large as the next one may become
-        gc.collect()
-
-
-def _need_terminal() -> None:
-    """Textual reads keys from standard input and draws on standard error."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("The dashboard needs a terminal. To print events, use `nomad-tui tail`.")
-
-
-def _standard_input_for_recording() -> int:
-    """Replace the pipe on standard input with the terminal, from which the dashboard reads its keys.
-
-    Returns the pipe's file descriptor.
-    """
-    if sys.stdin.isatty():
-        raise click.UsageError("Standard input is a terminal. Pipe a recording: `… | nomad-tui open -`.")
-    pipe = os.dup(0)
-    try:
-        terminal = os.open("/dev/tty", os.O_RDWR)
-    except OSError:
-        raise click.UsageError("The dashboard needs a terminal for its keys. Run it in one.") from None
-    os.dup2(terminal, 0)
-    os.close(terminal)
-    return pipe

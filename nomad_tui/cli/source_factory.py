@@ -15,8 +15,6 @@ import click
 from click.core import ParameterSource
 
 from nomad_tui.cli.options import DEFAULT_JOURNAL, FROM, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
-from nomad_tui.config.connection import Connection
-from nomad_tui.config.folders import Folders
 from nomad_tui.config.setting import (
     CA_CERT,
     CLIENT_CERT,
@@ -32,6 +30,8 @@ from nomad_tui.core.topics import ALL
 from nomad_tui.stream.start import STANDARD_INPUT, Start
 
 if TYPE_CHECKING:
+    from nomad_tui.config.connection import Connection
+    from nomad_tui.config.folders import Folders
     from nomad_tui.sources.journal import JournalSource
     from nomad_tui.sources.journaled import JournaledLive
     from nomad_tui.sources.source import Source
@@ -139,9 +139,7 @@ def of_files(
 
     `standard_input` opens it for a source whose program needs it for keys; it is asked only where `-` is read.
     """
-    from nomad_tui.journal.schema import is_journal
-
-    journals = [file for file in files if file != STANDARD_INPUT and is_journal(Path(file))]
+    journals = [file for file in files if file != STANDARD_INPUT and _is_journal(Path(file))]
     if journals:
         from nomad_tui.sources.journal import JournalSource
 
@@ -259,6 +257,7 @@ def of_jetstream(
     )
 
 
+_SQLITE: Final = b"SQLite format 3\0"
 _OF_NATS: Final = (
     CA_CERT,
     CLIENT_CERT,
@@ -266,6 +265,22 @@ _OF_NATS: Final = (
     TLS_SERVER_NAME,
     TLS_SKIP_VERIFY,
 )
+
+
+def _is_journal(file: Path) -> bool:
+    """Asks SQLite only about a file that may be one of its: a recording opens without it."""
+    try:
+        if not file.is_file():
+            return False
+        with file.open("rb") as opened:
+            head = opened.read(len(_SQLITE))
+    except OSError:
+        return False
+    if head and head != _SQLITE:  # an empty one may have its content in the write-ahead log
+        return False
+    from nomad_tui.journal.schema import is_journal
+
+    return is_journal(file)
 
 
 def _check(source: JournalSource | JournaledLive) -> None:

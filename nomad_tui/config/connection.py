@@ -1,7 +1,6 @@
 """What nomad-tui is told: how to reach a server, as Nomad's own command line is told it, and where its files are."""
 
 import os
-import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from nomad_tui.config.setting import (
     TOKEN_FILE,
     Setting,
 )
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.secrets.naming import REDACTED
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
@@ -49,8 +49,8 @@ class ConfigurationError(ValueError):
     """Its text is one sentence: the variable or flag, what is wrong with it, and what to do."""
 
 
-_USER: Final = re.compile(r"//[^/@]*@")
-HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_USER: Final = lazy_pattern(r"//[^/@]*@")
+HEADER_NAME: Final = lazy_pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 OWN_HEADERS: Final[Mapping[str, str]] = {
     "x-nomad-token": "use --token-file (or NOMAD_TOKEN) for the token",
     "proxy-authorization": "write user and password into the proxy's URL",
@@ -275,19 +275,6 @@ class Connection:
             f"{setting.name} of the profile {self.profile.name}",
         ]
         return f"{setting.flag} ({', '.join(names)})"
-
-
-def styles_folder() -> Path:
-    """Where the style sheets are: inside an installed package, next to it in a checkout.
-
-    Raises ConfigurationError when neither folder holds `app.tcss`.
-    """
-    package = Path(__file__).parent.parent
-    folders = (package / "styles", package.parent / "styles")
-    for folder in folders:
-        if (folder / "app.tcss").is_file():
-            return folder
-    raise ConfigurationError(f"The style sheets are missing from {folders[0]} and {folders[1]}. Reinstall nomad-tui.")
 
 
 def own_namespace(environ: Mapping[str, str] = os.environ, profile: ProfileSettings | None = None) -> str:

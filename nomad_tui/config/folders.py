@@ -52,6 +52,17 @@ def _folder(of_user: Callable[..., str]) -> Path:
     return folder if folder.is_absolute() else NO_HOME
 
 
+def is_missing(file: Path) -> bool:
+    """Whether there is surely no such file; one that cannot be reached is left to `read_text`, which says why."""
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def read_text(file: Path) -> str | None:
     """The whole file; None if there is none. Raises `FileError` for one that cannot be read or is not UTF-8."""
     try:

@@ -11,14 +11,12 @@
 A filter of a preset's name stands in the preset's place.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import tomli_w
 
 from nomad_tui.config.folders import FileError, read_text, shown, write_text
 from nomad_tui.core.filter import Filter, FilterError
@@ -125,6 +123,8 @@ class SavedFilters:
         text = None if self._file is None else read_text(self._file)
         if self._file is None or text is None:
             return self._content if self._file is None else {}
+        import tomllib
+
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -140,6 +140,8 @@ class SavedFilters:
         content = {name: value for name, value in content.items() if value or name not in ("filters", "forgotten")}
         if self._file is not None:
             try:
+                import tomli_w
+
                 write_text(self._file, tomli_w.dumps(content))
             except FileError as error:
                 raise FileError(f"{error} The saved filters are unchanged.") from error

@@ -45,11 +45,11 @@ from nomad_tui.config.fields import (
     with_file,
 )
 from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.config.ui_settings import FILE as FILE
 from nomad_tui.config.ui_settings import UiSettings
 from nomad_tui.core.limits import SMALLEST_JOURNAL
 from nomad_tui.core.text import printable
 
-FILE: Final = "config.toml"
 COLORS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
 THEME_COLORS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
 """Names that a profile's color may have; the second are what the theme makes of them."""

@@ -12,6 +12,8 @@ FACETS_LEAST, FACETS_MOST = 16, 120
 """Cells of the facets."""
 EVENT_LEAST, EVENT_MOST = 20, 80
 """Percent that Event has of the width that it shares with Events."""
+FILE: Final = "config.toml"
+"""The file of all settings."""
 LOCAL, UTC_NAME = "local", "utc"
 
 

@@ -1,7 +1,8 @@
 """Durations and sizes as a person writes them, `1h30m` and `512MiB`, and back."""
 
-import re
 from typing import Final
+
+from nomad_tui.core.patterns import lazy_pattern
 
 UNITS: Final = {
     "": 1,
@@ -11,8 +12,8 @@ UNITS: Final = {
 }
 """Bytes in one of each unit, in capitals: powers of 1024 but for KB, MB, GB and TB."""
 
-_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d+)?)\s*([A-Z]*)")
-_PART: Final = re.compile(r"(\d{1,9}(?:\.\d+)?)(d|h|ms|m|s)")
+_SIZE: Final = lazy_pattern(r"(\d{1,15}(?:\.\d+)?)\s*([A-Z]*)")
+_PART: Final = lazy_pattern(r"(\d{1,9}(?:\.\d+)?)(d|h|ms|m|s)")
 _SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WRITTEN_SIZES: Final = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 

@@ -16,6 +16,8 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Final, Protocol, cast
 
+from nomad_tui.core.patterns import lazy_pattern
+
 try:
     import re2
 except ImportError:  # its wheels are not for every platform: there are none for musl
@@ -204,7 +206,7 @@ def _compiled(pattern: str, flags: int = 0) -> Any:
     return regex.compile(_translated(pattern, is_multiline), flags | regex.VERSION0)
 
 
-_PART: Final = re.compile(
+_PART: Final = lazy_pattern(
     r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\p(?P<class>[A-Za-z])|\\x\{(?P<code>[0-9A-Fa-f]{1,4})\}|\\(?P<escaped>.)|(?P<open>\[\^?\]?)|(?P<close>\])"
     r"|(?P<look>\(\?(?:[=!>|#]|<[=!]))|(?P<repeated>[*+?}][+])|(?P<end>\$)",
     re.DOTALL,

@@ -8,20 +8,20 @@ payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at 
 same order as one that was seen and any of their payloads is the same, all of it is a repeat.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 import orjson
 
 from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.topics import beta_topic
 from nomad_tui.core.wire import Event
 
 Identity: TypeAlias = tuple[str, str, str]
 """Topic, type and key."""
 
-_COMPUTED: Final = re.compile(
+_COMPUTED: Final = lazy_pattern(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
 )
 _NANOSECOND_TIMES: Final = 10**17
@@ -55,13 +55,13 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
 
 
 _WRITTEN: Final = tuple(b'"%s":' % name for name in (b"CreateTime", b"ModifyTime", b"SubmitTime", b"StatusUpdatedAt"))
-_TIME: Final = re.compile(rb"\d{9,20}")
+_TIME: Final = lazy_pattern(rb"\d{9,20}")
 """Times that are part of the write itself: every server has them alike, however often it replays its raft log."""
 _GENERATED_KEYS: Final = frozenset(
     name for kind in KINDS.values() if kind.has_generated_key for name in (kind.name, beta_topic(kind.name))
 )
 """Topics whose keys a server generates, so that no two histories have one in common."""
-_MODIFIED: Final = re.compile(rb'"Modify(Index|Time)":(\d+)')
+_MODIFIED: Final = lazy_pattern(rb'"Modify(Index|Time)":(\d+)')
 
 
 def fingerprint(event: Event) -> int:

@@ -6,12 +6,12 @@ topics beside `*:key` are lost, and an event that matches two requested keys is 
 request holds each topic once, with one key, and what is narrower than that is narrowed here, by `admits`.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from nomad_tui.core.objects.registry import KINDS, typed_topic
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.topics import ALL, NODE_DRAIN, beta_topic, released_topic
 from nomad_tui.core.wire import Event
 
@@ -22,7 +22,7 @@ class SubscriptionError(ValueError):
 
 _EVERY_KEY: Final = frozenset((ALL,))
 _NO_KEY: Final[frozenset[str]] = frozenset()
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_NAME: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 """Topics that can be asked for: Nomad's are single words; one with a colon is answered with 400."""
 _LONGEST_WITNESS: Final = 200
 """Characters of an object's name in a request, whose line servers and proxies bound."""

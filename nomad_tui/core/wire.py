@@ -16,6 +16,7 @@ import msgspec
 import orjson
 
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.patterns import lazy_pattern
 
 LONGEST_MENDED: Final = 4 * 1024 * 1024
 """Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""
@@ -208,13 +209,13 @@ _decode_loose = msgspec.json.Decoder(_LooseBatch).decode
 _decode_raws = msgspec.json.Decoder(_RawBatch).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
-_HEARTBEAT: Final = re.compile(rb"\{\s*\}")
-_SURROGATES: Final = re.compile(
+_HEARTBEAT: Final = lazy_pattern(rb"\{\s*\}")
+_SURROGATES: Final = lazy_pattern(
     rb"(?<!\\)((?:\\\\)*+)"
     rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 """Escaped backslashes, if there are any, and after them a pair of surrogates or a lone one."""
-_TOKENS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]')
+_TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]')
 _PAYLOAD_DEPTHS: Final = (1, 3)
 """Brackets that are open where a payload's key stands: in a line of a single event, and in a frame's
 `{ "Events": [ { "Payload":`."""

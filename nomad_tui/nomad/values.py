@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.text import printable
 
 FILE: Final = "file:"
@@ -18,7 +19,7 @@ LONGEST: Final = 16 * 1024
 LONGEST_SHOWN: Final = 200
 """Characters of a name in a message."""
 
-_REFERENCE: Final = re.compile(
+_REFERENCE: Final = lazy_pattern(
     r"\$(?P<literal>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{(?P<wrong>[^}]{0,40}\}?)"
 )
 

@@ -54,6 +54,10 @@ class JournalSource:
         return self.path.name
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
+    @property
     def live(self) -> bool:
         return self.follow
 

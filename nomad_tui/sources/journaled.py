@@ -47,6 +47,10 @@ class JournaledLive(LiveServer):
         """Read from the journal and not passed on yet."""
         self._broken = False
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
     def scope(self, region: str | None) -> str:
         return f"{super().scope(region)} · journal"
 

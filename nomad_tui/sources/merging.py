@@ -1,17 +1,17 @@
 """Recordings of one cluster as one stream in the order of its indexes, with what several of them hold shown once."""
 
-import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Final
 
 from nomad_tui.core.capture.wrapped import one_line
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.repeats import unseen, written_at
 from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Event, Frame, decode
 
-_ID: Final = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_ID: Final = lazy_pattern(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NO_ID: Final = b"00000000-0000-0000-0000-000000000000"
 SAME_TIME: Final = 5_000_000_000
 """ns by which the clocks of one cluster's servers may differ."""

@@ -118,6 +118,10 @@ class Recording:
         return any(map(_is_pipe, self.paths))
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        return () if self.is_pipe else tuple(map(Path, self.paths))
+
+    @property
     def live(self) -> bool:
         return self.follow
 

@@ -1,6 +1,7 @@
 """What the dashboard and `tail` ask of whatever events come from."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from nomad_tui.core.updates import Update
@@ -37,4 +38,14 @@ class Watchable(Protocol):
 
     def watch(self, topics: frozenset[str] | None) -> None:
         """The topics whose events are wanted, by released names; None for all."""
+        ...
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """A source that is read from files, wholly or in part."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Those that the next run can read again; none for a pipe."""
         ...

@@ -1,13 +1,10 @@
 """Files as bytes: waited for without keeping the program from ending, unpacked, and taken out of archives."""
 
 import glob
-import gzip
 import io
 import os
-import re
 import select
 import stat
-import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +14,7 @@ from typing import Any, BinaryIO, Final, cast
 
 import zstandard
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.text import printable
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -25,7 +23,13 @@ PACKED_BYTES: Final = 2 * 1024
 EVENT_STREAM: Final = "eventstream.json"
 """What `nomad operator debug` calls the events that it captured."""
 PACKED: Final = (".gz", ".zst")
-BROKEN: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError, tarfile.TarError)
+
+
+class BrokenArchiveError(Exception):
+    """A tar archive that cannot be read further."""
+
+
+BROKEN: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError, BrokenArchiveError)
 """What reading may raise."""
 
 _GZIP: Final = b"\x1f\x8b"
@@ -34,7 +38,7 @@ _TAR_MAGIC: Final = slice(257, 262)
 _TAR_BLOCK: Final = 512
 POLL_EVERY: Final = 0.2
 """Seconds between two looks whether a file has grown or was rotated."""
-_ROTATED_SUFFIX: Final = re.compile(r"[.-]\d[\d.TZ_-]*?(\.gz|\.zst)?")
+_ROTATED_SUFFIX: Final = lazy_pattern(r"[.-]\d[\d.TZ_-]*?(\.gz|\.zst)?")
 """What rotation adds to a file's name."""
 HEAD_BYTES: Final = 1024
 """Of a file that is followed, to tell whether it was cut and has grown again between two looks."""
@@ -91,6 +95,8 @@ def unpacked(file: io.RawIOBase) -> Read:
     buffered = io.BufferedReader(file, CHUNK_BYTES)
     head = buffered.peek(len(_ZSTANDARD))
     if head.startswith(_GZIP):
+        import gzip
+
         return gzip.GzipFile(fileobj=buffered, mode="rb").read1
     if head.startswith(_ZSTANDARD):
         return _Zstandard(buffered).read
@@ -136,7 +142,6 @@ class Opened:
         while b"\0" in self._head and len(self._head) < _TAR_BLOCK and (more := self._read(CHUNK_BYTES)):
             self._head += more
         self.is_tar = self._head[_TAR_MAGIC] == b"ustar"
-        self._archive: tarfile.TarFile | None = None
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """The next bytes; none at the end."""
@@ -147,11 +152,16 @@ class Opened:
 
     def members(self) -> Iterator[tuple[str, Read]]:
         """Of a tar archive: what it holds, one after another. Each must be read before the next is asked for."""
-        with tarfile.open(fileobj=self, mode="r|") as archive:  # type: ignore[call-overload]
-            for member in archive:
-                file = archive.extractfile(member) if member.isfile() else None
-                if file is not None:
-                    yield member.name, file.read
+        import tarfile
+
+        try:
+            with tarfile.open(fileobj=self, mode="r|") as archive:  # type: ignore[call-overload]
+                for member in archive:
+                    file = archive.extractfile(member) if member.isfile() else None
+                    if file is not None:
+                        yield member.name, file.read
+        except tarfile.TarError as error:
+            raise BrokenArchiveError(str(error)) from error
 
 
 def is_event_stream(name: str) -> bool:

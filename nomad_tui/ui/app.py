@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import tzinfo
+from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -19,13 +20,12 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
-from nomad_tui.config.connection import styles_folder
 from nomad_tui.config.folders import Folders
+from nomad_tui.config.styles import styles_folder
 from nomad_tui.core.glyphs import is_utf8
 from nomad_tui.core.text import printable
 from nomad_tui.session import Session
 from nomad_tui.ui.actions import EVERYWHERE, Context, bindings
-from nomad_tui.ui.dialogs.commands import Palette
 from nomad_tui.ui.dialogs.switch import Outcome
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.preferences import Preferences
@@ -41,10 +41,13 @@ if TYPE_CHECKING:
 COLLECT_EVERY: Final = 0.25
 """Seconds between two looks at whether it is quiet enough to collect garbage."""
 
+FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
+"""Style sheets of the first picture. The others are read after it, or before a key or another screen needs them."""
+
 
 class NomadTui(App[Outcome]):
     TITLE = "nomad-tui"
-    CSS_PATH: ClassVar = sorted(styles_folder().glob("*.tcss"))
+    CSS_PATH: ClassVar = [styles_folder() / f"{name}.tcss" for name in FIRST_STYLES]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]  # noqa: RUF012
     PAUSE_GC_ON_SCROLL = True
     COMMANDS: ClassVar = set()
@@ -88,6 +91,7 @@ class NomadTui(App[Outcome]):
             seeds=seeds,
             id="_default",
         )
+        self._has_all_styles = False
         self._collector = Collector()
         self._signals = EndingSignals()
         for theme in (*THEMES, *self.preferences.own_themes):
@@ -117,8 +121,9 @@ class NomadTui(App[Outcome]):
     def get_default_screen(self) -> DashboardScreen:
         """With the class for its width from the start: a change of class computes every style again."""
         breakpoints = sorted(self.HORIZONTAL_BREAKPOINTS, reverse=True)
-        self.dashboard.add_class(next(name for least, name in breakpoints if self.size.width >= least))
-        self.dashboard.set_class(self.preferences.is_compact, "-compact")
+        self.dashboard.add_class(next(name for least, name in breakpoints if self.size.width >= least), update=False)
+        if self.preferences.is_compact:
+            self.dashboard.add_class("-compact", update=False)
         return self.dashboard
 
     # Start and end
@@ -135,10 +140,23 @@ class NomadTui(App[Outcome]):
                 "in ASCII, other letters as ?. Set LC_ALL to a UTF-8 locale, such as C.UTF-8."
             )
             self.notify(trouble, severity="warning", markup=False)
+        self.call_after_refresh(self._read_other_styles)
         self._signals.listen(self.exit)
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self.set_interval(COLLECT_EVERY, self._collect)
         self._collector.start()
+
+    def _read_other_styles(self) -> None:
+        """Reads the style sheets of what the first picture does not show; nothing on the screen changes."""
+        if not self._has_all_styles:
+            self._has_all_styles = True
+            shown = set(map(Path, self.CSS_PATH))
+            self.stylesheet.read_all([path for path in sorted(styles_folder().glob("*.tcss")) if path not in shown])
+            self.stylesheet.parse()
+
+    def push_screen(self, *arguments: Any, **options: Any) -> Any:
+        self._read_other_styles()
+        return super().push_screen(*arguments, **options)
 
     def _collect(self) -> None:
         pace = self.session.pace
@@ -169,6 +187,7 @@ class NomadTui(App[Outcome]):
         if isinstance(event, events.InputEvent):
             if not self.dashboard.is_ready:
                 return  # keys typed ahead of a quit have no target, and Textual fails on them
+            self._read_other_styles()
             self.session.pace.last_key = perf_counter()
         await super().on_event(event)
 
@@ -182,6 +201,8 @@ class NomadTui(App[Outcome]):
         self.exit()
 
     def action_command_palette(self) -> None:
+        from nomad_tui.ui.dialogs.commands import Palette
+
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 

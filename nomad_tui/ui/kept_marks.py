@@ -8,7 +8,7 @@ from nomad_tui.config.folders import FileError
 from nomad_tui.config.kept import KeptMarks, Mark
 from nomad_tui.core.history.history import History
 from nomad_tui.session import Session
-from nomad_tui.sources.source import Source
+from nomad_tui.sources.source import Source, Stored
 from nomad_tui.ui.events.event_list import EventList
 
 ROWS_AT_ONCE: Final = 50_000
@@ -20,7 +20,7 @@ class MarkKeeper:
 
     def __init__(self, state: Path | None, session: Session, event_list: EventList) -> None:
         """`state` None keeps none; neither does a source that is read only once, such as a server or a pipe."""
-        name = kept_as(session.source)
+        name = _kept_as(session.source)
         self._kept = None if state is None or name is None else KeptMarks(state, name)
         self._history = session.history
         self._events = event_list
@@ -68,15 +68,10 @@ class MarkKeeper:
         return ""
 
 
-def kept_as(source: Source) -> str | None:
-    """What a recording or journal is known by on the next run: its absolute paths; None for another source."""
-    from nomad_tui.sources.journal import JournalSource
-    from nomad_tui.sources.journaled import JournaledLive
-    from nomad_tui.sources.recording import Recording
-
-    if isinstance(source, Recording):
-        return None if source.is_pipe else "\n".join(str(Path(path).absolute()) for path in source.paths)
-    return str(source.path.absolute()) if isinstance(source, JournalSource | JournaledLive) else None
+def _kept_as(source: Source) -> str | None:
+    """The absolute paths of a recording or journal, by which the next run knows it; None for another source."""
+    files = source.files if isinstance(source, Stored) else ()
+    return "\n".join(str(path.absolute()) for path in files) or None
 
 
 def _mark(history: History, sequence: int) -> Mark:

@@ -10,6 +10,7 @@ from textual.app import App
 from textual.keys import Keys, key_to_character
 
 from nomad_tui.config.fields import FieldError, FieldPath, quoted
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.ui.actions import ACTIONS, BY_ID, MOST_KEYS, UNBOUND, Action, Context, shown_key
 
 NONE: Final = "none"
@@ -66,7 +67,7 @@ _RESERVED: Final = frozenset(("ctrl+c", "ctrl+q"))
 """Keys that always quit, or say how to."""
 _NEEDED: Final = frozenset(("dialog.leave", "page.leave", "help.leave", "find.close"))
 """Actions without which one could not get out of something."""
-_PLACE: Final = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
+_PLACE: Final = lazy_pattern(r"\{([a-z_]+\.[a-z0-9_]+)\}")
 
 
 class KeyMap:

@@ -11,9 +11,9 @@ from textual.theme import BUILTIN_THEMES, Theme
 from nomad_tui.config.fields import FLAG, Field, FieldCodec, FieldError, FieldPath, FieldReader, quoted
 from nomad_tui.config.folders import FileError, read_text, shown
 from nomad_tui.core.text import printable
+from nomad_tui.ui.preferences import THEME_FOLDER
 from nomad_tui.ui.themes import NOMAD_DARK, NOMAD_LIGHT, THEMES, VARIABLES
 
-FOLDER: Final = "themes"
 MOST_THEMES: Final = 100
 OF_STYLES: Final = frozenset((*NOMAD_DARK.variables, *VARIABLES)) - {"failure-style"}
 """Variables of the styles that a theme may set besides its colours."""
@@ -65,7 +65,7 @@ def read_themes(config: Path) -> tuple[tuple[Theme, ...], list[str]]:
     themes: list[Theme] = []
     mistakes: list[str] = []
     try:
-        files = sorted((config / FOLDER).glob("*.toml"))[:MOST_THEMES]
+        files = sorted((config / THEME_FOLDER).glob("*.toml"))[:MOST_THEMES]
     except OSError:
         files = []
     for file in files:

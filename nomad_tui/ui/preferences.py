@@ -1,26 +1,28 @@
-"""How the operator wants the dashboard: `[ui]`, `[keys]` and own themes of the settings, and what was chosen before.
+"""The operator's preferences: `[ui]`, `[keys]` and own themes of the settings, and what was chosen in the dashboard.
 
-A mistake in them never keeps the dashboard from starting: what is wrong has its default, and is reported.
+A mistake never keeps the dashboard from starting: a wrong setting gets its default, and is reported.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from textual.theme import BUILTIN_THEMES, Theme
 
 from nomad_tui.config.fields import FieldError, quoted
-from nomad_tui.config.folders import FileError, Folders, shown
+from nomad_tui.config.folders import FileError, Folders, is_missing, shown
 from nomad_tui.config.kept import Kept
-from nomad_tui.config.settings import FILE, Loaded, load_settings
 from nomad_tui.config.ui_settings import (
     DEFAULTS,
     EVENT_LEAST,
     EVENT_MOST,
     FACETS_LEAST,
     FACETS_MOST,
+    FILE,
     Density,
     Glyphs,
     StartPane,
@@ -30,8 +32,14 @@ from nomad_tui.config.ui_settings import (
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column, UnusableColumnsError, parse_columns
 from nomad_tui.ui.keymap import STANDARD, read_keys
-from nomad_tui.ui.own_themes import read_themes
 from nomad_tui.ui.themes import NOMAD_DARK, THEMES
+
+if TYPE_CHECKING:
+    from nomad_tui.config.settings import Loaded
+
+
+THEME_FOLDER: Final = "themes"
+"""Of the operator's own themes, in the folder of the settings."""
 
 
 class Preferences:
@@ -45,8 +53,16 @@ class Preferences:
         """Everything that is wrong with `config.toml` and the themes, each with its file and, where found, its line."""
         if folders is None:
             return
-        self.own_themes, wrong = read_themes(folders.config)
-        self.mistakes += wrong
+        # Most folders have neither themes nor settings, and a start need not import what would read them.
+        if (folders.config / THEME_FOLDER).is_dir():
+            from nomad_tui.ui.own_themes import read_themes
+
+            self.own_themes, wrong = read_themes(folders.config)
+            self.mistakes += wrong
+        if is_missing(folders.config / FILE):
+            return
+        from nomad_tui.config.settings import load_settings
+
         try:
             loaded = load_settings(folders.config)
         except FileError as error:

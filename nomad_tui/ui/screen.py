@@ -11,9 +11,10 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -29,13 +30,10 @@ from nomad_tui.session import Session
 from nomad_tui.ui.actions import EARLY_ACTIONS, Context, bindings
 from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.controllers import Controllers
-from nomad_tui.ui.dialogs.commands import Commands
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspecting import INSPECT_AFTER, Inspecting
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
-from nomad_tui.ui.event.text_viewer import TextView
-from nomad_tui.ui.event.timeline import Timeline
 from nomad_tui.ui.events.columns import Column
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.facets.picker import TopicPicker
@@ -54,6 +52,7 @@ from nomad_tui.ui.ticker import Ticker
 
 if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
+    from nomad_tui.ui.event.timeline import Timeline
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
@@ -62,10 +61,20 @@ WATCH_AFTER: Final = 0.5
 before. Rules look at earlier events, too."""
 
 
+SEARCHED: Final = frozenset((EventView.TREE, EventView.RAW))
+"""Views with a find line."""
+
+
+def _commands() -> type[Provider]:
+    from nomad_tui.ui.dialogs.commands import Commands
+
+    return Commands
+
+
 class DashboardScreen(Screen[None]):
     AUTO_FOCUS = "#events"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.APP)
-    COMMANDS: ClassVar = {Commands, SavedFilterCommands}
+    COMMANDS: ClassVar = {_commands, SavedFilterCommands}
 
     def __init__(
         self,
@@ -124,6 +133,7 @@ class DashboardScreen(Screen[None]):
             self, session, self.panes, self.filtering, self.updates, self.inspecting, clock, folders,
             is_cluster=connections is not None, seeds=seeds,
         )  # fmt: skip
+        self._is_drawn = False
         self._ticker = Ticker(
             session, self.panes, self.header, self.trouble, self.filter_bar, self.filtering, self.updates,
             self.inspecting, self.connection, self._mark_keeper, self.controllers, preferences.keymap,
@@ -154,6 +164,11 @@ class DashboardScreen(Screen[None]):
         yield self.panes
         yield self.filter_bar
         yield KeyHints(live=self.session.source.live)
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        # What was mounted a moment ago has its styles; Textual would compute all of them again.
+        event.refresh_styles = self._is_drawn
+        self._is_drawn = True
 
     def on_mount(self) -> None:
         self.topics.border_title = Content("1 Facets")
@@ -304,8 +319,7 @@ class DashboardScreen(Screen[None]):
     def _follow_view(self) -> None:
         self.inspecting.trace()
 
-    @on(Timeline.Jump)
-    def _jump(self, message: Timeline.Jump) -> None:
+    def on_timeline_jump(self, message: Timeline.Jump) -> None:
         self.inspecting.jump(message.sequence)
 
     @on(PayloadTree.OpenText)
@@ -349,7 +363,8 @@ class DashboardScreen(Screen[None]):
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "filter" and isinstance(self.focused, PayloadTree | TextView):
+        inspector = self.inspector
+        if action == "filter" and inspector.view in SEARCHED and self.focused is inspector.shown_view:
             # There `/` searches what is shown.
             keymap = self._preferences.keymap
             return set(keymap.keys("app.filter")).isdisjoint(keymap.keys("tree.find"))

@@ -1,21 +1,25 @@
 """The header line: what is watched, whether it is alive, how much of it is held. And the trouble, when there is any."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from textual.color import Color, ColorParseError
 from textual.content import Content
 from textual.style import Style
 from textual.widgets import Static
 
-from nomad_tui.config.connection import Connection, Profile
 from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import byte_count, count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Session, State, Status
-from nomad_tui.ui.dialogs.warning_list import in_order
 from nomad_tui.ui.keymap import keymap_of
+
+if TYPE_CHECKING:
+    from nomad_tui.config.connection import Connection, Profile
+
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _LAST_WARNING: Final = 5
@@ -176,6 +180,25 @@ def _bars(numbers: list[int]) -> str:
     if most == 0:
         return _BARS[0] * len(numbers)
     return "".join(_BARS[min(len(_BARS) - 1, number * len(_BARS) // (most + 1))] for number in numbers)
+
+
+ORDER: Final = (
+    Concern.RECORDING,
+    Concern.LEADER,
+    Concern.HARM,
+    Concern.NAMESPACE,
+    Concern.TOPIC,
+    Concern.PERMISSION,
+    Concern.BUFFERED,
+    Concern.CLOCK,
+    Concern.SETTINGS,
+)
+"""What may hide the most events first."""
+
+
+def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
+    """The warnings, the most important first."""
+    return [warnings[concern] for concern in sorted(warnings, key=ORDER.index)]
 
 
 class Trouble(Static):

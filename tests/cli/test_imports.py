@@ -1,9 +1,23 @@
 """What a command loads before it can answer: the libraries are counted, for they are what a start waits for."""
 
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
 import subprocess
 import sys
+import termios
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
 
 import pytest
+
+from tests import recordings
+from tests.terminal.program import COMMAND
 
 ANSWER = """
 import sys
@@ -45,18 +59,67 @@ def test_a_shell_completes_words_with_the_command_line_alone() -> None:
 NEEDED_LATER = frozenset(
     ("cryptography", "filelock", "jinja2", "lark", "nats", "prometheus_client", "pygments", "structlog")
 )
-PICTURE = "nomad_tui.cli.source_factory nomad_tui.session nomad_tui.sources.recording nomad_tui.ui.app"
 
 
-@pytest.mark.parametrize(
-    ("modules", "others"),
-    [
-        (PICTURE, {"aiohttp", "sqlite3", "markdown_it"}),
-        ("nomad_tui.cli.tail nomad_tui.sources.live", {"rich", "textual"}),
-    ],
-    ids=["the first picture of a recording", "tail"],
-)
-def test_what_is_needed_later_is_loaded_later(modules: str, others: set[str]) -> None:
-    code = f"import sys, {modules.replace(' ', ', ')}; print(*sys.modules)"
+def test_tail_loads_neither_a_screen_nor_what_is_needed_later() -> None:
+    modules = "nomad_tui.cli.source_factory, nomad_tui.cli.tail, nomad_tui.sources.live"
+    code = f"import sys, {modules}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert {name.partition(".")[0] for name in done.stdout.split()} & (NEEDED_LATER | others) == set()
+    found = {name.partition(".")[0] for name in done.stdout.split()}
+    assert found & (NEEDED_LATER | {"rich", "sqlite3", "textual"}) == set()
+
+
+IMPORTED = re.compile(rb"import time: +\d+ \| +\d+ \| +([\w.]+)")
+AFTER_THE_PICTURE = (
+    "nomad_tui.config.connection",
+    "nomad_tui.config.watch_rules",
+    "nomad_tui.core.diagnosis",
+    "nomad_tui.core.export.formats",
+    "nomad_tui.core.overview",
+    "nomad_tui.core.timeline",
+    "nomad_tui.doctor",
+    "nomad_tui.journal",
+    "nomad_tui.nomad.client",
+    "nomad_tui.sinks",
+    "nomad_tui.ui.dialogs.commands",
+    "nomad_tui.ui.overview",
+    "nomad_tui.ui.watch",
+)
+OTHER_SOURCES = {"aiohttp", "markdown_it", "sqlite3", "tarfile", "tomllib"}
+
+
+def imported_before(shown: bytes, arguments: Sequence[str], home: Path) -> set[str]:
+    """Every module that the program imports until `shown` is on its terminal, to which Python writes them as well."""
+    environment = {
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONPROFILEIMPORTTIME": "1",
+        "TERM": "xterm-256color",
+    }
+    process, terminal = pty.fork()
+    if process == 0:  # pragma: no cover
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 180, 0, 0))
+        os.execve(COMMAND, [str(COMMAND), *arguments], environment)
+    written = b""
+    deadline = monotonic() + 60
+    try:
+        while shown not in written and monotonic() < deadline:
+            if select.select([terminal], [], [], 1)[0]:
+                written += os.read(terminal, 1 << 16)
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
+    before, found, _ = written.partition(shown)
+    assert found, written[-2_000:]
+    return {name.decode() for name in IMPORTED.findall(before)}
+
+
+def test_the_first_picture_of_a_recording_comes_before_what_it_does_not_need(tmp_path: Path) -> None:
+    tour = tmp_path / "tour.ndjson"
+    tour.write_bytes(b"".join(line + b"\n" for line in recordings.lines("tour")))
+    found = imported_before(b"registered", ["open", str(tour)], tmp_path)
+    assert "nomad_tui.ui.events.event_list" in found
+    early = {name for name in found if name.startswith(AFTER_THE_PICTURE)}
+    assert early == set()
+    assert {name.partition(".")[0] for name in found} & (NEEDED_LATER | OTHER_SOURCES) == set()

@@ -13,14 +13,12 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 
 from nomad_tui.cli.options import connection_options
-from nomad_tui.config import connection as connection_module
 from nomad_tui.config.connection import (
     ConfigurationError,
     Connection,
     Profile,
     ProfileSettings,
     own_namespace,
-    styles_folder,
 )
 from nomad_tui.config.setting import HELP
 from nomad_tui.nomad.address import parse_address, proxy_for
@@ -442,25 +440,6 @@ def test_proxy_is_the_one_go_would_take(address: str, environ: dict[str, str], p
 def test_no_proxy_is_read_as_go_reads_it(address: str, no_proxy: str, direct: bool) -> None:
     environ = {"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": no_proxy}
     assert (proxy_for(parse_address(address)[0], environ) is None) == direct
-
-
-def test_style_sheets_are_found_in_this_checkout() -> None:
-    assert (styles_folder() / "app.tcss").is_file()
-
-
-def test_style_sheets_inside_the_package_come_first_and_missing_ones_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "nomad_tui"
-    monkeypatch.setattr(connection_module, "__file__", str(package / "config" / "connection.py"))
-    with pytest.raises(ConfigurationError) as missing:
-        styles_folder()
-    assert str(package / "styles") in str(missing.value)
-    assert str(tmp_path / "styles") in str(missing.value)
-    for folder in (tmp_path / "styles", package / "styles"):
-        folder.mkdir(parents=True)
-        (folder / "app.tcss").touch()
-        assert styles_folder() == folder
 
 
 @click.command()

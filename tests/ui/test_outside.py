@@ -27,7 +27,7 @@ from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from nomad_tui.config.connection import styles_folder
+from nomad_tui.config.styles import styles_folder
 from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, WriteFile, file_name, write
 from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import show_outside

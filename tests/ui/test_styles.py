@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from textual.theme import BUILTIN_THEMES
 
-from nomad_tui.config.connection import styles_folder
-from nomad_tui.ui.app import NomadTui
+from nomad_tui.config.connection import ConfigurationError
+from nomad_tui.config.styles import styles_folder
 from nomad_tui.ui.themes import THEMES
 from tests.dashboard import CONNECTED, WIDE, Told, dashboard, frames
 
@@ -15,14 +15,27 @@ STYLES = sorted(styles_folder().glob("*.tcss"))
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(")
 
 
+def test_style_sheets_inside_the_package_come_first_and_missing_ones_are_reported(tmp_path: Path) -> None:
+    package = tmp_path / "nomad_tui"
+    with pytest.raises(ConfigurationError) as missing:
+        styles_folder(package)
+    assert str(package / "styles") in str(missing.value)
+    assert str(tmp_path / "styles") in str(missing.value)
+    for folder in (tmp_path / "styles", package / "styles"):
+        folder.mkdir(parents=True)
+        (folder / "app.tcss").touch()
+        assert styles_folder(package) == folder
+
+
 def declarations(text: str) -> list[str]:
     """What stands after a colon, without comments and selectors."""
     return re.findall(r":\s*([^;{}]+);", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
 
 
-def test_every_style_file_is_loaded() -> None:
-    assert STYLES
-    assert [Path(path) for path in NomadTui.CSS_PATH] == STYLES
+async def test_every_style_file_is_loaded_when_a_key_is_pressed() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.press("k")
+        assert all(opened.app.stylesheet.has_source(str(path)) for path in STYLES)
 
 
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.text import printable
 
 HEAD: Final = 64 * 1024
@@ -54,7 +55,7 @@ _TEXT: Final = (
     ),
     (re.compile(r"\s*\|.*\|\s*\n\s*\|[ :|-]+\|"), "a Markdown table, without the events' payloads"),
 )
-_KEY: Final = re.compile(rb'"((?:[^"\\]|\\.){1,200})"\s*:')
+_KEY: Final = lazy_pattern(rb'"((?:[^"\\]|\\.){1,200})"\s*:')
 
 
 def likeness(head: bytes) -> str:

@@ -8,9 +8,10 @@ import re
 from typing import Final
 
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.wire import EXCERPT, Unreadable
 
-_TOKENS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}"]|\n(?=\{)', re.DOTALL)
+_TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}"]|\n(?=\{)', re.DOTALL)
 """A whole string, a brace, the quote of a string that has not ended yet, a line that begins with a brace."""
 _BETWEEN: Final = b" \t\r\n,[]\x1e"
 """What may separate objects; 0x1E is that of a JSON text sequence (RFC 7464)."""

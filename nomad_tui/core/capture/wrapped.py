@@ -12,6 +12,7 @@ from typing import Final, TypeGuard
 import msgspec
 
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, Unreadable, decode
 
 DEPTH: Final = 4
@@ -22,11 +23,11 @@ MOST_SOURCES: Final = 32
 """Loggers whose pieces are joined at the same time."""
 UNREADABLE: Final = "a frame with a missing part"
 
-_CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](?::\S*)? (.*)", re.DOTALL)
+_CRI: Final = lazy_pattern(rb"\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](?::\S*)? (.*)", re.DOTALL)
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _KEY: Final = rb'\s*\{\s*(?:"(?:Index|Events|Topic|Type|Key|Namespace|FilterKeys|Payload)"'
-_KEYED: Final = re.compile(_KEY + rb")")
-_BEGUN: Final = re.compile(_KEY + rb"|$)")
+_KEYED: Final = lazy_pattern(_KEY + rb")")
+_BEGUN: Final = lazy_pattern(_KEY + rb"|$)")
 _SOURCE: Final = ("stream", "_PID", "tag", "source")
 """Members that tell one logger from another."""
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

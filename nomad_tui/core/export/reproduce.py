@@ -4,7 +4,6 @@ Names are untrusted. Whatever goes into a line is quoted for a shell and, in an 
 holds a control character or text that draws itself otherwise than it is, there is no line at all.
 """
 
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Final, Self
 
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import RAW_ROW, Members, Number, RawText, Value
 from nomad_tui.core.payload.rows import Path
 from nomad_tui.core.text import printable
@@ -22,9 +22,9 @@ from nomad_tui.core.text import printable
 
 INDENT: Final = "  "
 
-_UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_UNSAFE: Final = lazy_pattern("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """What JSON allows in a text, and a terminal or an editor acts on or cannot encode."""
-_UNSAFE_AS_IT_IS: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f]|{_UNSAFE.pattern}")
+_UNSAFE_AS_IT_IS: Final = lazy_pattern(f"[\x00-\x08\x0b\x0c\x0e-\x1f]|{_UNSAFE.pattern}")
 
 
 def json_pieces(value: Value) -> Iterator[str]:
@@ -109,7 +109,7 @@ def as_it_is(text: str) -> str | None:
 
 # Paths
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_IDENTIFIER: Final = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def jq_path(path: Path, payload: Value) -> str | None:

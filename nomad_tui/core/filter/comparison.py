@@ -4,11 +4,11 @@ A literal is turned into the type of the value it is compared with, by Go's `str
 with an error (a number compared with a word, a list with `==`), neither an operator nor its negation matches.
 """
 
-import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.regular import searcher
 
 
@@ -41,10 +41,10 @@ Answer = bool | None
 _BOOLEANS: Final = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True) | dict.fromkeys(
     ("0", "f", "F", "FALSE", "false", "False"), False
 )
-_INTEGER: Final = re.compile(
+_INTEGER: Final = lazy_pattern(
     r"([+-]?)(?:0[xX]((?:_?[0-9a-fA-F])+)|0[bB]((?:_?[01])+)|0[oO]?((?:_?[0-7])+)|([1-9](?:_?[0-9])*|0))"
 )
-_FLOAT: Final = re.compile(
+_FLOAT: Final = lazy_pattern(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[nN][aA][nN])"
 )
 _MOST_DIGITS: Final = 400

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from nomad_tui.core.filter import FIELDS
 from nomad_tui.core.filter.path import write_path
 from nomad_tui.core.filter.writing import is_plain_value, quoted
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.search.paths import Member, Paths, split
 from nomad_tui.core.text import printable
 
@@ -99,7 +100,7 @@ def complete(text: str, cursor: int, vocabulary: Vocabulary, *, asked: bool = Fa
     return _completion(start, typed, found)
 
 
-_FIELD: Final = re.compile(r"([A-Za-z]+):(=|<=|>=|<|>)?(.*)", re.DOTALL)
+_FIELD: Final = lazy_pattern(r"([A-Za-z]+):(=|<=|>=|<|>)?(.*)", re.DOTALL)
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -107,7 +108,7 @@ def _tokens(text: str) -> list[_Token]:
     return [_Token(found.start(), found[0]) for found in _TOKEN.finditer(text)]
 
 
-_TOKEN: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*(?:"|\Z|\\\Z)|`[^`]*(?:`|\Z)|[^\s()"`])+""", re.DOTALL)
+_TOKEN: Final = lazy_pattern(r"""(?:"(?:[^"\\]|\\.)*(?:"|\Z|\\\Z)|`[^`]*(?:`|\Z)|[^\s()"`])+""", re.DOTALL)
 
 
 def _completion(start: int, typed: str, found: Sequence[Candidate]) -> Completion | None:

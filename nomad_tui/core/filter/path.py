@@ -15,6 +15,7 @@ from msgspec import UNSET
 from nomad_tui.core.filter.writing import KEYWORDS, quoted, unquoted
 from nomad_tui.core.objects.reading import READ_ERRORS, anything
 from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.patterns import lazy_pattern
 
 Path = tuple[str, ...]
 """Keys of objects and, as decimal digits, places in lists."""
@@ -23,16 +24,16 @@ MOST_STEPS: Final = 64
 MOST_TOPICS: Final = 64
 """Readers kept: more than there are topics, fewer than a hostile server may make up."""
 
-IDENTIFIER: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_/]*")
-_STEP: Final = re.compile(
+IDENTIFIER: Final = lazy_pattern(r"[a-zA-Z][a-zA-Z0-9_/]*")
+_STEP: Final = lazy_pattern(
     r"""(?P<first>\A[a-zA-Z][a-zA-Z0-9_/]*)
       | \.(?P<name>[a-zA-Z][a-zA-Z0-9_/]*|[0-9]+)
       | \[\s*(?P<key>"(?:[^"\\]|\\[\s\S])*"|`[^`]*`)\s*\]""",
     re.VERBOSE,
 )
-_NO_NAME: Final = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')
+_NO_NAME: Final = lazy_pattern(r'[\x00-\x1f"\\\ud800-\udfff]')
 """What msgspec does not take in the name of a struct's field."""
-_POINTER: Final = re.compile(r"(?:/[\w\-.~:|]+)+")
+_POINTER: Final = lazy_pattern(r"(?:/[\w\-.~:|]+)+")
 
 
 def read_path(written: str, position: int) -> Path | None:

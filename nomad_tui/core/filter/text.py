@@ -4,12 +4,12 @@ Regular expressions have the notation of RE2 (`core.regular`), as `matches` does
 UTF-8 bytes.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from nomad_tui.core.filter.writing import is_plain_value, is_plain_word, quoted
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.regular import literal as ignoring_case
 from nomad_tui.core.regular import searcher
 from nomad_tui.core.topics import released_word
@@ -19,9 +19,9 @@ def has_capital(text: str) -> bool:
     return any(character.isupper() for character in text)
 
 
-_ODD: Final = re.compile(r'[^ -~]|["\\<>&]')
+_ODD: Final = lazy_pattern(r'[^ -~]|["\\<>&]')
 """Characters that a JSON encoder may write in another form."""
-_JSON_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_JSON_ESCAPE: Final = lazy_pattern(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _JSON_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -145,7 +145,7 @@ class Text:
         return lambda value: value.lower().startswith(lower)
 
 
-_PATTERN_PART: Final = re.compile(r"\\[\s\S]|/")
+_PATTERN_PART: Final = lazy_pattern(r"\\[\s\S]|/")
 
 
 def _written_pattern(text: Text) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 
+from nomad_tui.core.patterns import lazy_pattern
+
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 _UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
-_AGE: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
-_INSTANT: Final = re.compile(
+_AGE: Final = lazy_pattern(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+_INSTANT: Final = lazy_pattern(
     r"(?:(?P<date>\d{4}-\d\d-\d\d)T(?P<at>\d\d:\d\d(?::\d\d)?)(?P<utc>Z?)|(?P<day>\d{4}-\d\d-\d\d)"
     r"|(?P<clock>\d{1,2}:\d\d(?::\d\d)?))",
     re.ASCII,

@@ -4,14 +4,15 @@ import re
 from typing import Final
 
 from nomad_tui.core.filter.errors import FilterError
+from nomad_tui.core.patterns import lazy_pattern
 
 KEYWORDS: Final = frozenset(
     ("and", "or", "not", "AND", "OR", "NOT", "in", "contains", "matches", "is", "empty", "nil", "any", "all", "as")
 )
 """Words that mean something in one place or another, so that they are written in quotes everywhere."""
 
-_PLAIN: Final = re.compile(r"\w[\w./@%#:-]*")
-_LIKE_A_FIELD: Final = re.compile(r"[A-Za-z]+:")
+_PLAIN: Final = lazy_pattern(r"\w[\w./@%#:-]*")
+_LIKE_A_FIELD: Final = lazy_pattern(r"[A-Za-z]+:")
 
 _NAMED_ESCAPES: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPES_OF: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)} | {
@@ -21,14 +22,14 @@ _ESCAPES_OF: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)} |
     ord("\\"): "\\\\",
     ord('"'): '\\"',
 }
-_ESCAPE: Final = re.compile(
+_ESCAPE: Final = lazy_pattern(
     r"""(?P<bytes>(?:\\x[0-9a-fA-F]{2}|\\[0-7]{3})+)
       | \\u(?P<short>[0-9a-fA-F]{4})
       | \\U(?P<long>[0-9a-fA-F]{8})
       | \\(?P<one>[\s\S])""",
     re.VERBOSE,
 )
-_BYTE: Final = re.compile(r"\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
+_BYTE: Final = lazy_pattern(r"\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
 
 
 def is_plain_word(text: str) -> bool:

@@ -12,13 +12,14 @@ from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Sentence, dim, named, plain, reason, sentence, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count
 
 _RULES_READ: Final = 16_000
 """Characters of a policy that are looked at."""
 _RULES_TOLD: Final = 6
 
-_RULE: Final = re.compile(
+_RULE: Final = lazy_pattern(
     r"^\s{0,40}(namespace|node_pool|host_volume|plugin|agent|node|operator|quota|service|sentinel|variables)"
     r'[ \t]{0,8}(?:"([^"\n]{0,100})")?\s{0,8}\{(?:\s{0,40}policy\s{0,8}=\s{0,8}"([^"\n]{0,40})")?',
     re.MULTILINE,

@@ -11,6 +11,7 @@ from nomad_tui.core.objects.kind import ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, MESSAGE_LIMIT, VALUE_LIMIT, Part, dim, plain, warn
 from nomad_tui.core.objects.reading import Written, anything
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count, duration
 from nomad_tui.core.secrets import masked_text
 
@@ -19,7 +20,7 @@ F = TypeVar("F", bound=Written)
 _CHANGES_NAMED: Final = 3
 _NAMES_READ: Final = 8
 
-_SPAN: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{1,9})?s)?", re.ASCII)
+_SPAN: Final = lazy_pattern(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{1,9})?s)?", re.ASCII)
 """A duration as Go writes it, `1h0m0s`."""
 _SECOND: Final = 1_000_000_000
 

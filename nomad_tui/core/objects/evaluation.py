@@ -1,6 +1,5 @@
 """Evaluations: what asked for one, what it plans, how it ended, and why something could not be placed."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final
@@ -33,10 +32,11 @@ from nomad_tui.core.objects.parts import (
     words,
 )
 from nomad_tui.core.objects.reading import Object, Written
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count, duration
 from nomad_tui.core.text import printable
 
-_INTERPOLATION: Final = re.compile(r"\$\{(?:attr\.)?([^}]*)\}")
+_INTERPOLATION: Final = lazy_pattern(r"\$\{(?:attr\.)?([^}]*)\}")
 
 _SPLIT_NAMED: Final = 4
 """Reasons that are named; the others are counted."""

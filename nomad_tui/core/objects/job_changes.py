@@ -12,6 +12,7 @@ from nomad_tui.core.changes import Change, ChangeKind, Changes, Place, differenc
 from nomad_tui.core.changes.rules import FREE_FORM, is_unset
 from nomad_tui.core.objects.parts import ARROW, VALUE_LIMIT, Part, dim, plain
 from nomad_tui.core.objects.reading import anything
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Value
 from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.readable import count, duration
@@ -27,9 +28,9 @@ _BOOKKEEPING: Final = {
 }  # fmt: skip
 """Fields of a job that change without its specification changing."""
 
-_DURATIONS: Final = re.compile(r"(Delay|Timeout|Interval|Deadline|Time|TTL|Splay|Stagger|Duration|Wait|Grace)$")
+_DURATIONS: Final = lazy_pattern(r"(Delay|Timeout|Interval|Deadline|Time|TTL|Splay|Stagger|Duration|Wait|Grace)$")
 
-_HARMLESS_VALUE: Final = re.compile(r"[A-Za-z0-9._-]{0,16}")
+_HARMLESS_VALUE: Final = lazy_pattern(r"[A-Za-z0-9._-]{0,16}")
 """What a configuration value may look like to be shown: a version, a size, a word."""
 
 _OPAQUE: Final = {"EmbeddedTmpl", "Payload"}

@@ -1,6 +1,5 @@
 """Nodes: registered, down and back, draining, eligible or not; drivers, volumes, plugins, metadata; what one is."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -32,11 +31,12 @@ from nomad_tui.core.objects.parts import (
     warn,
 )
 from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Reader, Written, anything
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import SECOND, byte_count, count, duration
 from nomad_tui.core.secrets import masked_text, names_secret
 
 _CHANGES_NAMED: Final = 2
-_HARMLESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
+_HARMLESS: Final = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
 """What a value of metadata or an attribute may look like to be shown: a version, a number, a word."""
 
 _AWAY: Final = ("down", "disconnected")

@@ -4,12 +4,12 @@ Every function here that takes text from the cluster passes it through `printabl
 never holds anything a terminal would act on.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
 
@@ -94,8 +94,8 @@ _STATUS_ROLES: Final = {
 
 _STATUS_PARTS: Final = {status: Part(status, role) for status, role in _STATUS_ROLES.items()}
 
-UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
+UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_WORD: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
 
 
 def plain(text: str, limit: int = MESSAGE_LIMIT) -> Part:

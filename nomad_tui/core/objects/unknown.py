@@ -3,7 +3,6 @@
 The scalars that tell most, and the event's type in words where there is none.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from nomad_tui.core.objects.parts import (
     words,
 )
 from nomad_tui.core.objects.reading import anything
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
 
@@ -30,8 +30,8 @@ READ_LIMIT: Final = 1 << 18
 
 _TELLING: Final = ("Status", "State", "Health", "Message", "Description", "Type")
 _NAMING: Final = ("Name", "Path")
-_INDEXES: Final = re.compile(r"(Index|Time|ID|At)$")
-_BOOKKEEPING: Final = re.compile(r"(Index|Time|Hash|ID|At)$")
+_INDEXES: Final = lazy_pattern(r"(Index|Time|ID|At)$")
+_BOOKKEEPING: Final = lazy_pattern(r"(Index|Time|Hash|ID|At)$")
 _KEYS_LOOKED_AT: Final = 64
 _SCALARS_SAID: Final = 3
 _SCALARS_TOLD: Final = 8

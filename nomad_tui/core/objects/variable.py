@@ -1,6 +1,5 @@
 """Variables: their metadata, which is all that events have of them."""
 
-import re
 from typing import Final
 
 import msgspec
@@ -11,9 +10,10 @@ from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Part, Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import Object, Written
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import duration
 
-_OF_WORKLOAD: Final = re.compile(r"nomad/jobs(?:/([^/]+))?(?:/([^/]+))?(?:/([^/]+))?")
+_OF_WORKLOAD: Final = lazy_pattern(r"nomad/jobs(?:/([^/]+))?(?:/([^/]+))?(?:/([^/]+))?")
 """The paths that workloads read without a policy, each its own."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, TypeAlias
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Value
 from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.readable import age, byte_count, count, duration
@@ -26,25 +27,25 @@ _LATEST: Final = 4_102_444_800
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_TIME: Final = re.compile(r"(?:Time|At|Timestamp)\Z")
+_TIME: Final = lazy_pattern(r"(?:Time|At|Timestamp)\Z")
 """Nanoseconds: `CreateTime`, `ModifyTime`, `SubmitTime`, `RescheduleTime`, a task event's `Time`."""
 
-_SECONDS: Final = re.compile(r"(?:At|Timestamp)\Z")
+_SECONDS: Final = lazy_pattern(r"(?:At|Timestamp)\Z")
 """Seconds: a node's `StatusUpdatedAt`."""
 
-_DURATION: Final = re.compile(
+_DURATION: Final = lazy_pattern(
     r"(?:Deadline|Delay|Interval|Timeout|TTL|Stagger|Splay|Grace|Leeway|Wait"
     r"|Duration|\AMinHealthyTime|\AAllocationTime|ClientDisconnect|\ALostAfter|\AStopOnClientAfter)\Z"
 )
 """Nanoseconds, in jobs, drains, deployments, checks, templates and node pools."""
 
-_BYTES: Final = re.compile(r"(?:Bytes|bytes|bytestotal|bytesfree)\Z")
-_MEGABYTES: Final = re.compile(r"[a-z]MB\Z")
+_BYTES: Final = lazy_pattern(r"(?:Bytes|bytes|bytestotal|bytesfree)\Z")
+_MEGABYTES: Final = lazy_pattern(r"[a-z]MB\Z")
 
 _MEGAHERTZ: Final = frozenset(
     ("CPU", "CpuShares", "BaseSpeed", "MaxSpeed", "GuessSpeed", "OverrideTotalCompute", "OverrideWitholdCompute")
 )
-_MEGAHERTZ_TEXTS: Final = re.compile(r"\Acpu\.(?:frequency|\w*compute)\Z")
+_MEGAHERTZ_TEXTS: Final = lazy_pattern(r"\Acpu\.(?:frequency|\w*compute)\Z")
 """Attributes of a node."""
 _MEGABITS: Final = frozenset(("MBits", "Speed"))
 
@@ -73,7 +74,7 @@ _IDS: Final = {
 """The topic of the object that an ID is of, by the key it is under, alone or in a list."""
 _LONGEST_ID: Final = 200
 
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC3339: Final = lazy_pattern(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LONGEST_RFC3339: Final = 35
 _LONGEST_BYTES: Final = 18
 """Digits of a byte count that a fingerprint writes as a string; more is no size of anything."""

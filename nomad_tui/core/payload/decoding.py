@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value, parse
 
 LARGEST: Final = 2 * 1024 * 1024
@@ -19,10 +20,10 @@ MOST_LINES: Final = 5_000
 _SHORTEST_BASE64: Final = 12
 """Characters. A shorter word is base64 by chance, unless its key says that it is."""
 
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*", re.ASCII)
+_BASE64: Final = lazy_pattern(r"[A-Za-z0-9+/\s]+={0,2}\s*", re.ASCII)
 _BASE64_KEYS: Final = frozenset(("Payload",))
 """Bytes that Nomad itself writes as base64."""
-_UNPRINTABLE: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNPRINTABLE: Final = lazy_pattern("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Final
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Members, RawText, Value, parse
 from nomad_tui.core.regular import Match, Pattern, TooSlowError
 from nomad_tui.core.secrets import forms
@@ -34,11 +35,11 @@ _AUTHORIZATION: Final = (
 )
 _BEARER: Final = r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})"
 _BASIC: Final = r"(?i)(\bbasic +)([A-Za-z0-9+/]{8,}={0,2})"
-_TELLS: Final = re.compile(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
+_TELLS: Final = lazy_pattern(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
 """How a name ends that has no secret, though the word for one is in it."""
-_PASSWORD: Final = re.compile(r"(?:passwo?r?d|passphrase):\s+$", re.IGNORECASE)
+_PASSWORD: Final = lazy_pattern(r"(?:passwo?r?d|passphrase):\s+$", re.IGNORECASE)
 """What is followed by a plain word more often than by a cause of one word."""
-_NO_MORE: Final = re.compile(r"\s*(?:[,;)\n]|$)")
+_NO_MORE: Final = lazy_pattern(r"\s*(?:[,;)\n]|$)")
 _LONGEST_JSON: Final = 64 * 1024
 """Characters of a text that is looked at as JSON of its own."""
 _SHORTEST: Final = 8
@@ -194,7 +195,7 @@ def _same(one: object, other: object) -> bool:
     return one is other
 
 
-TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*:)?|[^\s{}\[\],:"]+', re.DOTALL)
+TOKEN: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*:)?|[^\s{}\[\],:"]+', re.DOTALL)
 """A text or another scalar; the group tells keys from values."""
 
 

@@ -1,9 +1,9 @@
 """Which names say that a secret is under them, beside them or after them."""
 
-import re
 from functools import lru_cache
 from typing import Final
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Members, Value
 from nomad_tui.core.payload.rows import Path
 
@@ -12,7 +12,7 @@ MASK: Final = "••••••"
 REDACTED: Final = "<redacted>"
 """Stands for a secret in what is copied, written and printed."""
 
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WORD: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONGEST_KEY: Final = 200
 """Characters of a key that are looked at."""
 

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from nomad_tui.core.patterns import lazy_pattern
+
 _WORDS: Final = frozenset(
     """
     a abort aborted about above absent accepted access acl acquire acquiring address after again all alloc
@@ -41,18 +43,18 @@ _WORDS: Final = frozenset(
 """In lower case. One of these is in nearly every report of a failure, and in hardly any passphrase."""
 
 _MARKS: Final = ".,;:!?()[]{}<>\"'`*"
-_ADDRESS: Final = re.compile(
+_ADDRESS: Final = lazy_pattern(
     r"\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?:/\d+)?|\[[\da-f:.]+\](?::\d+)?|[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+(?::\d+)?"
     r"|[a-z][a-z0-9-]*:\d{2,5}"
 )
-_KNOWN: Final = re.compile(
+_KNOWN: Final = lazy_pattern(
     r"x509|ipv[46]|sha-?\d+|md5|https?/\d(?:\.\d)?|oauth2|base64|utf-?8|tlsv?1?[._]?\d|v?\d+(?:\.\d+)+(?:[-+][a-z0-9.]+)?"
     r"|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|b|kb|mb|gb|kib|mib|gib))+",
     re.IGNORECASE,
 )
-_PATH: Final = re.compile(r"\.{0,2}/[\w./@-]*|[a-z0-9_.-]{1,24}(?:/[a-z0-9_.{}-]{1,36})+/?")
-_CALL: Final = re.compile(r"[A-Za-z_.]+\(.*")
-_ODD: Final = re.compile(r"[A-Za-z0-9][!#$%^&+~?|\\][A-Za-z0-9]")
+_PATH: Final = lazy_pattern(r"\.{0,2}/[\w./@-]*|[a-z0-9_.-]{1,24}(?:/[a-z0-9_.{}-]{1,36})+/?")
+_CALL: Final = lazy_pattern(r"[A-Za-z_.]+\(.*")
+_ODD: Final = lazy_pattern(r"[A-Za-z0-9][!#$%^&+~?|\\][A-Za-z0-9]")
 _LONGEST_WORD: Final = 24
 """Letters; what is longer and has capitals all over is no word."""
 

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import RawText, parse
 from nomad_tui.core.regular import HAS_RE2
 from nomad_tui.core.secrets.masking import TOKEN, masked, masked_text, rewritten, written
@@ -24,8 +25,8 @@ _DEEPEST: Final = 100
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode
 """Raises what is not JSON, and some of what `parse` still reads."""
 
-_SPACE: Final = re.compile(rb"\s*")
-_NESTED: Final = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]])', re.DOTALL)
+_SPACE: Final = lazy_pattern(rb"\s*")
+_NESTED: Final = lazy_pattern(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]])', re.DOTALL)
 """Up to the end of a text or to a bracket."""
 _QUOTE, _BACKSLASH, _LIST = b'"\\['
 _NAMING: Final = frozenset((b"Name", b"name", b"Key", b"key"))

@@ -1,9 +1,12 @@
 """What a dashboard ends with when another is wanted."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from __future__ import annotations
 
-from nomad_tui.config.connection import Connection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from nomad_tui.config.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,21 @@
 """The page of `W`: every warning with its remedy, and what the token may not read."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
 from textual.binding import BindingType
 
 from nomad_tui.core.permissions import MANAGEMENT, Permissions
-from nomad_tui.core.updates import Concern, Warned
+from nomad_tui.core.updates import Concern
 from nomad_tui.session import Status
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.text_page import TextPage, paragraph
 from nomad_tui.ui.event.text_viewer import Pieces
 from nomad_tui.ui.facets.refusals import SET_TOKEN, grant, lacking
+from nomad_tui.ui.status import in_order
 
-ORDER: Final = (
-    Concern.RECORDING,
-    Concern.LEADER,
-    Concern.HARM,
-    Concern.NAMESPACE,
-    Concern.TOPIC,
-    Concern.PERMISSION,
-    Concern.BUFFERED,
-    Concern.CLOCK,
-    Concern.SETTINGS,
-)
-"""What may hide most events comes first."""
 LONGEST: Final = 4_000
 """Characters of one part of a warning."""
-
-
-def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
-    """The warnings, the most important first."""
-    return [warnings[concern] for concern in sorted(warnings, key=ORDER.index)]
 
 
 class WarningList(TextPage):

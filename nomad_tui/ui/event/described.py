@@ -1,12 +1,14 @@
 """What the inspector shows of a row of the list."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 from textual.content import Content
 
-from nomad_tui.core.diagnosis import Diagnosis
 from nomad_tui.core.history.event_row import EventRow, GapRow, happened, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.names import Names
@@ -15,6 +17,9 @@ from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.readable import age, byte_count, count
 from nomad_tui.ui.event.facts import contents
 from nomad_tui.ui.event.inspected import Before, InspectedEvent
+
+if TYPE_CHECKING:
+    from nomad_tui.core.diagnosis import Diagnosis
 
 
 def described(history: History, names: Names, sequence: int, against: int | None = None) -> InspectedEvent:
@@ -54,7 +59,7 @@ def described(history: History, names: Names, sequence: int, against: int | None
         before=_before(history, event, against),
         happened=found.when()[0],
         newest=partial(newest_state, history, sequence),
-        diagnosis=Diagnosis(history, sequence),
+        diagnose=partial(_diagnose, history, sequence),
         name=partial(_name, names, event.namespace),
     )
 
@@ -62,6 +67,12 @@ def described(history: History, names: Names, sequence: int, against: int | None
 def object_title(event: HeldEvent) -> str:
     """Which object an event is about, such as `Allocation 3f2a91c4`; untrusted."""
     return f"{event.topic} {event.key[:8] if len(event.key) == 36 else event.key}"
+
+
+def _diagnose(history: History, sequence: int) -> Diagnosis:
+    from nomad_tui.core.diagnosis import Diagnosis
+
+    return Diagnosis(history, sequence)
 
 
 def _name(names: Names, namespace: str, topic: str, key: str) -> str:

@@ -1,12 +1,12 @@
 """Search in what a pane shows: the search line, and a pane with one at its bottom."""
 
+from functools import cached_property
 from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.getters import query_one
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -68,15 +68,15 @@ class FindLine(Horizontal):
     class Kept(Message):
         """Enter: back to the view, at the match."""
 
-    line = query_one(Input)
-    count = query_one("#find-count", Static)
+    def __init__(self) -> None:
+        self.line = Input(placeholder="text or /regular expression/", compact=True, select_on_focus=True)
+        self.line.cursor_blink = False
+        self.count = Static(id="find-count")
+        super().__init__()
 
-    def compose(self) -> ComposeResult:
-        yield Static(Content("/ "), id="find-mark")
-        line = Input(placeholder="text or /regular expression/", compact=True, select_on_focus=True)
-        line.cursor_blink = False
-        yield line
-        yield Static(id="find-count")
+    def mount_line(self) -> None:
+        """Mounts what it is made of at once, so that it takes the keys that are typed ahead."""
+        self.mount(Static(Content("/ "), id="find-mark"), self.line, self.count)
 
     @property
     def is_open(self) -> bool:
@@ -84,7 +84,7 @@ class FindLine(Horizontal):
 
     def open(self) -> None:
         self.add_class("-open")
-        self.line.focus()
+        self.screen.set_focus(self.line)
 
     def close(self) -> None:
         self.remove_class("-open")
@@ -112,8 +112,6 @@ class FindPane(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FIND)
 
-    find_line = query_one(FindLine)
-
     def __init__(self, view: Widget, *, id: str | None = None) -> None:  # noqa: A002
         """`view` is `Findable`."""
         super().__init__(id=id)
@@ -122,11 +120,28 @@ class FindPane(Vertical):
         self.view: Findable = view
 
     def compose(self) -> ComposeResult:
-        yield self._widget
-        yield FindLine()
+        if not self._widget.is_attached:
+            yield self._widget
+
+    def mount_view(self) -> None:
+        """Mounts the view at once, so that it takes the keys that are typed ahead."""
+        self.mount(self._widget)
+
+    @cached_property
+    def find_line(self) -> FindLine:
+        """Mounted when it is first needed."""
+        line = FindLine()
+        self.mount(line)
+        line.mount_line()
+        return line
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is being looked for."""
+        return "find_line" in vars(self) and self.find_line.is_open
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "close_find" or self.find_line.is_open
+        return action != "close_find" or self.is_open
 
     def on_find_asked(self, event: FindAsked) -> None:
         event.stop()

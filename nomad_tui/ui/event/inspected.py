@@ -1,12 +1,16 @@
 """What Event shows: an event as it is handed to the inspector, and the views of it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from nomad_tui.core.diagnosis import Diagnosis
+if TYPE_CHECKING:
+    from nomad_tui.core.diagnosis import Diagnosis
 
 
 class EventView(StrEnum):
@@ -57,5 +61,5 @@ class InspectedEvent:
     """What the object has become since, as far as it is held; empty where its state is the same."""
     name: Callable[[str, str], str] = _no_name
     """The name of the object of a topic that has an ID, or ""."""
-    diagnosis: Diagnosis | None = None
-    """What the events held prove of a failure."""
+    diagnose: Callable[[], Diagnosis] | None = None
+    """Begins to read what the events held prove of a failure."""

@@ -4,10 +4,13 @@ The views are the payload as a tree, what changed since the object's event befor
 together, and the payload as it came.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from datetime import tzinfo
-from typing import ClassVar, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,6 +18,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
@@ -25,14 +29,17 @@ from nomad_tui.core.secrets import Masking, redact
 from nomad_tui.core.summary import Summary, summary
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.event.changes_view import ChangesView
 from nomad_tui.ui.event.facts import DrawnFact, laid_out, of_envelope, of_summary
 from nomad_tui.ui.event.find_line import FindPane
 from nomad_tui.ui.event.inspected import EventView, InspectedEvent
 from nomad_tui.ui.event.payload_tree import PayloadTree
-from nomad_tui.ui.event.text_viewer import TextView
-from nomad_tui.ui.event.timeline import Timeline
 from nomad_tui.ui.event.view_tabs import ViewTabs
+
+if TYPE_CHECKING:
+    from nomad_tui.core.diagnosis import Diagnosis
+    from nomad_tui.ui.event.changes_view import ChangesView
+    from nomad_tui.ui.event.text_viewer import TextView
+    from nomad_tui.ui.event.timeline import Timeline
 
 LONGEST_TITLE: Final = 120
 """Characters of a title; the border cuts it to the pane's width."""
@@ -100,6 +107,7 @@ class Inspector(Vertical):
         self._event: InspectedEvent | None = None
         self._facts: list[DrawnFact] = []
         self._summary: list[DrawnFact] = []
+        self._diagnosis: Diagnosis | None = None
         self._diagnosed: list[DrawnFact] = []
         self._newest = ""
         """What the summary says that the object has become since."""
@@ -116,12 +124,30 @@ class Inspector(Vertical):
         self.facts = Static(id="inspector-facts")
         self.trouble = Static(id="inspector-trouble")
         self.tabs = ViewTabs(id="inspector-tabs")
+        self._than = than
         self.payload_tree = PayloadTree(timezone=timezone, than=than)
-        self.changes_view = ChangesView(timezone=timezone, than=than)
-        self.timeline = Timeline(timezone=timezone)
-        self.raw = TextView()
-        self._tree_pane = FindPane(self.payload_tree)
-        self._raw_pane = FindPane(self.raw)
+        self._panes: dict[EventView, Widget] = {EventView.TREE: FindPane(self.payload_tree)}
+        """Of the views that were shown so far."""
+
+    # The views that the first picture does not show are made when they are shown first.
+
+    @cached_property
+    def changes_view(self) -> ChangesView:
+        from nomad_tui.ui.event.changes_view import ChangesView
+
+        return ChangesView(timezone=self._timezone, than=self._than)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        from nomad_tui.ui.event.timeline import Timeline
+
+        return Timeline(timezone=self._timezone)
+
+    @cached_property
+    def raw(self) -> TextView:
+        from nomad_tui.ui.event.text_viewer import TextView
+
+        return TextView()
 
     @property
     def event(self) -> InspectedEvent | None:
@@ -136,6 +162,13 @@ class Inspector(Vertical):
     def changes(self) -> Changes | None:
         """What differs from the event before; None where there is none or it is not compared yet."""
         return self._changes
+
+    @property
+    def is_diagnosed(self) -> bool:
+        """Whether what the events held prove of a failure has been read."""
+        if self._diagnosis is None:
+            return self._event is None or self._event.diagnose is None
+        return self._diagnosis.is_complete
 
     @property
     def shown_view(self) -> PayloadTree | ChangesView | Timeline | TextView:
@@ -157,10 +190,7 @@ class Inspector(Vertical):
         yield self.facts
         yield self.trouble
         yield self.tabs
-        yield self._tree_pane
-        yield self.changes_view
-        yield self.timeline
-        yield self._raw_pane
+        yield self._panes[EventView.TREE]
 
     def on_mount(self) -> None:
         self._show_view()
@@ -178,6 +208,7 @@ class Inspector(Vertical):
     def _show(self, event: InspectedEvent | None) -> None:
         self.masking.revealed = None
         self._changes = None
+        self._diagnosis = None
         self._has_raw = False
         with self.app.batch_update():
             if event is None:
@@ -188,8 +219,10 @@ class Inspector(Vertical):
                 self._describe((Content(NOTHING_SELECTED),), None)
                 self._diagnose(0.0)
                 self.payload_tree.clear()
-                self.changes_view.clear()
-                self.raw.show_text("")
+                if EventView.CHANGES in self._panes:
+                    self.changes_view.clear()
+                if EventView.RAW in self._panes:
+                    self.raw.show_text("")
                 self._label_tabs()
                 return
             payload = self._payload = parse(event.payload)
@@ -227,10 +260,12 @@ class Inspector(Vertical):
 
     def _diagnose(self, seconds: float) -> None:
         """Reads on for the diagnosis, and shows it once it is read."""
-        diagnosis = self._event.diagnosis if self._event is not None else None
+        event = self._event
+        if self._diagnosis is None and event is not None and event.diagnose is not None and self.size:
+            self._diagnosis = event.diagnose()  # not before the first picture, where this has no size yet
         self._diagnosed = []
-        if diagnosis is not None and not diagnosis.advance(seconds):
-            self._diagnosed = [DrawnFact(fact.content) for fact in of_summary(Summary(diagnosis.facts))]
+        if self._diagnosis is not None and not self._diagnosis.advance(seconds):
+            self._diagnosed = [DrawnFact(fact.content) for fact in of_summary(Summary(self._diagnosis.facts))]
             _put(self.diagnosis, laid_out(self._diagnosed, self.content_size.width - DIAGNOSIS_EDGE))
         self.diagnosis.display = bool(self._diagnosed)
 
@@ -272,17 +307,17 @@ class Inspector(Vertical):
         if self.masking.revealed is not None and self._event is not None and self._payload is not None:
             self.masking.revealed = None
             self._show_tree(self._event, self._payload)
-            self.changes_view.redraw()
+            self._redraw_changes()
 
     def _show_view(self) -> None:
         self.set_class(self.view is EventView.TIMELINE, "-timeline")
-        panes = {
-            EventView.TREE: self._tree_pane,
-            EventView.CHANGES: self.changes_view,
-            EventView.TIMELINE: self.timeline,
-            EventView.RAW: self._raw_pane,
-        }
-        for view, pane in panes.items():
+        if self.view not in self._panes:
+            searched = FindPane(self.raw) if self.view is EventView.RAW else None
+            self._panes[self.view] = searched or self.shown_view
+            self.mount(self._panes[self.view])
+            if searched is not None:
+                searched.mount_view()
+        for view, pane in self._panes.items():
             pane.display = view is self.view
 
     def _fill_view(self) -> None:
@@ -302,6 +337,11 @@ class Inspector(Vertical):
         if event is not None:
             against = "" if event.before is None else event.before.label
             self.changes_view.show(self._changes, against, self.masking, event.topic, self._clock())
+
+    def _redraw_changes(self) -> None:
+        """After another secret was revealed, or none."""
+        if EventView.CHANGES in self._panes:
+            self.changes_view.redraw()
 
     def _label_tabs(self) -> None:
         count = None if self._changes is None else self._changes.count
@@ -332,13 +372,12 @@ class Inspector(Vertical):
     @on(PayloadTree.MaskingChanged)
     def _redraw_masked(self, message: PayloadTree.MaskingChanged) -> None:
         message.stop()
-        self.changes_view.redraw()
+        self._redraw_changes()
 
-    @on(ChangesView.Reveal)
-    def _reveal_change(self, message: ChangesView.Reveal) -> None:
+    def on_changes_view_reveal(self, message: ChangesView.Reveal) -> None:
         message.stop()
         self.masking.revealed = message.path
-        self.changes_view.redraw()
+        self._redraw_changes()
 
     def advance_timeline(self, seconds: float) -> None:
         """Lends the timeline some time; its tab says how long it is once it is read."""
@@ -354,8 +393,7 @@ class Inspector(Vertical):
 
     def tell_newest(self) -> None:
         """Say what the object of the event shown has become, if that has changed; for the app to call often."""
-        diagnosis = self._event.diagnosis if self._event is not None else None
-        if diagnosis is not None and not diagnosis.is_complete:
+        if not self.is_diagnosed:
             self._diagnose(DIAGNOSIS_LATER)
         if self._event is not None and self._event.topic and self._event.newest() != self._newest:
             self._summary = self._summed_up(self._event)
@@ -383,7 +421,8 @@ class Inspector(Vertical):
             self._summary = self._summed_up(self._event)
             self._lay_out_facts()
         self.payload_tree.tell_ages(self._clock())
-        self.changes_view.tell_ages(self._clock())
+        if EventView.CHANGES in self._panes:
+            self.changes_view.tell_ages(self._clock())
 
     def on_resize(self) -> None:
         self._lay_out_facts()

@@ -4,7 +4,6 @@ A payload as it was sent is one line of up to several MB, so lines are wrapped a
 starts of rows are computed in advance; a row's text is made when it is drawn.
 """
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
@@ -17,6 +16,7 @@ from rich.style import Style
 from textual.binding import BindingType
 from textual.strip import Strip
 
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.find import MOST_SPANS, Wanted
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
@@ -30,7 +30,7 @@ _KEPT_STRIPS: Final = 1_000
 _MEASURED: Final = 100_000
 """Characters of a line with wide characters in it that are measured one by one; a longer one is wrapped as if every
 character were wide."""
-_NARROW: Final = re.compile(r"[\t\n -\u02ff\u2010-\u203f\u2500-\u257f]*")
+_NARROW: Final = lazy_pattern(r"[\t\n -\u02ff\u2010-\u203f\u2500-\u257f]*")
 """Texts in which every character takes one cell."""
 
 Pieces: TypeAlias = Iterable[tuple[str, str]]

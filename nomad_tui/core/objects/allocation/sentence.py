@@ -1,6 +1,5 @@
 """Sentences about allocations: placed, started, failed and why, stopped and why, lost, replaced."""
 
-import re
 from typing import Final
 
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent, TaskState, Transition
@@ -29,6 +28,7 @@ from nomad_tui.core.objects.parts import (
     unchanged,
     warn,
 )
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count, duration
 from nomad_tui.core.text import printable
 
@@ -38,7 +38,7 @@ _TRIGGERS: Final = {"alloc-stop": "alloc stop", "node-drain": "node drain"}
 """What asks for an allocation to be migrated, by what its evaluation was triggered by."""
 _NAMED_TASKS: Final = 2
 
-_ATTEMPTS: Final = re.compile(r"attempts (\d{1,9})\b")
+_ATTEMPTS: Final = lazy_pattern(r"attempts (\d{1,9})\b")
 """The restart policy is not in the payload, but the reason for not restarting names its limit."""
 
 MESSAGE_SEARCHED: Final = 400

@@ -1,0 +1,168 @@
+"""The commands that open a dashboard, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from nomad_tui.cli.command import Command
+from nomad_tui.cli.event_options import filter_option, history_options, reveal_option
+from nomad_tui.cli.options import config_option, follow_option
+from nomad_tui.cli.parameters import Since
+
+if TYPE_CHECKING:
+    from nomad_tui.config.connection import Connection
+    from nomad_tui.config.folders import Folders
+    from nomad_tui.config.profiles import Connections
+    from nomad_tui.core.filter import Filter
+    from nomad_tui.sources.source import Source
+
+
+@click.command(cls=Command, epilog="nomad-tui demo --filter status:failed")
+@filter_option
+@config_option
+@reveal_option
+@history_options
+def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
+    """Open the dashboard on a recorded cluster; no network needed."""
+    need_terminal()
+    postpone_collection()
+    from nomad_tui.cli.demo import run_demo
+    from nomad_tui.core.history.history import History
+
+    return run_demo(History(max_events, max_memory), str(chosen or ""), folders, max_line, reveal=reveal)
+
+
+@click.command(
+    "open",
+    cls=Command,
+    epilog="""\
+nomad-tui open incident.ndjson
+nomad-tui open debug.tar.gz --filter topic:node
+nomad-tui open prod.journal --since 2h""",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE… | -")
+@click.option(
+    "--since", type=Since(), metavar="DURATION", help="Only this long before the recording's end, such as 10m."
+)
+@follow_option
+@filter_option
+@config_option
+@reveal_option
+@history_options
+def open_(
+    files: tuple[str, ...],
+    since: int | None,
+    follow: bool,
+    chosen: Filter | None,
+    folders: Folders,
+    reveal: bool,
+    max_events: int,
+    max_memory: int,
+    max_line: int,
+) -> int:
+    """Open the dashboard on recordings or a journal.
+
+    FILE is JSON of frames or events in any form, also in a log's lines, plain, .gz or .zst; an archive of `nomad
+    operator debug`; a journal; or - for a pipe. Files of one cluster are merged by index.
+    """
+    postpone_collection()
+    from nomad_tui.cli.source_factory import of_files
+    from nomad_tui.stream.start import Start
+
+    source = of_files(
+        files,
+        Start(since=since),
+        follow=follow,
+        max_line=max_line,
+        newest_events=max_events,
+        standard_input=lambda: os.fdopen(_standard_input_for_recording(), "rb"),
+    )
+    return open_dashboard(source, (max_events, max_memory), str(chosen or ""), folders, reveal)
+
+
+def open_dashboard(
+    source: Source,
+    bounds: tuple[int, int],
+    filter_text: str,
+    folders: Folders,
+    reveal: bool,
+    connections: Connections | None = None,
+    elsewhere: Callable[[Connection], Source] | None = None,
+    *,
+    seeds: bool = True,
+) -> int:
+    """Open a dashboard, and another one whenever the operator switches the cluster. Returns the exit code.
+
+    `bounds` are those of a `History`. Each dashboard has its own: events of two clusters are never mixed.
+    """
+    import gc
+
+    from nomad_tui.core.history.history import History
+    from nomad_tui.session import Session
+    from nomad_tui.ui.app import NomadTui
+    from nomad_tui.ui.dialogs.switch import Demo
+
+    need_terminal()
+    theme: str | None = None
+    profile = connections.start.profile if connections is not None else None
+    while True:
+        app = NomadTui(
+            Session(source, History(*bounds)),
+            filter_text=filter_text,
+            folders=folders,
+            reveal=reveal,
+            namespace=os.environ.get("NOMAD_NAMESPACE", "") if connections is None else connections.namespace(profile),
+            connections=connections,
+            seeds=seeds,
+        )
+        app.theme = theme or app.theme
+        switch = app.run()
+        if isinstance(switch, Demo):
+            from nomad_tui.cli.demo import run_demo
+            from nomad_tui.core.limits import DEFAULT_MAX_LINE
+
+            return run_demo(History(*bounds), switch.filter_text, folders, DEFAULT_MAX_LINE, reveal=reveal)
+        if switch is None or elsewhere is None:
+            return app.return_code or 0
+        source, filter_text, theme = elsewhere(switch.connection), switch.filter_text, switch.theme
+        profile = switch.connection.profile
+        del app  # its history is as large as the next one may become
+        gc.collect()
+
+
+def postpone_collection() -> None:
+    """While modules are imported hardly anything becomes garbage, and looking for it takes a tenth of the start.
+
+    `ui.terminal.garbage` collects once the screen is drawn.
+    """
+    import gc
+
+    gc.disable()
+
+
+def need_terminal() -> None:
+    """Textual reads keys from standard input and draws on standard error."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("The dashboard needs a terminal. To print events, use `nomad-tui tail`.")
+
+
+def _standard_input_for_recording() -> int:
+    """Replace the pipe on standard input with the terminal, from which the dashboard reads its keys.
+
+    Returns the pipe's file descriptor.
+    """
+    if sys.stdin.isatty():
+        raise click.UsageError("Standard input is a terminal. Pipe a recording: `… | nomad-tui open -`.")
+    pipe = os.dup(0)
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise click.UsageError("The dashboard needs a terminal for its keys. Run it in one.") from None
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return pipe

@@ -1,0 +1,101 @@
+"""Options that say which events to read, hold and show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from nomad_tui.cli.options import index_option, live_option, max_line_option, topic_option
+from nomad_tui.cli.parameters import ByteSize, Since
+from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
+
+if TYPE_CHECKING:
+    from nomad_tui.core.filter import Filter, FilterError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class FilterText(click.ParamType["Filter"]):
+    """A filter. An error points at the mistake."""
+
+    name = "filter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Filter:
+        from nomad_tui.core.filter import Filter, FilterError
+
+        if isinstance(value, Filter):
+            return value
+        text = str(value)
+        try:
+            return Filter.parse(text)
+        except FilterError as error:
+            self.fail(f"{error.text}\n{_pointed_at(text, error)}", param, ctx)
+
+
+POINTED_AT_WIDTH: Final = 76
+"""Cells of a filter that an error repeats."""
+
+
+def _pointed_at(text: str, error: FilterError) -> str:
+    """The part of a text with the mistake, and a line that marks the place."""
+    from rich.cells import cell_len
+
+    start = max(0, error.position - POINTED_AT_WIDTH // 2)
+    shown = "".join(character if character.isprintable() else " " for character in text[start:][:POINTED_AT_WIDTH])
+    before = "".join(shown[: error.position - start])
+    mark = "^" * max(1, cell_len(shown[len(before) :][: error.length]))
+    return f"  {shown}\n  {' ' * cell_len(before)}{mark}"
+
+
+def history_options(command: Function) -> Function:
+    """Adds the limits of the history."""
+    for option in (
+        max_line_option,
+        click.option(
+            "--max-memory",
+            type=ByteSize(1024 * 1024),
+            default=DEFAULT_MAX_BYTES,
+            metavar="SIZE",
+            help="Memory for the events held. Default: 512MiB.",
+        ),
+        click.option(
+            "--max-events",
+            type=click.IntRange(min=16),
+            default=DEFAULT_MAX_EVENTS,
+            metavar="EVENTS",
+            help="Events held. Default: 1,000,000.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def stream_options(command: Function) -> Function:
+    """Adds topics and where to start."""
+    for option in (
+        index_option,
+        live_option,
+        click.option(
+            "--since",
+            type=Since(),
+            metavar="DURATION",
+            help="Start this long ago, such as 10m.",
+        ),
+        topic_option,
+    ):
+        command = option(command)
+    return command
+
+
+filter_option = click.option(
+    "--filter",
+    "chosen",
+    type=FilterText(),
+    metavar="FILTER",
+    help="Only events that match; see `nomad-tui help filter`.",
+)
+
+
+reveal_option = click.option("--reveal", is_flag=True, help="Show secrets in payloads; masked by default.")
