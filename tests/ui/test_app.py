@@ -484,7 +484,7 @@ async def test_help_and_quit_are_never_cut_off_in_the_footer(size: tuple[int, in
 async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
     async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
-        for key in ("slash", *"flaky", "enter", "3", "j", "j"):
+        for key in ("slash", *"web", "ctrl+u", *"flaky", "enter", "3", "j", "j"):
             opened.app.post_message(Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
         await opened.until(lambda: opened.focus == "inspector" and opened.dashboard.inspector.payload_tree.cursor_path)
         assert opened.dashboard.filter_line.value == "flaky"

@@ -233,17 +233,20 @@ class FilterLine(Input, can_focus=False):
         self.post_message(self.Leave())
 
     def on_key(self, event: events.Key) -> None:
-        """Leaves with Enter here, and not by its binding, which waits for its turn while keys typed ahead come in.
+        """Handles Enter and Ctrl+U here, and not by their bindings, which wait for their turn while keys typed ahead
+        come in.
 
-        One that was already on its way here when the line was left goes where keys go now.
+        A key that was already on its way here when the line was left goes where keys go now.
         """
         left = self.screen.focused is not self
-        if not left and event.key != "enter":
+        if not left and event.key not in ("enter", "ctrl+u"):
             return
         event.stop()
         event.prevent_default()
         if left:
             self.app.post_message(events.Key(event.key, event.character))
+        elif event.key == "ctrl+u":
+            self.action_delete_left_all()
         elif self.completion is not None and self._choosing:
             self.take(self._chosen)
         else:
