@@ -31,7 +31,7 @@ from nomad_tui.ui.screen import DashboardScreen
 from tests import recordings, scenes
 from tests.pressing import at_rest, has_worked, post_key, resize
 
-SECONDS: Final = 60
+SECONDS: Final = 150
 """How long a dashboard may be open in a test before it counts as hung."""
 
 KEY_PAUSE: Final = 0.005

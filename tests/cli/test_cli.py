@@ -27,7 +27,7 @@ from nomad_tui.cli.parameters import ByteSize
 from nomad_tui.config.folders import NO_HOME, Folders
 from nomad_tui.config.setting import HELP
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn
-from tests import recordings
+from tests import quick, recordings
 
 SECONDS = 60
 """How long a test may take before it counts as hung."""
@@ -86,7 +86,7 @@ async def request(way: Way, settings: dict[str, str], server: StandIn) -> Reques
         ]
         environ = {setting.variable: "wrong" for setting in given if setting.variable is not None}
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, *way.command_line(flags), stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
+        *quick.command(), *way.command_line(flags), stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
     )
     out, err = await process.communicate()
     assert (process.returncode, out.count(b"\n"), err) == (0, 1, b"")
@@ -166,7 +166,7 @@ async def test_a_profile_reaches_the_server_and_no_other_clusters_token_does(
             f'[profile.prod]\naddress = "{server.address}"\nregion = "europe"\ntoken_file = "token"\n'
         )
         process = await asyncio.create_subprocess_exec(
-            PROGRAM,
+            *quick.command(),
             *(argument.replace("{folder}", str(tmp_path)) for argument in arguments),
             stdout=PIPE,
             stderr=PIPE,
@@ -202,7 +202,7 @@ async def test_options_of_the_stream_count_before_the_command_too() -> None:
             "2K",
         )
         process = await asyncio.create_subprocess_exec(
-            PROGRAM, *arguments, "tail", "--limit", "2", stdout=PIPE, stderr=PIPE
+            *quick.command(), *arguments, "tail", "--limit", "2", stdout=PIPE, stderr=PIPE
         )
         out, err = await process.communicate()
     assert [line.split()[2] for line in out.splitlines()] == [b"2", b"4"]
@@ -224,7 +224,7 @@ async def test_options_of_the_stream_count_before_the_command_too() -> None:
 async def test_where_to_start_counts_before_the_command_too(arguments: list[str]) -> None:
     async with asyncio.timeout(SECONDS), StandIn([frame(1), frame(2)], Options(lead=ALL_FRAMES)) as server:
         process = await asyncio.create_subprocess_exec(
-            PROGRAM, "--address", server.address, *arguments, "--limit", "1", stdout=PIPE, stderr=PIPE
+            *(*quick.command(), "--address", server.address, *arguments, "--limit", "1"), stdout=PIPE, stderr=PIPE
         )
         await server.subscribed()
         server.publish(frame(3))

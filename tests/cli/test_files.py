@@ -23,7 +23,8 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.sources.recording import Recording, RecordingError
 from nomad_tui.sources.unpacking import Growing
 from tests import recordings
-from tests.cli.test_tail import PROGRAM, SECONDS
+from tests.cli.test_tail import SECONDS
+from tests.quick import command
 
 CAPTURES = Path(__file__).parents[1] / "cases" / "captures"
 FRAMES = (CAPTURES / "frames.ndjson").read_bytes().splitlines()
@@ -31,7 +32,7 @@ EVENTS = [event for line in FRAMES for event in json.loads(line)["Events"]]
 
 
 def tail(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([PROGRAM, "tail", *map(str, arguments)], input=stdin, capture_output=True, timeout=SECONDS)
+    return subprocess.run([*command(), "tail", *map(str, arguments)], input=stdin, capture_output=True, timeout=SECONDS)
 
 
 def evaluation(index: int, written: int, identifier: str = "") -> bytes:
@@ -116,7 +117,7 @@ def test_an_unpacked_archive_of_operator_debug_is_read_from_its_directory(tmp_pa
 def test_options_that_do_not_go_with_files_are_refused(arguments: list[str], words: str, tmp_path: Path) -> None:
     shutil.copy(CAPTURES / "frames.ndjson", tmp_path / "a.ndjson")
     result = subprocess.run(
-        [PROGRAM, "tail", *arguments], cwd=tmp_path, input=b"", capture_output=True, timeout=SECONDS
+        [*command(), "tail", *arguments], cwd=tmp_path, input=b"", capture_output=True, timeout=SECONDS
     )
     assert (result.returncode, result.stdout) == (2, b"")
     assert words in result.stderr.decode() and len(result.stderr.splitlines()) == 1
@@ -204,7 +205,9 @@ async def test_recordings_of_two_clusters_are_not_mixed(tmp_path: Path) -> None:
 @asynccontextmanager
 async def following(file: Path, *arguments: str) -> AsyncIterator[asyncio.StreamReader]:
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, "tail", str(file), "--follow", "--output", "ndjson", *arguments, stdout=subprocess.PIPE, limit=1 << 24
+        *(*command(), "tail", str(file), "--follow", "--output", "ndjson", *arguments),
+        stdout=subprocess.PIPE,
+        limit=1 << 24,
     )
     assert process.stdout is not None
     try:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import sqlite3
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
@@ -25,11 +24,11 @@ from tests import recordings
 from tests.cli.test_cli import terminal
 from tests.cli.test_tail import Ended, event, events_of, frame, read_lines, recorded
 from tests.journals import SECOND, frames_of, report, write, writing, written
+from tests.quick import command
 
-SECONDS = 20
+SECONDS = 120
 """How long a test may take before it counts as hung."""
 
-PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
 
 HOME = "\x1b[H"
 
@@ -44,7 +43,7 @@ CHOICE = [
 @asynccontextmanager
 async def running(*arguments: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, limit=2**25
+        *command(), *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, limit=2**25
     )
     try:
         yield process

@@ -42,6 +42,7 @@ from nomad_tui.standin import (
     Token,
 )
 from tests import recordings
+from tests.quick import command
 
 SECONDS = 60
 """How long a test may take before it counts as hung."""
@@ -76,7 +77,7 @@ async def tailing(server: StandIn | None, *arguments: str, out: int = PIPE, err:
     """`nomad-tui tail` at work. Without a server it has only its arguments."""
     address = () if server is None else ("--address", server.address)
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, "tail", *address, *arguments, stdin=DEVNULL, stdout=out, stderr=err, limit=2**25
+        *command(), "tail", *address, *arguments, stdin=DEVNULL, stdout=out, stderr=err, limit=2**25
     )
     try:
         yield process
@@ -261,7 +262,7 @@ async def test_whoever_reads_no_further_ends_it_without_a_word(output: str) -> N
             "-c",
             '("$@"; echo "code $?" >&2) | head -n 1',
             "sh",
-            *(PROGRAM, "tail", "--address", server.address, "--output", output),
+            *(*command(), "tail", "--address", server.address, "--output", output),
             stdout=PIPE,
             stderr=PIPE,
         )
@@ -672,12 +673,12 @@ async def test_only_what_matters_is_printed_in_every_output() -> None:
 
 def test_a_report_counts_what_was_shown_and_holds_no_secret() -> None:
     ran = subprocess.run(
-        [PROGRAM, "tail", "-", "--output", "report", "--filter", "status:failed"],
+        [*command(), "tail", "-", "--output", "report", "--filter", "status:failed"],
         input=recordings.content("tour"), capture_output=True, timeout=60, check=True,
     )  # fmt: skip
     report = ran.stdout.decode()
     events = len(subprocess.run(
-        [PROGRAM, "tail", "-", "--filter", "status:failed"],
+        [*command(), "tail", "-", "--filter", "status:failed"],
         input=recordings.content("tour"), capture_output=True, timeout=60, check=True,
     ).stdout.splitlines())  # fmt: skip
     assert report.startswith("# Incident report: standard input")

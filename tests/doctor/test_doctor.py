@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import ssl
-import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,11 +30,11 @@ from nomad_tui.nomad.release_discovery import Evidence, ServerReleases
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Release, Server, StandIn, Token
 from tests import recordings
 from tests.odd_servers import HEARTBEAT, answer, odd_server
+from tests.quick import command
 
 SECONDS = 60
 SECRET = "00000000-0000-4000-8000-00000000000a"
 UNKNOWN = "00000000-0000-4000-8000-00000000000b"
-PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
 
 HELD = Options(lead=ALL_FRAMES, heartbeat=0.1)
 """A server that holds the newest hundred frames of the tour, and whose heart beats fast."""
@@ -708,7 +707,7 @@ async def test_what_a_server_says_cannot_reach_the_terminal() -> None:
 
 async def run(*arguments: str, **environ: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, "doctor", *arguments, stdout=PIPE, stderr=PIPE, env={**_environment(), **environ}
+        *command(), "doctor", *arguments, stdout=PIPE, stderr=PIPE, env={**_environment(), **environ}
     )
     output, errors = await process.communicate()
     assert process.returncode is not None
@@ -753,7 +752,7 @@ async def test_the_command_prints_nothing_but_json_when_asked_to() -> None:
 async def test_an_interrupt_ends_it_at_once() -> None:
     async with served(replace(HELD, heartbeat=30.0)) as standin:
         process = await asyncio.create_subprocess_exec(
-            PROGRAM, "doctor", stdout=PIPE, stderr=PIPE, env={**_environment(), "NOMAD_ADDR": standin.address}
+            *command(), "doctor", stdout=PIPE, stderr=PIPE, env={**_environment(), "NOMAD_ADDR": standin.address}
         )
         assert process.stdout is not None
         while b"buffer" not in (line := await process.stdout.readline()):

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +17,10 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
 from tests.forking import Starter, starter
+from tests.quick import command
 from tests.receiver import Fault, receiver
 from tests.runner import SECONDS, define
 
-COMMAND = str(Path(sys.executable).with_name("nomad-tui"))
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:100]
 
 
@@ -118,7 +117,7 @@ async def test_a_second_runner_is_told_who_has_the_journal(place: Place) -> None
         place.webhook(hook.url)
         pid = await place.processes.start(*place.arguments)
         await hook.received(1)
-        second = await asyncio.create_subprocess_exec(*(COMMAND, *place.arguments), stderr=asyncio.subprocess.PIPE)
+        second = await asyncio.create_subprocess_exec(*(*command(), *place.arguments), stderr=asyncio.subprocess.PIPE)
         _, told = await second.communicate()
         await place.processes.end(pid, signal.SIGKILL)
         assert second.returncode == 1
@@ -131,7 +130,7 @@ async def test_a_log_that_nobody_reads_any_more_ends_nothing(place: Place) -> No
     async with receiver() as hook:
         place.webhook(hook.url)
         reading, writing = os.pipe()
-        runner = await asyncio.create_subprocess_exec(*(COMMAND, *place.arguments), stderr=writing)
+        runner = await asyncio.create_subprocess_exec(*(*command(), *place.arguments), stderr=writing)
         os.close(writing)
         await asyncio.to_thread(os.read, reading, 1)
         os.close(reading)
@@ -177,7 +176,7 @@ async def test_a_reader_of_the_log_that_stands_still_holds_up_nothing(place: Pla
         reading, writing = os.pipe()
         if hasattr(fcntl, "F_SETPIPE_SZ"):  # elsewhere a pipe is small as it is
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-        process = await asyncio.create_subprocess_exec(COMMAND, *place.arguments, stderr=writing)
+        process = await asyncio.create_subprocess_exec(*command(), *place.arguments, stderr=writing)
         os.close(writing)
         await hook.received(len(FRAMES))
         process.send_signal(signal.SIGTERM)
@@ -187,7 +186,7 @@ async def test_a_reader_of_the_log_that_stands_still_holds_up_nothing(place: Pla
 
 async def test_a_runner_ends_with_the_reader_of_its_only_sink(place: Place) -> None:
     define(place.folder, "follow", 'type = "stdout"\nformat = "event"\nbegin = "oldest"\n')
-    arguments = (COMMAND, *place.arguments[:2], "follow", *place.arguments[2:])
+    arguments = (*command(), *place.arguments[:2], "follow", *place.arguments[2:])
     process = await asyncio.create_subprocess_exec(
         *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

@@ -26,7 +26,7 @@ from tests.dashboard import dashboard, jobs
 from tests.memory import alive
 from tests.scenes import Script, until
 
-SECONDS = 20
+SECONDS = 60
 
 
 # What is held

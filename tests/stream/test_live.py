@@ -41,7 +41,7 @@ from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start
 from tests import recordings
 
-SECONDS = 20
+SECONDS = 60
 """How long a test may take before it counts as hung."""
 
 SOON = 0.01
