@@ -298,7 +298,7 @@ async def test_a_secret_is_masked_until_x_shows_it_and_the_cursor_moves() -> Non
         await pressed(pilot, "j")
         assert "hunter2" not in "".join(drawn(tree))
         await pressed(pilot, "x")
-        assert "Nothing is masked" in next(iter(pilot.app._notifications)).message
+        assert "No secret here" in next(iter(pilot.app._notifications)).message
 
 
 async def test_a_secret_is_put_into_the_filter_only_when_it_is_shown() -> None:

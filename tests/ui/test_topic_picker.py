@@ -152,7 +152,7 @@ async def test_all_none_and_only_this() -> None:
         await opened.press("n")
         await opened.caught_up()
         assert listed(opened) == set()
-        await opened.until(lambda: "no event matches" in opened or "every topic is hidden" in opened)
+        await opened.until(lambda: "no event matches" in opened or "all topics are hidden" in opened)
         await go_to(opened, "Job")
         await opened.press("space")
         await opened.caught_up()

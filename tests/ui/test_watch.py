@@ -142,7 +142,7 @@ async def test_a_recording_only_highlights(tmp_path: Path, follow: bool) -> None
         await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted)
         assert board.events.paused_at is None
         page = await opened(board)
-        await board.appears("A recording only highlights")
+        await board.appears("In recordings, rules only highlight")
         await board.press("home", "space")
         await board.appears("No rule has fired.")
         await board.press("space")

@@ -367,7 +367,7 @@ _KEYS: Final = (
     "{sinks.test} test · {sinks.pause} pause · {sinks.preview} preview · {sinks.new} new · {sinks.edit} edit · "
     "{sinks.letters} letters · {sinks.copy} copy"
 )
-_FIRST_KEYS: Final = "{sinks.new} new · {sinks.copy} copy these commands · {page.leave} closes"
+_FIRST_KEYS: Final = "{sinks.new} new · {sinks.copy} copy these commands · {page.leave} close"
 
 
 def _update(widget: Static, content: Content) -> None:
