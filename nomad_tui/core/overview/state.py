@@ -170,17 +170,18 @@ class Cluster(msgspec.Struct):
             one for one in reversed(self.recovered) if one.last_at > moment and one.trouble_key not in self.troubles
         ]
 
-    def figures(self) -> "dict[tuple[str, str], dict[str, GroupFigures]]":
-        """By job and group, what its allocations prove."""
+    def figures(self, jobs: Iterable[Job] | None = None) -> "dict[tuple[str, str], dict[str, GroupFigures]]":
+        """By job and group, what its allocations prove; of some jobs, or of all."""
         found: dict[tuple[str, str], dict[str, GroupFigures]] = {}
-        for key, job in self.jobs.items():
+        for job in self.jobs.values() if jobs is None else jobs:
             known = 0 if job.counts_are_known else None
-            found[key] = {
+            found[job.namespace, job.id] = {
                 name: GroupFigures(known, desired if job.has_counts else None, known)
                 for name, desired in job.groups.items()
             }
         for one in self.allocations.values():
-            figures = found.get((one.namespace, one.job), {}).get(one.group)
+            groups = found.get((one.namespace, one.job))
+            figures = groups.get(one.group) if groups is not None else None
             if figures is None or one.is_to_stop or figures.running is None or figures.restarts is None:
                 continue
             figures.running += one.is_running

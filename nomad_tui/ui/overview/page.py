@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from time import perf_counter
 from typing import ClassVar, Final
 
 from textual import events, on
@@ -26,11 +27,13 @@ from nomad_tui.ui.overview.attention import AttentionList
 from nomad_tui.ui.overview.chart import ActivityChart, figures
 from nomad_tui.ui.overview.filters import filter_of
 
-ADVANCE_EVERY: Final = 0.04
-ADVANCE_SLICE: Final = 0.01
+ADVANCE_EVERY: Final = 0.02
+ADVANCE_SLICE: Final = 0.004
 """Seconds between two slices of indexing, and of one: reading has the rest of the time."""
 SHOW_EVERY: Final = 0.5
 """Seconds between two pictures."""
+SHOW_SHARE: Final = 10
+"""How many times as long as a picture takes to be made passes at least until the next: keys come first."""
 RECOVERED_FOR: Final = 10 * MINUTE
 """ns for which an object is listed after it has recovered."""
 WIDE: Final = 110
@@ -88,6 +91,8 @@ class OverviewPage(Modal[Chosen]):
         self._zoom = 0
         self._shown = -1
         """Up to which event the page was last drawn."""
+        self._rests_until = 0.0
+        """`perf_counter()` until which the page is not drawn again by itself."""
         self.chart = ActivityChart(self._clock, id="overview-activity")
         self.list = AttentionList(self._since, id="overview-attention")
         self._tables = Static(id="overview-tables")
@@ -108,7 +113,7 @@ class OverviewPage(Modal[Chosen]):
         self.query_one("#overview-side-box").border_title = Content("Rates and talkers")
         self.list.focus()
         self.set_interval(ADVANCE_EVERY, self._advance)
-        self.set_interval(SHOW_EVERY, self._show)
+        self.set_interval(SHOW_EVERY, self._show_again)
         self._index.advance(ADVANCE_SLICE)
         self.call_after_refresh(self._show)
 
@@ -145,6 +150,12 @@ class OverviewPage(Modal[Chosen]):
     def reference(self) -> int:
         """What ages are relative to, in ns since 1970."""
         return self._as_of_time or self._now()
+
+    def _show_again(self) -> None:
+        if perf_counter() >= self._rests_until:
+            began = perf_counter()
+            self._show()
+            self._rests_until = perf_counter() + SHOW_SHARE * (perf_counter() - began)
 
     def _show(self) -> None:
         if not self.is_current or not self.chart.content_size.width:

@@ -1,6 +1,7 @@
 """The tables of the overview as text: jobs and nodes, rates by topic, and who has the most events."""
 
 from collections.abc import Iterable
+from heapq import nsmallest
 
 from textual.content import Content
 
@@ -32,21 +33,21 @@ def joined(parts: Iterable[tuple[str, str]]) -> Content:
 
 def jobs(cluster: Cluster, width: int) -> Content:
     """A line for each group of each job that is not dead: running of desired, restarts, the last deployment."""
-    figures = cluster.figures()
-    listed = [job for job in cluster.jobs.values() if job.status != "dead"]
-    listed.sort(key=lambda job: (job.namespace, job.id))
+    alive = [(job.namespace, job.id) for job in cluster.jobs.values() if job.status != "dead"]
+    listed = [cluster.jobs[key] for key in nsmallest(MOST_JOBS, alive)]
+    figures = cluster.figures(listed)
     name = max(12, min(30, width // 3))
     parts: list[tuple[str, str]] = [
         (f"{'job.group'.ljust(name)} {'running':>9} {'restarts':>8}  deployment\n", "$quiet")
     ]
-    for job in listed[:MOST_JOBS]:
+    for job in listed:
         deployment = cluster.deployments.get((job.namespace, job.id))
         for group, one in figures[job.namespace, job.id].items():
             parts += _group(f"{job.id}.{group}", (one.running, one.desired, one.restarts), name)
             parts.append((f"  {_deployment(deployment, job)}\n" if deployment is not None else "\n", "$quiet"))
             deployment = None
-    if len(listed) > MOST_JOBS:
-        parts.append((f"… {count(len(listed) - MOST_JOBS)} more jobs\n", "$quiet"))
+    if len(alive) > MOST_JOBS:
+        parts.append((f"… {count(len(alive) - MOST_JOBS)} more jobs\n", "$quiet"))
     return joined(parts) if listed else Content.styled("No running jobs.\n", "$quiet")
 
 
@@ -71,8 +72,7 @@ def nodes(cluster: Cluster, width: int) -> Content:
     running = cluster.allocations_on()
     name = max(10, min(24, width // 4))
     parts: list[tuple[str, str]] = [(f"{'node'.ljust(name)} {'status':<13} {'allocations':>11}\n", "$quiet")]
-    listed = sorted(cluster.nodes.values(), key=lambda one: (one.name, one.id))
-    for node in listed[:MOST_NODES]:
+    for node in nsmallest(MOST_NODES, cluster.nodes.values(), key=lambda one: (one.name, one.id)):
         left = running[node.id]
         drain = f"draining, {number(left)} left" if node.is_draining else "" if node.is_eligible else "ineligible"
         is_down = node.status in ("down", "disconnected")
@@ -82,8 +82,8 @@ def nodes(cluster: Cluster, width: int) -> Content:
             (f" {number(left):>11}", ""),
             (f"  {drain}\n" if drain else "\n", "$warning"),
         ]
-    if len(listed) > MOST_NODES:
-        parts.append((f"… {count(len(listed) - MOST_NODES)} more nodes\n", "$quiet"))
+    if len(cluster.nodes) > MOST_NODES:
+        parts.append((f"… {count(len(cluster.nodes) - MOST_NODES)} more nodes\n", "$quiet"))
     return joined(parts)
 
 
