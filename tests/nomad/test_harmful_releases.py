@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -33,6 +32,7 @@ from nomad_tui.nomad.releases import (
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, Server, StandIn, Token
 from nomad_tui.stream.settings import Settings
+from tests.quick import command
 from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, event, frame
 
 HELD = Options(lead=ALL_FRAMES)
@@ -232,7 +232,6 @@ async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path
     definition.parent.mkdir()
     sent = tmp_path / "sent.ndjson"
     definition.write_text(f'id = "events"\ntype = "file"\naddress = "{sent}"\ntopics = ["*"]\n')
-    program = str(Path(sys.executable).with_name("nomad-tui"))
     async with asyncio.timeout(60), StandIn(LINES, replace(HELD, version="1.11.0")) as server:
         to = ("--address", server.address, "--config", str(tmp_path))
         commands = (
@@ -241,7 +240,7 @@ async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path
             ("doctor", *to, "--no-wait", "--output", "json"),
         )
         record, run, doctor = [
-            await create_subprocess_exec(program, *each, stdout=PIPE, stderr=PIPE) for each in commands
+            await create_subprocess_exec(*command(), *each, stdout=PIPE, stderr=PIPE) for each in commands
         ]
         told, _ = await doctor.communicate()
         for runner in (record, run):
