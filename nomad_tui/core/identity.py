@@ -36,7 +36,7 @@ class Identities:
     def of(self, frame: Frame) -> list[str]:
         """One for each event: the index, and 32 hexadecimal digits. Never fails, whatever the payloads hold.
 
-        About 25 µs an event of 2.8 KB (measured).
+        Costs two and a half times what `orjson.loads` takes for the payloads, which is half of it (measured).
         """
         if frame.index != self._index:
             self._index = frame.index

@@ -1,7 +1,7 @@
 """One record of the journal, and many of them together in one compressed block."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
@@ -29,7 +29,7 @@ _decode_unreadable = msgspec.msgpack.Decoder(Unreadable).decode
 Content: TypeAlias = Frame | Gap | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
     position: int
     """From 1, one higher for each record, and never given to another."""
@@ -38,6 +38,23 @@ class Record:
     events_before: int
     """Events in all records ever written before this one, dropped ones too."""
     content: Content
+    _texts: list[bytes] | None = field(default=None, compare=False, repr=False)
+    _masked: list[bytes] | None = field(default=None, compare=False, repr=False)
+
+    def texts(self, *, masked: bool) -> list[bytes]:
+        """Each event of a frame as JSON, with its secrets or without; what one sink has asked for serves the others."""
+        frame = self.content
+        if not isinstance(frame, Frame):
+            return []
+        if self._texts is None:
+            self._texts = frame.event_texts()
+        if not masked:
+            return self._texts
+        if self._masked is None:
+            from nomad_tui.core.secrets.redaction import redact_frame  # RE2 takes a while to load
+
+            self._masked = redact_frame(frame, self._texts)
+        return self._masked
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nomad_tui.core.filter import Filter, FilterError
-from nomad_tui.core.history.event_row import describe_event, event_level
+from nomad_tui.core.history.event_row import describe_event, event_level, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level, level
 from nomad_tui.core.objects.registry import KINDS
@@ -33,7 +33,12 @@ def levels(name: str) -> dict[tuple[str, str], str]:
     """By topic and sentence."""
     history = held(name)
     events = (history.event(sequence) for sequence in range(history.first, history.end))
-    return {(event.topic, describe_event(history, event).text): event_level(history, event).word for event in events}
+    return {
+        (event.topic, describe_event(history, event, payload_before(history, event.sequence)).text): event_level(
+            history, event
+        ).word
+        for event in events
+    }
 
 
 @pytest.mark.parametrize(

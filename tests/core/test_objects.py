@@ -8,7 +8,7 @@ import pytest
 
 from nomad_tui.core.changes import difference
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.history.event_row import describe_event
+from nomad_tui.core.history.event_row import sentence as sentence_of
 from nomad_tui.core.history.facts import status_and_node
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.names import Names
@@ -100,7 +100,7 @@ NEWEST: Final = json.dumps(payload(2, "steady")).encode()
 
 
 def test_its_sentence_says_what_happened(history: History) -> None:
-    assert describe_event(history, history.event(1)).text == "heart  weak → steady"
+    assert sentence_of(history, 1).text == "heart  weak → steady"
 
 
 def test_its_summary_says_how_things_stand() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nomad_tui.core.payload import Members, RawText, Value, parse
 from nomad_tui.core.secrets import REDACTED, masked, redact
+from nomad_tui.core.secrets.redaction import redact_frame
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 from tests.bench import masking
@@ -58,6 +59,9 @@ def test_every_recorded_event_is_masked_as_its_value_would_be(name: str) -> None
             payload = bytes(event.payload)
             assert redact(payload) == by_value(payload)
             count += 1
+        if isinstance(frame, Frame):
+            texts = frame.event_texts()
+            assert redact_frame(frame, texts) == [redact(text) for text in texts]
     assert count > 20
 
 
@@ -162,6 +166,16 @@ def test_a_secret_is_found_however_it_is_written(payload: str) -> None:
 def test_any_json_is_masked_as_its_value_would_be(payload: str) -> None:
     raw = payload.encode("utf-8", "surrogatepass")
     assert redact(raw) == by_value(raw)
+
+
+@settings(max_examples=times(100))
+@given(st.lists(payloads, min_size=1, max_size=3))
+def test_a_frame_is_masked_as_its_events_would_be(payloads: list[str]) -> None:
+    events = [b'{"Topic":"Job","Payload":%s}' % each.encode("utf-8", "surrogatepass") for each in payloads]
+    frame = decode(b'{"Index":1,"Events":[%s]}' % b",".join(events))
+    assert isinstance(frame, Frame)
+    texts = frame.event_texts()
+    assert redact_frame(frame, texts) == [redact(text) for text in texts]
 
 
 @settings(max_examples=times(100))

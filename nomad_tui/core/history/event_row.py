@@ -96,7 +96,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         sequence=sequence,
         index=event.index,
         topic=event.topic,
-        sentence=_describe(history, event, before),
+        sentence=describe_event(history, event, before),
         moment=times.moment,
         about=_about(history, times) if times.moment is None else None,
         received=event.received,
@@ -127,15 +127,12 @@ def latest_moment(history: History, end: int | None = None) -> int | None:
 
 def sentence(history: History, sequence: int) -> Sentence:
     """What happened, in words. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
-    return describe_event(history, history.event(sequence))
+    event = history.event(sequence)
+    return describe_event(history, event, payload_before(history, sequence))
 
 
-def describe_event(history: History, event: HeldEvent) -> Sentence:
-    """What happened, from an event, its object's event before, its frame, and the names that were known by then."""
-    return _describe(history, event, payload_before(history, event.sequence))
-
-
-def _describe(history: History, event: HeldEvent, before: bytes | None) -> Sentence:
+def describe_event(history: History, event: HeldEvent, before: bytes | None) -> Sentence:
+    """What happened, from an event, its object's payload before, its frame, and the names that were known by then."""
     beside = Beside(event.frame, event.namespace, partial(_name, history, event))
     return describe(event.topic, event.type, event.key, event.payload, before, beside)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from nomad_tui.core.history.event_row import describe_event
+from nomad_tui.core.history.event_row import describe_event, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import HeldEvent, ObjectKey
 from nomad_tui.core.moment import frame_moment
@@ -107,7 +107,11 @@ class ObjectRecords:
             compared = kind(topic).compared(event.payload)
             said = None
             if compared is None or compared.state != self._compared or not self.records:
-                said = describe_event(history, event) if self.whole else _alone(topic, event)
+                said = (
+                    describe_event(history, event, payload_before(history, event.sequence))
+                    if self.whole
+                    else _alone(topic, event)
+                )
             self._compared = compared.state if compared is not None else None
             own = moment(compared.moment) if compared is not None and compared.moment is not None else None
             at = own if own is not None else frame_moment(event.frame)

@@ -9,7 +9,6 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.identity import Identities
 from nomad_tui.core.level import Level
 from nomad_tui.core.search.search import Matcher
-from nomad_tui.core.secrets import redact
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, Unreadable
 from nomad_tui.journal.record import Record
@@ -100,15 +99,14 @@ class Selection:
             return []
         if self._definition.is_rendered:
             return [item for item in self._rendered(record, frame, wanted, start, ids) if item.offset >= first]
-        texts = frame.event_texts()
-        redacts = self._definition.redact
+        texts = record.texts(masked=self._definition.redact)
         return [
             Item(
                 record.position,
                 offset,
                 frame.index,
                 record.received,
-                redact(texts[offset]) if redacts else texts[offset],
+                texts[offset],
                 frame.events[offset],
                 id=self._place(record.position, offset) if ids is None else ids[offset],
             )
@@ -121,12 +119,13 @@ class Selection:
     ) -> list[Item]:
         """With what each event means; only those of the level that is wanted, and recoveries from it."""
         assert self._history is not None
-        texts = frame.event_texts()
+        texts = record.texts(masked=self._definition.redact)
+        least = self._definition.least_level
         items: list[Item] = []
         for offset in wanted:
             about = about_held(self._history, start + offset)
             resolves = self._incidents.look(about, record.position)
-            if about.level < self._definition.least_level and not resolves:
+            if least > Level.ROUTINE and not resolves and about.level < least:
                 continue
             items.append(
                 Item(
@@ -134,7 +133,7 @@ class Selection:
                     offset,
                     frame.index,
                     record.received,
-                    redact(texts[offset]) if self._definition.redact else texts[offset],
+                    texts[offset],
                     frame.events[offset],
                     id=self._place(record.position, offset) if ids is None else ids[offset],
                     about=about,

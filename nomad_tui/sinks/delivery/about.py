@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Final, Protocol
 
 import msgspec
 
-from nomad_tui.core.history.event_row import describe_event, event_level, payload_before
+from nomad_tui.core.history.event_row import describe_event, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level, level
 from nomad_tui.core.objects.reading import Object
@@ -16,69 +17,128 @@ from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Event
 
 
+class About(Protocol):
+    @property
+    def topic(self) -> str:
+        """By its released name."""
+        ...
+
+    @property
+    def sentence(self) -> Sentence: ...
+
+    @property
+    def level(self) -> Level: ...
+
+    @property
+    def job(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+    @property
+    def node(self) -> str:
+        """Its name, else its ID; "" where the payload does not say."""
+        ...
+
+    @property
+    def incident(self) -> str:
+        """The same for the event that reports a failure and the one that proves the recovery; "" where none is."""
+        ...
+
+    @property
+    def is_recovery(self) -> bool:
+        """Whether the event proves that what `incident` names is well."""
+        ...
+
+    @property
+    def before(self) -> bytes | None:
+        """The payload of the object's event before; None where it is not known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class About:
+class Known:
+    """Implements `About` for an event of nomad-tui's own."""
+
     topic: str
-    """By its released name."""
     sentence: Sentence
     level: Level
-    job: str
-    group: str
-    node: str
-    """Its name, else its ID; "" where the payload does not say."""
     incident: str
-    """The same for the event that reports a failure and the one that proves the recovery; "" where none is proven."""
     is_recovery: bool
-    """Whether the event proves that what `incident` names is well."""
-    before: bytes | None
-    """The payload of the object's event before; None where it is not known."""
+    job: str = ""
+    group: str = ""
+    node: str = ""
+    before: bytes | None = None
 
 
 def about_held(history: History, sequence: int) -> About:
     """For an event of a history, which knows what came before it."""
     held = history.event(sequence)
-    event = held.frame.events[held.position]
-    sentence = describe_event(history, held)
-    return _about(event, sentence, event_level(history, held), payload_before(history, sequence))
+    before = payload_before(history, sequence)
+    return Derived(held.frame.events[held.position], before, lambda: describe_event(history, held, before))
 
 
 def about_alone(event: Event) -> About:
     """For an event of which nothing else is known."""
     topic = released_topic(event.topic)
-    payload = bytes(event.payload)
-    return _about(
-        event,
-        describe(topic, event.type, event.key, payload, None),
-        level(topic, event.type, event.key, payload, None),
-        None,
-    )
+    return Derived(event, None, lambda: describe(topic, event.type, event.key, bytes(event.payload), None))
 
 
-def _about(event: Event, sentence: Sentence, of_level: Level, before: bytes | None) -> About:
-    topic = released_topic(event.topic)
-    of = kind(topic)
-    payload = bytes(event.payload)
-    status, node_id, node_name = of.facts(event.type, event.key, payload)
-    job = of.job_of(event.key, tuple(event.filter_keys or ())) or of.links(payload).job_id
-    if of.is_job:
-        job = event.key
-    group = next(iter(of.mentioned("group", event.key, payload)), "")
-    identify = _INCIDENTS.get(topic)
-    incident = ""
-    if identify is not None:
-        name = identify(event, job, group)
-        incident = "/".join(filter(None, (topic.lower(), event.namespace, *name)))
-    return About(
-        topic,
-        sentence,
-        of_level,
-        job,
-        group,
-        sentence.place or node_name or (event.key[:8] if topic == "Node" else node_id[:8]),
-        incident,
-        bool(incident) and of_level < Level.WARNING and _is_well(topic, status, payload),
-        before,
-    )
+class Derived:
+    """Implements `About`. Each is derived when it is first asked for: most templates name few."""
+
+    def __init__(self, event: Event, before: bytes | None, describe: Callable[[], Sentence]) -> None:
+        self.topic = released_topic(event.topic)
+        self.before = before
+        self._event = event
+        self._describe = describe
+
+    @cached_property
+    def sentence(self) -> Sentence:
+        return self._describe()
+
+    @cached_property
+    def level(self) -> Level:
+        event = self._event
+        return level(self.topic, event.type, event.key, self._payload, self.before)
+
+    @cached_property
+    def _payload(self) -> bytes:
+        return bytes(self._event.payload)
+
+    @cached_property
+    def _facts(self) -> tuple[str, str, str]:
+        return kind(self.topic).facts(self._event.type, self._event.key, self._payload)
+
+    @cached_property
+    def job(self) -> str:
+        event, of = self._event, kind(self.topic)
+        if of.is_job:
+            return event.key
+        return of.job_of(event.key, tuple(event.filter_keys or ())) or of.links(self._payload).job_id
+
+    @cached_property
+    def group(self) -> str:
+        return next(iter(kind(self.topic).mentioned("group", self._event.key, self._payload)), "")
+
+    @cached_property
+    def node(self) -> str:
+        _, node_id, name = self._facts
+        return self.sentence.place or name or (self._event.key[:8] if self.topic == "Node" else node_id[:8])
+
+    @cached_property
+    def incident(self) -> str:
+        identify = _INCIDENTS.get(self.topic)
+        if identify is None:
+            return ""
+        name = identify(self._event, self.job, self.group)
+        return "/".join(filter(None, (self.topic.lower(), self._event.namespace, *name)))
+
+    @cached_property
+    def is_recovery(self) -> bool:
+        return (
+            bool(self.incident) and self.level < Level.WARNING and _is_well(self.topic, self._facts[0], self._payload)
+        )
 
 
 # A recovery is proven by another object of the same job and group, because a failed allocation never recovers itself.

@@ -15,7 +15,7 @@ from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.text import printable
 from nomad_tui.core.wire import Event
 from nomad_tui.journal.log import Log
-from nomad_tui.sinks.delivery.about import About
+from nomad_tui.sinks.delivery.about import Known
 from nomad_tui.sinks.delivery.sink import Delivery, Item, UndeliveredError
 from nomad_tui.sinks.delivery.worker import SinkWorker
 
@@ -104,16 +104,12 @@ def alert(sink: SinkWorker, since: int, *, failing: bool) -> Item:
     }
     text = orjson.dumps(event)
     what = f"has acknowledged nothing for {lasted}: {status.last_error}" if failing else f"works again after {lasted}"
-    about = About(
+    about = Known(
         topic=TOPIC,
         sentence=sentence(named(f"sink {sink.id}", sink.id), [bad(what) if failing else good(what)]),
         level=Level.FAILURE if failing else Level.ROUTINE,
-        job="",
-        group="",
-        node="",
         incident=f"sink/{sink.id}",
         is_recovery=not failing,
-        before=None,
     )
     return Item(
         0,

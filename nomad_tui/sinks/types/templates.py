@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, meta
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from nomad_tui.config.folders import FileError, read_text, shown
@@ -31,6 +32,8 @@ LONGEST_TEXT: Final = 300
 APART: Final = "\N{ZERO WIDTH SPACE}"
 """Put into what would mention somebody, so that it reads the same."""
 
+_NAMES: Final = frozenset(NAMES)
+_OF_LOOPS: Final = frozenset(("index", "index0", "first", "last", "length"))
 _MENTION: Final = re.compile(
     r"(?<=<)(?=[!@#]|/?at>|users/)|(?<=[@!])(?=everyone|here|channel|all|group|subteam|room)|(?<=[<@])\Z",
     re.IGNORECASE,
@@ -56,11 +59,13 @@ def escape_slack(text: str) -> str:
 
 
 def _finalize(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_mentions(value)
     if value is None:
         return ""
-    if isinstance(value, Undefined | int | float):
+    if isinstance(value, (Undefined, int, float)):
         return value
-    return without_mentions(value if isinstance(value, str) else str(value))
+    return without_mentions(str(value))
 
 
 def _json(value: Any) -> str:
@@ -84,8 +89,16 @@ def _truncate(value: Any, length: int = 255, end: str = ELLIPSIS) -> str:
     return text if len(text) <= length else text[: max(0, length - len(end))] + end
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Names that a template may read whatever they hold need no check: it costs four times as much, measured."""
+        if (type(obj) is EventView and attribute in _NAMES) or (type(obj) is LoopContext and attribute in _OF_LOOPS):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Environment(
         undefined=StrictUndefined,
         finalize=_finalize,
         autoescape=False,
