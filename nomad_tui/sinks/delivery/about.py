@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import msgspec
 
@@ -58,7 +58,7 @@ class About(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Implements `About` for an event of nomad-tui's own."""
+    """Implements `About` with everything derived: for an event that is kept for long, or of nomad-tui's own."""
 
     topic: str
     sentence: Sentence
@@ -69,6 +69,20 @@ class Known:
     group: str = ""
     node: str = ""
     before: bytes | None = None
+
+    @classmethod
+    def of(cls, about: About) -> Self:
+        return cls(
+            about.topic,
+            about.sentence,
+            about.level,
+            about.incident,
+            about.is_recovery,
+            about.job,
+            about.group,
+            about.node,
+            about.before,
+        )
 
 
 def about_held(history: History, sequence: int) -> About:

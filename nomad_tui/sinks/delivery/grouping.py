@@ -13,6 +13,7 @@ from time import time_ns
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from nomad_tui.core.readable import SECOND
 from nomad_tui.core.secrets import redact
@@ -22,6 +23,7 @@ from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, GroupBy
+from nomad_tui.sinks.delivery.about import Known
 from nomad_tui.sinks.delivery.sink import Item, More
 
 KEPT: Final = 20
@@ -84,12 +86,12 @@ class Folding:
                 name = f"\1{self._single:06}"
             kept = self._groups.setdefault(name, [])
             if len(kept) < KEPT:
-                kept.append(_grouped(item, name))
+                kept.append(_kept(item, name))
                 self.size += len(item.text)
                 continue
             last = kept[-1]
             if last.more is None:
-                kept[-1] = last = _grouped(last, name, More())
+                kept[-1] = last = structs.replace(last, more=More())
             assert last.more is not None
             last.more.places.extend((item.position, item.offset))
             what = happened(item)
@@ -108,21 +110,12 @@ class Folding:
         return items
 
 
-def _grouped(item: Item, name: str, more: More | None = None) -> Item:
-    return Item(
-        item.position,
-        item.offset,
-        item.index,
-        item.received,
-        item.text,
-        item.event,
-        item.gap,
-        item.id,
-        item.about,
-        item.resolves,
-        more,
-        name,
-    )
+def _kept(item: Item, name: str) -> Item:
+    """The item apart from its frame and the history, whose memory it would hold."""
+    event, about = item.event, item.about
+    if event is not None:
+        event = structs.replace(event, payload=event.payload.copy())
+    return structs.replace(item, event=event, about=Known.of(about) if about is not None else None, group=name)
 
 
 def groups(items: Iterable[Item]) -> Iterator[list[Item]]:
