@@ -318,6 +318,7 @@ class Journal:
 
     async def _commit(self, group: Sequence[Record]) -> bool:
         """Tries until it succeeds; False if the journal is closed before."""
+        has_made_room = False
         while True:
             why = await self._attempt(group)
             if not why:
@@ -327,10 +328,11 @@ class Journal:
                 return True
             if not self.trouble:
                 log.error("journal_not_written", path=str(self.path), why=why)
-                self.trouble = why
-                if self._is_full and await self._make_room(group):
-                    continue
             self.trouble = why
+            if self._is_full and not has_made_room:
+                has_made_room = await self._make_room(group)
+                if has_made_room:
+                    continue
             if self._closing.is_set():
                 return False
             with suppress(TimeoutError):
@@ -350,7 +352,7 @@ class Journal:
         return ""
 
     async def _make_room(self, group: Sequence[Record]) -> bool:
-        """Gives up the oldest that every sink has had, at the first failure in a row."""
+        """Gives up the oldest that every sink has had, once for all failures in a row."""
         wanted = max(LEAST_ROOM, sum(size_of(record.content) for record in group))
         dropped = await self.change(retention.make_room, wanted)
         if dropped is not None:

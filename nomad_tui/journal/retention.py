@@ -106,12 +106,19 @@ def letter_bytes(store: Store) -> int:
 
 
 def make_room(store: Store, most_bytes: int) -> Dropped | None:
-    """Drops about that much of what every sink has had, however young. Does what it can on a full disk."""
+    """Drops about that much of what every sink has had, however young. Does what it can on a full disk.
+
+    A checkpoint comes second: where it ends half-way, it has used up the room that dropping needs.
+    """
+    dropped: Dropped | None = None
+    with suppress(JournalError):
+        dropped = _drop_read(store, most_bytes)
     with suppress(JournalError):
         _checkpoint(store)
-    with suppress(JournalError):
-        return _drop_read(store, most_bytes)
-    return None
+    if dropped is None:
+        with suppress(JournalError):
+            dropped = _drop_read(store, most_bytes)
+    return dropped
 
 
 @doing("written")

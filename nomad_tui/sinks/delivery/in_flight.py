@@ -44,6 +44,8 @@ ACKNOWLEDGED_FOR: Final = 0.1
 more than those whose ends are written."""
 AGAIN: Final = 1.0
 """Seconds until a transaction is tried again that could not be written."""
+MOST_DOUBLED: Final = 5
+"""Attempts after which that time is doubled, where many dead letters are made anew for each: up to 32 s."""
 SAID_EVERY: Final = 60
 """Attempts to write, of which the first is logged."""
 
@@ -280,7 +282,7 @@ class InFlightWindow:
                 if attempt % SAID_EVERY == 0:
                     log.error("cursor_cannot_be_written", sink=self._progress.sink, what=str(error))
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(AGAIN):
+                    async with asyncio.timeout(AGAIN * 2 ** min(attempt, MOST_DOUBLED if more is not None else 0)):
                         await self._leaving.wait()
                 if self._leaving.is_set():
                     raise
