@@ -23,7 +23,7 @@ class JournalInUseError(JournalError):
 
 
 def shown(path: Path) -> str:
-    """A journal's name as it may stand in a sentence."""
+    """A journal's path, printable and shortened for a message."""
     return printable(str(path), 200)
 
 
@@ -35,9 +35,9 @@ def explained(path: Path, doing: str, error: Exception) -> JournalError:
             "name a file with --journal."
         )
     why, remedy = _cause(error)
-    told = JournalError(f"The journal {shown(path)} cannot be {doing}: {why}. {remedy}")
-    told.is_full = remedy in (_ROOM, _MAY_BE_FULL)
-    return told
+    failure = JournalError(f"The journal {shown(path)} cannot be {doing}: {why}. {remedy}")
+    failure.is_full = remedy in (_ROOM, _MAY_BE_FULL)
+    return failure
 
 
 class _Named(Protocol):

@@ -37,7 +37,7 @@ def lock(file: Path, holder: Callable[[], str]) -> filelock.BaseFileLock:
 
 
 def is_held(file: Path) -> bool | None:
-    """Whether a process writes to the journal; None where that cannot be told. Changes nothing."""
+    """Whether a process writes to the journal; None where that is unknown. Changes nothing."""
     try:
         looked_at = os.open(file.with_name(f"{file.name}.lock"), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

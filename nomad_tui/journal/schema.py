@@ -91,7 +91,7 @@ CREATE TABLE loss (
 
 
 def is_journal(path: Path) -> bool:
-    """By its header, whatever its name; False for what cannot be read."""
+    """Whether a file is a journal by its header; False where it cannot be read."""
     try:
         return stat.S_ISREG(path.stat().st_mode) and _application(path) == APPLICATION_ID
     except (OSError, ValueError, sqlite3.Error):
@@ -190,7 +190,7 @@ def open_to_read(file: Path) -> sqlite3.Connection:
 
 
 def refuse_others(file: Path) -> None:
-    """Raises `JournalError` for what is no journal at all."""
+    """Raises `JournalError` for a file that is not a journal."""
     what = ""
     try:
         if not stat.S_ISREG(file.stat().st_mode):

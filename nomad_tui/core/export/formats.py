@@ -57,7 +57,7 @@ class EventLines:
         self._encoding = encoding
 
     def head(self) -> list[bytes]:
-        """What stands before the first event."""
+        """The lines before the first event."""
         head = {Output.CSV: csv_head, Output.MARKDOWN: markdown_head}.get(self._output)
         return [self._encoded(line) for line in head()] if head is not None else []
 

@@ -179,7 +179,7 @@ class Server:
     path: str = ""
     """Where Nomad's API begins there."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Names of additional headers, each with what stands for its value in a shell."""
+    """Names of additional headers, each with the placeholder for its value in a shell."""
     socket: str | None = None
     """The path of a Unix socket; `address` is then what the Host header says."""
     region: str | None = None
@@ -385,7 +385,7 @@ def _curl(server: Server, target: str, *options: str) -> str | None:
 
 
 def _line(arguments: list[str]) -> str | None:
-    """None where one of them would not stand in the line as it is drawn."""
+    """None where one of them would be drawn otherwise than it is."""
     return shlex.join(arguments) if is_fit(*arguments) else None
 
 

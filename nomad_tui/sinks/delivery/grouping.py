@@ -133,7 +133,7 @@ def total(items: Iterable[Item]) -> int:
 
 
 def counts(items: Iterable[Item]) -> Counter[str]:
-    """How often each thing happened, by what `happened` gives; "" for what was not told apart."""
+    """How often each thing happened, by what `happened` gives; "" for what is only counted together."""
     found: Counter[str] = Counter()
     for item in items:
         found[happened(item)] += 1

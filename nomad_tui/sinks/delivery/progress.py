@@ -1,4 +1,4 @@
-"""How one sink is doing, as others are told."""
+"""The status of one sink, as `sink status`, metrics and the dashboard show it."""
 
 import asyncio
 from collections import deque
@@ -42,7 +42,7 @@ class Progress:
         """Its ID."""
         self.status = status
         self.dropped = 0
-        """Events that the journal has dropped before the sink had them, and that it was not told of yet."""
+        """Events that the journal has dropped before the sink had them, and that are not reported to it yet."""
         self.failing_since = 0
         """When the first attempt failed after which nothing was acknowledged, in ns since 1970; 0 while it works."""
         self.news = asyncio.Event()

@@ -15,7 +15,7 @@ from nomad_tui.sinks.definition.reading import DefinitionError
 NEW: Final = "new"
 """It is defined, and no runner has run it yet."""
 REMOVED: Final = "removed"
-"""It is not defined any more; its cursor stands where it stood."""
+"""It is not defined any more; its cursor is kept."""
 MISTAKE: Final = "mistake"
 """Its definition cannot be used, and no runner runs it with the one that it had."""
 

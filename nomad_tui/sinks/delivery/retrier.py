@@ -1,4 +1,4 @@
-"""One delivery until every item of it was acknowledged, or refused for good."""
+"""Repeats one delivery until every item of it is acknowledged or refused for good."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,13 +27,13 @@ LONGEST_PAUSE: Final = 4
 """Times `min_backoff`: after something was refused for good, the next is sent within this."""
 
 Acknowledged = Callable[[int, str], None]
-"""Called with how many items were acknowledged, and with what was said."""
+"""Called with how many items were acknowledged, and with the answer."""
 Failed = Callable[[UndeliveredError, int, float], None]
 """Called with what came back, how often in a row by now, and in how many seconds it is tried again."""
 
 
 class DeliveryRetrier:
-    """Brings deliveries to one sink, in whatever order they are handed to it."""
+    """Delivers to one sink, in the order of the calls."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class DeliveryRetrier:
         return []
 
     async def once(self, delivery: Delivery) -> str:
-        """One attempt. Returns what was said, or raises `UndeliveredError`."""
+        """Makes one attempt and returns the answer. Raises `UndeliveredError`."""
         try:
             async with asyncio.timeout(self._definition.timeout + PATIENCE):
                 return await self._sink.deliver(delivery)

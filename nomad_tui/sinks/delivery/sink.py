@@ -1,4 +1,4 @@
-"""What brings events to one receiver, and what it is given to bring."""
+"""The interface of a sink, and the deliveries that it is given."""
 
 from array import array
 from collections import Counter
@@ -106,7 +106,7 @@ class RejectedError(UndeliveredError):
 
 class Sink(Protocol):
     async def deliver(self, delivery: Delivery) -> str:
-        """Returns once the receiver has acknowledged all of it: what it said, in one line fit to be drawn.
+        """Returns the answer, as one printable line, once the receiver has acknowledged all of it.
 
         Raises `UndeliveredError` within the definition's timeout, and nothing else that can be foreseen.
         """

@@ -86,7 +86,7 @@ class SinkWorker:
 
     @property
     def lost_events(self) -> int:
-        """What the journal had to drop before the sink had it, whether the sink was told by now or not."""
+        """Events that the journal dropped before the sink had them, reported to the sink or not."""
         return self.status.lost + self._progress.dropped
 
     async def caught_up(self) -> None:
@@ -122,7 +122,7 @@ class SinkWorker:
         return own is None or (own.generation, own.paused) == (cursor.generation, cursor.paused)
 
     async def run(self) -> None:
-        """Delivers until cancelled. Trouble is told in `status` and the log, and tried again."""
+        """Delivers until cancelled. Errors go to `status` and the log, and are retried."""
         while True:
             try:
                 cursor = await self._own_cursor()

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class WorkerThread:
     """Does one piece of work after another, in the order in which they were handed over.
 
-    (An executor's threads are waited for when the program ends, which a reader that stands still would prevent.)
+    (An executor's threads are waited for when the program ends, which a reader that reads nothing would prevent.)
     """
 
     def __init__(self, name: str) -> None:
@@ -32,7 +32,7 @@ class WorkerThread:
                 return
             if error is not None:
                 future.set_exception(error)
-                future.exception()  # whoever gave up waiting for it has said so
+                future.exception()  # whoever gave up waiting has reported it
             else:
                 future.set_result(result)  # type: ignore[arg-type]
 

@@ -37,7 +37,7 @@ class _Queueing(QueueHandler):
 
 
 class Log(QueueListener):
-    """Writes the log in a thread, so that a reader that stands still holds up nothing else.
+    """Writes the log in a thread, so that a reader that reads nothing blocks nothing else.
 
     It must not end the program either: what cannot be written, as on a full disk or to a reader that has gone, is left
     out.

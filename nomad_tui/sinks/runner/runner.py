@@ -39,7 +39,7 @@ DRAIN: Final = 10.0
 
 
 class Definitions(Protocol):
-    """Where definitions stand; they may change at any time."""
+    """A source of definitions, which may change at any time."""
 
     def read(self) -> Loaded: ...
 
@@ -97,7 +97,7 @@ class Runner:
 
     @property
     def heard(self) -> float:
-        """When the server said something last, by `monotonic`; 0.0 for never."""
+        """When the server sent its last line, by `monotonic`; 0.0 for never."""
         return self._recorder.heard
 
     def end(self) -> None:
@@ -222,7 +222,7 @@ class Runner:
         return True if definitions is None else (await asyncio.to_thread(definitions.signature), True)
 
     async def _redefine(self, *, again: bool) -> None:
-        """`again` for mistakes to be told that were told before."""
+        """Starts and stops sinks by the definitions as they are now; `again` logs known mistakes once more."""
         said = {str(mistake) for mistake in self.mistakes}
         wanted = await self._defined()
         loaded = self._loaded
@@ -254,7 +254,7 @@ class Runner:
         await self._forget_absent(loaded)
 
     def _may_define(self, loaded: Loaded, sink: str) -> bool:
-        """Whether a sink may be what stands where something cannot be read."""
+        """Whether a file that cannot be read may define the sink."""
         origin = self._origins.get(sink)
         places = (origin, origin and origin.parent)
         return any(
@@ -286,7 +286,7 @@ class Runner:
         log.info("sink_stopped", sink=sink.id)
 
     async def _follow_region(self) -> None:
-        """The region is part of the events' IDs: a sink that was started before the server told it goes by it too."""
+        """The region is part of the events' IDs: sinks started before it was known start again."""
         for sink in [sink for sink in self.sinks.values() if sink.region != self.status.region]:
             await self._stop(sink)
             self._start(sink.definition)

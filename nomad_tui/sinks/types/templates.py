@@ -91,7 +91,7 @@ def _truncate(value: Any, length: int = 255, end: str = ELLIPSIS) -> str:
 
 class _Environment(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Names that a template may read whatever they hold need no check: it costs four times as much, measured."""
+        """Skips the sandbox for names that are always allowed: its checks cost four times the look-up, measured."""
         if (type(obj) is EventView and attribute in _NAMES) or (type(obj) is LoopContext and attribute in _OF_LOOPS):
             return getattr(obj, attribute)
         return super().getattr(obj, attribute)
