@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from nomad_tui.config.folders import Folders
 from nomad_tui.session import Session
 from nomad_tui.ui.event.inspecting import Inspecting
 from nomad_tui.ui.filter.filter_updates import FilterUpdates
-from nomad_tui.ui.filter.filtering import Filtering
+from nomad_tui.ui.filter.filtering import Filtering, learn_language
 from nomad_tui.ui.panes import Panes
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ class Controllers:
         self._folders = folders
         self._is_cluster = is_cluster
         self._seeds = seeds
+
+    async def prepare(self) -> None:
+        """Makes the parser of filters and reads the watch rules, which the first picture does not wait for."""
+        await asyncio.to_thread(learn_language)
+        if self._panes.is_ready:
+            self.watching  # noqa: B018  # reads the rules
 
     def made(self, name: str) -> bool:
         """Whether one of them has been used."""

@@ -1,5 +1,6 @@
 """The three panes side by side: which has the focus, which is zoomed, and how wide each is."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from math import floor
 from typing import Final
@@ -7,7 +8,9 @@ from typing import Final
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
+from textual.content import Content
 
+from nomad_tui.config.ui_settings import StartPane
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.facets.picker import TopicPicker
@@ -44,6 +47,8 @@ class Panes(Horizontal):
         self.topics = topics
         self.event_list = event_list
         self.inspector = inspector
+        topics.border_title = Content("1 Facets")
+        event_list.border_title = Content("2 Events")
         self.zoomed: Pane | None = None
         """The pane that fills the screen."""
         self.facets_width = facets_width
@@ -56,6 +61,14 @@ class Panes(Horizontal):
         with Container(id="main"):
             yield self.event_list
             yield self.inspector
+
+    def start(self, pane: StartPane, *, follows: bool, folded: Collection[str]) -> None:
+        """Shows what the operator's settings ask for; `folded` are sections of Facets."""
+        self.topics.fold(folded)
+        if not follows:
+            self.event_list.follow(False)
+        if pane is not StartPane.EVENTS:
+            self.go_to(Pane.TOPICS if pane is StartPane.FACETS else Pane.INSPECTOR)
 
     @property
     def is_ready(self) -> bool:

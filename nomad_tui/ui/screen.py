@@ -1,11 +1,7 @@
-"""The dashboard: owns selection, view and filter, and binds the panes into them.
-
-Panes post what the operator did; this screen decides what it means. Pages are imported when they are opened.
-"""
+"""The dashboard: owns selection, view and filter. Panes post what the operator did; it decides what that means."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import tzinfo
@@ -15,7 +11,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.command import Provider
-from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input
@@ -23,7 +18,6 @@ from textual.widgets import Input
 from nomad_tui.config.filter_history import FilterHistory
 from nomad_tui.config.folders import Folders
 from nomad_tui.config.saved_filters import SavedFilters
-from nomad_tui.config.ui_settings import StartPane
 from nomad_tui.core.search.view import View
 from nomad_tui.core.updates import Concern
 from nomad_tui.session import Session
@@ -41,7 +35,7 @@ from nomad_tui.ui.facets.refusals import explain_refusal
 from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.filter_updates import FILTER_AFTER, FilterUpdates
-from nomad_tui.ui.filter.filtering import Filtering, ages_clock, learn_language
+from nomad_tui.ui.filter.filtering import Filtering, ages_clock
 from nomad_tui.ui.filter.saved import SavedFilterActions, SavedFilterCommands, hints
 from nomad_tui.ui.kept_marks import MarkKeeper
 from nomad_tui.ui.key_hints import KeyHints
@@ -171,25 +165,19 @@ class DashboardScreen(Screen[None]):
         self._is_drawn = True
 
     def on_mount(self) -> None:
-        self.topics.border_title = Content("1 Facets")
-        self.event_list.border_title = Content("2 Events")
         with self.prevent(FilterLine.Changed):
             self.filter_line.put(self.filtering.text)
         self.updates.show()
         self.set_focus(self.event_list)
         self._apply_preferences()
-        self.set_timer(WATCH_AFTER, lambda: self.run_worker(self._watch, group="language"))  # type: ignore[arg-type]
+        self.set_timer(WATCH_AFTER, lambda: self.run_worker(self.controllers.prepare, group="language"))  # type: ignore[arg-type]
         self.set_interval(SYNC_EVERY, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)
         self._ticker.tick()
 
     def _apply_preferences(self) -> None:
         preferences = self._preferences
-        self.topics.fold(preferences.folded)
-        if not preferences.follows:
-            self.event_list.follow(False)
-        if preferences.start_pane is not StartPane.EVENTS:
-            self.panes.go_to(Pane.TOPICS if preferences.start_pane is StartPane.FACETS else Pane.INSPECTOR)
+        self.panes.start(preferences.start_pane, follows=preferences.follows, folded=preferences.folded)
         if preferences.warning is not None:
             self.session.status.warnings[Concern.SETTINGS] = preferences.warning
         kept = (self.saved.filters.trouble, self.filter_history.trouble, preferences.kept.trouble)
@@ -202,11 +190,6 @@ class DashboardScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self.end_recording()
-
-    async def _watch(self) -> None:
-        await asyncio.to_thread(learn_language)
-        if self.is_ready:
-            self.controllers.watching  # noqa: B018  # reads the rules
 
     def sync(self) -> None:
         """Updates everything but the event list."""
