@@ -4,7 +4,8 @@ Nothing here is needed to show events. A search and the facets ask for it, and `
 the program is idle, so that the first search over a million events does not have to read a million payloads.
 """
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Final
 
@@ -13,7 +14,7 @@ import zstandard
 from nomad_tui.core.history.event_row import payload_before, sentence
 from nomad_tui.core.history.facts import status_and_node
 from nomad_tui.core.history.history import History, PayloadReader
-from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
+from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment, Subject
 from nomad_tui.core.level import level
 
 FACTS_A_STEP: Final = 128
@@ -37,49 +38,55 @@ class Derived:
 
     def facts(self, segment: Segment, stop: int) -> Iterator[None]:
         """Fills the segment's `status` and `node` columns up to row `stop`."""
-        history = self.history
-        types = history.type_names()
-        bytes_left = BYTES_A_STEP
-        for row in range(len(segment.status), stop):
-            bytes_left -= segment.payload_length[row]
-            if row % FACTS_A_STEP == 0 or bytes_left < 0:
-                bytes_left = BYTES_A_STEP
-                yield
-            # Somebody else may have gone on meanwhile, or the segment may have been evicted.
-            if row < len(segment.status):
-                continue
-            if segment.first < history.first:
-                return
-            subject = history.subject(segment.subject[row])
-            if subject is None:
-                history.keep_facts(segment, "", "", "")
-                continue
-            payload = self.payloads.payload(segment, row)
-            facts = status_and_node(subject.topic, types[segment.type[row]], subject.key, payload)
+        history, types = self.history, self.history.type_names()
+
+        def keep(row: int, subject: Subject | None) -> None:
+            facts = "", "", ""
+            if subject is not None:
+                payload = self.payloads.payload(segment, row)
+                facts = status_and_node(subject.topic, types[segment.type[row]], subject.key, payload)
             history.keep_facts(segment, *facts)
+
+        return self._fill(segment, segment.status, stop, FACTS_A_STEP, keep)
 
     def levels(self, segment: Segment, stop: int) -> Iterator[None]:
         """Fills the segment's `level` column up to row `stop`."""
+        history, types = self.history, self.history.type_names()
+
+        def keep(row: int, subject: Subject | None) -> None:
+            found: int = NO_LEVEL
+            if subject is not None:
+                payload, before = self.payloads.payload(segment, row), payload_before(history, segment.first + row)
+                found = level(subject.topic, types[segment.type[row]], subject.key, payload, before)
+            history.keep_level(segment, found)
+
+        return self._fill(segment, segment.level, stop, LEVELS_A_STEP, keep)
+
+    def _fill(
+        self,
+        segment: Segment,
+        column: "array[int]",
+        stop: int,
+        at_once: int,
+        keep: Callable[[int, Subject | None], None],
+    ) -> Iterator[None]:
+        """Fills a column up to row `stop`; `keep` adds the next row to it, of a gap without a subject.
+
+        Yields after `at_once` rows, or fewer where payloads are large.
+        """
         history = self.history
-        types = history.type_names()
         bytes_left = BYTES_A_STEP
-        for row in range(len(segment.level), stop):
+        for row in range(len(column), stop):
             bytes_left -= segment.payload_length[row]
-            if row % LEVELS_A_STEP == 0 or bytes_left < 0:
+            if row % at_once == 0 or bytes_left < 0:
                 bytes_left = BYTES_A_STEP
                 yield
             # Somebody else may have gone on meanwhile, or the segment may have been evicted.
-            if row < len(segment.level):
+            if row < len(column):
                 continue
             if segment.first < history.first:
                 return
-            subject = history.subject(segment.subject[row])
-            if subject is None:
-                history.keep_level(segment, NO_LEVEL)
-                continue
-            payload = self.payloads.payload(segment, row)
-            before = payload_before(history, segment.first + row)
-            history.keep_level(segment, level(subject.topic, types[segment.type[row]], subject.key, payload, before))
+            keep(row, history.subject(segment.subject[row]))
 
     def sentence(self, segment: Segment, row: int) -> str:
         """The sentence of a row of the list, derived if nobody has asked for it yet; "" for a gap.

@@ -206,6 +206,8 @@ class View:
 
     def _look_through(self, segment: Segment, start: int, stop: int) -> Iterator[None]:
         first = segment.first
+        if first < self.history.first:
+            return  # evicted before its turn came
         found = array("Q")
         counts = Counts() if self._counts_facets else None
         yield from self._matcher.search(segment, start, stop, found, counts)
