@@ -497,7 +497,7 @@ def test_a_profile_is_chosen_by_flag_or_variable(
         (None, "--profile is 'prd', but there is no file {file}. Add a table"),
         (
             "[profile.prd]\nregoin = 3\n",
-            "corrected: `profile.prd.regoin` is not a setting of a profile: write `profile.prd.region`",
+            "ignored: `profile.prd.regoin` is not a setting of a profile: write `profile.prd.region`",
         ),
         ("[profile.dev]\ncolor = 3\n", "{file} is invalid and ignored: `profile.dev.color` is 3: "),
     ],
