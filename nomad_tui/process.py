@@ -36,7 +36,7 @@ GRACE: Final = 2.0
 
 
 def event_fields(event: Event, index: int) -> dict[str, str]:
-    """What a command is told of one event in variables; the values are untrusted."""
+    """The variables that describe one event to a command; the values are untrusted."""
     return {
         "NOMAD_EVENT_TOPIC": released_topic(event.topic),
         "NOMAD_EVENT_TYPE": event.type,

@@ -1,4 +1,4 @@
-"""The stream without a screen: one line an event, or what the server sent, until told to stop.
+"""The stream without a screen: one line an event, or what the server sent, until it is stopped.
 
 Standard output holds events and nothing else. What a person must know (a lost connection, a gap, lines that could not
 be read) goes to standard error, one line each.

@@ -1,4 +1,4 @@
-"""What nomad-tui is told: how to reach a server, as Nomad's own command line is told it, and where its files are."""
+"""How to reach a server: the settings of Nomad's own command line, and where the program's files are."""
 
 import os
 import ssl
@@ -149,7 +149,7 @@ class Connection:
         A profile that names an address takes only the proxies of the variables: the others are about another cluster,
         whose token must not be sent to this one.
 
-        Reads the token file and every certificate once, so that a mistake is told before a screen opens.
+        Reads the token file and every certificate once, so that a mistake is reported before a screen opens.
         Raises ConfigurationError.
         """
         given = _Given(flags or {}, environ, profile)

@@ -91,7 +91,7 @@ class Dialect(Enum):
         return ".".join("".join(_JSON_WORDS.get(word, word.title()) for word in part) for part in words)
 
     def folded(self, name: str) -> str:
-        """By what a name is told: in JSON its case does not matter, as for Nomad's own objects."""
+        """The form by which names are compared: in JSON case does not matter, as for Nomad's own objects."""
         return name if self is Dialect.TOML else name.lower()
 
 

@@ -95,7 +95,7 @@ def write_text(file: Path, text: str) -> None:
     """
     if NO_HOME in file.parents:
         raise FileError(
-            f"{file.name} cannot be written: there is no home folder. Set HOME to an absolute path, or name a folder "
+            f"{file.name} cannot be written: no home folder is known. Set HOME to an absolute path, or name a folder "
             "with --config."
         )
     try:

@@ -298,7 +298,7 @@ def _read_job(
 def _failures(
     now: Allocation, key: str, sequence: int, version: int | None, seen: set[tuple[str, int, str]]
 ) -> Iterator[_Failure]:
-    """Those that an allocation's payload tells of and that none before it told."""
+    """Those that an allocation's payload reports and none before it did."""
     for task, state in now.tasks.items():
         stopped = False
         for event in state.events or ():
@@ -474,7 +474,7 @@ def _tell_down_node(history: History, event: HeldEvent, now: Allocation, facts: 
 def _tell_keys(
     history: History, facts: Facts, alike: list[_Failure], deployment: int | None, *, has_logs: bool
 ) -> None:
-    """How to get to what was told."""
+    """How to get to the evidence."""
     keys = ["L logs"] if has_logs else []
     keys.append("t timeline")
     keys.append(f":{_index(history, alike[0].sequence)} first failure")

@@ -35,9 +35,9 @@ def summary(
     """What stands in the JSON of an event's `Payload`, for the released name of its topic.
 
     `name` gives the known name of a node, job or deployment for its topic and ID, "" for an unknown one; `now` is
-    in ns since 1970, and times are told in `timezone`, None being the machine's own. Takes any bytes: what cannot
+    in ns since 1970, and times are in `timezone`, None being the machine's own. Takes any bytes: what cannot
     be read is left out. `of_event` says that `now` is when the event happened, and `newest` what the object has become
-    since; and an object that tells nothing known is told by its scalars.
+    since; and an object without known fields is shown by its scalars.
     """
     facts = Facts()
     context = Context(name, now, timezone, of_event)

@@ -1,4 +1,4 @@
-"""Watch rules: which events an operator is told of.
+"""Watch rules: which events to alert an operator to.
 
 A rule fires for an event that matches its filter and has at least its level, once `count` of them came within
 `window`. It does not fire for what waited in a server's buffer before the connection was made, nor for an event that

@@ -84,8 +84,8 @@ def _cause(error: Exception) -> tuple[str, str]:
 _LOOK: Final = "See that its disk is well and that you may read and write it."
 _DAMAGED: Final = "Move it away to have a new one made, and `open` what was moved to see what can still be read."
 _ROOM: Final = "Free disk space; it resumes by itself."
-_MAY_BE_FULL: Final = "See that the disk is well and has room left."
-_ACCESS: Final = "See that you may read and write it and its folder."
+_MAY_BE_FULL: Final = "Check the disk and its free space."
+_ACCESS: Final = "Check that you may read and write it and its folder."
 _CASES: Final = {
     sqlite3.SQLITE_FULL: ("there is no room left for it", _ROOM),
     sqlite3.SQLITE_IOERR: ("its disk reports an error", _MAY_BE_FULL),

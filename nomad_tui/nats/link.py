@@ -253,7 +253,7 @@ def _options(address: JetStreamAddress, keys: Keys) -> dict[str, Any]:
         text = _read(keys.credentials, "credentials")
         if _USER_JWT not in text or _SEED not in text:
             raise NatsError(
-                f"{printable(str(keys.credentials), LONGEST_SAID)} is no file of credentials",
+                f"{printable(str(keys.credentials), LONGEST_SAID)} is not a credentials file",
                 "it does not hold a user's JWT and seed",
                 "Name a .creds file, as nsc or the operator of NATS makes them",
                 refused=True,

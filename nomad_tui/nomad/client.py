@@ -302,7 +302,7 @@ def _server_info(body: Any) -> ServerInfo:
 
 
 def _number(value: Any, *path: str) -> int | None:
-    """Digits in a text: raft's numbers are told so."""
+    """Digits in a text, as Raft's numbers are given."""
     text = _text(value, *path)
     return int(text) if text is not None and text.isascii() and text.isdigit() else None
 

@@ -92,7 +92,7 @@ async def namespaces(client: Client, after: int = 0, wait: float = 0.0) -> Names
 async def newest_index(client: Client) -> int | None:
     """An index that the server had reached, without `agent:read`: that of its newest job or evaluation.
 
-    None where that is not told either. Other objects may have been written since under higher indexes.
+    None where that is unknown too. Other objects may have been written since under higher indexes.
     """
     found: list[int] = []
     for path in ("/v1/evaluations", "/v1/jobs"):
@@ -105,7 +105,7 @@ async def newest_index(client: Client) -> int | None:
 async def may_read_objects(client: Client, topic: str, namespace: str) -> bool | None:
     """Whether the token holds the capability of a topic (`read-job`, `node:read`), learned without the stream.
 
-    A job that does not exist is 404 to whoever may read jobs and 403 to others. None where that cannot be told.
+    A job that does not exist is 404 to whoever may read jobs and 403 to others. None where that is unknown.
     """
     paths = {"read-job": "/v1/job/nomad-tui-asks-for-none", "node:read": "/v1/nodes"}
     path = paths.get(needed(topic))

@@ -49,7 +49,7 @@ class ServerReleases:
     """Names of servers and what they run, the oldest first; untrusted text made fit to be drawn."""
 
     def affected(self, bug: ServerBug) -> tuple[tuple[str, str], ...]:
-        """Those of `builds` that have the bug, or of which that cannot be told."""
+        """Those of `builds` that have the bug, or may have it."""
         return tuple(
             (name, build)
             for name, build in self.builds

@@ -1,7 +1,7 @@
 """A stand-in for a Nomad server, behind the demo, the tests and the benchmark.
 
 It serves a recording at `/v1/event/stream` as a real server does, traps included, over real sockets, and
-fails in the ways real servers fail when it is told to.
+fails in the ways real servers fail on request.
 """
 
 from nomad_tui.standin.access import MANAGEMENT, Token

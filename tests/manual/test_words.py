@@ -26,9 +26,30 @@ BANNED = {
     r"the picture freezes|freeze the picture": "pause the display",
     r"where am i\b": "switch cluster",
     r"a sentence an event": "one line per event",
+    r"(?<!there )\bis no (setting|filter|header|file|folder|name|number|time|list|color|key|action|path)\b": "is not a",
+    r"nothing listens": "connection refused",
+    r"belongs there": "write a …",
+    r"\bstands? here": "is set",
+    r"as it came\b": "raw",
+    r"holds? the stream back": "buffers the stream",
+    r"nobody here": "there is no user",
+    r"made anew": "recreated",
+    r"to be had\b": "available",
+    r"without a word\b": "without a reason",
+    r"\bsee that you": "check that you",
+    r"\btold\b": "reported, shown",
+    r"is asked again": "retried, rechecked",
+    r"quotes make": "quote it to …",
+    r"\b(synchronis|recognis|behaviour)": "American spelling",
 }
 """In texts and pages. Extend it as parts of the program are rewritten."""
-IN_DOCSTRINGS = {r"lost for good": "gave up reconnecting", r"gone on with": "continued, resumed"}
+IN_DOCSTRINGS = {
+    r"lost for good": "gave up reconnecting",
+    r"gone on with": "continued, resumed",
+    r"\btold\b": "reported, shown",
+    r"needs no looking up|no looking up": "no lookup",
+    r"(synchronis|recognis|behaviour)": "American spelling",
+}
 
 
 def pages() -> list[Text]:

@@ -453,7 +453,7 @@ async def test_an_nkey(tmp_path: Path) -> None:
                 await sink.deliver(delivery(items(most=1)))
             (tmp_path / "user.creds").write_text("nothing")
             sink = JetStreamSink(definition(server, jetstream=JetStream(credentials=tmp_path / "user.creds")))
-            with pytest.raises(UnavailableError, match="is no file of credentials"):
+            with pytest.raises(UnavailableError, match="is not a credentials file"):
                 await sink.deliver(delivery(items(most=1)))
 
 

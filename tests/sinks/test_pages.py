@@ -301,7 +301,7 @@ async def test_a_metric_can_be_asked_for_by_name(server: StandIn, tmp_path: Path
 async def test_a_form_that_is_none_is_refused(server: StandIn, tmp_path: Path) -> None:
     async with watched(tmp_path, server) as seen:
         response, text = await seen.get("/metrics", Accept="application/openmetrics-text;version=abc")
-        assert (response.status, text) == (406, "The version in the Accept header is no number.\n")
+        assert (response.status, text) == (406, "The version in the Accept header is not a number.\n")
 
 
 # HTTP

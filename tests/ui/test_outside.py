@@ -478,7 +478,7 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
         await typed(app, "ctrl+u", "enter")
         assert app.trouble == "Type a file name."
         await typed(app, "ctrl+u", *"~nobody-here/x", "enter")
-        assert app.trouble == "Nobody here is called ~nobody-here: type another path."
+        assert app.trouble == "There is no user ~nobody-here: type another path."
         await typed(app, "escape", "escape")
         await until(pilot, lambda: len(app.said) == 2)
         assert app.said[1] is None

@@ -423,7 +423,7 @@ class History:
         return [sequence for sequence in rows if first <= sequence < end]
 
     def node_name(self, node: str) -> str:
-        """The name of a node by its ID, where an event that was looked at has told it; "" otherwise."""
+        """The name of a node by its ID, where a decoded event had it; "" otherwise."""
         number = self._node_numbers.get(node, 0)
         return self.nodes[number].name if node else ""
 

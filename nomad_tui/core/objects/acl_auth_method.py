@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.objects.edited import edited, edited_level
-from nomad_tui.core.objects.fact import Context, Facts, listed, moment, told
+from nomad_tui.core.objects.fact import Context, Facts, listed, masked, moment
 from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, named, plain, sentence
@@ -66,7 +66,7 @@ class AuthMethodKind(Known[AuthMethod]):
         lifetime = now.max_token_ttl
         facts.add("for at most", plain(lifetime if isinstance(lifetime, str) else duration(lifetime), VALUE_LIMIT))
         if (config := _CONFIG.read(now.config)) is not None:
-            facts.line("issuer", plain(told(config.oidc_discovery_url or config.jwks_url)))
+            facts.line("issuer", plain(masked(config.oidc_discovery_url or config.jwks_url)))
             facts.line("audiences", plain(listed(config.bound_audiences or ())))
         facts.line("created", plain(context.ago(moment(now.create_time))))
 

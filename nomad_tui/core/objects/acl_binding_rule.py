@@ -3,7 +3,7 @@
 from typing import Final
 
 from nomad_tui.core.objects.edited import edited, edited_level
-from nomad_tui.core.objects.fact import Context, Facts, moment, told
+from nomad_tui.core.objects.fact import Context, Facts, masked, moment
 from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, warn
@@ -50,8 +50,8 @@ class BindingRuleKind(Known[BindingRule]):
         bound = f"{now.bind_type} {now.bind_name}".strip()
         facts.add("binds", (warn if is_management else plain)(bound, VALUE_LIMIT * 2))
         if now.selector is not None:
-            facts.line("where", plain(told(now.selector)) if now.selector else warn("every login"))
-        facts.line("", dim(told(now.description)))
+            facts.line("where", plain(masked(now.selector)) if now.selector else warn("every login"))
+        facts.line("", dim(masked(now.description)))
         facts.line("created", plain(context.ago(moment(now.create_time))))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.objects.edited import edited, edited_level
-from nomad_tui.core.objects.fact import Context, Facts, told
+from nomad_tui.core.objects.fact import Context, Facts, masked
 from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Sentence, dim, named, plain, reason, sentence, warn
@@ -70,7 +70,7 @@ class PolicyKind(Known[Policy]):
         if (job := _JOB_ACL.read(now.job_acl)) is not None and job.job_id:
             steps = filter(None, (job.namespace, job.job_id, job.group, job.task))
             facts.line("for job", plain("/".join(step[:VALUE_LIMIT] for step in steps)))
-        facts.line("", dim(told(now.description)))
+        facts.line("", dim(masked(now.description)))
 
 
 def _allowed(rules: str) -> Iterator[Part]:
@@ -79,7 +79,7 @@ def _allowed(rules: str) -> Iterator[Part]:
         if position:
             yield COMMA
         about, name, policy = rule.groups(default="")
-        yield plain(" ".join(filter(None, (about, told(name, VALUE_LIMIT)))), VALUE_LIMIT * 2)
+        yield plain(" ".join(filter(None, (about, masked(name, VALUE_LIMIT)))), VALUE_LIMIT * 2)
         if policy:
             yield (warn if policy in ("write", "scale") else dim)(f" {policy}", VALUE_LIMIT)
     if len(found) > _RULES_TOLD:

@@ -6,7 +6,7 @@ import msgspec
 
 from nomad_tui.core.objects.acl_token import LINKS
 from nomad_tui.core.objects.edited import edited, edited_level, listed_names, names
-from nomad_tui.core.objects.fact import Context, Facts, listed, told
+from nomad_tui.core.objects.fact import Context, Facts, listed, masked
 from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
@@ -45,7 +45,7 @@ class RoleKind(Known[Role]):
         if (links := LINKS.read(now.policies)) is not None:
             policies = [link.name for link in links if link.name]
             facts.add("policies", plain(listed(policies)) if policies else warn("none"))
-        facts.line("", dim(told(now.description)))
+        facts.line("", dim(masked(now.description)))
 
 
 ACL_ROLE: Final = RoleKind()

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.objects.edited import edited_level, is_removal, verb
-from nomad_tui.core.objects.fact import Context, Facts, moment, told
+from nomad_tui.core.objects.fact import Context, Facts, masked, moment
 from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Sentence, bad, dim, good, named, plain, sentence, warn
@@ -96,7 +96,7 @@ class CSIVolumeKind(Known[CSIVolume]):
         if not mode:
             add_capabilities(facts, now)
         add_fitness(facts, now)
-        facts.add("external id", plain(told(now.external_id), VALUE_LIMIT * 2))
+        facts.add("external id", plain(masked(now.external_id), VALUE_LIMIT * 2))
 
 
 CSI_VOLUME: Final = CSIVolumeKind()

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from nomad_tui.core.objects.beside import Beside
-from nomad_tui.core.objects.fact import Context, Facts, by_name, counted, listed, moment, nodes, told
+from nomad_tui.core.objects.fact import Context, Facts, by_name, counted, listed, masked, moment, nodes
 from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import (
@@ -295,18 +295,18 @@ def _tell_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: 
     """A line for a group, with every reason why nodes were refused for it; its classes where it is `alone`."""
     number = max(queued, metric.coalesced_failures + 1)
     facts.line("group", Part(plain(name, VALUE_LIMIT).text, Role.OBJECT), bad(f" {count(number)} not placed"))
-    where = f" in pool {told(metric.node_pool)[:VALUE_LIMIT]}" if metric.node_pool else ""
+    where = f" in pool {masked(metric.node_pool)[:VALUE_LIMIT]}" if metric.node_pool else ""
     facts.add("evaluated", plain(nodes(metric.nodes_evaluated)), dim(where))
     available = metric.nodes_available
     if metric.nodes_in_pool == 0 or (available is not None and not sum(available.values())):
         facts.add("available", bad("no nodes"), dim(f" in {listed(sorted(available))}" if available else ""))
-    facts.add("quota exhausted", bad(told(", ".join((metric.quota_exhausted or ())[:2]))))
+    facts.add("quota exhausted", bad(masked(", ".join((metric.quota_exhausted or ())[:2]))))
     facts.add("exhausted", bad(nodes(metric.nodes_exhausted) if metric.nodes_exhausted > 0 else ""))
     facts.add("dimensions", bad(counted(metric.dimension_exhausted)))
     facts.add("filtered", warn(nodes(metric.nodes_filtered) if metric.nodes_filtered > 0 else ""))
     filters = sorted((metric.constraint_filtered or {}).items(), key=lambda item: (-item[1], item[0]))
     for constraint, refused in filters[:_CONSTRAINTS_TOLD]:
-        facts.add("constraint", warn(told(constraint)), dim(f" · {count(refused)}"))
+        facts.add("constraint", warn(masked(constraint)), dim(f" · {count(refused)}"))
     if alone:
         facts.add("classes filtered", plain(counted(metric.class_filtered)))
         facts.add("classes exhausted", plain(counted(metric.class_exhausted)))

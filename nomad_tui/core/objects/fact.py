@@ -1,7 +1,7 @@
 """What a summary is made of, and the few words every kind of object shares.
 
 A value is made of the sentence's parts, which are fit to be drawn. Free text of the cluster, such as messages,
-tags and descriptions, passes `told`, which masks the secrets it shows by their form.
+tags and descriptions, passes `masked`, which masks the secrets it shows by their form.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -52,7 +52,7 @@ class Fact:
 
 
 class Context(NamedTuple):
-    """What a summary is told with, beside the payload."""
+    """What a summary needs besides the payload."""
 
     name: Callable[[str, str], str]
     """The known name of an object by topic and ID; empty for an unknown one."""
@@ -149,7 +149,7 @@ def _within(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(kept)
 
 
-def told(text: str, limit: int = MESSAGE_LIMIT) -> str:
+def masked(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """Free text without the secrets it shows and without space around it, cut soon after `limit` characters."""
     return masked_text(text[:_MASKED_BEFORE_CUT].strip())[: limit + 1]
 
@@ -166,14 +166,14 @@ def _name(item: tuple[str, object]) -> str:
 def listed(texts: Iterable[str], most: int = 6) -> str:
     """`a, b, c and 4 more`, each masked and at most `VALUE_LIMIT` long."""
     known = [text for text in texts if text]
-    named = ", ".join(_cut(told(text, VALUE_LIMIT)) for text in known[:most])
+    named = ", ".join(_cut(masked(text, VALUE_LIMIT)) for text in known[:most])
     return f"{named} and {count(len(known) - most)} more" if len(known) > most else named
 
 
 def counted(counts: dict[str, int] | None, most: int = 4) -> str:
     """`memory 2, cpu 1`, the largest first; empty for none."""
     found = sorted((-number, text) for text, number in (counts or {}).items() if number)
-    return listed([f"{_cut(told(text, VALUE_LIMIT))} {count(-number)}" for number, text in found], most)
+    return listed([f"{_cut(masked(text, VALUE_LIMIT))} {count(-number)}" for number, text in found], most)
 
 
 def _cut(text: str) -> str:
@@ -187,7 +187,7 @@ def of(number: int, whole: int) -> str:
 
 def address(host: str, port: int) -> str:
     """`192.0.2.2:28002` or `[2001:db8::1]:28002`; the host alone without a port, empty without a host."""
-    host = told(host, VALUE_LIMIT * 2)
+    host = masked(host, VALUE_LIMIT * 2)
     if not host or not port:
         return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

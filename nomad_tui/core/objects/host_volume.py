@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.objects.edited import edited_level, is_removal, verb
-from nomad_tui.core.objects.fact import Context, Facts, told
+from nomad_tui.core.objects.fact import Context, Facts, masked
 from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import ARROW, DOT, VALUE_LIMIT, Sentence, dim, named, plain, sentence, status
@@ -68,7 +68,7 @@ class HostVolumeKind(Known[HostVolume]):
         facts.new_line()
         facts.add("node", *context.object("Node", now.node_id))
         facts.add("pool", plain(now.node_pool, VALUE_LIMIT))
-        facts.add("path", plain(told(now.host_path)))
+        facts.add("path", plain(masked(now.host_path)))
         facts.add("created", plain(context.ago(now.create_time)))
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from nomad_tui.core.objects.fact import Context, Facts, listed, told
+from nomad_tui.core.objects.fact import Context, Facts, listed, masked
 from nomad_tui.core.objects.job_changes import changes
 from nomad_tui.core.objects.kind import Compared, Known, Mention, ObjectEvent
 from nomad_tui.core.objects.level import Level
@@ -270,7 +270,7 @@ def _tell(now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
     facts.add("type", plain(now.type, VALUE_LIMIT))
     if now.version is not None:
         facts.add("version", plain(count(now.version)), good(" stable" if now.stable else ""))
-    facts.add("tag", plain(told(now.version_tag.name), VALUE_LIMIT) if now.version_tag is not None else dim(""))
+    facts.add("tag", plain(masked(now.version_tag.name), VALUE_LIMIT) if now.version_tag is not None else dim(""))
     facts.add("priority", plain(count(now.priority) if now.priority else ""))
     facts.new_line()
     _tell_origin(facts, now)
@@ -293,7 +293,7 @@ def _tell_origin(facts: Facts, now: Job) -> None:
         spec = " and ".join((periodic.specs or [periodic.spec])[:3])
         zone = dim(f" {periodic.time_zone}" if periodic.time_zone else "", VALUE_LIMIT)
         paused = [] if periodic.enabled else [COMMA, warn("not enabled")]
-        facts.add("periodic", plain(told(spec), VALUE_LIMIT * 2), zone, *paused)
+        facts.add("periodic", plain(masked(spec), VALUE_LIMIT * 2), zone, *paused)
         facts.add("", plain("no overlap" if periodic.prohibit_overlap else ""))
     if (asked := now.parameterized) is not None and not now.dispatched:
         payload: list[Part] = [dim("payload "), plain(asked.payload, VALUE_LIMIT)] if asked.payload else []

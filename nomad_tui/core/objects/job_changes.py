@@ -113,7 +113,7 @@ def _differences(changes: Changes) -> Iterator[_Difference]:
 
 
 def _only_moved(entry: Place | Change, told: Container[Step | None]) -> bool:
-    """Whether it says of an item, of which more is told, that it has moved."""
+    """Whether it reports a move of an item that has other changes."""
     return isinstance(entry, Change) and entry.kind is ChangeKind.MOVED and entry.step_after in told
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from nomad_tui.core.objects.beside import Beside
-from nomad_tui.core.objects.fact import Context, Facts, by_name, listed, moment, told
+from nomad_tui.core.objects.fact import Context, Facts, by_name, listed, masked, moment
 from nomad_tui.core.objects.kind import THIS_WRITE, Compared, Known, ObjectEvent, positive
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
@@ -426,7 +426,7 @@ def _tell(now: Node, facts: Facts, context: Context) -> None:
         said = [plain(reason(last.message)), dim(f" {ago}" if (ago := context.ago(moment(last.timestamp))) else "")]
         facts.line("last event", *said)
     facts.new_line()
-    facts.add("address", plain(told(now.http_addr), VALUE_LIMIT * 2))
+    facts.add("address", plain(masked(now.http_addr), VALUE_LIMIT * 2))
     facts.add("version", plain(attributes.get("nomad.version", ""), VALUE_LIMIT))
     facts.add("class", plain(now.node_class, VALUE_LIMIT))
     facts.add("pool", plain(now.node_pool, VALUE_LIMIT))

@@ -6,7 +6,7 @@ The scalars that tell most, and the event's type in words where there is none.
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from nomad_tui.core.objects.fact import Facts, told
+from nomad_tui.core.objects.fact import Facts, masked
 from nomad_tui.core.objects.parts import (
     ARROW,
     DOT,
@@ -141,4 +141,4 @@ def _scalar(name: str, value: str | int | float) -> Part:
         return plain(count(value))
     if isinstance(value, float):
         return plain(f"{value:g}")
-    return status(told(value, VALUE_LIMIT)) if name in ("Status", "State") else plain(told(value), VALUE_LIMIT * 2)
+    return status(masked(value, VALUE_LIMIT)) if name in ("Status", "State") else plain(masked(value), VALUE_LIMIT * 2)

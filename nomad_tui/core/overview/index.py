@@ -74,7 +74,7 @@ class OverviewIndex:
         return self.next >= self._history.end
 
     def put_seed(self, seed: Seed) -> None:
-        """Takes over what the server's lists told, but for what events tell better."""
+        """Merges the server's lists; what events prove has precedence."""
         for _ in seed.forget_known(self._history):
             pass
         self.seed = seed

@@ -1,6 +1,6 @@
 """A payload without its secrets, fast enough for every event of a stream.
 
-Most events hold no secret, and most of their bytes can be told to be harmless without decoding them: only the places
+Most events hold no secret, and most of their bytes can be shown to be harmless without decoding them: only the places
 where one could be are looked at by the rules, which takes a tenth of the time.
 """
 
@@ -41,7 +41,7 @@ _EVENTS: Final = b'"Events":['
 def redact(payload: bytes) -> bytes:
     """JSON without its secrets, and otherwise byte for byte as it came.
 
-    Of what cannot be read as JSON, every value in it is masked, because none can be told to be harmless.
+    Of what cannot be read as JSON, every value in it is masked, because none is known to be harmless.
     """
     if not HAS_RE2:
         return _redact_parsed(payload)

@@ -65,7 +65,7 @@ def object_branch(records: ObjectRecords | None, key: ObjectKey) -> Branch:
 
 
 def add_steps(branch: Branch, records: ObjectRecords, key: ObjectKey) -> None:
-    """The steps of an object beneath it: each event that told something new."""
+    """The steps of an object beneath it: each event that changed something."""
     steps = [record for record in records.records if record.sentence is not None]
     add_rest(branch, ("earlier", *key), branch.topic, len(steps) - STEPS, "earlier step")
     before: int | None = None

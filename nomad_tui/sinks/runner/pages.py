@@ -123,7 +123,7 @@ class _Pages:
         try:
             choose_encoder(",".join(request.headers.getall("Accept", [])))
         except (TypeError, ValueError):  # what the library makes of a version that is no number
-            return web.Response(status=406, text="The version in the Accept header is no number.\n")
+            return web.Response(status=406, text="The version in the Accept header is not a number.\n")
         return await self._metrics(request)
 
     async def readiness(self, request: web.Request) -> web.Response:

@@ -273,9 +273,7 @@ def _path(typed: str) -> Path:
     try:
         path = Path(typed.strip()).expanduser()
     except RuntimeError:
-        raise NotWrittenError(
-            f"Nobody here is called {printable(typed.split('/')[0], 60)}: type another path."
-        ) from None
+        raise NotWrittenError(f"There is no user {printable(typed.split('/')[0], 60)}: type another path.") from None
     try:
         return Path.cwd() / path
     except OSError:

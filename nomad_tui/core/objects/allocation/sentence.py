@@ -231,7 +231,7 @@ def _task_news(now: Allocation, before: Allocation) -> list[Part]:
 
 
 def _restarted(now: Allocation, before: Allocation) -> list[Part]:
-    """`redis restarted by a user (1)`: the tasks that were told to restart, and how many restarts they have had."""
+    """`redis restarted by a user (1)`: the tasks that a user restarted, and how many restarts they have had."""
     new = new_events(now, before)
     asked = {name: event for name, event in new if event.type == "Restart Signaled"}
     if not asked:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent, TaskState
-from nomad_tui.core.objects.fact import SPACE, Context, Facts, address, by_name, told
+from nomad_tui.core.objects.fact import SPACE, Context, Facts, address, by_name, masked
 from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,
@@ -199,5 +199,5 @@ def _tell_others(facts: Facts, now: Allocation, context: Context) -> None:
 
 def _node(now: Allocation, context: Context) -> tuple[Part, ...]:
     if now.node_name:
-        return (plain(told(now.node_name), VALUE_LIMIT),)
+        return (plain(masked(now.node_name), VALUE_LIMIT),)
     return context.object("Node", now.node_id)
