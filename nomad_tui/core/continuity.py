@@ -12,8 +12,8 @@ comparing payloads.
 
 A restarted server replays its raft log, from its last snapshot on, and sends the events again under their old indexes.
 So of frames that are no longer remembered a fingerprint of each event is: what comes again is dropped however old it
-is. A rebuilt server may have a frame of its own under the last index seen. What was seen
-tells it apart: where nothing of that index comes again, the joined frame is `doubtful`, and the reader compares older indexes.
+is. A rebuilt server may have a frame of its own under the last index seen. What was seen tells it
+apart: where nothing of that index comes again, the joined frame is `doubtful`, and the reader compares older indexes.
 
 A namespace made during a connection is not in it (a server looks up what `*` stands for once, when it is asked), so the
 connection after it is asked for the frame before the namespace was made.
