@@ -23,6 +23,8 @@ from tests import recordings
 ROWS, COLUMNS = 50, 180
 KEY_EVERY = 0.12
 IDLE_KEYS = 60
+MOVES = (b"k", b"j")
+"""Up and down in turn: each moves the selection, however few rows are above it."""
 FILTERS = ("pending", "status:complete", "~clientstatus", 'ClientStatus == "running"')
 """A word of the sentence, of which none is known yet; a status; bytes and an expression that many payloads match."""
 SECONDS_TO_LOOK = 2.0
@@ -81,11 +83,11 @@ def dashboard(
         if keys:
             time.sleep(1.0)
             while not report.exists():
-                pressed.append(_press(terminal, b"k"))
+                pressed.append(_press(terminal, MOVES[len(pressed) % 2]))
             ends = time.perf_counter() + 4 * KEY_EVERY
             while time.perf_counter() < ends:
                 time.sleep(0.05)
-            pressed += [_press(terminal, b"k") for _ in range(idle_keys)]
+            pressed += [_press(terminal, MOVES[number % 2]) for number in range(idle_keys)]
             time.sleep(0.5)
         while filters and not report.exists():
             time.sleep(0.05)

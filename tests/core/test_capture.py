@@ -222,7 +222,7 @@ NOT_RECORDINGS = [
         "JSON array of objects with the keys ID, Node, Name",
     ),
     (b"-----BEGIN CERTIFICATE-----\n", "a PEM file"),
-    (b"HTTP/1.1 403 Forbidden\r\n\r\nPermission denied", "an HTTP answer"),
+    (b"HTTP/1.1 403 Forbidden\r\n\r\nPermission denied", "an HTTP response"),
     (b"Permission denied\n", "text without JSON"),
 ]
 

@@ -178,7 +178,7 @@ def test_a_filter_shows_the_events_of_the_levels_it_names(text: str, wanted: set
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("level:fatal", "levels are failure, warning, change and routine"),
+        ("level:fatal", "Levels are failure, warning, change and routine"),
         ("level:/f/", "is not a level"),
         ("level:>=warning,failure", ">= takes one level"),
         ("level:", "level:>=warning"),

@@ -557,7 +557,7 @@ async def test_heartbeats_in_bulk_are_a_proxy_that_buffers() -> None:
     with odd_server(HEARTBEAT + b"{}\n", holds=True) as odd:
         finding = await listened(stream.heartbeat, at(odd.port))
     assert finding.verdict is Verdict.BROKEN
-    assert "came together" in finding.sentence
+    assert "arrived together" in finding.sentence
     assert "proxy_buffering off" in finding.remedy
 
 
@@ -572,7 +572,7 @@ async def test_a_stream_on_which_nothing_comes_is_a_proxy_that_buffers() -> None
         waiting = await listened(stream.heartbeat, at(odd.port))
     assert opening.verdict is Verdict.NOTE
     assert (modern.verdict, waiting.verdict) == (Verdict.BROKEN, Verdict.BROKEN)
-    assert "No byte came" in waiting.sentence
+    assert "No byte arrived" in waiting.sentence
 
 
 async def test_a_stream_that_ends_says_with_which_words() -> None:
