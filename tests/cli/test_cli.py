@@ -302,7 +302,7 @@ def test_a_wrong_value_is_told_in_one_sentence(
     [
         ("web satus:failed", "did you mean status:?", "      ^^^^^"),
         ("日本 (web", "Unclosed", "           ^"),
-        ("x" * 200 + " /(/", "no regular expression", None),
+        ("x" * 200 + " /(/", "Invalid regular expression", None),
     ],
 )
 def test_a_mistake_in_a_filter_is_pointed_at(command: list[str], text: str, words: str, pointer: str | None) -> None:
@@ -509,7 +509,7 @@ async def test_the_settings_folder_counts_before_the_command_too(command: str, t
     (tmp_path / "config.toml").write_text("[list")
     files = [str(recordings.path("tour"))] if command == "open" else []
     async with asyncio.timeout(SECONDS), terminal("--config", str(tmp_path), command, *files) as screen:
-        await screen.until("not used until")
+        await screen.until("invalid and ignored")
         screen.press("q")
         assert await screen.ended() == 0
 

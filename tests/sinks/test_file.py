@@ -203,7 +203,7 @@ async def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for address, said in (
         (tmp_path, "name a file"),
-        (tmp_path / "pipe", "is no regular file"),
+        (tmp_path / "pipe", "is not a regular file"),
         (tmp_path / "file" / "below", "name a file"),
         (Path("${NO_SUCH_VARIABLE}"), "NO_SUCH_VARIABLE is not set"),
     ):

@@ -121,7 +121,7 @@ async def test_heartbeats_that_come_in_bulk_are_named() -> None:
                 for _ in range(6):
                     await reader.until_kind(Heartbeat)
     assert warned.concern is Concern.BUFFERED
-    assert "heartbeats came together" in warned.what and "proxy_buffering off" in warned.remedy
+    assert "heartbeats arrived together" in warned.what and "proxy_buffering off" in warned.remedy
     assert warnings(reader, Concern.BUFFERED) == [warned], "once is enough"
 
 

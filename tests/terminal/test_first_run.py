@@ -26,7 +26,7 @@ def test_the_page_says_what_was_tried_and_leads_to_an_address(tour: Path, home: 
         )
         program.press("c").wait_for("Doctor").press("escape").wait_gone("Doctor  ")
     with running(size=(100, 30), home=home) as program:
-        program.wait_for("No Nomad server yet").press("a").wait_for("Enter connects")
+        program.wait_for("No Nomad server yet").press("a").wait_for("Enter connect")
         program.press("nowhere:x", "enter").wait_for("nowhere:x").press("ctrl+u", address, "enter").wait_for("held 625")
         assert "No Nomad server yet" not in program.text
 
@@ -35,5 +35,5 @@ def test_the_page_leads_to_the_demo_and_is_left_out_where_an_address_was_named(h
     with running(size=(100, 30), home=home) as program:
         program.wait_for("No Nomad server yet").press("d").wait_for("\u25cf live")
     with running("--address", "http://127.0.0.1:1", size=(100, 30), home=home) as program:
-        program.wait_for("Trying again").settle()
+        program.wait_for("Retrying").settle()
         assert "No Nomad server yet" not in program.text

@@ -248,7 +248,7 @@ def test_nothing_there_is_said(text: str, said: str) -> None:
 def test_events_that_tell_no_time_and_no_events_are_said() -> None:
     for history, said in (
         (history_of([frame(1, event("Service", "a"))]), "have no times"),
-        (History(), "No event is shown"),
+        (History(), "No events are shown"),
     ):
         view = View(history)
         with pytest.raises(UnknownPlaceError) as raised:

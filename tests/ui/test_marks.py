@@ -60,7 +60,7 @@ async def test_keys_go_from_mark_to_mark_and_round() -> None:
             assert alone.selected == f"job-{expected}"
             assert marked(alone) == [f"job-{expected}"]
             assert not alone.events.following
-            assert ("on from the" in alone.subtitle) == ((key, expected) in {("'", 10), ('"', 200)})
+            assert ("continued at the" in alone.subtitle) == ((key, expected) in {("'", 10), ('"', 200)})
         await alone.press("j", "apostrophe")
         assert alone.selected == "job-200"
 
@@ -180,7 +180,7 @@ async def test_keys_go_from_match_to_match_and_round(highlighted: bool) -> None:
             await alone.press(key)
             assert alone.selected == f"job-{expected}"
             assert alone.row_of(f"job-{expected} ") >= 0
-            assert ("on from the" in alone.subtitle) == ((key, expected) in {("N", 299), ("n", 2)})
+            assert ("continued at the" in alone.subtitle) == ((key, expected) in {("N", 299), ("n", 2)})
 
 
 async def test_a_match_off_the_screen_comes_with_what_is_around_it() -> None:

@@ -226,7 +226,7 @@ def test_what_an_editor_changes_is_not_kept_and_a_failure_is_said(tmp_path: Path
         opened.goes_on()
         opened.press("change\n")
         opened.until(lambda: len(opened.said) == 1)
-        assert opened.said[0] == "True: You changed a temporary copy, now deleted. Save the event with w."
+        assert opened.said[0] == "True: You changed a temporary copy, now deleted. Save the event with {app.save}."
         opened.shows("DASHBOARD")
         opened.got = b""
         opened.press("e")
@@ -450,14 +450,14 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
         assert path.read_text() == '{"ID": "web"}'
         path.write_text("mine")
         await typed(app, "w", "enter")
-        assert "is there already" in app.trouble
+        assert "already exists" in app.trouble
         assert path.read_text() == "mine"
         (tmp_path / "job-web-1204.jso").write_text("mine too")
         await typed(app, "backspace", "enter")
-        assert "job-web-1204.jso is there already" in app.trouble
+        assert "job-web-1204.jso already exists" in app.trouble
         assert (tmp_path / "job-web-1204.jso").read_text() == "mine too"
         await typed(app, "n", "enter")
-        assert "job-web-1204.json is there already" in app.trouble
+        assert "job-web-1204.json already exists" in app.trouble
         await typed(app, "enter")
         await until(pilot, lambda: len(app.said) == 2)
         assert path.read_text() == '{"ID": "web"}'

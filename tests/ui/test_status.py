@@ -179,7 +179,7 @@ async def test_trouble_says_what_why_and_what_now_and_goes_when_it_is_over(size:
         assert not opened.dashboard.trouble.display
         source.tell(LOST)
         await opened.appears("The server closed the stream. See whether it restarts.")
-        await opened.appears("Trying again in")
+        await opened.appears("Retrying in")
         assert "(attempt 4); press r to retry now." in " ".join(line.strip() for line in opened.screen())
         assert "○ reconnecting" in opened
         assert "job-49" in opened, "what came stays"

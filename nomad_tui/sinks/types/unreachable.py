@@ -42,7 +42,7 @@ def unreachable(error: BaseException, connection: Connection) -> str:
             what = f"The answer of {address} is not valid HTTP"
             if trouble.kind is Kind.OLD_RELEASE:
                 why = "its status line says HTTP/0.0"
-        case Kind.CERTIFICATE if "not for" in what:
+        case Kind.CERTIFICATE if "not valid for" in what:
             why = "no name in it is the one that is expected"
             remedy = "Correct the host in address, or set tls.server_name in the definition to a name in it"
         case Kind.CERTIFICATE if "CA" in what:
