@@ -332,7 +332,10 @@ async def test_a_refusal_is_code_3(release: Release) -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         result = await tail(server)
     assert (result.code, result.out, len(result.sentences)) == (3, b"", 1)
-    assert "A request without a token (anonymous) may read none of these topics" in result.err and "NOMAD_TOKEN" in result.err
+    assert (
+        "A request without a token (anonymous) may read none of these topics" in result.err
+        and "NOMAD_TOKEN" in result.err
+    )
 
 
 async def test_a_token_that_may_read_some_topics_gets_those_and_the_rest_is_said() -> None:
