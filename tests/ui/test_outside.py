@@ -234,7 +234,7 @@ def test_what_an_editor_changes_is_not_kept_and_a_failure_is_said(tmp_path: Path
         opened.goes_on()
         opened.press("fail\n")
         opened.until(lambda: len(opened.said) == 2)
-        assert "ended with exit code 3: set PAGER to another" in opened.said[1]
+        assert "ended with exit code 3. Set PAGER to another program" in opened.said[1]
         opened.shows("DASHBOARD")
 
 

@@ -118,7 +118,7 @@ async def test_only_a_good_filter_is_saved_and_escape_saves_nothing(tmp_path: Pa
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         await opened.press("slash", "ctrl+s")
-        await opened.appears("This filter has a mistake")
+        await opened.appears("Type a filter first")
         await opened.type("satus:x")
         await opened.press("ctrl+s")
         assert not isinstance(opened.app.screen, NameFilter)
@@ -182,7 +182,7 @@ async def test_the_columns_are_those_of_the_settings_and_chosen_in_the_palette(t
         await opened.shows(30)
         assert [str(column) for column in opened.events.columns] == ["index", "sentence"]
         opened.dashboard.action_columns()
-        await opened.appears("Space ticks")
+        await opened.appears("Space show or hide")
         await opened.press("space", "enter")
         await opened.until(lambda: [str(column) for column in opened.events.columns] == ["sentence"])
 

@@ -389,7 +389,7 @@ async def test_y_copies_the_last_error_in_full(tmp_path: Path) -> None:
             await opened.until(lambda: opened.app.clipboard == error)
             await opened.go_to("quiet")
             await opened.press("y")
-            await opened.says("There is no error to copy")
+            await opened.says("No error to copy")
 
 
 # Dead letters

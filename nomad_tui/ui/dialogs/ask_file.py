@@ -36,7 +36,7 @@ class AskFile(WriteFile):
     def compose(self) -> ComposeResult:
         with Vertical(id="write-file", classes="-wide") as box:
             box.border_title = Content(self._title)
-            box.border_subtitle = Content(KEYS)
+            box.border_subtitle = Content(keymap_of(self.app).text(KEYS))
             yield self.menu
             yield self.input
             yield self.progress

@@ -73,7 +73,7 @@ class Save(AskFile):
         self._worker: Worker[None] | None = None
         first = Choice(EVENT, "this event", event[1] if event else None, "No event is selected. Select one first.")
         others = (
-            Choice(each.letter, each.label, f"{count(each.rows)} rows" if each.rows else None, each.why_not)
+            Choice(each.letter, each.label, _rows(each.rows) if each.rows else None, each.why_not)
             for each in selections
         )
         super().__init__("Save", (first, *others))
@@ -199,3 +199,7 @@ def _bar(job: Export | Report, size: int) -> str:
     filled = int(share * BAR)
     bar = "█" * filled + "░" * (BAR - filled)
     return f"{bar} {share:4.0%}  {count(job.done)} of {count(job.total)}, {byte_count(size)}"
+
+
+def _rows(number: int) -> str:
+    return f"{count(number)} row" if number == 1 else f"{count(number)} rows"
