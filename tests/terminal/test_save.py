@@ -16,8 +16,8 @@ def tail(*arguments: str | Path) -> bytes:
 
 def save(program: Program, keys: str, file: Path) -> bytes:
     """What is in the file, which is there only once it is whole."""
-    program.press(keys).wait_for("Enter writes").press("ctrl+u", str(file), "enter")
-    program.wait_until(file.exists, f"{file} written").wait_gone("Enter writes")
+    program.press(keys).wait_for("Enter write").press("ctrl+u", str(file), "enter")
+    program.wait_until(file.exists, f"{file} written").wait_gone("Enter write")
     return file.read_bytes()
 
 
@@ -50,7 +50,7 @@ def test_nothing_is_replaced_without_a_question_and_secrets_are_kept_only_if_cho
     file.write_text("mine")
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("625").settle()
-        program.press("waxf").wait_for("Enter writes").press("ctrl+u", str(file), "enter").wait_for("Enter again")
+        program.press("waxf").wait_for("Enter write").press("ctrl+u", str(file), "enter").wait_for("Enter again")
         assert file.read_text() == "mine"
         as_they_came = tail(tour, "--output", "frames")
         program.press("enter").wait_until(lambda: file.read_bytes() == as_they_came, "replaced").wait_for("secrets")
@@ -63,7 +63,7 @@ def test_a_long_save_can_be_stopped_and_leaves_no_file(tmp_path: Path, home: Pat
     recording.write_bytes(b"".join(b'{"Index":%d,"Topic":"Job","Key":"job-%d"}\n' % (n, n) for n in range(1, 6_001)))
     with running("open", recording, size=(120, 30), home=home) as program:
         program.wait_for("held 6,000").wait_until_idle()
-        program.press("wac").wait_for("Enter writes").press("ctrl+u", str(folder / "long.csv"), "enter")
+        program.press("wac").wait_for("Enter write").press("ctrl+u", str(folder / "long.csv"), "enter")
         program.wait_for(" of 6,000,", "░").press("escape").wait_gone(" of 6,000,").press("g").wait_for("job-1 ")
     assert list(folder.iterdir()) == []
 
@@ -72,6 +72,6 @@ def test_a_recording_holds_what_was_shown_and_the_header_says_so(tour: Path, hom
     file = tmp_path / "recorded.ndjson"
     with running("open", tour, home=home) as program:
         program.wait_for("held 625").settle()
-        program.press("ctrl+r", "h").wait_for("Enter writes").press("ctrl+u", str(file), "enter").wait_for("rec 625")
+        program.press("ctrl+r", "h").wait_for("Enter write").press("ctrl+u", str(file), "enter").wait_for("rec 625")
         program.press("ctrl+r").wait_for("Recorded: 625 events").wait_gone("rec 625")
     assert file.read_bytes() == tail(tour, "--output", "frames", "--redact")

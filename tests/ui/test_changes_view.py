@@ -119,7 +119,7 @@ async def test_a_registration_reads_like_a_plan() -> None:
         view = shown(pilot.app, job(), changed_job())
         assert drawn(view) == [
             AGAINST,
-            "2 bookkeeping fields left out: b shows them.",
+            "2 bookkeeping fields hidden (b to show).",
             '▼ ± Job "web"',
             '  ▼ ± Task Group "app"',
             "      ± Count  2 → 3",

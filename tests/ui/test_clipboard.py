@@ -84,7 +84,7 @@ def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
     assert b"]52;" not in got
     assert (tmp_path / "copied").read_text() == TEXT
     assert (tmp_path / "arguments").read_text().split() == ["load-buffer", "-w", "-"]
-    assert "tmux has it" in (tmp_path / "said").read_text()
+    assert "to tmux and the terminal" in (tmp_path / "said").read_text()
 
 
 def test_a_tmux_without_that_command_is_asked_to_hand_it_on(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ async def test_the_desktop_has_what_was_copied_whatever_its_size(tmp_path: Path)
 async def test_a_desktop_that_did_not_take_it_is_not_said_to_have(tmp_path: Path, script: str) -> None:
     outcome = await copied("text", desktop(program(tmp_path, "xclip", script)))
     assert not outcome.done
-    assert "w writes" in outcome.sentence
+    assert "{app.save}" in outcome.sentence
 
 
 async def test_a_program_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,9 @@ def is_running(pid: int) -> bool:
 
 async def test_what_is_too_large_for_a_terminal_is_refused_with_a_way_out() -> None:
     outcome = await copied("x" * LARGEST_ENCODED, {})
-    assert outcome == Outcome(False, "Not copied: 100 kB is more than terminals accept. Save the event with w.")
+    assert outcome == Outcome(
+        False, "Not copied: 100 kB is more than terminals accept. Save the event with {app.save}."
+    )
 
 
 @pytest.mark.parametrize(

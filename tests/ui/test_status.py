@@ -291,7 +291,7 @@ async def test_warnings_that_were_read_come_back_only_when_they_change() -> None
         await opened.press("W")
         await opened.until(lambda: isinstance(opened.app.screen, WarningList) and "Esc close" in opened)
         for text in (CLOCK.what, CLOCK.remedy, PART.what, PART.remedy):
-            assert text in opened
+            await opened.appears(text)
         await opened.press("escape")
         await opened.until(lambda: not isinstance(opened.app.screen, WarningList))
         assert not opened.dashboard.trouble.display

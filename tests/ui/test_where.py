@@ -104,9 +104,9 @@ async def test_it_says_where_one_is_and_what_else_there_is(size: tuple[int, int]
             await screen.shows(1)
             await screen.asks()
             assert listed(screen.dialog.profiles) == ["● environment NOMAD_*", "  ■ prod"]
-            assert listed(screen.dialog.regions) == ["● server's own global", "  europe", "  global"]
+            assert listed(screen.dialog.regions) == ["● server's region global", "  europe", "  global"]
             assert listed(screen.dialog.namespaces) == ["● all namespaces", "  default", "  payments", "  web"]
-            for text in ("Switch cluster", "environment", "europe", "payments", server.address, "Enter switches"):
+            for text in ("Switch cluster", "environment", "europe", "payments", server.address, "Enter switch"):
                 assert text in screen
             await screen.press("escape")
             await screen.until(lambda: len(screen.app.screen_stack) == 1)
@@ -128,7 +128,7 @@ async def test_another_profile_is_another_dashboard_with_the_filter(tmp_path: Pa
             await screen.press("down")
             await screen.until(lambda: "  theirs" in listed(screen.dialog.namespaces))
             await screen.answered()
-            assert listed(screen.dialog.regions) == ["  server's own", "  asia", "  global"]
+            assert listed(screen.dialog.regions) == ["  server's region", "  asia", "  global"]
             assert there.address in screen
             await screen.press("enter")
             switch = await screen.ends()
