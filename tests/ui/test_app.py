@@ -162,7 +162,7 @@ async def test_a_token_that_may_read_jobs_only_shows_them_and_what_is_refused() 
         readable = [each for each in TOUR if each[1] in ("Allocation", "Evaluation", "Job", "Deployment", "Service")]
         await opened.until(lambda: 0 < opened.history.held < len(readable))
         await opened.press("W")
-        await opened.appears("What the token may not read")
+        await opened.appears("Not readable with this token")
         await opened.appears("needs a management token")
 
 
