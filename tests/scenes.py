@@ -276,7 +276,7 @@ async def draw(scene: Scene) -> str:
         if scene.has_logs:
             await show_logs(app, pilot)
         await pilot.press(*scene.keys)
-        await app.workers.wait_for_complete([each for each in app.workers if each.group == "manual"])
+        await until(pilot, lambda: not any(each.group == "manual" and each.is_running for each in app.workers))
         await until(pilot, lambda: settled(app))
         app.dashboard.sync()
         await pilot.pause()
