@@ -90,9 +90,11 @@ class Ticker:
             self._drawn_at = now
             self._panes.event_list.sync()
             self._inspecting.advance()
-        self._received = received
         if self._ticks % (HEADER_EVERY * (2 if flooded else 1)) == 0:
             self.sync()
+        elif received and not self._received:  # the header never counts fewer events than the first picture shows
+            self._sync_header()
+        self._received = received
         self._ticks += 1
 
     def sync(self) -> None:
@@ -101,7 +103,7 @@ class Ticker:
         status = session.status
         if self._controllers.made("recording"):  # else Ctrl+R was never pressed
             self._controllers.recording.sync()
-        self._header.sync(session, session.source.scope(status.region), self._panes.event_list.mode)
+        self._sync_header()
         self._trouble.sync(session)
         self._marks.restore()
         self._connection.sync()
@@ -134,6 +136,10 @@ class Ticker:
             self._panes.inspector.tell_ages()
             if self._filtering.filter.has_ages:
                 self._updates.apply()
+
+    def _sync_header(self) -> None:
+        scope = self._session.source.scope(self._session.status.region)
+        self._header.sync(self._session, scope, self._panes.event_list.mode)
 
     def _notify_notes(self) -> None:
         notes = [printable(note, 300) for note in self._session.status.notes]

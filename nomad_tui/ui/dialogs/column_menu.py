@@ -19,7 +19,8 @@ class ColumnMenu(LetterMenu[tuple[Column, ...]]):
         self.order = [*columns, *(column for column in Column if column not in columns)]
         self.chosen = set(columns)
         keys = (
-            "{columns.tick} show or hide · {columns.left} {columns.right} move · {menu.choose} apply · {dialog.leave}"
+            "{columns.tick} show or hide · {columns.left} {columns.right} move · {menu.choose} apply · "
+            "{dialog.leave} cancel"
         )
         super().__init__(self._lines(), "Columns", keys)
 

@@ -150,7 +150,7 @@ class DeadLetters(Modal[None]):
             box.border_title = Content(f"Dead letters  {printable(self._sink, 64)}")
             box.border_subtitle = Content(
                 keymap_of(self.app).text(
-                    "{letters.open} shows · {letters.resend} resend · {letters.resend_all} resend all · "
+                    "{letters.open} show · {letters.resend} resend · {letters.resend_all} resend all · "
                     "{letters.copy} copy · {page.leave} back"
                 )
             )

@@ -47,7 +47,7 @@ async def edit_definition(app: App[Any], definitions: Definitions, sink: str, fi
         else:
             return Outcome(True, f"Saved {shown(file)}. A running nomad-tui sink run uses it at once.")
         if not await app.push_screen_wait(Mistakes(sink, mistakes)):
-            return Outcome(True, f"{shown(file)} is unchanged: what you edited is discarded.")
+            return Outcome(True, f"{shown(file)} is unchanged. Your changes are discarded.")
 
 
 class Mistakes(Modal[bool]):
@@ -67,7 +67,7 @@ class Mistakes(Modal[bool]):
                 f"{printable(self._sink, 64)}: {number} mistake{'s' if number > 1 else ''}, nothing is changed"
             )
             box.border_subtitle = Content(
-                keymap_of(self.app).text("{mistakes.again} edits again · {page.leave} discards what you edited")
+                keymap_of(self.app).text("{mistakes.again} edit again · {page.leave} discard your changes")
             )
             lines = [Content.styled(printable(mistake, 1_000), "$error") for mistake in self._mistakes]
             yield VerticalScroll(Static(Content("\n\n").join(lines)))

@@ -21,10 +21,11 @@ from nomad_tui.sinks.definition.making import Making, Question
 from nomad_tui.sinks.definition.reading import DefinitionErrors
 from nomad_tui.sinks.types.registering import register
 from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.ask_file import KEYS
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.write_file import PathInput
-from nomad_tui.ui.keymap import declared_key
+from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LETTERS: Final = dict(zip(Kind, "wfonxsdtpal", strict=True))
 """By which a type is chosen."""
@@ -74,8 +75,8 @@ class NewSink(Modal[tuple[str, str] | None]):
         self.question.display = self.input.display = question is not None
         self.trouble.display = bool(trouble)
         self.trouble.update(Content(printable(trouble, 2_000)))
-        keys = "a letter or Enter chooses · Esc" if question is None else "Enter goes on · Esc goes back"
-        self.query_one("#new-sink").border_subtitle = Content(keys)
+        keys = KEYS if question is None else "Enter next · {dialog.leave} back"
+        self.query_one("#new-sink").border_subtitle = Content(keymap_of(self.app).text(keys))
         if making is not None:
             lines = [("Type", making.kind.value)]
             asked = [each for each in making.questions if each.setting in making.answers]

@@ -56,7 +56,7 @@ class SendTo(LetterMenu[Definition]):
 
     def __init__(self, load: Load, what: str) -> None:
         """`what` is the event in a few words, untrusted."""
-        super().__init__((), f"Send to  {printable(what, 60)}", "a letter or Enter sends · Esc")
+        super().__init__((), f"Send to  {printable(what, 60)}", "letter or Enter send · {dialog.leave} cancel")
         self._load = load
         self.offers: Sequence[Offer] | None = None
         """None until they are read."""
