@@ -31,7 +31,7 @@ def test_a_sink_is_made_edited_and_previewed(tour: Path, home: Path, size: tuple
     for number, text in enumerate((mistakes, wrong, right), 1):
         (home / f"text.{number}").write_text(text)
     with running("open", tour, size=size, home=home, environment={"VISUAL": str(editor)}) as program:
-        program.wait_for("625").settle().press("s").wait_for("There is no sink yet", "n new")
+        program.wait_for("625").settle().press("s").wait_for("No sink is defined", "n new")
         program.press("n").wait_for("HTTP requests to a URL").press("f").wait_for("Enter next").press("enter")
         program.wait_for("Such as /var/log").press("sinks/x/", "enter").wait_for("a folder")
         program.press("ctrl+u", str(target), "enter").wait_for("Topics, with commas").press("enter")

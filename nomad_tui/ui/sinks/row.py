@@ -385,12 +385,12 @@ def first_commands(command: str) -> str:
 def first_sink(command: str, new_key: str) -> Content:
     """Shown instead of an empty list: how to make the first sink."""
     return Content.from_markup(
-        "[b]There is no sink yet.[/] [$quiet]A sink sends events to a chat, a webhook, a file, a command or NATS.\n"
-        "[/][b]$new[/] [$quiet]makes one by asking; in a shell, this makes one:[/]\n"
+        "[b]No sink is defined.[/] [$quiet]A sink sends events to a chat, a webhook, a file, a command or NATS.\n"
+        "[/][b]$new[/] [$quiet]defines one step by step. In a shell:[/]\n"
         "[$accent]$register[/]\n\n"
-        "[$quiet]This sends it a marked event, and shows the answer:[/]\n"
+        "[$quiet]Send a test event and show the response:[/]\n"
         "[$accent]$test[/]\n\n"
-        "[$quiet]This sends the events, for as long as it runs:[/]\n"
+        "[$quiet]Send events for as long as this runs:[/]\n"
         "[$accent]$command[/]",
         new=new_key,
         register=FIRST,
