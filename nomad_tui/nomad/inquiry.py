@@ -47,7 +47,7 @@ class Findings:
 async def explain_fully(error: BaseException, connection: Connection) -> Trouble:
     """As `diagnose.explain`, with what the server's certificate says of itself where that is the trouble."""
     trouble = diagnose.explain(error, connection)
-    if trouble.kind is not Kind.CERTIFICATE:
+    if trouble.kind not in (Kind.CERTIFICATE, Kind.CERTIFICATE_NAME, Kind.CERTIFICATE_CA):
         return trouble
     return diagnose.explain(error, connection, await shown_certificate(connection))
 

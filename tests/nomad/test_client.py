@@ -232,7 +232,7 @@ async def test_a_server_signed_by_another_authority_gets_no_request(
         environ |= {"NOMAD_ADDR": f"https://127.0.0.1:{server.port}", "NOMAD_TOKEN": TOKEN}
         with pytest.raises(NomadError) as raised:
             await first_bytes(**environ)
-    assert raised.value.trouble.kind is Kind.CERTIFICATE
+    assert raised.value.trouble.kind is Kind.CERTIFICATE_CA
     assert server.requests == []
 
 

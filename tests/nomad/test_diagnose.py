@@ -285,21 +285,21 @@ STRANGER = {"NOMAD_CLIENT_CERT": "{files}/client.pem", "NOMAD_CLIENT_KEY": "{fil
         (
             trusted,
             {},
-            Kind.CERTIFICATE,
+            Kind.CERTIFICATE_CA,
             "an untrusted CA: it was issued by .*trustme.*, not by any CA of this machine.*NOMAD_CACERT",
         ),
         (
             named_for_its_role,
             CA,
-            Kind.CERTIFICATE,
+            Kind.CERTIFICATE_NAME,
             "not valid for 127.0.0.1: it is for localhost, server.global.nomad and 10.0.0.1. "
             "Set NOMAD_TLS_SERVER_NAME .* to server.global.nomad,",
         ),
-        (named_for_nobody, CA, Kind.CERTIFICATE, "it is for .*NOMAD_TLS_SERVER_NAME .* to a host in it"),
+        (named_for_nobody, CA, Kind.CERTIFICATE_NAME, "it is for .*NOMAD_TLS_SERVER_NAME .* to a host in it"),
         (
             trusted,
             CA | {"NOMAD_TLS_SERVER_NAME": "server.asia.nomad"},
-            Kind.CERTIFICATE,
+            Kind.CERTIFICATE_NAME,
             "not valid for server.asia.nomad: it is for 127.0.0.1. Set NOMAD_TLS_SERVER_NAME .* to 127.0.0.1,",
         ),
         (

@@ -335,7 +335,7 @@ async def test_tls_through_a_socks_proxy_is_verified_by_the_servers_name(tmp_pat
         with pytest.raises(NomadError) as raised:
             async with Client(wrong) as client:
                 await client.get_json("/v1/regions")
-        assert raised.value.trouble.kind is Kind.CERTIFICATE
+        assert raised.value.trouble.kind is Kind.CERTIFICATE_NAME
         named = Connection.from_environment({**flags, "tls_server_name": "server.global.nomad"}, environ=environ)
         assert await first_index(named) == 7
 

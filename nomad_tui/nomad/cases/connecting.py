@@ -147,14 +147,14 @@ ERRORS: Final[tuple[OnError, ...]] = (
         (ssl.SSLCertVerificationError,),
         "Hostname mismatch|IP address mismatch",
         Case(
-            Kind.CERTIFICATE,
+            Kind.CERTIFICATE_NAME,
             "{address} has a certificate that is not valid for {tls_name}",
             "Nomad's certificates name a role and region, such as server.global.nomad, not hosts",
             "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a name in the certificate",
             refused=True,
         ),
         shown=Case(
-            Kind.CERTIFICATE,
+            Kind.CERTIFICATE_NAME,
             "{address} has a certificate that is not valid for {tls_name}",
             "it is for {names}",
             "{name_remedy}",
@@ -201,14 +201,14 @@ ERRORS: Final[tuple[OnError, ...]] = (
         (ssl.SSLCertVerificationError,),
         "issuer|self.signed|unable to verify the first",
         Case(
-            Kind.CERTIFICATE,
+            Kind.CERTIFICATE_CA,
             "{address} has a certificate of an untrusted CA",
             "it was not signed by {trusted}",
             "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to the cluster's CA certificate",
             refused=True,
         ),
         shown=Case(
-            Kind.CERTIFICATE,
+            Kind.CERTIFICATE_CA,
             "{address} has a certificate of an untrusted CA",
             "{issued_by}, not by {trusted}",
             "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to that CA's certificate, if it is the cluster's",

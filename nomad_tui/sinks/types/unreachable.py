@@ -15,6 +15,8 @@ REMEDIES: Final = {
     Kind.REFUSED_CONNECTION: "Start the receiver, or correct address in the definition",
     Kind.TLS_EXPECTED: "Write https:// in address in the definition",
     Kind.TLS_NOT_EXPECTED: "Write http:// in address in the definition, or correct its port",
+    Kind.CERTIFICATE_NAME: "Correct the host in address, or set tls.server_name in the definition to a name in it",
+    Kind.CERTIFICATE_CA: "Set tls.ca_cert in the definition to the certificate of that CA",
     Kind.CERTIFICATE: "Replace it at the receiver, or correct address in the definition",
     Kind.CLIENT_CERTIFICATE: "Set tls.client_cert and tls.client_key in the definition to a pair that it accepts",
     Kind.TLS: "Allow TLS 1.2 or later there",
@@ -42,11 +44,8 @@ def unreachable(error: BaseException, connection: Connection) -> str:
             what = f"The answer of {address} is not valid HTTP"
             if trouble.kind is Kind.OLD_RELEASE:
                 why = "its status line says HTTP/0.0"
-        case Kind.CERTIFICATE if "not valid for" in what:
+        case Kind.CERTIFICATE_NAME:
             why = "no name in it is the one that is expected"
-            remedy = "Correct the host in address, or set tls.server_name in the definition to a name in it"
-        case Kind.CERTIFICATE if "CA" in what:
-            remedy = "Set tls.ca_cert in the definition to the certificate of that CA"
         case Kind.CUT:
             why = "the receiver, a proxy or the network closed the connection before an answer came"
             if address.scheme == "http":
