@@ -1,5 +1,7 @@
 """The event list alone on a screen, with what its owner does about its messages: for what needs no other pane."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -8,9 +10,9 @@ from datetime import UTC
 from typing import Any, ClassVar, Final
 
 import orjson
-from textual import on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from nomad_tui.config.styles import styles_folder
 from nomad_tui.core.filter import Filter
@@ -51,6 +53,18 @@ def history_of(frames: Iterable[Frame], received: int = 0) -> History:
     return history
 
 
+class ListScreen(Screen[None]):
+    """Does what the dashboard's screen does for the keys of the list."""
+
+    app: ListAlone
+
+    def action_highlight(self) -> None:
+        self.app.toggle_highlight()
+
+    def action_fold(self) -> None:
+        self.app.fold_asked += 1
+
+
 class ListAlone(App[None]):
     CSS_PATH: ClassVar = [styles_folder() / "events.tcss", styles_folder() / "go_to.tcss"]
     CSS = "EventList { height: 1fr; } "
@@ -70,15 +84,13 @@ class ListAlone(App[None]):
     def compose(self) -> ComposeResult:
         yield self.events
 
-    @on(EventList.ToggleHighlight)
+    def get_default_screen(self) -> Screen[None]:
+        return ListScreen()
+
     def toggle_highlight(self) -> None:
-        matches = View(self.view.history, self.chosen) if self.events.matches is None else None
+        matches = View(self.view.history, self.chosen) if self.events.viewport.matches is None else None
         self.view.show(Filter() if matches is not None else self.chosen)
         self.events.highlight(matches)
-
-    @on(EventList.FoldRepeats)
-    def count_fold(self) -> None:
-        self.fold_asked += 1
 
 
 @dataclass
@@ -126,7 +138,7 @@ class Alone:
 
     def search(self) -> None:
         """Searches to the end, as the owner does bit by bit."""
-        for view in (self.app.view, self.events.matches):
+        for view in (self.app.view, self.events.viewport.matches):
             while view is not None and not view.complete:
                 view.advance(0.01)
         self.events.sync()

@@ -225,7 +225,7 @@ ACTIONS: Final = (
     Action("move.last", "G end", "last", "Last", _ENDS),
     # Events
     Action("events.inspect", "enter l right", "inspect", "Event", "Go to Event"),
-    Action("events.facets", "h left", "leave", "Facets", "Go to Facets"),
+    Action("events.facets", "h left", "screen.pane('topics')", "Facets", "Go to Facets"),
     Action("events.mark", "m", "mark", "Mark", "Mark the event (★), or remove the mark", palette="bookmark"),
     Action("events.next_mark", "'", "to_mark(1)", "Next mark", _MARK),
     Action("events.previous_mark", '"', "to_mark(-1)", "Previous mark", _MARK),
@@ -236,7 +236,9 @@ ACTIONS: Final = (
     ),
     Action("events.next_match", "n", "match(1)", "Next match", _FIND),
     Action("events.previous_match", "N", "match(-1)", "Previous match", _FIND),
-    Action("events.highlight", "H", "highlight", "Highlight", "Toggle: dim non-matching events", palette="context"),
+    Action(
+        "events.highlight", "H", "screen.highlight", "Highlight", "Toggle: dim non-matching events", palette="context",
+    ),
     Action(
         "events.only", "+", "screen.narrow(True)", "Only", _NARROW,
         palette="filter", early=True,
@@ -246,11 +248,11 @@ ACTIONS: Final = (
         palette="filter exclude", early=True,
     ),
     Action(
-        "events.fold", "F", "fold", "Fold", "Cycle folding: repeated events, runs of routine events, none",
+        "events.fold", "F", "screen.fold", "Fold", "Cycle folding: repeated events, runs of routine events, none",
         palette="group dedupe repeats routine",
     ),
     Action(
-        "events.level", "!", "level", "Minimum level",
+        "events.level", "!", "screen.level", "Minimum level",
         "Cycle the minimum level: change, warning, failure, all", palette="severity warning failure",
     ),
     # Facets

@@ -2,6 +2,7 @@
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
 
 
 class LineView(ScrollView):
@@ -27,3 +28,12 @@ class LineView(ScrollView):
         Textual's `set_scroll` neither repaints the rows nor moves the scrollbar's thumb.
         """
         self.scroll_y = self.scroll_target_y = float(row)
+
+    def scroll_by_bar(self, message: ScrollTo | ScrollUp | ScrollDown) -> None:
+        """Does at once what the scrollbar asks for; Textual animates it."""
+        if isinstance(message, ScrollTo):
+            self.scroll_to(y=message.y, animate=False)
+        elif isinstance(message, ScrollUp):
+            self.scroll_page_up(animate=False)
+        else:
+            self.scroll_page_down(animate=False)

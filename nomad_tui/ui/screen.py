@@ -243,16 +243,13 @@ class DashboardScreen(Screen[None]):
     def action_narrow(self, only: bool) -> None:
         self.updates.narrow_to_event(only)
 
-    @on(EventList.ToggleHighlight)
-    def _toggle_highlight(self) -> None:
+    def action_highlight(self) -> None:
         self.updates.highlight()
 
-    @on(EventList.FoldRepeats)
-    def _fold_repeats(self) -> None:
+    def action_fold(self) -> None:
         self.updates.fold()
 
-    @on(EventList.NextLevel)
-    def _show_next_level(self) -> None:
+    def action_level(self) -> None:
         self.updates.put(self.filtering.with_next_least_level())
 
     @on(FilterLine.Left)
@@ -283,10 +280,6 @@ class DashboardScreen(Screen[None]):
     def _go_to_payload(self) -> None:
         self.inspecting.look_at_selected()
         self.inspecting.go_to_pane(Pane.INSPECTOR)
-
-    @on(EventList.Leave)
-    def _go_to_topics(self) -> None:
-        self.inspecting.go_to_pane(Pane.TOPICS)
 
     @on(TopicPicker.Leave)
     def _go_to_events(self) -> None:
@@ -363,13 +356,15 @@ class DashboardScreen(Screen[None]):
 
     def action_follow(self) -> None:
         events = self.event_list
-        events.follow(self._ticker.is_finished or not events.following or events.paused_at is not None)
+        events.follow(
+            self._ticker.is_finished or not events.viewport.following or events.viewport.paused_at is not None
+        )
 
     def action_pause(self) -> None:
-        if self._ticker.is_finished and self.event_list.paused_at is None:
+        if self._ticker.is_finished and self.event_list.viewport.paused_at is None:
             self.notify("Nothing to pause: all events are read.", markup=False, timeout=3)
             return
-        self.event_list.pause(self.event_list.paused_at is None)
+        self.event_list.pause(self.event_list.viewport.paused_at is None)
 
     def action_pane(self, pane: str) -> None:
         self.inspecting.go_to_pane(Pane(pane))

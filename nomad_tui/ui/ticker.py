@@ -139,7 +139,7 @@ class Ticker:
 
     def _sync_header(self) -> None:
         scope = self._session.source.scope(self._session.status.region)
-        self._header.sync(self._session, scope, self._panes.event_list.mode)
+        self._header.sync(self._session, scope, self._panes.event_list.viewport.mode)
 
     def _notify_notes(self) -> None:
         notes = [printable(note, 300) for note in self._session.status.notes]

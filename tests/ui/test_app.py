@@ -501,16 +501,16 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
         await opened.type("pause")
         await opened.appears("Toggle: freeze the display")
         await opened.press("enter")
-        await opened.until(lambda: opened.events.paused_at is not None)
+        await opened.until(lambda: opened.events.viewport.paused_at is not None)
 
         async def run(title: str) -> None:
             run_action(commands[title], app.dashboard)
             await opened.caught_up()
 
         await run("Pause")
-        assert opened.events.paused_at is None
+        assert opened.events.viewport.paused_at is None
         await run("Follow")
-        assert not opened.events.following
+        assert not opened.events.viewport.following
         await run("No topics")
         assert len(app.dashboard.view) == 0
         await run("All topics")

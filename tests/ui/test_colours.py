@@ -82,7 +82,7 @@ async def test_a_failure_and_the_time_can_be_read_in_every_theme_and_under_the_c
 
         def drawn(pane: Pane, cursor: int | None, value: str, view: LineView) -> Iterator[Segment]:
             app.dashboard.panes.go_to(pane)
-            opened.events.cursor = cursor
+            opened.events.viewport.cursor = cursor
             picker.cursor = [row.value for row in picker.rows].index(value)
             return written(*(view.render_line(row) for row in range(view.size.height)))
 

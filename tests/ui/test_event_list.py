@@ -234,7 +234,7 @@ async def test_the_selection_or_the_place_is_found_again_however_long_the_search
                 events.sync()
             events.sync()
             assert chosen in shown(opened)
-            assert not events.following
+            assert not events.viewport.following
 
 
 async def test_an_evicted_selection_stays_in_the_inspector_and_hurts_nobody() -> None:
@@ -404,7 +404,7 @@ async def test_dragging_the_scrollbar_leaves_the_end_and_comes_back_to_it() -> N
         await opened.shows(320)
         assert shown(opened)[0] == "job-100"
         opened.events.post_message(ScrollTo(y=float(opened.events.max_scroll_y), animate=False))
-        await opened.until(lambda: opened.events.following)
+        await opened.until(lambda: opened.events.viewport.following)
         source.tell(*jobs(range(320, 330)))
         await opened.shows(330)
         assert shown(opened)[-1] == "job-329"

@@ -96,8 +96,8 @@ async def test_keys_of_the_dashboard_are_text_in_the_filter() -> None:
         await opened.type(typed)
         assert opened.dashboard.filter_line.value == typed
         assert opened.app.is_running
-        assert opened.events.following
-        assert opened.events.paused_at is None
+        assert opened.events.viewport.following
+        assert opened.events.viewport.paused_at is None
         await opened.press("left", "left", "backspace", "home", "delete", "end", "space")
         assert opened.dashboard.filter_line.value == "fpzru123/?hjklgGoa<> "
 
@@ -160,7 +160,7 @@ async def test_new_events_are_matched_as_they_arrive() -> None:
         source.tell(*jobs(range(700, 705)), *jobs(range(800, 805)))
         await opened.shows(110)
         assert "16 of 110" in opened
-        assert opened.events.following
+        assert opened.events.viewport.following
         assert "job-704 " in [text for text in opened.rows() if text.strip()][-1]
         await opened.press("k")
         source.tell(*jobs(range(710, 720)))

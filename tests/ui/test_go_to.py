@@ -272,7 +272,7 @@ async def test_an_index_is_typed_and_gone_to() -> None:
         await alone.until(lambda: alone.prompt is None)
         assert alone.selected == "job-250"
         assert any("job-250" in text for text in alone.rows)
-        assert not alone.events.following
+        assert not alone.events.viewport.following
 
 
 async def test_a_time_is_typed_and_gone_to() -> None:

@@ -144,7 +144,7 @@ async def test_a_view_from_another_one_goes_back_one_step_at_a_time() -> None:
 
 async def test_the_timeline_while_following_holds_the_event_and_escape_follows_again() -> None:
     async with inspecting(*jobs(range(100, 140))) as opened:
-        assert opened.events.following
+        assert opened.events.viewport.following
         shown = opened.events.shown
         await opened.press("t")
         await opened.timeline_read()
@@ -158,7 +158,7 @@ async def test_the_timeline_while_following_holds_the_event_and_escape_follows_a
         await opened.press("escape")
         await opened.caught_up()
         assert (opened.view, opened.focus) == (EventView.TREE, "events")
-        assert opened.events.following
+        assert opened.events.viewport.following
         assert opened.events.cursor is None
         assert opened.inspected == "3 Job job-141"
 

@@ -43,7 +43,7 @@ async def test_the_event_shown_while_following_can_be_marked() -> None:
     async with list_alone(history) as alone:
         await alone.press("m")
         assert marked(alone) == ["job-99"]
-        assert alone.events.following
+        assert alone.events.viewport.following
         history.append(job(100), 0)
         alone.events.sync()
         assert marked(alone) == ["job-99"], "a mark is on an event and not on a row"
@@ -59,7 +59,7 @@ async def test_keys_go_from_mark_to_mark_and_round() -> None:
             await alone.press({"'": "apostrophe", '"': "quotation_mark"}[key])
             assert alone.selected == f"job-{expected}"
             assert marked(alone) == [f"job-{expected}"]
-            assert not alone.events.following
+            assert not alone.events.viewport.following
             assert ("continued at the" in alone.subtitle) == ((key, expected) in {("'", 10), ('"', 200)})
         await alone.press("j", "apostrophe")
         assert alone.selected == "job-200"
@@ -211,8 +211,8 @@ async def test_a_gap_is_drawn_as_ever_and_is_no_match() -> None:
 async def test_a_search_that_has_not_got_there_yet_is_said() -> None:
     async with list_alone(history_of(job(number) for number in range(9_000)), filter_text="job-1 nowhere") as alone:
         await alone.press("H")
-        assert alone.events.matches is not None
-        assert not alone.events.matches.complete
+        assert alone.events.viewport.matches is not None
+        assert not alone.events.viewport.matches.complete
         await alone.press("n")
         assert "searching …" in alone.subtitle
         alone.search()

@@ -111,7 +111,7 @@ async def test_a_rule_pauses_at_the_event_without_taking_the_keys_from_the_filte
         await board.shows(1)
         await board.press("/")
         source.tell(node(6, "down"))
-        await board.until(lambda: board.events.paused_at is not None)
+        await board.until(lambda: board.events.viewport.paused_at is not None)
         assert (board.events.cursor, board.focus) == (1, "filter")
 
 
@@ -122,7 +122,7 @@ async def test_a_snoozed_rule_does_nothing_but_highlight(tmp_path: Path) -> None
         await board.press("home", "s", "escape")
         source.tell(node(6, "down"))
         await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted)
-        assert board.events.paused_at is None
+        assert board.events.viewport.paused_at is None
         await opened(board)
         await board.appears("zz 14 m")
 
@@ -140,7 +140,7 @@ async def test_a_recording_only_highlights(tmp_path: Path, follow: bool) -> None
     source = Recording([str(recordings.path("tour"))], follow=follow)
     async with dashboard(source, folders=folders(tmp_path, rule('["highlight", "pause", "bell"]'))) as board:
         await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted)
-        assert board.events.paused_at is None
+        assert board.events.viewport.paused_at is None
         page = await opened(board)
         await board.appears("In recordings, rules only highlight")
         await board.press("home", "space")

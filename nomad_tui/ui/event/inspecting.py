@@ -102,7 +102,7 @@ class Inspecting:
     def _holds_still(self) -> bool:
         """Whether the newest event was looked at and is being read: others come, but do not take its place."""
         is_newest = not self._is_chosen and self.sequence is not None
-        return is_newest and self._list.following and self._panes.focused is Pane.INSPECTOR
+        return is_newest and self._list.viewport.following and self._panes.focused is Pane.INSPECTOR
 
     def tell_place(self) -> None:
         """Says in the inspector how many events have come since the one that it holds, or that the list lacks it."""
@@ -239,7 +239,7 @@ class Inspecting:
             view=self._inspector.view,
             sequence=self.sequence,
             selected=self._list.cursor is not None or self._led_to is not None,
-            following=self._list.following,
+            following=self._list.viewport.following,
         )
 
     def _hint(self, sentence: str) -> None:

@@ -1,31 +1,57 @@
-"""The event list: what keys and the mouse do with its rows."""
+"""The event list: draws the rows of a view, of which only the visible ones are ever built, and moves among them.
 
-from collections.abc import Iterable
-from typing import ClassVar
+The list is asked to `sync` with its view some times a second; nothing is pushed into it.
+"""
+
+from collections.abc import Callable, Container, Iterable
+from datetime import tzinfo
+from time import perf_counter, time_ns
+from typing import ClassVar, Final
 
 from textual import events, on
 from textual.binding import BindingType
+from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
+from textual.reactive import var
 from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
+from textual.strip import Strip
+from textual.timer import Timer
 
-from nomad_tui.core.filter import Filter, FilterError
-from nomad_tui.core.readable import count
+from nomad_tui.core.filter import FilterError
+from nomad_tui.core.search.view import View
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.events.event_rows import SEARCHING, EventRows
-from nomad_tui.ui.events.marks import match_beyond
+from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
+from nomad_tui.ui.events.event_line import Clock, Look
+from nomad_tui.ui.events.event_painter import STYLES, EventPainter
+from nomad_tui.ui.events.jumps import SEARCHING, Jump, to_mark, to_match, to_place
+from nomad_tui.ui.events.viewport import Viewport
 from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.line_view import LineView
+
+NOTE_SECONDS: Final = 4.0
+"""For which the border says what a key has led to, unless another key comes first."""
 
 
-class EventList(EventRows):
+class EventList(LineView, can_focus=True):
     """Messages say what the operator did; the screen decides what that means."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.EVENTS)
+    COMPONENT_CLASSES: ClassVar[set[str]] = STYLES
+    hint: var[str] = var("")
+    """What an empty list says, where the app knows better why it is empty."""
+    server_region: var[str] = var("")
+    """The server's region, for the column `region`; untrusted. (A widget's own `region` is its place.)"""
+
+    class Selected(Message):
+        """Another event was selected, or none."""
+
+        def __init__(self, sequence: int | None) -> None:
+            self.sequence = sequence
+            super().__init__()
 
     class Inspect(Message):
         """The operator wants to look into the selected event."""
-
-    class Leave(Message):
-        """The operator wants to go to the pane on the left."""
 
     class Quit(Message):
         """The operator wants to leave the program."""
@@ -41,28 +67,272 @@ class EventList(EventRows):
             """A term of the filter language."""
             super().__init__()
 
-    class FoldRepeats(Message):
-        """The operator wants repeats or runs of routine folded, or no longer."""
-
-    class NextLevel(Message):
-        """The operator wants another least level shown."""
-
     class Marked(Message):
         """An event was marked, or a mark removed."""
 
-    class ToggleHighlight(Message):
-        """The operator wants to see the events around the matches, or no longer."""
+    def __init__(
+        self,
+        view: View,
+        timezone: tzinfo | None = None,
+        clock: Callable[[], int] = time_ns,
+        id: str | None = None,  # noqa: A002
+        columns: tuple[Column, ...] = DEFAULT_COLUMNS,
+        live: bool = False,
+        ages_from: Callable[[], int] | None = None,
+    ) -> None:
+        """`timezone` None is this machine's; `clock` gives ns since 1970, and `ages_from` what the ages that one may
+        go to are relative to, if that is another moment.
+
+        `live` is whether a server sends the events: those that had waited in its buffer are marked then.
+        """
+        super().__init__(id=id)
+        self.view = view
+        self.viewport = Viewport(view, lambda: self._page, live)
+        self._ages_from = ages_from or clock
+        self._painter = EventPainter(self, Clock(timezone, clock), columns, live)
+        self._looks: list[Look] = []
+        """Of the rows on the screen, at the last look."""
+        self._note = ""
+        """What the last key has led to, in the border for a while."""
+        self._note_timer: Timer | None = None
+        self.drawing_seconds = 0.0
+        """How long the last drawing of the rows took."""
+        self._building_seconds = 0.0
+
+    @property
+    def cursor(self) -> int | None:
+        """Sequence number of the selected event; None while none is selected."""
+        return self.viewport.cursor
+
+    @property
+    def shown(self) -> int | None:
+        """Sequence number of the event that is looked at: the selected one, or the newest shown while following."""
+        return self.viewport.shown
+
+    @property
+    def line_of_shown(self) -> int | None:
+        """The line of the screen of the event that is looked at; None if it is not on the screen."""
+        at = None if self.shown is None else self.viewport.line_of(self.shown)
+        return None if at is None else self.content_region.y + self._painter.heading_rows + at
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self._painter.columns
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """Sequence numbers of the marked rows that are held, in the order of arrival."""
+        return self._painter.marks.held(self.view.history.first)
+
+    @property
+    def day(self) -> str:
+        """The day of the row at the top, such as `2026-11-23`; empty for today, or where none is known."""
+        return self._painter.day(self.viewport)
+
+    @property
+    def _page(self) -> int:
+        """Rows that fit on the screen."""
+        return max(0, self.scrollable_content_region.height - self._painter.heading_rows)
+
+    # What has come
+
+    def sync(self) -> None:
+        """Shows what has come, without moving what is being read."""
+        viewport = self.viewport
+        is_resized, is_changed = viewport.update()
+        if viewport.is_past_newest:
+            self.clear_selection()
+            viewport.release_newest()
+        if is_resized:
+            self.set_row_count(viewport.rows + self._painter.heading_rows)
+        target = viewport.target()
+        if target != self.scroll_offset.y and self._page:  # before the first layout there is nowhere to scroll to
+            self.show_at_top(target)
+        elif is_changed:
+            self.refresh()
+        viewport.remember(self.scroll_offset.y)
+        if is_changed and viewport.following:
+            self._build_rows()
+        self._repaint_new_looks()
+        self._label()
+
+    def _build_rows(self) -> None:
+        """Builds the rows in view, which are kept: in a turn of its own that stalls half as long as with the rest."""
+        began = perf_counter()
+        for y in range(self._painter.heading_rows, self._page + self._painter.heading_rows):
+            self.render_line(y)
+        self._building_seconds = perf_counter() - began
+
+    def _repaint_new_looks(self) -> None:
+        """Repaints where a row has been found to match, or to be repeated, since it was drawn."""
+        matches = self.viewport.matches
+        if matches is None and not self.view.fold:
+            return
+        top = self.scroll_offset.y
+        looks = self._painter.looks(self.viewport, range(top, min(top + self._page, self.viewport.rows)))
+        if looks != self._looks:
+            self._looks = looks
+            self.refresh()
+        if matches is not None and matches.complete and self._note == SEARCHING:
+            self._note = ""
+
+    def renew(self) -> None:
+        """After the view was given another filter: while not following, the selection or else the place is kept."""
+        self._painter.forget_lines()
+        self.viewport.restart()
+        self.sync()
+        self.refresh()
+
+    def highlight(self, matches: View | None) -> None:
+        """Points out which rows match, while the view shows others too; None where it holds nothing but matches.
+
+        To be called after the view was given its filter. The selected event stays where it is on the screen. The
+        caller lends `matches` the time to search, as it does the view.
+        """
+        self.viewport.matches = matches
+        self.renew()
+
+    def set_columns(self, columns: tuple[Column, ...]) -> None:
+        """Shows other columns; what is being read stays, and the selected event stays in view under their names."""
+        self._painter.columns = columns
+        below = self.viewport.cursor_below
+        self._redraw()
+        if not self.viewport.following and below >= self._page > 0:
+            self.show_at_top(self.viewport.first_row + below - self._page + 1)
+
+    def highlight_watched(self, sequences: Container[int]) -> None:
+        """Points out the rows that a watch rule has highlighted."""
+        self._painter.watched = sequences
+
+    def watch_hint(self) -> None:
+        if not self.viewport.rows:
+            self.refresh()
+
+    def watch_server_region(self, region: str) -> None:
+        self._painter.server_region = region
+        if Column.REGION in self.columns:
+            self._redraw()
+
+    def _redraw(self) -> None:
+        self._painter.forget_lines()
+        self.viewport.invalidate()
+        if self.is_attached:
+            self.sync()
+            self.refresh()
+
+    def on_resize(self) -> None:
+        self.viewport.invalidate()
+        self.sync()
+
+    def _label(self) -> None:
+        text = self.viewport.describe()
+        if self._note:
+            text = f"{self._note} · {text}"
+        if str(self.border_subtitle or "") != text:
+            self.border_subtitle = Content(text)
+
+    def _set_note(self, note: str = "") -> None:
+        self._note = note
+        if self._note_timer is not None:
+            self._note_timer.stop()
+        if note:
+            self._note_timer = self.set_timer(NOTE_SECONDS, self._set_note)
+        self._label()
+
+    # Drawing
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._painter.forget_styles()
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        super().watch_has_focus(_has_focus)
+        if self.cursor is not None:
+            self._refresh_sequence(self.cursor)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        began = perf_counter()
+        strips = super().render_lines(crop)
+        if crop.height > 1:
+            self.drawing_seconds = self._building_seconds + perf_counter() - began
+        return strips
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        row = y - self._painter.heading_rows
+        if row < 0:
+            return self._painter.heading(width)
+        return self._painter.line(self.viewport, row, width, self.hint)
+
+    def _refresh_sequence(self, sequence: int) -> None:
+        at = self.viewport.line_of(sequence)
+        if at is not None:
+            self.refresh(Region(0, at + self._painter.heading_rows, self.scrollable_content_region.width, 1))
+
+    # Following and selecting
+
+    def follow(self, following: bool) -> None:
+        """Keeps the newest event in view from now on, or leaves the list where it is."""
+        viewport = self.viewport
+        if following:
+            viewport.paused_at = None
+        viewport.stop_seeking()
+        viewport.following = following
+        self._note = ""
+        self.sync()
+
+    def pause(self, paused: bool) -> None:
+        """Freezes the rows; what comes meanwhile is held and counted."""
+        self.viewport.paused_at = self.view.history.end if paused else None
+        self.sync()
+
+    def clear_selection(self) -> None:
+        """Selects nothing: while following, the newest event is looked at."""
+        if self.cursor is not None:
+            self._move_cursor(None)
+
+    def select(self, row: int, top: int | None = None) -> None:
+        """Selects a row, brings it into view, by showing the row `top` first if given, and stops following."""
+        viewport = self.viewport
+        viewport.following = False
+        viewport.stop_seeking()
+        self._move_cursor(self.view.sequence_at(row))
+        top = viewport.top_to_show(row) if top is None else top
+        if top is not None:
+            self.show_at_top(top)
+        viewport.remember(self.scroll_offset.y)
+        self._label()
+
+    def _move_cursor(self, sequence: int | None) -> None:
+        self._note = ""
+        before = self.viewport.move_cursor(sequence)
+        for changed in (before, sequence):
+            if changed is not None:
+                self._refresh_sequence(changed)
+        if before != sequence:
+            self.post_message(self.Selected(sequence))
+
+    def _jump(self, row: int) -> None:
+        """Selects a row; one that was not on the screen is shown with the rows around it."""
+        self.select(row, self.viewport.top_around(row))
+
+    # The mouse
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.viewport.remember(self.scroll_offset.y)
 
     def user_scrolled(self) -> None:
         """Following ends when the operator scrolls up and begins again at the end of the list."""
-        at_end = self.scroll_offset.y >= self._row_count - self._page
-        self.following = at_end and self.paused_at is None
-        self._remember_place()
+        viewport = self.viewport
+        viewport.following = self.scroll_offset.y >= viewport.last_top and viewport.paused_at is None
+        viewport.remember(self.scroll_offset.y)
         self._label()
 
     def on_mouse_scroll_up(self) -> None:
         self._before_scrolling()
-        self.following = False
+        self.viewport.following = False
 
     def on_mouse_scroll_down(self) -> None:
         self._before_scrolling()
@@ -75,153 +345,82 @@ class EventList(EventRows):
         message.stop()
         message.prevent_default()
         self._before_scrolling()
-        self.following = False
-        if isinstance(message, ScrollTo):
-            self.scroll_to(y=message.y, animate=False)
-        elif isinstance(message, ScrollUp):
-            self.scroll_page_up(animate=False)
-        else:
-            self.scroll_page_down(animate=False)
+        self.viewport.following = False
+        self.scroll_by_bar(message)
 
     def _before_scrolling(self) -> None:
-        if self._first_row != self.scroll_offset.y:
+        if self.viewport.first_row != self.scroll_offset.y:
             self.sync()
-        self._sought = None
+        self.viewport.stop_seeking()
         self.call_after_refresh(self.user_scrolled)
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None or offset.y < self._heading_rows:
+        if offset is None or offset.y < self._painter.heading_rows:
             return
-        row_number = self._first_row + offset.y - self._heading_rows
-        if row_number < self._rows_drawn:
-            self.select(row_number)
+        row = self.viewport.first_row + offset.y - self._painter.heading_rows
+        if row < self.viewport.rows:
+            self.select(row)
             if event.chain == 2:
                 self.action_inspect()
 
+    # Keys
+
     def action_move(self, rows: int) -> None:
-        count = self._rows_drawn
-        if count == 0:
-            return
-        top = self._first_row
-        if self.cursor is None:
-            bottom = min(top + self._page, count) - 1
-            newest = max(0, bottom + min(rows, 0)) if self._is_on_newest else bottom
-            self.select(newest if self.following else top)
-            return
-        at = self.view.row_at(self.cursor)
-        self.select(min(max(at + rows, 0), count - 1))
+        row = self.viewport.row_after(rows)
+        if row is not None:
+            self.select(row)
 
     def action_move_pages(self, pages: float) -> None:
-        count = self._rows_drawn
-        if count == 0:
-            return
-        height = self._page
-        step = int(height * pages)
-        top = self._first_row
-        at = top + height // 2 if self.cursor is None else self.view.row_at(self.cursor)
-        self.following = False
-        self._scroll_to_row(min(max(top + step, 0), max(0, count - height)))
-        self.select(min(max(at + step, 0), count - 1))
+        place = self.viewport.page_after(pages)
+        if place is not None:
+            self.select(*place)
 
     def action_first(self) -> None:
-        if self._rows_drawn:
+        if self.viewport.rows:
             self.select(0)
 
     def action_last(self) -> None:
-        if count := self._rows_drawn:
-            self.select(count - 1)
+        if rows := self.viewport.rows:
+            self.select(rows - 1)
         self.follow(True)
-        self._goes_along = True
+        self.viewport.tracks_newest = True
         self.post_message(self.Newest())
 
     def action_inspect(self) -> None:
-        if self.cursor is None and (count := self._rows_drawn):
-            self.select(count - 1 if self.following else self._first_row)
+        viewport = self.viewport
+        if self.cursor is None and viewport.rows:
+            self.select(viewport.rows - 1 if viewport.following else viewport.first_row)
         self.post_message(self.Inspect())
-
-    def action_leave(self) -> None:
-        self.post_message(self.Leave())
 
     def action_mark(self) -> None:
         sequence = self.shown
         if sequence is None or sequence < self.view.history.first:
-            self._say("no event is selected")
+            self._set_note("no event is selected")
             return
-        self._marks.toggle(sequence)
+        self._painter.marks.toggle(sequence)
         self._refresh_sequence(sequence)
         self.post_message(self.Marked())
 
     def mark(self, sequences: Iterable[int]) -> None:
         """Marks events that were marked when they were last read."""
-        for sequence in sequences:
-            if sequence not in self._marks:
-                self._marks.toggle(sequence)
-                self._refresh_sequence(sequence)
+        self._painter.marks.add(sequences)
+        self.refresh()
 
     def action_to_mark(self, step: int) -> None:
-        marks = self.marks
-        if not marks:
-            self._say(keymap_of(self.app).text("no marks: press {events.mark} to mark an event"))
+        if not self.marks:
+            self._set_note(keymap_of(self.app).text("no marks: press {events.mark} to mark an event"))
             return
-        start, end = self._beginning(step), self._other_end(step)
-        rows = self._rows_drawn
-        found = self._marks.beyond(start, step, self.view, rows)
-        wrapped = found is None
-        if found is None:
-            found = self._marks.beyond(end, step, self.view, rows)
-        if found is None:
-            self._say(f"all marks are hidden ({count(len(marks))})")
-            return
-        self._jump(self.view.row_at(found))
-        if wrapped:
-            self._say("continued at the oldest mark" if step > 0 else "continued at the newest mark")
+        self._take(to_mark(self.viewport, self._painter.marks, step))
 
     def action_match(self, step: int) -> None:
-        """To the next match, or to the next row where the list holds nothing else."""
-        view = self.view
-        matches = view if self.matches is None else self.matches
-        found = self._match_beyond(self._beginning(step), step)
-        wrapped = found is None
-        if found is None and matches.complete:
-            found = self._match_beyond(self._other_end(step), step)
-        if found is None:
-            self._say("no event matches" if matches.complete else SEARCHING)
-            return
-        self._jump(view.row_at(found))
-        if wrapped:
-            self._say("continued at the oldest match" if step > 0 else "continued at the newest match")
-        elif not matches.complete:
-            self._say(SEARCHING)
+        self._take(to_match(self.viewport, step))
 
-    def _match_beyond(self, sequence: int, step: int) -> int | None:
-        if self.matches is not None:
-            return match_beyond(self.matches, sequence, step, self.view, self._rows_drawn)
-        row = self.view.row_at(sequence + 1) if step > 0 else self.view.row_at(sequence) - 1
-        return self.view.sequence_at(row) if 0 <= row < self._rows_drawn else None
-
-    def _beginning(self, step: int) -> int:
-        """The sequence number beyond which to look, which counts itself where nothing is selected."""
-        if self.cursor is not None:
-            return self.cursor
-        rows = self._rows_drawn
-        if not rows:
-            return -1
-        if self.following:
-            return self.view.sequence_at(rows - 1) + (step < 0)
-        return self.view.sequence_at(min(self._first_row, rows - 1)) - (step > 0)
-
-    def _other_end(self, step: int) -> int:
-        return -1 if step > 0 else self.view.history.end
-
-    def action_fold(self) -> None:
-        self.post_message(self.FoldRepeats())
-
-    def action_level(self) -> None:
-        self.post_message(self.NextLevel())
-
-    def action_highlight(self) -> None:
-        self.post_message(self.ToggleHighlight())
+    def _take(self, jump: Jump) -> None:
+        if jump.row is not None:
+            self._jump(jump.row)
+        if jump.note:
+            self._set_note(jump.note)
 
     def action_go_to(self) -> None:
         from nomad_tui.ui.events.go_to import GoTo
@@ -229,43 +428,23 @@ class EventList(EventRows):
         self.app.push_screen(GoTo(self.go_to))
 
     def go_to(self, text: str) -> str:
-        """Selects the first row shown at or after an index or a time, or the next gap; says in a sentence if there is
-        none. `job web` adds to the filter, and `q` quits."""
-        from nomad_tui.ui.events.go_to import NEXT_GAP, QUIT, UnknownPlaceError, find, parse_condition, row_of_gap
+        """Selects a row by index, time or `gap`, adds `job web` to the filter, quits by `q`; or returns why not."""
+        from nomad_tui.ui.events.go_to import QUIT, UnknownPlaceError, parse_condition
 
-        if text.strip().lower() in QUIT:
-            self.post_message(self.Quit())
-            return ""
-        if (term := parse_condition(text)) is not None:
-            try:
-                Filter.parse(term)
-            except FilterError as error:
-                return str(error)
-            self.post_message(self.Condition(term))
-            return ""
         try:
-            if text.strip().lower() in NEXT_GAP:
-                row_number = row_of_gap(self.view, self._rows_drawn, self._beginning(1))
+            if text.strip().lower() in QUIT:
+                self.post_message(self.Quit())
+            elif (term := parse_condition(text)) is not None:
+                self.post_message(self.Condition(term))
             else:
-                row_number = find(text, self.view, self._rows_drawn, self._ages_from(), self._painter.clock.timezone)
-        except UnknownPlaceError as error:
+                self._take(to_place(text, self.viewport, self._ages_from(), self._painter.clock.timezone))
+        except (FilterError, UnknownPlaceError) as error:
             return str(error)
-        self._jump(row_number)
-        if not self.view.complete:
-            self._say(SEARCHING)
         return ""
 
     def go_to_sequence(self, sequence: int) -> bool:
         """Selects an event by its sequence number; False if the list does not show it."""
-        row_number = self.view.row_at(sequence)
-        if row_number >= self._rows_drawn or self.view.sequence_at(row_number) != sequence:
-            return False
-        self._jump(row_number)
-        return True
-
-    def _jump(self, row_number: int) -> None:
-        """Selects a row; one that was not on the screen is shown with the rows around it."""
-        top, height = self._first_row, self._page
-        self.select(row_number)
-        if not top <= row_number < top + height:
-            self._scroll_to_row(min(max(row_number - height // 3, 0), max(0, self._rows_drawn - height)))
+        row = self.viewport.row_of(sequence)
+        if row is not None:
+            self._jump(row)
+        return row is not None

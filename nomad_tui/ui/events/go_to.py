@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from nomad_tui.core.filter import Filter
 from nomad_tui.core.filter.terms import BY_NAME
 from nomad_tui.core.history.event_row import happened
 from nomad_tui.core.readable import count
@@ -115,12 +116,14 @@ QUIT: Final = frozenset(("q", "q!", "quit", "exit"))
 
 
 def parse_condition(text: str) -> str | None:
-    """The filter term for `job web`; None if it does not begin with a field's name."""
+    """The filter term for `job web`; None if it does not begin with a field's name. Raises `FilterError`."""
     name, _, value = text.strip().partition(" ")
     value = value.strip()
     if name.lower() not in BY_NAME or not value:
         return None
-    return f'{name.lower()}:"{value}"' if " " in value and '"' not in value else f"{name.lower()}:{value}"
+    term = f'{name.lower()}:"{value}"' if " " in value and '"' not in value else f"{name.lower()}:{value}"
+    Filter.parse(term)
+    return term
 
 
 # Which row that is

@@ -1,6 +1,7 @@
 """Rows an operator has marked, by sequence number, and steps from one shown row to the next."""
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
 
 from nomad_tui.core.search.view import View
 
@@ -16,6 +17,11 @@ class Marks:
             self._sequences.remove(sequence)
         else:
             insort(self._sequences, sequence)
+
+    def add(self, sequences: Iterable[int]) -> None:
+        for sequence in sequences:
+            if sequence not in self:
+                insort(self._sequences, sequence)
 
     def held(self, first: int) -> tuple[int, ...]:
         """The marks from `first` on, the oldest row that is held; those before it are forgotten."""

@@ -56,7 +56,7 @@ class Watching:
         self.outcomes: dict[str, str] = {}
         """How the last command of a rule ended, by its name."""
         self._noted_at: dict[str, float] = {}
-        event_list.watched = self.watcher.highlighted
+        event_list.highlight_watched(self.watcher.highlighted)
         for trouble in rules.troubles:
             screen.notify(trouble, severity="warning", markup=False)
 
@@ -65,7 +65,7 @@ class Watching:
         for firing in self.watcher.advance(SLICE):
             if not firing.is_quiet:
                 self._act(firing)
-        self._event_list.watched = self.watcher.highlighted
+        self._event_list.highlight_watched(self.watcher.highlighted)
 
     def show(self, filter_text: str) -> None:
         """Opens the page of the rules; `filter_text` is the current filter."""

@@ -1,0 +1,267 @@
+"""Which rows of a view are on the screen, and which of them is selected, while rows come and go around them.
+
+What is kept is a sequence number, never a row: the selection, and the row at the top while the operator reads, hold
+while rows are added below, evicted above, or found above by a filter that is still searching.
+"""
+
+from collections.abc import Callable
+
+from nomad_tui.core.readable import count
+from nomad_tui.core.search.view import View
+from nomad_tui.ui.events.marks import match_beyond
+
+
+class Viewport:
+    """The widget that draws the rows scrolls to where `target` says, and reports where it is by `remember`."""
+
+    def __init__(self, view: View, height: Callable[[], int], live: bool = False) -> None:
+        """`height` gives the number of rows that fit on the screen; `live` is whether a server sends the events."""
+        self.view = view
+        self.live = live
+        self.matches: View | None = None
+        """Which of the rows are pointed out; None where the view holds nothing but matches."""
+        self.following = True
+        """Whether the newest event is kept in view."""
+        self.cursor: int | None = None
+        """Sequence number of the selected event; None while none is selected."""
+        self.paused_at: int | None = None
+        """The first sequence number that is not shown while paused; None while not paused."""
+        self.tracks_newest = False
+        """Whether the selected event is the newest because it is the newest: with another one it no longer is."""
+        self._height = height
+        self._is_on_newest = False
+        """Whether the operator went to the newest event and has not moved since, though others may have come."""
+        self._row_count = 0
+        self._newest: int | None = None
+        """Sequence number of the last row at the last `update`."""
+        self._scrolled_to = 0
+        self._top: int | None = None
+        """Sequence number of the row at the top; None before the first."""
+        self._sought: int | None = None
+        """Sequence number to show again as soon as a filter that is still searching has found it."""
+        self._sought_below = 0
+        """How many rows below the top to show it."""
+        self.cursor_below = 0
+        """How many rows below the top the selected one last was; 0 where it was not on the screen."""
+        self._seen_to = 0
+        """Up to where the operator has seen the events; those after it are new."""
+
+    @property
+    def row_count(self) -> int:
+        """Rows shown: those of the view, or while paused those that were there."""
+        if self.paused_at is None:
+            return len(self.view)
+        return min(self.view.row_at(self.paused_at), len(self.view))
+
+    @property
+    def rows(self) -> int:
+        """Rows known since the last `update` that are still there: some may have been evicted meanwhile."""
+        return min(self._row_count, self.row_count)
+
+    @property
+    def new_below(self) -> int:
+        """Matching events that came since the operator last saw the end."""
+        return 0 if self.following and self.paused_at is None else len(self.view) - self.view.row_at(self._seen_to)
+
+    @property
+    def shown(self) -> int | None:
+        """Sequence number of the event that is looked at: the selected one, or the newest shown while following."""
+        if self.cursor is not None or not self.following or self.row_count == 0:
+            return self.cursor
+        return self.view.sequence_at(self.row_count - 1)
+
+    @property
+    def first_row(self) -> int:
+        """The row at the top of the screen, found by its event.
+
+        Between two updates the rows are renumbered by an eviction, and by a search that finds older ones.
+        """
+        return self._scrolled_to if self._top is None else self.view.row_at(self._top)
+
+    @property
+    def last_top(self) -> int:
+        """The row at the top where the end is in view."""
+        return max(0, self.rows - self._height())
+
+    def line_of(self, sequence: int) -> int | None:
+        """How many rows below the top an event is; None if it is not on the screen."""
+        at = self.view.row_at(sequence) - self.first_row
+        return at if 0 <= at < self._height() else None
+
+    def row_of(self, sequence: int) -> int | None:
+        """The row of an event; None if it has none."""
+        row = self.view.row_at(sequence)
+        return row if row < self.rows and self.view.sequence_at(row) == sequence else None
+
+    # Following the view
+
+    def update(self) -> tuple[bool, bool]:
+        """Counts the rows anew; returns whether their number has changed, and whether they have."""
+        rows = self.row_count
+        newest = self.view.sequence_at(rows - 1) if rows else None
+        is_resized = rows != self._row_count
+        # As many rows may have been evicted as have come.
+        is_changed = is_resized or newest != self._newest
+        self._row_count, self._newest = rows, newest
+        return is_resized, is_changed
+
+    @property
+    def is_past_newest(self) -> bool:
+        """Whether another event has become the newest than the one that was selected as such."""
+        return self.tracks_newest and self._newest != self.cursor
+
+    def target(self) -> int:
+        """The row that belongs at the top of the screen now."""
+        self._seek()
+        last_top = max(0, self._row_count - self._height())
+        if self.following:
+            return last_top
+        return self._scrolled_to if self._top is None else min(self.view.row_at(self._top), last_top)
+
+    def _seek(self) -> None:
+        if self._sought is None:
+            return
+        view, rows = self.view, self._row_count
+        at = view.row_at(self._sought)
+        top = max(0, at - self._sought_below)
+        self._top = view.sequence_at(top) if top < rows else self._sought
+        if view.complete or (at >= self._sought_below and rows and view.sequence_at(0) <= self._sought):
+            self._sought = None
+
+    def remember(self, scrolled_to: int) -> None:
+        """Keeps the place after scrolling: `scrolled_to` is the row at the top of the screen."""
+        self._scrolled_to = scrolled_to
+        rows, height = self.rows, self._height()
+        if 0 <= scrolled_to < rows:
+            self._top = self.view.sequence_at(scrolled_to)
+        below = 0 if self.cursor is None else self.view.row_at(self.cursor) - scrolled_to
+        self.cursor_below = below if 0 <= below < height else 0
+        bottom = min(scrolled_to + height, rows) - 1
+        if 0 <= bottom < rows:
+            self._seen_to = max(self._seen_to, self.view.sequence_at(bottom) + 1)
+
+    def invalidate(self) -> None:
+        """The next `update` finds all rows changed."""
+        self._row_count = -1
+
+    def restart(self) -> None:
+        """After the view was given another filter: while not following, the selection or else the place is sought."""
+        self.invalidate()
+        if self.following:
+            return
+        places = (self.cursor, self._sought, self._top)
+        sought = next((place for place in places if place is not None), None)
+        if sought != self._sought or sought is None:
+            self._sought, self._sought_below = sought, self.cursor_below if sought == self.cursor else 0
+
+    def stop_seeking(self) -> None:
+        self._sought = None
+
+    # Selecting
+
+    def move_cursor(self, sequence: int | None) -> int | None:
+        """Selects an event or none; returns the one selected before."""
+        self.tracks_newest = self._is_on_newest = False
+        before, self.cursor = self.cursor, sequence
+        return before
+
+    def release_newest(self) -> None:
+        """The selection ends, but moving still begins at the newest event."""
+        self._is_on_newest = True
+
+    def top_to_show(self, row: int) -> int | None:
+        """The row to scroll to so that a row is in view; None if it is."""
+        top, height = self.first_row, self._height()
+        if row < top:
+            return row
+        return row - height + 1 if row >= top + height else None
+
+    def top_around(self, row: int) -> int | None:
+        """The row to scroll to so that a row is in view with rows around it; None if it is in view."""
+        top, height = self.first_row, self._height()
+        return None if top <= row < top + height else min(max(row - height // 3, 0), self.last_top)
+
+    def row_after(self, step: int) -> int | None:
+        """The row that a step of so many rows selects; None where there are no rows."""
+        rows, top = self.rows, self.first_row
+        if not rows:
+            return None
+        if self.cursor is not None:
+            return min(max(self.view.row_at(self.cursor) + step, 0), rows - 1)
+        if not self.following:
+            return top
+        bottom = min(top + self._height(), rows) - 1
+        return max(0, bottom + min(step, 0)) if self._is_on_newest else bottom
+
+    def page_after(self, pages: float) -> tuple[int, int] | None:
+        """The row to select and the row at the top after so many pages; None where there are no rows."""
+        rows, height, top = self.rows, self._height(), self.first_row
+        if not rows:
+            return None
+        step = int(height * pages)
+        at = top + height // 2 if self.cursor is None else self.view.row_at(self.cursor)
+        row = min(max(at + step, 0), rows - 1)
+        top = min(max(top + step, 0), self.last_top)
+        return row, min(max(top, row - height + 1), row)
+
+    def start(self, step: int) -> int:
+        """The sequence number beyond which to look, which counts itself where nothing is selected."""
+        if self.cursor is not None:
+            return self.cursor
+        rows = self.rows
+        if not rows:
+            return -1
+        if self.following:
+            return self.view.sequence_at(rows - 1) + (step < 0)
+        return self.view.sequence_at(min(self.first_row, rows - 1)) - (step > 0)
+
+    def other_end(self, step: int) -> int:
+        """The sequence number beyond which to go on looking when the end is reached."""
+        return -1 if step > 0 else self.view.history.end
+
+    def match_beyond(self, sequence: int, step: int) -> int | None:
+        """The next match below (`step` 1) or above (-1) a row, or the next row where the view holds nothing else."""
+        if self.matches is not None:
+            return match_beyond(self.matches, sequence, step, self.view, self.rows)
+        row = self.view.row_at(sequence + 1) if step > 0 else self.view.row_at(sequence) - 1
+        return self.view.sequence_at(row) if 0 <= row < self.rows else None
+
+    # Describing
+
+    @property
+    def mode(self) -> str:
+        """`paused` or `following`; empty where the list stays where it is, and for what is no stream to follow."""
+        if self.paused_at is not None:
+            return "paused"
+        return "following" if self.following and self.live else ""
+
+    def describe(self) -> str:
+        """Where the rows are, such as `following` or `▼ 12 new · End`."""
+        new = self.new_below
+        if self.paused_at is not None:
+            return f"▮▮ paused · {count(new)} new" if new else "▮▮ paused"
+        if not self.live:
+            return self._position()
+        if self.following:
+            return "following"
+        return f"▼ {count(new)} new · End" if new else "follow off"
+
+    def _position(self) -> str:
+        """Where in a recording one is: no events arrive that could be followed."""
+        rows = self.rows
+        if self.following or not rows:
+            return "at the end" if rows else ""
+        at = self.first_row if self.cursor is None else self.view.row_at(self.cursor)
+        return f"row {count(min(at + 1, rows))} of {count(rows)}"
+
+    def why_empty(self, hint: str) -> str:
+        """What a list without rows says; `hint` where the app knows better why it is empty."""
+        if self.rows or (self.row_count and self.paused_at is None):
+            return ""  # there are rows, or will be at the next update
+        if self.paused_at is not None and len(self.view):
+            return "the paused events were evicted"
+        if hint:
+            return hint
+        if not len(self.view.history):
+            return "no events yet"
+        return "no event matches" if self.view.complete else "searching …"
