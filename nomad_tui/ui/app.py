@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 COLLECT_EVERY: Final = 0.25
 """Seconds between two looks at whether it is quiet enough to collect garbage."""
 
+TYPED_AHEAD_EVERY: Final = 0.02
+"""Seconds between two keys that were typed before the first picture: one may open the pane that the next is for."""
 FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
 """Style sheets of the first picture. The others are read after it, or before a key or another screen needs them."""
 
@@ -92,6 +95,8 @@ class NomadTui(App[Outcome]):
             id="_default",
         )
         self._has_all_styles = False
+        self._typed_ahead: deque[events.Event] | None = deque()
+        """Keys that wait for the first picture; None once they have acted."""
         self._collector = Collector()
         self._signals = EndingSignals()
         for theme in (*THEMES, *self.preferences.own_themes):
@@ -145,6 +150,7 @@ class NomadTui(App[Outcome]):
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self.set_interval(COLLECT_EVERY, self._collect)
         self._collector.start()
+        self._taking = self.set_interval(TYPED_AHEAD_EVERY, self._take_typed_ahead)
 
     def _read_other_styles(self) -> None:
         """Reads the style sheets of what the first picture does not show; nothing on the screen changes."""
@@ -184,12 +190,31 @@ class NomadTui(App[Outcome]):
     # Keys
 
     async def on_event(self, event: events.Event) -> None:
+        if self._typed_ahead is not None and not self.is_headless:
+            if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+                self._typed_ahead.append(event)
+                return
+            if isinstance(event, events.MouseEvent):
+                return
+        await self._take(event)
+
+    async def _take(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
             if not self.dashboard.is_ready:
                 return  # keys typed ahead of a quit have no target, and Textual fails on them
             self._read_other_styles()
             self.session.pace.last_key = perf_counter()
         await super().on_event(event)
+
+    async def _take_typed_ahead(self) -> None:
+        """Hands on a key that was typed before the first picture, once that is there and the key before has acted."""
+        if self._typed_ahead is None or not self.dashboard.is_open:
+            return
+        if not self._typed_ahead:
+            self._typed_ahead = None
+            self._taking.stop()
+        elif not any(node.message_queue_size for node in (self.focused or self.screen).ancestors_with_self):
+            await self._take(self._typed_ahead.popleft())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if f"app.{action}" in self.keymap.typed_early and isinstance(self.focused, Input):

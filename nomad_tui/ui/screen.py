@@ -20,7 +20,7 @@ from nomad_tui.config.folders import Folders
 from nomad_tui.config.saved_filters import SavedFilters
 from nomad_tui.core.search.view import View
 from nomad_tui.core.updates import Concern
-from nomad_tui.session import Session
+from nomad_tui.session import Session, State
 from nomad_tui.ui.actions import EARLY_ACTIONS, Context, bindings
 from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.controllers import Controllers
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
+OPENS_AFTER: Final = 1.0
+"""Seconds for which keys wait for a source that neither brings an event nor fails."""
 WATCH_AFTER: Final = 0.5
 """Seconds after the start until the parser of filters is made and the watch rules are read: the first picture comes
 before. Rules look at earlier events, too."""
@@ -128,6 +130,7 @@ class DashboardScreen(Screen[None]):
             is_cluster=connections is not None, seeds=seeds,
         )  # fmt: skip
         self._is_drawn = False
+        self._is_late = False
         self._ticker = Ticker(
             session, self.panes, self.header, self.trouble, self.filter_bar, self.filtering, self.updates,
             self.inspecting, self.connection, self._mark_keeper, self.controllers, preferences.keymap,
@@ -142,6 +145,14 @@ class DashboardScreen(Screen[None]):
     def is_ready(self) -> bool:
         """False while the screen is taken down, when timers still fire and messages still arrive."""
         return self.panes.is_ready
+
+    @property
+    def is_open(self) -> bool:
+        """Whether keys have something to act on: rows that are drawn, or the reason why there are none."""
+        if not (self.is_ready and self.event_list.size):
+            return False
+        waits = self.session.status.state in (State.CONNECTING, State.LIVE) and not self._is_late
+        return self._ticker.received > 0 or not waits
 
     def owner(self, namespace: str, context: Context) -> DOMNode:
         """What runs an action: by its namespace, such as `app`, or else by its context."""
@@ -171,6 +182,7 @@ class DashboardScreen(Screen[None]):
         self.set_focus(self.event_list)
         self._apply_preferences()
         self.set_timer(WATCH_AFTER, lambda: self.run_worker(self.controllers.prepare, group="language"))  # type: ignore[arg-type]
+        self.set_timer(OPENS_AFTER, lambda: setattr(self, "_is_late", True))
         self.set_interval(SYNC_EVERY, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)
         self._ticker.tick()

@@ -63,7 +63,8 @@ class Ticker:
         self._controllers = controllers
         self._keymap = keymap
         self._ticks = 0
-        self._received = 0
+        self.received = 0
+        """Events that had come by the last tick."""
         self._drawn_at = 0.0
         """`perf_counter()` of the last update of the list."""
         self._has_ended = False
@@ -77,7 +78,7 @@ class Ticker:
         if not (self._filtering.only_counts and self._filtering.must_wait):
             if self._filtering.advance(FORWARD_SLICE):
                 self._updates.begin_search()
-            elif received == self._received:
+            elif received == self.received:
                 self._filtering.prepare(PREPARATION_SLICE)
         if self._filter_bar.line.has_focus and not self._filtering.view.counts_facets:
             self._filter_bar.seen.read_facts(PREPARATION_SLICE)
@@ -92,9 +93,9 @@ class Ticker:
             self._inspecting.advance()
         if self._ticks % (HEADER_EVERY * (2 if flooded else 1)) == 0:
             self.sync()
-        elif received and not self._received:  # the header never counts fewer events than the first picture shows
+        elif received and not self.received:  # the header never counts fewer events than the first picture shows
             self._sync_header()
-        self._received = received
+        self.received = received
         self._ticks += 1
 
     def sync(self) -> None:

@@ -22,6 +22,8 @@ GRACE: Final = 5.0
 """Seconds in which a program whose terminal is gone may end by itself, as its hang-up signal asks it to."""
 CLEAR: Final = "\x1b[2J"
 """Empties the screen."""
+LINE_TO_KEYS: Final = bytes.maketrans(b"\n\0", b"\r\4")
+"""What was typed while the terminal still edited lines: Enter has become a line feed, and Ctrl+D a null."""
 TICK: Final = 0.1
 """Seconds after which an Esc counts as a key of its own."""
 
@@ -50,8 +52,9 @@ class Terminal(LinuxDriver):
     def run_input_thread(self) -> None:
         decode = getincrementaldecoder(encoding())("replace").decode
         keys = Keys()
+        typed_ahead = True
         while not self.exit_event.is_set():
-            readable, _, _ = select.select([self.fileno], [], [], TICK)
+            readable, _, _ = select.select([self.fileno], [], [], 0 if typed_ahead else TICK)
             content = b""
             if readable:
                 with suppress(OSError):
@@ -59,6 +62,9 @@ class Terminal(LinuxDriver):
                 if not content:
                     _end_before_long()
                     return
+            if typed_ahead:
+                content = content.translate(LINE_TO_KEYS)
+                typed_ahead = False
             for message in keys.read(decode(content)):
                 self.process_message(message)
 
