@@ -1,26 +1,92 @@
 """A scrolling view of lines whose number changes often, without laying out the screen each time."""
 
-from textual.geometry import Size
+from typing import Self
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
+from textual.scrollbar import ScrollBar, ScrollBarRender, ScrollDown, ScrollTo, ScrollUp
+from textual.strip import Strip
+
+from nomad_tui.ui.repaint import LaidOutOnce
+
+
+class LineScrollBar(ScrollBar, LaidOutOnce):
+    """Repaints only the cells that have changed: of a long list that grows, mostly none.
+
+    Without anything to scroll it has the color of its view.
+    """
+
+    def __init__(self, thickness: int) -> None:
+        super().__init__(vertical=True, name="vertical", thickness=thickness)
+        self._cells: list[Segment] = []
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        size = self.size
+        if regions or layout or recompose or not repaint or not size or not self.is_mounted:
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        before, self._cells = self._cells, self._draw(size.height)
+        if len(before) != len(self._cells):
+            return super().refresh()
+        changed = [y for y, (old, new) in enumerate(zip(before, self._cells, strict=True)) if old != new]
+        if changed:
+            super().refresh(*(Region(0, y, size.width, 1) for y in changed))
+        return self
+
+    def render_line(self, y: int) -> Strip:
+        size = self.size
+        if len(self._cells) != size.height:
+            self._cells = self._draw(size.height)
+        return Strip([self._cells[y]], size.width) if y < len(self._cells) else Strip.blank(size.width)
+
+    def _draw(self, height: int) -> list[Segment]:
+        assert self.parent is not None
+        if self.window_virtual_size <= self.window_size:
+            style = Style(bgcolor=self.parent.background_colors[1].rich_color)
+            return [Segment(" " * self.thickness, style)] * height
+        bar = self.render()
+        assert isinstance(bar, ScrollBarRender) and isinstance(bar.style, Style)
+        assert bar.style.color is not None and bar.style.bgcolor is not None
+        return list(
+            bar.render_bar(
+                size=height,
+                window_size=bar.window_size,
+                virtual_size=bar.virtual_size,
+                position=bar.position,
+                thickness=bar.thickness,
+                back_color=bar.style.bgcolor,
+                bar_color=bar.style.color,
+            ).segments
+        )
 
 
 class LineView(ScrollView):
-    """To be drawn by `render_line`, one line a row."""
+    """To be drawn by `render_line`, one line a row. The scrollbar keeps its place where there is nothing to scroll."""
+
+    DEFAULT_CSS = """
+    LineView {
+        overflow-x: hidden;
+        overflow-y: scroll;
+    }
+    """
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Made at the first use, as Textual's is."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = LineScrollBar(self.scrollbar_size_vertical)
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     def set_row_count(self, rows: int) -> None:
         """Tells the scrollbar how many rows there are.
 
-        Assigning `virtual_size` lays out and repaints the screen, some 20 KB to the terminal each time, so that
-        is left for when the scrollbar appears or goes.
+        Assigning `virtual_size` lays out and repaints the screen, some 20 KB to the terminal each time.
         """
         size = Size(self.scrollable_content_region.width, rows)
-        height = self.scrollable_content_region.height
-        if (rows > height) != (self.virtual_size.height > height):
-            self.virtual_size = size
-        else:
-            self.set_reactive(LineView.virtual_size, size)
-            self._scroll_update(size)
+        self.set_reactive(LineView.virtual_size, size)
+        self._scroll_update(size)
 
     def show_at_top(self, row: int) -> None:
         """Scrolls at once, without animation, so that this row is the first on the screen.

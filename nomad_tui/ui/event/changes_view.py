@@ -198,7 +198,10 @@ class ChangesView(RowView):
         return [self._compared_with, hidden]
 
     def on_resize(self) -> None:
+        before = self._lines_above
         self._note()
+        if self._lines_above != before:
+            self._forget_strips()
 
     # Of what the rows are made
 

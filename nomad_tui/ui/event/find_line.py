@@ -15,6 +15,7 @@ from nomad_tui.core.payload.find import PatternError, Wanted, read_wanted
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.repaint import LaidOutOnce
 
 
 class FindAsked(Message):
@@ -104,7 +105,7 @@ class FindLine(Horizontal):
         self.post_message(self.Kept())
 
 
-class FindPane(Vertical):
+class FindPane(Vertical, LaidOutOnce):
     """A view with a search line below it."""
 
     DEFAULT_CSS = """

@@ -34,6 +34,7 @@ from nomad_tui.ui.event.find_line import FindPane
 from nomad_tui.ui.event.inspected import EventView, InspectedEvent
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.event.view_tabs import ViewTabs
+from nomad_tui.ui.repaint import LaidOutOnce, set_border_subtitle, set_border_title
 
 if TYPE_CHECKING:
     from nomad_tui.core.diagnosis import Diagnosis
@@ -59,6 +60,10 @@ DIAGNOSIS_LATER: Final = 0.02
 """Seconds of reading for the diagnosis when an event is shown, and at each further look."""
 LARGE: Final = 128 * 1024
 """Bytes of a payload from which on it is drawn before it is compared with the one before."""
+
+
+class Part(Static, LaidOutOnce):
+    """Lines above the views."""
 
 
 class Inspector(Vertical):
@@ -118,11 +123,11 @@ class Inspector(Vertical):
         self._title = "3 Event"
         self.masking = Masking(reveal)
         self.view = EventView.TREE
-        self.heading = Static(Content(NOTHING_SELECTED), id="inspector-heading")
-        self.summary = Static(id="inspector-summary")
-        self.diagnosis = Static(id="inspector-diagnosis")
-        self.facts = Static(id="inspector-facts")
-        self.trouble = Static(id="inspector-trouble")
+        self.heading = Part(Content(NOTHING_SELECTED), id="inspector-heading")
+        self.summary = Part(id="inspector-summary")
+        self.diagnosis = Part(id="inspector-diagnosis")
+        self.facts = Part(id="inspector-facts")
+        self.trouble = Part(id="inspector-trouble")
         self.tabs = ViewTabs(id="inspector-tabs")
         self._than = than
         self.payload_tree = PayloadTree(timezone=timezone, than=than)
@@ -215,7 +220,7 @@ class Inspector(Vertical):
                 self._payload = None
                 self._facts, self._summary = [], []
                 self._title = "3 Event"
-                self.border_title = Content(self._title)
+                set_border_title(self, Content(self._title))
                 self._describe((Content(NOTHING_SELECTED),), None)
                 self._diagnose(0.0)
                 self.payload_tree.clear()
@@ -227,7 +232,7 @@ class Inspector(Vertical):
                 return
             payload = self._payload = parse(event.payload)
             self._title = printable(event.title, LONGEST_TITLE)
-            self.border_title = Content(self._title)
+            set_border_title(self, Content(self._title))
             troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
             self._facts = of_envelope(event.facts)
             self._summary = self._summed_up(event)
@@ -354,8 +359,7 @@ class Inspector(Vertical):
         )
         line = self.tabs.show(labels, self.view)
         subtitle = Content("") if self.tabs.display else line
-        if self.border_subtitle != subtitle:
-            self.border_subtitle = subtitle
+        set_border_subtitle(self, subtitle)
 
     def on_click(self, event: events.Click) -> None:
         """Where the border shows the names of the views, a click there goes to one."""
@@ -412,8 +416,7 @@ class Inspector(Vertical):
         """Ends the title with a note, which is never truncated."""
         room = max(_SHORTEST_TITLE, self.outer_size.width - _AROUND_TITLE - len(note))
         title = Content(printable(self._title, room) if note else self._title) + Content.styled(note, "$warning")
-        if self.border_title != title.markup:
-            self.border_title = title
+        set_border_title(self, title)
 
     def tell_ages(self) -> None:
         """Tell ages relative to the clock's present time; for the app to call now and then."""

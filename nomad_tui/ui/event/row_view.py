@@ -34,14 +34,6 @@ class RowView(LineView, can_focus=True):
     PREFIX: ClassVar[str]
     """Of the component classes, such as `payload-tree`; `PREFIX--cursor` is one of them."""
 
-    DEFAULT_CSS = """
-    RowView {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-    }
-    """
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._cursor = 0
@@ -51,6 +43,8 @@ class RowView(LineView, can_focus=True):
         """Characters of every row that are out of view on the left."""
         self._shifted_by_hand = False
         self._strips: dict[tuple[int, bool], Strip] = {}
+        """Of lines without the cursor and with it, in `_drawn_width` cells."""
+        self._drawn_width = 0
         self._rich_styles: dict[tuple[str, bool], Style] = {}
 
     # What the rows are
@@ -106,12 +100,11 @@ class RowView(LineView, can_focus=True):
         self._strips.clear()
 
     def on_resize(self) -> None:
-        self._forget_strips()
         self._bring_cursor_into_view()
 
     @property
     def _width(self) -> int:
-        """Cells of a line without the scrollbar, which has its place even when there is none."""
+        """Cells of a line without the scrollbar."""
         return self.scrollable_content_region.width
 
     @property
@@ -121,6 +114,9 @@ class RowView(LineView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         line = y + self.scroll_offset.y
         width = self._width
+        if width != self._drawn_width:
+            self._drawn_width = width
+            self._strips.clear()
         row = line - len(self._lines_above)
         if row >= self.row_count:
             return self._draw(self._pieces_behind(line), False, width, 0)

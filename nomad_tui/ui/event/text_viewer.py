@@ -42,13 +42,6 @@ Span: TypeAlias = tuple[int, int, str]
 class TextView(LineView, can_focus=True):
     """Shows a text, wrapped."""
 
-    DEFAULT_CSS = """
-    TextView {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-    }
-    """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"text-view--{name}"
         for name in (

@@ -9,9 +9,10 @@ from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.ui.event.inspected import EventView
+from nomad_tui.ui.repaint import LaidOutOnce
 
 
-class ViewTabs(Static):
+class ViewTabs(Static, LaidOutOnce):
     """The names of the views in one line; a click goes to one."""
 
     class Clicked(Message):

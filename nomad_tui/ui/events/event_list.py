@@ -28,6 +28,7 @@ from nomad_tui.ui.events.jumps import SEARCHING, Jump, to_mark, to_match, to_pla
 from nomad_tui.ui.events.viewport import Viewport
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.repaint import set_border_subtitle
 
 NOTE_SECONDS: Final = 4.0
 """For which the border says what a key has led to, unless another key comes first."""
@@ -90,6 +91,8 @@ class EventList(LineView, can_focus=True):
         self.viewport = Viewport(view, lambda: self._page, live)
         self._ages_from = ages_from or clock
         self._painter = EventPainter(self, Clock(timezone, clock), columns, live)
+        self._why_empty = ""
+        """What the list said at the last look, where it had no rows."""
         self._looks: list[Look] = []
         """Of the rows on the screen, at the last look."""
         self._note = ""
@@ -140,6 +143,7 @@ class EventList(LineView, can_focus=True):
         """Shows what has come, without moving what is being read."""
         viewport = self.viewport
         is_resized, is_changed = viewport.update()
+        said_before, self._why_empty = self._why_empty, viewport.why_empty(self.hint)
         if viewport.is_past_newest:
             self.clear_selection()
             viewport.release_newest()
@@ -148,7 +152,7 @@ class EventList(LineView, can_focus=True):
         target = viewport.target()
         if target != self.scroll_offset.y and self._page:  # before the first layout there is nowhere to scroll to
             self.show_at_top(target)
-        elif is_changed:
+        elif is_changed or self._why_empty != said_before:
             self.refresh()
         viewport.remember(self.scroll_offset.y)
         if is_changed and viewport.following:
@@ -204,10 +208,6 @@ class EventList(LineView, can_focus=True):
         """Points out the rows that a watch rule has highlighted."""
         self._painter.watched = sequences
 
-    def watch_hint(self) -> None:
-        if not self.viewport.rows:
-            self.refresh()
-
     def watch_server_region(self, region: str) -> None:
         self._painter.server_region = region
         if Column.REGION in self.columns:
@@ -228,8 +228,7 @@ class EventList(LineView, can_focus=True):
         text = self.viewport.describe()
         if self._note:
             text = f"{self._note} · {text}"
-        if str(self.border_subtitle or "") != text:
-            self.border_subtitle = Content(text)
+        set_border_subtitle(self, Content(text))
 
     def _set_note(self, note: str = "") -> None:
         self._note = note

@@ -15,6 +15,7 @@ from nomad_tui.ui.event.inspecting import Inspecting
 from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filtering import Filtering
 from nomad_tui.ui.panes import Panes
+from nomad_tui.ui.repaint import set_border_title
 
 if TYPE_CHECKING:
     from nomad_tui.ui.dialogs.letter_menu import Choice
@@ -183,8 +184,7 @@ class FilterUpdates:
             title += "  folded: repeats" if filtering.folding is Fold.REPEATS else "  folded: routine"
         if day := self._event_list.day:
             title += f"  {day}"
-        if str(self._event_list.border_title) != title:
-            self._event_list.border_title = Content(title)
+        set_border_title(self._event_list, Content(title))
         if filtering.error is not None:
             matches = f"as before: {matches}" if matches else "as before: all"
         self._bar.show_matches(f" {matches} " if matches else "")
