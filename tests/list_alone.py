@@ -90,7 +90,7 @@ class ListAlone(App[None]):
     def toggle_highlight(self) -> None:
         matches = View(self.view.history, self.chosen) if self.events.viewport.matches is None else None
         self.view.show(Filter() if matches is not None else self.chosen)
-        self.events.highlight(matches)
+        self.events.highlight(self.events.view, matches)
 
 
 @dataclass
@@ -160,5 +160,5 @@ async def list_alone(
     async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         alone = Alone(app, pilot)
         alone.search()
-        await at_rest(app)  # for the scrollbar, which makes the rows a cell narrower
+        await at_rest(app)
         yield alone

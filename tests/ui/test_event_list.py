@@ -630,4 +630,5 @@ async def test_a_search_under_way_is_said() -> None:
         assert "searching …" in "\n".join(opened.rows())
         while view.advance(0.01):
             pass
+        opened.events.sync()
         assert "no event matches" in "\n".join(opened.rows())

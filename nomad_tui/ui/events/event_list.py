@@ -87,12 +87,11 @@ class EventList(LineView, can_focus=True):
         `live` is whether a server sends the events: those that had waited in its buffer are marked then.
         """
         super().__init__(id=id)
-        self.view = view
         self.viewport = Viewport(view, lambda: self._page, live)
         self._ages_from = ages_from or clock
         self._painter = EventPainter(self, Clock(timezone, clock), columns, live)
         self._why_empty = ""
-        """What the list said at the last look, where it had no rows."""
+        """What the list says where it has no rows, as of the last look."""
         self._looks: list[Look] = []
         """Of the rows on the screen, at the last look."""
         self._note = ""
@@ -101,6 +100,10 @@ class EventList(LineView, can_focus=True):
         self.drawing_seconds = 0.0
         """How long the last drawing of the rows took."""
         self._building_seconds = 0.0
+
+    @property
+    def view(self) -> View:
+        return self.viewport.view
 
     @property
     def cursor(self) -> int | None:
@@ -143,7 +146,7 @@ class EventList(LineView, can_focus=True):
         """Shows what has come, without moving what is being read."""
         viewport = self.viewport
         is_resized, is_changed = viewport.update()
-        said_before, self._why_empty = self._why_empty, viewport.why_empty(self.hint)
+        before, self._why_empty = self._why_empty, viewport.why_empty(self.hint)
         if viewport.is_past_newest:
             self.clear_selection()
             viewport.release_newest()
@@ -152,7 +155,7 @@ class EventList(LineView, can_focus=True):
         target = viewport.target()
         if target != self.scroll_offset.y and self._page:  # before the first layout there is nowhere to scroll to
             self.show_at_top(target)
-        elif is_changed or self._why_empty != said_before:
+        elif is_changed or self._why_empty != before:
             self.refresh()
         viewport.remember(self.scroll_offset.y)
         if is_changed and viewport.following:
@@ -187,13 +190,10 @@ class EventList(LineView, can_focus=True):
         self.sync()
         self.refresh()
 
-    def highlight(self, matches: View | None) -> None:
-        """Points out which rows match, while the view shows others too; None where it holds nothing but matches.
-
-        To be called after the view was given its filter. The selected event stays where it is on the screen. The
-        caller lends `matches` the time to search, as it does the view.
-        """
-        self.viewport.matches = matches
+    def highlight(self, view: View, matches: View | None) -> None:
+        """Shows another view and points out its matches; None where it holds nothing else. Both have their filters
+        already, and the caller lends them the time to search. The selected event stays where it is on the screen."""
+        self.viewport.view, self.viewport.matches = view, matches
         self.renew()
 
     def set_columns(self, columns: tuple[Column, ...]) -> None:
@@ -261,7 +261,7 @@ class EventList(LineView, can_focus=True):
         row = y - self._painter.heading_rows
         if row < 0:
             return self._painter.heading(width)
-        return self._painter.line(self.viewport, row, width, self.hint)
+        return self._painter.line(self.viewport, row, width, self._why_empty)
 
     def _refresh_sequence(self, sequence: int) -> None:
         at = self.viewport.line_of(sequence)

@@ -105,16 +105,15 @@ class EventPainter:
     def heading(self, width: int) -> Strip:
         return heading(width, self._style("heading"), self.columns)
 
-    def line(self, viewport: Viewport, y: int, width: int, hint: str) -> Strip:
-        """Line `y` below the heading. `hint` is what an empty list says, if the app knows better why it is empty."""
+    def line(self, viewport: Viewport, y: int, width: int, why_empty: str) -> Strip:
+        """Line `y` below the heading. `why_empty` is what a list without rows says."""
         # The first picture is drawn before the list has scrolled to the end that it follows.
         number = (viewport.first_row or (viewport.last_top if viewport.following else 0)) + y
         if number < viewport.rows:
             return self._row(viewport, viewport.view.sequence_at(number), width)
-        text = viewport.why_empty(hint) if y == 1 else ""
-        if not text:
+        if y != 1 or not why_empty:
             return Strip.blank(width, self._widget.rich_style)
-        return Strip([Segment(f"   {text}".ljust(width)[:width], self._style("hint"))], width)
+        return Strip([Segment(f"   {why_empty}".ljust(width)[:width], self._style("hint"))], width)
 
     def looks(self, viewport: Viewport, rows: Iterable[int]) -> list[Look]:
         return [self._look(viewport, viewport.view.sequence_at(row)) for row in rows]

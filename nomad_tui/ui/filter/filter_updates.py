@@ -103,8 +103,7 @@ class FilterUpdates:
         filtering = self._filtering
         filtering.highlighting = not filtering.highlighting
         filtering.apply()
-        self._event_list.view = filtering.shown
-        self._event_list.highlight(filtering.view if filtering.highlighting else None)
+        self._event_list.highlight(filtering.shown, filtering.view if filtering.highlighting else None)
         self.show_matches()
 
     def fold(self) -> None:
