@@ -1,10 +1,11 @@
-"""Imports point one way: core <- nomad, config <- stream, nats, journal <- sources <- sinks <- doctor <- ui <- cli."""
+"""Imports point one way, from the outer layers of `LAYERS` inwards, and never in a circle."""
 
 import ast
 import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -15,7 +16,8 @@ ROOT = Path(nomad_tui.__file__).parent
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("core",)),
-    frozenset(("config", "nomad", "process")),
+    frozenset(("config", "process")),
+    frozenset(("nomad",)),
     frozenset(("journal", "nats", "stream")),
     frozenset(("standin",)),
     frozenset(("sources",)),
@@ -90,25 +92,24 @@ def part(module: str) -> str | None:
     return inside.partition(".")[0] or None if package == "nomad_tui" else None
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for file in sorted(ROOT.rglob("*.py")):
-        names = [ROOT.name, *file.relative_to(ROOT).with_suffix("").parts]
-        yield ".".join(names).removesuffix(".__init__"), ast.parse(file.read_text(encoding="utf-8"))
+def module_name(file: Path) -> str:
+    return ".".join((ROOT.name, *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+FILES = {module_name(file): file for file in sorted(ROOT.rglob("*.py"))}
+MODULES = {module: ast.parse(file.read_text(encoding="utf-8")) for module, file in FILES.items()}
 
 
 def imports(module: str, tree: ast.Module) -> Iterator[str]:
     """Every module that is imported anywhere in `tree`, in functions and under `if TYPE_CHECKING` too."""
-    is_package = (ROOT / "/".join(module.split(".")[1:]) / "__init__.py").exists()
+    package = module if FILES[module].stem == "__init__" else module.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = module if is_package else module.rpartition(".")[0]
             source = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
-            yield from (f"{source}.{alias.name}" if source == "nomad_tui" else source for alias in node.names)
-
-
-MODULES = dict(modules())
+            inside = (f"{source}.{alias.name}" for alias in node.names)
+            yield from (name if name in FILES else source for name in inside)
 
 
 def layer(of: str) -> int:
@@ -124,10 +125,16 @@ def test_imports_point_inwards() -> None:
         if (own := part(module)) is None:
             continue
         imported = set(imports(module, tree))
-        inner = {named for each in imported if (named := part(each)) and named[:2] != "__"} - {own}
+        inner = {named for each in imported if (named := part(each))} - {own}
         assert not {named for named in inner if layer(named) > layer(own)}, module
         libraries = {each.partition(".")[0] for each in imported} - {"nomad_tui"}
         assert libraries - sys.stdlib_module_names <= LIBRARIES.get(own, EVERY_LIBRARY), module
+
+
+def test_no_import_circles() -> None:
+    """Between modules; an import within a function, or for types only, counts too."""
+    graph = {module: set(imports(module, tree)) & FILES.keys() - {module} for module, tree in MODULES.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_sources_read_the_same_for_every_screen() -> None:

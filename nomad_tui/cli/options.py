@@ -218,8 +218,8 @@ def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:
         flags = {setting.name: options.pop(setting.name) for setting in HELP}
         if click.get_current_context().invoked_subcommand is not None:
             return None
-        from nomad_tui.config.connection import ConfigurationError
         from nomad_tui.config.profiles import Connections
+        from nomad_tui.config.setting import ConfigurationError
 
         folders = folders or _folders_of_user()
         try:

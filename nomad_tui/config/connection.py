@@ -1,4 +1,4 @@
-"""How to reach a server: the settings of Nomad's own command line, and where the program's files are."""
+"""How to reach a server: the settings of Nomad's own command line, read and checked."""
 
 import os
 import ssl
@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
+from nomad_tui.config import address as addresses
+from nomad_tui.config.address import Address, Credentials, Proxy
+from nomad_tui.config.precedence import Flags, GivenSettings, Profile, ProfileSettings, shown_value
+from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.config.setting import (
     ADDRESS,
     ALLOW_HARMFUL_TOPICS,
@@ -15,41 +19,29 @@ from nomad_tui.config.setting import (
     CLIENT_CERT,
     CLIENT_KEY,
     HEADERS,
-    HELP,
     HTTP_AUTH,
     NAMESPACE,
-    PROFILE,
     REGION,
     TLS_SERVER_NAME,
     TLS_SKIP_VERIFY,
     TOKEN,
     TOKEN_FILE,
+    ConfigurationError,
     Setting,
 )
+from nomad_tui.config.tls import reason, tls_context
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.core.secrets.naming import REDACTED
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
-from nomad_tui.nomad import address as addresses
-from nomad_tui.nomad.address import Address, Credentials, Proxy
-from nomad_tui.nomad.values import ValueUnavailableError, current
 
 TOKEN_LIMIT: Final = 16 * 1024
 """Bytes read of a token file: a signed workload identity takes one or two thousand."""
-
-LONGEST_SHOWN: Final = 200
-"""Characters of a path or an address in a message."""
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 """What Go's `strconv.ParseBool` takes."""
 
 
-class ConfigurationError(ValueError):
-    """Its text is one sentence: the variable or flag, what is wrong with it, and what to do."""
-
-
-_USER: Final = lazy_pattern(r"//[^/@]*@")
 HEADER_NAME: Final = lazy_pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 OWN_HEADERS: Final[Mapping[str, str]] = {
     "x-nomad-token": "use --token-file (or NOMAD_TOKEN) for the token",
@@ -69,33 +61,6 @@ OWN_HEADERS: Final[Mapping[str, str]] = {
     ),
 }
 """Headers that cannot be given, and what to do instead."""
-
-Flags = Mapping[str, str | bool | Sequence[str] | None]
-"""A setting's name to what the command line said; None, False or missing where it said nothing. Only addresses and
-headers are several; each address may be several with commas between."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A connection that the operator has named in config.toml."""
-
-    name: str
-    color: str = ""
-    """What it is shown in: `#rrggbb`, or the name of a color, which the themes know; "" for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileSettings:
-    """What a profile says; its paths stand on their own, whatever folder they were relative to."""
-
-    profile: Profile
-    given: Flags = field(default_factory=dict)
-    """None or missing is what it says nothing of; False is said."""
-
-    @property
-    def names_address(self) -> bool:
-        """Whether it is about a cluster of its own, for which nothing of the `NOMAD_*` variables is meant."""
-        return bool(self.given.get(ADDRESS.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +117,7 @@ class Connection:
         Reads the token file and every certificate once, so that a mistake is reported before a screen opens.
         Raises ConfigurationError.
         """
-        given = _Given(flags or {}, environ, profile)
+        given = GivenSettings(flags or {}, environ, profile)
         (address, credentials), *others = _addresses(given)
         if given.flag(TOKEN) and given.flag(TOKEN_FILE):
             raise ConfigurationError("--token and --token-file exclude each other. Give one of them.")
@@ -211,7 +176,7 @@ class Connection:
         found: dict[str, str] = {}
         for name, text in self.headers:
             try:
-                value = current(text).strip()
+                value = resolve(text).strip()
             except ValueUnavailableError as error:
                 raise ConfigurationError(f"The header {name} ({HEADERS.flag}) has no value: {error}") from None
             if not (value.isascii() and value.isprintable()) or len(value) >= TOKEN_LIMIT:
@@ -231,40 +196,14 @@ class Connection:
 
         The server name is not part of it: it is given with each request. Raises ConfigurationError.
         """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Go trusts a certificate that is not self-signed too
-        if self.skip_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if self.ca_cert is not None:
-            _trust(context, self.ca_cert, self._origin(CA_CERT))
-        elif self.ca_path is not None:
-            origin = self._origin(CA_PATH)
-            for file in _certificate_files(self.ca_path, origin):
-                _trust(context, file, origin)
-        else:
-            context.load_default_certs()
-        self._load_client_certificate(context)
-        return context
-
-    def _load_client_certificate(self, context: ssl.SSLContext) -> None:
-        if self.client_cert is None and self.client_key is None:
-            return
-        cert, key = self._origin(CLIENT_CERT), self._origin(CLIENT_KEY)
-        if self.client_cert is None or self.client_key is None:
-            there, missing = (cert, key) if self.client_key is None else (key, cert)
-            raise ConfigurationError(f"{there} needs {missing}. Give both, or neither.")
-        _check_readable(self.client_cert, cert)
-        _check_readable(self.client_key, key)
-        try:
-            context.load_cert_chain(self.client_cert, self.client_key, password=_refuse_password)
-        except OSError as error:
-            raise ConfigurationError(
-                f"Correct {cert} {_shown(self.client_cert)} and {key} {_shown(self.client_key)}: not a PEM "
-                f"certificate and its plain key ({_reason(error)})."
-            ) from error
+        return tls_context(
+            ca_cert=self.ca_cert,
+            ca_path=self.ca_path,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+            skip_verify=self.skip_verify,
+            origin=self._origin,
+        )
 
     def _origin(self, setting: Setting) -> str:
         """Where a value may have come from; which of them it was is forgotten."""
@@ -277,111 +216,7 @@ class Connection:
         return f"{setting.flag} ({', '.join(names)})"
 
 
-def own_namespace(environ: Mapping[str, str] = os.environ, profile: ProfileSettings | None = None) -> str:
-    """The namespace that the operator works in, whatever a flag says is to be watched; "" for none."""
-    return _Given({}, environ, profile).text(NAMESPACE) or ""
-
-
-class _Given:
-    """The settings as given, and who gave them: a message names the flag, key or variable that is wrong."""
-
-    def __init__(self, flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> None:
-        self._flags = flags
-        self._profile = profile
-        self._environ = environ if profile is None or not profile.names_address else {}
-
-    def flag(self, setting: Setting) -> str | bool | Sequence[str] | None:
-        return _or_none(self._flags.get(setting.name))
-
-    def value(self, setting: Setting) -> str | bool | Sequence[str] | None:
-        """What the first that says anything says; False only where a profile says so."""
-        if flag := self.flag(setting):
-            return flag
-        in_profile = self._in_profile(setting)
-        if in_profile is not None:
-            return in_profile
-        return self._environ.get(setting.variable) or None if setting.variable else None
-
-    def layers(self, setting: Setting) -> list[tuple[str, str | bool | Sequence[str]]]:
-        """What each says that says anything, with who said it; the last wins."""
-        found: list[tuple[str, str | bool | Sequence[str]]] = []
-        if self._profile is not None and (in_profile := self._in_profile(setting)):
-            found.append((f"{setting.name} of the profile {self._profile.profile.name}", in_profile))
-        if flag := self.flag(setting):
-            found.append((setting.flag, flag))
-        return found
-
-    def text(self, setting: Setting) -> str | None:
-        value = self.value(setting)
-        return None if value is None else str(value)
-
-    def path(self, setting: Setting) -> Path | None:
-        text = self.text(setting)
-        if text is None:
-            return None
-        if "\0" in text:
-            raise ConfigurationError(f"{self.origin(setting)} contains a NUL byte. Correct the path.")
-        try:
-            return Path(text).expanduser()
-        except RuntimeError:
-            raise ConfigurationError(
-                f"{self.origin(setting)} is {_shown(text)}, but there is no such user. Write the path from /."
-            ) from None
-
-    def origin(self, setting: Setting) -> str:
-        if self.flag(setting):
-            return setting.flag
-        if self._profile is not None and self._in_profile(setting) is not None:
-            return f"{setting.name} of the profile {self._profile.profile.name}"
-        return setting.variable or setting.flag
-
-    def _in_profile(self, setting: Setting) -> str | bool | Sequence[str] | None:
-        said = self._profile.given.get(setting.name) if self._profile is not None else None
-        return said if said is False else _or_none(said)
-
-
-@dataclass(frozen=True, slots=True)
-class Effective:
-    """What counts of a setting, and who said it."""
-
-    name: str
-    value: str
-    """As it may be shown: secrets are masked."""
-    origin: str
-    """A flag, a variable or a key of a profile; "" for the default."""
-
-
-def effective(flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> list[Effective]:
-    """Every setting of a connection that has a value, in the order of `--help`."""
-    given = _Given(flags, environ, profile)
-    defaults = {ADDRESS: addresses.DEFAULT, NAMESPACE: ALL}
-    found = []
-    for setting in HELP:
-        value = given.value(setting) if setting is not PROFILE else (profile.profile.name if profile else None)
-        if value is None:
-            if setting in defaults:
-                found.append(Effective(setting.name, defaults[setting], ""))
-            continue
-        texts = [str(value)] if isinstance(value, str | bool) else [str(each) for each in value]
-        if setting in (TOKEN, HTTP_AUTH):
-            texts = [REDACTED]
-        elif setting is HEADERS:
-            texts = [f"{text.partition(':')[0]}: {REDACTED}" for text in texts]
-        elif setting is ADDRESS:
-            texts = [_USER.sub(f"//{REDACTED}@", text) for text in texts]
-        origin = PROFILE.flag if setting is PROFILE and flags.get(PROFILE.name) else given.origin(setting)
-        found.append(Effective(setting.name, ", ".join(texts), origin))
-    return found
-
-
-def _or_none(value: str | bool | Sequence[str] | None) -> str | bool | Sequence[str] | None:
-    """None for an empty value, and for a list of nothing but empty ones."""
-    if value is None or isinstance(value, str | bool):
-        return value or None
-    return value if any(value) else None
-
-
-def _addresses(given: _Given) -> list[tuple[Address, Credentials | None]]:
+def _addresses(given: GivenSettings) -> list[tuple[Address, Credentials | None]]:
     """At least one; an address that is named again is left out."""
     value = given.value(ADDRESS) or addresses.DEFAULT
     whole = [str(value)] if isinstance(value, str | bool) else [str(each) for each in value]
@@ -392,7 +227,7 @@ def _addresses(given: _Given) -> list[tuple[Address, Credentials | None]]:
             address, credentials = addresses.parse_address(text)
         except ValueError as error:
             place = f", address {number + 1} of {len(texts)}," if len(texts) > 1 else ""
-            shown = _shown(_without_credentials(text, texts[number + 1 :]))
+            shown = shown_value(_without_credentials(text, texts[number + 1 :]))
             raise ConfigurationError(f"{given.origin(ADDRESS)}{place} is {shown}: {error}.") from None
         found.setdefault(str(address), (address, credentials))
     return list(found.values())
@@ -412,7 +247,7 @@ def _proxy(address: Address, environ: Mapping[str, str]) -> Proxy | None:
         raise ConfigurationError(f"{error}.") from None
 
 
-def _http_auth(given: _Given) -> Credentials | None:
+def _http_auth(given: GivenSettings) -> Credentials | None:
     text = given.text(HTTP_AUTH)
     if text is None:
         return None
@@ -420,7 +255,7 @@ def _http_auth(given: _Given) -> Credentials | None:
     return user, password
 
 
-def _headers(given: _Given) -> tuple[tuple[str, str], ...]:
+def _headers(given: GivenSettings) -> tuple[tuple[str, str], ...]:
     """Those of the profile and those of the command line, which win; every name once."""
     found: dict[str, tuple[str, str]] = {}
     for origin, lines in given.layers(HEADERS):
@@ -440,7 +275,7 @@ def _headers(given: _Given) -> tuple[tuple[str, str], ...]:
     return tuple(found.values())
 
 
-def _skip_verify(given: _Given) -> bool:
+def _skip_verify(given: GivenSettings) -> bool:
     value = given.value(TLS_SKIP_VERIFY)
     if isinstance(value, bool):
         return value
@@ -459,13 +294,15 @@ def _token_from(file: Path, origin: str) -> str:
             line = opened.readline(TOKEN_LIMIT).strip()
     except OSError as error:
         raise ConfigurationError(
-            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}). "
+            f"{origin} names {shown_value(file)}, which cannot be read ({reason(error)}). "
             "Name a file whose first line is the token."
         ) from error
     if not line:
-        raise ConfigurationError(f"{origin} names {_shown(file)}, whose first line is empty. Write the token there.")
+        raise ConfigurationError(
+            f"{origin} names {shown_value(file)}, whose first line is empty. Write the token there."
+        )
     token = line.decode("latin-1")
-    _check_token(token, f"The token in {_shown(file)} ({origin})")
+    _check_token(token, f"The token in {shown_value(file)} ({origin})")
     return token
 
 
@@ -480,60 +317,3 @@ def _check_token(token: str, origin: str) -> None:
     else:
         return
     raise ConfigurationError(f"{origin} {wrong}. Give the token's Secret ID and nothing else.")
-
-
-def _certificate_files(folder: Path, origin: str) -> list[Path]:
-    """Every PEM file below `folder`, as Go walks it; OpenSSL itself would only find names made by `c_rehash`."""
-    try:
-        next(folder.iterdir(), None)
-        files = [file for file in sorted(folder.rglob("*")) if file.is_file() and _holds_certificate(file)]
-    except OSError as error:
-        raise ConfigurationError(
-            f"{origin} names {_shown(folder)}, which cannot be read ({_reason(error)}). "
-            "Name a directory of PEM certificates."
-        ) from error
-    if not files:
-        raise ConfigurationError(
-            f"{origin} names {_shown(folder)}, which contains no PEM certificate. Put the cluster's CA there."
-        )
-    return files
-
-
-def _holds_certificate(file: Path) -> bool:
-    return b"CERTIFICATE-----" in file.read_bytes()
-
-
-def _trust(context: ssl.SSLContext, file: Path, origin: str) -> None:
-    _check_readable(file, origin)
-    try:
-        context.load_verify_locations(cafile=file)
-    except ssl.SSLError as error:
-        raise ConfigurationError(
-            f"{origin} names {_shown(file)}, which is not a PEM certificate ({_reason(error)}). "
-            "Name the cluster's CA certificate."
-        ) from error
-
-
-def _check_readable(file: Path, origin: str) -> None:
-    try:
-        with file.open("rb"):
-            pass
-    except OSError as error:
-        raise ConfigurationError(
-            f"{origin} names {_shown(file)}, which cannot be read ({_reason(error)}). Name a readable PEM file."
-        ) from error
-
-
-def _refuse_password() -> str:
-    """Asked for the password of an encrypted key, which would otherwise be asked of the terminal."""
-    raise OSError("the key is encrypted")
-
-
-def _shown(path: Path | str) -> str:
-    return f"'{printable(str(path), LONGEST_SHOWN)}'"
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
-    return (error.strerror or str(error)).lower()

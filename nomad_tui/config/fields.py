@@ -15,12 +15,12 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from nomad_tui.config.references import FILE, reads_file
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.quantities import parse_duration, parse_size, write_duration, write_size
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.values import FILE, reads_file
 
 LONGEST_QUOTE: Final = 60
 """Characters of what was written that a mistake repeats."""

@@ -5,17 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from nomad_tui.config.connection import (
-    ConfigurationError,
-    Connection,
-    Flags,
-    Profile,
-    ProfileSettings,
-    effective,
-    own_namespace,
-)
+from nomad_tui.config.connection import Connection
 from nomad_tui.config.folders import FileError, shown
-from nomad_tui.config.setting import ADDRESS, PROFILE
+from nomad_tui.config.precedence import Flags, Profile, ProfileSettings, effective, own_namespace
+from nomad_tui.config.setting import ADDRESS, PROFILE, ConfigurationError
 from nomad_tui.config.settings import FILE, LONGEST_NAME, read_profiles
 from nomad_tui.core.text import printable
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 
+class ConfigurationError(ValueError):
+    """Its text is one sentence: the variable or flag, what is wrong with it, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One thing a user may set; a flag beats a profile, a profile its variable, and an empty value counts as none."""

@@ -30,7 +30,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from nomad_tui.config.connection import Profile, ProfileSettings
 from nomad_tui.config.fields import (
     FLAG,
     Field,
@@ -45,6 +44,7 @@ from nomad_tui.config.fields import (
     with_file,
 )
 from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.config.precedence import Profile, ProfileSettings
 from nomad_tui.config.ui_settings import FILE as FILE
 from nomad_tui.config.ui_settings import UiSettings
 from nomad_tui.core.limits import SMALLEST_JOURNAL

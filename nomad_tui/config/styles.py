@@ -12,6 +12,6 @@ def styles_folder(package: Path = Path(__file__).parent.parent) -> Path:
     for folder in folders:
         if (folder / "app.tcss").is_file():
             return folder
-    from nomad_tui.config.connection import ConfigurationError
+    from nomad_tui.config.setting import ConfigurationError
 
     raise ConfigurationError(f"The style sheets are in neither {folders[0]} nor {folders[1]}: install nomad-tui again.")

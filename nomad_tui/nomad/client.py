@@ -13,9 +13,10 @@ import aiohttp
 import orjson
 
 from nomad_tui import __version__
-from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.config.address import Proxy
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.nomad import diagnose
-from nomad_tui.nomad.address import Proxy
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.status_line import mend_status_lines
 

@@ -11,7 +11,8 @@ from typing import Final
 
 import aiohttp
 
-from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.core.text import printable
 from nomad_tui.nomad import in_front
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, asked

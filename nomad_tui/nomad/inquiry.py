@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.subscription import Subscription

@@ -11,7 +11,7 @@ from aiohttp_socks import ProxyConnector, ProxyType
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from python_socks.async_.asyncio import Proxy as Socks
 
-from nomad_tui.nomad.address import Proxy
+from nomad_tui.config.address import Proxy
 from nomad_tui.nomad.cases.connecting import SocksError
 
 

@@ -1,8 +1,7 @@
-"""The stand-in server itself: it listens, publishes its recording, and serves every stream."""
+"""The stand-in server itself: it publishes its recording, and answers every request."""
 
 import asyncio
 import contextlib
-import re
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -13,9 +12,11 @@ from typing import Final, Self
 
 from nomad_tui.standin.access import Access, Doubt, Token
 from nomad_tui.standin.answers import NO_LEADER, NOT_PUBLISHING, PERMISSION_DENIED, Answers, Namespaces, Raft, denied
-from nomad_tui.standin.buffer import BATCH_BYTES, Buffer, DroppedError
+from nomad_tui.standin.buffer import Buffer, DroppedError
 from nomad_tui.standin.faults import Fault, Scheduled
+from nomad_tui.standin.feed import follow, send_recording
 from nomad_tui.standin.http import Answer, Connection, Request
+from nomad_tui.standin.listener import Listener
 from nomad_tui.standin.lists import Lists
 from nomad_tui.standin.logs import LOGS, TaskLogs
 from nomad_tui.standin.options import AtEnd, Options, Release
@@ -25,8 +26,6 @@ from nomad_tui.standin.subscription import Asked, BadRequestError, Subscription
 
 STREAM_PATH: Final = "/v1/event/stream"
 
-_BACKLOG: Final = 1024
-_NEXT_EVAL: Final = re.compile(rb'"NextEval":"[^"]*"')
 _DROPPED: Final = b"event dropped from buffer"
 _SERVER_STOPS: Final = b"subscription closed by server, client should resubscribe"
 _TOKEN_EXPIRED: Final = b"ACL token expired"
@@ -65,10 +64,13 @@ class StandIn:
             lambda: self.newest_index,
             lambda topic: self._lists.objects(self._recording, self.newest_index, topic),
         )
-        self._listener: socket.socket | None = None
-        self._port = self.options.port
-        self._connections: dict[asyncio.Task[None], Connection | None] = {}
-        """By the task that serves it, from the moment it is accepted; None until its handshake is over."""
+        self._listener = Listener(
+            self.options.port,
+            self.options.unix_path,
+            self.options.tls,
+            serve=self._serve_connection,
+            ended=self._task_ended,
+        )
         self._publisher: asyncio.Task[None] | None = None
         self._failures: list[BaseException] = []
         self._streams_opened = 0
@@ -82,7 +84,7 @@ class StandIn:
         if self.options.namespaces is None:
             for namespace in sorted(self._recording.namespaces):
                 self._namespaces.make(namespace, 1)
-        self._listen(self._bound())
+        self._listener.open()
         if not self.options.from_start:
             self._publisher = asyncio.create_task(self._publish_recording())
             self._publisher.add_done_callback(self._task_ended)
@@ -94,58 +96,20 @@ class StandIn:
         if self._publisher is not None:
             self._publisher.cancel()
             await asyncio.wait({self._publisher})
-        self._stop_listening()
+        self._listener.close()
         await self._end_connections()
-        if self.options.unix_path is not None:
-            self.options.unix_path.unlink(missing_ok=True)
         if self._failures and error is None:
             raise self._failures[0]
 
     @property
     def address(self) -> str:
         """As `NOMAD_ADDR` takes it."""
-        if self.options.unix_path is not None:
-            return f"unix://{self.options.unix_path}"
-        return f"{'https' if self.options.tls else 'http'}://127.0.0.1:{self._port}"
-
-    def _bound(self) -> socket.socket:
-        """A socket that has the server's address and refuses connections."""
-        path = self.options.unix_path
-        bound = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
-        try:
-            bound.setblocking(False)
-            if path is None:
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                bound.bind(("127.0.0.1", self._port))
-                self._port = bound.getsockname()[1]
-            else:
-                path.unlink(missing_ok=True)
-                bound.bind(str(path))
-        except OSError:
-            bound.close()
-            raise
-        return bound
-
-    def _listen(self, bound: socket.socket) -> None:
-        bound.listen(_BACKLOG)
-        asyncio.get_running_loop().add_reader(bound, self._accept, bound)
-        self._listener = bound
-
-    def _stop_listening(self) -> None:
-        if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener)
-            self._listener.close()
-            self._listener = None
+        return self._listener.address
 
     async def _end_connections(self) -> None:
         for stream in list(self.streams):
             self._end(stream, _SERVER_STOPS)
-        for task, connection in self._connections.items():
-            if connection is not None:
-                connection.writer.transport.abort()
-            task.cancel()
-        if self._connections:
-            await asyncio.wait(set(self._connections))
+        await self._listener.end_connections()
 
     # What a test or a demo does to it
 
@@ -222,13 +186,9 @@ class StandIn:
     @contextlib.asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
         """The server is stopped for as long: connections end and the address takes no new ones."""
-        self._stop_listening()
-        bound = self._bound()  # kept, or else a client that tries again may be given the port for its own end
-        try:
+        with self._listener.refusing():
             await self._end_connections()
             yield
-        finally:
-            self._listen(bound)
 
     async def restart(
         self, lines: Iterable[bytes] | None = None, *, keep: int | None = None, replays: bool = False
@@ -296,36 +256,7 @@ class StandIn:
 
     # Serving
 
-    # The stand-in accepts for itself: a connection that an asyncio server has accepted and not yet introduced when
-    # it is closed stays open, served by nobody, until its garbage is collected.
-
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            accepted, _ = listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # whoever asked is gone again
-            return
-        accepted.setblocking(False)
-        task = asyncio.create_task(self._serve_accepted(accepted))
-        self._connections[task] = None
-        task.add_done_callback(self._task_ended)
-        task.add_done_callback(lambda _: accepted.close())  # a task that is stopped at once never takes it over
-
-    async def _serve_accepted(self, accepted: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(loop=loop)
-        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        try:
-            transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=self.options.tls)
-        except OSError:  # no handshake came about
-            return
-        connection = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
-        task = asyncio.current_task()
-        assert task is not None, "this is a coroutine"
-        self._connections[task] = connection
-        await self._serve_connection(connection)
-
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._connections.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failures.append(error)
         self._note()
@@ -471,72 +402,17 @@ class StandIn:
         try:
             await stream.start()
             if self.options.from_start:
-                await self._run(stream)
+                await send_recording(stream, self._recording, self.options.pace, self.options.repeat)
                 if self.options.at_end is AtEnd.EOF:
                     stream.end()
                     return
-            await self._follow(stream)
+            await follow(stream, self._buffer, next_eval_differs=self.options.next_eval_differs, changed=self._note)
         except DroppedError:
             self._give_up(stream, _DROPPED)
         except StalledError:
             stream.abort()
         except ConnectionError:
             return
-
-    async def _run(self, stream: Stream) -> None:
-        """Send the whole recording, from the index asked for."""
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        pace, repeat = self.options.pace, self.options.repeat
-        recording, select = self._recording, stream.subscription.select
-        lines: list[bytes] = []
-        size = 0
-        send_at = started + SLICE_SECONDS
-        start = recording.start(stream.asked.index, repeat)
-        for number, (pass_number, position) in enumerate(recording.places(repeat, start)):
-            if pace is not None:
-                await self._beat_until(stream, started + number / pace)
-            sent = select(recording.frames[position], recording.sent(position, pass_number))
-            if sent is not None:
-                lines.append(sent)
-                size += len(sent)
-            if size >= BATCH_BYTES or pace is not None or clock() >= send_at:
-                await stream.send(lines)
-                await stream.beat()
-                lines.clear()
-                size = 0
-                send_at = clock() + SLICE_SECONDS
-        await stream.send(lines)
-
-    async def _beat_until(self, stream: Stream, due: float) -> None:
-        clock = asyncio.get_running_loop().time
-        while stream.beats_at < due:
-            await asyncio.sleep(max(0.0, stream.beats_at - clock()))
-            await stream.beat()
-        await asyncio.sleep(max(0.0, due - clock()))
-
-    async def _follow(self, stream: Stream) -> None:
-        """Send what is published, for as long as the reader keeps up with the buffer."""
-        while True:
-            frames = self._buffer.after(stream.position)
-            if frames:
-                stream.position += len(frames)
-                self._note()
-                chosen = (
-                    self._varied(stream, frame.index, stream.subscription.select(frame, frame.sent)) for frame in frames
-                )
-                await stream.send([sent for sent in chosen if sent is not None])
-            else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(stream.beats_at):
-                        await self._buffer.grown()
-            await stream.beat()
-
-    def _varied(self, stream: Stream, index: int | None, sent: bytes | None) -> bytes | None:
-        every = self.options.next_eval_differs
-        if not every or sent is None or index is None or index % every:
-            return sent
-        return _NEXT_EVAL.sub(b'"NextEval":"%08x-0000-4000-8000-000000000000"' % stream.number, sent)
 
     def _give_up(self, stream: Stream, reason: bytes) -> None:
         """As a server ends a stream while it runs on."""

@@ -11,7 +11,6 @@ from textual.theme import BUILTIN_THEMES, Theme
 from nomad_tui.config.fields import FLAG, Field, FieldCodec, FieldError, FieldPath, FieldReader, quoted
 from nomad_tui.config.folders import FileError, read_text, shown
 from nomad_tui.core.text import printable
-from nomad_tui.ui.preferences import THEME_FOLDER
 from nomad_tui.ui.themes import NOMAD_DARK, NOMAD_LIGHT, THEMES, VARIABLES
 
 MOST_THEMES: Final = 100
@@ -60,12 +59,12 @@ class _OwnTheme(msgspec.Struct, frozen=True):
     variables: Annotated[dict[str, str], Field(FieldCodec(_variables))] = {}
 
 
-def read_themes(config: Path) -> tuple[tuple[Theme, ...], list[str]]:
-    """The themes in a folder of settings, by name, and what is wrong with the others."""
+def read_themes(folder: Path) -> tuple[tuple[Theme, ...], list[str]]:
+    """The themes in a folder, by name, and what is wrong with the others."""
     themes: list[Theme] = []
     mistakes: list[str] = []
     try:
-        files = sorted((config / THEME_FOLDER).glob("*.toml"))[:MOST_THEMES]
+        files = sorted(folder.glob("*.toml"))[:MOST_THEMES]
     except OSError:
         files = []
     for file in files:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from textual.theme import BUILTIN_THEMES, Theme
@@ -38,10 +38,6 @@ if TYPE_CHECKING:
     from nomad_tui.config.settings import Loaded
 
 
-THEME_FOLDER: Final = "themes"
-"""Of the operator's own themes, in the folder of the settings."""
-
-
 class Preferences:
     def __init__(self, folders: Folders | None = None) -> None:
         """None for the defaults, of which nothing is kept."""
@@ -54,10 +50,10 @@ class Preferences:
         if folders is None:
             return
         # Most folders have neither themes nor settings, and a start need not import what would read them.
-        if (folders.config / THEME_FOLDER).is_dir():
+        if (theme_folder := folders.config / "themes").is_dir():
             from nomad_tui.ui.own_themes import read_themes
 
-            self.own_themes, wrong = read_themes(folders.config)
+            self.own_themes, wrong = read_themes(theme_folder)
             self.mistakes += wrong
         if is_missing(folders.config / FILE):
             return

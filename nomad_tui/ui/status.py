@@ -18,7 +18,8 @@ from nomad_tui.session import Session, State, Status
 from nomad_tui.ui.keymap import keymap_of
 
 if TYPE_CHECKING:
-    from nomad_tui.config.connection import Connection, Profile
+    from nomad_tui.config.connection import Connection
+    from nomad_tui.config.precedence import Profile
 
 
 _BARS: Final = "▁▂▃▄▅▆▇█"

@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from nomad_tui.cli.main import main
-from nomad_tui.config.connection import Connection, Profile
+from nomad_tui.config.connection import Connection
 from nomad_tui.config.folders import Folders
+from nomad_tui.config.precedence import Profile
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.journal.place import journal_path
 from nomad_tui.journal.record import Content

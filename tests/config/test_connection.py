@@ -13,15 +13,10 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 
 from nomad_tui.cli.options import connection_options
-from nomad_tui.config.connection import (
-    ConfigurationError,
-    Connection,
-    Profile,
-    ProfileSettings,
-    own_namespace,
-)
-from nomad_tui.config.setting import HELP
-from nomad_tui.nomad.address import parse_address, proxy_for
+from nomad_tui.config.address import parse_address, proxy_for
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Profile, ProfileSettings, own_namespace
+from nomad_tui.config.setting import HELP, ConfigurationError
 
 SECRET = "8d6ae3f7-secret"
 

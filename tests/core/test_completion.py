@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nomad_tui.core.filter import Filter, FilterError
-from nomad_tui.core.filter.completion import Candidate, Vocabulary, complete
 from nomad_tui.core.payload import parse
+from nomad_tui.core.search.completion import Candidate, Vocabulary, complete
 from nomad_tui.core.search.paths import MOST_MEMBERS, Paths, condition
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings

@@ -195,7 +195,7 @@ def shows(node: Node, event: dict[str, Any]) -> bool:
         case Field(name=name):
             return node.matches(str(event.get({"ns": "Namespace"}.get(name, name.capitalize()), "")))
         case Match() | Each():
-            return node.compile()(event["bytes"], str(event.get("Topic")))
+            return compile_all((node,))(event["bytes"], str(event.get("Topic")))[0]
 
 
 @given(filters)

@@ -17,7 +17,8 @@ from aiohttp.client_reqrep import RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from nomad_tui.config.connection import ConfigurationError, Connection
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, asked
 from nomad_tui.nomad.client import CONNECT_TIMEOUT, Client
 from nomad_tui.nomad.diagnose import (

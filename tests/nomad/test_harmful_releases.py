@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from nomad_tui.config.connection import Connection, Flags
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Flags
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Refused, Warned

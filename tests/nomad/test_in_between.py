@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from nomad_tui.config.connection import ConfigurationError, Connection, Flags
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Flags
+from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.config.settings import read_profiles
 from nomad_tui.core.export.reproduce import Envelope, command, curl
 from nomad_tui.core.subscription import Subscription

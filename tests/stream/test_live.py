@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nomad_tui.config.connection import Connection, Flags
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Flags
 from nomad_tui.core.backoff import LONGEST_DELAY, SHORTEST_DELAY, delays
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Noted, Refused, Retrying, Update, Warned

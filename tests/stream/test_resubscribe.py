@@ -15,7 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nomad_tui.config.connection import Connection, Flags
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Flags
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.history.coverage import MOST_FRAMES
 from nomad_tui.core.objects.registry import KINDS

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from nomad_tui.config.connection import Connection, Flags
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Flags
 from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Retrying

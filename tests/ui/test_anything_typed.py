@@ -13,8 +13,8 @@ from textual.message import Message
 
 from nomad_tui.config.saved_filters import SavedFilters
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.filter.completion import complete
 from nomad_tui.core.history.history import History
+from nomad_tui.core.search.completion import complete
 from nomad_tui.core.search.paths import Paths, condition
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.session import Session

@@ -15,13 +15,13 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 
+from nomad_tui.config.address import parse_address
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.styles import styles_folder
 from nomad_tui.core.export.reproduce import Envelope, Server, json_text
 from nomad_tui.core.payload import Path, Value, parse
 from nomad_tui.core.secrets import REDACTED, Masking, names_secret
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.nomad.address import parse_address
 from nomad_tui.ui.dialogs.copies import SECRET, choices, server_of
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.themes import VARIABLES

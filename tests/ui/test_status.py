@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from nomad_tui.config.connection import Connection, Profile
+from nomad_tui.config.address import parse_address
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Profile
 from nomad_tui.core.history.history import History
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions
@@ -25,7 +27,6 @@ from nomad_tui.core.updates import (
     Warned,
 )
 from nomad_tui.core.wire import HEARTBEAT, Unreadable
-from nomad_tui.nomad.address import parse_address
 from nomad_tui.session import Session
 from nomad_tui.ui.dialogs.warning_list import WarningList
 from nomad_tui.ui.status import WARNING_LINES, header

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nomad_tui.config.connection import Profile
+from nomad_tui.config.precedence import Profile
 from nomad_tui.config.profiles import Connections
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, StandIn

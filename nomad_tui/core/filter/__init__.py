@@ -4,11 +4,10 @@ A filter is parsed once. What it means for an event is asked of its nodes: `Word
 `Field` of its values, expressions by `compile_all`.
 """
 
-from nomad_tui.core.filter.combine import And, Not, Or
 from nomad_tui.core.filter.comparison import Comparison
 from nomad_tui.core.filter.errors import FilterError
-from nomad_tui.core.filter.expression import Each, Expression, Match, compile_all
-from nomad_tui.core.filter.nodes import Node
+from nomad_tui.core.filter.expression import compile_all
+from nomad_tui.core.filter.nodes import And, Each, Match, Node, Not, Or
 from nomad_tui.core.filter.parsing import LONGEST_FILTER, MOST_BRACKETS, Filter
 from nomad_tui.core.filter.terms import FIELDS, Field, FieldDescription, InPayload, Kind, Operator, Word
 from nomad_tui.core.filter.text import Glob, Text
@@ -22,7 +21,6 @@ __all__ = [
     "And",
     "Comparison",
     "Each",
-    "Expression",
     "Field",
     "FieldDescription",
     "Filter",

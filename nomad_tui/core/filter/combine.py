@@ -1,63 +1,8 @@
-"""And, or and not over any terms, kept in one shape so that equal filters are equal values.
-
-A combination never holds one of its own kind, the same part twice, or fewer than two parts; not is never doubled.
-"""
-
-from __future__ import annotations
+"""Builds `and`, `or` and `not` in their one shape."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from nomad_tui.core.filter.nodes import Node
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    parts: tuple[Node, ...]
-
-    def __str__(self) -> str:
-        # Inside braces only the word will do, and between expressions it is what Nomad's own filters have.
-        glue = " and " if any(is_expression(part) for part in self.parts) else " "
-        return glue.join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    parts: tuple[Node, ...]
-
-    def __str__(self) -> str:
-        return " or ".join(str(part) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    part: Node
-
-    def __str__(self) -> str:
-        inner = f"({self.part})" if isinstance(self.part, And | Or) else str(self.part)
-        return f"not {inner}" if is_expression(self.part) else f"-{inner}"
-
-
-def is_expression(node: Node) -> bool:
-    """Whether a term is nothing but expressions over the payload."""
-    match node:
-        case And(parts) | Or(parts):
-            return all(is_expression(part) for part in parts)
-        case Not(part):
-            return is_expression(part)
-    return node.is_expression
-
-
-def has_age(node: Node) -> bool:
-    """Whether a term counts back from now, so that what matches changes as time passes."""
-    match node:
-        case And(parts) | Or(parts):
-            return any(has_age(part) for part in parts)
-        case Not(part):
-            return has_age(part)
-    return node.has_age
+from nomad_tui.core.filter.nodes import And, Node, Not, Or
 
 
 def all_of(parts: Iterable[Node]) -> Node:

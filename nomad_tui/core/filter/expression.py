@@ -1,80 +1,19 @@
-"""Expressions over a payload, as Nomad's list APIs have them: `JobID matches "^web"`, `any Tasks as t { … }`.
+"""Evaluates expressions over a payload, as Nomad's list APIs have them: `JobID matches "^web"`, `any Tasks as t { … }`.
 
 A missing path is no match, whatever the operator, and never an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from msgspec import UNSET
 
-from nomad_tui.core.filter.combine import And, Not, Or
-from nomad_tui.core.filter.comparison import Comparison, test
-from nomad_tui.core.filter.path import Path, follow, reader_of_topics, write_path
-from nomad_tui.core.filter.writing import quoted
-
-if TYPE_CHECKING:
-    from nomad_tui.core.filter.nodes import Node
+from nomad_tui.core.filter.nodes import And, Each, Match, Node, Not, Or
+from nomad_tui.core.filter.path import Path, follow, reader_of_topics
 
 MOST_ITEMS: Final = 100_000
 """Items that `any` and `all` look at in one payload, those of nested ones included; beyond that nothing matches."""
-
-Predicate = Callable[[bytes, str], bool]
-"""Of a payload and its topic (released name). Never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """One comparison, or `any` or `all` of a list or an object."""
-
-    is_expression: ClassVar[bool] = True
-    has_age: ClassVar[bool] = False
-
-    def compile(self) -> Predicate:
-        """A predicate that decodes of a payload only what the expression names."""
-        decide = compile_all((self,))  # type: ignore[arg-type]
-        return lambda payload, topic: decide(payload, topic)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Match(Expression):
-    """Raises `PatternError` for a regular expression that RE2 does not accept."""
-
-    path: Path
-    comparison: Comparison
-    value: str = ""
-    """As a literal, whatever type it is compared with; empty for `is`."""
-    test: Callable[[Any], bool] = field(init=False, repr=False, compare=False)
-    """Of the value at the path, if there is one."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "test", test(self.comparison, self.value))
-
-    def __str__(self) -> str:
-        written = f"{write_path(self.path)} {self.comparison.value}"
-        return written if self.comparison.value.startswith("is") else f"{written} {quoted(self.value)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Each(Expression):
-    """Whether any or all items of a list, or members of an object, match an expression of their own."""
-
-    quantifier: str
-    """`any` or `all`."""
-    path: Path
-    names: tuple[str] | tuple[str, str]
-    """What the body calls an item: its value (of an object: its key), or its place or key and its value.
-
-    `_` for one that is not named.
-    """
-    body: Node
-    """Of expressions only."""
-
-    def __str__(self) -> str:
-        return f"{self.quantifier} {write_path(self.path)} as {', '.join(self.names)} {{ {self.body} }}"
 
 
 @dataclass(slots=True)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
-from nomad_tui.core.filter.combine import has_age
 from nomad_tui.core.filter.errors import FilterError
-from nomad_tui.core.filter.nodes import Node
+from nomad_tui.core.filter.nodes import Node, has_age
 
 if TYPE_CHECKING:
     from lark import Lark, Token

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from nomad_tui.core.objects import deployment as deployments
-from nomad_tui.core.objects import node as nodes
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation import fields as allocations
 from nomad_tui.core.objects.beside import NOTHING
@@ -13,6 +12,7 @@ from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.node import NODE
+from nomad_tui.core.objects.node import fields as nodes
 from nomad_tui.core.overview.state import (
     MOST_RECOVERED,
     Allocation,

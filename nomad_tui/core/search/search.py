@@ -15,7 +15,7 @@ from time import time_ns
 from typing import Final, TypeAlias
 
 from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
-from nomad_tui.core.filter.combine import is_expression
+from nomad_tui.core.filter.nodes import is_expression
 from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
 from nomad_tui.core.history.event_row import happened
 from nomad_tui.core.history.facts import related

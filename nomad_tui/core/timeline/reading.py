@@ -13,7 +13,8 @@ from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
 from nomad_tui.core.objects.allocation.timeline import allocation_steps
-from nomad_tui.core.objects.node import NODE, NodeEvent
+from nomad_tui.core.objects.node import NODE
+from nomad_tui.core.objects.node.fields import NodeEvent
 from nomad_tui.core.objects.parts import Parts
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.sentence import Sentence, describe

@@ -8,7 +8,7 @@ from typing import Final
 
 import aiohttp
 
-from nomad_tui.config.connection import ConfigurationError
+from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.nomad.cases.case import (
     SET_ADDRESS,
     Case,

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from nomad_tui.config.fields import FieldError, FieldPath, FieldReader, quoted, whole_path, with_file
-from nomad_tui.nomad.values import reads_file
+from nomad_tui.config.references import reads_file
 from nomad_tui.sinks.definition.codecs import with_variables
 from nomad_tui.sinks.definition.definition import HTTP, Definition, Format, Kind
 

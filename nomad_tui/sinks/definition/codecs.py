@@ -7,11 +7,11 @@ from string import Formatter
 from typing import Final
 
 from nomad_tui.config.fields import FieldCodec, FieldPath, line, quoted, read_text, with_file
+from nomad_tui.config.references import ValueUnavailableError, reads_file, refers, resolve
 from nomad_tui.core.level import Level
 from nomad_tui.core.subscription import Subscription, SubscriptionError
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
-from nomad_tui.nomad.values import ValueUnavailableError, current, reads_file, refers
 
 LONGEST_ID: Final = 64
 """Characters; an ID is also the name of a file."""
@@ -56,7 +56,7 @@ _ANY_VARIABLE: Final = _AnyVariable()
 def with_variables(text: str, path: FieldPath) -> str:
     """A text with something in the place of each `${VARIABLE}`. Raises `FieldError` where one is not written so."""
     try:
-        return text if reads_file(text) else current(text, _ANY_VARIABLE)
+        return text if reads_file(text) else resolve(text, _ANY_VARIABLE)
     except ValueUnavailableError as error:
         raise path.error(f"has an invalid variable: {str(error).rstrip('.')}") from None
 

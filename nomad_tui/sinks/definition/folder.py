@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from nomad_tui.config import settings
 from nomad_tui.config.commands import shown_command
 from nomad_tui.config.folders import NO_HOME, FileError, read_text, reason, shown, write_text
+from nomad_tui.config.references import refers
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.nats.address import without_credentials
-from nomad_tui.nomad.values import refers
 from nomad_tui.sinks.definition.checking import SUFFIXES
 from nomad_tui.sinks.definition.definition import CHATS, Definition, Kind
 from nomad_tui.sinks.definition.reading import (

@@ -8,9 +8,9 @@ import tomli_w
 from msgspec.structs import replace
 
 from nomad_tui.config.fields import Dialect, Key, keys
+from nomad_tui.config.references import reads_file, refers
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.topics import ALL
-from nomad_tui.nomad.values import reads_file, refers
 from nomad_tui.sinks.definition.definition import CHATS, Definition
 
 _ALWAYS: Final = ("id", "kind")

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
-from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.definition.definition import Definition, Sync
 from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError
 from nomad_tui.sinks.delivery.worker_thread import Deliveries, WorkerThread
@@ -68,7 +68,7 @@ class FileSink:
         definition = self._definition
         if self._file is None:
             try:
-                path = Path(current(definition.address)).expanduser().absolute()
+                path = Path(resolve(definition.address)).expanduser().absolute()
             except (ValueUnavailableError, RuntimeError) as error:
                 raise UnavailableError(printable(str(error))) from None
             self._file = _File(path, definition)

@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 
 from nomad_tui import __version__
+from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
-from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.answers import Answer, Settings, judged, quoted
@@ -70,7 +70,7 @@ class PagerDuty(Webhook):
 
     def encode(self, delivery: Delivery, settings: Settings) -> Body:
         try:
-            routing_key = current(self._routing, self._variables)
+            routing_key = resolve(self._routing, self._variables)
         except ValueUnavailableError as error:
             raise UnavailableError(f"Nothing can be sent. {str(error).rstrip('.')}.") from None
         return Body(orjson.dumps({"routing_key": routing_key, **self.event(delivery)}), JSON)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nats.js.errors import NotFoundError
 
+from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
@@ -24,7 +25,6 @@ from nomad_tui.nats.publishing import (
     Publisher,
     RefusedError,
 )
-from nomad_tui.nomad.values import ValueUnavailableError, current
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
@@ -161,7 +161,7 @@ class JetStreamSink:
             self._publisher = None
             definition = self._definition
             try:
-                address = JetStreamAddress.parse(await asyncio.to_thread(current, definition.address))
+                address = JetStreamAddress.parse(await asyncio.to_thread(resolve, definition.address))
             except (ValueUnavailableError, JetStreamAddressError) as error:
                 raise UnavailableError(printable(str(error))) from None
             tls, jetstream = definition.tls, definition.jetstream

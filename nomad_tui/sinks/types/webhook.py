@@ -20,11 +20,11 @@ import aiohttp
 from standardwebhooks import Webhook as Signer
 
 from nomad_tui import __version__
+from nomad_tui.config.address import Address, Credentials, Proxy, parse_address, proxy_for
 from nomad_tui.config.connection import Connection
+from nomad_tui.config.references import reads_file, refers, resolve
 from nomad_tui.core.text import printable
-from nomad_tui.nomad.address import Address, Credentials, Proxy, parse_address, proxy_for
 from nomad_tui.nomad.diagnose import in_words
-from nomad_tui.nomad.values import current, reads_file, refers
 from nomad_tui.sinks.definition.definition import Definition, Format
 from nomad_tui.sinks.delivery.batching import delivery_id
 from nomad_tui.sinks.delivery.grouping import groups
@@ -266,18 +266,18 @@ class Webhook:
     def _settings(self) -> Settings:
         """Raises `ValueError` with a sentence that holds no secret."""
         definition = self._definition
-        text = current(definition.address, self._environ)
+        text = resolve(definition.address, self._environ)
         address, credentials = _parsed(text, "address")
         hidden = [text] if refers(definition.address) else []
         headers: dict[str, str] = {}
         for name, value in definition.headers:
-            found = current(value, self._environ)
+            found = resolve(value, self._environ)
             _check_header(name, found)
             headers[name] = found
             if refers(value) or name.lower() == "authorization":
                 hidden += (found, found.rpartition(" ")[2])
         if definition.routing_key is not None:
-            hidden.append(current(definition.routing_key, self._environ))
+            hidden.append(resolve(definition.routing_key, self._environ))
         if credentials is not None:
             headers = _over({"Authorization": aiohttp.encode_basic_auth(*credentials)}, headers)
             hidden.append(credentials[1])
@@ -298,13 +298,13 @@ class Webhook:
         return Settings(connection, url, headers, self._signers(), tuple(hidden))
 
     def _proxy(self) -> Proxy:
-        address, credentials = _parsed(current(self._definition.proxy or "", self._environ), "proxy")
+        address, credentials = _parsed(resolve(self._definition.proxy or "", self._environ), "proxy")
         return Proxy(str(address), "proxy", credentials)
 
     def _signers(self) -> tuple[Signer, ...]:
         if self._definition.secret is None:
             return ()
-        secrets = current(self._definition.secret, self._environ).split()
+        secrets = resolve(self._definition.secret, self._environ).split()
         try:
             signers = tuple(map(Signer, secrets))
         except Exception:  # what the library raises for an empty one is not public

@@ -12,7 +12,9 @@ from functools import cache, partial
 from itertools import islice
 from typing import Final
 
+from nomad_tui.config import address as addresses
 from nomad_tui.config.connection import Connection
+from nomad_tui.config.references import FILE, reads_file
 from nomad_tui.config.setting import (
     ADDRESS,
     CA_CERT,
@@ -45,8 +47,6 @@ from nomad_tui.core.payload.rows import Path
 from nomad_tui.core.search.paths import condition
 from nomad_tui.core.secrets import REDACTED, Masking, is_secret, masked, masked_text, redact
 from nomad_tui.core.text import printable
-from nomad_tui.nomad import address as addresses
-from nomad_tui.nomad.values import FILE, reads_file
 from nomad_tui.ui.dialogs.letter_menu import LONGEST_PREVIEW, Choice
 
 UNSAFE: Final = "Not available: a name in it is unsafe to type in a shell."

@@ -12,10 +12,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from nomad_tui.config.connection import ConfigurationError, Connection
-from nomad_tui.config.setting import ADDRESS, TOKEN
+from nomad_tui.config import address as addresses
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.setting import ADDRESS, TOKEN, ConfigurationError
 from nomad_tui.core.text import printable
-from nomad_tui.nomad import address as addresses
 from nomad_tui.session import Session, State, Status
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.actions import Context, bindings

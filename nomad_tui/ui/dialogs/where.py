@@ -20,8 +20,10 @@ from textual.style import Style
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from nomad_tui.config.connection import ConfigurationError, Connection, Profile
+from nomad_tui.config.connection import Connection
+from nomad_tui.config.precedence import Profile
 from nomad_tui.config.profiles import Connections
+from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import questions

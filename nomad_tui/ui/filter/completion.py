@@ -9,8 +9,8 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.widgets import Static
 
-from nomad_tui.core.filter.completion import Candidate, Completion
 from nomad_tui.core.readable import count
+from nomad_tui.core.search.completion import Candidate, Completion
 
 MOST_ROWS: Final = 8
 TAKEN_BY: Final = "⇥"

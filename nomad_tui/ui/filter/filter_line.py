@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.widgets import Input
 
 from nomad_tui.config.filter_history import FilterHistory
-from nomad_tui.core.filter.completion import Completion, Vocabulary, complete
 from nomad_tui.core.readable import count
+from nomad_tui.core.search.completion import Completion, Vocabulary, complete
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.filter.completion import CandidateList

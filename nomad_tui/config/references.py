@@ -1,6 +1,6 @@
-"""Values that a definition only says where to find: `${VARIABLE}` within a text, and `file:PATH` as the whole of it.
+"""References in settings to values kept elsewhere: `${VARIABLE}` within a text, or `file:PATH` instead of one.
 
-They are looked up whenever they are used, so a secret that was rotated is taken without a restart.
+They are resolved at each use, so a rotated secret is used without a restart.
 """
 
 import os
@@ -25,16 +25,16 @@ _REFERENCE: Final = lazy_pattern(
 
 
 class ValueUnavailableError(ValueError):
-    """Its text is one sentence that names the variable or the file, what is wrong with it and what to do. It never
-    holds what stood there."""
+    """Its text is one sentence that names the variable or the file, what is wrong with it and what to do, and never
+    contains the value."""
 
 
-def current(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """`text` with what it refers to, as that is now; `$${` stands for `${` itself.
+def resolve(text: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Replace the references in `text` by their present values; `$${` is a literal `${`.
 
-    Of a file it is the first line without its line break; the path may begin with `~` and hold `${VARIABLE}`. Reads
-    disk where `reads_file`, but never waits for anybody: pipes and devices are refused. What is empty counts as
-    missing: a request without its token would be refused for good. Raises `ValueUnavailableError`.
+    The value of a file is its first line without its line break; the path may begin with `~` and contain
+    `${VARIABLE}`. Reads disk where `reads_file`, but never blocks: pipes and devices are refused. An empty value counts
+    as missing: a request without its token would be refused for good. Raises `ValueUnavailableError`.
     """
     if reads_file(text):
         return _first_line(_filled(text.removeprefix(FILE), environ))
@@ -42,12 +42,12 @@ def current(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def reads_file(text: str) -> bool:
-    """Whether `current` reads disk for it."""
+    """Whether `resolve` reads disk for it."""
     return text.startswith(FILE)
 
 
 def refers(text: str) -> bool:
-    """Whether it stands for anything but itself, which may be a secret then."""
+    """Whether it contains a reference; what it refers to may be a secret."""
     return reads_file(text) or any(found["name"] for found in _REFERENCE.finditer(text))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nomad_tui.nomad.values import LONGEST, ValueUnavailableError, current, reads_file, refers
+from nomad_tui.config.references import LONGEST, ValueUnavailableError, reads_file, refers, resolve
 
 SECRET = "s3cr3t-of-the-receiver"
 
@@ -25,7 +25,7 @@ SECRET = "s3cr3t-of-the-receiver"
     ],
 )
 def test_variables_are_filled_in_once(text: str, value: str) -> None:
-    assert current(text, {"TOKEN": SECRET, "ODD": "${TOKEN} file:/x"}) == value
+    assert resolve(text, {"TOKEN": SECRET, "ODD": "${TOKEN} file:/x"}) == value
 
 
 def test_what_refers_to_something_else_is_known() -> None:
@@ -36,14 +36,14 @@ def test_what_refers_to_something_else_is_known() -> None:
 @pytest.mark.parametrize("text", ["a${MISSING}b", "a${EMPTY}b"])
 def test_a_missing_variable_is_named_and_nothing_else(text: str) -> None:
     with pytest.raises(ValueUnavailableError, match=r"environment variable (MISSING|EMPTY) is .*: set it") as raised:
-        current(f"{SECRET}{text}", {"EMPTY": "", "OTHER": SECRET})
+        resolve(f"{SECRET}{text}", {"EMPTY": "", "OTHER": SECRET})
     assert SECRET not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["${}", "${A B}", "${A", "x ${1}", "${\x1b[2J}"])
 def test_what_is_no_name_is_shown_harmlessly(text: str) -> None:
     with pytest.raises(ValueUnavailableError, match="is not a reference to a variable") as raised:
-        current(text, {"A": SECRET})
+        resolve(text, {"A": SECRET})
     assert str(raised.value).isprintable()
 
 
@@ -51,14 +51,14 @@ def test_a_rotated_file_is_read_anew(tmp_path: Path) -> None:
     file = tmp_path / "token"
     for content, value in ((f"{SECRET}\n", SECRET), (" with spaces \r\nsecond\n", " with spaces "), ("ä", "ä")):
         file.write_text(content, newline="")
-        assert current(f"file:{file}") == value
+        assert resolve(f"file:{file}") == value
 
 
 def test_a_path_may_begin_at_home_or_at_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text(SECRET)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert current("file:~/token") == SECRET
-    assert current("file:${CREDENTIALS_DIRECTORY}/token", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == SECRET
+    assert resolve("file:~/token") == SECRET
+    assert resolve("file:${CREDENTIALS_DIRECTORY}/token", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == SECRET
 
 
 def test_an_unusable_file_is_named_and_its_content_never(tmp_path: Path) -> None:
@@ -68,16 +68,16 @@ def test_an_unusable_file_is_named_and_its_content_never(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "pipe")
     for name in (*contents, "pipe", "missing", ".", "zero\0byte", "esc\x1b[2J"):
         with pytest.raises(ValueUnavailableError) as raised:
-            current(f"file:{tmp_path}/{name}")
+            resolve(f"file:{tmp_path}/{name}")
         told = str(raised.value)
         assert SECRET not in told and told.isprintable() and str(tmp_path) in told, name
 
 
 def test_the_longest_line_is_taken(tmp_path: Path) -> None:
     (tmp_path / "long").write_text("x" * LONGEST + "\nsecond")
-    assert len(current(f"file:{tmp_path}/long")) == LONGEST
+    assert len(resolve(f"file:{tmp_path}/long")) == LONGEST
 
 
 def test_somebody_without_a_home_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueUnavailableError, match="~nobody-of-this-name"):
-        current("file:~nobody-of-this-name/token")
+        resolve("file:~nobody-of-this-name/token")

@@ -1,0 +1,190 @@
+"""Reads what the history proves of a job's failures: the failures themselves, its registrations, its versions.
+
+Only what happened up to the event counts. What is not held proves nothing, and a gap in the stream ends what can be
+said of before and after.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.segment import HeldEvent
+from nomad_tui.core.objects.allocation import ALLOCATION
+from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
+from nomad_tui.core.objects.allocation.sentence import ENDINGS
+from nomad_tui.core.objects.deployment import DEPLOYMENT
+from nomad_tui.core.objects.job import JOB
+from nomad_tui.core.objects.node import NODE
+
+MOST_ALLOCATIONS: Final = 200
+"""Of a job, the newest: the others are not looked at, and a count is "at least" then."""
+MOST_EVENTS: Final = 200
+"""Of one object, the newest: with more, a count of failures is "at least" as well."""
+_STOPPED_BY: Final = frozenset(("Killing", "Restart Signaled"))
+"""Task events after which an end is no failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    at: int
+    """In ns since 1970, on the clock of the node or server."""
+    sequence: int
+    """The first event that reports it."""
+    node: str
+    allocation: str
+    version: int | None
+    """Of the job, where that is proved."""
+    cause: tuple[str, int, int, bool]
+    """The type of the task event, exit code, signal, out of memory; the status alone for one that was lost."""
+    task: str = ""
+    event: TaskEvent | None = None
+
+
+@dataclass(slots=True)
+class Registration:
+    version: int
+    index: int
+    sequence: int
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What was read of one job up to an event."""
+
+    failures: list[Failure] = field(default_factory=list)
+    registrations: list[Registration] = field(default_factory=list)
+    """Oldest first."""
+    versions: dict[str, int | None] = field(default_factory=dict)
+    """Of every allocation that was read."""
+    is_complete: bool = True
+
+    def alike(self, last: Failure) -> list[Failure]:
+        """The failures of the same task with the same cause."""
+        return [failure for failure in self.failures if failure.cause == last.cause and failure.task == last.task]
+
+
+def held_events(history: History, newest: int, last: int) -> Iterator[int]:
+    """The newest `MOST_EVENTS` events of an object up to `last`, newest first."""
+    at: int | None = newest
+    while at is not None and at > last:
+        at = history.previous(at)
+    for _ in range(MOST_EVENTS):
+        if at is None or at < history.first:
+            return
+        yield at
+        at = history.previous(at)
+
+
+def newest_until(history: History, event: HeldEvent, topic: str, namespace: str, key: str) -> int | None:
+    """The newest event of an object up to the end of the event's write."""
+    newest = history.newest(topic, namespace, key)
+    return next(held_events(history, newest, _last_of_write(event)), None) if newest is not None else None
+
+
+def _last_of_write(event: HeldEvent) -> int:
+    return event.sequence - event.position + len(event.frame.events) - 1
+
+
+def read_job(
+    history: History,
+    event: HeldEvent,
+    job: str,
+    evidence: Evidence,
+    *,
+    group: str | None = None,
+    deployment: str | None = None,
+) -> Iterator[None]:
+    """Reads the failures of a job's allocations, of one group or one deployment where that is asked for."""
+    last = _last_of_write(event)
+    read_registrations(history, event, job, evidence)
+    subjects = [each for each in history.of_job(event.namespace, job) if each.topic == ALLOCATION.name]
+    evidence.is_complete = len(subjects) <= MOST_ALLOCATIONS
+    objects = dict.fromkeys(subject.of for subject in subjects[-MOST_ALLOCATIONS:])
+    for of in objects:
+        seen: set[tuple[str, int, str]] = set()
+        sequences = list(held_events(history, of.last, last))
+        evidence.is_complete &= len(sequences) < MOST_EVENTS
+        for sequence in reversed(sequences):
+            yield
+            if sequence < history.first:
+                continue
+            payload = history.payload(sequence)
+            now = ALLOCATION.read(payload)
+            if now is None or (group is not None and now.task_group != group):
+                break
+            if deployment is not None and now.deployment_id != deployment:
+                continue
+            key = of.key[2]
+            if key not in evidence.versions:
+                evidence.versions[key] = _version(history, event, now, evidence)
+            evidence.failures += _failures(now, key, sequence, evidence.versions[key], seen)
+    if evidence.failures:
+        first = min(failure.sequence for failure in evidence.failures)
+        evidence.is_complete &= not history.gaps_between(first, event.sequence)
+    evidence.failures.sort(key=lambda failure: failure.at)
+
+
+def _failures(
+    now: Allocation, key: str, sequence: int, version: int | None, seen: set[tuple[str, int, str]]
+) -> Iterator[Failure]:
+    """Those that an allocation's payload reports and none before it did."""
+    for task, state in now.tasks.items():
+        stopped = False
+        for event in state.events or ():
+            if event.type == "Started":
+                stopped = False
+            stopped = stopped or event.type in _STOPPED_BY
+            is_oom = (event.details or {}).get("oom_killed") == "true"
+            failed = event.type in ENDINGS and (
+                is_oom or (not stopped and (event.type != "Terminated" or event.exit_code or event.signal))
+            )
+            named = (task, event.time, event.type)
+            if failed and named not in seen:
+                seen.add(named)
+                cause = (event.type, event.exit_code, event.signal, is_oom)
+                yield Failure(event.time, sequence, now.node_name, key, version, cause, task, event)
+    if now.client_status == "lost" and ("", 0, "lost") not in seen:
+        seen.add(("", 0, "lost"))
+        yield Failure(now.modify_time, sequence, now.node_name, key, version, ("lost", 0, 0, False))
+
+
+def read_registrations(history: History, event: HeldEvent, job: str, evidence: Evidence) -> None:
+    """The versions of a job whose registration is held, without those that registered the same again."""
+    newest = history.newest(JOB.name, event.namespace, job)
+    if newest is None:
+        return
+    for sequence in held_events(history, newest, event.sequence):
+        now = JOB.read(history.payload(sequence))
+        if now is None or now.version is None or now.job_modify_index != now.modify_index:
+            continue
+        if evidence.registrations and evidence.registrations[-1].version == now.version:
+            evidence.registrations.pop()  # the first of them made the version
+        evidence.registrations.append(Registration(now.version, now.modify_index, sequence))
+    evidence.registrations.reverse()
+
+
+def _version(history: History, event: HeldEvent, now: Allocation, evidence: Evidence) -> int | None:
+    """By its deployment, else by the registrations before it, if nothing is missing between."""
+    if now.deployment_id:
+        newest = history.newest(DEPLOYMENT.name, event.namespace, now.deployment_id)
+        of = DEPLOYMENT.read(history.payload(newest)) if newest is not None else None
+        return of.job_version if of is not None else None
+    before = [each for each in evidence.registrations if each.index <= now.create_index]
+    if not before or history.gaps_between(before[-1].sequence, event.sequence):
+        return None
+    return before[-1].version
+
+
+def node_statuses(history: History, event: HeldEvent) -> Iterator[tuple[int, str]]:
+    """The events in which a node's status changed, and to what, newest first."""
+    sequences = list(held_events(history, event.sequence, event.sequence))
+    reads = [(sequence, NODE.read(history.payload(sequence))) for sequence in sequences]
+    for (sequence, now), (_, before) in zip(reads, [*reads[1:], (0, None)], strict=True):
+        if now is not None and before is not None and before.status != now.status:
+            yield sequence, now.status
+
+
+def index_of(history: History, sequence: int) -> int:
+    segment = history.segment_of(sequence)
+    return segment.index[sequence - segment.first]
