@@ -122,7 +122,7 @@ def jobs_only() -> tuple[Update, ...]:
         for frame in tour()
     ]
     return (
-        Warned(Concern.PERMISSION, trouble.account, f"{trouble.remedy}."),
+        Warned(Concern.PERMISSION, trouble.summary, f"{trouble.remedy}."),
         Permitted(permissions),
         connected(),
         *(frame for frame in frames if frame.events),

@@ -90,7 +90,7 @@ def table() -> str:
             continue
         what, why, remedy = (part.format_map(EXAMPLES | examples) for part in (case.what, case.why, case.remedy))
         told = Trouble(case.kind, what, why, remedy, case.refused)
-        row = f"| {_cell(told.account)} | {_cell(told.remedy)}. |"
+        row = f"| {_cell(told.summary)} | {_cell(told.remedy)}. |"
         if row not in rows:
             rows.append(row)
     return "\n".join(rows) + "\n"

@@ -1,6 +1,6 @@
 """What the dashboard keeps between runs, in the state folder: how it looks, and the marks of recordings and journals.
 
-What was chosen in the dashboard counts until `config.toml` says something else than it said at the time: whoever edits
+What was chosen in the dashboard counts until the same setting of `config.toml` is changed: whoever edits
 a setting sees it in force, and whoever chooses in the dashboard finds the choice again.
 """
 
@@ -26,7 +26,7 @@ MOST_MARKS: Final = 2_000
 class Choice(msgspec.Struct, frozen=True):
     value: Any
     setting: Any = None
-    """What `config.toml` said when it was chosen; None for nothing."""
+    """The value in `config.toml` at that time; None for none."""
 
 
 class Kept:

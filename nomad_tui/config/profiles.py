@@ -43,7 +43,7 @@ class Connections:
         self.names_address = bool(
             flags.get(ADDRESS.name) or environ.get(ADDRESS.variable or "") or self.start.profile is not None
         )
-        """Whether the operator has said where the server is."""
+        """Whether the operator has set an address."""
 
     def profiles(self) -> tuple[Profile, ...]:
         """Those of the file as it is now. Raises `ConfigurationError`."""

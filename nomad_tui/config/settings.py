@@ -55,8 +55,8 @@ THEME_COLORS: Final = ("primary", "secondary", "accent", "success", "warning", "
 """Names that a profile's color may have; the second are what the theme makes of them."""
 LONGEST_NAME: Final = 40
 LONGEST_KEPT: Final = 365_000 * 86_400.0
-MOST_SAID: Final = 5
-"""Mistakes of a file that are said before the rest of them is counted."""
+MOST_LISTED: Final = 5
+"""Mistakes of a file that are listed; the others are counted."""
 
 HARMLESS: Final = ("ui", "keys", "list")
 """Tables of which a mistake leaves the rest in use: they say only how the dashboard looks."""
@@ -116,9 +116,9 @@ class SettingsError(FileError):
     """Mistakes in `config.toml` that leave nothing of it in use; its text says the first of them."""
 
     def __init__(self, file: Path, errors: Collection[FieldError]) -> None:
-        said = [str(error) for error in errors][:MOST_SAID]
-        more = [f"and {len(errors) - MOST_SAID} more"] if len(errors) > MOST_SAID else []
-        super().__init__(_unused(file, ". ".join((*said, *more))))
+        listed = [str(error) for error in errors][:MOST_LISTED]
+        more = [f"and {len(errors) - MOST_LISTED} more"] if len(errors) > MOST_LISTED else []
+        super().__init__(_unused(file, ". ".join((*listed, *more))))
 
 
 def _line_of(path: str, content: str) -> int | None:
@@ -161,7 +161,7 @@ class Settings(msgspec.Struct, frozen=True):
     profile: Annotated[Mapping[str, ProfileSettings], Field(FieldCodec(_table))] = {}
     """By name, in the order of the file."""
     sink: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
-    """Tables, as `read_sinks` has them: a mistake in one is told where sinks are looked at, and stops nothing else."""
+    """Tables, as `read_sinks` has them: a mistake in one is reported where sinks are read, and stops nothing else."""
     watch: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
     """Tables, as `config.watch_rules` reads them: a mistake in one leaves out that rule and nothing else."""
 
@@ -289,4 +289,4 @@ def _mistake(file: Path, what: str) -> FileError:
 
 
 def _unused(file: Path, what: str) -> str:
-    return f"{shown(file)} is invalid and ignored: {printable(what, 400 * MOST_SAID)}."
+    return f"{shown(file)} is invalid and ignored: {printable(what, 400 * MOST_LISTED)}."

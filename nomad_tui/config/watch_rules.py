@@ -48,8 +48,8 @@ from nomad_tui.core.watch import Action, Origin, Rule
 
 FILE: Final = "watch.toml"
 LONGEST_NAME: Final = 40
-MOST_SAID: Final = 5
-"""Mistakes that are said before the rest of them is counted."""
+MOST_LISTED: Final = 5
+"""Mistakes that are listed; the others are counted."""
 _ALERT: Final = frozenset((Action.HIGHLIGHT, Action.BELL, Action.NOTIFY))
 
 PRESETS: Final = tuple(
@@ -177,9 +177,9 @@ class WatchRules:
     def _checked(self, tables: object, file: str, origin: Origin) -> list[Rule]:
         rules, errors = read_rules(tables, self._folder, origin)
         if errors and self._folder is not None:
-            said = [str(error) for error in errors[:MOST_SAID]]
-            said += [f"and {len(errors) - MOST_SAID} more"] if len(errors) > MOST_SAID else []
-            self.troubles.append(printable(f"{shown(self._folder / file)}: {'. '.join(said)}.", 2_000))
+            listed = [str(error) for error in errors[:MOST_LISTED]]
+            listed += [f"and {len(errors) - MOST_LISTED} more"] if len(errors) > MOST_LISTED else []
+            self.troubles.append(printable(f"{shown(self._folder / file)}: {'. '.join(listed)}.", 2_000))
         return rules
 
     def _content(self, file: Path, *, is_own: bool = True) -> dict[str, Any]:

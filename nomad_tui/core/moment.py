@@ -35,7 +35,7 @@ def _moments(frame: Frame) -> tuple[int | None, int | None]:
         return frame.moments
     of_this_write: list[int] = []
     of_nodes: list[int] = []
-    told: list[int] = []
+    times: list[int] = []
     for event in frame.events[:_MOST_EVENTS_ASKED]:
         try:
             of = kind(released_topic(event.topic))
@@ -44,10 +44,10 @@ def _moments(frame: Frame) -> tuple[int | None, int | None]:
             continue
         if time is None or not 0 < time < 1 << 63:
             continue
-        told.append(time)
+        times.append(time)
         if index == frame.index:
             of_this_write.append(time)
         elif index is THIS_WRITE:
             of_nodes.append(time)
-    frame.moments = (max(of_this_write or of_nodes, default=None), max(told, default=None))
+    frame.moments = (max(of_this_write or of_nodes, default=None), max(times, default=None))
     return frame.moments

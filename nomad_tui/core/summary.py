@@ -47,6 +47,6 @@ def summary(
         if not facts.collected():
             unknown.summarize(of.payload_keys, facts, key, payload)
     except RecursionError:
-        pass  # Nesting just within what can be read; what was told before stands.
+        pass  # Nesting just within what can be read; the facts found before are kept.
     later = (Fact("", (dim(newest),), own_line=True),) if newest else ()
     return Summary((*facts.collected()[: MOST_FACTS - len(later)], *later))

@@ -2,7 +2,7 @@
 
 A rule fires for an event that matches its filter and has at least its level, once `count` of them came within
 `window`. It does not fire for what waited in a server's buffer before the connection was made, nor for an event that
-says of its object what the event before said. The owner lends time in small slices (`Watcher.advance`).
+reports the same about its object as the event before. The owner lends time in small slices (`Watcher.advance`).
 """
 
 from array import array

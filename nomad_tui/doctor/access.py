@@ -49,7 +49,7 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
     if left is not None and left <= 0:
         expired = f" at {printable(info.expires, 60)}"
         subject.blocked = "The token has expired."
-        yield found("token", diagnose.fill(asked.TOKEN_EXPIRED, subject.connection, expired=expired, said=""))
+        yield found("token", diagnose.fill(asked.TOKEN_EXPIRED, subject.connection, expired=expired, quote=""))
         return
     yield _token(info, left)
 
@@ -61,7 +61,7 @@ async def _unaccepted(connection: Connection, error: Exception) -> Finding:
         return finding
     if not connection.sends_token or b"permission denied" not in error.body.lower():
         return finding
-    return found("token", diagnose.fill(asked.TOKEN_REJECTED, connection, said=""))
+    return found("token", diagnose.fill(asked.TOKEN_REJECTED, connection, quote=""))
 
 
 def _token(info: TokenInfo, left: float | None) -> Finding:
@@ -282,7 +282,7 @@ def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, li
         return Finding(
             "topics",
             Verdict.BROKEN,
-            f"{len(measured['unknown'])} of {measured['asked']} topics could not be checked. {trouble.account}",
+            f"{len(measured['unknown'])} of {measured['asked']} topics could not be checked. {trouble.summary}",
             f"{trouble.remedy}.",
             measured=measured,
         )

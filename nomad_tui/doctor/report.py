@@ -103,7 +103,7 @@ def running_line(begun: Begun, cells: int, width: int) -> Line:
 
 
 def table_lines(examination: Examination, width: int) -> list[Line]:
-    """Topics by namespaces, unless it is the same with all of them: then the check's own sentence has said it."""
+    """Topics by namespaces, unless all have the same: then the check's sentence says so."""
     cells = [cell for row in examination.cells.values() for cell in row.values()]
     if len({cell.access for cell in cells}) < 2 and not any(cell.access is Access.REFUSED for cell in cells):
         return []

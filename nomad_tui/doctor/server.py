@@ -65,7 +65,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
     sentences, remedy = [_which(subject, releases)], ""
     if harmful:
         trouble = (harm.taken if connection.allow_harmful_topics else harm.left_out)(harmful, releases)
-        sentences.append(trouble.account)
+        sentences.append(trouble.summary)
         remedy = f"{trouble.remedy}."
         if not connection.allow_harmful_topics:
             left = subject.subscription.without(frozenset(harmful))
@@ -105,7 +105,7 @@ async def region(subject: Subject) -> AsyncGenerator[Item, None]:
     if wanted is not None and printable(wanted, 100) not in known:
         if subject.releases.evidence is Evidence.MEMBERS:  # Serf still knows servers of it, all of them failed
             subject.blocked = REGION_DOWN
-            yield found("region", diagnose.fill(asked.REGION_DOWN, subject.connection, said=""), **measured)
+            yield found("region", diagnose.fill(asked.REGION_DOWN, subject.connection, quote=""), **measured)
             return
         subject.blocked = f"The server does not know region {printable(wanted, 100)}."
         yield Finding(
@@ -134,7 +134,7 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
             subject.blocked = REGION_DOWN
         elif finding.measured["kind"] == Kind.REGION_UNKNOWN:
             # The server knew it a moment ago: the last server of the region has failed since.
-            finding = found("leader", diagnose.fill(asked.REGION_DOWN, subject.connection, said=""))
+            finding = found("leader", diagnose.fill(asked.REGION_DOWN, subject.connection, quote=""))
             subject.blocked = REGION_DOWN
         yield finding
         return
@@ -142,7 +142,7 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
         yield Finding("leader", Verdict.OK, f"The leader is {address}.", measured={"leader": address})
         return
     subject.blocked = NO_LEADER
-    yield found("leader", diagnose.fill(asked.NO_LEADER, subject.connection, said=""), leader=None)
+    yield found("leader", diagnose.fill(asked.NO_LEADER, subject.connection, quote=""), leader=None)
 
 
 async def publishing(subject: Subject) -> AsyncGenerator[Item, None]:
@@ -152,7 +152,7 @@ async def publishing(subject: Subject) -> AsyncGenerator[Item, None]:
         return
     measured = {"enabled": server.publishes, "event_buffer_size_frames": server.buffer_size}
     if server.publishes is False:
-        yield found("publishing", diagnose.fill(asked.PUBLISHING_DISABLED, subject.connection, said=""), **measured)
+        yield found("publishing", diagnose.fill(asked.PUBLISHING_DISABLED, subject.connection, quote=""), **measured)
     elif server.publishes is None:
         yield Finding(
             "publishing",

@@ -60,7 +60,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
         finding = replace(
             finding,
             verdict=Verdict.NOTE,
-            sentence=f"{finding.sentence} {mended.account}",
+            sentence=f"{finding.sentence} {mended.summary}",
             remedy=f"{mended.remedy}.",
         )
     yield finding

@@ -110,7 +110,7 @@ def found(check: str, trouble: Trouble, **measured: object) -> Finding:
     """A diagnosis as a finding."""
     verdict = Verdict.REFUSED if trouble.kind in REFUSALS else Verdict.BROKEN
     measured = {"kind": str(trouble.kind), **measured}
-    return Finding(check, verdict, trouble.account, f"{trouble.remedy}.", trouble.policy, measured)
+    return Finding(check, verdict, trouble.summary, f"{trouble.remedy}.", trouble.policy, measured)
 
 
 async def failed(check: str, error: BaseException, connection: Connection, **measured: object) -> Finding:

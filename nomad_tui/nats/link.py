@@ -18,7 +18,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, Servi
 from nomad_tui.core.text import printable
 from nomad_tui.nats.address import JetStreamAddress
 
-LONGEST_SAID: Final = 200
+LONGEST_REASON: Final = 200
 """Characters of what a server says that are passed on."""
 PING_EVERY: Final = 10
 """Seconds; two that are not answered end a connection."""
@@ -31,7 +31,7 @@ LARGEST_KEY: Final = 64 * 1024
 _USER_JWT: Final = "BEGIN NATS USER JWT"
 _SEED: Final = "BEGIN USER NKEY SEED"
 
-# Troubles are said by whoever meets them; the library would print them as well.
+# Errors are reported by the callers; the library would log them as well.
 logging.getLogger("nats").addHandler(logging.NullHandler())
 logging.getLogger("nats").propagate = False
 # The library's way to encrypt a connection makes asyncio complain on standard error when the server closes it.
@@ -50,7 +50,7 @@ class NatsError(Exception):
         """Waiting will not mend it: somebody must change a setting, a credential or the server first."""
 
     @property
-    def account(self) -> str:
+    def summary(self) -> str:
         return f"{self.what}: {self.why}."
 
 
@@ -121,7 +121,7 @@ class NatsLink:
                         pending_size=0,
                         ping_interval=PING_EVERY,
                         name="nomad-tui",
-                        error_cb=link._said,
+                        error_cb=link._report,
                         disconnected_cb=link._gone,
                         closed_cb=link._gone,
                         **options,
@@ -196,8 +196,8 @@ class NatsLink:
             async with asyncio.timeout(_CLOSING_TAKES):  # a handshake that failed never closes
                 await self.client.close()
 
-    async def _said(self, error: Exception) -> None:
-        """What a server says without having been asked: a permission that is missing, or why it ends the connection."""
+    async def _report(self, error: Exception) -> None:
+        """Handle an error that the server sends unasked: a missing permission, or why it ends the connection."""
         if not self.client.is_connecting and "permissions violation" in str(error).lower():
             self._fail(trouble(error, self.server))
 
@@ -225,11 +225,11 @@ class _Client(Client):
         self._must_be_encrypted = must_be_encrypted
 
     async def connect(self, *args: Any, **options: Any) -> None:
-        told = options["error_cb"]
+        report = options["error_cb"]
 
         async def keep(error: Exception) -> None:
             self.first_error = self.first_error or error
-            await told(error)
+            await report(error)
 
         await super().connect(*args, **options | {"error_cb": keep})
         self.first_error = None
@@ -253,7 +253,7 @@ def _options(address: JetStreamAddress, keys: Keys) -> dict[str, Any]:
         text = _read(keys.credentials, "credentials")
         if _USER_JWT not in text or _SEED not in text:
             raise NatsError(
-                f"{printable(str(keys.credentials), LONGEST_SAID)} is not a credentials file",
+                f"{printable(str(keys.credentials), LONGEST_REASON)} is not a credentials file",
                 "it does not hold a user's JWT and seed",
                 "Name a .creds file, as nsc or the operator of NATS makes them",
                 refused=True,
@@ -273,7 +273,7 @@ def _seed(path: Path) -> str:
         if line.startswith("SU") and len(line) > 50:
             return line
     raise NatsError(
-        f"{printable(str(path), LONGEST_SAID)} holds no nkey",
+        f"{printable(str(path), LONGEST_REASON)} holds no nkey",
         "no line of it is the seed of a user, which begins with SU",
         "Name the file that nk -gen user wrote",
         refused=True,
@@ -291,7 +291,7 @@ def _read(path: Path, what: str) -> str:
 def _unreadable(path: Path, error: Exception, what: str) -> NatsError:
     reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else printable(str(error), 100)
     return NatsError(
-        f"{printable(str(path), LONGEST_SAID)} with {what} cannot be read",
+        f"{printable(str(path), LONGEST_REASON)} with {what} cannot be read",
         reason,
         "Name a file that nomad-tui may read",
         refused=True,
@@ -320,21 +320,20 @@ def trouble(error: BaseException, server: str) -> NatsError:
     """What an error of the library or the system means, about a server as it is shown."""
     if isinstance(error, NatsError):
         return error
-    text = str(error)
-    said = printable(text.removeprefix("nats: ").strip("'\" \r\n"), LONGEST_SAID)
-    lower = text.lower()
+    text = printable(str(error).removeprefix("nats: ").strip("'\" \r\n"), LONGEST_REASON)
+    lower = str(error).lower()
     match error:
         case ssl.SSLCertVerificationError():
             return NatsError(
                 f"The certificate of {server} is not trusted",
-                printable(error.verify_message or said, LONGEST_SAID).rstrip("."),
+                printable(error.verify_message or text, LONGEST_REASON).rstrip("."),
                 "Name the CA that signed it, or the name in it",
                 refused=True,
             )
         case ssl.SSLError():
             return NatsError(
                 f"TLS with {server} failed",
-                printable((error.reason or said).replace("_", " ").lower(), LONGEST_SAID),
+                printable((error.reason or text).replace("_", " ").lower(), LONGEST_REASON),
                 "Check its certificates, and whether it asks for a client certificate",
                 refused=True,
             )
@@ -348,7 +347,7 @@ def trouble(error: BaseException, server: str) -> NatsError:
         case socket.gaierror():
             return NatsError(
                 f"{server} cannot be found",
-                f"no address is known for its name ({said})",
+                f"no address is known for its name ({text})",
                 "Correct the name, or this machine's DNS",
             )
         case ConnectionRefusedError():
@@ -376,11 +375,14 @@ def trouble(error: BaseException, server: str) -> NatsError:
                 f"The connection to {server} was lost", "the server closed it", "Reconnecting; check the server"
             )
         case OSError():
-            reason = printable((error.strerror or said).lower(), LONGEST_SAID)
+            reason = printable((error.strerror or text).lower(), LONGEST_REASON)
             return NatsError(f"{server} cannot be reached", reason, "Check the address and the network")
     if "permissions violation" in lower:
         return NatsError(
-            f"{server} does not permit it", said, "Have the user's permissions extended, or use another", refused=True
+            f"{server} does not permit it",
+            text,
+            "Have the user's permissions extended, or use another",
+            refused=True,
         )
     if "authorization violation" in lower or "authentication" in lower or "user authentication" in lower:
         return NatsError(
@@ -396,12 +398,12 @@ def trouble(error: BaseException, server: str) -> NatsError:
             "Correct the address; 4222 is the usual port",
             refused=True,
         )
-    return NatsError(f"{server} failed", said or type(error).__name__, "Check the server's log")
+    return NatsError(f"{server} failed", text or type(error).__name__, "Check the server's log")
 
 
 def _api_trouble(error: APIError, server: str) -> NatsError:
-    said = printable(error.description or "", LONGEST_SAID) or f"error {error.err_code or error.code}"
-    return NatsError(f"JetStream of {server} refused", said, "See nats stream info, and the server's log")
+    text = printable(error.description or "", LONGEST_REASON) or f"error {error.err_code or error.code}"
+    return NatsError(f"JetStream of {server} refused", text, "See nats stream info, and the server's log")
 
 
 @dataclass(slots=True)

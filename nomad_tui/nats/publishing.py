@@ -10,7 +10,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from nomad_tui.core.text import printable
-from nomad_tui.nats.link import LONGEST_SAID, NatsLink, trouble
+from nomad_tui.nats.link import LONGEST_REASON, NatsLink, trouble
 
 WRONG_LAST_ID: Final = 10070
 """JetStream's error codes are listed in nats-server's `errors.json`."""
@@ -30,10 +30,10 @@ class Acknowledgement:
 class RefusedError(Exception):
     """The stream did not take a message."""
 
-    def __init__(self, code: int, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
         self.code = code
-        self.said = printable(said, LONGEST_SAID) or f"error {code}"
+        self.reason = printable(reason, LONGEST_REASON) or f"error {code}"
 
 
 class NobodyError(Exception):

@@ -70,7 +70,7 @@ class Reading:
         self._word = asyncio.Event()
         self._lost = ""
         self.heard = 0.0
-        """When the server last said something, by the event loop's clock."""
+        """When the server last sent something, by the event loop's clock."""
 
     async def open(self, *, sequence: int | None = None, time: int | None = None) -> int:
         """From a sequence number on, or from what the stream took at a time on, in ns since 1970; how many that are.
@@ -194,13 +194,13 @@ class Reading:
         if status == "100":
             self._word.set()
             return
-        said = headers.get("Description", "")
-        if status in ENDED or said in FILLED:
+        description = headers.get("Description", "")
+        if status in ENDED or description in FILLED:
             self._due -= int(headers.get("Nats-Pending-Messages", BATCH))
             if self._due < 0:
                 self._due = 0
             # While another request is not filled, the answer to this one may have overtaken it.
             self.ended = self._held_only and status == "404" and not self._due
         else:
-            self._lost = said or f"status {status}"
+            self._lost = description or f"status {status}"
         self._word.set()

@@ -105,7 +105,8 @@ class Client:
         self._connect_timeout = connect_timeout
         self._answer_limit = answer_limit
         self.ahead: float | None = None
-        """Seconds by which the server's clock was ahead of this machine's at the last answer; None until it told.
+        """Seconds by which the server's clock was ahead of this machine's at the last answer; None before the first.
+
         Exact to a second and half the time that the answer took."""
         self.round_trip = 0.0
         """Seconds from a request to the head of its answer, of the slowest so far; 0 before the first answer."""

@@ -110,7 +110,7 @@ def unexpected_answer(status: int, body: bytes, headers: Mapping[str, str], conn
                 row.case,
                 connection,
                 status=str(status),
-                said="" if page else _said(text),
+                quote="" if page else _quote(text),
                 in_front=in_front.says(status, body, headers),
                 form="a web page" if page else "other text",
                 location=_clean(headers.get("Location", "nowhere")),
@@ -147,7 +147,7 @@ def ended(last_text: bytes | None) -> Trouble:
     """
     text = _plain(last_text or b"")
     case = next(case for saying, case in LAST_LINES if re.search(saying, text, re.IGNORECASE))
-    return fill(case, said=_said(text))
+    return fill(case, quote=_quote(text))
 
 
 def too_slow(seconds: float) -> Trouble:
@@ -219,7 +219,7 @@ def _facts(connection: Connection) -> dict[str, str]:
 
 
 def _error_facts(error: BaseException, cause: BaseException, text: str, connection: Connection) -> dict[str, str]:
-    """`looked_up`: the host that was, which with a proxy is the proxy's. `said`: the line that was not HTTP."""
+    """`looked_up`: the host that was, which with a proxy is the proxy's. `quote`: the line that was not HTTP."""
     host = error.host if isinstance(error, aiohttp.ClientConnectorError) else connection.address.host
     theirs = re.search(r"b['\"](.+?)(?:['\"] *\^?)?$", text)
     return {
@@ -230,7 +230,7 @@ def _error_facts(error: BaseException, cause: BaseException, text: str, connecti
         "looked_up_in": "NOMAD_ADDR (--address)"
         if connection.proxy is None or host == connection.address.host
         else connection.proxy.variable,
-        "said": _said(theirs[1]) if theirs is not None else "",
+        "quote": _quote(theirs[1]) if theirs is not None else "",
     }
 
 
@@ -289,7 +289,7 @@ def _plain(body: bytes) -> str:
     return _clean(body.decode("utf-8", "replace"))
 
 
-def _said(text: str) -> str:
+def _quote(text: str) -> str:
     return f", it said '{_clean(text)}'" if text else ""
 
 

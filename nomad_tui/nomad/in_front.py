@@ -57,7 +57,7 @@ def is_from_proxy(status: int, text: str) -> bool:
 
 
 def says(status: int, body: bytes, headers: Mapping[str, str]) -> str:
-    """Who answered, what it said and what that means, such as `nginx says '429 Too Many Requests'`."""
+    """Who answered, its answer and what that means, such as `nginx says '429 Too Many Requests'`."""
     server = headers.get("Server", "").lower()
     who = next((name for sign, name in _NAMES if sign in server), "")
     who = "Cloudflare" if "CF-RAY" in headers else who or "it"
@@ -66,5 +66,5 @@ def says(status: int, body: bytes, headers: Mapping[str, str]) -> str:
     text = printable(" ".join(words.decode("utf-8", "replace").split()), LONGEST)
     code = _CODE.search(text)
     meaning = _MEANINGS.get(int(code[1]) if code is not None else status, "")
-    said = f"{who} says '{text}'" if text else f"{who} gives no reason"
-    return f"{said}: {meaning}" if meaning else said
+    answer = f"{who} says '{text}'" if text else f"{who} gives no reason"
+    return f"{answer}: {meaning}" if meaning else answer

@@ -68,22 +68,22 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     if isinstance(region, Trouble):
         return Findings(region)
     if isinstance(token, NomadError) and token.status is not None:
-        told = token.trouble
-        if told.kind is Kind.REGION_UNKNOWN:
-            return Findings(told)
-        if (rejected := _rejected_token(token, told, connection)) is not None:
+        trouble = token.trouble
+        if trouble.kind is Kind.REGION_UNKNOWN:
+            return Findings(trouble)
+        if (rejected := _rejected_token(token, trouble, connection)) is not None:
             return Findings(rejected)
     identity = token if isinstance(token, TokenInfo) else None
     if identity is not None and _is_past(identity.expires):
-        said = f" at {identity.expires}"
-        return Findings(diagnose.fill(asked.TOKEN_EXPIRED, connection, expired=said, said=""))
+        expired = f" at {identity.expires}"
+        return Findings(diagnose.fill(asked.TOKEN_EXPIRED, connection, expired=expired, quote=""))
     info = server if not isinstance(server, BaseException) else None
     if trouble.kind is Kind.PUBLISHING_DISABLED:
         return Findings(trouble)
     if info is not None and info.publishes is False:
-        return Findings(diagnose.fill(asked.PUBLISHING_DISABLED, connection, said=""))
+        return Findings(diagnose.fill(asked.PUBLISHING_DISABLED, connection, quote=""))
     if leader == "":
-        return Findings(diagnose.fill(asked.NO_LEADER, connection, said=""))
+        return Findings(diagnose.fill(asked.NO_LEADER, connection, quote=""))
     for unanswered in (leader, token):
         if isinstance(unanswered, NomadError) and unanswered.trouble.kind in (Kind.NO_LEADER, Kind.REGION_DOWN):
             return Findings(unanswered.trouble)
@@ -96,7 +96,7 @@ async def why_silent(client: Client, trouble: Trouble) -> Trouble:
     """Why nothing came on a stream: whether the server answers something else at once."""
     leader = await _told(questions.leader(client))
     if leader == "":
-        return diagnose.fill(asked.NO_LEADER, client.connection, said="")
+        return diagnose.fill(asked.NO_LEADER, client.connection, quote="")
     if isinstance(leader, NomadError) and leader.trouble.kind is Kind.NO_LEADER:
         return leader.trouble
     if isinstance(leader, BaseException):
@@ -136,21 +136,21 @@ async def _unknown_region(client: Client) -> Trouble | None:
     if not known or region in known:
         return None
     if await region_members(client):
-        return diagnose.fill(asked.REGION_DOWN, client.connection, said="")
+        return diagnose.fill(asked.REGION_DOWN, client.connection, quote="")
     return diagnose.fill(asked.NO_SUCH_REGION, client.connection, regions=diagnose.listed(known))
 
 
-def _rejected_token(error: NomadError, told: Trouble, connection: Connection) -> Trouble | None:
+def _rejected_token(error: NomadError, trouble: Trouble, connection: Connection) -> Trouble | None:
     """What is wrong with the token, where the question who it belongs to was refused.
 
     Nomad answers that to every token that exists. A workload's signed identity is none, and says nothing by this.
     """
-    if told.kind is Kind.AUTHENTICATION:
-        return None if _is_signed_identity(connection) else told
-    if error.status == 403 and told.kind is Kind.PERMISSION and connection.sends_token:
+    if trouble.kind is Kind.AUTHENTICATION:
+        return None if _is_signed_identity(connection) else trouble
+    if error.status == 403 and trouble.kind is Kind.PERMISSION and connection.sends_token:
         # Since 1.10.1 in the same words for one that never was, was deleted or has expired (nomad#25937).
         by_nomad = b"permission denied" in error.body.lower() and not _is_signed_identity(connection)
-        return diagnose.fill(asked.TOKEN_REJECTED, connection, said="") if by_nomad else None
+        return diagnose.fill(asked.TOKEN_REJECTED, connection, quote="") if by_nomad else None
     return None
 
 
@@ -176,7 +176,7 @@ async def _what_is_allowed(
     topics = _topics(subscription)
     probed, namespaces, left_out = await _probed_with_namespaces(client, topics, server)
     permissions = probing.permissions(probed, namespaces)
-    told = probing.permissions((each for each in probed if each.allowed is not None), namespaces)
+    answered = probing.permissions((each for each in probed if each.allowed is not None), namespaces)
     unasked = next((each.trouble for each in probed if each.trouble is not None), None)
     if unasked is not None:
         return Findings(unasked)
@@ -184,7 +184,7 @@ async def _what_is_allowed(
     if (permissions.everything and namespaces == (connection.namespace,)) or (is_mighty and not permissions.nothing):
         return Findings(diagnose.fill(asked.NOTHING_REFUSED, connection))
     if permissions.nothing:
-        reader = await _reader_of_refused(client, token, told)
+        reader = await _reader_of_refused(client, token, answered)
         if reader is not None and all(each.is_silent for each in probed):
             if server is not None and server.publishes:
                 return Findings(diagnose.fill(asked.HELD_BACK, connection))
@@ -193,9 +193,9 @@ async def _what_is_allowed(
             return Findings(diagnose.fill(asked.DENIED_IN_WORDS, connection, holder=reader))
         if reader is not None:
             return Findings(diagnose.fill(asked.PUBLISHING_SEEMS_DISABLED, connection, holder=reader))
-        return Findings(lacking(told, token))
-    if not told.everything:
-        trouble = lacking(told, token)
+        return Findings(lacking(answered, token))
+    if not answered.everything:
+        trouble = lacking(answered, token)
     elif left_out:
         tried, there = str(len(namespaces)), str(len(namespaces) + left_out)
         trouble = diagnose.fill(asked.MANY_NAMESPACES, tried=tried, there=there, holder=holder(token))

@@ -64,11 +64,11 @@ def _refused(refused: dict[str, tuple[str, ...]], asked_in: Sequence[str]) -> st
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for name, namespaces in refused.items():
         groups.setdefault((needed(name), namespaces if is_namespaced(name) else ()), []).append(name)
-    told = []
+    refusals = []
     for (capability, namespaces), names in groups.items():
         needs = "needs" if len(names) == 1 else "need"
-        told.append(f"{diagnose.listed(names)} ({needs} {capability}{_where(namespaces, asked_in)})")
-    return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else "".join(told)
+        refusals.append(f"{diagnose.listed(names)} ({needs} {capability}{_where(namespaces, asked_in)})")
+    return " and ".join([", ".join(refusals[:-1]), refusals[-1]]) if len(refusals) > 1 else "".join(refusals)
 
 
 def _where(namespaces: Iterable[str], asked_in: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ class TokenInfo:
     kind: TokenKind
     name: str = ""
     policies: tuple[str, ...] = ()
-    """Its own and its roles' names; a role's policies are not told."""
+    """Its own and its roles' names; without the policies of a role."""
     expires: str = ""
     """RFC 3339; empty for one that does not."""
 

@@ -34,7 +34,7 @@ class Evidence(StrEnum):
     MEMBERS = "members"
     """Every server of the region is known."""
     AGENT = "agent"
-    """The server that answers has told its own release."""
+    """The server that answers has reported its own release."""
     REFUSAL = "refusal"
     """The server that answers refuses in silence, as 1.8.20, 1.10.8, 1.11.2 and later do."""
     NONE = "none"

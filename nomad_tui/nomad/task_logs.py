@@ -113,14 +113,14 @@ def _data(frame: dict[str, Any]) -> bytes:
 
 
 def _explained(error: NomadError, log: TaskLog) -> str:
-    said = printable(error.body.decode("utf-8", "replace").strip(), _QUOTED)
+    answer = printable(error.body.decode("utf-8", "replace").strip(), _QUOTED)
     if error.status == 403:
         return (
             f"The token may not read logs in the namespace {printable(log.namespace or 'default', 80)}. "
             'Grant it capabilities = ["read-logs"] there, or policy = "write".'
         )
     if error.status == 404:
-        return f"The log was not found: {said or 'not found'}. The allocation may be gone, or the task not started."
-    if "No path to node" in said or "Unknown node" in said:
-        return f"The node with the log cannot be reached: {said}. It may be down, or not connected to the servers."
+        return f"The log was not found: {answer or 'not found'}. The allocation may be gone, or the task not started."
+    if "No path to node" in answer or "Unknown node" in answer:
+        return f"The node with the log cannot be reached: {answer}. It may be down, or not connected to the servers."
     return printable(error.trouble.sentence, 600)

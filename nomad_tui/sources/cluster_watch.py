@@ -95,8 +95,8 @@ class ClusterWatch:
                     reader.standstill = max(reader.standstill, slept)
                     reader.connect_again()
                 if self.readers:
-                    told = f"Nothing was read for {duration(int(slept * SECOND))}: this machine slept, or this program"
-                    self.readers[0].pass_on(Noted(f"{told} was stopped. Missed events are requested from the server."))
+                    pause = f"Nothing was read for {duration(int(slept * SECOND))}: this machine slept, or this program"
+                    self.readers[0].pass_on(Noted(f"{pause} was stopped. Missed events are requested from the server."))
 
     async def _watch_permissions(self) -> None:
         """What the token may read besides by now is read without waiting for a reconnect."""
@@ -143,8 +143,9 @@ class ClusterWatch:
                     has_one = await has_leader(client)
                 if has_one is lost and self.readers:
                     lost = not has_one
-                    told = diagnose.fill(asked.LEADER_LOST, self._server)
-                    warned = Warned(Concern.LEADER, told.account, f"{told.remedy}.") if lost else Warned(Concern.LEADER)
+                    trouble = diagnose.fill(asked.LEADER_LOST, self._server)
+                    leaderless = Warned(Concern.LEADER, trouble.summary, f"{trouble.remedy}.")
+                    warned = leaderless if lost else Warned(Concern.LEADER)
                     self.readers[0].pass_on(warned)
             await asyncio.sleep(self._settings.leader_awaited_every if lost else self._settings.leader_watched_every)
 
@@ -207,15 +208,15 @@ class ClusterWatch:
             self.permissions_changed.set()
 
     async def _warn_of_namespace(self, client: Client, known: frozenset[str], warned: bool) -> bool:
-        """Says that the one namespace watched does not exist, and takes that back; whether it stands."""
+        """Warn that the one namespace watched does not exist, or withdraw it; return whether the warning is on."""
         wanted = self._connection.namespace
         if wanted == ALL or (wanted in known) is not warned:
             return warned
         trouble = await inquiry.unknown_namespace(client)
         if self.readers and (trouble is not None) is not warned:
-            told = Warned(Concern.NAMESPACE)
+            warning = Warned(Concern.NAMESPACE)
             if trouble is not None:
-                told = Warned(Concern.NAMESPACE, trouble.account, f"{trouble.remedy}.")
-            self.readers[0].pass_on(told)
+                warning = Warned(Concern.NAMESPACE, trouble.summary, f"{trouble.remedy}.")
+            self.readers[0].pass_on(warning)
             return trouble is not None
         return warned

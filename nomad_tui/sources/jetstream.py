@@ -127,7 +127,7 @@ class JetStreamSource:
             attempt += 1
             kind = Refused if trouble.refused else Retrying
             delay = max(next(waits), REFUSED_DELAY if trouble.refused else 0.0)
-            yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
+            yield kind(trouble.summary, f"{trouble.remedy}.", delay, attempt)
             await asyncio.sleep(delay)
 
     async def _stream(self, link: NatsLink) -> Stream:
@@ -289,7 +289,7 @@ def _decoded(message: Message) -> Frame | Gap | Unreadable | None:
         if message.headers.get("Nomad-Topic") == GAP and b'"Gap"' in content:
             return _gap(_decode_gap(content).gap)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # what it is instead is said of its content
+        pass  # what it is instead is reported by its content
     decoded = decode(content)
     return decoded if isinstance(decoded, Frame | Unreadable) else None
 

@@ -254,10 +254,10 @@ class Recording:
             async with aclosing(frames) as updates:
                 async for update in updates:
                     if isinstance(update, Frame):
-                        if not update.events and (told := Gap.of_line(update.line)) is not None:
+                        if not update.events and (recorded := Gap.of_line(update.line)) is not None:
                             # The frame behind it tells of a rebuilt server.
-                            if told.reason is not GapReason.REBUILT and self.part.of(told) is not None:
-                                yield told
+                            if recorded.reason is not GapReason.REBUILT and self.part.of(recorded) is not None:
+                                yield recorded
                             continue
                         # It may go back to where another server, or an older one, begins; it repeats nothing of itself.
                         gap = continuity.join(update).gap

@@ -193,7 +193,7 @@ class Growing(Interruptible):
         self._rotated: list[Path] = []
         """Files that were written and put aside while this one was read, oldest first."""
         self.notes: list[str] = []
-        """What happened to the file, to be told to the user; whoever does empties it."""
+        """What happened to the file, for the user; whoever shows it empties it."""
         super().__init__(self._path.open("rb", buffering=0))
         self._head = b""
         self._last = b"\n"

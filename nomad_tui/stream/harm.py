@@ -77,7 +77,7 @@ class Harm:
         warned = Warned(Concern.HARM)
         if wanted:
             trouble = (taken if self._allowed else left_out)(wanted, self._discovery.worst)
-            account = trouble.account
+            account = trouble.summary
             if not self._allowed and self._selection.started_with.released_topics is None:
                 account = f"{account} {UNKNOWN_TOPICS}"
             warned = Warned(Concern.HARM, account, f"{trouble.remedy}.")

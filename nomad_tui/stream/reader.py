@@ -206,7 +206,7 @@ class Reader:
                 delay = min(delay, settings.longest_delay_while_starting)
             kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
             self._retry_now = False
-            yield kind(trouble.account, f"{trouble.remedy}.", delay, attempt)
+            yield kind(trouble.summary, f"{trouble.remedy}.", delay, attempt)
             until = monotonic() + delay
             while not self._retry_now and (left := until - monotonic()) > 0:
                 self._woken.clear()
@@ -352,7 +352,7 @@ class Reader:
         settings = self.settings
         server = await identify(client, settings.identity_patience)
         if server is not None and server.publishes is False:
-            raise NomadError(diagnose.fill(asked.PUBLISHING_DISABLED, client.connection, said=""))
+            raise NomadError(diagnose.fill(asked.PUBLISHING_DISABLED, client.connection, quote=""))
         if await self.harm.changes(client, server):
             return
         if (harmful := self.harm.trouble()) is not None:

@@ -165,4 +165,4 @@ class Reports:
 
 
 def _warning(concern: Concern, trouble: Trouble) -> Warned:
-    return Warned(concern, trouble.account, f"{trouble.remedy}.")
+    return Warned(concern, trouble.summary, f"{trouble.remedy}.")

@@ -133,7 +133,7 @@ def test_its_timeline_is_among_the_objects_of_its_job(history: History) -> None:
     while trace.advance(1):
         pass
     row = trace.rows[trace.row_of_focus()]
-    assert (row.topic, "".join(part.text for part in (*row.title, *row.said))) == ("Pulse", "heartsteady")
+    assert (row.topic, "".join(part.text for part in (*row.title, *row.text))) == ("Pulse", "heartsteady")
     assert not row.ended
     history.append(event(3, "gone"), 0)
     while trace.advance(1):

@@ -51,9 +51,9 @@ def whole(trace: Trace) -> Trace:
 
 
 def text(row: TraceRow) -> str:
-    title, said = ("".join(part.text for part in parts) for parts in (row.title, row.said))
+    title, description = ("".join(part.text for part in parts) for parts in (row.title, row.text))
     since = f"  +{duration(row.since)}" if row.since is not None else ""
-    return "  " * row.depth + "  ".join(one for one in (title, said) if one) + since
+    return "  " * row.depth + "  ".join(one for one in (title, description) if one) + since
 
 
 def sequence_of(history: History, topic: str, key: str) -> int:
@@ -118,7 +118,7 @@ def test_a_flaky_allocation_says_where_it_stopped_and_what_took_its_place() -> N
     assert "restarts 2 of 2 · placed after 14 ms, running after 149 ms · replaced by cc73679a" in said
     assert row.stopped
     assert row.ended
-    assert [part.role for part in row.said[:2]] == [Role.BAD, Role.BAD]
+    assert [part.role for part in row.text[:2]] == [Role.BAD, Role.BAD]
     branch = beneath(trace, "flaky.g[0] 9d48d801")
     stopped = [text(one).strip() for one in branch if one.stopped and one.kind is RowKind.TASK_EVENT]
     assert len(stopped) == 2
@@ -155,7 +155,7 @@ def test_a_blocked_evaluation_says_what_it_waits_for() -> None:
         "    evaluation cff3e7cf  queued-allocs · blocked: 3 nodes filtered: kernel.name = plan9  +6.2 ms",
     ]
     assert focus(trace).stopped
-    assert focus(trace).said[2].role is Role.BAD
+    assert focus(trace).text[2].role is Role.BAD
     assert not focus(trace).ended
     assert [row.stopped for row in trace.rows].count(True) == 1
 
@@ -268,13 +268,13 @@ def test_any_event_can_be_traced(name: str) -> None:
         assert rows[0].depth == 0
         assert all(later.depth <= row.depth + 1 for row, later in pairwise(rows))
         for row in rows:
-            for part in (*row.title, *row.said):
+            for part in (*row.title, *row.text):
                 assert part.text == printable(part.text)
             if row.sequence is not None:
                 assert history.first <= row.sequence < history.end
             assert (row.sequence is None) == (row.kind in (RowKind.REST, RowKind.NOT_HELD))
             if row.stopped:
-                assert Role.BAD in {part.role for part in row.said}
+                assert Role.BAD in {part.role for part in row.text}
             assert row.since is None or row.since >= 0
 
 
@@ -512,7 +512,7 @@ def test_the_focus_is_there_after_the_first_slices_however_many_there_are() -> N
     history = big(3_000)
     trace = Trace(history, history.end - 1)
     slices = 0
-    while not any(row.is_focus and row.said for row in trace.rows if row.kind is RowKind.OBJECT):
+    while not any(row.is_focus and row.text for row in trace.rows if row.kind is RowKind.OBJECT):
         assert trace.advance(0.001)
         slices += 1
     assert not trace.complete

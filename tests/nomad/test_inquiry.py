@@ -116,7 +116,7 @@ async def test_why_a_subscription_is_refused(
     findings = await found(Options(release=release, **options), **settings)  # type: ignore[arg-type]
     told = findings.trouble
     assert (told.kind, findings.permissions) == (kind, None), told.sentence
-    assert account in told.account
+    assert account in told.summary
     assert remedy in told.remedy
     assert told.sentence.isprintable()
 
@@ -156,7 +156,7 @@ async def test_a_token_good_for_part_of_it_is_told_what_it_lacks_and_gets_the_re
     findings = await found(options, Subscription.parse(["Job", "Node", "ACLToken"]), "default", NOMAD_TOKEN=READER)
     assert findings.permissions is not None
     assert findings.permissions.topics_in("default") == {"Job"}
-    assert findings.trouble.account == (
+    assert findings.trouble.summary == (
         "The token 'ci' (policy readers) may read only some of these topics: "
         "it may not read Node (needs node:read) and ACLToken (needs a management token)."
     )
@@ -282,7 +282,7 @@ async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
                     silent = await inquiry.explain_fully(error, connection)
                 told = await why_silent(client, silent)
     assert (silent.kind, told.kind) == (Kind.SILENT, Kind.BUFFERED)
-    assert told.account.endswith("a proxy buffers the stream.")
+    assert told.summary.endswith("a proxy buffers the stream.")
     assert "nginx: proxy_buffering off" in told.remedy and "NOMAD_ADDR" in told.remedy
 
 
@@ -305,7 +305,7 @@ async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> 
     assert told["team-1"] is None and told["*"] is None
     unknown = told["tema-1"]
     assert unknown is not None and unknown.kind is Kind.NAMESPACE_UNKNOWN
-    assert unknown.account == (
+    assert unknown.summary == (
         "There is no namespace tema-1: the visible ones are default, team-0, team-1, team-2 and 6 others, "
         "and for an unknown one Nomad answers 200 and sends nothing."
     )

@@ -84,7 +84,7 @@ class Inspected(Dashboard):
         while True:
             row = timeline.cursor_row
             assert row is not None
-            if words in "".join(part.text for part in (*row.title, *row.said)):
+            if words in "".join(part.text for part in (*row.title, *row.text)):
                 return
             await self.press("j")
             assert timeline.cursor_row is not row, f"no row with {words}"

@@ -42,12 +42,12 @@ class _Comparison:
             if old or new:
                 self._stack.append(Place(place, *steps, old, new, order))  # type: ignore[arg-type]
         elif not same_scalar(old, new):
-            self._tell(place, ChangeKind.CHANGED, steps, old, new, order)
+            self._add(place, ChangeKind.CHANGED, steps, old, new, order)
 
     def _compare_members(self, place: Place, before: dict[str, Value], after: dict[str, Value]) -> None:
         for key, old in before.items():
             if key not in after:
-                self._tell(place, ChangeKind.REMOVED, (key, None), old, None, key)
+                self._add(place, ChangeKind.REMOVED, (key, None), old, None, key)
                 continue
             new = after[key]
             if old is new:
@@ -55,12 +55,12 @@ class _Comparison:
             kind = type(old)
             if kind is type(new) and kind not in CONTAINERS and kind is not float:
                 if old != new:
-                    self._tell(place, ChangeKind.CHANGED, (key, key), old, new, key)
+                    self._add(place, ChangeKind.CHANGED, (key, key), old, new, key)
             else:
                 self._pair(place, (key, key), old, new, key)
         for key, new in after.items():
             if key not in before:
-                self._tell(place, ChangeKind.ADDED, (None, key), None, new, key)
+                self._add(place, ChangeKind.ADDED, (None, key), None, new, key)
 
     def _compare_repeated(self, place: Place, before: Members, after: Members) -> None:
         for position, step in enumerate(steps_of(before)):
@@ -73,21 +73,21 @@ class _Comparison:
         for position, counterpart in enumerate(positions):
             if counterpart < 0:
                 order: object = (last, 2)
-                self._tell(place, ChangeKind.REMOVED, (position, None), before[position], None, order)
+                self._add(place, ChangeKind.REMOVED, (position, None), before[position], None, order)
                 continue
             if position in kept:
                 last = counterpart
             else:
                 order = (counterpart, 0)
                 steps = (position, counterpart)
-                self._tell(place, ChangeKind.MOVED, steps, before[position], after[counterpart], order)
+                self._add(place, ChangeKind.MOVED, steps, before[position], after[counterpart], order)
             self._pair(place, (position, counterpart), before[position], after[counterpart], (counterpart, 1))
         counterparts = set(positions)
         for position, new in enumerate(after):
             if position not in counterparts:
-                self._tell(place, ChangeKind.ADDED, (None, position), None, new, (position, 1))
+                self._add(place, ChangeKind.ADDED, (None, position), None, new, (position, 1))
 
-    def _tell(
+    def _add(
         self,
         place: Place,
         kind: ChangeKind,

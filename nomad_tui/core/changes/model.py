@@ -172,8 +172,8 @@ def item_name(value: Value, natural: Sequence[str] = ()) -> str | None:
     names = [value.get(key) for key in natural]
     if not names or not all(type(name) is str for name in names):
         names = [next((value[key] for key in ("Name", "ID", "Type", "Label") if type(value.get(key)) is str), None)]
-    said = " ".join(name[:LONGEST_LABEL] for name in names if type(name) is str and name)
-    return said[:LONGEST_LABEL] or None
+    label = " ".join(name[:LONGEST_LABEL] for name in names if type(name) is str and name)
+    return label[:LONGEST_LABEL] or None
 
 
 @dataclass(frozen=True, slots=True)

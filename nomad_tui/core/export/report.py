@@ -152,7 +152,7 @@ class Report:
             facts = [("index", str(event.index)), ("key", key), ("namespace", event.namespace)]
             yield from (f"- {name}: {_plain(value)}" for name, value in facts if value)
             names = Names(self._history)
-            told = summary(
+            summarized = summary(
                 event.topic,
                 event.key,
                 event.payload,
@@ -161,7 +161,7 @@ class Report:
                 timezone=self._about.timezone,
                 of_event=True,
             )
-            yield from (f"- {_plain(fact.text)}" for fact in told.facts)
+            yield from (f"- {_plain(fact.text)}" for fact in summarized.facts)
 
     def _timeline(self) -> Iterator[str]:
         shown = [each for each in self._sequences[-MOST_IN_TIMELINE:] if each >= self._history.first]

@@ -68,9 +68,9 @@ def field_of(start: str, position: int, text: str) -> FieldDescription:
     written = found[2]
     takes_comparison = known.kind in (Kind.NUMBER, Kind.TIME, Kind.LEVEL)
     if written and not (takes_comparison or (written == "=" and known.kind is Kind.TEXT)):
-        said = f"{known.name}: takes no {written} before its value"
+        problem = f"{known.name}: takes no {written} before its value"
         accepted = "only index:, time: and level: take <, <=, > and >=" if written != "=" else "remove it"
-        raise FilterError(f"{said}; {accepted}.", position + len(name) + 1, len(written))
+        raise FilterError(f"{problem}; {accepted}.", position + len(name) + 1, len(written))
     return known
 
 

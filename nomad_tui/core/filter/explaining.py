@@ -87,11 +87,11 @@ def _unfinished(text: str, position: int) -> FilterError | None:
         run = _RUN.match(text, position)
         example = shown(run[0] if run else start)
         if whole is None:
-            said = "Unclosed regular expression: add / at its end, or quote it to search for the text"
-            return FilterError(f"{said}: {example}.", position, rest)
+            problem = "Unclosed regular expression: add / at its end, or quote it to search for the text"
+            return FilterError(f"{problem}: {example}.", position, rest)
         if whole.end() < len(text) and not (text[whole.end()].isspace() or text[whole.end()] in "(){},"):
-            said = "Expected i or a space after the closing /. Quote it to search for the text"
-            return FilterError(f"{said}: {example}.", whole.end())
+            problem = "Expected i or a space after the closing /. Quote it to search for the text"
+            return FilterError(f"{problem}: {example}.", whole.end())
     if start == "[":
         return FilterError('Unclosed key: write it as ["my-key"].', position, rest)
     return None

@@ -62,9 +62,9 @@ class CSIPluginKind(Known[CSIPlugin]):
         for one, healthy, expected in now.counts:
             if healthy or expected:
                 known = max(healthy, expected)
-                said = f"{count(healthy)} of {count(known)} {one}{'' if known == 1 else 's'} healthy"
+                health = f"{count(healthy)} of {count(known)} {one}{'' if known == 1 else 's'} healthy"
                 happened += [COMMA] if happened else []
-                happened.append(good(said) if healthy >= expected else warn(said))
+                happened.append(good(health) if healthy >= expected else warn(health))
         if now.is_new:  # no event says that a plugin is gone; a job's deregistration leaves it as it is
             happened = [plain("created"), DOT, *(happened or [dim("no controller or node expected yet")])]
         elif not happened:

@@ -106,7 +106,7 @@ class DeploymentKind(Known[Deployment]):
         return Level.CHANGE if changed else Level.ROUTINE
 
     def summary(self, now: Deployment, is_deleted: bool, facts: Facts, context: Context) -> None:
-        _tell(now, facts, context)
+        _summarize(now, facts, context)
 
     def compared(self, payload: bytes) -> Compared | None:
         now = self.read(payload)
@@ -224,7 +224,7 @@ def _progress(now: Deployment, totals: Totals) -> list[Part]:
     return happened
 
 
-def _tell(now: Deployment, facts: Facts, context: Context) -> None:
+def _summarize(now: Deployment, facts: Facts, context: Context) -> None:
     groups = by_name(now.task_groups)
     if now.status:
         why = reason(now.status_description, *_REPEATED_IN_SUMMARY, f"{now.status} but ")
@@ -235,26 +235,26 @@ def _tell(now: Deployment, facts: Facts, context: Context) -> None:
     by_need = sorted(groups, key=lambda name: (groups[name].unhealthy_allocs <= 0, _is_done(groups[name])))
     named = len(groups) if len(groups) <= _MOST_GROUPS_ALL_TOLD else _GROUPS_TOLD_OF_MORE
     for name in by_need[:named]:
-        _tell_group(facts, name, groups[name])
+        _add_group(facts, name, groups[name])
     if rest := [groups[name] for name in by_need[named:]]:
         wanted, well = sum(group.desired_total for group in rest), sum(group.healthy_allocs for group in rest)
         unwell = sum(group.unhealthy_allocs for group in rest)
         trouble = bad(f", {count(unwell)} unhealthy" if unwell > 0 else "")
         facts.line("", dim(f"{count(len(rest))} more groups, {of(well, wanted)} healthy"), trouble)
     facts.new_line()
-    _tell_deadline(facts, now, groups, context)
-    _tell_which(facts, "auto-promote", groups, [name for name in groups if groups[name].auto_promote])
-    _tell_which(facts, "auto-revert", groups, [name for name in groups if groups[name].auto_revert])
+    _add_deadline(facts, now, groups, context)
+    _add_which(facts, "auto-promote", groups, [name for name in groups if groups[name].auto_promote])
+    _add_which(facts, "auto-revert", groups, [name for name in groups if groups[name].auto_revert])
     facts.add("", plain("multiregion" if now.is_multiregion else ""))
     facts.add("created", plain(context.ago(now.create_time)))
 
 
-def _tell_group(facts: Facts, name: str, group: Group) -> None:
+def _add_group(facts: Facts, name: str, group: Group) -> None:
     facts.line("group", Part(plain(name, VALUE_LIMIT).text, Role.OBJECT))
     facts.add("desired", plain(count(group.desired_total)))
     facts.add("placed", plain(count(group.placed_allocs)))
-    say = good if group.healthy_allocs >= group.desired_total > 0 else plain
-    facts.add("healthy", say(count(group.healthy_allocs)))
+    role = good if group.healthy_allocs >= group.desired_total > 0 else plain
+    facts.add("healthy", role(count(group.healthy_allocs)))
     facts.add("unhealthy", bad(count(group.unhealthy_allocs)) if group.unhealthy_allocs > 0 else dim("0"))
     if group.desired_canaries > 0:
         placed = len(group.placed_canaries or ())
@@ -269,7 +269,7 @@ def _is_done(group: Group) -> bool:
     return group.healthy_allocs >= group.desired_total and not waits
 
 
-def _tell_deadline(facts: Facts, now: Deployment, groups: dict[str, Group], context: Context) -> None:
+def _add_deadline(facts: Facts, now: Deployment, groups: dict[str, Group], context: Context) -> None:
     """The deadline that passes first among the groups that still have to make progress."""
     waiting = [group for group in groups.values() if not _is_done(group)]
     allowed = {group.progress_deadline for group in groups.values() if group.progress_deadline > 0}
@@ -281,7 +281,7 @@ def _tell_deadline(facts: Facts, now: Deployment, groups: dict[str, Group], cont
         facts.add("progress deadline", plain(duration(min(allowed)) if allowed else ""))
 
 
-def _tell_which(facts: Facts, what: str, groups: Iterable[str], some: list[str]) -> None:
+def _add_which(facts: Facts, what: str, groups: Iterable[str], some: list[str]) -> None:
     """A property of all groups, or of some that are named."""
     if some and len(some) == len(list(groups)):
         facts.add("", plain(what))
@@ -289,7 +289,7 @@ def _tell_which(facts: Facts, what: str, groups: Iterable[str], some: list[str])
         facts.add(what, plain(listed(some, 3)))
 
 
-def deployment_said(state: Sentence, version: int) -> Parts:
+def describe_deployment(state: Sentence, version: int) -> Parts:
     """`v1 · running · canary 1 of 1 healthy, needs promotion`."""
     happened = state.happened
     if happened and happened[0].text == "started" and state.status:

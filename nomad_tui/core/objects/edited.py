@@ -108,8 +108,8 @@ def _exchanged(label: str, now: list[str], before: list[str]) -> str:
     added, removed = [name for name in now if name not in before], [name for name in before if name not in now]
     if not added and not removed:
         return f"{label} changed"
-    said = [f"{verb} {', '.join(names)}" for verb, names in (("added", added), ("removed", removed)) if names]
-    return f"{label} {', '.join(said)}"
+    changes = [f"{verb} {', '.join(names)}" for verb, names in (("added", added), ("removed", removed)) if names]
+    return f"{label} {', '.join(changes)}"
 
 
 def span(text: str) -> str:

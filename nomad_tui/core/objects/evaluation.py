@@ -141,7 +141,7 @@ class EvaluationKind(Known[Evaluation]):
         return Level.WARNING if now.status == "blocked" or now.failed_tg_allocs else Level.ROUTINE
 
     def summary(self, now: Evaluation, is_deleted: bool, facts: Facts, context: Context) -> None:
-        _tell(now, facts, context)
+        _summarize(now, facts, context)
 
 
 EVALUATION: Final = EvaluationKind()
@@ -164,13 +164,13 @@ def _happened(now: Evaluation, beside: Beside) -> list[Part]:
     if now.status in ("blocked", "failed", "cancelled", "canceled"):
         why = reason(now.status_description) or now.triggered_by
         return [*happened, DOT, plain(why)] if why else happened
-    say = dim if now.status == "complete" else plain
+    role = dim if now.status == "complete" else plain
     if now.triggered_by:
-        happened += [DOT, say(now.triggered_by, VALUE_LIMIT)]
+        happened += [DOT, role(now.triggered_by, VALUE_LIMIT)]
     if now.wait_until and (wait := _wait(now.wait_until, now.modify_time)):
         happened += [COMMA, plain(wait)]
     elif planned := _planned(now):
-        happened.append(say(", " + planned))
+        happened.append(role(", " + planned))
     return happened
 
 
@@ -249,24 +249,24 @@ def _split(reasons: dict[str, int], nodes: int) -> list[Part]:
     return [plain(f": {each}{rest}", 2 * MESSAGE_LIMIT)]
 
 
-def _tell(now: Evaluation, facts: Facts, context: Context) -> None:
+def _summarize(now: Evaluation, facts: Facts, context: Context) -> None:
     if now.status:
         why = reason(now.status_description)
         facts.add("status", status(now.status), *((DOT, plain(why)) if why else ()))
     facts.add("triggered by", plain(now.triggered_by, VALUE_LIMIT))
     facts.add("quota reached", bad(now.quota_limit_reached, VALUE_LIMIT))
-    _tell_wait(facts, now, context)
+    _add_wait(facts, now, context)
     failed = by_name(now.failed_tg_allocs)
     queued = now.queued_allocations or {}
     for name, metric in list(failed.items())[:_GROUPS_TOLD]:
-        _tell_unplaced(facts, name, metric, queued.get(name, 0), len(failed) == 1)
+        _add_unplaced(facts, name, metric, queued.get(name, 0), len(failed) == 1)
     if len(failed) > _GROUPS_TOLD:
         facts.line("", bad(f"{count(len(failed) - _GROUPS_TOLD)} more groups not placed"))
     if not failed:
         facts.new_line()
     facts.add("queued", plain(counted({name: number for name, number in queued.items() if name not in failed})))
     if now.plan_annotations is not None:
-        _tell_plan(facts, now.plan_annotations)
+        _add_plan(facts, now.plan_annotations)
     facts.add("blocked", plain(short(now.blocked_eval)))
     facts.add("previous", plain(short(now.previous_eval)))
     facts.add("next", plain(short(now.next_eval)))
@@ -281,7 +281,7 @@ def _tell(now: Evaluation, facts: Facts, context: Context) -> None:
         facts.add("", dim(f"{now.status or 'changed'} after {duration(took)}"[:VALUE_LIMIT]))
 
 
-def _tell_wait(facts: Facts, now: Evaluation, context: Context) -> None:
+def _add_wait(facts: Facts, now: Evaluation, context: Context) -> None:
     until = moment(now.wait_until or "")
     if until is not None and until > context.now:
         facts.add("wait", *context.deadline(until))
@@ -291,7 +291,7 @@ def _tell_wait(facts: Facts, now: Evaluation, context: Context) -> None:
         facts.add("wait", plain(duration(now.wait)))
 
 
-def _tell_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: bool) -> None:
+def _add_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: bool) -> None:
     """A line for a group, with every reason why nodes were refused for it; its classes where it is `alone`."""
     number = max(queued, metric.coalesced_failures + 1)
     facts.line("group", Part(plain(name, VALUE_LIMIT).text, Role.OBJECT), bad(f" {count(number)} not placed"))
@@ -312,22 +312,22 @@ def _tell_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: 
         facts.add("classes exhausted", plain(counted(metric.class_exhausted)))
 
 
-def _tell_plan(facts: Facts, annotations: Annotations) -> None:
+def _add_plan(facts: Facts, annotations: Annotations) -> None:
     """What the plan asked for, in the words of `nomad job plan`; what it leaves alone comes last and quietly."""
     groups = [(name, wanted) for name, wanted in by_name(annotations.desired_tg_updates).items() if wanted]
     for name, wanted in groups[:_GROUPS_TOLD]:
-        said: list[Part] = []
+        parts: list[Part] = []
         for verb, number in sorted(wanted.items(), key=lambda item: (item[0] == "Ignore", item[0])):
             if number > 0:
-                say = dim if verb == "Ignore" else plain
-                said += [*([COMMA] if said else []), say(f"{words(verb)} {count(number)}", VALUE_LIMIT)]
-        if said:
-            facts.add("plan", dim(f"{name[:VALUE_LIMIT]} " if len(groups) > 1 else ""), *said)
+                role = dim if verb == "Ignore" else plain
+                parts += [*([COMMA] if parts else []), role(f"{words(verb)} {count(number)}", VALUE_LIMIT)]
+        if parts:
+            facts.add("plan", dim(f"{name[:VALUE_LIMIT]} " if len(groups) > 1 else ""), *parts)
     if len(groups) > _GROUPS_TOLD:
         facts.add("", dim(f"and {count(len(groups) - _GROUPS_TOLD)} more groups"))
 
 
-def evaluation_said(
+def describe_evaluation(
     state: Sentence | None, triggered_by: str, blocked_eval: str, took: int | None
 ) -> tuple[Parts, bool]:
     """`job-register · complete, place 5 · after 49 ms`, `queued-allocs · blocked: 3 nodes filtered: …`.

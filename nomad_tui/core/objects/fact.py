@@ -199,8 +199,8 @@ def nodes(number: int) -> str:
 
 def healthy(number: int, expected: int) -> Part:
     """`1 of 3`, bad where none is healthy and a warning where some are not."""
-    say = good if number >= expected else warn if number > 0 else bad
-    return say(of(number, max(number, expected)))
+    role = good if number >= expected else warn if number > 0 else bad
+    return role(of(number, max(number, expected)))
 
 
 def moment(text: str) -> int | None:

@@ -35,7 +35,7 @@ from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import count
 
 _GROUPS_SAID: Final = 3
-_GROUPS_TOLD: Final = 6
+_GROUPS_LISTED: Final = 6
 _NODE_WIDE: Final = {"system", "sysbatch"}
 """Types of jobs that run once on each node, whatever a group's count is."""
 _SPACE: Final = Part("  ", Role.PLAIN)
@@ -172,7 +172,7 @@ class JobKind(Known[Job]):
         return Level.CHANGE if changed else Level.ROUTINE
 
     def summary(self, now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
-        _tell(now, is_deleted, facts, context)
+        _summarize(now, is_deleted, facts, context)
 
     def facts(self, type_: str, key: str, payload: bytes) -> tuple[str, str, str]:
         found, is_deleted = self._facts.read(payload)
@@ -260,12 +260,12 @@ def _why(now: Job) -> list[Part]:
     return [DOT, plain(why)] if why else []
 
 
-def _tell(now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
+def _summarize(now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
     facts.add("", warn("purged" if is_deleted else ""))
     if now.status:
         why = reason(now.status_description)
-        say = dim(f"was {now.status}", VALUE_LIMIT) if is_deleted else status(now.status)
-        facts.add("status", say, *((DOT, plain(why)) if why else ()))
+        state = dim(f"was {now.status}", VALUE_LIMIT) if is_deleted else status(now.status)
+        facts.add("status", state, *((DOT, plain(why)) if why else ()))
     facts.add("", warn("stopped" if now.stop else ""))
     facts.add("type", plain(now.type, VALUE_LIMIT))
     if now.version is not None:
@@ -273,9 +273,9 @@ def _tell(now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
     facts.add("tag", plain(masked(now.version_tag.name), VALUE_LIMIT) if now.version_tag is not None else dim(""))
     facts.add("priority", plain(count(now.priority) if now.priority else ""))
     facts.new_line()
-    _tell_origin(facts, now)
+    _add_origin(facts, now)
     facts.new_line()
-    _tell_groups(facts, now)
+    _add_groups(facts, now)
     submitted = context.ago(now.submit_time)
     # The payload names a token at most by its accessor, which is no secret.
     facts.add("submitted", plain(submitted), dim(f" by {short(now.nomad_token_id)}" if now.nomad_token_id else ""))
@@ -285,7 +285,7 @@ def _tell(now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
     facts.add("region", plain(now.region, VALUE_LIMIT))
 
 
-def _tell_origin(facts: Facts, now: Job) -> None:
+def _add_origin(facts: Facts, now: Job) -> None:
     """What starts it: a schedule, a dispatch, or the job it is a child of."""
     if now.parent_id:
         facts.add("dispatched from" if now.dispatched else "launched by", plain(now.parent_id, VALUE_LIMIT * 2))
@@ -302,22 +302,22 @@ def _tell_origin(facts: Facts, now: Job) -> None:
         facts.add("meta optional", plain(listed(asked.meta_optional or ())))
 
 
-def _tell_groups(facts: Facts, now: Job) -> None:
+def _add_groups(facts: Facts, now: Job) -> None:
     groups = now.groups
-    said: list[Part] = []
-    for group in groups[:_GROUPS_TOLD]:
-        said += [*([COMMA] if said else []), plain(group.name, VALUE_LIMIT)]
+    parts: list[Part] = []
+    for group in groups[:_GROUPS_LISTED]:
+        parts += [*([COMMA] if parts else []), plain(group.name, VALUE_LIMIT)]
         if now.type not in _NODE_WIDE:
-            said.append((plain if group.count else dim)(f" {count(group.count)}"))
-    if len(groups) > _GROUPS_TOLD:
-        said.append(dim(f" and {count(len(groups) - _GROUPS_TOLD)} more groups"))
-    facts.add("group" if len(groups) == 1 else "groups", *said)
+            parts.append((plain if group.count else dim)(f" {count(group.count)}"))
+    if len(groups) > _GROUPS_LISTED:
+        parts.append(dim(f" and {count(len(groups) - _GROUPS_LISTED)} more groups"))
+    facts.add("group" if len(groups) == 1 else "groups", *parts)
     if len(groups) > 1 and now.type not in _NODE_WIDE:
         facts.add("in all", plain(count(sum(group.count for group in groups))))
     facts.add("", dim("on each node" if groups and now.type in _NODE_WIDE else ""))
 
 
-def job_said(state: Sentence, version: int) -> Parts:
+def describe_job(state: Sentence, version: int) -> Parts:
     """`v3 · running`, `v0 · stopped · dead`."""
     happened = state.happened
     if happened and happened[0].text.startswith("registered") and state.status:

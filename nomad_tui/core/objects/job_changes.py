@@ -55,7 +55,7 @@ class _Difference(NamedTuple):
     is_moved: bool = False
 
 
-class _Said(NamedTuple):
+class _Shown(NamedTuple):
     rank: int
     label: str
     before: str | None
@@ -73,12 +73,12 @@ def changes(previous: bytes, payload: bytes) -> list[Part]:
     if not differences:
         return [dim("same specification")]
     labels = _Labels(after, before)
-    found = [_said(one, labels) for one in differences[:MOST]]
-    found.sort(key=lambda said: said[:2])  # Servers send the keys of a map in any order.
+    found = [_shown(one, labels) for one in differences[:MOST]]
+    found.sort(key=lambda shown: shown[:2])  # Servers send the keys of a map in any order.
     parts: list[Part] = []
-    for said in found[:SHOWN]:
+    for shown in found[:SHOWN]:
         parts += [plain(", ")] if parts else []
-        parts += _parts(said)
+        parts += _parts(shown)
     if len(differences) > SHOWN:
         parts.append(dim(f" +{count(len(differences) - SHOWN)} more"))
     return parts
@@ -108,13 +108,13 @@ def _differences(changes: Changes) -> Iterator[_Difference]:
         elif _is_plain_list(entry.before) and _is_plain_list(entry.after):
             yield _Difference(way, entry.before, entry.after, entry.is_secret)
         else:
-            told = {inner.step_after for inner in entry.entries if isinstance(inner, Place)}
-            stack += [(way, inner) for inner in reversed(entry.entries) if not _only_moved(inner, told)]
+            moved_from = {inner.step_after for inner in entry.entries if isinstance(inner, Place)}
+            stack += [(way, inner) for inner in reversed(entry.entries) if not _only_moved(inner, moved_from)]
 
 
-def _only_moved(entry: Place | Change, told: Container[Step | None]) -> bool:
+def _only_moved(entry: Place | Change, changed: Container[Step | None]) -> bool:
     """Whether it reports a move of an item that has other changes."""
-    return isinstance(entry, Change) and entry.kind is ChangeKind.MOVED and entry.step_after in told
+    return isinstance(entry, Change) and entry.kind is ChangeKind.MOVED and entry.step_after in changed
 
 
 def _of_change(change: Change, way: _Way) -> Iterator[_Difference]:
@@ -198,10 +198,10 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name[:VALUE_LIMIT]).lower()
 
 
-def _said(one: _Difference, labels: _Labels) -> _Said:
+def _shown(one: _Difference, labels: _Labels) -> _Shown:
     rank = next((rank for rank, name in enumerate(_RANKS) if name in one.way[-3:]), len(_RANKS))
     before, after = (None if is_unset(value) else _value(one, value) for value in (one.before, one.after))
-    return _Said(rank, labels.label(one.way), before, after, one.is_moved)
+    return _Shown(rank, labels.label(one.way), before, after, one.is_moved)
 
 
 def _value(one: _Difference, value: Value) -> str:
@@ -224,10 +224,10 @@ def _value(one: _Difference, value: Value) -> str:
     return value if "://" not in value and masked_text(value) == value else ""
 
 
-def _parts(said: _Said) -> list[Part]:
-    label = plain(masked_text(said.label[: VALUE_LIMIT * 4]), VALUE_LIMIT + 16)
-    before, after = said.before, said.after
-    if said.is_moved:
+def _parts(shown: _Shown) -> list[Part]:
+    label = plain(masked_text(shown.label[: VALUE_LIMIT * 4]), VALUE_LIMIT + 16)
+    before, after = shown.before, shown.after
+    if shown.is_moved:
         return [label, plain(" moved")]
     if before is None or after is None:
         return [label, plain(" added" if before is None else " removed")]

@@ -50,8 +50,8 @@ class Sentence:
     @property
     def text(self) -> str:
         """All of it as one plain line: what a filter searches and `tail` prints."""
-        said = "".join([part.text for part in self.subject]) + "  " + self.what
-        return f"{said}  {self.place}" if self.place else said
+        text = "".join([part.text for part in self.subject]) + "  " + self.what
+        return f"{text}  {self.place}" if self.place else text
 
     @property
     def what(self) -> str:
@@ -119,7 +119,7 @@ def bad(text: str, limit: int = MESSAGE_LIMIT) -> Part:
 
 
 def status(word: str) -> Part:
-    """A status in the colour of its meaning; an unknown or missing one is said plainly."""
+    """A status in the colour of its meaning; an unknown or missing one is plain."""
     known = _STATUS_PARTS.get(word)
     return known if known is not None else plain(word or "no status", VALUE_LIMIT)
 
@@ -167,8 +167,8 @@ def reason(text: str, *prefixes: str) -> str:
 def words(type_: str) -> str:
     """An event type in words: `PlanResult` is `plan result`, `ACLTokenUpserted` is `ACL token upserted`."""
     found = _WORD.findall(type_[: MESSAGE_LIMIT * 2])
-    said = " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in found)
-    return printable(said, VALUE_LIMIT * 2) or "event without a type"
+    text = " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in found)
+    return printable(text, VALUE_LIMIT * 2) or "event without a type"
 
 
 def sentence(subject: tuple[Part, ...], happened: list[Part], place: str = "", status: str = "") -> Sentence:

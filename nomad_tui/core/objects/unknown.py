@@ -28,19 +28,19 @@ from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
 READ_LIMIT: Final = 1 << 18
 """Bytes. A larger payload is not read: none of an unknown kind is known to reach a hundredth of it."""
 
-_TELLING: Final = ("Status", "State", "Health", "Message", "Description", "Type")
+_KNOWN: Final = ("Status", "State", "Health", "Message", "Description", "Type")
 _NAMING: Final = ("Name", "Path")
 _INDEXES: Final = lazy_pattern(r"(Index|Time|ID|At)$")
 _BOOKKEEPING: Final = lazy_pattern(r"(Index|Time|Hash|ID|At)$")
 _KEYS_LOOKED_AT: Final = 64
-_SCALARS_SAID: Final = 3
-_SCALARS_TOLD: Final = 8
+_SENTENCE_SCALARS: Final = 3
+_SUMMARY_SCALARS: Final = 8
 
 Fields = dict[str, Any]
 
 
 def describe(keys: Sequence[str], type_: str, key: str, payload: bytes, previous: bytes | None) -> Sentence:
-    """Always a sentence: the type in words where the payload tells nothing. `keys` are those of the object."""
+    """Always a sentence: the type in words where the payload has none of its fields. `keys` are those of the object."""
     now = _object(keys, _whole(payload))
     if now is None:
         return sentence(named("", key), [dim(words(type_))])
@@ -49,13 +49,13 @@ def describe(keys: Sequence[str], type_: str, key: str, payload: bytes, previous
     if before is not None and _number(before, "ModifyIndex") > _number(now, "ModifyIndex"):
         before = None  # A restarted server sends old events again: what was seen last came later.
     happened = [plain(words(type_), VALUE_LIMIT * 2)]
-    for name, value in _telling(now):
+    for name, value in _sentence_scalars(now):
         was = before.get(name) if before is not None else None
         happened += [DOT, dim(f"{words(name)} ")]
         if isinstance(was, str | int | float) and was != value:
-            happened += [plain(_said(was), VALUE_LIMIT), ARROW]
-        said = status(value) if isinstance(value, str) and name in ("Status", "State") else None
-        happened.append(said or plain(_said(value), VALUE_LIMIT))
+            happened += [plain(_scalar_text(was), VALUE_LIMIT), ARROW]
+        part = status(value) if isinstance(value, str) and name in ("Status", "State") else None
+        happened.append(part or plain(_scalar_text(value), VALUE_LIMIT))
     subject = next((name for field in ("Name", "Path", "ID") if (name := _text(now, field))), "")
     state = _text(now, "Status") or _text(now, "State")
     return sentence(named(subject if subject != key else "", key), happened, status=state)
@@ -83,10 +83,10 @@ def _number(fields: Fields, name: str) -> int:
     return value if isinstance(value := fields.get(name), int) and not isinstance(value, bool) else 0
 
 
-def _telling(now: Fields) -> Iterator[tuple[str, Any]]:
-    """The telling names first, then any that are not bookkeeping."""
-    names: list[str] = [name for name in _TELLING if name in now]
-    names += [name for name in sorted(list(now)[:_KEYS_LOOKED_AT]) if name not in (*_TELLING, *_NAMING)]
+def _sentence_scalars(now: Fields) -> Iterator[tuple[str, Any]]:
+    """Names with a known meaning first, then any that are not bookkeeping."""
+    names: list[str] = [name for name in _KNOWN if name in now]
+    names += [name for name in sorted(list(now)[:_KEYS_LOOKED_AT]) if name not in (*_KNOWN, *_NAMING)]
     found = 0
     for name in names:
         value = now[name]
@@ -94,18 +94,18 @@ def _telling(now: Fields) -> Iterator[tuple[str, Any]]:
             continue
         yield name, value
         found += 1
-        if found == _SCALARS_SAID:
+        if found == _SENTENCE_SCALARS:
             return
 
 
-def _said(value: str | int | float) -> str:
+def _scalar_text(value: str | int | float) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return count(value) if isinstance(value, int) else masked_text(str(value))
 
 
 def summarize(keys: Sequence[str], facts: Facts, key: str, payload: bytes) -> None:
-    """Adds the telling scalars: of the object, of the payload's only one, or of the payload.
+    """Adds the scalars: of the object, of the payload's only one, or of the payload.
 
     The event's own key is left out, and every secret.
     """
@@ -114,15 +114,15 @@ def summarize(keys: Sequence[str], facts: Facts, key: str, payload: bytes) -> No
     whole = dict(sorted(whole.items()))
     objects = [value for value in whole.values() if isinstance(value, dict)]
     fields = objects[0] if len(objects) == 1 and not _scalars(whole, key) else whole
-    for name, value in _scalars(fields, key)[:_SCALARS_TOLD]:
+    for name, value in _scalars(fields, key)[:_SUMMARY_SCALARS]:
         facts.add(words(name), _scalar(name, value))
 
 
 def _scalars(fields: Fields, key: str) -> list[tuple[str, str | int | float]]:
     beside = secret_beside(fields)
-    telling = (*_TELLING, *_NAMING)
-    names: list[str] = [name for name in telling if name in fields]
-    names += [name for name in sorted(list(fields)[:_KEYS_LOOKED_AT]) if name not in telling]
+    known = (*_KNOWN, *_NAMING)
+    names: list[str] = [name for name in known if name in fields]
+    names += [name for name in sorted(list(fields)[:_KEYS_LOOKED_AT]) if name not in known]
     return [
         (name, value)
         for name in names

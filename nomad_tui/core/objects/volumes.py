@@ -53,13 +53,13 @@ def add_capabilities(facts: Facts, now: Volume) -> None:
 
 
 def add_claims(facts: Facts, kind: str, holders: Mapping[str, object]) -> None:
-    said: list[Part] = []
+    parts: list[Part] = []
     for identifier in sorted(holders)[:_HOLDERS_NAMED]:
-        said += [*([COMMA] if said else []), plain(short(identifier))]
+        parts += [*([COMMA] if parts else []), plain(short(identifier))]
     if len(holders) > _HOLDERS_NAMED:
-        said.append(dim(f" and {count(len(holders) - _HOLDERS_NAMED)} more"))
-    if said:
-        facts.add("", plain(f"{count(len(holders))} {kind}{'' if len(holders) == 1 else 's'}: "), *said)
+        parts.append(dim(f" and {count(len(holders) - _HOLDERS_NAMED)} more"))
+    if parts:
+        facts.add("", plain(f"{count(len(holders))} {kind}{'' if len(holders) == 1 else 's'}: "), *parts)
     else:
         facts.add("", dim(f"no {kind}"))
 

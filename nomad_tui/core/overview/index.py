@@ -49,7 +49,7 @@ class OverviewIndex:
         self.next = 0
         """The sequence number of the first event that is not folded yet."""
         self.seed = Seed()
-        """What the server's lists told; empty where they were not asked."""
+        """From the server's lists; empty where they were not requested."""
         self._seeded_at = 0
         """Where the history ended when they were asked."""
         self._talkers: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}

@@ -1,4 +1,4 @@
-"""What the server's lists said was in trouble when they were asked, until events tell more of it."""
+"""Objects in trouble by the server's lists, until events report more of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -160,10 +160,10 @@ def _of_string(key: str, value: str, now_ns: int, timezone: tzinfo | None, than:
             theirs = moment.astimezone(timezone)
         except (ValueError, OverflowError):
             return None
-        said = age(now_ns - seconds * _SECOND, than)
+        relative = age(now_ns - seconds * _SECOND, than)
         if theirs.utcoffset() == moment.utcoffset():
-            return said
-        return f"{said}{SEPARATOR}{theirs:%Y-%m-%d %H:%M:%S}"
+            return relative
+        return f"{relative}{SEPARATOR}{theirs:%Y-%m-%d %H:%M:%S}"
     digits = len(value) <= _LONGEST_BYTES and value.isascii() and value.isdecimal()
     if digits and _BYTES.search(key):
         return byte_count(int(value)) if int(value) >= 1_000 else None

@@ -25,7 +25,7 @@ from nomad_tui.core.timeline.tree import (
     evaluation_branch,
     object_branch,
 )
-from nomad_tui.core.timeline.words import rest_said
+from nomad_tui.core.timeline.words import describe_rest
 
 SHOWN: Final = 40
 """Allocations, and as many evaluations, that are shown at first."""
@@ -152,7 +152,7 @@ class NodeTrace:
             rest = [key for key in shown if key[0] == topic]
             states = self._states[topic] - Counter(found[key] for key in rest)
             if len(found) > len(rest):
-                title, said = rest_said(len(found) - len(rest), topic.lower(), states)
+                title, said = describe_rest(len(found) - len(rest), topic.lower(), states)
                 row_key = ("rest", self.key[2], topic)
                 Branch(row_key, RowKind.REST, topic, title, said, None, last=True, can_open=True).attach(root)
         return root

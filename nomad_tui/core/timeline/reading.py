@@ -131,7 +131,7 @@ class ObjectRecords:
             steps = allocation_steps(before.allocation, now)
             if steps:
                 at = frame_moment(frame) or record.moment
-                record.steps = [(parts, timestamp(told) or at) for parts, told in steps]
+                record.steps = [(parts, timestamp(own_time) or at) for parts, own_time in steps]
         self.records.append(record)
 
 

@@ -38,9 +38,9 @@ class TraceRow:
     """Released name, of the object the row is about; "" for a gap."""
     title: Parts
     """What the row is about; empty for a step. All texts are fit to be drawn and without secrets."""
-    said: Parts
+    text: Parts
     place: str
-    """The node's name; "" where it is not told."""
+    """The node's name; "" where it is unknown."""
     moment: int | None
     """When it began, in ns since 1970 on the cluster's clocks; None where nothing tells."""
     since: int | None
@@ -52,7 +52,7 @@ class TraceRow:
     ended: bool = False
     """Nothing more is expected of it."""
     stopped: bool = False
-    """It went no further here, and should have; `said` has a part in the role BAD."""
+    """It went no further here, and should have; `text` has a part in the role BAD."""
     can_open: bool = False
 
 
@@ -64,7 +64,7 @@ class Branch:
     kind: RowKind
     topic: str
     title: Parts
-    said: Parts
+    text: Parts
     sequence: int | None
     moment: int | None = None
     since: int | None = None
@@ -113,7 +113,7 @@ def flatten(root: Branch) -> Iterator[TraceRow]:
             depth,
             branch.topic,
             branch.title,
-            branch.said,
+            branch.text,
             branch.place,
             branch.moment,
             branch.since,

@@ -20,7 +20,7 @@ from nomad_tui.core.timeline.node import NodeTrace
 from nomad_tui.core.timeline.reading import ObjectRecords
 from nomad_tui.core.timeline.rows import Branch, RowKind, TraceRow, flatten
 from nomad_tui.core.timeline.tree import add_steps, job_tree, object_branch
-from nomad_tui.core.timeline.words import rest_said
+from nomad_tui.core.timeline.words import describe_rest
 from nomad_tui.core.updates import Gap
 
 MOST_NEAR: Final = 60
@@ -288,7 +288,7 @@ class Trace:
             if key not in (self._main.key, self._parent):
                 job_tree(family).attach(root)
         if self._more_children:
-            title, said = rest_said(self._more_children, "job", {})
+            title, said = describe_rest(self._more_children, "job", {})
             rest_key = ("rest", self._main.namespace, self._main.job, "Job")
             Branch(rest_key, RowKind.REST, "Job", title, said, None, last=True, can_open=True).attach(root)
         return root

@@ -7,15 +7,15 @@ from nomad_tui.core.history.segment import ObjectKey
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
 from nomad_tui.core.objects.allocation.timeline import (
-    allocation_said,
     allocation_title,
+    describe_allocation,
     is_failure,
     placed_word,
     task_event,
 )
-from nomad_tui.core.objects.deployment import deployment_said
-from nomad_tui.core.objects.evaluation import evaluation_said
-from nomad_tui.core.objects.job import job_said
+from nomad_tui.core.objects.deployment import describe_deployment
+from nomad_tui.core.objects.evaluation import describe_evaluation
+from nomad_tui.core.objects.job import describe_job
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import dim, plain
 from nomad_tui.core.objects.registry import kind
@@ -23,7 +23,7 @@ from nomad_tui.core.timeline.family import FOLDED, WATCHER, Family
 from nomad_tui.core.timeline.reading import ObjectRecords, Record
 from nomad_tui.core.timeline.rows import Branch, RowKey, RowKind, object_key
 from nomad_tui.core.timeline.times import TaskEventKey, moment, timestamp
-from nomad_tui.core.timeline.words import not_held, object_title, rest_said
+from nomad_tui.core.timeline.words import describe_rest, not_held, object_title
 
 STEPS: Final = 30
 """Steps of one object that are shown: its newest."""
@@ -100,7 +100,7 @@ def evaluation_branch(
     links = links if links is not None else Links()
     created, modified = moment(links.create_time), moment(links.modify_time)
     took = modified - created if created is not None and modified is not None and modified >= created else None
-    branch.said, branch.stopped = evaluation_said(records.state, links.triggered_by, links.blocked_eval, took)
+    branch.text, branch.stopped = describe_evaluation(records.state, links.triggered_by, links.blocked_eval, took)
     title = object_title(*key[::2])
     branch.title = (*title, plain(f" {links.job_id}", LONGEST_KEY)) if names_job and links.job_id else title
     branch.moment = created
@@ -121,7 +121,7 @@ def allocation_branch(key: ObjectKey, records: ObjectRecords, evaluation: Links 
     branch.moment = created
     branch.since = created - began if created is not None and began is not None and began != created else None
     steps = _steps_reached(records, tasks, first, created, began if branch.since is not None else None)
-    branch.said, branch.stopped = allocation_said(now, records.state, latest, steps)
+    branch.text, branch.stopped = describe_allocation(now, records.state, latest, steps)
     branch.ended = now.client_status in ALLOCATION.ended
     return branch
 
@@ -223,7 +223,7 @@ class _Tree:
             links = self._links(family.key)
             if not family.child:
                 if links is not None and records.state is not None:
-                    root.said = job_said(records.state, links.version)
+                    root.text = describe_job(records.state, links.version)
                 add_steps(root, records, family.key)
         self.branches[family.key] = root
         return root
@@ -247,7 +247,7 @@ class _Tree:
         for topic in FOLDED:
             number, states = family.members.rest(topic, (key for key in shown if key[0] == topic))
             if number > 0:
-                title, said = rest_said(number, topic.lower(), states)
+                title, said = describe_rest(number, topic.lower(), states)
                 rest_key = ("rest", family.namespace, family.job, topic)
                 Branch(rest_key, RowKind.REST, topic, title, said, None, last=True, can_open=True).attach(self.root)
 
@@ -277,7 +277,7 @@ class _Tree:
                 links = self._links(key)
                 branch.title = object_title(*key[::2])
                 if links is not None and records.state is not None:
-                    branch.said = deployment_said(records.state, links.job_version)
+                    branch.text = describe_deployment(records.state, links.job_version)
                 branch.moment = moment(links.create_time) if links is not None else branch.moment
                 branch.stopped = records.state is not None and records.state.status == "failed"
                 if records.whole:

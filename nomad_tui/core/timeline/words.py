@@ -1,4 +1,4 @@
-"""What the rows of a trace say, and in which role."""
+"""Texts of timeline rows."""
 
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Parts, Role, dim, plain, short, status_role
 from nomad_tui.core.readable import count
@@ -14,7 +14,7 @@ def not_held() -> Parts:
     return (dim("not held"),)
 
 
-def rest_said(number: int, noun: str, states: dict[str, int]) -> tuple[Parts, Parts]:
+def describe_rest(number: int, noun: str, states: dict[str, int]) -> tuple[Parts, Parts]:
     """`… 4,980 more allocations` and `4,900 running, 80 failed`."""
     title = (dim(f"… {count(number)} more {noun}{'' if number == 1 else 's'}"),)
     said: list[Part] = []

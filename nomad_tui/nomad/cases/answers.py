@@ -1,6 +1,6 @@
 """Answers that are not the ones asked for: of Nomad, of something before it, and of something else.
 
-`{said}` is the other side's own words.
+`{quote}` is the other side's own words.
 """
 
 from typing import Final
@@ -19,35 +19,35 @@ from nomad_tui.nomad.cases.connecting import WANTS_TLS
 WANTS_TOKEN: Final = Case(
     Kind.PERMISSION,
     "{address} denied permission",
-    "no token was sent, and the anonymous policy does not allow this{said}",
+    "no token was sent, and the anonymous policy does not allow this{quote}",
     f"{SET_TOKEN} a token that may read the topics",
     refused=True,
 )
 TOKEN_MAY_NOT: Final = Case(
     Kind.PERMISSION,
     "{address} denied permission",
-    "{token} lacks a capability that one of the topics needs{said}",
+    "{token} lacks a capability that one of the topics needs{quote}",
     f"{SET_TOKEN} a token that has it, or subscribe to fewer topics (--topic)",
     refused=True,
 )
 CONSUL: Final = Case(
     Kind.NOT_NOMAD,
     "{address} is a Consul agent, not a Nomad server",
-    "the response is Consul's{said}",
+    "the response is Consul's{quote}",
     f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
     refused=True,
 )
 VAULT: Final = Case(
     Kind.NOT_NOMAD,
     "{address} is a Vault server, not a Nomad server",
-    "the response is Vault's{said}",
+    "the response is Vault's{quote}",
     f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
     refused=True,
 )
 REGION_UNKNOWN: Final = Case(
     Kind.REGION_UNKNOWN,
     "{address} does not know the region {region}",
-    "no server of that region has joined its cluster{said}",
+    "no server of that region has joined its cluster{quote}",
     "Set NOMAD_REGION (--region) to one that `nomad server members` lists",
     refused=True,
 )
@@ -123,7 +123,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.BAD_REQUEST,
             "{address} rejected the request",
-            "the request is invalid{said}",
+            "the request is invalid{quote}",
             "Correct the topics (--topic), NOMAD_NAMESPACE (--namespace) or NOMAD_REGION (--region)",
             refused=True,
         ),
@@ -135,7 +135,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.AUTHENTICATION,
             "{address} requires a user and password",
-            "a proxy in front of Nomad needs them, or rejects those given{said}",
+            "a proxy in front of Nomad needs them, or rejects those given{quote}",
             "Set NOMAD_HTTP_AUTH (--http-auth) to user:password",
             refused=True,
         ),
@@ -184,7 +184,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.TOO_MANY,
             "{address} has too many connections from here",
-            "the server allows http_max_conns_per_client (in its limits block){said}",
+            "the server allows http_max_conns_per_client (in its limits block){quote}",
             f"Close other watchers, raise that limit, or {SET_ADDRESS} another server",
         ),
     ),
@@ -195,7 +195,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.UNAVAILABLE,
             "{address} answered {status}",
-            "a proxy there cannot reach Nomad{said}",
+            "a proxy there cannot reach Nomad{quote}",
             f"Start the Nomad server behind it, or {SET_ADDRESS} the server itself",
         ),
     ),
@@ -207,7 +207,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.UNAVAILABLE,
             "{address} answered {status}",
-            "internal server error{said}",
+            "internal server error{quote}",
             f"Check that server's log, or {SET_ADDRESS} another server",
         ),
     ),
@@ -218,7 +218,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
         Case(
             Kind.NOT_NOMAD,
             "{address} answered {status}",
-            "this is not a response of Nomad{said}",
+            "this is not a response of Nomad{quote}",
             f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
             refused=True,
         ),

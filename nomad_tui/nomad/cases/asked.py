@@ -30,35 +30,35 @@ NO_SUCH_NAMESPACE: Final = Case(
 TOKEN_MALFORMED: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
-    "{token} is malformed: a Secret ID is a UUID of 36 characters{said}",
+    "{token} is malformed: a Secret ID is a UUID of 36 characters{quote}",
     f"{SET_TOKEN} the Secret ID as `nomad acl token create` or `nomad login` printed it",
     refused=True,
 )
 TOKEN_UNKNOWN: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
-    "{token} is unknown: deleted, or another cluster's{said}",
+    "{token} is unknown: deleted, or another cluster's{quote}",
     f"{SET_TOKEN} one of this cluster, or {SET_ADDRESS} the cluster that made it",
     refused=True,
 )
 TOKEN_EXPIRED: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
-    "{token} has expired{expired}{said}",
+    "{token} has expired{expired}{quote}",
     f"{SET_TOKEN} a new one, from `nomad login` or `nomad acl token create`",
     refused=True,
 )
 TOKEN_REJECTED: Final = Case(
     Kind.AUTHENTICATION,
     "{address} does not accept the token",
-    "{token} is unknown: expired, deleted, or another cluster's{said}",
+    "{token} is unknown: expired, deleted, or another cluster's{quote}",
     f"{SET_TOKEN} one that `nomad acl token self` accepts",
     refused=True,
 )
 PUBLISHING_DISABLED: Final = Case(
     Kind.PUBLISHING_DISABLED,
     "{address} publishes no events",
-    "its configuration has enable_event_broker = false{said}",
+    "its configuration has enable_event_broker = false{quote}",
     f"Set enable_event_broker = true in its server block and restart it, or {SET_ADDRESS} another server",
     refused=True,
 )
@@ -79,13 +79,13 @@ SENDS_NOTHING: Final = Case(
 REGION_DOWN: Final = Case(
     Kind.REGION_DOWN,
     "{address} cannot reach the region {region}",
-    "none of that region's servers answer it{said}",
+    "none of that region's servers answer it{quote}",
     "Check `nomad server members -region {region}`, or set NOMAD_REGION (--region) to another region",
 )
 NO_LEADER: Final = Case(
     Kind.NO_LEADER,
     "{address} cannot answer now",
-    "the cluster has no leader{said}",
+    "the cluster has no leader{quote}",
     f"Check `nomad server members`, or {SET_ADDRESS} a server of a cluster that has one",
 )
 STARTING: Final = Case(

@@ -80,13 +80,13 @@ class Trouble:
     """An ACL policy (HCL) that would mend it, perhaps of many lines; empty where none would."""
 
     @property
-    def account(self) -> str:
+    def summary(self) -> str:
         """What happened and why, in one sentence."""
         return f"{self.what}: {self.why}."
 
     @property
     def sentence(self) -> str:
-        return f"{self.account} {self.remedy}."
+        return f"{self.summary} {self.remedy}."
 
 
 @dataclass(frozen=True, slots=True)

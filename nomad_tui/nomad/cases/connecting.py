@@ -1,6 +1,6 @@
 """Errors that come instead of an answer: settings, the way there, TLS, and what is no HTTP.
 
-`{text}` is the system's own words, `{said}` the other side's.
+`{text}` is the system's own words, `{quote}` the other side's.
 """
 
 import ssl
@@ -272,7 +272,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.NOT_NOMAD,
             "{address} is not a Nomad server's HTTP address",
-            "the response is not HTTP{said}",
+            "the response is not HTTP{quote}",
             f"S{SET_ADDRESS[1:]} Nomad's HTTP port (4646 by default), not 4647 or 4648",
             refused=True,
         ),

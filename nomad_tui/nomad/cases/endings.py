@@ -13,7 +13,7 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.ENDED,
             "The server dropped this reader",
-            "it fell behind the server's event buffer{said}",
+            "it fell behind the server's event buffer{quote}",
             "If this happens again, raise event_buffer_size on the server (NOMAD_ADDR)",
         ),
     ),
@@ -22,7 +22,7 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.AUTHENTICATION,
             "The server ended the stream",
-            "the token has expired or was deleted{said}",
+            "the token has expired or was deleted{quote}",
             "Set NOMAD_TOKEN to a new one, or give --token-file, which is reread on every connect",
         ),
     ),
@@ -31,7 +31,7 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.PERMISSION,
             "The server ended the stream",
-            "the token may no longer read these topics{said}",
+            "the token may no longer read these topics{quote}",
             f"{SET_TOKEN} one that may, or subscribe to fewer topics (--topic)",
         ),
     ),
@@ -40,7 +40,7 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.ENDED,
             "The server ended the stream",
-            "a token or policy changed, or the server was restored from a snapshot{said}",
+            "a token or policy changed, or the server was restored from a snapshot{quote}",
             "If reconnecting fails, check the token in NOMAD_TOKEN (or --token, --token-file)",
         ),
     ),
@@ -49,7 +49,7 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         Case(
             Kind.ENDED,
             "The server ended the stream",
-            "its last line was not an event{said}",
+            "its last line was not an event{quote}",
             "If this happens again at once, check the server at NOMAD_ADDR (--address)",
         ),
     ),

@@ -401,16 +401,19 @@ class JetStreamSink:
                     raise
                 case code if code == TOO_LARGE:
                     raise RejectedError(
-                        f"{self._stream} takes no message that large ({error.said}): raise its max_msg_size",
+                        f"{self._stream} takes no message that large ({error.reason}): raise its max_msg_size",
                         too_large=True,
                     ) from None
                 case code if code == ANOTHER_STREAM:
                     why = "another stream takes the subjects of this sink"
                     what = f"{why}, not {self._stream}: correct stream or subject in the sink's [nats]"
                 case code if code in FULL:
-                    what = f"{self._stream} of {server} is full ({error.said}): raise its limits, or let it discard old"
+                    full = f"{self._stream} of {server} is full ({error.reason})"
+                    what = f"{full}: raise its limits, or let it discard old"
                 case _:
-                    what = f"{self._stream} of {server} refused it ({error.said}): see nats stream info {self._stream}"
+                    what = (
+                        f"{self._stream} of {server} refused it ({error.reason}): see nats stream info {self._stream}"
+                    )
             raise UnavailableError(what) from None
 
     async def _check_leader(self, publisher: Publisher) -> None:

@@ -282,11 +282,11 @@ class Timeline(RowView):
     def _parts(self, row: TraceRow) -> Iterator[tuple[str, str]]:
         for part in row.title:
             yield part.role.value, part.text
-        if row.title and row.said:
+        if row.title and row.text:
             yield "", "  "
         if row.stopped:
             yield "stopped", STOPPED
-        for part in row.said:
+        for part in row.text:
             yield part.role.value, part.text
 
     def _time(self, moment: int | None) -> str:

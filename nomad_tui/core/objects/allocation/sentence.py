@@ -137,7 +137,7 @@ def _state(now: Allocation, beside: Beside) -> list[Part]:
         why = reason(now.desired_description, "alloc ", "is ")
         return [*happened, DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
     if (latest := _latest(tasks)) is not None:
-        happened += [DOT, *_said(*latest)]
+        happened += [DOT, *_task_event(*latest)]
     return happened
 
 
@@ -192,8 +192,8 @@ def _health_change(now: Allocation, before: Allocation) -> list[Part] | None:
         return None
     canary = "canary " if health.canary else ""
     if health.healthy is not None and (earlier is None or health.healthy is not earlier.healthy):
-        said = good(canary + "healthy") if health.healthy else bad(canary + "unhealthy")
-        return [status(now.client_status), DOT, said]
+        health_part = good(canary + "healthy") if health.healthy else bad(canary + "unhealthy")
+        return [status(now.client_status), DOT, health_part]
     if earlier is not None and earlier.canary and not health.canary:
         return [status(now.client_status), DOT, good("canary promoted")]
     return None
@@ -227,7 +227,7 @@ def _task_news(now: Allocation, before: Allocation) -> list[Part]:
     if restarted := _restarted(now, before):
         return restarted
     new = new_events(now, before)
-    return _said(*new[-1]) if new else []
+    return _task_event(*new[-1]) if new else []
 
 
 def _restarted(now: Allocation, before: Allocation) -> list[Part]:
@@ -244,14 +244,14 @@ def _restarted(now: Allocation, before: Allocation) -> list[Part]:
         who += f" and {count(len(names) - _NAMED_TASKS)} more"
     has_started = all(any(name == task and one.type == "Started" for task, one in new) for name in names)
     by_user = message.lower().startswith(_USER)
-    said = ("restarted" if has_started else "being restarted") + (" by a user" if by_user else "")
+    verb = ("restarted" if has_started else "being restarted") + (" by a user" if by_user else "")
     tasks = now.tasks
     restarts = max(tasks[name].restarts for name in names)
-    happened = [plain(f"task{'' if len(names) == 1 else 's'} {who} "), warn(said)]
+    happened = [plain(f"task{'' if len(names) == 1 else 's'} {who} "), warn(verb)]
     if restarts:
         happened.append(plain(f" ({count(restarts)})"))
-    if not by_user and (told := reason(message)):
-        happened += [DOT, plain(told)]
+    if not by_user and (explanation := reason(message)):
+        happened += [DOT, plain(explanation)]
     return happened
 
 
@@ -314,9 +314,9 @@ def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
         message = reason(event.display_message or event.message)
         return [bad(event.type.lower(), VALUE_LIMIT), *([DOT, plain(message)] if message else [])]
     details = event.details or {}
-    said = f"exit {event.exit_code}" if not event.signal else f"exit {event.exit_code} signal {event.signal}"
+    end = f"exit {event.exit_code}" if not event.signal else f"exit {event.exit_code} signal {event.signal}"
     clean = not event.exit_code and not event.signal
-    happened = [dim(said) if clean and good_is_dim else plain(said) if clean else bad(said, VALUE_LIMIT)]
+    happened = [dim(end) if clean and good_is_dim else plain(end) if clean else bad(end, VALUE_LIMIT)]
     is_oom = details.get("oom_killed") == "true"
     if is_oom:
         happened += [DOT, bad("oom-killed")]
@@ -326,7 +326,7 @@ def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
     return happened
 
 
-def _said(name: str, event: TaskEvent) -> list[Part]:
+def _task_event(name: str, event: TaskEvent) -> list[Part]:
     """A task event in a few words: `task redis started`."""
     who = plain(f"task {name[:VALUE_LIMIT]} ")
     if event.type in ENDINGS:

@@ -52,7 +52,7 @@ _OUT_OF_TOUCH: Final = {"lost", "unknown"}
 """Client statuses that servers gave, because the client does not tell any more."""
 
 _SAYS_ITSELF: Final = {"Killed", "Killing", "Leader Task Dead", "Main Tasks Dead", "Received", "Started", "Terminated"}
-"""Task events whose message adds nothing to their type, or is told as the task's end."""
+"""Task events whose message adds nothing to their type, or is shown as the task's end."""
 
 _TROUBLED_TOLD: Final = 3
 _QUIET_NAMED: Final = 4
@@ -61,10 +61,10 @@ _PORTS_TOLD: Final = 2
 
 def summary(now: Allocation, facts: Facts, context: Context) -> None:
     tasks = by_name(now.tasks)
-    _tell_statuses(facts, now)
+    _add_statuses(facts, now)
     facts.add("created", plain(context.ago(now.create_time)))
-    _tell_tasks(facts, tasks, now.client_status not in _OUT_OF_TOUCH, context)
-    _tell_others(facts, now, context)
+    _add_tasks(facts, tasks, now.client_status not in _OUT_OF_TOUCH, context)
+    _add_others(facts, now, context)
     _, bracket, index = now.name.rpartition("[")
     facts.add("node", *_node(now, context))
     facts.add("job", plain(now.job_id, VALUE_LIMIT))
@@ -74,7 +74,7 @@ def summary(now: Allocation, facts: Facts, context: Context) -> None:
         facts.add("port", dim(f"{port.label[:VALUE_LIMIT]} "), plain(where, VALUE_LIMIT * 2))
 
 
-def _tell_statuses(facts: Facts, now: Allocation) -> None:
+def _add_statuses(facts: Facts, now: Allocation) -> None:
     if now.client_status:
         why = "" if now.client_description in _USUAL_DESCRIPTIONS else reason(now.client_description)
         facts.add("client", status(now.client_status), *((DOT, plain(why)) if why else ()))
@@ -93,24 +93,24 @@ def _tell_statuses(facts: Facts, now: Allocation) -> None:
         facts.add("", warn("to be rescheduled now" if wanted.force_reschedule else ""))
 
 
-def _tell_tasks(facts: Facts, tasks: dict[str, TaskState], in_touch: bool, context: Context) -> None:
+def _add_tasks(facts: Facts, tasks: dict[str, TaskState], in_touch: bool, context: Context) -> None:
     """A line for each task in trouble, one for all the others, and the newest event of all."""
     troubled = [name for name, task in tasks.items() if _is_troubled(task)]
     troubled.sort(key=lambda name: not tasks[name].failed)
     for name in troubled[:_TROUBLED_TOLD]:
-        _tell_troubled(facts, name, tasks[name])
+        _add_troubled(facts, name, tasks[name])
     others = [name for name in tasks if name not in troubled] + troubled[_TROUBLED_TOLD:]
-    said: list[Part] = []
+    parts: list[Part] = []
     for name in others[:_QUIET_NAMED]:
-        said += [*([COMMA] if said else []), plain(name, VALUE_LIMIT), SPACE]
-        said.append(_state(tasks[name]) if in_touch else dim(tasks[name].state, VALUE_LIMIT))
+        parts += [*([COMMA] if parts else []), plain(name, VALUE_LIMIT), SPACE]
+        parts.append(_state(tasks[name]) if in_touch else dim(tasks[name].state, VALUE_LIMIT))
         if tasks[name].state == "dead" and (ending := _ending(tasks[name])) and ending.type == "Terminated":
-            said.append(dim(f" exit {ending.exit_code}", VALUE_LIMIT))
+            parts.append(dim(f" exit {ending.exit_code}", VALUE_LIMIT))
     if len(others) > _QUIET_NAMED:
-        said.append(dim(f" and {count(len(others) - _QUIET_NAMED)} more"))
-    if said:
+        parts.append(dim(f" and {count(len(others) - _QUIET_NAMED)} more"))
+    if parts:
         facts.new_line()
-    facts.add(("task" if len(others) == 1 else "tasks") + ("" if in_touch else ", last known"), *said)
+    facts.add(("task" if len(others) == 1 else "tasks") + ("" if in_touch else ", last known"), *parts)
     newest = max(
         ((task.events[-1].time, name, task.events[-1]) for name, task in tasks.items() if task.events),
         key=lambda last: last[0],
@@ -128,14 +128,14 @@ def _is_troubled(task: TaskState) -> bool:
     return task.failed or task.restarts > 0 or any(_exit_of(task))
 
 
-def _tell_troubled(facts: Facts, name: str, task: TaskState) -> None:
+def _add_troubled(facts: Facts, name: str, task: TaskState) -> None:
     state = [COMMA, bad("failed")] if task.failed else []
     facts.line("task", Part(plain(name, VALUE_LIMIT).text, Role.OBJECT), SPACE, _state(task), *state)
     ending = _ending(task)
     if ending is not None and ending.type == "Terminated":
         code, signal = _exit_of(task)
-        said = f"{code} signal {signal}" if signal else f"{code}"
-        facts.add("exit", (bad if code or signal else dim)(said, VALUE_LIMIT))
+        exit_code = f"{code} signal {signal}" if signal else f"{code}"
+        facts.add("exit", (bad if code or signal else dim)(exit_code, VALUE_LIMIT))
         details = ending.details or {}
         facts.add("", bad("OOM-killed" if details.get("oom_killed") == "true" else ""))
     if task.restarts > 0:
@@ -177,7 +177,7 @@ def _message(event: TaskEvent) -> Part:
     return plain(reason(message))
 
 
-def _tell_others(facts: Facts, now: Allocation, context: Context) -> None:
+def _add_others(facts: Facts, now: Allocation, context: Context) -> None:
     tracker = now.reschedule_tracker
     if tracker is not None and tracker.events:
         last = context.ago(tracker.events[-1].reschedule_time)

@@ -1,4 +1,4 @@
-"""What the rows of a timeline say about allocations and their tasks, and in which role."""
+"""Texts of timeline rows about allocations and their tasks."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -29,10 +29,10 @@ from nomad_tui.core.readable import duration
 from nomad_tui.core.text import printable
 
 
-def _steps_said(steps: Iterable[tuple[str, int | None]]) -> Parts:
+def _describe_steps(steps: Iterable[tuple[str, int | None]]) -> Parts:
     """`placed after 0.2 s, running after 3.1 s`; steps with unknown times are named alone."""
-    said = [f"{step} after {duration(after)}" if after is not None else step for step, after in steps]
-    return (plain(", ".join(said)),) if said else ()
+    texts = [f"{step} after {duration(after)}" if after is not None else step for step, after in steps]
+    return (plain(", ".join(texts)),) if texts else ()
 
 
 _FAILURES: Final = (ENDINGS - {"Terminated"}) | {"Alloc Unhealthy", "Not Restarting"}
@@ -56,16 +56,16 @@ def task_event(event: TaskEvent) -> Parts:
     if (known := STEPS.get(event.type)) is not None:
         message = reason(event.display_message) if event.type == "Killing" else ""
         return (plain(known), *((DOT, dim(message)) if message else ()))
-    say = bad if event.type in _FAILURES else plain
+    role = bad if event.type in _FAILURES else plain
     message = reason(event.display_message or event.message)
-    named = say(event.type.lower() or "event without a type", VALUE_LIMIT)
+    named = role(event.type.lower() or "event without a type", VALUE_LIMIT)
     return (named, DOT, plain(message)) if message else (named,)
 
 
 def _terminated(event: TaskEvent) -> Parts:
     details = event.details or {}
-    said = f"exit {event.exit_code}" + (f" signal {event.signal}" if event.signal else "")
-    parts = [plain("terminated"), DOT, bad(said, VALUE_LIMIT) if is_failure(event) else dim(said)]
+    end = f"exit {event.exit_code}" + (f" signal {event.signal}" if event.signal else "")
+    parts = [plain("terminated"), DOT, bad(end, VALUE_LIMIT) if is_failure(event) else dim(end)]
     is_oom = details.get("oom_killed") == "true"
     if is_oom:
         parts += [DOT, bad("oom-killed")]
@@ -87,7 +87,7 @@ def allocation_title(name: str, id_: str) -> Parts:
     return (*parts, dim(f" {short(id_)}"))
 
 
-def allocation_said(
+def describe_allocation(
     now: Allocation, state: Sentence | None, latest: TaskEvent | None, steps: list[tuple[str, int | None]]
 ) -> tuple[Parts, bool]:
     """The line of an allocation, and whether it stopped short of what it was for.
@@ -97,7 +97,7 @@ def allocation_said(
     happened = list(state.happened) if state is not None else [status(now.client_status)]
     healthy = any(step == "healthy" for step, _ in steps)
     health = now.deployment_status
-    if happened[0].text == "placed":  # what it has come to is said by its steps
+    if happened[0].text == "placed":  # its steps show the progress
         happened = [status(now.client_status)]
     stopped = False
     match now.client_status:
@@ -105,35 +105,35 @@ def allocation_said(
             stopped = True
             before = " before healthy" if now.deployment_id and not healthy else ""
             failure = happened[2:]
-            said = [bad("failed" + before), *([bad(", stopped at: "), *failure] if failure else [])]
+            parts = [bad("failed" + before), *([bad(", stopped at: "), *failure] if failure else [])]
         case "pending" if latest is not None and is_failure(latest):
             stopped = True
-            said = [status("pending"), COMMA, bad("stopped at: "), *task_event(latest)]
+            parts = [status("pending"), COMMA, bad("stopped at: "), *task_event(latest)]
         case "lost" | "unknown" | "disconnected":
             stopped = now.client_status == "lost"
             why_away = reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its ")
-            said = [status(now.client_status), *([DOT, plain(why_away)] if why_away else [])]
+            parts = [status(now.client_status), *([DOT, plain(why_away)] if why_away else [])]
         case "running":
-            said = [status("running")]
+            parts = [status("running")]
             if health is not None and health.healthy is False:
                 stopped = True
-                said += [DOT, bad("unhealthy")]
+                parts += [DOT, bad("unhealthy")]
             elif health is not None and health.canary:
-                said += [DOT, warn("canary")]
+                parts += [DOT, warn("canary")]
             if now.is_to_stop:
                 why = reason(now.desired_description, "alloc ", "is ")
-                said += [DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
+                parts += [DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
         case "complete":
-            said = happened
+            parts = happened
             if now.is_to_stop and (why_stopped := reason(now.desired_description, "alloc ", "is ")):
-                said = [*said, DOT, plain(why_stopped)]
+                parts = [*parts, DOT, plain(why_stopped)]
         case _:
-            said = happened
-    if reached := _steps_said(steps):
-        said = [*said, DOT, *reached]
+            parts = happened
+    if reached := _describe_steps(steps):
+        parts = [*parts, DOT, *reached]
     if now.next_allocation:
-        said = [*said, DOT, plain("replaced by"), dim(f" {short(now.next_allocation)}")]
-    return tuple(said), stopped
+        parts = [*parts, DOT, plain("replaced by"), dim(f" {short(now.next_allocation)}")]
+    return tuple(parts), stopped
 
 
 def placed_word(now: Allocation) -> str:
@@ -157,11 +157,11 @@ def allocation_steps(before: Allocation, now: Allocation) -> list[tuple[Parts, s
         replacement = []
     elif now.desired_status != before.desired_status:
         why = reason(now.desired_description, "alloc ", "is ")
-        say = good if now.desired_status == "run" else warn
+        role = good if now.desired_status == "run" else warn
         wanted = [
             plain(f"desired {before.desired_status or 'nothing'}", VALUE_LIMIT),
             ARROW,
-            say(now.desired_status or "nothing", VALUE_LIMIT),
+            role(now.desired_status or "nothing", VALUE_LIMIT),
         ]
         steps.append(((*wanted, *([DOT, plain(why)] if why else []), *replacement), None))
         replacement = []
@@ -184,8 +184,8 @@ def _health_steps(before: Allocation, now: Allocation) -> list[tuple[Parts, str 
         return []
     if health.healthy is not None and (earlier is None or health.healthy is not earlier.healthy):
         canary = "canary " if health.canary else ""
-        said = good(canary + "healthy") if health.healthy else bad(canary + "unhealthy")
-        return [((said,), health.timestamp)]
+        part = good(canary + "healthy") if health.healthy else bad(canary + "unhealthy")
+        return [((part,), health.timestamp)]
     if earlier is not None and earlier.canary and not health.canary:
         return [((good("canary promoted"),), None)]
     return []
