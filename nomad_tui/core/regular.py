@@ -178,8 +178,8 @@ def _explained(error: Exception) -> PatternError:
     text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
     if "too large" in text:
         return PatternError("it is too large", "")
-    reason, _, fragment = text.partition(": ")
-    return PatternError(reason, fragment)
+    message, _, fragment = text.partition(": ")
+    return PatternError(message, fragment)
 
 
 # With `regex`

@@ -68,10 +68,10 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     if isinstance(region, Trouble):
         return Findings(region)
     if isinstance(token, NomadError) and token.status is not None:
-        trouble = token.trouble
-        if trouble.kind is Kind.REGION_UNKNOWN:
-            return Findings(trouble)
-        if (rejected := _rejected_token(token, trouble, connection)) is not None:
+        refused = token.trouble
+        if refused.kind is Kind.REGION_UNKNOWN:
+            return Findings(refused)
+        if (rejected := _rejected_token(token, refused, connection)) is not None:
             return Findings(rejected)
     identity = token if isinstance(token, TokenInfo) else None
     if identity is not None and _is_past(identity.expires):
