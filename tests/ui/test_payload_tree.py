@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ ENVIRONMENT = b"""{"Job":{"ID":"web","Tasks":[{"Name":"redis","Env":{"PASSWORD":
 class DrawnTree(PayloadTree):
     """Remembers which lines were asked for, and what it posted."""
 
-    def __init__(self) -> None:
-        super().__init__(timezone=UTC)
+    def __init__(self, zone: tzinfo) -> None:
+        super().__init__(timezone=zone)
         self.asked_for: list[int] = []
 
     def render_line(self, y: int) -> Strip:
@@ -47,8 +47,9 @@ class DrawnTree(PayloadTree):
 class TreeApp(App[None]):
     CSS_PATH = STYLES / "tree.tcss"
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo = UTC) -> None:
         super().__init__()
+        self.zone = zone
         self.opened: list[PayloadTree.OpenText] = []
         self.masking_changed = 0
         self.terms: list[str] = []
@@ -57,12 +58,12 @@ class TreeApp(App[None]):
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
-        yield FindPane(DrawnTree())
+        yield FindPane(DrawnTree(self.zone))
 
     def on_payload_tree_open_text(self, event: PayloadTree.OpenText) -> None:
         self.opened.append(event)
 
-    def on_payload_rows_masking_changed(self) -> None:
+    def on_payload_tree_masking_changed(self) -> None:
         self.masking_changed += 1
 
     def on_payload_tree_narrow(self, event: PayloadTree.Narrow) -> None:
@@ -473,9 +474,8 @@ async def test_ids_are_told_as_names() -> None:
 
 
 async def test_times_are_told_in_utc_when_asked() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(90, 20)) as pilot:
+    async with asyncio.timeout(20), TreeApp(timezone(timedelta(hours=2))).run_test(size=(90, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
-        tree._timezone = timezone(timedelta(hours=2))
         tree.show(parse(JOB), NOW)
         tree.focus()
         await at_rest(pilot.app)

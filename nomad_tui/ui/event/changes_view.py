@@ -127,8 +127,8 @@ class ChangesView(RowView):
         """Another secret is revealed, or none."""
         self._flatten(self._path_of_cursor)
 
-    def tell_ages(self, now_ns: int) -> None:
-        """Tell ages relative to another moment."""
+    def show_ages(self, now_ns: int) -> None:
+        """Show ages relative to another moment."""
         self._now_ns = now_ns
         self._forget_strips()
 

@@ -423,9 +423,9 @@ class Inspector(Vertical):
         if self._event is not None:
             self._summary = self._summed_up(self._event)
             self._lay_out_facts()
-        self.payload_tree.tell_ages(self._clock())
+        self.payload_tree.show_ages(self._clock())
         if EventView.CHANGES in self._panes:
-            self.changes_view.tell_ages(self._clock())
+            self.changes_view.show_ages(self._clock())
 
     def on_resize(self) -> None:
         self._lay_out_facts()

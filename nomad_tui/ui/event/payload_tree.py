@@ -1,29 +1,70 @@
-"""A payload as a tree: what keys do with its rows."""
+"""A payload as a tree: what keys do with its rows, and how they are drawn on the Line API.
 
+A line is made of a row when it is first drawn and kept until something that shows in it changes. It never holds more
+of a value than is on the screen.
+"""
+
+from collections.abc import Mapping
+from datetime import tzinfo
 from typing import ClassVar, Final
 
+from rich.segment import Segment
 from textual.binding import BindingType
 from textual.message import Message
 
-from nomad_tui.core.payload import (
-    KeyOrder,
-    Kind,
-    Path,
-)
+from nomad_tui.core.changes import Mark
+from nomad_tui.core.payload import Folding, KeyOrder, Kind, Names, Path, Payload, Rows, Value
+from nomad_tui.core.payload.find import Wanted
 from nomad_tui.core.search.paths import condition
+from nomad_tui.core.secrets import Masking
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.event.find_line import FindAsked
-from nomad_tui.ui.event.payload_rows import PayloadRows
+from nomad_tui.ui.event.find_line import FindAsked, Found
+from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView
+from nomad_tui.ui.event.shown_payload import ShownPayload
 from nomad_tui.ui.keymap import keymap_of
 
 _LONG_TEXT: Final = 300
 """Characters of a text without line feeds that is still better read in a window of its own."""
+_SEARCHED: Final = frozenset(("key", "string", "number", "sent", "boolean", "null", "raw"))
+"""What is looked through, and so drawn highlighted where it matches."""
+_MOST_HIGHLIGHTS: Final = 100
+"""In one piece of a line."""
+_IS_SECRET: Final = "This is a secret: press {tree.reveal} to reveal it first."
 
 
-class PayloadTree(PayloadRows):
+class PayloadTree(RowView):
     """Messages say what the operator did; the screen decides what that means."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE)
+    PREFIX = "payload-tree"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "payload-tree--annotation",
+        "payload-tree--boolean",
+        "payload-tree--count",
+        "payload-tree--cursor",
+        "payload-tree--guide",
+        "payload-tree--key",
+        "payload-tree--label",
+        "payload-tree--mark-added",
+        "payload-tree--mark-beneath",
+        "payload-tree--mark-changed",
+        "payload-tree--mark-moved",
+        "payload-tree--mark-removed",
+        "payload-tree--masked",
+        "payload-tree--match",
+        "payload-tree--message",
+        "payload-tree--null",
+        "payload-tree--number",
+        "payload-tree--raw",
+        "payload-tree--sent",
+        "payload-tree--string",
+        "payload-tree--time",
+        "payload-tree--was",
+        "payload-tree--was-noise",
+    }
+
+    class MaskingChanged(Message):
+        """Another secret is revealed, or none: other views with the same `Masking` must redraw."""
 
     class Narrow(Message):
         """The operator wants to see only events that have the value under the cursor, or only others."""
@@ -44,136 +85,364 @@ class PayloadTree(PayloadRows):
             self.path = path
             super().__init__()
 
+    def __init__(self, *, timezone: tzinfo | None = None, than: str = "", id: str | None = None) -> None:  # noqa: A002
+        """`than` is what ages are older than, such as `the end` of a recording; empty for the present."""
+        super().__init__(id=id)
+        self._shown = ShownPayload(timezone, than)
+        self._wished_path: Path = ()
+        """Where the reader last put the cursor, so that a payload without that path does not lose it."""
+        self._before_find: tuple[Path, int] | None = None
+        """Where the reader was, by path and scrolled row, until what was found is kept."""
+        self._opened_by_find: list[tuple[Path, bool | None]] = []
+
+    def show(
+        self,
+        payload: Payload,
+        now_ns: int,
+        *,
+        masking: Masking | None = None,
+        names: Names | None = None,
+        marks: Mapping[Path, Mark] | None = None,
+    ) -> None:
+        """Show another payload with the cursor on the same path and the same line of the screen, where it
+        has that path. Ages are relative to `now_ns`.
+
+        `masking` says what is masked, by default every secret; what it reveals is masked again with another payload.
+        `names` gives the name of an object by topic and ID. With `marks`, also with none in it, there is a margin
+        for them on the left.
+        """
+        line_of_cursor = self._cursor - self.scroll_offset.y
+        if self._shown.show(payload, now_ns, masking if masking is not None else Masking(), names, marks):
+            self._opened_by_find.clear()
+        self._take_rows(self._wished_path)
+        self._forget_find()
+        self.scroll_to(y=self._cursor - line_of_cursor, animate=False)
+        if 0 <= line_of_cursor < self._height:
+            self._bring_cursor_into_view()
+
+    def clear(self) -> None:
+        """Show nothing; what is open and where the cursor was are kept for the next payload."""
+        self._shown.clear()
+        self._take_rows(())
+        self._forget_find()
+
+    def show_ages(self, now_ns: int) -> None:
+        """Show ages relative to another moment, in ns since 1970."""
+        self._shown.show_ages(now_ns)
+        self._forget_strips()
+
+    @property
+    def folding(self) -> Folding:
+        return self._shown.folding
+
+    @property
+    def rows(self) -> Rows:
+        return self._shown.rows
+
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def order(self) -> KeyOrder:
+        return self._shown.order
+
+    @order.setter
+    def order(self, order: KeyOrder) -> None:
+        self._shown.order = order
+        self._refold()
+        self._forget_find()
+
+    @property
+    def cursor_path(self) -> Path:
+        """The path in the payload of what is under the cursor: of a decoded row, of the string it was decoded from.
+        Empty when nothing is shown."""
+        return self.rows.path(self._in_payload) if self.row_count else ()
+
+    @property
+    def cursor_value(self) -> Value:
+        """The value at `cursor_path` as it was sent, secret or not; None when nothing is shown, as for a null."""
+        return self.rows.values[self._in_payload] if self.row_count else None
+
+    @property
+    def _in_payload(self) -> int:
+        return self._shown.row_in_payload(self._cursor)
+
+    @property
+    def _path(self) -> Path:
+        """Of the row under the cursor, decoded or not."""
+        return self.rows.path(self._cursor) if self.row_count else ()
+
+    # Rows
+
+    def _take_rows(self, path: Path) -> None:
+        """Shows the rows that there are now, with the cursor on a path."""
+        self._cursor = self.rows.find(path)
+        self.set_row_count(self.row_count)
+        self._forget_strips()
+
+    def _refold(self) -> None:
+        path = self._path
+        self._shown.flatten()
+        self._take_rows(path)
+        self._wished_path = self._path
+        if self._wished_path != path:
+            self._conceal()
+        self._bring_cursor_into_view()
+
+    def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
+        return self._shown.writer.pieces(row, width, is_whole)
+
+    def _triangle_at(self, row: int) -> int:
+        return self._shown.writer.margin + self.rows.depths[row] * INDENT
+
+    def _parent_of(self, row: int) -> int:
+        return self.rows.parents[row]
+
+    def _segments(self, text: str, component: str, has_cursor: bool) -> list[Segment]:
+        style = self._rich_style(component, has_cursor)
+        wanted = self._shown.wanted
+        if wanted is None or component not in _SEARCHED:
+            return [Segment(text, style)]
+        segments: list[Segment] = []
+        match = self._rich_style(f"{component} match", has_cursor)
+        at = 0
+        for start, end in wanted.spans(text, _MOST_HIGHLIGHTS):
+            segments += (Segment(text[at:start], style), Segment(text[start:end], match))
+            at = end
+        segments.append(Segment(text[at:], style))
+        return [segment for segment in segments if segment.text]
+
+    def _leave_for(self, row: int) -> int:
+        path = self.rows.path(row)
+        self._conceal()
+        return min(row, self.row_count - 1) if self._shown.is_text else self.rows.find(path)
+
+    def _arrived(self) -> None:
+        self._wished_path = self._path
+
+    def _can_set_open(self, row: int, is_open: bool) -> bool:
+        return self._shown.can_set_open(row, is_open)
+
+    def _set_open(self, row: int, is_open: bool) -> None:
+        """Folds or unfolds a container; of a string that says something else, what it says."""
+        if not self._can_set_open(row, is_open):
+            return
+        if self.rows.is_foldable(row):
+            self.folding.set_open(self.rows.path(row), is_open)
+            self._refold()
+        else:
+            self.folding.set_decoded(self.rows.path(row), is_open)
+            self._refold()
+            self._forget_find()
+
+    def _notify(self, text: str) -> None:
+        self.notify(keymap_of(self.app).text(text), markup=False)
+
+    # Secrets
+
+    def _conceal(self) -> None:
+        """Mask again what was revealed: the cursor leaves it."""
+        if self._shown.masking.revealed is not None:
+            self._reveal(None)
+
+    def _reveal(self, path: Path | None) -> None:
+        self._shown.masking.revealed = path
+        if self._shown.changes_when_revealed:
+            line = self._cursor
+            path = self._path
+            self._shown.flatten()
+            self._take_rows(path)
+            if self._shown.is_text:
+                self._cursor = min(line, max(0, self.row_count - 1))
+        self._shown.rewrite()
+        self._forget_strips()
+        self.post_message(self.MaskingChanged())
+
+    # Searching
+
+    def _forget_find(self) -> None:
+        """The rows have changed: the next search looks at the new ones."""
+        self._shown.forget_find()
+        if self._shown.wanted is not None:
+            self._report_found()
+
+    def _report_found(self) -> None:
+        find = self._shown.find
+        self.post_message(Found(find.number(self._path), find.count))
+
+    def begin_find(self) -> None:
+        self._before_find = self._path, int(self.scroll_offset.y)
+
+    def look_for(self, wanted: Wanted) -> None:
+        self._undo_find()
+        find = self._shown.look_for(wanted)
+        self._forget_strips()
+        if self._shown.wanted is None:
+            return
+        if find.count:
+            self._opened_by_find = self._go_to(find.from_here(self._path))
+        self._report_found()
+
+    def _undo_find(self) -> None:
+        """Back to where the reader was before anything was typed."""
+        if self._opened_by_find:
+            path = self._path
+            self.folding.restore(self._opened_by_find)
+            self._opened_by_find = []
+            self._shown.flatten()
+            self._take_rows(path)
+        if self._before_find is not None:
+            path, top = self._before_find
+            self._move_to(self.rows.find(path))
+            self.scroll_to(y=top, animate=False)
+
+    def keep_find(self) -> None:
+        self._before_find = None
+        self._opened_by_find = []
+
+    def end_find(self) -> None:
+        self._undo_find()
+        self._before_find = None
+        self._shown.wanted = None
+        self._forget_strips()
+
+    def _go_to(self, path: Path) -> list[tuple[Path, bool | None]]:
+        """Put the cursor on a path and open its parents; returns their previous state."""
+        before: list[tuple[Path, bool | None]] = []
+        row = self.rows.find(path)
+        if self.rows.path(row) != path:
+            here = self._path
+            before = self.folding.open_to(path)
+            self._shown.flatten()
+            self._take_rows(here)
+            row = self.rows.find(path)
+        self._move_to(row)
+        return before
+
+    # Keys
+
     def _toggle(self) -> None:
         self.action_open()
 
     def action_open(self) -> None:
         """Fold or unfold a container, decode a string that says something else, open a long text."""
-        if not len(self._rows):
+        if not self.row_count:
             return
         row = self._cursor
-        is_open = self._rows.is_open(row)
+        is_open = self.rows.is_open(row)
         if self._can_set_open(row, not is_open):
             self._set_open(row, not is_open)
-        elif self._rows.kind(row) is Kind.STRING and (
-            self._showing.line_count(row) > 1 or len(str(self._rows.values[row])) > _LONG_TEXT
+        elif self.rows.kind(row) is Kind.STRING and (
+            self._shown.showing.line_count(row) > 1 or len(str(self.rows.values[row])) > _LONG_TEXT
         ):
             self.action_view_text()
-        elif self._showing.hides(row):
-            self._say(keymap_of(self.app).text("This is a secret: press {tree.reveal} to reveal it first."))
+        elif self._shown.showing.hides(row):
+            self._notify(_IS_SECRET)
 
     def action_view_text(self) -> None:
-        if not len(self._rows):
+        if not self.row_count:
             return
         row = self._in_payload
-        if self._showing.hides(row):
-            self._say(keymap_of(self.app).text("This is a secret: press {tree.reveal} to reveal it first."))
-        elif self._rows.kind(row) is Kind.STRING:
-            path = self._rows.path(row)
-            self.post_message(self.OpenText(".".join(map(str, path)), self._showing.text(row), path))
+        if self._shown.showing.hides(row):
+            self._notify(_IS_SECRET)
+        elif self.rows.kind(row) is Kind.STRING:
+            path = self.rows.path(row)
+            self.post_message(self.OpenText(".".join(map(str, path)), self._shown.showing.text(row), path))
         else:
-            self._say("Only texts open in a window; this is not a text.")
+            self._notify("Only texts open in a window; this is not a text.")
 
     def action_fold_siblings(self, is_open: bool) -> None:
-        if len(self._rows):
-            self.folding.set_children_open(self._rows.path(self._cursor)[:-1], is_open)
+        if self.row_count:
+            self.folding.set_children_open(self._path[:-1], is_open)
             self._refold()
 
     def action_unfold_level(self) -> None:
-        depth = self._rows.shallowest_closed()
+        depth = self.rows.shallowest_closed()
         if depth is not None:
             self.folding.open_levels(depth + 1)
             self._refold()
 
     def action_fold_level(self) -> None:
-        depth = self._rows.deepest_open()
+        depth = self.rows.deepest_open()
         if depth is not None:
             self.folding.close_levels(depth)
             self._refold()
 
     def action_unfold_beneath(self) -> None:
-        if len(self._rows) and self._rows.is_foldable(self._cursor):
-            self.folding.open_all(self._rows.path(self._cursor))
+        if self.row_count and self.rows.is_foldable(self._cursor):
+            self.folding.open_all(self._path)
             self._refold()
 
     def action_unfold_all(self) -> None:
-        if len(self._rows):
+        if self.row_count:
             self.folding.open_all(())
             self._refold()
 
     def action_fold_all(self) -> None:
-        if len(self._rows):
+        if self.row_count:
             self.folding.close_all()
             self._set_shift(0)
             self._refold()
             self._forget_find()
 
     def action_order(self) -> None:
-        self.order = KeyOrder.DOCUMENTED if self._order is KeyOrder.SORTED else KeyOrder.SORTED
-        self._say(
+        self.order = KeyOrder.DOCUMENTED if self.order is KeyOrder.SORTED else KeyOrder.SORTED
+        self._notify(
             "Keys are in the order of Nomad's documentation."
-            if self._order is KeyOrder.DOCUMENTED
+            if self.order is KeyOrder.DOCUMENTED
             else "Keys are sorted."
         )
 
     def action_utc(self) -> None:
-        self._in_utc = not self._in_utc
+        self._shown.in_utc = not self._shown.in_utc
+        self._shown.rewrite()
         self._forget_strips()
 
     def action_reveal(self) -> None:
         """Show the secret under the cursor, with all beneath it; mask it again if it is shown."""
-        if not len(self._rows):
+        if not self.row_count:
             return
-        if self._masking.reveals_all:
-            self._say("Secrets are already shown: nomad-tui runs with --reveal.")
+        if self._shown.masking.reveals_all:
+            self._notify("Secrets are already shown: nomad-tui runs with --reveal.")
             return
-        if self._masking.revealed is not None:
+        if self._shown.masking.revealed is not None:
             self._conceal()
             return
-        path: Path = ()
-        if self._without_secrets is not None and self._payload is not None:
-            is_hidden = self._without_secrets != self._payload.value
+        path = self._shown.secret_at(self._cursor)
+        if path is None:
+            self._notify("No secret here.")
         else:
-            is_hidden, path = self._showing.hides_beneath(self._cursor), self._rows.path(self._cursor)
-        if not is_hidden:
-            self._say("No secret here.")
-            return
-        self._masking.revealed = path
-        self._report_masking()
+            self._reveal(path)
 
     def action_find(self) -> None:
         self.post_message(FindAsked())
 
     def action_find_next(self, step: int) -> None:
-        if self._wanted is None:
-            self._say(keymap_of(self.app).text("No search yet: press {tree.find} to search."))
+        if self._shown.wanted is None:
+            self._notify("No search yet: press {tree.find} to search.")
             return
-        find = self._finder()
+        find = self._shown.find
         if find.count:
-            self._go_to(find.next(self._rows.path(self._cursor), step))
-        self._tell_found()
+            self._go_to(find.next(self._path, step))
+        self._report_found()
 
     def action_change(self, step: int) -> None:
         """Go to the next thing that is marked as changed."""
-        if not len(self._rows) or self._marks is None:
+        if not self.row_count or self._shown.marks is None:
             return
-        changed = [
-            path for path, mark in self._marks.items() if (mark.kind is not None or mark.removed) and not mark.is_noise
-        ]
-        path = self._finder().next_of(changed, self._rows.path(self._cursor), step)
+        path = self._shown.find.next_of(self._shown.changed_paths(), self._path, step)
         if path is None:
-            self._say("No changes since the previous event.")
+            self._notify("No changes since the previous event.")
         else:
             self._go_to(path)
 
     def action_narrow(self, only: bool) -> None:
-        if len(self._rows) and self._showing.is_masked(self._in_payload):
-            self._say(keymap_of(self.app).text("This is a secret: press {tree.reveal} to reveal it first."))
+        if self.row_count and self._shown.showing.is_masked(self._in_payload):
+            self._notify(_IS_SECRET)
             return
-        term = condition(self.cursor_path, self.cursor_value) if len(self._rows) else None
+        term = condition(self.cursor_path, self.cursor_value) if self.row_count else None
         if term is None:
-            self.notify(
-                "This value cannot be a filter: it is too long, too deep or not in a JSON object.", markup=False
-            )
+            self._notify("This value cannot be a filter: it is too long, too deep or not in a JSON object.")
         else:
             self.post_message(self.Narrow(term if only else f"not {term}"))
