@@ -331,7 +331,8 @@ def select(app: NomadTui, words: str) -> None:
 def settled(app: NomadTui) -> bool:
     """Whether the inspector shows what the list says is looked at, and the picker has counted what is held."""
     if isinstance(app.screen, OverviewPage):
-        return app.screen.is_settled
+        title = str(app.screen.query_one("#overview").border_title)
+        return title.startswith("Overview") and "reading" not in title
     event = app.dashboard.inspector.event
     timeline = app.dashboard.inspector.timeline
     if app.dashboard.inspector.view is EventView.TIMELINE and timeline.step_count is None:

@@ -1,7 +1,8 @@
 """The overview of a long history: reading it, and going to the state as of an event.
 
 `python -m tests.bench.overview [--repeat 93]` fills a history without a server, folds it as the page does, in slices,
-and prints the CPU time an event, the share of the history's memory that snapshots take, and how long jumps take.
+and prints the CPU time an event, the share of the history's memory that snapshots take, and how long jumps and the
+listing of 100,000 jobs take.
 """
 
 import argparse
@@ -10,12 +11,16 @@ from time import process_time
 
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.overview.index import SHARE, OverviewIndex
+from nomad_tui.core.overview.listing import listing
+from nomad_tui.core.overview.state import Allocation, Cluster, Job, Node
 from tests.bench.search import filled
 
 SLICE = 0.01
 JUMPS = 50
 MOST_SECONDS = 0.1
 """Of a jump, at a million events."""
+JOBS = 100_000
+LISTED = 200
 
 
 def main() -> None:
@@ -42,6 +47,24 @@ def main() -> None:
     jumps.sort()
     median, longest = jumps[JUMPS // 2] * 1e3, jumps[-1] * 1e3
     print(f"jumps: median {median:.0f} ms, longest {longest:.0f} ms (bound {MOST_SECONDS * 1e3:.0f})")
+    slices, began = [], process_time()
+    for _ in listing(large_cluster(), LISTED):
+        slices.append(process_time() - began)
+        began = process_time()
+    print(f"{JOBS:,} jobs listed in {sum(slices) * 1e3:.0f} ms, the longest slice {max(slices) * 1e3:.1f} ms")
+
+
+def large_cluster() -> Cluster:
+    """A job with one allocation each, in no order."""
+    ids = [f"job-{number:06}" for number in random.Random(1).sample(range(JOBS), JOBS)]
+    nodes = [f"node-{number}" for number in range(500)]
+    return Cluster(
+        jobs={("", id_): Job("", id_, "service", "running", 0, False, {"g": 1}, 1, True, 1) for id_ in ids},
+        allocations={
+            id_: Allocation(id_, "", id_, "g", random.choice(nodes), "running", False, 0, 0, "", "", 1) for id_ in ids
+        },
+        nodes={id_: Node(id_, id_, "ready", True, False, 1, 1) for id_ in nodes},
+    )
 
 
 if __name__ == "__main__":

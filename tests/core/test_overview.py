@@ -3,7 +3,8 @@
 import json
 import random
 from collections import Counter
-from typing import Any, Final
+from collections.abc import Generator
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -14,13 +15,15 @@ from nomad_tui.core.level import Level
 from nomad_tui.core.overview.activity import Activity, time_term
 from nomad_tui.core.overview.fold import ClusterFold
 from nomad_tui.core.overview.index import OverviewIndex, Talker
+from nomad_tui.core.overview.listing import AT_ONCE, listing, most_common
 from nomad_tui.core.overview.seed import Listed, Seed
 from nomad_tui.core.overview.snapshots import Snapshots
-from nomad_tui.core.overview.state import Cluster
+from nomad_tui.core.overview.state import Allocation, Cluster, GroupFigures, Job, Node
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
+Result = TypeVar("Result")
 BAD: Final = {"failed": 3, "lost": 3, "unknown": 2}
 
 
@@ -208,20 +211,29 @@ def progress(one: dict[str, Any]) -> str:
     return "needs promotion" if ready and not all(group["AutoPromote"] for group in waiting) else ""
 
 
+def worked_out(work: Generator[None, None, Result]) -> Result:
+    """What work that is done in slices comes to."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
 def shown(cluster: Cluster) -> dict[str, Any]:
     """All that the overview says of a cluster."""
-    on_nodes = cluster.allocations_on()
+    listed = worked_out(listing(cluster, 1_000))
     return {
         "troubles": {
             key: {"since": one.since, "level": one.level, "what": one.what} for key, one in cluster.troubles.items()
         },
         "figures": {
             (*job, name): (one.running, one.desired, one.restarts)
-            for job, groups in cluster.figures().items()
+            for job, groups in listed.figures.items()
             for name, one in groups.items()
         },
         "nodes": {
-            key: (one.name, one.status, one.is_eligible, one.is_draining, on_nodes[key])
+            key: (one.name, one.status, one.is_eligible, one.is_draining, listed.allocations[key])
             for key, one in cluster.nodes.items()
         },
         "deployments": {
@@ -348,9 +360,9 @@ def test_after_eviction_only_what_is_held_counts() -> None:
             while index.advance(0.1):
                 pass
     types = Counter(history.event(sequence).type for sequence in range(history.first, history.end))
-    assert dict(index.talkers(100)[Talker.TYPE]) == types
+    assert index.talkers()[Talker.TYPE] == types
     until = history.first + 150
-    assert dict(index.talkers(100, until)[Talker.TYPE]) == Counter(
+    assert index.talkers(until)[Talker.TYPE] == Counter(
         history.event(sequence).type for sequence in range(history.first, until)
     )
     assert shown(index.cluster)["troubles"] == shown(indexed(held("tour")).cluster)["troubles"]
@@ -417,3 +429,33 @@ def test_snapshots_stay_within_their_bytes() -> None:
     found = snapshots.before(3999)
     assert found is not None
     assert found[1] == states[found[0]]
+
+
+def test_a_hundred_thousand_jobs_are_listed_in_slices() -> None:
+    jobs = {("default", f"job-{number:06}"): number for number in random.Random(4).sample(range(100_000), 100_000)}
+    cluster = Cluster(
+        jobs={
+            (space, id_): Job(space, id_, "service", "running", 0, False, {"g": 1}, 1, True, 1) for space, id_ in jobs
+        },
+        allocations={
+            str(number): Allocation(str(number), space, id_, "g", f"n-{number % 9}", "running", False, 1, 0, "", "", 1)
+            for (space, id_), number in jobs.items()
+        },
+        nodes={f"n-{number}": Node(f"n-{number}", f"edge-{number}", "ready", True, False, 1, 1) for number in range(9)},
+    )
+    work, slices = listing(cluster, 3), 0
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found = end.value
+            break
+        slices += 1
+    assert slices > 2 * 100_000 // AT_ONCE
+    assert [job.id for job in found.jobs] == ["job-000000", "job-000001", "job-000002"]
+    assert found.more_jobs == 99_997
+    assert found.figures["default", "job-000001"]["g"] == GroupFigures(1, 1, 1)
+    assert [node.name for node in found.nodes] == ["edge-0", "edge-1", "edge-2"]
+    assert (found.more_nodes, found.allocations["n-0"]) == (6, len(range(0, 100_000, 9)))
+    counters = {Talker.JOB: Counter({id_: number for (_, id_), number in jobs.items()})}
+    assert worked_out(most_common(counters, 2)) == {Talker.JOB: [("job-099999", 99_999), ("job-099998", 99_998)]}

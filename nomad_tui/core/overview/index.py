@@ -85,10 +85,9 @@ class OverviewIndex:
         cluster = self.cluster
         return sorted((*cluster.troubles.values(), *self.seed.troubles(cluster)), key=Trouble.rank)
 
-    def talkers(self, most: int, end: int | None = None) -> dict[Talker, list[tuple[str, int]]]:
-        """Who has the most events among those held, or among those of them before `end`, which are to be folded."""
-        counted = self._talkers if end is None else self._talkers_before(end)
-        return {talker: counted[talker].most_common(most) for talker in Talker}
+    def talkers(self, end: int | None = None) -> dict[Talker, Counter[str]]:
+        """How many of the events held each has, or of those of them before `end`, which are to be folded."""
+        return self._talkers if end is None else self._talkers_before(end)
 
     def _talkers_before(self, end: int) -> dict[Talker, Counter[str]]:
         counted: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}

@@ -170,33 +170,6 @@ class Cluster(msgspec.Struct):
             one for one in reversed(self.recovered) if one.last_at > moment and one.trouble_key not in self.troubles
         ]
 
-    def figures(self, jobs: Iterable[Job] | None = None) -> "dict[tuple[str, str], dict[str, GroupFigures]]":
-        """By job and group, what its allocations prove; of some jobs, or of all."""
-        found: dict[tuple[str, str], dict[str, GroupFigures]] = {}
-        for job in self.jobs.values() if jobs is None else jobs:
-            known = 0 if job.counts_are_known else None
-            found[job.namespace, job.id] = {
-                name: GroupFigures(known, desired if job.has_counts else None, known)
-                for name, desired in job.groups.items()
-            }
-        for one in self.allocations.values():
-            groups = found.get((one.namespace, one.job))
-            figures = groups.get(one.group) if groups is not None else None
-            if figures is None or one.is_to_stop or figures.running is None or figures.restarts is None:
-                continue
-            figures.running += one.is_running
-            figures.restarts += one.restarts
-        return found
-
-    def allocations_on(self) -> dict[str, int | None]:
-        """By node ID, how many allocations it runs or is to run; None where no event proves that."""
-        found: dict[str, int | None] = {id_: 0 if node.seen_from else None for id_, node in self.nodes.items()}
-        for one in self.allocations.values():
-            number = found.get(one.node)
-            if number is not None and one.status in ("running", "pending"):
-                found[one.node] = number + 1
-        return found
-
 
 class GroupFigures(msgspec.Struct):
     """None where no event proves a figure."""

@@ -1,10 +1,10 @@
 """The page of `0`, and of `O` as of an event: activity, what needs attention, jobs and nodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from time import perf_counter
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.history.history import History
 from nomad_tui.core.overview.activity import time_term
 from nomad_tui.core.overview.index import OverviewIndex, Talker
+from nomad_tui.core.overview.listing import Listing, listing, most_common
 from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.readable import MINUTE, SECOND, age, count
 from nomad_tui.ui.actions import Context, bindings
@@ -34,6 +35,8 @@ SHOW_EVERY: Final = 0.5
 """Seconds between two pictures."""
 SHOW_SHARE: Final = 10
 """How many times as long as a picture takes to be made passes at least until the next: keys come first."""
+FIRST_SLICES: Final = 8
+"""Of the lists, worked out before they are drawn: all of them unless there are thousands of objects."""
 RECOVERED_FOR: Final = 10 * MINUTE
 """ns for which an object is listed after it has recovered."""
 WIDE: Final = 110
@@ -41,6 +44,8 @@ WIDE: Final = 110
 ZOOMS: Final[tuple[tuple[int | None, str], ...]] = ((None, "all"), (3600, "1 h"), (900, "15 m"))
 """Seconds shown by the histogram."""
 MOST_TALKERS: Final = 5
+MOST_LISTED: Final = 200
+"""Jobs, and nodes: all of them are drawn anew twice a second."""
 _KEYS: Final = (
     "{attention.open} timeline · {overview.only} filter · {overview.next} {overview.previous} next · "
     "{overview.other} activity · {overview.zoom} zoom · {page.leave} close"
@@ -49,6 +54,10 @@ _CHART_KEYS: Final = (
     "{chart.left} {chart.right} move · {chart.mark} mark · {chart.take} filter · {overview.zoom} zoom · "
     "{overview.other} list · {page.leave} close"
 )
+
+
+Gathered: TypeAlias = tuple[Listing, dict[Talker, list[tuple[str, int]]]]
+Gathering: TypeAlias = Generator[None, None, Gathered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +95,20 @@ class OverviewPage(Modal[Chosen]):
         """Its time, or that of an event before it."""
         self._cluster: Cluster | None = None
         """As of the event, once it is indexed."""
-        self._talkers: dict[Talker, list[tuple[str, int]]] | None = None
-        """Up to the event, once it is indexed."""
+        self._gathering: Gathering | None = None
+        """Lists that are being worked out."""
+        self._gathered_for: object = None
+        """Of which state they are."""
+        self._lists_cost = 0.0
+        """Seconds that they have taken."""
+        self._lists_rest_until = 0.0
+        """`perf_counter()` until which they are not worked out again."""
+        self._gathered: Gathered | None = None
+        """The newest lists that are worked out."""
+        self._tables_of: tuple[Listing | None, int] | None = None
+        """Which lists the tables show, and in how many cells."""
+        self._tables_text = Content("")
         self._zoom = 0
-        self._shown = -1
-        """Up to which event the page was last drawn."""
         self._rests_until = 0.0
         """`perf_counter()` until which the page is not drawn again by itself."""
         self.chart = ActivityChart(self._clock, id="overview-activity")
@@ -131,6 +149,40 @@ class OverviewPage(Modal[Chosen]):
 
     def _advance(self) -> None:
         self._index.advance(ADVANCE_SLICE)
+        if self._gathering is not None and self._gather(self._gathering):
+            self._show_lists()
+
+    def _begin_lists(self, cluster: Cluster | None) -> None:
+        """Begins to work out the lists, if they are of another state; those of a small cluster are complete then."""
+        state = self._index.next if self._as_of is None else cluster is not None
+        if self._gathering is None and state != self._gathered_for and perf_counter() >= self._lists_rest_until:
+            self._gathered_for, self._lists_cost = state, 0.0
+            self._gathering = self._lists_of(cluster or Cluster())
+            self._gather(self._gathering, FIRST_SLICES)
+
+    def _gather(self, lists: Gathering, least: int = 1) -> bool:
+        """Works out the lists for a moment, by so many slices at least; True if they are complete."""
+        began = perf_counter()
+        is_complete = False
+        try:
+            while least > 0 or perf_counter() < began + ADVANCE_SLICE:
+                least -= 1
+                next(lists)
+        except StopIteration as end:
+            self._gathering, self._gathered, is_complete = None, end.value, True
+        self._lists_cost += perf_counter() - began
+        self._lists_rest_until = began + SHOW_SHARE * self._lists_cost
+        return is_complete
+
+    def _lists_of(self, cluster: Cluster) -> Gathering:
+        listed = yield from listing(cluster, MOST_LISTED)
+        talkers: dict[Talker, list[tuple[str, int]]] = {}
+        at = self._as_of
+        if at is None:
+            talkers = yield from most_common(self._index.talkers(), MOST_TALKERS)
+        elif self._history.first <= at < self._index.next:
+            talkers = yield from most_common(self._index.talkers(at + 1), MOST_TALKERS)
+        return listed, talkers
 
     def _state(self) -> Cluster | None:
         """The state to be shown; None while it is not indexed, or once the event is no longer held."""
@@ -140,11 +192,6 @@ class OverviewPage(Modal[Chosen]):
         if self._cluster is None and self._history.first <= at < self._index.next:
             self._cluster = self._index.as_of(at)
         return self._cluster
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether all that is held is shown."""
-        return self._index.complete and self._shown == self._index.next
 
     @property
     def reference(self) -> int:
@@ -178,30 +225,33 @@ class OverviewPage(Modal[Chosen]):
         self.list.border_title = Content(
             f"Needs attention  {count(len(troubles))}{self._lists() if self._as_of is None else ''}"
         )
+        self._begin_lists(cluster)
+        self._show_lists()
+
+    def _show_lists(self) -> None:
+        """Shows the newest lists that are worked out, and rates by time."""
+        inner = self._tables.content_size.width or self.chart.content_size.width
         is_wide = self.size.width >= WIDE
         self.query_one("#overview-side-box").display = is_wide
-        inner = self._tables.content_size.width or width
-        parts = [tables.jobs(known, inner), tables.nodes(known, inner)]
+        listed, talkers = self._gathered or (None, {})
+        if (listed, inner) != self._tables_of:
+            self._tables_of = listed, inner
+            self._tables_text = Content.styled("Counting …\n", "$quiet")
+            if listed is not None:
+                deployments = (self._state() or Cluster()).deployments
+                parts = tables.jobs(listed, deployments, inner), tables.nodes(listed, inner)
+                self._tables_text = Content("\n").join(parts)
         if is_wide:
-            self._side.update(self._aside(self._side.content_size.width or 40, span, until))
+            _put(self._side, self._aside(self._side.content_size.width or 40, talkers))
+            _put(self._tables, self._tables_text)
         else:
-            parts.append(self._aside(inner, span, until))
-        self._tables.update(Content("\n").join(parts))
-        self._shown = index.next
+            _put(self._tables, Content("\n").join((self._tables_text, self._aside(inner, talkers))))
 
-    def _aside(self, width: int, span: int | None, until: int | None) -> Content:
-        rates = tables.rates(self._index.activity.rates(max(1, width - 20), span, until), width)
+    def _aside(self, width: int, talkers: dict[Talker, list[tuple[str, int]]]) -> Content:
+        span, _ = ZOOMS[self._zoom]
+        rates = tables.rates(self._index.activity.rates(max(1, width - 20), span, self._as_of_time), width)
         counted = "events held" if self._as_of is None else "events until then"
-        return Content("\n").join((rates, tables.talkers(self._most_active(), width, counted)))
-
-    def _most_active(self) -> dict[Talker, list[tuple[str, int]]]:
-        """Who has the most events held; up to the event, where the page is as of one."""
-        at = self._as_of
-        if at is None:
-            return self._index.talkers(MOST_TALKERS)
-        if self._talkers is None and self._history.first <= at < self._index.next:
-            self._talkers = self._index.talkers(MOST_TALKERS, at + 1)
-        return self._talkers or {}
+        return Content("\n").join((rates, tables.talkers(talkers, width, counted)))
 
     def _title(self, cluster: Cluster | None) -> None:
         title = "Overview"
@@ -293,3 +343,8 @@ class OverviewPage(Modal[Chosen]):
             self.notify("No object is selected.", markup=False)
         else:
             self.dismiss(Chosen(term=filter_of(self.list.trouble)))
+
+
+def _put(static: Static, content: Content) -> None:
+    if static.content != content:
+        static.update(content)

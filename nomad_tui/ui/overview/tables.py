@@ -1,21 +1,18 @@
 """The tables of the overview as text: jobs and nodes, rates by topic, and who has the most events."""
 
-from collections.abc import Iterable
-from heapq import nsmallest
+from collections.abc import Iterable, Mapping
 
 from textual.content import Content
 
 from nomad_tui.core.overview.index import Talker
-from nomad_tui.core.overview.state import Cluster, Deployment, Job
+from nomad_tui.core.overview.listing import Listing
+from nomad_tui.core.overview.state import Deployment
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.overview.chart import BARS
 
 UNKNOWN = "–"
 """Where no event proves a figure."""
-MOST_JOBS = 200
-MOST_NODES = 200
-"""Listed: all of them are drawn anew twice a second."""
 
 
 def number(figure: int | None) -> str:
@@ -31,24 +28,21 @@ def joined(parts: Iterable[tuple[str, str]]) -> Content:
     return Content.assemble(*((text, style) if style else text for text, style in parts))
 
 
-def jobs(cluster: Cluster, width: int) -> Content:
-    """A line for each group of each job that is not dead: running of desired, restarts, the last deployment."""
-    alive = [(job.namespace, job.id) for job in cluster.jobs.values() if job.status != "dead"]
-    listed = [cluster.jobs[key] for key in nsmallest(MOST_JOBS, alive)]
-    figures = cluster.figures(listed)
+def jobs(listed: Listing, deployments: Mapping[tuple[str, str], Deployment], width: int) -> Content:
+    """A line for each group of each job listed: running of desired, restarts, the last deployment."""
     name = max(12, min(30, width // 3))
     parts: list[tuple[str, str]] = [
         (f"{'job.group'.ljust(name)} {'running':>9} {'restarts':>8}  deployment\n", "$quiet")
     ]
-    for job in listed:
-        deployment = cluster.deployments.get((job.namespace, job.id))
-        for group, one in figures[job.namespace, job.id].items():
+    for job in listed.jobs:
+        deployment = deployments.get((job.namespace, job.id))
+        for group, one in listed.figures[job.namespace, job.id].items():
             parts += _group(f"{job.id}.{group}", (one.running, one.desired, one.restarts), name)
-            parts.append((f"  {_deployment(deployment, job)}\n" if deployment is not None else "\n", "$quiet"))
+            parts.append((f"  {_deployment(deployment)}\n" if deployment is not None else "\n", "$quiet"))
             deployment = None
-    if len(alive) > MOST_JOBS:
-        parts.append((f"… {count(len(alive) - MOST_JOBS)} more jobs\n", "$quiet"))
-    return joined(parts) if listed else Content.styled("No running jobs.\n", "$quiet")
+    if listed.more_jobs:
+        parts.append((f"… {count(listed.more_jobs)} more jobs\n", "$quiet"))
+    return joined(parts) if listed.jobs else Content.styled("No running jobs.\n", "$quiet")
 
 
 def _group(name: str, figures: tuple[int | None, int | None, int | None], width: int) -> list[tuple[str, str]]:
@@ -61,19 +55,18 @@ def _group(name: str, figures: tuple[int | None, int | None, int | None], width:
     ]
 
 
-def _deployment(one: Deployment, job: Job) -> str:
+def _deployment(one: Deployment) -> str:
     return f"v{one.version} {printable(one.status, 16)} {count(one.healthy)}/{count(one.desired)}"
 
 
-def nodes(cluster: Cluster, width: int) -> Content:
-    """A line for each node: status, eligibility, drain, allocations."""
-    if not cluster.nodes:
+def nodes(listed: Listing, width: int) -> Content:
+    """A line for each node listed: status, eligibility, drain, allocations."""
+    if not listed.nodes:
         return Content.styled("No nodes.", "$quiet")
-    running = cluster.allocations_on()
     name = max(10, min(24, width // 4))
     parts: list[tuple[str, str]] = [(f"{'node'.ljust(name)} {'status':<13} {'allocations':>11}\n", "$quiet")]
-    for node in nsmallest(MOST_NODES, cluster.nodes.values(), key=lambda one: (one.name, one.id)):
-        left = running[node.id]
+    for node in listed.nodes:
+        left = listed.allocations[node.id]
         drain = f"draining, {number(left)} left" if node.is_draining else "" if node.is_eligible else "ineligible"
         is_down = node.status in ("down", "disconnected")
         parts += [
@@ -82,8 +75,8 @@ def nodes(cluster: Cluster, width: int) -> Content:
             (f" {number(left):>11}", ""),
             (f"  {drain}\n" if drain else "\n", "$warning"),
         ]
-    if len(cluster.nodes) > MOST_NODES:
-        parts.append((f"… {count(len(cluster.nodes) - MOST_NODES)} more nodes\n", "$quiet"))
+    if listed.more_nodes:
+        parts.append((f"… {count(listed.more_nodes)} more nodes\n", "$quiet"))
     return joined(parts)
 
 
