@@ -142,6 +142,8 @@ class Plain:
     def figures(self) -> dict[tuple[str, str, str], tuple[Any, Any, Any]]:
         found = {}
         for namespace, job, one in self.of("Job"):
+            if one["Status"] == "dead":
+                continue
             known = ("Job", namespace, job) in self.born and (namespace, job) in self.with_allocations
             for group in one["TaskGroups"]:
                 counted = one["Type"] in ("service", "batch") and not one["Stop"]
