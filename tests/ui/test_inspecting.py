@@ -319,8 +319,8 @@ async def test_an_evicted_event_stays_shown_and_every_key_is_taken() -> None:
         assert opened.inspected == "3 Job job-40"
         assert "was evicted" in opened.told[0]
         await opened.press("3", "y", "e")
-        await opened.until(lambda: len(opened.told) > 1)
-        assert json.loads(opened.app._clipboard)["Payload"] == {"Job": {"ID": "job-40", "Type": "service"}}
+        await opened.until(lambda: opened.app.clipboard)
+        assert json.loads(opened.app.clipboard)["Payload"] == {"Job": {"ID": "job-40", "Type": "service"}}
         await opened.press("2", "k")
         await opened.caught_up()
         assert opened.inspected != "3 Job job-40"
