@@ -25,7 +25,7 @@ from nomad_tui.sinks.definition.folder import Loaded
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.sink import Delivery, Sink, UnavailableError
 from nomad_tui.sinks.runner.runner import Runner, Wanted
-from nomad_tui.sinks.runner.service import continued
+from nomad_tui.sinks.runner.service import continued, rare_collections
 from nomad_tui.stream.settings import Settings
 
 MANY = 100
@@ -161,7 +161,7 @@ def resident() -> int:
 
 def main() -> None:
     work = msgspec.json.decode(sys.argv[1], type=Work)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, rare_collections():
         result = asyncio.run(run(work, Path(folder)))
     print(json.dumps(result))
 
