@@ -5,11 +5,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Concatenate, Final, ParamSpec, Self, TypeAlias, TypeVar
 
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal import retention
@@ -36,9 +35,9 @@ RETRY: Final = 1.0
 GATHER: Final = 0.05
 """Seconds from the beginning of one commit to that of the next, while records come one by one: each commit costs a wait
 for the disk and some CPU time, however small it is."""
-GATHERED: Final = 256 * 1024
+GATHERED: Final = 1024 * 1024
 """Bytes that are committed at once."""
-TAIL_BYTES: Final = 8 * 1024 * 1024
+TAIL_BYTES: Final = 16 * 1024 * 1024
 """Of the newest records, which whoever keeps up with the stream reads from memory."""
 
 _P = ParamSpec("_P")
@@ -89,6 +88,8 @@ class Journal:
         self._closing = asyncio.Event()
         self._shut = False
         self._pruning = asyncio.Lock()
+        self._notes: deque[tuple[str, str, int, bool]] = deque()
+        """What incidents open and close, as `Store.note_incident` takes them, until it is stored."""
         self._had: dict[str, int] = {}
         """Position up to which each sink has records in memory, of those that read."""
         self._dropping = asyncio.Lock()
@@ -104,13 +105,17 @@ class Journal:
         thread = ThreadPoolExecutor(1, "journal-writing")
         opening = thread.submit(_opened, path)
         try:
-            opened = await asyncio.shield(asyncio.wrap_future(opening))
+            store, extent, journal_id, size = await asyncio.shield(asyncio.wrap_future(opening))
         except BaseException:
             thread.submit(_close_unwanted, opening)
             thread.shutdown(wait=False)
             raise
-        journal = cls(path, retention, opened.store, thread)
-        journal._begin(opened)
+        journal = cls(path, retention, store, thread)
+        journal.id, journal.bytes = journal_id, size
+        journal.first, journal.end, journal.events = extent.first, extent.end, extent.events
+        journal._next, journal._next_events = extent.end + 1, extent.events
+        journal._tail = Tail(extent.end, TAIL_BYTES)
+        journal._committing = asyncio.create_task(journal._commit_all())
         return journal
 
     def add(self, content: Content, received: int) -> None:
@@ -200,7 +205,7 @@ class Journal:
         self, cursor: Cursor, letters: Sequence[DeadLetter] = (), more: MoreLetters | None = None
     ) -> bool:
         """As `Store.advance`."""
-        return await self.change(Store.advance, cursor, letters, more)
+        return await self.change(self._advance, cursor, letters, more)
 
     async def changes(self) -> bool:
         """Whether another process wrote since this was asked last: it may have paused or moved back a sink."""
@@ -212,10 +217,10 @@ class Journal:
             await self.change(Store.report, runner, sinks)
 
     def note_incident(self, sink: str, name: str, position: int, is_open: bool) -> None:
-        """As `Store.note_incident`, before any later change. Without room for it, a restart forgets it."""
+        """As `Store.note_incident`. While it cannot be stored, no cursor moves: a restart finds it again."""
         self._refuse_closed()
-        noting = self._writing.submit(self._store.note_incident, sink, name, position, is_open)
-        noting.add_done_callback(_log_failure)
+        self._notes.append((sink, name, position, is_open))
+        self._writing.submit(self._write_notes).add_done_callback(_log_failure)
 
     async def losses(self, sink: str) -> list[Loss]:
         """What was dropped before the sink had it and lies beyond its cursor."""
@@ -235,8 +240,8 @@ class Journal:
         keep = self.retention
         async with self._pruning:
             try:
-                await self._drop(lost, retention.drop_old, keep.keep)
-                await self._drop(lost, retention.drop_beyond, keep.max_size, self._had)
+                await self._drop(lost, lambda store: retention.drop_old(store, keep.keep))
+                await self._drop(lost, lambda store: retention.drop_beyond(store, keep.max_size, self._had))
                 for sink, letters in (await self.change(retention.drop_letters, keep.max_size)).items():
                     log.error(
                         "dead_letters_dropped",
@@ -249,7 +254,7 @@ class Journal:
                     self._joined, more = await self.change(retention.join, self._joined)
                 while await self.change(retention.vacuum, keep.max_size):
                     pass
-                self.bytes = await self.change(_bytes)
+                self.bytes = await self.change(lambda store: store.bytes)
             except JournalError as error:
                 log.warning("journal_not_pruned", why=str(error))
         return list(lost.values())
@@ -265,14 +270,6 @@ class Journal:
         self._refuse_closed()
         call = partial(what, self._store, *args, **options)
         return await asyncio.get_running_loop().run_in_executor(self._writing, call)
-
-    def _begin(self, opened: "_Opened") -> None:
-        extent = opened.extent
-        self.id, self.bytes = opened.id, opened.bytes
-        self.first, self.end, self.events = extent.first, extent.end, extent.events
-        self._next, self._next_events = self.end + 1, self.events
-        self._tail = Tail(self.end, TAIL_BYTES)
-        self._committing = asyncio.create_task(self._commit_all())
 
     async def _commit_all(self) -> None:
         begun = 0.0
@@ -342,7 +339,7 @@ class Journal:
     async def _attempt(self, group: Sequence[Record]) -> str:
         """Why the group is not committed; "" if it is."""
         try:
-            self.bytes = await self.change(_commit, group)
+            self.bytes = await self.change(Store.commit, group)
         except JournalError as error:
             self._is_full = error.is_full
             return str(error)
@@ -360,18 +357,11 @@ class Journal:
             log.warning("journal_dropped_read", path=str(self.path), first=dropped.first)
         return dropped is not None
 
-    async def _drop(
-        self,
-        lost: dict[str, Loss],
-        what: Callable[Concatenate[Store, _P], Dropped | None],
-        /,
-        *args: _P.args,
-        **options: _P.kwargs,
-    ) -> None:
+    async def _drop(self, lost: dict[str, Loss], what: Callable[[Store], Dropped | None]) -> None:
         """Drops until nothing more is to be dropped, and adds to `lost` what sinks lose by that."""
         while True:
             async with self._dropping:
-                dropped = await self.change(what, *args, **options)
+                dropped = await self.change(what)
                 if dropped is None:
                     return
                 self.first = dropped.first
@@ -399,6 +389,16 @@ class Journal:
         if self._reader is not None:
             self._reader.close()
 
+    def _write_notes(self) -> None:
+        """In the writing thread, oldest first."""
+        while self._notes:
+            self._store.note_incident(*self._notes[0])
+            self._notes.popleft()
+
+    def _advance(self, store: Store, cursor: Cursor, letters: Sequence[DeadLetter], more: MoreLetters | None) -> bool:
+        self._write_notes()  # a cursor that had passed an incident without its note would forget it
+        return store.advance(cursor, letters, more)
+
     def _close_writing(self, reading: Future[None]) -> None:
         reading.exception()  # SQLite removes its write-ahead log when the last connection is closed, if that one may
         self._store.close()
@@ -425,18 +425,14 @@ class Journal:
             raise closed(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    store: Store
-    id: str
-    extent: Extent
-    bytes: int
+_Opened: TypeAlias = tuple[Store, Extent, str, int]
+"""With the journal's ID and its bytes."""
 
 
 def _opened(path: Path) -> _Opened:
     store = Store.own(path)
     try:
-        return _Opened(store, store.id, store.extent, store.bytes)
+        return store, store.extent, store.id, store.bytes
     except BaseException:
         store.close()
         raise
@@ -445,17 +441,7 @@ def _opened(path: Path) -> _Opened:
 def _close_unwanted(opening: Future[_Opened]) -> None:
     """In the thread that has opened it, or failed to."""
     if opening.exception() is None:
-        opening.result().store.close()
-
-
-def _commit(store: Store, records: Sequence[Record]) -> int:
-    """Returns the bytes of the file."""
-    store.commit(records)
-    return store.bytes
-
-
-def _bytes(store: Store) -> int:
-    return store.bytes
+        opening.result()[0].close()
 
 
 def _log_failure(noting: "Future[None]") -> None:

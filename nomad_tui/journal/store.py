@@ -122,12 +122,13 @@ class Store(JournalReader):
     # Records and status, by the runner
 
     @doing("written")
-    def commit(self, records: Sequence[Record]) -> None:
-        """Returns once they survive a loss of power."""
+    def commit(self, records: Sequence[Record]) -> int:
+        """Returns the bytes of the file once the records survive a loss of power."""
         self._refuse_removed()
         blocks = list(packed(records))
         with self.transaction(durable=True):
             self.insert(blocks)
+        return self.bytes
 
     def insert(self, blocks: Sequence[Block]) -> None:
         """Belongs into a transaction."""

@@ -72,6 +72,21 @@ async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: P
         await journal.close()
 
 
+async def test_no_cursor_passes_an_incident_that_a_full_disk_kept_from_being_noted(tmp_path: Path) -> None:
+    async with asyncio.timeout(30):
+        journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
+        cursor = await journal.register("chat", 0)
+        await limited(journal, 0)
+        for number in range(500):
+            journal.note_incident("chat", f"allocation/{'x' * 1_000}/{number}", 3, is_open=True)
+        with pytest.raises(JournalError, match="no room left"):
+            await journal.advance(replace(cursor, position=4))
+        await limited(journal, 100_000)
+        assert await journal.advance(replace(cursor, position=4))
+        assert len(await journal.change(Store.open_incidents, "chat", 4)) == 500
+        await journal.close()
+
+
 async def test_history_that_every_sink_has_had_makes_room(tmp_path: Path) -> None:
     async with asyncio.timeout(30):
         journal = await committed_one_by_one(tmp_path / "journal", 30, size=20_000)

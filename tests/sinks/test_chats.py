@@ -219,6 +219,21 @@ async def test_a_storm_is_one_message_a_job_with_a_count(tmp_path: Path) -> None
     assert "150 allocations: failed on edge-2" in text_of(requests[0])
 
 
+@pytest.mark.parametrize("recovers", [True, False])
+async def test_a_group_says_whether_all_that_failed_has_recovered(tmp_path: Path, recovers: bool) -> None:
+    first, second = storm(2)
+    lines = [first, state(2, "web-0", "running"), *([] if recovers else [second])]
+    settings = 'resolve = true\ngroup_by = "job"\nwindow = "1s"\n'
+    *requests, status = await grouped(tmp_path, "slack", [_numbered(*each) for each in enumerate(lines, 1)], settings)
+    assert len(requests) == 1 and status.delivered == len(lines)
+    posted = text_of(requests[0])
+    assert ("✓ ● web-0" in posted and "2 events, recovered" in posted) is recovers
+
+
+def _numbered(index: int, line: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(line) | {"Index": index})
+
+
 async def test_wheacha_cheachrefuses_is_a_dead_letter_for_each_event_of_the_group(tmp_path: Path) -> None:
     lines = storm(KEPT + 30)
     async with chat("slack") as hook, StandIn(lines, Options(lead=len(lines), buffer_size=len(lines))) as server:

@@ -253,8 +253,8 @@ async def test_a_stream_that_does_not_take_the_subject(server: NatsServer) -> No
 async def test_an_event_that_is_too_large_takes_no_other_with_it(tmp_path: Path) -> None:
     async with nats_server(tmp_path, "max_payload: 8192") as server, asyncio.timeout(20):
         events = items(most=6)
-        large = msgspec.structs.replace(events[3], text=b'{"Index":1,"Payload":"%s"}' % (b"x" * 10_000))
-        small = [msgspec.structs.replace(item, text=b"{}") for item in events]
+        large = msgspec.structs.replace(events[3], source=b'{"Index":1,"Payload":"%s"}' % (b"x" * 10_000))
+        small = [msgspec.structs.replace(item, source=b"{}") for item in events]
         sink = JetStreamSink(definition(server))
         with pytest.raises(RejectedError, match="larger than") as caught:
             await sink.deliver(delivery([*small[:3], large, *small[4:]]))

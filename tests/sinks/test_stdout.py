@@ -50,7 +50,7 @@ async def test_one_line_for_each_event(pipe: tuple[int, int]) -> None:
 
 async def test_a_terminal_gets_nothing_that_it_would_act_on() -> None:
     text = '{"Topic":"Job","Key":"\x9b2J\u202e","Payload":null}'
-    item = msgspec.structs.replace(items(most=1)[0], text=text.encode())
+    item = msgspec.structs.replace(items(most=1)[0], source=text.encode())
     master, slave = os.openpty()
     try:
         tty.setraw(slave)

@@ -144,14 +144,14 @@ async def test_all_of_a_recording_arrives_in_order_on_one_connection() -> None:
 
 
 async def test_several_megabytes_arrive() -> None:
-    large = tuple(msgspec.structs.replace(item, text=b'{"Key":"%s"}' % (b"x" * 3_000_000)) for item in items(2))
+    large = tuple(msgspec.structs.replace(item, source=b'{"Key":"%s"}' % (b"x" * 3_000_000)) for item in items(2))
     async with receiver() as hook, webhook(hook.url, secret=SECRET) as sink:
         await sink.deliver(delivery(items=large))
     assert [len(event["Key"]) for event in hook.requests[0].events] == [3_000_000] * 2
 
 
 async def test_a_body_that_is_too_large_is_told_before_all_of_it_is_read() -> None:
-    large = tuple(msgspec.structs.replace(item, text=b'{"Key":"%s"}' % (b"x" * 8_000_000)) for item in items(2))
+    large = tuple(msgspec.structs.replace(item, source=b'{"Key":"%s"}' % (b"x" * 8_000_000)) for item in items(2))
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(413, "at most 1 MB", fault=Fault.UNREAD)
         assert (await refused(sink, delivery(items=large))).too_large

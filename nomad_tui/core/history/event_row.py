@@ -133,7 +133,8 @@ def sentence(history: History, sequence: int) -> Sentence:
 
 def describe_event(history: History, event: HeldEvent, before: bytes | None) -> Sentence:
     """What happened, from an event, its object's payload before, its frame, and the names that were known by then."""
-    beside = Beside(event.frame, event.namespace, partial(_name, history, event))
+    end = event.sequence - event.position + len(event.frame.events)
+    beside = Beside(event.frame, event.namespace, partial(name_before, history, event.namespace, end))
     return describe(event.topic, event.type, event.key, event.payload, before, beside)
 
 
@@ -142,11 +143,10 @@ def event_level(history: History, event: HeldEvent) -> Level:
     return level(event.topic, event.type, event.key, event.payload, payload_before(history, event.sequence))
 
 
-def _name(history: History, event: HeldEvent, topic: str, identifier: str) -> str:
-    """The name an object had by then: what comes later must not change a sentence."""
+def name_before(history: History, namespace: str, end: int, topic: str, identifier: str) -> str:
+    """The name an object had before the row `end`: what comes later must not change a sentence."""
     of = kind(topic)
-    end = event.sequence - event.position + len(event.frame.events)
-    sequence = history.newest(topic, event.namespace if of.is_namespaced else "", identifier)
+    sequence = history.newest(topic, namespace if of.is_namespaced else "", identifier)
     for _ in range(NAME_LOOK_BACK):
         if sequence is None:
             break

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, TypeAlias
 
 from nomad_tui.core.history.derived import Derived
@@ -43,7 +44,8 @@ class Selection:
         self._matcher: Matcher | None = None
         self._incidents = Incidents(definition, note)
         self._of_tasks = definition.format is Format.TASKS
-        if definition.is_rendered:
+        self._is_rendered = definition.is_rendered
+        if self._is_rendered:
             self._history = History(HELD_EVENTS, HELD_BYTES)
         if not definition.filter.everything:
             self._history = self._history or History(HELD_EVENTS, HELD_BYTES)
@@ -68,9 +70,9 @@ class Selection:
             if self._history is not None:
                 start = self._history.end
                 self._history.add(record.content, record.received)
-                if self._definition.is_rendered:
+                if self._is_rendered:
                     for offset in self._selected(record.content, start):
-                        self._incidents.look(about_held(self._history, start + offset))
+                        self._incidents.look(about_held(self._history, start + offset, record.content, offset))
         elif isinstance(record.content, Gap):
             self._append_gap(record, record.content)
         else:
@@ -97,18 +99,20 @@ class Selection:
         wanted = self._wanted(record, frame)
         if not wanted:
             return []
-        if self._definition.is_rendered:
+        if self._is_rendered:
             return [item for item in self._rendered(record, frame, wanted, start, ids) if item.offset >= first]
-        texts = record.texts(masked=self._definition.redact)
+        texts, events = record.texts(masked=self._definition.redact), frame.events
+        position, index, received = record.position, frame.index, record.received
+        place = f"{self._journal}-{position}-"
         return [
             Item(
-                record.position,
+                position,
                 offset,
-                frame.index,
-                record.received,
+                index,
+                received,
                 texts[offset],
-                frame.events[offset],
-                id=self._place(record.position, offset) if ids is None else ids[offset],
+                events[offset],
+                id=f"{place}{offset}" if ids is None else ids[offset],
             )
             for offset in wanted
             if offset >= first
@@ -119,11 +123,11 @@ class Selection:
     ) -> list[Item]:
         """With what each event means; only those of the level that is wanted, and recoveries from it."""
         assert self._history is not None
-        texts = record.texts(masked=self._definition.redact)
+        texts = partial(record.texts, masked=self._definition.redact)
         least = self._definition.least_level
         items: list[Item] = []
         for offset in wanted:
-            about = about_held(self._history, start + offset)
+            about = about_held(self._history, start + offset, frame, offset)
             resolves = self._incidents.look(about, record.position)
             if least > Level.ROUTINE and not resolves and about.level < least:
                 continue
@@ -133,7 +137,7 @@ class Selection:
                     offset,
                     frame.index,
                     record.received,
-                    texts[offset],
+                    texts,
                     frame.events[offset],
                     id=self._place(record.position, offset) if ids is None else ids[offset],
                     about=about,

@@ -7,14 +7,14 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
-from nomad_tui.core.history.event_row import describe_event, payload_before
+from nomad_tui.core.history.event_row import name_before, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level, level
 from nomad_tui.core.objects.reading import Object
 from nomad_tui.core.objects.registry import kind
-from nomad_tui.core.sentence import Sentence, describe
+from nomad_tui.core.sentence import Beside, Sentence, describe
 from nomad_tui.core.topics import released_topic
-from nomad_tui.core.wire import Event
+from nomad_tui.core.wire import Event, Frame
 
 
 class About(Protocol):
@@ -85,31 +85,48 @@ class Known:
         )
 
 
-def about_held(history: History, sequence: int) -> About:
-    """For an event of a history, which knows what came before it."""
-    held = history.event(sequence)
-    before = payload_before(history, sequence)
-    return Derived(held.frame.events[held.position], before, lambda: describe_event(history, held, before))
+def about_held(history: History, sequence: int, frame: Frame, offset: int) -> About:
+    """For an event of a frame that a history holds: it knows what came before."""
+    return Derived(frame.events[offset], payload_before(history, sequence), history, sequence, frame, offset)
 
 
 def about_alone(event: Event) -> About:
     """For an event of which nothing else is known."""
-    topic = released_topic(event.topic)
-    return Derived(event, None, lambda: describe(topic, event.type, event.key, bytes(event.payload), None))
+    return Derived(event, None)
 
 
 class Derived:
     """Implements `About`. Each is derived when it is first asked for: most templates name few."""
 
-    def __init__(self, event: Event, before: bytes | None, describe: Callable[[], Sentence]) -> None:
+    def __init__(
+        self,
+        event: Event,
+        before: bytes | None,
+        history: History | None = None,
+        sequence: int = 0,
+        frame: Frame | None = None,
+        offset: int = 0,
+    ) -> None:
+        """`history` and `sequence` tell the names that were known by then, `frame` what came together."""
         self.topic = released_topic(event.topic)
         self.before = before
         self._event = event
-        self._describe = describe
+        self._history = history
+        self._sequence = sequence
+        self._frame = frame
+        self._offset = offset
 
     @cached_property
     def sentence(self) -> Sentence:
-        return self._describe()
+        event = self._event
+        beside = Beside(self._frame, event.namespace, self._name)
+        return describe(self.topic, event.type, event.key, self._payload, self.before, beside)
+
+    def _name(self, topic: str, identifier: str) -> str:
+        if self._history is None or self._frame is None:
+            return ""
+        end = self._sequence - self._offset + len(self._frame.events)
+        return name_before(self._history, self._event.namespace, end, topic, identifier)
 
     @cached_property
     def level(self) -> Level:

@@ -33,6 +33,8 @@ MOMENT: Final = 0.2
 """Seconds that a batch waits longer than it is to, while what has come is looked through for more."""
 TURN: Final = 0.005
 """Seconds of work between two turns for everything else."""
+AT_ONCE: Final = 64
+"""Records that are looked through before the batch is looked at again."""
 
 Place: TypeAlias = tuple[int, int]
 """A record that is done, and how many events of the next one are."""
@@ -138,10 +140,20 @@ class Batches:
                 return batch
             if not self._records or self._records[0].position > self._mark.position + 1:
                 return None
-            self._parts.append(self._of(self._records.popleft()))
+            self._look_through(self._most - self._count)
             if monotonic() > until:
                 return None
         return None
+
+    def _look_through(self, items: int) -> None:
+        """Selects from the next records until there are so many items or a record is missing; at least from one."""
+        records = self._records
+        for _ in range(AT_ONCE):
+            part = self._of(records.popleft())
+            self._parts.append(part)
+            items -= len(part.items)
+            if items <= 0 or not records or records[0].position != self._mark.position + 1:
+                return
 
     async def _progress(self) -> None:
         """Waits for what `take` needs next: the disk, the stream, or a turn of the event loop."""
@@ -343,7 +355,7 @@ class Batches:
 
 
 def _size(items: Sequence[Item]) -> int:
-    return sum([len(item.text) for item in items])
+    return sum([item.size for item in items])
 
 
 def delivery_id(items: Sequence[Item]) -> str:

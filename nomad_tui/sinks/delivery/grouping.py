@@ -87,7 +87,7 @@ class Folding:
             kept = self._groups.setdefault(name, [])
             if len(kept) < KEPT:
                 kept.append(_kept(item, name))
-                self.size += len(item.text)
+                self.size += item.size
                 continue
             last = kept[-1]
             if last.more is None:
@@ -115,7 +115,8 @@ def _kept(item: Item, name: str) -> Item:
     event, about = item.event, item.about
     if event is not None:
         event = structs.replace(event, payload=event.payload.copy())
-    return structs.replace(item, event=event, about=Known.of(about) if about is not None else None, group=name)
+    known = Known.of(about) if about is not None else None
+    return structs.replace(item, source=item.text, event=event, about=known, group=name)
 
 
 def groups(items: Iterable[Item]) -> Iterator[list[Item]]:

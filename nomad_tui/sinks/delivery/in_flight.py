@@ -44,8 +44,8 @@ ACKNOWLEDGED_FOR: Final = 0.1
 more than those whose ends are written."""
 AGAIN: Final = 1.0
 """Seconds until a transaction is tried again that could not be written."""
-MOST_DOUBLED: Final = 5
-"""Attempts after which that time is doubled, where many dead letters are made anew for each: up to 32 s."""
+MOST_DOUBLED: Final = 2
+"""Attempts after which that time is doubled, where many dead letters are made anew for each: up to 4 s."""
 SAID_EVERY: Final = 60
 """Attempts to write, of which the first is logged."""
 

@@ -2,6 +2,7 @@
 
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,8 +39,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     """Of the frame."""
     received: int
     """When it came from the server, in ns since 1970."""
-    text: bytes
-    """The event as JSON in the server's own words, masked where the sink's definition says so; of a gap `{}`."""
+    source: bytes | Callable[[], list[bytes]]
+    """The event as JSON, or the events of its frame where that is needed rarely."""
     event: Event | None = None
     """The same unmasked; None for a gap."""
     gap: Gap | None = None
@@ -53,6 +54,19 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     """Of its group, those that came after it and are only counted."""
     group: str = ""
     """Items of one delivery that have the same are one message; "" where each is one."""
+
+    @property
+    def text(self) -> bytes:
+        """The event as JSON in the server's own words, masked where the sink's definition says so; of a gap `{}`."""
+        source = self.source
+        return source if isinstance(source, bytes) else source()[self.offset]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text, nearly."""
+        if isinstance(self.source, bytes):
+            return len(self.source)
+        return len(self.event.payload) if self.event is not None else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,14 +88,28 @@ def _of_group(items: Sequence[Item], definition: Definition, region: str) -> Mes
     about = first.about
     name = view.job or view.node or view.object["name"]
     glyph = kind("Job" if about is not None and about.job else view.object["topic"]).glyph
-    ends = level < Level.WARNING and all(item.resolves for item in items)
+    ends = _has_recovered(items)
+    failed = ", recovered" if ends and level >= Level.WARNING else ""
     return Message(
-        f"{'✓ ' if ends else ''}{glyph} {name} · {count(number)} event{'s' if number > 1 else ''}",
+        f"{'✓ ' if ends else ''}{glyph} {name} · {count(number)} event{'s' if number > 1 else ''}{failed}",
         tuple(lines),
         _with_region((("Namespace", view.object["namespace"]),) if view.object["namespace"] else (), region),
         view.url,
         _state(ends, Level(level).word),
     )
+
+
+def _has_recovered(items: Iterable[Item]) -> bool:
+    """Whether the newest event of each incident in a group is its recovery, and nothing else needs attention."""
+    newest: dict[str, bool] = {}
+    for item in items:
+        level = item.about.level if item.about is not None else Level.WARNING
+        incident = item.about.incident if item.about is not None else ""
+        if (item.more is not None and item.more.level >= Level.WARNING) or (level >= Level.WARNING and not incident):
+            return False
+        if item.resolves or level >= Level.WARNING:
+            newest[incident] = item.resolves
+    return bool(newest) and all(newest.values())
 
 
 def _with_region(facts: tuple[tuple[str, str], ...], region: str) -> tuple[tuple[str, str], ...]:

@@ -99,7 +99,7 @@ class EventView:
             return self._item.gap.sentence
         assert self._about is not None
         of = self._about.sentence
-        return f"{''.join(part.text for part in of.subject)}: {of.what}"
+        return f"{''.join([part.text for part in of.subject])}: {of.what}"
 
     @property
     def level(self) -> str:

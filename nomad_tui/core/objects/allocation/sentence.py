@@ -216,6 +216,8 @@ def _transition_change(now: Allocation, before: Allocation, beside: Beside) -> P
 
 def new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent]]:
     """The task events that the payload before did not have, oldest first."""
+    if now.task_states == before.task_states:  # most writes change something else
+        return []
     latest = _latest(before.tasks)
     since = 0 if latest is None else latest[1].time
     new = [(name, one) for name, task in now.tasks.items() for one in task.events or () if one.time > since]
