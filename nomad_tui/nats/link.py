@@ -1,18 +1,19 @@
 """One connection to NATS, for whoever publishes to a stream or reads one, and what its troubles mean."""
 
 import asyncio
-import json
 import logging
 import socket
 import ssl
+from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import sample
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import nats.errors
 from nats.aio.client import Client, RawCredentials
+from nats.js import JetStreamManager, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
 from nomad_tui.core.text import printable
@@ -27,6 +28,11 @@ PATIENCE: Final = 5.0
 INFO_ATTEMPTS: Final = 5
 LARGEST_KEY: Final = 64 * 1024
 """Bytes of a file with credentials."""
+
+UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError)
+"""Errors of the library about an answer that is not JetStream's."""
+
+Answer = TypeVar("Answer")
 
 _USER_JWT: Final = "BEGIN NATS USER JWT"
 _SEED: Final = "BEGIN USER NKEY SEED"
@@ -147,49 +153,56 @@ class NatsLink:
         return frozenset(server.netloc.rpartition("@")[2] for server in self.client.discovered_servers)
 
     def watch(self, future: "asyncio.Future[Any]") -> None:
-        """Has it fail with `NatsError` once the connection is lost or something is not permitted."""
+        """Make it fail with `NatsError` once the connection is lost or something is not permitted."""
         self._watched.add(future)
         future.add_done_callback(self._watched.discard)
 
-    async def stream_info(self, stream: str) -> dict[str, Any] | None:
-        """As the server reports it, times in ns; None where there is no such stream. Raises `NatsError`.
+    async def stream_info(self, stream: str) -> api.StreamInfo | None:
+        """As the server reports it; None if there is no such stream. Raises `NatsError`.
 
-        Asked several times: what was asked while a stream has no leader is never answered.
+        Requested several times: a request that meets a stream without a leader is never answered.
         """
+        jetstream = self.client.jsm(timeout=self._patience / INFO_ATTEMPTS)
         try:
-            return await self.api(f"STREAM.INFO.{stream}", attempts=INFO_ATTEMPTS)
+            for _ in range(INFO_ATTEMPTS - 1):
+                with suppress(TimeoutError):
+                    return await self.call(jetstream.stream_info(stream), may_time_out=True)
+            return await self.call(jetstream.stream_info(stream))
         except NotFoundError:
             return None
 
-    async def api(self, subject: str, request: dict[str, Any] | None = None, *, attempts: int = 1) -> dict[str, Any]:
-        """An answer of JetStream's API. Raises `NatsError`, or `NotFoundError` where what it is about is not there."""
-        content = b"" if request is None else json.dumps(request).encode()
-        asked = asyncio.ensure_future(self._request(f"$JS.API.{subject}", content, attempts))
+    @property
+    def manager(self) -> JetStreamManager:
+        """Makes streams and consumers; its requests go through `call`."""
+        return self.client.jsm(timeout=self._patience)
+
+    async def call(self, request: Coroutine[Any, Any, Answer], *, may_time_out: bool = False) -> Answer:
+        """The answer to a request of the library, which itself waits for its timeout when the connection is lost.
+
+        Raises `NatsError`, `NotFoundError` if its subject does not exist, and TimeoutError if that is wanted.
+        """
+        answer = asyncio.ensure_future(request)
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.watch(lost)
         try:
-            await asyncio.wait((asked, lost), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((answer, lost), return_when=asyncio.FIRST_COMPLETED)
             if lost.done():
                 lost.result()
-            answer: dict[str, Any] = json.loads(await asked)
-            if "error" in answer:
-                raise APIError.from_error(answer["error"])
-            return answer
+            return await answer
         except NotFoundError:
             raise
-        except (nats.errors.Error, OSError, TimeoutError, ValueError) as error:
+        except UNREADABLE as error:
+            raise NatsError(
+                f"JetStream of {self.server} failed", f"its answer cannot be read: {error}", "Check the server's log"
+            ) from None
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            if may_time_out and isinstance(error, TimeoutError):
+                raise
             raise trouble(error, self.server) from None
         finally:
             lost.cancel()
-            asked.cancel()
-            await asyncio.gather(asked, lost, return_exceptions=True)
-
-    async def _request(self, subject: str, content: bytes, attempts: int) -> bytes:
-        patience = self._patience / attempts
-        for _ in range(attempts - 1):
-            with suppress(TimeoutError):
-                return (await self.client.request(subject, content, timeout=patience)).data
-        return (await self.client.request(subject, content, timeout=patience)).data
+            answer.cancel()
+            await asyncio.gather(answer, lost, return_exceptions=True)
 
     async def close(self) -> None:
         with suppress(Exception):
@@ -406,30 +419,6 @@ def _api_trouble(error: APIError, server: str) -> NatsError:
     return NatsError(f"JetStream of {server} refused", text, "See nats stream info, and the server's log")
 
 
-@dataclass(slots=True)
-class Stream:
-    """What a server says of one."""
-
-    first: int
-    last: int
-    """Sequence numbers; of one that never held anything 0."""
-    messages: int
-    created: str
-    duplicate_window: float
-    """Seconds."""
-    leader: str = ""
-    """Name of the server that stores its messages; "" where there is no cluster, or no leader at the moment."""
-    config: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, info: dict[str, Any]) -> Self:
-        state, config = info["state"], info["config"]
-        return cls(
-            int(state["first_seq"]),
-            int(state["last_seq"]),
-            int(state["messages"]),
-            str(info.get("created", "")),
-            int(config.get("duplicate_window") or 0) / 1e9,
-            str((info.get("cluster") or {}).get("leader") or ""),
-            config,
-        )
+def leader(stream: api.StreamInfo) -> str:
+    """Name of the server that stores its messages; "" without a cluster, or without a leader at the moment."""
+    return (stream.cluster.leader if stream.cluster is not None else None) or ""

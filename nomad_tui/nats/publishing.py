@@ -3,14 +3,14 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import nats.errors
 from nats.aio.msg import Msg
+from nats.js.api import PubAck
+from nats.js.errors import APIError, NoStreamResponseError
 
-from nomad_tui.core.text import printable
-from nomad_tui.nats.link import LONGEST_REASON, NatsLink, trouble
+from nomad_tui.nats.link import UNREADABLE, NatsLink, trouble
 
 WRONG_LAST_ID: Final = 10070
 """JetStream's error codes are listed in nats-server's `errors.json`."""
@@ -20,32 +20,16 @@ FULL: Final = frozenset((10023, 10028, 10047, 10052, 10076, 10077, 10120, 10122)
 """Of an account, a server or a stream, of its memory, its disk or its messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    sequence: int
-    """Of the stream; of a message that it held already, that one's."""
-    duplicate: bool
-
-
-class RefusedError(Exception):
-    """The stream did not take a message."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = printable(reason, LONGEST_REASON) or f"error {code}"
-
-
-class NobodyError(Exception):
-    """No stream takes messages of this subject, or it has no leader at the moment."""
-
-
 class Publisher:
+    """As the library's `publish_async`, whose future is never done for a message that the stream refuses (nats-py
+    2.16: `APIError.from_error` raises where its caller expects a value), nor when the connection is lost.
+    """
+
     def __init__(self, link: NatsLink) -> None:
         self.link = link
         self._inbox = link.client.new_inbox()
         self._number = 0
-        self._expected: dict[str, asyncio.Future[Acknowledgement]] = {}
+        self._expected: dict[str, asyncio.Future[PubAck]] = {}
 
     async def open(self) -> None:
         try:
@@ -53,16 +37,15 @@ class Publisher:
         except (nats.errors.Error, OSError) as error:
             raise trouble(error, self.link.server) from None
 
-    async def publish(
-        self, subject: str, content: bytes, headers: Mapping[str, str]
-    ) -> "asyncio.Future[Acknowledgement]":
+    async def publish(self, subject: str, content: bytes, headers: Mapping[str, str]) -> "asyncio.Future[PubAck]":
         """Messages reach the server in the order in which they are given to this. Raises `NatsError`.
 
-        The acknowledgement fails with `RefusedError`, `NobodyError` or `NatsError`.
+        The acknowledgement fails with `APIError` if the stream refuses the message, `NoStreamResponseError` if no
+        stream takes its subject or it has no leader at the moment, or `NatsError`.
         """
         self._number += 1
         reply = f"{self._inbox}.{self._number}"
-        future: asyncio.Future[Acknowledgement] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[PubAck] = asyncio.get_running_loop().create_future()
         future.add_done_callback(lambda done: self._forget(reply, done))
         self._expected[reply] = future
         self.link.watch(future)
@@ -73,7 +56,7 @@ class Publisher:
             raise trouble(error, self.link.server) from None
         return future
 
-    def _forget(self, reply: str, done: "asyncio.Future[Acknowledgement]") -> None:
+    def _forget(self, reply: str, done: "asyncio.Future[PubAck]") -> None:
         self._expected.pop(reply, None)
         if not done.cancelled():
             done.exception()  # of those after the first that failed, nobody asks
@@ -83,13 +66,16 @@ class Publisher:
         if future is None or future.done():
             return
         if msg.headers and msg.headers.get("Status") == "503":
-            future.set_exception(NobodyError())
+            future.set_exception(NoStreamResponseError())
             return
         try:
             answer: Any = json.loads(msg.data)
             if error := answer.get("error"):
-                future.set_exception(RefusedError(int(error.get("err_code", 0)), str(error.get("description", ""))))
-            else:
-                future.set_result(Acknowledgement(int(answer["seq"]), bool(answer.get("duplicate"))))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            future.set_exception(RefusedError(0, "its acknowledgement cannot be read"))
+                raise APIError.from_error(error)
+            future.set_result(
+                PubAck(str(answer["stream"]), int(answer["seq"]), duplicate=bool(answer.get("duplicate")))
+            )
+        except APIError as error:
+            future.set_exception(error)
+        except UNREADABLE:
+            future.set_exception(APIError(description="its acknowledgement cannot be read"))

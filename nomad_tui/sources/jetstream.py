@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from datetime import datetime
 from time import monotonic, time_ns
 from typing import Any, Final
 
 import msgspec
+from nats.js.api import StreamInfo
 from nats.js.errors import NotFoundError
 
 from nomad_tui.core.backoff import delays
@@ -25,7 +27,7 @@ from nomad_tui.core.updates import (
 )
 from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode, event_lines
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
-from nomad_tui.nats.link import Keys, NatsError, NatsLink, Stream
+from nomad_tui.nats.link import Keys, NatsError, NatsLink
 from nomad_tui.nats.reading import Message, Reading, ReadingLostError
 from nomad_tui.sources.known_ids import KnownIds
 from nomad_tui.stream.start import Start
@@ -70,7 +72,7 @@ class JetStreamSource:
         self._others: frozenset[str] = frozenset()
         self._next = 0
         """The sequence number to go on from; 0 before the first connection."""
-        self._created = ""
+        self._created: datetime | None = None
         self._before_start = self.start.is_bounded and not self.start.live
         self._began = 0
         self._known = KnownIds(REMEMBERED)
@@ -108,10 +110,10 @@ class JetStreamSource:
                     stream = await self._stream(link)
                     region = await self._region(link, stream)
                 yield Connected(link.server, region=region, reconnects=connections)
-                if not stream.messages and not connections:
+                if not stream.state.messages and not connections:
                     yield Noted(f"The stream {self.address.stream} holds no events yet.")
                 connections += 1
-                self._fresh_after = stream.last
+                self._fresh_after = stream.state.last_seq
                 attempt, waits = 0, delays(self._shortest_delay)
                 async with aclosing(self._read(link, stream)) as read:
                     async for update in read:
@@ -130,7 +132,7 @@ class JetStreamSource:
             yield kind(trouble.summary, f"{trouble.remedy}.", delay, attempt)
             await asyncio.sleep(delay)
 
-    async def _stream(self, link: NatsLink) -> Stream:
+    async def _stream(self, link: NatsLink) -> StreamInfo:
         info = await link.stream_info(self.address.stream)
         if info is None:
             raise NatsError(
@@ -138,17 +140,17 @@ class JetStreamSource:
                 "it does not exist, or belongs to another account",
                 "Run nomad-tui sink run with a sink that creates it (create = true), or name another stream",
             )
-        return Stream.of(info)
+        return info
 
-    async def _region(self, link: NatsLink, stream: Stream) -> str | None:
-        if not stream.messages:
+    async def _region(self, link: NatsLink, stream: StreamInfo) -> str | None:
+        if not stream.state.messages:
             return None
-        message = await _message_at(link, self.address.stream, stream.last)
+        message = await _message_at(link, self.address.stream, stream.state.last_seq)
         return printable(message.get("Nomad-Region", ""), 100) or None
 
     # Reading
 
-    async def _read(self, link: NatsLink, stream: Stream) -> AsyncGenerator[Update, None]:
+    async def _read(self, link: NatsLink, stream: StreamInfo) -> AsyncGenerator[Update, None]:
         while True:
             reading = Reading(link, self.address.stream)
             try:
@@ -164,28 +166,28 @@ class JetStreamSource:
             async with asyncio.timeout(CONNECTING_TAKES):
                 stream = await self._stream(link)
 
-    async def _begin(self, link: NatsLink, stream: Stream, reading: Reading) -> None:
-        if not self._created:
+    async def _begin(self, link: NatsLink, stream: StreamInfo, reading: Reading) -> None:
+        if self._created is None:
             self._created = stream.created
             start = self.start
             if start.since is not None:
                 await reading.open(time=self._began - start.since)
                 return
-            self._next = max(stream.first, 1)
+            self._next = max(stream.state.first_seq, 1)
             if start.live:
-                self._next = stream.last + 1
+                self._next = stream.state.last_seq + 1
             elif start.index:
                 self._next = await self._first_of_index(link, stream, start.index)
         elif stream.created != self._created:
             self._created = stream.created
             self._missing_since = self._missing_since or self._lost_at
-            self._next = max(stream.first, 1)
-            self._fresh_after = min(self._fresh_after, stream.last)
+            self._next = max(stream.state.first_seq, 1)
+            self._fresh_after = min(self._fresh_after, stream.state.last_seq)
         await reading.open(sequence=self._next)
 
-    async def _first_of_index(self, link: NatsLink, stream: Stream, index: int) -> int:
+    async def _first_of_index(self, link: NatsLink, stream: StreamInfo, index: int) -> int:
         """Indexes rise with the sequence numbers, nearly always: where they do not, too much is read, or not all."""
-        low, high = max(stream.first, 1), stream.last + 1
+        low, high = max(stream.state.first_seq, 1), stream.state.last_seq + 1
         while low < high:
             middle = (low + high) // 2
             found = (await _message_at(link, self.address.stream, middle)).get("Nomad-Index", "")

@@ -11,13 +11,14 @@ published to all the same, and `unchecked` says why what is older than its windo
 """
 
 import asyncio
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
 from nats.js.errors import NotFoundError
 
 from nomad_tui.journal.log import Log
-from nomad_tui.nats.link import NatsError, NatsLink, Stream
+from nomad_tui.nats.link import NatsError, NatsLink
 from nomad_tui.nats.reading import Reading, ReadingLostError
 from nomad_tui.sources.known_ids import KnownIds
 
@@ -42,8 +43,8 @@ class AlreadyStored:
     def __init__(self, stream: str) -> None:
         self._stream = stream
         self._ids = KnownIds()
-        self._created = ""
-        """When the stream was made; "" while nothing is known of it."""
+        self._created: datetime | None = None
+        """When the stream was made; None while nothing is known of it."""
         self._since = 0
         """ns since 1970: what the stream took from then on was read."""
         self._covered = 0
@@ -103,7 +104,7 @@ class AlreadyStored:
         """Of a message that was sent at `sent` (`monotonic()`)."""
         self._ids.add(message)
         if not duplicate and sequence <= self._covered:
-            self._created = ""  # it was made anew
+            self._created = None  # it was made anew
         elif sequence == self._covered + 1:
             self._covered = sequence
             if not duplicate:
@@ -123,17 +124,16 @@ class AlreadyStored:
 
     async def _read(self, link: NatsLink, since: int) -> None:
         asked_at = monotonic()
-        info = await link.stream_info(self._stream)
-        if info is None:
-            self._created = ""
+        stream = await link.stream_info(self._stream)
+        if stream is None:
+            self._created = None
             return
-        stream = Stream.of(info)
         whole = stream.created != self._created or since < self._since
         if whole:
             if stream.created != self._created:
                 self._ids = KnownIds()
                 self._since = 0
-            self._created = ""
+            self._created = None
         self.read = 0
         reading = Reading(link, self._stream, headers_only=True, held_only=True)
         try:
@@ -142,11 +142,11 @@ class AlreadyStored:
                 if pending < READ_AT_LEAST:
                     await reading.close()
                     reading = Reading(link, self._stream, headers_only=True, held_only=True)
-                    pending = await reading.open(sequence=max(stream.last - READ_AT_LEAST + 1, 1))
+                    pending = await reading.open(sequence=max(stream.state.last_seq - READ_AT_LEAST + 1, 1))
             else:
-                pending = await reading.open(sequence=self._covered + 1) if stream.last > self._covered else 0
+                pending = await reading.open(sequence=self._covered + 1) if stream.state.last_seq > self._covered else 0
             last = 0
-            while pending and last < stream.last and not reading.ended:
+            while pending and last < stream.state.last_seq and not reading.ended:
                 for message in await reading.some(1.0):
                     last, pending = message.sequence, message.pending
                     self.read += 1
@@ -164,7 +164,7 @@ class AlreadyStored:
             log.warning("too_many_to_remember", stream=self._stream, forgotten=self._ids.forgotten)
         self._created = stream.created
         self._since = since if not self._since or since < self._since else self._since
-        self._covered = stream.last
+        self._covered = stream.state.last_seq
         self._covered_at = asked_at
         self._ahead.clear()
         self._failures = 0

@@ -6,24 +6,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic, time_ns
-from typing import Any, Final
+from typing import Final
 
-from nats.js.errors import NotFoundError
+from nats.js.api import DiscardPolicy, PubAck, RetentionPolicy, StorageType, StreamConfig, StreamInfo
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
-from nomad_tui.nats.link import PATIENCE, Keys, NatsError, NatsLink, Stream
+from nomad_tui.nats.link import LONGEST_REASON, PATIENCE, Keys, NatsError, NatsLink, leader
 from nomad_tui.nats.publishing import (
     ANOTHER_STREAM,
     FULL,
     TOO_LARGE,
     WRONG_LAST_ID,
-    Acknowledgement,
-    NobodyError,
     Publisher,
-    RefusedError,
 )
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
@@ -188,9 +186,9 @@ class JetStreamSink:
 
     async def _look_at_stream(self, link: NatsLink) -> None:
         try:
-            info = await link.stream_info(self._stream)
-            if info is None and self._definition.jetstream.create:
-                info = await self._create(link)
+            stream = await link.stream_info(self._stream)
+            if stream is None and self._definition.jetstream.create:
+                stream = await self._create(link)
         except NatsError as error:
             self._failures += 1
             if link.broken or (self._failures < MOST_FAILURES and not error.refused):
@@ -201,45 +199,46 @@ class JetStreamSink:
             return
         self._unseen = ""
         self._failures = 0
-        if info is None:
+        if stream is None:
             raise UnavailableError(self._no_stream(link))
-        stream = Stream.of(info)
-        self._window = stream.duplicate_window
-        self._leader = stream.leader
+        self._window = stream.config.duplicate_window
+        self._leader = leader(stream)
         if differences := self._differences(stream.config):
             self._tell_once("stream_differs_from_definition", **differences)
 
-    async def _create(self, link: NatsLink) -> dict[str, Any]:
+    async def _create(self, link: NatsLink) -> StreamInfo:
         wanted = self._wanted()
         try:
-            info = await link.api(f"STREAM.CREATE.{self._stream}", wanted | {"name": self._stream})
+            stream = await link.call(link.manager.add_stream(wanted))
         except NotFoundError as error:
             raise UnavailableError(
                 f"{link.server} cannot make the stream {self._stream}: {error.description}"
             ) from None
-        log.info("stream_created", sink=self._definition.id, stream=self._stream, subjects=wanted["subjects"])
-        return info
+        log.info("stream_created", sink=self._definition.id, stream=self._stream, subjects=wanted.subjects)
+        return stream
 
-    def _wanted(self) -> dict[str, Any]:
+    def _wanted(self) -> StreamConfig:
         jetstream = self._definition.jetstream
         window = min(jetstream.duplicate_window, jetstream.max_age or jetstream.duplicate_window)
-        return {
-            "subjects": [subjects(jetstream.subject)],
-            "retention": "limits",
-            "storage": "file",
-            "discard": "old",
-            "max_age": int((jetstream.max_age or 0) * 1e9),
-            "max_bytes": jetstream.max_bytes or -1,
-            "num_replicas": jetstream.replicas,
-            "duplicate_window": int(window * 1e9),
-        }
+        return StreamConfig(
+            name=self._stream,
+            subjects=[subjects(jetstream.subject)],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.OLD,
+            max_age=jetstream.max_age or 0.0,
+            max_bytes=jetstream.max_bytes or -1,
+            num_replicas=jetstream.replicas,
+            duplicate_window=window,
+        )
 
-    def _differences(self, config: dict[str, Any]) -> dict[str, str]:
+    def _differences(self, config: StreamConfig) -> dict[str, str]:
         """Of limits that the definition sets."""
+        wanted = self._wanted()
         return {
-            name: f"{config.get(name)} where the definition says {value}"
-            for name, value in self._wanted().items()
-            if name in ("max_age", "max_bytes", "num_replicas", "duplicate_window") and config.get(name) != value
+            name: f"{actual} where the definition says {value}"
+            for name in ("max_age", "max_bytes", "num_replicas", "duplicate_window")
+            if (actual := getattr(config, name)) != (value := getattr(wanted, name))
         }
 
     def _tell_once(self, event: str, **fields: str) -> None:
@@ -329,7 +328,7 @@ class JetStreamSink:
     async def _publish_together(self, publisher: Publisher, messages: Sequence[_Message], progress: _Progress) -> int:
         """How many were taken. Of an ordered sink each but the first is only taken after the one before it, so that
         where one is lost those after it are refused and the order is kept."""
-        under_way: list[tuple[_Message, asyncio.Future[Acknowledgement] | None, float]] = []
+        under_way: list[tuple[_Message, asyncio.Future[PubAck] | None, float]] = []
         before = ""
         settled = 0
         try:
@@ -348,7 +347,7 @@ class JetStreamSink:
                 else:
                     try:
                         acknowledgement = await self._acknowledged(publisher, waited)
-                    except RefusedError:
+                    except APIError:
                         break
                     self._take(message, acknowledgement, sent, progress)
                 settled += 1
@@ -372,48 +371,47 @@ class JetStreamSink:
         progress.duplicates += 1
         return True
 
-    async def _send(self, publisher: Publisher, message: _Message, after: str) -> "asyncio.Future[Acknowledgement]":
+    async def _send(self, publisher: Publisher, message: _Message, after: str) -> "asyncio.Future[PubAck]":
         headers = message.headers
         if after:
             headers = headers | {"Nats-Expected-Last-Msg-Id": after}
         return await publisher.publish(message.subject, message.content, headers)
 
-    def _take(self, message: _Message, acknowledgement: Acknowledgement, sent: float, progress: _Progress) -> None:
+    def _take(self, message: _Message, acknowledgement: PubAck, sent: float, progress: _Progress) -> None:
         progress.done += 1
-        progress.duplicates += acknowledgement.duplicate
-        progress.last = max(progress.last, acknowledgement.sequence)
+        progress.duplicates += bool(acknowledgement.duplicate)
+        progress.last = max(progress.last, acknowledgement.seq)
         self._stored.acknowledged(
-            message.headers["Nats-Msg-Id"], acknowledgement.sequence, sent, duplicate=acknowledgement.duplicate
+            message.headers["Nats-Msg-Id"], acknowledgement.seq, sent, duplicate=bool(acknowledgement.duplicate)
         )
 
-    async def _acknowledged(self, publisher: Publisher, future: "asyncio.Future[Acknowledgement]") -> Acknowledgement:
-        """Raises `RefusedError` only where another message was to come before it."""
+    async def _acknowledged(self, publisher: Publisher, future: "asyncio.Future[PubAck]") -> PubAck:
+        """Raises `APIError` only where another message was to come before it."""
         server = publisher.link.server
         try:
             while not (await asyncio.wait({future}, timeout=SILENT))[0]:
                 await self._check_leader(publisher)
             return future.result()
-        except NobodyError:
+        except NoStreamResponseError:
             raise UnavailableError(await self._why_nobody(publisher.link)) from None
-        except RefusedError as error:
-            match error.code:
+        except APIError as error:
+            reason = printable(error.description or "", LONGEST_REASON) or f"error {error.err_code}"
+            match error.err_code:
                 case code if code == WRONG_LAST_ID:
                     raise
                 case code if code == TOO_LARGE:
                     raise RejectedError(
-                        f"{self._stream} takes no message that large ({error.reason}): raise its max_msg_size",
+                        f"{self._stream} takes no message that large ({reason}): raise its max_msg_size",
                         too_large=True,
                     ) from None
                 case code if code == ANOTHER_STREAM:
                     why = "another stream takes the subjects of this sink"
                     what = f"{why}, not {self._stream}: correct stream or subject in the sink's [nats]"
                 case code if code in FULL:
-                    full = f"{self._stream} of {server} is full ({error.reason})"
+                    full = f"{self._stream} of {server} is full ({reason})"
                     what = f"{full}: raise its limits, or let it discard old"
                 case _:
-                    what = (
-                        f"{self._stream} of {server} refused it ({error.reason}): see nats stream info {self._stream}"
-                    )
+                    what = f"{self._stream} of {server} refused it ({reason}): see nats stream info {self._stream}"
             raise UnavailableError(what) from None
 
     async def _check_leader(self, publisher: Publisher) -> None:
@@ -421,25 +419,25 @@ class JetStreamSink:
         if self._unseen:
             return
         try:
-            info = await publisher.link.stream_info(self._stream)
+            stream = await publisher.link.stream_info(self._stream)
         except NatsError as error:
             what = str(error)
         else:
-            if info is None or (leader := Stream.of(info).leader) == self._leader:
+            if stream is None or (now := leader(stream)) == self._leader:
                 return
-            what = f"{self._stream} has another leader, {leader or 'none at the moment'}: what was on its way is lost"
+            what = f"{self._stream} has another leader, {now or 'none at the moment'}: what was on its way is lost"
         await self._leave(publisher)
         raise UnavailableError(what)
 
     async def _why_nobody(self, link: NatsLink) -> str:
         try:
-            info = await link.stream_info(self._stream)
+            stream = await link.stream_info(self._stream)
         except NatsError as error:
             return str(error)
-        if info is None:
+        if stream is None:
             await self._leave(self._publisher)  # it is made again with the next connection, where that is wanted
             return self._no_stream(link)
-        taken = printable(", ".join(map(str, info["config"].get("subjects") or ())), 100)
+        taken = printable(", ".join(map(str, stream.config.subjects or ())), 100)
         return (
             f"no stream of {link.server} took it, {self._stream} takes {taken}: if the subject "
             "of this sink is not among that, correct it; else it has no leader at the moment"
