@@ -1,6 +1,6 @@
 """Scripts for shells, which complete without starting this program.
 
-What never changes stands in the script: commands, options, topics, fields. What does is read from the operator's own
+The script contains what never changes: commands, options, topics, fields. What does is read from the operator's own
 files by the shell itself: profiles, sinks and saved filters.
 """
 

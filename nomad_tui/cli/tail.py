@@ -38,7 +38,7 @@ from nomad_tui.stream.status import Pace, StreamStatus
 
 HELD_EVENTS: Final = 100_000
 HELD_BYTES: Final = 128 * 1024 * 1024
-"""What `tail` remembers to tell what changed: an object's previous event is rarely further back."""
+"""What `tail` remembers to find what changed: an object's previous event is rarely further back."""
 FLUSH_EVERY: Final = 0.05
 """Seconds a printed event may wait for others to be written with it."""
 UNREADABLE_SHOWN: Final = 5
@@ -395,10 +395,10 @@ class _Tail:
         return f"{signs}{time}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
 
     def _safe(self, line: bytes) -> bytes:
-        """A terminal acts on some characters that JSON lets stand; as `\\u` escapes their value is the same."""
+        """A terminal acts on some characters that JSON allows; as `\\u` escapes their value is the same."""
         if not self._plain_terminal or self._options.output not in RAW or not _NOT_PLAIN.search(line):
             return line
-        # Tabs and carriage returns can only stand between the tokens of JSON, where an escape could not.
+        # Tabs and carriage returns can only occur between the tokens of JSON, where an escape could not.
         text = line.decode("utf-8", "replace").translate(_SPACES)
         return "".join(
             character if character.isprintable() and self._has(character) else escaped(character) for character in text

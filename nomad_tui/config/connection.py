@@ -307,7 +307,7 @@ def _token_from(file: Path, origin: str) -> str:
 
 
 def _check_token(token: str, origin: str) -> None:
-    """Refuses what cannot stand in a header. The message never shows the token."""
+    """Refuse a token that cannot be sent in a header. The message never shows the token."""
     if "\n" in token or "\r" in token:
         wrong = "contains a line break"
     elif not (token.isascii() and token.isprintable()):

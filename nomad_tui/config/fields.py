@@ -1,4 +1,4 @@
-"""Settings that are written by hand, read into msgspec structs: what may stand in each field, and every mistake.
+"""Settings that are written by hand, read into msgspec structs: the values of each field, and every mistake.
 
 A field says with `Annotated[…, Field(codec, meaning)]` how it is read and written. msgspec itself would stop at the
 first mistake and say it in words of types; so each field is converted alone, and what is wrong is said with its dotted
@@ -147,7 +147,7 @@ class FieldReader(Generic[T]):
         folder: Path | None = None,
         aliases: Mapping[str, str] | None = None,
     ) -> None:
-        """`what` is what has these settings, such as "a sink"; `within` is what stands before each path, such as
+        """`what` is what has these settings, such as "a sink"; `within` precedes each path, such as
         `sink[1].`; `aliases` are attributes by what others call them."""
         self._struct = struct
         self._what = f" of {what}" if what else ""
@@ -257,7 +257,7 @@ def _plain(name: str) -> str:
 
 
 def quoted(raw: object) -> str:
-    """What stands somewhere, as it may stand in a sentence: without the secrets that it shows by their form."""
+    """A value quoted for a message, with secrets masked that can be recognized by their form."""
     match raw:
         case str():
             return f'"{printable(masked_text(raw), LONGEST_QUOTE)}"'

@@ -117,7 +117,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def shown(file: Path) -> str:
-    """A file's name as it may stand in a sentence."""
+    """A file's name, safe to display."""
     return printable(str(file), 200)
 
 

@@ -8,7 +8,7 @@
     filter = "job:=web status:=failed,lost"
     key = "F7"
 
-A filter of a preset's name stands in the preset's place.
+A filter with a preset's name replaces the preset.
 """
 
 from collections.abc import Mapping

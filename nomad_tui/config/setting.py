@@ -73,4 +73,4 @@ HELP: Final[Mapping[Setting, tuple[str, str]]] = {
         "1.10.0 to 1.10.6 and 1.11.0.",
     ),
 }
-"""What stands for the value, and the help text without the variable."""
+"""The placeholder of the value, and the help text without the variable."""

@@ -15,7 +15,7 @@ color = "red"
 keep = "7d"                               # what sink run and record keep of what every sink has had
 max_size = "4GiB"
 
-[[sink]]                                  # an event sink; `sinks.definition.definition` has what may stand in one
+[[sink]]                                  # an event sink; its keys: `sinks.definition.definition`
 id = "deployments"
 type = "webhook"
 address = "https://example.com/hook"
@@ -68,7 +68,7 @@ _PAIR: Final = re.compile(r"\s*([^=#\[]+?)\s*=")
 _ANY_COLOR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
-# What may stand in a field. In a profile an empty text counts as none.
+# Values of a field. In a profile an empty text counts as none.
 
 
 def _text(raw: object, path: FieldPath) -> str:
@@ -167,7 +167,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """What a profile may say, by the names of `config.Setting`: no secret, for those stand in files of their own."""
+    """The settings of a profile, by the names of `config.Setting`; secrets only as references to files."""
 
     address: Annotated[str | tuple[str, ...] | None, Field(FieldCodec(_address))] = None
     region: Annotated[str | None, Field(TEXT)] = None

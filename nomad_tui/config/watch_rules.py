@@ -80,7 +80,7 @@ def _read_actions(raw: object, path: FieldPath) -> frozenset[Action]:
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """What may stand in a table. Each field is the one of `Rule` of that name."""
+    """The keys of a table; each is the field of `Rule` with that name."""
 
     name: Annotated[str, Field(line("a name"))]
     filter: Annotated[Filter, Field(FILTER)] = Filter()

@@ -1,4 +1,4 @@
-"""What stands for the program's own signs where a terminal or a locale has only ASCII."""
+"""ASCII replacements of the program's own signs, for terminals and locales without others."""
 
 import codecs
 import unicodedata
@@ -17,7 +17,7 @@ _GLYPHS: Final[dict[str, str]] = {
     "◈": "%", "◉": "@", "○": "o", "◌": ".", "◎": "o", "●": "*", "◧": "[", "◰": "[", "◱": "[", "★": "*", "♥": "&",
     "✔": "+", "✓": "+", "✕": "x", "✖": "x", "❯": ">", "—": "-", "\xa0": " ",
 }  # fmt: skip
-"""One cell each, as what they stand for."""
+"""One cell each, as what they replace."""
 _LINES: Final = {
     **dict.fromkeys("─━┄┅┈┉╌╍═╴╶╸╺╼╾", "-"),
     **dict.fromkeys("│┃┆┇┊┋╎╏║╵╷╹╻╽╿", "|"),

@@ -1,6 +1,6 @@
 """Which event an event is, wherever and by whomever it was read.
 
-An event has no ID of its own: (Index, Topic, Type, Key) may stand twice under one index, a payload's keys come in
+An event has no ID of its own: (Index, Topic, Type, Key) may occur twice under one index, a payload's keys come in
 another order from each server, and each server computes some deadlines and IDs of its own (7 of 513 payloads). So an
 event is known by its index, its envelope, what its payload says apart from those (as in `core.continuity`), and its
 place among those of the same index that are the same in all this.
@@ -20,7 +20,7 @@ _COMPUTED: Final = re.compile(
     rb'|"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^"\\]*"|[1-9]\d{17,})(?:,|(?=}))'
 )
 """Members that hold nothing, a generated ID, or a time: as text, or in ns since 1970 (18 digits from 1973 on). Not the
-times that stand in the write itself, which every server has alike: they tell the events of a rebuilt cluster from those
+times in the write itself, which every server has alike: they distinguish the events of a rebuilt cluster from those
 that it had under the same indexes before."""
 
 

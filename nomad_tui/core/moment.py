@@ -1,7 +1,7 @@
 """When an event happened. Events carry no time of their own, so it is read from what the write left in objects.
 
-All events of a frame come from one write, so the time that one of its objects tells counts for all of them: a node's
-or a service's event often tells none. Times are the server's clock, not this machine's.
+All events of a frame come from one write, so the time of one of its objects counts for all of them: a node's
+or a service's event often has none. Times are the server's clock, not this machine's.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ _MOST_EVENTS_ASKED: Final = 64
 
 
 def frame_moment(frame: Frame) -> int | None:
-    """When the write behind a frame happened, in ns since 1970 on the server's clock; None where nothing tells it.
+    """When the write behind a frame happened, in ns since 1970 on the server's clock; None if unknown.
 
     The newest time of all objects that the write changed: some writes leave an object's own time as it was (an
     evaluation in a plan's result, an allocation whose desired status changes).
@@ -26,7 +26,7 @@ def frame_moment(frame: Frame) -> int | None:
 
 
 def no_earlier_than(frame: Frame) -> int | None:
-    """The newest time that any object of a frame tells, of this write or of one before it; None where none does."""
+    """The newest time of any object of a frame, of this write or of one before it; None if there is none."""
     return _moments(frame)[1]
 
 

@@ -107,7 +107,7 @@ def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]
 
 
 class Finder:
-    """Where an operator's regular expression stands in a text of several lines. Raises `PatternError`."""
+    """Where an operator's regular expression matches in a text of several lines. Raises `PatternError`."""
 
     def __init__(self, pattern: str, ignore_case: bool) -> None:
         self.occurs: Final = searcher(pattern, ignore_case)

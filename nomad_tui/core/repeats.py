@@ -1,6 +1,6 @@
 """Whether events that come again are ones that were seen.
 
-Neither "index already seen" nor (Index, Topic, Type, Key) tells a repeat from a new event: of 1,610 recorded
+Neither "index already seen" nor (Index, Topic, Type, Key) distinguishes a repeat from a new event: of 1,610 recorded
 indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job
 pending and once with it running. So payloads are compared, by value (servers write a payload's keys in another order
 every time) and without times and generated IDs (a restarted server replays its log and computes those anew: 7 of 513

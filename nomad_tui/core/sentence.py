@@ -3,7 +3,7 @@
 It is derived from the payload and from the payload of the object's previous event. A transition such as
 `pending → running` is claimed only where both payloads show it; with one payload a sentence says the state,
 or what the payload itself proves (equal indexes prove a creation, `Deleted` a removal). The event's type is
-only the name of the write that changed the object, so it decides nothing by itself where a payload tells.
+only the name of the write that changed the object, so it decides nothing by itself where a payload does.
 """
 
 from nomad_tui.core.objects.beside import NOTHING, Beside

@@ -36,7 +36,7 @@ class Subscription:
     """
 
     topics: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By released name; `NodeDrain`, a topic on the beta page, stands for the events of that type of topic `Node`."""
+    """By released name; `NodeDrain`, a topic on the beta page, means the events of that type of topic `Node`."""
 
     @classmethod
     def parse(cls, wanted: Iterable[str]) -> "Subscription":

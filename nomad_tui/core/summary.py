@@ -1,6 +1,6 @@
-"""The summary of an object: what an operator looks for in it, in a few facts, the most telling first.
+"""The summary of an object: what an operator looks for in it, in a few facts, the most important first.
 
-It is derived from one payload and tells how things stand; what has just happened is the sentence's business.
+It describes the state in one payload; the sentence describes what has just happened.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ __all__ = ["LONGEST_VALUE", "MOST_FACTS", "Fact", "Summary", "summary"]
 @dataclass(frozen=True, slots=True)
 class Summary:
     facts: tuple[Fact, ...]
-    """The most telling first, at most `MOST_FACTS`; empty for a payload that tells nothing."""
+    """The most important first, at most `MOST_FACTS`; empty for a payload without facts."""
 
 
 def summary(
@@ -32,7 +32,7 @@ def summary(
     of_event: bool = False,
     newest: str = "",
 ) -> Summary:
-    """What stands in the JSON of an event's `Payload`, for the released name of its topic.
+    """The object in the JSON of an event's `Payload`, for the released name of its topic.
 
     `name` gives the known name of a node, job or deployment for its topic and ID, "" for an unknown one; `now` is
     in ns since 1970, and times are in `timezone`, None being the machine's own. Takes any bytes: what cannot

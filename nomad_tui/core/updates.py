@@ -1,4 +1,4 @@
-"""What a source tells its reader. A live server and a recording tell it in the same words."""
+"""What a source yields. A live server and a recording yield the same types."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -242,7 +242,7 @@ class Gap:
 
     @classmethod
     def of_line(cls, line: bytes) -> "Gap | None":
-        """The gap that a line of a recording tells of; None where it tells of none that can be read."""
+        """The gap in a line of a recording; None if there is none that can be read."""
         if b'"Gap"' not in line:
             return None
         try:

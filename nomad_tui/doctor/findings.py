@@ -113,7 +113,7 @@ Item: TypeAlias = Begun | Cell | Finding
 
 @dataclass(slots=True)
 class Examination:
-    """All that was found so far. Give it each item as it comes."""
+    """All that was found so far, item by item."""
 
     findings: list[Finding] = field(default_factory=list)
     cells: dict[str, dict[str, Cell]] = field(default_factory=dict)

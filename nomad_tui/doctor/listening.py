@@ -11,7 +11,7 @@ from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
 
 RECENT: Final = 20
-"""Of the newest frames, so many are asked for when they happened: not every frame tells."""
+"""The newest frames whose time is read; not every frame has one."""
 
 
 class Listening:
@@ -27,7 +27,7 @@ class Listening:
         self.oldest_index: int | None = None
         self.newest_index: int | None = None
         self.oldest_moment: int | None = None
-        """In ns since 1970 on the server's clock, of the oldest frame that tells one."""
+        """In ns since 1970 on the server's clock, of the oldest frame that has one."""
         self.unreadable = 0
         self.ended = False
         self.last_text: bytes | None = None

@@ -36,7 +36,7 @@ class JetStreamAddress:
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
-    """In place of user and password: what stands alone before the `@`."""
+    """Instead of user and password: a single word before the `@`."""
 
     def __str__(self) -> str:
         return f"{self.to}/{self.stream}"

@@ -234,7 +234,7 @@ class _Client(Client):
     def __init__(self, *, must_be_encrypted: bool) -> None:
         super().__init__()
         self.first_error: Exception | None = None
-        """Why the server could not be connected to; the library tells only that none could."""
+        """Why the server could not be connected to; the library only reports that none could."""
         self._must_be_encrypted = must_be_encrypted
 
     async def connect(self, *args: Any, **options: Any) -> None:

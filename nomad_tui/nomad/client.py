@@ -48,7 +48,7 @@ ANSWER_LIMIT: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer in JSON, and what its headers tell beside it."""
+    """An answer in JSON, and the facts in its headers."""
 
     value: Any
     index: int | None
@@ -82,7 +82,7 @@ class ServerInfo:
     acls: bool | None = None
     """Whether it checks tokens."""
     is_server: bool = False
-    """Whether the agent that answers is a server; a client's agent tells its own release, not that of the servers."""
+    """Whether the agent that answers is a server; a client's agent reports its own release, not that of the servers."""
 
 
 class Client:
@@ -177,7 +177,7 @@ class Client:
     async def ask(
         self, path: str, parameters: Sequence[tuple[str, str]] = (), seconds: float = ANSWER_TIMEOUT
     ) -> Answer:
-        """As `get_json`, with what the headers of the answer tell."""
+        """As `get_json`, with the facts in the headers."""
         sent, begun = time_ns(), monotonic()
         limits = aiohttp.ClientTimeout(total=seconds, connect=self._connect_timeout)
         async with self._get(path, parameters, limits) as response:
@@ -314,7 +314,7 @@ def _text(value: Any, *path: str) -> str | None:
 
 
 def _found(value: Any, kind: type[Kind], *path: str) -> Kind | None:
-    """What stands at a path of keys, if it is of this very type."""
+    """The value at a path of keys, if it has exactly this type."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value if type(value) is kind else None

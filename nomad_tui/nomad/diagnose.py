@@ -143,7 +143,7 @@ def refusal(connection: Connection) -> Trouble:
 def ended(last_text: bytes | None) -> Trouble:
     """For a stream that the server closed after it had begun; `last_text` is what came last and was no frame.
 
-    Never `refused`: whether the token is good for another subscription, the next connect tells.
+    Never `refused`: the next connect shows whether the token is good for another subscription.
     """
     text = _plain(last_text or b"")
     case = next(case for saying, case in LAST_LINES if re.search(saying, text, re.IGNORECASE))
@@ -186,7 +186,7 @@ def token_in_words(connection: Connection) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """A time as it stands in a sentence: `45 s`, `3 min`, `2 h`, `5 days`."""
+    """A duration in words: `45 s`, `3 min`, `2 h`, `5 days`."""
     for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -194,7 +194,7 @@ def in_words(seconds: float) -> str:
 
 
 def listed(names: Sequence[str], at_most: int = NAMED) -> str:
-    """Names as they stand in a sentence, the rest of too many of them counted."""
+    """Names in a list, the rest of too many of them counted."""
     shown = [_clean(name) for name in names[:at_most]]
     if len(names) > at_most:
         shown[-1:] = [f"{len(names) - at_most + 1} others"]

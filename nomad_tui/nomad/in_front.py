@@ -1,6 +1,6 @@
 """Answers that are not Nomad's, but those of a proxy in front of it: who gave them, and what they say.
 
-Nomad answers errors with a short plain text. A `Server` header alone tells nothing: a proxy puts its own on what it
+Nomad answers errors with a short plain text. A `Server` header alone proves nothing: a proxy puts its own on what it
 passes on, too.
 """
 

@@ -56,7 +56,7 @@ async def explain_fully(error: BaseException, connection: Connection) -> Trouble
 async def why_refused(client: Client, subscription: Subscription, trouble: Trouble) -> Findings:
     """Why a subscription was refused, and what of it is not.
 
-    Asks for region, token, publishing and leader at once and tells the first that is wrong; else tries each topic.
+    Asks for region, token, publishing and leader at once and returns the first that is wrong; else tries each topic.
     """
     connection = client.connection
     region, token, server, leader = await asyncio.gather(

@@ -30,7 +30,7 @@ def lacking(permissions: Permissions, token: TokenInfo | None) -> Trouble:
 
 
 def holder(token: TokenInfo | None) -> str:
-    """Who the server takes us for, as it stands in a sentence: `the token 'ci' (policies read-jobs and ops)`."""
+    """The identity of the request in words: `the token 'ci' (policies read-jobs and ops)`."""
     if token is None:
         return "the token"
     if token.kind is TokenKind.DISABLED:
@@ -47,7 +47,7 @@ def holder(token: TokenInfo | None) -> str:
 def granting_policy(permissions: Permissions) -> str:
     """An ACL policy that grants what is refused; empty where only a management token could.
 
-    Namespaces that lack the same stand together, and what belongs to no namespace stands last.
+    Namespaces that lack the same are grouped; what belongs to no namespace comes last.
     """
     refused = permissions.refused
     lacked = {

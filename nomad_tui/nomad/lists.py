@@ -1,4 +1,4 @@
-"""What is already in trouble, asked of the server's lists once: the event stream tells of changes only.
+"""What is already in trouble, requested from the server's lists once: the event stream reports changes only.
 
 Nothing is asked that the token may not read: a list that is refused is left out.
 """
@@ -82,7 +82,7 @@ async def in_trouble(client: Client) -> Found:
 
 
 async def may_read(client: Client, one: ServerList) -> bool | None:
-    """Whether the token may read a list; None where the answer does not tell. Raises `NomadError`.
+    """Whether the token may read a list; None where the answer does not show it. Raises `NomadError`.
 
     Of all namespaces at once a server lists those that the token may read, none of them too, and refuses nothing.
     """

@@ -1,4 +1,4 @@
-"""What is asked of a server beside its stream, to tell why the stream is not what it should be.
+"""Requests beside the stream, to find why the stream is not what it should be.
 
 Each question raises `NomadError`. All answers are untrusted text.
 """

@@ -1,6 +1,6 @@
 """Which releases the servers run that would serve the stream, learned before the first subscription.
 
-The servers' releases are Serf tags (`/v1/agent/members`, needs `node:read`). A server also tells its own
+The servers' releases are Serf tags (`/v1/agent/members`, needs `node:read`). A server also reports its own
 (`/v1/agent/self`, needs `agent:read`). Whoever may ask neither learns enough from a request that every server refuses:
 1.8.20, 1.10.8, 1.11.2 and later answer it with 200 and silence, all others with a status.
 """
@@ -86,9 +86,9 @@ async def discover(
 ) -> ServerReleases:
     """What can be learned; `server` is what the agent that answers says of itself.
 
-    With `prove` a server that does not tell is asked something that it refuses.
+    With `prove` a server that does not report it gets a request that it refuses.
 
-    Raises `NomadError` if it cannot be connected to: that tells nothing of its release.
+    Raises `NomadError` if it cannot be connected to: that proves nothing about its release.
     """
     region = client.connection.region
     known = ServerReleases()
@@ -190,7 +190,7 @@ class Discovery:
         if known.harmful_topics or known.evidence is Evidence.NONE or monotonic() - asked_at > REMEMBERED:
             known = await discover(client, server, prove=prove, patience=self._patience)
             if known.evidence is Evidence.MEMBERS:
-                self._known.clear()  # it tells of all of them
+                self._known.clear()  # it reports all of them
             self._known[address] = (monotonic(), known)
         return known
 

@@ -33,7 +33,7 @@ class TaskLog:
 
 
 class FrameSplitter:
-    """Splits JSON objects that stand right behind each other, in whatever pieces they come."""
+    """Splits consecutive JSON objects, in any pieces."""
 
     def __init__(self) -> None:
         self._rest = bytearray()

@@ -1,6 +1,6 @@
-"""What is checked beside a cluster's streams, as no stream tells it.
+"""Checks of a cluster that no stream reports.
 
-The list of namespaces, because a server looks up what `*` stands for only once; whether this machine slept; whether the
+The list of namespaces, because a server resolves `*` only once; whether this machine slept; whether the
 cluster has a leader, because the stream of one without stays open; whether a token that may not read everything may
 read more by now; and whether servers that reading harmed were upgraded.
 """

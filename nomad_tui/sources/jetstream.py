@@ -41,7 +41,7 @@ TOGETHER: Final = 0.05
 """Seconds for which a message may wait for others of its frame."""
 WAIT: Final = 5.0
 REMEMBERED: Final = 128 * 1024
-"""IDs of messages, to tell one that comes twice."""
+"""IDs of messages, to recognize one that comes twice."""
 CLOUDEVENTS: Final = "application/cloudevents"
 GAP: Final = "Gap"
 
@@ -55,7 +55,7 @@ _decode_gap = msgspec.json.Decoder(GapMessage).decode
 
 
 class JetStreamSource:
-    """Goes on where it was after every interruption: a stream's sequence numbers tell what was read."""
+    """Goes on where it was after every interruption: a stream's sequence numbers show what was read."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 Usually that is one stream (`stream.reader`). Where a token may not read every namespace, a server refuses `*`
 altogether, and each namespace that the token may read gets a stream of its own (`stream.ordered` merges them).
-`sources.cluster_watch` checks beside the streams what no stream tells.
+`sources.cluster_watch` checks what no stream reports.
 """
 
 import asyncio
@@ -121,7 +121,7 @@ class LiveServer:
 
         A topic that nobody has heard of yet cannot be asked for by name: while anything is left out, the first event
         of a new kind does not come. None gets it, if the server still holds it. If nothing would be left to ask for,
-        the connection stays as it is: it costs little, and tells whether the server is there.
+        the connection stays as it is: it costs little, and shows whether the server is there.
         """
         self._topics = topics
         for reader in self._watch.readers:

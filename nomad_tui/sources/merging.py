@@ -34,7 +34,7 @@ def samples(frames: Sequence[Frame]) -> Iterator[Sample]:
 
 
 def are_of_one_cluster(recordings: Sequence[Sequence[Sample]]) -> bool:
-    """Whether time goes the way of the indexes in all of them together; so does what tells no time."""
+    """Whether time goes the way of the indexes in all of them together; so does a recording without times."""
     latest = 0
     last = -1
     for sample in sorted((each for recording in recordings for each in recording), key=_by_index):

@@ -48,7 +48,7 @@ UNPROVEN: Final = (
     "If they are not, open each separately."
 )
 SAMPLED: Final = (400, 10_000)
-"""First frames of each recording that tell whether they are of one cluster; more where the fewer prove nothing."""
+"""First frames of each recording, which show whether they are of one cluster; more where the fewer prove nothing."""
 SAMPLED_BYTES: Final = 64 * 1024 * 1024
 """Of each recording at most."""
 LAST_FRAMES: Final = 1_000
@@ -225,7 +225,7 @@ class Recording:
             try:
                 found += self._found(path)
             except RecordingError:
-                found.append(Document(path))  # why it cannot be read is said when its turn comes
+                found.append(Document(path))  # why it cannot be read is reported when its turn comes
         return found
 
     async def _read(self, documents: Sequence[Document]) -> AsyncGenerator[Update, None]:
@@ -255,7 +255,7 @@ class Recording:
                 async for update in updates:
                     if isinstance(update, Frame):
                         if not update.events and (recorded := Gap.of_line(update.line)) is not None:
-                            # The frame behind it tells of a rebuilt server.
+                            # The frame behind it shows that the server was rebuilt.
                             if recorded.reason is not GapReason.REBUILT and self.part.of(recorded) is not None:
                                 yield recorded
                             continue
@@ -266,7 +266,7 @@ class Recording:
                     yield update
 
     async def _end(self, documents: Sequence[Document]) -> int | None:
-        """When the newest event that tells its time happened, in ns since 1970."""
+        """When the newest event with a time happened, in ns since 1970."""
         kinds = dict(self._kinds)
         newest: list[int] = []
         for document in documents:

@@ -41,7 +41,7 @@ POLL_EVERY: Final = 0.2
 _ROTATED_SUFFIX: Final = lazy_pattern(r"[.-]\d[\d.TZ_-]*?(\.gz|\.zst)?")
 """What rotation adds to a file's name."""
 HEAD_BYTES: Final = 1024
-"""Of a file that is followed, to tell whether it was cut and has grown again between two looks."""
+"""Of a file that is followed, to see whether it was cut and has grown again between two looks."""
 
 Read = Callable[[int], bytes]
 """Some bytes, at most as many as asked for, and none at the end."""

@@ -28,7 +28,7 @@ class Token:
     agent_read: bool = False
     operator_read: bool = False
     policies: tuple[str, ...] = ()
-    """Only shown by `/v1/acl/token/self`: what it may do stands above."""
+    """Only shown by `/v1/acl/token/self`: what it may do is set above."""
     expires: datetime | None = None
     """With a time zone."""
     is_identity: bool = False
@@ -77,7 +77,7 @@ MANAGEMENT: Final = Token(name="management", management=True, agent_read=True)
 
 
 class Doubt(Enum):
-    """Why a secret stands for no token."""
+    """Why a secret is no valid token."""
 
     UNKNOWN = auto()
     EXPIRED = auto()

@@ -60,7 +60,7 @@ class Namespaces:
 
 
 def refusal(doubt: Doubt, says_why: bool = True) -> Answer:
-    """What a secret that stands for no token is answered."""
+    """The answer to a secret that is no valid token."""
     if doubt is Doubt.MALFORMED:
         text = (
             "failed to parse signed token: failed to parse JWT: go-jose/go-jose: "

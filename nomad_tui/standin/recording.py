@@ -86,7 +86,7 @@ def events(line: bytes) -> tuple[int, list[tuple[Envelope, bytes]]]:
 
 
 def index_places(line: bytes) -> list[tuple[int, int]]:
-    """Where a frame's digits stand: those of its index and of its events', never those in a payload.
+    """Where a frame's digits are: those of its index and of its events', never those in a payload.
 
     The names `"Index"` and `"Payload"` with bare quotes cannot be inside a JSON string, and nothing in an
     envelope but the payload has fields.

@@ -35,7 +35,7 @@ def parse_index(text: str) -> int:
 
 
 def parse_topics(names: list[str]) -> dict[str, tuple[str, ...]]:
-    """The keys asked for by topic; topics are taken as they come, unknown ones too."""
+    """The keys asked for by topic; unknown topics are accepted too."""
     if not names:
         return {ALL: (ALL,)}
     topics: dict[str, tuple[str, ...]] = {}

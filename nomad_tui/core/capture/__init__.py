@@ -132,7 +132,7 @@ class Capture:
         return True
 
     def _form_of(self, begun: bytes, at_end: bool) -> str | None:
-        """`NDJSON` for everything that is read line by line; None where more is needed to tell."""
+        """`NDJSON` for everything that is read line by line; None if more is needed to decide."""
         if begun[:1] in (b"[", b"\x1e"):
             inner = begun[1:].lstrip(_SPACE)
             if not inner and not at_end:

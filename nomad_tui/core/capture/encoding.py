@@ -11,7 +11,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 HEAD: Final = 4
-"""Bytes that tell the encoding."""
+"""Bytes that show the encoding."""
 NAMES: Final = {"utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32-le": "UTF-32", "utf-32-be": "UTF-32"}
 
 

@@ -29,7 +29,7 @@ _KEY: Final = rb'\s*\{\s*(?:"(?:Index|Events|Topic|Type|Key|Namespace|FilterKeys
 _KEYED: Final = lazy_pattern(_KEY + rb")")
 _BEGUN: Final = lazy_pattern(_KEY + rb"|$)")
 _SOURCE: Final = ("stream", "_PID", "tag", "source")
-"""Members that tell one logger from another."""
+"""Members that distinguish loggers."""
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_bytes = msgspec.json.Decoder(list[int]).decode
@@ -42,7 +42,7 @@ class Unwrapper:
         """What was found around the first frame; empty before it."""
         self.longest = longest
         self._pieces: dict[bytes, list[bytes]] = {}
-        """Beginnings of frames, by what tells one logger's pieces from another's."""
+        """Beginnings of frames, by what distinguishes the loggers."""
         self._took_piece = False
 
     def unwrap(self, line: bytes) -> list[Frame | Heartbeat | Unreadable] | None:

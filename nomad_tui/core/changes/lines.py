@@ -14,7 +14,7 @@ because `difflib` takes more than a moment."""
 
 class TextLine(NamedTuple):
     sign: str
-    """`+`, `-`, a space for a line that stays, `@` for where in the text the next lines stand."""
+    """`+`, `-`, a space for a line that stays, `@` for the position of the next lines."""
     text: str
     """Untrusted."""
 

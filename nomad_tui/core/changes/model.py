@@ -38,7 +38,7 @@ class Place:
     natural: tuple[str, ...] = ()
     """The keys by which the items of this list were matched; empty for a list matched by values."""
     entries: "list[Place | Change]" = field(default_factory=list)
-    """In display order: keys sorted, items as they stand in `after`, what was removed where it stood."""
+    """In display order: keys sorted, items in the order of `after`, removed ones in their former position."""
     count: int = 0
     """Changes in it and beneath, without noise."""
     noise: int = 0
@@ -166,7 +166,7 @@ def _label(parent: Place | None, step: Step | None, value: Value) -> str:
 
 
 def item_name(value: Value, natural: Sequence[str] = ()) -> str | None:
-    """What tells an item from its siblings, at most `LONGEST_LABEL` characters and untrusted; None for nothing."""
+    """What distinguishes an item, at most `LONGEST_LABEL` characters and untrusted; None for nothing."""
     if type(value) is not dict:
         return None
     names = [value.get(key) for key in natural]

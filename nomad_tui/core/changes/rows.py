@@ -1,6 +1,6 @@
 """The changes as rows a reader sees: a tree of only what changed, with what is folded away left out.
 
-A map in which one thing changed is one row with it, `Config.image`; the tasks of a group stand in the group itself, as
+A map in which one thing changed is one row with it, `Config.image`; the tasks of a group are in the group itself, as
 in `nomad job plan`.
 """
 

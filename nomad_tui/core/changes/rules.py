@@ -1,5 +1,5 @@
 """What is particular about the members of an object: which change without an operator ever looking for it, and what
-tells the items of a list apart."""
+distinguishes the items of a list."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ _ITEM_KEYS: Final[tuple[tuple[str, ...], ...]] = (
     ("Device",),
     ("Address",),
 )
-"""What tells the items of a list apart, the best first; the first that every item has, each another, is used."""
+"""What distinguishes the items of a list, the best first; the first that every item has, each another, is used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ class Server:
     proxy_variable: str | None = None
     """The environment variable that names the proxy."""
     known: frozenset[str] = frozenset()
-    """Fields that the operator's shell tells Nomad's command line anyway."""
+    """Fields that Nomad's command line takes from the operator's shell anyway."""
 
 
 def object_name(envelope: Envelope, payload: Value) -> str:
@@ -335,7 +335,7 @@ def _task(payload: Value, path: Path) -> str:
 
 
 def _options(server: Server) -> Iterator[str]:
-    """Of Nomad's command line, for what the operator's shell does not tell it."""
+    """Of Nomad's command line, for what the operator's shell does not provide."""
     given = (
         ("address", f"unix://{server.socket}" if server.socket is not None else server.address),
         ("region", server.region),

@@ -47,7 +47,7 @@ def place(token: Token) -> int:
 
 
 def field_of(start: str, position: int, text: str) -> FieldDescription:
-    """The field whose name stands before the colon of `start`, as at `position` of the filter `text`.
+    """The field named before the colon of `start`, as at `position` of the filter `text`.
 
     Raises `FilterError` if there is none of that name, or if it takes no comparison.
     """

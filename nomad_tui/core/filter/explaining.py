@@ -74,7 +74,7 @@ def explain(text: str, position: int, tokens: list[Token]) -> FilterError:
 
 
 def _unfinished(text: str, position: int) -> FilterError | None:
-    """Something that begins here and is not finished or oddly continued, whatever stands before it."""
+    """Something that begins here and is not finished or oddly continued, regardless of what precedes it."""
     start = text[position : position + 1]
     rest = len(text) - position
     if start in ('"', "`"):

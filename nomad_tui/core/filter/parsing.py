@@ -15,7 +15,7 @@ LONGEST_FILTER: Final = 100_000
 """Characters."""
 
 MOST_BRACKETS: Final = 100
-"""How deep parentheses and braces may stand in each other."""
+"""How deep parentheses and braces may be nested."""
 
 
 @dataclass(frozen=True, slots=True)

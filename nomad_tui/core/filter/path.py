@@ -39,7 +39,7 @@ _POINTER: Final = lazy_pattern(r"(?:/[\w\-.~:|]+)+")
 def read_path(written: str, position: int) -> Path | None:
     """`Node.Attributes["os.name"]` or `Tasks.0.Name` as steps; None for what is no path.
 
-    `position` is where it stands in the filter. Raises `FilterError` for a key in quotes with a bad escape.
+    `position` is where it starts in the filter. Raises `FilterError` for a key in quotes with a bad escape.
     """
     steps: list[str] = []
     at = 0

@@ -13,7 +13,7 @@ from nomad_tui.core.topics import BETA_TYPES, beta_topic
 
 
 class Operator(Enum):
-    """What stands between a field's colon and its value; the value is how it is written."""
+    """What is between a field's colon and its value; the value is how it is written."""
 
     STARTS_WITH = ""
     """Of texts; numbers are equal and times within the day, minute or second."""

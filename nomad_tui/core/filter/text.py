@@ -26,7 +26,7 @@ _JSON_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def _unescaped(data: str) -> str:
-    """JSON as it stands, with every escape sequence replaced by the character it means."""
+    """The JSON itself, with every escape sequence replaced by the character it means."""
     text = _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _named(found[2]), data)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -162,7 +162,7 @@ def read_pattern(written: str) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """A pattern for a whole value in which `*` stands for any characters, in smart case. Never an empty value."""
+    """A pattern for a whole value in which `*` matches any characters, in smart case. Never an empty value."""
 
     source: str
 

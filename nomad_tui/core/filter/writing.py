@@ -48,10 +48,10 @@ def quoted(text: str) -> str:
 
 
 def unquoted(string: str, position: int) -> str:
-    """What a string in double quotes or back quotes stands for, by the rules of Go's `strconv.Unquote`.
+    """The value of a string in double quotes or back quotes, by the rules of Go's `strconv.Unquote`.
 
-    Beyond them `\\"` and a line feed may stand in double quotes. Raises `FilterError` for an escape that Go does
-    not know; `position` is where the string stands in the filter.
+    Beyond them `\\"` and a line feed are allowed in double quotes. Raises `FilterError` for an escape that Go does
+    not know; `position` is where the string starts in the filter.
     """
     inner = string[1:-1]
     if string[0] == "`":

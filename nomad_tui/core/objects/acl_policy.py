@@ -17,7 +17,7 @@ from nomad_tui.core.readable import count
 
 _RULES_READ: Final = 16_000
 """Characters of a policy that are looked at."""
-_RULES_TOLD: Final = 6
+_RULES_LISTED: Final = 6
 
 _RULE: Final = lazy_pattern(
     r"^\s{0,40}(namespace|node_pool|host_volume|plugin|agent|node|operator|quota|service|sentinel|variables)"
@@ -75,15 +75,15 @@ class PolicyKind(Known[Policy]):
 
 def _allowed(rules: str) -> Iterator[Part]:
     found = list(_RULE.finditer(rules))
-    for position, rule in enumerate(found[:_RULES_TOLD]):
+    for position, rule in enumerate(found[:_RULES_LISTED]):
         if position:
             yield COMMA
         about, name, policy = rule.groups(default="")
         yield plain(" ".join(filter(None, (about, masked(name, VALUE_LIMIT)))), VALUE_LIMIT * 2)
         if policy:
             yield (warn if policy in ("write", "scale") else dim)(f" {policy}", VALUE_LIMIT)
-    if len(found) > _RULES_TOLD:
-        yield dim(f" and {count(len(found) - _RULES_TOLD)} more")
+    if len(found) > _RULES_LISTED:
+        yield dim(f" and {count(len(found) - _RULES_LISTED)} more")
 
 
 ACL_POLICY: Final = PolicyKind()

@@ -61,7 +61,7 @@ def _no_name(_topic: str, _identifier: str) -> str:
 
 class Beside(NamedTuple):
     frame: Frame | None = None
-    """The event's own; None where it is not at hand."""
+    """The event's own; None if it is not available."""
     namespace: str = ""
     known_name: Callable[[str, str], str] = _no_name
     """The name of an object by its released topic and ID, untrusted; empty for an unknown one."""
@@ -81,7 +81,7 @@ class Beside(NamedTuple):
         return self.known_name(topic, identifier) or short(identifier)
 
     def trigger(self, job: str) -> str:
-        """Why this write evaluates a job; empty where it does not tell."""
+        """Why this write evaluates a job; empty if the write does not show it."""
         write = self.write
         return write.triggers.get((self.namespace, job), "") if write is not None else ""
 

@@ -52,7 +52,7 @@ def edited_level(event: ObjectEvent[F]) -> Level:
 def edited(event: ObjectEvent[F], labels: Mapping[str, str], shown: frozenset[str], *around: Part) -> list[Part]:
     """What was done and what changed, such as `updated · max TTL 1 h → 2 h`; `around` where no change is known.
 
-    `labels` are what the fields are called that people change, the most telling first; of those in `shown` the values
+    `labels` are what the fields are called that people change, the most important first; of those in `shown` the values
     hold no secret.
     """
     gone = is_removal(event)

@@ -53,8 +53,8 @@ _PLANNED: Final = (
     ("Preemptions", "preempt"),
 )
 
-_GROUPS_TOLD: Final = 3
-_CONSTRAINTS_TOLD: Final = 3
+_GROUPS_LISTED: Final = 3
+_CONSTRAINTS_LISTED: Final = 3
 _USUAL_PRIORITY: Final = 50
 
 
@@ -258,10 +258,10 @@ def _summarize(now: Evaluation, facts: Facts, context: Context) -> None:
     _add_wait(facts, now, context)
     failed = by_name(now.failed_tg_allocs)
     queued = now.queued_allocations or {}
-    for name, metric in list(failed.items())[:_GROUPS_TOLD]:
+    for name, metric in list(failed.items())[:_GROUPS_LISTED]:
         _add_unplaced(facts, name, metric, queued.get(name, 0), len(failed) == 1)
-    if len(failed) > _GROUPS_TOLD:
-        facts.line("", bad(f"{count(len(failed) - _GROUPS_TOLD)} more groups not placed"))
+    if len(failed) > _GROUPS_LISTED:
+        facts.line("", bad(f"{count(len(failed) - _GROUPS_LISTED)} more groups not placed"))
     if not failed:
         facts.new_line()
     facts.add("queued", plain(counted({name: number for name, number in queued.items() if name not in failed})))
@@ -305,7 +305,7 @@ def _add_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: b
     facts.add("dimensions", bad(counted(metric.dimension_exhausted)))
     facts.add("filtered", warn(nodes(metric.nodes_filtered) if metric.nodes_filtered > 0 else ""))
     filters = sorted((metric.constraint_filtered or {}).items(), key=lambda item: (-item[1], item[0]))
-    for constraint, refused in filters[:_CONSTRAINTS_TOLD]:
+    for constraint, refused in filters[:_CONSTRAINTS_LISTED]:
         facts.add("constraint", warn(masked(constraint)), dim(f" · {count(refused)}"))
     if alone:
         facts.add("classes filtered", plain(counted(metric.class_filtered)))
@@ -315,7 +315,7 @@ def _add_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: b
 def _add_plan(facts: Facts, annotations: Annotations) -> None:
     """What the plan asked for, in the words of `nomad job plan`; what it leaves alone comes last and quietly."""
     groups = [(name, wanted) for name, wanted in by_name(annotations.desired_tg_updates).items() if wanted]
-    for name, wanted in groups[:_GROUPS_TOLD]:
+    for name, wanted in groups[:_GROUPS_LISTED]:
         parts: list[Part] = []
         for verb, number in sorted(wanted.items(), key=lambda item: (item[0] == "Ignore", item[0])):
             if number > 0:
@@ -323,8 +323,8 @@ def _add_plan(facts: Facts, annotations: Annotations) -> None:
                 parts += [*([COMMA] if parts else []), role(f"{words(verb)} {count(number)}", VALUE_LIMIT)]
         if parts:
             facts.add("plan", dim(f"{name[:VALUE_LIMIT]} " if len(groups) > 1 else ""), *parts)
-    if len(groups) > _GROUPS_TOLD:
-        facts.add("", dim(f"and {count(len(groups) - _GROUPS_TOLD)} more groups"))
+    if len(groups) > _GROUPS_LISTED:
+        facts.add("", dim(f"and {count(len(groups) - _GROUPS_LISTED)} more groups"))
 
 
 def describe_evaluation(

@@ -22,7 +22,7 @@ LONGEST_VALUE: Final = 160
 SPACE: Final = Part(" ", Role.PLAIN)
 
 _MASKED_BEFORE_CUT: Final = 2_000
-"""Characters of a text that are masked: a secret must not lose its tell-tale end to the cut at `MESSAGE_LIMIT`."""
+"""Characters of a text that are masked, before it is cut at `MESSAGE_LIMIT`: the cut could hide what marks a secret."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TIME: Final = 35
@@ -42,7 +42,7 @@ class Fact:
     parts: tuple[Part, ...]
     """The value; never without text."""
     own_line: bool = False
-    """Whether it begins a line; others stand beside the fact before while there is room."""
+    """Whether it begins a line; others follow on the same line while there is room."""
 
     @property
     def text(self) -> str:
@@ -118,7 +118,7 @@ class Facts:
         self._breaks = False
 
     def add(self, label: str, *parts: Part) -> None:
-        """A fact that stands where there is room."""
+        """Add a fact on the same line while there is room."""
         parts = tuple(part for part in parts if part.text)
         if parts and len(self._facts) < MOST_FACTS:
             self._facts.append(Fact(label, _within(parts), self._breaks))

@@ -34,7 +34,7 @@ from nomad_tui.core.objects.parts import (
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import count
 
-_GROUPS_SAID: Final = 3
+_GROUPS_IN_SENTENCE: Final = 3
 _GROUPS_LISTED: Final = 6
 _NODE_WIDE: Final = {"system", "sysbatch"}
 """Types of jobs that run once on each node, whatever a group's count is."""
@@ -240,8 +240,8 @@ def _registered(now: Job) -> list[Part]:
         return [*happened, DOT, plain("waiting for dispatch")]
     groups = now.groups
     if now.type in ("service", "batch") and groups:
-        counts = [f"{group.name[:VALUE_LIMIT]} {count(group.count)}" for group in groups[:_GROUPS_SAID]]
-        if len(groups) > _GROUPS_SAID:
+        counts = [f"{group.name[:VALUE_LIMIT]} {count(group.count)}" for group in groups[:_GROUPS_IN_SENTENCE]]
+        if len(groups) > _GROUPS_IN_SENTENCE:
             total = sum(group.count for group in groups)
             counts = [f"{count(len(groups))} groups, {count(total)} allocations"]
         happened += [DOT, dim(", ".join(counts))]

@@ -1,4 +1,4 @@
-"""What differs between two versions of a job, the most telling first.
+"""What differs between two versions of a job, the most important first.
 
 A value is shown only where it cannot be a secret: job payloads carry environments, templates and driver
 configuration in clear.
@@ -20,7 +20,7 @@ from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
 
 SHOWN: Final = 2
 MOST: Final = 1_000
-"""Changes that are put in order to find the most telling ones."""
+"""Changes that are ordered to find the most important ones."""
 
 _BOOKKEEPING: Final = {
     "CreateIndex", "Dispatched", "JobModifyIndex", "ModifyIndex", "NomadTokenID", "Stable", "Status",

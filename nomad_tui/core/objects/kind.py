@@ -22,7 +22,7 @@ from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Written,
 
 UNKNOWN_GLYPH: Final = "◇"
 THIS_WRITE: Final = object()
-"""In place of an index, for objects that do not tell the index of their time but were written now."""
+"""In place of an index, for objects without the index of their time that were written now."""
 
 F = TypeVar("F", bound=Written)
 
@@ -69,7 +69,7 @@ class Kind:
     name: str = ""
     """The topic as released servers send it; case-sensitive."""
     payload_key: str | None = None
-    """Where the object stands in `Payload`; None where no public release says."""
+    """The object's key in `Payload`; None where no public release documents one."""
     capability: str = "management"
     """What a token needs to subscribe, in the words of an ACL policy."""
     is_namespaced: bool = False
@@ -100,7 +100,7 @@ class Kind:
     ended: frozenset[str] = frozenset()
     """Statuses after which nothing more is expected."""
     routine_type: str = ""
-    """The type of its events that tell nothing of the object itself."""
+    """The type of its events that carry no change of the object itself."""
     removed: str = "deleted"
     """What it is once it is gone."""
     changes: ChangeRules = COMMON
@@ -143,7 +143,7 @@ class Kind:
         return ""
 
     def written_at(self, type_: str, payload: bytes) -> tuple[int | None, object]:
-        """A time that the object tells, in ns since 1970, and the index of the write it belongs to, or `THIS_WRITE`.
+        """A time of the object, in ns since 1970, and the index of the write it belongs to, or `THIS_WRITE`.
 
         May raise `ValueError` or `OverflowError`.
         """
@@ -245,7 +245,7 @@ class Known(Kind, Generic[F]):
             self.summary(now, is_deleted, facts, context)
 
     def summary(self, now: F, is_deleted: bool, facts: Facts, context: Context) -> None:
-        """Adds how things stand, the most telling first; nothing for an object that its scalars tell best."""
+        """Add facts on the state, the most important first; none for an object best described by its scalars."""
 
     def _selected(self, view: type[V], **members: str) -> ObjectReader[V]:
         """Reads a few members of the object under the names that a view has for them."""

@@ -1,4 +1,4 @@
-"""What topic `Operator` sends: no public release says where its object stands, so its scalars tell it."""
+"""Topic `Operator`: no public release documents the key of its object, so its scalars describe it."""
 
 from typing import Final
 

@@ -154,7 +154,7 @@ OUT_OF_MEMORY: Final = "OOM Killed"
 
 
 def reason(text: str, *prefixes: str) -> str:
-    """A server's message made fit to stand after a `·`: no prefix that repeats the object, no capital, no secret."""
+    """A server's message shortened to follow a `·`: no prefix that repeats the object, no capital, no secret."""
     text = masked_text(text[: MESSAGE_LIMIT * 2].strip())
     for prefix in prefixes:
         text = text.removeprefix(prefix)

@@ -71,7 +71,7 @@ class Reader(Generic[T]):
 
 
 class ObjectReader(Generic[S]):
-    """Reads the object of an event's `Payload`, which stands under its documented key or under its topic's name."""
+    """Reads the object of an event's `Payload`, which is under its documented key or under its topic's name."""
 
     def __init__(self, keys: Sequence[str], kind: type[S]) -> None:
         self._has_other = len(keys) > 1

@@ -11,7 +11,7 @@ from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Sentence, dim, named,
 from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.secrets import masked_text
 
-_TAGS_SAID: Final = 8
+_TAGS_LISTED: Final = 8
 
 
 class Service(Written):
@@ -48,7 +48,7 @@ class ServiceKind(Known[Service]):
         if event.type_ == "ServiceRegistration" and event.before is not None and event.before != now:
             happened = [plain("registered again")]
         happened.append(plain(f" {where}"))
-        if tags := ", ".join(tag[:VALUE_LIMIT] for tag in (now.tags or ())[:_TAGS_SAID]):
+        if tags := ", ".join(tag[:VALUE_LIMIT] for tag in (now.tags or ())[:_TAGS_LISTED]):
             happened.append(dim(f" {masked_text(tags)}"))
         if now.job_id:
             namespace = now.namespace or event.beside.namespace

@@ -1,6 +1,6 @@
 """Objects of a topic that no release is known to send, or none of whose fields is what it should be.
 
-The scalars that tell most, and the event's type in words where there is none.
+The most informative scalars, and the event's type in words where there is none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ def _whole(payload: bytes) -> Fields:
 
 
 def _object(keys: Sequence[str], whole: Fields) -> Fields | None:
-    """What stands under its key, else the payload's only object, else all of it."""
+    """The object under its key, else the payload's only object, else all of it."""
     for key in keys:
         if isinstance(found := whole.get(key), dict):
             return found

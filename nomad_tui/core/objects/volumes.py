@@ -9,7 +9,7 @@ from nomad_tui.core.objects.reading import Object, Written
 from nomad_tui.core.readable import byte_count, count
 
 _HOLDERS_NAMED: Final = 3
-_CAPABILITIES_TOLD: Final = 3
+_CAPABILITIES_LISTED: Final = 3
 
 
 class Capability(Object):
@@ -49,7 +49,7 @@ def add_capabilities(facts: Facts, now: Volume) -> None:
         for one in now.requested_capabilities or ()
         if one is not None
     ]
-    facts.add("access", plain(" or ".join(modes[:_CAPABILITIES_TOLD])))
+    facts.add("access", plain(" or ".join(modes[:_CAPABILITIES_LISTED])))
 
 
 def add_claims(facts: Facts, kind: str, holders: Mapping[str, object]) -> None:

@@ -81,7 +81,7 @@ class OverviewIndex:
         self._seeded_at = self._history.end
 
     def attention(self) -> list[Trouble]:
-        """What needs attention now, the worst and newest first; what only a list tells of is among it."""
+        """What needs attention now, the worst and newest first; including what only a list reports."""
         cluster = self.cluster
         return sorted((*cluster.troubles.values(), *self.seed.troubles(cluster)), key=Trouble.rank)
 

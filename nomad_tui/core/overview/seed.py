@@ -27,7 +27,7 @@ class Listed:
 
 
 class Seed:
-    """Objects from lists, each until an event with a higher index tells of it."""
+    """Objects from lists, each until an event with a higher index reports it."""
 
     def __init__(self, objects: Iterable[Listed] = ()) -> None:
         self._fold = ClusterFold()
@@ -37,7 +37,7 @@ class Seed:
             self._fold.apply(Happened(LISTED, one.topic, "", one.key, one.namespace, one.payload, _unknown_time))
 
     def forget_known(self, history: History) -> Iterator[None]:
-        """Leaves out what an event held tells as well or better; yields after each event that is read for that."""
+        """Leaves out what an event held reports as well or better; yields after each event that is read for that."""
         for key, index in list(self._indexes.items()):
             newest = history.newest(*key)
             if newest is None:
@@ -60,7 +60,7 @@ class Seed:
             del self._indexes[event.topic, event.namespace, event.key]
 
     def troubles(self, known: Cluster) -> list[Trouble]:
-        """What only the lists tell of, beside what events prove."""
+        """What only the lists report."""
         return [
             one
             for key, one in self._fold.cluster.troubles.items()
@@ -71,7 +71,7 @@ class Seed:
 
 
 def _is_replaced(one: Trouble, known: Cluster) -> bool:
-    """Whether events tell of another deployment of the job."""
+    """Whether events report another deployment of the job."""
     deployment = known.deployments.get((one.namespace, one.of))
     return deployment is not None and deployment.id != one.key
 

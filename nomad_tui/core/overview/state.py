@@ -99,14 +99,14 @@ class Trouble(msgspec.Struct, array_like=True, gc=False):
     """Untrusted."""
     topic: str
     key: str
-    """Of the object whose event proves it, whose timeline tells more."""
+    """Of the object whose event proves it, whose timeline shows more."""
     level: int
     what: str
     """One or two words, such as `failed`."""
     cause: str
     """In words fit to be drawn."""
     since: int
-    """Sequence number of the first event of the trouble; -1 where a list of the server tells of it."""
+    """Sequence number of the first event of the trouble; -1 if a list of the server reports it."""
     since_at: int
     """ns since 1970; 0 where that is not known."""
     last: int
@@ -120,7 +120,7 @@ class Trouble(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def is_listed(self) -> bool:
-        """Whether a list of the server tells of it, and no event since."""
+        """Whether a list of the server reports it, and no event since."""
         return self.since < 0
 
     def rank(self) -> tuple[int, int, int]:

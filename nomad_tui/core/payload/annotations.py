@@ -15,7 +15,7 @@ from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.readable import age, byte_count, count, duration
 
 SEPARATOR: Final = " · "
-"""Between the parts of an annotation, the most telling first: a narrow line may keep the first alone."""
+"""Between the parts of an annotation, the most important first: a narrow line may keep the first alone."""
 
 Names: TypeAlias = Callable[[str, str], str]
 """The name of an object by its topic and ID, such as `edge-1` of a node; empty where it is not known."""

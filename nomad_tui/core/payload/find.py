@@ -215,7 +215,7 @@ class PayloadFind:
         return self._rows.path(_next(self._found, self._row(path), step))
 
     def next_of(self, paths: Iterable[Path], path: Path, step: int) -> Path | None:
-        """The next of some paths, as they stand in the payload; None if it has none of them."""
+        """The next of some paths, in the payload's order; None if it has none of them."""
         wanted = frozenset(paths)
         rows = self._rows
         known: list[Path] = []

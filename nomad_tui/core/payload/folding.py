@@ -9,7 +9,7 @@ OPEN_AT_FIRST: Final[tuple[Path, ...]] = (("Allocation", "TaskStates"),)
 """Beside the object itself. What happened to an allocation is in its tasks' states."""
 
 _AT_FIRST: Final = 1
-"""Levels that are open: the objects that stand in the payload itself."""
+"""Levels that are open: the objects directly in the payload."""
 _ALL: Final = 1_000_000
 """Levels; more than any payload has."""
 
@@ -22,7 +22,7 @@ class Fold:
     def __init__(self) -> None:
         self.open: bool | None = None
         self.children: bool | None = None
-        """Of the containers that stand directly in it."""
+        """Of the containers directly in it."""
         self.beneath: int | None = None
         """Depth from which containers beneath are closed."""
         self.decoded = False
@@ -33,7 +33,7 @@ class Fold:
 class Folding:
     """Which containers are open: a path opened in one payload is open in the next one.
 
-    At first the objects that stand in the payload itself are open, and what `OPEN_AT_FIRST` names.
+    At first the objects directly in the payload are open, and what `OPEN_AT_FIRST` names.
     """
 
     def __init__(self, open_at_first: Iterable[Path] = OPEN_AT_FIRST) -> None:
@@ -77,7 +77,7 @@ class Folding:
         self._fold(path).decoded = is_decoded
 
     def set_children_open(self, path: Path, is_open: bool) -> None:
-        """Open or close all containers that stand directly in one, also those a later payload brings there."""
+        """Open or close all containers directly in one, also those a later payload brings there."""
         fold = self._fold(path)
         fold.children = is_open
         for member in fold.members.values():
@@ -116,7 +116,7 @@ class Folding:
                         member.open = None
 
     def close_all(self) -> None:
-        """Leave only the objects open that stand in the payload itself."""
+        """Leave only the objects open that are directly in the payload."""
         self.root = _root()
 
 

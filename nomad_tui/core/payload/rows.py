@@ -1,7 +1,7 @@
 """A payload as the rows a reader sees, with what is folded away left out.
 
 Rows are columns of equal length rather than objects: a 1 MB Job of 5,300 rows is flattened in a few milliseconds
-and searching is scanning a list. What a row says is for `Showing` to tell, which knows the secrets.
+and searching is scanning a list. The text of a row is made by `Showing`, which knows the secrets.
 """
 
 from enum import Enum

@@ -134,7 +134,7 @@ class Showing:
                 return (written(value),)
 
     def label(self, row: int) -> str | None:
-        """What tells an object from its siblings, at most `LONGEST_LABEL` characters: an item's name or type, a
+        """What distinguishes an object from its siblings, at most `LONGEST_LABEL` characters: an item's name or type, a
         task's state. None where there is nothing such, or it is a secret."""
         rows = self.rows
         value = rows.values[row]

@@ -50,7 +50,7 @@ def masked_text(text: str, mask: str = MASK) -> str:
     """A text without the secrets that it shows by their form, such as keys, tokens, passwords in URLs and assignments.
 
     In a text that is JSON itself also what is under a key that names one. What only says where a secret is to be
-    had, such as `{{ with secret … }}`, stays, and so does what tells in words why one could not be had.
+    had, such as `{{ with secret … }}`, stays, and so does prose about why one could not be had.
     """
     if len(text) < _SHORTEST:
         return text
@@ -155,7 +155,7 @@ def _patterns() -> tuple[tuple[Pattern, Judge], ...]:
 
 
 def can_hide(value: Value) -> bool:
-    """Whether a value under a key that names a secret tells anything: not nothing, a truth value or an empty text."""
+    """Whether a value under a key that names a secret reveals anything: not nothing, a truth value or an empty text."""
     return not (value is None or value is True or value is False or value == "")
 
 
@@ -196,7 +196,7 @@ def _same(one: object, other: object) -> bool:
 
 
 TOKEN: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*:)?|[^\s{}\[\],:"]+', re.DOTALL)
-"""A text or another scalar; the group tells keys from values."""
+"""A text or another scalar; the group distinguishes keys from values."""
 
 
 def rewritten(payload: bytes, value: Value, without: Value) -> bytes:

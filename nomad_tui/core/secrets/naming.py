@@ -44,7 +44,7 @@ _HARMLESS: Final = frozenset(
 """Nomad's own keys that have such a word in them and hold no secret; `NomadTokenID` is an Accessor ID."""
 
 _MEASURES: Final = frozenset({"mb", "ttl", "version"})
-"""A key that ends in one of these tells how large or which, such as `SecretsMB` and `plugins.secrets.vault.version`."""
+"""A key that ends in one of these is a size or an identity, such as `SecretsMB` and `plugins.secrets.vault.version`."""
 
 REFERENCE: Final = ("{{", "${", "$(", REDACTED, MASK)
 """What a value begins with that only says where the secret is to be had."""

@@ -60,7 +60,7 @@ _LONGEST_WORD: Final = 24
 
 
 def is_prose(text: str) -> bool:
-    """Whether a line tells something in words rather than being a value, such as `failed to derive: 403`."""
+    """Whether a line is prose rather than a value, such as `failed to derive: 403`."""
     words = text.split()
     return bool(words) and not is_value(words[0]) and any(_bare(word) in _WORDS for word in words[:40])
 

@@ -175,7 +175,7 @@ def _text(token: bytes) -> str | None:
 
 
 def _masked(scalar: re.Match[bytes]) -> bytes:
-    """A scalar under a key that names a secret, as `can_hide` tells; keys stay."""
+    """A scalar under a key that names a secret, if `can_hide` says so; keys stay."""
     return scalar[0] if scalar[1] is not None or scalar[0] in _HARMLESS else _MASK
 
 

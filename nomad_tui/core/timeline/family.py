@@ -18,7 +18,7 @@ SHOWN_OF_CHILDREN: Final = 3
 FEW: Final = 3
 """So many are shown rather than counted in a row of their own."""
 OPENED: Final = 200
-"""How many more are shown each time the row is opened that stands for the rest."""
+"""How many more are shown each time the row for the rest is opened."""
 KEYS_A_STEP: Final = 1_000
 """Objects looked for between two chances to yield."""
 WATCHER: Final = "deployment-watcher"

@@ -152,9 +152,9 @@ class NodeTrace:
             rest = [key for key in shown if key[0] == topic]
             states = self._states[topic] - Counter(found[key] for key in rest)
             if len(found) > len(rest):
-                title, said = describe_rest(len(found) - len(rest), topic.lower(), states)
+                title, text = describe_rest(len(found) - len(rest), topic.lower(), states)
                 row_key = ("rest", self.key[2], topic)
-                Branch(row_key, RowKind.REST, topic, title, said, None, last=True, can_open=True).attach(root)
+                Branch(row_key, RowKind.REST, topic, title, text, None, last=True, can_open=True).attach(root)
         return root
 
     def _add_node_events(self, root: Branch) -> None:

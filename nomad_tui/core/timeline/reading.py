@@ -36,7 +36,7 @@ class Record:
     sequence: int
     moment: int | None
     sentence: Sentence | None
-    """What it says beside the event before; None where that tells nothing new."""
+    """What it says beside the event before; None if that adds nothing new."""
     allocation: Allocation | None = None
     tasks: dict[TaskEventKey, TaskEvent] = field(default_factory=dict)
     """Of an allocation: every task event in its payload."""
@@ -106,9 +106,9 @@ class ObjectRecords:
             self._add_allocation(event.payload, sequence, event.frame)
         else:
             compared = kind(topic).compared(event.payload)
-            said = None
+            description = None
             if compared is None or compared.state != self._compared or not self.records:
-                said = (
+                description = (
                     describe_event(history, event, payload_before(history, event.sequence))
                     if self.whole
                     else _alone(topic, event)
@@ -116,7 +116,7 @@ class ObjectRecords:
             self._compared = compared.state if compared is not None else None
             own = moment(compared.moment) if compared is not None and compared.moment is not None else None
             at = own if own is not None else frame_moment(event.frame)
-            self.records.append(Record(sequence, at, said, node_events=_node_events(topic, event.payload)))
+            self.records.append(Record(sequence, at, description, node_events=_node_events(topic, event.payload)))
         if newest:
             self.state = _alone(topic, event)
 

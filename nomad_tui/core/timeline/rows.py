@@ -42,7 +42,7 @@ class TraceRow:
     place: str
     """The node's name; "" where it is unknown."""
     moment: int | None
-    """When it began, in ns since 1970 on the cluster's clocks; None where nothing tells."""
+    """When it began, in ns since 1970 on the cluster's clocks; None if unknown."""
     since: int | None
     """ns from the step it depends on, by the objects' own times; None where either is not known."""
     sequence: int | None
@@ -78,7 +78,7 @@ class Branch:
     about: int | None = None
     """About when it was, for its place among its siblings, where `moment` is None."""
     last: bool = False
-    """It stands behind all its siblings."""
+    """It follows all its siblings."""
     parent: "Branch | None" = None
     children: "list[Branch]" = field(default_factory=list)
 

@@ -254,7 +254,7 @@ class Trace:
         return next((number for number, row in enumerate(self.rows) if row.is_focus), 0)
 
     def open_rest(self, row: TraceRow) -> bool:
-        """Shows more of what a row stands for, as `advance` is called; False if it stands for nothing."""
+        """Shows more of what a row represents, as `advance` is called; False if it represents nothing."""
         if not row.can_open:
             return False
         kind = row.key[-1]
@@ -288,9 +288,9 @@ class Trace:
             if key not in (self._main.key, self._parent):
                 job_tree(family).attach(root)
         if self._more_children:
-            title, said = describe_rest(self._more_children, "job", {})
+            title, text = describe_rest(self._more_children, "job", {})
             rest_key = ("rest", self._main.namespace, self._main.job, "Job")
-            Branch(rest_key, RowKind.REST, "Job", title, said, None, last=True, can_open=True).attach(root)
+            Branch(rest_key, RowKind.REST, "Job", title, text, None, last=True, can_open=True).attach(root)
         return root
 
     def _add_gaps(self, root: Branch) -> None:
@@ -302,8 +302,8 @@ class Trace:
         for sequence in self.history.gaps_between(min(sequences), end)[-MOST_GAPS:]:
             gap = self.history.gap(sequence)
             if gap is not None and _matters(gap, root.topic):
-                said = (warn(f"gap: {gap.sentence}", GAP_LENGTH),)
-                Branch(("gap", str(sequence)), RowKind.GAP, "", (), said, sequence).attach(root)
+                text = (warn(f"gap: {gap.sentence}", GAP_LENGTH),)
+                Branch(("gap", str(sequence)), RowKind.GAP, "", (), text, sequence).attach(root)
 
 
 def _span(root: Branch) -> tuple[list[int], bool]:

@@ -30,14 +30,14 @@ STEPS: Final = 30
 TASK_EVENTS: Final = 100
 """The same for an allocation's task events."""
 LONGEST_KEY: Final = 200
-"""Characters of a message that tell one task event from another."""
+"""Characters of a message that distinguish task events."""
 LONGEST_CHAIN: Final = 1_000
 _CONSEQUENCES: Final = frozenset(("Not Restarting", "Alloc Unhealthy", "Sibling Task Failed"))
 """Failures that follow from another one, which is where it stopped."""
 
 
 def job_tree(family: Family) -> Branch:
-    """A job's branch with all that is shown of it, and rows that stand for the rest."""
+    """A job's branch with all that is shown of it, and rows for the rest."""
     return _Tree(family).root
 
 
@@ -48,7 +48,7 @@ def object_branch(records: ObjectRecords | None, key: ObjectKey) -> Branch:
         return Branch(object_key(key), RowKind.NOT_HELD, topic, object_title(topic, id_), not_held(), None)
     newest, oldest = records.records[-1], records.records[0]
     state = records.state
-    said = state.happened if state is not None else ()
+    text = state.happened if state is not None else ()
     status = state.status if state is not None else ""
     named = state.subject if state is not None else object_title(topic, id_)
     return Branch(
@@ -56,7 +56,7 @@ def object_branch(records: ObjectRecords | None, key: ObjectKey) -> Branch:
         RowKind.OBJECT,
         topic,
         named,
-        said,
+        text,
         newest.sequence,
         moment=oldest.moment,
         first=oldest.sequence,
@@ -69,12 +69,12 @@ def add_steps(branch: Branch, records: ObjectRecords, key: ObjectKey) -> None:
     steps = [record for record in records.records if record.sentence is not None]
     add_rest(branch, ("earlier", *key), branch.topic, len(steps) - STEPS, "earlier step")
     before: int | None = None
-    said = ""
+    shown = ""
     for record in steps[-STEPS:]:
         assert record.sentence is not None
-        if record.sentence.what == said:
+        if record.sentence.what == shown:
             continue
-        said = record.sentence.what
+        shown = record.sentence.what
         since = record.moment - before if record.moment is not None and before is not None else None
         _step(branch, ("step", *key, str(record.sequence)), record, since).attach(branch)
         before = record.moment if record.moment is not None else before
@@ -172,9 +172,9 @@ def add_task_events(branch: Branch, records: ObjectRecords, key: ObjectKey) -> N
     first, now = _ends(records)
     created = moment(first.create_time)
     for record in records.records:
-        for number, (said, at) in enumerate(record.steps):
+        for number, (text, at) in enumerate(record.steps):
             row_key = ("step", *key, str(record.sequence), str(number))
-            Branch(row_key, RowKind.STEP, "Allocation", (), said, record.sequence, moment=at).attach(branch)
+            Branch(row_key, RowKind.STEP, "Allocation", (), text, record.sequence, moment=at).attach(branch)
     events = sorted(_task_events(records.records).items(), key=lambda item: (item[0][1], item[1][1]))
     add_rest(branch, ("earlier", *key), "Allocation", len(events) - TASK_EVENTS, "earlier task event")
     failures = [named for named, (event, _) in events if is_failure(event)]
@@ -247,9 +247,9 @@ class _Tree:
         for topic in FOLDED:
             number, states = family.members.rest(topic, (key for key in shown if key[0] == topic))
             if number > 0:
-                title, said = describe_rest(number, topic.lower(), states)
+                title, text = describe_rest(number, topic.lower(), states)
                 rest_key = ("rest", family.namespace, family.job, topic)
-                Branch(rest_key, RowKind.REST, topic, title, said, None, last=True, can_open=True).attach(self.root)
+                Branch(rest_key, RowKind.REST, topic, title, text, None, last=True, can_open=True).attach(self.root)
 
     def _date_causes(self) -> None:
         """What is not held was there about when the oldest of the allocations came that it is a cause of."""

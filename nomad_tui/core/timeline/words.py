@@ -17,8 +17,8 @@ def not_held() -> Parts:
 def describe_rest(number: int, noun: str, states: dict[str, int]) -> tuple[Parts, Parts]:
     """`… 4,980 more allocations` and `4,900 running, 80 failed`."""
     title = (dim(f"… {count(number)} more {noun}{'' if number == 1 else 's'}"),)
-    said: list[Part] = []
+    parts: list[Part] = []
     for state, times in sorted(states.items(), key=lambda one: (-one[1], one[0]))[:6]:
         text = f"{count(times)} {printable(state, VALUE_LIMIT) or 'without a status'}"
-        said += [*([COMMA] if said else []), Part(text, status_role(state))]
-    return title, tuple(said)
+        parts += [*([COMMA] if parts else []), Part(text, status_role(state))]
+    return title, tuple(parts)

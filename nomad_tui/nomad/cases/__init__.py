@@ -1,6 +1,6 @@
 """Every trouble that is known, as tables: how it shows itself, and what to say.
 
-The first row that fits is taken, so a special case stands before a general one. The names in braces are facts
+The first row that fits is taken, so a special case precedes a general one. The names in braces are facts
 that `diagnose` fills in, such as the server's `{address}`.
 """
 

@@ -72,7 +72,7 @@ class Trouble:
     kind: Kind
     what: str
     why: str
-    """Starts in lower case, to stand behind a colon."""
+    """Starts in lower case, as it follows a colon."""
     remedy: str
     refused: bool
     """Waiting will not mend it: first somebody must change a setting, a token or the server."""

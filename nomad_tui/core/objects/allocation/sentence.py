@@ -126,7 +126,7 @@ def _placed(now: Allocation) -> list[Part]:
 
 
 def _state(now: Allocation, beside: Beside) -> list[Part]:
-    """What the payload alone proves: a state, and how it came to it where the tasks tell."""
+    """What the payload alone proves: a state, and its reason where the tasks give one."""
     tasks = now.tasks
     if now.client_status in ("complete", "failed"):
         return _ended(now, tasks, beside)
@@ -225,7 +225,7 @@ def new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent
 
 
 def _task_news(now: Allocation, before: Allocation) -> list[Part]:
-    """What the tasks did since the payload before; a restart tells more than the start it ends with."""
+    """What the tasks did since the payload before; a restart is more informative than the start it ends with."""
     if restarted := _restarted(now, before):
         return restarted
     new = new_events(now, before)
@@ -279,7 +279,7 @@ def _ended(now: Allocation, tasks: dict[str, TaskState], beside: Beside) -> list
 
 
 def _failure(tasks: dict[str, TaskState], joint: Part) -> list[Part]:
-    """Which task failed, how, and what the restart policy makes of it; empty where no task tells."""
+    """Which task failed, how, and what the restart policy makes of it; empty if no task shows it."""
     ends = [
         (tasks[name].failed, bool(event.exit_code or event.signal), event.time, name, event)
         for name, event in _endings(tasks)

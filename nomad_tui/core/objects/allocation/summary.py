@@ -49,14 +49,14 @@ _ROUTINE: Final = {
 """Task events that are not themselves the reason why a task ended."""
 
 _OUT_OF_TOUCH: Final = {"lost", "unknown"}
-"""Client statuses that servers gave, because the client does not tell any more."""
+"""Client statuses that servers gave, because the client no longer reports."""
 
 _SAYS_ITSELF: Final = {"Killed", "Killing", "Leader Task Dead", "Main Tasks Dead", "Received", "Started", "Terminated"}
 """Task events whose message adds nothing to their type, or is shown as the task's end."""
 
-_TROUBLED_TOLD: Final = 3
+_TROUBLED_LISTED: Final = 3
 _QUIET_NAMED: Final = 4
-_PORTS_TOLD: Final = 2
+_PORTS_LISTED: Final = 2
 
 
 def summary(now: Allocation, facts: Facts, context: Context) -> None:
@@ -69,7 +69,7 @@ def summary(now: Allocation, facts: Facts, context: Context) -> None:
     facts.add("node", *_node(now, context))
     facts.add("job", plain(now.job_id, VALUE_LIMIT))
     facts.add("group", plain(now.task_group, VALUE_LIMIT), dim(f"[{index}" if bracket and len(index) <= 8 else ""))
-    for port in now.ports[:_PORTS_TOLD]:
+    for port in now.ports[:_PORTS_LISTED]:
         where = address(port.host_ip, port.value)
         facts.add("port", dim(f"{port.label[:VALUE_LIMIT]} "), plain(where, VALUE_LIMIT * 2))
 
@@ -97,9 +97,9 @@ def _add_tasks(facts: Facts, tasks: dict[str, TaskState], in_touch: bool, contex
     """A line for each task in trouble, one for all the others, and the newest event of all."""
     troubled = [name for name, task in tasks.items() if _is_troubled(task)]
     troubled.sort(key=lambda name: not tasks[name].failed)
-    for name in troubled[:_TROUBLED_TOLD]:
+    for name in troubled[:_TROUBLED_LISTED]:
         _add_troubled(facts, name, tasks[name])
-    others = [name for name in tasks if name not in troubled] + troubled[_TROUBLED_TOLD:]
+    others = [name for name in tasks if name not in troubled] + troubled[_TROUBLED_LISTED:]
     parts: list[Part] = []
     for name in others[:_QUIET_NAMED]:
         parts += [*([COMMA] if parts else []), plain(name, VALUE_LIMIT), SPACE]

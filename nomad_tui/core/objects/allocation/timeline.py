@@ -144,7 +144,7 @@ def placed_word(now: Allocation) -> str:
 
 
 def allocation_steps(before: Allocation, now: Allocation) -> list[tuple[Parts, str | None]]:
-    """What happened to an allocation from one event to the next beside its task events, and what tells when."""
+    """What happened to an allocation from one event to the next beside its task events, and what gives the time."""
     steps: list[tuple[Parts, str | None]] = []
     replaced = now.next_allocation if now.next_allocation != before.next_allocation else ""
     replacement = [COMMA, plain("replaced by"), dim(f" {short(replaced)}")] if replaced else []
