@@ -30,7 +30,7 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.reader import Overview, SinkOverview
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
-from nomad_tui.nomad.lacking import lacking
+from nomad_tui.nomad.missing_permissions import missing_permissions
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.session import Session
 from nomad_tui.sinks.definition.reading import DefinitionError, read_definition
@@ -116,7 +116,7 @@ def jobs_only() -> tuple[Update, ...]:
     readable = {each.name for each in KINDS.values() if each.capability == "namespace read-job"}
     allowed = {each.name: frozenset({"default"} if each.name in readable else ()) for each in KINDS.values()}
     permissions = Permissions(("default",), allowed)
-    trouble = lacking(permissions, TokenInfo(TokenKind.CLIENT, name="web team", policies=("read-jobs",)))
+    trouble = missing_permissions(permissions, TokenInfo(TokenKind.CLIENT, name="web team", policies=("read-jobs",)))
     frames = [
         frame.with_events([each for each in frame.events if each.topic in readable and each.namespace == "default"])
         for frame in tour()

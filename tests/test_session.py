@@ -120,7 +120,7 @@ async def test_topics_that_are_left_out_and_come_back_leave_the_header_calm() ->
             await until(lambda: session.history.held == 2)
             watching = asyncio.create_task(watch())
             session.watch(frozenset(("Node",)))
-            await until(lambda: len(server.streams) == 1 and "Node" in server.streams[0].asked.topics)
+            await until(lambda: len(server.streams) == 1 and "Node" in server.streams[0].query.topics)
             server.publish(frame(2))
             session.watch(None)
             await until(lambda: session.history.held == 4)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, Kind, answers, asked, connecting
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, Kind, answers, by_inquiry, connecting
 from nomad_tui.nomad.diagnose import Trouble
 
 EXAMPLES: Final = {
@@ -47,7 +47,7 @@ EXAMPLES: Final = {
     "token": "the token",
     "tried": "20",
     "trusted": "any CA of this machine",
-    "in_front": "a proxy in front answered",
+    "proxy_answer": "a proxy in front answered",
     "times": "3",
     "topics": "CSIVolume",
     "effect": "reading CSI volumes can erase their secrets",
@@ -60,7 +60,7 @@ HARMFUL: Final = {
 }
 
 UNTOLD: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
-REPLACED: Final = (connecting.OLD_STATUS_LINE, answers.REGION_UNKNOWN, asked.REFUSED, asked.NOTHING_ALLOWED)
+REPLACED: Final = (connecting.OLD_STATUS_LINE, answers.REGION_UNKNOWN, by_inquiry.REFUSED, by_inquiry.NOTHING_ALLOWED)
 """Cases of which a like one, with more facts or of more use, has a row."""
 
 
@@ -71,9 +71,9 @@ def cases() -> Iterator[tuple[Case, dict[str, str]]]:
         yield error.shown or error.case, {}
     for status in STATUSES:
         yield status.case, {"status": str(status.first)}
-    for each in vars(asked).values():
+    for each in vars(by_inquiry).values():
         if isinstance(each, Case):
-            yield each, HARMFUL if each is asked.HARMFUL else {}
+            yield each, HARMFUL if each is by_inquiry.HARMFUL else {}
     for _, case in LAST_LINES:
         yield case, {}
 

@@ -6,7 +6,7 @@ path, the value, and what to write instead.
 """
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from functools import cache
@@ -24,6 +24,8 @@ from nomad_tui.core.text import printable
 
 LONGEST_QUOTE: Final = 60
 """Characters of what was written that a mistake repeats."""
+MOST_LISTED: Final = 5
+"""Mistakes of one file in a message."""
 LONGEST_DURATION: Final = 3650 * 86_400.0
 LARGEST_SIZE: Final = 1 << 60
 _JSON_WORDS: Final = {"id": "ID", "ca": "CA", "tls": "TLS", "nats": "NATS", "nkey": "NKey"}
@@ -39,6 +41,13 @@ class FieldError(ValueError):
         super().__init__(f"`{path}` {what}")
         self.path = path
         self.what = what
+
+
+def list_errors(errors: Collection[FieldError]) -> str:
+    """The first mistakes of a file; the others are counted."""
+    listed = [str(error) for error in errors]
+    more = [f"and {len(listed) - MOST_LISTED} more"] if len(listed) > MOST_LISTED else []
+    return ". ".join((*listed[:MOST_LISTED], *more))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from nomad_tui.config.fields import (
     FieldReader,
     byte_size,
     duration,
+    list_errors,
     quoted,
     whole_path,
     with_file,
@@ -55,8 +56,6 @@ THEME_COLORS: Final = ("primary", "secondary", "accent", "success", "warning", "
 """Names that a profile's color may have; the second are what the theme makes of them."""
 LONGEST_NAME: Final = 40
 LONGEST_KEPT: Final = 365_000 * 86_400.0
-MOST_LISTED: Final = 5
-"""Mistakes of a file that are listed; the others are counted."""
 
 HARMLESS: Final = ("ui", "keys", "list")
 """Tables of which a mistake leaves the rest in use: they say only how the dashboard looks."""
@@ -116,9 +115,7 @@ class SettingsError(FileError):
     """Mistakes in `config.toml` that leave nothing of it in use; its text says the first of them."""
 
     def __init__(self, file: Path, errors: Collection[FieldError]) -> None:
-        listed = [str(error) for error in errors][:MOST_LISTED]
-        more = [f"and {len(errors) - MOST_LISTED} more"] if len(errors) > MOST_LISTED else []
-        super().__init__(_unused(file, ". ".join((*listed, *more))))
+        super().__init__(_unused(file, list_errors(errors)))
 
 
 def _line_of(path: str, content: str) -> int | None:
@@ -289,4 +286,4 @@ def _mistake(file: Path, what: str) -> FileError:
 
 
 def _unused(file: Path, what: str) -> str:
-    return f"{shown(file)} is invalid and ignored: {printable(what, 400 * MOST_LISTED)}."
+    return f"{shown(file)} is invalid and ignored: {printable(what, 2_000)}."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nomad_tui.config.precedence import shown_value
 from nomad_tui.config.setting import CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, ConfigurationError, Setting
+from nomad_tui.core.text import printable
 
 
 def tls_context(
@@ -51,7 +52,7 @@ def _load_client_certificate(
     _check_readable(cert, cert_origin)
     _check_readable(key, key_origin)
     try:
-        context.load_cert_chain(cert, key, password=_refuse_password)
+        context.load_cert_chain(cert, key, password=refuse_password)
     except OSError as error:
         raise ConfigurationError(
             f"Correct {cert_origin} {shown_value(cert)} and {key_origin} {shown_value(key)}: not a PEM "
@@ -101,13 +102,13 @@ def _check_readable(file: Path, origin: str) -> None:
         ) from error
 
 
-def _refuse_password() -> str:
-    """Asked for the password of an encrypted key, which would otherwise be asked of the terminal."""
+def refuse_password() -> str:
+    """Refuse an encrypted key: OpenSSL would prompt for its password on the terminal."""
     raise OSError("the key is encrypted")
 
 
-def reason(error: OSError) -> str:
+def reason(error: Exception) -> str:
     """The reason alone, in lower case."""
     if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
-    return (error.strerror or str(error)).lower()
+        return printable((error.reason or str(error)).replace("_", " ").lower())
+    return printable((isinstance(error, OSError) and error.strerror) or str(error)).lower()

@@ -36,6 +36,7 @@ from nomad_tui.config.fields import (
     duration,
     keys,
     line,
+    list_errors,
     quoted,
     whole,
 )
@@ -48,8 +49,6 @@ from nomad_tui.core.watch import Action, Origin, Rule
 
 FILE: Final = "watch.toml"
 LONGEST_NAME: Final = 40
-MOST_LISTED: Final = 5
-"""Mistakes that are listed; the others are counted."""
 _ALERT: Final = frozenset((Action.HIGHLIGHT, Action.BELL, Action.NOTIFY))
 
 PRESETS: Final = tuple(
@@ -177,9 +176,7 @@ class WatchRules:
     def _checked(self, tables: object, file: str, origin: Origin) -> list[Rule]:
         rules, errors = read_rules(tables, self._folder, origin)
         if errors and self._folder is not None:
-            listed = [str(error) for error in errors[:MOST_LISTED]]
-            listed += [f"and {len(errors) - MOST_LISTED} more"] if len(errors) > MOST_LISTED else []
-            self.troubles.append(printable(f"{shown(self._folder / file)}: {'. '.join(listed)}.", 2_000))
+            self.troubles.append(printable(f"{shown(self._folder / file)}: {list_errors(errors)}.", 2_000))
         return rules
 
     def _content(self, file: Path, *, is_own: bool = True) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from nomad_tui.core.topics import ALL
 from nomad_tui.doctor.findings import Access, Begun, Cell, Finding, Item, Verdict
 from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, inquiry, probing, questions
-from nomad_tui.nomad.cases import Kind, asked
+from nomad_tui.nomad.cases import Kind, by_inquiry
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.lists import LISTS, ServerList, may_read
 from nomad_tui.nomad.probing import Probed, probe
@@ -49,7 +49,7 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
     if left is not None and left <= 0:
         expired = f" at {printable(info.expires, 60)}"
         subject.blocked = "The token has expired."
-        yield found("token", diagnose.fill(asked.TOKEN_EXPIRED, subject.connection, expired=expired, quote=""))
+        yield found("token", diagnose.fill(by_inquiry.TOKEN_EXPIRED, subject.connection, expired=expired, quote=""))
         return
     yield _token(info, left)
 
@@ -61,7 +61,7 @@ async def _unaccepted(connection: Connection, error: Exception) -> Finding:
         return finding
     if not connection.sends_token or b"permission denied" not in error.body.lower():
         return finding
-    return found("token", diagnose.fill(asked.TOKEN_REJECTED, connection, quote=""))
+    return found("token", diagnose.fill(by_inquiry.TOKEN_REJECTED, connection, quote=""))
 
 
 def _token(info: TokenInfo, left: float | None) -> Finding:

@@ -7,7 +7,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
 from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
 from nomad_tui.nomad import diagnose, questions
-from nomad_tui.nomad.cases import Kind, asked
+from nomad_tui.nomad.cases import Kind, by_inquiry
 from nomad_tui.nomad.release_discovery import Evidence, ServerReleases, discover
 from nomad_tui.nomad.releases import SERVER_BUGS
 from nomad_tui.stream import harm
@@ -105,7 +105,7 @@ async def region(subject: Subject) -> AsyncGenerator[Item, None]:
     if wanted is not None and printable(wanted, 100) not in known:
         if subject.releases.evidence is Evidence.MEMBERS:  # Serf still knows servers of it, all of them failed
             subject.blocked = REGION_DOWN
-            yield found("region", diagnose.fill(asked.REGION_DOWN, subject.connection, quote=""), **measured)
+            yield found("region", diagnose.fill(by_inquiry.REGION_DOWN, subject.connection, quote=""), **measured)
             return
         subject.blocked = f"The server does not know region {printable(wanted, 100)}."
         yield Finding(
@@ -134,7 +134,7 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
             subject.blocked = REGION_DOWN
         elif finding.measured["kind"] == Kind.REGION_UNKNOWN:
             # The server knew it a moment ago: the last server of the region has failed since.
-            finding = found("leader", diagnose.fill(asked.REGION_DOWN, subject.connection, quote=""))
+            finding = found("leader", diagnose.fill(by_inquiry.REGION_DOWN, subject.connection, quote=""))
             subject.blocked = REGION_DOWN
         yield finding
         return
@@ -142,7 +142,7 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
         yield Finding("leader", Verdict.OK, f"The leader is {address}.", measured={"leader": address})
         return
     subject.blocked = NO_LEADER
-    yield found("leader", diagnose.fill(asked.NO_LEADER, subject.connection, quote=""), leader=None)
+    yield found("leader", diagnose.fill(by_inquiry.NO_LEADER, subject.connection, quote=""), leader=None)
 
 
 async def publishing(subject: Subject) -> AsyncGenerator[Item, None]:
@@ -152,7 +152,9 @@ async def publishing(subject: Subject) -> AsyncGenerator[Item, None]:
         return
     measured = {"enabled": server.publishes, "event_buffer_size_frames": server.buffer_size}
     if server.publishes is False:
-        yield found("publishing", diagnose.fill(asked.PUBLISHING_DISABLED, subject.connection, quote=""), **measured)
+        yield found(
+            "publishing", diagnose.fill(by_inquiry.PUBLISHING_DISABLED, subject.connection, quote=""), **measured
+        )
     elif server.publishes is None:
         yield Finding(
             "publishing",

@@ -14,8 +14,8 @@ import aiohttp
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.core.text import printable
-from nomad_tui.nomad import in_front
-from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, asked
+from nomad_tui.nomad import proxy_answers
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, by_inquiry
 from nomad_tui.nomad.certificate import Certificate
 
 __all__ = [
@@ -111,7 +111,7 @@ def unexpected_answer(status: int, body: bytes, headers: Mapping[str, str], conn
                 connection,
                 status=str(status),
                 quote="" if page else _quote(text),
-                in_front=in_front.says(status, body, headers),
+                proxy_answer=proxy_answers.describe(status, body, headers),
                 form="a web page" if page else "other text",
                 location=_clean(headers.get("Location", "nowhere")),
                 expired="",
@@ -133,7 +133,7 @@ def refusal(connection: Connection) -> Trouble:
     remedies.append("subscribe only to readable topics (--topic), since all of them need a management token")
     facts = _facts(connection)
     return fill(
-        asked.REFUSED,
+        by_inquiry.REFUSED,
         connection,
         reasons=", or ".join(reasons).format_map(facts),
         remedies=", or ".join(remedies).format_map(facts),
@@ -152,23 +152,23 @@ def ended(last_text: bytes | None) -> Trouble:
 
 def too_slow(seconds: float) -> Trouble:
     """For a stream that ended after this program had not read for so long."""
-    return fill(asked.TOO_SLOW, seconds=in_words(seconds))
+    return fill(by_inquiry.TOO_SLOW, seconds=in_words(seconds))
 
 
 def buffered(seconds: float, heartbeats: int) -> Trouble:
     """For heartbeats that came together, the first of them `seconds` late."""
-    return fill(asked.BUFFERED, seconds=in_words(seconds), heartbeats=str(heartbeats))
+    return fill(by_inquiry.BUFFERED, seconds=in_words(seconds), heartbeats=str(heartbeats))
 
 
 def clock_skew(seconds: float) -> Trouble:
     """For a server whose clock is so much ahead of this machine's, or behind if it is negative."""
     direction = "ahead" if seconds > 0 else "behind"
-    return fill(asked.CLOCK_SKEW, seconds=in_words(abs(seconds)), direction=direction)
+    return fill(by_inquiry.CLOCK_SKEW, seconds=in_words(abs(seconds)), direction=direction)
 
 
 def mended_status_line(connection: Connection) -> Trouble:
     """For `Client.mended_status_line`."""
-    return fill(asked.MENDED_STATUS_LINE, connection)
+    return fill(by_inquiry.MENDED_STATUS_LINE, connection)
 
 
 def fill(case: Case, connection: Connection | None = None, /, *, policy: str = "", **facts: str) -> Trouble:

@@ -17,16 +17,16 @@ from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import diagnose, probing, questions
-from nomad_tui.nomad.cases import Kind, Trouble, asked
+from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 from nomad_tui.nomad.certificate import shown_certificate
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
-from nomad_tui.nomad.lacking import holder, lacking
+from nomad_tui.nomad.missing_permissions import holder, missing_permissions
 from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.nomad.release_discovery import region_members
 
-__all__ = ["Findings", "explain_fully", "lacking", "unknown_namespace", "why_refused", "why_silent"]
+__all__ = ["Findings", "explain_fully", "missing_permissions", "unknown_namespace", "why_refused", "why_silent"]
 
 T = TypeVar("T")
 
@@ -76,14 +76,14 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     identity = token if isinstance(token, TokenInfo) else None
     if identity is not None and _is_past(identity.expires):
         expired = f" at {identity.expires}"
-        return Findings(diagnose.fill(asked.TOKEN_EXPIRED, connection, expired=expired, quote=""))
+        return Findings(diagnose.fill(by_inquiry.TOKEN_EXPIRED, connection, expired=expired, quote=""))
     info = server if not isinstance(server, BaseException) else None
     if trouble.kind is Kind.PUBLISHING_DISABLED:
         return Findings(trouble)
     if info is not None and info.publishes is False:
-        return Findings(diagnose.fill(asked.PUBLISHING_DISABLED, connection, quote=""))
+        return Findings(diagnose.fill(by_inquiry.PUBLISHING_DISABLED, connection, quote=""))
     if leader == "":
-        return Findings(diagnose.fill(asked.NO_LEADER, connection, quote=""))
+        return Findings(diagnose.fill(by_inquiry.NO_LEADER, connection, quote=""))
     for unanswered in (leader, token):
         if isinstance(unanswered, NomadError) and unanswered.trouble.kind in (Kind.NO_LEADER, Kind.REGION_DOWN):
             return Findings(unanswered.trouble)
@@ -96,12 +96,12 @@ async def why_silent(client: Client, trouble: Trouble) -> Trouble:
     """Why nothing came on a stream: whether the server answers something else at once."""
     leader = await _told(questions.leader(client))
     if leader == "":
-        return diagnose.fill(asked.NO_LEADER, client.connection, quote="")
+        return diagnose.fill(by_inquiry.NO_LEADER, client.connection, quote="")
     if isinstance(leader, NomadError) and leader.trouble.kind is Kind.NO_LEADER:
         return leader.trouble
     if isinstance(leader, BaseException):
         return trouble
-    return diagnose.fill(asked.HELD_BACK, client.connection)
+    return diagnose.fill(by_inquiry.HELD_BACK, client.connection)
 
 
 async def unknown_namespace(client: Client) -> Trouble | None:
@@ -116,7 +116,7 @@ async def unknown_namespace(client: Client) -> Trouble | None:
     if isinstance(namespaces, BaseException) or not namespaces.names or connection.namespace in namespaces.names:
         return None
     return diagnose.fill(
-        asked.NO_SUCH_NAMESPACE,
+        by_inquiry.NO_SUCH_NAMESPACE,
         connection,
         namespace=connection.namespace,
         namespaces=diagnose.listed(namespaces.names),
@@ -136,8 +136,8 @@ async def _unknown_region(client: Client) -> Trouble | None:
     if not known or region in known:
         return None
     if await region_members(client):
-        return diagnose.fill(asked.REGION_DOWN, client.connection, quote="")
-    return diagnose.fill(asked.NO_SUCH_REGION, client.connection, regions=diagnose.listed(known))
+        return diagnose.fill(by_inquiry.REGION_DOWN, client.connection, quote="")
+    return diagnose.fill(by_inquiry.NO_SUCH_REGION, client.connection, regions=diagnose.listed(known))
 
 
 def _rejected_token(error: NomadError, trouble: Trouble, connection: Connection) -> Trouble | None:
@@ -150,7 +150,7 @@ def _rejected_token(error: NomadError, trouble: Trouble, connection: Connection)
     if error.status == 403 and trouble.kind is Kind.PERMISSION and connection.sends_token:
         # Since 1.10.1 in the same words for one that never was, was deleted or has expired (nomad#25937).
         by_nomad = b"permission denied" in error.body.lower() and not _is_signed_identity(connection)
-        return diagnose.fill(asked.TOKEN_REJECTED, connection, quote="") if by_nomad else None
+        return diagnose.fill(by_inquiry.TOKEN_REJECTED, connection, quote="") if by_nomad else None
     return None
 
 
@@ -182,26 +182,26 @@ async def _what_is_allowed(
         return Findings(unasked)
     is_mighty = token is not None and token.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED)
     if (permissions.everything and namespaces == (connection.namespace,)) or (is_mighty and not permissions.nothing):
-        return Findings(diagnose.fill(asked.NOTHING_REFUSED, connection))
+        return Findings(diagnose.fill(by_inquiry.NOTHING_REFUSED, connection))
     if permissions.nothing:
         reader = await _reader_of_refused(client, token, answered)
         if reader is not None and all(each.is_silent for each in probed):
             if server is not None and server.publishes:
-                return Findings(diagnose.fill(asked.HELD_BACK, connection))
-            return Findings(diagnose.fill(asked.SENDS_NOTHING, connection, holder=reader))
+                return Findings(diagnose.fill(by_inquiry.HELD_BACK, connection))
+            return Findings(diagnose.fill(by_inquiry.SENDS_NOTHING, connection, holder=reader))
         if reader is not None and any(each.in_words for each in probed):
-            return Findings(diagnose.fill(asked.DENIED_IN_WORDS, connection, holder=reader))
+            return Findings(diagnose.fill(by_inquiry.DENIED_IN_WORDS, connection, holder=reader))
         if reader is not None:
-            return Findings(diagnose.fill(asked.PUBLISHING_SEEMS_DISABLED, connection, holder=reader))
-        return Findings(lacking(answered, token))
+            return Findings(diagnose.fill(by_inquiry.PUBLISHING_SEEMS_DISABLED, connection, holder=reader))
+        return Findings(missing_permissions(answered, token))
     if not answered.everything:
-        trouble = lacking(answered, token)
+        trouble = missing_permissions(answered, token)
     elif left_out:
         tried, there = str(len(namespaces)), str(len(namespaces) + left_out)
-        trouble = diagnose.fill(asked.MANY_NAMESPACES, tried=tried, there=there, holder=holder(token))
+        trouble = diagnose.fill(by_inquiry.MANY_NAMESPACES, tried=tried, there=there, holder=holder(token))
     elif namespaces != (connection.namespace,):
         trouble = diagnose.fill(
-            asked.ONE_BY_ONE, connection, holder=holder(token), namespaces=diagnose.listed(namespaces)
+            by_inquiry.ONE_BY_ONE, connection, holder=holder(token), namespaces=diagnose.listed(namespaces)
         )
     return Findings(trouble, permissions)
 

@@ -17,7 +17,7 @@ import aiohttp
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.topics import beta_topic
 from nomad_tui.nomad import diagnose, first_line
-from nomad_tui.nomad.cases import Kind, Trouble, asked
+from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 
@@ -133,7 +133,7 @@ async def _probe(client: Client, name: str, topic: str, namespace: str, patience
                 return found(False)
             if response is None and (version is None or first_line.sends_late_first_line(version)):
                 return found(True)
-            kept = asked.HELD_BACK if response is not None else asked.NO_ANSWER
+            kept = by_inquiry.HELD_BACK if response is not None else by_inquiry.NO_ANSWER
             return found(None, diagnose.fill(kept, client.connection))
         if error.status is not None and error.trouble.kind in REFUSALS:
             return replace(found(False), in_words=True)

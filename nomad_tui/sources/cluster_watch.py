@@ -19,7 +19,7 @@ from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Concern, Noted, Warned
 from nomad_tui.nomad import diagnose, inquiry, probing, questions
-from nomad_tui.nomad.cases import asked
+from nomad_tui.nomad.cases import by_inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.release_discovery import Discovery
@@ -76,7 +76,7 @@ class ClusterWatch:
         with suppress(NomadError):
             async with Client(connection, first_line=self._settings.first_line) as client:
                 findings = await inquiry.why_refused(client, subscription, trouble)
-            nothing_refused = findings.trouble == diagnose.fill(asked.NOTHING_REFUSED, connection)
+            nothing_refused = findings.trouble == diagnose.fill(by_inquiry.NOTHING_REFUSED, connection)
             if nothing_refused or findings.permissions not in (None, permissions):
                 if len(self.readers) == 1 and self.readers[0].connection.namespace == self._connection.namespace:
                     self.readers[0].ask_for_all()
@@ -143,7 +143,7 @@ class ClusterWatch:
                     has_one = await has_leader(client)
                 if has_one is lost and self.readers:
                     lost = not has_one
-                    trouble = diagnose.fill(asked.LEADER_LOST, self._server)
+                    trouble = diagnose.fill(by_inquiry.LEADER_LOST, self._server)
                     leaderless = Warned(Concern.LEADER, trouble.summary, f"{trouble.remedy}.")
                     warned = leaderless if lost else Warned(Concern.LEADER)
                     self.readers[0].pass_on(warned)

@@ -21,7 +21,7 @@ async def send_recording(stream: Stream, recording: Recording, pace: float | Non
     lines: list[bytes] = []
     size = 0
     send_at = started + SLICE_SECONDS
-    start = recording.start(stream.asked.index, repeat)
+    start = recording.start(stream.query.index, repeat)
     for number, (pass_number, position) in enumerate(recording.places(repeat, start)):
         if pace is not None:
             await _beat_until(stream, started + number / pace)

@@ -22,7 +22,7 @@ from nomad_tui.standin.logs import LOGS, TaskLogs
 from nomad_tui.standin.options import AtEnd, Options, Release
 from nomad_tui.standin.recording import SLICE_SECONDS, Frame, Recording
 from nomad_tui.standin.stream import StalledError, Stream, head, reset
-from nomad_tui.standin.subscription import Asked, BadRequestError, Subscription
+from nomad_tui.standin.subscription import BadRequestError, StreamQuery, Subscription
 
 STREAM_PATH: Final = "/v1/event/stream"
 
@@ -164,7 +164,7 @@ class StandIn:
         """Make a token or change what one may do, which ends the streams it may no longer have."""
         self._access.put(secret, token)
         for stream in list(self.streams):
-            if stream.secret == secret and not self._allowed(stream.asked, token):
+            if stream.secret == secret and not self._allowed(stream.query, token):
                 self._give_up(stream, _SERVER_STOPS)
 
     def revoke(self, secret: str) -> None:
@@ -300,7 +300,7 @@ class StandIn:
         if request.method != "GET":
             return Answer.text(HTTPStatus.METHOD_NOT_ALLOWED, "Invalid method")
         try:
-            asked = Asked.of(request)
+            query = StreamQuery.of(request)
         except BadRequestError as error:
             return Answer.text(HTTPStatus.BAD_REQUEST, str(error))
         token = self._access.token(request.secret)
@@ -308,14 +308,14 @@ class StandIn:
             refused = unreachable
         elif not self.options.leader:
             refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NO_LEADER)
-        elif isinstance(token, Doubt) or not self._allowed(asked, token):
+        elif isinstance(token, Doubt) or not self._allowed(query, token):
             refused = denied()
             if self.options.refusals is Release.OLD_500:
                 refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, PERMISSION_DENIED)
         elif not self.options.publishes:
             refused = Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, NOT_PUBLISHING)
         else:
-            await self._serve_stream(connection, asked, token, request.secret)
+            await self._serve_stream(connection, query, token, request.secret)
             return None
         if self.options.refusals is not Release.MODERN:
             return refused
@@ -354,15 +354,15 @@ class StandIn:
             self.lingering -= 1
             self._note()
 
-    def _allowed(self, asked: Asked, token: Token) -> bool:
-        return token.may_subscribe(asked.topics, asked.namespaces(self._namespaces.names()))
+    def _allowed(self, query: StreamQuery, token: Token) -> bool:
+        return token.may_subscribe(query.topics, query.namespaces(self._namespaces.names()))
 
-    async def _serve_stream(self, connection: Connection, asked: Asked, token: Token, secret: str) -> None:
+    async def _serve_stream(self, connection: Connection, query: StreamQuery, token: Token, secret: str) -> None:
         options = self.options
         stream = Stream(
             connection.writer,
-            asked=asked,
-            subscription=Subscription(asked.topics, asked.namespaces(self._namespaces.names()), token),
+            query=query,
+            subscription=Subscription(query.topics, query.namespaces(self._namespaces.names()), token),
             secret=secret,
             heartbeat=options.heartbeat,
             first_heartbeat=options.beats_after,
@@ -372,7 +372,7 @@ class StandIn:
         )
         self._streams_opened += 1
         stream.number = self._streams_opened
-        stream.position = self._buffer.next_position if options.from_start else self._buffer.start(asked.index)
+        stream.position = self._buffer.next_position if options.from_start else self._buffer.start(query.index)
         stream.begin(head(options.status_line))
         serving = asyncio.create_task(self._serve_frames(stream))
         gone = asyncio.create_task(connection.gone())

@@ -9,7 +9,7 @@ from typing import Final
 
 from nomad_tui.standin.faults import Cut, Drip, End, Fault, Garbage, LongLine, Reset, Scheduled, Silence
 from nomad_tui.standin.recording import HEARTBEAT
-from nomad_tui.standin.subscription import Asked, Subscription
+from nomad_tui.standin.subscription import StreamQuery, Subscription
 
 _HEARTBEAT_LINE: Final = HEARTBEAT + b"\n"
 _LINGER_NOT: Final = struct.pack("ii", 1, 0)
@@ -47,7 +47,7 @@ class Stream:
         self,
         writer: asyncio.StreamWriter,
         *,
-        asked: Asked,
+        query: StreamQuery,
         subscription: Subscription,
         secret: str,
         heartbeat: float,
@@ -56,7 +56,7 @@ class Stream:
         faults: Sequence[Scheduled],
         changed: Callable[[], None],
     ) -> None:
-        self.asked = asked
+        self.query = query
         self.subscription = subscription
         self.secret = secret
         self.number = 0

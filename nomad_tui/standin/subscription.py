@@ -50,7 +50,7 @@ def parse_topics(names: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StreamQuery:
     """The query of a request for the stream."""
 
     index: int
@@ -58,7 +58,7 @@ class Asked:
     namespace: str
 
     @classmethod
-    def of(cls, request: Request) -> "Asked":
+    def of(cls, request: Request) -> "StreamQuery":
         """Raises BadRequestError."""
         return cls(
             index=parse_index(request.first("index")),

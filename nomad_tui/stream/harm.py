@@ -6,7 +6,7 @@ from typing import Final
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.nomad import diagnose
-from nomad_tui.nomad.cases import Trouble, asked
+from nomad_tui.nomad.cases import Trouble, by_inquiry
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.release_discovery import Discovery, Evidence, ServerReleases
 from nomad_tui.nomad.releases import CSI_SECRETS_BY_API, HARMFUL_TOPICS, SERVER_BUGS, ServerBug
@@ -92,7 +92,7 @@ def left_out(topics: tuple[str, ...], releases: ServerReleases) -> Trouble:
     token = "" if releases.builds else "Use a token with node:read, "
     upgrade = f"{'or u' if token else 'U'}pgrade the servers to {' or '.join(bug.fixed_in)} or later"
     return diagnose.fill(
-        asked.HARMFUL,
+        by_inquiry.HARMFUL,
         topics=diagnose.listed(topics),
         effect=_lowered(bug),
         because=releases.because(bug),
@@ -104,7 +104,7 @@ def taken(topics: tuple[str, ...], releases: ServerReleases) -> Trouble:
     """For topics that the operator wants all the same."""
     bug = _bug(topics)
     return diagnose.fill(
-        asked.HARM_ALLOWED,
+        by_inquiry.HARM_ALLOWED,
         topics=diagnose.listed(topics),
         effect=_lowered(bug),
         because=releases.because(bug),

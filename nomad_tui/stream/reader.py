@@ -22,7 +22,7 @@ from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Connecting, Permitted, Refused, Retrying, Update
 from nomad_tui.nomad import diagnose, first_line, inquiry
-from nomad_tui.nomad.cases import Kind, Trouble, asked
+from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.questions import newest_index
@@ -352,7 +352,7 @@ class Reader:
         settings = self.settings
         server = await identify(client, settings.identity_patience)
         if server is not None and server.publishes is False:
-            raise NomadError(diagnose.fill(asked.PUBLISHING_DISABLED, client.connection, quote=""))
+            raise NomadError(diagnose.fill(by_inquiry.PUBLISHING_DISABLED, client.connection, quote=""))
         if await self.harm.changes(client, server):
             return
         if (harmful := self.harm.trouble()) is not None:

@@ -10,7 +10,7 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Frame, LineSplitter, decode
 from nomad_tui.nomad import diagnose, questions
-from nomad_tui.nomad.cases import Kind, asked
+from nomad_tui.nomad.cases import Kind, by_inquiry
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.stream.connection import Parting, StreamConnection
@@ -104,7 +104,7 @@ class Doubts:
                 self.since = self.since or monotonic()
                 starting = monotonic() - self.since < settings.replay_patience
             if starting:
-                raise NomadError(diagnose.fill(asked.STARTING, client.connection))
+                raise NomadError(diagnose.fill(by_inquiry.STARTING, client.connection))
         elif doubt.older < doubt.last_index:
             return await _compared(client, connection, doubt.last_index, settings)
         return Parting()

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from nomad_tui.nomad import diagnose
-from nomad_tui.nomad.cases import Kind, Trouble, asked
+from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 
 CUTS: Final = 3
 """Cuts in a row after about the same time that are no accident."""
@@ -40,7 +40,7 @@ class Cuts:
             return trouble
         self._lasted.append(lasted)
         self._silent.append(silent)
-        for case, times in ((asked.CUT_WHEN_IDLE, self._silent), (asked.CUT_REGULARLY, self._lasted)):
+        for case, times in ((by_inquiry.CUT_WHEN_IDLE, self._silent), (by_inquiry.CUT_REGULARLY, self._lasted)):
             if is_regular(times, self._shortest_period):
                 named = diagnose.fill(case, seconds=diagnose.in_words(sum(times) / len(times)), times=str(CUTS))
                 return replace(named, kind=trouble.kind)

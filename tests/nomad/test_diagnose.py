@@ -19,7 +19,7 @@ from yarl import URL
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
-from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, asked
+from nomad_tui.nomad.cases import ERRORS, LAST_LINES, STATUSES, Case, by_inquiry
 from nomad_tui.nomad.client import CONNECT_TIMEOUT, Client
 from nomad_tui.nomad.diagnose import (
     Kind,
@@ -483,7 +483,7 @@ def test_what_shows_only_while_the_stream_is_watched(told: Trouble, kind: Kind, 
     assert sentence in told.sentence
 
 
-ASKED = [each for each in vars(asked).values() if isinstance(each, Case)]
+ASKED = [each for each in vars(by_inquiry).values() if isinstance(each, Case)]
 CASES = [row.case for row in ERRORS] + [row.case for row in STATUSES] + [case for _, case in LAST_LINES]
 CASES += [row.shown for row in ERRORS if row.shown is not None]
 

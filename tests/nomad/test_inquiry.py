@@ -11,7 +11,7 @@ from nomad_tui.core.subscription import Subscription
 from nomad_tui.nomad import inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import Kind, NomadError, Trouble, refusal
-from nomad_tui.nomad.inquiry import Findings, lacking, unknown_namespace, why_refused, why_silent
+from nomad_tui.nomad.inquiry import Findings, missing_permissions, unknown_namespace, why_refused, why_silent
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.standin import MANAGEMENT, Options, Release, StandIn, Token
 from tests.odd_servers import answer, buffering_proxy, odd_server
@@ -244,7 +244,7 @@ async def test_a_workloads_signed_identity_is_not_called_malformed() -> None:
 
 def test_names_from_the_cluster_are_made_fit_to_be_drawn() -> None:
     token = TokenInfo(TokenKind.CLIENT, "ci\x1b[2J", ("p\x1b]0;x",))
-    told = lacking(Permissions(("we\x1bb",), {"Job": frozenset()}), token)
+    told = missing_permissions(Permissions(("we\x1bb",), {"Job": frozenset()}), token)
     assert told.sentence.isprintable() and "\x1b" not in told.policy
 
 

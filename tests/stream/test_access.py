@@ -124,7 +124,7 @@ async def test_each_namespace_that_may_be_read_has_a_stream_of_its_own() -> None
     lines = [job(1, "web"), job(2), node(3), job(4, "secret"), plugin(5), job(6, "web"), job(7)]
     async with following(lines, allowing(READS_TWO), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-7")
-        assert sorted(each.asked.namespace for each in server.streams) == ["default", "web"]
+        assert sorted(each.query.namespace for each in server.streams) == ["default", "web"]
         assert reader.source.scope(None) == "2 namespaces"
         server.publish(job(8), job(9, "web"), node(10), job(11, "secret"), job(12))
         await until_keys(reader, "job-12")
@@ -142,7 +142,7 @@ async def test_a_stream_of_one_namespace_that_ends_neither_loses_nor_repeats() -
     lines = [job(1, "web"), job(2), node(3)]
     async with following(lines, allowing(READS_TWO), flags=FLAGS) as (server, reader):
         await until_keys(reader, "node-3")
-        next(each for each in server.streams if each.asked.namespace == "web").perform(End())
+        next(each for each in server.streams if each.query.namespace == "web").perform(End())
         server.publish(job(4, "web"), job(5), job(6, "web"))
         await until_keys(reader, "job-4", "job-5", "job-6")
         server.publish(job(7), job(8, "web"))
@@ -158,7 +158,7 @@ async def test_a_namespace_that_may_no_longer_be_read_leaves_the_others() -> Non
         server.put_token(FIRST_TOKEN, Token(namespaces={"web": JOBS}, node_read=True))
         server.publish(job(4, "web"), job(5), node(6))
         await until_keys(reader, "job-4", "node-6")
-        await reader.until(lambda: [each.asked.namespace for each in server.streams] == ["web"])
+        await reader.until(lambda: [each.query.namespace for each in server.streams] == ["web"])
         await reader.until(lambda: reader.source.scope(None) == "namespace web")
         server.publish(job(7, "web"))
         await until_keys(reader, "job-7")
@@ -182,7 +182,7 @@ async def test_a_right_for_all_namespaces_makes_it_one_stream_again() -> None:
         await until_keys(reader, "job-1", "job-5")
         server.publish(job(7), job(8, "web"), job(9, "secret"), node(10))
         await until_keys(reader, "job-7", "job-8", "job-9", "node-10")
-        assert [each.asked.namespace for each in server.streams] == ["*"]
+        assert [each.query.namespace for each in server.streams] == ["*"]
         assert reader.source.scope(None) == "all namespaces"
     assert sorted(keys(reader)) == sorted(
         ["node-4", "node-10", *(f"job-{index}" for index in (1, 2, 3, 5, 6, 7, 8, 9))]
@@ -228,7 +228,7 @@ async def test_one_namespace_that_may_be_read_is_read() -> None:
     token = Token(namespaces={"web": JOBS})
     async with following([job(1), job(2, "web")], allowing(token), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-2")
-        assert [each.asked.namespace for each in server.streams] == ["web"]
+        assert [each.query.namespace for each in server.streams] == ["web"]
         assert reader.source.scope(None) == "namespace web"
         server.publish(job(3), job(4, "web"))
         await until_keys(reader, "job-4")
@@ -295,7 +295,7 @@ async def test_a_namespace_granted_later_joins_the_others() -> None:
         await until_keys(reader, "job-3")
         server.publish(job(4, "secret"), job(5, "web"), job(6))
         await until_keys(reader, "job-4", "job-5", "job-6")
-        assert sorted(each.asked.namespace for each in server.streams) == ["default", "secret", "web"]
+        assert sorted(each.query.namespace for each in server.streams) == ["default", "secret", "web"]
     assert sorted(keys(reader)) == [f"job-{index}" for index in range(1, 7)]
     assert reader.all(Gap) == []
 
@@ -324,7 +324,7 @@ async def test_a_namespace_made_while_single_ones_are_read_is_read_too() -> None
         await until_keys(reader, "job-3", "job-4")
         server.publish(job(5, "later"), job(6))
         await until_keys(reader, "job-5", "job-6")
-        assert sorted(each.asked.namespace for each in server.streams) == ["default", "later", "web"]
+        assert sorted(each.query.namespace for each in server.streams) == ["default", "later", "web"]
     assert sorted(keys(reader)) == [f"job-{index}" for index in range(1, 7)]
     assert reader.all(Gap) == []
 
@@ -343,7 +343,7 @@ async def test_only_what_is_new_is_shown_however_the_streams_change() -> None:
             server.inject(End())
             server.publish(job(5), job(6, "web"))
             await until_keys(reader, "job-5", "job-6")
-            await reader.until(lambda: [each.asked.namespace for each in server.streams] == ["*"])
+            await reader.until(lambda: [each.query.namespace for each in server.streams] == ["*"])
             server.publish(job(7), job(8, "web"))
             await until_keys(reader, "job-7", "job-8")
     assert sorted(keys(reader)) == [f"job-{index}" for index in range(3, 9)]
@@ -360,7 +360,7 @@ async def test_single_namespaces_of_a_rebuilt_server_become_one_stream_of_it() -
         await until_keys(reader, "job-2", "job-4")
         server.put_token(FIRST_TOKEN, MANAGEMENT)
         server.inject(End())
-        await reader.until(lambda: [each.asked.namespace for each in server.streams] == ["*"])
+        await reader.until(lambda: [each.query.namespace for each in server.streams] == ["*"])
         server.publish(job(5), job(6, "web"))
         await until_keys(reader, "job-5", "job-6")
     assert sorted(keys(reader)) == sorted(f"job-{index}" for index in (50, 51, 52, 1, 2, 3, 4, 5, 6))

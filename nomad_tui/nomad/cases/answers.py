@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from nomad_tui.nomad.cases.asked import (
+from nomad_tui.nomad.cases.by_inquiry import (
     NO_LEADER,
     PUBLISHING_DISABLED,
     REGION_DOWN,
@@ -55,26 +55,26 @@ REGION_UNKNOWN: Final = Case(
 FROM_PROXY: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} answered {status}",
-    "{in_front}",
+    "{proxy_answer}",
     f"Check that proxy, or {SET_ADDRESS} the server itself",
 )
 FROM_PROXY_DENIED: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} denied access",
-    "{in_front}",
+    "{proxy_answer}",
     f"Send the credentials it requires (--header, --http-auth), or {SET_ADDRESS} the server itself",
     refused=True,
 )
 FROM_PROXY_TOO_MANY: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} limits the request rate",
-    "{in_front}",
+    "{proxy_answer}",
     f"Raise its rate limit for /v1/event/stream, close other watchers, or {SET_ADDRESS} the server itself",
 )
 FROM_PROXY_NO_SERVER: Final = Case(
     Kind.IN_FRONT,
     "A proxy in front of {address} answered {status}",
-    "it cannot reach Nomad ({in_front})",
+    "it cannot reach Nomad ({proxy_answer})",
     f"Start the Nomad server behind it, or {SET_ADDRESS} the server itself",
 )
 

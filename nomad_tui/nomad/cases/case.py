@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.nomad.in_front import is_from_proxy
+from nomad_tui.nomad.proxy_answers import is_from_proxy
 
 
 class Kind(StrEnum):

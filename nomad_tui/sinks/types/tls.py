@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from nomad_tui.config.tls import reason, refuse_password
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.definition import Tls
 
@@ -67,25 +68,20 @@ def _load_ca(context: ssl.SSLContext, file: Path) -> None:
         context.load_verify_locations(cafile=file.expanduser())
     except (OSError, ValueError, RuntimeError) as error:
         raise TlsFileError(
-            f"tls.ca_cert names '{_shown(file)}', which is not a readable PEM certificate ({_reason(error)}): "
+            f"tls.ca_cert names '{_shown(file)}', which is not a readable PEM certificate ({reason(error)}): "
             "name the receiver's CA."
         ) from error
 
 
 def _load_client_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
     try:
-        context.load_cert_chain(cert.expanduser(), key and key.expanduser(), password=_refuse_password)
+        context.load_cert_chain(cert.expanduser(), key and key.expanduser(), password=refuse_password)
     except (OSError, ValueError, RuntimeError) as error:
         both = f" and tls.client_key '{_shown(key)}'" if key is not None else ""
         raise TlsFileError(
             f"tls.client_cert '{_shown(cert)}'{both} is not a PEM certificate with its plain key "
-            f"({_reason(error)}): correct it."
+            f"({reason(error)}): correct it."
         ) from error
-
-
-def _refuse_password() -> str:
-    """Asked for the password of an encrypted key, which would otherwise be asked of the terminal."""
-    raise OSError("the key is encrypted")
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
@@ -98,9 +94,3 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 def _shown(file: Path) -> str:
     return printable(str(file), LONGEST_SHOWN)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return printable((error.reason or str(error)).replace("_", " ").lower())
-    return printable((isinstance(error, OSError) and error.strerror) or str(error)).lower()

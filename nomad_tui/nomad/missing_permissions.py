@@ -6,14 +6,14 @@ from typing import Final
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, is_namespaced, needed, policy
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import diagnose
-from nomad_tui.nomad.cases import SET_TOKEN, Trouble, asked
+from nomad_tui.nomad.cases import SET_TOKEN, Trouble, by_inquiry
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 
 LONGEST_POLICY: Final = 120
 """Characters of a policy that is shown within a sentence."""
 
 
-def lacking(permissions: Permissions, token: TokenInfo | None) -> Trouble:
+def missing_permissions(permissions: Permissions, token: TokenInfo | None) -> Trouble:
     """Which topics may not be read where, what each needs, and as `Trouble.policy` what would grant it.
 
     `token` is who the server takes us for, None where it did not say. Something must be refused.
@@ -21,7 +21,7 @@ def lacking(permissions: Permissions, token: TokenInfo | None) -> Trouble:
     refused = permissions.refused
     granting = granting_policy(permissions)
     return diagnose.fill(
-        asked.NOTHING_ALLOWED if permissions.nothing else asked.PARTLY_ALLOWED,
+        by_inquiry.NOTHING_ALLOWED if permissions.nothing else by_inquiry.PARTLY_ALLOWED,
         holder=_capitalised(holder(token)),
         refused=_refused(refused, permissions.namespaces),
         remedy=_remedy(granting, token, needs_management=any(needed(name) == MANAGEMENT for name in refused)),

@@ -56,7 +56,7 @@ def is_from_proxy(status: int, text: str) -> bool:
     return text.startswith("<") or _PLAIN.match(text) is not None
 
 
-def says(status: int, body: bytes, headers: Mapping[str, str]) -> str:
+def describe(status: int, body: bytes, headers: Mapping[str, str]) -> str:
     """Who answered, its answer and what that means, such as `nginx says '429 Too Many Requests'`."""
     server = headers.get("Server", "").lower()
     who = next((name for sign, name in _NAMES if sign in server), "")
