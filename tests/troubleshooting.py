@@ -37,7 +37,7 @@ EXAMPLES: Final = {
     "remedies": "Set NOMAD_TOKEN (or --token, --token-file) to one that may read them",
     "remedy": 'Grant it `namespace "team" { capabilities = ["read-job"] } node { policy = "read" }`, '
     "use a token that has it, or subscribe to fewer topics (--topic)",
-    "said": "",
+    "quote": "",
     "seconds": "90 s",
     "settings": "NOMAD_CACERT (--ca-cert)",
     "status": "500",

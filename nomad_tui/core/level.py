@@ -1,15 +1,24 @@
-"""How much an event matters: `failure`, `warning`, `change` or `routine`, each kind of object deciding for its own."""
+"""How much an event matters to an operator: `failure`, `warning`, `change` or `routine`."""
 
-from nomad_tui.core.objects.beside import NOTHING, Beside
-from nomad_tui.core.objects.level import Level, read_level
-from nomad_tui.core.objects.registry import kind
-
-__all__ = ["Level", "level", "read_level"]
+from enum import IntEnum
 
 
-def level(topic: str, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING) -> Level:
-    """Derived from what `core.sentence.describe` is given, and as that it takes any bytes."""
-    try:
-        return kind(topic).level_of(type_, key, payload, previous, beside)
-    except RecursionError:
-        return Level.ROUTINE
+class Level(IntEnum):
+    """The least first. What proves nothing is routine."""
+
+    ROUTINE = 0
+    CHANGE = 1
+    """Registered, scaled, promoted, started, stopped on purpose, created, deleted."""
+    WARNING = 2
+    """It may mend itself, or waits for somebody."""
+    FAILURE = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+def read_level(written: str) -> Level | None:
+    """The level that a word, or how it begins, names; None for no level."""
+    word = written.lower()
+    return next((level for level in Level if word and level.word.startswith(word)), None)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 import pytest
 
 from nomad_tui.core.changes import difference
+from nomad_tui.core.describe import summary
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.event_row import sentence as sentence_of
 from nomad_tui.core.history.facts import status_and_node
@@ -22,7 +23,6 @@ from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.objects.registry import KINDS, kind, typed_topic
 from nomad_tui.core.permissions import needed, policy
 from nomad_tui.core.search.view import View
-from nomad_tui.core.summary import summary
 from nomad_tui.core.timeline.timeline import Trace
 from nomad_tui.core.wire import Frame, decode
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core.changes import difference
+from nomad_tui.core.describe import describe
 from nomad_tui.core.payload import Members, RawText, parse
 from nomad_tui.core.secrets import MASK, REDACTED, Masking, is_secret, masked, masked_text, names_secret, redact
-from nomad_tui.core.sentence import describe
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 

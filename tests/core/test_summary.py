@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nomad_tui.core.describe import Summary, summary
+from nomad_tui.core.objects.fact import LONGEST_VALUE, MOST_FACTS
+from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.objects.registry import KINDS, kind
 from nomad_tui.core.payload import parse
-from nomad_tui.core.sentence import Role
-from nomad_tui.core.summary import LONGEST_VALUE, MOST_FACTS, Summary, summary
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame, decode

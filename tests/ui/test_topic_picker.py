@@ -9,10 +9,10 @@ from rich.style import Style
 from textual import events as textual_events
 
 from nomad_tui.core.history.history import History
+from nomad_tui.core.objects.parts import Role, status_role
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.search.facets import Dimension
-from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.updates import Permitted
 from nomad_tui.ui.facets.facet_painter import FacetPainter, shortened
 from nomad_tui.ui.facets.picker import TopicPicker

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.describe import describe
 from nomad_tui.core.diagnosis.evidence import (
     MOST_ALLOCATIONS,
     Evidence,
@@ -33,7 +34,6 @@ from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.parts import DOT, OUT_OF_MEMORY, VALUE_LIMIT, Part, bad, dim, plain, reason, short, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader
 from nomad_tui.core.readable import MILLISECOND, count, duration
-from nomad_tui.core.sentence import describe
 
 _NODES_NAMED: Final = 4
 

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Final
 
+from nomad_tui.core.describe import summary
 from nomad_tui.core.export.formats import EventLines, Output
 from nomad_tui.core.export.tables import markdown_line, markdown_text
 from nomad_tui.core.history.event_row import GapRow, happened, row
@@ -14,7 +15,6 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.history.names import Names
 from nomad_tui.core.readable import SECOND, count, duration
 from nomad_tui.core.secrets import REDACTED, masked_text
-from nomad_tui.core.summary import summary
 from nomad_tui.core.text import printable
 
 MOST_RATES: Final = 24

@@ -25,7 +25,7 @@ from nomad_tui.core.filter.terms import (
 from nomad_tui.core.filter.text import Glob, Text, read_pattern
 from nomad_tui.core.filter.times import Age, Span, read_time
 from nomad_tui.core.filter.writing import unquoted
-from nomad_tui.core.objects.level import read_level
+from nomad_tui.core.level import read_level
 from nomad_tui.core.regular import PatternError
 from nomad_tui.core.topics import NODE_DRAIN, released_word
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from nomad_tui.core.filter.text import Glob, Text
 from nomad_tui.core.filter.times import Age, Instant, Range, Span
-from nomad_tui.core.objects.level import Level, read_level
+from nomad_tui.core.level import Level, read_level
 from nomad_tui.core.topics import BETA_TYPES, beta_topic
 
 

@@ -11,11 +11,11 @@ from typing import Final
 
 import zstandard
 
+from nomad_tui.core.describe import level
 from nomad_tui.core.history.event_row import payload_before, sentence
 from nomad_tui.core.history.facts import status_and_node
 from nomad_tui.core.history.history import History, PayloadReader
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment, Subject
-from nomad_tui.core.level import level
 
 FACTS_A_STEP: Final = 128
 LEVELS_A_STEP: Final = 32

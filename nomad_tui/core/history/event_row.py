@@ -7,11 +7,13 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.describe import describe, level
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import FrameTimes, HeldEvent
-from nomad_tui.core.level import Level, level
+from nomad_tui.core.level import Level
+from nomad_tui.core.objects.beside import Beside
+from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.registry import kind
-from nomad_tui.core.sentence import Beside, Sentence, describe
 from nomad_tui.core.updates import Gap
 
 LOOK_BACK: Final = 32

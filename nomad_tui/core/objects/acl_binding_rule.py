@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited, edited_level
 from nomad_tui.core.objects.fact import Context, Facts, masked, moment
 from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import Written
 

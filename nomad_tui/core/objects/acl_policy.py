@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited, edited_level
 from nomad_tui.core.objects.fact import Context, Facts, masked
 from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Sentence, dim, named, plain, reason, sentence, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.patterns import lazy_pattern

@@ -5,10 +5,10 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited, edited_level, listed_names, names, span
 from nomad_tui.core.objects.fact import Context, Facts, listed, moment
 from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, short, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 

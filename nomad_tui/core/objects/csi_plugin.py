@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.fact import Context, Facts, by_name
 from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,

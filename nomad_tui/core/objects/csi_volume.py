@@ -4,10 +4,10 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited_level, is_removal, verb
 from nomad_tui.core.objects.fact import Context, Facts, masked, moment
 from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Sentence, bad, dim, good, named, plain, sentence, warn
 from nomad_tui.core.objects.volumes import Capability, Plugged, add_capabilities, add_capacity, add_claims, add_fitness
 from nomad_tui.core.readable import count

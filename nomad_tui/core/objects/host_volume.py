@@ -4,10 +4,10 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited_level, is_removal, verb
 from nomad_tui.core.objects.fact import Context, Facts, masked
 from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import ARROW, DOT, VALUE_LIMIT, Sentence, dim, named, plain, sentence, status
 from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.objects.volumes import Capability, add_capabilities, add_capacity

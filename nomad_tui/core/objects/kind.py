@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 import msgspec
 
 from nomad_tui.core.changes.rules import COMMON, ChangeRules
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects import unknown
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.fact import Context, Facts
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import NO_LINKS, Links
 from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Written, wire_names

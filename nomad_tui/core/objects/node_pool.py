@@ -4,10 +4,10 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited, edited_level
 from nomad_tui.core.objects.fact import Context, Facts, listed
 from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, reason, sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import duration

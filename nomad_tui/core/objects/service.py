@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited_level
 from nomad_tui.core.objects.fact import Context, Facts, address, listed
 from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.secrets import masked_text

@@ -4,10 +4,10 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.edited import edited_level, verb
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Part, Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import Object, Written
 from nomad_tui.core.patterns import lazy_pattern

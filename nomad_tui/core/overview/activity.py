@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final
 
-from nomad_tui.core.objects.level import Level
+from nomad_tui.core.level import Level
 
 SECOND: Final = 1_000_000_000
 FINEST: Final = 1

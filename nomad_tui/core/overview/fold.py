@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from nomad_tui.core.describe import describe
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects import deployment as deployments
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation import fields as allocations
@@ -10,7 +12,6 @@ from nomad_tui.core.objects.beside import NOTHING
 from nomad_tui.core.objects.deployment import DEPLOYMENT
 from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.job import JOB
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node import fields as nodes
 from nomad_tui.core.overview.state import (
@@ -24,7 +25,6 @@ from nomad_tui.core.overview.state import (
     TroubleKey,
     worst,
 )
-from nomad_tui.core.sentence import describe
 from nomad_tui.core.updates import Gap, GapReason
 
 FOLDED: Final = frozenset(("Allocation", "Evaluation", "Job", "Deployment", "Node"))

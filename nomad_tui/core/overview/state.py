@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from nomad_tui.core.objects.level import Level
+from nomad_tui.core.level import Level
 
 MOST_RECOVERED: Final = 50
 """Objects that are remembered after they have recovered."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from nomad_tui.core.describe import describe
 from nomad_tui.core.history.event_row import describe_event, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import HeldEvent, ObjectKey
@@ -15,9 +16,8 @@ from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
 from nomad_tui.core.objects.allocation.timeline import allocation_steps
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node.fields import NodeEvent
-from nomad_tui.core.objects.parts import Parts
+from nomad_tui.core.objects.parts import Parts, Sentence
 from nomad_tui.core.objects.registry import kind
-from nomad_tui.core.sentence import Sentence, describe
 from nomad_tui.core.timeline.times import TaskEventKey, moment, timestamp
 from nomad_tui.core.wire import Frame
 

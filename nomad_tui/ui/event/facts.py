@@ -6,8 +6,8 @@ from typing import Final
 
 from textual.content import Content
 
-from nomad_tui.core.sentence import Part, Role
-from nomad_tui.core.summary import Summary
+from nomad_tui.core.describe import Summary
+from nomad_tui.core.objects.parts import Part, Role
 from nomad_tui.core.text import printable
 
 LONGEST_FACT: Final = 200

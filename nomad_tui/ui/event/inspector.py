@@ -22,11 +22,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
+from nomad_tui.core.describe import Summary, summary
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.payload import Payload, parse
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Masking, redact
-from nomad_tui.core.summary import Summary, summary
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.facts import DrawnFact, laid_out, of_envelope, of_summary

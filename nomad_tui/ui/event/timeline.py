@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual.binding import BindingType
 from textual.message import Message
 
+from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.readable import duration
-from nomad_tui.core.sentence import Role
 from nomad_tui.core.timeline.rows import RowKind, TraceRow
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView

@@ -13,8 +13,8 @@ from textual.strip import Strip
 
 from nomad_tui.core.history.event_row import ABOUT, BACKLOG, EventRow, GapRow
 from nomad_tui.core.level import Level
+from nomad_tui.core.objects.parts import Part, Role, Sentence
 from nomad_tui.core.readable import byte_count, count
-from nomad_tui.core.sentence import Part, Role, Sentence
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.events.columns import (
     DEFAULT_COLUMNS,

@@ -12,8 +12,8 @@ from textual.widget import Widget
 
 from nomad_tui.core.history.event_row import EventRow, GapRow, row
 from nomad_tui.core.history.history import History
+from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.search.view import Fold
-from nomad_tui.core.sentence import Role
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.events.event_line import MARGIN, Clock, Look, Palette, heading, line, margin
 from nomad_tui.ui.events.marks import Marks

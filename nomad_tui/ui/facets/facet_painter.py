@@ -7,9 +7,9 @@ from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
+from nomad_tui.core.objects.parts import Role, status_role
 from nomad_tui.core.readable import count
 from nomad_tui.core.search.facets import Dimension
-from nomad_tui.core.sentence import Role, status_role
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.facets.refusals import need_note, places_note
 from nomad_tui.ui.facets.sections import MANY, Kind, Row, Section, TopicSection

@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Final
 
 from nomad_tui.core.level import Level, read_level
+from nomad_tui.core.objects.parts import Role, status_role
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, needed
 from nomad_tui.core.search.facets import Dimension
-from nomad_tui.core.sentence import Role, status_role
 
 FEW: Final = 6
 """Values of a section that are listed until it is unfolded."""

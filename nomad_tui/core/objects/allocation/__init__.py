@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.allocation import level, sentence, summary
 from nomad_tui.core.objects.allocation.fields import Allocation
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.reading import member_names

@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent, Transition
 from nomad_tui.core.objects.allocation.sentence import ENDINGS, new_events
 from nomad_tui.core.objects.kind import ObjectEvent
-from nomad_tui.core.objects.level import Level
 
 _LEVELS: Final = {"failed": Level.FAILURE, "lost": Level.FAILURE, "unknown": Level.WARNING}
 """By the client's status, where that is news."""

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Final
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import THIS_WRITE, Compared, Known, ObjectEvent, positive
-from nomad_tui.core.objects.level import Level
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.node import sentence, summary
 from nomad_tui.core.objects.node.fields import Node
