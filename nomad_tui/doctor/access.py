@@ -297,14 +297,14 @@ def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, li
     return Finding(
         "topics",
         Verdict.REFUSED,
-        _account(permissions, measured["asked"]),
+        _describe(permissions, measured["asked"]),
         _remedy(refused),
         policy(refused, _lacking(permissions, watched, listed)),
         measured,
     )
 
 
-def _account(permissions: Permissions, asked: int) -> str:
+def _describe(permissions: Permissions, asked: int) -> str:
     """How many topics are refused; the table shows which."""
     nowhere = permissions.refused_everywhere
     partly = len(permissions.refused) - len(nowhere)

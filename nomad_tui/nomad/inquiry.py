@@ -60,10 +60,10 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
     """
     connection = client.connection
     region, token, server, leader = await asyncio.gather(
-        _told(_unknown_region(client)),
-        _told(questions.token(client)),
-        _told(_server(client)),
-        _told(questions.leader(client)),
+        _answer_or_error(_unknown_region(client)),
+        _answer_or_error(questions.token(client)),
+        _answer_or_error(_server(client)),
+        _answer_or_error(questions.leader(client)),
     )
     if isinstance(region, Trouble):
         return Findings(region)
@@ -94,7 +94,7 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
 
 async def why_silent(client: Client, trouble: Trouble) -> Trouble:
     """Why nothing came on a stream: whether the server answers something else at once."""
-    leader = await _told(questions.leader(client))
+    leader = await _answer_or_error(questions.leader(client))
     if leader == "":
         return diagnose.fill(by_inquiry.NO_LEADER, client.connection, quote="")
     if isinstance(leader, NomadError) and leader.trouble.kind is Kind.NO_LEADER:
@@ -112,7 +112,7 @@ async def unknown_namespace(client: Client) -> Trouble | None:
     connection = client.connection
     if connection.namespace == ALL:
         return None
-    namespaces = await _told(questions.namespaces(client))
+    namespaces = await _answer_or_error(questions.namespaces(client))
     if isinstance(namespaces, BaseException) or not namespaces.names or connection.namespace in namespaces.names:
         return None
     return diagnose.fill(
@@ -227,7 +227,7 @@ async def _probed_with_namespaces(
     refused = [each.topic for each in together if each.allowed is False and is_namespaced(each.topic)]
     if place != ALL or not refused:
         return together, (place,), 0
-    found = await _told(questions.namespaces(client))
+    found = await _answer_or_error(questions.namespaces(client))
     if isinstance(found, BaseException) or not found.names:
         return together, (place,), 0
     names = found.names[:MOST_NAMESPACES]
@@ -257,12 +257,12 @@ async def _reader_of_refused(client: Client, token: TokenInfo | None, permission
         return holder(token)
     for topic, namespaces in permissions.refused.items():
         namespace = next((each for each in namespaces if each != ALL), "default")
-        if await _told(questions.may_read_objects(client, topic, namespace)) is True:
+        if await _answer_or_error(questions.may_read_objects(client, topic, namespace)) is True:
             return holder(token)
     return None
 
 
-async def _told(question: Awaitable[T]) -> T | BaseException:
+async def _answer_or_error(question: Awaitable[T]) -> T | BaseException:
     """What a question is answered, or what `Client` raised."""
     try:
         return await question

@@ -142,14 +142,14 @@ class LiveServer:
             yield _topic_unknown(unknown)
         watch = self._watch
         async with watch.running():
-            whole = self._first_reader()
+            undivided = self._first_reader()
             waits = delays(self.settings.shortest_delay)
             while True:
                 watch.permissions_changed.clear()
                 permissions: Permissions | None = None
                 has_just_asked = False
-                self._begin([whole])
-                async with aclosing(whole.updates()) as updates:
+                self._begin([undivided])
+                async with aclosing(undivided.updates()) as updates:
                     async for update in updates:
                         if isinstance(update, Connected):
                             watch.connected.set()
@@ -165,7 +165,7 @@ class LiveServer:
                         yield update
                 if permissions is None:
                     return
-                readers = self._divided(permissions, whole)
+                readers = self._divided(permissions, undivided)
                 self._begin(readers)
                 watch.permissions = permissions
                 yield Permitted(permissions)
@@ -173,7 +173,7 @@ class LiveServer:
                 async with aclosing(self._several(readers, permissions)) as several:
                     async for update in several:
                         yield update
-                whole = self._whole_again(whole, readers)
+                undivided = self._reunite(undivided, readers)
                 if monotonic() - begun_at > self.settings.settled:
                     waits = delays(self.settings.shortest_delay)
                 await asyncio.sleep(next(waits))  # a server may refuse in the end what it allowed when asked about
@@ -206,7 +206,7 @@ class LiveServer:
 
     # One stream per namespace
 
-    def _divided(self, permissions: Permissions, whole: Reader) -> list[Reader]:
+    def _divided(self, permissions: Permissions, undivided: Reader) -> list[Reader]:
         """A reader for each namespace of which something may be read; what has no namespace comes from one of them."""
         readers: list[Reader] = []
         taken: frozenset[str] = frozenset()
@@ -219,13 +219,13 @@ class LiveServer:
             others = tuple(replace(each, namespace=namespace) for each in self.connection.others)
             connection = replace(self.connection, namespace=namespace, others=others)
             reader = self._reader(connection, wanted)
-            reader.resume(whole.continuity.of_namespace(namespace, topics))
+            reader.resume(undivided.continuity.of_namespace(namespace, topics))
             readers.append(reader)
         return readers
 
-    def _whole_again(self, before: Reader, readers: list[Reader]) -> Reader:
+    def _reunite(self, before: Reader, readers: list[Reader]) -> Reader:
         """A reader of all namespaces that goes on where those of single ones stopped, which had taken over from one."""
-        whole = self._reader(self.connection, self.subscription)
+        undivided = self._reader(self.connection, self.subscription)
         continuity = before.continuity
         if self._rebuilt:
             continuity = Continuity(self.settings.remembered_frames)
@@ -240,8 +240,8 @@ class LiveServer:
             for reader in readers
         ]
         parts = zip((reader.continuity for reader in readers), read, strict=True)
-        whole.resume(continuity.joined_with(parts), restricted=True)
-        return whole
+        undivided.resume(continuity.joined_with(parts), restricted=True)
+        return undivided
 
     async def _several(self, readers: list[Reader], permissions: Permissions) -> AsyncGenerator[Update, None]:
         """The updates of several readers; ends when what the token may read has changed."""

@@ -21,7 +21,7 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import ObjectKey
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.timeline.rows import RowKind
-from nomad_tui.core.timeline.timeline import Trace
+from nomad_tui.core.timeline.timeline import EventTimeline
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
@@ -76,7 +76,7 @@ def renamed(content: bytes, again: int, *, one_job: bool = False) -> bytes:
 def trace(history: History, sequence: int) -> Measured:
     """The trace of an event, from the first slice to the last."""
     began = perf_counter()
-    traced = Trace(history, sequence)
+    traced = EventTimeline(history, sequence)
     first: float | None = None
     longest = 0.0
     more = True

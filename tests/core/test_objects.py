@@ -23,7 +23,7 @@ from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.objects.registry import KINDS, kind, typed_topic
 from nomad_tui.core.permissions import needed, policy
 from nomad_tui.core.search.view import View
-from nomad_tui.core.timeline.timeline import Trace
+from nomad_tui.core.timeline.timeline import EventTimeline
 from nomad_tui.core.wire import Frame, decode
 
 BEGAN: Final = 1_795_423_752_000_000_000
@@ -129,7 +129,7 @@ def test_its_events_have_the_time_that_it_tells() -> None:
 
 
 def test_its_timeline_is_among_the_objects_of_its_job(history: History) -> None:
-    trace = Trace(history, 1)
+    trace = EventTimeline(history, 1)
     while trace.advance(1):
         pass
     row = trace.rows[trace.row_of_focus()]
@@ -146,7 +146,7 @@ def test_it_is_in_the_timeline_of_its_node(history: History) -> None:
     frame = decode(json.dumps({"Index": 3, "Events": [sent]}).encode())
     assert isinstance(frame, Frame)
     history.append(frame, 0)
-    trace = Trace(history, 2)
+    trace = EventTimeline(history, 2)
     while trace.advance(1):
         pass
     assert [row.topic for row in trace.rows if row.depth < 2 and row.title] == ["Node", "Pulse"]

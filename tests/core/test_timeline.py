@@ -16,8 +16,8 @@ from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.readable import duration
 from nomad_tui.core.text import printable
 from nomad_tui.core.timeline.family import FEW, OPENED, SHOWN
-from nomad_tui.core.timeline.rows import RowKind, TraceRow
-from nomad_tui.core.timeline.timeline import Trace
+from nomad_tui.core.timeline.rows import RowKind, TimelineRow
+from nomad_tui.core.timeline.timeline import EventTimeline
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
@@ -41,7 +41,7 @@ def held(name: str) -> History:
     return history
 
 
-def whole(trace: Trace) -> Trace:
+def whole(trace: EventTimeline) -> EventTimeline:
     """The trace when there is no more to read; it must come to an end."""
     for _ in range(10_000):
         if not trace.advance(0.05):
@@ -50,7 +50,7 @@ def whole(trace: Trace) -> Trace:
     raise AssertionError("a trace that never ends")
 
 
-def text(row: TraceRow) -> str:
+def text(row: TimelineRow) -> str:
     title, description = ("".join(part.text for part in parts) for parts in (row.title, row.text))
     since = f"  +{duration(row.since)}" if row.since is not None else ""
     return "  " * row.depth + "  ".join(one for one in (title, description) if one) + since
@@ -61,20 +61,20 @@ def sequence_of(history: History, topic: str, key: str) -> int:
     return max(subject.last for subject in history.subjects() if subject.topic == topic and subject.key.startswith(key))
 
 
-def traced(topic: str, key: str, name: str = "tour") -> Trace:
+def traced(topic: str, key: str, name: str = "tour") -> EventTimeline:
     history = held(name)
-    return whole(Trace(history, sequence_of(history, topic, key)))
+    return whole(EventTimeline(history, sequence_of(history, topic, key)))
 
 
-def lines(trace: Trace, *kinds: RowKind) -> list[str]:
+def lines(trace: EventTimeline, *kinds: RowKind) -> list[str]:
     return [text(row) for row in trace.rows if not kinds or row.kind in kinds]
 
 
-def focus(trace: Trace) -> TraceRow:
+def focus(trace: EventTimeline) -> TimelineRow:
     return trace.rows[trace.row_of_focus()]
 
 
-def beneath(trace: Trace, start: str) -> list[TraceRow]:
+def beneath(trace: EventTimeline, start: str) -> list[TimelineRow]:
     """The row whose text begins so, and all rows beneath it."""
     rows = list(trace.rows)
     at = next(number for number, row in enumerate(rows) if text(row).strip().startswith(start))
@@ -90,7 +90,7 @@ def test_a_deploy_reads_from_the_job_to_the_tasks() -> None:
     for frame in frames("tour"):
         if frame.index <= 49:
             history.append(frame, 0)
-    trace = whole(Trace(history, sequence_of(history, "Job", "report")))
+    trace = whole(EventTimeline(history, sequence_of(history, "Job", "report")))
     assert lines(trace)[:4] == [
         "report  v0 · dead",
         "  registered batch · g 4",
@@ -257,7 +257,7 @@ def every_focus(history: History) -> Iterator[int]:
 def test_any_event_can_be_traced(name: str) -> None:
     history = held(name)
     for sequence in every_focus(history):
-        trace = whole(Trace(history, sequence))
+        trace = whole(EventTimeline(history, sequence))
         rows = trace.rows
         assert [row.is_focus for row in rows].count(True) == 1
         row = focus(trace)
@@ -300,7 +300,7 @@ def test_each_task_event_is_there_once_although_payloads_repeat_them() -> None:
             assert row.moment is not None
 
 
-def identities(trace: Trace) -> list[Any]:
+def identities(trace: EventTimeline) -> list[Any]:
     return [(text(row), row.key, row.moment, row.sequence, row.is_focus, row.ended, row.stopped) for row in trace.rows]
 
 
@@ -320,7 +320,7 @@ def identities(trace: Trace) -> list[Any]:
     ],
 )
 def test_a_trace_that_grew_is_the_same_as_one_made_at_the_end(topic: str, key: str) -> None:
-    growing: Trace | None = None
+    growing: EventTimeline | None = None
     history = History()
     at = 0
     for frame in frames("tour"):
@@ -329,7 +329,7 @@ def test_a_trace_that_grew_is_the_same_as_one_made_at_the_end(topic: str, key: s
             for sequence in range(at, history.end):
                 event = history.event(sequence)
                 if event.topic == topic and event.key.startswith(key) and "/" not in event.key.removeprefix(key):
-                    growing = Trace(history, sequence)
+                    growing = EventTimeline(history, sequence)
                     break
             at = history.end
         else:
@@ -338,17 +338,17 @@ def test_a_trace_that_grew_is_the_same_as_one_made_at_the_end(topic: str, key: s
     assert growing is not None
     newest = history.newest(*growing.focus)
     assert newest is not None
-    assert identities(whole(growing)) == identities(whole(Trace(history, newest)))
+    assert identities(whole(growing)) == identities(whole(EventTimeline(history, newest)))
 
 
 def test_a_row_that_was_there_keeps_its_key_while_the_trace_grows() -> None:
     history = History()
-    trace: Trace | None = None
+    trace: EventTimeline | None = None
     seen: dict[tuple[str, ...], None] = {}
     for frame in frames("tour")[:110]:
         history.append(frame, 0)
         if trace is None and history.end > 92:
-            trace = Trace(history, 92)
+            trace = EventTimeline(history, 92)
         if trace is not None:
             now = {row.key: None for row in whole(trace).rows if row.kind is not RowKind.REST}
             assert not [key for key in seen if key not in now and key[0] in ("object", "task event", "step")]
@@ -360,7 +360,7 @@ def test_what_does_not_belong_here_changes_nothing() -> None:
     history = History()
     for frame in frames("tour"):
         history.append(frame, 0)
-    trace = whole(Trace(history, sequence_of(history, "Job", "report")))
+    trace = whole(EventTimeline(history, sequence_of(history, "Job", "report")))
     revision, rows = trace.revision, trace.rows
     for frame in frames("tour")[:7]:  # of nodes alone
         history.append(frame, 0)
@@ -374,11 +374,11 @@ def test_what_does_not_belong_here_changes_nothing() -> None:
 @given(st.integers(0, 250), st.sampled_from([64, 200, 400]), st.sampled_from([0.0, 0.0002, 0.05]))
 def test_eviction_at_any_moment_never_raises(start: int, max_events: int, seconds: float) -> None:
     history = History(max_events=max_events)
-    traces: list[Trace] = []
+    traces: list[EventTimeline] = []
     for number, frame in enumerate(frames("tour")):
         history.append(frame, 0)
         if number >= start and number % 40 == start % 40 and len(traces) < 5:
-            traces.append(Trace(history, history.end - 1))
+            traces.append(EventTimeline(history, history.end - 1))
         for trace in traces:
             trace.advance(seconds)
             for row in trace.rows:
@@ -394,9 +394,9 @@ def test_events_that_are_not_held_cannot_be_traced() -> None:
     history = History()
     history.append_gap(Gap(GapReason.BUFFER, 5, 9, 1.0), 1)
     with pytest.raises(LookupError):
-        Trace(history, 0)
+        EventTimeline(history, 0)
     with pytest.raises(IndexError):
-        Trace(history, 7)
+        EventTimeline(history, 7)
 
 
 # What is missing
@@ -411,7 +411,7 @@ def without(keep: Callable[[Event], bool]) -> History:
 
 def test_a_cause_that_is_not_held_is_named() -> None:
     history = without(lambda event: event.topic in ("Allocation", "Node"))
-    trace = whole(Trace(history, sequence_of(history, "Allocation", "9d48d801")))
+    trace = whole(EventTimeline(history, sequence_of(history, "Allocation", "9d48d801")))
     assert lines(trace, RowKind.NOT_HELD) == [
         "job flaky  not held",
         "  evaluation eaea2c03  not held",
@@ -431,7 +431,7 @@ def test_a_gap_in_the_time_of_the_trace_is_a_row_of_its_own() -> None:
             history.append_gap(Gap(GapReason.BUFFER, 62, 70, 41.0), 0)
             history.append_gap(Gap(GapReason.UNSUBSCRIBED, 62, 70, 41.0, ("ACLToken",)), 0)
         history.append(frame, 0)
-    trace = whole(Trace(history, sequence_of(history, "Allocation", "9d48d801")))
+    trace = whole(EventTimeline(history, sequence_of(history, "Allocation", "9d48d801")))
     gaps = [row for row in trace.rows if row.kind is RowKind.GAP]
     assert [text(row).strip() for row in gaps] == [
         "gap: indexes 63–69 may be missing: reconnected after 41 s, when the server no longer held 62, or was rebuilt"
@@ -487,7 +487,7 @@ def big(number: int) -> History:
 def test_one_allocation_of_thousands_is_shown_with_what_it_is_tied_to_and_the_rest_is_counted() -> None:
     history = big(3_000)
     append(history, an_evaluation(1), an_allocation(3_000, evaluation=1, previous="a-7"))
-    trace = whole(Trace(history, history.end - 1))
+    trace = whole(EventTimeline(history, history.end - 1))
     assert [one for one in lines(trace) if "more" in one] == ["  … 2,999 more allocations  2,939 running, 60 failed"]
     assert [
         text(row).strip()[:12] for row in trace.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT
@@ -510,7 +510,7 @@ def test_one_allocation_of_thousands_is_shown_with_what_it_is_tied_to_and_the_re
 
 def test_the_focus_is_there_after_the_first_slices_however_many_there_are() -> None:
     history = big(3_000)
-    trace = Trace(history, history.end - 1)
+    trace = EventTimeline(history, history.end - 1)
     slices = 0
     while not any(row.is_focus and row.text for row in trace.rows if row.kind is RowKind.OBJECT):
         assert trace.advance(0.001)
@@ -523,7 +523,7 @@ def test_a_job_of_thousands_shows_its_newest_allocations() -> None:
     history = big(3_000)
     job = {"ID": "big", "Status": "running", "Version": 2, "ModifyIndex": 5}
     append(history, {"Topic": "Job", "Key": "big", "Namespace": "default", "Payload": {"Job": job}})
-    trace = whole(Trace(history, history.end - 1))
+    trace = whole(EventTimeline(history, history.end - 1))
     shown = [row for row in trace.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT]
     assert len(shown) == SHOWN["Allocation"]
     assert {row.key[3] for row in shown} == {f"a-{number}" for number in range(2_960, 3_000)}
@@ -534,7 +534,7 @@ def test_an_evaluation_is_shown_with_all_that_it_placed() -> None:
     history = big(600)
     append(history, an_evaluation(1, PreviousEval="e-0"))
     append(history, *(an_allocation(one, evaluation=1) for one in range(1_000, 1_010)))
-    trace = whole(Trace(history, sequence_of(history, "Evaluation", "e-1")))
+    trace = whole(EventTimeline(history, sequence_of(history, "Evaluation", "e-1")))
     shown = [row for row in beneath(trace, "evaluation e-1") if row.kind is RowKind.OBJECT][1:]
     assert {row.key[3] for row in shown} == {f"a-{number}" for number in range(1_000, 1_010)}
 
@@ -542,7 +542,7 @@ def test_an_evaluation_is_shown_with_all_that_it_placed() -> None:
 def test_few_others_are_shown_rather_than_counted() -> None:
     history = History()
     append(history, an_evaluation(0), *(an_allocation(number) for number in range(FEW + 1)))
-    trace = whole(Trace(history, history.end - 1))
+    trace = whole(EventTimeline(history, history.end - 1))
     assert not lines(trace, RowKind.REST)
     append(history, an_allocation(100))
     assert lines(whole(trace), RowKind.REST) == [f"  … {FEW + 1} more allocations  {FEW + 1} running"]
@@ -560,7 +560,7 @@ def test_circles_and_endless_chains_come_to_an_end() -> None:
         *(an_allocation(number, previous=f"a-{number - 1}") for number in range(4, 300)),
     )
     for sequence in (0, 1, 2, 4, history.end - 1):
-        trace = whole(Trace(history, sequence))
+        trace = whole(EventTimeline(history, sequence))
         assert len({row.key for row in trace.rows}) == len(trace.rows) < 400
         assert max(row.depth for row in trace.rows) < 6
 
@@ -586,7 +586,7 @@ def test_secrets_in_free_text_are_masked() -> None:
     node = {"ID": "n", "Events": [{"Message": "Node token=hunter2-hunter2", "Subsystem": "Cluster"}]}
     append(history, {"Topic": "Node", "Key": "n", "Payload": {"Node": node}})
     for sequence in (0, 1):
-        shown = "\n".join(lines(whole(Trace(history, sequence))))
+        shown = "\n".join(lines(whole(EventTimeline(history, sequence))))
         assert "hunter2" not in shown
         assert "••" in shown
 
@@ -599,7 +599,7 @@ def test_a_task_that_cannot_start_is_where_a_pending_allocation_stopped() -> Non
         {"Type": "Driver Failure", "Time": BEGAN + SECOND, "Message": "", "DisplayMessage": "no such image: web:9"},
     ]
     append(history, an_evaluation(0), event)
-    trace = whole(Trace(history, 1))
+    trace = whole(EventTimeline(history, 1))
     assert text(focus(trace)).strip() == (
         "big.g[1] a-1  pending, stopped at: driver failure · no such image: web:9 · placed after 1 s  +1 s"
     )

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 
 from nomad_tui.core.history.history import History
 from nomad_tui.core.timeline.rows import RowKind
-from nomad_tui.core.timeline.timeline import Trace
+from nomad_tui.core.timeline.timeline import EventTimeline
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.event.timeline import FOCUS, STOPPED, Timeline
@@ -78,7 +78,7 @@ class Shown:
 
     async def show_event(self, history: History, sequence: int) -> None:
         self.history = history
-        self.timeline.show(Trace(history, sequence), sequence)
+        self.timeline.show(EventTimeline(history, sequence), sequence)
         await self.read()
 
     async def read(self) -> None:
@@ -367,7 +367,7 @@ async def test_a_timeline_that_is_not_read_yet_says_so() -> None:
     async with timeline() as shown:
         history = history_of(frames("tour"))
         sequence = newest(history, "Job", "web")
-        shown.timeline.show(Trace(history, sequence), sequence)
+        shown.timeline.show(EventTimeline(history, sequence), sequence)
         await at_rest(shown.app)
         assert shown.rows[0] == "collecting related events …"
         assert shown.timeline.step_count is None

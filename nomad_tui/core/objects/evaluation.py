@@ -342,5 +342,5 @@ def describe_evaluation(
     elif len(happened) > 2 and happened[1] == DOT and happened[2].text == printable(triggered_by, VALUE_LIMIT):
         happened = [happened[0], *happened[3:]]
     trigger = [plain(triggered_by, VALUE_LIMIT), DOT] if triggered_by else []
-    took_said = [dim(f" · after {duration(took)}")] if took is not None and word in EvaluationKind.ended else []
-    return (*trigger, *happened, *took_said), stopped
+    duration_part = [dim(f" · after {duration(took)}")] if took is not None and word in EvaluationKind.ended else []
+    return (*trigger, *happened, *duration_part), stopped

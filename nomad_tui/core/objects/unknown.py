@@ -41,10 +41,10 @@ Fields = dict[str, Any]
 
 def describe(keys: Sequence[str], type_: str, key: str, payload: bytes, previous: bytes | None) -> Sentence:
     """Always a sentence: the type in words where the payload has none of its fields. `keys` are those of the object."""
-    now = _object(keys, _whole(payload))
+    now = _object(keys, _decoded(payload))
     if now is None:
         return sentence(named("", key), [dim(words(type_))])
-    earlier = _whole(previous) if previous is not None else {}
+    earlier = _decoded(previous) if previous is not None else {}
     before = _object(keys, earlier) if earlier and earlier.get("Deleted") is not True else None
     if before is not None and _number(before, "ModifyIndex") > _number(now, "ModifyIndex"):
         before = None  # A restarted server sends old events again: what was seen last came later.
@@ -61,18 +61,18 @@ def describe(keys: Sequence[str], type_: str, key: str, payload: bytes, previous
     return sentence(named(subject if subject != key else "", key), happened, status=state)
 
 
-def _whole(payload: bytes) -> Fields:
+def _decoded(payload: bytes) -> Fields:
     value = anything(payload) if len(payload) <= READ_LIMIT else None
     return value if isinstance(value, dict) else {}
 
 
-def _object(keys: Sequence[str], whole: Fields) -> Fields | None:
+def _object(keys: Sequence[str], decoded: Fields) -> Fields | None:
     """The object under its key, else the payload's only object, else all of it."""
     for key in keys:
-        if isinstance(found := whole.get(key), dict):
+        if isinstance(found := decoded.get(key), dict):
             return found
-    objects = [value for value in whole.values() if isinstance(value, dict)]
-    return objects[0] if len(objects) == 1 else whole or None
+    objects = [value for value in decoded.values() if isinstance(value, dict)]
+    return objects[0] if len(objects) == 1 else decoded or None
 
 
 def _text(fields: Fields, name: str) -> str:
@@ -109,11 +109,11 @@ def summarize(keys: Sequence[str], facts: Facts, key: str, payload: bytes) -> No
 
     The event's own key is left out, and every secret.
     """
-    whole = _whole(payload)
-    whole = next((found for name in keys if isinstance(found := whole.get(name), dict)), whole)
-    whole = dict(sorted(whole.items()))
-    objects = [value for value in whole.values() if isinstance(value, dict)]
-    fields = objects[0] if len(objects) == 1 and not _scalars(whole, key) else whole
+    decoded = _decoded(payload)
+    decoded = next((found for name in keys if isinstance(found := decoded.get(name), dict)), decoded)
+    decoded = dict(sorted(decoded.items()))
+    objects = [value for value in decoded.values() if isinstance(value, dict)]
+    fields = objects[0] if len(objects) == 1 and not _scalars(decoded, key) else decoded
     for name, value in _scalars(fields, key)[:_SUMMARY_SCALARS]:
         facts.add(words(name), _scalar(name, value))
 

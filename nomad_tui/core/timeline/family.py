@@ -1,4 +1,4 @@
-"""The objects of one job: all that are held, and which of them a trace shows."""
+"""The objects of one job: all that are held, and which of them a timeline shows."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The trace of a node: its own events, and the allocations and evaluations on it."""
+"""The timeline of a node: its own events, and the allocations and evaluations on it."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _DONE: Final[str] = "done"
 
 
 class NodeTrace:
-    """What `Trace` is made of where the focus is a node."""
+    """What `EventTimeline` is made of where the focus is a node."""
 
     def __init__(self, key: ObjectKey, related: Related) -> None:
         self.key = key

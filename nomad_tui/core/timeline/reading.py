@@ -1,4 +1,4 @@
-"""What a trace reads of an object: event by event what was new in it."""
+"""What a timeline reads of an object: event by event what was new in it."""
 
 from collections import deque
 from collections.abc import Generator, Iterator

@@ -1,4 +1,4 @@
-"""One row of a trace, and how rows become a tree in time order."""
+"""One row of a timeline, and how rows become a tree in time order."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class RowKind(StrEnum):
     NODE_EVENT = "node event"
     """One of the events that a node's payload lists."""
     REST = "rest"
-    """Stands for what is not shown; `Trace.open_rest` shows more of it, if `can_open`."""
+    """Stands for what is not shown; `EventTimeline.open_rest` shows more of it, if `can_open`."""
     NOT_HELD = "not held"
     """An object that another one names, of which no event is held."""
     GAP = "gap"
@@ -28,7 +28,7 @@ class RowKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TraceRow:
+class TimelineRow:
     key: RowKey
     """The same for as long as the row is there, wherever it moves."""
     kind: RowKind
@@ -48,7 +48,7 @@ class TraceRow:
     sequence: int | None
     """The event that brought it; None for what is not held."""
     is_focus: bool = False
-    """The object of the event that the trace was asked for; exactly one row is."""
+    """The object of the event that the timeline was asked for; exactly one row is."""
     ended: bool = False
     """Nothing more is expected of it."""
     stopped: bool = False
@@ -102,12 +102,12 @@ def object_key(key: ObjectKey) -> RowKey:
     return ("object", *key)
 
 
-def flatten(root: Branch) -> Iterator[TraceRow]:
+def flatten(root: Branch) -> Iterator[TimelineRow]:
     """The rows of a tree, siblings in the order of time."""
     stack = [(root, 0)]
     while stack:
         branch, depth = stack.pop()
-        yield TraceRow(
+        yield TimelineRow(
             branch.key,
             branch.kind,
             depth,

@@ -1,4 +1,4 @@
-"""A trace that is read in slices of time and grows while it is open.
+"""A timeline that is read in slices of time and grows while it is open.
 
 What the focus is tied to by IDs is read first, then the newest of its job, then the few fields of everything else that
 are needed to count it. Of a stream that goes on, only the envelopes of new events are looked at, and the payloads of
@@ -18,7 +18,7 @@ from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.timeline.family import Family
 from nomad_tui.core.timeline.node import NodeTrace
 from nomad_tui.core.timeline.reading import ObjectRecords
-from nomad_tui.core.timeline.rows import Branch, RowKind, TraceRow, flatten
+from nomad_tui.core.timeline.rows import Branch, RowKind, TimelineRow, flatten
 from nomad_tui.core.timeline.tree import add_steps, job_tree, object_branch
 from nomad_tui.core.timeline.words import describe_rest
 from nomad_tui.core.updates import Gap
@@ -36,11 +36,11 @@ ROWS_A_STEP: Final = 256
 """Rows of the stream looked at between two chances to yield."""
 
 
-class Trace:
+class EventTimeline:
     """See the module. Rows are there as far as `advance` has come; it is called again when new events have come."""
 
     def __init__(self, history: History, sequence: int, related: Related | None = None) -> None:
-        """The trace of an event; traces of one history may share what is `related` in it.
+        """The timeline of an event; those of one history may share what is `related` in it.
 
         Raises `IndexError` if the event is not held, `LookupError` if the row is a gap.
         """
@@ -80,7 +80,7 @@ class Trace:
         self._is_reading = False
         """Whether what is being done may change the rows; to look at envelopes does not."""
         self._work: Iterator[None] | None = None
-        self._rows: list[TraceRow] = []
+        self._rows: list[TimelineRow] = []
         self._rows_of = -1
 
     # Reading
@@ -240,7 +240,7 @@ class Trace:
     # Rows
 
     @property
-    def rows(self) -> Sequence[TraceRow]:
+    def rows(self) -> Sequence[TimelineRow]:
         """The tree from its root; a new list whenever `revision` has risen."""
         if self._rows_of != self.revision or self._first != self.history.first:
             self._rows_of = self.revision
@@ -253,7 +253,7 @@ class Trace:
         """Where the object of the event is among the rows; 0 while it has not been read."""
         return next((number for number, row in enumerate(self.rows) if row.is_focus), 0)
 
-    def open_rest(self, row: TraceRow) -> bool:
+    def open_rest(self, row: TimelineRow) -> bool:
         """Shows more of what a row represents, as `advance` is called; False if it represents nothing."""
         if not row.can_open:
             return False

@@ -1,4 +1,4 @@
-"""The times of payloads as a trace reads them."""
+"""The times of payloads as a timeline reads them."""
 
 from datetime import datetime
 from typing import Final, TypeAlias

@@ -156,9 +156,9 @@ class Inspecting:
         if sequence is None or sequence < history.first or history.gap(sequence) is not None:
             inspector.timeline.clear()
         elif inspector.timeline.sequence != sequence:
-            from nomad_tui.core.timeline.timeline import Trace
+            from nomad_tui.core.timeline.timeline import EventTimeline
 
-            inspector.timeline.show(Trace(history, sequence, self._related), sequence)
+            inspector.timeline.show(EventTimeline(history, sequence, self._related), sequence)
         self.advance()
 
     def advance(self) -> None:

@@ -14,13 +14,13 @@ from textual.message import Message
 
 from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.readable import duration
-from nomad_tui.core.timeline.rows import RowKind, TraceRow
+from nomad_tui.core.timeline.rows import RowKind, TimelineRow
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView
 from nomad_tui.ui.themes import glyph
 
 if TYPE_CHECKING:
-    from nomad_tui.core.timeline.timeline import Trace
+    from nomad_tui.core.timeline.timeline import EventTimeline
 
 SINCE_WIDTH: Final = 8
 """Cells of a duration such as `+2 h 5 m`, and of a time of day."""
@@ -77,11 +77,11 @@ class Timeline(RowView):
     def __init__(self, *, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._timezone = timezone
-        self._trace: Trace | None = None
+        self._trace: EventTimeline | None = None
         self._sequence: int | None = None
         self._revision = -1
         """Of the trace, when its rows were taken over."""
-        self._rows: Sequence[TraceRow] = ()
+        self._rows: Sequence[TimelineRow] = ()
         self._shown: list[int] = []
         """Which of the rows are not folded away."""
         self._folded: dict[tuple[str, ...], bool] = {}
@@ -107,10 +107,10 @@ class Timeline(RowView):
         return len(self._rows) if self._complete else None
 
     @property
-    def cursor_row(self) -> TraceRow | None:
+    def cursor_row(self) -> TimelineRow | None:
         return self._rows[self._shown[self._cursor]] if self._cursor < len(self._shown) else None
 
-    def show(self, trace: "Trace", sequence: int) -> None:
+    def show(self, trace: "EventTimeline", sequence: int) -> None:
         """Shows the trace of another event, which is read as `advance` is called."""
         if self._sequence is not None and self._cursor_key is not None:
             self._left.pop(self._sequence, None)
@@ -256,7 +256,7 @@ class Timeline(RowView):
         number = self._shown[row]
         return self._written(self._rows[number], self._is_foldable(number), self._fold(number))
 
-    def _written(self, row: TraceRow, is_foldable: bool, fold: Fold) -> Pieces:
+    def _written(self, row: TimelineRow, is_foldable: bool, fold: Fold) -> Pieces:
         if row.kind is RowKind.GAP:
             yield "gap", "──── gap: "
             yield from self._parts(row)
@@ -279,7 +279,7 @@ class Timeline(RowView):
         if row.place:
             yield "place", f"  {row.place}"
 
-    def _parts(self, row: TraceRow) -> Iterator[tuple[str, str]]:
+    def _parts(self, row: TimelineRow) -> Iterator[tuple[str, str]]:
         for part in row.title:
             yield part.role.value, part.text
         if row.title and row.text:
