@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from nomad_tui.core.updates import Gap, GapReason
+from nomad_tui.nats.subjects import subject, subjects
 from nomad_tui.sinks.definition.definition import Definition, Format, JetStream, Kind, Tls
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError
-from nomad_tui.sinks.types.jetstream import JetStreamSink, subject, subjects
+from nomad_tui.sinks.types.jetstream import JetStreamSink
 from tests.nats_server import NatsServer, nats_cluster, nats_server
 from tests.sink_items import batches, delivery, gap_item, items
 

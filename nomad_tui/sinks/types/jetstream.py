@@ -1,7 +1,6 @@
 """A stream of NATS JetStream: one message for each event, none of them twice."""
 
 import asyncio
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from nomad_tui.nats.publishing import (
     WRONG_LAST_ID,
     Publisher,
 )
+from nomad_tui.nats.subjects import subject, subjects
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
@@ -35,14 +35,9 @@ AT_ONCE: Final = 256
 AT_ONCE_BYTES: Final = 4 * 1024 * 1024
 SILENT: Final = 2.0
 """Seconds without an acknowledgement after which it is checked whether the stream has another leader."""
-LONGEST_TOKEN: Final = 128
-"""Characters; a server takes subjects of about 4 KB."""
 LONGEST_HEADER: Final = 512
 MOST_APART: Final = 64
 """Batches that are sent one message at a time, at most, before it is tried again whether several at once are taken."""
-
-_PLACEHOLDER: Final = re.compile(r"\{(region|topic|type|namespace|key|index)\}")
-_NOT_IN_A_TOKEN: Final = re.compile(r"[\s.*>\x00-\x20\x7f-\x9f\ufffd]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,23 +437,3 @@ class JetStreamSink:
             f"no stream of {link.server} took it, {self._stream} takes {taken}: if the subject "
             "of this sink is not among that, correct it; else it has no leader at the moment"
         )
-
-
-def subject(template: str, values: dict[str, str]) -> str:
-    """Each placeholder as one token that NATS allows."""
-
-    def token(found: re.Match[str]) -> str:
-        return printable(_NOT_IN_A_TOKEN.sub("_", values[found[1]])[:LONGEST_TOKEN]) or "_"
-
-    return _PLACEHOLDER.sub(token, template)
-
-
-def subjects(template: str) -> str:
-    """What a stream has to take: `nomad.>` for `nomad.{region}.{topic}`."""
-    tokens = template.split(".")
-    fixed = next((number for number, token in enumerate(tokens) if "{" in token), len(tokens))
-    if fixed == len(tokens):
-        return template
-    if fixed:
-        return ".".join([*tokens[:fixed], ">"])
-    return ".".join("*" if "{" in token else token for token in tokens)
