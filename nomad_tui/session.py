@@ -6,6 +6,7 @@ loop, in which reading pauses by the clock (`stream.status.Pace`).
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import monotonic, time_ns
@@ -55,6 +56,7 @@ class Session:
         self.clock = clock
         self._wall_clock = wall_clock
         self.history = history if history is not None else History()  # an empty one is false
+        self.history.compress_in(ThreadPoolExecutor(1, "compress").submit)
         self.status = Status(clock, to=source.name, connecting_since=clock())
         self.pace = Pace()
         self._counted = 0

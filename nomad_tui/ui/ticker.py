@@ -16,7 +16,7 @@ from nomad_tui.ui.keymap import KeyMap
 from nomad_tui.ui.panes import Panes
 from nomad_tui.ui.status import Header, Trouble
 
-FLOODED_EVERY: Final = 0.25
+FLOODED_EVERY: Final = 0.5
 """Seconds between two updates of the list while events pour in: it cannot be read then."""
 DRAWING_SHARE: Final = 10
 """How many times as long as drawing the rows takes passes at least until they are drawn again."""

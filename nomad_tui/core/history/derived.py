@@ -14,7 +14,8 @@ import zstandard
 from nomad_tui.core.describe import level
 from nomad_tui.core.history.event_row import payload_before, sentence
 from nomad_tui.core.history.facts import status_and_node
-from nomad_tui.core.history.history import History, PayloadReader
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.payload_reader import PayloadReader
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment, Subject
 
 FACTS_A_STEP: Final = 128

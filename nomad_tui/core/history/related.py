@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from nomad_tui.core.history.history import History, PayloadReader, parent_by_name
+from nomad_tui.core.history.history import History
+from nomad_tui.core.history.payload_reader import PayloadReader
 from nomad_tui.core.history.segment import GAP_SUBJECT, ObjectKey, Segment
+from nomad_tui.core.history.subjects import parent_by_name
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.registry import kind
 

@@ -1,6 +1,6 @@
 """What a history is made of: segments of some thousand events as columns, and what events share.
 
-`core.history.history` fills, bounds and reads them.
+`core.history.history` fills, bounds and reads them, `core.history.blocks` compresses their blocks.
 """
 
 from array import array
@@ -137,6 +137,7 @@ class Block:
         self.first_frame = first_frame
         """The number of its first frame in the segment."""
         self.lines: list[bytes] = []
+        """As they came; empty once the block is compressed."""
         self.compressed = b""
         self.size = 0
         """Bytes of the lines."""
