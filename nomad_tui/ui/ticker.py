@@ -18,8 +18,8 @@ from nomad_tui.ui.status import Header, Trouble
 
 FLOODED_EVERY: Final = 0.5
 """Seconds between two updates of the list while events pour in: it cannot be read then."""
-DRAWING_SHARE: Final = 10
-"""How many times as long as drawing the rows takes passes at least until they are drawn again."""
+BUILDING_SLICE: Final = 0.006
+"""Seconds of a tick in which rows are built: a screenful at once would keep keys waiting."""
 HEADER_EVERY: Final = 5
 """Ticks between two updates of the header and the counts."""
 NEWEST_EVERY: Final = 20
@@ -85,11 +85,10 @@ class Ticker:
         if self._controllers.made("watching"):
             self._controllers.watching.advance()
         now = perf_counter()
-        if not flooded or now >= self._drawn_at + max(
-            FLOODED_EVERY, DRAWING_SHARE * self._panes.event_list.drawing_seconds
-        ):
+        events = self._panes.event_list
+        if (not flooded or now >= self._drawn_at + FLOODED_EVERY) and events.prepare(BUILDING_SLICE):
             self._drawn_at = now
-            self._panes.event_list.sync()
+            events.sync()
             self._inspecting.advance()
         if self._ticks % (HEADER_EVERY * (2 if flooded else 1)) == 0:
             self.sync()

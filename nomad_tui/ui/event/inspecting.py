@@ -53,7 +53,7 @@ class Inspecting:
         """The row that is shown."""
 
     def look_soon(self) -> None:
-        """After another row was selected: the list is drawn first."""
+        """After another row may be shown: the list is drawn first."""
         if self._list.cursor != self._cursor:
             self._cursor = self._list.cursor
             self._led_to = None

@@ -3,6 +3,7 @@
 The list is asked to `sync` with its view some times a second; nothing is pushed into it.
 """
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable
 from datetime import tzinfo
 from time import perf_counter, time_ns
@@ -97,9 +98,8 @@ class EventList(LineView, can_focus=True):
         self._note = ""
         """What the last key has led to, in the border for a while."""
         self._note_timer: Timer | None = None
-        self.drawing_seconds = 0.0
-        """How long the last drawing of the rows took."""
-        self._building_seconds = 0.0
+        self._unbuilt: deque[int] = deque()
+        """Sequence numbers of the rows that `prepare` has yet to build."""
 
     @property
     def view(self) -> View:
@@ -146,6 +146,7 @@ class EventList(LineView, can_focus=True):
         """Shows what has come, without moving what is being read."""
         viewport = self.viewport
         is_resized, is_changed = viewport.update()
+        viewport.until = None
         before, self._why_empty = self._why_empty, viewport.why_empty(self.hint)
         if viewport.is_past_newest:
             self.clear_selection()
@@ -158,17 +159,23 @@ class EventList(LineView, can_focus=True):
         elif is_changed or self._why_empty != before:
             self.refresh()
         viewport.remember(self.scroll_offset.y)
-        if is_changed and viewport.following:
-            self._build_rows()
         self._repaint_new_looks()
         self._label()
 
-    def _build_rows(self) -> None:
-        """Builds the rows in view, which are kept: in a turn of its own that stalls half as long as with the rest."""
-        began = perf_counter()
-        for y in range(self._painter.heading_rows, self._page + self._painter.heading_rows):
-            self.render_line(y)
-        self._building_seconds = perf_counter() - began
+    def prepare(self, seconds: float) -> bool:
+        """Builds the newest rows for about so long; returns whether `sync` may show them, and nothing newer."""
+        viewport, view = self.viewport, self.view
+        if not viewport.following or viewport.paused_at is not None:
+            return True
+        if viewport.until is None:
+            viewport.until = view.history.end
+            rows = viewport.row_count
+            self._unbuilt = deque(map(view.sequence_at, range(max(0, rows - self._page), rows)))
+        ends = perf_counter() + seconds
+        while self._unbuilt and perf_counter() < ends:
+            if (sequence := self._unbuilt.popleft()) >= view.history.first:
+                self._painter.row(viewport, sequence, self.scrollable_content_region.width)
+        return not self._unbuilt
 
     def _repaint_new_looks(self) -> None:
         """Repaints where a row has been found to match, or to be repeated, since it was drawn."""
@@ -248,13 +255,6 @@ class EventList(LineView, can_focus=True):
         super().watch_has_focus(_has_focus)
         if self.cursor is not None:
             self._refresh_sequence(self.cursor)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        began = perf_counter()
-        strips = super().render_lines(crop)
-        if crop.height > 1:
-            self.drawing_seconds = self._building_seconds + perf_counter() - began
-        return strips
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

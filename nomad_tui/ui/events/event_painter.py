@@ -110,7 +110,7 @@ class EventPainter:
         # The first picture is drawn before the list has scrolled to the end that it follows.
         number = (viewport.first_row or (viewport.last_top if viewport.following else 0)) + y
         if number < viewport.rows:
-            return self._row(viewport, viewport.view.sequence_at(number), width)
+            return self.row(viewport, viewport.view.sequence_at(number), width)
         if y != 1 or not why_empty:
             return Strip.blank(width, self._widget.rich_style)
         return Strip([Segment(f"   {why_empty}".ljust(width)[:width], self._style("hint"))], width)
@@ -128,7 +128,7 @@ class EventPainter:
             is_run=view.fold is Fold.ROUTINE,
         )
 
-    def _row(self, viewport: Viewport, sequence: int, width: int) -> Strip:
+    def row(self, viewport: Viewport, sequence: int, width: int) -> Strip:
         """One row and the margin before it."""
         cursor = 0 if sequence != viewport.cursor else 2 if self._widget.has_focus else 1
         look = self._look(viewport, sequence)

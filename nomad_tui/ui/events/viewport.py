@@ -26,6 +26,8 @@ class Viewport:
         """Sequence number of the selected event; None while none is selected."""
         self.paused_at: int | None = None
         """The first sequence number that is not shown while paused; None while not paused."""
+        self.until: int | None = None
+        """The first sequence number that the next `update` leaves out; None for none."""
         self.tracks_newest = False
         """Whether the selected event is the newest because it is the newest: with another one it no longer is."""
         self._height = height
@@ -48,10 +50,9 @@ class Viewport:
 
     @property
     def row_count(self) -> int:
-        """Rows shown: those of the view, or while paused those that were there."""
-        if self.paused_at is None:
-            return len(self.view)
-        return min(self.view.row_at(self.paused_at), len(self.view))
+        """Rows to show: those of the view, or while paused those that were there."""
+        until = self.until if self.paused_at is None else self.paused_at
+        return len(self.view) if until is None else min(self.view.row_at(until), len(self.view))
 
     @property
     def rows(self) -> int:

@@ -90,6 +90,7 @@ class FilterUpdates:
         if self._filtering.apply():
             self.begin_search()
         self._event_list.renew()
+        self._inspecting.look_soon()  # the newest event is another one
         self.show_matches()
 
     def begin_search(self) -> None:
