@@ -29,7 +29,7 @@ from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.screen import DashboardScreen
 from tests import recordings, scenes
-from tests.pressing import at_rest, has_worked, post_key, resize
+from tests.pressing import at_rest, has_worked, notes, post_key, resize
 
 SECONDS: Final = 150
 """How long a dashboard may be open in a test before it counts as hung."""
@@ -115,6 +115,11 @@ class Dashboard:
         node = self.app.focused
         names = [] if node is None else [each.id for each in node.ancestors_with_self]
         return next((name for name in names if name in (*Pane, "filter")), "") or ""
+
+    @property
+    def notes(self) -> list[str]:
+        """What notifications say, the oldest first."""
+        return notes(self.app)
 
     async def until(self, fact: Callable[[], object]) -> None:
         while not fact():

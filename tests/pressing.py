@@ -27,6 +27,10 @@ _NAMES: Final = {
 _CHARACTERS: Final = {name: character for character, name in _NAMES.items()}
 
 
+TURNS: Final = 10
+"""Of the event loop, within which most is done; a new picture takes a sixtieth of a second."""
+
+
 def post_key(app: App[Any], key: str) -> None:
     """Presses a key by Textual's name, or by its character."""
     app.post_message(events.Key(_NAMES.get(key, key), _CHARACTERS.get(key, key if len(key) == 1 else None)))
@@ -49,6 +53,11 @@ async def at_rest(app: App[Any]) -> None:
     await app.animator.wait_until_complete()
 
 
+def notes(app: App[Any]) -> list[str]:
+    """What notifications say, the oldest first; those that have timed out say nothing any more."""
+    return [note.message for note in app._notifications]
+
+
 async def resize(app: App[Any], width: int, height: int) -> None:
     """Makes the terminal another size."""
     driver = app._driver
@@ -68,5 +77,7 @@ def _parts(app: App[Any]) -> list[MessagePump]:
 async def _is_called(pump: MessagePump, call: Callable[[Callable[[], object]], bool]) -> None:
     done = asyncio.Event()
     if pump.is_running and call(done.set):
-        while pump.is_running and not done.is_set():  # noqa: ASYNC110 - one that ends never says anything more
-            await asyncio.sleep(0)
+        turns = 0
+        while pump.is_running and not done.is_set():
+            await asyncio.sleep(0 if turns < TURNS else 0.002)
+            turns += 1

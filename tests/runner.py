@@ -14,7 +14,7 @@ from nomad_tui.journal.status import RunnerStatus
 from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.worker import Open, SinkWorker
-from nomad_tui.sinks.runner.runner import Runner, Wanted
+from nomad_tui.sinks.runner.runner import PRUNE_EVERY, Runner, Wanted
 from nomad_tui.sinks.runner.service import continued
 from nomad_tui.standin import StandIn
 from nomad_tui.stream.settings import Settings
@@ -62,13 +62,16 @@ async def running(
     drain: float = 5.0,
     opener: Open = open_sink,
     retention: Retention | None = None,
+    prune_every: float = PRUNE_EVERY,
 ) -> AsyncIterator[Running]:
     """`folder` holds `sinks/` and becomes the journal's. Ends the runner as SIGTERM would."""
     journal = await Journal.open(folder / "test.journal", retention or Retention())
     try:
         source = await continued(journal, connection, Subscription(), Settings(shortest_delay=0.01))
         wanted = Wanted(Definitions(folder), frozenset(only))
-        runner = Runner(journal, source, wanted, RunnerStatus(pid=1), drain=drain, opener=opener)
+        runner = Runner(
+            journal, source, wanted, RunnerStatus(pid=1), drain=drain, opener=opener, prune_every=prune_every
+        )
         task = asyncio.create_task(runner.run())
         try:
             yield Running(runner, journal, task)

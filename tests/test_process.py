@@ -74,7 +74,8 @@ async def test_the_time_limit_ends_the_command_and_all_that_it_started() -> None
     outcome = await run(python(code, timeout=0.5))
     assert (outcome.code, outcome.signal, outcome.timed_out) == (None, signal.SIGKILL, True)
     assert outcome.describe(0.5).startswith("ended after its time limit of 0.5 s: ")
-    assert not any(map(is_running, map(int, outcome.output.split())))
+    async with asyncio.timeout(10):
+        await until(lambda: not any(map(is_running, map(int, outcome.output.split()))))
 
 
 async def test_what_a_command_leaves_behind_ends_with_it_and_is_not_waited_for() -> None:

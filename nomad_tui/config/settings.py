@@ -163,7 +163,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Tables, as `config.watch_rules` reads them: a mistake in one leaves out that rule and nothing else."""
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class ProfileTable(msgspec.Struct, frozen=True):
     """The settings of a profile, by the names of `config.Setting`; secrets only as references to files."""
 
     address: Annotated[str | tuple[str, ...] | None, Field(FieldCodec(_address))] = None
@@ -263,7 +263,7 @@ def _parsed(file: Path, text: str) -> dict[str, Any]:
 def _profile(settings: FieldReader[Settings], name: str, content: object) -> ProfileSettings | None:
     """None where there is a mistake in it."""
     path = settings.path("profile").member(name)
-    reader = FieldReader(_Entry, "a profile", within=f"{path.name}.", folder=path.folder)
+    reader = FieldReader(ProfileTable, "a profile", within=f"{path.name}.", folder=path.folder)
     if not 1 <= len(name) <= LONGEST_NAME or name != printable(name) or name != name.strip():
         reader.errors.append(path.error(f"is not a valid name: write 1 to {LONGEST_NAME} visible characters"))
     if isinstance(content, dict):

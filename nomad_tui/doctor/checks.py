@@ -66,7 +66,8 @@ async def examine(
                     yield item
         if not subject.blocked:
             try:
-                subject.client = await stack.enter_async_context(Client(subject.connection))
+                client = Client(subject.connection, first_line=subject.patience.first_line)
+                subject.client = await stack.enter_async_context(client)
             except ERRORS as error:
                 subject.blocked = "The connection's settings are not usable."
                 yield await failed("nomad", error, subject.connection)

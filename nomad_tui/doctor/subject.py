@@ -42,6 +42,8 @@ class Patience:
     """Without a frame, after which the server has sent its buffer."""
     buffer: float = 10.0
     """For the whole buffer."""
+    first_line: float | None = None
+    """At least for a stream's first line, whose absence is a refusal; None for `nomad.first_line.SHORTEST`."""
     heartbeat: float | None = 35.0
     """For two heartbeats since the stream was opened; servers send one every 30 s. None: do not wait."""
 

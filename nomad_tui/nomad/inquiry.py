@@ -53,8 +53,10 @@ async def explain_fully(error: BaseException, connection: Connection) -> Trouble
     return diagnose.explain(error, connection, await shown_certificate(connection))
 
 
-async def why_refused(client: Client, subscription: Subscription, trouble: Trouble) -> Findings:
-    """Why a subscription was refused, and what of it is not.
+async def why_refused(
+    client: Client, subscription: Subscription, trouble: Trouble, *, patience: float = PROBING_PATIENCE
+) -> Findings:
+    """Why a subscription was refused, and what of it is not. `patience`: seconds for the head of each topic's stream.
 
     Asks for region, token, publishing and leader at once and returns the first that is wrong; else tries each topic.
     """
@@ -89,7 +91,7 @@ async def why_refused(client: Client, subscription: Subscription, trouble: Troub
             return Findings(unanswered.trouble)
     if all(isinstance(each, BaseException) for each in (token, leader)):
         return Findings(trouble)
-    return await _what_is_allowed(client, subscription, trouble, identity, info)
+    return await _what_is_allowed(client, subscription, trouble, identity, info, patience)
 
 
 async def why_silent(client: Client, trouble: Trouble) -> Trouble:
@@ -170,11 +172,16 @@ def _is_past(time: str) -> bool:
 
 
 async def _what_is_allowed(
-    client: Client, subscription: Subscription, trouble: Trouble, token: TokenInfo | None, server: ServerInfo | None
+    client: Client,
+    subscription: Subscription,
+    trouble: Trouble,
+    token: TokenInfo | None,
+    server: ServerInfo | None,
+    patience: float,
 ) -> Findings:
     connection = client.connection
     topics = _topics(subscription)
-    probed, namespaces, left_out = await _probed_with_namespaces(client, topics, server)
+    probed, namespaces, left_out = await _probed_with_namespaces(client, topics, server, patience)
     permissions = probing.permissions(probed, namespaces)
     answered = probing.permissions((each for each in probed if each.allowed is not None), namespaces)
     unasked = next((each.trouble for each in probed if each.trouble is not None), None)
@@ -216,14 +223,16 @@ def _topics(subscription: Subscription) -> list[str]:
 
 
 async def _probed_with_namespaces(
-    client: Client, topics: list[str], server: ServerInfo | None
+    client: Client, topics: list[str], server: ServerInfo | None, patience: float
 ) -> tuple[list[Probed], tuple[str, ...], int]:
     """What became of the topics, in which namespaces they were asked for, and how many more there are.
 
     `*` alone where that was enough.
     """
     place = client.connection.namespace
-    together = sorted(await _probed(client, topics, (place,), server), key=lambda each: topics.index(each.topic))
+    together = sorted(
+        await _probed(client, topics, (place,), server, patience), key=lambda each: topics.index(each.topic)
+    )
     refused = [each.topic for each in together if each.allowed is False and is_namespaced(each.topic)]
     if place != ALL or not refused:
         return together, (place,), 0
@@ -231,7 +240,7 @@ async def _probed_with_namespaces(
     if isinstance(found, BaseException) or not found.names:
         return together, (place,), 0
     names = found.names[:MOST_NAMESPACES]
-    apart = await _probed(client, [name for name in topics if name in refused], names, server)
+    apart = await _probed(client, [name for name in topics if name in refused], names, server, patience)
     if not any(each.allowed for each in apart):
         return together, (place,), 0
     for each in together:
@@ -242,11 +251,11 @@ async def _probed_with_namespaces(
 
 
 async def _probed(
-    client: Client, topics: Iterable[str], places: Iterable[str], server: ServerInfo | None
+    client: Client, topics: Iterable[str], places: Iterable[str], server: ServerInfo | None, patience: float
 ) -> list[Probed]:
     version = server.version if server is not None else None
     beta = (version or "").startswith("1.0.0-beta")
-    probes = probing.probe(client, topics, places, beta=beta, patience=PROBING_PATIENCE, version=version)
+    probes = probing.probe(client, topics, places, beta=beta, patience=patience, version=version)
     async with aclosing(probes) as answers:
         return [each async for each in answers]
 

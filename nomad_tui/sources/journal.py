@@ -5,6 +5,7 @@ No server is asked for anything.
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final
@@ -22,14 +23,20 @@ from nomad_tui.sources.journal_pages import Pages, opened
 from nomad_tui.sources.part import Part
 from nomad_tui.stream.start import Start
 
-POLL_EVERY: Final = 0.2
-"""Seconds between two looks whether something was committed: one number, read from memory that is shared."""
-LOOK_EVERY: Final = 2.0
-"""Seconds between two looks at how the runner is."""
-SHORTEST_DELAY: Final = 5.0
-"""Seconds after which a runner that stopped is looked for again, at first: it may only be starting anew."""
 STREAM_LOST: Final = frozenset(("retrying", "refused"))
 """States of a runner's stream, by the names of `stream.status.State`, in which nothing can come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between what a source does while it follows a journal."""
+
+    poll: float = 0.2
+    """Two looks whether something was committed: one number, read from memory that is shared."""
+    look: float = 2.0
+    """Two looks at how the runner is."""
+    shortest_delay: float = 5.0
+    """A runner's stop and the first look for another one: it may only be starting anew."""
 
 
 class JournalSource:
@@ -44,10 +51,12 @@ class JournalSource:
         namespace: str = ALL,
         newest_events: int | None = None,
         follow: bool = False,
+        pace: Pace | None = None,
     ) -> None:
         self.path = path
         self.part = Part(start or Start(), subscription or Subscription(), namespace, newest_events)
         self.follow = follow
+        self._pace = pace or Pace()
 
     @property
     def name(self) -> str:
@@ -93,7 +102,7 @@ class JournalSource:
     async def _following(self, pages: Pages, region: str | None) -> AsyncGenerator[Update, None]:
         """What is committed from now on, and how whoever commits it is; ends if the file is another one."""
         attempt = losses = heard = 0
-        waits = delays(SHORTEST_DELAY)
+        waits = delays(self._pace.shortest_delay)
         look_at = next_attempt = 0.0
         while True:
             if await pages.changed():
@@ -101,7 +110,7 @@ class JournalSource:
                     for update in page:
                         yield update
             if (now := monotonic()) >= look_at:
-                look_at = now + LOOK_EVERY
+                look_at = now + self._pace.look
                 overview = await pages.overview()
                 if overview is None:
                     yield Noted(
@@ -112,7 +121,7 @@ class JournalSource:
                 if trouble is None:
                     if attempt:
                         losses += 1
-                        attempt, next_attempt, waits = 0, 0.0, delays(SHORTEST_DELAY)
+                        attempt, next_attempt, waits = 0, 0.0, delays(self._pace.shortest_delay)
                         yield Connected(self.name, region=region, reconnects=losses)
                     if overview.runner is not None and overview.runner.heard != heard:
                         heard = overview.runner.heard
@@ -122,7 +131,7 @@ class JournalSource:
                     delay = next(waits)
                     next_attempt = now + delay
                     yield Retrying(*trouble, delay, attempt)
-            await asyncio.sleep(POLL_EVERY)
+            await asyncio.sleep(self._pace.poll)
 
 
 def _trouble(overview: Overview) -> tuple[str, str] | None:

@@ -16,7 +16,6 @@ from nomad_tui.core.history.history import History
 WRITTEN_EVERY: Final = 0.2
 """Seconds until what came is in the file: what a kill may cost."""
 RETRIED_EVERY: Final = 1.0
-"""Seconds between two attempts to write to a disk that is full."""
 SLICE: Final = 0.004
 PAUSE: Final = 0.002
 """Seconds of work, and for everything else then."""
@@ -37,8 +36,20 @@ class _Piece:
 class RecordingFile:
     """Holds whole lines at any time. What cannot be written waits in the history, until that has to evict it."""
 
-    def __init__(self, path: Path, history: History, first: int, *, redacts: bool, replace: bool) -> None:
-        """Records the rows from sequence number `first` on. Raises `OSError`, such as `FileExistsError`."""
+    def __init__(
+        self,
+        path: Path,
+        history: History,
+        first: int,
+        *,
+        redacts: bool,
+        replace: bool,
+        retried_every: float = RETRIED_EVERY,
+    ) -> None:
+        """Records the rows from sequence number `first` on. Raises `OSError`, such as `FileExistsError`.
+
+        `retried_every`: seconds between two attempts to write to a disk that is full.
+        """
         self.path = path
         self.events = 0
         """Events in the file."""
@@ -49,6 +60,7 @@ class RecordingFile:
         """Why nothing can be written at the moment, such as `no space left on device`."""
         self._history = history
         self._next = first
+        self._retried_every = retried_every
         self._lines = EventLines(history, Output.FRAMES, redacts=redacts)
         self._lock = Lock()
         self._is_stopping = asyncio.Event()
@@ -69,7 +81,7 @@ class RecordingFile:
             if self.trouble != before:
                 changed()
             try:
-                async with asyncio.timeout(RETRIED_EVERY if self.trouble else WRITTEN_EVERY):
+                async with asyncio.timeout(self._retried_every if self.trouble else WRITTEN_EVERY):
                     await self._is_stopping.wait()
             except TimeoutError:
                 pass

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from nomad_tui.cli.main import main
 from nomad_tui.config.fields import keys
-from nomad_tui.config.settings import JournalSettings, _Entry
+from nomad_tui.config.settings import JournalSettings, ProfileTable
 from nomad_tui.config.ui_settings import UiSettings
 from nomad_tui.ui.actions import ACTIONS
 
@@ -28,7 +28,7 @@ def test_the_file_that_init_writes_holds_every_setting_and_no_mistake(tmp_path: 
     assert run("config", "check", "--config", folder).stdout == f"No mistake in {folder}.\n"
     file = folder / "config.toml"
     content = file.read_text()
-    for struct in (UiSettings, JournalSettings, _Entry):
+    for struct in (UiSettings, JournalSettings, ProfileTable):
         assert {key.name for key in keys(struct)} <= set(re.findall(r"^# ([a-z_]+) = ", content, re.MULTILINE))
     file.write_text(WRITTEN.sub("", content))
     assert run("config", "check", "--config", folder).exit_code == 0

@@ -16,7 +16,8 @@ from nomad_tui.config.precedence import Flags
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Refused, Warned
-from nomad_tui.nomad.release_discovery import ServerReleases, _members
+from nomad_tui.nomad.client import Client
+from nomad_tui.nomad.release_discovery import ServerReleases, region_members
 from nomad_tui.nomad.releases import (
     CSI_SECRETS_BY_API,
     CSI_SECRETS_BY_STREAM,
@@ -33,6 +34,7 @@ from nomad_tui.nomad.releases import (
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, Server, StandIn, Token
 from nomad_tui.stream.settings import Settings
+from tests.odd_servers import answer, odd_server
 from tests.quick import command
 from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, event, frame
 
@@ -320,7 +322,11 @@ def test_every_bug_says_what_it_does_and_what_nomad_tui_does() -> None:
         assert all(first < fixed for first, fixed in bug.ranges)
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"Members": 3}, {"Members": [1, {}, {"Tags": 1}, {"Tags": None}]}])
-def test_a_list_of_members_that_is_none_proves_nothing(body: object) -> None:
-    assert _members(body, None) == ()
+async def test_a_list_of_members_that_is_none_proves_nothing() -> None:
+    bodies: tuple[Any, ...] = (None, [], {}, {"Members": 3}, {"Members": [1, {}, {"Tags": 1}, {"Tags": None}]})
+    for body in bodies:
+        with odd_server(answer("200 OK", json.dumps(body))) as server:
+            connection = Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})
+            async with Client(connection) as client:
+                assert await region_members(client) == ()
     assert ServerReleases().may_have(CSI_SECRETS_BY_STREAM)

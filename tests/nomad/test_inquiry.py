@@ -11,7 +11,14 @@ from nomad_tui.core.subscription import Subscription
 from nomad_tui.nomad import inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import Kind, NomadError, Trouble, refusal
-from nomad_tui.nomad.inquiry import Findings, missing_permissions, unknown_namespace, why_refused, why_silent
+from nomad_tui.nomad.inquiry import (
+    PROBING_PATIENCE,
+    Findings,
+    missing_permissions,
+    unknown_namespace,
+    why_refused,
+    why_silent,
+)
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.standin import MANAGEMENT, Options, Release, StandIn, Token
 from tests.odd_servers import answer, buffering_proxy, odd_server
@@ -30,14 +37,19 @@ def a_token(expires: datetime | None = None, **namespaces: frozenset[str]) -> To
 
 
 async def found(
-    options: Options, subscription: Subscription = EVERYTHING, namespace: str = "*", **settings: str
+    options: Options,
+    subscription: Subscription = EVERYTHING,
+    namespace: str = "*",
+    *,
+    patience: float = PROBING_PATIENCE,
+    **settings: str,
 ) -> Findings:
     """What is learned of a subscription that the stand-in refuses."""
     async with asyncio.timeout(20), StandIn(options=options) as server:
         environ = {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": namespace, **settings}
         connection = Connection.from_environment({}, environ)
         async with Client(connection) as client:
-            return await why_refused(client, subscription, refusal(connection))
+            return await why_refused(client, subscription, refusal(connection), patience=patience)
 
 
 @pytest.mark.parametrize("release", Release)
@@ -223,12 +235,9 @@ async def test_a_topic_that_nobody_knows_is_asked_for_too() -> None:
 
 
 @pytest.mark.parametrize("release", [Release.OLD, Release.OLD_500])
-async def test_servers_that_say_nothing_before_the_first_event_are_probed_as_well(
-    release: Release, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inquiry, "PROBING_PATIENCE", 0.2)
+async def test_servers_that_say_nothing_before_the_first_event_are_probed_as_well(release: Release) -> None:
     options = Options(tokens={READER: a_token(default=READ_JOB)}, release=release, first_heartbeat=30)
-    findings = await found(options, Subscription.parse(["Job", "Node"]), "default", NOMAD_TOKEN=READER)
+    findings = await found(options, Subscription.parse(["Job", "Node"]), "default", patience=0.2, NOMAD_TOKEN=READER)
     assert findings.permissions is not None
     assert findings.permissions.topics_in("default") == {"Job"}
 

@@ -17,7 +17,6 @@ from nomad_tui.journal.record import Record
 from nomad_tui.journal.retention import Retention
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, GroupBy, Kind
 from nomad_tui.sinks.definition.selection import Selection
-from nomad_tui.sinks.delivery import batching
 from nomad_tui.sinks.delivery.batching import Batches
 from nomad_tui.sinks.delivery.sink import Item
 from tests.journals import SECOND, writing
@@ -93,15 +92,12 @@ async def test_a_filter_by_age_goes_by_when_an_event_came(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_gaps_name_what_is_missing_and_nothing_else(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_gaps_name_what_is_missing_and_nothing_else(tmp_path: Path, seed: int) -> None:
     """Whenever the journal drops something: of what a sink gets nothing lies inside a gap, and all else does."""
-    monkeypatch.setattr(batching, "READ_BYTES", 15_000)
     chance = random.Random(seed)
     async with writing(tmp_path / "journal", Retention(max_size=200_000)) as journal:
         cursor = await journal.register("sink", 0)
-        batches = Batches(journal, SINK, "global", cursor)
+        batches = Batches(journal, SINK, "global", cursor, read_bytes=15_000)
         index = 0
         found: list[Item] = []
         counted = 0

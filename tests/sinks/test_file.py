@@ -225,7 +225,7 @@ async def test_a_file_system_that_hangs_does_not_hold_up_whoever_closes_the_sink
         goes_on.wait(20)
         return write(descriptor, content)
 
-    monkeypatch.setattr("nomad_tui.sinks.types.file.os.write", slow)
+    monkeypatch.setattr(os, "write", slow)
     sink = FileSink(definition(path, timeout=3600.0))
     delivering = asyncio.create_task(sink.deliver(delivery(items(most=1))))
     try:

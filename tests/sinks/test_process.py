@@ -187,12 +187,12 @@ async def test_a_reader_of_the_log_that_stands_still_holds_up_nothing(place: Pla
 async def test_a_runner_ends_with_the_reader_of_its_only_sink(place: Place) -> None:
     define(place.folder, "follow", 'type = "stdout"\nformat = "event"\nbegin = "oldest"\n')
     arguments = (*command(), *place.arguments[:2], "follow", *place.arguments[2:])
-    process = await asyncio.create_subprocess_exec(
-        *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None and process.stderr is not None
-    assert (await process.stdout.readline()).startswith(b"{")
-    process.stdout._transport.close()  # type: ignore[attr-defined]
+    reading, writing = os.pipe()
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=writing, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    os.close(writing)
+    with os.fdopen(reading, "rb") as output:
+        assert (await asyncio.to_thread(output.readline)).startswith(b"{")
     said = await process.stderr.read()
     assert await process.wait() == 0
     assert b"reader_has_gone" in said

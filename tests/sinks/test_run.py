@@ -21,7 +21,7 @@ from nomad_tui.sinks.definition.definition import Batch, Definition, Kind, Retry
 from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Sink
-from nomad_tui.sinks.runner import runner
+from nomad_tui.sinks.runner.runner import Runner, Wanted
 from nomad_tui.sinks.runner.service import continued
 from nomad_tui.sinks.types.webhook import Webhook
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
@@ -222,10 +222,7 @@ async def test_a_batch_that_is_divided_leaves_its_receiver_time() -> None:
     assert 20 < sum(pauses) < 126 * 2
 
 
-async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "PRUNE_EVERY", 0.1)
+async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(tmp_path: Path) -> None:
     lines = list(islice(recordings.lines("load"), 500))  # far more than what a sink has in memory
     sent = [event for line in lines for event in orjson.loads(line).get("Events", ())]
     async with (
@@ -234,7 +231,7 @@ async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(
     ):
         hook.answer(503, times=None)
         define(tmp_path, "down", webhook(hook, 'format = "event"\n[batch]\nmax_events = 10\nmax_wait = 0.05\n' + FAST))
-        async with running(tmp_path, at(server), retention=Retention(max_size=120_000)) as run:
+        async with running(tmp_path, at(server), retention=Retention(max_size=120_000), prune_every=0.1) as run:
             await run.journaled(len(sent))
             await run.until(lambda: run.sink("down").lost_events)
             assert run.sink("down").status.lost == 0
@@ -264,15 +261,11 @@ async def test_what_runs_no_more_is_said_to_be_stopped(server: StandIn, tmp_path
         assert states["other"] is SinkState.STOPPED
 
 
-async def test_a_journal_without_sinks_forgets_no_sink(
-    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "ABSENT", 0.0)
-    monkeypatch.setattr(runner, "PRUNE_EVERY", 0.0)
+async def test_a_journal_without_sinks_forgets_no_sink(server: StandIn, tmp_path: Path) -> None:
     async with writing(tmp_path / "test.journal", Retention(keep=0.0)) as journal:
         await journal.register("away", 0)
         source = await continued(journal, at(server), Subscription(), Settings())
-        recording = runner.Runner(journal, source, runner.Wanted(None), RunnerStatus(), drain=0.1)
+        recording = Runner(journal, source, Wanted(None), RunnerStatus(), drain=0.1, prune_every=0.0, absent=0.0)
         task = asyncio.create_task(recording.run())
         run = Running(recording, journal, task)
         await run.journaled(len(SENT))

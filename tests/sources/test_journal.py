@@ -18,8 +18,7 @@ from nomad_tui.core.updates import Connected, Ended, Gap, GapReason, Noted, Retr
 from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode
 from nomad_tui.journal.retention import Retention
 from nomad_tui.session import Session, State
-from nomad_tui.sources import journal as journal_source
-from nomad_tui.sources.journal import JournalSource
+from nomad_tui.sources.journal import JournalSource, Pace
 from nomad_tui.sources.journaled import JournaledLive
 from nomad_tui.sources.source import Source, Watchable
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
@@ -115,12 +114,8 @@ class Said:
             yield update
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How the runner is doing is looked at often enough for a test."""
-    monkeypatch.setattr(journal_source, "POLL_EVERY", 0.01)
-    monkeypatch.setattr(journal_source, "LOOK_EVERY", 0.02)
-    monkeypatch.setattr(journal_source, "SHORTEST_DELAY", 0.05)
+SOON = Pace(poll=0.01, look=0.02, shortest_delay=0.05)
+"""How the runner is doing is looked at often enough for a test."""
 
 
 # Read as a recording
@@ -260,7 +255,7 @@ async def test_what_a_runner_commits_is_shown_as_it_comes(tmp_path: Path) -> Non
     async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal") as journal:
         await report(journal)
         await write(journal, frames([1, 2]))
-        source = JournalSource(journal.path, follow=True)
+        source = JournalSource(journal.path, follow=True, pace=SOON)
         async with reading(source) as heard:
             assert source.live
             await heard.until(lambda said: indexes(said) == [1, 2])
@@ -283,7 +278,7 @@ async def test_following_may_begin_at_the_end(tmp_path: Path) -> None:
     async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal") as journal:
         await report(journal)
         await write(journal, frames([1, 2]))
-        async with reading(JournalSource(journal.path, Start(live=True), follow=True)) as heard:
+        async with reading(JournalSource(journal.path, Start(live=True), follow=True, pace=SOON)) as heard:
             await heard.until(lambda said: HEARTBEAT in said)
             await write(journal, frames([3]))
             await heard.until(indexes)
@@ -296,7 +291,7 @@ async def test_a_runner_that_stops_is_told_of_and_so_is_the_next_one(tmp_path: P
         async with writing(path) as journal:
             await write(journal, frames([1]))
             await report(journal, heard=time_ns() - 75 * SECOND)
-        async with reading(JournalSource(path, follow=True)) as heard:
+        async with reading(JournalSource(path, follow=True, pace=SOON)) as heard:
             await heard.until(lambda said: isinstance(said[-1] if said else None, Retrying))
             stopped = heard.said[-1]
             assert isinstance(stopped, Retrying)
@@ -323,7 +318,7 @@ async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) ->
         await report(journal)
         for each in frames_of(lines):
             await write(journal, [each], LONG_AGO)
-        source = JournalSource(journal.path, follow=True)
+        source = JournalSource(journal.path, follow=True, pace=SOON)
         async with aclosing(source.updates()) as updates:
             said = [await anext(updates), await anext(updates)]  # more of the first page waits to be taken
             await write(journal, frames([41]))
@@ -345,7 +340,7 @@ async def test_a_journal_that_another_takes_the_place_of_is_over(tmp_path: Path)
     path = tmp_path / "a.journal"
     async with asyncio.timeout(SECONDS):
         await written(path, frames([1]))
-        async with reading(JournalSource(path, follow=True)) as heard:
+        async with reading(JournalSource(path, follow=True, pace=SOON)) as heard:
             await heard.until(indexes)
             path.rename(tmp_path / "moved")
             await written(path, frames([7]))

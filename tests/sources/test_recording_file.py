@@ -5,6 +5,7 @@ python -m tests.sources.test_recording_file FOLDER runs one test where `FOLDER` 
 
 import asyncio
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -67,16 +68,15 @@ async def test_what_is_evicted_while_the_disk_is_full_is_counted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history, file = History(max_events=50), tmp_path / "recorded.ndjson"
-    recording = RecordingFile(file, history, history.first, redacts=False, replace=False)
+    recording = RecordingFile(file, history, history.first, redacts=False, replace=False, retried_every=0.01)
     attempts: list[int] = []
 
     def full(descriptor: int, content: memoryview) -> int:
         attempts.append(len(content))
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("nomad_tui.sources.recording_file.RETRIED_EVERY", 0.01)
     with monkeypatch.context() as broken:
-        broken.setattr("nomad_tui.sources.recording_file.os.write", full)
+        broken.setattr(os, "write", full)
         for frame in FRAMES * 3:
             history.append(frame, 0)
         assert history.first

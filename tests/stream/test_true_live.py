@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -30,7 +31,8 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Drip, End, Options, Release, Scheduled, StandIn, Token
 from nomad_tui.stream.settings import Settings
 from tests import recordings
-from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
+from tests.stream import test_live
+from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, frame, frames
 
 TOKEN = "00000000-0000-4000-8000-00000000000c"
 IDENTITY = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnbG9iYWwifQ.c2lnbmF0dXJl"
@@ -45,9 +47,9 @@ def idle(token: Token, secret: str = TOKEN, **options: object) -> Options:
     return Options(tokens={secret: token}, lingers=LINGERS, lead=ALL_FRAMES, **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_line, "SHORTEST", 0.3)
+FIRST_LINE = 0.3
+"""Seconds after which a first line that does not come is a refusal."""
+following = partial(test_live.following, first_line=FIRST_LINE)
 
 
 def recorded(name: str) -> list[bytes]:
@@ -57,7 +59,7 @@ def recorded(name: str) -> list[bytes]:
 async def examined(server: StandIn, secret: str = TOKEN, **flags: str) -> Examination:
     connection = Connection.from_environment({"address": server.address, "token": secret, **flags}, environ={})
     examination = Examination()
-    async for item in examine(connection, patience=Patience(heartbeat=None)):
+    async for item in examine(connection, patience=Patience(heartbeat=None, first_line=FIRST_LINE)):
         examination.take(item)
     return examination
 
@@ -67,7 +69,7 @@ async def tailing(
     server: StandIn, lines: int = 0, *, idle_exit: float | None = None, **flags: str
 ) -> AsyncIterator[tuple["asyncio.Task[Exit]", io.BytesIO, io.StringIO]]:
     connection = Connection.from_environment({"address": server.address, **flags}, environ={})
-    settings = Settings(shortest_delay=SOON, leader_watched_every=0.05)
+    settings = Settings(shortest_delay=SOON, leader_watched_every=0.05, first_line=FIRST_LINE)
     output, errors = io.BytesIO(), io.StringIO()
     output.isatty = lambda: False  # type: ignore[method-assign]
     options = TailOptions(limit=lines or None, idle_exit=idle_exit)
@@ -140,7 +142,7 @@ async def test_a_slow_link_is_no_refusal() -> None:
     slow = Scheduled(fault=Drip(1, 0.2), after_bytes=0, stream=None)
     async with asyncio.timeout(SECONDS), StandIn(options=Options(faults=(slow,))) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
-        async with Client(connection) as client:
+        async with Client(connection, first_line=FIRST_LINE) as client:
             client.round_trip = 1.0
             (probed,) = [each async for each in probe(client, ["Job"], ["*"])]
     assert probed.allowed is True
@@ -151,7 +153,7 @@ async def test_the_oldest_releases_stay_silent_and_allow_it(release: Release) ->
     options = Options(tokens={TOKEN: READS_JOBS}, release=release, first_heartbeat=600, version="1.0.4")
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         connection = Connection.from_environment({"address": server.address, "token": TOKEN}, environ={})
-        async with Client(connection) as client:
+        async with Client(connection, first_line=FIRST_LINE) as client:
             answers = {each.topic: each async for each in probe(client, ["Job", "ACLToken"], ["*"], patience=0.2)}
     assert answers["Job"].allowed is True
     assert answers["ACLToken"].allowed is False
@@ -320,7 +322,7 @@ async def test_tail_does_not_end_well_without_a_leader() -> None:
 
 async def test_tail_of_a_namespace_that_does_not_exist_says_so_before_the_next_heartbeat() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
-        tailed = tailing(server, idle_exit=1.0, namespace="webb")
+        tailed = tailing(server, idle_exit=3.0, namespace="webb")
         async with tailed as (task, _, errors):
             assert await task is Exit.REFUSED
     assert "There is no namespace webb" in errors.getvalue()

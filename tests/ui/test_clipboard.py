@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from textual.app import App
 
-from nomad_tui.ui.terminal import clipboard
 from nomad_tui.ui.terminal.clipboard import LARGEST_ENCODED, SCREEN_CHUNK, copy, has_desktop, terminal_sequence
 from nomad_tui.ui.terminal.outcome import Outcome
 
@@ -147,8 +146,7 @@ async def test_a_desktop_that_did_not_take_it_is_not_said_to_have(tmp_path: Path
     assert "{app.save}" in outcome.sentence
 
 
-async def test_a_program_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clipboard, "PATIENCE", 0.5)
+async def test_a_program_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
     folder = program(tmp_path, "xclip", f"echo $$ >> {tmp_path}/pids; exec sleep 60")
     app: App[None] = App()
     ticks = 0
@@ -159,7 +157,7 @@ async def test_a_program_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch
 
     async with asyncio.timeout(30), app.run_test():
         app.set_interval(0.02, tick)
-        outcome = await copy(app, "text", "value", desktop(folder))
+        outcome = await copy(app, "text", "value", desktop(folder), patience=0.5)
         assert not outcome.done
         assert ticks > 3
         while any(map(is_running, pids(tmp_path))):  # noqa: ASYNC110 - none tells of its end who has not begun it

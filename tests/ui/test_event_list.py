@@ -597,8 +597,8 @@ async def test_the_selected_row_says_the_same_as_before() -> None:
         await opened.press("3")
         assert opened.rows() == before
         at = opened.dashboard.view.row_at(opened.events.cursor or 0) - opened.events.scroll_offset.y
-        ground = opened.events.render_line(at)._segments[0].style
-        other = opened.events.render_line(0)._segments[0].style
+        ground = next(iter(opened.events.render_line(at))).style
+        other = next(iter(opened.events.render_line(0))).style
         assert ground is not None
         assert other is not None
         assert ground.bgcolor != other.bgcolor

@@ -411,7 +411,7 @@ async def test_a_history_that_cannot_be_kept_is_said_once(tmp_path: Path) -> Non
             await opened.press("enter")
             await at_rest(opened.app)
         assert len(opened.dashboard.filter_history.texts) == 2
-        assert sum("filter-history" in note.message for note in opened.app._notifications) <= 2
+        assert sum("filter-history" in note for note in opened.notes) <= 2
 
 
 # Highlighting and folding

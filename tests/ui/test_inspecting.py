@@ -55,11 +55,6 @@ class Inspected(Dashboard):
         shown = self.dashboard.inspector.shown_view
         return [shown.render_line(y).text.rstrip() for y in range(shown.size.height)]
 
-    @property
-    def told(self) -> list[str]:
-        """What was said in messages, oldest first."""
-        return [one.message for one in self.app._notifications]
-
     async def select(self, words: str) -> None:
         """The last row whose sentence has the words."""
         scenes.select(self.app, words)
@@ -208,7 +203,7 @@ async def test_an_event_that_the_filter_hides_is_shown_alone() -> None:
         await opened.press("enter")
         assert opened.inspected == "3 Deployment 7dfd78cc · not in the list"
         assert opened.events.cursor == selected
-        assert opened.told == ["This event is not in the list at the moment."]
+        assert opened.notes == ["This event is not in the list at the moment."]
         await opened.press("d")
         assert opened.inspected == "3 Deployment 7dfd78cc · not in the list"
         await opened.press("escape", "escape")
@@ -262,7 +257,7 @@ async def test_comparing_needs_a_mark() -> None:
     async with inspecting(*jobs(range(10))) as opened:
         await opened.press("D")
         await opened.press("m", "D")
-        assert opened.told == ["No other event is marked. Mark one with m, then press D."] * 2
+        assert opened.notes == ["No other event is marked. Mark one with m, then press D."] * 2
         assert opened.view == EventView.TREE
 
 
@@ -317,7 +312,7 @@ async def test_an_evicted_event_stays_shown_and_every_key_is_taken() -> None:
         await opened.until(lambda: opened.history.received_events == 400)
         await opened.press("R", "d", "D", "escape", "escape", "escape", "3", "t", "enter")
         assert opened.inspected == "3 Job job-40"
-        assert "was evicted" in opened.told[0]
+        assert "was evicted" in opened.notes[0]
         await opened.press("3", "y", "e")
         await opened.until(lambda: opened.app.clipboard)
         assert json.loads(opened.app.clipboard)["Payload"] == {"Job": {"ID": "job-40", "Type": "service"}}
@@ -332,8 +327,8 @@ async def test_a_jump_to_what_is_no_longer_held_says_so() -> None:
         shown = opened.inspected
         opened.dashboard.inspecting.jump(3)
         await at_rest(opened.app)
-        assert len(opened.told) == 1
-        assert opened.told[0].startswith("This event was evicted")
+        assert len(opened.notes) == 1
+        assert opened.notes[0].startswith("This event was evicted")
         assert opened.inspected == shown
 
 
@@ -347,7 +342,7 @@ async def test_a_gap_can_be_looked_at_in_every_view() -> None:
             assert opened.inspected == "3 Gap"
             assert "Events may be missing here" in opened
         await opened.press("D")
-        assert opened.told == ["A gap is not an event. Select an event, then press D."]
+        assert opened.notes == ["A gap is not an event. Select an event, then press D."]
         await opened.press("y", "c")
         assert isinstance(opened.app.screen, ChoiceMenu)
         assert "A gap is not an event." in opened
@@ -373,10 +368,10 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
         )
         assert "raise event_buffer_size" in " ".join("\n".join(opened.screen()).split())
         await opened.press("y", "e")
-        await opened.until(lambda: opened.app._clipboard)
-        assert opened.app._clipboard == gap.sentence
+        await opened.until(lambda: opened.app.clipboard)
+        assert opened.app.clipboard == gap.sentence
         await opened.press("w", "enter", "enter")
-        await opened.until(lambda: opened.told)
+        await opened.until(lambda: opened.notes)
     assert json.loads((tmp_path / "gap-10.json").read_text()) == gap.record()
 
 
@@ -442,9 +437,9 @@ async def test_a_secret_is_masked_again_when_another_view_is_looked_at(key: str)
         await opened.press(key)
         assert NODE_SECRET not in opened
         await opened.press("y", "e")
-        await opened.until(lambda: opened.told)
-        assert '"SecretID"' in opened.app._clipboard
-        assert NODE_SECRET not in opened.app._clipboard
+        await opened.until(lambda: opened.notes)
+        assert '"SecretID"' in opened.app.clipboard
+        assert NODE_SECRET not in opened.app.clipboard
         await opened.press("escape")
         assert opened.view == EventView.TREE
         assert NODE_SECRET not in opened
@@ -467,10 +462,10 @@ async def test_nothing_masked_is_copied(letter: str) -> None:
     async with inspecting(*beta_nodes()) as opened:
         await select_node(opened)
         await opened.press("g", "y", letter)
-        await opened.until(lambda: opened.told)
-        assert opened.told[-1].startswith("Not copied: no terminal")
-        assert '"SecretID"' in opened.app._clipboard
-        assert NODE_SECRET not in opened.app._clipboard
+        await opened.until(lambda: opened.notes)
+        assert opened.notes[-1].startswith("Not copied: no terminal")
+        assert '"SecretID"' in opened.app.clipboard
+        assert NODE_SECRET not in opened.app.clipboard
 
 
 async def test_a_secret_is_not_copied_until_it_is_revealed() -> None:
@@ -481,8 +476,8 @@ async def test_a_secret_is_not_copied_until_it_is_revealed() -> None:
         assert isinstance(opened.app.screen, ChoiceMenu)
         assert "This is a secret: press x to reveal it first." in opened
         await opened.press("escape", "x", "y", "v")
-        await opened.until(lambda: opened.told)
-        assert opened.app._clipboard == NODE_SECRET
+        await opened.until(lambda: opened.notes)
+        assert opened.app.clipboard == NODE_SECRET
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -501,7 +496,7 @@ async def test_a_file_holds_no_secrets(tmp_path: Path, monkeypatch: pytest.Monke
             assert isinstance(opened.app.screen, WriteFile)
             await opened.press("enter", "enter")
             await opened.until(lambda: len(opened.app.screen_stack) == 1)
-        told = opened.told
+        told = opened.notes
     written = files_in(tmp_path)
     assert len(written) == 2
     for file in written:
@@ -542,6 +537,7 @@ async def test_the_whole_of_a_node_is_masked_wherever_one_scrolls() -> None:
         for view in EventView:
             opened.dashboard.inspector.go_to_view(view)
             opened.dashboard.action_pane("inspector")
+            await opened.caught_up()
             await opened.press("g")
             seen = ""
             for _ in range(40):

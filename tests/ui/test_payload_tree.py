@@ -18,7 +18,7 @@ from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.ui.event.find_line import FindLine, FindPane
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.themes import VARIABLES
-from tests.pressing import at_rest, post_key, resize
+from tests.pressing import at_rest, notes, post_key, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 
@@ -87,7 +87,7 @@ def cursor_path(tree: PayloadTree) -> Steps:
 
 
 def cursor_line(tree: PayloadTree) -> str:
-    return tree.render_line(tree._cursor - tree.scroll_offset.y).text.strip()
+    return tree.render_line(tree.cursor_row - tree.scroll_offset.y).text.strip()
 
 
 def highlighted(tree: PayloadTree) -> list[str]:
@@ -299,7 +299,7 @@ async def test_a_secret_is_masked_until_x_shows_it_and_the_cursor_moves() -> Non
         await pressed(pilot, "j")
         assert "hunter2" not in "".join(drawn(tree))
         await pressed(pilot, "x")
-        assert "No secret here" in next(iter(pilot.app._notifications)).message
+        assert "No secret here" in notes(pilot.app)[0]
 
 
 async def test_a_secret_is_put_into_the_filter_only_when_it_is_shown() -> None:

@@ -169,7 +169,7 @@ async def test_mistakes_in_the_files_are_said_at_the_start(tmp_path: Path) -> No
     (config / "config.toml").write_text('[ui]\ncolumns = ["tme"]\n')
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
-        said = " ".join(note.message for note in opened.app._notifications)
+        said = " ".join(opened.notes)
         assert 'filter "bad"' in said
         assert '`ui.columns[0]` is "tme"' in said
 

@@ -53,10 +53,7 @@ def words(opened: Dashboard) -> str:
 
 
 async def said(opened: Dashboard, text: str) -> None:
-    def notes() -> str:
-        return " ".join(note.message for note in opened.app._notifications)
-
-    await opened.until(lambda: text in notes())
+    await opened.until(lambda: text in " ".join(opened.notes))
 
 
 async def menu(opened: Dashboard) -> SendTo:

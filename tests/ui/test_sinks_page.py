@@ -23,7 +23,6 @@ from nomad_tui.sources.source import Source
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from nomad_tui.ui.dialogs.help import HelpScreen
 from nomad_tui.ui.dialogs.text_page import TextViewer
-from nomad_tui.ui.sinks import page
 from nomad_tui.ui.sinks.dead_letters import DeadLetters
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import place_of
@@ -40,11 +39,6 @@ MINUTE = 60_000_000_000
 FAST = "[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\nmax_attempts = 2\n"
 
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "LOOK_EVERY", 0.02)
-
-
 @dataclass
 class Opened(Dashboard):
     @property
@@ -56,6 +50,13 @@ class Opened(Dashboard):
     def under_cursor(self) -> str:
         sink = self.page.list.sink
         return "" if sink is None else sink.id
+
+    async def until(self, fact: Callable[[], object]) -> None:
+        """Waits for a fact; the page looks at the sinks more often than about once a second."""
+        while not fact():
+            if isinstance(self.app.screen, SinksPage):
+                await self.app.screen.look()
+            await self.pilot.pause(0.01)
 
     async def look(self) -> SinksPage:
         await self.press("s")
@@ -314,7 +315,7 @@ def test_the_command_starts_a_runner_for_what_is_watched(
     connections = Connections(tmp_path, flags, environ=environ)
     place = place_of(LiveServer(connections.start), folders, None, is_cluster=True)
     assert place.command == command.replace("sink run", f"sink run --config {tmp_path}")
-    monkeypatch.setattr(Folders, "of_user", lambda: folders)
+    monkeypatch.setenv("NOMAD_TUI_CONFIG", str(tmp_path))
     assert place_of(LiveServer(connections.start), folders, None, is_cluster=True).command == command
     assert place.journal == journal_path(folders, connections.start)
 

@@ -373,5 +373,5 @@ async def test_what_the_operator_should_know_is_told_once_and_not_all_over_the_s
         source.tell(*(Noted(f"Namespace web-{number} is read too.") for number in range(9)))
         await opened.appears("Namespace web-8 is read too.")
         assert all(f"Namespace web-{number} is read too." in opened for number in range(9))
-        assert len(opened.app._notifications) <= 5
+        assert len(opened.notes) <= 5
         assert opened.app.session.status.notes == []

@@ -57,7 +57,7 @@ async def test_the_dashboard_stands_under_every_theme() -> None:
             await opened.until(lambda name=name: app.current_theme.name == name)  # type: ignore[misc]
             await opened.pilot.pause(0.01)
             assert opened.screen()[1:] == text[1:], name
-            style = opened.events.render_line(0)._segments[0].style
+            style = next(iter(opened.events.render_line(0))).style
             assert style is not None
             assert style.color != style.bgcolor, name
             grounds.add(style.bgcolor)

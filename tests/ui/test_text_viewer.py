@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.content import Content
 from textual.pilot import Pilot
 
 from nomad_tui.ui.dialogs.text_page import TextViewer
@@ -120,7 +121,7 @@ async def test_a_place_across_two_rows_is_highlighted_in_both() -> None:
         await pressed(pilot, "slash")
         pilot.app.query_one(FindLine).line.value = "needle"
         await at_rest(pilot.app)
-        plain = view._rich_style("text")
+        plain = next(iter(view.render_line(0))).style
         rows = [[segment.text for segment in view.render_line(y) if segment.style != plain] for y in range(2)]
         assert rows == [["ne"], ["edle"]]
 
@@ -133,9 +134,8 @@ async def test_the_viewer_closes_copies_and_shows_its_title_literally() -> None:
         await app.push_screen(viewer)
         await at_rest(app)
         assert drawn(viewer.view) == ["1  one", "2      two"]
-        title = viewer.query_one("#text-viewer")._border_title
-        assert title is not None
-        assert title.plain == "Job.[/red]␛"
+        title = str(viewer.query_one("#text-viewer").border_title)
+        assert Content.from_markup(title).plain == "Job.[/red]␛"
         await pressed(pilot, "y")
         assert app.clipboard == "one\n\ttwo"
         await pressed(pilot, "slash", "escape")

@@ -21,7 +21,7 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.ui.event.timeline import FOCUS, STOPPED, Timeline
 from nomad_tui.ui.themes import VARIABLES
 from tests.dashboard import event, frame, frames
-from tests.pressing import at_rest, post_key, resize
+from tests.pressing import at_rest, notes, post_key, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 TRIANGLES = "▼▽▶"
@@ -68,6 +68,7 @@ class Shown:
     app: TimelineApp
     pilot: Pilot[None]
     history: History = field(default_factory=History)
+    trace: EventTimeline = field(init=False)
 
     @property
     def timeline(self) -> Timeline:
@@ -78,7 +79,8 @@ class Shown:
 
     async def show_event(self, history: History, sequence: int) -> None:
         self.history = history
-        self.timeline.show(EventTimeline(history, sequence), sequence)
+        self.trace = EventTimeline(history, sequence)
+        self.timeline.show(self.trace, sequence)
         await self.read()
 
     async def read(self) -> None:
@@ -264,15 +266,12 @@ async def test_a_row_of_which_no_event_is_held_says_so() -> None:
     async with timeline() as shown:
         late = tuple(filter(is_late, frames("tour")))[-1:]
         await shown.show(history_of(late), "Allocation", FLAKY)
-        missing = next(row for row in shown.timeline._rows if row.kind is RowKind.NOT_HELD)
         await shown.press("g")
-        while shown.timeline.cursor_row != missing:
+        while (row := shown.timeline.cursor_row) is not None and row.kind is not RowKind.NOT_HELD:
             await shown.press("j")
         await shown.press("enter")
         assert not shown.app.jumps
-        assert [one.message for one in shown.app._notifications] == [
-            "No event of this object in memory: they were before the oldest one."
-        ]
+        assert notes(shown.app) == ["No event of this object in memory: they were before the oldest one."]
 
 
 async def test_a_row_that_stands_for_more_opens() -> None:
@@ -326,7 +325,8 @@ async def test_rows_keep_the_order_of_the_tree_while_it_grows() -> None:
             for one in sent[start : start + 40]:
                 history.append(one, 0)
             await shown.read()
-            depths = [row.depth for row in shown.timeline._rows]
+            depths = [row.depth for row in shown.trace.rows]
+            assert len(depths) == shown.timeline.step_count
             assert depths[0] == 0
             assert all(below <= above + 1 for above, below in pairwise(depths))
             assert sum(FOCUS in text for text in shown.rows) == 1

@@ -292,7 +292,7 @@ def permitted(
 
 def notified(opened: Dashboard) -> str:
     """All that notifications say."""
-    return "\n".join(str(notification.message) for notification in opened.app._notifications)
+    return "\n".join(opened.notes)
 
 
 def pressed_to(opened: Dashboard, kind: Kind) -> list[str]:

@@ -11,17 +11,11 @@ from nomad_tui.config.precedence import Profile
 from nomad_tui.config.profiles import Connections
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, StandIn
-from nomad_tui.ui.dialogs import where
 from nomad_tui.ui.dialogs.switch import Switch
 from nomad_tui.ui.dialogs.where import Choices, Where
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, Dashboard, Told, dashboard
 
 SECRET = "00000000-0000-4000-8000-00000000000a"
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(where, "ASK_AFTER", 0.005)
 
 
 def job(name: str, index: int = 1) -> bytes:

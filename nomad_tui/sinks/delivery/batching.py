@@ -82,12 +82,22 @@ class _Part:
 class Batches:
     """From one cursor on. Must not be asked by two at once."""
 
-    def __init__(self, journal: Journal, definition: Definition, region: str, cursor: Cursor) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        definition: Definition,
+        region: str,
+        cursor: Cursor,
+        *,
+        read_bytes: int = READ_BYTES,
+    ) -> None:
+        """`read_bytes`: how much of the journal is read at once."""
         self._journal = journal
         self._definition = definition
         self._selection = Selection(definition, region, journal.id, partial(journal.note_incident, definition.id))
         self._whole_frames = definition.keeps_frames
         self._cursor = cursor
+        self._read_bytes = read_bytes
         journal.read_anew(definition.id)
         self._most = definition.together.max_events
         self._max_wait = definition.together.max_wait
@@ -179,7 +189,7 @@ class Batches:
             self._selection.recall(incidents)
         position = max(0, self._cursor.position - reach)
         while position < self._cursor.position:
-            records = await self._journal.read(position, READ_BYTES)
+            records = await self._journal.read(position, self._read_bytes)
             before = [record for record in records if record.position <= self._cursor.position]
             for record in before:
                 self._selection.pass_by(record)
@@ -207,12 +217,12 @@ class Batches:
                 self._ahead = self._read_on()
 
     def _read_on(self) -> "asyncio.Task[list[Record]]":
-        return asyncio.create_task(self._journal.read_on(self._definition.id, self._read_to or 0, READ_BYTES))
+        return asyncio.create_task(self._journal.read_on(self._definition.id, self._read_to or 0, self._read_bytes))
 
     def _read_newest(self) -> None:
         """Reads on without waiting, where that can be done."""
         if self._ahead is None:
-            records = self._journal.read_newest(self._definition.id, self._read_to or 0, READ_BYTES)
+            records = self._journal.read_newest(self._definition.id, self._read_to or 0, self._read_bytes)
             if records:
                 self._records.extend(records)
                 self._read_to = records[-1].position

@@ -68,6 +68,8 @@ class Runner:
         *,
         drain: float = DRAIN,
         opener: Open = open_sink,
+        prune_every: float = PRUNE_EVERY,
+        absent: float = ABSENT,
     ) -> None:
         """`drain` is for how many seconds the sinks may go on once it was asked to end."""
         self.journal = journal
@@ -83,6 +85,8 @@ class Runner:
         self._wanted = wanted
         self._drain = drain
         self._open = opener
+        self._prune_every = prune_every
+        self._absent_for = absent
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._alerts = Alerts()
         self._ending = asyncio.Event()
@@ -193,7 +197,7 @@ class Runner:
                 if changed or dead != counted:
                     await self._count_letters()
                     counted = dead
-                if monotonic() - pruned > PRUNE_EVERY:
+                if monotonic() - pruned > self._prune_every:
                     pruned = monotonic()
                     await self._prune()
                 if self._has_no_reader():
@@ -323,7 +327,9 @@ class Runner:
         await self._count_letters()
 
     def _is_to_be_forgotten(self, sink: str) -> bool:
-        patience = ABSENT if sink in self._origins else max(ABSENT, self.journal.retention.keep)
+        patience = self._absent_for
+        if sink not in self._origins:
+            patience = max(patience, self.journal.retention.keep)
         return monotonic() - self._absent[sink] > patience
 
     async def _count_letters(self) -> None:

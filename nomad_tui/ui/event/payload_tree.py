@@ -154,6 +154,11 @@ class PayloadTree(RowView):
         self._forget_find()
 
     @property
+    def cursor_row(self) -> int:
+        """The row under the cursor; 0 when there is none."""
+        return self._cursor
+
+    @property
     def cursor_path(self) -> Path:
         """The path in the payload of what is under the cursor: of a decoded row, of the string it was decoded from.
         Empty when nothing is shown."""

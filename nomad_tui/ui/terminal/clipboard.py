@@ -27,14 +27,16 @@ SCREEN_CHUNK: Final = 240
 """Bytes of one string that GNU screen hands on to its terminal; older ones drop more than 256."""
 
 
-async def copy(app: App[Any], text: str, what: str, environ: Mapping[str, str] = os.environ) -> Outcome:
-    """Copies `text`; `what` says what it is. For a worker: other programs may take up to `PATIENCE` each.
+async def copy(
+    app: App[Any], text: str, what: str, environ: Mapping[str, str] = os.environ, *, patience: float = PATIENCE
+) -> Outcome:
+    """Copies `text`; `what` says what it is. For a worker: other programs may take up to `patience` seconds each.
 
     First by the desktop's means, then through tmux, and else by handing it to the terminal.
     """
     app._clipboard = text  # for a paste within the dashboard
     copied = f"{_size(text)}: {printable(what, 60)}"
-    if has_desktop(environ) and await _copied_by_desktop(text, environ):
+    if has_desktop(environ) and await _copied_by_desktop(text, environ, patience):
         return Outcome(True, f"Copied {copied}.")
     encoded = b64encode(text.encode("utf-8", "replace")).decode()
     if len(encoded) > LARGEST_ENCODED:
@@ -43,7 +45,7 @@ async def copy(app: App[Any], text: str, what: str, environ: Mapping[str, str] =
             f"Not copied: {byte_count(len(encoded) * 3 // 4)} is more than terminals accept. "
             "Save the event with {app.save}.",
         )
-    if environ.get("TMUX") and await _copied_by_tmux(text, environ):
+    if environ.get("TMUX") and await _copied_by_tmux(text, environ, patience):
         return Outcome(True, f"Copied {copied} to tmux and the terminal.")
     driver = app._driver
     if driver is None or app.is_headless:
@@ -87,16 +89,16 @@ def has_desktop(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
-async def _copied_by_desktop(text: str, environ: Mapping[str, str]) -> bool:
+async def _copied_by_desktop(text: str, environ: Mapping[str, str], patience: float) -> bool:
     """Whether the desktop has the text now.
 
     pyperclip runs in a process of its own: what it starts may hang, and may write on the screen. Its failures are not
     reported, so what was copied is read back.
     """
     pyperclip = (sys.executable, "-P", "-X", "utf8", "-m", "pyperclip")
-    if not await _took((*pyperclip, "--copy"), text, environ):
+    if not await _took((*pyperclip, "--copy"), text, environ, patience):
         return False
-    back = await _output((*pyperclip, "--paste"), environ)
+    back = await _ended((*pyperclip, "--paste"), "", PIPE, environ, patience)
     return back is not None and _lines(back) == _lines(text)
 
 
@@ -105,22 +107,20 @@ def _lines(text: str) -> list[str]:
     return text.splitlines()
 
 
-async def _copied_by_tmux(text: str, environ: Mapping[str, str]) -> bool:
+async def _copied_by_tmux(text: str, environ: Mapping[str, str], patience: float) -> bool:
     """Works where `allow-passthrough` is off, as it is by default; tmux before 3.2 knows no `-w`."""
-    return await _took(("tmux", "load-buffer", "-w", "-"), text, environ)
+    return await _took(("tmux", "load-buffer", "-w", "-"), text, environ, patience)
 
 
-async def _took(command: tuple[str, ...], text: str, environ: Mapping[str, str]) -> bool:
+async def _took(command: tuple[str, ...], text: str, environ: Mapping[str, str], patience: float) -> bool:
     """Whether a program has read `text` and then ended well."""
     # No pipe leads back: the clipboard's owner lives on in the background and would hold it open.
-    return await _ended(command, text, DEVNULL, environ) is not None
+    return await _ended(command, text, DEVNULL, environ, patience) is not None
 
 
-async def _output(command: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
-    return await _ended(command, "", PIPE, environ)
-
-
-async def _ended(command: tuple[str, ...], text: str, answers: int, environ: Mapping[str, str]) -> str | None:
+async def _ended(
+    command: tuple[str, ...], text: str, answers: int, environ: Mapping[str, str], patience: float
+) -> str | None:
     """What a program that is given `text` answers; None if it fails, cannot be started or takes too long."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -129,7 +129,7 @@ async def _ended(command: tuple[str, ...], text: str, answers: int, environ: Map
     except OSError:
         return None
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             answer, _ = await process.communicate(text.encode("utf-8", "replace"))
     except TimeoutError:
         return None

@@ -1,0 +1,61 @@
+"""Tests use what is public: a name with an underscore may go at any time, and a patched module is not what runs."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+TESTS: Final = Path(__file__).parent
+MAY_REACH: Final = re.compile(rb"(?<!self)(?<!cls)\._[a-z]|import.* _[a-z]|setattr\(", re.IGNORECASE)
+"""In every file that is worth parsing."""
+PUBLIC: Final = frozenset(("_exit", "_replace"))
+"""Names of the standard library that begin with an underscore and are public all the same."""
+
+EXPECTED: Final = Counter(
+    {
+        # Textual has no public way to these.
+        ("bench/dashboard.py", "_display"): 1,
+        ("bench/inspector.py", "_display"): 1,
+        ("conftest.py", "_parse_rules"): 1,
+        ("conftest.py", "_variables"): 1,
+        ("conftest.py", "setattr(Stylesheet, '_parse_rules')"): 1,
+        ("dashboard.py", "_compositor"): 1,
+        ("pressing.py", "_driver"): 1,
+        ("pressing.py", "_notifications"): 1,
+        ("pressing.py", "_size"): 1,
+        ("stream/test_bounds.py", "_exit_renderables"): 1,
+        # Faults of the machine, of aiohttp and of our own code that cannot be provoked from outside.
+        ("cli/test_cli.py", "setattr('pwd.getpwuid')"): 1,
+        ("doctor/test_doctor.py", "setattr(Client, 'server')"): 1,
+        ("nomad/test_client.py", "setattr(client_module, 'mend_status_lines')"): 1,
+        ("sinks/test_file.py", "setattr(os, 'write')"): 1,
+        ("sources/test_recording_file.py", "setattr(os, 'write')"): 1,
+    }
+)
+
+
+def private_uses(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and _is_private(node.attr):
+            if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")):
+                yield node.attr
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nomad_tui"):
+            yield from (each.name for each in node.names if _is_private(each.name))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setattr":
+            yield f"setattr({', '.join(map(ast.unparse, node.args[:-1]))})"
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in PUBLIC
+
+
+def test_tests_reach_into_nothing_that_is_not_listed() -> None:
+    found = Counter(
+        (file.relative_to(TESTS).as_posix(), use)
+        for file in TESTS.rglob("*.py")
+        if MAY_REACH.search(content := file.read_bytes())
+        for use in private_uses(ast.parse(content))
+    )
+    assert found == EXPECTED
