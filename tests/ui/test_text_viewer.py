@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.pilot import Pilot
 
 from nomad_tui.ui.dialogs.text_page import TextViewer
-from nomad_tui.ui.event.find_line import FindLine, FindPane
+from nomad_tui.ui.event.find_line import FindAsked, FindLine, FindPane
 from nomad_tui.ui.event.text_viewer import TextView
 from nomad_tui.ui.themes import VARIABLES
 from tests.pressing import at_rest, post_key, resize
@@ -124,6 +124,16 @@ async def test_a_place_across_two_rows_is_highlighted_in_both() -> None:
         plain = next(iter(view.render_line(0))).style
         rows = [[segment.text for segment in view.render_line(y) if segment.style != plain] for y in range(2)]
         assert rows == [["ne"], ["edle"]]
+
+
+async def test_a_search_begun_as_the_text_is_closed_is_dropped() -> None:
+    async with asyncio.timeout(20), TextApp().run_test(size=(40, 8)) as pilot:
+        await shown(pilot, "one\ntwo\n")
+        pane = pilot.app.query_one(FindPane)
+        removed = pane.remove()
+        pane.on_find_asked(FindAsked())
+        await removed
+        assert not pilot.app.query(FindLine)
 
 
 async def test_the_viewer_closes_copies_and_shows_its_title_literally() -> None:

@@ -146,6 +146,8 @@ class FindPane(Vertical, LaidOutOnce):
 
     def on_find_asked(self, event: FindAsked) -> None:
         event.stop()
+        if self._closing or self._pruning:
+            return  # the page was left before the key arrived: nothing can be mounted in it
         self.view.begin_find()
         self.find_line.open()
         self._look_for(self.find_line.line.value)
