@@ -12,8 +12,9 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from nomad_tui.core.changes import Marks, difference
-from nomad_tui.core.payload import KeyOrder, Value, parse
 from nomad_tui.core.payload import Path as Steps
+from nomad_tui.core.payload import Value, parse
+from nomad_tui.core.payload.flattening import KeyOrder
 from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.ui.event.find_line import FindLine, FindPane
 from nomad_tui.ui.event.payload_tree import PayloadTree

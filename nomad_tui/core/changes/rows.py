@@ -12,9 +12,9 @@ from nomad_tui.core.changes.lines import TextLine, changed_lines
 from nomad_tui.core.changes.model import CONTAINERS, Change, ChangeKind, Changes, Place, item_name
 from nomad_tui.core.changes.rules import is_unset
 from nomad_tui.core.objects.registry import kind as kind_of
-from nomad_tui.core.payload import without_secrets
 from nomad_tui.core.payload.parsing import Members, RawText, Value
 from nomad_tui.core.payload.rows import Path, Step
+from nomad_tui.core.payload.showing import without_secrets
 from nomad_tui.core.secrets import Masking, can_hide, masked, masked_text, names_secret, secret_beside, secret_items
 from nomad_tui.core.text import ELLIPSIS
 

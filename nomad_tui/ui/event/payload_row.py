@@ -7,7 +7,8 @@ from typing import Final
 from rich.cells import cell_len
 
 from nomad_tui.core.changes import ChangeKind, Mark
-from nomad_tui.core.payload import SEPARATOR, Kind, Names, Path, Showing, Value, annotation, is_time, name_of, written
+from nomad_tui.core.payload import SEPARATOR, Kind, Names, Path, Value, annotation, is_time, name_of
+from nomad_tui.core.payload.showing import Showing, written
 from nomad_tui.core.secrets import MASK, can_hide
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.event.row_view import INDENT

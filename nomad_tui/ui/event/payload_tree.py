@@ -13,8 +13,9 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from nomad_tui.core.changes import Mark
-from nomad_tui.core.payload import Folding, KeyOrder, Kind, Names, Path, Payload, Rows, Value
+from nomad_tui.core.payload import Folding, Kind, Names, Path, Payload, Rows, Value
 from nomad_tui.core.payload.find import Wanted
+from nomad_tui.core.payload.flattening import KeyOrder
 from nomad_tui.core.search.paths import condition
 from nomad_tui.core.secrets import Masking
 from nomad_tui.ui.actions import Context, bindings

@@ -4,20 +4,10 @@ from collections.abc import Mapping
 from datetime import tzinfo
 
 from nomad_tui.core.changes import Mark
-from nomad_tui.core.payload import (
-    Folding,
-    KeyOrder,
-    Names,
-    Path,
-    Payload,
-    RawText,
-    Rows,
-    Showing,
-    Texts,
-    flatten,
-    without_secrets,
-)
+from nomad_tui.core.payload import Folding, Names, Path, Payload, RawText, Rows
 from nomad_tui.core.payload.find import PayloadFind, Wanted
+from nomad_tui.core.payload.flattening import KeyOrder, flatten
+from nomad_tui.core.payload.showing import Showing, Texts, without_secrets
 from nomad_tui.core.secrets import Masking
 from nomad_tui.ui.event.payload_row import RowWriter
 
