@@ -56,7 +56,7 @@ EVERY_LIBRARY = frozenset(
 )
 LIBRARIES: dict[str, frozenset[str]] = {
     "core": frozenset(("lark", "msgspec", "orjson", "re2", "regex", "zstandard")),
-    "nomad": frozenset(("aiohttp", "aiohttp_socks", "orjson", "python_socks")),
+    "nomad": frozenset(("aiohttp", "aiohttp_socks", "msgspec", "orjson", "python_socks")),
     "config": frozenset(("aiohttp", "msgspec", "platformdirs", "tomli_w")),
     "process": frozenset(),
     "nats": frozenset(("nats", "nkeys")),
@@ -76,7 +76,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
             "zstandard",
         )
     ),
-    "stream": frozenset(("aiohttp",)),
+    "stream": frozenset(("aiohttp", "msgspec")),
     "standin": frozenset(("click", "h11", "msgspec", "orjson", "zstandard")),
     "sources": frozenset(("aiohttp", "msgspec", "nats", "nkeys", "zstandard")),
     "session": frozenset(),

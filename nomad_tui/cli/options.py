@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
@@ -89,12 +88,14 @@ class ConfigFolder(click.ParamType["Folders"]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Folders:
         from pathlib import Path
 
+        import msgspec
+
         from nomad_tui.config.folders import Folders
 
         if isinstance(value, Folders):
             return value
         folder: Path = click.Path(path_type=Path, file_okay=False).convert(value, param, ctx)
-        return replace(Folders.of_user(), config=folder)
+        return msgspec.structs.replace(Folders.of_user(), config=folder)
 
 
 def folders_of(context: click.Context) -> Folders:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
+import msgspec
 from click.core import ParameterSource
 
 from nomad_tui.cli.options import DEFAULT_JOURNAL, FROM, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from nomad_tui.stream.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFactory:
+class SourceFactory(msgspec.Struct, frozen=True):
     """Makes the source that the options of a command ask for, once the connection is known."""
 
     subscription: Subscription

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+import msgspec
+
 DEFAULT: Final = "http://127.0.0.1:4646"
 
 _PATH_SAFE: Final = "%!$&'()*+,;=:@~"
@@ -22,8 +24,7 @@ Credentials = tuple[str, str]
 """User and password of HTTP basic authentication."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """`str()` of it is fit to be shown: it never holds credentials."""
 
     scheme: Literal["http", "https", "unix"]

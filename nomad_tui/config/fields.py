@@ -7,13 +7,13 @@ path, the value, and what to write instead.
 
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
+from msgspec.structs import replace
 
 from nomad_tui.config.references import FILE, reads_file
 from nomad_tui.core.filter import Filter, FilterError
@@ -50,8 +50,7 @@ def list_errors(errors: Collection[FieldError]) -> str:
     return ". ".join((*listed[:MOST_LISTED], *more))
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPath:
+class FieldPath(msgspec.Struct, frozen=True):
     name: str
     """In the words of the dialect, such as `batch.max_events` and `Topics.Deployment[0]`."""
     folder: Path | None
@@ -68,8 +67,7 @@ class FieldPath:
         return FieldError(self.name, what)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldCodec:
+class FieldCodec(msgspec.Struct, frozen=True):
     """One kind of value, both ways."""
 
     read: Callable[[object, FieldPath], Any]
@@ -78,8 +76,7 @@ class FieldCodec:
     """What `read` makes an equal value of. None is not written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """How a field of a struct is written, and what it is for."""
 
     codec: FieldCodec
@@ -104,8 +101,7 @@ class Dialect(Enum):
         return name if self is Dialect.TOML else name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """One field of a struct, or of a struct that is one of its tables."""
 
     name: str

@@ -4,10 +4,10 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+import msgspec
 import platformdirs
 
 from nomad_tui.config.setting import CONFIG_VARIABLE
@@ -26,8 +26,7 @@ class FileError(Exception):
     """Its text says which file, what is wrong with it, and what to do now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(msgspec.Struct, frozen=True):
     config: Path
     """For `config.toml`, which the program only reads, and `filters.toml`, which it also writes."""
     state: Path

@@ -12,7 +12,6 @@ A filter with a preset's name replaces the preset.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,8 +38,7 @@ MINE: Final = "mine"
 """The preset of the namespace that the operator works in."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedFilter:
+class SavedFilter(msgspec.Struct, frozen=True):
     name: str
     text: str
     key: str | None = None

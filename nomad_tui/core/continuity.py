@@ -21,7 +21,6 @@ connection after it is asked for the frame before the namespace was made.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -73,8 +72,7 @@ class Joined(msgspec.Struct, gc=False):
     frame of that index, or the server may have another history."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
+class Resumption(msgspec.Struct, frozen=True):
     """How to ask for a stream so that it goes on where it stopped."""
 
     index: int
@@ -83,8 +81,7 @@ class Resumption:
     """Frames that prove it if they are sent again; of each, its events as the server sent them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadProgress:
+class ReadProgress(msgspec.Struct, frozen=True):
     """How far a stream was read that another takes over from."""
 
     namespace: str

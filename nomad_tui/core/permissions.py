@@ -5,8 +5,9 @@ event_broker.go`), so what is known here was asked for topic by topic.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.topics import ALL
@@ -61,8 +62,7 @@ def _is_name(namespace: str) -> bool:
     return namespace == ALL or (namespace.isascii() and namespace.replace("-", "").isalnum() and len(namespace) <= 128)
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(msgspec.Struct, frozen=True):
     """Which topics may be read in which namespaces."""
 
     namespaces: tuple[str, ...]

@@ -7,8 +7,9 @@ request holds each topic once, with one key, and what is narrower than that is n
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.objects.registry import KINDS, typed_topic
 from nomad_tui.core.patterns import lazy_pattern
@@ -28,14 +29,13 @@ _LONGEST_WITNESS: Final = 200
 """Characters of an object's name in a request, whose line servers and proxies bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(msgspec.Struct, frozen=True):
     """Topics with the keys wanted of each. An empty mapping asks for everything.
 
     A key matches an event's own key or any of its filter keys (a job's ID, a deployment's ID).
     """
 
-    topics: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    topics: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     """By released name; `NodeDrain`, a topic on the beta page, means the events of that type of topic `Node`."""
 
     @classmethod

@@ -1,6 +1,5 @@
 """What a source yields. A live server and a recording yield the same types."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
@@ -13,15 +12,13 @@ from nomad_tui.core.topics import ALL
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Connecting:
+class Connecting(msgspec.Struct, frozen=True):
     """A connection is being made; what was shown stays."""
 
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(msgspec.Struct, frozen=True):
     """The server accepted the subscription and sent its first line."""
 
     to: str
@@ -38,8 +35,7 @@ class Connected:
     """What reading a CSI volume does to these servers, or may; empty where it is known to be harmless."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(msgspec.Struct, frozen=True):
     """The stream ended or could not be opened; the source tries again by itself."""
 
     what: str
@@ -51,8 +47,7 @@ class Retrying:
     """Attempts that have failed in a row, from 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The server will not serve this subscription with this token. Tried again, but seldom."""
 
     what: str
@@ -84,8 +79,7 @@ class Concern(StrEnum):
     """There are mistakes in the operator's settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(msgspec.Struct, frozen=True):
     """Something is not as the operator may think, and the stream goes on."""
 
     concern: Concern
@@ -94,15 +88,13 @@ class Warned:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(msgspec.Struct, frozen=True):
     """Something that the operator should know, and need do nothing about."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Permitted:
+class Permitted(msgspec.Struct, frozen=True):
     """What the token may read was asked of the server topic by topic, because it refused all of it together.
 
     Comes before the `Connected` of what is allowed, and again whenever that changes.
@@ -132,8 +124,7 @@ class GapReason(StrEnum):
     """A stream of JetStream dropped its oldest messages, or was made anew, before they were read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """Events may be missing here."""
 
     reason: GapReason
@@ -304,8 +295,7 @@ def _listed(names: tuple[str, ...], kind: str) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """Nothing more will come: a recording was read to its end."""
 
     what: str

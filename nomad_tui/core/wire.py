@@ -8,7 +8,6 @@ chunking can be tested.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -103,8 +102,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
         return [event_text(event, self.index) for event in self.events]
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A line, or part of one, that could not be shown as events."""
 
     reason: str

@@ -4,10 +4,11 @@ import asyncio
 import re
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, Final
+
+import msgspec
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.text import printable
@@ -33,8 +34,7 @@ SHORT_NAMES: Final = {
 _SPECIAL: Final = re.compile(r'[,+"\\<>;]')
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(msgspec.Struct, frozen=True):
     """What it says of itself. Nobody has vouched for it; its text is fit to be drawn."""
 
     names: tuple[str, ...]

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import monotonic, time_ns
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import aiohttp
+import msgspec
 import orjson
 
 from nomad_tui import __version__
@@ -46,8 +46,7 @@ ANSWER_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of JSON taken from a server that may be anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An answer in JSON, and the facts in its headers."""
 
     value: Any
@@ -63,8 +62,7 @@ class Answer:
     """`X-Nomad-NextToken`: what asks for the next page; untrusted, empty for the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
+class ServerInfo(msgspec.Struct, frozen=True):
     """What `/v1/agent/self` says, untrusted text; None for what it does not say."""
 
     version: str | None = None

@@ -6,9 +6,11 @@ Nothing here raises what `Client` raises: what cannot be asked leaves the troubl
 import asyncio
 from collections.abc import Awaitable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
@@ -37,8 +39,7 @@ MOST_NAMESPACES: Final = 20
 """Namespaces in which each topic is tried, where all of them together are refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True):
     trouble: Trouble
     """The most exact that could be learned of it."""
     permissions: Permissions | None = None

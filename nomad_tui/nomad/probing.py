@@ -8,11 +8,12 @@ permission only on the oldest releases, which send not even a head until the fir
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
 import aiohttp
+import msgspec
+from msgspec.structs import replace
 
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.topics import beta_topic
@@ -30,8 +31,7 @@ NEWEST: Final = (1 << 63) - 1
 REFUSALS: Final = frozenset((Kind.PERMISSION, Kind.REFUSED))
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(msgspec.Struct, frozen=True):
     """What became of one topic in one namespace."""
 
     topic: str

@@ -5,9 +5,10 @@ Each question raises `NomadError`. All answers are untrusted text.
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+import msgspec
 
 from nomad_tui.core.permissions import needed
 from nomad_tui.nomad.client import Answer, Client
@@ -26,8 +27,7 @@ class TokenKind(StrEnum):
     """The cluster checks no tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenInfo:
+class TokenInfo(msgspec.Struct, frozen=True):
     kind: TokenKind
     name: str = ""
     policies: tuple[str, ...] = ()
@@ -36,15 +36,13 @@ class TokenInfo:
     """RFC 3339; empty for one that does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(msgspec.Struct, frozen=True):
     name: str
     created: int
     """The index at which it was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Namespaces:
+class Namespaces(msgspec.Struct, frozen=True):
     """Those that the token may see, in order of name."""
 
     listed: tuple[Namespace, ...]

@@ -7,12 +7,12 @@ The servers' releases are Serf tags (`/v1/agent/members`, needs `node:read`). A 
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
 from typing import Any, Final
 
 import aiohttp
+import msgspec
 
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.client import Client, ServerInfo
@@ -40,8 +40,7 @@ class Evidence(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerReleases:
+class ServerReleases(msgspec.Struct, frozen=True):
     """What is known of the releases of those servers that would serve the stream."""
 
     evidence: Evidence = Evidence.NONE

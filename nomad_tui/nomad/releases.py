@@ -7,8 +7,9 @@ something.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 Number = tuple[int, int, int]
 Range = tuple[Number, Number]
@@ -17,8 +18,7 @@ Range = tuple[Number, Number]
 _RELEASE: Final = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})((?!\d)[^+]*)(?:\+.*)?", re.ASCII | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True):
     """A release as a server names it: `1.11.1`, `1.10.7+ent`, `2.0.6-dev`, `1.11.0-rc.1`."""
 
     number: Number
@@ -40,8 +40,7 @@ class Release:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ServerBug:
+class ServerBug(msgspec.Struct, frozen=True):
     name: str
     """For the doctor's JSON."""
     ranges: tuple[Range, ...]

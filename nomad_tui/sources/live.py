@@ -12,6 +12,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from time import monotonic, time_ns
 
+from msgspec import structs
+
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.backoff import delays
 from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES, Continuity, ReadProgress
@@ -267,7 +269,9 @@ class LiveServer:
                         case Permitted() | Warned(Concern.PERMISSION):
                             recheck()
                         case Connected():
-                            last = replace(update, reconnects=max(update.reconnects, last.reconnects if last else 0))
+                            last = structs.replace(
+                                update, reconnects=max(update.reconnects, last.reconnects if last else 0)
+                            )
                             if reader in been_connected:
                                 recheck()
                             been_connected.add(reader)
@@ -281,11 +285,13 @@ class LiveServer:
                         case Retrying():
                             is_connected = False
                             namespace = printable(reader.connection.namespace, 60)
-                            yield replace(update, what=f"In namespace {namespace}: {update.what}")
+                            yield structs.replace(update, what=f"In namespace {namespace}: {update.what}")
                         case Gap():
                             if update.reason is GapReason.REBUILT:
                                 self._rebuilt.add(reader)
-                            yield replace(update, namespaces=update.namespaces or (reader.connection.namespace,))
+                            yield structs.replace(
+                                update, namespaces=update.namespaces or (reader.connection.namespace,)
+                            )
                         case Heartbeat() if reader is not readers[0]:
                             pass
                         case _:

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.capture.wrapped import one_line
 from nomad_tui.core.patterns import lazy_pattern
@@ -17,8 +18,7 @@ SAME_TIME: Final = 5_000_000_000
 """ns by which the clocks of one cluster's servers may differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """An index and when it was written, in ns since 1970, by a server's clock."""
 
     index: int

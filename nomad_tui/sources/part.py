@@ -1,7 +1,8 @@
 """Which part of a journal or a recording is wanted."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
@@ -13,10 +14,9 @@ if TYPE_CHECKING:
     from nomad_tui.journal.record import Content
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    start: Start = field(default_factory=Start)
-    subscription: Subscription = field(default_factory=Subscription)
+class Part(msgspec.Struct, frozen=True):
+    start: Start = msgspec.field(default_factory=Start)
+    subscription: Subscription = msgspec.field(default_factory=Subscription)
     namespace: str = ALL
     """What belongs to no namespace comes with each of them, as from a server."""
     newest_events: int | None = None

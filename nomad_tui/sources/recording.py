@@ -11,11 +11,12 @@ import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import time_ns
 from typing import BinaryIO, Final
+
+import msgspec
 
 from nomad_tui.core.capture import NDJSON, Capture
 from nomad_tui.core.continuity import Continuity
@@ -64,8 +65,7 @@ class RecordingError(ValueError):
     """A recording that cannot be opened; the text says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """One sequence of events: a file, a pipe, or a part of an archive."""
 
     path: str

@@ -3,9 +3,11 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from nomad_tui.standin import lists
 from nomad_tui.standin.access import EVERY_NAMESPACE, Access, Doubt, Token
@@ -76,8 +78,7 @@ def denied() -> Answer:
     return Answer.text(HTTPStatus.FORBIDDEN, PERMISSION_DENIED)
 
 
-@dataclass(slots=True)
-class Raft:
+class Raft(msgspec.Struct):
     """The server's place in its cluster."""
 
     leader: bool

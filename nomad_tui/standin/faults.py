@@ -1,48 +1,41 @@
 """What can go wrong with a stream, on demand."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """The connection ends in the middle of a line."""
 
     fragment: bytes = b'{"Index":4294967295,"Events":[{"Topic":"Jo'
     """The half line that is sent last; empty where `Scheduled.after_bytes` already cuts a frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """The connection ends between two lines, without a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(msgspec.Struct, frozen=True):
     """The connection is reset (RST); on a Unix socket, which has none, it ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(msgspec.Struct, frozen=True):
     """Neither frames nor heartbeats come any more, and the connection stays open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drip:
+class Drip(msgspec.Struct, frozen=True):
     """From now on everything is sent in pieces of `size` bytes, one every `seconds`."""
 
     size: int = 1
     seconds: float = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Garbage:
+class Garbage(msgspec.Struct, frozen=True):
     """A line that is not a frame, then the stream goes on."""
 
     line: bytes = b"<html>502 Bad Gateway</html>"
 
 
-@dataclass(frozen=True, slots=True)
-class LongLine:
+class LongLine(msgspec.Struct, frozen=True):
     """A line of `size` bytes that is not JSON, then the stream goes on."""
 
     size: int = 16 * 1024 * 1024
@@ -51,8 +44,7 @@ class LongLine:
 Fault = Cut | End | Reset | Silence | Drip | Garbage | LongLine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduled:
+class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
     """A fault that a stream meets once, after so many frames or so many bytes of its body.
 
     Exactly one of the two counts is given. Heartbeats are bytes but no frames.

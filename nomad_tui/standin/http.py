@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from time import time
@@ -11,13 +10,13 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import h11
+import msgspec
 import orjson
 
 _READ_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     method: str
     path: str
     query: tuple[tuple[str, str], ...]
@@ -56,12 +55,11 @@ class Request:
         return scheme.lower() == "basic" and value.strip() == expected
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     status: HTTPStatus = HTTPStatus.OK
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @classmethod
     def text(cls, status: HTTPStatus, text: str, **headers: str) -> "Answer":

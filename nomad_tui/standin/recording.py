@@ -5,7 +5,6 @@ import gzip
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -57,8 +56,7 @@ _envelope: Final = msgspec.json.Decoder(Envelope)
 _payloads: Final = msgspec.json.Decoder(_Payloads)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     sent: bytes
     """As it goes over the wire, with its line feed."""
     index: int | None

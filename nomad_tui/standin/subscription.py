@@ -6,8 +6,9 @@ The rules are those of Nomad's `command/agent/event_endpoint.go` (parsing) and `
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.topics import ALL
 from nomad_tui.standin.access import EVERY_NAMESPACE, Token
@@ -49,8 +50,7 @@ def parse_topics(names: list[str]) -> dict[str, tuple[str, ...]]:
     return topics
 
 
-@dataclass(frozen=True, slots=True)
-class StreamQuery:
+class StreamQuery(msgspec.Struct, frozen=True):
     """The query of a request for the stream."""
 
     index: int
@@ -71,8 +71,7 @@ class StreamQuery:
         return existing if self.namespace == EVERY_NAMESPACE else frozenset({self.namespace})
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(msgspec.Struct, frozen=True):
     topics: Mapping[str, tuple[str, ...]]
     namespaces: frozenset[str]
     token: Token

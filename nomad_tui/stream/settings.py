@@ -1,8 +1,9 @@
 """How the stream engine is set up; the defaults are what it uses against real servers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.backoff import SHORTEST_DELAY
 from nomad_tui.core.continuity import REMEMBERED_FRAMES
@@ -17,11 +18,10 @@ LEADER_WATCHED_EVERY: Final = 30.0
 """Seconds between two questions whether the cluster has a leader."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Times are in seconds, sizes in bytes."""
 
-    start: Start = field(default_factory=Start)
+    start: Start = msgspec.field(default_factory=Start)
     max_line: int = DEFAULT_MAX_LINE
     remembered_frames: int = REMEMBERED_FRAMES
     """To compare with what a server sends again."""

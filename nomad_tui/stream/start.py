@@ -4,8 +4,9 @@ A server only knows indexes, and answers one that it does not hold with the next
 newest. So frames before the start are dropped here, and a note says where the start cannot be reached.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.readable import duration
@@ -19,8 +20,7 @@ SHORT: Final = 2_000_000_000
 """ns by which a buffer may miss the moment asked for without a note: times of payloads are no more exact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """The default is everything that the server holds."""
 
     index: int = 0

@@ -5,10 +5,10 @@ name by which a configuration gives it other keys.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 from textual.binding import Binding, BindingType
 from textual.keys import key_to_character
 
@@ -76,8 +76,7 @@ TITLES: Final = {
 """Of the contexts that the help describes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     id: str
     keys: str
     """Separated by spaces, as typed or by Textual's name (`escape`, `ctrl+l`); empty for the palette only."""
@@ -396,11 +395,14 @@ EARLY_ACTIONS: Final = frozenset(
 UNBOUND: Final = "unbound"
 """Stands for the key of an action that has none; no terminal sends it."""
 BY_ID: Final = {action.id: action for action in ACTIONS}
+_OF_CONTEXT: Final[dict[Context, list[Action]]] = {context: [] for context in Context}
+for _action in ACTIONS:
+    _OF_CONTEXT[_action.context].append(_action)
 
 
 def actions(*contexts: Context) -> Iterator[Action]:
     """In the order of the contexts."""
-    return (action for context in contexts for action in ACTIONS if action.context is context)
+    return (action for context in contexts for action in _OF_CONTEXT[context])
 
 
 def bindings(*contexts: Context, only: Collection[str] = BY_ID) -> list[BindingType]:

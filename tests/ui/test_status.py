@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from nomad_tui.config.address import parse_address
 from nomad_tui.config.connection import Connection
@@ -348,7 +349,7 @@ async def test_without_warnings_the_list_says_so() -> None:
 
 
 async def test_ticks_that_a_server_does_not_take_are_said() -> None:
-    source = Told(replace(CONNECTED, refused_topics=("Node", "[b]\x1bX")), CLOCK)
+    source = Told(structs.replace(CONNECTED, refused_topics=("Node", "[b]\x1bX")), CLOCK)
     async with dashboard(source, WIDE) as opened:
         await opened.appears("The server rejects subscriptions to Node, [b]␛X.")
         await opened.appears("Use a token that may read these, or untick them")

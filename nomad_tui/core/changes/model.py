@@ -1,10 +1,11 @@
 """What a difference consists of: the places where something differs, the changes in them, and the marks they make."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from operator import attrgetter
 from typing import Final, TypeAlias
+
+import msgspec
 
 from nomad_tui.core.payload.parsing import Members, Value
 from nomad_tui.core.payload.rows import Path, Step
@@ -25,8 +26,7 @@ class ChangeKind(Enum):
     """To another place in its list; what changed in it besides are changes of their own."""
 
 
-@dataclass(slots=True, eq=False)
-class Place:
+class Place(msgspec.Struct, eq=False):
     """A container that both payloads have, and what changed in it. Read-only once it is handed out."""
 
     parent: "Place | None"
@@ -37,7 +37,7 @@ class Place:
     order: object = 0
     natural: tuple[str, ...] = ()
     """The keys by which the items of this list were matched; empty for a list matched by values."""
-    entries: "list[Place | Change]" = field(default_factory=list)
+    entries: "list[Place | Change]" = msgspec.field(default_factory=list)
     """In display order: keys sorted, items in the order of `after`, removed ones in their former position."""
     count: int = 0
     """Changes in it and beneath, without noise."""
@@ -92,8 +92,7 @@ class Place:
         return found
 
 
-@dataclass(slots=True, eq=False)
-class Change:
+class Change(msgspec.Struct, eq=False):
     """One thing that differs. What was added or removed is complete, with all that is beneath it. The values are as
     they came: whoever shows them asks `Masking` first."""
 
@@ -176,8 +175,7 @@ def item_name(value: Value, natural: Sequence[str] = ()) -> str | None:
     return label[:LONGEST_LABEL] or None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """What a line of the later payload says about the change."""
 
     kind: ChangeKind | None

@@ -2,8 +2,9 @@
 distinguishes the items of a list."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.changes.model import Change, ChangeKind, Place
 from nomad_tui.core.payload.parsing import Value
@@ -49,8 +50,7 @@ _ITEM_KEYS: Final[tuple[tuple[str, ...], ...]] = (
 """What distinguishes the items of a list, the best first; the first that every item has, each another, is used."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRules:
+class ChangeRules(msgspec.Struct, frozen=True):
     """How two payloads of an object are compared."""
 
     bookkeeping: frozenset[str]

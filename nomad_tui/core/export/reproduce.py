@@ -6,10 +6,11 @@ holds a control character or text that draws itself otherwise than it is, there 
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from json.encoder import encode_basestring, encode_basestring_ascii
 from operator import itemgetter
 from typing import Final, Self
+
+import msgspec
 
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.objects.registry import kind
@@ -139,8 +140,7 @@ def jq_path(path: Path, payload: Value) -> str | None:
 # What is asked, and of whom
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """What an event says about itself beside its payload, in the released dialect."""
 
     index: int
@@ -170,8 +170,7 @@ class Envelope:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """How a server is reached. No field holds a secret."""
 
     address: str
@@ -280,8 +279,7 @@ def _job(envelope: Envelope) -> str:
     return kind(envelope.topic).job_of(envelope.key, envelope.filter_keys)
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationCommands:
+class AllocationCommands(msgspec.Struct, frozen=True):
     """Lines of Nomad's command line for the allocation of an event, or for those of its job or node."""
 
     logs: str | None = None

@@ -4,9 +4,9 @@ A missing path is no match, whatever the operator, and never an error.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET
 
 from nomad_tui.core.filter.nodes import And, Each, Match, Node, Not, Or
@@ -16,8 +16,7 @@ MOST_ITEMS: Final = 100_000
 """Items that `any` and `all` look at in one payload, those of nested ones included; beyond that nothing matches."""
 
 
-@dataclass(slots=True)
-class _Event:
+class _Event(msgspec.Struct):
     """What one evaluation knows."""
 
     values: list[Any]

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
+import msgspec
+
 from nomad_tui.core.filter.comparison import Comparison, test
 from nomad_tui.core.filter.path import Path, write_path
 from nomad_tui.core.filter.terms import Field, InPayload, Word
 from nomad_tui.core.filter.writing import quoted
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(msgspec.Struct, frozen=True):
     parts: tuple[Node, ...]
 
     def __str__(self) -> str:
@@ -26,16 +27,14 @@ class And:
         return glue.join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(msgspec.Struct, frozen=True):
     parts: tuple[Node, ...]
 
     def __str__(self) -> str:
         return " or ".join(str(part) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True):
     part: Node
 
     def __str__(self) -> str:

@@ -1,8 +1,9 @@
 """Text to filter. Whatever the text is, the only error that comes out is `FilterError`."""
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
 
 from nomad_tui.core.filter.errors import FilterError
 from nomad_tui.core.filter.nodes import Node, has_age
@@ -18,8 +19,7 @@ MOST_BRACKETS: Final = 100
 """How deep parentheses and braces may be nested."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Which events are shown. Equal filters are equal values; `str()` gives a text that parses to an equal one."""
 
     root: Node | None = None

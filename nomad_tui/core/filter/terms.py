@@ -6,6 +6,8 @@ from datetime import tzinfo
 from enum import Enum
 from typing import ClassVar, Final
 
+import msgspec
+
 from nomad_tui.core.filter.text import Glob, Text
 from nomad_tui.core.filter.times import Age, Instant, Range, Span
 from nomad_tui.core.level import Level, read_level
@@ -33,8 +35,7 @@ class Kind(Enum):
     PAYLOAD = "payload"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDescription:
+class FieldDescription(msgspec.Struct, frozen=True):
     """One field of the language, for help and completion."""
 
     name: str
@@ -71,8 +72,7 @@ BY_NAME: Final = {name: known for known in FIELDS for name in (known.name, *know
 _BETA_NAME: Final = {released: beta for beta, released in BETA_TYPES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """Anywhere in topic, type, key, namespace, filter keys or the row's sentence."""
 
     text: Text
@@ -83,8 +83,7 @@ class Word:
         return self.text.as_word()
 
 
-@dataclass(frozen=True, slots=True)
-class InPayload:
+class InPayload(msgspec.Struct, frozen=True):
     """Anywhere in the payload's bytes."""
 
     text: Text

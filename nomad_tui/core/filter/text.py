@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from nomad_tui.core.filter.writing import is_plain_value, is_plain_word, quoted
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.regular import literal as ignoring_case
@@ -160,8 +162,7 @@ def read_pattern(written: str) -> Text:
     return Text(_PATTERN_PART.sub(lambda part: "/" if part[0] == "\\/" else part[0], source), True, ignore_case)
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(msgspec.Struct, frozen=True):
     """A pattern for a whole value in which `*` matches any characters, in smart case. Never an empty value."""
 
     source: str

@@ -4,9 +4,10 @@ Everything is turned into a range of nanoseconds since 1970 when it is asked for
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.patterns import lazy_pattern
 
@@ -29,8 +30,7 @@ Range = tuple[int | None, int | None]
 """From (inclusive) and to (exclusive), in ns since 1970; None where it is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Age:
+class Age(msgspec.Struct, frozen=True):
     """How long ago, in ns; at least a second, or nothing."""
 
     nanoseconds: int
@@ -48,8 +48,7 @@ class Age:
         return now_ns - self.nanoseconds, now_ns - self.nanoseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(msgspec.Struct, frozen=True):
     """A day, a minute or a second, as it was typed: `2026-11-23`, `14:30`, `2026-11-23T14:30:05Z`.
 
     Without a date it is the last time the clock showed it.
@@ -93,8 +92,7 @@ class Instant:
         return begin, begin + (SECOND if self.written.count(":") == 2 else MINUTE)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """From one time to another, both inclusive, as `14:30..14:45`; None where it is open."""
 
     first: Age | Instant | None

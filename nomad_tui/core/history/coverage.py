@@ -11,8 +11,9 @@ that are in no set since.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.topics import ALL, released_topic
@@ -23,14 +24,13 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 """Bounds on the frames kept of one index: a server that never changes its index must not fill the memory."""
 
 
-@dataclass(slots=True, eq=False)
-class Place:
+class Place(msgspec.Struct, eq=False):
     """Where the reading of one or more topics stopped: they were seen below `index`, and of it what is kept here."""
 
     index: int
     newest: Sequence[Event] = ()
     """The events of its newest frame, as the server sent them: sent again, they prove that the server holds it."""
-    frames: deque[tuple[Sequence[Event], int]] = field(default_factory=deque)
+    frames: deque[tuple[Sequence[Event], int]] = msgspec.field(default_factory=deque)
     """Per frame of that index the events seen, of any topic, and the bytes of its line."""
     size: int = 0
     left: float = 0.0

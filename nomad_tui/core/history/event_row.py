@@ -1,7 +1,6 @@
 """One row of the event list, ready to be drawn: everything looked up, nothing left to parse."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -30,8 +29,7 @@ ABOUT: Final = "~"
 """Before a time that is only about right."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(msgspec.Struct, frozen=True):
     sequence: int
     index: int
     topic: str
@@ -80,8 +78,7 @@ class EventRow:
         return self.sentence.place
 
 
-@dataclass(frozen=True, slots=True)
-class GapRow:
+class GapRow(msgspec.Struct, frozen=True):
     sequence: int
     gap: Gap
 

@@ -5,9 +5,10 @@ tags and descriptions, passes `masked`, which masks the secrets it shows by thei
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, NamedTuple, TypeVar
+
+import msgspec
 
 from nomad_tui.core.objects.parts import MESSAGE_LIMIT, VALUE_LIMIT, Part, Role, bad, dim, good, plain, short, warn
 from nomad_tui.core.readable import DAY, SECOND, age, count, duration
@@ -35,8 +36,7 @@ _LATEST: Final = 4_102_444_800 * SECOND
 M = TypeVar("M")
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     label: str
     """A word or two in lower case, as Nomad calls it; empty where the value says it all. Fit to be drawn."""
     parts: tuple[Part, ...]

@@ -5,7 +5,6 @@ subclasses, one for each kind of object, say what is different about theirs.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
@@ -50,8 +49,7 @@ class Compared(NamedTuple):
     """The object's own time, in ns since 1970; None to take the frame's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True):
     """Where an object names what a filter's field asks for."""
 
     members: tuple[str, ...] = ()

@@ -4,10 +4,11 @@ Every function here that takes text from the cluster passes it through `printabl
 never holds anything a terminal would act on.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
 
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.secrets import masked_text
@@ -34,8 +35,7 @@ class Part(NamedTuple):
 Parts: TypeAlias = tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(msgspec.Struct, frozen=True):
     """What happened to which object; the texts are one line of printable characters."""
 
     subject: tuple[Part, ...]

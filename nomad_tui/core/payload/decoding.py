@@ -7,8 +7,9 @@ A dispatched job's `Payload` is what `nomad job dispatch` was given, compressed 
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value, parse
@@ -26,8 +27,7 @@ _BASE64_KEYS: Final = frozenset(("Payload",))
 _UNPRINTABLE: Final = lazy_pattern("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True):
     value: Value
     """An object or a list, or a list of lines, each a `Raw`."""
     how: str

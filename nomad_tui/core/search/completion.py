@@ -6,8 +6,9 @@ text before the cursor alone, in well under a millisecond, and a text it cannot 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from nomad_tui.core.filter import FIELDS
 from nomad_tui.core.filter.path import write_path
@@ -34,8 +35,7 @@ OPERATORS: Final[dict[str, str]] = {
 _TAKE_A_VALUE: Final = frozenset(("==", "!=", "contains", "matches"))
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     text: str
     """What replaces the range."""
     label: str
@@ -45,8 +45,7 @@ class Candidate:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True):
     start: int
     """Characters from the start of the text; what stands from there to the cursor is replaced."""
     candidates: tuple[Candidate, ...]
@@ -62,8 +61,7 @@ class Vocabulary(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(msgspec.Struct, frozen=True):
     start: int
     text: str
 

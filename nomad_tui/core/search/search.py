@@ -14,6 +14,8 @@ from enum import IntEnum
 from time import time_ns
 from typing import Final, TypeAlias
 
+import msgspec
+
 from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
 from nomad_tui.core.filter.nodes import is_expression
 from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
@@ -44,8 +46,7 @@ class Cost(IntEnum):
 Test: TypeAlias = Callable[[Segment, int], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(msgspec.Struct, frozen=True):
     """What remains of a filter once the envelope is known."""
 
     cost: Cost

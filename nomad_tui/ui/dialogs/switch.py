@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
     from nomad_tui.config.connection import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(msgspec.Struct, frozen=True):
     """What the next dashboard starts with."""
 
     connection: Connection
@@ -18,8 +18,7 @@ class Switch:
     theme: str
 
 
-@dataclass(frozen=True, slots=True)
-class Demo:
+class Demo(msgspec.Struct, frozen=True):
     """What a dashboard ends with when the recorded cluster is wanted instead."""
 
     filter_text: str

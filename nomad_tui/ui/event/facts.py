@@ -1,9 +1,9 @@
 """Facts about an event, label and value, flowed into as few lines as they fit in."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from textual.content import Content
 
 from nomad_tui.core.describe import Summary
@@ -26,8 +26,7 @@ _ROLE_STYLES: Final[dict[Role, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnFact:
+class DrawnFact(msgspec.Struct, frozen=True):
     content: Content
     begins_line: bool = False
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
 from textual.content import Content
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ class EventView(StrEnum):
     RAW = "raw"
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(msgspec.Struct, frozen=True):
     """What an event is compared with."""
 
     payload: bytes
@@ -35,8 +34,7 @@ def _no_name(_topic: str, _id: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class InspectedEvent:
+class InspectedEvent(msgspec.Struct, frozen=True):
     sequence: int
     """The event's number in the history."""
     title: str

@@ -1,7 +1,8 @@
 """Where the operator was, to be found again after a look at something else."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.panes import Pane
@@ -10,8 +11,7 @@ MOST_PLACES: Final = 100
 """Beyond these the oldest is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     pane: Pane
     view: EventView
     sequence: int | None

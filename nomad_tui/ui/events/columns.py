@@ -5,10 +5,11 @@ arrive.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.text import printable
 
@@ -124,8 +125,7 @@ def parse_columns(names: Iterable[str]) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """One column of a list of a certain width. All numbers are cells."""
 
     column: Column
@@ -134,8 +134,7 @@ class Placed:
     """Empty cells behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     placed: tuple[Placed, ...]
     width: int
     """Cells of all columns together: as wide as the list, or wider where it is too narrow for them."""

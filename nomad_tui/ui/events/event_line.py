@@ -1,11 +1,12 @@
 """How one row of the event list looks: columns of exact widths, cut with an ellipsis, never wrapped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from time import time_ns
 from typing import Final, TypeAlias
 
+import msgspec
+from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -41,8 +42,7 @@ LEVEL_MARKS: Final = {Level.FAILURE: ("✖", "bad"), Level.WARNING: ("▲", "war
 """By level, the glyph and the name of its style."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """Tells when an event happened, in `TIME_WIDTH` cells."""
 
     timezone: tzinfo | None
@@ -83,8 +83,7 @@ class Clock:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What the list knows of a row beside its event."""
 
     marked: bool = False
@@ -129,7 +128,10 @@ def line(
         return Strip([Segment(text, palette["gap"])], width)
     if look.is_run and look.repeats:
         routine = Sentence((Part("", Role.DIM),), (Part(f"{count(look.repeats + 1)} routine", Role.DIM),))
-        row, look = replace(row, sentence=routine, topic="", type="", namespace=""), replace(look, repeats=0)
+        row, look = (
+            replace(row, sentence=routine, topic="", type="", namespace=""),
+            replace(look, repeats=0),
+        )
     layout = lay_out(columns, width)
     strip = Strip(_segments(row, layout, palette, clock, look, region), layout.width)
     return strip if layout.width == width else strip.crop(0, width)

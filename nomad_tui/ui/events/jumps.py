@@ -1,9 +1,10 @@
 """Where a key leads from the selected event: to a mark, a match, or an index, time or gap that was typed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.readable import count
 from nomad_tui.ui.events.marks import Marks
@@ -12,8 +13,7 @@ from nomad_tui.ui.events.viewport import Viewport
 SEARCHING: Final = "searching …"
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(msgspec.Struct, frozen=True):
     row: int | None
     """The row to select; None for none."""
     note: str = ""

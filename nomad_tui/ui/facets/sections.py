@@ -1,11 +1,12 @@
 """What the picker lists: sections of values with their counts, in an order that does not jump under the reader."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from heapq import nlargest
 from itertools import chain
 from typing import Final
+
+import msgspec
 
 from nomad_tui.core.level import Level, read_level
 from nomad_tui.core.objects.parts import Role, status_role
@@ -48,8 +49,7 @@ class Kind(Enum):
     """Says what the token lacks for the topic above, its value, and for those before it that lack the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     kind: Kind
     dimension: Dimension
     value: str = ""

@@ -1,10 +1,10 @@
 """The prompts for a saved filter's name and key, and its commands in the palette."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final, Protocol, cast
 
+import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -27,8 +27,7 @@ LONGEST_SHOWN: Final = 200
 """Characters of a filter in a prompt or the palette."""
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(msgspec.Struct, frozen=True):
     """What was answered."""
 
     name: str
