@@ -19,7 +19,6 @@ from typing import BinaryIO, Final
 import msgspec
 
 from nomad_tui.core.capture import NDJSON, Capture
-from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.moment import SECOND, frame_moment
 from nomad_tui.core.readable import duration
@@ -249,7 +248,7 @@ class Recording:
                 )
         for group in [*groups, *([each] for each in pipes)]:
             yield Connected(group[0].name if len(group) == 1 else self.name)
-            continuity = Continuity()
+            last = 0
             frames = self._updates(group[0]) if len(group) == 1 else merged([self._updates(each) for each in group])
             async with aclosing(frames) as updates:
                 async for update in updates:
@@ -260,9 +259,9 @@ class Recording:
                                 yield recorded
                             continue
                         # It may go back to where another server, or an older one, begins; it repeats nothing of itself.
-                        gap = continuity.join(update).gap
-                        if gap is not None:
-                            yield gap
+                        if 0 <= update.index < last:
+                            yield Gap(GapReason.REBUILT, last, update.index, 0.0)
+                        last = update.index if update.index >= 0 else last
                     yield update
 
     async def _end(self, documents: Sequence[Document]) -> int | None:

@@ -17,7 +17,7 @@ import zstandard
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.text import printable
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 1024 * 1024
 PACKED_BYTES: Final = 2 * 1024
 """Of a zstandard archive at once: of a stream they are 45 KB, of an archive made to do harm up to 64 MB."""
 EVENT_STREAM: Final = "eventstream.json"

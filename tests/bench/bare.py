@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections import deque
+from pathlib import Path
 from time import perf_counter, process_time
 
 import aiohttp
@@ -23,6 +24,19 @@ class Event(msgspec.Struct, rename="pascal", gc=False):
 class Batch(msgspec.Struct, rename="pascal", gc=False):
     index: int = 0
     events: list[Event] = []
+
+
+def read_file(path: Path) -> list[Event]:
+    """The same with a recording, all of whose events are kept."""
+    decode = msgspec.json.Decoder(Batch).decode
+    kept: list[Event] = []
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(256 * 1024):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                kept.extend(decode(line).events)
+    return kept
 
 
 async def read(address: str, expected: int) -> dict[str, float]:

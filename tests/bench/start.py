@@ -2,6 +2,9 @@
 
 python -m tests.bench.start
 
+A recording of 10,764 events (29.8 MB) is opened until all of them are held, against a bare decode of the same file.
+From both is taken what a process needs before: for the dashboard its first picture, for the decode its imports.
+
 Each is run in turn, so that whatever else the machine does slows all of them. Processor time counts: on a busy machine
 the other is the others'. What is measured is compiled before, as an installed program is.
 """
@@ -37,6 +40,9 @@ Hello().run()
 """
 ROW = b"registered"
 """In rows of the tour."""
+ALL_HELD = b"10,764"
+"""In the header once all events of `load` are held."""
+DECODING = "import sys, pathlib; from tests.bench.bare import read_file; read_file(pathlib.Path(sys.argv[1]))"
 COMPLETING = {"_NOMAD_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "nomad-tui sink run --log-f", "COMP_CWORD": "3"}
 
 
@@ -86,6 +92,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, server(1) as address:
         tour = Path(folder) / "tour.ndjson"
         tour.write_bytes(b"".join(line + b"\n" for line in recordings.lines("tour")))
+        load = Path(folder) / "load.ndjson"
+        load.write_bytes(b"".join(line + b"\n" for line in recordings.lines("load") if line))
         python = [sys.executable, "-c"]
         click: Measured = [*python, "import click"], None, {}
         libraries: Measured = [*python, "import aiohttp, msgspec"], None, {}
@@ -102,15 +110,23 @@ def main() -> None:
             ("open tour.ndjson", ([PROGRAM, "open", str(tour)], ROW, home), 6, "2.5", "1.6"),
             ("demo", ([PROGRAM, "demo"], ROW, home), 6, "3.2", "2.6"),
         ]
+        rows += [
+            ("imports of the bare decode", ([*python, "import tests.bench.bare"], None, {}), len(rows), "", ""),
+            ("bare decode of 29.8 MB", ([*python, DECODING, str(load)], None, {}), len(rows), "", ""),
+            ("open load.ndjson, all held", ([PROGRAM, "open", str(load)], ALL_HELD, home), len(rows), "", ""),
+        ]
         runs: list[list[Run]] = [[] for _ in rows]
         for _ in range(options.runs):
             for (_, (command, shows, environment), *_), into in zip(rows, runs, strict=True):
                 into.append(run(command, shows, **environment))
-        print(f"{'':26}{'wall':>9}{'processor':>12}{'ratio':>8}{'at most':>9}{'aim':>6}")
+        print(f"{'':28}{'wall':>9}{'processor':>12}{'ratio':>8}{'at most':>9}{'aim':>6}")
         for (name, _, floor, most, aim), own in zip(rows, runs, strict=True):
             wall, processor = (median(column) for column in zip(*own, strict=True))
             ratio = processor / median(each.processor for each in runs[floor])
-            print(f"{name:26}{wall * 1e3:6,.0f} ms{processor * 1e3:9,.0f} ms{ratio:8.2f}{most:>9}{aim:>6}")
+            print(f"{name:28}{wall * 1e3:6,.0f} ms{processor * 1e3:9,.0f} ms{ratio:8.2f}{most:>9}{aim:>6}")
+        picture, _, imports, bare, held = (median(each.processor for each in own) for own in runs[-5:])
+        ratio = (held - picture) / (bare - imports)
+        print(f"{'reading 10,764 events':28}{'':12}{(held - picture) * 1e3:9,.0f} ms{ratio:8.2f}{'2.0':>9}{'1.5':>6}")
 
 
 if __name__ == "__main__":
