@@ -254,24 +254,30 @@ def _echo_definitions(definitions: Iterable[Definition]) -> None:
     echo_table(rows)
 
 
-def echo_table(rows: Sequence[Sequence[str]], *, whole: bool = False) -> None:
-    """The first row is the head. Cells may be of untrusted text; long ones are cut unless they are to be `whole`."""
+def echo_table(rows: Sequence[Sequence[str]], *, whole: bool = False, notes: Sequence[str] = ()) -> None:
+    """The first row is the head. Cells may be of untrusted text; long ones are cut unless they are to be `whole`.
+
+    `notes` are a line below each of the other rows.
+    """
     from rich.cells import cell_len
 
     from nomad_tui.core.text import printable
 
-    cut = [[printable(cell) if whole else _cut(printable(cell)) for cell in row] for row in rows]
+    cut = [[printable(cell) if whole else cut_cell(printable(cell)) for cell in row] for row in rows]
     widths = [max(cell_len(row[column]) for row in cut) for column in range(len(cut[0]))]
-    for row in cut:
+    for number, row in enumerate(cut):
         line = "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
         click.echo(line.rstrip())
+        if number and notes:
+            click.echo(f"  {printable(notes[number - 1])}")
 
 
-def _cut(text: str) -> str:
+def cut_cell(text: str, most: int = LONGEST_CELL) -> str:
+    """At most so many cells of a printable text."""
     from rich.cells import cell_len
 
     from nomad_tui.core.text import ELLIPSIS
 
-    while cell_len(text) > LONGEST_CELL:
+    while cell_len(text) > most:
         text = text[: -2 if text.endswith(ELLIPSIS) else -1].rstrip() + ELLIPSIS
     return text

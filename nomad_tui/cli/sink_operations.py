@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from nomad_tui.cli.options import ConfigurationFailure
-from nomad_tui.cli.sink import defined, echo_table
+from nomad_tui.cli.sink import cut_cell, defined, echo_table
 from nomad_tui.core.glyphs import escaped_json
 from nomad_tui.core.readable import SECOND, age, byte_count, duration
 from nomad_tui.core.text import printable
@@ -259,8 +259,9 @@ def dead_letters(
             line = _letter_line(letter)
             click.echo(escaped_json(line) if sys.stdout.isatty() else line)
     elif letters:
-        rows = [_letter_row(letter) for letter in letters[:MOST_LETTERS]]
-        echo_table([("LETTER", "SINK", "WHEN", "INDEX", "EVENT", "KEY", "ATTEMPTS", "WHY"), *rows])
+        listed = letters[:MOST_LETTERS]
+        rows = [_letter_row(letter) for letter in listed]
+        echo_table([("LETTER", "SINK", "WHEN", "EVENT", "KEY"), *rows], notes=[_letter_note(each) for each in listed])
         if len(letters) > MOST_LETTERS:
             click.echo(f"The first {MOST_LETTERS:,} are listed; --output json lists all.")
     else:
@@ -276,16 +277,18 @@ def _delete(journal: Path, numbers: Sequence[int]) -> int:
 
 
 def _letter_row(letter: DeadLetter) -> tuple[str, ...]:
+    """With its note it fits 80 columns."""
     return (
         str(letter.id),
-        letter.sink,
-        _moment(letter.buried).strftime("%Y-%m-%d %H:%M:%S"),
-        str(letter.index),
-        "gap" if letter.gap else f"{letter.topic}/{letter.type}",
-        letter.key,
-        str(letter.attempts),
-        letter.why,
+        cut_cell(printable(letter.sink), 14),
+        _moment(letter.buried).strftime("%m-%d %H:%M"),
+        cut_cell("gap" if letter.gap else printable(f"{letter.topic}/{letter.type}"), 28),
+        cut_cell(printable(letter.key), 13),
     )
+
+
+def _letter_note(letter: DeadLetter) -> str:
+    return cut_cell(printable(f"index {letter.index}, {_counted(letter.attempts, 'attempt')}: {letter.why}"), 78)
 
 
 def _letter_line(letter: DeadLetter) -> str:
@@ -379,8 +382,8 @@ def _region(journal: Path) -> str:
 def _outcome(answer: "Answer") -> str:
     took = duration(int(answer.seconds * SECOND))
     if not answer.acknowledged:
-        return f"not acknowledged after {took}. {answer.said}"
-    return f"acknowledged after {took}" + (f": {answer.said}." if answer.said else ".")
+        return f"not acknowledged after {took}. {answer.text}"
+    return f"acknowledged after {took}" + (f": {answer.text}." if answer.text else ".")
 
 
 def _title(letter: DeadLetter) -> str:

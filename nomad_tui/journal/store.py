@@ -239,7 +239,7 @@ class Store(JournalReader):
             passed = cursor[0] if cursor is not None else 0
             self.connection.execute("DELETE FROM incident WHERE sink = ? AND closed <= ?", (sink, passed))
             if is_open:
-                # One whose end the sink has not had yet counts from its first opening: its end is still to be told.
+                # One whose recovery is still to be sent counts from its first opening.
                 self.connection.execute(
                     "INSERT INTO incident VALUES (?, ?, ?, NULL) ON CONFLICT DO UPDATE SET closed = NULL",
                     (sink, name, position),

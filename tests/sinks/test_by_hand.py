@@ -165,11 +165,12 @@ async def test_dead_letters_are_listed_with_what_was_said(server: StandIn, tmp_p
         await refused(tmp_path, server, hook)
     done = await command(tmp_path, "dead-letters")
     assert done.exit_code == 0
-    head, first, second = done.stdout.splitlines()
-    assert head.split() == ["LETTER", "SINK", "WHEN", "INDEX", "EVENT", "KEY", "ATTEMPTS", "WHY"]
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    head, first, why, *_ = done.stdout.splitlines()
+    assert head.split() == ["LETTER", "SINK", "WHEN", "EVENT", "KEY"]
     assert first.split()[:2] == [str(letters(tmp_path)[0]), "all"]
-    assert f"{SENT[0]['Topic']}/{SENT[0]['Type']}" in first
-    assert "400" in second
+    assert f"{SENT[0]['Topic']}/{SENT[0]['Type']}"[:27] in first
+    assert f"index {SENT[0]['Index']}, 2 attempts: " in why and "400" in why
     done = await command(tmp_path, "dead-letters", "all", "--output", "json")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [letter["event"] for letter in found] == SENT[:2]

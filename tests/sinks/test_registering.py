@@ -8,6 +8,7 @@ from nomad_tui.config.folders import FileError
 from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.definition.reading import DefinitionErrors
 from nomad_tui.sinks.types.registering import revise
+from nomad_tui.ui.sinks.editing import settings_mistakes
 from tests.runner import define
 
 GOOD = 'type = "webhook"\naddress = "https://example.com"\n'
@@ -52,3 +53,12 @@ def test_a_sink_of_the_settings_is_edited_there(tmp_path: Path) -> None:
     assert "is not TOML" in mistakes(tmp_path, file, "web", "[[sink]")[0]
     revise(Definitions(tmp_path), file, "web", first, first.replace("nomad-light", "nomad"))
     assert "# mine" in file.read_text() and 'theme = "nomad"' in file.read_text()
+
+
+def test_settings_are_stored_only_where_no_other_table_is_wrong(tmp_path: Path) -> None:
+    wrong = '[ui]\ntheme = "nope"\n[keys]\nquit = ["nokey"]\n[[watch]]\nname = "a"\n'
+    found = settings_mistakes(tmp_path / "config.toml", wrong)
+    assert len(found) >= 3 and all(str(tmp_path / "config.toml") in each for each in found), found
+    assert (
+        settings_mistakes(tmp_path / "config.toml", f'[ui]\ntheme = "nomad-light"\n[[sink]]\nid = "web"\n{GOOD}') == []
+    )

@@ -42,7 +42,7 @@ HELD: Final = 10.0
 @dataclass(frozen=True, slots=True)
 class Answer:
     acknowledged: bool
-    said: str
+    text: str
     """What came back, or happened instead: one line that is fit to be drawn, often empty where it was acknowledged."""
     seconds: float
     refused: bool = False
@@ -66,10 +66,10 @@ async def opened(definition: Definition, journal: Path | None = None, opener: Op
         async def send(delivery: Delivery) -> Answer:
             started = monotonic()
             try:
-                said = await retrier.once(delivery)
+                text = await retrier.once(delivery)
             except UndeliveredError as error:
                 return Answer(False, error.what, monotonic() - started, isinstance(error, RejectedError))
-            return Answer(True, said, monotonic() - started)
+            return Answer(True, text, monotonic() - started)
 
         try:
             yield send
@@ -110,9 +110,9 @@ async def send_example(send: Send, definition: Definition, region: str) -> tuple
     closing = replace(opening, items=tuple(msgspec.structs.replace(item, resolves=True) for item in opening.items))
     closed = await send(closing)
     if closed.acknowledged:
-        return opening, replace(answer, said=f"{answer.said}; opened and resolved")
-    what = f"The test incident was opened and could not be resolved: {closed.said} Resolve it by hand."
-    return opening, replace(closed, said=what)
+        return opening, replace(answer, text=f"{answer.text}; opened and resolved")
+    what = f"The test incident was opened and could not be resolved: {closed.text} Resolve it by hand."
+    return opening, replace(closed, text=what)
 
 
 def delivery_of(definition: Definition, frame: Frame, offset: int, received: int, region: str) -> Delivery:

@@ -227,7 +227,7 @@ class Runner:
 
     async def _redefine(self, *, again: bool) -> None:
         """Starts and stops sinks by the definitions as they are now; `again` logs known mistakes once more."""
-        said = {str(mistake) for mistake in self.mistakes}
+        logged = {str(mistake) for mistake in self.mistakes}
         wanted = await self._defined()
         loaded = self._loaded
         self.mistakes = loaded.mistakes
@@ -243,7 +243,7 @@ class Runner:
             if removed:
                 await self._stop(sink)
         for mistake in loaded.mistakes:
-            if again or str(mistake) not in said:
+            if again or str(mistake) not in logged:
                 log.error("definition_cannot_be_used", what=str(mistake))
         if again:
             log.info("definitions_read", sinks=len(wanted), mistakes=len(loaded.mistakes))

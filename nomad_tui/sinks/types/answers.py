@@ -74,10 +74,10 @@ def judged(given: Answer, settings: Settings) -> str:
     address = settings.connection.address
     reason = printable(given.reason or _phrase(status), 40)
     answer = f"{status} {reason}".rstrip()
-    said = first_line(given, settings.hidden)
+    reply = first_line(given, settings.hidden)
     if 200 <= status < 300:
-        return f"{answer}, it said '{said}'" if said else answer
-    told = f"{address} answered {answer}" + (f", it said '{said}'" if said else "")
+        return f"{answer}, it said '{reply}'" if reply else answer
+    answered = f"{address} answered {answer}" + (f", it said '{reply}'" if reply else "")
     if 300 <= status < 400:
         location = given.headers.get("Location", "")
         where = f" and points to {_place(location, settings.hidden)}" if location else ""
@@ -88,11 +88,11 @@ def judged(given: Answer, settings: Settings) -> str:
         )
     if 400 <= status < 500 and status not in UNAVAILABLE:
         remedy = REMEDIES.get(status, OTHER_REMEDY)
-        raise RejectedError(f"{told}. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL)
+        raise RejectedError(f"{answered}. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL)
     pause = parse_pause(given.headers.get("Retry-After", ""))
     patience = f", retry after {in_words(pause)}" if pause else ""
     raise UnavailableError(
-        f"{told}: temporarily unavailable{patience}. If this continues, check the receiver.",
+        f"{answered}: temporarily unavailable{patience}. If this continues, check the receiver.",
         retry_after=pause,
     )
 

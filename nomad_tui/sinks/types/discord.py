@@ -38,9 +38,9 @@ class Discord(Chat):
 
     def judge(self, answer: Answer, settings: Settings) -> str:
         self._heed(answer)
-        said = answer_json(answer)
+        reply = answer_json(answer)
         if answer.status == 429:
-            after = said.get("retry_after")
+            after = reply.get("retry_after")
             if isinstance(after, int) and after >= 1_000:
                 after /= 1_000  # older versions of the API count milliseconds, newer ones seconds with a fraction
             pause = min(float(after), LONGEST_PAUSE) if isinstance(after, int | float) and after > 0 else None
@@ -51,7 +51,7 @@ class Discord(Chat):
                     retry_after=pause,
                 )
         if answer.status in (401, 403, 404):
-            what = quoted(str(said.get("message", "")), settings.hidden)
+            what = quoted(str(reply.get("message", "")), settings.hidden)
             raise RejectedError(
                 f"Discord answered {answer.status} {what}. Create a webhook, and write its address into the "
                 "definition.",

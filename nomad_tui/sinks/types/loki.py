@@ -80,10 +80,10 @@ class Loki(Webhook):
         return list(streams.values())
 
     def judge(self, answer: Answer, settings: Settings) -> str:
-        said = printable(answer.body[:2_000].decode("utf-8", "replace").strip(), 400)
-        if answer.status == 400 and _TOO_OLD.search(said) is not None:
+        reply = printable(answer.body[:2_000].decode("utf-8", "replace").strip(), 400)
+        if answer.status == 400 and _TOO_OLD.search(reply) is not None:
             # What Loki took of the request stays; sent again it is no second line, for time and text are the same.
             raise RejectedError(
-                f"Loki rejects events that old: {said}. To store them, raise its max_chunk_age.", final=True
+                f"Loki rejects events that old: {reply}. To store them, raise its max_chunk_age.", final=True
             )
         return judged(answer, settings)

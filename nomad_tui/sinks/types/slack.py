@@ -57,9 +57,9 @@ class Slack(Chat):
         }
 
     def judge(self, answer: Answer, settings: Settings) -> str:
-        said = answer.body[:200].decode("utf-8", "replace").strip()
-        if 400 <= answer.status < 500 and said in REMEDIES:
-            raise RejectedError(f"Slack answered {answer.status} {said}. {REMEDIES[said]}.", for_all=True)
+        reply = answer.body[:200].decode("utf-8", "replace").strip()
+        if 400 <= answer.status < 500 and reply in REMEDIES:
+            raise RejectedError(f"Slack answered {answer.status} {reply}. {REMEDIES[reply]}.", for_all=True)
         return judged(answer, settings)
 
 

@@ -36,9 +36,9 @@ class Teams(Chat):
             lines.pop()
 
     def judge(self, answer: Answer, settings: Settings) -> str:
-        said = answer.body[:500].decode("utf-8", "replace")
-        if 200 <= answer.status < 300 and (failed := _FAILED.search(said)) is not None:
-            what = f"Teams accepted the request, then failed: {quoted(said, settings.hidden)}."
+        reply = answer.body[:500].decode("utf-8", "replace")
+        if 200 <= answer.status < 300 and (failed := _FAILED.search(reply)) is not None:
+            what = f"Teams accepted the request, then failed: {quoted(reply, settings.hidden)}."
             status = failed[1] or ""
             if status == "429" or status.startswith("5"):
                 raise UnavailableError(what)

@@ -82,9 +82,9 @@ class SinkActions:
         finally:
             sending.cancel()
         if answer.acknowledged:
-            said = printable(answer.said, 300).rstrip(".") or "acknowledged"
-            screen.notify(f"Sent {what}: {said}.", markup=False, timeout=8)
+            text = printable(answer.text, 300).rstrip(".") or "acknowledged"
+            screen.notify(f"Sent {what}: {text}.", markup=False, timeout=8)
         else:
             screen.notify(
-                f"Not sent: {what}. {printable(answer.said, 500)}", severity="warning", markup=False, timeout=15
+                f"Not sent: {what}. {printable(answer.text, 500)}", severity="warning", markup=False, timeout=15
             )

@@ -255,13 +255,13 @@ class DeadLetters(Modal[None]):
         parts = [
             Content.styled(f"{count(taken)} of {count(of)} acknowledged", "$success" if taken == of else "$warning")
         ]
-        said = trouble or last.said
+        text = trouble or last.text
         letter = self.list.letter
-        if letter is not None and said == letter.why:
+        if letter is not None and text == letter.why:
             parts.append(Content("refused again for the same reason"))
-        elif said:
+        elif text:
             parts.append(
-                Content.styled(printable(said, LONGEST_ERROR), "" if last.acknowledged and not trouble else "$error")
+                Content.styled(printable(text, LONGEST_ERROR), "" if last.acknowledged and not trouble else "$error")
             )
         self._said = Content(" · ").join(parts)
         self._show_details()

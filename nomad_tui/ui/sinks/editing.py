@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
@@ -11,14 +12,16 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from nomad_tui.config.folders import FileError, read_text, shown
+from nomad_tui.config.folders import FileError, Folders, read_text, shown
+from nomad_tui.config.watch_rules import WatchRules
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.folder import Definitions
-from nomad_tui.sinks.definition.reading import DefinitionErrors
+from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors
 from nomad_tui.sinks.types.registering import revise
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.preferences import Preferences
 from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import edit_outside
 
@@ -39,7 +42,7 @@ async def edit_definition(app: App[Any], definitions: Definitions, sink: str, fi
         if text == before:
             return Outcome(True, f"{shown(file)} is unchanged.")
         try:
-            await asyncio.to_thread(revise, definitions, file, sink, before or "", text)
+            await asyncio.to_thread(_store, definitions, file, sink, before or "", text)
         except DefinitionErrors as errors:
             mistakes = [str(error) for error in errors.errors]
         except FileError as error:
@@ -48,6 +51,25 @@ async def edit_definition(app: App[Any], definitions: Definitions, sink: str, fi
             return Outcome(True, f"Saved {shown(file)}. A running nomad-tui sink run uses it at once.")
         if not await app.push_screen_wait(Mistakes(sink, mistakes)):
             return Outcome(True, f"{shown(file)} is unchanged. Your changes are discarded.")
+
+
+def _store(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> None:
+    """As `revise`, but settings are stored only where nothing else in them is wrong either."""
+    if file == definitions.settings and (mistakes := settings_mistakes(file, text)):
+        raise DefinitionErrors(DefinitionError("", mistake.removesuffix("."), origin=file) for mistake in mistakes)
+    revise(definitions, file, sink, before, text)
+
+
+def settings_mistakes(file: Path, text: str) -> list[str]:
+    """What is wrong in a text for `config.toml`, its sinks apart: settings, keys, profiles and watch rules."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        copy = folder / file.name
+        copy.write_text(text, encoding="utf-8")
+        if (themes := file.parent / "themes").is_dir():
+            (folder / "themes").symlink_to(themes.resolve())
+        mistakes = [*Preferences(Folders(folder, folder)).mistakes, *WatchRules(folder).troubles]
+        return [mistake.replace(shown(copy), shown(file)) for mistake in dict.fromkeys(mistakes)]
 
 
 class Mistakes(Modal[bool]):

@@ -158,5 +158,5 @@ def answered(answer: Answer) -> Content:
     """An answer as it is shown."""
     took = f" · {duration(max(1_000_000, int(answer.seconds * SECOND)))}" if answer.seconds else ""
     if answer.acknowledged:
-        return Content.assemble(("✔ ", "$success"), printable(answer.said, 500) or "acknowledged", (took, "$quiet"))
-    return Content.assemble(("✖ ", "$error"), (printable(answer.said, 2_000), "$error"), (took, "$quiet"))
+        return Content.assemble(("✔ ", "$success"), printable(answer.text, 500) or "acknowledged", (took, "$quiet"))
+    return Content.assemble(("✖ ", "$error"), (printable(answer.text, 2_000), "$error"), (took, "$quiet"))
