@@ -43,6 +43,7 @@ from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import Place
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
 from tests import recordings
+from tests.pressing import at_rest
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
 VERSION_FILE: Final = FOLDER / "textual-version"
@@ -265,7 +266,7 @@ async def draw(scene: Scene) -> str:
     async with asyncio.timeout(PATIENCE), app.run_test(size=scene.size, notifications=True) as pilot:
         await until(
             pilot,
-            lambda: session.history.end == rows and app.dashboard.view.complete and app.dashboard.topics.is_settled,
+            lambda: session.history.end == rows and app.dashboard.view.complete and has_counted(app),
         )
         if scene.select is not None:
             select(app, scene.select)
@@ -296,6 +297,7 @@ async def switch_rules_on(app: NomadTui, pilot: Pilot[Any]) -> None:
         watching.rules.switch(name, True)
     watching.watcher.set_rules(watching.rules.rules, from_now=False)
     await until(pilot, lambda: len(watching.watcher.firings) == 2)
+    await at_rest(app)  # what the rules have notified is on the screen only then
     app.clear_notifications()
 
 
@@ -339,9 +341,13 @@ def settled(app: NomadTui) -> bool:
         return False
     if not app.dashboard.inspector.is_diagnosed:
         return False
-    return app.dashboard.topics.is_settled and app.dashboard.event_list.shown == (
-        None if event is None else event.sequence
-    )
+    return has_counted(app) and app.dashboard.event_list.shown == (None if event is None else event.sequence)
+
+
+def has_counted(app: NomadTui) -> bool:
+    """Whether Facets, if it is on the screen, has counted what is held."""
+    topics = app.dashboard.topics
+    return not (topics.is_on_screen and topics.is_counting)
 
 
 async def until(pilot: Pilot[Any], fact: Callable[[], bool]) -> None:

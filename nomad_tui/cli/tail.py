@@ -336,7 +336,7 @@ class _Tail:
         if not (again and self._status.been_connected):
             self._notice(f"{trouble.what} {trouble.remedy}")
             raise _FinishedError(code)
-        self._notice(f"{trouble.what} {trouble.remedy} Trying again in {trouble.delay:.1f} s.")
+        self._notice(f"{trouble.what} {trouble.remedy} Retrying in {trouble.delay:.1f} s.")
 
     def _notice(self, text: str) -> None:
         self._write_error(f"nomad-tui: {printable(text)}")

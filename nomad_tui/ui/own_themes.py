@@ -15,10 +15,10 @@ from nomad_tui.ui.themes import NOMAD_DARK, NOMAD_LIGHT, THEMES, VARIABLES
 
 MOST_THEMES: Final = 100
 OF_STYLES: Final = frozenset((*NOMAD_DARK.variables, *VARIABLES)) - {"failure-style"}
-"""Variables of the styles that a theme may set besides its colours."""
+"""Variables of the styles that a theme may set besides its colors."""
 
 
-def _colour(raw: object, path: FieldPath) -> str:
+def _color(raw: object, path: FieldPath) -> str:
     if not isinstance(raw, str):
         raise path.error(f'is {quoted(raw)}: write a color such as "#41d392"')
     try:
@@ -35,27 +35,27 @@ def _variables(raw: object, path: FieldPath) -> dict[str, str]:
         at = path.member(name)
         if name not in OF_STYLES:
             raise at.error(f"is not a variable: write one of {', '.join(sorted(OF_STYLES))}")
-        _colour(value, at)
+        _color(value, at)
     return raw
 
 
-_COLOUR: Final = FieldCodec(_colour)
+_COLOR: Final = FieldCodec(_color)
 
 
 class _OwnTheme(msgspec.Struct, frozen=True):
     """What is left out is as in `nomad-dark`, or in `nomad-light` with `dark = false`."""
 
     dark: Annotated[bool, Field(FLAG)] = True
-    primary: Annotated[str | None, Field(_COLOUR)] = None
-    secondary: Annotated[str | None, Field(_COLOUR)] = None
-    accent: Annotated[str | None, Field(_COLOUR)] = None
-    foreground: Annotated[str | None, Field(_COLOUR)] = None
-    background: Annotated[str | None, Field(_COLOUR)] = None
-    surface: Annotated[str | None, Field(_COLOUR)] = None
-    panel: Annotated[str | None, Field(_COLOUR)] = None
-    success: Annotated[str | None, Field(_COLOUR)] = None
-    warning: Annotated[str | None, Field(_COLOUR)] = None
-    error: Annotated[str | None, Field(_COLOUR)] = None
+    primary: Annotated[str | None, Field(_COLOR)] = None
+    secondary: Annotated[str | None, Field(_COLOR)] = None
+    accent: Annotated[str | None, Field(_COLOR)] = None
+    foreground: Annotated[str | None, Field(_COLOR)] = None
+    background: Annotated[str | None, Field(_COLOR)] = None
+    surface: Annotated[str | None, Field(_COLOR)] = None
+    panel: Annotated[str | None, Field(_COLOR)] = None
+    success: Annotated[str | None, Field(_COLOR)] = None
+    warning: Annotated[str | None, Field(_COLOR)] = None
+    error: Annotated[str | None, Field(_COLOR)] = None
     variables: Annotated[dict[str, str], Field(FieldCodec(_variables))] = {}
 
 
@@ -92,21 +92,21 @@ def _theme(file: Path) -> Theme:
         raise FileError(f"{shown(file)} is invalid and ignored: {_all(reader.errors)}.")
     own = {key: value for key, value in msgspec.structs.asdict(reader.struct()).items() if value is not None}
     base = NOMAD_DARK if own["dark"] else NOMAD_LIGHT
-    colours: dict[str, Any] = {key: getattr(base, key) for key in own_colours() if key not in own}
+    colors: dict[str, Any] = {key: getattr(base, key) for key in own_colors() if key not in own}
     variables = _derived(base, own) | own.pop("variables")
-    return Theme(name=name, **colours, **own, variables=variables)
+    return Theme(name=name, **colors, **own, variables=variables)
 
 
-def own_colours() -> tuple[str, ...]:
-    """The names of a theme's colours."""
+def own_colors() -> tuple[str, ...]:
+    """The names of a theme's colors."""
     return tuple(name for name in _OwnTheme.__struct_fields__ if name not in ("dark", "variables"))
 
 
 def _derived(base: Theme, own: dict[str, Any]) -> dict[str, str]:
-    """The variables of the base that do not repeat a colour that the theme changes."""
-    changed = {getattr(base, name) for name in own_colours() if name in own}
+    """The variables of the base that do not repeat a color that the theme changes."""
+    changed = {getattr(base, name) for name in own_colors() if name in own}
     kept = {name: value for name, value in base.variables.items() if value.split()[0] not in changed}
-    replaced = {getattr(base, name): own[name] for name in own_colours() if name in own}
+    replaced = {getattr(base, name): own[name] for name in own_colors() if name in own}
     moved = {
         name: value.replace(value.split()[0], replaced[value.split()[0]])
         for name, value in base.variables.items()

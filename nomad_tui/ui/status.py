@@ -76,33 +76,33 @@ class Header(Static):
 
 
 def header(
-    session: Session, scope: str, width: int, colours: Mapping[str, str] | None = None, mode: str = ""
+    session: Session, scope: str, width: int, colors: Mapping[str, str] | None = None, mode: str = ""
 ) -> Content:
     """The header's content in at most `width` cells, unless not even the essential fits.
 
-    `colours` are those of the theme, by which a profile may name its own.
+    `colors` are those of the theme, by which a profile may name its own.
     """
     status, history, live = session.status, session.history, session.source.live
-    state, colour = _STATES[status.state]
+    state, color = _STATES[status.state]
     if not live and status.state in (State.CONNECTING, State.LIVE):
         state = "● reading"
     elif status.state is State.RETRYING and not status.been_connected:
-        state, colour = _STATES[State.CONNECTING]
+        state, color = _STATES[State.CONNECTING]
     elif status.state is State.LIVE and Concern.LEADER in status.warnings:
-        state, colour = "● no leader", "$warning"
+        state, color = "● no leader", "$warning"
     version = f" {printable(status.version, 20)}" if status.version else ""
     # In the order of the screen; the number says how long a part stays when the line gets short.
     parts: list[tuple[int, Content]] = [
         (9 if live else 4, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
-        (0, Content.from_markup(f"[{colour}]$state[/][$quiet]$version[/]", state=state, version=version)),
+        (0, Content.from_markup(f"[{color}]$state[/][$quiet]$version[/]", state=state, version=version)),
     ]
     if status.recorded is not None:
         text = f"● rec {count(status.recorded)}"
         parts.append((0, Content.from_markup("[b $error]$text[/]", text=text)))
     paused = mode == "paused"
     if paused or (mode and status.been_connected):
-        colour, sign = ("$warning", "▮▮ ") if paused else ("$quiet", "")
-        parts.append((1 if paused else 5, Content.from_markup(f"[{colour}]$mode[/]", mode=sign + mode)))
+        color, sign = ("$warning", "▮▮ ") if paused else ("$quiet", "")
+        parts.append((1 if paused else 5, Content.from_markup(f"[{color}]$mode[/]", mode=sign + mode)))
     if live and status.last_heard is not None:
         heard = session.clock() - status.last_heard
         late = "$warning" if heard > HEARTBEAT_LATE else "$quiet"
@@ -126,7 +126,7 @@ def header(
     before, after = Content.from_markup("[b $primary]$program[/]", program=_PROGRAM), Content("")
     if isinstance(session.source, Reaching):
         connection = session.source.connection
-        before += _profile(connection.profile, colours or {})
+        before += _profile(connection.profile, colors or {})
         after = _which(status.to, connection)
     # A long name gives way to the warnings, but never altogether.
     room = width - before.cell_length - after.cell_length - facts(_LAST_WARNING).cell_length
@@ -139,13 +139,13 @@ def header(
     return line
 
 
-def _profile(profile: Profile | None, colours: Mapping[str, str]) -> Content:
-    """The profile's name on its colour: which cluster this is must be seen before anything else."""
+def _profile(profile: Profile | None, colors: Mapping[str, str]) -> Content:
+    """The profile's name on its color: which cluster this is must be seen before anything else."""
     if profile is None:
         return Content("")
     name = f" {printable(profile.name, LONGEST_PROFILE)} "
     try:
-        ground = Color.parse(colours.get(profile.color, profile.color))
+        ground = Color.parse(colors.get(profile.color, profile.color))
     except ColorParseError:
         return Content.from_markup("[b $foreground on $panel]$name[/]  ", name=name)
     style = Style(background=ground, foreground=ground.get_contrast_text(1.0), bold=True)

@@ -1,6 +1,6 @@
 """The themes and their colors; every color has a glyph beside it.
 
-Colour is never the only signal: topics have a glyph, statuses their word. Topics share one quiet hue, so that a colour
+Color is never the only signal: topics have a glyph, statuses their word. Topics share one quiet hue, so that a color
 in a row is a status; failure is the strongest of these.
 """
 
@@ -170,7 +170,7 @@ VARIABLES: Final = {
 }
 """What the styles use beyond Textual's own variables, for themes that do not set them.
 
-`quiet` and `faint` are plain colours because Textual's own muted ones, `auto` with an opacity, come out as white in
+`quiet` and `faint` are plain colors because Textual's own muted ones, `auto` with an opacity, come out as white in
 content that is not a label.
 """
 
@@ -182,23 +182,23 @@ _STEPS: Final = 40
 
 
 def contrast(one: Color, other: Color) -> float:
-    """The ratio of two opaque colours, 1 to 21, by WCAG 2."""
+    """The ratio of two opaque colors, 1 to 21, by WCAG 2."""
     brighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 
 
-def _luminance(colour: Color) -> float:
+def _luminance(color: Color) -> float:
     red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def legible(colour: Color, grounds: Iterable[Color], ratio: float) -> Color:
-    """`colour`, as much nearer to white or to black as it needs to have `ratio` on each of the grounds."""
+def legible(color: Color, grounds: Iterable[Color], ratio: float) -> Color:
+    """`color`, as much nearer to white or to black as it needs to have `ratio` on each of the grounds."""
     found = list(grounds)
     end = WHITE if contrast(WHITE, found[0]) > contrast(BLACK, found[0]) else BLACK
-    blends = (colour.blend(end, step / _STEPS) for step in range(_STEPS))
+    blends = (color.blend(end, step / _STEPS) for step in range(_STEPS))
     return next((blend for blend in blends if min(contrast(blend, ground) for ground in found) >= ratio), end)
 
 
@@ -207,7 +207,7 @@ def legible_variables(
 ) -> dict[str, str]:
     """The variables of a theme that are to be others, so that statuses and times can be read, under the cursor too.
 
-    `no_color` is whether the terminal is to show greys only, `few_colors` whether it has 16 colours: a failure is
+    `no_color` is whether the terminal is to show greys only, `few_colors` whether it has 16 colors: a failure is
     reversed there, as in a theme of those, and the cursor's ground is one that differs from the background.
     """
     plain = {"failure-style": "bold reverse" if no_color or few_colors or theme.ansi else "bold"}

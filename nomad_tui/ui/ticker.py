@@ -127,13 +127,13 @@ class Ticker:
         newest_every = NEWEST_EVERY * (3 if session.pace.is_flooded else 1)
         if self._panes.event_list.cursor is None and self._ticks % newest_every == 0:
             self._inspecting.look()
-        self._panes.inspector.tell_newest()
+        self._panes.inspector.show_newest()
         self._inspecting.release_hidden()
-        self._inspecting.tell_place()
+        self._inspecting.show_place()
         has_just_ended = self.is_finished and not self._has_ended
         self._has_ended = self.is_finished
         if self._ticks % AGES_EVERY == 0 or has_just_ended:
-            self._panes.inspector.tell_ages()
+            self._panes.inspector.update_ages()
             if self._filtering.filter.has_ages:
                 self._updates.apply()
 

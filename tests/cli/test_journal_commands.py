@@ -186,7 +186,7 @@ async def test_tail_goes_on_with_a_running_runner() -> None:
     assert (process.returncode, out, err) == (0, b"", b"")
     assert said.startswith(
         "nomad-tui: The runner on build-7 (process 4711) is disconnected: The server went away. "
-        "New events appear here. Trying again in "
+        "New events appear here. Retrying in "
     )
 
 

@@ -323,7 +323,7 @@ async def test_no_server_is_code_1() -> None:
             result = await tail(server)
     assert (result.code, result.out, len(result.sentences)) == (1, b"", 1)
     assert "connection refused" in result.err and "NOMAD_ADDR" in result.err
-    assert "Trying again" not in result.err
+    assert "Retrying" not in result.err
 
 
 @pytest.mark.parametrize("release", list(Release))
@@ -368,7 +368,7 @@ async def test_a_server_that_does_not_come_back_is_code_1_after_its_retries() ->
                     result = await ended(process)
             *tried, last = result.sentences
             assert (result.code, len(tried)) == (1, attempts)
-            assert all("Trying again in" in each for each in tried) and "Trying again" not in last
+            assert all("Retrying in" in each for each in tried) and "Retrying" not in last
 
 
 # Where it starts
@@ -397,7 +397,7 @@ async def test_live_prints_nothing_that_the_server_held() -> None:
     assert [value["Key"] for value in result.values] == ["job-53"]
     assert result.code == 0
     [lost] = result.sentences
-    assert "Trying again in" in lost
+    assert "Retrying in" in lost
 
 
 async def test_since_prints_what_happened_from_then_on() -> None:
@@ -472,7 +472,7 @@ async def test_warnings_go_to_standard_error_once_however_often_it_reconnects() 
         result = await ended(process)
     assert (result.code, len(result.lines)) == (0, 1)
     said = [line.removeprefix("nomad-tui: ") for line in result.sentences]
-    assert len([line for line in said if "Trying again in" in line]) == 2
+    assert len([line for line in said if "Retrying in" in line]) == 2
     for words in ("topic Bogus", "5 min ahead", "HTTP/0.0"):
         assert len([line for line in said if words in line]) == 1, words
     assert len(said) == 5
@@ -494,7 +494,7 @@ async def test_a_server_that_takes_over_is_said() -> None:
             result = await ended(process)
     assert [value["Key"] for value in result.values] == ["job-2"]
     lost, moved = result.sentences
-    assert "ended the stream" in lost and "Trying again in" in lost
+    assert "ended the stream" in lost and "Retrying in" in lost
     assert f"Events come from {second.address} now" in moved and first.address in moved
 
 
@@ -507,7 +507,7 @@ async def test_a_reconnect_loses_and_repeats_nothing() -> None:
         result = await tail(server, "--output", "ndjson", "--limit", "625")
     assert result.lines == events_of(recorded("tour"))
     assert (result.code, len(result.sentences)) == (0, 2)
-    assert all("Trying again in" in each for each in result.sentences)
+    assert all("Retrying in" in each for each in result.sentences)
 
 
 async def test_a_gap_is_one_line_that_scripts_can_find() -> None:

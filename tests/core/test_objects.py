@@ -132,13 +132,13 @@ def test_its_timeline_is_among_the_objects_of_its_job(history: History) -> None:
     trace = EventTimeline(history, 1)
     while trace.advance(1):
         pass
-    row = trace.rows[trace.row_of_focus()]
+    row = next(row for row in trace.rows if row.is_focus)
     assert (row.topic, "".join(part.text for part in (*row.title, *row.text))) == ("Pulse", "heartsteady")
     assert not row.ended
     history.append(event(3, "gone"), 0)
     while trace.advance(1):
         pass
-    assert trace.rows[trace.row_of_focus()].ended
+    assert next(row for row in trace.rows if row.is_focus).ended
 
 
 def test_it_is_in_the_timeline_of_its_node(history: History) -> None:

@@ -71,7 +71,7 @@ def lines(trace: EventTimeline, *kinds: RowKind) -> list[str]:
 
 
 def focus(trace: EventTimeline) -> TimelineRow:
-    return trace.rows[trace.row_of_focus()]
+    return next(row for row in trace.rows if row.is_focus)
 
 
 def beneath(trace: EventTimeline, start: str) -> list[TimelineRow]:
@@ -218,7 +218,7 @@ def test_dispatched_and_launched_jobs_hang_beneath_their_parent() -> None:
     assert shown[-1] == "  stopped · running → dead  +12 s"
     child = traced("Job", "encode/dispatch-1795423766-c233636f")
     assert lines(child)[0].startswith("encode  ")
-    assert child.rows[child.row_of_focus()].depth == 1
+    assert next(row for row in child.rows if row.is_focus).depth == 1
     rest = child.rows[-1]
     assert text(rest).strip() == "… 1 more job"
     assert child.open_rest(rest)

@@ -103,7 +103,7 @@ async def test_ages_grow_when_they_are_told_again() -> None:
         await at_rest(pilot.app)
         assert drawn(inspector.payload_tree)[-1].endswith("14 s ago · 2026-11-23 08:53:49.007")
         now[0] += 6_000_000_000
-        inspector.tell_ages()
+        inspector.update_ages()
         assert drawn(inspector.payload_tree)[-1].endswith("20 s ago · 2026-11-23 08:53:49.007")
 
 

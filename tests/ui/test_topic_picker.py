@@ -30,7 +30,7 @@ async def counted(opened: Dashboard) -> None:
     app = opened.app
     permissions = app.session.status.permissions
     app.dashboard.topics.sync(opened.history.topic_counts, app.dashboard.view.counts, False, permissions, at_once=True)
-    await opened.until(lambda: app.dashboard.topics.is_settled)
+    await opened.until(lambda: app.dashboard.topics.is_on_screen and not app.dashboard.topics.is_counting)
     app.dashboard.sync()
 
 
@@ -39,7 +39,7 @@ def drawn_rows(opened: Dashboard) -> list[str]:
     picker = opened.dashboard.topics
     width = picker.scrollable_content_region.width
     painter = FacetPainter(picker.sections, picker.topic_section, lambda _: Style())
-    pieces = (painter.pieces(row, width, counting=picker.counting) for row in picker.rows)
+    pieces = (painter.pieces(row, width, counting=picker.is_counting) for row in picker.rows)
     return ["".join(piece.text for piece in row) for row in pieces]
 
 

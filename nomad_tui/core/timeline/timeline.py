@@ -249,10 +249,6 @@ class EventTimeline:
             self._rows = list(flatten(root))
         return self._rows
 
-    def row_of_focus(self) -> int:
-        """Where the object of the event is among the rows; 0 while it has not been read."""
-        return next((number for number, row in enumerate(self.rows) if row.is_focus), 0)
-
     def open_rest(self, row: TimelineRow) -> bool:
         """Shows more of what a row represents, as `advance` is called; False if it represents nothing."""
         if not row.can_open:

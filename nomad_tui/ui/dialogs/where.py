@@ -46,7 +46,7 @@ class Choice:
     label: str
     """Plain text of the cluster or the operator."""
     note: str = ""
-    colour: str = ""
+    color: str = ""
     """A profile's."""
 
 
@@ -137,8 +137,8 @@ class Choices(OptionList, can_focus=False):
     def _line(self, choice: Choice) -> Content:
         is_here = self._current is not None and choice.value == self._current.value
         line = Content.styled("● " if is_here else "  ", "$accent")
-        if choice.colour:
-            line += Content.styled("■ ", Style(foreground=_colour(choice.colour, self.app.theme_variables)))
+        if choice.color:
+            line += Content.styled("■ ", Style(foreground=_color(choice.color, self.app.theme_variables)))
         line += Content(printable(choice.label, LONGEST_NAME))
         return line + Content.styled(f" {printable(choice.note, LONGEST_NAME)}", "$quiet") if choice.note else line
 
@@ -158,7 +158,7 @@ _MOVES: Final[dict[str, Callable[[Choices], None]]] = {
 _TURNS: Final = {"tab": 1, "right": 1, "shift+tab": -1, "left": -1}
 
 
-def _colour(name: str, theme: dict[str, str]) -> Color | None:
+def _color(name: str, theme: dict[str, str]) -> Color | None:
     try:
         return Color.parse(theme.get(name, name))
     except ColorParseError:
@@ -249,7 +249,7 @@ class Where(Dialog[Connection | None]):
             self._asking.clear()
             self._troubles.clear()
             self.servers.update(Content(""))
-            self._tell()
+            self._describe_choice()
             for column in self._asked.values():
                 column.offer([], None)
                 column.say("…")
@@ -271,7 +271,7 @@ class Where(Dialog[Connection | None]):
             self._troubles["profile"] = str(error)
             for column in self._asked.values():
                 column.say("")
-            self._tell()
+            self._describe_choice()
             return
         self._begin(connection)
         self._ask_both(connection)
@@ -290,7 +290,7 @@ class Where(Dialog[Connection | None]):
         self.namespaces.choose(connection.namespace)
         servers = ", ".join(str(each.address) for each in connection.servers)
         self.servers.update(Content.styled(printable(servers, LONGEST_NOTE), "$quiet"))
-        self._tell()
+        self._describe_choice()
 
     def _offer_regions(self, connection: Connection, names: Sequence[str]) -> None:
         own = Choice(None, "server's region", self._own_region or "" if self._is_here else "")
@@ -329,7 +329,7 @@ class Where(Dialog[Connection | None]):
             else:
                 column.say(f"{found} listed" if found else "none listed")
             self._asking.discard(what)
-            self._tell()
+            self._describe_choice()
             if self._wanted:
                 self._enter()
 
@@ -348,7 +348,7 @@ class Where(Dialog[Connection | None]):
         self._offer_namespaces(connection, names)
         return len(names)
 
-    def _tell(self) -> None:
+    def _describe_choice(self) -> None:
         troubles = dict.fromkeys(self._troubles.values())  # both queries mostly fail for one reason
         self.trouble.update(Content("\n").join(Content(printable(each, LONGEST_NOTE)) for each in troubles))
         self.trouble.display = bool(troubles)
@@ -421,7 +421,7 @@ class Where(Dialog[Connection | None]):
 
     def _say(self, text: str) -> None:
         self._troubles["enter"] = text
-        self._tell()
+        self._describe_choice()
         del self._troubles["enter"]
 
     def _leave(self, wanted: Connection | None) -> None:
@@ -431,7 +431,7 @@ class Where(Dialog[Connection | None]):
 
 
 def _of_profile(profile: Profile) -> Choice:
-    return Choice(profile.name, profile.name, colour=profile.color)
+    return Choice(profile.name, profile.name, color=profile.color)
 
 
 def _with(names: Sequence[str], name: str | None) -> list[str]:

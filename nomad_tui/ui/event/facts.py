@@ -32,7 +32,7 @@ class DrawnFact(msgspec.Struct, frozen=True):
 
 
 def contents(parts: Iterable[Part]) -> Iterable[Content]:
-    """Parts of a sentence in the colours of their meaning."""
+    """Parts of a sentence in the colors of their meaning."""
     return (Content.styled(printable(part.text), _ROLE_STYLES[part.role]) for part in parts)
 
 

@@ -104,7 +104,7 @@ class Inspecting:
         is_newest = not self._is_chosen and self.sequence is not None
         return is_newest and self._list.viewport.following and self._panes.focused is Pane.INSPECTOR
 
-    def tell_place(self) -> None:
+    def show_place(self) -> None:
         """Says in the inspector how many events have come since the one that it holds, or that the list lacks it."""
         view, sequence, newer = self._list.view, self.sequence, 0
         if sequence is not None and self._is_chosen:
@@ -142,7 +142,7 @@ class Inspecting:
             self._inspector.show(None)
         else:
             self._inspector.show(described(self._history, self._names, sequence, self._against))
-        self.tell_place()
+        self.show_place()
         self.trace()
 
     # The timeline

@@ -395,7 +395,7 @@ class Inspector(Vertical):
 
     # Above the views
 
-    def tell_newest(self) -> None:
+    def show_newest(self) -> None:
         """Say what the object of the event shown has become, if that has changed; for the app to call often."""
         if not self.is_diagnosed:
             self._diagnose(DIAGNOSIS_LATER)
@@ -418,8 +418,8 @@ class Inspector(Vertical):
         title = Content(printable(self._title, room) if note else self._title) + Content.styled(note, "$warning")
         set_border_title(self, title)
 
-    def tell_ages(self) -> None:
-        """Tell ages relative to the clock's present time; for the app to call now and then."""
+    def update_ages(self) -> None:
+        """Show ages relative to the clock's present time; for the app to call now and then."""
         if self._event is not None:
             self._summary = self._summed_up(self._event)
             self._lay_out_facts()

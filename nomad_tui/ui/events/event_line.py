@@ -43,7 +43,7 @@ LEVEL_MARKS: Final = {Level.FAILURE: ("✖", "bad"), Level.WARNING: ("▲", "war
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """Tells when an event happened, in `TIME_WIDTH` cells."""
+    """Writes when an event happened, in `TIME_WIDTH` cells."""
 
     timezone: tzinfo | None
     """None for this machine's."""
@@ -54,11 +54,11 @@ class Clock(msgspec.Struct, frozen=True):
         nanoseconds, exact = event.when()
         if nanoseconds is None:
             return " " * TIME_WIDTH
-        return self._tell(nanoseconds) if exact else f"{ABOUT}{self._tell(nanoseconds)[:8]}".ljust(TIME_WIDTH)
+        return self._format(nanoseconds) if exact else f"{ABOUT}{self._format(nanoseconds)[:8]}".ljust(TIME_WIDTH)
 
-    def tell_received(self, event: EventRow) -> str:
+    def format_received(self, event: EventRow) -> str:
         """When its bytes arrived; blank for what had waited in a buffer or a recording."""
-        return self._tell(event.received) if event.received else " " * TIME_WIDTH
+        return self._format(event.received) if event.received else " " * TIME_WIDTH
 
     def date(self, event: EventRow) -> str:
         """The day, such as `2026-11-23`; empty where none is known."""
@@ -70,7 +70,7 @@ class Clock(msgspec.Struct, frozen=True):
         at = self._at(self.now())
         return "" if at is None else f"{at:%Y-%m-%d}"
 
-    def _tell(self, nanoseconds: int) -> str:
+    def _format(self, nanoseconds: int) -> str:
         at = self._at(nanoseconds)
         if at is None:
             return " " * TIME_WIDTH
@@ -202,7 +202,7 @@ def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: s
         case Column.SIZE:
             return [(byte_count(event.size).rjust(at.width), palette["dim"])]
         case Column.RECEIVED:
-            return [(clock.tell_received(event), palette["time"])]
+            return [(clock.format_received(event), palette["time"])]
         case Column.TYPE:
             return [(printable(event.type, at.width + 1), palette["plain"])]
         case Column.NAMESPACE:

@@ -91,15 +91,16 @@ class TopicPicker(LineView, can_focus=True):
         }
         self._painter = FacetPainter(self.sections, self.topic_section, self._style)
         self.rows: list[Row] = []
-        self.counting = False
-        """Whether the counts are still growing."""
+        self._counts_grow = False
         self._counts: Callable[[Dimension], Mapping[str, int]] = lambda _dimension: {}
         self._hides_unknown = False
         """Whether topics that have not come yet will be hidden, as after `none` and `only`."""
         self._ranking: Iterator[None] | None = None
         self._ranked_at = 0.0
+        self._ranks_all = False
+        """Whether the choice under way is made from everything held."""
         self._awaits_counts = True
-        """Whether the values were last chosen while they were not all counted for the filter in force."""
+        """Whether the values listed are not yet chosen from everything held."""
         self._styles: dict[str, Style] = {}
         self._drawn: list[object] = []
         """The content of each row when it was last drawn."""
@@ -122,7 +123,7 @@ class TopicPicker(LineView, can_focus=True):
         """
         self._counts = counts
         at_once = at_once or (self._awaits_counts and not counting)
-        self.counting = counting
+        self._counts_grow = counting
         topics = self.topic_section
         unknown = held.keys() - topics.held.keys() - set(topics.topics)
         topics.held = dict(held)
@@ -133,26 +134,28 @@ class TopicPicker(LineView, can_focus=True):
         if (permissions, harmful) != (topics.permissions, topics.harmful):
             topics.permissions, topics.harmful = permissions, harmful
             self._ranking = self._rank()
+            self._ranks_all = False
             self._drawn = []
         if not self.is_on_screen:
             return
         now = perf_counter()
         if self._ranking is None and (at_once or now - self._ranked_at >= RANK_EVERY or not self.rows):
             self._ranked_at = now
-            self._awaits_counts = counting
+            self._ranks_all = not counting
             self._ranking = self._rank()
         while self._ranking is not None and perf_counter() - now < RANK_SLICE:
             if next(self._ranking, _DONE) is _DONE:
                 self._ranking = None
+                self._awaits_counts = self._awaits_counts and not self._ranks_all
         for section in self.sections.values():
             if not self._ranking:
                 section.counts = counts(section.dimension)
         self._list()
 
     @property
-    def is_settled(self) -> bool:
-        """Whether what is listed is chosen from everything held; true of a picker that is not on the screen."""
-        return not self.is_on_screen or not (self.counting or self._awaits_counts or self._ranking is not None)
+    def is_counting(self) -> bool:
+        """Whether the counts still grow, or what is listed is not yet chosen from all of them."""
+        return self._counts_grow or self._awaits_counts
 
     @property
     def is_on_screen(self) -> bool:
@@ -164,7 +167,7 @@ class TopicPicker(LineView, can_focus=True):
             section.ticked = ticked.get(dimension, frozenset())
             section.excluded = excluded.get(dimension, frozenset())
         self._ranking = self._rank()
-        self._awaits_counts = True
+        self._ranks_all, self._awaits_counts = False, True
         self._list()
 
     def fold(self, sections: Collection[str]) -> None:
@@ -203,7 +206,7 @@ class TopicPicker(LineView, can_focus=True):
         section = self.sections[row.dimension]
         match row.kind:
             case Kind.HEADING:
-                return row, section.folded, self.counting, section.title
+                return row, section.folded, self.is_counting, section.title
             case Kind.MORE:
                 return row, section.more, section.unfolded
             case Kind.REFUSED:
@@ -247,7 +250,9 @@ class TopicPicker(LineView, can_focus=True):
         number = self.scroll_offset.y + y
         if number >= len(self.rows):
             return Strip.blank(width, self.rich_style)
-        strip = Strip(self._painter.pieces(self.rows[number], width, counting=self.counting)).adjust_cell_length(width)
+        strip = Strip(self._painter.pieces(self.rows[number], width, counting=self.is_counting)).adjust_cell_length(
+            width
+        )
         if number == self.cursor and self.has_focus:
             strip = strip.apply_style(Style(bgcolor=self.get_component_rich_style("topic-picker--cursor").bgcolor))
         return strip.apply_style(self.rich_style)

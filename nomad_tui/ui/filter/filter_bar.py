@@ -73,7 +73,7 @@ class FilterBar(Vertical):
         elif self.mistake.display:
             self.call_after_refresh(self._point)
         elif self._timer is None:
-            self._timer = self.set_timer(MISTAKE_AFTER, self._tell)
+            self._timer = self.set_timer(MISTAKE_AFTER, self._show_mistake)
         else:
             self._timer.reset()
 
@@ -81,7 +81,7 @@ class FilterBar(Vertical):
         if str(self.matches.content) != text:
             self.matches.update(Content(text))
 
-    def _tell(self) -> None:
+    def _show_mistake(self) -> None:
         self._timer = None
         self._point()
 

@@ -300,7 +300,7 @@ class OverviewPage(Modal[Chosen]):
     # Keys
 
     @on(ActivityChart.Moved)
-    def _tell_bucket(self) -> None:
+    def _describe_bucket(self) -> None:
         self._title_chart(ZOOMS[self._zoom][1])
 
     @on(ActivityChart.Take)
