@@ -9,6 +9,15 @@ from typing import Final
 INDEX: Final = "index"
 """The topic of the page that lists the others, in their order."""
 _LINK: Final = re.compile(r"\]\(([a-z-]+)\.md")
+_FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_HEADING: Final = re.compile(r"^##+ (.+)$", re.MULTILINE)
+_MARKUP: Final = re.compile(r"\[([^]]+)\]\([^)]*\)|[`*]")
+"""Links, code and emphasis in a heading."""
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub names it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,12 @@ class Page:
     @property
     def title(self) -> str:
         return self.text.partition("\n")[0].removeprefix("# ")
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """Headings as plain text, by the anchor that a link to them names, in their order."""
+        headings = _HEADING.findall(_FENCED.sub("", self.text))
+        return {_anchor(plain): plain for plain in (_MARKUP.sub(r"\1", heading).strip() for heading in headings)}
 
     @property
     def summary(self) -> str:

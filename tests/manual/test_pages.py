@@ -7,6 +7,7 @@ import pytest
 
 from nomad_tui.manual import INDEX, Page, find_page, pages
 from nomad_tui.manual.rendering import rendered
+from nomad_tui.ui.dialogs.help import page_lines
 
 FOLDER = Path(__file__).parents[2] / "nomad_tui" / "manual"
 LINK = re.compile(r"\]\(([^)]+)\)")
@@ -35,6 +36,8 @@ def test_a_page_has_a_title_a_summary_and_links_that_lead_somewhere(page: Page) 
         path = FOLDER / file if file else FOLDER / f"{page.topic}.md"
         assert path.exists(), target
         assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), target
+    begun = {line.section for line in page_lines(page.topic, 80)}
+    assert begun >= set(page.sections), "the help goes to each section"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.topic)

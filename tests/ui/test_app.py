@@ -23,7 +23,7 @@ from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Cut, End, Fault, Options, 
 from nomad_tui.stream.settings import Settings
 from nomad_tui.ui.actions import ACTIONS
 from nomad_tui.ui.dialogs.commands import run as run_action
-from nomad_tui.ui.dialogs.help import HelpScreen
+from nomad_tui.ui.dialogs.help import HelpScreen, HelpView
 from nomad_tui.ui.dialogs.unreadable import UnreadableLines
 from nomad_tui.ui.event.find_line import FindLine
 from tests import recordings, scenes
@@ -469,6 +469,19 @@ async def test_help_shows_every_key_in_force_and_can_be_searched(size: tuple[int
         await opened.press("escape", "escape")
         await opened.until(lambda: len(opened.app.screen_stack) == 1)
         assert opened.focus == "events"
+
+
+async def test_a_link_of_the_help_leads_to_its_section() -> None:
+    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+        await opened.shows(625)
+        await opened.press("question_mark")
+        await opened.appears("Mark the event")
+        help_view = opened.app.screen.query_one(HelpView)
+        await opened.until(lambda: any(link.target == "watch#diagnosis" for link in help_view.links))
+        while help_view.link is None or help_view.link.target != "watch#diagnosis":
+            await opened.press("tab")
+        await opened.press("enter")
+        await opened.until(lambda: opened.screen()[1].startswith("│ Diagnosis "))
 
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 20)])

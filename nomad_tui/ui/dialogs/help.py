@@ -66,7 +66,9 @@ class Line(NamedTuple):
     pieces: tuple[tuple[str, str], ...]
     """Component classes and texts."""
     links: tuple[str, ...] = ()
-    """The topic that each piece leads to; empty for none."""
+    """The topic that each piece leads to, with `#` and the section if it names one; empty for none."""
+    section: str = ""
+    """The anchor of the section that begins here."""
 
 
 @lru_cache(maxsize=200)
@@ -75,15 +77,28 @@ def page_lines(topic: str, width: int) -> tuple[Line, ...]:
     from nomad_tui.manual.rendering import segments
 
     page = find_page(topic)
+    if page is None:
+        return ()
     found: list[Line] = []
-    for segmented in segments(page, width) if page is not None else ():
-        line = _line(segmented)
+    headings = iter(page.sections.items())
+    anchor, heading = next(headings, ("", ""))
+    for segmented in segments(page, width):
+        line = _line(segmented, topic)
+        text = "".join(piece for _, piece in line.pieces)
+        # A long heading is wrapped.
+        if anchor and text and heading.startswith(text) and all(part in _OF_HEADING for part, _ in line.pieces):
+            line = line._replace(section=anchor)
+            anchor, heading = next(headings, ("", ""))
         if line.pieces or (found and found[-1].pieces):
             found.append(line)
     return tuple(found)
 
 
-def _line(segmented: Sequence[Segment]) -> Line:
+_OF_HEADING: Final = frozenset(("title", "strong", "code"))
+"""Components of a section's heading."""
+
+
+def _line(segmented: Sequence[Segment], topic: str) -> Line:
     parts = [(part.text, part.style or Style.null()) for part in segmented if not part.control]
     while parts and not parts[-1][0].strip():
         parts.pop()
@@ -92,8 +107,16 @@ def _line(segmented: Sequence[Segment]) -> Line:
     links = (style.link or "" for _, style in parts)
     return Line(
         tuple((_component(style), text) for text, style in parts),
-        tuple(link.partition(".md")[0] if ".md" in link and "/" not in link else "" for link in links),
+        tuple(_target(link, topic) for link in links),
     )
+
+
+def _target(link: str, topic: str) -> str:
+    """Where a link of a topic's page leads to in the manual; empty for an address."""
+    page, has_section, section = link.partition("#")
+    if "/" in page or not (page.endswith(".md") or (has_section and not page)):
+        return ""
+    return f"{page.removesuffix('.md') or topic}{has_section}{section}"
 
 
 def _component(style: Style) -> str:
@@ -108,7 +131,8 @@ def _component(style: Style) -> str:
 class Link(NamedTuple):
     start: int
     end: int
-    topic: str
+    target: str
+    """A topic, with `#` and a section if the link names one."""
 
 
 class Document:
@@ -117,13 +141,15 @@ class Document:
     def __init__(self) -> None:
         self.lines: list[Pieces] = []
         self.starts: dict[str, int] = {}
-        """By topic."""
+        """By topic, and by topic, `#` and section."""
         self.links: list[Link] = []
         self._end = 0
 
     def add(self, topic: str, lines: Iterable[Line]) -> None:
         self.starts.setdefault(topic, self._end)
         for line in (*lines, Line(())):
+            if line.section:
+                self.starts.setdefault(f"{topic}#{line.section}", self._end)
             for number, (_, text) in enumerate(line.pieces):
                 if line.links and line.links[number]:
                     self.links.append(Link(self._end, self._end + len(text), line.links[number]))
@@ -131,8 +157,17 @@ class Document:
             self.lines.append(line.pieces)
             self._end += 1
 
+    @property
+    def topics(self) -> list[str]:
+        """In their order."""
+        return [target for target in self.starts if "#" not in target]
+
     def topic_at(self, place: int) -> str:
-        return max((start, topic) for topic, start in self.starts.items() if start <= place)[1]
+        return max((self.starts[topic], topic) for topic in self.topics if self.starts[topic] <= place)[1]
+
+    def find(self, target: str) -> int | None:
+        """Where a page or section begins; for a section that it lacks, the page; None if the page is not there."""
+        return self.starts.get(target, self.starts.get(target.partition("#")[0]))
 
 
 class HelpView(TextView):
@@ -142,8 +177,8 @@ class HelpView(TextView):
         """Another row is the first in view."""
 
     class Followed(Message):
-        def __init__(self, topic: str) -> None:
-            self.topic = topic
+        def __init__(self, target: str) -> None:
+            self.target = target
             super().__init__()
 
     def __init__(self) -> None:
@@ -175,7 +210,7 @@ class HelpView(TextView):
 
     def follow(self) -> None:
         if self.link is not None:
-            self.post_message(self.Followed(self.link.topic))
+            self.post_message(self.Followed(self.link.target))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -213,7 +248,7 @@ class HelpScreen(TextPage):
         self._document = Document()
         self._width = 0
         self._awaited = ""
-        """The topic to go to once its page is there."""
+        """The page or section to go to once it is there."""
         self._back: list[int] = []
         """The places from which links were followed."""
 
@@ -262,16 +297,16 @@ class HelpScreen(TextPage):
         """Of the page at the top of the view."""
         return self._document.topic_at(self.help_view.top)
 
-    def _go_to(self, topic: str) -> None:
-        start = self._document.starts.get(topic)
-        self._awaited = "" if start is not None else topic
+    def _go_to(self, target: str) -> None:
+        start = self._document.find(target)
+        self._awaited = "" if start is not None else target
         if start is not None:
             self._back.append(self.help_view.top)
             self.help_view.show_place(start)
 
     @on(HelpView.Followed)
     def _follow(self, message: HelpView.Followed) -> None:
-        self._go_to(message.topic)
+        self._go_to(message.target)
 
     def action_step_link(self, step: int) -> None:
         self.help_view.step_link(step)
@@ -283,7 +318,7 @@ class HelpScreen(TextPage):
         self.help_view.show_place(self._back.pop() if self._back else 0)
 
     def action_step_page(self, step: int) -> None:
-        topics = list(self._document.starts)
+        topics = self._document.topics
         self._go_to(topics[max(0, min(topics.index(self._topic) + step, len(topics) - 1))])
 
     def action_manual(self) -> None:
