@@ -48,17 +48,17 @@ class LineScrollBar(ScrollBar, LaidOutOnce):
         bar = self.render()
         assert isinstance(bar, ScrollBarRender) and isinstance(bar.style, Style)
         assert bar.style.color is not None and bar.style.bgcolor is not None
-        return list(
-            bar.render_bar(
-                size=height,
-                window_size=bar.window_size,
-                virtual_size=bar.virtual_size,
-                position=bar.position,
-                thickness=bar.thickness,
-                back_color=bar.style.bgcolor,
-                bar_color=bar.style.color,
-            ).segments
+        ground = Style(bgcolor=bar.style.bgcolor)
+        drawn = bar.render_bar(
+            size=height,
+            window_size=bar.window_size,
+            virtual_size=bar.virtual_size,
+            position=bar.position,
+            thickness=bar.thickness,
+            back_color=bar.style.bgcolor,
+            bar_color=bar.style.color,
         )
+        return [Segment(text, ground + style if style else ground) for text, style, _ in drawn.segments]
 
 
 class LineView(ScrollView):
