@@ -20,6 +20,7 @@ connection after it is asked for the frame before the namespace was made.
 """
 
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -125,7 +126,7 @@ class Continuity:
         self._proven = False
         self._came_again: set[int] = set()
         """Remembered indexes of which something was repeated in this connection."""
-        self._fingerprints: dict[int, tuple[int, ...]] = {}
+        self._fingerprints: OrderedDict[int, tuple[int, ...]] = OrderedDict()
         """By index, of the events that were seen and are no longer remembered, oldest index first."""
         self._fingerprinted = 0
         self._appeared: dict[str, Place] = {}
@@ -152,7 +153,7 @@ class Continuity:
         reaches = self._reached_by()
         single = Continuity(self._remembered_frames)
         single._forgotten = self._forgotten
-        single._fingerprints, single._fingerprinted = dict(self._fingerprints), self._fingerprinted
+        single._fingerprints, single._fingerprinted = self._fingerprints.copy(), self._fingerprinted
         for frame in self._recent:
             events = [
                 each
@@ -513,7 +514,7 @@ class Continuity:
         kept[frame.index] = frame.fingerprints if known is None else (*known, *frame.fingerprints)
         self._fingerprinted += len(frame.events)
         while self._fingerprinted > FINGERPRINTS and len(kept) > 1:
-            self._fingerprinted -= len(kept.pop(next(iter(kept))))
+            self._fingerprinted -= len(kept.popitem(last=False)[1])  # a plain dictionary seeks its first for long
 
     def _start_over(self, frame: Frame, sent: Sequence[Event]) -> None:
         """The indexes begin anew with `frame`."""
