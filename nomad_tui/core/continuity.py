@@ -20,14 +20,13 @@ connection after it is asked for the frame before the namespace was made.
 """
 
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgspec
-
 from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
-from nomad_tui.core.repeats import created_at, created_between, fingerprint, unseen, written_at
+from nomad_tui.core.repeats import Fingerprints, created_between, fingerprint, unseen
+from nomad_tui.core.resumption import Joined, ReadProgress, Resumption
+from nomad_tui.core.server_history import has_another_past, is_later_write
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
@@ -36,66 +35,9 @@ REMEMBERED_FRAMES: Final = 256
 """Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Bound on those frames' lines; the frames of the newest index are kept beyond it."""
-FINGERPRINTS: Final = 131_072
-"""Events whose fingerprints are kept, about 10 MB: the raft log that a server replays after a restart holds up to some
-18,000 entries (`raft_snapshot_threshold`, `raft_trailing_logs`)."""
-OTHER_WRITE: Final = 600_000_000_000
-"""ns by which a frame of the last index is newer than all that was seen when it cannot be of the same history. An
-object's time may be older than its write: by up to 124 s in the recordings."""
 LOOKED_BACK: Final = 32
 """Frames before the last one that a server may be asked for to tell whether its history is the one seen."""
-__all__ = [
-    "MOST_BYTES",
-    "MOST_FRAMES",
-    "REMEMBERED_BYTES",
-    "REMEMBERED_FRAMES",
-    "Continuity",
-    "Joined",
-    "ReadProgress",
-    "Resumption",
-]
-
-
-class Joined(msgspec.Struct, gc=False):
-    """What is left of a frame once repeats are dropped."""
-
-    frame: Frame | None
-    """None if all of it had been seen; the same frame if none of it had."""
-    gap: Gap | None
-    """What may be missing before it."""
-    repeats: int
-    missed: Gap | None = None
-    """What may be missing before it of topics that were not subscribed to for a while."""
-    unread: Gap | None = None
-    """What may be missing before it of namespaces that the connections before this one could not know."""
-    doubtful: bool = False
-    """The frame has the last index seen, and nothing that was seen of that index came again: it may be the second
-    frame of that index, or the server may have another history."""
-
-
-class Resumption(msgspec.Struct, frozen=True):
-    """How to ask for a stream so that it goes on where it stopped."""
-
-    index: int
-    """0 if nothing has been seen."""
-    witnesses: list[Sequence[Event]]
-    """Frames that prove it if they are sent again; of each, its events as the server sent them."""
-
-
-class ReadProgress(msgspec.Struct, frozen=True):
-    """How far a stream was read that another takes over from."""
-
-    namespace: str
-    """`*` for all of them."""
-    topics: frozenset[str] | None
-    """By released names; None for all."""
-    index: int
-    lost: bool = False
-    """Whether nobody was reading it when the other took over."""
-
-    def covers(self, topic: str, namespace: str) -> bool:
-        """Whether an event of the topic, by released name, and of the namespace, empty for none, comes in it."""
-        return self.namespace in (ALL, namespace or self.namespace) and (self.topics is None or topic in self.topics)
+__all__ = ["MOST_BYTES", "MOST_FRAMES", "REMEMBERED_BYTES", "REMEMBERED_FRAMES", "Continuity"]
 
 
 class Continuity:
@@ -126,9 +68,8 @@ class Continuity:
         self._proven = False
         self._came_again: set[int] = set()
         """Remembered indexes of which something was repeated in this connection."""
-        self._fingerprints: OrderedDict[int, tuple[int, ...]] = OrderedDict()
-        """By index, of the events that were seen and are no longer remembered, oldest index first."""
-        self._fingerprinted = 0
+        self._fingerprints = Fingerprints()
+        """Of the events that were seen and are no longer remembered."""
         self._appeared: dict[str, Place] = {}
         """Namespaces of which nothing was seen, and from where they are to be read."""
         self._asked_namespaces: frozenset[str] = frozenset()
@@ -153,7 +94,7 @@ class Continuity:
         reaches = self._reached_by()
         single = Continuity(self._remembered_frames)
         single._forgotten = self._forgotten
-        single._fingerprints, single._fingerprinted = self._fingerprints.copy(), self._fingerprinted
+        single._fingerprints.add(self._fingerprints)
         for frame in self._recent:
             events = [
                 each
@@ -188,9 +129,7 @@ class Continuity:
             whole._remember(frame, frame.events)
         whole._forgotten = max(whole._forgotten, self._forgotten, *(other._forgotten for other, _ in parts))
         for each in (self, *(other for other, _ in parts)):
-            for index, known in each._fingerprints.items():
-                whole._fingerprints[index] = tuple({*whole._fingerprints.get(index, ()), *known})
-        whole._fingerprinted = sum(map(len, whole._fingerprints.values()))
+            whole._fingerprints.add(each._fingerprints)
         if whole._recent:
             # What lies before was read or not wanted.
             whole._forgotten = max(whole._forgotten, whole._recent[0].index - 1)
@@ -357,7 +296,7 @@ class Continuity:
         seen_here = self._seen_at_last(frame)
         new = self._not_seen(frame)
         doubtful = bool(seen_here) and new is not None and self._is_doubtful(frame, sent, new, seen_here)
-        if new is None or (doubtful and (self._is_later_write(frame) or self._has_another_past(frame))):
+        if new is None or (doubtful and self._is_of_another_history(frame)):
             gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
             if not tentative:
                 self._expected = None
@@ -387,30 +326,11 @@ class Continuity:
         before = {(event.topic, event.type, event.key) for event in seen_here}
         return bool(before) and before.isdisjoint((event.topic, event.type, event.key) for event in sent)
 
-    def _is_later_write(self, frame: Frame) -> bool:
-        """Whether a frame of the last index was written long after everything that is remembered up to it."""
-        written = written_at(frame.events, frame.index)
-        seen = [time for each in self._recent if (time := written_at(each.events, each.index)) is not None]
-        return written is not None and bool(seen) and written - max(seen) > OTHER_WRITE
-
-    def _has_another_past(self, frame: Frame) -> bool:
-        """Whether an object of the frame was created at an index that was read, and not by what was seen there."""
-        if self._coverage.behind or self._appeared or self._reaches:
-            return False
-        seen: dict[int, set[tuple[str, str, str]]] = {}
-        begun: dict[tuple[str, str], int] = {}
-        for each in self._recent:
-            for event in each.events:
-                seen.setdefault(each.index, set()).add((event.topic, event.key, event.namespace))
-                begun.setdefault((event.topic, event.namespace), each.index)
-        for event in frame.events:
-            since = max(self._forgotten, begun.get((event.topic, event.namespace), frame.index))
-            for created in created_at((event,)):
-                if since < created < frame.index and (event.topic, event.key, event.namespace) not in seen.get(
-                    created, ()
-                ):
-                    return True
-        return False
+    def _is_of_another_history(self, frame: Frame) -> bool:
+        if is_later_write(frame, self._recent):
+            return True
+        is_partial = self._coverage.behind or self._appeared or self._reaches
+        return not is_partial and has_another_past(frame, self._recent, self._forgotten)
 
     @property
     def is_proven(self) -> bool:
@@ -422,7 +342,7 @@ class Continuity:
         here = [list(each.events) for each in self._recent if each.index == frame.index]
         if any(here):
             return len(unseen(list(frame.events), here)) < len(frame.events)
-        if known := self._fingerprints.get(frame.index):
+        if known := self._fingerprints.of(frame.index):
             return any(fingerprint(event) in known for event in frame.events)
         oldest = self._recent[0].index if self._recent else self.last_index
         return False if oldest < frame.index <= self.last_index else None
@@ -458,7 +378,7 @@ class Continuity:
         seen = (self._expected or {}).get(index)
         another_past = index < self._resumed_from and not self._proven
         if seen is None:
-            known = self._fingerprints.get(index, ())
+            known = self._fingerprints.of(index)
             again = {id(event) for event in frame.events if known and fingerprint(event) in known}
             if again:
                 self._came_again.add(index)
@@ -506,23 +426,14 @@ class Continuity:
             gone = recent.pop(0)
             self._recent_bytes -= len(gone.line)
             self._forgotten = gone.index
-            self._keep_fingerprints(gone)
-
-    def _keep_fingerprints(self, frame: Frame) -> None:
-        kept = self._fingerprints
-        known = kept.get(frame.index)
-        kept[frame.index] = frame.fingerprints if known is None else (*known, *frame.fingerprints)
-        self._fingerprinted += len(frame.events)
-        while self._fingerprinted > FINGERPRINTS and len(kept) > 1:
-            self._fingerprinted -= len(kept.popitem(last=False)[1])  # a plain dictionary seeks its first for long
+            self._fingerprints.keep(gone.index, gone.fingerprints)
 
     def _start_over(self, frame: Frame, sent: Sequence[Event]) -> None:
         """The indexes begin anew with `frame`."""
         self._recent.clear()
         self._recent_bytes = 0
         self._forgotten = 0
-        self._fingerprints.clear()
-        self._fingerprinted = 0
+        self._fingerprints = Fingerprints()
         self.last_index = 0
         self._appeared.clear()
         self._asked_namespaces = frozenset()

@@ -8,6 +8,7 @@ payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at 
 same order as one that was seen and any of their payloads is the same, all of it is a repeat.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
@@ -57,6 +58,9 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
 _WRITTEN: Final = tuple(b'"%s":' % name for name in (b"CreateTime", b"ModifyTime", b"SubmitTime", b"StatusUpdatedAt"))
 _TIME: Final = lazy_pattern(rb"\d{9,20}")
 """Times that are part of the write itself: every server has them alike, however often it replays its raft log."""
+MOST_FINGERPRINTS: Final = 131_072
+"""Events, about 10 MB: the raft log that a server replays after a restart holds up to some 18,000 entries
+(`raft_snapshot_threshold`, `raft_trailing_logs`)."""
 _GENERATED_KEYS: Final = frozenset(
     name for kind in KINDS.values() if kind.has_generated_key for name in (kind.name, beta_topic(kind.name))
 )
@@ -82,6 +86,32 @@ def fingerprint(event: Event) -> int:
                 times.append(found[0])
             at = payload.find(name, at)
     return hash((event.topic, event.type, event.key, event.namespace, *sorted(times)))
+
+
+class Fingerprints:
+    """Of the newest `most` events that were seen and are no longer remembered, by index."""
+
+    def __init__(self, most: int = MOST_FINGERPRINTS) -> None:
+        self._most = most
+        self._events = 0
+        self._of: OrderedDict[int, tuple[int, ...]] = OrderedDict()
+        """Oldest index first. (In a plain dictionary the first entry after many deletions is sought for 10 us.)"""
+
+    def of(self, index: int) -> tuple[int, ...]:
+        return self._of.get(index, ())
+
+    def keep(self, index: int, fingerprints: tuple[int, ...]) -> None:
+        known = self._of.get(index)
+        self._of[index] = fingerprints if known is None else (*known, *fingerprints)
+        self._events += len(fingerprints)
+        while self._events > self._most and len(self._of) > 1:
+            self._events -= len(self._of.popitem(last=False)[1])
+
+    def add(self, others: "Fingerprints") -> None:
+        """Keeps what others hold, too, each event once."""
+        for index, fingerprints in others._of.items():
+            known = self.of(index)
+            self.keep(index, tuple(each for each in fingerprints if each not in known))
 
 
 def written_at(events: Iterable[Event], index: int) -> int | None:

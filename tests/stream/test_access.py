@@ -9,7 +9,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.continuity import Continuity, ReadProgress
+from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.resumption import ReadProgress
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Warned
 from nomad_tui.core.wire import Frame, decode
