@@ -1,7 +1,6 @@
-"""Recordings as a source: files, pipes and archives of events, in whatever form they were put down.
+"""Recordings as a source: files, pipes and archives of events, in any of the forms that are recognized.
 
-What a file is shows in its first bytes, not in its name (`core.capture`, `sources.unpacking`). Several files of one
-cluster are read as one, by index.
+A file's first bytes tell its form, not its name (`core.capture`). Files of one cluster are read as one, by index.
 """
 
 import asyncio
@@ -15,8 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from time import time_ns
 from typing import BinaryIO, Final
-
-import msgspec
 
 from nomad_tui.core.capture import NDJSON, Capture
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
@@ -33,6 +30,7 @@ from nomad_tui.sources.unpacking import (
     BROKEN,
     CHUNK_BYTES,
     EVENT_STREAM,
+    Document,
     Growing,
     Interruptible,
     Opened,
@@ -62,18 +60,6 @@ REMEDY: Final = (
 
 class RecordingError(ValueError):
     """A recording that cannot be opened; the text says why and what to do."""
-
-
-class Document(msgspec.Struct, frozen=True):
-    """One sequence of events: a file, a pipe, or a part of an archive."""
-
-    path: str
-    member: int | None = None
-    """Which of an archive's event streams; None for all, one after another."""
-
-    @property
-    def name(self) -> str:
-        return "standard input" if self.path == STANDARD_INPUT else Path(self.path).name
 
 
 class Recording:

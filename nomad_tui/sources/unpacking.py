@@ -12,10 +12,12 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any, BinaryIO, Final, cast
 
+import msgspec
 import zstandard
 
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.text import printable
+from nomad_tui.stream.start import STANDARD_INPUT
 
 CHUNK_BYTES: Final = 1024 * 1024
 PACKED_BYTES: Final = 2 * 1024
@@ -45,6 +47,18 @@ HEAD_BYTES: Final = 1024
 
 Read = Callable[[int], bytes]
 """Some bytes, at most as many as asked for, and none at the end."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """One sequence of events: a file, a pipe, or a part of an archive."""
+
+    path: str
+    member: int | None = None
+    """Which of an archive's event streams; None for all, one after another."""
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.path == STANDARD_INPUT else Path(self.path).name
 
 
 class Interruptible(io.RawIOBase):

@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.widget import Widget
+from textual.widgets import Static
 
 
 class LaidOutOnce(Widget):
@@ -33,3 +34,12 @@ def set_border_subtitle(widget: Widget, subtitle: Content) -> None:
 def _refresh_line(widget: Widget, y: int) -> None:
     left, top = widget.gutter.left, widget.gutter.top
     widget.refresh(Region(-left, y - top, widget.outer_size.width, 1))
+
+
+def show_content(static: Static, content: Content) -> None:
+    """Shows other content; lays the screen out anew only if it takes another number of lines."""
+    before = static.content
+    if before == content:
+        return
+    same_height = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")
+    static.update(content, layout=not same_height or not before)

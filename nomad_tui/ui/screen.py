@@ -57,10 +57,6 @@ WATCH_AFTER: Final = 0.5
 before. Rules look at earlier events, too."""
 
 
-SEARCHED: Final = frozenset((EventView.TREE, EventView.RAW))
-"""Views with a find line."""
-
-
 def _commands() -> type[Provider]:
     from nomad_tui.ui.dialogs.commands import Commands
 
@@ -118,19 +114,16 @@ class DashboardScreen(Screen[None]):
         self.filter_bar = FilterBar(history, self.view, hints(saved), id="filter-bar")
         self.filter_line = self.filter_bar.line
 
-        inspect_after, filter_after = (INSPECT_AFTER, FILTER_AFTER) if key_pause is None else (key_pause, key_pause)
+        inspect_after, after = (INSPECT_AFTER, FILTER_AFTER) if key_pause is None else (key_pause, key_pause)
         self.inspecting = Inspecting(self.panes, session.history, inspect_after)
-        self.updates = FilterUpdates(
-            self.panes, self.filter_bar, self.filtering, self.inspecting, history, filter_after
-        )
+        self.updates = FilterUpdates(self.panes, self.filter_bar, self.filtering, self.inspecting, history, after)
         self.saved = SavedFilterActions(self, saved, self.filter_line)
         self.connection = ConnectionActions(self, session, connections, lambda: self.filtering.text)
         self.controllers = Controllers(
             self, session, self.panes, self.filtering, self.updates, self.inspecting, clock, folders,
             is_cluster=connections is not None, seeds=seeds,
         )  # fmt: skip
-        self._is_drawn = False
-        self._is_late = False
+        self._is_drawn = self._is_late = False
         self._ticker = Ticker(
             session, self.panes, self.header, self.trouble, self.filter_bar, self.filtering, self.updates,
             self.inspecting, self.connection, self._mark_keeper, self.controllers, preferences.keymap,
@@ -352,7 +345,7 @@ class DashboardScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         inspector = self.inspector
-        if action == "filter" and inspector.view in SEARCHED and self.focused is inspector.shown_view:
+        if action == "filter" and inspector.view.is_searched and self.focused is inspector.shown_view:
             # There `/` searches what is shown.
             keymap = self._preferences.keymap
             return set(keymap.keys("app.filter")).isdisjoint(keymap.keys("tree.find"))

@@ -76,7 +76,7 @@ async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -
         await at_rest(pilot.app)
         assert not inspector.trouble.display
         assert drawn(inspector.payload_tree)[0] == "  ▼ Job  {6}"
-        inspector.clear()
+        inspector.show(None)
         await at_rest(pilot.app)
         assert inspector.event is None
         assert drawn(inspector.payload_tree) == []

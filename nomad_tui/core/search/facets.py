@@ -3,7 +3,9 @@
 What is ticked is part of the filter's text (`status:=failed,lost`), so that what is shown, typed and saved is one.
 """
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeGuard
 
@@ -22,6 +24,22 @@ class Dimension(StrEnum):
     NAMESPACE = "ns"
     JOB = "job"
     NODE = "node"
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many events have each value of each dimension and match everything else that is asked for."""
+
+    of: dict[Dimension, Counter[str]] = field(default_factory=lambda: {dimension: Counter() for dimension in Dimension})
+
+    def add(self, other: "Counts", sign: int = 1) -> None:
+        """Adds another's counts, or takes them away; a value with none left is forgotten."""
+        for dimension, counter in other.of.items():
+            mine = self.of[dimension]
+            for value, count in counter.items():
+                mine[value] += sign * count
+                if not mine[value]:
+                    del mine[value]
 
 
 _TICKED: Final = frozenset(Dimension) - {Dimension.TOPIC}

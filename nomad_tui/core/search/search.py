@@ -8,7 +8,6 @@ columns, payloads and sentences in that order.
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import IntEnum
 from time import time_ns
@@ -24,7 +23,7 @@ from nomad_tui.core.history.facts import related
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, NOT_IN_PLACE, Segment, Subject
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
-from nomad_tui.core.search.facets import Dimension, split
+from nomad_tui.core.search.facets import Counts, Dimension, split
 
 ROWS_A_STEP: Final = 32
 """Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
@@ -60,22 +59,6 @@ class Undecided(msgspec.Struct, frozen=True):
 
 
 Decision: TypeAlias = bool | Undecided
-
-
-@dataclass(slots=True)
-class Counts:
-    """How many events have each value of each dimension and match everything else that is asked for."""
-
-    of: dict[Dimension, Counter[str]] = field(default_factory=lambda: {dimension: Counter() for dimension in Dimension})
-
-    def add(self, other: "Counts", sign: int = 1) -> None:
-        """Adds another's counts, or takes them away; a value with none left is forgotten."""
-        for dimension, counter in other.of.items():
-            mine = self.of[dimension]
-            for value, count in counter.items():
-                mine[value] += sign * count
-                if not mine[value]:
-                    del mine[value]
 
 
 class Matcher:

@@ -20,8 +20,8 @@ from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import NO_LEVEL, Segment
 from nomad_tui.core.level import Level
-from nomad_tui.core.search.facets import Dimension
-from nomad_tui.core.search.search import Counts, Matcher
+from nomad_tui.core.search.facets import Counts, Dimension
+from nomad_tui.core.search.search import Matcher
 
 ROWS_AT_ONCE: Final = 512
 """Rows of a segment looked at before what was found of them is shown: several screens, and 20 ms of sentences."""

@@ -21,6 +21,11 @@ class EventView(StrEnum):
     TIMELINE = "timeline"
     RAW = "raw"
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether it has a search line."""
+        return self in (EventView.TREE, EventView.RAW)
+
 
 class Before(msgspec.Struct, frozen=True):
     """What an event is compared with."""

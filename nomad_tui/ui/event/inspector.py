@@ -34,7 +34,7 @@ from nomad_tui.ui.event.find_line import FindPane
 from nomad_tui.ui.event.inspected import EventView, InspectedEvent
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.event.view_tabs import ViewTabs
-from nomad_tui.ui.repaint import LaidOutOnce, set_border_subtitle, set_border_title
+from nomad_tui.ui.repaint import LaidOutOnce, set_border_subtitle, set_border_title, show_content
 
 if TYPE_CHECKING:
     from nomad_tui.core.diagnosis import Diagnosis
@@ -207,9 +207,6 @@ class Inspector(Vertical):
         if self.is_mounted:
             self._show(event)
 
-    def clear(self) -> None:
-        self.show(None)
-
     def _show(self, event: InspectedEvent | None) -> None:
         self.masking.revealed = None
         self._changes = None
@@ -271,7 +268,7 @@ class Inspector(Vertical):
         self._diagnosed = []
         if self._diagnosis is not None and not self._diagnosis.advance(seconds):
             self._diagnosed = [DrawnFact(fact.content) for fact in of_summary(Summary(self._diagnosis.facts))]
-            _put(self.diagnosis, laid_out(self._diagnosed, self.content_size.width - DIAGNOSIS_EDGE))
+            show_content(self.diagnosis, laid_out(self._diagnosed, self.content_size.width - DIAGNOSIS_EDGE))
         self.diagnosis.display = bool(self._diagnosed)
 
     def _compare(self, event: InspectedEvent, payload: Payload) -> None:
@@ -433,23 +430,14 @@ class Inspector(Vertical):
 
     def _lay_out_facts(self) -> None:
         width = self.content_size.width
-        _put(self.summary, laid_out(self._summary, width))
-        _put(self.diagnosis, laid_out(self._diagnosed, width - DIAGNOSIS_EDGE))
-        _put(self.facts, laid_out(self._facts, width))
+        show_content(self.summary, laid_out(self._summary, width))
+        show_content(self.diagnosis, laid_out(self._diagnosed, width - DIAGNOSIS_EDGE))
+        show_content(self.facts, laid_out(self._facts, width))
 
     def _describe(self, heading: tuple[Content, ...], trouble: str | None) -> None:
-        _put(self.heading, Content("\n").join(heading))
+        show_content(self.heading, Content("\n").join(heading))
         self._lay_out_facts()
         self.summary.display = bool(self._summary)
         self.facts.set_class(not self._facts, "-empty")
         self.trouble.update(Content(f"! {trouble}" if trouble else ""), layout=trouble is not None)
         self.trouble.display = trouble is not None
-
-
-def _put(static: Static, content: Content) -> None:
-    """Shows other content; lays the screen out anew only if it takes another number of lines."""
-    before = static.content
-    if before == content:
-        return
-    same_height = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")
-    static.update(content, layout=not same_height or not before)

@@ -105,12 +105,10 @@ class PayloadTree(RowView):
         names: Names | None = None,
         marks: Mapping[Path, Mark] | None = None,
     ) -> None:
-        """Show another payload with the cursor on the same path and the same line of the screen, where it
-        has that path. Ages are relative to `now_ns`.
+        """Show another payload, with the cursor on the same path and line of the screen if it has that path.
 
-        `masking` says what is masked, by default every secret; what it reveals is masked again with another payload.
-        `names` gives the name of an object by topic and ID. With `marks`, also with none in it, there is a margin
-        for them on the left.
+        Ages are relative to `now_ns`. `masking` is by default of every secret; what it reveals is masked again with
+        another payload. `names` gives the name of an object by topic and ID. `marks`, also none, take a margin.
         """
         line_of_cursor = self._cursor - self.scroll_offset.y
         if self._shown.show(payload, now_ns, masking if masking is not None else Masking(), names, marks):
@@ -415,8 +413,7 @@ class PayloadTree(RowView):
         if self._shown.masking.revealed is not None:
             self._conceal()
             return
-        path = self._shown.secret_at(self._cursor)
-        if path is None:
+        if (path := self._shown.secret_at(self._cursor)) is None:
             self._notify("No secret here.")
         else:
             self._reveal(path)
@@ -428,9 +425,8 @@ class PayloadTree(RowView):
         if self._shown.wanted is None:
             self._notify("No search yet: press {tree.find} to search.")
             return
-        find = self._shown.find
-        if find.count:
-            self._go_to(find.next(self._path, step))
+        if self._shown.find.count:
+            self._go_to(self._shown.find.next(self._path, step))
         self._report_found()
 
     def action_change(self, step: int) -> None:
