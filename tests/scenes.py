@@ -240,6 +240,7 @@ class StillSession(Session):
     def __init__(self, updates: tuple[Update, ...], rates: tuple[int, ...]) -> None:
         super().__init__(Script(updates), History(), clock=lambda: 0.0, wall_clock=lambda: NOW)
         self.status.per_second.extend(rates)
+        self.history.compress_in(lambda compress: compress())  # the header says how much it holds
 
     def tick(self) -> None:
         pass

@@ -18,7 +18,7 @@ from nomad_tui.ui.status import Header, Trouble
 
 FLOODED_EVERY: Final = 0.5
 """Seconds between two updates of the list while events pour in: it cannot be read then."""
-BUILDING_SLICE: Final = 0.006
+BUILDING_SLICE: Final = 0.01
 """Seconds of a tick in which rows are built: a screenful at once would keep keys waiting."""
 HEADER_EVERY: Final = 5
 """Ticks between two updates of the header and the counts."""

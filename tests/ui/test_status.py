@@ -75,6 +75,7 @@ async def told(*updates: Update, live: bool = True, history: History | None = No
     source = Finished(*updates)
     source.live = live
     session = Session(source, history, clock=lambda: now)
+    session.history.compress_in(lambda compress: compress())
     async with asyncio.timeout(10):
         await session.run()
     now += seconds

@@ -30,8 +30,7 @@ class Blocks:
 
     def __init__(self, max_bytes: int, unpacked_bytes: int = UNPACKED_BYTES) -> None:
         """`max_bytes` bounds the history: of a small one, no block waits to be compressed."""
-        self.bytes = 0
-        """Of all blocks, as they are kept."""
+        self._size = 0
         self.run: Runner | None = None
         """Where full blocks are compressed; None for here and now."""
         self._most_waiting = min(WAITING_BYTES, max_bytes // 16)
@@ -44,6 +43,12 @@ class Blocks:
         self._most_unpacked = unpacked_bytes
         self._unpacked: OrderedDict[int, bytes] = OrderedDict()
         self._unpacked_bytes = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blocks, as they are kept."""
+        self._take_over()
+        return self._size
 
     def add(self, segment: Segment, line: bytes) -> tuple[int, int]:
         """Adds a line to a segment; returns the number of its block and where it begins in the block, in bytes."""
@@ -58,7 +63,7 @@ class Blocks:
         at = block.size
         block.lines.append(line)
         block.size = at + size
-        self.bytes += size
+        self._size += size
         return len(blocks) - 1, at
 
     def seal(self, segment: Segment) -> None:
@@ -88,7 +93,7 @@ class Blocks:
     def _put(self, segment: Segment, block: Block, compressed: bytes) -> None:
         block.compressed = compressed
         block.lines = []
-        self.bytes += len(compressed) - block.size
+        self._size += len(compressed) - block.size
         segment.retained += len(compressed)
 
     def drop(self, segment: Segment) -> None:
@@ -97,7 +102,7 @@ class Blocks:
             content = self._unpacked.pop(id(block), None)
             if content is not None:
                 self._unpacked_bytes -= len(content)
-            self.bytes -= len(block.compressed) or block.size
+            self._size -= len(block.compressed) or block.size
             block.lines = []
 
     def content(self, block: Block) -> bytes:

@@ -201,7 +201,7 @@ class History:
     def retained_bytes(self) -> int:
         """Bytes that count towards `max_bytes`."""
         columns = (self.end - self._starts[0]) * EVENT_BYTES + self.gaps_held * GAP_BYTES
-        return columns + self._blocks.bytes + self._subjects.bytes + self._dictionaries.bytes + self._derived_bytes
+        return columns + self._blocks.size + self._subjects.bytes + self._dictionaries.bytes + self._derived_bytes
 
     def _evict(self) -> None:
         while len(self._segments) > 1 and (

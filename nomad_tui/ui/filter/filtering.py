@@ -7,7 +7,7 @@ topics are separate, because they narrow the subscription too.
 import asyncio
 from collections.abc import Callable
 from datetime import tzinfo
-from time import time_ns
+from time import perf_counter, time_ns
 from typing import Final
 
 from nomad_tui.core.filter import And, Filter, FilterError, Node
@@ -37,6 +37,9 @@ FIRST_SLICE: Final = 0.004
 SEARCH_SLICE: Final = 0.004
 SEARCH_SLICE_WHILE_BUSY: Final = 0.002
 """Seconds of searching between two turns for everything else; fewer while keys or events come."""
+SCREENFUL: Final = 60
+HURRY_SECONDS: Final = 0.5
+"""Until so many rows are found, and for so long at most, a search does not pause: the operator waits for it."""
 SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
 """Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
 COUNTING_PAUSE: Final = 0.03
@@ -215,17 +218,19 @@ class Filtering:
         history = self._session.history
         received = history.received_events
         is_busy = self._session.pace.has_keys
+        hurries_until = perf_counter() + HURRY_SECONDS
         try:
             while True:
                 if self.only_counts and self.must_wait:
                     await asyncio.sleep(COUNTING_PAUSE)
                     continue
-                if not self.advance(SEARCH_SLICE_WHILE_BUSY if is_busy else SEARCH_SLICE):
+                is_patient = is_busy and (len(self.shown) >= SCREENFUL or perf_counter() > hurries_until)
+                if not self.advance(SEARCH_SLICE_WHILE_BUSY if is_patient else SEARCH_SLICE):
                     return
                 before, received = received, history.received_events
                 is_busy = received != before or self._session.pace.has_keys
                 pause = COUNTING_PAUSE if self.only_counts else SEARCH_PAUSE_WHILE_BUSY
-                await asyncio.sleep(pause if is_busy else 0)
+                await asyncio.sleep(pause if is_patient else 0)
         finally:
             self._searching = False
 
