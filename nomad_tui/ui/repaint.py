@@ -37,7 +37,7 @@ def _refresh_line(widget: Widget, y: int) -> None:
 
 
 def show_content(static: Static, content: Content) -> None:
-    """Shows other content; lays the screen out anew only if it takes another number of lines."""
+    """Shows other lines, none of which wraps; lays the screen out anew only if their number changes."""
     before = static.content
     if before == content:
         return

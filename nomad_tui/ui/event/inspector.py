@@ -268,7 +268,7 @@ class Inspector(Vertical):
         self._diagnosed = []
         if self._diagnosis is not None and not self._diagnosis.advance(seconds):
             self._diagnosed = [DrawnFact(fact.content) for fact in of_summary(Summary(self._diagnosis.facts))]
-            show_content(self.diagnosis, laid_out(self._diagnosed, self.content_size.width - DIAGNOSIS_EDGE))
+            self._show_diagnosed(self.content_size.width)
         self.diagnosis.display = bool(self._diagnosed)
 
     def _compare(self, event: InspectedEvent, payload: Payload) -> None:
@@ -431,8 +431,13 @@ class Inspector(Vertical):
     def _lay_out_facts(self) -> None:
         width = self.content_size.width
         show_content(self.summary, laid_out(self._summary, width))
-        show_content(self.diagnosis, laid_out(self._diagnosed, width - DIAGNOSIS_EDGE))
+        self._show_diagnosed(width)
         show_content(self.facts, laid_out(self._facts, width))
+
+    def _show_diagnosed(self, width: int) -> None:
+        content = laid_out(self._diagnosed, width - DIAGNOSIS_EDGE)
+        if self.diagnosis.content != content:
+            self.diagnosis.update(content)  # long facts wrap
 
     def _describe(self, heading: tuple[Content, ...], trouble: str | None) -> None:
         show_content(self.heading, Content("\n").join(heading))
