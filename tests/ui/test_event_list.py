@@ -632,3 +632,17 @@ async def test_a_search_under_way_is_said() -> None:
             pass
         opened.events.sync()
         assert "no event matches" in "\n".join(opened.rows())
+
+
+async def test_rows_that_a_new_search_finds_again_are_drawn_again() -> None:
+    async with dashboard(Told(CONNECTED, *jobs(range(30))), size=NARROW, filter_text="job-1") as opened:
+        await opened.shows(30)
+        assert "job-11" in opened
+        view = opened.dashboard.view
+        view.show(view.filter)
+        opened.events.refresh()
+        assert "job-11" not in opened
+        while view.advance(0.01):
+            pass
+        opened.events.sync()
+        assert "job-11" in opened

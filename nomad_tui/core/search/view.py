@@ -60,6 +60,8 @@ class View:
         self.region = ""
         """The server's, once it is known."""
         self._counts_facets = counts_facets
+        self.restarts = 0
+        """How often the search has begun anew: until it is through, rows that were there may be missing."""
         self.show(chosen if chosen is not None else Filter(), hidden_topics)
 
     def show(
@@ -94,6 +96,7 @@ class View:
         )
 
     def _restart(self) -> None:
+        self.restarts += 1
         self._matcher = self._new_matcher()
         self._found: dict[int, array[int]] = {}
         """Per segment, by its first sequence number: the matches among the rows looked at, in order."""

@@ -156,7 +156,7 @@ class EventList(LineView, can_focus=True):
         target = viewport.target()
         if target != self.scroll_offset.y and self._page:  # before the first layout there is nowhere to scroll to
             self.show_at_top(target)
-        elif is_changed or self._why_empty != before:
+        if is_changed or self._why_empty != before:
             self.refresh()
         viewport.remember(self.scroll_offset.y)
         self._repaint_new_looks()

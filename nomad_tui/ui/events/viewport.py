@@ -36,6 +36,8 @@ class Viewport:
         self._row_count = 0
         self._newest: int | None = None
         """Sequence number of the last row at the last `update`."""
+        self._restarts = 0
+        """Of the view, at the last `update`."""
         self._scrolled_to = 0
         self._top: int | None = None
         """Sequence number of the row at the top; None before the first."""
@@ -101,9 +103,9 @@ class Viewport:
         rows = self.row_count
         newest = self.view.sequence_at(rows - 1) if rows else None
         is_resized = rows != self._row_count
-        # As many rows may have been evicted as have come.
-        is_changed = is_resized or newest != self._newest
-        self._row_count, self._newest = rows, newest
+        # As many rows may have been evicted as have come, or found again that were missing when they were drawn.
+        is_changed = is_resized or newest != self._newest or self.view.restarts != self._restarts
+        self._row_count, self._newest, self._restarts = rows, newest, self.view.restarts
         return is_resized, is_changed
 
     @property
