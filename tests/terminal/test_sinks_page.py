@@ -40,7 +40,7 @@ def test_a_sink_is_made_edited_and_previewed(tour: Path, home: Path, size: tuple
         assert f'address = "{target}"' in before
         program.press("e").wait_for("2 mistakes, nothing is changed", "`fromat`", "`timeout`")
         assert file.read_text() == before
-        program.press("e").wait_for("1 mistake, nothing is changed", "a sink keeps").press("enter")
+        program.press("e").wait_for("1 mistake, nothing is changed", "keeps").press("enter")
         program.wait_for("Saved").wait_gone("nothing is changed")
         assert file.read_text() == right
         program.press("v").wait_for("would send, for sample events", '"Topic"').press("escape").wait_for("format event")
