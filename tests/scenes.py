@@ -18,6 +18,7 @@ from typing import Any, Final
 import textual
 from msgspec.structs import replace
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from nomad_tui.cli.demo import LEAD
 from nomad_tui.core.history.event_row import sentence
@@ -335,7 +336,8 @@ def settled(app: NomadTui) -> bool:
     """Whether the inspector shows what the list says is looked at, and the picker has counted what is held."""
     if isinstance(app.screen, OverviewPage):
         title = str(app.screen.query_one("#overview").border_title)
-        return title.startswith("Overview") and "reading" not in title
+        is_counted = not any("Counting" in str(each.content) for each in app.screen.query(Static))
+        return title.startswith("Overview") and "reading" not in title and is_counted
     event = app.dashboard.inspector.event
     timeline = app.dashboard.inspector.timeline
     if app.dashboard.inspector.view is EventView.TIMELINE and timeline.step_count is None:
