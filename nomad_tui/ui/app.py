@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +17,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import App
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
@@ -44,6 +45,8 @@ COLLECT_EVERY: Final = 0.25
 
 TYPED_AHEAD_EVERY: Final = 0.02
 """Seconds between two keys that were typed before the first picture: one may open the pane that the next is for."""
+LONGEST_ACT: Final = 1.0
+"""Seconds that such a key waits at most for what the key before it does, the search for a filter included."""
 FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
 """Style sheets of the first picture. The others are read after it, or before a key or another screen needs them."""
 
@@ -97,6 +100,8 @@ class NomadTui(App[Outcome]):
         self._has_all_styles = False
         self._typed_ahead: deque[events.Event] | None = deque()
         """Keys that wait for the first picture; None once they have acted."""
+        self._is_acting = False
+        """Whether messages that the last of them led to are still being handled."""
         self._collector = Collector()
         self._signals = EndingSignals()
         for theme in (*THEMES, *self.preferences.own_themes):
@@ -213,8 +218,18 @@ class NomadTui(App[Outcome]):
         if not self._typed_ahead:
             self._typed_ahead = None
             self._taking.stop()
-        elif not any(node.message_queue_size for node in (self.focused or self.screen).ancestors_with_self):
-            await self._take(self._typed_ahead.popleft())
+            return
+        waits = self._is_acting or (self.dashboard.filtering.is_searching and not isinstance(self.focused, Input))
+        if waits and perf_counter() < self.session.pace.last_key + LONGEST_ACT:
+            return
+        event, nodes = self._typed_ahead.popleft(), iter((self.focused or self.screen).ancestors_with_self)
+        self._is_acting = True
+        await self._take(event)
+        self._wait_for(nodes)
+
+    def _wait_for(self, nodes: Iterator[DOMNode]) -> None:
+        """Waits until these, one after another, have handled the messages that they have now."""
+        self._is_acting = any(node.call_later(self._wait_for, nodes) for node in nodes)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if f"app.{action}" in self.keymap.typed_early and isinstance(self.focused, Input):

@@ -181,13 +181,14 @@ def test_the_rows_are_what_tail_prints(tour: Path, home: Path, serve: Serve) -> 
         [COMMAND, "tail", "--address", address, "--limit", "625"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     with running("--address", address, size=(220, 50), home=home) as program:
-        program.wait_for("live", "625").press("z", "g").settle()
-        pages: list[list[str]] = []
-        while (page := _rows(program)) not in pages[-1:]:
-            pages.append(page)
-            program.press("pagedown").settle()
+        program.wait_for("live", "625").press("z", "g")
+        program.wait_until(lambda: any(_agrees(row, printed[0]) for row in _rows(program)[:1]), "row 1").settle()
+        pages = [_rows(program)]
+        while not _agrees(pages[-1][-1], printed[-1]):
+            program.press("pagedown").wait_until(lambda: _rows(program) != pages[-1], "another page").settle()
+            pages.append(_rows(program))
     rows = [row for page in pages[:-1] for row in page]
-    rows += pages[-1][len(rows) - 625 :]
+    rows += pages[-1][len(rows) - len(printed) :]
     assert len(rows) == len(printed) == 625
     for shown, line in zip(rows, printed, strict=True):
         assert _agrees(shown, line), f"{shown!r} is not {line!r}"

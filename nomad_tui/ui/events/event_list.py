@@ -146,13 +146,14 @@ class EventList(LineView, can_focus=True):
         """Shows what has come, without moving what is being read."""
         viewport = self.viewport
         is_resized, is_changed = viewport.update()
-        viewport.until = None
         before, self._why_empty = self._why_empty, viewport.why_empty(self.hint)
         if viewport.is_past_newest:
             self.clear_selection()
             viewport.release_newest()
         if is_resized:
             self.set_row_count(viewport.rows + self._painter.heading_rows)
+        if viewport.is_past_oldest:
+            self.action_first()
         target = viewport.target()
         if target != self.scroll_offset.y and self._page:  # before the first layout there is nowhere to scroll to
             self.show_at_top(target)
@@ -232,10 +233,8 @@ class EventList(LineView, can_focus=True):
         self.sync()
 
     def _label(self) -> None:
-        text = self.viewport.describe()
-        if self._note:
-            text = f"{self._note} · {text}"
-        set_border_subtitle(self, Content(text))
+        place = self.viewport.describe()
+        set_border_subtitle(self, Content(f"{self._note} · {place}" if self._note else place))
 
     def _set_note(self, note: str = "") -> None:
         self._note = note
@@ -264,8 +263,7 @@ class EventList(LineView, can_focus=True):
         return self._painter.line(self.viewport, row, width, self._why_empty)
 
     def _refresh_sequence(self, sequence: int) -> None:
-        at = self.viewport.line_of(sequence)
-        if at is not None:
+        if (at := self.viewport.line_of(sequence)) is not None:
             self.refresh(Region(0, at + self._painter.heading_rows, self.scrollable_content_region.width, 1))
 
     # Following and selecting
@@ -365,19 +363,22 @@ class EventList(LineView, can_focus=True):
 
     # Keys
 
+    def on_key(self) -> None:
+        if not self.viewport.rows:
+            self.sync()  # the first rows may have come since the last look, and the key may be about them
+
     def action_move(self, rows: int) -> None:
-        row = self.viewport.row_after(rows)
-        if row is not None:
+        if (row := self.viewport.row_after(rows)) is not None:
             self.select(row)
 
     def action_move_pages(self, pages: float) -> None:
-        place = self.viewport.page_after(pages)
-        if place is not None:
+        if (place := self.viewport.page_after(pages)) is not None:
             self.select(*place)
 
     def action_first(self) -> None:
         if self.viewport.rows:
             self.select(0)
+        self.viewport.tracks_oldest = not self.view.complete
 
     def action_last(self) -> None:
         if rows := self.viewport.rows:

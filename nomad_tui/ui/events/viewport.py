@@ -30,6 +30,8 @@ class Viewport:
         """The first sequence number that the next `update` leaves out; None for none."""
         self.tracks_newest = False
         """Whether the selected event is the newest because it is the newest: with another one it no longer is."""
+        self.tracks_oldest = False
+        """Whether the oldest row found is to be selected, while a filter is still searching for older ones."""
         self._height = height
         self._is_on_newest = False
         """Whether the operator went to the newest event and has not moved since, though others may have come."""
@@ -105,7 +107,7 @@ class Viewport:
         is_resized = rows != self._row_count
         # As many rows may have been evicted as have come, or found again that were missing when they were drawn.
         is_changed = is_resized or newest != self._newest or self.view.restarts != self._restarts
-        self._row_count, self._newest, self._restarts = rows, newest, self.view.restarts
+        self._row_count, self._newest, self._restarts, self.until = rows, newest, self.view.restarts, None
         return is_resized, is_changed
 
     @property
@@ -150,6 +152,7 @@ class Viewport:
     def restart(self) -> None:
         """After the view was given another filter: while not following, the selection or else the place is sought."""
         self.invalidate()
+        self.tracks_oldest = False
         if self.following:
             return
         places = (self.cursor, self._sought, self._top)
@@ -159,12 +162,18 @@ class Viewport:
 
     def stop_seeking(self) -> None:
         self._sought = None
+        self.tracks_oldest = False
+
+    @property
+    def is_past_oldest(self) -> bool:
+        """Whether a search has found an older event than the one that was selected as the oldest."""
+        return self.tracks_oldest and self.rows > 0 and (self.cursor is None or self.view.sequence_at(0) < self.cursor)
 
     # Selecting
 
     def move_cursor(self, sequence: int | None) -> int | None:
         """Selects an event or none; returns the one selected before."""
-        self.tracks_newest = self._is_on_newest = False
+        self.tracks_newest = self.tracks_oldest = self._is_on_newest = False
         before, self.cursor = self.cursor, sequence
         return before
 

@@ -1,6 +1,7 @@
 """From the filter line to the panes: when the text is read and applied, and which other keys change it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
@@ -96,8 +97,13 @@ class FilterUpdates:
     def begin_search(self) -> None:
         self._filtering.begin_search(self._run)
 
-    def _run(self, filtering: Filtering) -> None:
-        self._panes.run_worker(filtering.search, name="search", group="search")  # type: ignore[arg-type]
+    def _run(self) -> None:
+        search = partial(self._filtering.search, self._show_rows)
+        self._panes.run_worker(search, name="search", group="search")  # type: ignore[arg-type]
+
+    def _show_rows(self) -> None:
+        if self._panes.is_ready:
+            self._event_list.sync()
 
     def highlight(self) -> None:
         """Shows what does not match too, or hides it."""
@@ -116,6 +122,8 @@ class FilterUpdates:
         """Adds the line to the history of filters, unless there is a mistake in it."""
         if self._panes.is_ready:
             self.read()
+            if not self._filtering.is_applied:
+                self.apply()  # the next key is for the list of the matches
         if self._filtering.error is not None or not self._line.value.strip():
             return
         self._history.remember(self._line.value)

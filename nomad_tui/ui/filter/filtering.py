@@ -204,21 +204,28 @@ class Filtering:
 
     # Searching
 
-    def begin_search(self, run: Callable[["Filtering"], object]) -> None:
+    @property
+    def is_searching(self) -> bool:
+        """Whether the list lacks rows of the filter that was last read."""
+        return self._searching or not self.is_applied or not self.complete
+
+    def begin_search(self, run: Callable[[], object]) -> None:
         """Starts the search unless it is running; `run` runs `search` beside everything else."""
         if not self._searching:
             self._searching = True
-            run(self)
+            run()
 
-    async def search(self) -> None:
+    async def search(self, show: Callable[[], None]) -> None:
         """Looks through what is held, newest first, in slices that leave keys, drawing and reading their turn.
 
-        While the list is all there and only the facets are still counted, keys and a flood of events stop that.
+        Calls `show` as soon as there is a screenful of rows, or at the end. While the list is all there and only the
+        facets are still counted, keys and a flood of events stop that.
         """
         history = self._session.history
         received = history.received_events
         is_busy = self._session.pace.has_keys
         hurries_until = perf_counter() + HURRY_SECONDS
+        is_shown = len(self.shown) >= SCREENFUL
         try:
             while True:
                 if self.only_counts and self.must_wait:
@@ -227,12 +234,17 @@ class Filtering:
                 is_patient = is_busy and (len(self.shown) >= SCREENFUL or perf_counter() > hurries_until)
                 if not self.advance(SEARCH_SLICE_WHILE_BUSY if is_patient else SEARCH_SLICE):
                     return
+                if not is_shown and len(self.shown) >= SCREENFUL:
+                    is_shown = True
+                    show()
                 before, received = received, history.received_events
                 is_busy = received != before or self._session.pace.has_keys
                 pause = COUNTING_PAUSE if self.only_counts else SEARCH_PAUSE_WHILE_BUSY
                 await asyncio.sleep(pause if is_patient else 0)
         finally:
             self._searching = False
+            if not is_shown:
+                show()
 
     @property
     def only_counts(self) -> bool:
