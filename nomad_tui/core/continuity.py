@@ -23,10 +23,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Place
-from nomad_tui.core.repeats import Fingerprints, created_between, fingerprint, unseen
-from nomad_tui.core.resumption import Joined, ReadProgress, Resumption
-from nomad_tui.core.server_history import has_another_past, is_later_write
+from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Joined, Place, ReadProgress, Resumption
+from nomad_tui.core.repeats import Fingerprints, created_between, fingerprint, has_another_past, is_later_write, unseen
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame

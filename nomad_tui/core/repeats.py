@@ -9,7 +9,7 @@ same order as one that was seen and any of their payloads is the same, all of it
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -17,7 +17,7 @@ import orjson
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.topics import beta_topic
-from nomad_tui.core.wire import Event
+from nomad_tui.core.wire import Event, Frame
 
 Identity: TypeAlias = tuple[str, str, str]
 """Topic, type and key."""
@@ -180,3 +180,35 @@ def _without_computed(value: Any) -> Any:
     if isinstance(value, int) and value >= _NANOSECOND_TIMES:
         return None
     return value
+
+
+OTHER_WRITE: Final = 600_000_000_000
+"""ns by which a frame of the last index is newer than all that was seen when it cannot be of the same history. An
+object's time may be older than its write: by up to 124 s in the recordings."""
+
+
+def is_later_write(frame: Frame, seen: Sequence[Frame]) -> bool:
+    """Whether a frame of the last index was written long after everything that was seen up to it."""
+    written = written_at(frame.events, frame.index)
+    times = [time for each in seen if (time := written_at(each.events, each.index)) is not None]
+    return written is not None and bool(times) and written - max(times) > OTHER_WRITE
+
+
+def has_another_past(frame: Frame, seen: Sequence[Frame], forgotten: int) -> bool:
+    """Whether an object of the frame was created at an index that was read, and not by what was seen there.
+
+    `forgotten` is the index up to which not all frames are in `seen`.
+    """
+    here: dict[int, set[tuple[str, str, str]]] = {}
+    begun: dict[tuple[str, str], int] = {}
+    for each in seen:
+        for event in each.events:
+            here.setdefault(each.index, set()).add((event.topic, event.key, event.namespace))
+            begun.setdefault((event.topic, event.namespace), each.index)
+    for event in frame.events:
+        since = max(forgotten, begun.get((event.topic, event.namespace), frame.index))
+        for created in created_at((event,)):
+            identity = (event.topic, event.key, event.namespace)
+            if since < created < frame.index and identity not in here.get(created, ()):
+                return True
+    return False

@@ -10,8 +10,7 @@ from nomad_tui.nomad import diagnose, questions
 from nomad_tui.nomad.cases import Kind, by_inquiry
 from nomad_tui.nomad.release_discovery import Evidence, ServerReleases, discover
 from nomad_tui.nomad.releases import SERVER_BUGS
-from nomad_tui.stream import harm
-from nomad_tui.stream.harm import asked_topics
+from nomad_tui.stream.topic_selection import UNKNOWN_TOPICS, allowed_trouble, asked_topics, left_out_trouble
 
 NAMED: Final = 3
 """Servers whose releases are listed before the rest is counted."""
@@ -64,7 +63,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
     }
     sentences, remedy = [_which(subject, releases)], ""
     if harmful:
-        trouble = (harm.taken if connection.allow_harmful_topics else harm.left_out)(harmful, releases)
+        trouble = (allowed_trouble if connection.allow_harmful_topics else left_out_trouble)(harmful, releases)
         sentences.append(trouble.summary)
         remedy = f"{trouble.remedy}."
         if not connection.allow_harmful_topics:
@@ -72,7 +71,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
             if left is None:
                 subject.blocked = f"No readable topic is left without {', '.join(harmful)}."
             elif subject.subscription.released_topics is None:
-                sentences.append(harm.UNKNOWN_TOPICS)
+                sentences.append(UNKNOWN_TOPICS)
             subject.subscription = left or subject.subscription
     sentences += [bug.sentence for bug in bugs if bug.is_harmful and not bug.topics]
     if builds and builds[0].startswith("1.0.0-beta"):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.history.coverage import Joined
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
-from nomad_tui.core.resumption import Joined
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode

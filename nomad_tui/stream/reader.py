@@ -28,7 +28,6 @@ from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.questions import newest_index
 from nomad_tui.nomad.release_discovery import Discovery
 from nomad_tui.stream.connection import ConnectionSettings, StreamConnection, request
-from nomad_tui.stream.harm import Harm
 from nomad_tui.stream.reports import (
     EXAMINED,
     HAS_ANOTHER_HISTORY,
@@ -44,7 +43,7 @@ from nomad_tui.stream.servers import Doubts, first_index_held, identify, scope
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start, StartFilter
 from nomad_tui.stream.timing import Cuts
-from nomad_tui.stream.topic_selection import TopicSelection
+from nomad_tui.stream.topic_selection import Harm, TopicSelection
 
 
 class Reader:

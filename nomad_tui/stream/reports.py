@@ -12,8 +12,7 @@ from nomad_tui.nomad.cases import Kind, Trouble
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.stream.connection import StreamConnection
-from nomad_tui.stream.harm import Harm
-from nomad_tui.stream.topic_selection import TopicSelection
+from nomad_tui.stream.topic_selection import Harm, TopicSelection
 
 SKEW: Final = 5.0
 """Seconds by which two clocks may differ without a warning."""

@@ -12,7 +12,7 @@ from nomad_tui.core.export.reproduce import Server
 from nomad_tui.core.payload import Path, Payload
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
-from nomad_tui.stream.harm import csi_read_warning
+from nomad_tui.stream.topic_selection import csi_read_warning
 from nomad_tui.ui.dialogs.copies import choices, server_of
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.dialogs.save import Save, Selection

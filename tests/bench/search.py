@@ -18,9 +18,8 @@ from typing import Any, Final
 import orjson
 
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.derived import Derived, PayloadReader
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.payload_reader import PayloadReader
 from nomad_tui.core.search.view import View
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings

@@ -10,10 +10,9 @@ from nomad_tui.core.changes import difference
 from nomad_tui.core.describe import summary
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.event_row import sentence as sentence_of
-from nomad_tui.core.history.facts import status_and_node
+from nomad_tui.core.history.event_row import status_and_node
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.names import Names
-from nomad_tui.core.history.related import Related
+from nomad_tui.core.history.related import Names, Related
 from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent

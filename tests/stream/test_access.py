@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.continuity import Continuity
-from nomad_tui.core.resumption import ReadProgress
+from nomad_tui.core.history.coverage import ReadProgress
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Warned
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.sources import live
+from nomad_tui.sources.live import ordered
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, End, Options, StandIn, Token
-from nomad_tui.stream.ordered import ordered
 from nomad_tui.stream.reader import Reader as OneReader
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start

@@ -10,7 +10,7 @@ from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Gap, GapReason, Update
 from nomad_tui.core.wire import Frame, Heartbeat, decode
-from nomad_tui.stream.ordered import WAITING, ordered
+from nomad_tui.sources.live import WAITING, ordered
 from nomad_tui.stream.reader import Reader
 from nomad_tui.stream.servers import Doubts
 from nomad_tui.stream.settings import Settings

@@ -21,8 +21,8 @@ from nomad_tui.ui.events.columns import (
     lay_out,
     parse_columns,
 )
-from nomad_tui.ui.events.event_line import MARK, MATCH, Clock, Look, Palette, heading, line
 from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.events.event_painter import MARK, MATCH, Clock, Look, Palette, heading, line
 from tests import recordings
 from tests.list_alone import NOW, Alone, event, frame, history_of, job, list_alone
 from tests.pressing import at_rest

@@ -15,8 +15,8 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.events.columns import Column
-from nomad_tui.ui.events.event_line import Clock, Palette, line
 from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.events.event_painter import Clock, Palette, line
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
 
 NOW: Final = 1_795_423_940_000_000_000

@@ -14,8 +14,8 @@ from nomad_tui.core.search.paths import condition
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.session import Session
+from nomad_tui.ui.filter.filter_bar import mistake
 from nomad_tui.ui.filter.filtering import Filtering
-from nomad_tui.ui.filter.mistake import mistake
 from tests.dashboard import (
     CONNECTED,
     MEDIUM,

@@ -12,7 +12,7 @@ from nomad_tui.core.export.formats import EventLines, Output
 from nomad_tui.core.export.tables import markdown_line, markdown_text
 from nomad_tui.core.history.event_row import GapRow, happened, row
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.names import Names
+from nomad_tui.core.history.related import Names
 from nomad_tui.core.readable import SECOND, count, duration
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable

@@ -1,6 +1,6 @@
 """One row of the event list, ready to be drawn: everything looked up, nothing left to parse."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Final
 
@@ -8,12 +8,32 @@ import msgspec
 
 from nomad_tui.core.describe import describe, level
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import FrameTimes, HeldEvent
+from nomad_tui.core.history.segment import FrameTimes, HeldEvent, Subject
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.parts import Sentence
+from nomad_tui.core.objects.reading import Object, Reader
 from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.readable import duration
+from nomad_tui.core.topics import released_topic
 from nomad_tui.core.updates import Gap
+
+
+def status_and_node(topic: str, type_: str, key: str, payload: bytes) -> tuple[str, str, str]:
+    """The object's status in Nomad's word, and the ID and name of its node; empty where it has none."""
+    return kind(topic).facts(type_, key, payload)
+
+
+def related(field: str, subject: Subject, payload: bytes, region: str) -> Iterable[str]:
+    """What an event's payload names as `field`, which is one of `group task user alloc eval deploy region`.
+
+    `region` is the one whose server sent it: a payload seldom says.
+    """
+    named = kind(subject.topic).mentioned(field, subject.key, payload)
+    if field != "region":
+        return named
+    return [name for name in named if name] or (region,)
+
 
 LOOK_BACK: Final = 32
 """Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
@@ -194,3 +214,57 @@ def payload_before(history: History, sequence: int) -> bytes | None:
     if previous is None or history.gaps_between(previous, sequence):
         return None
     return history.payload(previous)
+
+
+class _State(Object):
+    """The fields of any object that say its state; empty where it has none."""
+
+    client_status: str = ""
+    desired_status: str = ""
+    status: str = ""
+    state: str = ""
+    scheduling_eligibility: str = ""
+    drain: bool = False
+    drain_strategy: msgspec.Raw | None = None
+
+
+_WHOLE: Final = Reader[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
+_STATE: Final = Reader[_State](_State)
+_REMOVED: Final = ("Deleted", "Deregistered", "Deregistration")
+_DELETED: Final = msgspec.Raw(b"true")
+
+
+def newest_state(history: History, sequence: int) -> str:
+    """`now: ready, 25 s later`; empty where nothing newer is held or its state is the same."""
+    if sequence < history.first or history.gap(sequence) is not None:
+        return ""
+    event = history.event(sequence)
+    newest = history.newest(released_topic(event.topic), event.namespace, event.key)
+    if newest is None or newest <= sequence:
+        return ""
+    latest = history.event(newest)
+    state = _state(latest)
+    if latest.index < event.index or not state or state == _state(event):
+        return ""
+    then, since = happened(history, sequence), happened(history, newest)
+    later = f", {duration(since - then)} later" if then is not None and since is not None and since > then else ""
+    return f"now: {state}{later}"
+
+
+def _state(event: HeldEvent) -> str:
+    topic = released_topic(event.topic)
+    whole = _WHOLE.read(event.payload) or {}
+    if whole.get("Deleted") == _DELETED or (event.type.endswith(_REMOVED) and event.type.startswith(topic)):
+        return kind(topic).removed
+    found = next((whole[key] for key in kind(topic).payload_keys if key in whole), None)
+    read = None if found is None else _STATE.read(found)
+    if read is None:
+        return ""
+    words = [read.client_status or read.status or read.state]
+    if read.desired_status in ("stop", "evict") and read.client_status in ("pending", "running"):
+        words.append(f"to {read.desired_status}")
+    if read.drain or read.drain_strategy not in (None, msgspec.Raw(b"null")):
+        words.append("draining")
+    elif read.scheduling_eligibility == "ineligible":
+        words.append("ineligible")
+    return ", ".join(word for word in words if word) or "there"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from nomad_tui.core.history.blocks import BLOCK_BYTES, UNPACKED_BYTES, Blocks, Runner
-from nomad_tui.core.history.dictionaries import Dictionaries
+from nomad_tui.core.history.dictionaries import Dictionaries, Subjects
 from nomad_tui.core.history.segment import (
     EVENT_BYTES,
     FACTS_BYTES,
@@ -26,7 +26,6 @@ from nomad_tui.core.history.segment import (
     Segment,
     Subject,
 )
-from nomad_tui.core.history.subjects import Subjects
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 from nomad_tui.core.moment import frame_moment, no_earlier_than
 from nomad_tui.core.updates import Gap

@@ -11,9 +11,8 @@ from functools import partial
 from time import perf_counter
 from typing import Final
 
-from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.derived import Derived, PayloadReader
 from nomad_tui.core.history.event_row import happened
-from nomad_tui.core.history.payload_reader import PayloadReader
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
 from nomad_tui.core.overview.activity import Activity
 from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened

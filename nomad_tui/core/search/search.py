@@ -18,8 +18,7 @@ import msgspec
 from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
 from nomad_tui.core.filter.nodes import is_expression
 from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
-from nomad_tui.core.history.event_row import happened
-from nomad_tui.core.history.facts import related
+from nomad_tui.core.history.event_row import happened, related
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, NOT_IN_PLACE, Segment, Subject
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import orjson
 from textual.content import Content
 
-from nomad_tui.core.history.event_row import EventRow, GapRow, happened, row
+from nomad_tui.core.history.event_row import EventRow, GapRow, happened, newest_state, row
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.names import Names
-from nomad_tui.core.history.newest import newest_state
+from nomad_tui.core.history.related import Names
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.readable import age, byte_count, count
 from nomad_tui.ui.event.facts import contents

@@ -6,8 +6,7 @@ from textual.timer import Timer
 
 from nomad_tui.core.export.reproduce import Envelope
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.names import Names
-from nomad_tui.core.history.related import Related
+from nomad_tui.core.history.related import Names, Related
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.updates import Gap
 from nomad_tui.ui.event.described import described

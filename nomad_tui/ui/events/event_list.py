@@ -23,10 +23,8 @@ from nomad_tui.core.filter import FilterError
 from nomad_tui.core.search.view import View
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
-from nomad_tui.ui.events.event_line import Clock, Look
-from nomad_tui.ui.events.event_painter import STYLES, EventPainter
-from nomad_tui.ui.events.jumps import SEARCHING, Jump, to_mark, to_match, to_place
-from nomad_tui.ui.events.viewport import Viewport
+from nomad_tui.ui.events.event_painter import STYLES, Clock, EventPainter, Look
+from nomad_tui.ui.events.viewport import SEARCHING, Jump, Viewport, to_mark, to_match, to_place
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.repaint import set_border_subtitle

@@ -1,24 +1,260 @@
 """How rows of the event list become lines on the screen, and which of them are kept for the next drawing."""
 
 from collections import OrderedDict
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
+from datetime import datetime, tzinfo
 from enum import Enum, auto
-from typing import Final
+from time import time_ns
+from typing import Final, TypeAlias
 
+import msgspec
+from msgspec.structs import replace
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nomad_tui.core.history.event_row import EventRow, GapRow, row
+from nomad_tui.core.history.event_row import ABOUT, BACKLOG, EventRow, GapRow, row
 from nomad_tui.core.history.history import History
-from nomad_tui.core.objects.parts import Role
+from nomad_tui.core.level import Level
+from nomad_tui.core.objects.parts import Part, Role, Sentence
+from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.search.view import Fold
-from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
-from nomad_tui.ui.events.event_line import MARGIN, Clock, Look, Palette, heading, line, margin
-from nomad_tui.ui.events.marks import Marks
-from nomad_tui.ui.events.viewport import Viewport
-from nomad_tui.ui.themes import ink
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.events.columns import (
+    DEFAULT_COLUMNS,
+    FIRST_GUTTER,
+    RIGHT_ALIGNED,
+    TIME_WIDTH,
+    Column,
+    Layout,
+    Placed,
+    lay_out,
+)
+from nomad_tui.ui.events.viewport import Marks, Viewport
+from nomad_tui.ui.themes import glyph, ink
+
+Palette: TypeAlias = dict[str, Style]
+"""The list's component classes, without their prefix, to a style on the row's ground."""
+
+MARK: Final = "★"
+MATCH: Final = "▎"
+WATCHED: Final = "◉"
+"""Stand in the two empty cells behind the first column."""
+MARGIN: Final = 2
+"""Cells before the first column: the mark of the event's level, and the sign of a server's backlog."""
+LEVEL_MARKS: Final = {Level.FAILURE: ("✖", "bad"), Level.WARNING: ("▲", "warn"), Level.CHANGE: ("•", "dim")}
+"""By level, the glyph and the name of its style."""
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """Writes when an event happened, in `TIME_WIDTH` cells."""
+
+    timezone: tzinfo | None
+    """None for this machine's."""
+    now: Callable[[], int] = time_ns
+    """ns since 1970."""
+
+    def format(self, event: EventRow) -> str:
+        nanoseconds, exact = event.when()
+        if nanoseconds is None:
+            return " " * TIME_WIDTH
+        return self._format(nanoseconds) if exact else f"{ABOUT}{self._format(nanoseconds)[:8]}".ljust(TIME_WIDTH)
+
+    def format_received(self, event: EventRow) -> str:
+        """When its bytes arrived; blank for what had waited in a buffer or a recording."""
+        return self._format(event.received) if event.received else " " * TIME_WIDTH
+
+    def date(self, event: EventRow) -> str:
+        """The day, such as `2026-11-23`; empty where none is known."""
+        nanoseconds, _ = event.when()
+        at = None if nanoseconds is None else self._at(nanoseconds)
+        return "" if at is None else f"{at:%Y-%m-%d}"
+
+    def today(self) -> str:
+        at = self._at(self.now())
+        return "" if at is None else f"{at:%Y-%m-%d}"
+
+    def _format(self, nanoseconds: int) -> str:
+        at = self._at(nanoseconds)
+        if at is None:
+            return " " * TIME_WIDTH
+        return f"{at.hour:02}:{at.minute:02}:{at.second:02}.{nanoseconds // 1_000_000 % 1000:03}"
+
+    def _at(self, nanoseconds: int) -> datetime | None:
+        try:
+            return datetime.fromtimestamp(nanoseconds // 1_000_000_000, self.timezone)
+        except (OverflowError, ValueError, OSError):
+            return None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What the list knows of a row beside its event."""
+
+    marked: bool = False
+    watched: bool = False
+    """Whether a watch rule has highlighted it."""
+    matching: bool | None = None
+    """Whether it is one of the matches that are pointed out among other rows; None where none are."""
+    repeats: int = 0
+    """Further events of the same object with the same sentence, which this row includes."""
+    is_run: bool = False
+    """Whether the further events are a run of routine instead, of any objects."""
+
+
+PLAIN: Final = Look()
+
+
+def margin(row: EventRow | GapRow, palette: Palette, live: bool) -> list[Segment]:
+    """The signs before the first column. `live` is whether a server sends the events."""
+    if isinstance(row, GapRow):
+        return [Segment(" " * MARGIN, palette["plain"])]
+    mark, style = LEVEL_MARKS.get(row.level, (" ", "plain"))
+    if live and row.waited:
+        return [Segment(mark, palette[style]), Segment(BACKLOG, palette["backlog"])]
+    return [Segment(mark + " " * (MARGIN - 1), palette[style])]
+
+
+def line(
+    row: EventRow | GapRow,
+    width: int,
+    palette: Palette,
+    clock: Clock,
+    columns: tuple[Column, ...] = DEFAULT_COLUMNS,
+    look: Look = PLAIN,
+    region: str = "",
+) -> Strip:
+    """The row in exactly `width` cells. `region` is untrusted, as is everything from a server."""
+    if isinstance(row, GapRow):
+        text = printable(f"──── gap: {row.gap.sentence} ", width)
+        text += "─" * max(0, width - len(text))
+        if look.marked and width:
+            return Strip([Segment(MARK, palette["mark"]), Segment(text[1:], palette["gap"])], width)
+        return Strip([Segment(text, palette["gap"])], width)
+    if look.is_run and look.repeats:
+        routine = Sentence((Part("", Role.DIM),), (Part(f"{count(look.repeats + 1)} routine", Role.DIM),))
+        row, look = (
+            replace(row, sentence=routine, topic="", type="", namespace=""),
+            replace(look, repeats=0),
+        )
+    layout = lay_out(columns, width)
+    strip = Strip(_segments(row, layout, palette, clock, look, region), layout.width)
+    return strip if layout.width == width else strip.crop(0, width)
+
+
+def heading(width: int, style: Style, columns: tuple[Column, ...]) -> Strip:
+    """The names of the columns, above them, in exactly `width` cells, the margin among them."""
+    text = " " * MARGIN
+    for placed in lay_out(columns, width - MARGIN).placed:
+        name = placed.column if placed.width >= len(placed.column) else ""
+        aligned = name.rjust(placed.width) if placed.column in RIGHT_ALIGNED else name.ljust(placed.width)
+        text += aligned + " " * placed.gutter
+    return Strip([Segment(text.ljust(width)[:width], style)], width)
+
+
+def _segments(
+    event: EventRow, layout: Layout, palette: Palette, clock: Clock, look: Look, region: str
+) -> list[Segment]:
+    plain = palette["plain"]
+    line: list[Segment] = []
+    placed = layout.placed
+    covered = False
+    for number, at in enumerate(placed):
+        if covered:
+            covered = False
+            continue
+        width, gutter = at.width, at.gutter
+        signs = number == 0 and (look.marked or look.watched or bool(look.matching))
+        if at.column is Column.SENTENCE:
+            node = ""
+            if number + 1 < len(placed) and (after := placed[number + 1]).column is Column.NODE:
+                # It runs on over the cells that the node's name leaves.
+                covered = True
+                taken = min(cell_len(event.node), after.width)
+                width += after.width - taken + (0 if taken else gutter)
+                node, gutter = event.node, gutter if taken else after.gutter
+            _add_sentence(line, event, width, gutter - signs * FIRST_GUTTER, palette, look, layout.says_node)
+            if node:
+                _add(line, [(node, palette["place"])], taken, after.gutter, plain)
+        else:
+            _add(line, _cell(at, event, palette, clock, region), width, gutter - signs * FIRST_GUTTER, plain)
+        if signs:
+            line.append(Segment(MARK if look.marked else WATCHED if look.watched else " ", palette["mark"]))
+            line.append(Segment(MATCH if look.matching else " ", palette["match"]))
+    left = layout.width - sum(at.width + at.gutter for at in placed)
+    if left > 0:
+        line.append(Segment(" " * left, plain))
+    return line
+
+
+def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: str) -> list[tuple[str, Style]]:
+    """The content of a column other than the sentence's."""
+    match at.column:
+        case Column.TIME:
+            return [(clock.format(event), palette["time" if event.when()[1] else "received"])]
+        case Column.TOPIC:
+            sign = glyph(event.topic) if event.topic else " "
+            name = set_cell_size(printable(event.topic, max(0, at.width - 2)), max(0, at.width - 2))
+            return [(f"{sign} {name}" if at.width > 1 else sign, palette["topic"])]
+        case Column.OBJECT:
+            return [(part.text, palette[part.role]) for part in event.sentence.subject]
+        case Column.NODE:
+            return [(" " * max(0, at.width - cell_len(event.node)) + event.node, palette["place"])]
+        case Column.INDEX:
+            digits = str(event.index) if event.index >= 0 else ""
+            shown = digits if len(digits) <= at.width else ELLIPSIS + digits[1 - at.width :]
+            return [(shown.rjust(at.width), palette["dim"])]
+        case Column.SIZE:
+            return [(byte_count(event.size).rjust(at.width), palette["dim"])]
+        case Column.RECEIVED:
+            return [(clock.format_received(event), palette["time"])]
+        case Column.TYPE:
+            return [(printable(event.type, at.width + 1), palette["plain"])]
+        case Column.NAMESPACE:
+            return [(printable(event.namespace, at.width + 1), palette["place"])]
+        case _:
+            return [(printable(region, at.width + 1), palette["place"])]
+
+
+def _add_sentence(
+    line: list[Segment], event: EventRow, width: int, gutter: int, palette: Palette, look: Look, says_node: bool
+) -> None:
+    """Appends what happened. The count of repeats stays in sight however long that is."""
+    parts = [(part.text, palette[part.role]) for part in event.sentence.happened]
+    if look.repeats:
+        times = f" ×{count(look.repeats + 1)}"
+        kept, _ = _cut(parts, max(0, width - len(times)))
+        parts = [*((segment.text, segment.style or palette["plain"]) for segment in kept), (times, palette["dim"])]
+    if says_node and event.node:
+        parts.append((f"  {event.node}", palette["place"]))
+    _add(line, parts, width, gutter, palette["plain"])
+
+
+def _add(line: list[Segment], parts: list[tuple[str, Style]], width: int, gutter: int, plain: Style) -> None:
+    """Appends the parts in exactly `width` cells, cut with an ellipsis if they are longer, and `gutter` more cells.
+
+    Spaces join the last part's segment: the fewer segments a line has, the sooner it is on the screen.
+    """
+    segments, used = _cut(parts, width)
+    spaces = " " * (width - used + gutter)
+    if spaces:
+        text, style = (segments[-1].text, segments[-1].style) if segments else ("", plain)
+        segments[-1:] = [Segment(text + spaces, style)]
+    line += segments
+
+
+def _cut(parts: list[tuple[str, Style]], width: int) -> tuple[list[Segment], int]:
+    """The parts in at most `width` cells, cut with an ellipsis if they are wider, and the cells they take."""
+    segments = [Segment(text, style) for text, style in parts if text]
+    used = sum(len(segment.text) if segment.text.isascii() else segment.cell_length for segment in segments)
+    if used > width:
+        kept = list(Strip(segments, used).crop(0, max(0, width - 1)))
+        last = kept.pop() if kept else Segment("", segments[0].style)
+        segments = [*kept, Segment(last.text + ELLIPSIS, last.style)] if width else []
+        used = width
+    return segments, used
+
 
 ROWS_KEPT: Final = 1024
 """Rows and lines built and kept, many times a screenful."""

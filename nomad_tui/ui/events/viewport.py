@@ -4,11 +4,76 @@ What is kept is a sequence number, never a row: the selection, and the row at th
 while rows are added below, evicted above, or found above by a filter that is still searching.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from typing import Final
+
+import msgspec
 
 from nomad_tui.core.readable import count
 from nomad_tui.core.search.view import View
-from nomad_tui.ui.events.marks import match_beyond
+
+
+class Marks:
+    """In the order of arrival. The owner says which rows are held."""
+
+    def __init__(self) -> None:
+        self._sequences: list[int] = []
+
+    def toggle(self, sequence: int) -> None:
+        if sequence in self:
+            self._sequences.remove(sequence)
+        else:
+            insort(self._sequences, sequence)
+
+    def add(self, sequences: Iterable[int]) -> None:
+        for sequence in sequences:
+            if sequence not in self:
+                insort(self._sequences, sequence)
+
+    def held(self, first: int) -> tuple[int, ...]:
+        """The marks from `first` on, the oldest row that is held; those before it are forgotten."""
+        if self._sequences and self._sequences[0] < first:
+            del self._sequences[: bisect_left(self._sequences, first)]
+        return tuple(self._sequences)
+
+    def __contains__(self, sequence: int) -> bool:
+        at = bisect_left(self._sequences, sequence)
+        return at < len(self._sequences) and self._sequences[at] == sequence
+
+    def beyond(self, sequence: int, step: int, view: View, rows: int) -> int | None:
+        """The next mark below (`step` 1) or above (-1) a row, of those in the view's first `rows` rows; None for none.
+
+        `sequence` may be any number, such as -1 to begin before the oldest.
+        """
+        marks = self._sequences
+        below, above = marks[bisect_right(marks, sequence) :], marks[: bisect_left(marks, sequence)]
+        found = below if step > 0 else reversed(above)
+        return next((mark for mark in found if is_shown(mark, view, rows)), None)
+
+
+def match_beyond(matches: View, sequence: int, step: int, view: View, rows: int) -> int | None:
+    """The next event of `matches` below (`step` 1) or above (-1) a row, of those in the view's first `rows` rows.
+
+    Gaps match every filter, so that they are never hidden; they are not what is looked for here.
+    """
+    row = matches.row_at(sequence + 1) if step > 0 else matches.row_at(sequence) - 1
+    last = view.sequence_at(rows - 1) if rows else -1
+    while 0 <= row < len(matches):
+        found = matches.sequence_at(row)
+        if step > 0 and found > last:
+            break
+        if is_shown(found, view, rows) and view.history.gap(found) is None:
+            return found
+        row += step
+    return None
+
+
+def is_shown(sequence: int, view: View, rows: int) -> bool:
+    """Whether it is one of the view's first `rows` rows."""
+    row = view.row_at(sequence)
+    return row < rows and view.sequence_at(row) == sequence
 
 
 class Viewport:
@@ -277,3 +342,58 @@ class Viewport:
         if not len(self.view.history):
             return "no events yet"
         return "no event matches" if self.view.complete else "searching …"
+
+
+SEARCHING: Final = "searching …"
+
+
+class Jump(msgspec.Struct, frozen=True):
+    row: int | None
+    """The row to select; None for none."""
+    note: str = ""
+    """What the operator should know about it."""
+
+
+def to_mark(viewport: Viewport, marks: Marks, step: int) -> Jump:
+    """The next mark below (`step` 1) or above (-1), of at least one."""
+    view = viewport.view
+
+    def beyond(sequence: int) -> int | None:
+        return marks.beyond(sequence, step, view, viewport.rows)
+
+    return _jump(viewport, step, beyond, "mark", f"all marks are hidden ({count(len(marks.held(view.history.first)))})")
+
+
+def to_match(viewport: Viewport, step: int) -> Jump:
+    """The next match below or above, or the next row where the list holds nothing else."""
+
+    def beyond(sequence: int) -> int | None:
+        return viewport.match_beyond(sequence, step)
+
+    matches = viewport.view if viewport.matches is None else viewport.matches
+    if matches.complete:
+        return _jump(viewport, step, beyond, "match", "no event matches")
+    found = beyond(viewport.start(step))
+    return Jump(None if found is None else viewport.view.row_at(found), SEARCHING)
+
+
+def to_place(text: str, viewport: Viewport, now: int, timezone: tzinfo | None) -> Jump:
+    """The index, time or gap typed; ages are relative to `now`, in ns since 1970. Raises `UnknownPlaceError`."""
+    from nomad_tui.ui.events.go_to import NEXT_GAP, find, row_of_gap
+
+    view, rows = viewport.view, viewport.rows
+    if text.strip().lower() in NEXT_GAP:
+        row = row_of_gap(view, rows, viewport.start(1))
+    else:
+        row = find(text, view, rows, now, timezone)
+    return Jump(row, "" if view.complete else SEARCHING)
+
+
+def _jump(viewport: Viewport, step: int, beyond: Callable[[int], int | None], kind: str, none: str) -> Jump:
+    found = beyond(viewport.start(step))
+    if found is not None:
+        return Jump(viewport.view.row_at(found))
+    found = beyond(viewport.other_end(step))
+    if found is None:
+        return Jump(None, none)
+    return Jump(viewport.view.row_at(found), f"continued at the {'oldest' if step > 0 else 'newest'} {kind}")

@@ -9,6 +9,8 @@ from textual.timer import Timer
 
 from nomad_tui.config.filter_history import FilterHistory
 from nomad_tui.core.filter import FilterError
+from nomad_tui.core.history.event_row import status_and_node
+from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import count
 from nomad_tui.core.search.view import Fold
 from nomad_tui.core.text import printable
@@ -20,6 +22,29 @@ from nomad_tui.ui.repaint import set_border_title
 
 if TYPE_CHECKING:
     from nomad_tui.ui.dialogs.letter_menu import Choice
+
+
+FIELDS: Final = {"j": "job", "n": "node", "s": "ns"}
+"""By the letter of the menu, the fields of the filter language."""
+
+
+def narrowing(history: History, sequence: int) -> "tuple[Choice, ...]":
+    """The object, job, node and namespace of a held event; each with its value, or why it has none."""
+    from nomad_tui.ui.dialogs.letter_menu import Choice
+
+    event = history.event(sequence)
+    segment = history.segment_of(sequence)
+    subject = history.subject(segment.subject[sequence - segment.first])
+    job = "" if subject is None else subject.job
+    _, node_id, node_name = status_and_node(event.topic, event.type, event.key, event.payload)
+    found = (
+        ("o", "object", event.key),
+        ("j", "job", job),
+        ("n", "node", node_name or node_id),
+        ("s", "namespace", event.namespace),
+    )
+    return tuple(Choice(letter, label, value or None, f"This event has no {label}.") for letter, label, value in found)
+
 
 FILTER_AFTER: Final = 0.03
 """Seconds between a key in the filter and the search."""
@@ -157,7 +182,6 @@ class FilterUpdates:
             return
 
         from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu
-        from nomad_tui.ui.events.narrow_to import FIELDS, narrowing
 
         def narrow(chosen: "Choice | None") -> None:
             if chosen is None:
