@@ -311,6 +311,14 @@ async def test_a_body_that_says_http_0_0_is_left_as_it_is() -> None:
         assert await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}") == b"{}\nHTTP/0.0 200 OK\n"
 
 
+async def test_a_body_whose_chunks_are_garbled_ends_at_once() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n"
+    with odd_server(chunked, then=b"zzz\r\n", holds=True) as server:
+        with pytest.raises(NomadError, match="not HTTP any more"):
+            await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
+        server.released.set()
+
+
 async def test_where_aiohttp_is_not_as_expected_inside_the_error_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "mend_status_lines", lambda connector, mended: None)
     with odd_server(INVALID) as server, pytest.raises(NomadError, match=r"HTTP/0\.0"):
