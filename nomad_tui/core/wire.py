@@ -9,7 +9,7 @@ chunking can be tested.
 import re
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import orjson
@@ -20,6 +20,8 @@ from nomad_tui.core.patterns import lazy_pattern
 LONGEST_MENDED: Final = 4 * 1024 * 1024
 """Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""
 
+LARGEST_INDEX: Final = (1 << 63) - 1
+"""Nomad's indexes are unsigned 64-bit; half of that is what SQLite and a signed column hold. Beyond it is no index."""
 NOT_A_FRAME: Final = "JSON, but not a frame"
 EXCERPT: Final = 400
 """Bytes of an unreadable line that are kept to be looked at."""
@@ -188,7 +190,7 @@ class LineSplitter:
 
 
 class _Batch(msgspec.Struct, rename="pascal", gc=False):
-    index: int
+    index: Annotated[int, msgspec.Meta(ge=-1, le=LARGEST_INDEX)]
     events: list[Event] | None = None
 
 
@@ -330,7 +332,8 @@ def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dic
     for event in events:
         if payload := payloads.get(bytes(event.payload)):
             event.payload = msgspec.Raw(payload)
-    return Frame(_whole_number(loose.index), events, line, "; ".join(dict.fromkeys(repaired)) or None)
+    index = _whole_number(loose.index)
+    return Frame(index if 0 <= index <= LARGEST_INDEX else -1, events, line, "; ".join(dict.fromkeys(repaired)) or None)
 
 
 def _lenient_event(raw: msgspec.Raw, repaired: list[str]) -> Event | None:

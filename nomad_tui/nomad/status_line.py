@@ -3,8 +3,8 @@
 Nothing else is wrong with their answer: the body ends where the connection does, as with HTTP/1.0. aiohttp has no
 public place to say so; where its inner one is not as expected, the answer stays an error that `cases` names.
 
-A body whose chunks are garbled is ended here too: aiohttp 3.14 closes the connection without telling who reads the body,
-and drops the timeout, so that a reader would wait for ever.
+A body whose chunks are garbled is ended here too: aiohttp 3.14 closes the connection, drops the timeout, and leaves who
+reads the body waiting for ever.
 """
 
 import asyncio

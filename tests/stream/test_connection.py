@@ -50,6 +50,14 @@ def test_a_connection_goes_on_where_the_one_before_stopped() -> None:
     assert indexes(fed(again, frame(5))) == [5] and again.progressed
 
 
+def test_an_index_that_no_server_sends_is_shown_and_not_asked_for() -> None:
+    continuity = Continuity()
+    updates = fed(StreamConnection(continuity), frame(3), frame(1 << 64), frame(10**40), frame(4))
+    assert indexes(updates) == [3, -1, -1, 4]
+    assert not any(isinstance(update, Gap) for update in updates)
+    assert StreamConnection(continuity).request()[0] == ("index", "4")
+
+
 def test_what_was_not_taken_comes_again() -> None:
     continuity = Continuity()
     updates = StreamConnection(continuity).feed(b"".join(line + b"\n" for line in frames([3, 4, 5])), 1.0)
