@@ -138,6 +138,7 @@ class JobKind(Known[Job]):
     }
     ended = frozenset(("dead",))
     removed = "purged"
+    write_times = ("SubmitTime",)
 
     @property
     def is_job(self) -> bool:

@@ -81,6 +81,9 @@ class Kind:
     """Of Nomad's web interface, that shows one, with `{name}`, `{job}` and `{namespace}`. Empty where there is none."""
     has_generated_key: bool = False
     """Whether servers make up its keys, so that no two histories have one in common."""
+    write_times: tuple[str, ...] = ("CreateTime", "ModifyTime", "SubmitTime", "StatusUpdatedAt")
+    """Which of its payload's members may be times of the write itself: every server has them alike, however often it
+    replays its raft log."""
 
     is_of_job: bool = False
     """Whether its events name their job as the first of their filter keys."""

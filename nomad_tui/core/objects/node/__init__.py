@@ -40,6 +40,7 @@ class NodeKind(Known[Node]):
     status = "status"
     node = ("id", "name")
     routine_type = "AllocationUpdated"
+    write_times = ("StatusUpdatedAt",)
 
     def __init__(self) -> None:
         super().__init__()
