@@ -75,7 +75,7 @@ class Ticker:
             return
         received = self._session.history.received_events
         flooded = self._session.pace.is_flooded
-        if not (self._filtering.only_counts and self._filtering.must_wait):
+        if self._filtering.is_applied and not (self._filtering.only_counts and self._filtering.must_wait):
             if self._filtering.advance(FORWARD_SLICE):
                 self._updates.begin_search()
             elif received == self.received:
@@ -125,7 +125,8 @@ class Ticker:
         self._panes.event_list.server_region = status.region or ""
         self._panes.event_list.hint = self._keymap.text(self._filtering.why_empty())
         newest_every = NEWEST_EVERY * (3 if session.pace.is_flooded else 1)
-        if self._panes.event_list.cursor is None and self._ticks % newest_every == 0:
+        is_typing = self._filter_bar.line.has_focus and session.pace.has_keys
+        if self._panes.event_list.cursor is None and self._ticks % newest_every == 0 and not is_typing:
             self._inspecting.look()
         self._panes.inspector.show_newest()
         self._inspecting.release_hidden()

@@ -17,6 +17,8 @@ from nomad_tui.ui.panes import Pane, Panes
 
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
+TYPING_FACTOR: Final = 5
+"""So many times as long while a filter is typed: each of its keys may lead to another newest event."""
 NO_LONGER_HELD: Final = "This event was evicted: newer events took its place."
 TRACE_SLICE: Final = 0.004
 """Seconds of work on the timeline between two looks at what has come."""
@@ -51,15 +53,15 @@ class Inspecting:
         self.sequence: int | None = None
         """The row that is shown."""
 
-    def look_soon(self) -> None:
-        """After another row may be shown: the list is drawn first."""
+    def look_soon(self, is_typing: bool = False) -> None:
+        """After another row may be shown: the list is drawn first. `is_typing` leaves the time to the keys."""
         if self._list.cursor != self._cursor:
             self._cursor = self._list.cursor
             self._led_to = None
             self._places.forget()
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self._panes.set_timer(self._after, self.look)
+        self._timer = self._panes.set_timer(self._after * (TYPING_FACTOR if is_typing else 1), self.look)
 
     def look(self) -> None:
         """Shows what is to be shown now, if it is not shown yet."""

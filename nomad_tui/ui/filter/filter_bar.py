@@ -17,6 +17,7 @@ from nomad_tui.core.search.view import View
 from nomad_tui.core.search.vocabulary import Seen
 from nomad_tui.core.text import printable
 from nomad_tui.ui.filter.filter_line import CandidateList, FilterLine
+from nomad_tui.ui.repaint import LaidOutOnce, show_content
 
 LONGEST_TEXT: Final = 300
 """Characters; on 80 columns they fill four rows, which is as much as the line gives away."""
@@ -24,6 +25,10 @@ POINTER: Final = "^"
 BEFORE: Final = "‹"
 BEHIND: Final = "›"
 """Instead of the pointer, where the place is out of view to the left or to the right."""
+
+
+class Matches(Static, LaidOutOnce):
+    """How many events match."""
 
 
 class Mistake(Static):
@@ -72,7 +77,7 @@ class FilterBar(Vertical):
         self.candidates = CandidateList(id="candidates")
         self.line = FilterLine(history, self.seen, self.candidates, hints=hints, id="filter")
         self.mark = Static(Content("/"), id="filter-mark")
-        self.matches = Static(id="matches")
+        self.matches = Matches(id="matches")
         self.mistake = Mistake(id="mistake")
         self.mistake.hide()
         self._error: FilterError | None = None
@@ -101,9 +106,7 @@ class FilterBar(Vertical):
         """Marks the line at once; says what is wrong a moment later, or at once if something was wrong before."""
         self._error = error
         self.set_class(error is not None, "-mistaken")
-        mark = Content("/" if error is None else "!")
-        if mark != self.mark.content:
-            self.mark.update(mark)
+        show_content(self.mark, Content("/" if error is None else "!"))
         if error is None:
             if self._timer is not None:
                 self._timer.stop()
@@ -117,8 +120,12 @@ class FilterBar(Vertical):
             self._timer.reset()
 
     def show_matches(self, text: str) -> None:
-        if str(self.matches.content) != text:
-            self.matches.update(Content(text))
+        """Keeps the widest place it has had: another layout for each number would keep keys waiting."""
+        before = str(self.matches.content)
+        if text:
+            text = text.rjust(len(before))
+        if text != before:
+            self.matches.update(Content(text), layout=len(text) != len(before))
 
     def _show_mistake(self) -> None:
         self._timer = None

@@ -17,6 +17,7 @@ from nomad_tui.core.search.completion import Candidate, Completion, Vocabulary, 
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.repaint import LaidOutOnce
 
 MOST_ROWS: Final = 8
 TAKEN_BY: Final = "⇥"
@@ -97,7 +98,7 @@ LONGEST_LINE: Final = 10_000
 """Characters. A longer text is no filter but a clipboard that held something else."""
 
 
-class FilterLine(Input, can_focus=False):
+class FilterLine(Input, LaidOutOnce, can_focus=False):
     """Takes the focus by a key or a click only, so that Tab moves between the panes.
 
     Up and down are the history. The list of candidates has them from when `down` went into it, which it does unless

@@ -46,7 +46,7 @@ def narrowing(history: History, sequence: int) -> "tuple[Choice, ...]":
     return tuple(Choice(letter, label, value or None, f"This event has no {label}.") for letter, label, value in found)
 
 
-FILTER_AFTER: Final = 0.03
+FILTER_AFTER: Final = 0.01
 """Seconds between a key in the filter and the search."""
 READ_AT_ONCE: Final = 2_000
 """Characters of a filter that are read in some 10 ms; a longer one is read when the keys pause."""
@@ -116,7 +116,7 @@ class FilterUpdates:
         if self._filtering.apply():
             self.begin_search()
         self._event_list.renew()
-        self._inspecting.look_soon()  # the newest event is another one
+        self._inspecting.look_soon(is_typing=self._line.has_focus)  # the newest event is another one
         self.show_matches()
 
     def begin_search(self) -> None:

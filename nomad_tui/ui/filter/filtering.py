@@ -227,7 +227,7 @@ class Filtering:
         hurries_until = perf_counter() + HURRY_SECONDS
         is_shown = len(self.shown) >= SCREENFUL
         try:
-            while True:
+            while self.is_applied:  # else it is about to begin anew, and keys are pressed
                 if self.only_counts and self.must_wait:
                     await asyncio.sleep(COUNTING_PAUSE)
                     continue
