@@ -24,6 +24,7 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dashboard import DashboardOptions
 from nomad_tui.ui.dialogs.switch import Outcome
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.panes import Pane
@@ -206,7 +207,7 @@ async def dashboard(
     if next(_opened) % 10 == 0:
         gc.collect()
     gc.freeze()
-    app = NomadTui(Session(source, history), timezone=UTC, key_pause=KEY_PAUSE, **settings)
+    app = NomadTui(Session(source, history), DashboardOptions(timezone=UTC, key_pause=KEY_PAUSE, **settings))
     async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         yield Dashboard(app, pilot)
 

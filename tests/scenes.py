@@ -37,6 +37,7 @@ from nomad_tui.session import Session
 from nomad_tui.sinks.definition.reading import DefinitionError, read_definition
 from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dashboard import DashboardOptions
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.logs.page import LogsPage
 from nomad_tui.ui.overview.page import OverviewPage
@@ -263,7 +264,7 @@ async def draw(scene: Scene) -> str:
     updates = scene.updates()
     rows = sum(len(update.events) if isinstance(update, Frame) else isinstance(update, Gap) for update in updates)
     session = StillSession(updates, scene.rates)
-    app = NomadTui(session, clock=lambda: NOW, timezone=UTC, filter_text=scene.filter)
+    app = NomadTui(session, DashboardOptions(clock=lambda: NOW, timezone=UTC, filter_text=scene.filter))
     app.theme = scene.theme
     async with asyncio.timeout(PATIENCE), app.run_test(size=scene.size, notifications=True) as pilot:
         await until(

@@ -105,21 +105,23 @@ def open_dashboard(
     from nomad_tui.core.history.history import History
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
+    from nomad_tui.ui.dashboard import DashboardOptions
     from nomad_tui.ui.dialogs.switch import Demo
 
     need_terminal()
     theme: str | None = None
     profile = connections.start.profile if connections is not None else None
     while True:
-        app = NomadTui(
-            Session(source, History(*bounds)),
+        preset = os.environ.get("NOMAD_NAMESPACE", "") if connections is None else connections.namespace(profile)
+        options = DashboardOptions(
             filter_text=filter_text,
             folders=folders,
             reveal=reveal,
-            namespace=os.environ.get("NOMAD_NAMESPACE", "") if connections is None else connections.namespace(profile),
+            namespace=preset,
             connections=connections,
             seeds=seeds,
         )
+        app = NomadTui(Session(source, History(*bounds)), options)
         app.theme = theme or app.theme
         switch = app.run()
         if isinstance(switch, Demo):

@@ -15,6 +15,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import Options, StandIn, read_lines
 from nomad_tui.stream.settings import Settings
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dashboard import DashboardOptions
 
 RECORDING: Final = Path(__file__).parents[1] / "data" / "tour.ndjson.zst"
 """One server, three clients: deployments, a canary, a failing job, a drain, a lost node. 625 events."""
@@ -33,7 +34,8 @@ def run_demo(
 
 async def _run(history: History, filter_text: str, folders: Folders | None, max_line: int, reveal: bool) -> int:
     async with recorded_cluster(max_line) as source:
-        app = NomadTui(Session(source, history), filter_text=filter_text, folders=folders, reveal=reveal)
+        options = DashboardOptions(filter_text=filter_text, folders=folders, reveal=reveal)
+        app = NomadTui(Session(source, history), options)
         await app.run_async()
         return app.return_code or 0
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from datetime import tzinfo
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -22,12 +20,12 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
-from nomad_tui.config.folders import Folders
 from nomad_tui.config.styles import styles_folder
 from nomad_tui.core.glyphs import is_utf8
 from nomad_tui.core.text import printable
 from nomad_tui.session import Session
 from nomad_tui.ui.actions import EVERYWHERE, Context, bindings
+from nomad_tui.ui.dashboard import DashboardOptions
 from nomad_tui.ui.dialogs.switch import Outcome
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.preferences import Preferences
@@ -36,9 +34,6 @@ from nomad_tui.ui.terminal.garbage import Collector
 from nomad_tui.ui.terminal.signals import EndingSignals
 from nomad_tui.ui.terminal.terminal import CLEAR, AsciiTerminal, Terminal, encoding
 from nomad_tui.ui.themes import THEMES, VARIABLES, legible_variables
-
-if TYPE_CHECKING:
-    from nomad_tui.config.profiles import Connections
 
 COLLECT_EVERY: Final = 0.25
 """Seconds between two looks at whether it is quiet enough to collect garbage."""
@@ -63,40 +58,15 @@ class NomadTui(App[Outcome]):
     """Its key is the dashboard's, and not Textual's."""
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.APP, only=EVERYWHERE)
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        clock: Callable[[], int] = time.time_ns,
-        timezone: tzinfo | None = None,
-        filter_text: str = "",
-        folders: Folders | None = None,
-        namespace: str = "",
-        reveal: bool = False,
-        connections: Connections | None = None,
-        key_pause: float | None = None,
-        seeds: bool = True,
-    ) -> None:
-        """Takes the parameters of the dashboard. Choosing another connection ends the application with a `Switch`."""
-        self.preferences = Preferences(folders)  # which the driver depends on
+    def __init__(self, session: Session, options: DashboardOptions | None = None) -> None:
+        """Choosing another connection ends the application with a `Switch`."""
+        options = options or DashboardOptions()
+        self.preferences = Preferences(options.folders)  # which the driver depends on
         super().__init__()
         self.session = session
         self.keymap = self.preferences.keymap
         self.set_keymap(self.keymap.of_textual())
-        self.dashboard = DashboardScreen(
-            session,
-            self.preferences,
-            clock=clock,
-            timezone=timezone or self.preferences.timezone,
-            filter_text=filter_text,
-            folders=folders,
-            namespace=namespace,
-            reveal=reveal,
-            connections=connections,
-            key_pause=key_pause,
-            seeds=seeds,
-            id="_default",
-        )
+        self.dashboard = DashboardScreen(session, self.preferences, options, id="_default")
         self._has_all_styles = False
         self._typed_ahead: deque[events.Event] | None = deque()
         """Keys that wait for the first picture; None once they have acted."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
-
-from textual.screen import Screen
+from typing import TYPE_CHECKING, Final
 
 from nomad_tui.core.readable import count
-from nomad_tui.session import Session, State
+from nomad_tui.session import State
+from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.dialogs.switch import Demo, Switch
 
 if TYPE_CHECKING:
     from nomad_tui.config.connection import Connection
-    from nomad_tui.config.profiles import Connections
     from nomad_tui.ui.dialogs.first_run import FirstRun
 
 NOT_A_CLUSTER: Final = "Only available when connected to a cluster."
@@ -22,18 +19,11 @@ NOT_A_CLUSTER: Final = "Only available when connected to a cluster."
 class ConnectionActions:
     """What is not on the first picture is imported on demand: the picture does not wait for it."""
 
-    def __init__(
-        self,
-        screen: Screen[Any],
-        session: Session,
-        connections: Connections | None,
-        filter_text: Callable[[], str],
-    ) -> None:
-        """`connections` are those to switch between; None for a recording, a journal, a NATS stream or the demo."""
-        self._screen = screen
-        self._session = session
-        self._connections = connections
-        self._filter_text = filter_text
+    def __init__(self, dashboard: Dashboard) -> None:
+        self._dashboard = dashboard
+        self._session = dashboard.session
+        self._panes = dashboard.panes
+        self._connections = dashboard.options.connections
         self._first_run: FirstRun | None = None
 
     def retry(self) -> None:
@@ -44,7 +34,7 @@ class ConnectionActions:
             source.retry_now()
             newest = history.segment_of(history.end - 1).index[-1] if len(history) else 0
             resumed = f" from index {count(newest)}" if newest > 0 else ""
-            self._screen.notify(f"Connecting again{resumed}.", markup=False, timeout=3)
+            self._panes.notify(f"Connecting again{resumed}.", markup=False, timeout=3)
 
     def switch(self) -> None:
         from nomad_tui.sources.live import LiveServer
@@ -52,18 +42,18 @@ class ConnectionActions:
 
         source = self._session.source
         if self._connections is None or not isinstance(source, LiveServer):
-            self._screen.notify(NOT_A_CLUSTER, markup=False)
+            self._panes.notify(NOT_A_CLUSTER, markup=False)
             return
 
         def chosen(connection: Connection | None) -> None:
             if connection is not None:
-                self._end_with(Switch(connection, self._filter_text(), self._screen.app.theme))
+                self._end_with(Switch(connection, self._dashboard.filtering.text, self._panes.app.theme))
 
         page = Where(self._connections, source.connection, self._session.status.region)
-        self._screen.app.push_screen(page, chosen)
+        self._panes.app.push_screen(page, chosen)
 
     def _end_with(self, outcome: Switch | Demo) -> None:
-        self._screen.app.exit(outcome)
+        self._panes.app.exit(outcome)
 
     def examine(self) -> None:
         from nomad_tui.doctor.checks import examine
@@ -72,10 +62,10 @@ class ConnectionActions:
 
         source = self._session.source
         if not isinstance(source, LiveServer):
-            self._screen.notify(NOT_A_CLUSTER, markup=False)
+            self._panes.notify(NOT_A_CLUSTER, markup=False)
             return
         page = DoctorPage(source.name, lambda: examine(source.connection, source.subscription))
-        self._screen.app.push_screen(page)
+        self._panes.app.push_screen(page)
 
     def sync(self) -> None:
         """Shows the page of a first start while no server has been reached, and closes it once one is."""
@@ -86,6 +76,6 @@ class ConnectionActions:
         if self._first_run is None and is_lost:
             from nomad_tui.ui.dialogs.first_run import FirstRun
 
-            self._first_run = FirstRun(self._screen, self._session, {"c": self.examine, "r": self.retry})
+            self._first_run = FirstRun(self._panes.screen, self._session, {"c": self.examine, "r": self.retry})
         if self._first_run is not None:
-            self._first_run.consider(self._filter_text(), self._end_with)
+            self._first_run.consider(self._dashboard.filtering.text, self._end_with)

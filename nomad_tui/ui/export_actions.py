@@ -10,18 +10,17 @@ from typing import Final
 from nomad_tui.core.export.report import About
 from nomad_tui.core.export.reproduce import Server
 from nomad_tui.core.payload import Path, Payload
-from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.stream.topic_selection import csi_read_warning
+from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.dialogs.copies import choices, server_of
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from nomad_tui.ui.dialogs.save import Save, Selection
 from nomad_tui.ui.dialogs.write_file import file_name
 from nomad_tui.ui.event.inspected import EventView
-from nomad_tui.ui.event.inspecting import Inspecting
-from nomad_tui.ui.filter.filtering import SEARCH_SLICE, Filtering
+from nomad_tui.ui.filter.filtering import SEARCH_SLICE
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.panes import Pane, Panes
+from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.terminal.browser import open_page
 from nomad_tui.ui.terminal.clipboard import start_copying
 from nomad_tui.ui.terminal.outcome import Outcome
@@ -36,16 +35,13 @@ COPY_KEYS: Final = "letter or Enter copy · {dialog.leave} cancel"
 
 
 class ExportActions:
-    def __init__(
-        self, panes: Panes, session: Session, filtering: Filtering, inspecting: Inspecting, clock: Callable[[], int]
-    ) -> None:
-        """`clock` gives ns since 1970."""
-        self._panes = panes
-        self._inspector = panes.inspector
-        self._session = session
-        self._filtering = filtering
-        self._inspecting = inspecting
-        self._clock = clock
+    def __init__(self, dashboard: Dashboard) -> None:
+        self._panes = dashboard.panes
+        self._inspector = dashboard.panes.inspector
+        self._session = dashboard.session
+        self._filtering = dashboard.filtering
+        self._inspecting = dashboard.inspecting
+        self._clock = dashboard.options.clock
 
     # What there is
 

@@ -1,15 +1,13 @@
 """The marks of a recording or journal, kept from one run to the next."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Final
 
 from nomad_tui.config.folders import FileError
 from nomad_tui.config.kept import KeptMarks, Mark
 from nomad_tui.core.history.history import History
-from nomad_tui.session import Session
 from nomad_tui.sources.source import Source, Stored
-from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.dashboard import Dashboard
 
 ROWS_AT_ONCE: Final = 50_000
 """Rows looked through for marks between two turns: about 2 ms."""
@@ -18,12 +16,12 @@ ROWS_AT_ONCE: Final = 50_000
 class MarkKeeper:
     """Finds the marks again while the events come, and writes them when one is set or removed."""
 
-    def __init__(self, state: Path | None, session: Session, event_list: EventList) -> None:
-        """`state` None keeps none; neither does a source that is read only once, such as a server or a pipe."""
-        name = _kept_as(session.source)
-        self._kept = None if state is None or name is None else KeptMarks(state, name)
-        self._history = session.history
-        self._events = event_list
+    def __init__(self, dashboard: Dashboard) -> None:
+        """Without folders none are kept, nor for a source that is read only once, such as a server or a pipe."""
+        name, folders = _kept_as(dashboard.session.source), dashboard.options.folders
+        self._kept = None if folders is None or name is None else KeptMarks(folders.state, name)
+        self._history = dashboard.session.history
+        self._events = dashboard.panes.event_list
         self._sought = set(self._kept.read()) if self._kept is not None else set()
         """Marks of earlier runs whose events have not come yet."""
         self._indexes = {mark.index for mark in self._sought}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
@@ -16,16 +13,14 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from nomad_tui.config.filter_history import FilterHistory
-from nomad_tui.config.folders import Folders
 from nomad_tui.config.saved_filters import SavedFilters
 from nomad_tui.core.search.view import View
 from nomad_tui.core.updates import Concern
 from nomad_tui.session import Session, State
 from nomad_tui.ui.actions import EARLY_ACTIONS, Context, bindings
-from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.controllers import Controllers
+from nomad_tui.ui.dashboard import Dashboard, DashboardOptions
 from nomad_tui.ui.event.inspected import EventView
-from nomad_tui.ui.event.inspecting import INSPECT_AFTER, Inspecting
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.events.columns import Column
@@ -34,10 +29,8 @@ from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.facets.refusals import explain_refusal
 from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filter_line import FilterLine
-from nomad_tui.ui.filter.filter_updates import FILTER_AFTER, FilterUpdates
 from nomad_tui.ui.filter.filtering import Filtering, ages_clock
 from nomad_tui.ui.filter.saved import SavedFilterActions, SavedFilterCommands, hints
-from nomad_tui.ui.kept_marks import MarkKeeper
 from nomad_tui.ui.key_hints import KeyHints
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.preferences import Preferences
@@ -45,7 +38,6 @@ from nomad_tui.ui.status import Header, Trouble
 from nomad_tui.ui.ticker import Ticker
 
 if TYPE_CHECKING:
-    from nomad_tui.config.profiles import Connections
     from nomad_tui.ui.event.timeline import Timeline
 
 SYNC_EVERY: Final = 0.05
@@ -72,31 +64,17 @@ class DashboardScreen(Screen[None]):
         self,
         session: Session,
         preferences: Preferences,
-        *,
-        clock: Callable[[], int] = time.time_ns,
-        timezone: tzinfo | None = None,
-        filter_text: str = "",
-        folders: Folders | None = None,
-        namespace: str = "",
-        reveal: bool = False,
-        connections: Connections | None = None,
-        key_pause: float | None = None,
-        seeds: bool = True,
+        options: DashboardOptions,
         id: str | None = None,  # noqa: A002
     ) -> None:
-        """`clock` gives ns since 1970; `timezone` None is this machine's. Without `folders`, settings are neither read
-        nor kept. `namespace` selects the preset of that name. `reveal` shows secrets. `connections` are those to switch
-        between; None for a recording. `key_pause` is after how many seconds without a key the inspector and the filter
-        follow; None for their own. `seeds` is whether the overview reads the server's lists once.
-        """
         super().__init__(id=id)
         self.session = session
         self._preferences = preferences
-        live = session.source.live
+        live, clock, folders = session.source.live, options.clock, options.folders
+        timezone = options.timezone or preferences.timezone
         ages_from = ages_clock(session, clock)
-        saved = SavedFilters(None if folders is None else folders.config, namespace)
-        self.filter_history = history = FilterHistory(None if folders is None else folders.state)
-        self.filtering = Filtering(session, filter_text, timezone, ages_from)
+        saved = SavedFilters(None if folders is None else folders.config, options.namespace)
+        self.filtering = Filtering(session, options.filter_text, timezone, ages_from)
 
         self.header = Header(id="header")
         self.trouble = Trouble(id="trouble")
@@ -104,30 +82,24 @@ class DashboardScreen(Screen[None]):
         self.event_list = EventList(
             self.view, timezone, clock, id="events", columns=preferences.columns, live=live, ages_from=ages_from
         )
-        self._mark_keeper = MarkKeeper(None if folders is None else folders.state, session, self.event_list)
         than = "" if live else "the end"
-        self.inspector = Inspector(clock=ages_from, timezone=timezone, reveal=reveal, than=than, id="inspector")
+        self.inspector = Inspector(clock=ages_from, timezone=timezone, reveal=options.reveal, than=than, id="inspector")
         self.panes = Panes(
             self.topics, self.event_list, self.inspector, id="panes",
             facets_width=preferences.facets_width, event_width=preferences.event_width,
         )  # fmt: skip
+        history = FilterHistory(None if folders is None else folders.state)
         self.filter_bar = FilterBar(history, self.view, hints(saved), id="filter-bar")
         self.filter_line = self.filter_bar.line
 
-        inspect_after, after = (INSPECT_AFTER, FILTER_AFTER) if key_pause is None else (key_pause, key_pause)
-        self.inspecting = Inspecting(self.panes, session.history, inspect_after)
-        self.updates = FilterUpdates(self.panes, self.filter_bar, self.filtering, self.inspecting, history, after)
+        shared = Dashboard(session, self.panes, self.filter_bar, self.filtering, options)
+        self.inspecting = shared.inspecting
+        self.updates = shared.updates
         self.saved = SavedFilterActions(self, saved, self.filter_line)
-        self.connection = ConnectionActions(self, session, connections, lambda: self.filtering.text)
-        self.controllers = Controllers(
-            self, session, self.panes, self.filtering, self.updates, self.inspecting, clock, folders,
-            is_cluster=connections is not None, seeds=seeds,
-        )  # fmt: skip
+        self.controllers = Controllers(shared)
+        self._shared = shared
+        self._ticker = Ticker(shared, self.controllers, self.header, self.trouble)
         self._is_drawn = self._is_late = False
-        self._ticker = Ticker(
-            session, self.panes, self.header, self.trouble, self.filter_bar, self.filtering, self.updates,
-            self.inspecting, self.connection, self._mark_keeper, self.controllers, preferences.keymap,
-        )  # fmt: skip
 
     @property
     def view(self) -> View:
@@ -185,7 +157,7 @@ class DashboardScreen(Screen[None]):
         self.panes.start(preferences.start_pane, follows=preferences.follows, folded=preferences.folded)
         if preferences.warning is not None:
             self.session.status.warnings[Concern.SETTINGS] = preferences.warning
-        kept = (self.saved.filters.trouble, self.filter_history.trouble, preferences.kept.trouble)
+        kept = (self.saved.filters.trouble, self.filter_bar.history.trouble, preferences.kept.trouble)
         for trouble in filter(None, (preferences.report, *kept)):
             self.notify(trouble, severity="warning", markup=False)
 
@@ -220,7 +192,7 @@ class DashboardScreen(Screen[None]):
 
     @on(EventList.Marked)
     def _keep_marks(self) -> None:
-        if trouble := self._mark_keeper.write():
+        if trouble := self.controllers.marks.write():
             self.notify(trouble, severity="warning", markup=False)
 
     @on(TopicPicker.Explain)
@@ -362,11 +334,11 @@ class DashboardScreen(Screen[None]):
     def action_follow(self) -> None:
         events = self.event_list
         events.follow(
-            self._ticker.is_finished or not events.viewport.following or events.viewport.paused_at is not None
+            self._shared.is_finished or not events.viewport.following or events.viewport.paused_at is not None
         )
 
     def action_pause(self) -> None:
-        if self._ticker.is_finished and self.event_list.viewport.paused_at is None:
+        if self._shared.is_finished and self.event_list.viewport.paused_at is None:
             self.notify("Nothing to pause: all events are read.", markup=False, timeout=3)
             return
         self.event_list.pause(self.event_list.viewport.paused_at is None)
@@ -410,19 +382,19 @@ class DashboardScreen(Screen[None]):
     # Pages
 
     def action_retry(self) -> None:
-        self.connection.retry()
+        self.controllers.connection.retry()
 
     def action_where(self) -> None:
-        self.connection.switch()
+        self.controllers.connection.switch()
 
     def action_doctor(self) -> None:
-        self.connection.examine()
+        self.controllers.connection.examine()
 
     def action_overview(self) -> None:
-        self.controllers.overview.show(self)
+        self.controllers.overview.show()
 
     def action_overview_as_of(self) -> None:
-        self.controllers.overview.show_as_of_event(self)
+        self.controllers.overview.show_as_of_event()
 
     def action_sinks(self) -> None:
         self.controllers.sinks.show()

@@ -4,16 +4,10 @@ from time import perf_counter
 from typing import Final
 
 from nomad_tui.core.text import printable
-from nomad_tui.session import Session, State
-from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.controllers import Controllers
-from nomad_tui.ui.event.inspecting import Inspecting
-from nomad_tui.ui.filter.filter_bar import FilterBar
-from nomad_tui.ui.filter.filter_updates import FilterUpdates
-from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE, Filtering
-from nomad_tui.ui.kept_marks import MarkKeeper
-from nomad_tui.ui.keymap import KeyMap
-from nomad_tui.ui.panes import Panes
+from nomad_tui.ui.dashboard import Dashboard
+from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.status import Header, Trouble
 
 FLOODED_EVERY: Final = 0.5
@@ -35,33 +29,17 @@ LEARN_EVERY: Final = 40
 class Ticker:
     """Counts the ticks, so that each part has its own pace."""
 
-    def __init__(
-        self,
-        session: Session,
-        panes: Panes,
-        header: Header,
-        trouble: Trouble,
-        filter_bar: FilterBar,
-        filtering: Filtering,
-        updates: FilterUpdates,
-        inspecting: Inspecting,
-        connection: ConnectionActions,
-        marks: MarkKeeper,
-        controllers: Controllers,
-        keymap: KeyMap,
-    ) -> None:
-        self._session = session
-        self._panes = panes
+    def __init__(self, dashboard: Dashboard, controllers: Controllers, header: Header, trouble: Trouble) -> None:
+        self._dashboard = dashboard
+        self._session = dashboard.session
+        self._panes = dashboard.panes
+        self._filtering = dashboard.filtering
+        self._updates = dashboard.updates
+        self._inspecting = dashboard.inspecting
+        self._filter_bar = dashboard.filter_bar
+        self._controllers = controllers
         self._header = header
         self._trouble = trouble
-        self._filter_bar = filter_bar
-        self._filtering = filtering
-        self._updates = updates
-        self._inspecting = inspecting
-        self._connection = connection
-        self._marks = marks
-        self._controllers = controllers
-        self._keymap = keymap
         self._ticks = 0
         self.received = 0
         """Events that had come by the last tick."""
@@ -105,8 +83,8 @@ class Ticker:
             self._controllers.recording.sync()
         self._sync_header()
         self._trouble.sync(session)
-        self._marks.restore()
-        self._connection.sync()
+        self._controllers.marks.restore()
+        self._controllers.connection.sync()
         self._filtering.view.counts_facets = self._panes.topics.is_on_screen
         self._filtering.know_region(status.region or "")
         if self._controllers.made("watching"):
@@ -123,7 +101,7 @@ class Ticker:
             self._filter_bar.seen.look()
         self._updates.show_matches()
         self._panes.event_list.server_region = status.region or ""
-        self._panes.event_list.hint = self._keymap.text(self._filtering.why_empty())
+        self._panes.event_list.hint = keymap_of(self._panes.app).text(self._filtering.why_empty())
         newest_every = NEWEST_EVERY * (3 if session.pace.is_flooded else 1)
         is_typing = self._filter_bar.line.has_focus and session.pace.has_keys
         if self._panes.event_list.cursor is None and self._ticks % newest_every == 0 and not is_typing:
@@ -131,8 +109,8 @@ class Ticker:
         self._panes.inspector.show_newest()
         self._inspecting.release_hidden()
         self._inspecting.show_place()
-        has_just_ended = self.is_finished and not self._has_ended
-        self._has_ended = self.is_finished
+        has_just_ended = self._dashboard.is_finished and not self._has_ended
+        self._has_ended = self._dashboard.is_finished
         if self._ticks % AGES_EVERY == 0 or has_just_ended:
             self._panes.inspector.update_ages()
             if self._filtering.filter.has_ages:
@@ -149,8 +127,3 @@ class Ticker:
             notes[NOTES_AT_ONCE - 1 :] = ["\n".join(notes[NOTES_AT_ONCE - 1 :])]
         for note in notes:
             self._panes.notify(note, markup=False, timeout=10)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether no more events can arrive, as in a recording that has been read."""
-        return self._session.status.state is State.ENDED

@@ -385,7 +385,7 @@ async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: 
             opened.dashboard.filter_line.put("")
             await opened.type(text)
             await opened.press("enter")
-        assert opened.dashboard.filter_history.texts == ("job-2", "job-1"), "once each, and none that is wrong"
+        assert opened.dashboard.filter_bar.history.texts == ("job-2", "job-1"), "once each, and none that is wrong"
     async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         await opened.press("slash")
@@ -410,7 +410,7 @@ async def test_a_history_that_cannot_be_kept_is_said_once(tmp_path: Path) -> Non
             await opened.type(text)
             await opened.press("enter")
             await at_rest(opened.app)
-        assert len(opened.dashboard.filter_history.texts) == 2
+        assert len(opened.dashboard.filter_bar.history.texts) == 2
         assert sum("filter-history" in note for note in opened.notes) <= 2
 
 

@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
-
-from textual.screen import Screen
+from typing import Final
 
 from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
-from nomad_tui.session import Session, State
 from nomad_tui.sources.recording_file import RecordingFile
+from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.dialogs.ask_file import AskFile
 from nomad_tui.ui.dialogs.letter_menu import Choice
 from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, NotWrittenError, explained, target_of
@@ -69,15 +67,16 @@ class Record(AskFile):
 class Recording:
     """The recording that is under way, if there is one."""
 
-    def __init__(self, screen: Screen[Any], session: Session) -> None:
-        self._screen = screen
-        self._session = session
+    def __init__(self, dashboard: Dashboard) -> None:
+        self._dashboard = dashboard
+        self._panes = dashboard.panes
+        self._session = dashboard.session
         self._file: RecordingFile | None = None
 
     def toggle(self) -> None:
         if self._file is None:
-            self._screen.app.push_screen(
-                Record(self._session.history, self._begin, is_finished=self._session.status.state is State.ENDED),
+            self._panes.app.push_screen(
+                Record(self._session.history, self._begin, is_finished=self._dashboard.is_finished),
                 self._notify,
             )
         else:
@@ -85,7 +84,7 @@ class Recording:
 
     def _begin(self, file: RecordingFile) -> None:
         self._file = file
-        self._screen.run_worker(file.run(self._changed), group="record", exclusive=True, description="records events")
+        self._panes.run_worker(file.run(self._changed), group="record", exclusive=True, description="records events")
         self.sync()
 
     def stop(self) -> str | None:
@@ -122,7 +121,7 @@ class Recording:
 
     def _notify(self, sentence: str | None) -> None:
         if sentence is not None:
-            self._screen.notify(sentence, markup=False, timeout=8)
+            self._panes.notify(sentence, markup=False, timeout=8)
 
 
 def _shown(file: RecordingFile) -> str:

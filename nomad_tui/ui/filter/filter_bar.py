@@ -73,6 +73,7 @@ class FilterBar(Vertical):
     def __init__(self, history: FilterHistory, view: View, hints: Sequence[str], id: str) -> None:  # noqa: A002
         """`view` holds the events whose values are suggested; `hints` are what the empty line shows."""
         super().__init__(id=id)
+        self.history = history
         self.seen = Seen(view)
         self.candidates = CandidateList(id="candidates")
         self.line = FilterLine(history, self.seen, self.candidates, hints=hints, id="filter")

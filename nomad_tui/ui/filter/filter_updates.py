@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 from textual.timer import Timer
 
-from nomad_tui.config.filter_history import FilterHistory
 from nomad_tui.core.filter import FilterError
 from nomad_tui.core.history.event_row import status_and_node
 from nomad_tui.core.history.history import History
@@ -63,7 +62,6 @@ class FilterUpdates:
         bar: FilterBar,
         filtering: Filtering,
         inspecting: Inspecting,
-        history: FilterHistory,
         after: float = FILTER_AFTER,
     ) -> None:
         """`after` is how many seconds the keys must rest before the filter is applied."""
@@ -72,8 +70,8 @@ class FilterUpdates:
         self._line = bar.line
         self._filtering = filtering
         self._inspecting = inspecting
-        self._history = history
-        self._warned = history.trouble
+        self._history = bar.history
+        self._warned = bar.history.trouble
         """The last warning about the history."""
         self._after = after
         self._picker = panes.topics

@@ -1,19 +1,13 @@
 """What the dashboard does with the overview: it opens the page, and follows what is chosen there."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
-
-from textual.screen import Screen
 
 from nomad_tui.core.overview.index import OverviewIndex
 from nomad_tui.core.overview.seed import Seed
 from nomad_tui.core.readable import count
-from nomad_tui.session import Session
+from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.event.inspected import EventView
-from nomad_tui.ui.event.inspecting import Inspecting
-from nomad_tui.ui.filter.filter_updates import FilterUpdates
-from nomad_tui.ui.filter.filtering import Filtering, ages_clock
+from nomad_tui.ui.filter.filtering import ages_clock
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.overview.page import Chosen, OverviewPage
 
@@ -21,26 +15,17 @@ from nomad_tui.ui.overview.page import Chosen, OverviewPage
 class OverviewActions:
     """Keeps the index between two openings of the page."""
 
-    def __init__(
-        self,
-        session: Session,
-        filtering: Filtering,
-        updates: FilterUpdates,
-        inspecting: Inspecting,
-        clock: Callable[[], int],
-        *,
-        asks_lists: bool = True,
-    ) -> None:
-        """`asks_lists` is whether the server's lists are read once."""
-        self._session = session
-        self._filtering = filtering
-        self._updates = updates
-        self._inspecting = inspecting
-        self._clock = clock
-        self._asks_lists = asks_lists
+    def __init__(self, dashboard: Dashboard) -> None:
+        self._panes = dashboard.panes
+        self._session = dashboard.session
+        self._filtering = dashboard.filtering
+        self._updates = dashboard.updates
+        self._inspecting = dashboard.inspecting
+        self._clock = dashboard.options.clock
+        self._asks_lists = dashboard.options.seeds
         self._lists = ""
         """What came of asking the lists, after the number of troubles."""
-        self.index = OverviewIndex(filtering.view.derived)
+        self.index = OverviewIndex(dashboard.filtering.view.derived)
 
     async def ask_lists(self) -> None:
         """Asks a live server, the first time, for what was in trouble before the first event."""
@@ -74,19 +59,19 @@ class OverviewActions:
             if topics
         )
 
-    def show(self, screen: Screen[Any]) -> None:
-        screen.run_worker(self.ask_lists, group="lists", description="reads what is in trouble")  # type: ignore[arg-type]
-        screen.app.push_screen(self.page(), self.follow)
+    def show(self) -> None:
+        self._panes.run_worker(self.ask_lists, group="lists", description="reads what is in trouble")  # type: ignore[arg-type]
+        self._panes.app.push_screen(self.page(), self.follow)
 
-    def show_as_of_event(self, screen: Screen[Any]) -> None:
+    def show_as_of_event(self) -> None:
         """Shows the overview as of the event that is inspected; notifies why where none is held."""
         self._inspecting.look()
         sequence = self._inspecting.sequence
         if sequence is None or sequence < self._session.history.first:
             hint = "No event is selected. Select one, then press {app.overview_as_of}."
-            screen.notify(keymap_of(screen.app).text(hint), markup=False)
+            self._panes.notify(keymap_of(self._panes.app).text(hint), markup=False)
         else:
-            screen.app.push_screen(self.page(sequence), self.follow)
+            self._panes.app.push_screen(self.page(sequence), self.follow)
 
     def page(self, as_of: int | None = None) -> OverviewPage:
         """The page as of now, or of a row of the list."""

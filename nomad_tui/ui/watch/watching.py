@@ -5,16 +5,14 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final
 
-from textual.screen import Screen
-
 from nomad_tui.config.watch_rules import WatchRules
 from nomad_tui.core.history.event_row import event_level, sentence
-from nomad_tui.core.search.view import View
 from nomad_tui.core.secrets import redact
 from nomad_tui.core.text import printable
 from nomad_tui.core.watch import Action, Firing, Watcher
 from nomad_tui.process import Command, CommandError, CommandRunner, event_fields
-from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.sources.recording import Recording
+from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.terminal.notification import notification
 
@@ -30,35 +28,25 @@ _LOUD: Final = frozenset(Action) - {Action.HIGHLIGHT}
 class Watching:
     """Lends the rules time, and does what they ask for."""
 
-    def __init__(
-        self,
-        screen: Screen[Any],
-        view: View,
-        event_list: EventList,
-        rules: WatchRules,
-        go_to: Callable[[int], None],
-        *,
-        live: bool,
-        clock: Callable[[], int],
-    ) -> None:
-        """`go_to` selects an event by its sequence number; `live` is whether events come as they happen."""
-        self._screen = screen
+    def __init__(self, dashboard: Dashboard) -> None:
+        view, options, source = dashboard.filtering.view, dashboard.options, dashboard.session.source
+        self._panes = dashboard.panes
         self._history = view.history
-        self._event_list = event_list
-        self._go_to = go_to
+        self._event_list = dashboard.panes.event_list
+        self._inspecting = dashboard.inspecting
         self._runner = CommandRunner()
         self._commands = 0
-        self._live = live
-        self._clock = clock
+        self._live = source.live and not isinstance(source, Recording)  # a file that grows does not say when
+        self._clock = options.clock
         self._timezone = view.timezone
-        self.rules = rules
-        self.watcher = Watcher(view.derived, rules.rules, live=self._live, timezone=view.timezone, clock=clock)
+        self.rules = rules = WatchRules(None if options.folders is None else options.folders.config)
+        self.watcher = Watcher(view.derived, rules.rules, live=self._live, timezone=view.timezone, clock=options.clock)
         self.outcomes: dict[str, str] = {}
         """How the last command of a rule ended, by its name."""
         self._noted_at: dict[str, float] = {}
-        event_list.highlight_watched(self.watcher.highlighted)
+        self._event_list.highlight_watched(self.watcher.highlighted)
         for trouble in rules.troubles:
-            screen.notify(trouble, severity="warning", markup=False)
+            self._panes.notify(trouble, severity="warning", markup=False)
 
     def advance(self) -> None:
         """Looks at what has come."""
@@ -73,7 +61,7 @@ class Watching:
 
         def go(sequence: int | None) -> None:
             if sequence is not None:
-                self._go_to(sequence)
+                self._inspecting.jump(sequence)
 
         page = WatchPage(
             self.watcher,
@@ -85,7 +73,7 @@ class Watching:
             clock=self._clock,
             timezone=self._timezone,
         )
-        self._screen.app.push_screen(page, go)
+        self._panes.app.push_screen(page, go)
 
     def _act(self, firing: Firing) -> None:
         rule = firing.rule
@@ -93,15 +81,15 @@ class Watching:
             return
         text = sentence(self._history, firing.sequence).text
         if self._may_notify(rule.name):
-            self._screen.notify(
-                f"{printable(text, 300)}. {keymap_of(self._screen.app).text('{app.watch} leads to it.')}",
+            self._panes.notify(
+                f"{printable(text, 300)}. {keymap_of(self._panes.app).text('{app.watch} leads to it.')}",
                 title=rule.name,
                 severity="warning",
                 markup=False,
                 timeout=6,
             )
         if Action.BELL in rule.actions:
-            self._screen.app.bell()
+            self._panes.app.bell()
         if Action.NOTIFY in rule.actions:
             self._worker(partial(self._notify, f"{rule.name}: {text}"))
         if Action.PAUSE in rule.actions:
@@ -124,12 +112,12 @@ class Watching:
         return True
 
     def _worker(self, work: Callable[[], Any]) -> None:
-        self._screen.run_worker(work, group="watch", description="acts for a watch rule")
+        self._panes.run_worker(work, group="watch", description="acts for a watch rule")
 
     async def _notify(self, text: str) -> None:
         sequence = await notification(text)
-        driver = self._screen.app._driver
-        if driver is not None and not self._screen.app.is_headless:
+        driver = self._panes.app._driver
+        if driver is not None and not self._panes.app.is_headless:
             driver.write(sequence)
 
     def _input(self, firing: Firing) -> tuple[bytes, dict[str, str]]:
@@ -157,6 +145,6 @@ class Watching:
             self._commands -= 1
         self.outcomes[rule.name] = text
         if failed and self._may_notify(f"{rule.name} failed"):
-            self._screen.notify(
+            self._panes.notify(
                 f"Its command failed: {text}", title=rule.name, severity="error", markup=False, timeout=10
             )

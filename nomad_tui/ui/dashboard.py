@@ -1,0 +1,66 @@
+"""What the parts of the dashboard share: the session, the panes, and the owners of filter and selection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from time import time_ns
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nomad_tui.config.folders import Folders
+from nomad_tui.session import Session, State
+from nomad_tui.ui.event.inspecting import INSPECT_AFTER, Inspecting
+from nomad_tui.ui.filter.filter_bar import FilterBar
+from nomad_tui.ui.filter.filter_updates import FILTER_AFTER, FilterUpdates
+from nomad_tui.ui.filter.filtering import Filtering
+from nomad_tui.ui.panes import Panes
+
+if TYPE_CHECKING:
+    from nomad_tui.config.profiles import Connections
+
+
+class DashboardOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a dashboard is started."""
+
+    clock: Callable[[], int] = time_ns
+    """ns since 1970."""
+    timezone: tzinfo | None = None
+    """None for that of the settings, or else this machine's."""
+    filter_text: str = ""
+    folders: Folders | None = None
+    """Without them, settings are neither read nor kept."""
+    namespace: str = ""
+    """Selects the preset filter of that name."""
+    reveal: bool = False
+    """Whether secrets are shown."""
+    connections: Connections | None = None
+    """Those to switch between; None for a recording, a journal, a NATS stream or the demo."""
+    key_pause: float | None = None
+    """Seconds without a key after which the inspector and the filter follow; None for their own."""
+    seeds: bool = True
+    """Whether the overview reads the server's lists once."""
+
+
+class Dashboard:
+    """Given to each part that acts on more than one pane."""
+
+    def __init__(
+        self, session: Session, panes: Panes, filter_bar: FilterBar, filtering: Filtering, options: DashboardOptions
+    ) -> None:
+        self.session = session
+        self.panes = panes
+        self.filter_bar = filter_bar
+        self.filtering = filtering
+        self.options = options
+        pause = options.key_pause
+        self.inspecting = Inspecting(panes, session.history, INSPECT_AFTER if pause is None else pause)
+        self.updates = FilterUpdates(
+            panes, filter_bar, filtering, self.inspecting, FILTER_AFTER if pause is None else pause
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no more events can arrive, as in a recording that has been read."""
+        return self.session.status.state is State.ENDED
