@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -101,6 +102,7 @@ class _Group(CommandGroup):
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(INTERRUPTED)
+        gc.freeze()  # else the interpreter walks all objects before it ends: 0.4 s after `q` (measured)
         sys.exit(code if isinstance(code, int) else 0)
 
 
