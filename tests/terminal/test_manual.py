@@ -15,3 +15,5 @@ def test_the_manual_opens_at_the_page_of_the_focused_pane_and_can_be_searched(ho
         program.settle().press("/").wait_for("text or").settle()
         program.press("NOMAD_CACERT").wait_for("/ NOMAD_CACERT", "1 of", "The CA certificate that")
         program.press("escape", "escape").wait_for("● live")
+        program.send(b"?]m")  # before the page is laid out
+        program.wait_for("Help  nomad-tui manual")

@@ -319,6 +319,8 @@ class HelpScreen(TextPage):
 
     def action_step_page(self, step: int) -> None:
         topics = self._document.topics
+        if not topics:
+            return  # the key came before the first page was laid out
         self._go_to(topics[max(0, min(topics.index(self._topic) + step, len(topics) - 1))])
 
     def action_manual(self) -> None:

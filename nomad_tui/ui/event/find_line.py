@@ -51,6 +51,12 @@ class Findable(Protocol):
         """End the search; return to the reader's place, unless the match was kept."""
 
 
+class FindInput(Input):
+    def replace(self, text: str, start: int, end: int) -> None:
+        """Typed or pasted text is made fit to be drawn before it is in the line."""
+        super().replace(printable(text), start, end)
+
+
 class FindLine(Horizontal):
     """The search line, with the number of matches behind it."""
 
@@ -70,7 +76,7 @@ class FindLine(Horizontal):
         """Enter: back to the view, at the match."""
 
     def __init__(self) -> None:
-        self.line = Input(placeholder="text or /regular expression/", compact=True, select_on_focus=True)
+        self.line = FindInput(placeholder="text or /regular expression/", compact=True, select_on_focus=True)
         self.line.cursor_blink = False
         self.count = Static(id="find-count")
         super().__init__()
