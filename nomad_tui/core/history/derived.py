@@ -5,7 +5,6 @@ the program is idle, so that the first search over a million events does not hav
 """
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Final
@@ -30,8 +29,7 @@ class PayloadReader:
 
     def block(self, segment: Segment, row: int) -> tuple[bytes, int]:
         """The lines of the row's block, one behind the other, and the first row of the segment behind the block."""
-        number = bisect_right(segment.frame_row, row) - 1
-        place = segment.frame_block[number]
+        place = segment.block_of(row)
         block = segment.blocks[place]
         if block is not self._block or block.size != self._size:
             self._block, self._size = block, block.size

@@ -4,6 +4,7 @@
 """
 
 from array import array
+from bisect import bisect_right
 from typing import Final, TypeAlias
 
 import msgspec
@@ -206,6 +207,10 @@ class Segment:
         """For `core.history.derived`: the sentences of rows that were asked for, while the segment fills."""
         self.text: bytes | None = None
         """For `core.history.derived`: the same, compressed, once it is filled."""
+
+    def block_of(self, row: int) -> int:
+        """The number of the block that holds the line of a row."""
+        return self.frame_block[bisect_right(self.frame_row, row) - 1]
 
     def __len__(self) -> int:
         return len(self.index)

@@ -23,6 +23,7 @@ from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, NOT_IN_PLACE, 
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Counts, Dimension, split
+from nomad_tui.core.search.raw_text import RawText, is_from_cluster
 
 ROWS_A_STEP: Final = 32
 """Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
@@ -253,6 +254,13 @@ class Matcher:
                 return Undecided(member.cost, member.columns, lambda segment, row: not test(segment, row))
             case Word(text):
                 sentence, holds = self._derived.sentence, text.matches
+                if is_from_cluster(text):
+                    may_be_in = RawText(text, self._history, self._derived.payloads).may_be_in
+                    return Undecided(
+                        Cost.PAYLOAD,
+                        _NO_COLUMNS,
+                        lambda segment, row: may_be_in(segment, row) and holds(sentence(segment, row)),
+                    )
                 return Undecided(Cost.SENTENCE, _NO_COLUMNS, lambda segment, row: holds(sentence(segment, row)))
             case InPayload(text):
                 payload, occurs = self._derived.payloads.payload, text.in_bytes
