@@ -10,7 +10,7 @@ from nomad_tui.ui.filter.filtering import FORWARD_SLICE, PREPARATION_SLICE
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.status import Header, Trouble
 
-FLOODED_EVERY: Final = 0.5
+FLOODED_EVERY: Final = 1.0
 """Seconds between two updates of the list while events pour in: it cannot be read then."""
 BUILDING_SLICE: Final = 0.01
 """Seconds of a tick in which rows are built: a screenful at once would keep keys waiting."""
@@ -68,7 +68,7 @@ class Ticker:
             self._drawn_at = now
             events.sync()
             self._inspecting.advance()
-        if self._ticks % (HEADER_EVERY * (2 if flooded else 1)) == 0:
+        if self._ticks % (HEADER_EVERY * (4 if flooded else 1)) == 0:
             self.sync()
         elif received and not self.received:  # the header never counts fewer events than the first picture shows
             self._sync_header()
