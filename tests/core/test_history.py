@@ -219,7 +219,7 @@ def test_events_leave_oldest_first_a_segment_at_a_time_and_no_earlier_than_they_
 
 
 def test_bytes_are_bounded_within_one_segment() -> None:
-    history = History(max_bytes=1_500_000)
+    history = History(max_bytes=3_000_000)
     load = frames("load")
     most = 0  # how much is held at the end depends on when the last segment left
     for _ in range(3):
