@@ -4,6 +4,7 @@ The session never waits for the screen: the screen looks at `history` and `statu
 loop, in which reading pauses by the clock (`stream.status.Pace`).
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,8 @@ class Session:
         self.history.compress_in(ThreadPoolExecutor(1, "compress").submit)
         self.status = Status(clock, to=source.name, connecting_since=clock())
         self.pace = Pace()
+        self.shown = asyncio.Event()
+        """Set once the first picture is on the screen: what it does not need begins after it."""
         self._counted = 0
 
     async def run(self) -> None:

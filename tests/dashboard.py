@@ -202,12 +202,18 @@ async def dashboard(
     source: Source, size: tuple[int, int] = MEDIUM, *, history: History | None = None, **settings: Any
 ) -> AsyncIterator[Dashboard]:
     """`settings` are those of the application."""
+    async with dashboard_of(Session(source, history), size, **settings) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def dashboard_of(session: Session, size: tuple[int, int] = MEDIUM, **settings: Any) -> AsyncIterator[Dashboard]:
     # The application collects garbage when it starts. In a test's process that means everything pytest holds, some
     # 150 ms; so what is there is set aside before (and released by the application when it ends).
     if next(_opened) % 10 == 0:
         gc.collect()
     gc.freeze()
-    app = NomadTui(Session(source, history), DashboardOptions(timezone=UTC, key_pause=KEY_PAUSE, **settings))
+    app = NomadTui(session, DashboardOptions(timezone=UTC, key_pause=KEY_PAUSE, **settings))
     async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         yield Dashboard(app, pilot)
 

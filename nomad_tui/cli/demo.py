@@ -1,21 +1,32 @@
-"""A recorded cluster served by the stand-in server on loopback, read by the very same client as a real one."""
+"""A recorded cluster served by the stand-in server on loopback, read by the very same client as a real one.
+
+Server and client take as long to import as everything else together, so the first picture comes from the recording
+itself: it shows what the server's buffer holds, and the client goes on from there.
+"""
+
+from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib import import_module
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from nomad_tui.config.connection import Connection
+import zstandard
+
 from nomad_tui.config.folders import Folders
 from nomad_tui.core.history.history import History
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.updates import Update
+from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
-from nomad_tui.sources.live import LiveServer
-from nomad_tui.standin import Options, StandIn, read_lines
-from nomad_tui.stream.settings import Settings
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dashboard import DashboardOptions
+
+if TYPE_CHECKING:
+    from nomad_tui.sources.live import LiveServer
 
 RECORDING: Final = Path(__file__).parents[1] / "data" / "tour.ndjson.zst"
 """One server, three clients: deployments, a canary, a failing job, a drain, a lost node. 625 events."""
@@ -25,25 +36,70 @@ PACE: Final = 3.0
 """Frames a second after that: fast enough to be lively, slow enough to be read."""
 
 
+class _Beginning:
+    """What the server's buffer holds when the demo begins."""
+
+    name = "127.0.0.1"
+    live = True
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self.frames = frames
+
+    def scope(self, region: str | None) -> str:
+        return "all namespaces"
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        for frame in self.frames:
+            yield frame
+
+
+class DemoSession(Session):
+    """Reads the beginning from the recording and, once that is on the screen, everything else from the server."""
+
+    def __init__(self, history: History, max_line: int = DEFAULT_MAX_LINE, pace: float = PACE) -> None:
+        """`pace` is in frames a second."""
+        self._lines = recorded_lines()
+        frames = (frame for frame in map(decode, self._lines) if isinstance(frame, Frame) and frame.events)
+        self._lead = list(islice(frames, LEAD))
+        super().__init__(_Beginning(self._lead), history)
+        self._max_line = max_line
+        self._demo_pace = pace
+
+    async def run(self) -> None:
+        await super().run()
+        await self.shown.wait()
+        for module in ("nomad_tui.standin", "nomad_tui.sources.live"):
+            await asyncio.to_thread(import_module, module)
+        async with recorded_cluster(self._lines, self._max_line, self._demo_pace, self._lead) as self.source:
+            await super().run()
+
+
 def run_demo(
     history: History, filter_text: str, folders: Folders | None, max_line: int, *, reveal: bool = False
 ) -> int:
     """Opens the dashboard on the recording, which starts over with higher indexes at its end. Returns the exit code."""
-    return asyncio.run(_run(history, filter_text, folders, max_line, reveal))
-
-
-async def _run(history: History, filter_text: str, folders: Folders | None, max_line: int, reveal: bool) -> int:
-    async with recorded_cluster(max_line) as source:
-        options = DashboardOptions(filter_text=filter_text, folders=folders, reveal=reveal)
-        app = NomadTui(Session(source, history), options)
-        await app.run_async()
-        return app.return_code or 0
+    options = DashboardOptions(filter_text=filter_text, folders=folders, reveal=reveal)
+    app = NomadTui(DemoSession(history, max_line), options)
+    app.run()
+    return app.return_code or 0
 
 
 @asynccontextmanager
-async def recorded_cluster(max_line: int = DEFAULT_MAX_LINE, pace: float = PACE) -> AsyncIterator[LiveServer]:
-    """A server of its own for the recording, and what reads it; `pace` is in frames a second."""
-    async with StandIn(read_lines(RECORDING), Options(pace=pace, lead=LEAD, repeat=None, sample_logs=True)) as server:
+async def recorded_cluster(
+    lines: Sequence[bytes], max_line: int, pace: float, seen: Sequence[Frame]
+) -> AsyncIterator[LiveServer]:
+    """A server of its own for the recording, and what reads it after the frames that were `seen`."""
+    from nomad_tui.config.connection import Connection
+    from nomad_tui.sources.live import LiveServer
+    from nomad_tui.standin import Options, StandIn
+    from nomad_tui.stream.settings import Settings
+
+    async with StandIn(lines, Options(pace=pace, lead=LEAD, repeat=None, sample_logs=True)) as server:
         # Nothing of the environment: the demo must run beside whatever NOMAD_ADDR and NOMAD_TOKEN say.
         connection = Connection.from_environment({"address": server.address}, environ={})
-        yield LiveServer(connection, settings=Settings(max_line=max_line))
+        yield LiveServer(connection, settings=Settings(max_line=max_line), seen=seen)
+
+
+def recorded_lines() -> list[bytes]:
+    with RECORDING.open("rb") as file:
+        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read().split(b"\n")

@@ -120,12 +120,16 @@ class NomadTui(App[Outcome]):
                 "in ASCII, other letters as ?. Set LC_ALL to a UTF-8 locale, such as C.UTF-8."
             )
             self.notify(trouble, severity="warning", markup=False)
-        self.call_after_refresh(self._read_other_styles)
         self._signals.listen(self.exit)
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self.set_interval(COLLECT_EVERY, self._collect)
         self._collector.start()
         self._taking = self.set_interval(TYPED_AHEAD_EVERY, self._take_typed_ahead)
+
+    def _show(self) -> None:
+        """The first picture has been drawn: what it did not need begins."""
+        self.session.shown.set()
+        self._read_other_styles()
 
     def _read_other_styles(self) -> None:
         """Reads the style sheets of what the first picture does not show; nothing on the screen changes."""
@@ -185,6 +189,8 @@ class NomadTui(App[Outcome]):
         """Hands on a key that was typed before the first picture, once that is there and the key before has acted."""
         if self._typed_ahead is None or not self.dashboard.is_open:
             return
+        if not self.session.shown.is_set():
+            self.call_after_refresh(self._show)
         if not self._typed_ahead:
             self._typed_ahead = None
             self._taking.stop()

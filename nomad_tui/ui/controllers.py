@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.dashboard import Dashboard
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from nomad_tui.ui.sinks.actions import SinkActions
     from nomad_tui.ui.watch.watching import Watching
 
+PREPARED_AFTER: Final = 0.25
+"""Seconds between the first picture and what it does not need: the first keys come before."""
+
 
 class Controllers:
     """The first picture does not wait for those that are made on demand, nor for what they import."""
@@ -28,7 +31,12 @@ class Controllers:
         self.marks = MarkKeeper(dashboard)
 
     async def prepare(self) -> None:
-        """Makes the parser of filters and reads the watch rules, which the first picture does not wait for."""
+        """After the first picture, makes the parser of filters and reads the watch rules.
+
+        Rules look at earlier events, too.
+        """
+        await self._dashboard.session.shown.wait()
+        await asyncio.sleep(PREPARED_AFTER)
         await asyncio.to_thread(learn_language)
         if self._dashboard.panes.is_ready:
             self.watching  # noqa: B018  # reads the rules

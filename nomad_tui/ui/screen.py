@@ -44,9 +44,6 @@ SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
 OPENS_AFTER: Final = 1.0
 """Seconds for which keys wait for a source that neither brings an event nor fails."""
-WATCH_AFTER: Final = 0.5
-"""Seconds after the start until the parser of filters is made and the watch rules are read: the first picture comes
-before. Rules look at earlier events, too."""
 
 
 def _commands() -> type[Provider]:
@@ -146,7 +143,7 @@ class DashboardScreen(Screen[None]):
         self.updates.show()
         self.set_focus(self.event_list)
         self._apply_preferences()
-        self.set_timer(WATCH_AFTER, lambda: self.run_worker(self.controllers.prepare, group="language"))  # type: ignore[arg-type]
+        self.run_worker(self.controllers.prepare, group="language")  # type: ignore[arg-type]
         self.set_timer(OPENS_AFTER, lambda: setattr(self, "_is_late", True))
         self.set_interval(SYNC_EVERY, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)

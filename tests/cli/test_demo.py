@@ -4,8 +4,9 @@ import asyncio
 from itertools import pairwise
 
 from nomad_tui.cli import demo
+from nomad_tui.core.history.history import History
 from tests.cli.test_cli import terminal
-from tests.dashboard import SECONDS, dashboard, frames
+from tests.dashboard import SECONDS, dashboard_of, frames
 
 FAST = 200.0
 """Frames a second: a reader may be half a second late before the server has none of them any more."""
@@ -13,7 +14,7 @@ RECORDED = frames("tour")
 
 
 async def test_the_demo_shows_events_at_once_and_starts_over_with_higher_indexes() -> None:
-    async with demo.recorded_cluster(pace=FAST) as source, dashboard(source) as opened:
+    async with dashboard_of(demo.DemoSession(History(), pace=FAST)) as opened:
         await opened.until(lambda: opened.history.held >= sum(len(frame.events) for frame in RECORDED[: demo.LEAD]))
         await opened.appears("● live")
         await opened.until(lambda: opened.history.received_events > 2 * 625)

@@ -81,6 +81,8 @@ AFTER_THE_PICTURE = (
     "nomad_tui.journal",
     "nomad_tui.nomad.client",
     "nomad_tui.sinks",
+    "nomad_tui.sources.live",
+    "nomad_tui.standin",
     "nomad_tui.ui.dialogs.commands",
     "nomad_tui.ui.overview",
     "nomad_tui.ui.watch",
@@ -115,13 +117,16 @@ def imported_before(shown: bytes, arguments: Sequence[str], home: Path) -> set[s
     return {name.decode() for name in IMPORTED.findall(before)}
 
 
-def test_the_first_picture_of_a_recording_comes_before_what_it_does_not_need(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["open", "demo"])
+def test_the_first_picture_comes_before_what_it_does_not_need(command: str, tmp_path: Path) -> None:
     tour = tmp_path / "tour.ndjson"
     tour.write_bytes(b"".join(line + b"\n" for line in recordings.lines("tour")))
     # What is imported in the background may get ahead of the thread that writes the picture, but not every time.
-    runs = [imported_before(b"registered", ["open", str(tour)], tmp_path) for _ in range(3)]
-    found = set.intersection(*runs)
-    assert "nomad_tui.ui.events.event_list" in found
-    early = {name for name in found if name.startswith(AFTER_THE_PICTURE)}
+    for _ in range(3):
+        found = imported_before(b"registered", [command, str(tour)][: 1 + (command == "open")], tmp_path)
+        early = {name for name in found if name.startswith(AFTER_THE_PICTURE)}
+        early |= {name.partition(".")[0] for name in found} & (NEEDED_LATER | OTHER_SOURCES)
+        if not early:
+            break
     assert early == set()
-    assert {name.partition(".")[0] for name in found} & (NEEDED_LATER | OTHER_SOURCES) == set()
+    assert "nomad_tui.ui.events.event_list" in found

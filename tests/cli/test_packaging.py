@@ -111,7 +111,7 @@ def test_the_wheel_works_by_itself_wherever_it_is(wheel: Path, tmp_path: Path) -
 
     version = run(environment / "bin" / "nomad-tui", "--version", folder=elsewhere, PYTHONPATH=DEPENDENCIES)
     assert __version__ in version
-    demo = "import nomad_tui.cli.demo as demo; print(len(demo.read_lines(demo.RECORDING)))"
+    demo = "import nomad_tui.cli.demo as demo; print(len(demo.recorded_lines()))"
     assert int(run(python, "-c", demo, folder=elsewhere, PYTHONPATH=DEPENDENCIES)) > 280
 
 
