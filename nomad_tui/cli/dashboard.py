@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 def demo(chosen: Filter | None, folders: Folders, reveal: bool, max_events: int, max_memory: int, max_line: int) -> int:
     """Open the dashboard on a recorded cluster; no network needed."""
     need_terminal()
-    postpone_collection()
-    from nomad_tui.cli.demo import run_demo
-    from nomad_tui.core.history.history import History
+    with starting():
+        from nomad_tui.cli.demo import run_demo
+        from nomad_tui.core.history.history import History
 
-    return run_demo(History(max_events, max_memory), str(chosen or ""), folders, max_line, reveal=reveal)
+        return run_demo(History(max_events, max_memory), str(chosen or ""), folders, max_line, reveal=reveal)
 
 
 @click.command(
@@ -70,19 +71,19 @@ def open_(
     FILE is JSON of frames or events in any form, also in a log's lines, plain, .gz or .zst; an archive of `nomad
     operator debug`; a journal; or - for a pipe. Files of one cluster are merged by index.
     """
-    postpone_collection()
-    from nomad_tui.cli.source_factory import of_files
-    from nomad_tui.stream.start import Start
+    with starting():
+        from nomad_tui.cli.source_factory import of_files
+        from nomad_tui.stream.start import Start
 
-    source = of_files(
-        files,
-        Start(since=since),
-        follow=follow,
-        max_line=max_line,
-        newest_events=max_events,
-        standard_input=lambda: os.fdopen(_standard_input_for_recording(), "rb"),
-    )
-    return open_dashboard(source, (max_events, max_memory), str(chosen or ""), folders, reveal)
+        source = of_files(
+            files,
+            Start(since=since),
+            follow=follow,
+            max_line=max_line,
+            newest_events=max_events,
+            standard_input=lambda: os.fdopen(_standard_input_for_recording(), "rb"),
+        )
+        return open_dashboard(source, (max_events, max_memory), str(chosen or ""), folders, reveal)
 
 
 def open_dashboard(
@@ -137,14 +138,20 @@ def open_dashboard(
         gc.collect()
 
 
-def postpone_collection() -> None:
-    """While modules are imported hardly anything becomes garbage, and looking for it takes a tenth of the start.
+@contextmanager
+def starting() -> Iterator[None]:
+    """For a command that opens a dashboard: keys typed from now on are for that.
 
+    While modules are imported hardly anything becomes garbage, and looking for it takes a tenth of the start:
     `ui.terminal.garbage` collects once the screen is drawn.
     """
     import gc
 
+    from nomad_tui.ui.terminal.early import keys_kept
+
     gc.disable()
+    with keys_kept():
+        yield
 
 
 def need_terminal() -> None:

@@ -162,24 +162,24 @@ def main(
     seeds: bool,
 ) -> int:
     """Watch a Nomad cluster's event stream: without a command, in the dashboard."""
-    from nomad_tui.cli.dashboard import open_dashboard, postpone_collection
+    from nomad_tui.cli.dashboard import open_dashboard, starting
 
-    postpone_collection()
-    from nomad_tui.cli.source_factory import SourceFactory, of_jetstream
-    from nomad_tui.stream.settings import Settings
+    with starting():
+        from nomad_tui.cli.source_factory import SourceFactory, of_jetstream
+        from nomad_tui.stream.settings import Settings
 
-    bounds = (max_events, max_memory)
-    start = _start(index, live, since)
-    stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
-    if stream is not None:
-        return open_dashboard(stream, bounds, str(chosen or ""), folders, reveal)
-    factory = SourceFactory(subscription_to(topics), Settings(start=start, max_line=max_line), folders, journal)
-    source = factory.live(connections.start, max_events)
+        bounds = (max_events, max_memory)
+        start = _start(index, live, since)
+        stream = of_jetstream(origin, start, nats_credentials, nats_nkey, topics=bool(topics), journal=journal)
+        if stream is not None:
+            return open_dashboard(stream, bounds, str(chosen or ""), folders, reveal)
+        factory = SourceFactory(subscription_to(topics), Settings(start=start, max_line=max_line), folders, journal)
+        source = factory.live(connections.start, max_events)
 
-    def elsewhere(connection: Connection) -> Source:
-        return factory.elsewhere(connection, connections.start, max_events)
+        def elsewhere(connection: Connection) -> Source:
+            return factory.elsewhere(connection, connections.start, max_events)
 
-    return open_dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere, seeds=seeds)
+        return open_dashboard(source, bounds, str(chosen or ""), folders, reveal, connections, elsewhere, seeds=seeds)
 
 
 @main.command(

@@ -171,11 +171,20 @@ class NomadTui(App[Outcome]):
     async def on_event(self, event: events.Event) -> None:
         if self._typed_ahead is not None and not self.is_headless:
             if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-                self._typed_ahead.append(event)
+                # Nothing is there that these could mean otherwise, and nobody waits for a picture in order to leave.
+                if self._typed_ahead or not self._leaves(event):
+                    self._typed_ahead.append(event)
+                else:
+                    await super().on_event(event) if self.dashboard.is_ready else self.exit()
                 return
             if isinstance(event, events.MouseEvent):
                 return
         await self._take(event)
+
+    def _leaves(self, event: events.Key | events.Paste) -> bool:
+        return isinstance(event, events.Key) and (
+            event.key in ("ctrl+c", "ctrl+q") or self.keymap.has("app.quit", event.key)
+        )
 
     async def _take(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):

@@ -130,7 +130,18 @@ class Program:
             assert not pid, "the program ended instead of stopping"
             assert monotonic() < deadline, "the program does not stop"
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keeps the terminal's attributes, which are reset as soon as nobody has it open any more."""
+        with Path(f"/proc/{self.pid}/fd/0").open("r+b", buffering=0):
+            yield
+
     # What the terminal shows
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal itself shows what is typed."""
+        return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
 
     @property
     def text(self) -> str:

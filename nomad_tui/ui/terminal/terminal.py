@@ -15,6 +15,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from nomad_tui.core.glyphs import drawn, is_utf8
+from nomad_tui.ui.terminal.early import found_attributes
 
 READ_AT_ONCE: Final = 4096
 """Bytes."""
@@ -35,6 +36,11 @@ def encoding() -> str:
 
 class Terminal(LinuxDriver):
     """Textual 8.2.8 ends the program over input that is no UTF-8; here it is read as U+FFFD."""
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        # Whoever has the terminal next, the operator's editor or the shell, gets it as the program found it.
+        self.attrs_before = found_attributes() or self.attrs_before
 
     def write(self, data: str) -> None:
         """Everything that is drawn passes here; what the terminal's locale lacks does not.
