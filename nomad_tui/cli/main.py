@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nomad_tui import __version__
+from nomad_tui.cli import allow_interrupts
 from nomad_tui.cli.event_options import (
     filter_option,
     history_options,
@@ -311,3 +312,6 @@ def _start(index: int, live: bool, since: int | None) -> Start:
     from nomad_tui.stream.start import Start
 
     return Start(index, live, since)
+
+
+allow_interrupts()
