@@ -24,8 +24,7 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.dashboard import DashboardOptions
-from nomad_tui.ui.dialogs.switch import Outcome
+from nomad_tui.ui.dashboard import DashboardOptions, Outcome
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.screen import DashboardScreen

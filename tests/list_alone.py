@@ -14,7 +14,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from nomad_tui.config.styles import styles_folder
+from nomad_tui.config.folders import styles_folder
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.history import History
 from nomad_tui.core.search.view import View

@@ -38,8 +38,8 @@ from nomad_tui.sinks.definition.reading import DefinitionError, read_definition
 from nomad_tui.sinks.delivery.report import SinkReport
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dashboard import DashboardOptions
+from nomad_tui.ui.dialogs.logs import LogsPage
 from nomad_tui.ui.event.inspected import EventView
-from nomad_tui.ui.logs.page import LogsPage
 from nomad_tui.ui.overview.page import OverviewPage
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import Place

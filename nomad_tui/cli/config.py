@@ -63,7 +63,7 @@ def show(connections: Connections, folders: Folders) -> None:
     from nomad_tui.cli.sink import echo_table
     from nomad_tui.config.folders import FileError
     from nomad_tui.config.settings import FILE, read_settings
-    from nomad_tui.core.quantities import write_duration, write_size
+    from nomad_tui.core.readable import write_duration, write_size
     from nomad_tui.journal.retention import Retention
     from nomad_tui.ui.preferences import Preferences
 

@@ -106,8 +106,7 @@ def open_dashboard(
     from nomad_tui.core.history.history import History
     from nomad_tui.session import Session
     from nomad_tui.ui.app import NomadTui
-    from nomad_tui.ui.dashboard import DashboardOptions
-    from nomad_tui.ui.dialogs.switch import Demo
+    from nomad_tui.ui.dashboard import DashboardOptions, Demo
 
     need_terminal()
     theme: str | None = None

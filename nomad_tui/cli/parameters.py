@@ -24,7 +24,7 @@ class ByteSize(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        from nomad_tui.core.quantities import parse_size
+        from nomad_tui.core.readable import parse_size
 
         size = parse_size(str(value))
         if size is None:
@@ -54,8 +54,7 @@ class Since(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        from nomad_tui.core.quantities import parse_duration
-        from nomad_tui.core.readable import SECOND
+        from nomad_tui.core.readable import SECOND, parse_duration
 
         seconds = parse_duration(str(value))
         if seconds is None:
@@ -71,7 +70,7 @@ class Duration(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        from nomad_tui.core.quantities import parse_duration
+        from nomad_tui.core.readable import parse_duration
 
         seconds = parse_duration(str(value), milliseconds=True)
         if seconds is None:

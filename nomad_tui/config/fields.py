@@ -17,8 +17,7 @@ from msgspec.structs import replace
 
 from nomad_tui.config.references import FILE, reads_file
 from nomad_tui.core.filter import Filter, FilterError
-from nomad_tui.core.quantities import parse_duration, parse_size, write_duration, write_size
-from nomad_tui.core.readable import count
+from nomad_tui.core.readable import count, parse_duration, parse_size, write_duration, write_size
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 

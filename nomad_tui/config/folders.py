@@ -13,6 +13,21 @@ import platformdirs
 from nomad_tui.config.setting import CONFIG_VARIABLE
 from nomad_tui.core.text import printable
 
+
+def styles_folder(package: Path = Path(__file__).parent.parent) -> Path:
+    """The folder of the style sheets: in `package` once it is installed, or next to it in a checkout.
+
+    Raises `ConfigurationError` when neither folder holds `app.tcss`.
+    """
+    folders = (package / "styles", package.parent / "styles")
+    for folder in folders:
+        if (folder / "app.tcss").is_file():
+            return folder
+    from nomad_tui.config.setting import ConfigurationError
+
+    raise ConfigurationError(f"The style sheets are in neither {folders[0]} nor {folders[1]}: install nomad-tui again.")
+
+
 PROGRAM: Final = "nomad-tui"
 MOST_BYTES: Final = 1024 * 1024
 """Read of one file; what the program writes itself is far smaller."""

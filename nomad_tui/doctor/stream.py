@@ -9,8 +9,7 @@ from typing import Any, Final
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
-from nomad_tui.doctor.listening import Listening
-from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
+from nomad_tui.doctor.subject import ERRORS, Listening, Subject, failed, found
 from nomad_tui.nomad import diagnose, inquiry
 from nomad_tui.nomad.releases import NO_FIRST_HEARTBEAT
 

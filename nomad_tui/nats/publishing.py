@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,7 +11,34 @@ from nats.aio.msg import Msg
 from nats.js.api import PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
+from nomad_tui.core.text import printable
 from nomad_tui.nats.link import UNREADABLE, NatsLink, trouble
+
+LONGEST_TOKEN: Final = 128
+"""Characters; a server takes subjects of about 4 KB."""
+_PLACEHOLDER: Final = re.compile(r"\{(region|topic|type|namespace|key|index)\}")
+_NOT_IN_A_TOKEN: Final = re.compile(r"[\s.*>\x00-\x20\x7f-\x9f\ufffd]")
+
+
+def subject(template: str, values: dict[str, str]) -> str:
+    """Each placeholder as one token that NATS allows."""
+
+    def token(found: re.Match[str]) -> str:
+        return printable(_NOT_IN_A_TOKEN.sub("_", values[found[1]])[:LONGEST_TOKEN]) or "_"
+
+    return _PLACEHOLDER.sub(token, template)
+
+
+def subjects(template: str) -> str:
+    """What a stream has to take: `nomad.>` for `nomad.{region}.{topic}`."""
+    tokens = template.split(".")
+    fixed = next((number for number, token in enumerate(tokens) if "{" in token), len(tokens))
+    if fixed == len(tokens):
+        return template
+    if fixed:
+        return ".".join([*tokens[:fixed], ">"])
+    return ".".join("*" if "{" in token else token for token in tokens)
+
 
 WRONG_LAST_ID: Final = 10070
 """JetStream's error codes are listed in nats-server's `errors.json`."""

@@ -1,16 +1,19 @@
 """HTTP to one Nomad server: the connection's TLS, token and proxy, and no redirect followed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from email.utils import parsedate_to_datetime
+from functools import partial
 from time import monotonic, time_ns
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 import aiohttp
 import msgspec
 import orjson
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from nomad_tui import __version__
 from nomad_tui.config.address import Proxy
@@ -18,7 +21,48 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.diagnose import NomadError
-from nomad_tui.nomad.status_line import mend_status_lines
+
+INVALID: Final = b"HTTP/0.0"
+VALID: Final = b"HTTP/1.0"
+
+
+def mend_status_lines(connector: aiohttp.BaseConnector, mended: Callable[[], None]) -> None:
+    """Lets the connector's connections read such answers as HTTP/1.0; `mended` is called at each of them."""
+    factory = getattr(connector, "_factory", None)
+    if isinstance(factory, partial) and factory.func is ResponseHandler:
+        mending = partial(_MendingHandler, mended, *factory.args, **factory.keywords)
+        connector._factory = cast("partial[ResponseHandler]", mending)
+
+
+class _MendingHandler(ResponseHandler):
+    def __init__(self, mended: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._mended = mended
+        self._beginning: bytes | None = None
+        """What has come of an answer's status line, as long as that may be an invalid one."""
+
+    def set_response_params(self, **parameters: Any) -> None:
+        self._beginning = b""
+        super().set_response_params(**parameters)
+
+    def data_received(self, data: bytes) -> None:
+        if self._beginning is not None and data:
+            data = self._beginning + data
+            if len(data) < len(INVALID) and INVALID.startswith(data):
+                self._beginning = data
+                return
+            self._beginning = None
+            if data.startswith(INVALID):
+                data = VALID + data[len(INVALID) :]
+                self._mended()
+        super().data_received(data)
+
+    def set_exception(self, exc: BaseException, *cause: Any) -> None:
+        super().set_exception(exc, *cause)
+        body = self._payload
+        if body is not None and isinstance(exc, HttpProcessingError) and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the response is not HTTP any more"))
+
 
 Kind = TypeVar("Kind")
 
@@ -99,7 +143,7 @@ class Client:
     ) -> None:
         self.connection = connection
         self.first_line = first_line
-        """Seconds at least to wait for a stream's first line; None for `first_line.SHORTEST`."""
+        """Seconds at least to wait for a stream's first line; None for `probing.SHORTEST_PATIENCE`."""
         self._connect_timeout = connect_timeout
         self._answer_limit = answer_limit
         self.ahead: float | None = None

@@ -14,8 +14,8 @@ import aiohttp
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.core.text import printable
-from nomad_tui.nomad import proxy_answers
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, by_inquiry
+from nomad_tui.nomad.cases.case import describe_answer
 from nomad_tui.nomad.certificate import Certificate
 
 __all__ = [
@@ -111,7 +111,7 @@ def unexpected_answer(status: int, body: bytes, headers: Mapping[str, str], conn
                 connection,
                 status=str(status),
                 quote="" if page else _quote(text),
-                proxy_answer=proxy_answers.describe(status, body, headers),
+                proxy_answer=describe_answer(status, body, headers),
                 form="a web page" if page else "other text",
                 location=_clean(headers.get("Location", "nowhere")),
                 expired="",

@@ -1,7 +1,7 @@
 """Which topics a token may read, found out by opening each of them alone.
 
 A server refuses a request for many topics as a whole and does not say for which of them. From 1.11.2 on a refusal is
-a body that ends before its first line, or stays silent (`nomad.first_line`); before that it is 403 or 500. Silence is
+a body that ends before its first line, or stays silent (`nomad.probing`); before that it is 403 or 500. Silence is
 permission only on the oldest releases, which send not even a head until the first event or heartbeat
 (`nomad/stream/ndjson.go`).
 """
@@ -17,10 +17,44 @@ from msgspec.structs import replace
 
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.topics import beta_topic
-from nomad_tui.nomad import diagnose, first_line
+from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
+from nomad_tui.nomad.releases import NO_FIRST_HEARTBEAT, Release
+
+SHORTEST_PATIENCE: Final = 1.5
+"""Seconds from the head to the first line, beyond which a stream is refused."""
+LONGEST_PATIENCE: Final = 15.0
+ROUND_TRIPS: Final = 3.0
+"""As many times what the slowest answer took: a link or a server that is slow has refused nothing."""
+
+
+def first_line_patience(
+    response: aiohttp.ClientResponse, version: str | None, round_trip: float, shortest: float | None = None
+) -> float | None:
+    """Seconds within which the first line comes if the server accepts; None where its absence says nothing.
+
+    `version` is the server's release, if that is known; `round_trip` is what its slowest answer took, in seconds.
+    """
+    if not is_hijacked(response) or (version is not None and sends_late_first_line(version)):
+        return None
+    return min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE if shortest is None else shortest, ROUND_TRIPS * round_trip))
+
+
+def is_hijacked(response: aiohttp.ClientResponse) -> bool:
+    """Whether the body ends with the connection, as Nomad's own streams do; a proxy usually sends chunks."""
+    headers = response.headers
+    if "Content-Length" in headers or "Transfer-Encoding" in headers:
+        return False
+    return headers.get("Connection", "").lower() == "close"
+
+
+def sends_late_first_line(version: str) -> bool:
+    """Whether a release sends neither head nor heartbeat before its first event or 30 s: 1.0.0 to 1.0.6, and 1.1.0."""
+    release = Release.parse(version)
+    return release is not None and NO_FIRST_HEARTBEAT.affects(release)
+
 
 AT_ONCE: Final = 4
 """Streams open at the same time: a server bounds the connections of one address (100 by default)."""
@@ -123,7 +157,7 @@ async def _probe(client: Client, name: str, topic: str, namespace: str, patience
 
     try:
         async with asyncio.timeout(patience) as limit, client.open_stream(parameters) as response:
-            refused_after = first_line.patience(response, version, client.round_trip, client.first_line)
+            refused_after = first_line_patience(response, version, client.round_trip, client.first_line)
             if refused_after is not None:
                 limit.reschedule(asyncio.get_running_loop().time() + refused_after)
             first = await response.content.readany()
@@ -131,7 +165,7 @@ async def _probe(client: Client, name: str, topic: str, namespace: str, patience
         if not isinstance(error, NomadError):
             if refused_after is not None:
                 return found(False)
-            if response is None and (version is None or first_line.sends_late_first_line(version)):
+            if response is None and (version is None or sends_late_first_line(version)):
                 return found(True)
             kept = by_inquiry.HELD_BACK if response is not None else by_inquiry.NO_ANSWER
             return found(None, diagnose.fill(kept, client.connection))

@@ -3,16 +3,39 @@
 Each question raises `NomadError`. All answers are untrusted text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from nomad_tui.config.connection import Connection
 from nomad_tui.core.permissions import needed
 from nomad_tui.nomad.client import Answer, Client
 from nomad_tui.nomad.diagnose import NomadError
+
+T = TypeVar("T")
+
+
+class UnansweredError(Exception):
+    """Its text says what happened, why, and what to do now; fit to be drawn."""
+
+
+async def first_answer(connection: Connection, question: Callable[[Client], Awaitable[T]]) -> T:
+    """What the first server says that says anything, in the operator's order; `question` is one of `questions`.
+
+    Raises `UnansweredError` with what came of asking the first of them.
+    """
+    trouble = ""
+    for server in connection.servers:
+        try:
+            async with Client(server) as client:
+                return await question(client)
+        except NomadError as error:
+            trouble = trouble or error.trouble.sentence
+    raise UnansweredError(trouble)
+
 
 PATIENCE: Final = 5.0
 """Seconds for one question: they are asked while somebody waits for the stream."""

@@ -20,7 +20,7 @@ from nomad_tui.core.wire import HEARTBEAT, Unreadable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.sources.journal_pages import Pages, opened
-from nomad_tui.sources.part import Part
+from nomad_tui.sources.source import Part
 from nomad_tui.stream.start import Start
 
 STREAM_LOST: Final = frozenset(("retrying", "refused"))

@@ -14,7 +14,7 @@ from nomad_tui.core.updates import Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.journal.record import Record
-from nomad_tui.sources.part import Part
+from nomad_tui.sources.source import Part
 from nomad_tui.stream.start import SHORT, StartFilter
 
 PAGE_BYTES: Final = 1024 * 1024

@@ -25,7 +25,7 @@ from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Connected, Ended, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples, share_ids
-from nomad_tui.sources.part import Part
+from nomad_tui.sources.source import Part
 from nomad_tui.sources.unpacking import (
     BROKEN,
     CHUNK_BYTES,

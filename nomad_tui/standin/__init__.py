@@ -5,9 +5,23 @@ fails in the ways real servers fail on request.
 """
 
 from nomad_tui.standin.access import MANAGEMENT, Token
-from nomad_tui.standin.faults import Cut, Drip, End, Fault, Garbage, LongLine, Reset, Scheduled, Silence
 from nomad_tui.standin.http import Request
-from nomad_tui.standin.options import ALL_FRAMES, AtEnd, Options, Release, Server
+from nomad_tui.standin.options import (
+    ALL_FRAMES,
+    AtEnd,
+    Cut,
+    Drip,
+    End,
+    Fault,
+    Garbage,
+    LongLine,
+    Options,
+    Release,
+    Reset,
+    Scheduled,
+    Server,
+    Silence,
+)
 from nomad_tui.standin.recording import read_lines
 from nomad_tui.standin.server import StandIn
 from nomad_tui.standin.stream import Stream

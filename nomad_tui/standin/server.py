@@ -11,15 +11,21 @@ from types import TracebackType
 from typing import Final, Self
 
 from nomad_tui.standin.access import Access, Doubt, Token
-from nomad_tui.standin.answers import NO_LEADER, NOT_PUBLISHING, PERMISSION_DENIED, Answers, Namespaces, Raft, denied
-from nomad_tui.standin.buffer import Buffer, DroppedError
-from nomad_tui.standin.faults import Fault, Scheduled
-from nomad_tui.standin.feed import follow, send_recording
+from nomad_tui.standin.answers import (
+    NO_LEADER,
+    NOT_PUBLISHING,
+    PERMISSION_DENIED,
+    Answers,
+    Lists,
+    Namespaces,
+    Raft,
+    denied,
+)
+from nomad_tui.standin.feed import Buffer, DroppedError, follow, send_recording
 from nomad_tui.standin.http import Answer, Connection, Request
 from nomad_tui.standin.listener import Listener
-from nomad_tui.standin.lists import Lists
 from nomad_tui.standin.logs import LOGS, TaskLogs
-from nomad_tui.standin.options import AtEnd, Options, Release
+from nomad_tui.standin.options import AtEnd, Fault, Options, Release, Scheduled
 from nomad_tui.standin.recording import SLICE_SECONDS, Frame, Recording
 from nomad_tui.standin.stream import StalledError, Stream, head, reset
 from nomad_tui.standin.subscription import BadRequestError, StreamQuery, Subscription

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from nomad_tui.standin.faults import Cut, Drip, End, Fault, Garbage, LongLine, Reset, Scheduled, Silence
+from nomad_tui.standin.options import Cut, Drip, End, Fault, Garbage, LongLine, Reset, Scheduled, Silence
 from nomad_tui.standin.recording import HEARTBEAT
 from nomad_tui.standin.subscription import StreamQuery, Subscription
 

@@ -21,10 +21,11 @@ from nomad_tui.core.backoff import delays
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Connecting, Permitted, Refused, Retrying, Update
-from nomad_tui.nomad import diagnose, first_line, inquiry
+from nomad_tui.nomad import diagnose, inquiry
 from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
+from nomad_tui.nomad.probing import first_line_patience
 from nomad_tui.nomad.questions import newest_index
 from nomad_tui.nomad.release_discovery import Discovery
 from nomad_tui.stream.connection import ConnectionSettings, StreamConnection, request
@@ -372,7 +373,7 @@ class Reader:
         async with client.open_stream(parameters, settings.silence) as response:
             patience: float | None = None
             if not self._is_held_back:
-                patience = first_line.patience(response, version, client.round_trip, client.first_line)
+                patience = first_line_patience(response, version, client.round_trip, client.first_line)
             changing = False
             while not changing:
                 waited_from = settings.clock()

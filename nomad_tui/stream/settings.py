@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     silence: float = SILENCE
     """Without a byte, after which a stream is over."""
     first_line: float | None = None
-    """For a stream's first line at least, whose absence is a refusal; None for `nomad.first_line.SHORTEST`."""
+    """For a stream's first line at least, whose absence is a refusal; None for `nomad.probing.SHORTEST_PATIENCE`."""
     release_patience: float = PATIENCE
     """For the releases of the servers, before the events."""
     identity_patience: float = 2.0

@@ -20,19 +20,17 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
-from nomad_tui.config.styles import styles_folder
+from nomad_tui.config.folders import styles_folder
 from nomad_tui.core.glyphs import is_utf8
 from nomad_tui.core.text import printable
 from nomad_tui.session import Session
 from nomad_tui.ui.actions import EVERYWHERE, Context, bindings
-from nomad_tui.ui.dashboard import DashboardOptions
-from nomad_tui.ui.dialogs.switch import Outcome
+from nomad_tui.ui.dashboard import DashboardOptions, Outcome
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.preferences import Preferences
 from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.terminal.garbage import Collector
-from nomad_tui.ui.terminal.signals import EndingSignals
-from nomad_tui.ui.terminal.terminal import CLEAR, AsciiTerminal, Terminal, encoding
+from nomad_tui.ui.terminal.terminal import CLEAR, AsciiTerminal, EndingSignals, Terminal, encoding
 from nomad_tui.ui.themes import THEMES, VARIABLES, legible_variables
 
 COLLECT_EVERY: Final = 0.25
@@ -239,7 +237,7 @@ class NomadTui(App[Outcome]):
         self.push_screen(HelpScreen(node.ancestors_with_self, self.keymap))
 
     def action_change_theme(self) -> None:
-        from nomad_tui.ui.dialogs.theme_menu import ThemeMenu
+        from nomad_tui.ui.dialogs.letter_menu import ThemeMenu
 
         def keep(theme: str | None) -> None:
             if theme is not None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from nomad_tui.core.readable import count
 from nomad_tui.session import State
-from nomad_tui.ui.dashboard import Dashboard
-from nomad_tui.ui.dialogs.switch import Demo, Switch
+from nomad_tui.ui.dashboard import Dashboard, Demo, Switch
 
 if TYPE_CHECKING:
     from nomad_tui.config.connection import Connection

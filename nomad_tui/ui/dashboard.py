@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import tzinfo
 from time import time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -18,7 +18,26 @@ from nomad_tui.ui.filter.filtering import Filtering
 from nomad_tui.ui.panes import Panes
 
 if TYPE_CHECKING:
+    from nomad_tui.config.connection import Connection
     from nomad_tui.config.profiles import Connections
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """What the next dashboard starts with."""
+
+    connection: Connection
+    filter_text: str
+    theme: str
+
+
+class Demo(msgspec.Struct, frozen=True):
+    """What a dashboard ends with when the recorded cluster is wanted instead."""
+
+    filter_text: str
+
+
+Outcome: TypeAlias = Switch | Demo | None
+"""What a dashboard ends with."""
 
 
 class DashboardOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,10 +31,9 @@ from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.filtering import Filtering, ages_clock
 from nomad_tui.ui.filter.saved import SavedFilterActions, SavedFilterCommands, hints
-from nomad_tui.ui.key_hints import KeyHints
 from nomad_tui.ui.panes import Pane, Panes
 from nomad_tui.ui.preferences import Preferences
-from nomad_tui.ui.status import Header, Trouble
+from nomad_tui.ui.status import Header, KeyHints, Trouble
 from nomad_tui.ui.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -367,7 +366,7 @@ class DashboardScreen(Screen[None]):
             self.event_list.clear_selection()
 
     def action_columns(self) -> None:
-        from nomad_tui.ui.dialogs.column_menu import ColumnMenu
+        from nomad_tui.ui.dialogs.letter_menu import ColumnMenu
 
         def choose(columns: tuple[Column, ...] | None) -> None:
             if columns is not None:
@@ -400,19 +399,19 @@ class DashboardScreen(Screen[None]):
         self.controllers.watching.show(str(self.filtering.filter))  # what is typed may have a mistake
 
     def action_logs(self) -> None:
-        from nomad_tui.ui.logs.opening import open_logs
+        from nomad_tui.ui.dialogs.logs import open_logs
 
         self.inspecting.look()
         open_logs(self, self.session, self.inspecting.sequence)
 
     def action_warnings(self) -> None:
-        from nomad_tui.ui.dialogs.warning_list import WarningList
+        from nomad_tui.ui.dialogs.text_page import WarningList
 
         self.trouble.put_away(self.session.status)
         self.trouble.sync(self.session)
         self.app.push_screen(WarningList(self.session.status))
 
     def action_unreadable(self) -> None:
-        from nomad_tui.ui.dialogs.unreadable import UnreadableLines
+        from nomad_tui.ui.dialogs.text_page import UnreadableLines
 
         self.app.push_screen(UnreadableLines(self.session.status))

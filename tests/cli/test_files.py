@@ -17,7 +17,7 @@ from time import time_ns
 
 import pytest
 
-from nomad_tui.core.export.tables import csv_line, markdown_line
+from nomad_tui.core.export.formats import csv_line, markdown_line
 from nomad_tui.core.updates import Gap, Noted, Update
 from nomad_tui.core.wire import Frame
 from nomad_tui.sources.recording import Recording, RecordingError

@@ -104,7 +104,7 @@ def test_the_wheel_works_by_itself_wherever_it_is(wheel: Path, tmp_path: Path) -
     install = ("--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel))
     run(sys.executable, "-m", "pip", *install, folder=elsewhere, PIP_DISABLE_PIP_VERSION_CHECK="1")
 
-    program = "from nomad_tui.config.styles import styles_folder; print(styles_folder())"
+    program = "from nomad_tui.config.folders import styles_folder; print(styles_folder())"
     styles = Path(run(python, "-c", program, folder=elsewhere, PYTHONPATH=DEPENDENCIES).strip())
     assert styles.is_relative_to(environment)
     assert sorted(file.name for file in styles.iterdir()) == sorted(file.name for file in (ROOT / "styles").iterdir())

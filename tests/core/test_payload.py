@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from nomad_tui.core import wire
 from nomad_tui.core.payload import Folding, Kind, Number, Path, RawText, Rows, Step, Value, annotation, decode, parse
-from nomad_tui.core.payload.decoding import unsnapped
 from nomad_tui.core.payload.find import Haystack, PatternError, of_rows, read_wanted
 from nomad_tui.core.payload.flattening import KeyOrder, flatten
 from nomad_tui.core.payload.order import PAYLOAD, kind_beneath, members_of
+from nomad_tui.core.payload.parsing import unsnapped
 from nomad_tui.core.payload.showing import Showing, without_secrets
 from nomad_tui.core.secrets import MASK, Masking, can_hide, is_secret
 from nomad_tui.core.text import printable

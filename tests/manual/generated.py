@@ -17,7 +17,7 @@ from nomad_tui.config.fields import keys
 from nomad_tui.config.setting import CONFIG_VARIABLE, HELP
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import needed
-from nomad_tui.core.quantities import write_duration, write_size
+from nomad_tui.core.readable import write_duration, write_size
 from nomad_tui.core.topics import TYPES
 from nomad_tui.sinks.definition.definition import ADDRESSED, Definition, Kind
 from nomad_tui.sinks.runner.metrics import RunnerMetrics

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.log_text import LogText
-from nomad_tui.nomad.task_logs import FrameSplitter, LogsUnavailableError, TaskLog, read_log
+from nomad_tui.nomad.task_logs import FrameSplitter, LogsUnavailableError, LogText, TaskLog, read_log
 from nomad_tui.standin import Options, StandIn
 from nomad_tui.standin.access import Token
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from nomad_tui.config.fields import Dialect, keys
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.level import Level
-from nomad_tui.core.quantities import parse_duration, parse_size, write_duration, write_size
+from nomad_tui.core.readable import parse_duration, parse_size, write_duration, write_size
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.sinks.definition.definition import (
     Batch,

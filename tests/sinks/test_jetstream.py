@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from nomad_tui.core.updates import Gap, GapReason
-from nomad_tui.nats.subjects import subject, subjects
+from nomad_tui.nats.publishing import subject, subjects
 from nomad_tui.sinks.definition.definition import Definition, Format, JetStream, Kind, Tls
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError
 from nomad_tui.sinks.types.jetstream import JetStreamSink

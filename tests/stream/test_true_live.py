@@ -22,11 +22,10 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.doctor.checks import examine
 from nomad_tui.doctor.findings import Examination, Verdict
 from nomad_tui.doctor.subject import Patience
-from nomad_tui.nomad import first_line
 from nomad_tui.nomad.cases import Kind
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import explain
-from nomad_tui.nomad.probing import probe
+from nomad_tui.nomad.probing import probe, sends_late_first_line
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Drip, End, Options, Release, Scheduled, StandIn, Token
 from nomad_tui.stream.settings import Settings
@@ -164,7 +163,7 @@ async def test_the_oldest_releases_stay_silent_and_allow_it(release: Release) ->
     [("1.0.0", True), ("1.0.6", True), ("1.0.7", False), ("1.1.0", True), ("1.1.1", False), ("2.0.6-dev", False)],
 )
 def test_which_releases_send_no_first_heartbeat(version: str, late: bool) -> None:
-    assert first_line.sends_late_first_line(version) is late
+    assert sends_late_first_line(version) is late
 
 
 # 2. and 3. Another history, or the same one replayed

@@ -10,14 +10,11 @@ from textual.dom import DOMNode
 
 from nomad_tui.ui.actions import ACTIONS, UNBOUND, Action, Context, actions, bindings
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.dialogs.column_menu import ColumnMenu
 from nomad_tui.ui.dialogs.doctor_page import DoctorPage
 from nomad_tui.ui.dialogs.help import HelpScreen
-from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu
-from nomad_tui.ui.dialogs.text_page import TextViewer
-from nomad_tui.ui.dialogs.theme_menu import ThemeMenu
-from nomad_tui.ui.dialogs.unreadable import UnreadableLines
-from nomad_tui.ui.dialogs.warning_list import WarningList
+from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu, ColumnMenu, ThemeMenu
+from nomad_tui.ui.dialogs.logs import LogsPage
+from nomad_tui.ui.dialogs.text_page import TextViewer, UnreadableLines, WarningList
 from nomad_tui.ui.dialogs.where import Where
 from nomad_tui.ui.dialogs.write_file import WriteFile
 from nomad_tui.ui.event.changes_view import ChangesView
@@ -32,7 +29,6 @@ from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.saved import NameFilter
-from nomad_tui.ui.logs.page import LogsPage
 from nomad_tui.ui.overview.attention import AttentionList
 from nomad_tui.ui.overview.chart import ActivityChart
 from nomad_tui.ui.overview.page import OverviewPage

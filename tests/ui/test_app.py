@@ -24,7 +24,7 @@ from nomad_tui.stream.settings import Settings
 from nomad_tui.ui.actions import ACTIONS
 from nomad_tui.ui.dialogs.commands import run as run_action
 from nomad_tui.ui.dialogs.help import HelpScreen, HelpView
-from nomad_tui.ui.dialogs.unreadable import UnreadableLines
+from nomad_tui.ui.dialogs.text_page import UnreadableLines
 from nomad_tui.ui.event.find_line import FindLine
 from tests import recordings, scenes
 from tests.cli.test_cli import terminal

@@ -13,7 +13,7 @@ from nomad_tui.core.history.event_row import EventRow, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
-from nomad_tui.ui.dialogs.column_menu import ColumnMenu
+from nomad_tui.ui.dialogs.letter_menu import ColumnMenu
 from nomad_tui.ui.events.columns import (
     DEFAULT_COLUMNS,
     Column,

@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 
 from nomad_tui.config.address import parse_address
 from nomad_tui.config.connection import Connection
-from nomad_tui.config.styles import styles_folder
+from nomad_tui.config.folders import styles_folder
 from nomad_tui.core.export.reproduce import Envelope, Server, json_text
 from nomad_tui.core.payload import Path, Value, parse
 from nomad_tui.core.secrets import REDACTED, Masking, names_secret

@@ -15,12 +15,9 @@ from nomad_tui.config.fields import FieldPath
 from nomad_tui.session import Session, Status
 from nomad_tui.ui.actions import ACTIONS, BY_ID, Context, actions, shown_key
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.dialogs.column_menu import ColumnMenu
 from nomad_tui.ui.dialogs.commands import Palette
-from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
-from nomad_tui.ui.dialogs.text_page import TextViewer
-from nomad_tui.ui.dialogs.unreadable import UnreadableLines
-from nomad_tui.ui.dialogs.warning_list import WarningList
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu, ColumnMenu
+from nomad_tui.ui.dialogs.text_page import TextViewer, UnreadableLines, WarningList
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS
 from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, parse_key, read_keys

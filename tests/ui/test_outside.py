@@ -27,11 +27,10 @@ from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from nomad_tui.config.styles import styles_folder
+from nomad_tui.config.folders import styles_folder
 from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, WriteFile, file_name, write
 from nomad_tui.ui.terminal.outcome import Outcome
-from nomad_tui.ui.terminal.outside import show_outside
-from nomad_tui.ui.terminal.picture import save_picture
+from nomad_tui.ui.terminal.outside import save_picture, show_outside
 from nomad_tui.ui.themes import VARIABLES
 from tests.pressing import at_rest, post_key
 
@@ -42,7 +41,7 @@ import asyncio, os, sys
 from textual.app import App
 from textual.widgets import Static
 from nomad_tui.ui.terminal.outside import show_outside
-from nomad_tui.ui.terminal.signals import EndingSignals
+from nomad_tui.ui.terminal.terminal import EndingSignals
 from nomad_tui.ui.terminal.terminal import Terminal
 
 folder = sys.argv[1]

@@ -29,7 +29,7 @@ from nomad_tui.core.updates import (
 )
 from nomad_tui.core.wire import HEARTBEAT, Unreadable
 from nomad_tui.session import Session
-from nomad_tui.ui.dialogs.warning_list import WarningList
+from nomad_tui.ui.dialogs.text_page import WarningList
 from nomad_tui.ui.status import WARNING_LINES, header
 from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Told, dashboard, event, frame, frames, jobs
 from tests.pressing import at_rest

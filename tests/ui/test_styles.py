@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from textual.theme import BUILTIN_THEMES
 
+from nomad_tui.config.folders import styles_folder
 from nomad_tui.config.setting import ConfigurationError
-from nomad_tui.config.styles import styles_folder
 from nomad_tui.ui.themes import THEMES
 from tests.dashboard import CONNECTED, WIDE, Told, dashboard, frames
 

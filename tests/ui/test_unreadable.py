@@ -5,7 +5,7 @@ import pytest
 from nomad_tui.core.wire import Unreadable
 from nomad_tui.sources.recording import Recording
 from nomad_tui.stream.status import UNREADABLE_KEPT
-from nomad_tui.ui.dialogs.unreadable import UnreadableLines
+from nomad_tui.ui.dialogs.text_page import UnreadableLines
 from tests import recordings
 from tests.dashboard import CONNECTED, SIZES, Dashboard, Told, dashboard, jobs
 from tests.pressing import at_rest

@@ -12,8 +12,7 @@ from nomad_tui.config.watch_rules import WatchRules
 from nomad_tui.core.wire import Frame
 from nomad_tui.sources.recording import Recording
 from nomad_tui.ui.terminal.notification import notification
-from nomad_tui.ui.watch.adding import AddRule
-from nomad_tui.ui.watch.page import WatchPage
+from nomad_tui.ui.watch.page import AddRule, WatchPage
 from tests import recordings
 from tests.dashboard import CONNECTED, NARROW, SIZES, Dashboard, Told, dashboard, event, frame
 

@@ -11,7 +11,7 @@ from nomad_tui.config.precedence import Profile
 from nomad_tui.config.profiles import Connections
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, StandIn
-from nomad_tui.ui.dialogs.switch import Switch
+from nomad_tui.ui.dashboard import Switch
 from nomad_tui.ui.dialogs.where import Choices, Where
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, Dashboard, Told, dashboard
 

@@ -5,8 +5,7 @@ Order of keys means nothing, because servers shuffle them. Items of a list are m
 square of anything: payloads may be 900 levels deep and have lists of any length.
 """
 
-from nomad_tui.core.changes.applying import applied
-from nomad_tui.core.changes.comparing import difference
+from nomad_tui.core.changes.comparing import applied, difference
 from nomad_tui.core.changes.model import Change, ChangeKind, Changes, Mark, Marks, Place
 
 __all__ = ["Change", "ChangeKind", "Changes", "Mark", "Marks", "Place", "applied", "difference"]

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Final
 
 from nomad_tui.core.describe import summary
-from nomad_tui.core.export.formats import EventLines, Output
-from nomad_tui.core.export.tables import markdown_line, markdown_text
+from nomad_tui.core.export.formats import EventLines, Output, markdown_line, markdown_text
 from nomad_tui.core.history.event_row import GapRow, happened, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names

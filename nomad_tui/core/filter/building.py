@@ -6,10 +6,9 @@ from typing import Final
 
 from lark import Token, Transformer
 
-from nomad_tui.core.filter.combine import all_of, any_of, negated
 from nomad_tui.core.filter.comparison import Comparison
 from nomad_tui.core.filter.errors import FilterError, shown
-from nomad_tui.core.filter.nodes import Each, Match, Node
+from nomad_tui.core.filter.nodes import Each, Match, Node, all_of, any_of, negated
 from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, Path, read_path, read_pointer
 from nomad_tui.core.filter.terms import (
     BY_NAME,

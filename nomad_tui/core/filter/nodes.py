@@ -6,7 +6,7 @@ twice, or fewer than two parts; `not` is never doubled. `combine.py` builds them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
@@ -108,3 +108,19 @@ def has_age(node: Node) -> bool:
         case Not(part):
             return has_age(part)
     return node.has_age
+
+
+def all_of(parts: Iterable[Node]) -> Node:
+    """Every one of at least one part."""
+    flat = dict.fromkeys(inner for part in parts for inner in (part.parts if isinstance(part, And) else (part,)))
+    return And(tuple(flat)) if len(flat) > 1 else next(iter(flat))
+
+
+def any_of(parts: Iterable[Node]) -> Node:
+    """One or more of at least one part."""
+    flat = dict.fromkeys(inner for part in parts for inner in (part.parts if isinstance(part, Or) else (part,)))
+    return Or(tuple(flat)) if len(flat) > 1 else next(iter(flat))
+
+
+def negated(part: Node) -> Node:
+    return part.part if isinstance(part, Not) else Not(part)

@@ -7,8 +7,7 @@ and searching is scanning a list. The text of a row is made by `Showing`, which 
 from enum import Enum
 from typing import Final, TypeAlias
 
-from nomad_tui.core.payload.decoding import Decoded
-from nomad_tui.core.payload.parsing import Members, Number, Raw, Value
+from nomad_tui.core.payload.parsing import Decoded, Members, Number, Raw, Value
 
 Step: TypeAlias = str | int
 """A key of an object or a position in a list. The second and later members of a repeated key step by their

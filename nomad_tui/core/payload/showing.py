@@ -5,8 +5,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from nomad_tui.core import secrets
-from nomad_tui.core.payload.decoding import Decoded, decode, may_decode
-from nomad_tui.core.payload.parsing import RAW_ROW, RawText, Value, raw_text
+from nomad_tui.core.payload.parsing import RAW_ROW, Decoded, RawText, Value, decode, may_decode, raw_text
 from nomad_tui.core.payload.rows import CONTAINERS, Kind, Rows, Step, kind_of
 
 LONGEST_LABEL: Final = 60

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, TypeGuard
 
 from nomad_tui.core.filter import And, Field, Filter, Node, Not, Operator, Text
-from nomad_tui.core.filter.combine import all_of
+from nomad_tui.core.filter.nodes import all_of
 from nomad_tui.core.level import Level
 
 

@@ -14,8 +14,7 @@ from nomad_tui.core.objects.parts import dim, plain, reason
 from nomad_tui.core.objects.registry import KINDS, kind
 from nomad_tui.core.timeline.family import OPENED
 from nomad_tui.core.timeline.reading import ObjectRecords
-from nomad_tui.core.timeline.rows import Branch, RowKind
-from nomad_tui.core.timeline.times import timestamp
+from nomad_tui.core.timeline.rows import Branch, RowKind, describe_rest, timestamp
 from nomad_tui.core.timeline.tree import (
     LONGEST_KEY,
     STEPS,
@@ -25,7 +24,6 @@ from nomad_tui.core.timeline.tree import (
     evaluation_branch,
     object_branch,
 )
-from nomad_tui.core.timeline.words import describe_rest
 
 SHOWN: Final = 40
 """Allocations, and as many evaluations, that are shown at first."""

@@ -18,7 +18,7 @@ from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node.fields import NodeEvent
 from nomad_tui.core.objects.parts import Parts, Sentence
 from nomad_tui.core.objects.registry import kind
-from nomad_tui.core.timeline.times import TaskEventKey, moment, timestamp
+from nomad_tui.core.timeline.rows import TaskEventKey, moment, timestamp
 from nomad_tui.core.wire import Frame
 
 MOST_EVENTS: Final = 200

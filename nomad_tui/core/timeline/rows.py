@@ -2,11 +2,59 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from nomad_tui.core.history.segment import ObjectKey
-from nomad_tui.core.objects.parts import Parts
+from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Parts, Role, dim, plain, short, status_role
+from nomad_tui.core.readable import count
+from nomad_tui.core.text import printable
+
+_EARLIEST: Final = 946_684_800_000_000_000
+_LATEST: Final = 4_102_444_800_000_000_000
+"""ns since 1970: from 2000 to 2100 a number can be a time."""
+
+TaskEventKey: TypeAlias = tuple[str, int, str, str]
+"""Task, time, type and message: payloads repeat a task's newest events, which have no ID."""
+
+
+def moment(nanoseconds: int) -> int | None:
+    """A time of a payload, or None where it cannot be one."""
+    return nanoseconds if _EARLIEST <= nanoseconds < _LATEST else None
+
+
+def timestamp(text: str | None) -> int | None:
+    """An RFC 3339 time in ns since 1970, or None where it cannot be one; microseconds are kept."""
+    if not text or len(text) > 40:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            return None
+        return moment(int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1_000)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def object_title(topic: str, id_: str) -> Parts:
+    """`evaluation 2bedfb7a`, `job web`."""
+    return (plain(f"{topic.lower()} ", VALUE_LIMIT), Part(short(id_) or "unnamed", Role.OBJECT))
+
+
+def not_held() -> Parts:
+    return (dim("not held"),)
+
+
+def describe_rest(number: int, noun: str, states: dict[str, int]) -> tuple[Parts, Parts]:
+    """`… 4,980 more allocations` and `4,900 running, 80 failed`."""
+    title = (dim(f"… {count(number)} more {noun}{'' if number == 1 else 's'}"),)
+    parts: list[Part] = []
+    for state, times in sorted(states.items(), key=lambda one: (-one[1], one[0]))[:6]:
+        text = f"{count(times)} {printable(state, VALUE_LIMIT) or 'without a status'}"
+        parts += [*([COMMA] if parts else []), Part(text, status_role(state))]
+    return title, tuple(parts)
+
 
 RowKey: TypeAlias = tuple[str, ...]
 

@@ -18,9 +18,8 @@ from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.timeline.family import Family
 from nomad_tui.core.timeline.node import NodeTrace
 from nomad_tui.core.timeline.reading import ObjectRecords
-from nomad_tui.core.timeline.rows import Branch, RowKind, TimelineRow, flatten
+from nomad_tui.core.timeline.rows import Branch, RowKind, TimelineRow, describe_rest, flatten
 from nomad_tui.core.timeline.tree import add_steps, job_tree, object_branch
-from nomad_tui.core.timeline.words import describe_rest
 from nomad_tui.core.updates import Gap
 
 MOST_NEAR: Final = 60

@@ -21,9 +21,18 @@ from nomad_tui.core.objects.parts import dim, plain
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.timeline.family import FOLDED, WATCHER, Family
 from nomad_tui.core.timeline.reading import ObjectRecords, Record
-from nomad_tui.core.timeline.rows import Branch, RowKey, RowKind, object_key
-from nomad_tui.core.timeline.times import TaskEventKey, moment, timestamp
-from nomad_tui.core.timeline.words import describe_rest, not_held, object_title
+from nomad_tui.core.timeline.rows import (
+    Branch,
+    RowKey,
+    RowKind,
+    TaskEventKey,
+    describe_rest,
+    moment,
+    not_held,
+    object_key,
+    object_title,
+    timestamp,
+)
 
 STEPS: Final = 30
 """Steps of one object that are shown: its newest."""

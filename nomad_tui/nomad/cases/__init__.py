@@ -4,9 +4,8 @@ The first row that fits is taken, so a special case precedes a general one. The 
 that `diagnose` fills in, such as the server's `{address}`.
 """
 
-from nomad_tui.nomad.cases.answers import STATUSES
+from nomad_tui.nomad.cases.answers import LAST_LINES, STATUSES
 from nomad_tui.nomad.cases.case import SET_TOKEN, Case, Kind, Trouble
 from nomad_tui.nomad.cases.connecting import ERRORS
-from nomad_tui.nomad.cases.endings import LAST_LINES
 
 __all__ = ["ERRORS", "LAST_LINES", "SET_TOKEN", "STATUSES", "Case", "Kind", "Trouble"]

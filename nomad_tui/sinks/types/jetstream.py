@@ -21,8 +21,9 @@ from nomad_tui.nats.publishing import (
     TOO_LARGE,
     WRONG_LAST_ID,
     Publisher,
+    subject,
+    subjects,
 )
-from nomad_tui.nats.subjects import subject, subjects
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored

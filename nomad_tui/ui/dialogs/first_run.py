@@ -19,9 +19,9 @@ from nomad_tui.core.text import printable
 from nomad_tui.session import Session, State, Status
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dashboard import Demo, Switch
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.dialogs.switch import Demo, Switch
 from nomad_tui.ui.dialogs.write_file import PathInput
 from nomad_tui.ui.keymap import declared_key
 

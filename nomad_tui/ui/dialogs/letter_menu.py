@@ -1,4 +1,4 @@
-"""Menus of lines: a letter, Enter or a click chooses one."""
+"""Menus of lines, of which a letter, Enter or a click chooses one; the menus of columns and themes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from textual.widget import Widget
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.events.columns import MEANINGS, Column, UnusableColumnsError, parse_columns
 from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LONGEST_PREVIEW: Final = 300
@@ -237,3 +238,68 @@ class ChoiceMenu(LetterMenu[Choice]):
 
     def result(self, choice: Choice) -> Choice:
         return choice
+
+
+class ColumnMenu(LetterMenu[tuple[Column, ...]]):
+    """All columns, the shown ones ticked and first. Its result is the new ones, in order."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.OPTIONS, Context.COLUMNS)
+    BOX = "columns"
+
+    def __init__(self, columns: tuple[Column, ...]) -> None:
+        self.order = [*columns, *(column for column in Column if column not in columns)]
+        self.chosen = set(columns)
+        keys = (
+            "{columns.tick} show or hide · {columns.left} {columns.right} move · {menu.choose} apply · "
+            "{dialog.leave} cancel"
+        )
+        super().__init__(self._lines(), "Columns", keys)
+
+    def _lines(self) -> list[Choice]:
+        return [Choice("", f"{'▣' if each in self.chosen else '□'} {each}", MEANINGS[each]) for each in self.order]
+
+    def action_tick(self) -> None:
+        self.chosen ^= {self.order[self.list.cursor]}
+        self.list.put(self._lines(), self.list.cursor)
+
+    def action_shift(self, rows: int) -> None:
+        to = min(max(self.list.cursor + rows, 0), len(self.order) - 1)
+        self.order.insert(to, self.order.pop(self.list.cursor))
+        self.list.put(self._lines(), to)
+
+    def _clicked(self, choice: Choice) -> None:
+        self.action_tick()
+
+    def _choose(self, choice: Choice) -> None:
+        try:
+            self._leave(parse_columns(column for column in self.order if column in self.chosen))
+        except UnusableColumnsError as error:
+            self.explain(str(error))
+
+
+class ThemeMenu(LetterMenu[str]):
+    """Its result is the chosen theme; None after it has restored the one before."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.OPTIONS)
+    BOX = "themes"
+
+    def __init__(self, themes: Sequence[str]) -> None:
+        choices = [Choice("", theme, lambda: "") for theme in themes]
+        super().__init__(choices, "Theme", "{menu.choose} apply · {dialog.leave} restore")
+
+    def compose(self) -> ComposeResult:
+        self._before = self.app.theme
+        labels = [choice.label for choice in self.choices]
+        self.list.cursor = labels.index(self._before) if self._before in labels else 0
+        yield from super().compose()
+
+    def preview(self) -> None:
+        self.app.theme = self.choices[self.list.cursor].label
+
+    def result(self, choice: Choice) -> str:
+        self.app.theme = choice.label
+        return choice.label
+
+    def action_leave(self) -> None:
+        self.app.theme = self._before
+        super().action_leave()

@@ -1,4 +1,4 @@
-"""Pages that show a text in a frame: scrolled with the keys of every list, searched with `/`."""
+"""Pages that show a text in a frame: its base, the warnings of `W`, and the unreadable lines of `u`."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -10,12 +10,19 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 
+from nomad_tui.core.permissions import MANAGEMENT, Permissions
+from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
+from nomad_tui.core.updates import Concern
+from nomad_tui.session import Status
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.event.find_line import FindPane
 from nomad_tui.ui.event.text_viewer import Pieces, TextView
+from nomad_tui.ui.facets.refusals import SET_TOKEN, grant, lacking
 from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.status import in_order
 from nomad_tui.ui.terminal.clipboard import start_copying
 
 LONGEST_TITLE: Final = 200
@@ -96,3 +103,68 @@ class TextViewer(TextPage):
 
     def action_copy(self) -> None:
         start_copying(self.app, self._text)
+
+
+class UnreadableLines(TextPage):
+    """Shows the first lines, with their secrets masked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.UNREADABLE)
+    FRAME = "unreadable"
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(f"Unreadable: {count(status.unreadable)}, repaired: {count(status.repaired)}")
+        self._status = status
+
+    def lines(self, width: int) -> Iterable[Pieces]:
+        status = self._status
+        lines = status.unreadable_lines
+        if not lines:
+            yield (("", "Every line could be read."),)
+        for line in lines:
+            yield ("warn", line.reason[:200]), ("quiet", f" {byte_count(line.length)}")
+            yield from paragraph(printable(masked_text(line.excerpt.decode("utf-8", "replace")), 400), width)
+            yield ()
+        if status.unreadable > len(lines):
+            yield from paragraph(f"… and {count(status.unreadable - len(lines))} more, which were only counted.", width)
+
+
+LONGEST: Final = 4_000
+"""Characters of one part of a warning."""
+
+
+class WarningList(TextPage):
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.WARNINGS)
+    FRAME = "warnings"
+
+    def __init__(self, status: Status) -> None:
+        super().__init__("Warnings")
+        self._status = status
+
+    def lines(self, width: int) -> Iterable[Pieces]:
+        status = self._status
+        if not status.warnings and status.permissions is None:
+            yield (("", "No warnings."),)
+        for warned in in_order(status.warnings):
+            first, *rest = paragraph(warned.what[:LONGEST], width - 2, "strong") or [()]
+            yield ("warn", "▲ "), *first
+            yield from (((("", "  "), *line)) for line in rest)
+            if warned.concern is not Concern.PERMISSION or status.permissions is None:  # else the list below says it
+                yield from paragraph(warned.remedy[:LONGEST], width, indent="  ")
+            yield ()
+        if status.permissions is not None:
+            yield from _refusals(status.permissions, width)
+
+
+def _refusals(permissions: Permissions, width: int) -> Iterator[Pieces]:
+    needs = lacking(permissions.refused, permissions)
+    yield (("strong", "Not readable with this token"),)
+    for need, topics in needs.items():
+        yield from paragraph(f"needs {need}", width, "quiet")
+        yield from paragraph(", ".join(topics), width, indent="  ")
+    if policy := grant(permissions.refused, permissions):
+        yield ()
+        yield ("strong", "Policy that grants it  "), ("quiet", "add it to a policy of the token, then press r")
+        yield from paragraph(policy, width)
+    if MANAGEMENT in needs:
+        yield ()
+        yield from paragraph(f"{SET_TOKEN} {MANAGEMENT} for the topics that no policy grants.", width)

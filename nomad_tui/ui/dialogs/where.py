@@ -28,7 +28,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import questions
 from nomad_tui.nomad.client import Client
-from nomad_tui.nomad.first_answer import UnansweredError, first_answer
+from nomad_tui.nomad.questions import UnansweredError, first_answer
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
 from nomad_tui.ui.keymap import declared_key

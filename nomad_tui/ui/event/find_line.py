@@ -15,7 +15,7 @@ from nomad_tui.core.payload.find import PatternError, Wanted, read_wanted
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.repaint import LaidOutOnce
+from nomad_tui.ui.line_view import LaidOutOnce
 
 
 class FindAsked(Message):

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import msgspec
 from textual.timer import Timer
 
 from nomad_tui.core.export.reproduce import Envelope
@@ -9,11 +10,45 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names, Related
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.updates import Gap
-from nomad_tui.ui.event.described import described
-from nomad_tui.ui.event.inspected import EventView
-from nomad_tui.ui.event.places import Place, Places
+from nomad_tui.ui.event.inspected import EventView, described
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane, Panes
+
+MOST_PLACES: Final = 100
+"""Beyond these the oldest is forgotten."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    pane: Pane
+    view: EventView
+    sequence: int | None
+    """The event that was looked at."""
+    selected: bool
+    """Whether it was selected in the list; else the list followed the newest, or had nothing selected."""
+    following: bool
+
+
+class Places:
+    """The way back, one step at a time. It ends when the operator selects something else by hand."""
+
+    def __init__(self) -> None:
+        self._places: list[Place] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def leave(self, place: Place) -> None:
+        """Remembers a place that is being left."""
+        self._places.append(place)
+        del self._places[:-MOST_PLACES]
+
+    def back(self) -> Place:
+        """The place left last, which is forgotten."""
+        return self._places.pop()
+
+    def forget(self) -> None:
+        self._places.clear()
+
 
 INSPECT_AFTER: Final = 0.04
 """Seconds that the selection must rest before the inspector follows it: the list is drawn first."""

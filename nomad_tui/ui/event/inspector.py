@@ -29,12 +29,11 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Masking, redact
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.event.facts import DrawnFact, laid_out, of_envelope, of_summary
 from nomad_tui.ui.event.find_line import FindPane
-from nomad_tui.ui.event.inspected import EventView, InspectedEvent
+from nomad_tui.ui.event.inspected import DrawnFact, EventView, InspectedEvent, laid_out, of_envelope, of_summary
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.event.view_tabs import ViewTabs
-from nomad_tui.ui.repaint import LaidOutOnce, set_border_subtitle, set_border_title, show_content
+from nomad_tui.ui.line_view import LaidOutOnce, set_border_subtitle, set_border_title, show_content
 
 if TYPE_CHECKING:
     from nomad_tui.core.diagnosis import Diagnosis

@@ -1,15 +1,235 @@
 """A payload as rows: which are open and in what order, what is masked, and what a search finds in them."""
 
-from collections.abc import Mapping
-from datetime import tzinfo
+from collections.abc import Iterator, Mapping
+from datetime import UTC, tzinfo
+from typing import Final
 
-from nomad_tui.core.changes import Mark
-from nomad_tui.core.payload import Folding, Names, Path, Payload, RawText, Rows
+from rich.cells import cell_len
+
+from nomad_tui.core.changes import ChangeKind, Mark
+from nomad_tui.core.payload import (
+    SEPARATOR,
+    Folding,
+    Kind,
+    Names,
+    Path,
+    Payload,
+    RawText,
+    Rows,
+    Value,
+    annotation,
+    is_time,
+    name_of,
+)
 from nomad_tui.core.payload.find import PayloadFind, Wanted
 from nomad_tui.core.payload.flattening import KeyOrder, flatten
-from nomad_tui.core.payload.showing import Showing, Texts, without_secrets
-from nomad_tui.core.secrets import Masking
-from nomad_tui.ui.event.payload_row import RowWriter
+from nomad_tui.core.payload.showing import Showing, Texts, without_secrets, written
+from nomad_tui.core.secrets import MASK, Masking, can_hide
+from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.ui.event.row_view import INDENT
+
+_GAP: Final = 2
+"""Cells between a key and its value."""
+
+_SHORTEST: Final = 8
+"""Cells that a value keeps when its line is too narrow for it and the text after it."""
+
+_LONGEST_BEFORE: Final = 200
+"""Characters of what a value was before."""
+
+_COMPONENTS: Final = {
+    Kind.OBJECT: "count",
+    Kind.LIST: "count",
+    Kind.STRING: "string",
+    Kind.NUMBER: "number",
+    Kind.BOOLEAN: "boolean",
+    Kind.NULL: "null",
+    Kind.RAW: "raw",
+}
+_GLYPHS: Final = {ChangeKind.ADDED: "+ ", ChangeKind.CHANGED: "± ", ChangeKind.MOVED: "↕ "}
+
+
+class RowWriter:
+    """Writes rows of what is shown at a moment."""
+
+    def __init__(
+        self,
+        showing: Showing,
+        now_ns: int,
+        timezone: tzinfo | None,
+        names: Names | None = None,
+        marks: Mapping[Path, Mark] | None = None,
+        *,
+        in_utc: bool = False,
+        than: str = "",
+    ) -> None:
+        """`in_utc` shows times in UTC, marked as such. `than` is what ages are older than, if
+        that is not the present."""
+        self._showing = showing
+        self._now_ns = now_ns
+        self._timezone = UTC if in_utc else timezone
+        self._in_utc = in_utc
+        self._than = than
+        self._names = names
+        self._marks = marks
+
+    @property
+    def margin(self) -> int:
+        """Cells left of the payload's own members."""
+        return INDENT if self._marks is not None else 0
+
+    def pieces(self, row: int, width: int, is_shifted: bool) -> Iterator[tuple[str, str]]:
+        """A line uncut, as (component, text), but for a value that would leave no room for what it means; with the
+        view moved sideways that value is not truncated."""
+        showing, rows = self._showing, self._showing.rows
+        key, value = rows.keys[row], rows.values[row]
+        mark = None
+        if self._marks is not None:
+            mark = self._marks.get(rows.path(row))
+            yield self._glyph(row, mark)
+        decoded = showing.decodable(row)
+        column, shown_key = 0, ""
+        if key is not None:
+            foldable = rows.is_foldable(row) or decoded is not None
+            yield "guide", self._indent(row)
+            yield "guide", ("▼ " if rows.is_open(row) else "▶ ") if foldable else "  "
+            shown_key = '""' if key == "" else str(key)
+            yield "key", shown_key
+            column = min(rows.key_widths[row], width // 2)
+            key_cells = cell_len(printable(shown_key)) if len(shown_key) <= column else column
+            yield "guide", " " * (max(0, column - key_cells) + _GAP)
+        if not rows.is_open(row) and (event := showing.event(row, self._timezone)) is not None:
+            time, kind, message = event
+            yield "annotation", f"{time}  "
+            yield "label", kind
+            yield "message", f"  {message}"
+            return
+        label = showing.label(row)
+        if label is not None:
+            yield "label", label
+            yield "count", " "
+        tail = [] if decoded is None else [("annotation", decoded.how)]
+        is_hidden = showing.hides(row)
+        readable = ""
+        if not is_hidden:
+            note = self._note(row, value)
+            if note is not None and is_time(key, value, rows.parent_key(row)):
+                readable = note
+            elif note is not None:
+                tail.append(("annotation", note))
+            if showing.line_count(row) > 1:
+                tail.append(("annotation", f"⏎ {showing.line_count(row):,} lines"))
+        if mark is not None:
+            tail += self._since(row, mark)
+        room = width - self.margin - (rows.depths[row] + 1) * INDENT - max(column, len(shown_key)) - _GAP
+        if readable:
+            yield from _time_fitted(readable, "".join(showing.pieces(row)), tail, 0 if is_shifted else room)
+        else:
+            yield from self._fitted(row, is_hidden, tail, room, is_shifted)
+
+    def _glyph(self, row: int, mark: Mark | None) -> tuple[str, str]:
+        if mark is not None and mark.kind is not None:
+            return "mark-beneath" if mark.is_noise else f"mark-{mark.kind.value}", _GLYPHS.get(mark.kind, "± ")
+        if mark is not None and mark.inside and not self._showing.rows.is_open(row):
+            return "mark-beneath", "± "
+        return "guide", " " * INDENT
+
+    def _indent(self, row: int) -> str:
+        """Beneath a decoded string a line leads down from it."""
+        rows = self._showing.rows
+        depth = rows.depths[row]
+        source = rows.decoded_from(row)
+        if source is None:
+            return " " * (depth * INDENT)
+        at = rows.depths[source] * INDENT
+        return " " * at + "┆".ljust(INDENT) + " " * (depth * INDENT - at - INDENT)
+
+    def _fitted(
+        self, row: int, is_hidden: bool, tail: list[tuple[str, str]], room: int, is_shifted: bool
+    ) -> Iterator[tuple[str, str]]:
+        showing, rows = self._showing, self._showing.rows
+        component = "masked" if is_hidden else _COMPONENTS[rows.kind(row)]
+        pieces = showing.pieces(row)
+        if showing.line_count(row) > 1:
+            pieces = (pieces[0], pieces[1].partition("\n")[0], pieces[-1])
+        if tail and not is_shifted:
+            length = sum(map(len, pieces))
+            if length + _length(tail) > room:
+                tail = [(part, text.partition(SEPARATOR)[0]) for part, text in tail]
+            if length + _length(tail) > room:
+                pieces = (_cut(pieces, max(_SHORTEST, room - _length(tail))),)
+        for piece in pieces:
+            yield component, piece
+        for part, text in tail:
+            yield part, " " * _GAP + text
+
+    def _note(self, row: int, value: Value) -> str | None:
+        rows = self._showing.rows
+        note = annotation(
+            rows.keys[row],
+            value,
+            self._now_ns,
+            self._timezone,
+            parent_key=rows.parent_key(row),
+            names=self._names,
+            than=self._than,
+        )
+        is_time = note is not None and self._in_utc and type(value) is int and SEPARATOR in note
+        return f"{note} UTC" if is_time else note
+
+    def _name(self, row: int, value: str) -> str | None:
+        rows = self._showing.rows
+        return name_of(rows.keys[row], value, rows.parent_key(row), self._names)
+
+    def _since(self, row: int, mark: Mark) -> Iterator[tuple[str, str]]:
+        """What has changed: what a value was, how many members are gone."""
+        if mark.kind is ChangeKind.CHANGED:
+            yield "was-noise" if mark.is_noise else "was", f"was {self._before(row, mark)}"
+        if mark.removed:
+            yield "mark-removed", f"−{mark.removed:,}"
+
+    def _before(self, row: int, mark: Mark) -> str:
+        showing, before = self._showing, mark.before
+        if isinstance(before, dict | list | tuple):
+            return written(before)
+        is_shown = showing.masking.shows(showing.rows.path(row))
+        if (mark.is_secret or showing.rows.secret[row]) and can_hide(before) and not is_shown:
+            return MASK
+        note = self._note(row, before)
+        if type(before) is not str:
+            # Of a time the moment, because its age is as good as that of the present one.
+            return written(before) if note is None else note.rpartition(SEPARATOR)[2]
+        if (name := self._name(row, before)) is not None:
+            return name
+        text = before if is_shown else showing.masked(before)
+        first = text.partition("\n")[0]
+        return f'"{first[:_LONGEST_BEFORE]}{ELLIPSIS if len(text) > min(len(first), _LONGEST_BEFORE) else ""}"'
+
+
+def _time_fitted(readable: str, number: str, tail: list[tuple[str, str]], room: int) -> Iterator[tuple[str, str]]:
+    """A time or a duration as it is read, then as it was sent if that fits; `room` 0 leaves nothing out."""
+    left = room - len(readable) - _length(tail)
+    if room and left < 0:
+        readable = readable.partition(SEPARATOR)[0]
+        left = room - len(readable) - _length(tail)
+    if room and left < len(number) + _GAP:
+        number = ""
+    yield "time", readable
+    for part, text in [("sent", number), *tail]:
+        if text:
+            yield part, " " * _GAP + text
+
+
+def _length(tail: list[tuple[str, str]]) -> int:
+    return sum(len(text) + _GAP for _, text in tail)
+
+
+def _cut(pieces: tuple[str, ...], length: int) -> str:
+    """The beginning of pieces, with an ellipsis where they are longer."""
+    text = ""
+    for piece in pieces:
+        text += piece[: length + 1 - len(text)]
+    return text if len(text) <= length else f"{text[: length - 1]}{ELLIPSIS}"
 
 
 class ShownPayload:

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.ui.event.inspected import EventView
-from nomad_tui.ui.repaint import LaidOutOnce
+from nomad_tui.ui.line_view import LaidOutOnce
 
 
 class ViewTabs(Static, LaidOutOnce):

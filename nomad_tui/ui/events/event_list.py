@@ -26,8 +26,7 @@ from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.events.event_painter import STYLES, Clock, EventPainter, Look
 from nomad_tui.ui.events.viewport import SEARCHING, Jump, Viewport, to_mark, to_match, to_place
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.line_view import LineView
-from nomad_tui.ui.repaint import set_border_subtitle
+from nomad_tui.ui.line_view import LineView, set_border_subtitle
 
 NOTE_SECONDS: Final = 4.0
 """For which the border says what a key has led to, unless another key comes first."""

@@ -13,11 +13,11 @@ from textual.widgets import Static
 
 from nomad_tui.config.filter_history import FilterHistory
 from nomad_tui.core.filter import FilterError
+from nomad_tui.core.search.completion import Seen
 from nomad_tui.core.search.view import View
-from nomad_tui.core.search.vocabulary import Seen
 from nomad_tui.core.text import printable
 from nomad_tui.ui.filter.filter_line import CandidateList, FilterLine
-from nomad_tui.ui.repaint import LaidOutOnce, show_content
+from nomad_tui.ui.line_view import LaidOutOnce, show_content
 
 LONGEST_TEXT: Final = 300
 """Characters; on 80 columns they fill four rows, which is as much as the line gives away."""

@@ -17,7 +17,7 @@ from nomad_tui.core.search.completion import Candidate, Completion, Vocabulary, 
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.repaint import LaidOutOnce
+from nomad_tui.ui.line_view import LaidOutOnce
 
 MOST_ROWS: Final = 8
 TAKEN_BY: Final = "⇥"

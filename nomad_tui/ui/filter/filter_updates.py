@@ -16,8 +16,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.event.inspecting import Inspecting
 from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filtering import Filtering
+from nomad_tui.ui.line_view import set_border_title
 from nomad_tui.ui.panes import Panes
-from nomad_tui.ui.repaint import set_border_title
 
 if TYPE_CHECKING:
     from nomad_tui.ui.dialogs.letter_menu import Choice

@@ -11,7 +11,7 @@ from time import perf_counter, time_ns
 from typing import Final
 
 from nomad_tui.core.filter import And, Filter, FilterError, Node
-from nomad_tui.core.filter.combine import all_of, negated
+from nomad_tui.core.filter.nodes import all_of, negated
 from nomad_tui.core.filter.text import Text
 from nomad_tui.core.history.derived import Preparation
 from nomad_tui.core.history.event_row import latest_moment

@@ -34,8 +34,8 @@ class OverviewActions:
         source = self._session.source
         if not self._asks_lists or not isinstance(source, LiveServer):
             return
-        from nomad_tui.nomad.first_answer import UnansweredError, first_answer
         from nomad_tui.nomad.lists import MOST_OBJECTS, in_trouble
+        from nomad_tui.nomad.questions import UnansweredError, first_answer
 
         self._asks_lists = False
         self._lists = "  reading the lists …"

@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.history.history import History
 from nomad_tui.core.overview.activity import time_term
@@ -20,13 +21,24 @@ from nomad_tui.core.overview.index import OverviewIndex, Talker
 from nomad_tui.core.overview.listing import Listing, listing, most_common
 from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.readable import MINUTE, SECOND, age, count
+from nomad_tui.core.search.facets import only
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.overview import tables
 from nomad_tui.ui.overview.attention import AttentionList
 from nomad_tui.ui.overview.chart import ActivityChart, figures
-from nomad_tui.ui.overview.filters import filter_of
+
+
+def filter_of(one: Trouble) -> str:
+    """Shows the events of a job, a group or a node."""
+    named = [("node", one.name)] if one.kind == "node" else [("job", one.of)]
+    named += [(field, value) for field, value in (("ns", one.namespace), ("group", one.group)) if value]
+    chosen = Filter()
+    for field, value in named:
+        chosen = only(chosen, field, value)
+    return str(chosen)
+
 
 ADVANCE_EVERY: Final = 0.02
 ADVANCE_SLICE: Final = 0.004

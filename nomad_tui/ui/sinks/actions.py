@@ -10,7 +10,7 @@ from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.definition.folder import Definitions, Loaded
 from nomad_tui.sinks.delivery.by_hand import delivery_of
 from nomad_tui.ui.dashboard import Dashboard
-from nomad_tui.ui.event.described import object_title
+from nomad_tui.ui.event.inspected import object_title
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import Place, place_of, send_by_hand
 from nomad_tui.ui.sinks.send_to import SendTo

@@ -1,4 +1,4 @@
-"""Text in another program: the operator's pager or editor has the terminal, and the stream goes on being read."""
+"""Other programs: a pager or editor in the terminal while the stream is read on, a browser, a picture in a file."""
 
 import asyncio
 import os
@@ -7,8 +7,10 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from asyncio.subprocess import DEVNULL
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -17,7 +19,68 @@ from typing import Any, Final
 from textual.app import App, SuspendNotSupported
 
 from nomad_tui.core.text import printable
+from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, write, written
+from nomad_tui.ui.terminal.clipboard import has_desktop
 from nomad_tui.ui.terminal.outcome import Outcome
+
+MOST_OF_A_SECOND: Final = 100
+"""Pictures of one second, which get a number."""
+
+
+def save_picture(app: App[Any], folder: Path | None = None, clock: Callable[[], datetime] = datetime.now) -> Outcome:
+    """Writes the screen as it is drawn, what is masked included, to `nomad-tui-20261123-085403.svg`.
+
+    In `folder`, or in the current one. Never replaces anything.
+    """
+    try:
+        folder = Path.cwd() if folder is None else folder
+    except OSError:
+        return Outcome(False, "No picture saved: the current folder no longer exists. Start nomad-tui in another.")
+    svg = app.export_screenshot()
+    stem = f"nomad-tui-{clock():%Y%m%d-%H%M%S}"
+    for number in range(1, MOST_OF_A_SECOND + 1):
+        path = folder / f"{stem}{f'-{number}' if number > 1 else ''}.svg"
+        try:
+            return Outcome(True, written(path, write(path, svg, replace=False)))
+        except ThereAlreadyError:
+            continue
+        except NotWrittenError as error:
+            reason = str(error).partition(": ")[0]
+            return Outcome(False, f"No picture saved: {reason}. Start nomad-tui in a writable folder.")
+    shown = printable(str(folder), 200)
+    return Outcome(False, f"No picture saved: {shown} is full of pictures of this second; try again.")
+
+
+OPENERS: Final = ("xdg-open", "gio", "wslview")
+PATIENCE: Final = 2.0
+"""Seconds after which a program that has not failed is taken for the browser itself."""
+
+
+async def open_page(url: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a graphical browser was opened. Over SSH there is none."""
+    command = _opener(environ)
+    if command is None:
+        return False
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, url, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=dict(environ), start_new_session=True
+        )
+    except OSError:
+        return False
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await process.wait() == 0
+    except TimeoutError:
+        return True
+
+
+def _opener(environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    if not has_desktop(environ):
+        return None
+    names = ("open",) if sys.platform == "darwin" else OPENERS
+    found = next((name for name in names if shutil.which(name, path=environ.get("PATH"))), None)
+    return None if found is None else (found, "open") if found == "gio" else (found,)
+
 
 PAGERS: Final = ("less", "more")
 EDITORS: Final = ("vi", "nano")

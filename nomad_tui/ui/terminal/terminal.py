@@ -1,11 +1,12 @@
 """The terminal that keys come from. It may send any bytes: a paste is any content of the clipboard."""
 
+import asyncio
 import os
 import select
 import signal
 import sys
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Timer
 from typing import Final
@@ -16,6 +17,25 @@ from textual.message import Message
 
 from nomad_tui.core.glyphs import drawn, is_utf8
 from nomad_tui.ui.terminal.early import found_attributes
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+class EndingSignals:
+    """Only the main thread may listen to signals; an application in another one ignores them."""
+
+    def listen(self, end: Callable[[None, int], object]) -> None:
+        """`end` is handed no result and the exit code of a program that the signal has ended."""
+        loop = asyncio.get_running_loop()
+        for number in _ENDING:
+            with suppress(RuntimeError, ValueError):
+                loop.add_signal_handler(number, end, None, 128 + number)
+
+    def ignore(self) -> None:
+        for number in _ENDING:
+            with suppress(RuntimeError, ValueError):
+                asyncio.get_running_loop().remove_signal_handler(number)
+
 
 READ_AT_ONCE: Final = 4096
 """Bytes."""
