@@ -7,7 +7,7 @@ reports the same about its object as the event before. The owner lends time in s
 
 from array import array
 from bisect import bisect_right
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -124,7 +124,7 @@ class Watcher:
         self._new: list[Firing] = []
         self.states: dict[str, RuleState] = {}
         """By the rules' names, in their order."""
-        self.highlighted: dict[int, str] = {}
+        self.highlighted: OrderedDict[int, str] = OrderedDict()
         """The name of the rule that marks a row."""
         self.firings: deque[Firing] = deque(maxlen=FIRINGS_KEPT)
         """Newest last; the quiet ones only on a recording."""
@@ -146,7 +146,7 @@ class Watcher:
             self.states[rule.name] = state
         if not self._live:
             kept = {name for name, state in self.states.items() if state.rule.is_on and before.get(name) is state}
-            self.highlighted = {row: name for row, name in self.highlighted.items() if name in kept}
+            self.highlighted = OrderedDict((row, name) for row, name in self.highlighted.items() if name in kept)
             self.firings = deque((firing for firing in self.firings if firing.rule.name in kept), FIRINGS_KEPT)
 
     def _matcher(self, rule: Rule) -> Matcher:
@@ -247,8 +247,8 @@ class Watcher:
 
     def _forget_evicted(self) -> None:
         first = self._history.first
-        while self.highlighted and (oldest := next(iter(self.highlighted))) < first:
-            del self.highlighted[oldest]
+        while self.highlighted and next(iter(self.highlighted)) < first:
+            self.highlighted.popitem(last=False)
 
 
 _DONE: Final = object()

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from nomad_tui.core.describe import level
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.history.event_row import describe_event, event_level, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.core.objects.registry import KINDS, level
 from nomad_tui.core.search.facets import Dimension, least_level, with_least_level
 from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.updates import Gap, GapReason

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Final
 import pytest
 
 from nomad_tui.core.changes import difference
-from nomad_tui.core.describe import summary
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.event_row import sentence as sentence_of
 from nomad_tui.core.history.event_row import status_and_node
@@ -19,7 +18,7 @@ from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import Sentence, became, named, plain, sentence, status
 from nomad_tui.core.objects.reading import Written
-from nomad_tui.core.objects.registry import KINDS, kind, typed_topic
+from nomad_tui.core.objects.registry import KINDS, kind, summary, typed_topic
 from nomad_tui.core.permissions import needed, policy
 from nomad_tui.core.search.view import View
 from nomad_tui.core.timeline.timeline import EventTimeline

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core.changes import difference
-from nomad_tui.core.describe import describe
+from nomad_tui.core.objects.registry import describe
 from nomad_tui.core.payload import Members, RawText, parse
 from nomad_tui.core.secrets import MASK, REDACTED, Masking, is_secret, masked, masked_text, names_secret, redact
 from nomad_tui.core.wire import Frame, decode

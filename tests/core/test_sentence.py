@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nomad_tui.core.describe import describe
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.parts import HAPPENED_LIMIT, SUBJECT_LIMIT, Part, Role, Sentence, words
-from nomad_tui.core.objects.registry import KINDS, kind
+from nomad_tui.core.objects.registry import KINDS, describe, kind
 from nomad_tui.core.readable import age, byte_count, count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import TYPES, released_topic, released_type

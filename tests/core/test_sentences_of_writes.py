@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nomad_tui.core.describe import summary
 from nomad_tui.core.history.event_row import latest_moment, newest_state, sentence
 from nomad_tui.core.history.history import History
+from nomad_tui.core.objects.registry import summary
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from tests.recordings import lines

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nomad_tui.core.describe import Summary, summary
 from nomad_tui.core.objects.fact import LONGEST_VALUE, MOST_FACTS
 from nomad_tui.core.objects.parts import Role
-from nomad_tui.core.objects.registry import KINDS, kind
+from nomad_tui.core.objects.registry import KINDS, Summary, kind, summary
 from nomad_tui.core.payload import parse
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic

@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.describe import describe
 from nomad_tui.core.diagnosis.evidence import (
     MOST_ALLOCATIONS,
     Evidence,
@@ -33,6 +32,7 @@ from nomad_tui.core.objects.fact import Fact, Facts
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.parts import DOT, OUT_OF_MEMORY, VALUE_LIMIT, Part, bad, dim, plain, reason, short, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader
+from nomad_tui.core.objects.registry import describe
 from nomad_tui.core.readable import MILLISECOND, count, duration
 
 _NODES_NAMED: Final = 4

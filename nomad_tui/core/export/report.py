@@ -7,11 +7,11 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Final
 
-from nomad_tui.core.describe import summary
 from nomad_tui.core.export.formats import EventLines, Output, markdown_line, markdown_text
 from nomad_tui.core.history.event_row import GapRow, happened, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names
+from nomad_tui.core.objects.registry import summary
 from nomad_tui.core.readable import SECOND, count, duration
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable

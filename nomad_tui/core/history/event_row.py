@@ -6,14 +6,13 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.describe import describe, level
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import FrameTimes, HeldEvent, Subject
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.reading import Object, Reader
-from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.objects.registry import describe, kind, level
 from nomad_tui.core.readable import duration
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.updates import Gap

@@ -1,23 +1,39 @@
-"""Every kind of object that a release is known to send, in the order the topic picker lists them."""
+"""Every kind of object that a release is known to send, and what their events say.
 
+`describe`, `level` and `summary` take any bytes as a payload, and released names of topic and type. The sentence says
+what has just happened. It is derived from the payload and from that of the object's previous event. A transition such
+as `pending → running` is claimed only where both payloads show it; with one payload a sentence says the state, or what
+the payload itself proves (equal indexes prove a creation, `Deleted` a removal). The event's type is only the name of
+the write that changed the object, so it decides nothing by itself where a payload does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final
 
+from nomad_tui.core.level import Level
+from nomad_tui.core.objects import unknown
 from nomad_tui.core.objects.acl_auth_method import ACL_AUTH_METHOD
 from nomad_tui.core.objects.acl_binding_rule import ACL_BINDING_RULE
 from nomad_tui.core.objects.acl_policy import ACL_POLICY
 from nomad_tui.core.objects.acl_role import ACL_ROLE
 from nomad_tui.core.objects.acl_token import ACL_TOKEN
 from nomad_tui.core.objects.allocation import ALLOCATION
+from nomad_tui.core.objects.beside import NOTHING, Beside
 from nomad_tui.core.objects.csi_plugin import CSI_PLUGIN
 from nomad_tui.core.objects.csi_volume import CSI_VOLUME
 from nomad_tui.core.objects.deployment import DEPLOYMENT
 from nomad_tui.core.objects.evaluation import EVALUATION
+from nomad_tui.core.objects.fact import MOST_FACTS, Context, Fact, Facts
 from nomad_tui.core.objects.host_volume import HOST_VOLUME
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.kind import Kind
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node_pool import NODE_POOL
 from nomad_tui.core.objects.operator import OPERATOR
+from nomad_tui.core.objects.parts import Sentence, dim, named, words
+from nomad_tui.core.objects.parts import sentence as sentence_of
 from nomad_tui.core.objects.service import SERVICE
 from nomad_tui.core.objects.variable import VARIABLE
 from nomad_tui.core.topics import BETA_TOPICS, NODE_DRAIN, released_topic
@@ -64,3 +80,65 @@ def typed_topic(name: str) -> str:
     """
     known = {each.casefold(): each for each in (*KINDS, *BETA_TOPICS, NODE_DRAIN)}.get(name.casefold(), name)
     return known if known == NODE_DRAIN else released_topic(known)
+
+
+def describe(
+    topic: str, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING
+) -> Sentence:
+    """What happened, from the JSON of the event's `Payload`.
+
+    `previous` is the payload of the event before of the same topic, namespace and key; None where there was none, it
+    is no longer held, or a gap lies between. `beside` gives the rest of the event's frame and the names of objects.
+    What cannot be read gives the type in words and the key.
+    """
+    try:
+        return kind(topic).describe(type_, key, payload, previous, beside)
+    except RecursionError:  # Nesting just within what can be read is too deep to be compared.
+        return sentence_of(named("", key), [dim(words(type_))])
+
+
+def level(topic: str, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING) -> Level:
+    """How much the event matters; takes the same as `describe`."""
+    try:
+        return kind(topic).level_of(type_, key, payload, previous, beside)
+    except RecursionError:
+        return Level.ROUTINE
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an operator looks for in an object, in a few facts: the state in one payload."""
+
+    facts: tuple[Fact, ...]
+    """The most important first, at most `MOST_FACTS`; empty for a payload without facts."""
+
+
+def summary(
+    topic: str,
+    key: str,
+    payload: bytes,
+    *,
+    name: Callable[[str, str], str],
+    now: int,
+    timezone: tzinfo | None = None,
+    of_event: bool = False,
+    newest: str = "",
+) -> Summary:
+    """The object in the JSON of an event's `Payload`, for the released name of its topic.
+
+    `name` gives the known name of a node, job or deployment for its topic and ID, "" for an unknown one; `now` is
+    in ns since 1970, and times are in `timezone`, None being the machine's own. What cannot
+    be read is left out. `of_event` says that `now` is when the event happened, and `newest` what the object has become
+    since; and an object without known fields is shown by its scalars.
+    """
+    facts = Facts()
+    context = Context(name, now, timezone, of_event)
+    of = kind(topic)
+    try:
+        of.summarize(facts, key, payload, context)
+        if not facts.collected():
+            unknown.summarize(of.payload_keys, facts, key, payload)
+    except RecursionError:
+        pass  # Nesting just within what can be read; the facts found before are kept.
+    later = (Fact("", (dim(newest),), own_line=True),) if newest else ()
+    return Summary((*facts.collected()[: MOST_FACTS - len(later)], *later))

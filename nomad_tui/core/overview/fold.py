@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from nomad_tui.core.describe import describe
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects import deployment as deployments
 from nomad_tui.core.objects.allocation import ALLOCATION
@@ -14,6 +13,7 @@ from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node import fields as nodes
+from nomad_tui.core.objects.registry import describe
 from nomad_tui.core.overview.state import (
     MOST_RECOVERED,
     Allocation,

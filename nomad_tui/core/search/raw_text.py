@@ -13,7 +13,7 @@ from pkgutil import walk_packages
 from types import CodeType
 from typing import Any, Final
 
-from nomad_tui.core import changes, describe, level, objects, readable, secrets, text, topics
+from nomad_tui.core import changes, level, objects, readable, secrets, text, topics
 from nomad_tui.core.filter.text import Text
 from nomad_tui.core.history.derived import PayloadReader
 from nomad_tui.core.history.history import History
@@ -24,7 +24,7 @@ from nomad_tui.core.regular import literal as ignoring_case
 _KINDS: Final = frozenset(("Allocation", "Deployment", "Evaluation", "Job", "Node"))
 """Whose sentences keep to this; others are few."""
 _PACKAGES: Final = (objects, changes, secrets)
-_MODULES: Final = (describe, level, readable, text, topics)
+_MODULES: Final = (level, readable, text, topics)
 """What makes sentences."""
 _PLAIN: Final = lazy_pattern(r"[A-Za-z]{4,}")
 _OTHER_LETTERS: Final = lazy_pattern(rb"\\u(?:00[4-7]|212[aA]|0130)|\xe2\x84\xaa|\xc4\xb0")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from nomad_tui.core.describe import describe
 from nomad_tui.core.history.event_row import describe_event, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import HeldEvent, ObjectKey
@@ -17,7 +16,7 @@ from nomad_tui.core.objects.allocation.timeline import allocation_steps
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node.fields import NodeEvent
 from nomad_tui.core.objects.parts import Parts, Sentence
-from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.objects.registry import describe, kind
 from nomad_tui.core.timeline.rows import TaskEventKey, moment, timestamp
 from nomad_tui.core.wire import Frame
 

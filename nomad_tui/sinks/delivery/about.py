@@ -7,14 +7,13 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
-from nomad_tui.core.describe import describe, level
 from nomad_tui.core.history.event_row import name_before, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.reading import Object
-from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.objects.registry import describe, kind, level
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Event, Frame
 

@@ -11,12 +11,12 @@ import msgspec
 import orjson
 from textual.content import Content
 
-from nomad_tui.core.describe import Summary
 from nomad_tui.core.history.event_row import EventRow, GapRow, happened, newest_state, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.objects.parts import Part, Role
+from nomad_tui.core.objects.registry import Summary
 from nomad_tui.core.readable import age, byte_count, count
 from nomad_tui.core.text import printable
 

@@ -22,8 +22,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
-from nomad_tui.core.describe import Summary, summary
-from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.objects.registry import Summary, kind, summary
 from nomad_tui.core.payload import Payload, parse
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Masking, redact
