@@ -26,8 +26,6 @@ from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import open_page, save_picture, show_outside
 
 NOTHING: Final = "No event is selected. Select one first."
-
-
 NO_MARKS: Final = "No marks. Press {events.mark} to mark an event."
 COPY_KEYS: Final = "letter or Enter copy · {dialog.leave} cancel"
 
@@ -89,9 +87,7 @@ class ExportActions:
     def copy(self) -> None:
         payload = self._payload()
         if payload is not None:
-            menu = ChoiceMenu(
-                tuple(self._choices(payload).values()), "Copy", "letter or Enter copy · {dialog.leave} cancel"
-            )
+            menu = ChoiceMenu(tuple(self._choices(payload).values()), "Copy", COPY_KEYS)
             self._panes.app.push_screen(menu, self._copy)
 
     def copy_one(self, letter: str) -> None:
