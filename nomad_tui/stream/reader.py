@@ -184,7 +184,8 @@ class Reader:
             if connected_at is not None:
                 attempt = 0
                 probed = False
-                if self._progressed or monotonic() - connected_at > settings.settled:
+                is_settled = self._progressed or monotonic() - connected_at > settings.settled
+                if is_settled or trouble is HAS_ANOTHER_HISTORY:  # that is certain, and its buffer runs over meanwhile
                     waits, refusal_waits = self._delays()
             if changing := trouble is None or asked_anew:
                 continue

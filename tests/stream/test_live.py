@@ -380,6 +380,9 @@ async def test_a_gap_says_how_long_the_stream_was_away() -> None:
 async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_first_event() -> None:
     async with following(frames(range(50, 60)), Options(lead=ALL_FRAMES), index=55) as (server, reader):
         await reader.until_index(59)
+        async with server.down():
+            while len(reader.all(Retrying)) < 5:
+                await reader.next()
         await server.restart([frame(index, event("Job", "rebuilt")) for index in range(3, 7)])
         await reader.until_index(6)
         server.publish(frame(7))
@@ -391,6 +394,8 @@ async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_fi
     [gap] = reader.all(Gap)
     assert (gap.reason, gap.after) == (GapReason.REBUILT, 59)
     assert reader.indexes == [*range(55, 60), 3, 4, 5, 6, 7, 8]
+    [again] = [each for each in reader.all(Retrying) if "another history" in each.what]
+    assert again.delay == SOON, "what it holds is read at once, however long it was waited for"
     assert reader.updates.index(gap) < reader.updates.index(reader.all(Frame)[5])
 
 
