@@ -8,10 +8,12 @@ import re
 from collections.abc import Container, Iterator
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from nomad_tui.core.changes import Change, ChangeKind, Changes, Place, difference
 from nomad_tui.core.changes.rules import FREE_FORM, is_unset
 from nomad_tui.core.objects.parts import ARROW, VALUE_LIMIT, Part, dim, plain
-from nomad_tui.core.objects.reading import anything
+from nomad_tui.core.objects.reading import Object, Reader, anything
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Value
 from nomad_tui.core.payload.rows import Step
@@ -47,6 +49,13 @@ _LONGEST_WAY: Final = 24
 """Names. What is deeper is named without the rest."""
 
 
+class _Payload(Object):
+    job: dict[str, msgspec.Raw] | None = None
+
+
+_JOBS: Final = Reader[_Payload](_Payload)
+
+
 class _Difference(NamedTuple):
     way: _Way
     before: Value
@@ -66,9 +75,11 @@ class _Shown(NamedTuple):
 
 def changes(previous: bytes, payload: bytes) -> list[Part]:
     """`image a → b, count 3 → 5 +3 more`, from the payloads of two Job events."""
-    before, after = _specification(previous), _specification(payload)
-    if before is None or after is None:
+    members_before, members_after = _JOBS.read(previous), _JOBS.read(payload)
+    if members_before is None or members_after is None or members_before.job is None or members_after.job is None:
         return [dim("specification changed")]
+    before = _specification(members_before.job, members_after.job)
+    after = _specification(members_after.job, members_before.job)
     differences = list(_differences(difference({"Job": before}, {"Job": after})))
     if not differences:
         return [dim("same specification")]
@@ -84,11 +95,13 @@ def changes(previous: bytes, payload: bytes) -> list[Part]:
     return parts
 
 
-def _specification(payload: bytes) -> dict[str, Value] | None:
-    job = value.get("Job") if isinstance(value := anything(payload), dict) else None
-    if not isinstance(job, dict):
-        return None
-    return {key: field for key, field in job.items() if key not in _BOOKKEEPING}
+def _specification(job: dict[str, msgspec.Raw], other: dict[str, msgspec.Raw]) -> dict[str, Value]:
+    """The members of a job that another one does not have in the same bytes: the others need no decoding."""
+    return {
+        key: anything(bytes(member))
+        for key, member in job.items()
+        if key not in _BOOKKEEPING and other.get(key) != member
+    }
 
 
 def _differences(changes: Changes) -> Iterator[_Difference]:

@@ -4,6 +4,7 @@
 subclasses, one for each kind of object, say what is different about theirs.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
@@ -176,7 +177,7 @@ class _Time(Object):
 V = TypeVar("V", bound=Object)
 
 
-class Known(Kind, Generic[F]):
+class Known(Kind, ABC, Generic[F]):
     """A kind whose fields are known."""
 
     fields: type[F]
@@ -228,9 +229,9 @@ class Known(Kind, Generic[F]):
         event = self.event(type_, key, payload, previous, beside)
         return self.sentence(event) if event is not None else super().describe(type_, key, payload, previous, beside)
 
+    @abstractmethod
     def sentence(self, event: ObjectEvent[F]) -> Sentence:
         """What happened to the object."""
-        raise NotImplementedError
 
     def level_of(self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside) -> Level:
         event = self.event(type_, key, payload, previous, beside)

@@ -84,13 +84,13 @@ class Allocation(Written):
     preempted_by_allocation: str = ""
     create_time: int = 0
     modify_time: int = 0
-    task_states: msgspec.Raw = EMPTY
+    task_states: dict[str, TaskState] | None = None
     allocated_resources: msgspec.Raw = EMPTY
 
     @property
     def tasks(self) -> dict[str, TaskState]:
-        """By name, in the order of the payload; read anew each time."""
-        return (_TASKS.read(self.task_states) or {}) if self.task_states is not EMPTY else {}
+        """By name, in the order of the payload."""
+        return self.task_states or {}
 
     @property
     def ports(self) -> list[Port]:
@@ -112,10 +112,10 @@ class Allocation(Written):
         return events is not None and len(events) > 0 and events[-1].prev_alloc_id == self.previous_allocation
 
     def without_payload(self) -> "Allocation":
-        """Without what keeps the bytes of its payload, for whoever keeps it; gives itself."""
-        self.task_states = self.allocated_resources = EMPTY
+        """Itself without its tasks and what keeps the bytes of its payload, for whoever keeps it."""
+        self.task_states = None
+        self.allocated_resources = EMPTY
         return self
 
 
-_TASKS = Reader[dict[str, TaskState]](dict[str, TaskState] | None)
 _RESOURCES = Reader[Resources](Resources | None)
