@@ -354,13 +354,20 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_rendered(self) -> bool:
-        """Whether what is sent is derived from events: sentences, levels and previous states are needed for it."""
+        """Whether what is sent is derived from events, such as their sentences and levels."""
         return (
             self.kind in CHATS | INCIDENTS | {Kind.LOKI}
             or self.format in (Format.TEMPLATE, Format.TASKS)
             or self.least_level > Level.ROUTINE
             or self.is_grouped
         )
+
+    @property
+    def needs_earlier(self) -> bool:
+        """Whether what is sent depends on earlier events: a sentence says what has changed."""
+        if self.least_level == Level.ROUTINE and not self.is_grouped and self.template is not None:
+            return any(name in self.template for name in _DERIVED)
+        return self.is_rendered
 
     @property
     def together(self) -> Batch:
@@ -375,5 +382,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         return Batch(TOGETHER[self.kind], 0.0)
 
 
+_DERIVED: Final = ("sentence", "level", "object", "node", "changes")
+"""Names of a template that stand for what is derived from an event and the one before."""
 TOGETHER: Final = {Kind.FILE: 500, Kind.STDOUT: 500, Kind.NATS: 256, Kind.LOKI: 500, Kind.ALERTMANAGER: 50}
 """Events."""

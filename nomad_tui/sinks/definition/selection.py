@@ -45,7 +45,7 @@ class Selection:
         self._incidents = Incidents(definition, note)
         self._of_tasks = definition.format is Format.TASKS
         self._is_rendered = definition.is_rendered
-        if self._is_rendered:
+        if definition.needs_earlier:
             self._history = History(HELD_EVENTS, HELD_BYTES)
         if not definition.filter.everything:
             self._history = self._history or History(HELD_EVENTS, HELD_BYTES)
@@ -122,7 +122,6 @@ class Selection:
         self, record: Record, frame: Frame, wanted: list[int], start: int, ids: list[str] | None
     ) -> list[Item]:
         """With what each event means; only those of the level that is wanted, and recoveries from it."""
-        assert self._history is not None
         texts = partial(record.texts, masked=self._definition.redact)
         least = self._definition.least_level
         items: list[Item] = []

@@ -86,36 +86,41 @@ class Known:
         )
 
 
-def about_held(history: History, sequence: int, frame: Frame, offset: int) -> About:
-    """For an event of a frame that a history holds: it knows what came before."""
-    return Derived(frame.events[offset], payload_before(history, sequence), history, sequence, frame, offset)
+def about_held(history: History | None, sequence: int, frame: Frame, offset: int) -> About:
+    """For an event of a frame, and what a history that holds it knows of what came before."""
+    return Derived(frame.events[offset], history, sequence, frame, offset)
 
 
 def about_alone(event: Event) -> About:
     """For an event of which nothing else is known."""
-    return Derived(event, None)
+    return Derived(event)
 
 
 class Derived:
-    """Implements `About`. Each is derived when it is first asked for: most templates name few."""
+    """Implements `About`. Each is derived when it is first asked for: most templates name few.
+
+    An event is asked while the history still holds the one before: far less waits to be sent than it holds.
+    """
 
     def __init__(
         self,
         event: Event,
-        before: bytes | None,
         history: History | None = None,
         sequence: int = 0,
         frame: Frame | None = None,
         offset: int = 0,
     ) -> None:
-        """`history` and `sequence` tell the names that were known by then, `frame` what came together."""
+        """`history` and `sequence` give the event before and the names known by then, `frame` what came together."""
         self.topic = released_topic(event.topic)
-        self.before = before
         self._event = event
         self._history = history
         self._sequence = sequence
         self._frame = frame
         self._offset = offset
+
+    @cached_property
+    def before(self) -> bytes | None:
+        return payload_before(self._history, self._sequence) if self._history is not None else None
 
     @cached_property
     def sentence(self) -> Sentence:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -144,7 +145,7 @@ def escape_markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", without_mentions(text))
 
 
-class Chat(Webhook):
+class Chat(Webhook, ABC):
     """Subclasses say how a message is written, and what answers mean."""
 
     def __init__(self, definition: Definition, *environment: Any) -> None:
@@ -158,9 +159,9 @@ class Chat(Webhook):
         self._not_before = 0.0
         """On the clock of `monotonic`."""
 
+    @abstractmethod
     def body(self, message: Message, text: str | None, blocks: list[Any] | None) -> dict[str, Any]:
         """What is posted; `text` and `blocks` are what the definition's own templates make."""
-        raise NotImplementedError
 
     async def deliver(self, delivery: Delivery) -> str:
         return await self._deliver_groups(delivery)

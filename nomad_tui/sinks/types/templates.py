@@ -23,7 +23,7 @@ from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.grouping import total
 from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
-from nomad_tui.sinks.types.event_view import NAMES, EventView
+from nomad_tui.sinks.types.event_view import NAMES, EventReader, EventView
 
 LARGEST_OUTPUT: Final = 1024 * 1024
 """Characters that a template may make of one delivery."""
@@ -91,9 +91,12 @@ def _truncate(value: Any, length: int = 255, end: str = ELLIPSIS) -> str:
 
 class _Environment(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Skips the sandbox for names that are always allowed: its checks cost four times the look-up, measured."""
+        """Skips the sandbox for names that are always allowed, and for members of payloads: its checks cost four times
+        the look-up, measured."""
         if (type(obj) is EventView and attribute in _NAMES) or (type(obj) is LoopContext and attribute in _OF_LOOPS):
             return getattr(obj, attribute)
+        if type(obj) is dict and attribute in obj and not hasattr(dict, attribute):
+            return obj[attribute]
         return super().getattr(obj, attribute)
 
 
@@ -228,7 +231,10 @@ class DeliveryTemplate:
             template = self.check()
         except TemplateInvalidError as error:
             raise UnavailableError(f"Nothing can be sent: {error}. Correct the template.") from None
-        views = [EventView(item, definition, delivery.region, test=delivery.test) for item in delivery.items]
+        reader = EventReader()
+        views = [
+            EventView(item, definition, delivery.region, test=delivery.test, reader=reader) for item in delivery.items
+        ]
         text = template.render(views, total(delivery.items))
         if is_json(definition.content_type):
             check_json(text, template.name)
