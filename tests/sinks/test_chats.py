@@ -1,5 +1,6 @@
 """Chats: what arrives keeps the vendor's rules, says what matters, and mentions nobody."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -299,6 +300,29 @@ async def test_old_events_are_one_summary(tmp_path: Path) -> None:
         await sink.deliver(replace(one(taken[0]), items=taken))
     old, fresh = hook.requests
     assert f"{len(items)} events older than 1 h" in text_of(old) and "fresh" in text_of(fresh)
+
+
+async def test_what_becomes_old_while_a_receiver_is_down_is_one_summary(tmp_path: Path) -> None:
+    events = 60
+    options = Options(lead=1, pace=200, buffer_size=events)
+    async with asyncio.timeout(60), chat("slack") as hook, StandIn(storm(events), options) as server:
+        accepts, hook.decide = hook.decide, lambda _: Answer(503)
+        define(
+            tmp_path,
+            "chat",
+            f'type = "slack"\naddress = "{hook.url}"\nbegin = "oldest"\nmax_age = "1s"\n'
+            "[batch]\nmax_wait = 0.02\n[retry]\nmin_backoff = 0.02\nmax_backoff = 0.1\n",
+        )
+        summary = f"{events} events older than 1 s"
+        async with running(tmp_path, at(server)) as run:
+            while not hook.requests or summary not in text_of(hook.requests[-1]):
+                await hook.received(len(hook.requests) + 1)
+            hook.requests.clear()
+            hook.decide = accepts
+            await run.delivered("chat")
+            status = run.sink("chat").status
+    assert hook.requests and all(summary in text_of(request) for request in hook.requests)
+    assert (status.delivered, status.dead) == (events, 0)
 
 
 def received_long_ago(item: Item) -> Item:

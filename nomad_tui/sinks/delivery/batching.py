@@ -182,7 +182,7 @@ class Batches:
 
     async def _look_back(self) -> None:
         """Shows what lies before the cursor to whoever compares what comes after it."""
-        compares = self._definition.is_rendered or not self._definition.filter.everything
+        compares = self._definition.needs_earlier or not self._definition.filter.everything
         reach = SEEN_BEFORE_FILTER if compares else SEEN_BEFORE
         if self._selection.keeps_incidents:
             incidents = await self._journal.change(Store.open_incidents, self._definition.id, self._cursor.position)
@@ -286,7 +286,10 @@ class Batches:
         most = self._most
         while self._parts:
             part = self._parts[0]
+            is_too_large = self._count and part.items and self._size + part.size > MOST_BYTES
             if self._sending:
+                if self._folding is None and is_too_large:  # it was made when the sink still grouped
+                    return self._cut()
                 if self._take_until(part, self._sending[0]):
                     self._sending.popleft()
                     return self._cut()
@@ -294,7 +297,7 @@ class Batches:
             room = most - self._count
             if self._folding is not None and self._folding.is_full:
                 return self._cut()
-            if self._folding is None and self._count and part.items and self._size + part.size > MOST_BYTES:
+            if self._folding is None and is_too_large:
                 return self._cut()
             if len(part.items) > room:
                 if self._count and self._whole_frames:

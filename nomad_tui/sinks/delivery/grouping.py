@@ -40,9 +40,14 @@ READ_BYTES: Final = 1024 * 1024
 """Of the journal at once, where refused events are read again."""
 
 
+def is_old(item: Item, definition: Definition, now: int) -> bool:
+    """Whether it is older than `max_age`; `now` is in ns since 1970."""
+    return definition.max_age is not None and 0 < item.received < now - definition.max_age * SECOND
+
+
 def group_of(item: Item, definition: Definition, now: int) -> str:
     """What events of one message have in common; "" for an event that is a message of its own."""
-    if definition.max_age is not None and item.received and now - item.received > definition.max_age * SECOND:
+    if is_old(item, definition, now):
         return OLD
     if definition.group_by is None:
         return ""
@@ -93,10 +98,7 @@ class Folding:
             if last.more is None:
                 kept[-1] = last = structs.replace(last, more=More())
             assert last.more is not None
-            last.more.places.extend((item.position, item.offset))
-            what = happened(item)
-            last.more.counts[what if what in last.more.counts or len(last.more.counts) < MOST_KINDS else ""] += 1
-            last.more.level = max(last.more.level, item.about.level if item.about is not None else 0)
+            _count(last.more, item)
 
     @property
     def is_full(self) -> bool:
@@ -110,6 +112,19 @@ class Folding:
         return items
 
 
+def _count(more: More, item: Item) -> None:
+    """Counts an item, and what it stands for, with others."""
+    more.places.extend((item.position, item.offset))
+    counted = Counter({happened(item): 1})
+    if item.more is not None:
+        more.places.extend(item.more.places)
+        counted += item.more.counts
+    for what, number in counted.items():
+        more.counts[what if what in more.counts or len(more.counts) < MOST_KINDS else ""] += number
+    level = item.about.level if item.about is not None else 0
+    more.level = max(more.level, level, item.more.level if item.more is not None else 0)
+
+
 def _kept(item: Item, name: str) -> Item:
     """The item apart from its frame and the history, whose memory it would hold."""
     event, about = item.event, item.about
@@ -117,6 +132,13 @@ def _kept(item: Item, name: str) -> Item:
         event = structs.replace(event, payload=event.payload.copy())
     known = Known.of(about) if about is not None else None
     return structs.replace(item, source=item.text, event=event, about=known, group=name)
+
+
+def refolded(items: Iterable[Item], definition: Definition) -> tuple[Item, ...]:
+    """Items that have waited to be sent, grouped by how old they are now."""
+    folding = Folding(definition)
+    folding.add(items)
+    return tuple(folding.take())
 
 
 def groups(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -13,8 +13,8 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
-from time import monotonic
+from itertools import chain, count, islice
+from time import monotonic, time_ns
 from typing import Any, Final, TypeVar
 
 from nomad_tui.journal.cursor import Cursor, DeadLetter
@@ -22,8 +22,8 @@ from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.batching import TURN, Batch, Batches
-from nomad_tui.sinks.delivery.grouping import Counted, counted_with, letters_of, total
+from nomad_tui.sinks.delivery.batching import TURN, Batch, Batches, delivery_id
+from nomad_tui.sinks.delivery.grouping import OLD, Counted, counted_with, is_old, letters_of, refolded, total
 from nomad_tui.sinks.delivery.progress import Progress
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Delivery, Sink
@@ -191,11 +191,45 @@ class InFlightWindow:
             each.sent = True
             self._progress.started()
             self._busy += 1
-            each.letters = await self._retrier.deliver(Delivery(each.batch.id, each.batch.items, self._region))
+            renew = partial(self._with_summary, each) if self._definition.max_age is not None else None
+            each.letters = await self._retrier.deliver(Delivery(each.batch.id, each.batch.items, self._region), renew)
             self._busy -= 1
             self._pass_done()
             if self._letters or not self._queue or len(self._ready) < LEAST_READY:
                 self._wake.set()
+
+    def _with_summary(self, each: _Waiting, left: Delivery) -> Delivery:
+        """What is left of a batch, with everything in it and in the next ready batches that has become too old while
+        they waited as one summary."""
+        now = time_ns()
+        later: list[_Waiting] = []
+        following = islice(self._queue, self._queue.index(each) + 1, None)
+        while is_old(left.items[0], self._definition, now) and (after := next(following, None)) is not None:
+            if not after.batch.items:
+                later.append(after)  # only moves the cursor
+            elif after in self._ready and is_old(after.batch.items[0], self._definition, now):
+                later.append(after)
+            else:
+                break
+        if not later and all(item.group == OLD or not is_old(item, self._definition, now) for item in left.items):
+            return left
+        for after in later:
+            self._queue.remove(after)
+            if after in self._ready:
+                self._ready.remove(after)
+        batches = [each.batch, *(after.batch for after in later)]
+        waiting = chain(left.items, *(batch.items for batch in batches[1:]))
+        items = refolded(waiting, self._definition)
+        acknowledged = each.batch.items[: len(each.batch.items) - len(left.items)]
+        each.batch = replace(
+            each.batch,
+            items=acknowledged + items,
+            end=batches[-1].end,
+            lost=sum(batch.lost for batch in batches),
+            size=sum(item.size for item in items),
+        )
+        self._size += each.batch.size - sum(batch.size for batch in batches)
+        return replace(left, id=delivery_id(items), items=items)
 
     def _make_ready(self, queue: Iterable[_Waiting]) -> None:
         """Has those sent whose ends are in the journal now."""

@@ -31,6 +31,9 @@ Acknowledged = Callable[[int, str], None]
 Failed = Callable[[UndeliveredError, int, float], None]
 """Called with what came back, how often in a row by now, and in how many seconds it is tried again."""
 
+Renew = Callable[[Delivery], Delivery]
+"""Returns what to send instead, as things are now."""
+
 
 class DeliveryRetrier:
     """Delivers to one sink, in the order of the calls."""
@@ -54,11 +57,13 @@ class DeliveryRetrier:
         self._refused_last = False
         """Whether nothing was acknowledged since something was refused for good."""
 
-    async def deliver(self, delivery: Delivery) -> list[DeadLetter]:
-        """Returns what was refused for good."""
-        return await self._deliver(delivery, self._definition.retry.max_attempts)
+    async def deliver(self, delivery: Delivery, renew: Renew | None = None) -> list[DeadLetter]:
+        """Returns what was refused for good. `renew` is called before each attempt with what is left."""
+        return await self._deliver(delivery, self._definition.retry.max_attempts, renew=renew)
 
-    async def _deliver(self, delivery: Delivery, refusals: int, before: int = 0) -> list[DeadLetter]:
+    async def _deliver(
+        self, delivery: Delivery, refusals: int, before: int = 0, *, renew: Renew | None = None
+    ) -> list[DeadLetter]:
         """Gives up after so many refusals, `before` others, and then tries each half."""
         if self._refused_last:
             await self._sleep(uniform(0.0, self._longest_pause))
@@ -66,6 +71,8 @@ class DeliveryRetrier:
         waits = delays(retry.min_backoff, retry.max_backoff)
         left, refused = delivery, 0
         for attempt in count(1):
+            if renew is not None:
+                left = renew(left)
             try:
                 answer = await self.once(left if attempt == left.attempt else replace(left, attempt=attempt))
                 break
