@@ -67,7 +67,7 @@ def allocation(name: str, description: str = "") -> Item:
 
 
 @pytest.mark.parametrize("name", CHATS)
-async def test_only_wheachmatters_is_posted_and_says_wheachhappened(name: str) -> None:
+async def test_only_what_matters_is_posted_and_says_what_happened(name: str) -> None:
     items = failures()
     assert 5 < len(items) < 100, "warnings and failures by default"
     async with posting(name) as (sink, hook):
@@ -98,7 +98,7 @@ async def test_nobody_is_mentioned(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHATS)
-async def test_text_and_blocks_override_wheachis_posted(name: str) -> None:
+async def test_text_and_blocks_override_what_is_posted(name: str) -> None:
     blocks = '[{"type": "section", "text": {"type": "mrkdwn", "text": {{ sentence|json }}}}]'
     async with posting(name, text="Look: {{ object.name }}") as (sink, hook):
         await sink.deliver(one(allocation("web")))
@@ -235,7 +235,7 @@ def _numbered(index: int, line: bytes) -> bytes:
     return orjson.dumps(orjson.loads(line) | {"Index": index})
 
 
-async def test_wheacha_cheachrefuses_is_a_dead_letter_for_each_event_of_the_group(tmp_path: Path) -> None:
+async def test_what_a_chat_refuses_is_a_dead_letter_for_each_event_of_the_group(tmp_path: Path) -> None:
     lines = storm(KEPT + 30)
     async with chat("slack") as hook, StandIn(lines, Options(lead=len(lines), buffer_size=len(lines))) as server:
         hook.decide = lambda _: 404
@@ -319,7 +319,7 @@ async def test_what_becomes_old_while_a_receiver_is_down_is_one_summary(tmp_path
                 await hook.received(len(hook.requests) + 1)
             hook.requests.clear()
             hook.decide = accepts
-            await run.delivered("chat")
+            await run.until(lambda: run.sink("chat").status.delivered >= events)
             status = run.sink("chat").status
     assert hook.requests and all(summary in text_of(request) for request in hook.requests)
     assert (status.delivered, status.dead) == (events, 0)
