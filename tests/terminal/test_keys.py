@@ -57,4 +57,4 @@ def test_the_footer_is_clicked_and_the_palette_finds_synonyms_and_names_keys(tou
             ("quit", "Quit                q"),
             ("web", "Copy web UI link"),
         ):
-            program.press("ctrl+p").settle().press(typed).wait_for(found).press("escape").settle()
+            program.press("ctrl+p", "pagedown").settle().press(typed).wait_for(found).press("escape").settle()

@@ -6,7 +6,7 @@ from typing import Final, Protocol, cast
 
 from textual import actions
 from textual.await_complete import AwaitComplete
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.dom import DOMNode
 
@@ -54,7 +54,12 @@ class Commands(Provider):
 
 
 class Palette(CommandPalette):
-    """Textual 8.2.8 ends the program over a second Enter that comes before the palette has closed."""
+    """Textual 8.2.8 ends the program over a second Enter that comes before the palette has closed, and over a page key
+    that comes before its list is laid out."""
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList).size:
+            super()._action_command_list(action)
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         if self.is_current:

@@ -96,7 +96,8 @@ class Choices(OptionList, can_focus=False):
         self._draw()
 
     def move(self, key: str) -> None:
-        _MOVES[key](self)
+        if self.size or key not in ("pageup", "pagedown"):  # Textual fails on those before the list is laid out
+            _MOVES[key](self)
         self.remember()
 
     def activate(self, active: bool) -> None:

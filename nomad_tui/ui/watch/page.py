@@ -127,7 +127,8 @@ class RuleList(OptionList):
         (self.action_cursor_down if rows > 0 else self.action_cursor_up)()
 
     def action_move_pages(self, pages: float) -> None:
-        (self.action_page_down if pages > 0 else self.action_page_up)()  # type: ignore[no-untyped-call]
+        if self.size:  # Textual fails before the list is laid out
+            (self.action_page_down if pages > 0 else self.action_page_up)()  # type: ignore[no-untyped-call]
 
 
 class WatchPage(Modal[int | None]):
