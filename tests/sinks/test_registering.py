@@ -55,6 +55,20 @@ def test_a_sink_of_the_settings_is_edited_there(tmp_path: Path) -> None:
     assert "# mine" in file.read_text() and 'theme = "nomad"' in file.read_text()
 
 
+def test_old_mistakes_elsewhere_in_the_settings_are_reported_and_do_not_keep_an_edit_from_being_stored(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config.toml"
+    wrong = '[[sink]]\nid = "b"\ntype = "slack"\naddress = "x"\n'
+    first = f'{wrong}[[sink]]\nid = "web"\n{GOOD}'
+    file.write_text(first)
+    second = f'[[sink]]\nid = "new"\n{GOOD}\n{first}timeout = 5\n'
+    (known,) = revise(Definitions(tmp_path), file, "web", first, second)
+    assert "sink[1].address" in known and file.read_text() == second
+    (new,) = mistakes(tmp_path, file, "web", f"{second}colour = 1\n")
+    assert "sink[2].colour" in new, "the old mistake is not why it is refused"
+
+
 def test_settings_are_stored_only_where_no_other_table_is_wrong(tmp_path: Path) -> None:
     wrong = '[ui]\ntheme = "nope"\n[keys]\nquit = ["nokey"]\n[[watch]]\nname = "a"\n'
     found = settings_mistakes(tmp_path / "config.toml", wrong)

@@ -1,13 +1,20 @@
 """Checking definitions with all that can be wrong in them, their templates included, before they are stored."""
 
+import re
 import tomllib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from nomad_tui.config.folders import FileError, read_text, shown, write_text
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.definition import CHATS, Definition, Format
 from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors, read_definition, read_table
+
+_PLACE: Final = re.compile(r"\[\d+\]|(?<=\.toml):\d+")
+"""The position of a table, and the line, in a mistake: an edit moves both."""
 
 
 def register(definitions: Definitions, text: str, name: str) -> tuple[Definition, Path, bool]:
@@ -16,13 +23,22 @@ def register(definitions: Definitions, text: str, name: str) -> tuple[Definition
     return definitions.register(text, name)
 
 
-def revise(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> None:
+def revise(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> list[str]:
     """Stores the edited text of a file that defines a sink, with `before` in it until now.
 
-    Raises `DefinitionErrors` with everything that is wrong in it, and `FileError`; nothing is changed then.
+    Returns the mistakes that other sinks of `config.toml` have had before. Raises `DefinitionErrors` with everything
+    else that is wrong in it, and `FileError`; nothing is changed then.
     """
+    known: list[str] = []
     if file == definitions.settings:
-        _check_settings(file, text)
+        errors = _mistakes_of_sinks(file, text)
+        try:
+            earlier = [str(error) for error in _mistakes_of_sinks(file, before)]
+        except DefinitionErrors:
+            earlier = []
+        new, known = divided([str(error) for error in errors], earlier)
+        if new:
+            raise DefinitionErrors(error for error in errors if str(error) in new)
     else:
         definition = read_definition(text, shown(file), file)
         if definition.id != sink and sink in definitions.read().definitions:
@@ -36,10 +52,23 @@ def revise(definitions: Definitions, file: Path, sink: str, before: str, text: s
     if read_text(file) != before:
         raise FileError(f"{shown(file)} was changed by another program meanwhile. Edit it again.")
     write_text(file, text)
+    return known
 
 
-def _check_settings(file: Path, text: str) -> None:
-    """All `[[sink]]` tables of `config.toml`."""
+def divided(mistakes: Iterable[str], earlier: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Mistakes that are new, and those that were there before the edit, wherever in the file."""
+    left = Counter(_PLACE.sub("", mistake) for mistake in earlier)
+    new: list[str] = []
+    known: list[str] = []
+    for mistake in mistakes:
+        what = _PLACE.sub("", mistake)
+        (known if left[what] > 0 else new).append(mistake)
+        left[what] -= 1
+    return new, known
+
+
+def _mistakes_of_sinks(file: Path, text: str) -> list[DefinitionError]:
+    """What is wrong in the `[[sink]]` tables of `config.toml`. Raises `DefinitionErrors` for what is not TOML."""
     name = shown(file)
     try:
         tables = tomllib.loads(text).get("sink", [])
@@ -54,8 +83,7 @@ def _check_settings(file: Path, text: str) -> None:
             _check_templates(read, name)
         except DefinitionErrors as mistakes:
             errors += mistakes.errors
-    if errors:
-        raise DefinitionErrors(errors)
+    return errors
 
 
 def _check_templates(definition: Definition, name: str) -> None:

@@ -17,7 +17,7 @@ from nomad_tui.config.watch_rules import WatchRules
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors
-from nomad_tui.sinks.types.registering import revise
+from nomad_tui.sinks.types.registering import divided, revise
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.keymap import keymap_of
@@ -42,22 +42,31 @@ async def edit_definition(app: App[Any], definitions: Definitions, sink: str, fi
         if text == before:
             return Outcome(True, f"{shown(file)} is unchanged.")
         try:
-            await asyncio.to_thread(_store, definitions, file, sink, before or "", text)
+            known = await asyncio.to_thread(_store, definitions, file, sink, before or "", text)
         except DefinitionErrors as errors:
             mistakes = [str(error) for error in errors.errors]
         except FileError as error:
             mistakes = [str(error)]
         else:
-            return Outcome(True, f"Saved {shown(file)}. A running nomad-tui sink run uses it at once.")
+            saved = f"Saved {shown(file)}. A running nomad-tui sink run uses it at once."
+            return Outcome(True, f"{saved} {_still_wrong(known)}" if known else saved)
         if not await app.push_screen_wait(Mistakes(sink, mistakes)):
             return Outcome(True, f"{shown(file)} is unchanged. Your changes are discarded.")
 
 
-def _store(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> None:
-    """As `revise`, but settings are stored only where nothing else in them is wrong either."""
-    if file == definitions.settings and (mistakes := settings_mistakes(file, text)):
-        raise DefinitionErrors(DefinitionError("", mistake.removesuffix("."), origin=file) for mistake in mistakes)
-    revise(definitions, file, sink, before, text)
+def _store(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> list[str]:
+    """As `revise`; the other tables of settings are checked, too."""
+    if file != definitions.settings:
+        return revise(definitions, file, sink, before, text)
+    new, known = divided(settings_mistakes(file, text), settings_mistakes(file, before))
+    if new:
+        raise DefinitionErrors(DefinitionError("", mistake.removesuffix("."), origin=file) for mistake in new)
+    return [*revise(definitions, file, sink, before, text), *known]
+
+
+def _still_wrong(mistakes: Sequence[str]) -> str:
+    others = f" {len(mistakes) - 1} more: nomad-tui config check." if len(mistakes) > 1 else ""
+    return f"Still wrong in it, as before: {mistakes[0].removesuffix('.')}.{others}"
 
 
 def settings_mistakes(file: Path, text: str) -> list[str]:
