@@ -160,7 +160,7 @@ class CommandRunner:
 
 
 def _value(text: str) -> str:
-    """Text from the cluster as a variable: bounded, without NUL, and in UTF-8 whatever it holds."""
+    """Text from the cluster as a variable: bounded, without NUL, and always valid UTF-8."""
     return text.replace("\0", "")[:LONGEST_VALUE].encode("utf-8", "replace").decode()
 
 

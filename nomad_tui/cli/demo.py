@@ -1,7 +1,7 @@
 """A recorded cluster served by the stand-in server on loopback, read by the very same client as a real one.
 
 Server and client take as long to import as everything else together, so the first picture comes from the recording
-itself: it shows what the server's buffer holds, and the client goes on from there.
+itself: it shows what the server's buffer holds, and the client continues from there.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def of_files(
     newest_events: int | None = None,
     standard_input: Callable[[], BinaryIO] | None = None,
 ) -> Source:
-    """Recordings or a journal, whatever they are called. Raises `click.ClickException`.
+    """Recordings or a journal, recognized by their content, not their names. Raises `click.ClickException`.
 
     `standard_input` opens it for a source whose program needs it for keys; it is asked only where `-` is read.
     """

@@ -238,7 +238,7 @@ class _Tail:
             self._source = await self._after_stall(self._source)
 
     async def _after_stall(self, source: LiveServer) -> LiveServer:
-        """Waits, without a connection, until the output takes more; goes on where the stream was left."""
+        """Waits, without a connection, until the output takes more; continues where the stream was left."""
         left = time_ns()
         self._count_idleness(connected=False)
         waiting = byte_count(self._writer.size)

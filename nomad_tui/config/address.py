@@ -1,4 +1,4 @@
-"""Where a Nomad server is, and the way there: `NOMAD_ADDR` and the proxy variables as Go reads them."""
+"""Where a Nomad server is, and how it is reached: `NOMAD_ADDR` and the proxy variables as Go reads them."""
 
 import ipaddress
 import re

@@ -234,7 +234,7 @@ def _addresses(given: GivenSettings) -> list[tuple[Address, Credentials | None]]
 
 
 def _without_credentials(text: str, behind: Sequence[str]) -> str:
-    """One of several addresses, fit to be shown: a comma may have cut a password that goes on in one behind it."""
+    """One of several addresses, fit to be shown: a comma may have cut a password that continues in the next one."""
     if "@" not in text and any("@" in each for each in behind):
         return "…"
     return addresses.without_credentials(text)

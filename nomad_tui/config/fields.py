@@ -140,7 +140,7 @@ def _table(hint: object) -> type[msgspec.Struct] | None:
 
 
 class FieldReader(Generic[T]):
-    """Reads one table into a struct, and goes on after a mistake: all of them are in `errors`."""
+    """Reads one table into a struct, and continues after a mistake: all of them are in `errors`."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ class FilterHistory:
         """`folder` None keeps the history in memory only."""
         self._file = None if folder is None else folder / FILE
         self.trouble = ""
-        """The last thing that went wrong with the file, as sentences; the history goes on in memory."""
+        """The last thing that went wrong with the file, as sentences; the history continues in memory."""
         self.texts: tuple[str, ...] = ()
         """Newest last, each of them once."""
         try:

@@ -103,7 +103,7 @@ def read_text(file: Path) -> str | None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Replaces the whole file or, whatever happens, nothing of it. Nobody else may read it.
+    """Replaces the file atomically; its mode is 0600.
 
     A link stays one, and the file that it leads to is replaced. Raises `FileError`.
     """

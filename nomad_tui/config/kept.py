@@ -98,7 +98,7 @@ class KeptMarks:
     """The marks of one recording or journal."""
 
     def __init__(self, folder: Path, source: str) -> None:
-        """`source` names it, whatever it is called on the next run: its absolute path."""
+        """`source` is its absolute path, by which the next run finds it."""
         self._folder = folder / MARKS
         self._file = self._folder / f"{sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.json"
 

@@ -80,7 +80,7 @@ class Concern(StrEnum):
 
 
 class Warned(msgspec.Struct, frozen=True):
-    """Something is not as the operator may think, and the stream goes on."""
+    """Something is not as the operator may think, and the stream continues."""
 
     concern: Concern
     what: str = ""
@@ -219,7 +219,7 @@ class Gap(msgspec.Struct, frozen=True):
                 return f"The next event of each object is complete; only steps before it are lost. {_MORE_BUFFER}"
 
     def record(self) -> dict[str, object]:
-        """The gap as JSON, for whatever is written to a file."""
+        """The gap as JSON, as it is written to files."""
         return {
             "Reason": self.reason.value,
             "After": self.after,

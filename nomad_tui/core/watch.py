@@ -131,7 +131,7 @@ class Watcher:
         self.set_rules(rules, from_now=False)
 
     def set_rules(self, rules: Iterable[Rule], *, from_now: bool = True) -> None:
-        """Takes other rules; what is unchanged goes on as it is. Live, a new one begins with the next event."""
+        """Takes other rules; what is unchanged continues as it is. Live, a new one begins with the next event."""
         self._work = None
         before, self.states = self.states, {}
         for rule in rules:

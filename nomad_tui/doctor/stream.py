@@ -34,7 +34,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
     if chosen is None:
         yield Finding("stream", Verdict.SKIPPED, "The token may read none of these topics.")
         return
-    subscription, namespace, whole = chosen
+    subscription, namespace, is_complete = chosen
     yield Begun("stream", "opening the stream")
     parameters = [("index", "0"), *subscription.parameters(subject.beta), ("namespace", namespace)]
     if subject.connection.region is not None:
@@ -53,7 +53,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
         yield found("stream", reasons.trouble)
         return
     subject.listening = listening
-    finding = _first_byte(subject, listening, "The stream" if whole else "Without the refused topics, the stream")
+    finding = _first_byte(subject, listening, "The stream" if is_complete else "Without the refused topics, the stream")
     if subject.server is None and subject.open_client.mended_status_line:
         mended = diagnose.mended_status_line(subject.connection)
         finding = replace(

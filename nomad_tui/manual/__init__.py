@@ -60,5 +60,5 @@ def find_page(topic: str) -> Page | None:
 
 
 def pages_about(word: str) -> list[Page]:
-    """The pages in which a word occurs, whatever its case."""
+    """The pages in which a word occurs, in upper or lower case."""
     return [page for page in pages() if word.lower() in page.text.lower()]

@@ -203,7 +203,7 @@ class Client:
         """A stream after its 200, to be read with `content.iter_any()`; leaving the block closes it.
 
         A 200 does not mean that the server will send anything: it may refuse by ending the body before the first
-        heartbeat. `silence` seconds without a byte raise `NomadError`, as does whatever ends the
+        heartbeat. `silence` seconds without a byte raise `NomadError`, as does anything that ends the
         connection within the block.
         """
         limits = aiohttp.ClientTimeout(total=None, connect=self._connect_timeout, sock_read=silence)

@@ -1,4 +1,4 @@
-"""A journal as a source: what a runner wrote into it, and on request what the runner goes on to write.
+"""A journal as a source: what a runner wrote into it, and on request what the runner continues to write.
 
 No server is asked for anything.
 """

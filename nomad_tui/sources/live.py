@@ -321,7 +321,7 @@ class LiveServer:
         return readers
 
     def _reunite(self, before: Reader, readers: list[Reader]) -> Reader:
-        """A reader of all namespaces that goes on where those of single ones stopped, which had taken over from one."""
+        """A reader of all namespaces that continues where those of single ones stopped, which replaced one."""
         undivided = self._reader(self.connection, self.subscription)
         continuity = before.continuity
         if self._rebuilt:
@@ -405,5 +405,5 @@ def _topic_unknown(names: list[str]) -> Warned:
 
 
 def _is_without_namespace(topic: str) -> bool:
-    """Whether the events of a topic, by released name, come in every stream, whatever its namespace."""
+    """Whether the events of a topic, by released name, come in the stream of every namespace."""
     return topic == "CSIPlugin" or not is_namespaced(topic)

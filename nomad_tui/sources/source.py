@@ -1,4 +1,4 @@
-"""What the dashboard and `tail` ask of whatever events come from."""
+"""What the dashboard and `tail` need of a source of events."""
 
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path

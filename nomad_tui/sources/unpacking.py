@@ -256,7 +256,7 @@ class Growing(Interruptible):
         return b"" if self._last == b"\n" else b"\n"
 
     def _next_file(self) -> bytes | None:
-        """At the end of a file: what is read before the next one's bytes, which may be nothing; None if it goes on."""
+        """At the end of a file: what is read before the next one's bytes, perhaps nothing; None if it continues."""
         held = os.fstat(self._file.fileno())
         try:
             now = self._path.stat()
@@ -266,7 +266,7 @@ class Growing(Interruptible):
             if now.st_size >= self._file.tell():
                 return None
             return self._from_start()
-        # A writer goes on with the old file until it has opened the new one.
+        # A writer continues with the old file until it has opened the new one.
         if not stat.S_ISREG(now.st_mode) or not now.st_size:
             return None
         if some := self._file.read(CHUNK_BYTES // 2):

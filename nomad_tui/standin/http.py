@@ -126,7 +126,7 @@ class Connection:
         return self._protocol.our_state is h11.DONE
 
     async def gone(self) -> None:
-        """Wait until the client closes its side; whatever it still sends is thrown away."""
+        """Wait until the client closes its side; discard what it still sends."""
         try:
             while await self._reader.read(_READ_BYTES):
                 pass

@@ -40,13 +40,13 @@ class Drip(msgspec.Struct, frozen=True):
 
 
 class Garbage(msgspec.Struct, frozen=True):
-    """A line that is not a frame, then the stream goes on."""
+    """A line that is not a frame, then the stream continues."""
 
     line: bytes = b"<html>502 Bad Gateway</html>"
 
 
 class LongLine(msgspec.Struct, frozen=True):
-    """A line of `size` bytes that is not JSON, then the stream goes on."""
+    """A line of `size` bytes that is not JSON, then the stream continues."""
 
     size: int = 16 * 1024 * 1024
 
@@ -91,7 +91,7 @@ class AtEnd(StrEnum):
     """What a stream of a server that serves from the start does after the last frame."""
 
     STAY = "stay"
-    """It stays open: heartbeats, and whatever is published by hand."""
+    """It stays open: heartbeats, and what is published by hand."""
     EOF = "eof"
 
 

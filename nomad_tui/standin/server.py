@@ -204,7 +204,7 @@ class StandIn:
         `lines` are what the server holds afterwards instead (its whole recording if it serves from the
         start), a rebuilt server's history; `keep` is how many of the newest frames it still holds, 0 for an empty
         buffer. With `replays` it answers before it has replayed its raft log: without a leader, with an empty buffer,
-        and the old frames come under their old indexes as `replay` goes on. Not with `from_start`.
+        and the old frames come under their old indexes as `replay` continues. Not with `from_start`.
         """
         async with self.down():
             self._raft_log.clear()

@@ -290,17 +290,17 @@ class Trouble(Static):
         self._put_away = {
             concern: warned for concern, warned in self._put_away.items() if status.warnings.get(concern) == warned
         }
-        account = self._trouble(session)
-        is_warning = account is None
-        if account is None and status.state is State.LIVE:
-            account = self._warning(status)
-        self.display = account is not None
-        if account is None:
+        text = self._trouble(session)
+        is_warning = text is None
+        if text is None and status.state is State.LIVE:
+            text = self._warning(status)
+        self.display = text is not None
+        if text is None:
             return
         self.set_class(is_warning, "-warning")
         self.set_class(status.state is State.REFUSED, "-refused")
-        if account != self.content:
-            self.update(account)
+        if text != self.content:
+            self.update(text)
 
     def _trouble(self, session: Session) -> Content | None:
         status = session.status

@@ -1,4 +1,4 @@
-"""Frames from the bytes of a recording, whatever put it down.
+"""Frames from the bytes of a recording, in any of the forms that programs write.
 
 Ordinary NDJSON goes straight through `core.wire`. Besides that: UTF-16 and byte order marks, pretty-printed JSON,
 arrays, values that follow one another on a line, and JSON behind a prefix or inside of other JSON. Which of them it

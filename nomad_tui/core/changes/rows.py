@@ -4,14 +4,13 @@ A map in which one thing changed is one row with it, `Config.image`; the tasks o
 in `nomad job plan`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from nomad_tui.core.changes.lines import TextLine, changed_lines
 from nomad_tui.core.changes.model import CONTAINERS, Change, ChangeKind, Changes, Place, item_name
 from nomad_tui.core.changes.rules import is_unset
-from nomad_tui.core.objects.registry import kind as kind_of
 from nomad_tui.core.payload.parsing import Members, RawText, Value
 from nomad_tui.core.payload.rows import Path, Step
 from nomad_tui.core.payload.showing import without_secrets
@@ -338,8 +337,11 @@ class Title(NamedTuple):
     name: str
 
 
-def title(chain: Chain, item: Item, topic: str) -> Title:
-    """What a row is called; untrusted, and without secrets. The object of the event is called by its topic."""
+def title(chain: Chain, item: Item, topic: str, payload_keys: Collection[str]) -> Title:
+    """What a row is called; untrusted, and without secrets.
+
+    The object of the event, which is under one of `payload_keys`, is called by its topic.
+    """
     if isinstance(item, TextLine):
         return Title("", "", "")
     if isinstance(item, Member):
@@ -356,14 +358,14 @@ def title(chain: Chain, item: Item, topic: str) -> Title:
         return Title(way, word, name if word else label)
     if parent.parent is None and isinstance(item, Place):
         name = None if item.is_secret else item_name(item.after, ("Path",))  # a variable has no other name
-        word = topic if label in kind_of(topic).payload_keys else label
+        word = topic if label in payload_keys else label
         return Title("", word, f'"{masked_text(name)}"') if name else Title("", "", word)
     if item.key is None and isinstance(item, Change) and not (_is_object(item) or _is_object(item, before=True)):
         return Title("", "", way.removesuffix("."))
     return Title(way.removesuffix(".") if label.startswith("[") else way, "", label)
 
 
-class Told(NamedTuple):
+class ListedEvent(NamedTuple):
     """A task's or a node's event; untrusted."""
 
     type_: str
@@ -372,7 +374,7 @@ class Told(NamedTuple):
     time: Value
 
 
-def event_of(item: Item) -> Told | None:
+def event_of(item: Item) -> ListedEvent | None:
     """The event that an added or removed item of a list is; None for any other row."""
     if isinstance(item, Place | TextLine) or item.key is not None or item.is_secret:
         return None
@@ -384,7 +386,7 @@ def event_of(item: Item) -> Told | None:
         if type(type_) is str and type_ and time_key in value:
             texts = (value.get(key) for key in message_keys)
             message = next((text for text in texts if type(text) is str and text), "")
-            return Told(masked_text(type_), masked_text(message), time_key, value[time_key])
+            return ListedEvent(masked_text(type_), masked_text(message), time_key, value[time_key])
     return None
 
 

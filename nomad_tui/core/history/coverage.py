@@ -94,7 +94,7 @@ class Coverage:
         self.topics: frozenset[str] | None = None
         """What the connection asks for."""
         self._behind: dict[str, Place] = {}
-        """By topic; `ALL` stands for the topics that are neither here nor in `_level`."""
+        """By topic; `ALL` is for the topics that are neither here nor in `_level`."""
         self._level: set[str] = set()
         """The topics that are not behind, while `ALL` is."""
         self._coming: dict[str, Place] = {}

@@ -332,7 +332,7 @@ def describe_evaluation(
 ) -> tuple[Parts, bool]:
     """`job-register · complete, place 5 · after 49 ms`, `queued-allocs · blocked: 3 nodes filtered: …`.
 
-    One that could not place everything goes on in the blocked evaluation that it made, if it did.
+    One that could not place everything continues in the blocked evaluation that it made, if it did.
     """
     happened = list(state.happened) if state is not None else []
     word = state.status if state is not None else ""

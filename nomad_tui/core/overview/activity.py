@@ -1,4 +1,4 @@
-"""How many events came when: by topic and level, in cells of a few seconds that become coarser as time goes on."""
+"""How many events came when: by topic and level, in cells of a few seconds that become coarser with time."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo

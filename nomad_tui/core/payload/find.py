@@ -151,7 +151,7 @@ class Haystack:
             start, end = found
             piece = bisect_right(starts, start) - 1
             limit = starts[piece + 1] if piece + 1 < len(starts) else len(data) + 1
-            # What goes on in the next piece is none, unless this piece alone has it too.
+            # A match that continues in the next piece does not count, unless this piece alone has it too.
             if end < limit or finder.next(self._texts[piece].encode("utf-8", "surrogatepass"), 0) is not None:
                 yield piece
             at = limit
@@ -181,7 +181,7 @@ def of_rows(showing: Showing) -> Haystack:
 
 
 class PayloadFind:
-    """Looking through all rows of a payload, whatever of them is open."""
+    """A search through all rows of a payload, folded ones included."""
 
     def __init__(self, rows: Rows, showing: Showing) -> None:
         self._rows = rows

@@ -29,12 +29,12 @@ _OWN_WORDS: Final = frozenset(("meta", "payload"))
 
 
 def may_be_secret(key: str) -> bool:
-    """Whether what stands under a key of a payload is proposed to nobody: it may hold a secret, seen or not."""
+    """Whether the value of a payload's key is never suggested, because it may hold a secret."""
     return names_secret(key) or key.lower() in _OWN_WORDS
 
 
 class Member:
-    """What stands at one path: members of its own, or values seen there."""
+    """What is at one path: its members, or values seen there."""
 
     __slots__ = ("examples", "members")
 
@@ -87,7 +87,7 @@ class Paths:
                 del at.examples[next(iter(at.examples))]
 
     def find(self, text: str) -> Member | None:
-        """What stands at a path as it is written in a filter; None if no payload had it."""
+        """What is at a path as it is written in a filter; None if no payload had it."""
         steps = split(text)
         return None if steps is None else self._at(steps)
 

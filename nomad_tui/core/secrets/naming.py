@@ -8,7 +8,7 @@ from nomad_tui.core.payload.parsing import Members, Value
 from nomad_tui.core.payload.rows import Path
 
 MASK: Final = "••••••"
-"""Stands for a secret on the screen, whatever its length."""
+"""Shown in the place of a secret of any length."""
 REDACTED: Final = "<redacted>"
 """Stands for a secret in what is copied, written and printed."""
 

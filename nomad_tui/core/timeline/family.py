@@ -22,7 +22,7 @@ OPENED: Final = 200
 KEYS_A_STEP: Final = 1_000
 """Objects looked for between two chances to yield."""
 WATCHER: Final = "deployment-watcher"
-"""What triggers the evaluations that a deployment makes as it goes on."""
+"""What triggers the evaluations that a deployment makes while it runs."""
 
 
 class Member:

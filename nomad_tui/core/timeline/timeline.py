@@ -1,7 +1,7 @@
 """A timeline that is read in slices of time and grows while it is open.
 
 What the focus is tied to by IDs is read first, then the newest of its job, then the few fields of everything else that
-are needed to count it. Of a stream that goes on, only the envelopes of new events are looked at, and the payloads of
+are needed to count it. Of a stream that continues, only the envelopes of new events are looked at, and the payloads of
 those that belong here.
 """
 
@@ -289,7 +289,7 @@ class EventTimeline:
         return root
 
     def _add_gaps(self, root: Branch) -> None:
-        """Where events may be missing, from the oldest event shown to the newest, or to now while it goes on."""
+        """Where events may be missing, from the oldest event shown to the newest, or to now while it continues."""
         sequences, goes_on = _span(root)
         if not sequences:
             return

@@ -360,7 +360,7 @@ class _Tree:
         return self._shown(found)
 
     def _follows(self, key: ObjectKey) -> ObjectKey | None:
-        """What an evaluation or an allocation goes on from.
+        """What an evaluation or an allocation continues from.
 
         An allocation replaced by an update belongs to the deployment of that; rescheduled or moved, to the one before.
         """

@@ -1,4 +1,4 @@
-"""Errors that come instead of an answer: settings, the way there, TLS, and what is no HTTP.
+"""Errors that come instead of an answer: settings, the route, TLS, and what is not HTTP.
 
 `{text}` is the system's own words, `{quote}` the other side's.
 """

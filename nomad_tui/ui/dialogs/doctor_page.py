@@ -1,4 +1,4 @@
-"""The doctor's findings, shown as they come while the stream goes on."""
+"""The doctor's findings, shown as they come while the stream continues."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing

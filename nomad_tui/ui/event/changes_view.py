@@ -27,6 +27,7 @@ from nomad_tui.core.changes.rows import (
     shown_value,
     title,
 )
+from nomad_tui.core.objects.registry import kind as kind_of
 from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation, is_time
 from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.core.text import ELLIPSIS, printable
@@ -246,7 +247,7 @@ class ChangesView(RowView):
             yield "after", f"  {event.message}" if event.message else ""
             yield "annotation", f"  {note if note is not None else event.time}"
             return
-        way, word, name = title(self._rows.chains[row], item, self._topic)
+        way, word, name = title(self._rows.chains[row], item, self._topic, kind_of(self._topic).payload_keys)
         yield "way", way
         if word:
             yield "word", f"{word} "

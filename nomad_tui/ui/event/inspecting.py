@@ -146,11 +146,11 @@ class Inspecting:
         if sequence is not None and self._is_chosen:
             is_known = view.complete and not view.fold and sequence >= view.history.first
             if is_known and sequence not in view:
-                self._inspector.tell_unlisted()
+                self._inspector.show_unlisted()
                 return
         elif sequence is not None and self._holds_still:
             newer = max(0, len(view) - view.row_at(sequence + 1))
-        self._inspector.tell_newer(newer)
+        self._inspector.show_newer(newer)
 
     def release_hidden(self) -> None:
         """Follows again once the filter hides an event that was selected only because it was the newest."""

@@ -399,11 +399,11 @@ class Inspector(Vertical):
             self._lay_out_facts()
             self.summary.display = bool(self._summary)
 
-    def tell_newer(self, events: int) -> None:
+    def show_newer(self, events: int) -> None:
         """Says in the title how many newer events there are than the one that is held here; 0 for nothing."""
         self._note(f" · {count(events)} newer · 2 follows" if events else "")
 
-    def tell_unlisted(self) -> None:
+    def show_unlisted(self) -> None:
         """Says in the title that the list does not show this event: it is filtered out."""
         self._note(" · not in the list")
 
