@@ -117,7 +117,7 @@ def list_(output: str, reveal: bool, types: bool, folders: Folders) -> None:
     from nomad_tui.sinks.definition.writing import as_json, without_secrets
 
     if types:
-        from nomad_tui.sinks.definition.describing import describe_types, type_records
+        from nomad_tui.sinks.definition.writing import describe_types, type_records
 
         click.echo(json.dumps(type_records(), indent=2) if output == "json" else describe_types())
         return

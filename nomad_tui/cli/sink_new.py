@@ -50,10 +50,10 @@ def new(
     from nomad_tui.config.folders import FileError, shown
     from nomad_tui.journal.place import journal_path
     from nomad_tui.sinks.definition.definition import Kind
-    from nomad_tui.sinks.definition.describing import MEANINGS
     from nomad_tui.sinks.definition.folder import Definitions
     from nomad_tui.sinks.definition.making import EVERYTHING, Making
     from nomad_tui.sinks.definition.reading import DefinitionErrors
+    from nomad_tui.sinks.definition.writing import MEANINGS
     from nomad_tui.sinks.types.registering import register
 
     if kind is None:

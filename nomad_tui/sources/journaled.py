@@ -16,7 +16,7 @@ from nomad_tui.core.updates import Connecting, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader
-from nomad_tui.sources.journal_pages import Pages, opened
+from nomad_tui.sources.journal import Pages, opened
 from nomad_tui.sources.live import LiveServer, SeenFrames
 from nomad_tui.sources.source import Part
 from nomad_tui.stream.settings import Settings

@@ -57,7 +57,7 @@ class ConnectionActions:
     def examine(self) -> None:
         from nomad_tui.doctor.checks import examine
         from nomad_tui.sources.live import LiveServer
-        from nomad_tui.ui.dialogs.doctor_page import DoctorPage
+        from nomad_tui.ui.dialogs.text_page import DoctorPage
 
         source = self._session.source
         if not isinstance(source, LiveServer):

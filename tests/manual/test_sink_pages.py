@@ -11,8 +11,7 @@ from nomad_tui.manual import pages
 from nomad_tui.sinks.definition.definition import Format
 from nomad_tui.sinks.definition.reading import read_definition
 from nomad_tui.sinks.delivery.sink import Delivery
-from nomad_tui.sinks.types.preview import preview
-from nomad_tui.sinks.types.samples import samples, template_mistakes
+from nomad_tui.sinks.types.preview import preview, samples, template_mistakes
 
 BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

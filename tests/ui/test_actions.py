@@ -10,11 +10,10 @@ from textual.dom import DOMNode
 
 from nomad_tui.ui.actions import ACTIONS, UNBOUND, Action, Context, actions, bindings
 from nomad_tui.ui.app import NomadTui
-from nomad_tui.ui.dialogs.doctor_page import DoctorPage
 from nomad_tui.ui.dialogs.help import HelpScreen
 from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu, ColumnMenu, ThemeMenu
 from nomad_tui.ui.dialogs.logs import LogsPage
-from nomad_tui.ui.dialogs.text_page import TextViewer, UnreadableLines, WarningList
+from nomad_tui.ui.dialogs.text_page import DoctorPage, TextViewer, UnreadableLines, WarningList
 from nomad_tui.ui.dialogs.where import Where
 from nomad_tui.ui.dialogs.write_file import WriteFile
 from nomad_tui.ui.event.changes_view import ChangesView
@@ -33,10 +32,10 @@ from nomad_tui.ui.overview.attention import AttentionList
 from nomad_tui.ui.overview.chart import ActivityChart
 from nomad_tui.ui.overview.page import OverviewPage
 from nomad_tui.ui.screen import DashboardScreen
+from nomad_tui.ui.sinks.actions import SendTo
 from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList
 from nomad_tui.ui.sinks.editing import Mistakes
 from nomad_tui.ui.sinks.page import SinkList, SinksPage
-from nomad_tui.ui.sinks.send_to import SendTo
 from nomad_tui.ui.watch.page import RuleList, WatchPage
 
 TOGETHER: Final = (

@@ -11,7 +11,7 @@ from nomad_tui.doctor.findings import Verdict
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import Recording
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn, Token
-from nomad_tui.ui.dialogs.doctor_page import DoctorPage
+from nomad_tui.ui.dialogs.text_page import DoctorPage
 from tests import recordings
 from tests.dashboard import NARROW, SIZES, Dashboard, dashboard
 from tests.pressing import at_rest

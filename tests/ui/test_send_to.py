@@ -11,7 +11,7 @@ import pytest
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.source import Source
-from nomad_tui.ui.sinks.send_to import SendTo
+from nomad_tui.ui.sinks.actions import SendTo
 from tests import recordings
 from tests.dashboard import CONNECTED, SIZES, Dashboard, Told, event, frame, jobs
 from tests.kept import kept

@@ -8,8 +8,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from nomad_tui.core.changes.lines import TextLine, changed_lines
-from nomad_tui.core.changes.model import CONTAINERS, Change, ChangeKind, Changes, Place, item_name
+from nomad_tui.core.changes.model import (
+    CONTAINERS,
+    Change,
+    ChangeKind,
+    Changes,
+    Place,
+    TextLine,
+    changed_lines,
+    item_name,
+)
 from nomad_tui.core.changes.rules import is_unset
 from nomad_tui.core.payload.parsing import Members, RawText, Value
 from nomad_tui.core.payload.rows import Path, Step

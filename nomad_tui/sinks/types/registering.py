@@ -89,7 +89,7 @@ def _mistakes_of_sinks(file: Path, text: str) -> list[DefinitionError]:
 def _check_templates(definition: Definition, name: str) -> None:
     if definition.format is not Format.TEMPLATE and definition.kind not in CHATS:
         return
-    from nomad_tui.sinks.types.samples import template_mistakes  # Jinja2 takes a while to load
+    from nomad_tui.sinks.types.preview import template_mistakes  # Jinja2 takes a while to load
 
     if mistakes := template_mistakes(definition):
         raise DefinitionErrors(

@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from nomad_tui.core.changes import Change, ChangeKind, Changes, Place
-from nomad_tui.core.changes.lines import TextLine
+from nomad_tui.core.changes.model import TextLine
 from nomad_tui.core.changes.rows import (
     LONGEST_SHOWN,
     ChangeRows,

@@ -15,10 +15,10 @@ from textual.widgets import Static
 from nomad_tui.config.folders import FileError, shown
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.definition import Kind
-from nomad_tui.sinks.definition.describing import MEANINGS
 from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.definition.making import Making, Question
 from nomad_tui.sinks.definition.reading import DefinitionErrors
+from nomad_tui.sinks.definition.writing import MEANINGS
 from nomad_tui.sinks.types.registering import register
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.ask_file import KEYS

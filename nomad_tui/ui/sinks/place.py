@@ -130,8 +130,7 @@ def previewed(definition: Definition, place: Place) -> tuple[str, str]:
 
     Blocks. Raises `JournalError`.
     """
-    from nomad_tui.sinks.types.preview import newest_records, previews
-    from nomad_tui.sinks.types.samples import sample_previews
+    from nomad_tui.sinks.types.preview import newest_records, previews, sample_previews
 
     found: list[Previewed] = []
     has_journal = place.journal is not None and place.journal.exists()
