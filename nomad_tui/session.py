@@ -22,6 +22,10 @@ from nomad_tui.stream.status import Pace, State, StreamStatus
 __all__ = ["Session", "State", "Status"]
 
 RATE_SECONDS: Final = 16
+QUIET_EVERY: Final = 0.25
+"""Seconds between the first picture and what it does not need, and between two looks whether that must wait longer."""
+QUIET_LOOKS: Final = 20
+"""After so many it waits no longer for keys or a flood of events to end."""
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ class Session:
         self.status = Status(clock, to=source.name, connecting_since=clock())
         self.pace = Pace()
         self.shown = asyncio.Event()
-        """Set once the first picture is on the screen: what it does not need begins after it."""
+        """Set once the first picture is on the screen."""
         self._counted = 0
 
     async def run(self) -> None:
@@ -70,6 +74,14 @@ class Session:
             async for update in updates:
                 self._take(update)
                 await self.pace.give_turn(len(update.line) if isinstance(update, Frame) else 0)
+
+    async def quiet(self) -> None:
+        """Waits until what the first picture does not need may begin."""
+        await self.shown.wait()
+        for _ in range(QUIET_LOOKS):
+            await asyncio.sleep(QUIET_EVERY)
+            if not (self.pace.is_flooded or self.pace.has_keys):
+                return
 
     def watch(self, topics: frozenset[str] | None) -> None:
         """Asks the source for these topics, by released names; None for all. A recording brings everything anyway."""

@@ -84,12 +84,8 @@ class Interruptible(io.RawIOBase):
                 ready, _, _ = select.select([descriptor, self._wake], [], [])
                 if self._wake in ready:
                     return 0
-                try:
-                    some = os.read(descriptor, len(space))
-                except BlockingIOError:
-                    continue
-                space[: len(some)] = some
-                return len(some)
+                with suppress(BlockingIOError):
+                    return os.readv(descriptor, [space])
 
     def interrupt(self) -> None:
         os.write(self._interrupt, b".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.widgets import Input
 
 from nomad_tui.config.folders import styles_folder
@@ -36,6 +38,8 @@ from nomad_tui.ui.themes import THEMES, VARIABLES, legible_variables
 COLLECT_EVERY: Final = 0.25
 """Seconds between two looks at whether it is quiet enough to collect garbage."""
 
+STYLES_PAUSE: Final = 0.02
+"""Seconds between two style sheets, for keys and drawing."""
 TYPED_AHEAD_EVERY: Final = 0.02
 """Seconds between two keys that were typed before the first picture: one may open the pane that the next is for."""
 LONGEST_ACT: Final = 1.0
@@ -65,7 +69,8 @@ class NomadTui(App[Outcome]):
         self.keymap = self.preferences.keymap
         self.set_keymap(self.keymap.of_textual())
         self.dashboard = DashboardScreen(session, self.preferences, options, id="_default")
-        self._has_all_styles = False
+        first = set(map(Path, self.CSS_PATH))
+        self._unread_styles = deque(path for path in sorted(styles_folder().glob("*.tcss")) if path not in first)
         self._typed_ahead: deque[events.Event] | None = deque()
         """Keys that wait for the first picture; None once they have acted."""
         self._is_acting = False
@@ -96,6 +101,10 @@ class NomadTui(App[Outcome]):
         self.theme_variables = {**variables, **legible}
         return self.theme_variables
 
+    def get_line_filters(self) -> list[LineFilter]:
+        """Without the one for ANSI colors, which looks at every segment drawn: no style here has any."""
+        return [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)]
+
     def get_default_screen(self) -> DashboardScreen:
         """With the class for its width from the start: a change of class computes every style again."""
         breakpoints = sorted(self.HORIZONTAL_BREAKPOINTS, reverse=True)
@@ -123,18 +132,20 @@ class NomadTui(App[Outcome]):
         self.set_interval(COLLECT_EVERY, self._collect)
         self._collector.start()
         self._taking = self.set_interval(TYPED_AHEAD_EVERY, self._take_typed_ahead)
+        self.run_worker(self._read_other_styles_soon, group="styles")  # type: ignore[arg-type]
 
-    def _show(self) -> None:
-        """The first picture has been drawn: what it did not need begins."""
-        self.session.shown.set()
-        self._read_other_styles()
+    async def _read_other_styles_soon(self) -> None:
+        """Reads a style sheet at a time, some 5 ms each."""
+        await self.session.quiet()
+        while self._unread_styles:
+            self._read_other_styles(1)
+            await asyncio.sleep(STYLES_PAUSE)
 
-    def _read_other_styles(self) -> None:
-        """Reads the style sheets of what the first picture does not show; nothing on the screen changes."""
-        if not self._has_all_styles:
-            self._has_all_styles = True
-            shown = set(map(Path, self.CSS_PATH))
-            self.stylesheet.read_all([path for path in sorted(styles_folder().glob("*.tcss")) if path not in shown])
+    def _read_other_styles(self, most: int | None = None) -> None:
+        """Reads style sheets of what the first picture does not show; nothing on the screen changes."""
+        if self._unread_styles:
+            count = len(self._unread_styles) if most is None else most
+            self.stylesheet.read_all([self._unread_styles.popleft() for _ in range(count)])
             self.stylesheet.parse()
 
     def push_screen(self, *arguments: Any, **options: Any) -> Any:
@@ -197,7 +208,7 @@ class NomadTui(App[Outcome]):
         if self._typed_ahead is None or not self.dashboard.is_open:
             return
         if not self.session.shown.is_set():
-            self.call_after_refresh(self._show)
+            self.call_after_refresh(self.session.shown.set)
         if not self._typed_ahead:
             self._typed_ahead = None
             self._taking.stop()

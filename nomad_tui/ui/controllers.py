@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.dashboard import Dashboard
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from nomad_tui.ui.overview.actions import OverviewActions
     from nomad_tui.ui.sinks.actions import SinkActions
     from nomad_tui.ui.watch.watching import Watching
-
-PREPARED_AFTER: Final = 0.25
-"""Seconds between the first picture and what it does not need: the first keys come before."""
 
 
 class Controllers:
@@ -35,8 +32,7 @@ class Controllers:
 
         Rules look at earlier events, too.
         """
-        await self._dashboard.session.shown.wait()
-        await asyncio.sleep(PREPARED_AFTER)
+        await self._dashboard.session.quiet()
         await asyncio.to_thread(learn_language)
         if self._dashboard.panes.is_ready:
             self.watching  # noqa: B018  # reads the rules

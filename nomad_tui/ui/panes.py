@@ -55,6 +55,8 @@ class Panes(Horizontal):
         """Cells; None for the style sheet's."""
         self._shares: tuple[float, float] | None = None if event_width is None else (100 - event_width, event_width)
         """Of Events and Event in the width that they share side by side; None for the style sheet's."""
+        self._widths: tuple[int | None, str | None, str | None] = (None, None, None)
+        """Applied to the panes, from left to right; None for the style sheet's."""
 
     def compose(self) -> ComposeResult:
         yield self.topics
@@ -142,10 +144,18 @@ class Panes(Horizontal):
         usual = FACETS_GROWN if self.size.width >= GROWS_FROM else None
         facets = (self.facets_width or usual) if self.zoomed is None else None
         most = max(FACETS_LEAST, self.size.width - EVENTS_LEAST)
-        self.topics.styles.width = None if facets is None else min(facets, most)
         shares = self._shares if self.zoomed is None and self._is_side_by_side else None
-        self.event_list.styles.width = None if shares is None else f"{shares[0]}fr"
-        self.inspector.styles.width = None if shares is None else f"{shares[1]}fr"
+        widths = (
+            None if facets is None else min(facets, most),
+            None if shares is None else f"{shares[0]}fr",
+            None if shares is None else f"{shares[1]}fr",
+        )
+        for pane, width, before in zip(
+            (self.topics, self.event_list, self.inspector), widths, self._widths, strict=True
+        ):
+            if width != before:  # each assignment lays the screen out
+                pane.styles.width = width
+        self._widths = widths
 
     def on_resize(self) -> None:
         self._set_widths()
