@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.screen import Screen
 
 from tests.thorough import times
 
@@ -60,6 +61,26 @@ def style_sheets_are_parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", parsed_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def screens_are_drawn_when_they_are_read() -> Iterator[None]:
+    """Textual draws every change also without a terminal, half of what a dashboard does in a test.
+
+    This is for applications that say so by `draws_when_read`.
+    """
+    refresh = Screen._compositor_refresh
+
+    def refresh_unless_read(screen: Screen[object]) -> None:
+        if getattr(screen.app, "draws_when_read", False) and screen is screen.app.screen:
+            screen._dirty_widgets.clear()
+            screen.app._update_mouse_over(screen)
+        else:
+            refresh(screen)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Screen, "_compositor_refresh", refresh_unless_read)
         yield
 
 

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 import orjson
 from rich.cells import cell_len
+from textual._compositor import LayoutUpdate
 from textual.content import Content
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widget import Widget
 
 from nomad_tui.core.history.history import History
@@ -29,7 +31,7 @@ from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.screen import DashboardScreen
 from tests import recordings, scenes
-from tests.pressing import at_rest, has_worked, notes, post_key, resize
+from tests.pressing import at_rest, has_worked, is_calm, notes, post_key, resize, until
 
 SECONDS: Final = 150
 """How long a dashboard may be open in a test before it counts as hung."""
@@ -92,6 +94,15 @@ def frames(recording: str) -> tuple[Frame, ...]:
     return tuple(decoded for line in recordings.lines(recording) if isinstance(decoded := decode(line), Frame))
 
 
+class Patient(NomadTui):
+    """Its notifications stay: on a busy machine seconds pass until a test reads them."""
+
+    draws_when_read = True
+
+    def notify(self, message: str, **options: Any) -> None:
+        super().notify(message, **{**options, "timeout": SECONDS})
+
+
 @dataclass
 class Dashboard:
     app: NomadTui
@@ -122,8 +133,7 @@ class Dashboard:
         return notes(self.app)
 
     async def until(self, fact: Callable[[], object]) -> None:
-        while not fact():
-            await self.pilot.pause(0.01)
+        await until(self.app, fact)
 
     async def press(self, *keys: str) -> None:
         """Presses keys by Textual's names, one after another, each when the one before has had its effect.
@@ -138,7 +148,7 @@ class Dashboard:
                 if self.app.screen_stack:
                     for node in (self.app.focused or self.app.screen).ancestors_with_self:
                         await has_worked(node)
-        await self.pilot.pause(0)
+        await is_calm(self.app)
 
     async def click(self, part: type[Widget] | str, offset: tuple[int, int], times: int = 1) -> None:
         """`part` is a kind of widget or a selector."""
@@ -168,7 +178,7 @@ class Dashboard:
             if not asked:
                 self.events.post_message(EventList.Selected(self.events.cursor))  # the newest is awaited less calmly
                 asked = True
-            await self.pilot.pause(0.005)
+            await asyncio.sleep(0.005)
         await at_rest(self.app)
 
     def rows(self) -> Sequence[str]:
@@ -177,8 +187,9 @@ class Dashboard:
 
     def screen(self) -> list[str]:
         """The lines of the screen that hold any text, as `drawn` reads them from a picture, in a tenth of the time."""
-        strips = self.app.screen._compositor.render_strips()
-        return [line for strip in strips if (line := strip.text.rstrip())]
+        drawing = self.app.screen._compositor.render_update(full=True, screen_stack=self.app._background_screens)
+        assert isinstance(drawing, LayoutUpdate)
+        return [line for strips in drawing.strips if (line := Strip.join(strips).text.rstrip())]
 
     def __contains__(self, text: str) -> bool:
         """Whether the screen shows a text on one line."""
@@ -209,12 +220,16 @@ async def dashboard(
 async def dashboard_of(session: Session, size: tuple[int, int] = MEDIUM, **settings: Any) -> AsyncIterator[Dashboard]:
     # The application collects garbage when it starts. In a test's process that means everything pytest holds, some
     # 150 ms; so what is there is set aside before (and released by the application when it ends).
-    if next(_opened) % 10 == 0:
+    if next(_opened) % 25 == 0:
         gc.collect()
     gc.freeze()
-    app = NomadTui(session, DashboardOptions(timezone=UTC, key_pause=KEY_PAUSE, **settings))
+    options = DashboardOptions(timezone=UTC, key_pause=KEY_PAUSE, collects_after=SECONDS, **settings)
+    app = Patient(session, options)
     async with asyncio.timeout(SECONDS), app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-        yield Dashboard(app, pilot)
+        opened = Dashboard(app, pilot)
+        yield opened
+        if app.is_running and app.screen_stack:
+            opened.screen()  # what a test does not look at is drawn once, too
 
 
 _TEXT: Final = re.compile(r'<text class="\S+-r\d+" x="([\d.]+)"[^>]*-line-(\d+)\)">([^<]*)</text>')

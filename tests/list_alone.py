@@ -23,9 +23,9 @@ from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.themes import NOMAD_DARK, VARIABLES
-from tests.pressing import at_rest, post_key
+from tests.pressing import at_rest, post_key, until
 
-SECONDS: Final = 30
+SECONDS: Final = 120
 NOW: Final = 1_795_423_940_000_000_000
 """2026-11-23 08:52:20 UTC, in ns since 1970."""
 
@@ -68,6 +68,7 @@ class ListScreen(Screen[None]):
 class ListAlone(App[None]):
     CSS_PATH: ClassVar = [styles_folder() / "events.tcss", styles_folder() / "go_to.tcss"]
     CSS = "EventList { height: 1fr; } "
+    draws_when_read = True
 
     def __init__(self, history: History, columns: tuple[Column, ...], filter_text: str) -> None:
         super().__init__()
@@ -133,8 +134,7 @@ class Alone:
         await at_rest(self.app)
 
     async def until(self, fact: Callable[[], object]) -> None:
-        while not fact():
-            await self.pilot.pause(0.01)
+        await until(self.app, fact)
 
     def search(self) -> None:
         """Searches to the end, as the owner does bit by bit."""

@@ -49,7 +49,7 @@ class NatsServer:
             self._process = await asyncio.create_subprocess_exec(
                 str(COMMAND), "-c", str(configuration), stdout=log, stderr=log
             )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (found := list(self.folder.glob("*.ports"))) or not found[0].stat().st_size:
                 if self._process.returncode is not None:
                     raise RuntimeError((self.folder / "log").read_text())
@@ -115,7 +115,7 @@ async def nats_cluster(folder: Path, size: int = 3) -> AsyncIterator[dict[str, N
             name = f"n{number}"
             settings = f"server_name: {name}\ncluster {{ name: c, listen: '127.0.0.1:{port}', routes: [{routes}] }}"
             servers[name] = await stack.enter_async_context(nats_server(folder / name, settings))
-        async with asyncio.timeout(30), servers["n0"].client() as client:
+        async with asyncio.timeout(60), servers["n0"].client() as client:
             while True:
                 with suppress(nats.errors.Error):
                     answer = await client.request("$JS.API.INFO", timeout=1)

@@ -53,7 +53,7 @@ VERSION_FILE: Final = FOLDER / "textual-version"
 
 NOW: Final = 1_795_423_940_000_000_000
 """Some seconds after the recording's last event, in ns since 1970."""
-PATIENCE: Final = 20.0
+PATIENCE: Final = 120.0
 
 
 @dataclass(frozen=True)
@@ -282,6 +282,9 @@ async def draw(scene: Scene) -> str:
         await pilot.press(*scene.keys)
         await until(pilot, lambda: not any(each.group == "manual" and each.is_running for each in app.workers))
         await until(pilot, lambda: settled(app))
+        if isinstance(app.screen, OverviewPage):
+            app.screen.on_resize()  # the first picture is drawn before the widths of its columns are known
+            await at_rest(app)
         app.dashboard.sync()
         await pilot.pause()
         return app.export_screenshot(title="nomad-tui")

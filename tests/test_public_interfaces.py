@@ -18,12 +18,18 @@ EXPECTED: Final = Counter(
         # Textual has no public way to these.
         ("bench/dashboard.py", "_display"): 1,
         ("bench/inspector.py", "_display"): 1,
+        ("conftest.py", "_compositor_refresh"): 1,
+        ("conftest.py", "_dirty_widgets"): 1,
         ("conftest.py", "_parse_rules"): 1,
+        ("conftest.py", "_update_mouse_over"): 1,
         ("conftest.py", "_variables"): 1,
+        ("conftest.py", "setattr(Screen, '_compositor_refresh')"): 1,
         ("conftest.py", "setattr(Stylesheet, '_parse_rules')"): 1,
+        ("dashboard.py", "_background_screens"): 1,
         ("dashboard.py", "_compositor"): 1,
         ("pressing.py", "_driver"): 1,
         ("pressing.py", "_notifications"): 1,
+        ("pressing.py", "_on_timer_update"): 1,
         ("pressing.py", "_size"): 1,
         ("stream/test_bounds.py", "_exit_renderables"): 1,
         # Faults of the machine, of aiohttp and of our own code that cannot be provoked from outside.

@@ -22,7 +22,7 @@ from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.status import UNREADABLE_KEPT
 from tests import recordings
 
-SECONDS = 20
+SECONDS = 60
 """How long a test may take before it counts as hung."""
 
 TOKEN = "00000000-0000-4000-8000-00000000000a"

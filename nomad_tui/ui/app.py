@@ -75,7 +75,7 @@ class NomadTui(App[Outcome]):
         """Keys that wait for the first picture; None once they have acted."""
         self._is_acting = False
         """Whether messages that the last of them led to are still being handled."""
-        self._collector = Collector()
+        self._collector = Collector(options.collects_after)
         self._signals = EndingSignals()
         for theme in (*THEMES, *self.preferences.own_themes):
             self.register_theme(theme)

@@ -16,6 +16,7 @@ from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filter_updates import FILTER_AFTER, FilterUpdates
 from nomad_tui.ui.filter.filtering import Filtering
 from nomad_tui.ui.panes import Panes
+from nomad_tui.ui.terminal.garbage import QUIET
 
 if TYPE_CHECKING:
     from nomad_tui.config.connection import Connection
@@ -60,6 +61,8 @@ class DashboardOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds without a key after which the inspector and the filter follow; None for their own."""
     seeds: bool = True
     """Whether the overview reads the server's lists once."""
+    collects_after: float = QUIET
+    """Seconds without a key or an event before garbage is collected."""
 
 
 class Dashboard:

@@ -127,16 +127,16 @@ def test_its_events_have_the_time_that_it_tells() -> None:
 
 
 def test_its_timeline_is_among_the_objects_of_its_job(history: History) -> None:
-    trace = EventTimeline(history, 1)
-    while trace.advance(1):
+    timeline = EventTimeline(history, 1)
+    while timeline.advance(1):
         pass
-    row = next(row for row in trace.rows if row.is_focus)
+    row = next(row for row in timeline.rows if row.is_focus)
     assert (row.topic, "".join(part.text for part in (*row.title, *row.text))) == ("Pulse", "heartsteady")
     assert not row.ended
     history.append(event(3, "gone"), 0)
-    while trace.advance(1):
+    while timeline.advance(1):
         pass
-    assert next(row for row in trace.rows if row.is_focus).ended
+    assert next(row for row in timeline.rows if row.is_focus).ended
 
 
 def test_it_is_in_the_timeline_of_its_node(history: History) -> None:
@@ -144,10 +144,10 @@ def test_it_is_in_the_timeline_of_its_node(history: History) -> None:
     frame = decode(json.dumps({"Index": 3, "Events": [sent]}).encode())
     assert isinstance(frame, Frame)
     history.append(frame, 0)
-    trace = EventTimeline(history, 2)
-    while trace.advance(1):
+    timeline = EventTimeline(history, 2)
+    while timeline.advance(1):
         pass
-    assert [row.topic for row in trace.rows if row.depth < 2 and row.title] == ["Node", "Pulse"]
+    assert [row.topic for row in timeline.rows if row.depth < 2 and row.title] == ["Node", "Pulse"]
 
 
 def test_its_changes_leave_out_its_bookkeeping_and_match_its_items() -> None:

@@ -1,4 +1,4 @@
-"""What an operator reads in a trace: what happened because of what, how long it took, and where it stopped."""
+"""What an operator reads in a timeline: what happened because of what, how long it took, and where it stopped."""
 
 import json
 from collections import Counter
@@ -41,13 +41,13 @@ def held(name: str) -> History:
     return history
 
 
-def whole(trace: EventTimeline) -> EventTimeline:
-    """The trace when there is no more to read; it must come to an end."""
+def read_fully(timeline: EventTimeline) -> EventTimeline:
+    """Reads a timeline to its end."""
     for _ in range(10_000):
-        if not trace.advance(0.05):
-            assert trace.complete
-            return trace
-    raise AssertionError("a trace that never ends")
+        if not timeline.advance(0.05):
+            assert timeline.complete
+            return timeline
+    raise AssertionError("a timeline that never ends")
 
 
 def text(row: TimelineRow) -> str:
@@ -61,22 +61,22 @@ def sequence_of(history: History, topic: str, key: str) -> int:
     return max(subject.last for subject in history.subjects() if subject.topic == topic and subject.key.startswith(key))
 
 
-def traced(topic: str, key: str, name: str = "tour") -> EventTimeline:
+def timeline_of(topic: str, key: str, name: str = "tour") -> EventTimeline:
     history = held(name)
-    return whole(EventTimeline(history, sequence_of(history, topic, key)))
+    return read_fully(EventTimeline(history, sequence_of(history, topic, key)))
 
 
-def lines(trace: EventTimeline, *kinds: RowKind) -> list[str]:
-    return [text(row) for row in trace.rows if not kinds or row.kind in kinds]
+def lines(timeline: EventTimeline, *kinds: RowKind) -> list[str]:
+    return [text(row) for row in timeline.rows if not kinds or row.kind in kinds]
 
 
-def focus(trace: EventTimeline) -> TimelineRow:
-    return next(row for row in trace.rows if row.is_focus)
+def focus(timeline: EventTimeline) -> TimelineRow:
+    return next(row for row in timeline.rows if row.is_focus)
 
 
-def beneath(trace: EventTimeline, start: str) -> list[TimelineRow]:
+def beneath(timeline: EventTimeline, start: str) -> list[TimelineRow]:
     """The row whose text begins so, and all rows beneath it."""
-    rows = list(trace.rows)
+    rows = list(timeline.rows)
     at = next(number for number, row in enumerate(rows) if text(row).strip().startswith(start))
     behind = next((n for n in range(at + 1, len(rows)) if rows[n].depth <= rows[at].depth), len(rows))
     return rows[at:behind]
@@ -90,27 +90,27 @@ def test_a_deploy_reads_from_the_job_to_the_tasks() -> None:
     for frame in frames("tour"):
         if frame.index <= 49:
             history.append(frame, 0)
-    trace = whole(EventTimeline(history, sequence_of(history, "Job", "report")))
-    assert lines(trace)[:4] == [
+    timeline = read_fully(EventTimeline(history, sequence_of(history, "Job", "report")))
+    assert lines(timeline)[:4] == [
         "report  v0 · dead",
         "  registered batch · g 4",
         "  evaluation f3f3113a  job-register · complete, place 4 · after 43 ms  +0 s",
         "    report.g[1] 0e8c08cd  complete · exit 0 in 2.9 s · placed after 17 ms, running after 229 ms  +17 ms",
     ]
-    assert [text(row) for row in beneath(trace, "report.g[1]")][1:] == [
+    assert [text(row) for row in beneath(timeline, "report.g[1]")][1:] == [
         "      crunch  received by the client  +34 ms",
         "      crunch  setting up  +13 ms",
         "      crunch  started  +164 ms",
         "      crunch  terminated · exit 0  +2.9 s",
     ]
-    assert lines(trace)[-2:] == ["  pending → running  +17 ms", "  running → dead  +3.4 s"]
-    assert all(row.ended for row in trace.rows if row.kind is RowKind.OBJECT)
-    assert not any(row.stopped for row in trace.rows)
+    assert lines(timeline)[-2:] == ["  pending → running  +17 ms", "  running → dead  +3.4 s"]
+    assert all(row.ended for row in timeline.rows if row.kind is RowKind.OBJECT)
+    assert not any(row.stopped for row in timeline.rows)
 
 
 def test_a_flaky_allocation_says_where_it_stopped_and_what_took_its_place() -> None:
-    trace = traced("Allocation", "9d48d801")
-    row = focus(trace)
+    timeline = timeline_of("Allocation", "9d48d801")
+    row = focus(timeline)
     said = text(row)
     assert said.strip().startswith(
         "flaky.g[0] 9d48d801  failed before healthy, stopped at: task crash exit 137 · oom-killed"
@@ -119,7 +119,7 @@ def test_a_flaky_allocation_says_where_it_stopped_and_what_took_its_place() -> N
     assert row.stopped
     assert row.ended
     assert [part.role for part in row.text[:2]] == [Role.BAD, Role.BAD]
-    branch = beneath(trace, "flaky.g[0] 9d48d801")
+    branch = beneath(timeline, "flaky.g[0] 9d48d801")
     stopped = [text(one).strip() for one in branch if one.stopped and one.kind is RowKind.TASK_EVENT]
     assert len(stopped) == 2
     assert all(one.startswith("crash  terminated · exit 137") for one in stopped)
@@ -134,35 +134,35 @@ def test_a_flaky_allocation_says_where_it_stopped_and_what_took_its_place() -> N
         "unhealthy",
         "desired run → stop, replaced by cc73679a",
     ]
-    evaluations = [one.strip() for one in lines(trace) if one.strip().startswith("evaluation")]
+    evaluations = [one.strip() for one in lines(timeline) if one.strip().startswith("evaluation")]
     assert "evaluation 5704a3c0  alloc-reschedule · complete, place 1, stop 1 · after 3.5 s  +258 ms" in evaluations
-    assert lines(trace)[-1] == "  … 5 more evaluations  5 complete"
+    assert lines(timeline)[-1] == "  … 5 more evaluations  5 complete"
 
 
 def test_a_failed_deployment_is_marked() -> None:
-    trace = traced("Deployment", "7dfd78cc")
-    assert text(focus(trace)).strip() == "deployment 7dfd78cc  v0 · failed · progress deadline, 2 unhealthy  +14 ms"
-    assert focus(trace).stopped
+    timeline = timeline_of("Deployment", "7dfd78cc")
+    assert text(focus(timeline)).strip() == "deployment 7dfd78cc  v0 · failed · progress deadline, 2 unhealthy  +14 ms"
+    assert focus(timeline).stopped
 
 
 def test_a_blocked_evaluation_says_what_it_waits_for() -> None:
-    trace = traced("Evaluation", "cff3e7cf")
-    assert lines(trace)[2:6] == [
+    timeline = timeline_of("Evaluation", "cff3e7cf")
+    assert lines(timeline)[2:6] == [
         "  evaluation 7fc4d11f  job-register · complete · not placed, 3 nodes filtered: kernel.name = plan9"
         " · after 11 ms  +0 s",
         "    deployment 4cabcf86  v0 · running · 0 of 1 healthy  +6.1 ms",
         "      started v0 · 0 of 1 healthy",
         "    evaluation cff3e7cf  queued-allocs · blocked: 3 nodes filtered: kernel.name = plan9  +6.2 ms",
     ]
-    assert focus(trace).stopped
-    assert focus(trace).text[2].role is Role.BAD
-    assert not focus(trace).ended
-    assert [row.stopped for row in trace.rows].count(True) == 1
+    assert focus(timeline).stopped
+    assert focus(timeline).text[2].role is Role.BAD
+    assert not focus(timeline).ended
+    assert [row.stopped for row in timeline.rows].count(True) == 1
 
 
 def test_a_canary_deployment_shows_promotion_and_what_followed() -> None:
-    trace = traced("Deployment", "0e81259d")
-    branch = beneath(trace, "deployment 0e81259d")
+    timeline = timeline_of("Deployment", "0e81259d")
+    branch = beneath(timeline, "deployment 0e81259d")
     shown = [text(row).strip() for row in branch if row.kind in (RowKind.STEP, RowKind.OBJECT) and row.depth <= 3]
     wanted = [
         "started v1 · 1 canary",
@@ -174,34 +174,34 @@ def test_a_canary_deployment_shows_promotion_and_what_followed() -> None:
     ]
     places = [next(n for n, one in enumerate(shown) if one.startswith(begin)) for begin in wanted]
     assert places == sorted(places)
-    canary = [text(row).strip() for row in beneath(trace, "web.frontend[0] c99e392a") if row.kind is RowKind.STEP]
+    canary = [text(row).strip() for row in beneath(timeline, "web.frontend[0] c99e392a") if row.kind is RowKind.STEP]
     assert canary[:2] == ["canary healthy", "canary promoted"]
 
 
 def test_a_drained_node_shows_its_own_events_once_and_what_ran_on_it() -> None:
-    trace = traced("Node", "d7d7a09d")
-    assert trace.rows[0].is_focus
-    assert [text(row).strip() for row in trace.rows if row.kind is RowKind.NODE_EVENT] == [
+    timeline = timeline_of("Node", "d7d7a09d")
+    assert timeline.rows[0].is_focus
+    assert [text(row).strip() for row in timeline.rows if row.kind is RowKind.NODE_EVENT] == [
         "cluster  registered",
         "drain  drain strategy set  +2 m 14 s",
         "drain  drain complete  +13 s",
     ]
-    steps = [text(row).strip().split("  +")[0] for row in trace.rows if row.kind is RowKind.STEP]
+    steps = [text(row).strip().split("  +")[0] for row in timeline.rows if row.kind is RowKind.STEP]
     assert "drain started · deadline 20 s" in steps
     assert steps[-1] == "eligible"
-    moved = next(row for row in trace.rows if "web.frontend[0] c99e392a" in text(row))
+    moved = next(row for row in timeline.rows if "web.frontend[0] c99e392a" in text(row))
     assert "being migrated" in text(moved)
     assert "replaced by 31dd08ce" in text(moved)
 
 
 def test_a_lost_node_shows_what_it_took_along() -> None:
-    trace = traced("Node", "1014b580")
-    shown = [text(row).strip() for row in trace.rows]
+    timeline = timeline_of("Node", "1014b580")
+    shown = [text(row).strip() for row in timeline.rows]
     assert any(one.startswith("ready → down · heartbeat missed") for one in shown)
     assert any(one.startswith("cluster  heartbeat missed") for one in shown)
     assert any(one.startswith("evaluation 9a47098c web  node-update · complete, place 5, stop 5") for one in shown)
-    assert len([row for row in trace.rows if row.topic == "Allocation"]) == 17
-    lost = traced("Allocation", "0f2f13ef")
+    assert len([row for row in timeline.rows if row.topic == "Allocation"]) == 17
+    lost = timeline_of("Allocation", "0f2f13ef")
     steps = [text(row).strip() for row in beneath(lost, "web.cache[0] 0f2f13ef") if row.kind is RowKind.STEP]
     assert steps == ["healthy", "running → lost · node is down, replaced by 69e83995", "lost → complete"]
     row = focus(lost)
@@ -210,42 +210,42 @@ def test_a_lost_node_shows_what_it_took_along() -> None:
 
 
 def test_dispatched_and_launched_jobs_hang_beneath_their_parent() -> None:
-    trace = traced("Job", "cron")
-    shown = lines(trace)
+    timeline = timeline_of("Job", "cron")
+    shown = lines(timeline)
     assert shown[1] == "  registered batch · periodic */5 * * * * * *"
     assert shown[2] == "  cron/periodic-1795423775  dead"
     assert shown[4].startswith("      cron/periodic-1795423775.g[0] c88ab605  complete · exit 0 in 999 ms")
     assert shown[-1] == "  stopped · running → dead  +12 s"
-    child = traced("Job", "encode/dispatch-1795423766-c233636f")
+    child = timeline_of("Job", "encode/dispatch-1795423766-c233636f")
     assert lines(child)[0].startswith("encode  ")
     assert next(row for row in child.rows if row.is_focus).depth == 1
     rest = child.rows[-1]
     assert text(rest).strip() == "… 1 more job"
     assert child.open_rest(rest)
-    assert any("encode/dispatch-1795423766-0838a49f" in text(row) for row in whole(child).rows)
+    assert any("encode/dispatch-1795423766-0838a49f" in text(row) for row in read_fully(child).rows)
     assert child.rows[-1].kind is not RowKind.REST
 
 
 def test_a_service_hangs_beneath_its_allocation() -> None:
-    trace = traced("Service", "_nomad-task-c59abe9a")
-    assert text(focus(trace)).strip() == "service web  deregistered 192.0.2.2:28002 v1 · job web in default"
-    assert focus(trace) in beneath(trace, "web.frontend[0] c59abe9a")
+    timeline = timeline_of("Service", "_nomad-task-c59abe9a")
+    assert text(focus(timeline)).strip() == "service web  deregistered 192.0.2.2:28002 v1 · job web in default"
+    assert focus(timeline) in beneath(timeline, "web.frontend[0] c59abe9a")
 
 
 def test_objects_that_belong_to_nothing_show_their_own_events() -> None:
-    trace = traced("Variable", "secrets/app")
-    assert lines(trace) == ["secrets/app  updated", "  created", "  updated  +71 ms"]
+    timeline = timeline_of("Variable", "secrets/app")
+    assert lines(timeline) == ["secrets/app  updated", "  created", "  updated  +71 ms"]
 
 
 def test_a_beta_server_s_stream_is_traced_as_well() -> None:
-    trace = traced("Allocation", "c59abe9a", "beta")
-    shown = [one.strip() for one in lines(trace)]
+    timeline = timeline_of("Allocation", "c59abe9a", "beta")
+    shown = [one.strip() for one in lines(timeline)]
     assert shown[0] == "web  v1 · running"
     assert any(one.startswith("deployment 60d9a656  v0 · successful") for one in shown)
-    assert "placed after 19 ms, running after 331 ms, healthy after 2.4 s" in text(focus(trace))
+    assert "placed after 19 ms, running after 331 ms, healthy after 2.4 s" in text(focus(timeline))
 
 
-# What is true of every trace
+# What is true of every timeline
 
 
 def every_focus(history: History) -> Iterator[int]:
@@ -257,10 +257,10 @@ def every_focus(history: History) -> Iterator[int]:
 def test_any_event_can_be_traced(name: str) -> None:
     history = held(name)
     for sequence in every_focus(history):
-        trace = whole(EventTimeline(history, sequence))
-        rows = trace.rows
+        timeline = read_fully(EventTimeline(history, sequence))
+        rows = timeline.rows
         assert [row.is_focus for row in rows].count(True) == 1
-        row = focus(trace)
+        row = focus(timeline)
         event = history.event(sequence)
         assert (row.topic, row.kind) == (event.topic, RowKind.OBJECT)
         assert row.key == ("object", event.topic, event.namespace, event.key)
@@ -291,8 +291,8 @@ def test_each_task_event_is_there_once_although_payloads_repeat_them() -> None:
     # More than a payload holds: what has fallen out of the newest comes from the events before.
     assert max(Counter(task for task, *_ in found).most_common(1)[0][1] for found in expected.values()) > 10
     for key, found in expected.items():
-        trace = traced("Allocation", key)
-        rows = [row for row in trace.rows if row.kind is RowKind.TASK_EVENT and row.key[3] == key]
+        timeline = timeline_of("Allocation", key)
+        rows = [row for row in timeline.rows if row.kind is RowKind.TASK_EVENT and row.key[3] == key]
         assert len(rows) == len(found)
         assert {row.key[4:6] for row in rows} == {(task, str(time)) for task, time, *_ in found}
         for row in rows:
@@ -300,8 +300,10 @@ def test_each_task_event_is_there_once_although_payloads_repeat_them() -> None:
             assert row.moment is not None
 
 
-def identities(trace: EventTimeline) -> list[Any]:
-    return [(text(row), row.key, row.moment, row.sequence, row.is_focus, row.ended, row.stopped) for row in trace.rows]
+def identities(timeline: EventTimeline) -> list[Any]:
+    return [
+        (text(row), row.key, row.moment, row.sequence, row.is_focus, row.ended, row.stopped) for row in timeline.rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -338,19 +340,19 @@ def test_a_trace_that_grew_is_the_same_as_one_made_at_the_end(topic: str, key: s
     assert growing is not None
     newest = history.newest(*growing.focus)
     assert newest is not None
-    assert identities(whole(growing)) == identities(whole(EventTimeline(history, newest)))
+    assert identities(read_fully(growing)) == identities(read_fully(EventTimeline(history, newest)))
 
 
 def test_a_row_that_was_there_keeps_its_key_while_the_trace_grows() -> None:
     history = History()
-    trace: EventTimeline | None = None
+    timeline: EventTimeline | None = None
     seen: dict[tuple[str, ...], None] = {}
     for frame in frames("tour")[:110]:
         history.append(frame, 0)
-        if trace is None and history.end > 92:
-            trace = EventTimeline(history, 92)
-        if trace is not None:
-            now = {row.key: None for row in whole(trace).rows if row.kind is not RowKind.REST}
+        if timeline is None and history.end > 92:
+            timeline = EventTimeline(history, 92)
+        if timeline is not None:
+            now = {row.key: None for row in read_fully(timeline).rows if row.kind is not RowKind.REST}
             assert not [key for key in seen if key not in now and key[0] in ("object", "task event", "step")]
             seen |= now
     assert len(seen) > 20
@@ -360,14 +362,14 @@ def test_what_does_not_belong_here_changes_nothing() -> None:
     history = History()
     for frame in frames("tour"):
         history.append(frame, 0)
-    trace = whole(EventTimeline(history, sequence_of(history, "Job", "report")))
-    revision, rows = trace.revision, trace.rows
+    timeline = read_fully(EventTimeline(history, sequence_of(history, "Job", "report")))
+    revision, rows = timeline.revision, timeline.rows
     for frame in frames("tour")[:7]:  # of nodes alone
         history.append(frame, 0)
-    assert not trace.complete
-    whole(trace)
-    assert trace.revision == revision
-    assert trace.rows is rows
+    assert not timeline.complete
+    read_fully(timeline)
+    assert timeline.revision == revision
+    assert timeline.rows is rows
 
 
 @settings(max_examples=times(15), deadline=None)
@@ -379,14 +381,14 @@ def test_eviction_at_any_moment_never_raises(start: int, max_events: int, second
         history.append(frame, 0)
         if number >= start and number % 40 == start % 40 and len(traces) < 5:
             traces.append(EventTimeline(history, history.end - 1))
-        for trace in traces:
-            trace.advance(seconds)
-            for row in trace.rows:
+        for timeline in traces:
+            timeline.advance(seconds)
+            for row in timeline.rows:
                 assert row.key
-    for trace in traces:
-        whole(trace)
-        assert [row for row in trace.rows if row.is_focus] or history.newest(*trace.focus) is None
-        for row in trace.rows:
+    for timeline in traces:
+        read_fully(timeline)
+        assert [row for row in timeline.rows if row.is_focus] or history.newest(*timeline.focus) is None
+        for row in timeline.rows:
             assert row.sequence is None or row.sequence >= history.first
 
 
@@ -411,14 +413,14 @@ def without(keep: Callable[[Event], bool]) -> History:
 
 def test_a_cause_that_is_not_held_is_named() -> None:
     history = without(lambda event: event.topic in ("Allocation", "Node"))
-    trace = whole(EventTimeline(history, sequence_of(history, "Allocation", "9d48d801")))
-    assert lines(trace, RowKind.NOT_HELD) == [
+    timeline = read_fully(EventTimeline(history, sequence_of(history, "Allocation", "9d48d801")))
+    assert lines(timeline, RowKind.NOT_HELD) == [
         "job flaky  not held",
         "  evaluation eaea2c03  not held",
         "    deployment 7dfd78cc  not held",
         "  evaluation 5704a3c0  not held",
     ]
-    assert "placed, running after 134 ms" in text(focus(trace))
+    assert "placed, running after 134 ms" in text(focus(timeline))
 
 
 def test_a_gap_in_the_time_of_the_trace_is_a_row_of_its_own() -> None:
@@ -431,8 +433,8 @@ def test_a_gap_in_the_time_of_the_trace_is_a_row_of_its_own() -> None:
             history.append_gap(Gap(GapReason.BUFFER, 62, 70, 41.0), 0)
             history.append_gap(Gap(GapReason.UNSUBSCRIBED, 62, 70, 41.0, ("ACLToken",)), 0)
         history.append(frame, 0)
-    trace = whole(EventTimeline(history, sequence_of(history, "Allocation", "9d48d801")))
-    gaps = [row for row in trace.rows if row.kind is RowKind.GAP]
+    timeline = read_fully(EventTimeline(history, sequence_of(history, "Allocation", "9d48d801")))
+    gaps = [row for row in timeline.rows if row.kind is RowKind.GAP]
     assert [text(row).strip() for row in gaps] == [
         "gap: indexes 63–69 may be missing: reconnected after 41 s, when the server no longer held 62, or was rebuilt"
     ]
@@ -487,35 +489,35 @@ def big(number: int) -> History:
 def test_one_allocation_of_thousands_is_shown_with_what_it_is_tied_to_and_the_rest_is_counted() -> None:
     history = big(3_000)
     append(history, an_evaluation(1), an_allocation(3_000, evaluation=1, previous="a-7"))
-    trace = whole(EventTimeline(history, history.end - 1))
-    assert [one for one in lines(trace) if "more" in one] == ["  … 2,999 more allocations  2,939 running, 60 failed"]
+    timeline = read_fully(EventTimeline(history, history.end - 1))
+    assert [one for one in lines(timeline) if "more" in one] == ["  … 2,999 more allocations  2,939 running, 60 failed"]
     assert [
-        text(row).strip()[:12] for row in trace.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT
+        text(row).strip()[:12] for row in timeline.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT
     ] == [
         "big.g[7] a-7",
         "big.g[3000] ",
     ]
-    assert "placed after 1 s" in text(focus(trace))
-    rest = next(row for row in trace.rows if row.kind is RowKind.REST)
-    assert trace.open_rest(rest)
-    assert not trace.complete
-    whole(trace)
-    shown = [row for row in trace.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT]
+    assert "placed after 1 s" in text(focus(timeline))
+    rest = next(row for row in timeline.rows if row.kind is RowKind.REST)
+    assert timeline.open_rest(rest)
+    assert not timeline.complete
+    read_fully(timeline)
+    shown = [row for row in timeline.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT]
     assert len(shown) == OPENED + 2
-    assert "2,799 more" in lines(trace)[-1]
-    assert trace.open_rest(trace.rows[-1])
-    assert "2,599 more" in lines(whole(trace))[-1]
-    assert not trace.open_rest(trace.rows[0])
+    assert "2,799 more" in lines(timeline)[-1]
+    assert timeline.open_rest(timeline.rows[-1])
+    assert "2,599 more" in lines(read_fully(timeline))[-1]
+    assert not timeline.open_rest(timeline.rows[0])
 
 
 def test_the_focus_is_there_after_the_first_slices_however_many_there_are() -> None:
     history = big(3_000)
-    trace = EventTimeline(history, history.end - 1)
+    timeline = EventTimeline(history, history.end - 1)
     slices = 0
-    while not any(row.is_focus and row.text for row in trace.rows if row.kind is RowKind.OBJECT):
-        assert trace.advance(0.001)
+    while not any(row.is_focus and row.text for row in timeline.rows if row.kind is RowKind.OBJECT):
+        assert timeline.advance(0.001)
         slices += 1
-    assert not trace.complete
+    assert not timeline.complete
     assert slices < 50
 
 
@@ -523,29 +525,29 @@ def test_a_job_of_thousands_shows_its_newest_allocations() -> None:
     history = big(3_000)
     job = {"ID": "big", "Status": "running", "Version": 2, "ModifyIndex": 5}
     append(history, {"Topic": "Job", "Key": "big", "Namespace": "default", "Payload": {"Job": job}})
-    trace = whole(EventTimeline(history, history.end - 1))
-    shown = [row for row in trace.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT]
+    timeline = read_fully(EventTimeline(history, history.end - 1))
+    shown = [row for row in timeline.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT]
     assert len(shown) == SHOWN["Allocation"]
     assert {row.key[3] for row in shown} == {f"a-{number}" for number in range(2_960, 3_000)}
-    assert len(trace.rows) < 200
+    assert len(timeline.rows) < 200
 
 
 def test_an_evaluation_is_shown_with_all_that_it_placed() -> None:
     history = big(600)
     append(history, an_evaluation(1, PreviousEval="e-0"))
     append(history, *(an_allocation(one, evaluation=1) for one in range(1_000, 1_010)))
-    trace = whole(EventTimeline(history, sequence_of(history, "Evaluation", "e-1")))
-    shown = [row for row in beneath(trace, "evaluation e-1") if row.kind is RowKind.OBJECT][1:]
+    timeline = read_fully(EventTimeline(history, sequence_of(history, "Evaluation", "e-1")))
+    shown = [row for row in beneath(timeline, "evaluation e-1") if row.kind is RowKind.OBJECT][1:]
     assert {row.key[3] for row in shown} == {f"a-{number}" for number in range(1_000, 1_010)}
 
 
 def test_few_others_are_shown_rather_than_counted() -> None:
     history = History()
     append(history, an_evaluation(0), *(an_allocation(number) for number in range(FEW + 1)))
-    trace = whole(EventTimeline(history, history.end - 1))
-    assert not lines(trace, RowKind.REST)
+    timeline = read_fully(EventTimeline(history, history.end - 1))
+    assert not lines(timeline, RowKind.REST)
     append(history, an_allocation(100))
-    assert lines(whole(trace), RowKind.REST) == [f"  … {FEW + 1} more allocations  {FEW + 1} running"]
+    assert lines(read_fully(timeline), RowKind.REST) == [f"  … {FEW + 1} more allocations  {FEW + 1} running"]
 
 
 def test_circles_and_endless_chains_come_to_an_end() -> None:
@@ -560,9 +562,9 @@ def test_circles_and_endless_chains_come_to_an_end() -> None:
         *(an_allocation(number, previous=f"a-{number - 1}") for number in range(4, 300)),
     )
     for sequence in (0, 1, 2, 4, history.end - 1):
-        trace = whole(EventTimeline(history, sequence))
-        assert len({row.key for row in trace.rows}) == len(trace.rows) < 400
-        assert max(row.depth for row in trace.rows) < 6
+        timeline = read_fully(EventTimeline(history, sequence))
+        assert len({row.key for row in timeline.rows}) == len(timeline.rows) < 400
+        assert max(row.depth for row in timeline.rows) < 6
 
 
 # What may be said
@@ -586,7 +588,7 @@ def test_secrets_in_free_text_are_masked() -> None:
     node = {"ID": "n", "Events": [{"Message": "Node token=hunter2-hunter2", "Subsystem": "Cluster"}]}
     append(history, {"Topic": "Node", "Key": "n", "Payload": {"Node": node}})
     for sequence in (0, 1):
-        shown = "\n".join(lines(whole(EventTimeline(history, sequence))))
+        shown = "\n".join(lines(read_fully(EventTimeline(history, sequence))))
         assert "hunter2" not in shown
         assert "••" in shown
 
@@ -599,11 +601,11 @@ def test_a_task_that_cannot_start_is_where_a_pending_allocation_stopped() -> Non
         {"Type": "Driver Failure", "Time": BEGAN + SECOND, "Message": "", "DisplayMessage": "no such image: web:9"},
     ]
     append(history, an_evaluation(0), event)
-    trace = whole(EventTimeline(history, 1))
-    assert text(focus(trace)).strip() == (
+    timeline = read_fully(EventTimeline(history, 1))
+    assert text(focus(timeline)).strip() == (
         "big.g[1] a-1  pending, stopped at: driver failure · no such image: web:9 · placed after 1 s  +1 s"
     )
-    assert [text(row).strip() for row in trace.rows if row.stopped][1:] == [
+    assert [text(row).strip() for row in timeline.rows if row.stopped][1:] == [
         "t  driver failure · no such image: web:9  +999 ms"
     ]
 

@@ -42,7 +42,7 @@ async def written_again(journal: Journal) -> None:
 
 
 async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
         cursor = await journal.register("behind", 0)
         await limited(journal, 20)
@@ -73,7 +73,7 @@ async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: P
 
 
 async def test_no_cursor_passes_an_incident_that_a_full_disk_kept_from_being_noted(tmp_path: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
         cursor = await journal.register("chat", 0)
         await limited(journal, 0)
@@ -88,7 +88,7 @@ async def test_no_cursor_passes_an_incident_that_a_full_disk_kept_from_being_not
 
 
 async def test_history_that_every_sink_has_had_makes_room(tmp_path: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 30, size=20_000)
         cursor = await journal.register("web", 0)
         await journal.advance(replace(cursor, position=12, events=12))
@@ -100,7 +100,7 @@ async def test_history_that_every_sink_has_had_makes_room(tmp_path: Path) -> Non
 
 
 async def test_a_journal_is_closed_soon_though_the_disk_is_full(tmp_path: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
         await limited(journal, 0)
         for index in range(6, 9):
@@ -219,7 +219,7 @@ async def test_a_killed_runner_leaves_all_that_was_committed(tmp_path: Path) -> 
             *command, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
         )
         assert writer.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await writer.stdout.readline() == b"open\n"
             await asyncio.sleep(random.uniform(0, 0.4))
             writer.send_signal(signal.SIGKILL)
@@ -293,7 +293,7 @@ def test_a_sink_that_is_far_behind_takes_no_memory(tmp_path: Path) -> None:
 
 
 async def test_a_journal_that_another_keeps_locked_is_waited_for(tmp_path: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         with closing(sqlite3.connect(tmp_path / "journal", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

@@ -72,7 +72,7 @@ async def in_trouble(journal: Journal) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_every_recording_comes_back_as_it_went_in(name: str, tmp_path: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         went_in: list[Content] = [*contents(name), GAP]
         if isinstance(went_in[0], Frame):
             went_in[0].fresh = True
@@ -97,7 +97,7 @@ async def test_every_recording_comes_back_as_it_went_in(name: str, tmp_path: Pat
 
 
 async def test_an_empty_journal_says_so(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "state" / "journal")
         assert (journal.first, journal.end, journal.events) == (1, 0, 0)
         assert await journal.read(0) == []
@@ -108,7 +108,7 @@ async def test_an_empty_journal_says_so(tmp_path: Path) -> None:
 
 
 async def test_positions_and_counts_go_on_where_they_ended(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 3))
         identity = journal.id
         await journal.close()
@@ -122,7 +122,7 @@ async def test_positions_and_counts_go_on_where_they_ended(tmp_path: Path) -> No
 
 
 async def test_no_record_is_read_before_it_is_committed(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         journal.add(frame(1), 0)
         assert (journal.end, await journal.read(0)) == (0, [])
@@ -134,7 +134,7 @@ async def test_no_record_is_read_before_it_is_committed(tmp_path: Path) -> None:
 
 
 async def test_those_who_wait_are_woken_and_may_give_up(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         waiting = [asyncio.create_task(journal.beyond(position)) for position in (0, 0, 1, 2)]
         await asyncio.sleep(0)
@@ -149,7 +149,7 @@ async def test_those_who_wait_are_woken_and_may_give_up(tmp_path: Path) -> None:
 
 
 async def test_the_stream_is_held_back_while_much_is_queued(tmp_path: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         large = Frame(1, [], b'{"Index":1,"Events":[],"Filler":"%s"}' % (b"x" * 1024 * 1024))
         for _ in range(2 * MOST_QUEUED // len(large.line)):
@@ -173,14 +173,14 @@ async def test_a_second_runner_is_told_who_has_the_journal(tmp_path: Path) -> No
     with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True) as holder:  # noqa: ASYNC220
         try:
             assert holder.stdout is not None and holder.stdout.readline() == "open\n"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 with pytest.raises(
                     JournalInUseError, match=rf"is in use: process {holder.pid} on .* for .* now, writes"
                 ):
                     await Journal.open(path)
         finally:
             holder.kill()
-    async with asyncio.timeout(10):  # the system takes the lock back from a process that was killed
+    async with asyncio.timeout(60):  # the system takes the lock back from a process that was killed
         journal = await Journal.open(path)
         with pytest.raises(JournalInUseError):
             await Journal.open(path)
@@ -204,14 +204,14 @@ async def test_a_forked_child_neither_keeps_nor_gives_up_the_lock(tmp_path: Path
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:  # noqa: ASYNC220
         assert holder.stdout is not None and holder.stdin is not None
         assert holder.stdout.readline() == "forked\n"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(JournalInUseError):
                 await Journal.open(tmp_path / "journal")
         holder.stdin.close()
 
 
 async def test_nobody_else_may_read_it(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "state" / "journal", frame(1))
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "state").iterdir()}
         assert modes == dict.fromkeys(("journal", "journal-wal", "journal-shm", "journal.lock"), 0o600)
@@ -226,7 +226,7 @@ async def test_what_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(shop) as connection:
         connection.execute("CREATE TABLE block (first)")
     connection.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await (await Journal.open(newer)).close()
         connection = sqlite3.connect(newer)
         connection.execute("PRAGMA user_version = 2")
@@ -245,7 +245,7 @@ async def test_what_is_no_journal_is_left_alone(tmp_path: Path) -> None:
 
 
 async def test_an_empty_file_becomes_a_journal_and_leftovers_are_not_taken_into_it(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         old = await filled(tmp_path / "old", *frames(1, 3))
         left = (tmp_path / "old-wal").read_bytes()
         await old.close()
@@ -257,7 +257,7 @@ async def test_an_empty_file_becomes_a_journal_and_leftovers_are_not_taken_into_
 
 
 async def test_a_cursor_moves_with_its_status_and_dead_letters_or_not_at_all(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 5))
         cursor = await journal.register("web", 1)
         assert cursor == Cursor("web", 1, 0, 1) == await journal.register("web", 4)
@@ -280,7 +280,7 @@ async def test_a_cursor_moves_with_its_status_and_dead_letters_or_not_at_all(tmp
 
 
 async def test_a_runner_notices_what_others_change_and_not_its_own_writing(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 5))
         cursor = await journal.register("web", 0)
         await journal.advance(replace(cursor, position=1))
@@ -299,7 +299,7 @@ async def test_a_runner_notices_what_others_change_and_not_its_own_writing(tmp_p
 
 
 async def test_closing_twice_or_half_gives_the_journal_to_the_next(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         journal.add(frame(1), 0)
         first = asyncio.create_task(journal.close())
@@ -341,7 +341,7 @@ def test_a_program_that_is_interrupted_leaves_the_journal_to_the_next(tmp_path: 
             await opening
 
     async def next_one() -> int:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     journal = await Journal.open(tmp_path / "journal")
@@ -359,7 +359,7 @@ def test_a_program_that_is_interrupted_leaves_the_journal_to_the_next(tmp_path: 
 
 async def test_the_last_frames_are_those_since_the_server_was_rebuilt(tmp_path: Path) -> None:
     rebuilt = Gap(GapReason.REBUILT, 9, 1, 0.0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(5, 9), rebuilt, *frames(1, 6), GAP, frame(7))
         assert [each.index for each in await journal.last_frames(100, 1 << 20)] == [1, 2, 3, 4, 5, 6, 7]
         assert [each.index for each in await journal.last_frames(3, 1 << 20)] == [5, 6, 7]
@@ -369,7 +369,7 @@ async def test_the_last_frames_are_those_since_the_server_was_rebuilt(tmp_path: 
 
 
 async def test_a_place_is_found_by_index_and_by_time(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         for number, index in enumerate((10, 11, 11, 14, 3, 10**30), start=1):
             journal.add(frame(index), 1_000 * number)
@@ -383,7 +383,7 @@ async def test_a_place_is_found_by_index_and_by_time(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_removed_is_not_written_on_in_secret(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", frame(1))
         (tmp_path / "journal").unlink()
         journal.add(frame(2), 0)
@@ -395,7 +395,7 @@ async def test_a_file_that_is_removed_is_not_written_on_in_secret(tmp_path: Path
 
 
 async def test_a_damaged_part_hides_no_other(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         for index in (1, 2, 3):
             journal.add(frame(index), 0)

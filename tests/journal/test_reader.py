@@ -28,7 +28,7 @@ from tests.mounting import MAY_MOUNT, in_own_mounts
 
 
 async def test_others_read_what_is_committed_while_it_is_written(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         with JournalReader(journal.path) as reader:  # of a journal that has only just been made
             assert (reader.id, reader.first, reader.end, reader.events) == (journal.id, 1, 0, 0)
@@ -70,7 +70,7 @@ def test_what_is_committed_and_joined_while_somebody_reads_makes_nobody_pass_ove
 
 
 async def test_a_place_is_found_by_how_many_events_follow(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         for content in (frame(1, 2), frame(2, 2), GAP, frame(3, 5), frame(4, 1)):
             journal.add(content, 0)
@@ -83,7 +83,7 @@ async def test_a_place_is_found_by_how_many_events_follow(tmp_path: Path) -> Non
 
 async def test_an_overview_shows_the_runner_and_each_sink(tmp_path: Path) -> None:
     now = time.time_ns()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         with JournalReader(journal.path) as reader:
             started = reader.overview()
@@ -116,7 +116,7 @@ async def test_an_overview_shows_the_runner_and_each_sink(tmp_path: Path) -> Non
 
 
 async def test_dead_letters_are_listed_and_dropped_one_by_one(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 5))
         await journal.advance(await journal.register("web", 0), [LETTER, replace(LETTER, topic="Node")])
         with JournalReader(journal.path) as reader, Store(journal.path) as control:
@@ -140,7 +140,7 @@ async def test_dead_letters_are_listed_and_dropped_one_by_one(tmp_path: Path) ->
 
 
 async def test_what_a_killed_runner_left_is_read_whole(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 50))
         (tmp_path / "left").mkdir()
         for name in ("journal", "journal-wal"):
@@ -179,7 +179,7 @@ def names(folder: Path) -> list[str]:
 
 
 async def test_a_journal_is_known_whatever_its_name(tmp_path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         path = tmp_path / "eins zwei?mode=rwc#%41ü.ndjson"
         journal = await filled(path, frame(1))
         assert JournalReader.is_journal(path)
@@ -196,7 +196,7 @@ CLOSE = (
 
 
 async def test_a_process_that_writes_may_also_look_and_read_while_others_come_and_go(tmp_path: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         path = tmp_path / "journal"
         journal = await filled(path, frame(1))
         assert JournalReader.is_journal(path)
@@ -226,7 +226,7 @@ READ = (
 @pytest.mark.parametrize("killed", [False, True] if MAY_MOUNT else [])
 async def test_a_read_only_medium_is_read_where_all_is_in_the_file(killed: bool, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 9))
         if not killed:
             await journal.close()

@@ -24,7 +24,7 @@ TOKEN = "8d6ae3f7-secret"
 
 async def first_bytes(*parameters: tuple[str, str], **environ: str) -> bytes:
     """What the stream sends until it ends."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         connection = Connection.from_environment({}, environ)
         async with Client(connection) as client, client.open_stream(parameters) as stream:
             return await stream.content.read()
@@ -71,7 +71,7 @@ async def test_a_renewed_token_is_sent_at_the_next_connect(tmp_path: Path) -> No
         connection = Connection.from_environment(
             {"token_file": str(file)}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"}
         )
-        async with asyncio.timeout(20), Client(connection) as client:
+        async with asyncio.timeout(60), Client(connection) as client:
             for token in ("first", "second"):
                 file.write_text(token)
                 async with client.open_stream([]) as stream:
@@ -110,7 +110,7 @@ async def test_a_web_page_is_no_stream() -> None:
 async def test_silence_ends_the_stream_before_and_after_its_first_line(says: bytes | None) -> None:
     with odd_server(says, holds=True) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
-        async with asyncio.timeout(20), Client(connection) as client:
+        async with asyncio.timeout(60), Client(connection) as client:
             with pytest.raises(NomadError) as raised:
                 async with client.open_stream([], silence=0.1) as stream:
                     async for _ in stream.content.iter_any():
@@ -121,7 +121,7 @@ async def test_silence_ends_the_stream_before_and_after_its_first_line(says: byt
 async def test_a_handshake_that_never_ends_is_given_up() -> None:
     with odd_server(None, holds=True, listens=False) as server, pytest.raises(NomadError) as raised:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
-        async with asyncio.timeout(20), Client(connection, connect_timeout=0.2) as client:
+        async with asyncio.timeout(60), Client(connection, connect_timeout=0.2) as client:
             await client.get_json("/v1/regions")
     assert raised.value.trouble.kind is Kind.TIMED_OUT
 
@@ -129,7 +129,7 @@ async def test_a_handshake_that_never_ends_is_given_up() -> None:
 async def test_leaving_the_stream_closes_its_connection_at_once() -> None:
     with odd_server(HEARTBEAT, holds=True) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
-        async with asyncio.timeout(20), Client(connection) as client:
+        async with asyncio.timeout(60), Client(connection) as client:
             async with client.open_stream([]) as stream:
                 assert await stream.content.readany() == b"{}\n"
             started = time.monotonic()
@@ -255,7 +255,7 @@ AGENT = {
 )
 async def test_what_the_server_says_of_itself_is_taken_as_far_as_it_goes(says: str, learned: ServerInfo | None) -> None:
     with odd_server(answer("200 OK", says, "Content-Type: application/json")) as server:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.server() == learned
 
@@ -263,14 +263,14 @@ async def test_what_the_server_says_of_itself_is_taken_as_far_as_it_goes(says: s
 @pytest.mark.parametrize("says", [answer("403 Forbidden", "Permission denied"), b"+PONG\r\n", None])
 async def test_a_server_that_tells_nothing_of_itself_is_no_trouble(says: bytes | None) -> None:
     with odd_server(says) as server:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.server() is None
 
 
 async def test_json_is_asked_for_with_its_parameters_and_not_read_without_end() -> None:
     with odd_server(answer("200 OK", '["europe"]')) as server, odd_server(answer("200 OK", "1" * 2000)) as endless:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.get_json("/v1/regions", [("stale", "")]) == ["europe"]
             connection = Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{endless.port}"})
@@ -289,7 +289,7 @@ async def test_a_status_line_of_http_0_0_is_read_as_1_0(over: str, authority: tr
         tls = server_context(authority, "127.0.0.1") if over == "https" else None
         path = Path(folder) / "nomad.sock" if over == "unix" else None
         options = Options(protocol="HTTP/0.0", heartbeat=0.02, tls=tls, unix_path=path)
-        async with asyncio.timeout(20), StandIn(options=options) as server:
+        async with asyncio.timeout(60), StandIn(options=options) as server:
             environ = {"NOMAD_ADDR": server.address, "NOMAD_CACERT": str(tmp_path / "ca.pem")}
             async with Client(Connection.from_environment({}, environ)) as client:
                 assert await client.server() is not None

@@ -45,7 +45,7 @@ async def found(
     **settings: str,
 ) -> Findings:
     """What is learned of a subscription that the stand-in refuses."""
-    async with asyncio.timeout(20), StandIn(options=options) as server:
+    async with asyncio.timeout(60), StandIn(options=options) as server:
         environ = {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": namespace, **settings}
         connection = Connection.from_environment({}, environ)
         async with Client(connection) as client:
@@ -244,7 +244,7 @@ async def test_servers_that_say_nothing_before_the_first_event_are_probed_as_wel
 
 async def test_a_workloads_signed_identity_is_not_called_malformed() -> None:
     options = Options(tokens={SIGNED: a_token(default=READ_JOB)})
-    async with asyncio.timeout(20), StandIn(options=options) as server:
+    async with asyncio.timeout(60), StandIn(options=options) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address, "NOMAD_TOKEN": SIGNED + "x"})
         async with Client(connection) as client:
             findings = await why_refused(client, EVERYTHING, refusal(connection))
@@ -267,7 +267,7 @@ async def test_what_cannot_be_asked_leaves_the_trouble_as_it_was(says: bytes | N
             {}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}", "NOMAD_NAMESPACE": "web", "NOMAD_REGION": "asia"}
         )
         before = Trouble(Kind.SILENT, "it went silent", "nobody knows", "Set NOMAD_ADDR", False)
-        async with asyncio.timeout(20), Client(connection) as client:
+        async with asyncio.timeout(60), Client(connection) as client:
             findings = await why_refused(client, EVERYTHING, refusal(connection))
             assert await why_silent(client, before) == before
             assert await unknown_namespace(client) is None
@@ -279,7 +279,7 @@ async def test_what_cannot_be_asked_leaves_the_trouble_as_it_was(says: bytes | N
 
 
 async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
-    async with asyncio.timeout(20), StandIn(options=Options()) as server:
+    async with asyncio.timeout(60), StandIn(options=Options()) as server:
         with buffering_proxy(server.address) as proxy:
             connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{proxy.port}"})
             async with Client(connection) as client:
@@ -296,7 +296,7 @@ async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
 
 
 async def test_silence_of_a_cluster_without_a_leader_is_told_as_such() -> None:
-    async with asyncio.timeout(20), StandIn(options=Options(leader=False)) as server:
+    async with asyncio.timeout(60), StandIn(options=Options(leader=False)) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address})
         async with Client(connection) as client:
             told = await why_silent(client, refusal(connection))
@@ -305,7 +305,7 @@ async def test_silence_of_a_cluster_without_a_leader_is_told_as_such() -> None:
 
 async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> None:
     names = tuple(f"team-{number}" for number in range(9))
-    async with asyncio.timeout(20), StandIn(options=Options(namespaces=names)) as server:
+    async with asyncio.timeout(60), StandIn(options=Options(namespaces=names)) as server:
         told = {}
         for namespace in ("team-1", "*", "tema-1"):
             connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": namespace})

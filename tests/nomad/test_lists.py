@@ -21,7 +21,7 @@ READ_JOBS = Token(name="ci", namespaces={"*": frozenset({"read-job"})})
 
 async def found(options: Options, **settings: str) -> tuple[Found, list[bool | None], list[str]]:
     """What the lists told of the recording's end, which of them may be read, and what was asked for."""
-    async with asyncio.timeout(30), StandIn(recordings.lines("tour"), options) as server:
+    async with asyncio.timeout(60), StandIn(recordings.lines("tour"), options) as server:
         environ = {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": "*", **settings}
         async with Client(Connection.from_environment({}, environ)) as client:
             allowed = [await may_read(client, one) for one in LISTS]
@@ -62,7 +62,7 @@ async def test_a_list_that_the_token_may_not_read_is_left_out() -> None:
 async def test_pages_are_read_up_to_a_bound() -> None:
     one = LISTS[2]
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(asyncio.timeout(30))
+        await stack.enter_async_context(asyncio.timeout(60))
         server = await stack.enter_async_context(StandIn(recordings.lines("tour"), Options(from_start=True)))
         connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address})
         client = await stack.enter_async_context(Client(connection))

@@ -20,7 +20,7 @@ async def probed(
     address: str, topics: list[str], namespaces: list[str], *, beta: bool = False, patience: float = 5.0
 ) -> list[Probed]:
     connection = Connection.from_environment({}, {"NOMAD_ADDR": address, "NOMAD_TOKEN": READER})
-    async with asyncio.timeout(20), Client(connection) as client:
+    async with asyncio.timeout(60), Client(connection) as client:
         return [each async for each in probe(client, topics, namespaces, beta=beta, patience=patience)]
 
 

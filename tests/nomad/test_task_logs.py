@@ -22,7 +22,7 @@ SECRET = "d4c1a9a2-0000-4000-8000-000000000001"
 @asynccontextmanager
 async def server(token: Token | None = None) -> AsyncIterator[tuple[StandIn, Connection]]:
     options = Options(tokens=None if token is None else {SECRET: token})
-    async with asyncio.timeout(20), StandIn([], options) as standing:
+    async with asyncio.timeout(60), StandIn([], options) as standing:
         yield standing, Connection.from_environment({"address": standing.address, "token": SECRET}, environ={})
 
 

@@ -105,7 +105,7 @@ async def test_of_a_refused_batch_only_the_event_refused_becomes_a_dead_letter()
 async def test_closing_ends_the_command(tmp_path: Path) -> None:
     began = tmp_path / "began"
     slow = sink(f"import time; open({str(began)!r}, 'x'); time.sleep(600)", 600)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         delivering = asyncio.create_task(slow.deliver(delivery(items(most=1))))
         while not began.exists():  # noqa: ASYNC110  # another process makes it
             await asyncio.sleep(0.01)
@@ -122,6 +122,6 @@ async def test_as_many_run_at_once_as_the_definition_allows(tmp_path: Path) -> N
         f"while len(os.listdir({str(tmp_path)!r})) < 3: time.sleep(0.01)"
     )
     several = sink(code, concurrency=3)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         answers = await asyncio.gather(*(several.deliver(delivery([item])) for item in items(most=3)))
     assert answers == ["exit 0"] * 3

@@ -31,7 +31,7 @@ def definition(path: Path, **changes: object) -> Definition:
 
 @pytest.fixture
 async def path(tmp_path: Path) -> AsyncIterator[Path]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         yield tmp_path / "deep" / "folder" / "events.ndjson"
 
 
@@ -208,7 +208,7 @@ async def test_what_is_no_file_is_told(tmp_path: Path) -> None:
         (Path("${NO_SUCH_VARIABLE}"), "NO_SUCH_VARIABLE is not set"),
     ):
         sink = FileSink(definition(address))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(UnavailableError, match=said):
                 await sink.deliver(delivery(items(most=1)))
             await sink.close()
@@ -231,7 +231,7 @@ async def test_a_file_system_that_hangs_does_not_hold_up_whoever_closes_the_sink
     try:
         await until(hangs.is_set)
         delivering.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await sink.close()
     finally:
         goes_on.set()

@@ -42,7 +42,7 @@ async def read(reading: int, size: int) -> bytes:
 async def test_one_line_for_each_event(pipe: tuple[int, int]) -> None:
     events = items(most=20)
     expected = b"".join(item.text + b"\n" for item in events)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         delivering = asyncio.create_task(sink(pipe[1]).deliver(delivery(events)))
         assert await read(pipe[0], len(expected)) == expected
         assert await delivering == "20 lines written"
@@ -66,7 +66,7 @@ async def test_a_reader_that_stands_still_delays_nobody_and_gets_each_line_once(
     events = items(most=40)
     expected = b"".join(item.text + b"\n" for item in events)
     out = sink(pipe[1], timeout=0.2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(3):
             with pytest.raises(UnavailableError, match="the reader of standard output has taken nothing"):
                 await out.deliver(delivery(events))
@@ -78,7 +78,7 @@ async def test_a_reader_that_stands_still_delays_nobody_and_gets_each_line_once(
 
 async def test_a_reader_that_has_gone_is_told(pipe: tuple[int, int]) -> None:
     out = sink(pipe[1])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         os.close(pipe[0])
         with pytest.raises(UnavailableError, match="the reader of standard output has gone"):
             await out.deliver(delivery(items(most=1)))
@@ -88,7 +88,7 @@ async def test_a_reader_that_has_gone_is_told(pipe: tuple[int, int]) -> None:
 async def test_no_line_is_torn_where_the_sink_is_opened_anew(pipe: tuple[int, int]) -> None:
     events = items(most=40)
     expected = b"".join(item.text + b"\n" for item in events)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         before = sink(pipe[1], timeout=0.2)
         with pytest.raises(UnavailableError):
             await before.deliver(delivery(events))

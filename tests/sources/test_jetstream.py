@@ -60,7 +60,7 @@ MESSAGES = [each for each in Format if each not in (Format.TASKS, Format.TEMPLAT
 @pytest.mark.parametrize("form", MESSAGES)
 async def test_history_and_what_comes_in_frames_as_nomad_sent_them(server: NatsServer, form: Format) -> None:
     events = items(most=60)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         publishing = sink(server, form)
         await publishing.deliver(delivery(events[:40]))
         async with aclosing(source(server).updates()) as updates:
@@ -84,7 +84,7 @@ async def test_history_and_what_comes_in_frames_as_nomad_sent_them(server: NatsS
 
 async def test_a_long_history_is_read_whole(server: NatsServer) -> None:
     events = items("load", most=1500)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         publishing = sink(server)
         await publishing.deliver(delivery(events))
         reading = source(server)
@@ -156,7 +156,7 @@ async def test_gaps_come_as_gaps_and_tests_do_not_come(server: NatsServer) -> No
     gap = Gap(GapReason.BUFFER, 10, 20, 3.0, ("Job",), events=2)
     event = items(most=1)
     for number, form in enumerate(MESSAGES):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             limits = {"stream": f"S{number}", "subject": f"s{number}.{{topic}}"}
             publishing = sink(server, form, **limits)
             await publishing.deliver(delivery(event, test=True))
@@ -173,7 +173,7 @@ async def test_where_it_begins(server: NatsServer) -> None:
     now = time_ns()
     old = items(most=20, received=now - 3600 * 10**9)
     new = items(most=40)[20:]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         publishing = sink(server)
         await publishing.deliver(delivery([*old, *new]))
         async with aclosing(source(server, Start(since=600 * 10**9)).updates()) as updates:
@@ -194,7 +194,7 @@ async def test_where_it_begins(server: NatsServer) -> None:
 
 async def test_no_stream_no_server_and_no_permission_are_told(tmp_path: Path) -> None:
     async with nats_server(tmp_path, 'authorization { user: nomad, password: "s3cret" }') as server:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             wrong = JetStreamSource(JetStreamAddress.parse(f"nats://nomad:wrong@127.0.0.1:{server.port}"))
             assert "wrong" not in wrong.name + wrong.scope(None) + repr(wrong.address)
             async with aclosing(wrong.updates()) as updates:

@@ -18,7 +18,7 @@ from nomad_tui.core.wire import Frame, Heartbeat, Unreadable, event_lines
 from nomad_tui.sources.recording import Recording, RecordingError
 from tests import recordings
 
-SECONDS = 30
+SECONDS = 60
 """How long a test may take before it counts as hung."""
 
 

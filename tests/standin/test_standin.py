@@ -39,7 +39,7 @@ from nomad_tui.standin import (
 )
 from tests import recordings
 
-SECONDS = 20
+SECONDS = 60
 """How long a test may take before it counts as hung."""
 
 ADMIN = "00000000-0000-4000-8000-00000000000a"

@@ -127,10 +127,12 @@ async def test_heartbeats_that_come_in_bulk_are_named() -> None:
 
 async def test_what_a_proxy_holds_back_at_first_is_waited_for() -> None:
     async with StandIn(options=Options(heartbeat=BEAT)) as server:
-        with buffering_proxy(server.address, held=9) as proxy:
+        with buffering_proxy(server.address) as proxy:
             async with reading(f"http://127.0.0.1:{proxy.port}", first_line=0.1) as reader:
+                warned = await reader.until_kind(Warned)
+                proxy.passes_on_at_once = True
                 await reader.until_kind(Connected)
-    assert "buffers the stream" in warnings(reader, Concern.BUFFERED)[0].what
+    assert warned.concern is Concern.BUFFERED and "buffers the stream" in warned.what
     assert reader.all(Retrying) == []
 
 

@@ -28,7 +28,7 @@ from nomad_tui.stream.settings import Settings
 from tests.core.test_continuity import frame_of, load_frames, recomputed
 from tests.recordings import lines
 
-SECONDS: Final = 30
+SECONDS: Final = 60
 """How long a run may take before it counts as hung."""
 PATIENCE: Final = 6
 """Seconds to wait for what the operator must see."""

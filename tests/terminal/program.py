@@ -214,6 +214,7 @@ class Program:
             self.read_for(0.02)
             self._reap(os.WNOHANG)
             assert monotonic() < deadline, f"does not end\n{self.text}"
+        self.read_for(QUIET)  # what it wrote just before it ended, up to the end of the terminal
         return self.exit_code
 
     def _reap(self, options: int = 0) -> None:

@@ -18,7 +18,7 @@ SHOWN = (
 )
 
 
-@pytest.mark.parametrize("size", [(180, 50), (100, 30), (80, 24)])
+@pytest.mark.parametrize("size", [(180, 50), (80, 24)])
 def test_the_overview_shows_what_is_wrong_and_leads_to_it(size: tuple[int, int], tour: Path, home: Path) -> None:
     with running("open", tour, size=size, home=home) as program:
         program.wait_for("held 625", "at the end").settle()

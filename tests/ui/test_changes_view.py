@@ -115,7 +115,7 @@ def changed_job() -> dict[str, Any]:
 
 
 async def test_a_registration_reads_like_a_plan() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(70, 30)) as pilot:
         view = shown(pilot.app, job(), changed_job())
         assert drawn(view) == [
             AGAINST,
@@ -141,7 +141,7 @@ async def test_a_registration_reads_like_a_plan() -> None:
 
 
 async def test_what_was_removed_has_no_path_in_the_event() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(70, 30)) as pilot:
         view = shown(pilot.app, changed_job(), job())
         view.focus()
         await pressed(pilot, "G")
@@ -154,7 +154,7 @@ async def test_what_was_removed_has_no_path_in_the_event() -> None:
 
 
 async def test_b_shows_and_hides_bookkeeping() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(70, 30)) as pilot:
         view = shown(pilot.app, job(), changed_job())
         view.focus()
         await pressed(pilot, "b")
@@ -164,7 +164,7 @@ async def test_b_shows_and_hides_bookkeeping() -> None:
 
 
 async def test_where_nothing_can_be_compared_a_sentence_says_so() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(60, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, {"a": {"ModifyIndex": 1, "ModifyTime": 1}}, {"a": {"ModifyIndex": 2, "ModifyTime": 2}})
         assert drawn(view) == [AGAINST, "Only 2 bookkeeping fields changed (b to show)."]
         view.focus()
@@ -188,7 +188,7 @@ async def test_where_nothing_can_be_compared_a_sentence_says_so() -> None:
 
 
 async def test_what_is_open_and_the_cursor_stay_for_the_next_event() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(70, 30)) as pilot:
         view = shown(pilot.app, job(), changed_job())
         view.focus()
         await pressed(pilot, "j", "j", "j", "h")
@@ -205,7 +205,7 @@ async def test_what_is_open_and_the_cursor_stay_for_the_next_event() -> None:
 
 
 async def test_secrets_are_revealed_one_at_a_time() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(90, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(90, 30)) as pilot:
         app, masking = pilot.app, Masking()
         assert isinstance(app, ChangesApp)
         before = job(Env={"A": "old-one", "B": "gone", "C": "same"})
@@ -232,7 +232,7 @@ async def test_secrets_are_revealed_one_at_a_time() -> None:
 
 
 async def test_a_revealed_secret_is_masked_again_by_the_same_key_and_when_the_cursor_moves() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(90, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(90, 30)) as pilot:
         masking = Masking()
         view = shown(pilot.app, job(Env={"A": "old-one"}), job(Env={"A": "new-one"}), masking)
         view.focus()
@@ -251,7 +251,7 @@ TEMPLATE = "upstream a {\n" + "".join(f"  server {number};\n" for number in rang
 
 
 async def test_a_text_of_several_lines_shows_the_lines_that_changed() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(70, 30)) as pilot:
         old = TEMPLATE.replace("{}", "hunter2222")
         new = old.replace("server 14;", "server 140;").replace("hunter2222", "hunter3333")
         before: Any = {"Template": {"EmbeddedTmpl": old}}
@@ -289,7 +289,7 @@ async def test_new_task_events_take_a_line_each() -> None:
         ]
         return {"Allocation": {"ID": "x", "TaskStates": {"server": {"State": "running", "Events": events_[:count]}}}}
 
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(100, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(100, 30)) as pilot:
         view = shown(pilot.app, allocation(1), allocation(2))
         assert rows(view) == [
             '▼ ± Allocation "x"',
@@ -306,7 +306,7 @@ async def test_new_task_events_take_a_line_each() -> None:
 
 async def test_of_long_texts_the_part_that_differs_is_shown() -> None:
     image = "registry.example.com/" + "team/" * 30 + "app:1."
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(60, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, job(Config={"image": image + "25"}), job(Config={"image": image + "27"}))
         line = rows(view)[-1]
         assert line.endswith('app:1.27"')
@@ -327,7 +327,7 @@ async def test_of_long_texts_the_part_that_differs_is_shown() -> None:
 
 async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None:
     text = "password=abcdefgh " * 160_000
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(100, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(100, 30)) as pilot:
         before, after = {"J": {"x": text, "y": text}}, {"J": {"x": text + "Q", "y": text + "\nQ", "z": text}}
         masking = Masking()
         view = shown(pilot.app, before, after, masking)
@@ -346,7 +346,7 @@ async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None
 
 
 async def test_what_is_no_json_is_shown_without_its_secrets() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(100, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(100, 30)) as pilot:
         view = shown(pilot.app, {"a": 1}, parse(b'{"Node":{"ID":"n","SecretID":"abcdefgh-not-to-be-seen","cut').value)
         view.action_unfold_all()
         assert any('"Node"' in line for line in drawn(view))
@@ -360,20 +360,20 @@ async def test_what_is_no_json_is_shown_without_its_secrets() -> None:
 async def test_the_object_is_called_by_its_topic() -> None:
     before: Any = {"Metadata": {"Path": "app/db", "Lock": 1}}
     after: Any = {"Metadata": {"Path": "app/db", "Lock": 2}}
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(60, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = pilot.app.query_one(DrawnChanges)
         view.show(difference(before, after), AGAINST, Masking(), "Variable", NOW)
         assert rows(view) == ['▼ ± Variable "app/db"', "    ± Lock  1 → 2"]
 
 
 async def test_items_that_moved_say_from_where_to_where() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(60, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, {"J": {"L": ["a", "b", "c"]}}, {"J": {"L": ["c", "a", "b"]}})
         assert rows(view) == ["▼ ± J", "    ↕ L  position 2 → 0"]
 
 
 async def test_clicks_move_the_cursor_and_fold_on_the_triangle() -> None:
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(70, 30)) as pilot:
         view = shown(pilot.app, job(), changed_job())
         await at_rest(pilot.app)
         await pilot.click(view, offset=(12, 4))
@@ -387,7 +387,7 @@ async def test_clicks_move_the_cursor_and_fold_on_the_triangle() -> None:
 async def test_twenty_thousand_changes_scroll_and_only_what_is_seen_is_drawn() -> None:
     before = {"Job": {"L": [{"Name": str(n), "x": n} for n in range(20_000)]}}
     after = {"Job": {"L": [{"Name": str(n), "x": n + 1} for n in range(20_000)]}}
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 20)) as pilot:
         view = shown(pilot.app, before, after)
         view.focus()
         await at_rest(pilot.app)
@@ -406,7 +406,7 @@ async def test_the_view_follows_the_cursor_into_the_depth() -> None:
             value = {"d": value, "e": value if not isinstance(value, dict) else 1}
         return value
 
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(40, 30)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(40, 30)) as pilot:
         before, after = deep(1), deep(2)
         view = shown(pilot.app, before, after)
         view.focus()
@@ -418,7 +418,7 @@ async def test_the_view_follows_the_cursor_into_the_depth() -> None:
 
 async def test_odd_payloads_are_drawn_as_text() -> None:
     odd = '{"[/red]":"\\u001b]2;OWNED","":"日本語日本語日本語日本語","d":{"\\n":[1,{"Name":"\\u202e"}]},"big":1e400}'
-    async with asyncio.timeout(20), ChangesApp().run_test(size=(30, 20)) as pilot:
+    async with asyncio.timeout(60), ChangesApp().run_test(size=(30, 20)) as pilot:
         payloads = [odd.encode(), b"{}", b"nonsense\x1b", b"[1,2]", b'{"a":1,"a":2}', b"null", b"", b'{"a":1,"a":3}']
         for one in payloads:
             for other in payloads:

@@ -115,7 +115,7 @@ def program(folder: Path, name: str, script: str) -> Path:
 async def copied(text: str, environ: dict[str, str]) -> Outcome:
     """Of an application without a terminal, where only the desktop and tmux can copy anything."""
     app: App[None] = App()
-    async with asyncio.timeout(30), app.run_test():
+    async with asyncio.timeout(60), app.run_test():
         outcome = await copy(app, text, "value", environ)
         assert app.clipboard == text
     return outcome
@@ -155,7 +155,7 @@ async def test_a_program_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
         nonlocal ticks
         ticks += 1
 
-    async with asyncio.timeout(30), app.run_test():
+    async with asyncio.timeout(60), app.run_test():
         app.set_interval(0.02, tick)
         outcome = await copy(app, "text", "value", desktop(folder), patience=0.5)
         assert not outcome.done

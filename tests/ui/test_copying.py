@@ -248,7 +248,7 @@ class Opener(App[None]):
 @asynccontextmanager
 async def opener(size: tuple[int, int] = (100, 30)) -> AsyncIterator[tuple[Opener, Pilot[None]]]:
     app = Opener()
-    async with asyncio.timeout(30), app.run_test(size=size) as pilot:
+    async with asyncio.timeout(60), app.run_test(size=size) as pilot:
         yield app, pilot
 
 

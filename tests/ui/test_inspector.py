@@ -62,7 +62,7 @@ async def pressed(pilot: Pilot[None], *keys: str) -> None:
 
 
 async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -> None:
-    async with asyncio.timeout(20), InspectorApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), InspectorApp().run_test(size=(60, 20)) as pilot:
         inspector = pilot.app.query_one(Inspector)
         assert "No event" in str(inspector.heading.content)
         inspector.show(event(b"not json", title="[/x] \x1b]2;t", type="[red]Type", trouble="A \x1b cut line."))
@@ -83,7 +83,7 @@ async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -
 
 
 async def test_keys_do_nothing_where_nothing_is_shown() -> None:
-    async with asyncio.timeout(20), InspectorApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), InspectorApp().run_test(size=(60, 20)) as pilot:
         pilot.app.query_one(PayloadTree).focus()
         keys = ("j", "k", "g", "G", "h", "l", "enter", "E", "C", "pagedown", "ctrl+u")
         await pressed(pilot, *keys, "greater_than_sign", "less_than_sign")
@@ -97,7 +97,7 @@ async def test_ages_grow_when_they_are_told_again() -> None:
         def compose(self) -> ComposeResult:
             yield Inspector(clock=lambda: now[0], timezone=UTC)
 
-    async with asyncio.timeout(20), ClockApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), ClockApp().run_test(size=(60, 20)) as pilot:
         inspector = pilot.app.query_one(Inspector)
         inspector.show(event(JOB))
         await at_rest(pilot.app)
@@ -114,12 +114,12 @@ async def test_an_event_given_before_the_pane_is_mounted_is_shown() -> None:
             inspector.show(event(JOB))
             yield inspector
 
-    async with asyncio.timeout(20), EarlyApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), EarlyApp().run_test(size=(60, 20)) as pilot:
         assert drawn(pilot.app.query_one(PayloadTree))[0] == "  ▼ Job  {6}"
 
 
 async def test_a_change_of_theme_or_focus_changes_the_colours() -> None:
-    async with asyncio.timeout(20), InspectorApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), InspectorApp().run_test(size=(60, 20)) as pilot:
         inspector = pilot.app.query_one(Inspector)
         inspector.show(event(JOB))
         tree = inspector.payload_tree

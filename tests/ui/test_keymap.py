@@ -15,6 +15,7 @@ from nomad_tui.config.fields import FieldPath
 from nomad_tui.session import Session, Status
 from nomad_tui.ui.actions import ACTIONS, BY_ID, Context, actions, shown_key
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dashboard import DashboardOptions
 from nomad_tui.ui.dialogs.commands import Palette
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu, ColumnMenu
 from nomad_tui.ui.dialogs.text_page import TextViewer, UnreadableLines, WarningList
@@ -51,7 +52,8 @@ async def opened_with(settings: str, tmp_path: Path) -> AsyncIterator[Dashboard]
     config = folders(tmp_path).config
     config.mkdir(parents=True, exist_ok=True)
     (config / "config.toml").write_text(settings)
-    app = Recorder(Session(Told(CONNECTED, *frames("tour"))), folders=folders(tmp_path), key_pause=KEY_PAUSE)
+    options = DashboardOptions(folders=folders(tmp_path), key_pause=KEY_PAUSE)
+    app = Recorder(Session(Told(CONNECTED, *frames("tour"))), options)
     async with asyncio.timeout(SECONDS), app.run_test(size=WIDE) as pilot:
         opened = Dashboard(app, pilot)
         await opened.shows(625)

@@ -134,7 +134,7 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def until(self, fact: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not fact():
             assert time.monotonic() < deadline, self.got[-2000:]
             if select.select([self._master], [], [], 0.02)[0]:
@@ -285,7 +285,7 @@ def test_a_dashboard_that_is_told_to_end_ends_the_pager_too(tmp_path: Path) -> N
 
 async def told(environ: dict[str, str], editor: bool = False) -> Outcome:
     app: App[None] = App()
-    async with asyncio.timeout(20), app.run_test():
+    async with asyncio.timeout(60), app.run_test():
         return await show_outside(app, "{}", "job-1.json", editor=editor, environ=environ)
 
 
@@ -441,7 +441,7 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     app = Writer()
-    async with asyncio.timeout(30), app.run_test() as pilot:
+    async with asyncio.timeout(60), app.run_test() as pilot:
         await typed(app, "w", "enter")
         await until(pilot, lambda: app.said)
         path = tmp_path / "job-web-1204.json"
@@ -466,7 +466,7 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     app = Writer()
-    async with asyncio.timeout(30), app.run_test() as pilot:
+    async with asyncio.timeout(60), app.run_test() as pilot:
         await typed(app, "w", "ctrl+u", *"~/ab", "enter")
         await until(pilot, lambda: app.said)
         assert (tmp_path / "ab").exists()
@@ -490,7 +490,7 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
 async def test_a_picture_shows_the_screen_and_replaces_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     app = Writer()
-    async with asyncio.timeout(30), app.run_test():
+    async with asyncio.timeout(60), app.run_test():
         await at_rest(app)
         moment = datetime(2026, 11, 23, 8, 54, 3)
         first, second = (save_picture(app, clock=lambda: moment) for _ in range(2))

@@ -113,7 +113,7 @@ def count_told(app: App[Any]) -> str:
 
 
 async def test_the_tree_draws_keys_in_a_column_and_counts_of_what_is_folded() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         assert drawn(tree) == [
@@ -128,7 +128,7 @@ async def test_the_tree_draws_keys_in_a_column_and_counts_of_what_is_folded() ->
 
 
 async def test_a_time_keeps_its_date_and_its_number_only_whole() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(80, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(80, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         assert drawn(tree)[-1].endswith("  14 s ago · 2026-11-23 08:53:49.007  1795424029007000000")
@@ -139,7 +139,7 @@ async def test_a_time_keeps_its_date_and_its_number_only_whole() -> None:
 
 
 async def test_keys_unfold_fold_and_walk_the_tree() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         tree.focus()
@@ -164,7 +164,7 @@ async def test_keys_unfold_fold_and_walk_the_tree() -> None:
 
 
 async def test_what_is_open_and_the_cursor_stay_for_the_next_event() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         tree.focus()
@@ -185,7 +185,7 @@ async def test_the_cursor_stays_on_its_line_of_the_screen() -> None:
         earlier = ",".join(f'"a{position:03}":0' for position in range(before))
         return ('{"Job":{' + earlier + "," + ",".join(f'"b{item:03}":{item}' for item in range(count)) + "}}").encode()
 
-    async with asyncio.timeout(20), TreeApp().run_test(size=(40, 10)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(40, 10)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(items(100, 5)), NOW)
         tree.focus()
@@ -199,7 +199,7 @@ async def test_the_cursor_stays_on_its_line_of_the_screen() -> None:
 
 
 async def test_moving_the_cursor_redraws_two_lines() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         tree.focus()
@@ -210,7 +210,7 @@ async def test_moving_the_cursor_redraws_two_lines() -> None:
 
 
 async def test_clicks_move_the_cursor_and_toggle_on_the_triangle() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         await at_rest(pilot.app)
@@ -229,7 +229,7 @@ async def test_clicks_move_the_cursor_and_toggle_on_the_triangle() -> None:
 
 
 async def test_a_long_value_is_cut_and_can_be_moved_along() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(41, 10)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(41, 10)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"Long":"' + b"0123456789" * 300_000 + b'"}'), NOW)
         tree.focus()
@@ -247,7 +247,7 @@ async def test_a_long_value_is_cut_and_can_be_moved_along() -> None:
 
 
 async def test_the_end_of_a_long_value_can_be_reached_and_not_passed() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(40, 10)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(40, 10)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"a":"' + b"x" * 100 + b'END"}'), NOW)
         tree.focus()
@@ -256,7 +256,7 @@ async def test_the_end_of_a_long_value_can_be_reached_and_not_passed() -> None:
 
 
 async def test_the_view_follows_the_cursor_into_the_depth_and_back() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(40, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(40, 30)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"d":' * 60 + b"1" + b"}" * 60), NOW)
         tree.focus()
@@ -268,7 +268,7 @@ async def test_the_view_follows_the_cursor_into_the_depth_and_back() -> None:
 
 async def test_odd_text_is_drawn_as_text_within_its_line() -> None:
     payload = '{"[/red]":"\\u001b]2;OWNED","":"日本語日本語日本語日本語日本語日本語","e":{},"big":1e400}'
-    async with asyncio.timeout(20), TreeApp().run_test(size=(30, 10)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(30, 10)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload.encode()), NOW)
         await at_rest(pilot.app)
@@ -285,7 +285,7 @@ async def test_odd_text_is_drawn_as_text_within_its_line() -> None:
 
 
 async def test_a_secret_is_masked_until_x_shows_it_and_the_cursor_moves() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(70, 30), notifications=True) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(70, 30), notifications=True) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(ENVIRONMENT), NOW)
         tree.focus()
@@ -305,7 +305,7 @@ async def test_a_secret_is_masked_until_x_shows_it_and_the_cursor_moves() -> Non
 
 async def test_a_secret_is_put_into_the_filter_only_when_it_is_shown() -> None:
     payload = b'{"Job":{"Password":"hunter2","Url":"http://u:hunter2@h"}}'
-    async with asyncio.timeout(20), TreeApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(70, 30)) as pilot:
         app, tree = pilot.app, pilot.app.query_one(DrawnTree)
         assert isinstance(app, TreeApp)
         tree.show(parse(payload), NOW)
@@ -317,7 +317,7 @@ async def test_a_secret_is_put_into_the_filter_only_when_it_is_shown() -> None:
 
 
 async def test_another_event_is_masked_again() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(70, 30)) as pilot:
         tree, masking = pilot.app.query_one(DrawnTree), Masking()
         tree.show(parse(ENVIRONMENT), NOW, masking=masking)
         tree.focus()
@@ -330,7 +330,7 @@ async def test_another_event_is_masked_again() -> None:
 
 
 async def test_what_is_not_json_is_masked_whole_and_can_be_shown() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(70, 30)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"Token": hunter2\n"Password": "hunter2"'), NOW)
         tree.focus()
@@ -345,7 +345,7 @@ async def test_what_is_not_json_is_masked_whole_and_can_be_shown() -> None:
 async def test_a_secret_can_be_neither_read_decoded_nor_found() -> None:
     secret = json.dumps({"deep": "hunter2"})
     payload = json.dumps({"Job": {"Secret": secret, "Other": "x", "Text": {"Password": "hunter2\nmore"}}}).encode()
-    async with asyncio.timeout(20), TreeApp().run_test(size=(70, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(70, 30)) as pilot:
         app, tree = pilot.app, pilot.app.query_one(DrawnTree)
         assert isinstance(app, TreeApp)
         tree.show(parse(payload), NOW)
@@ -379,7 +379,7 @@ async def test_labels_annotations_and_events_hide_what_a_secret_says() -> None:
             }
         }
     ).encode()
-    async with asyncio.timeout(20), TreeApp().run_test(size=(100, 40)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(100, 40)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW, names=lambda topic, id_: f"named-{id_}")
         tree.focus()
@@ -398,7 +398,7 @@ async def test_labels_annotations_and_events_hide_what_a_secret_says() -> None:
 
 async def test_levels_siblings_and_everything_unfold() -> None:
     payload = b'{"Job":{"A":{"x":{"y":{"z":1}}},"B":{"x":1},"C":[[1],[2]]}}'
-    async with asyncio.timeout(20), TreeApp().run_test(size=(40, 40)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(40, 40)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW)
         tree.focus()
@@ -439,7 +439,7 @@ async def test_levels_siblings_and_everything_unfold() -> None:
 async def test_keys_stand_as_documented_when_asked() -> None:
     payload = b"""{"Allocation":{"Zoo":1,"ClientStatus":"running","Name":"web.g[0]","EvalID":"e","ID":"a",
         "TaskStates":{"b":{"Events":[],"State":"running"},"a":{}}}}"""
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW)
         tree.focus()
@@ -460,7 +460,7 @@ async def test_keys_stand_as_documented_when_asked() -> None:
 async def test_ids_are_told_as_names() -> None:
     names = {("Node", "4f"): "edge-1", ("Deployment", "9a"): "web v3", ("Allocation", "c1"): "web.g[0]"}
     payload = b'{"Allocation":{"NodeID":"4f","DeploymentID":"9a","JobID":"web","PreemptedAllocations":["c1"]}}'
-    async with asyncio.timeout(20), TreeApp().run_test(size=(70, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(70, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW, names=lambda topic, id_: names.get((topic, id_), ""))
         tree.focus()
@@ -475,7 +475,7 @@ async def test_ids_are_told_as_names() -> None:
 
 
 async def test_times_are_told_in_utc_when_asked() -> None:
-    async with asyncio.timeout(20), TreeApp(timezone(timedelta(hours=2))).run_test(size=(90, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp(timezone(timedelta(hours=2))).run_test(size=(90, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         tree.focus()
@@ -491,7 +491,7 @@ async def test_the_events_of_a_task_are_a_table() -> None:
 
     events = [event("Received", "Task received by client"), event("Terminated", "Exit", 137), event("Killed", "")]
     payload = json.dumps({"Allocation": {"TaskStates": {"web": {"State": "dead", "Events": events}}}}).encode()
-    async with asyncio.timeout(20), TreeApp().run_test(size=(70, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(70, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW)
         tree.focus()
@@ -507,7 +507,7 @@ async def test_json_and_base64_in_a_string_unfold_beneath_it() -> None:
     plain = base64.b64encode(b"first line\nPASSWORD=hunter2\n").decode()
     inner = json.dumps({"replicas": 3, "auth": {"token": "hunter2"}})
     payload = json.dumps({"Job": {"Data": plain, "Spec": inner}}).encode()
-    async with asyncio.timeout(20), TreeApp().run_test(size=(80, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(80, 20)) as pilot:
         app, tree = pilot.app, pilot.app.query_one(DrawnTree)
         assert isinstance(app, TreeApp)
         tree.show(parse(payload), NOW)
@@ -534,7 +534,7 @@ async def test_json_and_base64_in_a_string_unfold_beneath_it() -> None:
 async def test_a_text_of_several_lines_is_read_in_a_window_of_its_own() -> None:
     text = "listen 80;\npassword: hunter2\nupstream app;\n"
     payload = json.dumps({"Template": {"EmbeddedTmpl": text, "Short": "x", "Number": 1}}).encode()
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         app, tree = pilot.app, pilot.app.query_one(DrawnTree)
         assert isinstance(app, TreeApp)
         tree.show(parse(payload), NOW)
@@ -558,7 +558,7 @@ async def test_changes_are_marked_and_the_cursor_goes_from_one_to_the_next() -> 
         "TaskStates":{"web":{"Failed":true,"Env":{"KEY":"new-secret"}}},"List":[1],"Url":"http://u:p4ssword@h"}}"""
     before = b"""{"Allocation":{"ClientStatus":"running","KillTimeout":300000000000,"Same":true,"ModifyIndex":6,
         "TaskStates":{"web":{"Failed":false,"Env":{"KEY":"old-secret"}}},"List":[1,2,3],"Url":"http://u:old-secret@h"}}"""
-    async with asyncio.timeout(20), TreeApp().run_test(size=(80, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(80, 30)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW, marks=marks(before, payload))
         tree.focus()
@@ -592,7 +592,7 @@ async def test_changes_are_marked_and_the_cursor_goes_from_one_to_the_next() -> 
 async def test_what_a_time_and_an_id_were_is_told_readably() -> None:
     before = b'{"Node":{"UpdateTime":1795424029007000000,"NodeID":"4f","StartedAt":"2026-11-23T08:49:03Z"}}'
     payload = b'{"Node":{"UpdateTime":1795424043007000000,"NodeID":"5e","StartedAt":"2026-11-23T08:54:03Z"}}'
-    async with asyncio.timeout(20), TreeApp().run_test(size=(90, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(90, 30)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         names = {"4f": "edge-1", "5e": "edge-2"}
         tree.show(parse(payload), NOW, marks=marks(before, payload), names=lambda topic, id_: names.get(id_, ""))
@@ -607,7 +607,7 @@ async def test_what_a_time_and_an_id_were_is_told_readably() -> None:
 async def test_what_was_a_secret_because_of_its_neighbours_stays_one() -> None:
     payload = b'{"Template":{"EmbeddedTmpl":"new","Envvars":false}}'
     before = b'{"Template":{"EmbeddedTmpl":"KEY=old","Envvars":true}}'
-    async with asyncio.timeout(20), TreeApp().run_test(size=(80, 30)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(80, 30)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW, marks=marks(before, payload))
         await at_rest(pilot.app)
@@ -621,7 +621,7 @@ async def test_what_was_a_secret_because_of_its_neighbours_stays_one() -> None:
 
 
 async def test_what_is_typed_is_found_also_in_what_is_folded() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         app, tree = pilot.app, pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         tree.focus()
@@ -662,7 +662,7 @@ async def test_what_is_typed_is_found_also_in_what_is_folded() -> None:
 
 
 async def test_escape_while_typing_goes_back() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         tree.focus()
@@ -676,7 +676,7 @@ async def test_escape_while_typing_goes_back() -> None:
 
 
 async def test_what_is_looked_for_is_counted_in_the_next_event() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
         tree.focus()
@@ -691,7 +691,7 @@ async def test_what_is_looked_for_is_counted_in_the_next_event() -> None:
 
 async def test_twenty_thousand_siblings_are_walked() -> None:
     payload = json.dumps({"Job": {"List": list(range(20_000))}}).encode()
-    async with asyncio.timeout(20), TreeApp().run_test(size=(40, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(40, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(payload), NOW)
         tree.focus()
@@ -703,7 +703,7 @@ async def test_twenty_thousand_siblings_are_walked() -> None:
 
 
 async def test_keys_do_nothing_where_nothing_is_shown() -> None:
-    async with asyncio.timeout(20), TreeApp().run_test(size=(60, 20)) as pilot:
+    async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(PayloadTree)
         tree.focus()
         brackets = ("left_parenthesis", "right_parenthesis", "left_curly_bracket", "right_curly_bracket")

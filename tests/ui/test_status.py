@@ -76,7 +76,7 @@ async def told(*updates: Update, live: bool = True, history: History | None = No
     source.live = live
     session = Session(source, history, clock=lambda: now)
     session.history.compress_in(lambda compress: compress())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await session.run()
     now += seconds
     return session

@@ -50,7 +50,7 @@ async def shown(pilot: Pilot[None], text: str) -> TextView:
 
 
 async def test_long_lines_are_wrapped_and_short_ones_stand_alone() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(11, 8)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(11, 8)) as pilot:
         view = await shown(pilot, "short\n\n0123456789abcde\r\nend\n")
         assert drawn(view) == ["short", "", "0123456789", "abcde", "end"]
         await pressed(pilot, "number_sign")
@@ -60,14 +60,14 @@ async def test_long_lines_are_wrapped_and_short_ones_stand_alone() -> None:
 
 
 async def test_wide_and_odd_characters_stay_within_the_width() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(11, 8)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(11, 8)) as pilot:
         view = await shown(pilot, "日本語日本語日本\n\x1b]2;t\x07\n\ta\tb\n\ud800\u202e")
         assert drawn(view) == ["日本語日本", "語日本", "␛]2;t␇", "    a   b", "��"]
         assert {view.render_line(y).cell_length for y in range(8)} == {10}
 
 
 async def test_keys_scroll_through_twenty_thousand_lines() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(30, 10)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(30, 10)) as pilot:
         view = await shown(pilot, "\n".join(f"line {number}" for number in range(20_000)))
         await pressed(pilot, "G")
         assert drawn(view)[-1] == "line 19999"
@@ -80,7 +80,7 @@ async def test_keys_scroll_through_twenty_thousand_lines() -> None:
 
 
 async def test_the_reader_stays_at_the_same_place_when_the_width_changes() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(31, 10)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(31, 10)) as pilot:
         view = await shown(pilot, "\n".join(f"{number:04} " + "x" * 60 for number in range(500)))
         await pressed(pilot, *["pagedown"] * 9)
         first = drawn(view)[0]
@@ -89,7 +89,7 @@ async def test_the_reader_stays_at_the_same_place_when_the_width_changes() -> No
 
 
 async def test_what_is_looked_for_is_gone_to_and_counted() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(31, 6)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(31, 6)) as pilot:
         app = pilot.app
         view = await shown(pilot, "\n".join("needle" if number % 50 == 7 else "hay" for number in range(500)))
         await pressed(pilot, "slash")
@@ -116,7 +116,7 @@ async def test_what_is_looked_for_is_gone_to_and_counted() -> None:
 
 
 async def test_a_place_across_two_rows_is_highlighted_in_both() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(11, 6)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(11, 6)) as pilot:
         view = await shown(pilot, "12345678needle90")
         await pressed(pilot, "slash")
         pilot.app.query_one(FindLine).line.value = "needle"
@@ -127,7 +127,7 @@ async def test_a_place_across_two_rows_is_highlighted_in_both() -> None:
 
 
 async def test_a_search_begun_as_the_text_is_closed_is_dropped() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(40, 8)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(40, 8)) as pilot:
         await shown(pilot, "one\ntwo\n")
         pane = pilot.app.query_one(FindPane)
         removed = pane.remove()
@@ -137,7 +137,7 @@ async def test_a_search_begun_as_the_text_is_closed_is_dropped() -> None:
 
 
 async def test_the_viewer_closes_copies_and_shows_its_title_literally() -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(60, 12)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(60, 12)) as pilot:
         app = pilot.app
         assert isinstance(app, TextApp)
         viewer = TextViewer("Job.[/red]\x1b", "one\n\ttwo")
@@ -156,7 +156,7 @@ async def test_the_viewer_closes_copies_and_shows_its_title_literally() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "line of text\n" * 80_000, "", "\n"])
 async def test_any_text_opens(text: str) -> None:
-    async with asyncio.timeout(20), TextApp().run_test(size=(80, 30)) as pilot:
+    async with asyncio.timeout(60), TextApp().run_test(size=(80, 30)) as pilot:
         view = pilot.app.query_one(TextView)
         view.show_text(text)
         view.focus()

@@ -68,7 +68,7 @@ class Shown:
     app: TimelineApp
     pilot: Pilot[None]
     history: History = field(default_factory=History)
-    trace: EventTimeline = field(init=False)
+    event_timeline: EventTimeline = field(init=False)
 
     @property
     def timeline(self) -> Timeline:
@@ -79,8 +79,8 @@ class Shown:
 
     async def show_event(self, history: History, sequence: int) -> None:
         self.history = history
-        self.trace = EventTimeline(history, sequence)
-        self.timeline.show(self.trace, sequence)
+        self.event_timeline = EventTimeline(history, sequence)
+        self.timeline.show(self.event_timeline, sequence)
         await self.read()
 
     async def read(self) -> None:
@@ -325,7 +325,7 @@ async def test_rows_keep_the_order_of_the_tree_while_it_grows() -> None:
             for one in sent[start : start + 40]:
                 history.append(one, 0)
             await shown.read()
-            depths = [row.depth for row in shown.trace.rows]
+            depths = [row.depth for row in shown.event_timeline.rows]
             assert len(depths) == shown.timeline.step_count
             assert depths[0] == 0
             assert all(below <= above + 1 for above, below in pairwise(depths))

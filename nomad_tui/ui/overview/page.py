@@ -225,7 +225,7 @@ class OverviewPage(Modal[Chosen]):
         until = self._as_of_time
         self.chart.show(index.activity.histogram(width, span, until))
         self._title_chart(zoom)
-        self._title(cluster)
+        self._title()
         known = cluster or Cluster()
         recovered = known.recovered_since(self.reference - RECOVERED_FOR)
         empty = "No event in memory shows a problem." if index.complete else "Reading events …"
@@ -265,7 +265,7 @@ class OverviewPage(Modal[Chosen]):
         counted = "events held" if self._as_of is None else "events until then"
         return Content("\n").join((rates, tables.talkers(talkers, width, counted)))
 
-    def _title(self, cluster: Cluster | None) -> None:
+    def _title(self) -> None:
         title = "Overview"
         at = self._as_of
         if at is not None:
@@ -276,7 +276,7 @@ class OverviewPage(Modal[Chosen]):
             else:
                 time = f"{self._clock(self._as_of_time)}, " if self._as_of_time is not None else ""
                 title += f"  as of {time}index {self._history.event(at).index}"
-        if not self._index.complete and (at is None or cluster is None):
+        if not self._index.complete:  # the activity until an event may come after it
             title += f"  reading {int(self._index.progress * 100)} % …"
         box = self.query_one("#overview")
         if str(box.border_title) != title:

@@ -21,7 +21,9 @@ QUIET: Final = 3.0
 class Collector:
     """One application's use of the collector, which belongs to the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: float = QUIET) -> None:
+        """`quiet` is in seconds."""
+        self._quiet = quiet
         self._before: tuple[int, int, int] | None = None
         self._busy_at = 0.0
         self._events = 0
@@ -52,11 +54,11 @@ class Collector:
         if flooded:
             gc.freeze()
             self._is_set_aside = True
-        if events != self._events or now - last_key < QUIET:
+        if events != self._events or now - last_key < self._quiet:
             self._events = events
             self._busy_at = now
             self._collected = False
-        elif not self._collected and now - self._busy_at > QUIET:
+        elif not self._collected and now - self._busy_at > self._quiet:
             self._collected = True
             if self._is_set_aside:
                 self._is_set_aside = False
