@@ -23,8 +23,7 @@ from textual.widgets import Static
 from nomad_tui.cli.demo import LEAD
 from nomad_tui.core.history.event_row import sentence
 from nomad_tui.core.history.history import History
-from nomad_tui.core.moment import frame_moment
-from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.core.objects.registry import KINDS, frame_moment
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Update, Warned
 from nomad_tui.core.wire import Frame, decode

@@ -61,9 +61,9 @@ class Frame(msgspec.Struct, eq=False, gc=False):
     received: int = 0
     """When it came to whoever passes it on now, in ns since 1970; 0 for what comes at this moment."""
     moments: tuple[int | None, int | None] | None = None
-    """What `core.moment` found out about when it happened, once it was asked."""
+    """What `core.objects.registry` found out about when it happened, once it was asked."""
     write: Any = None
-    """What `core.objects.beside` read of its objects, once it was asked."""
+    """What `core.objects.parts` read of its objects, once it was asked."""
     fingerprints: tuple[int, ...] = ()
     """For `core.continuity`: of its events, while the frame is remembered."""
 

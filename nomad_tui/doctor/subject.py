@@ -11,7 +11,7 @@ from typing import Final
 import aiohttp
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.objects.registry import frame_moment
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode

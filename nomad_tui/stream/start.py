@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.objects.registry import frame_moment
 from nomad_tui.core.readable import duration
 from nomad_tui.core.wire import Frame
 

@@ -12,7 +12,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input
 
-from nomad_tui.config.filter_history import FilterHistory
+from nomad_tui.config.kept import FilterHistory
 from nomad_tui.config.saved_filters import SavedFilters
 from nomad_tui.core.search.view import View
 from nomad_tui.core.updates import Concern

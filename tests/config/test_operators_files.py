@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nomad_tui.config.filter_history import LONGEST_FILTER, MOST_FILTERS, FilterHistory
 from nomad_tui.config.folders import FileError, Folders, read_text, write_text
-from nomad_tui.config.kept import Kept
+from nomad_tui.config.kept import LONGEST_FILTER, MOST_FILTERS, FilterHistory, Kept
 from nomad_tui.config.precedence import Profile
 from nomad_tui.config.profiles import Connections
 from nomad_tui.config.saved_filters import MINE, PRESETS, SavedFilters

@@ -12,13 +12,12 @@ from nomad_tui.core.history.event_row import sentence as sentence_of
 from nomad_tui.core.history.event_row import status_and_node
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names, Related
-from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
 from nomad_tui.core.objects.links import Links
 from nomad_tui.core.objects.parts import Sentence, became, named, plain, sentence, status
 from nomad_tui.core.objects.reading import Written
-from nomad_tui.core.objects.registry import KINDS, kind, summary, typed_topic
+from nomad_tui.core.objects.registry import KINDS, frame_moment, kind, summary, typed_topic
 from nomad_tui.core.permissions import needed, policy
 from nomad_tui.core.search.view import View
 from nomad_tui.core.timeline.timeline import EventTimeline

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nomad_tui.core.objects.beside import Beside
-from nomad_tui.core.objects.parts import HAPPENED_LIMIT, SUBJECT_LIMIT, Part, Role, Sentence, words
+from nomad_tui.core.objects.parts import HAPPENED_LIMIT, SUBJECT_LIMIT, Beside, Part, Role, Sentence, words
 from nomad_tui.core.objects.registry import KINDS, describe, kind
 from nomad_tui.core.readable import age, byte_count, count, duration
 from nomad_tui.core.text import printable

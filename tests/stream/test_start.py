@@ -10,7 +10,7 @@ import pytest
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.precedence import Flags
-from nomad_tui.core.moment import frame_moment
+from nomad_tui.core.objects.registry import frame_moment
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Retrying
 from nomad_tui.core.wire import Frame, Heartbeat, decode

@@ -9,8 +9,7 @@ import msgspec
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import FrameTimes, HeldEvent, Subject
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.beside import Beside
-from nomad_tui.core.objects.parts import Sentence
+from nomad_tui.core.objects.parts import Beside, Sentence
 from nomad_tui.core.objects.reading import Object, Reader
 from nomad_tui.core.objects.registry import describe, kind, level
 from nomad_tui.core.readable import duration

@@ -27,7 +27,7 @@ from nomad_tui.core.history.segment import (
     Subject,
 )
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
-from nomad_tui.core.moment import frame_moment, no_earlier_than
+from nomad_tui.core.objects.registry import frame_moment, no_earlier_than
 from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame, decode
 

@@ -7,9 +7,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.kind import ObjectEvent
-from nomad_tui.core.objects.parts import DOT, MESSAGE_LIMIT, VALUE_LIMIT, Part, dim, plain, warn
+from nomad_tui.core.objects.parts import DOT, MESSAGE_LIMIT, VALUE_LIMIT, Beside, Part, dim, plain, warn
 from nomad_tui.core.objects.reading import Written, anything
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count, duration

@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 import msgspec
 
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.fact import Context, Facts, by_name, counted, listed, masked, moment, nodes
 from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
 from nomad_tui.core.objects.parts import (
@@ -16,6 +15,7 @@ from nomad_tui.core.objects.parts import (
     MESSAGE_LIMIT,
     UUID,
     VALUE_LIMIT,
+    Beside,
     Part,
     Parts,
     Role,

@@ -14,10 +14,9 @@ import msgspec
 from nomad_tui.core.changes.rules import COMMON, ChangeRules
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects import unknown
-from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.links import NO_LINKS, Links
-from nomad_tui.core.objects.parts import Sentence
+from nomad_tui.core.objects.parts import Beside, Sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Written, wire_names
 
 UNKNOWN_GLYPH: Final = "◇"

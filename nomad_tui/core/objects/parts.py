@@ -4,15 +4,20 @@ Every function here that takes text from the cluster passes it through `printabl
 never holds anything a terminal would act on.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from nomad_tui.core.objects.reading import Object, Reader
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.core.topics import released_topic
+from nomad_tui.core.wire import Frame
 
 
 class Role(StrEnum):
@@ -184,3 +189,84 @@ def sentence(subject: tuple[Part, ...], happened: list[Part], place: str = "", s
     if status not in _STATUS_ROLES:
         status = printable(status, VALUE_LIMIT)
     return Sentence(subject, tuple(happened), printable(place, PLACE_LIMIT), status)
+
+
+class _Allocation(Object):
+    node_id: str = ""
+    eval_id: str = ""
+    create_index: int = 0
+
+
+class _Evaluation(Object):
+    job_id: str = ""
+    triggered_by: str = ""
+
+
+class _Payload(Object):
+    allocation: _Allocation | None = None
+    evaluation: _Evaluation | None = None
+
+
+_READER: Final = Reader[_Payload](_Payload)
+
+
+class Write:
+    """The allocations and evaluations of one frame, as far as sentences about other objects need them."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.reported: Counter[str] = Counter()
+        """Allocations by the ID of their node."""
+        self.placed: Counter[str] = Counter()
+        """Allocations that this write created, by the ID of their evaluation."""
+        self.triggers: dict[tuple[str, str], str] = {}
+        """Why an evaluation was made, by namespace and job ID."""
+        for event in frame.events:
+            topic = released_topic(event.topic)
+            if topic not in ("Allocation", "Evaluation") or (read := _READER.read(event.payload)) is None:
+                continue
+            if topic == "Evaluation" and read.evaluation is not None:
+                self.triggers[event.namespace, read.evaluation.job_id] = read.evaluation.triggered_by
+            elif topic == "Allocation" and read.allocation is not None:
+                self.reported[read.allocation.node_id] += 1
+                if read.allocation.create_index == frame.index:
+                    self.placed[read.allocation.eval_id] += 1
+
+
+def _no_name(_topic: str, _identifier: str) -> str:
+    return ""
+
+
+class Beside(NamedTuple):
+    """What a sentence may use beside its event's payloads: the rest of the write, and names.
+
+    All events of a frame come from one write, so a frame proves what happened together: a node's event that says
+    nothing of its own came with the allocations its client reported, an evaluation's with those its plan placed.
+    """
+
+    frame: Frame | None = None
+    """The event's own; None if it is not available."""
+    namespace: str = ""
+    known_name: Callable[[str, str], str] = _no_name
+    """The name of an object by its released topic and ID, untrusted; empty for an unknown one."""
+
+    @property
+    def write(self) -> Write | None:
+        """Read once a frame."""
+        if self.frame is None:
+            return None
+        write: Write | None = self.frame.write
+        if write is None:
+            write = self.frame.write = Write(self.frame)
+        return write
+
+    def name(self, topic: str, identifier: str) -> str:
+        """A name, else the short ID."""
+        return self.known_name(topic, identifier) or short(identifier)
+
+    def trigger(self, job: str) -> str:
+        """Why this write evaluates a job; empty if the write does not show it."""
+        write = self.write
+        return write.triggers.get((self.namespace, job), "") if write is not None else ""
+
+
+NOTHING: Final = Beside()

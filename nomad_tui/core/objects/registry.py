@@ -1,10 +1,12 @@
-"""Every kind of object that a release is known to send, and what their events say.
+"""Every kind of object that a release is known to send, what their events say, and when they happened.
 
 `describe`, `level` and `summary` take any bytes as a payload, and released names of topic and type. The sentence says
 what has just happened. It is derived from the payload and from that of the object's previous event. A transition such
 as `pending → running` is claimed only where both payloads show it; with one payload a sentence says the state, or what
 the payload itself proves (equal indexes prove a creation, `Deleted` a removal). The event's type is only the name of
 the write that changed the object, so it decides nothing by itself where a payload does.
+
+Events carry no time: `frame_moment` reads it from what the write left in the objects of its frame.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,6 @@ from nomad_tui.core.objects.acl_policy import ACL_POLICY
 from nomad_tui.core.objects.acl_role import ACL_ROLE
 from nomad_tui.core.objects.acl_token import ACL_TOKEN
 from nomad_tui.core.objects.allocation import ALLOCATION
-from nomad_tui.core.objects.beside import NOTHING, Beside
 from nomad_tui.core.objects.csi_plugin import CSI_PLUGIN
 from nomad_tui.core.objects.csi_volume import CSI_VOLUME
 from nomad_tui.core.objects.deployment import DEPLOYMENT
@@ -28,15 +29,16 @@ from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.fact import MOST_FACTS, Context, Fact, Facts
 from nomad_tui.core.objects.host_volume import HOST_VOLUME
 from nomad_tui.core.objects.job import JOB
-from nomad_tui.core.objects.kind import Kind
+from nomad_tui.core.objects.kind import THIS_WRITE, Kind
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node_pool import NODE_POOL
 from nomad_tui.core.objects.operator import OPERATOR
-from nomad_tui.core.objects.parts import Sentence, dim, named, words
+from nomad_tui.core.objects.parts import NOTHING, Beside, Sentence, dim, named, words
 from nomad_tui.core.objects.parts import sentence as sentence_of
 from nomad_tui.core.objects.service import SERVICE
 from nomad_tui.core.objects.variable import VARIABLE
-from nomad_tui.core.topics import BETA_TOPICS, NODE_DRAIN, released_topic
+from nomad_tui.core.topics import BETA_TOPICS, NODE_DRAIN, released_topic, released_type
+from nomad_tui.core.wire import Frame
 
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
@@ -142,3 +144,45 @@ def summary(
         pass  # Nesting just within what can be read; the facts found before are kept.
     later = (Fact("", (dim(newest),), own_line=True),) if newest else ()
     return Summary((*facts.collected()[: MOST_FACTS - len(later)], *later))
+
+
+SECOND: Final = 1_000_000_000
+_MOST_EVENTS_ASKED: Final = 64
+"""Of one frame: a frame of thousands of events without a time must not stop the screen."""
+
+
+def frame_moment(frame: Frame) -> int | None:
+    """When the write behind a frame happened, in ns since 1970 on the server's clock; None if unknown.
+
+    The newest time of all objects that the write changed: some writes leave an object's own time as it was (an
+    evaluation in a plan's result, an allocation whose desired status changes).
+    """
+    return _moments(frame)[0]
+
+
+def no_earlier_than(frame: Frame) -> int | None:
+    """The newest time of any object of a frame, of this write or of one before it; None if there is none."""
+    return _moments(frame)[1]
+
+
+def _moments(frame: Frame) -> tuple[int | None, int | None]:
+    if frame.moments is not None:
+        return frame.moments
+    of_this_write: list[int] = []
+    of_nodes: list[int] = []
+    times: list[int] = []
+    for event in frame.events[:_MOST_EVENTS_ASKED]:
+        try:
+            of = kind(released_topic(event.topic))
+            time, index = of.written_at(released_type(event.type), bytes(event.payload))
+        except (ValueError, OverflowError, RecursionError):
+            continue
+        if time is None or not 0 < time < 1 << 63:
+            continue
+        times.append(time)
+        if index == frame.index:
+            of_this_write.append(time)
+        elif index is THIS_WRITE:
+            of_nodes.append(time)
+    frame.moments = (max(of_this_write or of_nodes, default=None), max(times, default=None))
+    return frame.moments

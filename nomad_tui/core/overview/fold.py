@@ -7,12 +7,12 @@ from nomad_tui.core.level import Level
 from nomad_tui.core.objects import deployment as deployments
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation import fields as allocations
-from nomad_tui.core.objects.beside import NOTHING
 from nomad_tui.core.objects.deployment import DEPLOYMENT
 from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node import fields as nodes
+from nomad_tui.core.objects.parts import NOTHING
 from nomad_tui.core.objects.registry import describe
 from nomad_tui.core.overview.state import (
     MOST_RECOVERED,

@@ -9,14 +9,13 @@ from typing import Any, Final
 from nomad_tui.core.history.event_row import describe_event, payload_before
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import HeldEvent, ObjectKey
-from nomad_tui.core.moment import frame_moment
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
 from nomad_tui.core.objects.allocation.timeline import allocation_steps
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node.fields import NodeEvent
 from nomad_tui.core.objects.parts import Parts, Sentence
-from nomad_tui.core.objects.registry import describe, kind
+from nomad_tui.core.objects.registry import describe, frame_moment, kind
 from nomad_tui.core.timeline.rows import TaskEventKey, moment, timestamp
 from nomad_tui.core.wire import Frame
 

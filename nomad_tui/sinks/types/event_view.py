@@ -10,8 +10,7 @@ import orjson
 from nomad_tui.core.changes import Change, difference
 from nomad_tui.core.export.reproduce import Envelope, Server, object_name, web_link
 from nomad_tui.core.level import Level
-from nomad_tui.core.moment import frame_moment
-from nomad_tui.core.objects.registry import kind, summary
+from nomad_tui.core.objects.registry import frame_moment, kind, summary
 from nomad_tui.core.payload.parsing import parse
 from nomad_tui.core.secrets import masked_text, redact
 from nomad_tui.core.text import printable

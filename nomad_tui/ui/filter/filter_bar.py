@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from nomad_tui.config.filter_history import FilterHistory
+from nomad_tui.config.kept import FilterHistory
 from nomad_tui.core.filter import FilterError
 from nomad_tui.core.search.completion import Seen
 from nomad_tui.core.search.view import View

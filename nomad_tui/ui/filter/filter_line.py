@@ -11,7 +11,7 @@ from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from nomad_tui.config.filter_history import FilterHistory
+from nomad_tui.config.kept import FilterHistory
 from nomad_tui.core.readable import count
 from nomad_tui.core.search.completion import Candidate, Completion, Vocabulary, complete
 from nomad_tui.core.text import printable

@@ -1,10 +1,10 @@
-"""Allocations: their fields, their sentences, their summary, and what a timeline says of them."""
+"""Allocations: their fields, sentences, levels, summary, and timeline."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.allocation import level, sentence, summary
+from nomad_tui.core.objects.allocation import sentence, summary
 from nomad_tui.core.objects.allocation.fields import Allocation
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
@@ -51,7 +51,7 @@ class AllocationKind(Known[Allocation]):
         return sentence.describe(event)
 
     def level(self, event: ObjectEvent[Allocation]) -> Level:
-        return level.level(event)
+        return sentence.level(event)
 
     def summary(self, now: Allocation, is_deleted: bool, facts: Facts, context: Context) -> None:
         summary.summary(now, facts, context)

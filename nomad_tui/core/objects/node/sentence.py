@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import msgspec
 
-from nomad_tui.core.objects.beside import Beside
 from nomad_tui.core.objects.kind import ObjectEvent
 from nomad_tui.core.objects.node.fields import Node, NodeEvent
 from nomad_tui.core.objects.parts import (
@@ -13,6 +12,7 @@ from nomad_tui.core.objects.parts import (
     DOT,
     MESSAGE_LIMIT,
     VALUE_LIMIT,
+    Beside,
     Part,
     Sentence,
     bad,
