@@ -1,11 +1,10 @@
 """The loop that reads one subscription in one namespace, or in all of them.
 
-It chooses among servers, connects, reads, reconnects where it left off, and yields what happens meanwhile; it alone
-waits between attempts. What the bytes mean is `stream.connection`'s business. A 200 proves nothing on these servers:
-only the first line does, and a body that ends before it is a refusal, whose reason is asked for (`nomad.inquiry`).
+It chooses a server, connects, reads, resumes, and is the only place that waits between attempts; `stream.connection`
+interprets the bytes. A status of 200 proves nothing: only the first line does, and a body that ends before it is a
+refusal, whose reason is asked for (`nomad.inquiry`).
 
-The topics follow the operator's selection (`stream.topic_selection`): the reader leaves the stream at a frame's end and
-subscribes again, which is neither a lost connection nor a reason to wait.
+When the operator selects other topics, the reader subscribes anew at a frame's end, without a wait.
 """
 
 import asyncio
