@@ -12,10 +12,10 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus
 from nomad_tui.sinks.definition.folder import Definitions
-from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.worker import Open, SinkWorker
 from nomad_tui.sinks.runner.runner import PRUNE_EVERY, Runner, Wanted
 from nomad_tui.sinks.runner.service import continued
+from nomad_tui.sinks.types.opening import open_sink
 from nomad_tui.standin import StandIn
 from nomad_tui.stream.settings import Settings
 

@@ -147,6 +147,13 @@ def test_no_import_circles() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
+def test_sinks_import_definitions_then_delivery_then_types_then_the_runner() -> None:
+    order = ["nomad_tui.sinks." + each for each in ("definition", "delivery", "types", "runner")]
+    for module, tree in MODULES.items():
+        own = next((number for number, package in enumerate(order) if module.startswith(package)), len(order))
+        assert not [each for each in imports(module, tree) if each.startswith(tuple(order[own + 1 :]))], module
+
+
 def test_sources_read_the_same_for_every_screen() -> None:
     """Neither the screen nor its library is known to anything that reads a stream."""
     for module, tree in MODULES.items():

@@ -244,13 +244,13 @@ def _echo_errors(sentences: Iterable[str]) -> None:
 
 
 def _echo_definitions(definitions: Iterable[Definition]) -> None:
+    from nomad_tui.sinks.definition.definition import FORMATTED
     from nomad_tui.sinks.definition.folder import shown_address
 
     rows: list[Sequence[str]] = [("ID", "TYPE", "ADDRESS", "TOPICS", "FILTER", "FORMAT")]
     for each in definitions:
-        rows.append(
-            (each.id, each.kind, shown_address(each), str(each.subscription), str(each.filter) or "-", each.format)
-        )
+        form = each.format if each.kind in FORMATTED else "-"
+        rows.append((each.id, each.kind, shown_address(each), str(each.subscription), str(each.filter) or "-", form))
     echo_table(rows)
 
 

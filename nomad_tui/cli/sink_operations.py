@@ -28,9 +28,9 @@ from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Loaded, NoSinkError
 
 if TYPE_CHECKING:
-    from nomad_tui.sinks.delivery.by_hand import Answer
     from nomad_tui.sinks.delivery.report import SinkReport
     from nomad_tui.sinks.delivery.sink import Delivery
+    from nomad_tui.sinks.runner.by_hand import Answer
 
 R = TypeVar("R")
 
@@ -47,7 +47,7 @@ MOST_LETTERS: Final = 1_000
 
 
 def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
-    from nomad_tui.sinks.delivery.by_hand import opened, send_example
+    from nomad_tui.sinks.runner.by_hand import opened, send_example
 
     definition = defined(loaded, id)
 
@@ -82,7 +82,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
 
 def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]) -> int:
     """How many were acknowledged."""
-    from nomad_tui.sinks.delivery import by_hand
+    from nomad_tui.sinks.runner import by_hand
 
     async def resent() -> int:
         sent = tried = 0
@@ -178,8 +178,8 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
         click.echo(f"No runner uses this journal{heard}. `nomad-tui sink run` starts one.")
     else:
         click.echo(
-            f"Runner {_named(runner)} for {duration(now - runner.started)}: stream {printable(runner.state)}, "
-            f"{runner.rate:g} events/s, {_counted(runner.gaps, 'gap')}."
+            f"Runner {_named(runner)} for {duration(now - runner.started)}: "
+            f"stream {printable(runner.state) or 'starting'}, {runner.rate:g} events/s, {_counted(runner.gaps, 'gap')}."
         )
         for trouble in filter(None, (runner.what, runner.journal_trouble)):
             click.echo(printable(trouble))
@@ -293,7 +293,7 @@ def _letter_note(letter: DeadLetter) -> str:
 
 def _letter_line(letter: DeadLetter) -> str:
     """One line of JSON, which ends with the event as it would be sent."""
-    from nomad_tui.sinks.delivery.by_hand import gap_of
+    from nomad_tui.sinks.runner.by_hand import gap_of
 
     record = {
         "letter": letter.id,

@@ -15,8 +15,8 @@ from aiohttp import web
 
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
-from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.batching import delivery_id
+from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Delivery
 from nomad_tui.sinks.types.webhook import Webhook
 from tests import recordings

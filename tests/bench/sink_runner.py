@@ -22,10 +22,10 @@ from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
 from nomad_tui.sinks.definition.folder import Loaded
-from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.sink import Delivery, Sink, UnavailableError
 from nomad_tui.sinks.runner.runner import Runner, Wanted
 from nomad_tui.sinks.runner.service import continued, rare_collections
+from nomad_tui.sinks.types.opening import open_sink
 from nomad_tui.stream.settings import Settings
 
 MANY = 100

@@ -11,8 +11,8 @@ import msgspec
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
-from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.batching import delivery_id
+from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Delivery, Item
 from nomad_tui.sinks.runner.service import rare_collections
 from nomad_tui.sinks.types.formats import encode

@@ -16,8 +16,8 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record
 from nomad_tui.journal.retention import Retention
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, GroupBy, Kind
-from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.batching import Batches
+from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Item
 from tests.journals import SECOND, writing
 

@@ -489,7 +489,7 @@ async def test_a_test_that_is_killed_pauses_nothing_for_long(server: StandIn, tm
     define(tmp_path, "out", f'type = "file"\naddress = "{file}"\nformat = "event"\nredact = false\n')
     journal = tmp_path / "test.journal"
     stuck = (
-        "import asyncio, sys; from pathlib import Path; from nomad_tui.sinks.delivery.by_hand import opened\n"
+        "import asyncio, sys; from pathlib import Path; from nomad_tui.sinks.runner.by_hand import opened\n"
         "from nomad_tui.sinks.definition.folder import Definitions\n"
         "async def main():\n"
         "    definition = Definitions(Path(sys.argv[1])).read().definitions['out']\n"

@@ -17,11 +17,11 @@ from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, Format, GroupBy, Kind
-from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.batching import SEEN_BEFORE_FILTER
 from nomad_tui.sinks.delivery.grouping import KEPT, Folding, counted_with, letters_of
-from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
+from nomad_tui.sinks.types.opening import open_sink
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.chats import LIMITS, RULES, chat, text_of

@@ -13,10 +13,10 @@ from nomad_tui.cli.main import main
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, Kind
-from nomad_tui.sinks.definition.selection import Selection
-from nomad_tui.sinks.delivery.by_hand import delivery_of
-from nomad_tui.sinks.delivery.opening import open_sink
+from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.runner.by_hand import delivery_of
+from nomad_tui.sinks.types.opening import open_sink
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.chats import AlertmanagerRules, LokiRules, pagerduty

@@ -18,11 +18,11 @@ from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus, SinkState
 from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Batch, Definition, Kind, Retry
-from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Sink
 from nomad_tui.sinks.runner.runner import Runner, Wanted
 from nomad_tui.sinks.runner.service import continued
+from nomad_tui.sinks.types.opening import open_sink
 from nomad_tui.sinks.types.webhook import Webhook
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from nomad_tui.stream.settings import Settings

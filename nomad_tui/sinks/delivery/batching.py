@@ -16,8 +16,8 @@ from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.record import Record, events_in
 from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.grouping import Folding
+from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Item
 
 MOST_BYTES: Final = 4 * 1024 * 1024

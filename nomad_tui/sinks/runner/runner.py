@@ -17,9 +17,9 @@ from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Loaded, shown_address
 from nomad_tui.sinks.definition.reading import DefinitionError
 from nomad_tui.sinks.delivery.alerts import Alerts
-from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.recorder import Recorder
 from nomad_tui.sinks.delivery.worker import Open, SinkWorker, register
+from nomad_tui.sinks.types.opening import open_sink
 from nomad_tui.sinks.types.stdout import reader_has_gone
 from nomad_tui.sources.source import Source
 from nomad_tui.stream.tasks import end

@@ -77,7 +77,7 @@ def messages(items: Sequence[Item], form: Format, *, region: str = "", test: boo
 
 
 def _tasks(item: Item, test: bool) -> list[bytes]:
-    from nomad_tui.sinks.types.task_events import TOPIC, task_records
+    from nomad_tui.sinks.delivery.task_events import TOPIC, task_records
 
     if test or item.event is None or released_topic(item.event.topic) != TOPIC:
         return [_event(item, test)]  # a gap, or an alert of another sink

@@ -15,12 +15,12 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import CHATS, HTTP, Definition, Kind
-from nomad_tui.sinks.definition.selection import Selection
 from nomad_tui.sinks.delivery.batching import delivery_id
 from nomad_tui.sinks.delivery.grouping import Folding
-from nomad_tui.sinks.delivery.opening import http_sink
+from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Delivery, Item, UndeliveredError
 from nomad_tui.sinks.types.formats import Body, encode_one, messages
+from nomad_tui.sinks.types.opening import http_sink
 from nomad_tui.sinks.types.templates import DeliveryTemplate, Template, TemplateInvalidError
 
 MOST_BYTES: Final = 64 * 1024 * 1024

@@ -13,7 +13,7 @@ from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Definitions, Loaded, shown_address
-from nomad_tui.sinks.delivery.by_hand import delivery_of
+from nomad_tui.sinks.runner.by_hand import delivery_of
 from nomad_tui.ui.actions import Context
 from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.dialogs.letter_menu import Choice, LetterMenu

@@ -25,7 +25,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.definition.definition import Definition, Kind
-from nomad_tui.sinks.delivery.by_hand import Answer, resend
+from nomad_tui.sinks.runner.by_hand import Answer, resend
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.text_page import TextViewer

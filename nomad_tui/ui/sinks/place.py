@@ -16,8 +16,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.place import journal_path
 from nomad_tui.sinks.definition.definition import Definition, Kind
-from nomad_tui.sinks.delivery.by_hand import Answer, Send, opened, send_example
 from nomad_tui.sinks.delivery.sink import Delivery
+from nomad_tui.sinks.runner.by_hand import Answer, Send, opened, send_example
 from nomad_tui.sources.journal import JournalSource
 from nomad_tui.sources.journaled import JournaledLive
 from nomad_tui.sources.live import LiveServer

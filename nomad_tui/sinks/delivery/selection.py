@@ -16,7 +16,7 @@ from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import CHATS, INCIDENTS, Definition, Format, Kind
 from nomad_tui.sinks.delivery.about import About, about_held
 from nomad_tui.sinks.delivery.sink import Item
-from nomad_tui.sinks.types.task_events import has_task_events
+from nomad_tui.sinks.delivery.task_events import has_task_events
 
 HELD_EVENTS: Final = 20_000
 HELD_BYTES: Final = 32 * 1024 * 1024

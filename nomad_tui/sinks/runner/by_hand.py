@@ -27,10 +27,10 @@ from nomad_tui.journal.status import SinkState
 from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import CHATS, INCIDENTS, Definition, Kind
 from nomad_tui.sinks.delivery.about import about_alone
-from nomad_tui.sinks.delivery.opening import open_sink
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UndeliveredError
 from nomad_tui.sinks.delivery.worker import Open
+from nomad_tui.sinks.types.opening import open_sink
 
 STEPS_ASIDE: Final = 5.0
 """Seconds for a runner to let go of a file."""
