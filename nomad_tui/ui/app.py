@@ -44,6 +44,8 @@ TYPED_AHEAD_EVERY: Final = 0.02
 """Seconds between two keys that were typed before the first picture: one may open the pane that the next is for."""
 LONGEST_ACT: Final = 1.0
 """Seconds that such a key waits at most for what the key before it does, the search for a filter included."""
+QUITS_WITHIN: Final = 3.0
+"""Seconds from Ctrl+C to another one, which quits. A single one may be meant to copy a selection that is gone."""
 FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
 """Style sheets of the first picture. The others are read after it, or before a key or another screen needs them."""
 
@@ -75,6 +77,8 @@ class NomadTui(App[Outcome]):
         """Keys that wait for the first picture; None once they have acted."""
         self._is_acting = False
         """Whether messages that the last of them led to are still being handled."""
+        self._interrupted_at = -QUITS_WITHIN
+        """`perf_counter()` of the last Ctrl+C."""
         self._collector = Collector(options.collects_after)
         self._signals = EndingSignals()
         for theme in (*THEMES, *self.preferences.own_themes):
@@ -201,6 +205,13 @@ class NomadTui(App[Outcome]):
                 return  # keys typed ahead of a quit have no target, and Textual fails on them
             self._read_other_styles()
             self.session.pace.last_key = perf_counter()
+            if (
+                isinstance(event, events.Key)
+                and event.key == "ctrl+c"
+                and not event.is_forwarded
+                and self.screen.is_modal
+            ):
+                self.action_help_quit()  # Textual's own keys do not reach over a modal screen
         await super().on_event(event)
 
     async def _take_typed_ahead(self) -> None:
@@ -233,6 +244,14 @@ class NomadTui(App[Outcome]):
     @on(EventList.Quit)
     def _quit(self) -> None:
         self.exit()
+
+    def action_help_quit(self) -> None:
+        """Runs for Ctrl+C, unless that copies a selection."""
+        before, self._interrupted_at = self._interrupted_at, perf_counter()
+        if self._interrupted_at < before + QUITS_WITHIN:
+            self.exit()
+        else:
+            self.notify("Press Ctrl+C again to quit.", timeout=QUITS_WITHIN, markup=False)
 
     def action_command_palette(self) -> None:
         from nomad_tui.ui.dialogs.commands import Palette

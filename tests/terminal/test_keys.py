@@ -58,3 +58,11 @@ def test_the_footer_is_clicked_and_the_palette_finds_synonyms_and_names_keys(tou
             ("web", "Copy web UI link"),
         ):
             program.press("ctrl+p", "pagedown").settle().press(typed).wait_for(found).press("escape").settle()
+
+
+def test_ctrl_c_twice_quits_from_any_page(tour: Path, home: Path) -> None:
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625").press("?").wait_for("── Events").press("ctrl+c").wait_for("Press Ctrl+C again to quit")
+        program.press("ctrl+c")
+        program.press("ctrl+c")  # the first of them may have come too late
+        assert program.wait_for_exit() == 0
