@@ -366,7 +366,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     def needs_earlier(self) -> bool:
         """Whether what is sent depends on earlier events: a sentence says what has changed."""
         if self.least_level == Level.ROUTINE and not self.is_grouped and self.template is not None:
-            return any(name in self.template for name in _DERIVED)
+            return any(name in self.template for name in (*_DERIVED, *_BUILDING))
         return self.is_rendered
 
     @property
@@ -382,6 +382,8 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         return Batch(TOGETHER[self.kind], 0.0)
 
 
+_BUILDING: Final = ("~", "+", "\\", "join", "format", "replace")
+"""What a template may put such a name together with."""
 _DERIVED: Final = ("sentence", "level", "object", "node", "changes")
 """Names of a template that stand for what is derived from an event and the one before."""
 TOGETHER: Final = {Kind.FILE: 500, Kind.STDOUT: 500, Kind.NATS: 256, Kind.LOKI: 500, Kind.ALERTMANAGER: 50}
