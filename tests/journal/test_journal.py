@@ -371,12 +371,12 @@ async def test_the_last_frames_are_those_since_the_server_was_rebuilt(tmp_path: 
 async def test_a_place_is_found_by_index_and_by_time(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
-        for number, index in enumerate((10, 11, 11, 14, 3, 10**30), start=1):
+        for number, index in enumerate((10, 11, 11, 14, 3, 10**18), start=1):
             journal.add(frame(index), 1_000 * number)
             if number % 2:
                 await journal.flushed()
         await journal.flushed()
-        found = [await journal.seek(index=index) for index in (0, 10, 11, 12, 14, 15, 10**30, 10**31)]
+        found = [await journal.seek(index=index) for index in (0, 10, 11, 12, 14, 15, 10**18, 10**19)]
         assert found == [0, 0, 1, 3, 3, 5, 5, 6]
         assert [await journal.seek(since=since) for since in (0, 1_000, 1_001, 6_000, 6_001)] == [0, 0, 1, 5, 6]
         await journal.close()

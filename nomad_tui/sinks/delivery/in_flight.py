@@ -229,6 +229,7 @@ class InFlightWindow:
             size=sum(item.size for item in items),
         )
         self._size += each.batch.size - sum(batch.size for batch in batches)
+        self._wake.set()  # there is room for more
         return replace(left, id=delivery_id(items), items=items)
 
     def _make_ready(self, queue: Iterable[_Waiting]) -> None:
