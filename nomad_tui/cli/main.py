@@ -102,6 +102,9 @@ class _Group(CommandGroup):
             click.echo(f"nomad-tui: {error.format_message()}", err=True)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
+            import signal
+
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # another Ctrl+C ends whatever is still being waited for
             sys.exit(INTERRUPTED)
         gc.freeze()  # else the interpreter walks all objects before it ends: 0.4 s after `q` (measured)
         sys.exit(code if isinstance(code, int) else 0)
