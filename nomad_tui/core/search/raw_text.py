@@ -13,7 +13,7 @@ from pkgutil import walk_packages
 from types import CodeType
 from typing import Any, Final
 
-from nomad_tui.core import changes, level, objects, readable, secrets, text, topics
+from nomad_tui.core import changes, level, objects, payload, readable, secrets, text, topics
 from nomad_tui.core.filter.text import Text
 from nomad_tui.core.history.derived import PayloadReader
 from nomad_tui.core.history.history import History
@@ -23,7 +23,7 @@ from nomad_tui.core.regular import literal as ignoring_case
 
 _KINDS: Final = frozenset(("Allocation", "Deployment", "Evaluation", "Job", "Node"))
 """Whose sentences keep to this; others are few."""
-_PACKAGES: Final = (objects, changes, secrets)
+_PACKAGES: Final = (objects, changes, payload, secrets)
 _MODULES: Final = (level, readable, text, topics)
 """What makes sentences."""
 _PLAIN: Final = lazy_pattern(r"[A-Za-z]{4,}")
