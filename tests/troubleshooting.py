@@ -39,6 +39,7 @@ EXAMPLES: Final = {
     "use a token that has it, or subscribe to fewer topics (--topic)",
     "quote": "",
     "seconds": "90 s",
+    "size": "2.6 kB",
     "settings": "NOMAD_CACERT (--ca-cert)",
     "status": "500",
     "text": "…",

@@ -69,6 +69,8 @@ class Concern(StrEnum):
     """Part of what was asked for is refused."""
     BUFFERED = "buffered"
     """Something between holds the stream back and lets it through in bulk."""
+    LINE = "line"
+    """A line of the stream has begun and does not end: nothing comes before it does."""
     LEADER = "leader"
     """The cluster has no leader: nothing is written, so nothing comes."""
     CLOCK = "clock"

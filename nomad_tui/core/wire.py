@@ -138,7 +138,6 @@ class LineSplitter:
         """Lines dropped since the caller last emptied this list."""
         self._parts: list[bytes] = []
         self._length = 0
-        """Bytes of the line under way, including what was dropped of it."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that `chunk` completes, without their line feeds; often none, often many."""
@@ -156,6 +155,11 @@ class LineSplitter:
         if self.oversized:
             lines = [line for line in lines if line]
         return lines
+
+    @property
+    def unfinished(self) -> int:
+        """Bytes of the line under way, including what was dropped of it."""
+        return self._length
 
     def finish(self) -> bytes:
         """What was left without a line feed when the stream ended; empty at a clean end."""

@@ -13,6 +13,7 @@ import aiohttp
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
+from nomad_tui.core.readable import byte_count
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, by_inquiry
 from nomad_tui.nomad.cases.case import describe_answer
@@ -34,6 +35,7 @@ __all__ = [
     "token_in_words",
     "too_slow",
     "unexpected_answer",
+    "unfinished",
 ]
 
 QUOTED: Final = 160
@@ -153,6 +155,12 @@ def ended(last_text: bytes | None) -> Trouble:
 def too_slow(seconds: float) -> Trouble:
     """For a stream that ended after this program had not read for so long."""
     return fill(by_inquiry.TOO_SLOW, seconds=in_words(seconds))
+
+
+def unfinished(size: int, seconds: float, *, is_left: bool = False) -> Trouble:
+    """For a line of which `size` bytes have come in so many seconds and not its end; `is_left` if that was enough."""
+    case = by_inquiry.ENDLESS_LINE if is_left else by_inquiry.UNFINISHED_LINE
+    return fill(case, size=byte_count(size), seconds=in_words(seconds))
 
 
 def buffered(seconds: float, heartbeats: int) -> Trouble:

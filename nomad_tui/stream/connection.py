@@ -135,6 +135,8 @@ class StreamConnection:
     last_text: bytes | None = field(default=None, init=False)
     """What came last, where that was no frame: a server's last words."""
     heartbeats: Heartbeats = field(init=False)
+    unfinished_since: float | None = field(default=None, init=False)
+    """When the line began of which only a part has come; None between two lines."""
 
     _splitter: LineSplitter = field(init=False)
     _narrow: Subscription | None = field(init=False)
@@ -161,6 +163,11 @@ class StreamConnection:
         self._is_resuming = self._resumed_from > 0
         self._narrow = None if self.subscription.everything else self.subscription
 
+    @property
+    def unfinished(self) -> int:
+        """Bytes of the line of which only a part has come."""
+        return self._splitter.unfinished
+
     def request(self, beta: bool = False) -> list[tuple[str, str]]:
         """The parameters `index` and `topic` to ask for; `beta` for a server of the 1.0-beta dialect."""
         return request(self.continuity, self.subscription, self.readable, self.start, beta)
@@ -177,6 +184,10 @@ class StreamConnection:
         self._now = now
         lines = self._splitter.feed(data)
         oversized = self._splitter.oversized
+        if not self._splitter.unfinished:
+            self.unfinished_since = None
+        elif lines or oversized or self.unfinished_since is None:
+            self.unfinished_since = now
         if (lines or oversized) and not self.accepted:
             self.accepted = True
             self._connected_at = now

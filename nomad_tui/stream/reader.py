@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
-from time import monotonic, time_ns
+from time import monotonic
 
 import aiohttp
 
@@ -25,7 +25,6 @@ from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.probing import first_line_patience
-from nomad_tui.nomad.questions import newest_index
 from nomad_tui.nomad.release_discovery import Discovery
 from nomad_tui.stream.connection import ConnectionSettings, StreamConnection, request
 from nomad_tui.stream.reports import (
@@ -33,13 +32,13 @@ from nomad_tui.stream.reports import (
     HAS_ANOTHER_HISTORY,
     OF_CLUSTER,
     REFUSALS,
-    SKEW,
+    LineWatch,
     PartlyRefusedError,
     Reports,
     all_failed,
     explain_ending,
 )
-from nomad_tui.stream.servers import Doubts, first_index_held, identify, scope
+from nomad_tui.stream.servers import Doubts, filter_from, first_index_held, identify, scope
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start, StartFilter
 from nomad_tui.stream.timing import Cuts
@@ -93,6 +92,7 @@ class Reader:
         """Whether silence was found to be something between that holds the stream back, and not a refusal."""
         self._cuts = Cuts(settings.shortest_cut_period)
         self.doubts = Doubts(settings)
+        self._line_watch = LineWatch(settings)
         self._reports = Reports(connection, self.selection, self.harm)
 
     @property
@@ -149,8 +149,7 @@ class Reader:
         settings = self.settings
         waits, refusal_waits = self._delays()
         attempt = 0
-        changing = False
-        probed = False
+        changing = probed = False
         """Whether permissions have been examined since the last connection, or the last wait."""
         while True:
             if not changing:
@@ -225,8 +224,16 @@ class Reader:
     def _wake(self) -> None:
         """Ends the wait for bytes in time for what is due."""
         if self._reading is not None and not self._reading.expired():
-            left = 0.0 if self._interrupted else self.selection.seconds_left()
+            left = self._seconds_left()
             self._reading.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
+
+    def _seconds_left(self) -> float | None:
+        """Until something is due that the wait for bytes must not delay; None for never."""
+        if self._interrupted:
+            return 0.0
+        selecting = self.selection.seconds_left() if self.selection.is_changing else None
+        due = [left for left in (selecting, self._line_watch.seconds_left()) if left is not None]
+        return min(due, default=None)
 
     async def _next_chunk(self, response: aiohttp.ClientResponse, connection: StreamConnection) -> bytes | None:
         """The next bytes; empty at the stream's end, None if it is time to leave it or an update is pending.
@@ -235,9 +242,7 @@ class Reader:
         """
         selection = self.selection
         selection.holding = not connection.accepted or self.continuity.last_index == 0
-        left = selection.seconds_left() if selection.is_changing else None
-        if self._interrupted:
-            left = 0.0
+        left = self._seconds_left()
         if left != 0:
             waiting = asyncio.timeout(left)
             try:
@@ -273,7 +278,8 @@ class Reader:
                     troubles.append(error.trouble)
                     continue
                 is_last_choice = number == len(order) - 1 and not second_best
-                if held is not None and held != self._resumes_from(subscription) and not is_last_choice:
+                wanted = self.continuity.resumption(subscription.released_topics, self.selection.readable).index
+                if held is not None and held != wanted and not is_last_choice:
                     second_best.append((held, at))
                     continue
             connected = False
@@ -295,9 +301,6 @@ class Reader:
             return
         self._at = order[0]
         raise NomadError(all_failed(troubles))
-
-    def _resumes_from(self, subscription: Subscription) -> int:
-        return self.continuity.resumption(subscription.released_topics, self.selection.readable).index
 
     async def _first_index_held(self, subscription: Subscription) -> int | None:
         """As `first_index_held`, of the server to be tried, for a reader that goes on from here."""
@@ -322,11 +325,10 @@ class Reader:
 
         Raises `NomadError` with what ended it, as exactly as could be found out.
         """
-        server = self.server
         connected = False
         self.selection.begin()
         self.standstill = 0.0
-        async with Client(server, first_line=self.settings.first_line) as client:
+        async with Client(self.server, first_line=self.settings.first_line) as client:
             try:
                 async with aclosing(self._read(client, subscription)) as updates:
                     async for update in updates:
@@ -380,6 +382,8 @@ class Reader:
                 if connection.accepted:
                     self._last_byte = waited_from
                     patience = None
+                for warned in self._line_watch.check(connection):
+                    yield warned
                 try:
                     async with asyncio.timeout(patience):
                         chunk = await self._next_chunk(response, connection)
@@ -435,12 +439,8 @@ class Reader:
 
     async def _begin(self, client: Client) -> StartFilter | None:
         """None if everything that comes is wanted."""
-        start = self._start
-        if start.is_bounded and self._start_filter is None:
-            reached = self.newest if self.newest is not None or not start.live else await newest_index(client)
-            ahead = client.ahead or 0.0
-            began = time_ns() + (int(ahead * 1e9) if abs(ahead) > SKEW else 0)
-            self._start_filter = StartFilter(start, began, reached, is_newest=self.newest is not None)
+        if self._start.is_bounded and self._start_filter is None:
+            self._start_filter = await filter_from(self._start, client, self.newest)
         return self._start_filter
 
     def _start_over(self, parted_at: int) -> NomadError:

@@ -12,6 +12,7 @@ from nomad_tui.nomad.cases import Kind, Trouble
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.stream.connection import StreamConnection
+from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.topic_selection import Harm, TopicSelection
 
 SKEW: Final = 5.0
@@ -161,6 +162,49 @@ class Reports:
         elif self.is_held_back and connection.heartbeats.regular:
             self.is_held_back = False
             yield Warned(Concern.BUFFERED)
+
+
+class LineWatch:
+    """Notices lines that do not end, on any number of connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._clock = settings.clock
+        self._patience = settings.unfinished_line
+        self._longest = settings.longest_line
+        self._since: float | None = None
+        """When the line under way began."""
+        self._next = 0.0
+        """When it is looked at again."""
+        self._is_accepted = False
+        self._is_reported = False
+
+    def seconds_left(self) -> float | None:
+        """Until `check` has something to report if the line does not end; None between two lines.
+
+        The wait for a first line has its own limit.
+        """
+        return None if self._since is None or not self._is_accepted else max(0.0, self._next - self._clock())
+
+    def check(self, connection: StreamConnection) -> Iterator[Warned]:
+        """Whether a line takes long, or does no more. Raises `NomadError` if it takes too long.
+
+        Patience grows with each such end: a long line must come through a slow network in the end.
+        """
+        self._is_accepted = connection.accepted
+        now, since = self._clock(), connection.unfinished_since
+        if since is None or since != self._since:
+            self._since = since
+            self._next = now + self._patience
+            if self._is_reported:
+                self._is_reported = False
+                yield Warned(Concern.LINE)
+        elif now >= self._next:
+            self._next = min(now + (now - since), max(now, since + self._longest))
+            if now - since >= self._longest:
+                self._longest *= 2
+                raise NomadError(diagnose.unfinished(connection.unfinished, now - since, is_left=True))
+            self._is_reported = True
+            yield _warning(Concern.LINE, diagnose.unfinished(connection.unfinished, now - since))
 
 
 def _warning(concern: Concern, trouble: Trouble) -> Warned:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Final
 
 from nomad_tui.config.connection import Connection
@@ -14,7 +14,9 @@ from nomad_tui.nomad.cases import Kind, by_inquiry
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.stream.connection import Parting, StreamConnection
+from nomad_tui.stream.reports import SKEW
 from nomad_tui.stream.settings import Settings
+from nomad_tui.stream.start import Start, StartFilter
 
 HOLDS_NOTHING: Final = 1 << 63
 """An index above every other, for a server that sends no frame."""
@@ -46,6 +48,14 @@ async def is_replaying(client: Client, last_index: int, patience: float) -> bool
     with suppress(NomadError):
         return None if await has_leader(client) else True
     return None
+
+
+async def filter_from(start: Start, client: Client, newest: int | None) -> StartFilter:
+    """What leaves out the frames before `start`; `newest` is the server's newest index, where it says so."""
+    reached = await questions.newest_index(client) if newest is None and start.live else newest
+    ahead = client.ahead or 0.0
+    began = time_ns() + (int(ahead * 1e9) if abs(ahead) > SKEW else 0)
+    return StartFilter(start, began, reached, is_newest=newest is not None)
 
 
 async def has_leader(client: Client) -> bool:

@@ -55,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     after every connection that brought something new. A server that accepts and ends each connection at once would
     otherwise be asked twice a second."""
     shortest_cut_period: float = SHORTEST_PERIOD
+    unfinished_line: float = 10.0
+    """For a line to end, before a warning; the next ones come after twice as long each."""
+    longest_line: float = 300.0
+    """For a line to end, before the connection is left; twice as long after each time that it was."""
     standstill: float = 10.0
     """Without reading, after which a server may have given this reader up."""
     standstill_over: float = 1.0

@@ -159,6 +159,8 @@ def header(
         state, color = _STATES[State.CONNECTING]
     elif status.state is State.LIVE and Concern.LEADER in status.warnings:
         state, color = "● no leader", "$warning"
+    elif status.state is State.LIVE and Concern.LINE in status.warnings:
+        state, color = "● stalled", "$warning"
     version = f" {printable(status.version, 20)}" if status.version else ""
     # In the order of the screen; the number says how long a part stays when the line gets short.
     parts: list[tuple[int, Content]] = [
@@ -254,6 +256,7 @@ def _bars(numbers: list[int]) -> str:
 
 ORDER: Final = (
     Concern.RECORDING,
+    Concern.LINE,
     Concern.LEADER,
     Concern.HARM,
     Concern.NAMESPACE,

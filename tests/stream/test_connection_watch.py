@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -345,3 +345,48 @@ async def test_a_list_of_namespaces_that_is_answered_at_once_is_not_asked_for_wi
             server.publish(frame(index))
             await reader.until_index(index)
         assert sum(request.path == "/v1/namespaces" for request in server.requests) == 2
+
+
+# A line that does not end
+
+
+async def test_a_line_that_does_not_end_is_reported_and_left_and_the_stream_resumes() -> None:
+    streams = 0
+
+    async def serve(asked: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        nonlocal streams
+        serving.append(cast("asyncio.Task[None]", asyncio.current_task()))
+        head = await asked.readuntil(b"\r\n\r\n")
+        answer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
+        if b"/v1/event/stream" in head:
+            streams += 1
+            answer.write(frame(streams) + b"\n")
+            while streams == 1 and not answer.is_closing():
+                answer.write(b'{"Index":')
+                await answer.drain()
+                await asyncio.sleep(0.01)
+            if streams == 2:
+                answer.write(frame(3)[:20])
+                await answer.drain()
+                await goes_on.wait()
+                answer.write(frame(3)[20:] + b"\n{}\n")
+                await answer.drain()
+                await asked.read()
+        answer.close()
+
+    goes_on = asyncio.Event()
+    serving: list[asyncio.Task[None]] = []
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        async with reading(f"http://127.0.0.1:{port}", unfinished_line=0.1, longest_line=0.5) as reader:
+            retrying = await reader.until_kind(Retrying)
+            reported = warnings(reader, Concern.LINE)
+            assert "does not end" in reported[0].what and len(reported) > 1
+            assert "The stream was left because a line did not end" in retrying.what
+            await reader.until_index(2)
+            assert warnings(reader, Concern.LINE)[-1].what == "", "it is over on another connection"
+            await reader.until(lambda: "20 B" in warnings(reader, Concern.LINE)[-1].what)
+            goes_on.set()
+            await reader.until(lambda: warnings(reader, Concern.LINE)[-1].what == "")
+            await reader.until_index(3)
+        await asyncio.gather(*serving, return_exceptions=True)

@@ -203,6 +203,18 @@ TOO_SLOW: Final = Case(
     "nomad-tui was stopped or the machine slept for {seconds}, and Nomad drops slow readers",
     "No action needed. For fewer gaps, raise event_buffer_size on the server",
 )
+UNFINISHED_LINE: Final = Case(
+    Kind.UNFINISHED,
+    "A line of the stream does not end",
+    "{size} of it came in {seconds}, and no event comes before its end",
+    "Check for a slow network, or a proxy that cuts or changes the stream. nomad-tui reconnects if it does not end",
+)
+ENDLESS_LINE: Final = Case(
+    Kind.UNFINISHED,
+    "The stream was left because a line did not end",
+    "{size} of it came in {seconds}",
+    f"Check for a proxy that changes the stream, or {SET_ADDRESS} the server itself",
+)
 MENDED_STATUS_LINE: Final = Case(
     Kind.OLD_RELEASE,
     "{address} sends an invalid HTTP status line",

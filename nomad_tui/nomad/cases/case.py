@@ -121,6 +121,8 @@ class Kind(StrEnum):
     """The server closed a stream that had begun."""
     TOO_SLOW = "too-slow"
     """It did so because this program did not read."""
+    UNFINISHED = "unfinished"
+    """A line of the stream does not end."""
     UNKNOWN = "unknown"
 
 
