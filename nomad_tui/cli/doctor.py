@@ -40,8 +40,7 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
 
     Exit codes: 0 well, 1 unreachable or broken, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
-    import asyncio
-
+    from nomad_tui.cli import interrupts
     from nomad_tui.doctor.checks import examine
     from nomad_tui.doctor.subject import Patience
     from nomad_tui.doctor.terminal import print_json, print_text
@@ -52,7 +51,7 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
     items = examine(connection, subscription_to(topics), patience=patience, origins=_origins(connection))
     printing = print_json if output == "json" else print_text
     try:
-        return asyncio.run(printing(items, sys.stdout))
+        return interrupts.run(printing(items, sys.stdout))
     except BrokenPipeError:
         # The interpreter would report the buffered rest when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -255,10 +255,10 @@ def tail(
 
     Exit codes: 0 done, 1 gave up reconnecting, 2 wrong usage, 3 refused by the server, 130 interrupted.
     """
-    import asyncio
     import gc
 
     gc.disable()  # imports make hardly any garbage, and looking for it takes a tenth of the start
+    from nomad_tui.cli import interrupts
     from nomad_tui.cli.source_factory import SourceFactory, of_jetstream, tailed_files
     from nomad_tui.cli.tail import DEFAULT_RETRIES, Options
     from nomad_tui.cli.tail import tail as run_tail
@@ -297,7 +297,7 @@ def tail(
     gc.freeze()
     gc.enable()
     try:
-        return asyncio.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
+        return interrupts.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
     except OSError as error:
         # The buffered rest has no reader, and the interpreter would report that when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,5 @@
 """What the commands of `cli.sink_operate` do: they raise `click.ClickException` and return the exit code."""
 
-import asyncio
 import json
 import sys
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from nomad_tui.cli import interrupts
 from nomad_tui.cli.options import ConfigurationFailure
 from nomad_tui.cli.sink import cut_cell, defined, echo_table
 from nomad_tui.core.glyphs import escaped_json
@@ -318,7 +318,7 @@ def _letter_line(letter: DeadLetter) -> str:
 
 def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
     try:
-        return asyncio.run(work)
+        return interrupts.run(work)
     except ValueError as error:
         raise ConfigurationFailure(f"The sink {definition.id} cannot be used: {error}") from None
 

@@ -1,6 +1,5 @@
 """What `nomad-tui sink preview` does: the bodies that a sink would send for recorded events, on standard output."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from time import time_ns
 
 import click
 
+from nomad_tui.cli import interrupts
 from nomad_tui.cli.sink import defined
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Gap
@@ -55,6 +55,6 @@ def _collected(files: Sequence[str]) -> list[Record]:
         return [record async for record in read()]
 
     try:
-        return asyncio.run(collected())
+        return interrupts.run(collected())
     except RecordingError as error:
         raise click.ClickException(str(error)) from None

@@ -157,19 +157,25 @@ class _Tail:
             tasks.append(asyncio.create_task(self._watch_idleness(self._options.idle_exit)))
         stop = asyncio.create_task(self._interrupted())
         tasks.append(stop)
+        patience: float | None = None
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if stop in done:
+                patience = ABANDONED_AFTER
             for task in done:
                 task.result()
             return Exit.DONE
         except _FinishedError as finished:
             return finished.code
+        except asyncio.CancelledError:
+            patience = ABANDONED_AFTER
+            raise
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._report_all()
-            await self._write_rest(ABANDONED_AFTER if stop.done() and not stop.cancelled() else None)
+            await self._write_rest(patience)
             if self._status.unreadable > UNREADABLE_SHOWN:
                 self._notice(f"{self._status.unreadable:,} lines could not be read.")
 

@@ -51,21 +51,6 @@ def test_what_needs_no_cluster_loads_the_command_line_alone(arguments: list[str]
     assert loaded(*arguments) == {"click", "nomad_tui"}
 
 
-@pytest.mark.parametrize(
-    ("module", "code", "printed"), [("nomad_tui.cli", -signal.SIGINT, ""), ("nomad_tui.cli.main", 0, "interrupted\n")]
-)
-def test_ctrl_c_prints_no_traceback_while_modules_are_loaded(module: str, code: int, printed: str) -> None:
-    program = f"""
-import os, signal, {module}
-try:
-    os.kill(os.getpid(), signal.SIGINT)
-except KeyboardInterrupt:
-    print("interrupted")
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (code, printed, "")
-
-
 def test_a_shell_completes_words_with_the_command_line_alone() -> None:
     asked = {"_NOMAD_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "nomad-tui sink run --log-f", "COMP_CWORD": "3"}
     assert loaded(**asked) == {"click", "nomad_tui"}

@@ -649,7 +649,8 @@ async def test_a_pipe_that_stalls_costs_the_server_no_memory_and_loses_no_event(
     assert "reconnecting" in errors.getvalue() and "gap" not in errors.getvalue()
 
 
-async def test_sigterm_ends_tail_though_nobody_reads_its_pipe() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+async def test_a_signal_ends_tail_though_nobody_reads_its_pipe(number: signal.Signals, code: int) -> None:
     reading, writing = os.pipe()
     lines = [frame(index, event("Job", f"job-{index}", Payload={"Text": "x" * 3_000})) for index in range(1, 200)]
     async with (
@@ -659,8 +660,8 @@ async def test_sigterm_ends_tail_though_nobody_reads_its_pipe() -> None:
     ):
         os.close(writing)
         assert (await asyncio.to_thread(os.read, reading, 1)) == b"{"
-        process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0
+        process.send_signal(number)
+        assert await process.wait() == code
     os.close(reading)
 
 

@@ -1,0 +1,45 @@
+"""Ctrl+C while a command runs asyncio's loop."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from types import FrameType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns. Ctrl+C cancels it and raises `KeyboardInterrupt` at its end; another ends the process.
+
+    asyncio's own handler raises `KeyboardInterrupt` on the second, wherever the program is: while it takes a lock,
+    which then stays taken, or in a destructor, where it is printed and lost.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        return asyncio.run(work)
+    is_interrupted = False
+
+    async def interruptible() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            nonlocal is_interrupted
+            is_interrupted = True
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            loop.call_soon_threadsafe(task.cancel)
+
+        signal.signal(signal.SIGINT, interrupt)
+        return await work
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # asyncio installs no handler of its own then
+    try:
+        return asyncio.run(interruptible())
+    except asyncio.CancelledError:
+        if is_interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if not is_interrupted:
+            signal.signal(signal.SIGINT, before)
