@@ -30,8 +30,17 @@ class Pane(StrEnum):
     INSPECTOR = "inspector"
 
 
+class EventPanes(Container):
+    """Events and Event, side by side or stacked."""
+
+    BLANK = True
+    """Covered by its children, so Textual need not draw its lines one by one."""
+
+
 class Panes(Horizontal):
     """Holds its panes instead of querying for them: the focus also moves while the screen is taken down."""
+
+    BLANK = True
 
     def __init__(
         self,
@@ -60,7 +69,7 @@ class Panes(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield self.topics
-        with Container(id="main"):
+        with EventPanes(id="main"):
             yield self.event_list
             yield self.inspector
 

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -53,6 +54,8 @@ def _commands() -> type[Provider]:
 
 class DashboardScreen(Screen[None]):
     AUTO_FOCUS = "#events"
+    BLANK = True
+    """Covered by its children."""
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.APP)
     COMMANDS: ClassVar = {_commands, SavedFilterCommands}
 
@@ -135,6 +138,17 @@ class DashboardScreen(Screen[None]):
         # What was mounted a moment ago has its styles; Textual would compute all of them again.
         event.refresh_styles = self._is_drawn
         self._is_drawn = True
+        self.refresh()  # before Textual lays the screen out: see `_compositor_refresh`
+
+    def _compositor_refresh(self) -> None:
+        """Leaves what a layout has changed to the repaint of the whole screen, where one is due in a moment."""
+        if not self._repaint_required:
+            super()._compositor_refresh()
+
+    def _screen_resized(self, size: Size) -> None:
+        """Lays the screen out if it has another size; at the start Textual says the same one four times."""
+        if size != self._compositor.size:
+            super()._screen_resized(size)
 
     def on_mount(self) -> None:
         with self.prevent(FilterLine.Changed):

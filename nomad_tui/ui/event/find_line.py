@@ -118,6 +118,8 @@ class FindPane(Vertical, LaidOutOnce):
     FindPane > LineView { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FIND)
+    BLANK = True
+    """The view and the line cover it."""
 
     def __init__(self, view: Widget, *, id: str | None = None) -> None:  # noqa: A002
         """`view` is `Findable`."""
