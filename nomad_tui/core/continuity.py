@@ -24,7 +24,15 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Joined, Place, ReadProgress, Resumption
-from nomad_tui.core.repeats import Fingerprints, created_between, fingerprint, has_another_past, is_later_write, unseen
+from nomad_tui.core.repeats import (
+    Fingerprints,
+    RememberedFrame,
+    created_between,
+    fingerprint,
+    has_another_past,
+    is_later_write,
+    unseen,
+)
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
@@ -46,7 +54,7 @@ class Continuity:
         self.last_index = 0
         """The highest index seen; 0 before the first frame."""
         self._coverage = Coverage()
-        self._recent: list[Frame] = []
+        self._recent: list[RememberedFrame] = []
         """Frames seen, in the order of their indexes."""
         self._recent_bytes = 0
         self._forgotten = 0
@@ -93,7 +101,8 @@ class Continuity:
         single = Continuity(self._remembered_frames)
         single._forgotten = self._forgotten
         single._fingerprints.add(self._fingerprints)
-        for frame in self._recent:
+        for remembered in self._recent:
+            frame = remembered.frame
             events = [
                 each
                 for each in frame.events
@@ -113,8 +122,9 @@ class Continuity:
         """For one stream that goes on where others stopped that had taken over from this one, with what each reads."""
         parts = list(others)
         taken = [reach for _, reach in parts]
-        frames = [frame for other, _ in parts for frame in other._recent]
-        for frame in self._recent:
+        frames = [remembered.frame for other, _ in parts for remembered in other._recent]
+        for remembered in self._recent:
+            frame = remembered.frame
             left = [
                 each
                 for each in frame.events
@@ -174,8 +184,8 @@ class Continuity:
         last, newest = self.last_index, self._newest
         if readable is not None and not _of_topics(newest, readable):
             for frame in reversed(self._recent):
-                if _of_topics(frame.events, readable):
-                    last, newest = frame.index, frame.events
+                if _of_topics(events := frame.events, readable):
+                    last, newest = frame.index, events
                     break
         witnesses = [newest, *(place.newest for place in places)]
         if readable is not None:
@@ -348,7 +358,7 @@ class Continuity:
     @property
     def looked_back(self) -> int:
         """An older index, to ask a server for that does not prove to go on; the last one if none is remembered."""
-        older = [frame.index for frame in self._recent if frame.index < self.last_index and frame.events]
+        older = [frame.index for frame in self._recent if frame.index < self.last_index and frame.fingerprints]
         return older[-LOOKED_BACK:][0] if older else self.last_index
 
     def _not_seen(self, frame: Frame) -> list[Event] | None:
@@ -409,13 +419,11 @@ class Continuity:
         if frame.index >= self.last_index:
             self.last_index = frame.index
             self._newest = sent
-            recent.append(frame)
+            recent.append(RememberedFrame.of(frame))
         elif frame.index > self._forgotten:
-            recent.insert(bisect_right(recent, frame.index, key=_index), frame)
+            recent.insert(bisect_right(recent, frame.index, key=_index), RememberedFrame.of(frame))
         else:
             return
-        # Now, while its bytes are in the processor's cache: when it is forgotten, that takes three times as long.
-        frame.fingerprints = tuple(map(fingerprint, frame.events))
         self._recent_bytes += len(frame.line)
         while (
             recent[0].index != self.last_index
@@ -444,5 +452,5 @@ def _of_topics(events: Sequence[Event], topics: frozenset[str]) -> list[Event]:
     return [event for event in events if released_topic(event.topic) in topics]
 
 
-def _index(frame: Frame) -> int:
+def _index(frame: Frame | RememberedFrame) -> int:
     return frame.index

@@ -64,8 +64,6 @@ class Frame(msgspec.Struct, eq=False, gc=False):
     """What `core.objects.registry` found out about when it happened, once it was asked."""
     write: Any = None
     """What `core.objects.parts` read of its objects, once it was asked."""
-    fingerprints: tuple[int, ...] = ()
-    """For `core.continuity`: of its events, while the frame is remembered."""
 
     def __eq__(self, other: object) -> bool:
         """Whether it holds the same, whenever it came."""
