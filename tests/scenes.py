@@ -30,7 +30,7 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.reader import Overview, SinkOverview
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
-from nomad_tui.nomad.missing_permissions import missing_permissions
+from nomad_tui.nomad.inquiry import missing_permissions
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.session import Session
 from nomad_tui.sinks.definition.reading import DefinitionError, read_definition

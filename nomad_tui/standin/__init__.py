@@ -4,7 +4,6 @@ It serves a recording at `/v1/event/stream` as a real server does, traps include
 fails in the ways real servers fail on request.
 """
 
-from nomad_tui.standin.access import MANAGEMENT, Token
 from nomad_tui.standin.http import Request
 from nomad_tui.standin.options import (
     ALL_FRAMES,
@@ -25,6 +24,7 @@ from nomad_tui.standin.options import (
 from nomad_tui.standin.recording import read_lines
 from nomad_tui.standin.server import StandIn
 from nomad_tui.standin.stream import Stream
+from nomad_tui.standin.subscription import MANAGEMENT, Token
 
 __all__ = [
     "ALL_FRAMES",

@@ -11,10 +11,10 @@ import orjson
 from msgspec.structs import replace
 
 from nomad_tui.core.filter import Filter, FilterError, compile_all
-from nomad_tui.standin.access import EVERY_NAMESPACE, Access, Doubt, Token
 from nomad_tui.standin.http import Answer, Request
 from nomad_tui.standin.options import Options, Server
 from nomad_tui.standin.recording import Recording, events
+from nomad_tui.standin.subscription import EVERY_NAMESPACE, Access, Doubt, Token
 
 TOPICS: Final = {
     "/v1/allocations": "Allocation",

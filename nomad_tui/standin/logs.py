@@ -7,8 +7,8 @@ from typing import Final
 
 import orjson
 
-from nomad_tui.standin.access import Token
 from nomad_tui.standin.http import Answer, Request
+from nomad_tui.standin.subscription import Token
 
 LOGS: Final = "/v1/client/fs/logs/"
 FRAME_BYTES: Final = 64 * 1024

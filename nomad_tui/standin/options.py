@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nomad_tui.nomad import releases
-from nomad_tui.standin.access import Token
+from nomad_tui.standin.subscription import Token
 
 
 class Cut(msgspec.Struct, frozen=True):

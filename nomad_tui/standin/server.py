@@ -10,7 +10,6 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
-from nomad_tui.standin.access import Access, Doubt, Token
 from nomad_tui.standin.answers import (
     NO_LEADER,
     NOT_PUBLISHING,
@@ -21,14 +20,12 @@ from nomad_tui.standin.answers import (
     Raft,
     denied,
 )
-from nomad_tui.standin.feed import Buffer, DroppedError, follow, send_recording
-from nomad_tui.standin.http import Answer, Connection, Request
-from nomad_tui.standin.listener import Listener
+from nomad_tui.standin.http import Answer, Connection, Listener, Request
 from nomad_tui.standin.logs import LOGS, TaskLogs
 from nomad_tui.standin.options import AtEnd, Fault, Options, Release, Scheduled
 from nomad_tui.standin.recording import SLICE_SECONDS, Frame, Recording
-from nomad_tui.standin.stream import StalledError, Stream, head, reset
-from nomad_tui.standin.subscription import BadRequestError, StreamQuery, Subscription
+from nomad_tui.standin.stream import Buffer, DroppedError, StalledError, Stream, follow, head, reset, send_recording
+from nomad_tui.standin.subscription import Access, BadRequestError, Doubt, StreamQuery, Subscription, Token
 
 STREAM_PATH: Final = "/v1/event/stream"
 

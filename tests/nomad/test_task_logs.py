@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nomad_tui.config.connection import Connection
 from nomad_tui.nomad.task_logs import FrameSplitter, LogsUnavailableError, LogText, TaskLog, read_log
 from nomad_tui.standin import Options, StandIn
-from nomad_tui.standin.access import Token
+from nomad_tui.standin.subscription import Token
 
 LOG = TaskLog("9d48d801-2199-a6df-5288-0ab55347fcaa", "default", "crash", "stdout")
 SECRET = "d4c1a9a2-0000-4000-8000-000000000001"

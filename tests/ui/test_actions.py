@@ -28,9 +28,9 @@ from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.filter.saved import NameFilter
-from nomad_tui.ui.overview.attention import AttentionList
 from nomad_tui.ui.overview.chart import ActivityChart
 from nomad_tui.ui.overview.page import OverviewPage
+from nomad_tui.ui.overview.tables import AttentionList
 from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.sinks.actions import SendTo
 from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList

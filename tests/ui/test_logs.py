@@ -9,7 +9,7 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import Recording
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
-from nomad_tui.standin.access import Token
+from nomad_tui.standin.subscription import Token
 from nomad_tui.ui.dialogs.logs import LogsPage
 from tests import recordings, scenes
 from tests.dashboard import MEDIUM, NARROW, SIZES, Dashboard, dashboard

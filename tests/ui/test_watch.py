@@ -11,8 +11,8 @@ from nomad_tui.config.folders import Folders
 from nomad_tui.config.watch_rules import WatchRules
 from nomad_tui.core.wire import Frame
 from nomad_tui.sources.recording import Recording
-from nomad_tui.ui.terminal.notification import notification
 from nomad_tui.ui.watch.page import AddRule, WatchPage
+from nomad_tui.ui.watch.watching import notification
 from tests import recordings
 from tests.dashboard import CONNECTED, NARROW, SIZES, Dashboard, Told, dashboard, event, frame
 

@@ -5,14 +5,15 @@ arrays, values that follow one another on a line, and JSON behind a prefix or in
 is is decided by the first line or two; a line that says nothing by itself is looked into in any case.
 """
 
+import codecs
+import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from nomad_tui.core.capture.encoding import Utf8
 from nomad_tui.core.capture.likeness import HEAD, is_binary, likeness
-from nomad_tui.core.capture.values import ValueSplitter
 from nomad_tui.core.capture.wrapped import UNREADABLE, Unwrapper, is_wrapped, one_line
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.wire import (
     EXCERPT,
     NOT_A_FRAME,
@@ -22,6 +23,174 @@ from nomad_tui.core.wire import (
     Unreadable,
     decode,
 )
+
+_TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}"]|\n(?=\{)', re.DOTALL)
+"""A whole string, a brace, the quote of a string that has not ended yet, a line that begins with a brace."""
+_BETWEEN: Final = b" \t\r\n,[]\x1e"
+"""What may separate objects; 0x1E is that of a JSON text sequence (RFC 7464)."""
+
+
+class ValueSplitter:
+    """Fed with a text in any chunks, gives the objects at its top level, or in its arrays, as they were written.
+
+    White space, commas and brackets may be between them. Objects are found by counting braces outside of strings, so
+    that an array of a gigabyte needs no more memory than its largest object.
+    """
+
+    def __init__(self, max_value: int = DEFAULT_MAX_LINE) -> None:
+        self.max_value = max_value
+        self._text = b""
+        """From the start of the object under way; what is between objects is not kept."""
+        self._scanned = 0
+        self._depth = 0
+        self._dropped = 0
+        """Bytes of an object under way that is too large; its beginning alone is kept."""
+        self._excerpt = b""
+        self._indented: bool | None = None
+        """Whether lines within objects are indented, so that a brace at the start of a line begins an object anew."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether an object has begun and not ended."""
+        return self._depth > 0
+
+    def feed(self, chunk: bytes) -> list[bytes | Unreadable]:
+        """The objects that `chunk` completes, and what is neither an object nor between objects."""
+        found: list[bytes | Unreadable] = []
+        text = self._text + chunk if self._text else chunk
+        start = 0
+        position = self._scanned
+        if self._depth == 0:
+            position = 0
+        elif self._indented is None and (line_feed := text.find(b"\n")) >= 0 and line_feed + 1 < len(text):
+            self._indented = text[line_feed + 1 : line_feed + 2] in (b" ", b"\t")
+        while True:
+            token = _TOKENS.search(text, position) if self._depth else None
+            if self._depth == 0:
+                begin = text.find(b"{", position)
+                between = text[position : begin if begin >= 0 else len(text)].strip(_BETWEEN)
+                if between:
+                    found.append(Unreadable("not JSON", between[:EXCERPT], len(between)))
+                if begin < 0:
+                    start = position = len(text)
+                    break
+                start, position, self._depth = begin, begin + 1, 1
+                if self._indented is None and (line_feed := text.find(b"\n", begin)) >= 0 and line_feed + 1 < len(text):
+                    self._indented = text[line_feed + 1 : line_feed + 2] in (b" ", b"\t")
+                continue
+            if token is None:
+                # A line feed at the very end may come before a brace.
+                position = len(text) - text.endswith(b"\n")
+                break
+            matched = token.group()
+            position = token.end()
+            if matched == b'"':
+                position = token.start()
+                break
+            if matched == b"{":
+                self._depth += 1
+            elif matched == b"}":
+                self._depth -= 1
+                if self._depth == 0:
+                    found.append(self._ended(text[start:position]))
+                    start = position
+            elif matched == b"\n" and self._indented:
+                found.append(self._broken(text[start:position]))
+                start, self._depth = position, 0
+        self._text, self._scanned = text[start:], position - start
+        if len(self._text) > self.max_value or self._dropped:
+            self._drop()
+        return found
+
+    def finish(self) -> list[Unreadable]:
+        """What had not ended when the text did."""
+        if self._depth == 0:
+            return []
+        self._depth = 0
+        rest = (self._excerpt or self._text)[:EXCERPT]
+        length = self._dropped + len(self._text)
+        self._text = b""
+        return [Unreadable("truncated at the end of the recording", rest, length, cut=True)]
+
+    def _drop(self) -> None:
+        """Forgets what was scanned of an object that is too large."""
+        self._excerpt = self._excerpt or self._text[:EXCERPT]
+        self._dropped += self._scanned
+        self._text, self._scanned = self._text[self._scanned :], 0
+
+    def _ended(self, text: bytes) -> bytes | Unreadable:
+        length = self._dropped + len(text)
+        if length <= self.max_value:
+            return text
+        excerpt = self._excerpt or text[:EXCERPT]
+        self._excerpt, self._dropped = b"", 0
+        reason = f"longer than the line limit ({self.max_value:,} bytes, --max-line)"
+        return Unreadable(reason, excerpt, length)
+
+    def _broken(self, text: bytes) -> Unreadable:
+        excerpt, length = (self._excerpt or text)[:EXCERPT], self._dropped + len(text)
+        self._excerpt, self._dropped = b"", 0
+        return Unreadable("an unterminated object", excerpt, length)
+
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: it begins with the same two bytes
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_ENCODING_HEAD: Final = 4
+"""Bytes that show the encoding."""
+NAMES: Final = {"utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32-le": "UTF-32", "utf-32-be": "UTF-32"}
+
+
+class Utf8:
+    """Fed with bytes of a text in any chunks, in UTF-8, UTF-16 or UTF-32, gives the same text in UTF-8."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._known = False
+        self.name = ""
+        """`UTF-16` or `UTF-32`; empty for any other."""
+
+    def feed(self, chunk: bytes, *, at_end: bool = False) -> bytes:
+        if not self._known:
+            self._head += chunk
+            if not (at_end or len(self._head) >= _ENCODING_HEAD or self._is_ordinary()):
+                return b""
+            self._known = True
+            chunk, self._head = self._begin(self._head), b""
+        if self._decoder is None:
+            return chunk
+        return self._decoder.decode(chunk, at_end).encode("utf-8", "replace")
+
+    def _is_ordinary(self) -> bool:
+        """Whether a pipe that has sent less than `_ENCODING_HEAD` bytes need not be waited for."""
+        return self._head[-1:] == b"\n" and b"\0" not in self._head
+
+    def _begin(self, head: bytes) -> bytes:
+        mark, encoding = next((each for each in _MARKS if head.startswith(each[0])), (b"", _without_mark(head)))
+        if encoding != "utf-8":
+            self.name = NAMES[encoding]
+            self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        return head[len(mark) :]
+
+
+def _without_mark(head: bytes) -> str:
+    """By where the zeros are beside the first characters, which are ASCII in JSON."""
+    match [byte == 0 for byte in head[:_ENCODING_HEAD]]:
+        case [False, True, True, True]:
+            return "utf-32-le"
+        case [True, True, True, False]:
+            return "utf-32-be"
+        case [False, True, False, True]:
+            return "utf-16-le"
+        case [True, False, True, False]:
+            return "utf-16-be"
+    return "utf-8"
+
 
 Found: TypeAlias = Frame | Heartbeat | Unreadable
 

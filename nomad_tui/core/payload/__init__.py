@@ -6,9 +6,8 @@ this package, is imported from its module.
 """
 
 from nomad_tui.core.payload.annotations import SEPARATOR, Names, annotation, is_time, name_of
-from nomad_tui.core.payload.folding import Folding
 from nomad_tui.core.payload.parsing import Decoded, Members, Number, Payload, Raw, RawText, Value, decode, parse
-from nomad_tui.core.payload.rows import Kind, Path, Rows, Step
+from nomad_tui.core.payload.rows import Folding, Kind, Path, Rows, Step
 
 __all__ = [
     "SEPARATOR",

@@ -9,10 +9,9 @@ from enum import Enum
 
 # A module, not its names: `secrets` itself imports `parsing`, and so may be only half imported when this is.
 from nomad_tui.core import secrets
-from nomad_tui.core.payload.folding import Fold, Folding
 from nomad_tui.core.payload.order import PAYLOAD, in_order, kind_beneath
 from nomad_tui.core.payload.parsing import Decoded, Members, RawText, Value, decode
-from nomad_tui.core.payload.rows import CONTAINERS, WIDEST_KEY, Rows, Step
+from nomad_tui.core.payload.rows import CONTAINERS, WIDEST_KEY, Fold, Folding, Rows, Step
 
 
 class KeyOrder(Enum):

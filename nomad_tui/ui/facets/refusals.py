@@ -46,7 +46,7 @@ def lacking(topics: Iterable[str], permissions: Permissions) -> dict[str, list[s
 
 def grant(topics: Iterable[str], permissions: Permissions) -> str:
     """The policy (HCL) that grants these topics where they are refused; empty if only a management token can."""
-    from nomad_tui.nomad.missing_permissions import granting_policy
+    from nomad_tui.nomad.inquiry import granting_policy
 
     allowed = {topic: permissions.allowed[topic] for topic in topics if topic in permissions.allowed}
     return granting_policy(Permissions(permissions.namespaces, allowed))

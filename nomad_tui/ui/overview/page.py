@@ -26,8 +26,8 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.overview import tables
-from nomad_tui.ui.overview.attention import AttentionList
 from nomad_tui.ui.overview.chart import ActivityChart, figures
+from nomad_tui.ui.overview.tables import AttentionList
 
 
 def filter_of(one: Trouble) -> str:

@@ -1,15 +1,27 @@
-"""The tables of the overview as text: jobs and nodes, rates by topic, and who has the most events."""
+"""The tables of the overview: what needs attention, jobs and nodes, rates by topic, and who has the most events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, Final
 
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
 from textual.content import Content
+from textual.message import Message
+from textual.strip import Strip
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.overview.index import Talker
 from nomad_tui.core.overview.listing import Listing
-from nomad_tui.core.overview.state import Deployment
+from nomad_tui.core.overview.state import Deployment, Trouble
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
+from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.overview.chart import BARS
+from nomad_tui.ui.themes import ink
 
 UNKNOWN = "–"
 """Where no event proves a figure."""
@@ -98,8 +110,128 @@ def talkers(of: dict[Talker, list[tuple[str, int]]], width: int, counted: str = 
     parts: list[tuple[str, str]] = []
     for talker, found in of.items():
         parts.append((f"{counted}, by {talker.value}\n", "$quiet"))
-        for name, events in found:
-            total = count(events)
+        for name, number_of_events in found:
+            total = count(number_of_events)
             room = max(4, width - len(total) - 3)
             parts += [(f"  {printable(name, room).ljust(room)}", ""), (f" {total}\n", "$quiet")]
     return joined(parts)
+
+
+PREFIX: Final = "attention-list--"
+MARKS: Final = {Level.FAILURE: ("✖", "bad"), Level.WARNING: ("▲", "warn")}
+RECOVERED: Final = ("✔", "good")
+NAME_SHARE: Final = 0.24
+NAME_LEAST, NAME_MOST = 10, 32
+KIND_WIDTH: Final = 10
+KIND_FROM: Final = 84
+"""Cells of the list from which on it says what kind of object each is."""
+SINCE_WIDTH: Final = 10
+
+
+class AttentionList(LineView, can_focus=True):
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"{PREFIX}{name}" for name in ("bad", "warn", "good", "name", "plain", "quiet", "cursor", "cursor-blurred")
+    }
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ATTENTION)
+
+    class Open(Message):
+        """The operator wants the timeline of this."""
+
+        def __init__(self, trouble: Trouble) -> None:
+            self.trouble = trouble
+            super().__init__()
+
+    def __init__(self, since: Callable[[Trouble], str], id: str) -> None:  # noqa: A002
+        """`since` writes how long it has been so."""
+        super().__init__(id=id)
+        self._since = since
+        self._troubles: list[Trouble] = []
+        self._recovered = 0
+        """How many of them, the last ones, have recovered."""
+        self._empty = ""
+        self._cursor = 0
+        self._has_moved = False
+        """Whether the operator has chosen a row; until then the first one is selected, whichever that is."""
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is under the cursor."""
+        return self._troubles[self._cursor] if self._cursor < len(self._troubles) else None
+
+    def show(self, troubles: list[Trouble], recovered: list[Trouble], empty: str) -> None:
+        """A cursor that was moved stays with its object; `empty` is shown if there is none."""
+        at = self.trouble
+        keys = [each.trouble_key for each in troubles]
+        if self._has_moved and at is not None and at.trouble_key in keys:
+            self._cursor = keys.index(at.trouble_key)
+        self._troubles, self._recovered, self._empty = [*troubles, *recovered], len(recovered), empty
+        self._cursor = max(0, min(self._cursor, len(self._troubles) - 1))
+        self.set_row_count(len(self._troubles))
+        self.refresh()
+
+    # Keys
+
+    def action_move(self, rows: int) -> None:
+        self._has_moved = True
+        self._cursor = max(0, min(self._cursor + rows, len(self._troubles) - 1))
+        height = self.scrollable_content_region.height
+        if self._cursor < self.scroll_offset.y:
+            self.show_at_top(self._cursor)
+        elif height and self._cursor >= self.scroll_offset.y + height:
+            self.show_at_top(self._cursor - height + 1)
+        self.refresh()
+
+    def action_move_pages(self, pages: float) -> None:
+        self.action_move(int(pages * max(2, self.scrollable_content_region.height)))
+
+    def action_first(self) -> None:
+        self.action_move(-len(self._troubles))
+
+    def action_last(self) -> None:
+        self.action_move(len(self._troubles))
+
+    def action_open(self) -> None:
+        if self.trouble is not None:
+            self.post_message(self.Open(self.trouble))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y + self.scroll_offset.y < len(self._troubles):
+            self._cursor = offset.y + self.scroll_offset.y
+            self.action_move(0)
+            if event.chain > 1:
+                self.action_open()
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        row = y + self.scroll_offset.y
+        ground = self.rich_style
+        if row >= len(self._troubles):
+            text = self._empty if y == 0 and not self._troubles else ""
+            return Strip([Segment(printable(text, width).ljust(width), ground + self._ink("quiet"))], width)
+        if row == self._cursor:
+            name = f"{PREFIX}cursor" if self.has_focus else f"{PREFIX}cursor-blurred"
+            ground += Style(bgcolor=self.get_component_rich_style(name).bgcolor)
+        one = self._troubles[row]
+        is_over = row >= len(self._troubles) - self._recovered
+        mark, color = RECOVERED if is_over else MARKS.get(Level(one.level), (" ", "plain"))
+        name_width = max(NAME_LEAST, min(NAME_MOST, int(width * NAME_SHARE)))
+        what = f"{one.what} → recovered" if is_over else one.what
+        times = f" ×{count(one.count)}" if one.count > 1 else ""
+        cause = "" if one.what in one.cause else f"{what}: "
+        text = what if is_over else f"{cause}{one.cause}"
+        pieces = [
+            (f"{mark} ", color),
+            (set_cell_size(printable(one.name, name_width), name_width) + " ", "quiet" if is_over else "name"),
+            *([(one.kind.ljust(KIND_WIDTH) + "  ", "quiet")] if width >= KIND_FROM else []),
+            (set_cell_size(self._since(one), SINCE_WIDTH) + " ", "quiet"),
+        ]
+        left = max(0, width - sum(Segment(text).cell_length for text, _ in pieces))
+        pieces += [(printable(text, max(0, left - len(times))) + times, "quiet" if is_over else "plain")]
+        strip = Strip([Segment(text, ground + self._ink(style)) for text, style in pieces])
+        return strip.adjust_cell_length(width, ground)
+
+    def _ink(self, name: str) -> Style:
+        return ink(self.get_component_rich_style(f"{PREFIX}{name}"))
