@@ -1,6 +1,7 @@
 """Where the program's own files are, and how one of them is read and written."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -80,7 +81,9 @@ def is_missing(file: Path) -> bool:
 def read_text(file: Path) -> str | None:
     """The whole file; None if there is none. Raises `FileError` for one that cannot be read or is not UTF-8."""
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=_open) as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode) and not file.samefile(os.devnull):
+                raise FileError(f"{shown(file)} cannot be read: it is not a regular file. Put a file in its place.")
             content = opened.read(MOST_BYTES + 1)
     except FileNotFoundError:
         return None
@@ -100,6 +103,28 @@ def read_text(file: Path) -> str | None:
         raise FileError(
             f"{shown(file)} cannot be read: it is not UTF-8 at byte {error.start}. Save it as UTF-8."
         ) from error
+
+
+def _open(path: str, flags: int) -> int:
+    """Without waiting for somebody to write into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def set_aside(file: Path) -> str:
+    """Renames a file that cannot be read, before another takes its place; a sentence that says so.
+
+    Raises `FileError` if that cannot be done.
+    """
+    aside = file.with_name(f"{file.name}.unreadable")
+    number = 1
+    while aside.is_symlink() or aside.exists():
+        number += 1
+        aside = file.with_name(f"{file.name}.unreadable-{number}")
+    try:
+        file.rename(aside)
+    except OSError as error:
+        raise FileError(f"{shown(file)} cannot be renamed: {reason(error)}. Move it away.") from error
+    return f"It is kept as {shown(Path(aside.name))}."
 
 
 def write_text(file: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nomad_tui.config.folders import FileError, read_text, shown, write_text
+from nomad_tui.config.folders import FileError, read_text, set_aside, shown, write_text
 from nomad_tui.core.text import printable
 
 HISTORY_FILE: Final = "filter-history"
@@ -35,7 +35,7 @@ class FilterHistory:
         try:
             self.texts = self._read()
         except FileError as error:
-            self.trouble = f"{error} The history of filters starts empty."
+            self.trouble = f"{error} {self._set_aside()} The history of filters starts empty."
 
     def remember(self, text: str) -> None:
         """Makes `text` the newest. Another program that remembers filters meanwhile loses none."""
@@ -44,7 +44,8 @@ class FilterHistory:
             return
         try:
             kept = self._read() or self.texts
-        except FileError:
+        except FileError as error:
+            self.trouble = f"{error} {self._set_aside()}"
             kept = self.texts
         texts = _newest((*kept, text))
         if texts == self.texts == kept:
@@ -57,6 +58,14 @@ class FilterHistory:
         except FileError as error:
             self.trouble = f"{error} Filters are remembered until the program ends."
             self._file = None
+
+    def _set_aside(self) -> str:
+        """Makes way for a file that can be read; without one the history continues in memory."""
+        try:
+            return set_aside(self._file) if self._file is not None else ""
+        except FileError as error:
+            self._file = None
+            return f"{error} Filters are remembered until the program ends."
 
     def _read(self) -> tuple[str, ...]:
         if self._file is None:
@@ -160,13 +169,16 @@ class KeptMarks:
     def __init__(self, folder: Path, source: str) -> None:
         """`source` is its absolute path, by which the next run finds it."""
         self._folder = folder / MARKS
+        self.trouble = ""
+        """What went wrong with the file, as sentences."""
         self._file = self._folder / f"{sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.json"
 
     def read(self) -> list[Mark]:
-        """None where they cannot be read: marks are no reason to say anything."""
+        """None where they cannot be read; that file is set aside then. Raises `FileError` where it cannot be."""
         try:
             return msgspec.json.decode(read_text(self._file) or "[]", type=list[Mark])
         except (FileError, msgspec.MsgspecError, RecursionError):
+            self.trouble = f"Marks of this recording cannot be read from {shown(self._file)}. {set_aside(self._file)}"
             return []
 
     def write(self, marks: Sequence[Mark]) -> None:

@@ -218,6 +218,9 @@ _SURROGATES: Final = lazy_pattern(
 )
 """Escaped backslashes, if there are any, and after them a pair of surrogates or a lone one."""
 _TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]')
+_TEXTS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<![\w.-])-?(?:NaN|Infinity)(?!\w)')
+"""A string, or a number that some programs write though JSON has none such."""
+_CONTROLS: Final = lazy_pattern(rb"[\x00-\x1f]")
 _PAYLOAD_DEPTHS: Final = (1, 3)
 """Brackets that are open where a payload's key stands: in a line of a single event, and in a frame's
 `{ "Events": [ { "Payload":`."""
@@ -295,7 +298,16 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
         return _mended_long_line(line, mended, repaired)
     try:
         try:
-            return _mended_frame(line, mended, repaired, {})
+            try:
+                return _mended_frame(line, mended, repaired, {})
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:
+                if (quoted := _TEXTS.sub(_as_json, mended)) == mended:
+                    raise
+                mended = quoted
+                repaired.append("NaN, Infinity or unescaped control characters are shown as text")
+                return _mended_frame(line, mended, repaired, {})
         except RecursionError:
             without_payloads, payloads = _without_payloads(mended)
             repaired.append("a payload is nested too deeply to show as a tree")
@@ -319,6 +331,12 @@ def _mended_long_line(line: bytes, mended: bytes, repaired: list[str]) -> Frame 
 
 def _without_lone_surrogate(found: re.Match[bytes]) -> bytes:
     return found[1] + rb"\ufffd" if found[2] is None else found[0]
+
+
+def _as_json(found: re.Match[bytes]) -> bytes:
+    if found[0][:1] != b'"':
+        return b'"%s"' % found[0]
+    return _CONTROLS.sub(lambda control: b"\\u%04x" % control[0][0], found[0])
 
 
 def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dict[bytes, bytes]) -> Frame | Unreadable:

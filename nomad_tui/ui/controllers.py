@@ -106,12 +106,24 @@ class MarkKeeper:
         self._kept = None if folders is None or name is None else KeptMarks(folders.state, name)
         self._history = dashboard.session.history
         self._events = dashboard.panes.event_list
-        self._sought = set(self._kept.read()) if self._kept is not None else set()
+        self._sought: set[Mark] = set()
         """Marks of earlier runs whose events have not come yet."""
+        self.trouble = self._read()
+        """What kept earlier marks from being read, as sentences."""
         self._indexes = {mark.index for mark in self._sought}
         self._next = 0
         """The first row that was not looked at."""
         self._same: Counter[Mark] = Counter()
+
+    def _read(self) -> str:
+        if self._kept is None:
+            return ""
+        try:
+            self._sought = set(self._kept.read())
+        except FileError as error:
+            self._kept = None
+            return f"{error} Marks are kept until nomad-tui exits."
+        return self._kept.trouble
 
     def restore(self) -> None:
         """Looks through some of the rows that came since."""

@@ -168,7 +168,7 @@ class DashboardScreen(Screen[None]):
         if preferences.warning is not None:
             self.session.status.warnings[Concern.SETTINGS] = preferences.warning
         kept = (self.saved.filters.trouble, self.filter_bar.history.trouble, preferences.kept.trouble)
-        for trouble in filter(None, (preferences.report, *kept)):
+        for trouble in filter(None, (preferences.report, *kept, self.controllers.marks.trouble)):
             self.notify(trouble, severity="warning", markup=False)
 
     def end_recording(self) -> str | None:

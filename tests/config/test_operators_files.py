@@ -1,12 +1,13 @@
 """The operator's own files: settings, saved filters, the history of filters. What is wrong with one never hurts."""
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from nomad_tui.config.folders import FileError, Folders, read_text, write_text
-from nomad_tui.config.kept import LONGEST_FILTER, MOST_FILTERS, FilterHistory, Kept
+from nomad_tui.config.kept import LONGEST_FILTER, MOST_FILTERS, FilterHistory, Kept, KeptMarks, Mark
 from nomad_tui.config.precedence import Profile
 from nomad_tui.config.profiles import Connections
 from nomad_tui.config.saved_filters import MINE, PRESETS, SavedFilters
@@ -29,10 +30,12 @@ def broken(folder: Path, name: str) -> list[Path]:
         (folder / kind).mkdir()
         (folder / kind / name).write_bytes(content)
         made.append(folder / kind)
+    (folder / "pipe").mkdir()
+    os.mkfifo(folder / "pipe" / name)
     (folder / "folder" / name).mkdir(parents=True)
     (folder / "loop").mkdir()
     (folder / "loop" / name).symlink_to(folder / "loop" / name)
-    return [*made, folder / "folder", folder / "loop"]
+    return [*made, folder / "pipe", folder / "folder", folder / "loop"]
 
 
 def test_the_folders_are_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +95,11 @@ def test_a_history_that_cannot_be_read_starts_empty_with_a_sentence(tmp_path: Pa
         assert not history.texts, folder
         assert "filter-history" in history.trouble
         assert "starts empty" in history.trouble
+        aside = folder / "filter-history.unreadable"
+        assert "It is kept as filter-history.unreadable." in history.trouble
+        assert aside.is_symlink() or aside.exists()
         history.remember("web")
-        assert history.texts == ("web",)
+        assert FilterHistory(folder).texts == ("web",)
 
 
 def test_a_history_that_cannot_be_written_goes_on_in_memory(tmp_path: Path) -> None:
@@ -115,6 +121,22 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
 def test_what_is_in_the_history_can_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "filter-history").write_text("web\x1b[2J\nplain\n\n", encoding="utf-8")
     assert all(text.isprintable() for text in FilterHistory(tmp_path).texts)
+
+
+# Marks
+
+
+def test_marks_that_cannot_be_read_are_set_aside_before_new_ones_are_written(tmp_path: Path) -> None:
+    mark = Mark(7, "Job", "JobRegistered", "default", "web")
+    KeptMarks(tmp_path, "/recording").write([mark])
+    (file,) = (tmp_path / "marks").iterdir()
+    file.write_text("[[7,")
+    kept = KeptMarks(tmp_path, "/recording")
+    assert kept.read() == []
+    assert f"kept as {file.name}.unreadable" in kept.trouble
+    kept.write([mark])
+    assert KeptMarks(tmp_path, "/recording").read() == [mark]
+    assert (tmp_path / "marks" / f"{file.name}.unreadable").read_text() == "[[7,"
 
 
 # Saved filters

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from nomad_tui.core.capture import Capture, Found
-from nomad_tui.core.wire import Frame, Unreadable, event_lines
+from nomad_tui.core.wire import Frame, Heartbeat, Unreadable, event_lines
 from tests import recordings
 
 FRAMES = [line for line in recordings.lines("tour") if b'"Events"' in line][:12]
@@ -170,6 +170,19 @@ def test_numbers_stay_as_they_were_written() -> None:
     _, found = read(("{\n" + event[1:-1].replace(",", ",\n") + "\n}\n").encode())
     [frame] = [each for each in found if isinstance(each, Frame)]
     assert frame.line == event.encode()
+
+
+@pytest.mark.parametrize("size", [1 << 30, 7])
+def test_frames_joined_on_a_line_are_read_and_one_that_was_cut_is_reported(size: int) -> None:
+    first, second = (text.encode() for text in TEXTS[:2])
+    third, fourth = (b'{"Index":%d,"Events":%s}' % (number, json.dumps(EVENTS[:3]).encode()) for number in (3, 4))
+    joined = b"\n".join([b"{}", first + second + b"{}", third[:50] + fourth + third + b" " + fourth[:-20]])
+    _, found = read(joined, size)
+    cut, rest = (each for each in found if isinstance(each, Unreadable))
+    assert [each.line for each in found if isinstance(each, Frame)] == [first, second, fourth, third]
+    assert sum(isinstance(each, Heartbeat) for each in found) == 2
+    assert (cut.excerpt, cut.cut) == (third[:50], False)
+    assert (rest.length, rest.cut) == (len(fourth) - 20, True)
 
 
 def test_an_object_that_does_not_end_costs_no_other() -> None:

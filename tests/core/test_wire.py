@@ -462,3 +462,13 @@ def test_hostile_events_keep_what_they_say() -> None:
     assert by_index[26].key == "bad-utf8-\ufffd\ufffd"
     assert by_index[27].key == "line-\x85-sep-\u2028-x"
     assert [event.key for event in frames[-1].events] == ["last-good"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"), [("NaN", '"NaN"'), ("[-Infinity, 1]", '["-Infinity", 1]'), ('"a\tNaN"', '"a\\u0009NaN"')]
+)
+def test_what_other_programs_than_nomad_take_for_json_is_shown_as_text(sent: str, shown: str) -> None:
+    frame = decode(b'{"Index":5,"Events":[{"Topic":"Job","Key":"k","Payload":%s}]}' % sent.encode())
+    assert isinstance(frame, Frame)
+    assert (bytes(frame.events[0].payload).decode(), frame.index) == (shown, 5)
+    assert "shown as text" in (frame.repaired or "")

@@ -8,6 +8,7 @@ is is decided by the first line or two; a line that says nothing by itself is lo
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from nomad_tui.core.capture.likeness import HEAD, is_binary, likeness
@@ -26,8 +27,29 @@ from nomad_tui.core.wire import (
 
 _TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}"]|\n(?=\{)', re.DOTALL)
 """A whole string, a brace, the quote of a string that has not ended yet, a line that begins with a brace."""
+_FRAME: Final = lazy_pattern(rb'\{\s*+"Index"\s*+:\s*+\d+\s*+,\s*+"Events"\s*+:|(?<=\})\{\}(?=\s*+(?:\{\s*+"Index"|$))')
+"""Where a frame begins as servers write it, or a heartbeat stands behind one. In a string its quotes are escaped."""
 _BETWEEN: Final = b" \t\r\n,[]\x1e"
 """What may separate objects; 0x1E is that of a JSON text sequence (RFC 7464)."""
+
+
+def frames_of_line(line: bytes) -> list[bytes]:
+    """The parts of a line in which objects follow one another, as after a lost line feed.
+
+    A frame that was cut is a part of its own where the next begins as servers write it. A line that holds nothing of
+    the kind is the only part.
+    """
+    if not line.startswith(b"{"):
+        return [line]
+    starts = [0, *(found.start() for found in _FRAME.finditer(line) if found.start()), len(line)]
+    parts = [line[start:end].strip() for start, end in pairwise(starts)]
+    return [each for part in parts for each in _objects(part)]
+
+
+def _objects(text: bytes) -> list[bytes]:
+    splitter = ValueSplitter(len(text))
+    values = [each for each in splitter.feed(text) if isinstance(each, bytes)]
+    return values if values and not splitter.unfinished else [text]
 
 
 class ValueSplitter:
@@ -256,10 +278,11 @@ class Capture:
         elif self._lines is not None:
             rest = self._lines.finish()
             yield from self._or_held(self._lines.oversized)
-            for each in self._of_line(rest):
-                if isinstance(each, Unreadable) and each.excerpt == rest[:EXCERPT]:
-                    each = Unreadable(_CUT, rest[:EXCERPT], len(rest), cut=True)
-                yield from self._or_held([each])
+            found = list(self._of_line(rest))
+            last = found[-1] if found else None
+            if isinstance(last, Unreadable) and (len(found) > 1 or last.excerpt == rest[:EXCERPT]):
+                found[-1] = Unreadable(_CUT, last.excerpt, last.length, cut=True)
+            yield from self._or_held(found)
         yield from self._or_held(self._unwrapper.finish())
         if self.read_any:
             self._head = b""
@@ -346,6 +369,11 @@ class Capture:
             yield from self._sorted(found, line)
 
     def _sorted(self, found: Found, line: bytes) -> Iterator[Found]:
+        if isinstance(found, Unreadable) and len(parts := frames_of_line(line)) > 1:
+            decoded = [each for part in parts if (each := decode(part)) is not None]
+            if any(not isinstance(each, Unreadable) for each in decoded):
+                yield from self._or_held(decoded)
+                return
         if isinstance(found, Unreadable) or (isinstance(found, Frame) and is_wrapped(found)):
             inner = self._unwrapper.unwrap(line)
             if inner is not None:
