@@ -97,7 +97,7 @@ def check(folders: Folders) -> None:
     """
     from nomad_tui.core.text import printable
 
-    mistakes = list(_mistakes(folders))
+    mistakes = dict.fromkeys(_mistakes(folders))
     if mistakes:
         raise ConfigurationFailure("\nnomad-tui: ".join(mistakes))
     click.echo(f"No mistake in {printable(str(folders.config))}.")
