@@ -33,7 +33,10 @@ class PayloadReader:
         block = segment.blocks[place]
         if block is not self._block or block.size != self._size:
             self._block, self._size = block, block.size
-            self._content = self._decompress(block.compressed) if block.compressed else b"".join(block.lines)
+            if block.compressed:
+                self._content = self._decompress(block.compressed)
+            else:
+                self._content = block.joined or b"".join(block.lines)
         behind = segment.blocks[place + 1].first_frame if place + 1 < len(segment.blocks) else None
         return self._content, len(segment) if behind is None else segment.frame_row[behind]
 

@@ -351,7 +351,7 @@ class History:
             return bytes(frame.events[position].payload)
         number = bisect_right(segment.frame_row, row) - 1
         block = segment.blocks[segment.frame_block[number]]
-        if block.compressed:
+        if block.is_full:
             return self._blocks.content(block)[at : at + segment.payload_length[row]]
         at -= segment.frame_offset[number]
         return block.lines[number - block.first_frame][at : at + segment.payload_length[row]]

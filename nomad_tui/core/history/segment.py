@@ -130,18 +130,25 @@ class FrameTimes(msgspec.Struct, gc=False):
 
 
 class Block:
-    """Lines of consecutive frames: as they came while the block fills, compressed from then on."""
+    """Lines of consecutive frames: as they came while the block fills, joined once it is full, and then compressed."""
 
-    __slots__ = ("compressed", "first_frame", "lines", "size")
+    __slots__ = ("compressed", "first_frame", "joined", "lines", "size")
 
     def __init__(self, first_frame: int) -> None:
         self.first_frame = first_frame
         """The number of its first frame in the segment."""
         self.lines: list[bytes] = []
-        """As they came; empty once the block is compressed."""
+        """As they came; empty once the block is full."""
+        self.joined = b""
+        """All lines of a full block until it is compressed."""
         self.compressed = b""
         self.size = 0
         """Bytes of the lines."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no line will be added to it."""
+        return bool(self.joined or self.compressed)
 
 
 class Segment:

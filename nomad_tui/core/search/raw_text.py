@@ -103,7 +103,7 @@ class RawText:
         number = segment.block_of(row)
         found = self._blocks.get((segment.first, number))
         if found is None:
-            if not segment.blocks[number].compressed:
+            if not segment.blocks[number].is_full:
                 return True  # it may still grow
             content, _ = self._payloads.block(segment, row)
             found = self._blocks[segment.first, number] = self._found(content) or _is_special(content)
