@@ -10,10 +10,11 @@ from nomad_tui.core.filter.text import Text
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.event_row import sentence
 from nomad_tui.core.history.history import History
+from nomad_tui.core.search.phrases import PHRASES
 from nomad_tui.core.search.raw_text import RawText, is_from_cluster
 from nomad_tui.core.search.view import View
 from nomad_tui.core.wire import Frame, decode
-from tests import recordings
+from tests import phrases, recordings
 from tests.core.test_view import finish, rows
 
 NAMES = ("tour", "beta", "hostile", "load")
@@ -67,6 +68,11 @@ def test_every_row_with_the_word_is_asked_for_its_sentence(name: str, replace: b
             assert raw.may_be_in(segment, sequence - segment.first), f"{word} in row {sequence}"
             looked_for += 1
     assert looked_for or name == "hostile"
+
+
+def test_the_words_of_all_phrases_are_listed() -> None:
+    missing = [word for word in phrases.words() if word not in PHRASES]
+    assert not missing, "python -m tests.phrases --write adds them"
 
 
 def test_most_rows_without_the_word_are_left_out() -> None:

@@ -5,27 +5,18 @@ event's payload, of its object's payload before, and names of other objects. So 
 is in one of these payloads, if it is in the sentence. It is looked for in the blocks of the history that hold them.
 """
 
-from collections.abc import Iterator
-from functools import cache
-from importlib.abc import InspectLoader
-from importlib.util import find_spec
-from pkgutil import walk_packages
-from types import CodeType
-from typing import Any, Final
+from typing import Final
 
-from nomad_tui.core import changes, level, objects, payload, readable, secrets, text, topics
 from nomad_tui.core.filter.text import Text
 from nomad_tui.core.history.derived import PayloadReader
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import Segment
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.regular import literal as ignoring_case
+from nomad_tui.core.search.phrases import PHRASES
 
 _KINDS: Final = frozenset(("Allocation", "Deployment", "Evaluation", "Job", "Node"))
 """Whose sentences keep to this; others are few."""
-_PACKAGES: Final = (objects, changes, payload, secrets)
-_MODULES: Final = (level, readable, text, topics)
-"""What makes sentences."""
 _PLAIN: Final = lazy_pattern(r"[A-Za-z]{4,}")
 _OTHER_LETTERS: Final = lazy_pattern(rb"\\u(?:00[4-7]|212[aA]|0130)|\xe2\x84\xaa|\xc4\xb0")
 """Letters in another form: escaped, or whose lower case is an ASCII letter."""
@@ -34,33 +25,12 @@ _MEMBERS: Final = ((b'"PreemptedByAllocation"', b':""'), (b'"ConstraintFiltered"
 
 
 def is_from_cluster(looked_for: Text) -> bool:
-    """Whether only the cluster can have put what is looked for into a sentence. Takes 50 ms once."""
+    """Whether only the cluster can have put what is looked for into a sentence."""
     word = looked_for.literal
     if word is None or _PLAIN.fullmatch(word) is None:
         return False
     # A plural may be made of a noun and an `s`; else no two texts meet within a word.
-    return word.lower().removesuffix("s") not in _phrases()
-
-
-@cache
-def _phrases() -> str:
-    """Every text in the code that makes sentences, and its documentation, in lower case and lines of their own."""
-    found: set[str] = set()
-    names = [module.name for package in _PACKAGES for module in walk_packages(package.__path__, f"{package.__name__}.")]
-    for spec in map(find_spec, names + [module.__name__ for module in _MODULES]):
-        if spec is not None and isinstance(spec.loader, InspectLoader):
-            found.update(_texts(spec.loader.get_code(spec.name)))
-    return "\n".join(["", *found, ""]).lower()
-
-
-def _texts(constant: Any) -> Iterator[str]:
-    if isinstance(constant, str):
-        yield constant
-    elif isinstance(constant, CodeType):
-        yield from _texts(constant.co_consts)
-    elif isinstance(constant, tuple | frozenset):
-        for member in constant:
-            yield from _texts(member)
+    return word.lower().removesuffix("s") not in PHRASES
 
 
 def _is_special(content: bytes) -> bool:
