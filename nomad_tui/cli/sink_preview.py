@@ -15,7 +15,8 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.folder import Loaded
 from nomad_tui.sinks.types.preview import newest_records, previews
-from nomad_tui.sources.recording import Recording, RecordingError
+from nomad_tui.sources.finding import RecordingError
+from nomad_tui.sources.recording import Recording
 
 
 def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: int) -> int:  # noqa: A002

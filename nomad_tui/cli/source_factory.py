@@ -164,7 +164,8 @@ def of_files(
         raise click.UsageError("--follow reads a file on as it grows, and this is a directory: name a file.")
     if start.live and not (follow and STANDARD_INPUT not in files):
         raise click.UsageError("--live begins where a file ends: give --follow too, or leave --live out.")
-    from nomad_tui.sources.recording import Recording, RecordingError
+    from nomad_tui.sources.finding import RecordingError
+    from nomad_tui.sources.recording import Recording
 
     pipe = standard_input() if standard_input is not None and STANDARD_INPUT in files else None
     recording = Recording(

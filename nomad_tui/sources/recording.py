@@ -5,11 +5,10 @@ A file's first bytes tell its form, not its name (`core.capture`). Files of one 
 
 import asyncio
 import os
-import stat
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from time import time_ns
@@ -24,6 +23,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.updates import Connected, Ended, Gap, GapReason, Noted, Update
 from nomad_tui.core.wire import Frame, Unreadable
+from nomad_tui.sources.finding import RecordingError, find, is_pipe, reason, unlike
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples, share_ids
 from nomad_tui.sources.source import Part
 from nomad_tui.sources.unpacking import (
@@ -38,8 +38,6 @@ from nomad_tui.sources.unpacking import (
 )
 from nomad_tui.stream.start import STANDARD_INPUT, Start
 
-LOOKED_AT: Final = 1024 * 1024
-"""Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""
 ONE_CLUSTER: Final = "they share IDs, so they are of one cluster."
 UNPROVEN: Final = (
     "nothing in their first 10,000 frames proves or contradicts that they are of one cluster. "
@@ -52,14 +50,6 @@ SAMPLED_BYTES: Final = 64 * 1024 * 1024
 LAST_FRAMES: Final = 1_000
 """Of each recording, among which the time of its end is looked for."""
 LONGEST_NAME: Final = 120
-REMEDY: Final = (
-    "name a file of NDJSON, other JSON or a log with JSON in its lines (plain, .gz or .zst), an archive of nomad "
-    "operator debug, or - for standard input"
-)
-
-
-class RecordingError(ValueError):
-    """A recording that cannot be opened; the text says why and what to do."""
 
 
 class Recording:
@@ -100,7 +90,7 @@ class Recording:
     @property
     def is_pipe(self) -> bool:
         """Whether anything of it can be read only once."""
-        return any(map(_is_pipe, self.paths))
+        return any(map(is_pipe, self.paths))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -119,66 +109,10 @@ class Recording:
 
     def _found(self, path: str) -> list[Document]:
         """What there is to read at a path. Raises `RecordingError`."""
-        if path == STANDARD_INPUT:
-            return [Document(path)]
-        try:
-            mode = Path(path).stat().st_mode
-            if stat.S_ISDIR(mode):
-                return self._of_directory(path)
-            # What is read from a pipe is gone, and closing it ends whoever writes into it.
-            if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-                return [Document(path)]
-            with Path(path).open("rb") as file:
-                return self._of_file(path, file)
-        except BROKEN as error:
-            raise RecordingError(
-                f"The recording {printable(path)} cannot be opened ({_reason(error).lower()}): {REMEDY}."
-            ) from None
-
-    def _of_directory(self, path: str) -> list[Document]:
-        found = sorted(str(each) for each in Path(path).rglob(EVENT_STREAM) if each.is_file())
-        if not found:
-            raise RecordingError(
-                f"{printable(path)} is a directory without an {EVENT_STREAM}, not of nomad operator debug: {REMEDY}."
-            )
-        self._kinds.setdefault("nomad operator debug")
-        return [Document(each) for each in found]
-
-    def _of_file(self, path: str, file: BinaryIO) -> list[Document]:
-        waiting = Interruptible(file)
-        try:
-            opened = Opened(waiting)
-            if opened.is_tar:
-                return self._of_archive(path, opened)
-            capture = Capture(self.max_line)
-            length = 0
-            while not capture.read_any and length < LOOKED_AT and (chunk := opened.read()):
-                length += len(chunk)
-                for _ in capture.feed(chunk):
-                    pass
-            if length < LOOKED_AT and not capture.read_any:
-                for _ in capture.finish():
-                    pass
-            # A single long line, or a log of something else at first, is seen only when all of it is read.
-            is_done = capture.is_binary or (length < LOOKED_AT and not self.follow)
-            if is_done and not (capture.read_any or capture.is_empty):
-                raise RecordingError(_unlike(path, capture))
-        except EOFError:
-            pass  # of an archive that is cut off, what can be read is shown
-        finally:
-            waiting.interrupt()
-        return [Document(path)]
-
-    def _of_archive(self, path: str, opened: Opened) -> list[Document]:
-        names: list[str] = []
-        with suppress(*BROKEN):
-            names.extend(name for name, _ in opened.members())
-        count = sum(map(is_event_stream, names))
-        if not count:
-            ends = {Path(name).name for name in names}
-            what = "a snapshot of Nomad's state" if "state.bin" in ends else f"a tar archive without an {EVENT_STREAM}"
-            raise RecordingError(f"{printable(path)} is {what}, not of nomad operator debug: {REMEDY}.")
-        return [Document(path, member) for member in range(count)]
+        found = find(path, self.max_line, follow=self.follow)
+        if found[0].path != path:  # it is in the directory of this path
+            self._kinds.setdefault("nomad operator debug")
+        return found
 
     async def updates(self) -> AsyncGenerator[Update, None]:
         if self._documents is None:
@@ -215,8 +149,8 @@ class Recording:
 
     async def _read(self, documents: Sequence[Document]) -> AsyncGenerator[Update, None]:
         """All documents, those of one cluster merged, with gaps."""
-        files = [each for each in documents if not _is_pipe(each.path)]
-        pipes = [each for each in documents if _is_pipe(each.path)]
+        files = [each for each in documents if not is_pipe(each.path)]
+        pipes = [each for each in documents if is_pipe(each.path)]
         groups = [[each] for each in files]
         if len(files) > 1:
             shares = None
@@ -310,7 +244,7 @@ class Recording:
                                 yield update
                         yield found
         except BROKEN as error:
-            trouble = Unreadable(f"reading the recording failed: {_reason(error)}", b"", 0, cut=True)
+            trouble = Unreadable(f"reading the recording failed: {reason(error)}", b"", 0, cut=True)
         for update in self._rest(document, before, capture):
             yield update
         if trouble is not None:
@@ -346,7 +280,7 @@ class Recording:
             if all(each.cut for each in capture.unread):
                 yield from capture.unread
             else:
-                yield Unreadable(_unlike(document.name, capture).removesuffix("."), b"", 0, cut=True)
+                yield Unreadable(unlike(document.name, capture).removesuffix("."), b"", 0, cut=True)
 
     async def _chunks(self, document: Document) -> AsyncGenerator[tuple[str, bytes | str], None]:
         """What a document holds, unpacked, in pieces of at most `CHUNK_BYTES`, each with the name of the part of an
@@ -365,7 +299,7 @@ class Recording:
     def _open(self, document: Document) -> Interruptible:
         if document.path == STANDARD_INPUT:
             return Interruptible(self._standard_input or sys.stdin.buffer)
-        if self.follow and not _is_pipe(document.path):
+        if self.follow and not is_pipe(document.path):
             return Growing(document.path, at_end=self.part.start.live)
         return Interruptible(open(document.path, "rb", opener=_open_without_waiting))
 
@@ -425,26 +359,6 @@ class _Wanted:
         return f"nothing from the last {asked}: the newest event is {age} old. Raise --since, or remove it."
 
 
-def _unlike(path: str, capture: Capture) -> str:
-    return f"{printable(path)} is not a recording; it looks like {capture.likeness}: {REMEDY}."
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, EOFError):
-        return "the archive is truncated"
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-
-
 def _open_without_waiting(path: str, flags: int) -> int:
     """Opening a named pipe would otherwise wait for somebody who writes into it."""
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _is_pipe(path: str) -> bool:
-    if path == STANDARD_INPUT:
-        return True
-    try:
-        mode = Path(path).stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -20,7 +20,8 @@ import pytest
 from nomad_tui.core.export.formats import csv_line, markdown_line
 from nomad_tui.core.updates import Gap, Noted, Update
 from nomad_tui.core.wire import Frame
-from nomad_tui.sources.recording import Recording, RecordingError
+from nomad_tui.sources.finding import RecordingError
+from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.unpacking import Growing
 from tests import recordings
 from tests.cli.test_tail import SECONDS

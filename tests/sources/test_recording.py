@@ -15,7 +15,8 @@ import zstandard
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Ended, Gap, Noted, Update
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable, event_lines
-from nomad_tui.sources.recording import Recording, RecordingError
+from nomad_tui.sources.finding import RecordingError
+from nomad_tui.sources.recording import Recording
 from tests import recordings
 
 SECONDS = 60

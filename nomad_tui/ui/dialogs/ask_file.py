@@ -3,7 +3,7 @@
 Whoever knows the letters types them faster than a screen is drawn, so that no key may fall between two screens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -20,14 +20,15 @@ KEYS = "letter or Enter choose · {dialog.leave} cancel"
 
 
 class AskFile(WriteFile):
-    """Calls `chosen` for each choice, and acts in `_write_to` on the path that is entered."""
+    """Acts in `_write_to` on the path that is entered."""
 
     AUTO_FOCUS = ""
 
-    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
+    def __init__(self, title: str, choices: Sequence[Choice], chosen: Callable[[Choice], None]) -> None:
+        """`chosen` is called with each choice, and goes on with `ask`, `ask_name` or `leave`."""
         super().__init__("", "")
         self.input.display = False
-        self._title = title
+        self._title, self._chosen = title, chosen
         self.choices: tuple[Choice, ...] = tuple(choices)
         """What the menu offers now; empty while the file's name is typed."""
         self.menu = ChoiceList(self.choices, self._choose)
@@ -45,11 +46,7 @@ class AskFile(WriteFile):
     def begin(self) -> None:
         self.progress.display = False
 
-    # What a subclass says
-
-    def chosen(self, choice: Choice) -> None:
-        """Goes on with `ask`, `ask_name` or `leave`."""
-        raise NotImplementedError
+    # What to ask next
 
     def ask(self, title: str, choices: Sequence[Choice], cursor: int = 0) -> None:
         self.choices = tuple(choices)
@@ -103,7 +100,7 @@ class AskFile(WriteFile):
             self.say_trouble(keymap_of(self.app).text(choice.why_not))
         else:
             self.trouble.display = False
-            self.chosen(choice)
+            self._chosen(choice)
 
     def _enter(self, typed: str) -> None:
         if not self.is_writing:

@@ -149,7 +149,7 @@ class ChoiceList(Widget):
 
 
 class LetterMenu(Dialog[Result | None], Generic[Result]):
-    """Its result is what `result` makes of a possible choice; None for none.
+    """Its result is made of a possible choice; None for none.
 
     It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn. For that
     the key that opens it must be a binding with priority.
@@ -159,16 +159,13 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
     BOX: ClassVar[str] = "copy"
     """The id of the frame."""
 
-    def __init__(self, choices: Sequence[Choice], title: str, keys: str) -> None:
-        """`keys` is the line at the bottom of the frame, with actions in place of their keys."""
+    def __init__(self, choices: Sequence[Choice], title: str, keys: str, result: Callable[[Choice], Result]) -> None:
+        """`keys` is the line at the bottom of the frame, with actions in place of their keys; `result` makes what the
+        menu ends with of a choice."""
         super().__init__()
-        self._title, self._keys = title, keys
+        self._title, self._keys, self._result = title, keys, result
         self.list = ChoiceList(choices, self._choose, self._clicked)
         self._left = False
-
-    def result(self, choice: Choice) -> Result:
-        """What the menu ends with when this is chosen."""
-        raise NotImplementedError
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -225,7 +222,7 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
         if choice.text is None:
             self.explain(choice.why_not)
         else:
-            self._leave(self.result(choice))
+            self._leave(self._result(choice))
 
     def _leave(self, result: Result | None) -> None:
         if not self._left:
@@ -236,8 +233,8 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
 class ChoiceMenu(LetterMenu[Choice]):
     """Its result is the choice itself."""
 
-    def result(self, choice: Choice) -> Choice:
-        return choice
+    def __init__(self, choices: Sequence[Choice], title: str, keys: str) -> None:
+        super().__init__(choices, title, keys, lambda choice: choice)
 
 
 class ColumnMenu(LetterMenu[tuple[Column, ...]]):
@@ -253,7 +250,7 @@ class ColumnMenu(LetterMenu[tuple[Column, ...]]):
             "{columns.tick} show or hide · {columns.left} {columns.right} move · {menu.choose} apply · "
             "{dialog.leave} cancel"
         )
-        super().__init__(self._lines(), "Columns", keys)
+        super().__init__(self._lines(), "Columns", keys, lambda _: self._columns())
 
     def _lines(self) -> list[Choice]:
         return [Choice("", f"{'▣' if each in self.chosen else '□'} {each}", MEANINGS[each]) for each in self.order]
@@ -270,9 +267,12 @@ class ColumnMenu(LetterMenu[tuple[Column, ...]]):
     def _clicked(self, choice: Choice) -> None:
         self.action_tick()
 
+    def _columns(self) -> tuple[Column, ...]:
+        return parse_columns(column for column in self.order if column in self.chosen)
+
     def _choose(self, choice: Choice) -> None:
         try:
-            self._leave(parse_columns(column for column in self.order if column in self.chosen))
+            super()._choose(choice)
         except UnusableColumnsError as error:
             self.explain(str(error))
 
@@ -285,7 +285,7 @@ class ThemeMenu(LetterMenu[str]):
 
     def __init__(self, themes: Sequence[str]) -> None:
         choices = [Choice("", theme, lambda: "") for theme in themes]
-        super().__init__(choices, "Theme", "{menu.choose} apply · {dialog.leave} restore")
+        super().__init__(choices, "Theme", "{menu.choose} apply · {dialog.leave} restore", self._apply)
 
     def compose(self) -> ComposeResult:
         self._before = self.app.theme
@@ -296,7 +296,7 @@ class ThemeMenu(LetterMenu[str]):
     def preview(self) -> None:
         self.app.theme = self.choices[self.list.cursor].label
 
-    def result(self, choice: Choice) -> str:
+    def _apply(self, choice: Choice) -> str:
         self.app.theme = choice.label
         return choice.label
 

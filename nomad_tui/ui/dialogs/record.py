@@ -29,7 +29,7 @@ class Record(AskFile):
         self._start = start
         self._with_held = False
         self._redacts = True
-        super().__init__("Record", self._choices())
+        super().__init__("Record", self._choices(), self._ask_next)
 
     def _choices(self) -> tuple[Choice, ...]:
         held = f"{count(len(self._history))} rows" + ("" if self._is_finished else ", and new events")
@@ -40,7 +40,7 @@ class Record(AskFile):
             Choice(SECRETS, "secrets", "masked; x keeps them" if self._redacts else "▲ kept; x masks them"),
         )
 
-    def chosen(self, choice: Choice) -> None:
+    def _ask_next(self, choice: Choice) -> None:
         if choice.letter == SECRETS:
             self._redacts = not self._redacts
             self.ask("Record", self._choices(), self.menu.cursor)

@@ -76,11 +76,11 @@ class Save(AskFile):
             Choice(each.letter, each.label, _rows(each.rows) if each.rows else None, each.why_not)
             for each in selections
         )
-        super().__init__("Save", (first, *others))
+        super().__init__("Save", (first, *others), self._ask_next)
 
     # Asking
 
-    def chosen(self, choice: Choice) -> None:
+    def _ask_next(self, choice: Choice) -> None:
         if self._selection is None and choice.letter == EVENT and self._event is not None:
             self._text = self._event[0]
             self.ask_name("Save this event as JSON", self._event[1])

@@ -79,8 +79,8 @@ class TextPage(Modal[None]):
         self.view.show_lines(self.lines(width))
 
     def lines(self, width: int) -> Iterable[Pieces]:
-        """The text, wrapped at `width` cells."""
-        raise NotImplementedError
+        """The text, wrapped at `width` cells; a page that has one overrides this."""
+        return ()
 
 
 def paragraph(text: str, width: int, component: str = "", indent: str = "") -> Iterator[Pieces]:

@@ -27,10 +27,8 @@ class CompareWith(LetterMenu[int]):
         offered = list(_choices(history, held))
         self._marks = [mark for mark, _ in offered]
         keys = "{menu.choose} compare · {dialog.leave} close"
-        super().__init__([choice for _, choice in offered], "Compare with a marked event", keys)
-
-    def result(self, choice: Choice) -> int:
-        return self._marks[self.list.cursor]
+        title = "Compare with a marked event"
+        super().__init__([choice for _, choice in offered], title, keys, lambda _: self._marks[self.list.cursor])
 
 
 def _choices(history: History, marks: Sequence[int]) -> Iterator[tuple[int, Choice]]:

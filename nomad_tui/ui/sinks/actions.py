@@ -62,7 +62,8 @@ class SendTo(LetterMenu[Definition]):
 
     def __init__(self, load: Load, what: str) -> None:
         """`what` is the event in a few words, untrusted."""
-        super().__init__((), f"Send to  {printable(what, 60)}", "letter or Enter send · {dialog.leave} cancel")
+        keys = "letter or Enter send · {dialog.leave} cancel"
+        super().__init__((), f"Send to  {printable(what, 60)}", keys, self._definition)
         self._load = load
         self.offers: Sequence[Offer] | None = None
         """None until they are read."""
@@ -90,7 +91,7 @@ class SendTo(LetterMenu[Definition]):
             return True
         return super().take(event)
 
-    def result(self, choice: Choice) -> Definition:
+    def _definition(self, choice: Choice) -> Definition:
         found = next(each.definition for each in self.offers or () if each.id == choice.made())
         assert found is not None
         return found
