@@ -14,6 +14,10 @@ from nomad_tui.core.search import phrases
 PACKAGE: Final = Path(nomad_tui.__file__).parent
 MAKERS: Final = ("nomad_tui.core.objects.registry", "nomad_tui.core.history.event_row")
 """What makes sentences, with all that they import."""
+MAKE_NONE: Final = tuple(
+    f"nomad_tui.core.{name}" for name in ("limits", "patterns", "regular", "updates", "wire")
+) + tuple(f"nomad_tui.core.history.{name}" for name in ("blocks", "dictionaries", "history", "segment"))
+"""Of these, what puts no text into a sentence."""
 _LETTERS: Final = re.compile("[A-Za-z]{3,}")
 
 
@@ -30,7 +34,7 @@ def _modules() -> Iterator[Path]:
     waiting, seen = list(MAKERS), set[str]()
     while waiting:
         name = waiting.pop()
-        if name in seen or not name.startswith("nomad_tui."):
+        if name in seen or name in MAKE_NONE or not name.startswith("nomad_tui."):
             continue
         seen.add(name)
         path = PACKAGE.parent.joinpath(*name.split("."))
