@@ -88,7 +88,7 @@ def screens_are_drawn_when_they_are_read() -> Iterator[None]:
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A developer's cluster and proxy are never asked, their token never sent, their own files left alone.
 
-    And a terminal has the size it is given, also where pytest's own workers have been told another one,
+    And a terminal has the size it is given, also where pytest's own workers have another one,
     and all colours.
     """
     for name in list(os.environ):

@@ -45,26 +45,26 @@ NARROW: Final = (80, 24)
 SIZES: Final = (WIDE, MEDIUM, NARROW)
 
 
-class Told:
-    """A source that says what it is told, when it is told, and stays connected meanwhile."""
+class ScriptedSource:
+    """A source that yields these updates and what is sent to it later, and stays connected."""
 
     name = "nomad.example.com:4646"
     live = True
 
     def __init__(self, *updates: Update) -> None:
-        self._to_say: asyncio.Queue[Update] = asyncio.Queue()
-        self.tell(*updates)
+        self._queued: asyncio.Queue[Update] = asyncio.Queue()
+        self.send(*updates)
 
     def scope(self, region: str | None) -> str:
         return "all namespaces"
 
-    def tell(self, *updates: Update) -> None:
+    def send(self, *updates: Update) -> None:
         for update in updates:
-            self._to_say.put_nowait(update)
+            self._queued.put_nowait(update)
 
     async def updates(self) -> AsyncGenerator[Update, None]:
         while True:
-            yield await self._to_say.get()
+            yield await self._queued.get()
 
 
 CONNECTED: Final = Connected("nomad.example.com:4646", "2.0.6", "global")

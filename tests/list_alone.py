@@ -119,7 +119,7 @@ class Alone:
         return [self.events.render_line(y).text for y in range(self.events.scrollable_content_region.height)]
 
     def row_of(self, words: str) -> int:
-        """Where the row with these words stands on the screen."""
+        """The line of the screen with these words."""
         return next(y for y, text in enumerate(self.rows) if words in text)
 
     async def press(self, *keys: str) -> None:

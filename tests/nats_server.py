@@ -29,7 +29,7 @@ class NatsServer:
         self.port = -1
         self.settings = settings
         self.user = ""
-        """Of whoever asks, as it stands in an address: `name:password@`."""
+        """Of whoever asks, as it is written in an address: `name:password@`."""
         self._process: asyncio.subprocess.Process | None = None
 
     @property

@@ -102,7 +102,7 @@ async def resize(app: App[Any], width: int, height: int) -> None:
     driver._size = (width, height)
     size = Size(width, height)
     app.post_message(events.Resize(size, size))
-    while app.screen.region.size != size:  # noqa: ASYNC110 - it is told a moment later, by a timer
+    while app.screen.region.size != size:  # noqa: ASYNC110 - a timer sets it a moment later
         await asyncio.sleep(0.005)
     await at_rest(app)
 

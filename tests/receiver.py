@@ -144,14 +144,14 @@ class Receiver:
         reason: str = "",
         times: int | None = 1,
     ) -> None:
-        """What the next requests get, after those that were said before; `times=None` for all that have nothing else
+        """What the next requests get, after those that were set before; `times=None` for all that have nothing else
         to get, from now on."""
         text = body.encode() if isinstance(body, str) else body
-        told = Answer(status, headers or {}, text, fault, reason)
+        result = Answer(status, headers or {}, text, fault, reason)
         if times is None:
-            self._always = told
+            self._always = result
         else:
-            self._answers.extend([told] * times)
+            self._answers.extend([result] * times)
 
     async def received(self, requests: int) -> None:
         """Until so many requests have come."""
@@ -205,14 +205,14 @@ class Receiver:
         while True:
             asked: h11.Request | None = None
             body = bytearray()
-            told: Answer | None = None
+            result: Answer | None = None
             while True:
                 match state.next_event():
                     case h11.NEED_DATA:
                         state.receive_data(await reader.read(1 << 20))
                     case h11.Request() as asked:
-                        told = self._answers.popleft() if self._answers else self._always
-                        if told.fault in (Fault.UNREAD, Fault.RESET_UNREAD):
+                        result = self._answers.popleft() if self._answers else self._always
+                        if result.fault in (Fault.UNREAD, Fault.RESET_UNREAD):
                             break
                     case h11.Data() as data:
                         body += data.data
@@ -220,23 +220,23 @@ class Receiver:
                         break
                     case _:
                         return
-            assert asked is not None and told is not None
+            assert asked is not None and result is not None
             headers = {name.decode(): value.decode("utf-8", "replace") for name, value in asked.headers}
             request = Request(asked.method.decode(), asked.target.decode(), headers, bytes(body), number, certificate)
             if (decided := self.decide(request)) is not None:
-                told = decided if isinstance(decided, Answer) else Answer(decided)
+                result = decided if isinstance(decided, Answer) else Answer(decided)
             async with self._arrived:
                 self.requests.append(request)
                 self._arrived.notify_all()
-            if not await self._answered(reader, writer, told, state):
+            if not await self._answered(reader, writer, result, state):
                 return
             state.start_next_cycle()
 
     async def _answered(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, told: Answer, state: h11.Connection
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, result: Answer, state: h11.Connection
     ) -> bool:
         """Whether the connection is good for another request."""
-        match told.fault:
+        match result.fault:
             case Fault.HANG:
                 await self._until_released_or_left(reader)
             case Fault.RESET | Fault.RESET_UNREAD:
@@ -245,13 +245,13 @@ class Receiver:
             case Fault.CLOSE:
                 return False
             case Fault.GARBAGE:
-                writer.write(told.body)
+                writer.write(result.body)
                 await writer.drain()
                 return False
             case Fault.RAW:
                 state.send(h11.Response(status_code=204, headers=[]))
                 state.send(h11.EndOfMessage())
-                for piece in told.body.split(b"\0"):
+                for piece in result.body.split(b"\0"):
                     writer.write(piece)
                     await writer.drain()
                     await asyncio.sleep(0)
@@ -261,39 +261,39 @@ class Receiver:
                 await writer.drain()
                 return False
             case Fault.CUT_BODY:
-                writer.write(b"HTTP/1.1 %d Cut\r\nContent-Length: 1000\r\n\r\nonly this" % told.status)
+                writer.write(b"HTTP/1.1 %d Cut\r\nContent-Length: 1000\r\n\r\nonly this" % result.status)
                 await writer.drain()
                 return False
             case Fault.DRIP | Fault.DRIP_BODY | Fault.ENDLESS:
-                await self._dribble(writer, told)
+                await self._dribble(writer, result)
                 return False
             case Fault.UNREAD | None:
                 pass
-        content = [] if told.status in (204, 304) else [("Content-Length", str(len(told.body)))]
+        content = [] if result.status in (204, 304) else [("Content-Length", str(len(result.body)))]
         head = h11.Response(
-            status_code=told.status,
-            headers=[(name.encode(), value.encode("latin-1")) for name, value in (*told.headers.items(), *content)],
-            reason=told.reason.encode(),
+            status_code=result.status,
+            headers=[(name.encode(), value.encode("latin-1")) for name, value in (*result.headers.items(), *content)],
+            reason=result.reason.encode(),
         )
-        events = [head, *([h11.Data(told.body)] if content else []), h11.EndOfMessage()]
+        events = [head, *([h11.Data(result.body)] if content else []), h11.EndOfMessage()]
         writer.write(b"".join(state.send(event) or b"" for event in events))
         await writer.drain()
-        if told.fault is Fault.UNREAD:
+        if result.fault is Fault.UNREAD:
             writer.write_eof()
             while await reader.read(1 << 20):
                 pass
             return False
         return state.our_state is h11.DONE and state.their_state is h11.DONE
 
-    async def _dribble(self, writer: asyncio.StreamWriter, told: Answer) -> None:
-        head = b"HTTP/1.1 %d Slow\r\nContent-Length: 1000000000000\r\n\r\n" % told.status
-        if told.fault is Fault.DRIP:
-            head = b"HTTP/1.1 %d Slow\r\nX-Slow: " % told.status
+    async def _dribble(self, writer: asyncio.StreamWriter, result: Answer) -> None:
+        head = b"HTTP/1.1 %d Slow\r\nContent-Length: 1000000000000\r\n\r\n" % result.status
+        if result.fault is Fault.DRIP:
+            head = b"HTTP/1.1 %d Slow\r\nX-Slow: " % result.status
         writer.write(head)
         while not self._released.is_set() and not writer.is_closing():
-            writer.write(b"x" * 65536 if told.fault is Fault.ENDLESS else b"x")
+            writer.write(b"x" * 65536 if result.fault is Fault.ENDLESS else b"x")
             await writer.drain()
-            if told.fault is not Fault.ENDLESS:
+            if result.fault is not Fault.ENDLESS:
                 await asyncio.sleep(0.02)
 
     async def _until_released_or_left(self, reader: asyncio.StreamReader) -> None:

@@ -57,7 +57,7 @@ PATIENCE: Final = 120.0
 
 @dataclass(frozen=True)
 class Script:
-    """A source that says what it is told, at once, and then stays connected."""
+    """A source that yields its updates at once and then stays connected."""
 
     updates_to_give: tuple[Update, ...]
     name: str = "nomad.example.com:4646"

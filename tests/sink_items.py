@@ -11,7 +11,7 @@ from tests import recordings
 
 
 def items(name: str = "tour", most: int = 60, *, received: int | None = None) -> list[Item]:
-    """The first events of a recording, received now if not said otherwise."""
+    """The first events of a recording, received now by default."""
     at = time_ns() if received is None else received
     identities = Identities("global")
     found: list[Item] = []

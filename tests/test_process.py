@@ -49,17 +49,17 @@ async def test_a_command_may_ignore_its_input_and_write_without_end() -> None:
 
 
 async def test_variables_hold_text_of_the_cluster_without_what_a_process_cannot_take() -> None:
-    told = "import os; print(ascii([os.environ.get(n) for n in ('A', 'B', 'NOMAD_TOKEN', 'NOMAD_ADDR')]))"
+    script = "import os; print(ascii([os.environ.get(n) for n in ('A', 'B', 'NOMAD_TOKEN', 'NOMAD_ADDR')]))"
     outer = {"NOMAD_TOKEN": "secret", "NOMAD_ADDR": "http://x"}
-    outcome = await run(python(told), b"", outer, A="one\0two\n$(reboot)\ud800", B="b" * 2_000_000)
+    outcome = await run(python(script), b"", outer, A="one\0two\n$(reboot)\ud800", B="b" * 2_000_000)
     assert outcome.output.decode().strip() == ascii(["onetwo\n$(reboot)?", "b" * 1000, None, "http://x"])
-    named = Command(python(told).argv, inherit=frozenset(("NOMAD_TOKEN",)))
+    named = Command(python(script).argv, inherit=frozenset(("NOMAD_TOKEN",)))
     assert b"secret" in (await run(named, b"", outer)).output
 
 
 async def test_there_is_neither_a_shell_nor_a_terminal() -> None:
-    told = "import os, sys; print(sys.argv[1], os.getpgrp() == os.getpid() == os.getsid(0)); os.open('/dev/tty', 2)"
-    outcome = await run(Command((*python(told).argv, "$HOME;*")))
+    script = "import os, sys; print(sys.argv[1], os.getpgrp() == os.getpid() == os.getsid(0)); os.open('/dev/tty', 2)"
+    outcome = await run(Command((*python(script).argv, "$HOME;*")))
     assert outcome.output.startswith(b"$HOME;* True\n")
     assert b"/dev/tty" in outcome.output
 

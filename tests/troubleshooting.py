@@ -60,7 +60,7 @@ HARMFUL: Final = {
     "remedy": "Upgrade the servers to 1.10.7 or 1.11.1 or later, or accept the risk with --allow-harmful-topics",
 }
 
-UNTOLD: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
+WITHOUT_ROW: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
 REPLACED: Final = (connecting.OLD_STATUS_LINE, answers.REGION_UNKNOWN, by_inquiry.REFUSED, by_inquiry.NOTHING_ALLOWED)
 """Cases of which a like one, with more facts or of more use, has a row."""
 
@@ -79,19 +79,19 @@ def cases() -> Iterator[tuple[Case, dict[str, str]]]:
         yield case, {}
 
 
-def is_told(case: Case) -> bool:
+def has_row(case: Case) -> bool:
     """Whether the case has a row: not where its sentence is the facts of the moment and nothing else."""
-    return case.kind not in UNTOLD and case.why != "{text}" and case not in REPLACED
+    return case.kind not in WITHOUT_ROW and case.why != "{text}" and case not in REPLACED
 
 
 def table() -> str:
     rows = ["| you read | do |", "|---|---|"]
     for case, examples in cases():
-        if not is_told(case):
+        if not has_row(case):
             continue
         what, why, remedy = (part.format_map(EXAMPLES | examples) for part in (case.what, case.why, case.remedy))
-        told = Trouble(case.kind, what, why, remedy, case.refused)
-        row = f"| {_cell(told.summary)} | {_cell(told.remedy)}. |"
+        filled = Trouble(case.kind, what, why, remedy, case.refused)
+        row = f"| {_cell(filled.summary)} | {_cell(filled.remedy)}. |"
         if row not in rows:
             rows.append(row)
     return "\n".join(rows) + "\n"

@@ -21,7 +21,7 @@ SCREENFUL = 40
 
 
 class Measured(NomadTui):
-    """Notes when each row that a key selected is on the terminal, and how long the event loop stands still."""
+    """Notes when each row that a key selected is on the terminal, and how long the event loop is blocked."""
 
     def __init__(self, session: Session, expected: int, stays_open: bool, report: Path) -> None:
         super().__init__(session)

@@ -20,7 +20,7 @@ from nomad_tui.core.updates import Update
 from nomad_tui.session import Session
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.panes import Pane
-from tests.dashboard import CONNECTED, Told, frames
+from tests.dashboard import CONNECTED, ScriptedSource, frames
 from tests.pressing import post_key
 
 SIZE: Final = (180, 50)
@@ -94,7 +94,7 @@ async def _hold_down(app: Watched, pilot: Pilot[Any]) -> Held:
 
 async def hold_down() -> tuple[Held, Held]:
     """Down held in the list alone, and beside the inspector, through the payloads of the tour."""
-    session = Session(Told(CONNECTED, *frames("tour")), History())
+    session = Session(ScriptedSource(CONNECTED, *frames("tour")), History())
     app = Watched(session)
     async with app.run_test(size=SIZE) as pilot:
         await _until(pilot, lambda: session.history.held == 625 and app.dashboard.view.complete)
@@ -110,7 +110,7 @@ async def hold_down() -> tuple[Held, Held]:
 async def open_large() -> Opened:
     """The largest payload of `large-job` in the inspector, with all its views' work."""
     updates: list[Update] = [CONNECTED, *frames("large-job")]
-    session = Session(Told(*updates), History())
+    session = Session(ScriptedSource(*updates), History())
     app = Watched(session)
     async with app.run_test(size=SIZE) as pilot:
         await _until(pilot, lambda: session.history.held and app.dashboard.view.complete)

@@ -1,4 +1,4 @@
-"""The command line: what was given reaches the server, what is wrong is told in a sentence, the dashboard opens."""
+"""The command line: options reach the server, a mistake is reported in a sentence, the dashboard opens."""
 
 import asyncio
 import base64
@@ -285,7 +285,7 @@ async def test_where_to_start_counts_before_the_command_too(arguments: list[str]
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_wrong_value_is_told_in_one_sentence(
+def test_a_wrong_value_is_reported_in_one_sentence(
     arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -315,7 +315,7 @@ def test_a_mistake_in_a_filter_is_pointed_at(command: list[str], text: str, word
 
 
 @pytest.mark.parametrize("command", [[], ["tail"]], ids=str)
-def test_a_wrong_variable_is_told_in_one_sentence(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_variable_is_reported_in_one_sentence(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOMAD_SKIP_VERIFY", "perhaps")
     result = CliRunner().invoke(main, command)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
@@ -635,10 +635,10 @@ def test_without_a_home_folder_what_needs_none_works_and_the_rest_says_so(tmp_pa
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", *XDG)}
     script = [sys.executable, "-c", NO_ACCOUNT, str(file), *commands]
     result = subprocess.run(script, env=environment, cwd=tmp_path, capture_output=True, text=True, stdin=DEVNULL)
-    said = result.stdout + result.stderr
-    assert "Traceback" not in said
+    message = result.stdout + result.stderr
+    assert "Traceback" not in message
     assert {line.strip("[]") for line in result.stdout.splitlines() if line.startswith("[")} == {
         f"{command}: {code}" for command, code in commands.items()
-    }, said
+    }, message
     assert result.stderr.count("no home folder is known") + result.stderr.count("No home folder is known") == 4
     assert len(list(tmp_path.iterdir())) == 2

@@ -49,7 +49,7 @@ def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "filters.toml").write_text('[filters.x]\nfilter = "("\n')
     found = run("config", "check", "--config", tmp_path)
     assert found.exit_code == 2
-    for said in (
+    for message in (
         "config.toml:9: `profile.prod.regoin` is not a setting of a profile: write `profile.prod.region`",
         "config.toml:11: `profile.b.color` is 3",
         'config.toml:2: `ui.columns[1]` is "tme"',
@@ -60,7 +60,7 @@ def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
         'filter "x"',
         '`sink[0].type` is "webhok"',
     ):
-        assert said in found.output, found.output
+        assert message in found.output, found.output
 
 
 @pytest.mark.parametrize("secret", ["s3cret-t0ken-00000000", "user:hunter2"])

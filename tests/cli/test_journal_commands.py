@@ -180,11 +180,11 @@ async def test_tail_goes_on_with_a_running_runner() -> None:
                 assert (await read_lines(process, 1))[0].split()[2] == b"%d" % index
             await report(journal, state="retrying", what="The server went away.")
             assert process.stderr is not None
-            said = (await process.stderr.readline()).decode()
+            message = (await process.stderr.readline()).decode()
             process.send_signal(signal.SIGTERM)
             out, err = await process.communicate()
     assert (process.returncode, out, err) == (0, b"", b"")
-    assert said.startswith(
+    assert message.startswith(
         "nomad-tui: The runner on build-7 (process 4711) is disconnected: The server went away. "
         "New events appear here. Retrying in "
     )
@@ -233,7 +233,7 @@ async def test_tail_goes_on_with_a_running_runner() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-async def test_a_wrong_journal_is_told_in_one_line(
+async def test_a_wrong_journal_is_reported_in_one_line(
     arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

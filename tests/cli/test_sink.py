@@ -1,4 +1,4 @@
-"""`nomad-tui sink …` as an operator types it: what is said, what is left on disk, and the exit code."""
+"""`nomad-tui sink …` as an operator types it: what is printed, what is left on disk, and the exit code."""
 
 import json
 import os
@@ -30,16 +30,16 @@ secret = "whsec_aHVudGVyMg=="
 
 
 @dataclass(frozen=True)
-class Said:
+class Result:
     code: int
     out: str
     err: str
 
 
-def nomad_tui(*arguments: str, given: str = "") -> Said:
+def nomad_tui(*arguments: str, given: str = "") -> Result:
     """Runs it with the settings of this test."""
     result = CliRunner().invoke(main, arguments, input=given)
-    return Said(result.exit_code, result.stdout, result.stderr)
+    return Result(result.exit_code, result.stdout, result.stderr)
 
 
 def sinks() -> Path:
@@ -58,7 +58,7 @@ def test_the_first_sink_is_made_with_what_an_empty_list_says() -> None:
     arguments = shlex.split(command.splitlines()[-1])
     assert arguments[0] == "nomad-tui"
     made = nomad_tui(*arguments[1:], given=given.removesuffix("END\n"))
-    assert made == Said(
+    assert made == Result(
         0,
         "Registered deployments: Deployment, Job:web to https://example.com/hook, "
         f"in {sinks() / 'deployments.toml'}.\n",
@@ -115,10 +115,10 @@ def test_secrets_are_masked_until_they_are_asked_for() -> None:
 )
 def test_a_webhooks_path_that_is_its_secret_is_masked(begin: str, secret: str) -> None:
     given = f'id = "chat"\ntype = "webhook"\naddress = "{begin}{secret}"\n'
-    said = [nomad_tui("sink", "register", "-", given=given)]
+    results = [nomad_tui("sink", "register", "-", given=given)]
     for arguments in (("list",), ("list", "--output", "json"), ("show", "chat"), ("show", "chat", "--output", "json")):
-        said.append(nomad_tui("sink", *arguments))
-    assert all(each.code == 0 and begin in each.out and secret not in each.out for each in said)
+        results.append(nomad_tui("sink", *arguments))
+    assert all(each.code == 0 and begin in each.out and secret not in each.out for each in results)
     assert begin + secret in nomad_tui("sink", "show", "chat", "--reveal").out
 
 
@@ -140,7 +140,7 @@ def test_what_is_not_written_is_shown_as_it_comes() -> None:
     assert '# format = "nomad"' not in lines
 
 
-def test_the_list_stands_in_columns() -> None:
+def test_the_list_has_columns() -> None:
     nomad_tui("sink", "register", "-", given=SECRETS)
     nomad_tui("sink", "register", "-", given=BETA)
     nomad_tui("sink", "register", "-", given='id = "long"\ntype = "stdout"\nfilter = "' + "界" * 80 + '"')
@@ -154,7 +154,7 @@ def test_the_list_stands_in_columns() -> None:
 
 def test_a_mistake_is_one_line_with_its_place_and_2(tmp_path: Path) -> None:
     refused = nomad_tui("sink", "register", "-", given='id = "a"\ntype = "stdout"\nbatch.max_event = 3\n')
-    assert refused == Said(
+    assert refused == Result(
         2,
         "",
         "nomad-tui: Standard input: `batch.max_event` is not a setting of a sink: "
@@ -164,7 +164,7 @@ def test_a_mistake_is_one_line_with_its_place_and_2(tmp_path: Path) -> None:
     file.write_text("id =")
     assert nomad_tui("sink", "register", str(file)).err.startswith(f"nomad-tui: {file}: is not TOML: ")
     missing = nomad_tui("sink", "register", str(tmp_path / "none"))
-    assert missing == Said(
+    assert missing == Result(
         2, "", f"nomad-tui: {tmp_path / 'none'} does not exist. Name a file, or - for standard input.\n"
     )
     assert not sinks().exists()
@@ -187,9 +187,9 @@ def test_mistakes_stand_beside_the_sinks_that_have_none() -> None:
 
 
 def test_a_sink_that_does_not_exist_is_1() -> None:
-    said = "nomad-tui: No sink web is defined. `nomad-tui sink list` lists those that are.\n"
-    assert nomad_tui("sink", "show", "web") == Said(1, "", said)
-    assert nomad_tui("sink", "deregister", "web") == Said(1, "", said)
+    error = "nomad-tui: No sink web is defined. `nomad-tui sink list` lists those that are.\n"
+    assert nomad_tui("sink", "show", "web") == Result(1, "", error)
+    assert nomad_tui("sink", "deregister", "web") == Result(1, "", error)
 
 
 def test_a_sink_in_the_settings_is_listed_and_not_removed() -> None:
@@ -211,14 +211,14 @@ def test_the_folder_may_be_named_anywhere_on_the_line(tmp_path: Path) -> None:
         assert f"in {elsewhere}" in nomad_tui(*arguments, given=BETA).out
     assert f"--config {elsewhere}2 -" in nomad_tui("sink", "list", "--config", f"{elsewhere}2").out
     refused = nomad_tui("--address", "http://127.0.0.1:1", "sink", "list")
-    assert refused == Said(2, "", "nomad-tui: The command list has no option --address: leave it out.\n")
+    assert refused == Result(2, "", "nomad-tui: The command list has no option --address: leave it out.\n")
 
 
 def test_without_a_command_it_says_which_there_are() -> None:
-    said = nomad_tui("sink")
-    assert said.code == 0
+    result = nomad_tui("sink")
+    assert result.code == 0
     for name in ("register", "list", "show", "deregister"):
-        assert f"  {name}" in said.out
+        assert f"  {name}" in result.out
 
 
 def test_the_shell_completes_the_ids_of_sinks() -> None:

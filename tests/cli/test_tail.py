@@ -68,7 +68,7 @@ class Ended:
 
     @property
     def sentences(self) -> list[str]:
-        """What a person is told."""
+        """The lines of standard error."""
         return self.err.splitlines()
 
 
@@ -167,14 +167,14 @@ async def test_lines_say_when_where_and_what() -> None:
         result = await tail(server, "--limit", "625")
     lines = result.out.decode().splitlines()
     assert len(lines) == 625
-    told = re.compile(r"( ‹|‹~)2026-11-23 \d\d:\d\d:\d\d(\.\d{3}|    ) {2,}\d+  [A-Z][A-Za-z]+ +\S.*")
-    assert [line for line in lines if not told.fullmatch(line)] == []
+    found = re.compile(r"( ‹|‹~)2026-11-23 \d\d:\d\d:\d\d(\.\d{3}|    ) {2,}\d+  [A-Z][A-Za-z]+ +\S.*")
+    assert [line for line in lines if not found.fullmatch(line)] == []
     assert " ‹2026-11-23 08:50:00.722       152  Allocation  web.frontend[1]  pending → running  gpu-1" in lines
     assert max(map(len, lines)) < 250
     assert (result.code, result.err) == (0, "")
 
 
-async def test_events_of_a_beta_server_are_told_in_released_words() -> None:
+async def test_events_of_a_beta_server_have_released_words() -> None:
     options = Options(from_start=True, version="1.0.0-beta3")
     async with asyncio.timeout(SECONDS), StandIn(recorded("beta"), options) as server:
         result = await tail(server, "--topic", "Alloc", "--topic", "evaluation", "--limit", "20")
@@ -271,7 +271,7 @@ async def test_whoever_reads_no_further_ends_it_without_a_word(output: str) -> N
     assert (len(result.lines), result.err) == (1, "code 0\n")
 
 
-async def test_a_full_disk_is_told_in_one_sentence() -> None:
+async def test_a_full_disk_is_reported_in_one_sentence() -> None:
     async with asyncio.timeout(SECONDS), StandIn(recorded("tour"), Options(from_start=True)) as server:
         full = os.open("/dev/full", os.O_WRONLY)
         try:
@@ -283,7 +283,7 @@ async def test_a_full_disk_is_told_in_one_sentence() -> None:
     assert "no space left on device" in result.err
 
 
-async def test_a_closed_output_is_told_in_one_sentence() -> None:
+async def test_a_closed_output_is_reported_in_one_sentence() -> None:
     async with asyncio.timeout(SECONDS):
         shell = await asyncio.create_subprocess_exec("sh", "-c", '"$@" >&-', "sh", PROGRAM, "tail", stderr=PIPE)
         result = await ended(shell)
@@ -338,7 +338,7 @@ async def test_a_refusal_is_code_3(release: Release) -> None:
     )
 
 
-async def test_a_token_that_may_read_some_topics_gets_those_and_the_rest_is_said() -> None:
+async def test_a_token_that_may_read_some_topics_gets_those_and_the_rest_is_reported() -> None:
     reader = Token(namespaces={"default": frozenset({"read-job"})})
     options = Options(tokens={SECRET: reader}, namespaces=(), lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn(frames([1]), options) as server:
@@ -423,7 +423,7 @@ async def test_since_prints_what_happened_from_then_on() -> None:
     ],
     ids=["since", "gone", "not yet"],
 )
-async def test_a_start_that_cannot_be_had_is_said_in_one_line(arguments: list[str], words: str) -> None:
+async def test_a_start_that_cannot_be_had_is_reported_in_one_line(arguments: list[str], words: str) -> None:
     lines = [written(3, ago=4830), written(4, ago=60)]
     async with (
         asyncio.timeout(SECONDS),
@@ -431,14 +431,14 @@ async def test_a_start_that_cannot_be_had_is_said_in_one_line(arguments: list[st
         tailing(server, *arguments, "--limit", "1") as process,
     ):
         assert process.stderr is not None
-        told = await process.stderr.readline()
+        found = await process.stderr.readline()
         server.publish(frame(5))
         result = await ended(process)
-    assert told.decode() == f"nomad-tui: {words}\n"
+    assert found.decode() == f"nomad-tui: {words}\n"
     assert (result.code, len(result.lines), result.err) == (0, 1, "")
 
 
-async def test_lines_tell_what_had_waited_at_the_server_and_which_times_are_about_right() -> None:
+async def test_lines_mark_what_had_waited_at_the_server_and_which_times_are_about_right() -> None:
     lines = [written(1, ago=600), frame(2)]
     async with (
         asyncio.timeout(SECONDS),
@@ -471,14 +471,14 @@ async def test_warnings_go_to_standard_error_once_however_often_it_reconnects() 
             server.publish(frame(index))
         result = await ended(process)
     assert (result.code, len(result.lines)) == (0, 1)
-    said = [line.removeprefix("nomad-tui: ") for line in result.sentences]
-    assert len([line for line in said if "Retrying in" in line]) == 2
+    notices = [line.removeprefix("nomad-tui: ") for line in result.sentences]
+    assert len([line for line in notices if "Retrying in" in line]) == 2
     for words in ("topic Bogus", "5 min ahead", "HTTP/0.0"):
-        assert len([line for line in said if words in line]) == 1, words
-    assert len(said) == 5
+        assert len([line for line in notices if words in line]) == 1, words
+    assert len(notices) == 5
 
 
-async def test_a_server_that_takes_over_is_said() -> None:
+async def test_a_server_that_takes_over_is_reported() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames([1]), Options(lead=1)) as first,
@@ -525,7 +525,7 @@ async def test_a_gap_is_one_line_that_scripts_can_find() -> None:
     assert "4–8 may be missing" in gap
 
 
-async def test_across_a_gap_nothing_is_said_to_have_changed() -> None:
+async def test_across_a_gap_nothing_counts_as_changed() -> None:
     def node(index: int, status: str) -> bytes:
         return frame(index, event("Node", "n1", "", Payload={"Node": {"ID": "n1", "Name": "edge", "Status": status}}))
 
@@ -534,10 +534,10 @@ async def test_across_a_gap_nothing_is_said_to_have_changed() -> None:
         StandIn([node(1, "ready"), node(2, "down")], Options(lead=ALL_FRAMES)) as server,
         tailing(server, "--limit", "3") as process,
     ):
-        told = await read_lines(process, 2)
+        found = await read_lines(process, 2)
         await server.restart([node(9, "ready")])
         result = await ended(process)
-    assert "ready → down".encode() in told[1] and b"down" not in result.lines[0]
+    assert "ready → down".encode() in found[1] and b"down" not in result.lines[0]
 
 
 async def test_of_many_unreadable_lines_the_first_are_quoted_and_all_counted() -> None:

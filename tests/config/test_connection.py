@@ -163,7 +163,7 @@ def profile(**given: str | bool | tuple[str, ...]) -> ProfileSettings:
     return ProfileSettings(PROD, given)
 
 
-def test_a_profile_stands_between_flags_and_environment() -> None:
+def test_a_profile_ranks_between_flags_and_environment() -> None:
     environ = {"NOMAD_REGION": "r", "NOMAD_NAMESPACE": "n", "NOMAD_TOKEN": SECRET, "NOMAD_SKIP_VERIFY": "1"}
     settings = profile(region="europe", namespace="web", tls_skip_verify=False)
     read = Connection.from_environment({"namespace": "db"}, environ, settings)
@@ -466,7 +466,7 @@ def settings(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environ", "said"),
+    ("arguments", "environ", "message"),
     [
         (["--profile", "prod"], {}, "http://prod-1:4646,http://prod-2:4646 * False 3 prod"),
         (["--profile", "prod", "--address", "a,b", "--address", "c"], {}, "http://a:80,http://b:80,http://c:80 "),
@@ -476,16 +476,16 @@ def settings(tmp_path: Path) -> Path:
     ],
 )
 def test_a_profile_is_chosen_by_flag_or_variable(
-    arguments: list[str], environ: dict[str, str], said: str, settings: Path
+    arguments: list[str], environ: dict[str, str], message: str, settings: Path
 ) -> None:
     environ = {"NOMAD_ADDR": "http://env:4646", "NOMAD_NAMESPACE": "envspace", **environ}
     result = CliRunner().invoke(watch, ["--config", str(settings), *arguments], env=environ)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.output.startswith(said)
+    assert result.output.startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[profile.prod]\n[profile.dev]\n", "--profile is 'prd', but the profiles in {file} are prod, dev. Name one"),
         ("[ui]\n", "--profile is 'prd', but {file} defines no profile. Add a table"),
@@ -497,12 +497,12 @@ def test_a_profile_is_chosen_by_flag_or_variable(
         ("[profile.dev]\ncolor = 3\n", "{file} is invalid and ignored: `profile.dev.color` is 3: "),
     ],
 )
-def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, said: str, tmp_path: Path) -> None:
+def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, message: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "config.toml").write_text(content)
     result = CliRunner().invoke(watch, ["--config", str(tmp_path), "--profile", "prd"])
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-    assert re.search(said.replace("{file}", re.escape(str(tmp_path / "config.toml"))), result.stderr), result.stderr
+    assert re.search(message.replace("{file}", re.escape(str(tmp_path / "config.toml"))), result.stderr), result.stderr
 
 
 def test_a_mistake_in_the_settings_hurts_nobody_who_asks_for_no_profile(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[filters.bad\n", "invalid and ignored"),
         ("filters = 3\n", "`filters` must be a table"),
@@ -210,13 +210,13 @@ def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
         ('[filters.ok]\nfilter = "a"\nkey = "F1"\n[filters.b]\nfilter = "b"\nkey = "F1"\n', "another filter has F1"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_sentence_and_the_rest_is_used(content: str, said: str, tmp_path: Path) -> None:
+def test_a_mistake_is_one_sentence_and_the_rest_is_used(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "filters.toml"
     file.write_text(
         '[filters.good]\nfilter = "job:web"\n' * ("[" in content and "cut" not in content) + content, encoding="utf-8"
     )
     saved = SavedFilters(tmp_path)
-    assert said in saved.trouble
+    assert message in saved.trouble
     assert str(file) in saved.trouble
     assert "\n" not in saved.trouble
     assert saved.named("failures") is not None
@@ -251,14 +251,14 @@ def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
     assert read_settings(tmp_path).ui.columns == ("sentence", "time")
 
 
-def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
+def test_how_long_a_journal_is_kept_is_reported_once(tmp_path: Path) -> None:
     assert read_journal(tmp_path) == JournalSettings(None, None)
     (tmp_path / "config.toml").write_text('[journal]\nkeep = "1d12h"\nmax_size = "2GiB"\n')
     assert read_journal(tmp_path) == JournalSettings(36 * 3600.0, 2 * 1024**3)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[ui\n", "line 1"),
         ("[profiles.prod]\n", "`profiles` is not a setting: write `profile`, or leave it out"),
@@ -288,14 +288,14 @@ def test_how_long_a_journal_is_kept_is_said_once(tmp_path: Path) -> None:
         ('[profile."a\\u001bb"]\n', "is not a valid name: write 1 to 40 visible characters"),
     ],
 )
-def test_a_mistake_in_the_settings_has_its_place(content: str, said: str, tmp_path: Path) -> None:
+def test_a_mistake_in_the_settings_has_its_place(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(content)
     with pytest.raises(FileError, match=r"config\.toml is invalid and ignored") as raised:
         read_settings(tmp_path)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
-def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
+def test_every_mistake_in_the_settings_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[journal]\nkeep = 7\n[profile.a]\ncolor = "rde"\n')
     with pytest.raises(FileError) as raised:
         read_settings(tmp_path)
@@ -304,7 +304,7 @@ def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[ui]\ncolumns = 3\n", "`ui.columns` is 3: write a list, such as"),
         ('[ui]\ncolumns = ["time", 3]\n', "`ui.columns[1]` is 3: write the name of a column in quotes"),
@@ -322,16 +322,16 @@ def test_every_mistake_in_the_settings_is_said_at_once(tmp_path: Path) -> None:
         ("[ui]\nevent_width = 99\n", "`ui.event_width` is 99: write a whole number from 20 to 80"),
     ],
 )
-def test_a_mistake_in_how_the_dashboard_looks_stops_nothing_else(content: str, said: str, tmp_path: Path) -> None:
+def test_a_mistake_in_how_the_dashboard_looks_stops_nothing_else(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f"{content}[profile.prod]\n[journal]\nkeep = '2d'\n")
     assert list(read_profiles(tmp_path)) == ["prod"]
     assert read_journal(tmp_path).keep == 2 * 86_400
     loaded = load_settings(tmp_path)
     [(line, mistake)] = loaded.located(loaded.errors)
-    assert said in mistake and line in (1, 2)
+    assert message in mistake and line in (1, 2)
 
 
-def test_settings_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
+def test_settings_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
     for folder in broken(tmp_path, "config.toml"):
         with pytest.raises(FileError, match=r"config\.toml"):
             read_settings(folder)

@@ -69,8 +69,8 @@ def test_an_unusable_file_is_named_and_its_content_never(tmp_path: Path) -> None
     for name in (*contents, "pipe", "missing", ".", "zero\0byte", "esc\x1b[2J"):
         with pytest.raises(ValueUnavailableError) as raised:
             resolve(f"file:{tmp_path}/{name}")
-        told = str(raised.value)
-        assert SECRET not in told and told.isprintable() and str(tmp_path) in told, name
+        message = str(raised.value)
+        assert SECRET not in message and message.isprintable() and str(tmp_path) in message, name
 
 
 def test_the_longest_line_is_taken(tmp_path: Path) -> None:
@@ -78,6 +78,6 @@ def test_the_longest_line_is_taken(tmp_path: Path) -> None:
     assert len(resolve(f"file:{tmp_path}/long")) == LONGEST
 
 
-def test_somebody_without_a_home_is_told(tmp_path: Path) -> None:
+def test_a_missing_home_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ValueUnavailableError, match="~nobody-of-this-name"):
         resolve("file:~nobody-of-this-name/token")

@@ -127,7 +127,7 @@ def test_what_another_dashboard_or_an_editor_wrote_meanwhile_stays(tmp_path: Pat
     assert {rule.name for rule in WatchRules(tmp_path).rules if rule.is_on} == {"unplaced"}
 
 
-def test_a_file_that_cannot_be_read_is_said_and_never_overwritten(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_and_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "watch.toml").write_text("on = [")
     rules = WatchRules(tmp_path)
     assert rules.rules == PRESETS

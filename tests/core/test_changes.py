@@ -66,7 +66,7 @@ def at(value: Value, path: tuple[str | int, ...]) -> Value:
     return value
 
 
-def told(before: Any, after: Any) -> list[str]:
+def described(before: Any, after: Any) -> list[str]:
     return [
         f"{change.kind.value} {' › '.join(change.labels)}" + (" (noise)" if change.is_noise else "")
         for change in exact(before, after)
@@ -169,13 +169,13 @@ def test_a_changed_part_of_any_value_is_found(value: Any, data: st.DataObject) -
 
 
 def test_the_order_of_keys_is_no_change() -> None:
-    assert told(parse(b'{"a":1,"b":{"c":1,"d":2}}').value, parse(b'{"b":{"d":2,"c":1},"a":1}').value) == []
+    assert described(parse(b'{"a":1,"b":{"c":1,"d":2}}').value, parse(b'{"b":{"d":2,"c":1},"a":1}').value) == []
 
 
-def test_types_are_told_apart() -> None:
+def test_types_are_distinguished() -> None:
     for one, other in ((1, 1.0), (1, True), (0, False), (1, "1"), (0.0, -0.0), (Number("1"), "1"), (None, "")):
-        assert told({"x": one}, {"x": other}) == ["changed x"]
-        assert told([one], [other]) == ["changed [0]"]
+        assert described({"x": one}, {"x": other}) == ["changed x"]
+        assert described([one], [other]) == ["changed [0]"]
 
 
 def test_items_are_matched_by_what_names_them() -> None:
@@ -187,15 +187,15 @@ def test_items_are_matched_by_what_names_them() -> None:
             {"Name": "db", "Config": {"image": "x"}},
         ]
     }
-    assert told(before, after) == ["added Tasks › redis", "changed Tasks › web › Config › image"]
-    assert told(after, before) == ["removed Tasks › redis", "changed Tasks › web › Config › image"]
+    assert described(before, after) == ["added Tasks › redis", "changed Tasks › web › Config › image"]
+    assert described(after, before) == ["removed Tasks › redis", "changed Tasks › web › Config › image"]
 
 
 def test_an_item_elsewhere_in_its_list_has_moved() -> None:
     names = [{"Name": name} for name in "abcde"]
-    assert told(names, [names[4], *names[:4]]) == ["moved e"]
-    assert told([*"abcde"], [*"eabcd"]) == ["moved [0]"]
-    assert told([{"Name": "a", "x": 1}, {"Name": "b"}], [{"Name": "b"}, {"Name": "a", "x": 2}]) in (
+    assert described(names, [names[4], *names[:4]]) == ["moved e"]
+    assert described([*"abcde"], [*"eabcd"]) == ["moved [0]"]
+    assert described([{"Name": "a", "x": 1}, {"Name": "b"}], [{"Name": "b"}, {"Name": "a", "x": 2}]) in (
         ["moved b", "changed a › x"],
         ["moved a", "changed a › x"],
     )
@@ -203,26 +203,26 @@ def test_an_item_elsewhere_in_its_list_has_moved() -> None:
 
 def test_an_insertion_among_plain_values_is_one_addition() -> None:
     arguments = ["-e", "A", "-e", "B", "-e", "C"]
-    assert told(arguments, ["-v", *arguments]) == ["added [0]"]
-    assert told(arguments, [*arguments[:4], "-d", *arguments[4:]]) == ["added [4]"]
-    assert told(["v1"], ["v2"]) == ["changed [0]"]
-    assert told(arguments, ["-e", "X", *arguments[:4]]).count("moved [0]") == 0
+    assert described(arguments, ["-v", *arguments]) == ["added [0]"]
+    assert described(arguments, [*arguments[:4], "-d", *arguments[4:]]) == ["added [4]"]
+    assert described(["v1"], ["v2"]) == ["changed [0]"]
+    assert described(arguments, ["-e", "X", *arguments[:4]]).count("moved [0]") == 0
 
 
 def test_items_with_one_name_twice_are_matched_by_value() -> None:
     services = [{"Name": "web", "Port": 1}, {"Name": "web", "Port": 2}]
-    assert told(services, [{"Name": "web", "Port": 0}, *services]) == ["added web"]
-    assert told(services, [services[0], {"Name": "web", "Port": 3}]) == ["changed web › Port"]
+    assert described(services, [{"Name": "web", "Port": 0}, *services]) == ["added web"]
+    assert described(services, [services[0], {"Name": "web", "Port": 3}]) == ["changed web › Port"]
 
 
 def test_constraints_and_task_events_are_matched() -> None:
     constraint = {"LTarget": "${attr.kernel.name}", "RTarget": "linux", "Operand": "="}
     other = {**constraint, "RTarget": "amd64"}
-    assert told({"Constraints": [constraint]}, {"Constraints": [other, constraint]}) == [
+    assert described({"Constraints": [constraint]}, {"Constraints": [other, constraint]}) == [
         "added Constraints › ${attr.kernel.name} = amd64"
     ]
     events = [{"Time": position, "Type": f"T{position}"} for position in range(12)]
-    assert told({"Events": events[:10]}, {"Events": events[2:]}) == [
+    assert described({"Events": events[:10]}, {"Events": events[2:]}) == [
         "removed Events › T0 (noise)",
         "removed Events › T1 (noise)",
         "added Events › T10",
@@ -234,7 +234,7 @@ def test_repeated_keys_are_compared_one_by_one() -> None:
     before, after = parse(b'{"a":1,"a":2,"b":{}}').value, parse(b'{"a":1,"a":3,"b":{}}').value
     (change,) = exact(before, after)
     assert (change.path_after, change.before, change.after) == ((1,), 2, 3)
-    assert told(before, parse(b'{"a":1,"b":2,"a":2}').value) == ["changed "]
+    assert described(before, parse(b'{"a":1,"b":2,"a":2}').value) == ["changed "]
 
 
 def test_what_is_not_json_differs_whole() -> None:
@@ -249,14 +249,14 @@ def test_bookkeeping_is_noise_except_where_the_author_chose_the_key() -> None:
     after: Any = {"Node": {"ModifyIndex": 2, "StatusUpdatedAt": 2, "Meta": {"ModifyIndex": "2"}}}
     changes = exact(before, after)
     assert (changes.count, changes.noise) == (1, 2)
-    assert told(before, after)[0] == "changed Node › Meta › ModifyIndex"
+    assert described(before, after)[0] == "changed Node › Meta › ModifyIndex"
 
 
 def test_what_a_job_leaves_unset_is_noise() -> None:
     before: Any = {"Job": {"Meta": None, "Region": "", "Update": {}, "Stop": False}}
     after: Any = {"Job": {"Meta": {}, "Region": None, "Spreads": [], "Stop": None}}
     assert {change.label for change in exact(before, after) if not change.is_noise} == {"Stop"}
-    assert told({"Node": {"Meta": None}}, {"Node": {"Meta": {}}}) == ["changed Node › Meta"]
+    assert described({"Node": {"Meta": None}}, {"Node": {"Meta": {}}}) == ["changed Node › Meta"]
 
 
 def test_secrets_are_known_by_their_keys_and_by_what_is_beside_them() -> None:

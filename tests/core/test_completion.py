@@ -40,7 +40,7 @@ def known() -> Vocabulary:
 
 
 def proposed(text: str, known: Vocabulary, *, asked: bool = False) -> list[str]:
-    """What the text before the cursor, which stands at `|`, would become."""
+    """What the text before the cursor, which is at `|`, would become."""
     cursor = text.index("|")
     whole = text.replace("|", "")
     completion = complete(whole, cursor, known, asked=asked)

@@ -401,7 +401,7 @@ def test_a_frame_without_an_index_is_shown_and_changes_nothing() -> None:
     assert reader.gaps == []
 
 
-def test_no_gap_is_told_twice() -> None:
+def test_no_gap_is_reported_twice() -> None:
     reader = Reader()
     reader.connect([line_of(7, event("a", 1))])
     reader.connect([line_of(9, event("b", 1)), line_of(10, event("c", 1)), line_of(12, event("d", 1))])

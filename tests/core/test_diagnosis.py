@@ -98,7 +98,7 @@ def test_each_kind_of_failure_has_what_its_events_prove(text: str, expected: lis
     assert diagnosis(held(), text) == expected
 
 
-def test_a_rollback_is_told_in_the_servers_words() -> None:
+def test_a_rollback_is_described_in_the_servers_words() -> None:
     def roll_back(event: Any) -> None:
         deployment = event["Payload"].get("Deployment")
         if deployment is not None and deployment["Status"] == "failed":
@@ -142,7 +142,7 @@ def test_behind_a_gap_a_count_is_the_least_and_no_version_is_the_last() -> None:
     assert not [line for line in unplaced if line.startswith("job ")]
 
 
-def test_what_a_task_was_told_to_stop_is_no_failure_of_it() -> None:
+def test_a_task_that_was_asked_to_stop_has_not_failed() -> None:
     def killed(event: Any) -> None:
         allocation = event["Payload"].get("Allocation")
         for task in ((allocation or {}).get("TaskStates") or {}).values():

@@ -313,7 +313,7 @@ def test_every_field_is_described_by_a_filter_that_works() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "position", "length", "said"),
+    ("text", "position", "length", "message"),
     [
         ("status:", 7, 1, "Expected a value"),
         ("(status:)", 8, 1, "Expected a value"),
@@ -389,10 +389,10 @@ def test_every_field_is_described_by_a_filter_that_works() -> None:
     ],
 )
 def test_a_mistake_points_at_its_place_and_says_what_is_accepted_there(
-    text: str, position: int, length: int, said: str
+    text: str, position: int, length: int, message: str
 ) -> None:
     error = mistake(text)
-    assert said in error.text
+    assert message in error.text
     assert (error.position, error.length) == (position, length)
     assert str(error) == error.text
     assert error.text.isprintable()
@@ -435,7 +435,7 @@ def test_a_regular_expression_neither_hangs_nor_writes_to_the_terminal(capfd: py
     assert capfd.readouterr() == ("", "")
 
 
-def test_parts_of_a_filter_can_be_told_apart() -> None:
+def test_parts_of_a_filter_can_be_distinguished() -> None:
     node = root('web status:x ~y A == "1" any B as b { b == 1 } -z')
     assert isinstance(node, And)
     assert [type(part) for part in node.parts] == [Word, Field, InPayload, Match, Each, Not]

@@ -175,7 +175,7 @@ def events() -> list[dict[str, Any]]:
 
 
 def shows(node: Node, event: dict[str, Any]) -> bool:
-    """What a filter means for one event, said as plainly as possible."""
+    """What a filter means for one event, as plainly as possible."""
     match node:
         case And(parts):
             return all(shows(part, event) for part in parts)

@@ -56,7 +56,7 @@ def test_one_object_written_twice_under_an_index_is_two_events() -> None:
     assert [*first, *second] == Identities().of(frame(7, pending, running))
 
 
-def test_events_that_are_the_same_in_everything_are_told_apart_by_their_order() -> None:
+def test_events_that_are_the_same_in_everything_are_distinguished_by_their_order() -> None:
     same = job("running")
     identities = Identities()
     ids = identities.of(frame(7, same, same)) + identities.of(frame(7, same))

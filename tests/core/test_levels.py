@@ -199,7 +199,7 @@ def test_facets_count_levels() -> None:
     assert view.counts(Dimension.LEVEL) == {one.word: found.count(one) for one in Level}
 
 
-def test_the_least_level_stands_in_the_filter_and_takes_the_place_of_the_one_before() -> None:
+def test_the_least_level_is_in_the_filter_and_replaces_the_one_before() -> None:
     chosen = with_least_level(Filter.parse("job:web level:failure"), Level.CHANGE)
     assert str(chosen) == "job:web level:failure level:>=change"
     assert least_level(chosen) is Level.CHANGE

@@ -45,37 +45,37 @@ def job(at: object = NOW, registered: int = 7) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("topic", ["Allocation", "Alloc", "Evaluation", "Eval", "Deployment", "Variable"])
-def test_an_object_tells_when_it_was_changed(topic: str) -> None:
+def test_an_object_shows_when_it_was_changed(topic: str) -> None:
     assert moment(written(topic)) == NOW
 
 
-def test_a_job_tells_when_it_was_registered_and_only_then() -> None:
+def test_a_job_shows_when_it_was_registered_and_only_then() -> None:
     assert moment(job()) == NOW
     assert moment(job(registered=3)) is None
 
 
 @pytest.mark.parametrize("type_", ["NodeRegistration", "NodeStreamEvent", "NodeEvent", "NodeDrain", "NodeEligibility"])
-def test_a_node_tells_by_its_newest_own_event(type_: str) -> None:
+def test_a_node_shows_by_its_newest_own_event(type_: str) -> None:
     assert moment(node(type_, "2026-11-23T08:00:00Z", NEWS)) == NEWS_MOMENT
     assert moment(node(type_, "2026-11-23T09:49:12.987654321+01:00")) == NEWS_MOMENT
 
 
-def test_a_node_tells_by_a_later_change_of_its_status() -> None:
+def test_a_node_shows_by_a_later_change_of_its_status() -> None:
     seconds = NEWS_MOMENT // SECOND + 5
     assert moment(node("NodeRegistration", NEWS, StatusUpdatedAt=seconds)) == seconds * SECOND
     assert moment(node("NodeRegistration", StatusUpdatedAt=seconds)) == seconds * SECOND
 
 
-def test_a_node_that_an_allocation_changed_tells_nothing() -> None:
+def test_a_node_that_an_allocation_changed_shows_nothing() -> None:
     assert moment(node("AllocationUpdated", NEWS)) is None
 
 
-def test_an_object_that_was_only_sent_along_tells_nothing() -> None:
+def test_an_object_that_was_only_sent_along_shows_nothing() -> None:
     assert moment(written("Evaluation", index=6)) is None
     assert moment(written("Evaluation", at=NOW + MINUTE, index=6), written("Allocation")) == NOW
 
 
-def test_an_object_that_was_only_sent_along_tells_what_it_cannot_have_preceded() -> None:
+def test_an_object_that_was_only_sent_along_shows_what_it_cannot_have_preceded() -> None:
     frame = frame_of(written("Evaluation", NOW - MINUTE, index=5), written("Deployment", NOW, index=6))
     assert frame_moment(frame) is None
     assert no_earlier_than(frame) == NOW
@@ -95,7 +95,7 @@ def test_nodes_are_asked_last() -> None:
 @pytest.mark.parametrize(
     "at", [None, 0, -1, "x", True, 1.5, [], {}, 1 << 63, 1 << 70, "2026-11-23T08:49:12Z", float("1e30")]
 )
-def test_a_time_that_is_none_tells_nothing(at: object) -> None:
+def test_a_time_that_is_none_shows_nothing(at: object) -> None:
     assert moment(written("Allocation", at)) is None
     assert moment(job(at)) is None
     assert moment(written("Allocation", at), written("Evaluation")) == NOW
@@ -104,7 +104,7 @@ def test_a_time_that_is_none_tells_nothing(at: object) -> None:
 @pytest.mark.parametrize(
     "at", [None, "", "yesterday", 5, [], "2026-11-23T08:49:12", "0001-01-01T00:00:00Z", "9999-99-99T00:00:00Z"]
 )
-def test_a_node_event_without_a_usable_time_tells_nothing(at: object) -> None:
+def test_a_node_event_without_a_usable_time_shows_nothing(at: object) -> None:
     assert moment(node("NodeStreamEvent", NEWS, at)) is None
 
 
@@ -115,12 +115,12 @@ def test_a_frame_of_thousands_of_events_does_not_hold_up_the_screen() -> None:
     assert moment(written("Allocation"), *[silent] * 5000) == NOW
 
 
-def test_a_frame_without_events_tells_nothing() -> None:
+def test_a_frame_without_events_shows_nothing() -> None:
     assert moment() is None
 
 
 @pytest.mark.parametrize(("name", "share"), [("tour", 0.85), ("beta", 1.0), ("load", 1.0), ("large-job", 0.6)])
-def test_recorded_frames_tell_their_times_in_order(name: str, share: float) -> None:
+def test_recorded_frames_show_their_times_in_order(name: str, share: float) -> None:
     """Writes queue for up to a second on a busy server, so a frame may be that much older than the one before."""
     frames = [frame for line in recordings.lines(name) if isinstance(frame := decode(line), Frame) and frame.events]
     moments = [moment for frame in frames if (moment := frame_moment(frame)) is not None]

@@ -282,9 +282,9 @@ def test_what_recovers_is_remembered() -> None:
 
 def allocation(index: int, key: str, status: str, job: str | None) -> Frame:
     now = {"ID": key, "JobID": job, "TaskGroup": "g", "ClientStatus": status, "DesiredStatus": "run"}
-    told = {"Topic": "Allocation", "Type": "AllocationUpdated", "Key": key, "Namespace": "default", "Index": index}
+    sent = {"Topic": "Allocation", "Type": "AllocationUpdated", "Key": key, "Namespace": "default", "Index": index}
     payload = {"Allocation": {**now, "ModifyIndex": index, "CreateIndex": 1, "ModifyTime": index * 10**9}}
-    frame = decode(json.dumps({"Index": index, "Events": [{**told, "Payload": payload}]}).encode())
+    frame = decode(json.dumps({"Index": index, "Events": [{**sent, "Payload": payload}]}).encode())
     assert isinstance(frame, Frame)
     return frame
 
@@ -297,16 +297,16 @@ def states(*frames: Frame) -> Cluster:
 
 
 def test_what_fails_again_is_not_among_what_recovered() -> None:
-    told = [allocation(5, "a", "failed", "web"), allocation(6, "a", "running", "web")]
-    assert [one.name for one in states(*told).recovered_since(0)] == ["web.g"]
-    assert states(*told).recovered_since(6 * 10**9) == []
-    again = states(*told, allocation(7, "a", "failed", "web"))
+    sent = [allocation(5, "a", "failed", "web"), allocation(6, "a", "running", "web")]
+    assert [one.name for one in states(*sent).recovered_since(0)] == ["web.g"]
+    assert states(*sent).recovered_since(6 * 10**9) == []
+    again = states(*sent, allocation(7, "a", "failed", "web"))
     assert (len(again.troubles), again.recovered_since(0)) == (1, [])
 
 
 def test_an_allocation_that_names_another_job_is_no_crash() -> None:
-    told = [allocation(5, "a", "failed", None), allocation(6, "a", "complete", "web")]
-    found = states(*told, allocation(7, "b", "failed", None), allocation(1 << 70, "c", "failed", "web"))
+    sent = [allocation(5, "a", "failed", None), allocation(6, "a", "complete", "web")]
+    found = states(*sent, allocation(7, "b", "failed", None), allocation(1 << 70, "c", "failed", "web"))
     assert {one.key for one in found.troubles.values()} >= {"b"}
     assert Cluster.decode(ClusterFold(found).snapshot()).troubles.keys() == found.troubles.keys()
 
@@ -329,7 +329,7 @@ def test_a_rebuilt_server_is_another_cluster() -> None:
     assert indexed(history).cluster == Cluster()
 
 
-def test_what_the_lists_of_a_rebuilt_server_told_is_forgotten() -> None:
+def test_the_lists_of_a_rebuilt_server_are_forgotten() -> None:
     history = History()
     index = OverviewIndex(Derived(history))
     index.put_seed(Seed([Listed("Node", "", "n1", 5, b'{"Node":{"ID":"n1","Name":"edge-1","Status":"down"}}')]))

@@ -91,7 +91,7 @@ def test_a_number_is_shown_as_it_was_sent(number: str) -> None:
     assert lines(f'{{"n":{number}}}'.encode()) == [f"n {number}"]
 
 
-def test_every_member_of_a_repeated_key_is_shown_and_said() -> None:
+def test_every_member_of_a_repeated_key_is_shown_and_reported() -> None:
     payload = b'{"O":{"b":0,"a":1,"a":{"x":2},"a" :3}}'
     assert lines(payload, everything_open()) == ["O {4}", " a 1", " a {1}", "  x 2", " a 3", " b 0"]
     assert "repeats a key" in (parse(payload).trouble or "")
@@ -106,7 +106,7 @@ def test_one_of_two_members_of_the_same_key_can_be_opened() -> None:
     assert lines(payload, folding) == ["O {2}", " a {1}", " a {1}", "  y 2"]
 
 
-def test_broken_utf8_is_repaired_and_said() -> None:
+def test_broken_utf8_is_repaired_and_reported() -> None:
     payload = parse(b'{"s":"\xc3("}')
     assert payload.value == {"s": "\ufffd("}
     assert "UTF-8" in (payload.trouble or "")
@@ -143,10 +143,10 @@ def test_unusual_payloads_are_shown_without_complaint(payload: bytes, shown: lis
     assert lines(payload) == shown
 
 
-@pytest.mark.parametrize(("payload", "said"), [(b"", "no payload"), (b"{}", "object"), (b"[]", "list")])
-def test_an_empty_payload_has_no_rows_and_says_so(payload: bytes, said: str) -> None:
+@pytest.mark.parametrize(("payload", "message"), [(b"", "no payload"), (b"{}", "object"), (b"[]", "list")])
+def test_an_empty_payload_has_no_rows_and_says_so(payload: bytes, message: str) -> None:
     assert lines(payload) == []
-    assert said in (parse(payload).trouble or "")
+    assert message in (parse(payload).trouble or "")
 
 
 def test_at_first_the_object_is_open_and_an_allocations_task_states() -> None:
@@ -309,7 +309,7 @@ def test_raw_values_are_explained(key: Step | None, value: Value, note: str | No
     assert annotation(key, value, NOW, UTC) == note
 
 
-def test_times_are_told_in_the_readers_time_zone() -> None:
+def test_times_are_shown_in_the_readers_time_zone() -> None:
     two_hours_east = timezone(timedelta(hours=2))
     assert annotation("Time", NOW, NOW, two_hours_east) == "now · 2026-11-23 10:54:03.007"
 

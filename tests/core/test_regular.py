@@ -57,7 +57,7 @@ LONGEST: Final = 100_000
 """Bytes; a text of megabytes takes too long without RE2, and is masked whole."""
 
 
-def said(*arguments: str) -> dict[str, Any]:
+def outcome(*arguments: str) -> dict[str, Any]:
     content = b"\n".join(line for line in recordings.lines("hostile")[:200] if len(line) < LONGEST)
     ran = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], input=content, capture_output=True, timeout=120)
     assert ran.returncode == 0, ran.stderr.decode()
@@ -67,7 +67,7 @@ def said(*arguments: str) -> dict[str, Any]:
 
 @pytest.mark.skipif(not regular.HAS_RE2, reason="RE2 is not installed")
 def test_both_engines_find_mask_and_refuse_the_same_and_neither_hangs() -> None:
-    with_re2, without = said(), said("without")
+    with_re2, without = outcome(), outcome("without")
     assert (with_re2["engine"], without["engine"]) == ("RE2", "regex, with a time limit")
     for what in ("found", "spans", "masked", "lines", "refused"):
         assert without[what] == with_re2[what], what

@@ -59,13 +59,13 @@ def repeating() -> Iterator[Frame]:
     """Events of three objects, each of which says the same some times before it says something else."""
     for index in itertools.count(1):
         number = index % 3
-        said = {
+        registration = {
             "Topic": "Variable",
             "Type": f"Said{index // (40 + 30 * number) % 2}",
             "Key": f"v{number}",
             "Payload": {},
         }
-        yield frame(index, said)
+        yield frame(index, registration)
 
 
 @settings(max_examples=times(50))
@@ -128,7 +128,7 @@ def test_when_facets_are_no_longer_counted_the_rows_stay_and_go_on() -> None:
     assert counted(view) == counted(again)
 
 
-def test_made_up_statuses_and_nodes_are_told_apart_only_so_far() -> None:
+def test_made_up_statuses_and_nodes_are_distinguished_only_so_far() -> None:
     history = History()
     for index in range(MOST_STATUSES + 100):
         node = {"ID": f"node-{index}", "Name": "n" * index, "Status": f"status-{index}"}
@@ -158,7 +158,7 @@ WRITTEN = (
 
 @pytest.mark.parametrize("counts_facets", [False, True])
 @pytest.mark.parametrize("typed", ["~dead", "status:dead", 'Job.Status == "dead"', "dead", "~dead Job.ID == web"])
-def test_a_payload_is_searched_wherever_and_however_it_stands_in_its_line(typed: str, counts_facets: bool) -> None:
+def test_a_payload_is_searched_wherever_and_however_it_is_in_its_line(typed: str, counts_facets: bool) -> None:
     history = History()
     for number in range(40):
         for text in WRITTEN:

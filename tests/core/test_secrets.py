@@ -80,7 +80,7 @@ def test_a_text_that_shows_none_stays(text: str) -> None:
     assert masked_text(text) == text
 
 
-def test_environments_tokens_and_what_stands_beside_a_secrets_name_are_masked() -> None:
+def test_environments_tokens_and_what_is_beside_a_secrets_name_are_masked() -> None:
     payload = orjson.dumps(
         {
             "Job": {
@@ -202,15 +202,15 @@ def test_nothing_under_a_key_that_names_a_secret_is_left(made: tuple[Any, list[s
 
 
 @given(objects(), objects())
-def test_a_sentence_tells_no_secret_that_has_changed(
+def test_a_sentence_shows_no_secret_that_has_changed(
     before: tuple[Any, list[str]], after: tuple[Any, list[str]]
 ) -> None:
     def job(value: Any, version: int) -> bytes:
         specification = value["Job"] if isinstance(value["Job"], dict) else {"Meta": value["Job"]}
         return json.dumps({"Job": {**specification, "ID": "web", "Version": version, "ModifyIndex": version}}).encode()
 
-    said = describe("Job", "JobRegistered", "web", job(after[0], 2), job(before[0], 1)).text
-    assert MARKER not in said
+    sentence = describe("Job", "JobRegistered", "web", job(after[0], 2), job(before[0], 1)).text
+    assert MARKER not in sentence
 
 
 def test_repeated_keys_are_masked_each() -> None:
@@ -230,7 +230,7 @@ def test_whether_a_place_is_a_secret() -> None:
     assert not is_secret((), RawText())
 
 
-def test_the_veil_shows_one_place_and_what_is_beneath_it() -> None:
+def test_masking_shows_one_place_and_what_is_beneath_it() -> None:
     masking = Masking()
     assert not masking.shows(("Job", "Env"))
     masking.revealed = ("Job", "Env")
@@ -282,7 +282,7 @@ CAUSES = lines("causes.txt")
 @pytest.mark.parametrize("text", SECRET_TEXTS)
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=5)
-def test_a_secret_of_a_known_form_is_masked_wherever_it_stands(text: str, seed: int) -> None:
+def test_a_secret_of_a_known_form_is_masked_anywhere(text: str, seed: int) -> None:
     shown, secrets = filled(text, Random(seed))
     for around in ("{}", "before {} after", 'x "{}": y', "line\n{}\nline"):
         without = masked_text(around.format(shown))

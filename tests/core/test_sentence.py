@@ -189,17 +189,17 @@ TOUR = [
 
 
 @pytest.mark.parametrize(("index", "topic", "text"), TOUR, ids=[f"{i}-{t}" for i, t, _ in TOUR])
-def test_the_tour_reads_as_an_operator_would_tell_it(index: int, topic: str, text: str) -> None:
+def test_the_tour_reads_as_an_operator_would_put_it(index: int, topic: str, text: str) -> None:
     events = [event for event in recorded("tour") if (event.index, event.topic) == (index, topic)]
     assert text in [event.sentence.text for event in events]
 
 
 def test_escape_sequences_and_markup_in_a_message_are_text() -> None:
-    said = {event.sentence.what for event in recorded("markup") if (event.index, event.topic) == (80, "Allocation")}
-    assert said == {"failed · task crash exit 137 · oom-killed ␛[31mRED␛[0m [bold]markup[/bold], restarts 2 of 2"}
+    phrases = {event.sentence.what for event in recorded("markup") if (event.index, event.topic) == (80, "Allocation")}
+    assert phrases == {"failed · task crash exit 137 · oom-killed ␛[31mRED␛[0m [bold]markup[/bold], restarts 2 of 2"}
 
 
-def test_a_failed_allocation_tells_task_exit_message_and_restarts() -> None:
+def test_a_failed_allocation_shows_task_exit_message_and_restarts() -> None:
     [event] = [event for event in recorded("tour") if (event.index, event.topic) == (80, "Allocation")]
     sentence = event.sentence
     assert sentence.what == "failed · task crash exit 137 · oom-killed, restarts 2 of 2"
@@ -208,7 +208,7 @@ def test_a_failed_allocation_tells_task_exit_message_and_restarts() -> None:
     assert (sentence.status, sentence.place) == ("failed", "edge-1")
 
 
-def test_the_beta_dialect_tells_the_same() -> None:
+def test_the_beta_dialect_reads_the_same() -> None:
     tour = {event.sentence.text for event in recorded("tour")}
     beta = [event.sentence.text for event in recorded("beta")]
     assert [text for text in beta if text not in tour] == ["nomad-4  registered · initializing · in dc1"]
@@ -222,7 +222,7 @@ def test_hostile_events_have_a_sentence_and_leak_nothing() -> None:
             assert _is_sound(describe(event.topic, event.type_, event.key, payload, previous))
 
 
-def _told(topic: str, type_: str, now: dict[str, Any], before: dict[str, Any] | None = None) -> str:
+def _described(topic: str, type_: str, now: dict[str, Any], before: dict[str, Any] | None = None) -> str:
     key = next(iter(kind(topic).payload_keys))
     previous = None if before is None else json.dumps({key: before}).encode()
     return describe(topic, type_, "the-key", json.dumps({key: now}).encode(), previous).text
@@ -267,10 +267,10 @@ def test_one_odd_value_does_not_hide_the_rest() -> None:
     assert describe("Allocation", "AllocationUpdated", "k", broken, None).text == "a�([0]  running"
 
 
-def test_an_older_event_sent_again_is_not_told_as_a_change_back() -> None:
+def test_an_older_event_sent_again_is_not_a_change_back() -> None:
     later = {"ID": "web", "Status": "dead", "Version": 3, "CreateIndex": 1, "ModifyIndex": 90}
     again = {"ID": "web", "Status": "running", "Version": 2, "CreateIndex": 1, "ModifyIndex": 50}
-    assert _told("Job", "PlanResult", again, later) == "web  running"
+    assert _described("Job", "PlanResult", again, later) == "web  running"
 
 
 def test_a_job_registered_under_a_purged_name_is_new() -> None:
@@ -334,8 +334,8 @@ def _job(version: int, task: dict[str, Any] | None = None, **fields: Any) -> dic
         (_job(1, Stop=True), _job(2, Priority=1), "started again, priority added"),
     ],
 )
-def test_a_new_version_of_a_job_tells_what_changed(before: dict[str, Any], after: dict[str, Any], text: str) -> None:
-    assert _told("Job", "JobRegistered", after, before) == f"web  v1 → v2  {text}"
+def test_a_new_version_of_a_job_shows_what_changed(before: dict[str, Any], after: dict[str, Any], text: str) -> None:
+    assert _described("Job", "JobRegistered", after, before) == f"web  v1 → v2  {text}"
 
 
 TASK = {"State": "dead", "Failed": True, "Restarts": 0}
@@ -356,22 +356,22 @@ TASK = {"State": "dead", "Failed": True, "Restarts": 0}
 )
 def test_a_failure_names_its_cause(event: dict[str, Any], text: str) -> None:
     now = {"Name": "a.g[0]", "ClientStatus": "failed", "TaskStates": {"t": TASK | {"Events": [event | {"Time": 1}]}}}
-    assert _told("Allocation", "AllocationUpdated", now) == f"a.g[0]  {text}"
+    assert _described("Allocation", "AllocationUpdated", now) == f"a.g[0]  {text}"
 
 
-def test_an_allocation_that_fails_before_its_tasks_tells_why() -> None:
+def test_an_allocation_that_fails_before_its_tasks_shows_why() -> None:
     why = 'failed to setup alloc: pre-run hook "network" failed'
     now = {"Name": "a.g[0]", "ClientStatus": "failed", "ClientDescription": why}
-    assert _told("Allocation", "AllocationUpdated", now) == f"a.g[0]  failed · {why}"
+    assert _described("Allocation", "AllocationUpdated", now) == f"a.g[0]  failed · {why}"
 
 
 def test_a_disconnected_client_makes_an_allocation_unknown_until_it_is_back() -> None:
     away = "alloc is unknown since its node is disconnected"
     running = {"Name": "a.g[0]", "ClientStatus": "running", "DesiredStatus": "run"}
     unknown = running | {"ClientStatus": "unknown", "DesiredDescription": away}
-    told = _told("Allocation", "PlanResult", unknown, running)
-    assert told == "a.g[0]  running → unknown · node is disconnected"
-    assert _told("Allocation", "AllocationUpdated", running, unknown) == "a.g[0]  unknown → running · reconnected"
+    shown = _described("Allocation", "PlanResult", unknown, running)
+    assert shown == "a.g[0]  running → unknown · node is disconnected"
+    assert _described("Allocation", "AllocationUpdated", running, unknown) == "a.g[0]  unknown → running · reconnected"
 
 
 METRIC = {"NodesEvaluated": 4, "NodesAvailable": {"dc1": 4}}
@@ -396,7 +396,7 @@ METRIC = {"NodesEvaluated": 4, "NodesAvailable": {"dc1": 4}}
 )
 def test_a_blocked_evaluation_names_the_obstacle(metric: dict[str, Any], text: str) -> None:
     now = {"JobID": "web", "Status": "blocked", "FailedTGAllocs": {"g": METRIC | metric}}
-    assert _told("Evaluation", "EvaluationUpdated", now) == f"web  blocked · {text}"
+    assert _described("Evaluation", "EvaluationUpdated", now) == f"web  blocked · {text}"
 
 
 def _node(**fields: Any) -> dict[str, Any]:
@@ -426,10 +426,10 @@ def _node(**fields: Any) -> dict[str, Any]:
         (None, _node(DrainStrategy={"Deadline": 3_600_000_000_000}), "ready · draining · deadline 1 h"),
     ],
 )
-def test_a_node_tells_drain_eligibility_and_drivers(
+def test_a_node_shows_drain_eligibility_and_drivers(
     before: dict[str, Any] | None, after: dict[str, Any], text: str
 ) -> None:
-    assert _told("Node", "NodeDrain", after, before) == f"edge-1  {text}"
+    assert _described("Node", "NodeDrain", after, before) == f"edge-1  {text}"
 
 
 @pytest.mark.parametrize(
@@ -483,8 +483,8 @@ def test_a_node_tells_drain_eligibility_and_drivers(
         ),
     ],
 )
-def test_the_rarer_topics_tell_what_they_can(topic: str, type_: str, now: dict[str, Any], text: str) -> None:
-    assert _told(topic, type_, now) == text
+def test_the_rarer_topics_show_what_they_can(topic: str, type_: str, now: dict[str, Any], text: str) -> None:
+    assert _described(topic, type_, now) == text
 
 
 def test_a_deleted_variable_is_deleted() -> None:

@@ -29,11 +29,11 @@ def history_of(frames: list[bytes]) -> History:
 @cache
 def topics() -> dict[tuple[int, str], list[str]]:
     history = history_of(lines("topics"))
-    told: dict[tuple[int, str], list[str]] = {}
+    found: dict[tuple[int, str], list[str]] = {}
     for sequence in range(history.end):
         event = history.event(sequence)
-        told.setdefault((event.index, event.topic), []).append(sentence(history, sequence).text)
-    return told
+        found.setdefault((event.index, event.topic), []).append(sentence(history, sequence).text)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_event_before_a_gap_proves_no_transition() -> None:
     assert "→" not in sentence(history, 2).text
 
 
-def test_a_node_that_came_back_is_told_beside_the_event_that_it_was_lost() -> None:
+def test_a_node_that_came_back_is_shown_beside_the_event_that_it_was_lost() -> None:
     history = history_of([_node(10, "ready", 0), _node(20, "down", 60), _node(30, "ready", 85)])
     assert newest_state(history, 1) == "now: ready, 25 s later"
     assert newest_state(history, 2) == "", "the newest event is the state"
@@ -98,7 +98,7 @@ def test_a_node_that_came_back_is_told_beside_the_event_that_it_was_lost() -> No
 
 def test_ages_in_a_summary_are_measured_to_the_event() -> None:
     event = json.dumps({"Evaluation": {"Status": "complete", "CreateTime": 1_795_423_000 * SECOND}}).encode()
-    told = summary(
+    found = summary(
         "Evaluation",
         "e",
         event,
@@ -107,6 +107,6 @@ def test_ages_in_a_summary_are_measured_to_the_event() -> None:
         of_event=True,
         newest="now: failed, 2 s later",
     )
-    texts = [fact.text for fact in told.facts]
+    texts = [fact.text for fact in found.facts]
     assert "created 3 s before this event" in texts
     assert texts[-1] == "now: failed, 2 s later"

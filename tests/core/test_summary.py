@@ -51,14 +51,14 @@ def _events(name: str) -> Iterator[Event]:
             yield event.index, released_topic(event.topic), event.key, bytes(event.payload)
 
 
-def _told(topic: str, key: str, payload: bytes, now: int = NOON) -> Summary:
+def _summarized(topic: str, key: str, payload: bytes, now: int = NOON) -> Summary:
     return summary(topic, key, payload, name=_known, now=now, timezone=UTC)
 
 
-def _lines(told: Summary, width: int = WIDTH) -> list[str]:
+def _lines(result: Summary, width: int = WIDTH) -> list[str]:
     """The summary as the inspector lays it out: as many facts to a line as fit."""
     rows: list[str] = []
-    for fact in told.facts:
+    for fact in result.facts:
         if rows and not fact.own_line and len(rows[-1]) + 2 + len(fact.text) <= width:
             rows[-1] += "  " + fact.text
         else:
@@ -69,48 +69,48 @@ def _lines(told: Summary, width: int = WIDTH) -> list[str]:
 def _rows(index: int, topic: str, now: int, such: Callable[[dict[str, Any]], bool] = lambda payload: True) -> list[str]:
     """The summary of the tour's first such event of an index."""
     found = [event for event in recorded("tour") if event[:2] == (index, topic) and such(json.loads(event[3]))]
-    return _lines(_told(topic, found[0][2], found[0][3], now))
+    return _lines(_summarized(topic, found[0][2], found[0][3], now))
 
 
 def _of(topic: str, fields: dict[str, Any], now: int = NOON, **beside: Any) -> list[str]:
     place = next(iter(kind(topic).payload_keys))
-    return _lines(_told(topic, "the-key", json.dumps({place: fields, **beside}).encode(), now))
+    return _lines(_summarized(topic, "the-key", json.dumps({place: fields, **beside}).encode(), now))
 
 
-def _is_sound(told: Summary) -> bool:
-    texts = [text for fact in told.facts for text in (fact.label, *(part.text for part in fact.parts))]
+def _is_sound(result: Summary) -> bool:
+    texts = [text for fact in result.facts for text in (fact.label, *(part.text for part in fact.parts))]
     return (
         all(printable(text) == text for text in texts)
-        and all(fact.text and fact.parts and len(fact.text) <= LONGEST_VALUE + 80 for fact in told.facts)
-        and len(told.facts) <= MOST_FACTS
+        and all(fact.text and fact.parts and len(fact.text) <= LONGEST_VALUE + 80 for fact in result.facts)
+        and len(result.facts) <= MOST_FACTS
     )
 
 
 @pytest.mark.parametrize("name", ["tour", "beta", "large-job"])
 def test_every_recorded_object_has_a_summary(name: str) -> None:
     for _, topic, key, payload in recorded(name):
-        told = _told(topic, key, payload)
-        assert _is_sound(told)
-        assert len(told.facts) >= 2, payload[:200]
-        assert len(_lines(told)) <= MOST_LINES + 1, _lines(told)
+        result = _summarized(topic, key, payload)
+        assert _is_sound(result)
+        assert len(result.facts) >= 2, payload[:200]
+        assert len(_lines(result)) <= MOST_LINES + 1, _lines(result)
 
 
 @pytest.mark.parametrize("name", ["tour", "large-job"])
 def test_the_order_of_keys_which_servers_shuffle_changes_nothing(name: str) -> None:
     for _, topic, key, payload in recorded(name)[::7]:
         turned = json.loads(payload, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
-        assert _told(topic, key, json.dumps(turned).encode()) == _told(topic, key, payload)
+        assert _summarized(topic, key, json.dumps(turned).encode()) == _summarized(topic, key, payload)
 
 
 def test_hostile_payloads_have_a_summary_that_leaks_nothing() -> None:
     events = recorded("hostile")
     assert len(events) > 20
     for _, topic, key, payload in events:
-        assert _is_sound(_told(topic, key, payload))
-        assert _is_sound(_told(topic, key, payload[:-40]))
+        assert _is_sound(_summarized(topic, key, payload))
+        assert _is_sound(_summarized(topic, key, payload[:-40]))
 
 
-def test_a_failed_allocation_tells_task_exit_restarts_and_what_comes_next() -> None:
+def test_a_failed_allocation_shows_task_exit_restarts_and_what_comes_next() -> None:
     assert _rows(94, "Allocation", 1_795_423_770 * SECOND) == [
         "client failed  desired run  unhealthy  created 8 s ago",
         "task crash dead, failed  exit 137  OOM-killed  restarts 2",
@@ -123,7 +123,7 @@ def test_a_failed_allocation_tells_task_exit_restarts_and_what_comes_next() -> N
 
 def test_colours_come_from_meaning() -> None:
     [event] = [event for event in recorded("tour") if event[:2] == (80, "Allocation")]
-    parts = [part for fact in _told(*event[1:]).facts for part in fact.parts]
+    parts = [part for fact in _summarized(*event[1:]).facts for part in fact.parts]
     assert [part.text for part in parts if part.role is Role.BAD] == [
         "failed",
         "unhealthy",
@@ -145,7 +145,7 @@ def test_a_task_out_of_memory_says_so() -> None:
     ]
 
 
-def test_a_driver_failure_tells_why_the_task_never_ran() -> None:
+def test_a_driver_failure_shows_why_the_task_never_ran() -> None:
     failure = {"Type": "Driver Failure", "DisplayMessage": "Failed to pull `web:9`: not found", "Time": 1}
     given_up = {"Type": "Not Restarting", "RestartReason": "Error was unrecoverable", "Time": 2}
     task = {"State": "dead", "Failed": True, "Events": [failure, given_up]}
@@ -157,20 +157,20 @@ def test_a_driver_failure_tells_why_the_task_never_ran() -> None:
     ]
 
 
-def test_a_rescheduled_allocation_tells_how_often_and_from_which() -> None:
+def test_a_rescheduled_allocation_shows_how_often_and_from_which() -> None:
     rows = _rows(118, "Allocation", 1_795_423_780 * SECOND, lambda payload: "RescheduleTracker" in str(payload))
     assert "rescheduled once, 8 s ago  previous 9d48d801" in rows[:MOST_LINES]
     assert 'exceeded allowed attempts 2 in interval 30s and mode is "fail"' in rows
 
 
-def test_an_allocation_on_a_lost_node_tells_why_it_is_to_stop() -> None:
+def test_an_allocation_on_a_lost_node_shows_why_it_is_to_stop() -> None:
     rows = _rows(227, "Allocation", NOON, lambda payload: payload["Allocation"]["ClientStatus"] == "lost")
     assert rows[0] == "client lost  desired stop · lost since its node is down"
     assert "tasks, last known server running, sidecar running" in rows
     assert any(row.startswith("next ") or "  next " in row for row in rows)
 
 
-def test_a_canary_allocation_tells_so() -> None:
+def test_a_canary_allocation_shows_so() -> None:
     rows = _rows(
         139, "Allocation", 1_795_423_792 * SECOND, lambda payload: payload["Allocation"]["DeploymentStatus"]["Canary"]
     )
@@ -226,19 +226,19 @@ def test_an_evaluation_blocked_by_quota_or_for_want_of_nodes(metric: dict[str, A
     assert row in _blocked(**metric)
 
 
-def test_an_evaluation_that_waits_tells_until_when() -> None:
+def test_an_evaluation_that_waits_shows_until_when() -> None:
     assert _rows(93, "Evaluation", 1_795_423_769 * SECOND)[1] == (
         "triggered by alloc-reschedule  wait 2 s left, 08:49:31"
     )
 
 
-def test_a_finished_evaluation_tells_its_plan() -> None:
+def test_a_finished_evaluation_shows_its_plan() -> None:
     rows = _rows(136, "Evaluation", 1_795_423_788 * SECOND)
     assert rows[0] == "status complete  triggered by job-register"
     assert "plan frontend canary 1, ignore 3" in "\n".join(rows)
 
 
-def test_a_canary_deployment_tells_each_group_and_what_it_waits_for() -> None:
+def test_a_canary_deployment_shows_each_group_and_what_it_waits_for() -> None:
     assert _rows(139, "Deployment", 1_795_423_792 * SECOND) == [
         "status running · requires manual promotion  job version 1",
         "group cache  desired 2  placed 2  healthy 1  unhealthy 0",
@@ -249,7 +249,7 @@ def test_a_canary_deployment_tells_each_group_and_what_it_waits_for() -> None:
     ]
 
 
-def test_a_failed_deployment_tells_why_and_no_time_left() -> None:
+def test_a_failed_deployment_shows_why_and_no_time_left() -> None:
     rows = _rows(109, "Deployment", 1_795_423_776 * SECOND)
     assert rows[0] == "status failed · due to progress deadline  job version 0"
     assert rows[1] == "group g  desired 1  placed 2  healthy 0  unhealthy 1"
@@ -264,13 +264,13 @@ def test_a_deployment_of_forty_groups_names_those_in_need() -> None:
     assert rows[3] == "38 more groups, 38 of 38 healthy"
 
 
-def test_a_passed_deadline_is_not_told_as_time_left() -> None:
+def test_a_passed_deadline_is_not_time_left() -> None:
     group = {"DesiredTotal": 1, "ProgressDeadline": 600 * SECOND, "RequireProgressBy": "2026-11-23T11:59:50Z"}
     rows = _of("Deployment", {"Status": "running", "TaskGroups": {"g": group}})
     assert rows[-1] == "progress deadline passed 10 s ago of 10 m, 11:59:50"
 
 
-def test_a_draining_node_tells_how_long_it_has() -> None:
+def test_a_draining_node_shows_how_long_it_has() -> None:
     assert _rows(183, "Node", 1_795_423_825 * SECOND) == [
         "status ready for 5 s  ineligible",
         "draining · deadline 20 s, 15 s left, 08:50:40",
@@ -281,13 +281,13 @@ def test_a_draining_node_tells_how_long_it_has() -> None:
     ]
 
 
-def test_a_lost_node_is_down_and_tells_its_last_event() -> None:
+def test_a_lost_node_is_down_and_shows_its_last_event() -> None:
     rows = _rows(225, "Node", NOON)
     assert rows[0].startswith("status down for 3 h")
     assert rows[2].startswith("last event node heartbeat missed 3 h ago")
 
 
-def test_a_node_tells_its_unhealthy_drivers_and_why() -> None:
+def test_a_node_shows_its_unhealthy_drivers_and_why() -> None:
     drivers = {
         "docker": {"Detected": True, "Healthy": False, "HealthDescription": "Failed to connect to the daemon."},
         "exec": {"Detected": True, "Healthy": True},
@@ -313,35 +313,35 @@ def test_a_node_tells_its_unhealthy_drivers_and_why() -> None:
         (29, "group g  on each node  submitted 6 h ago"),
     ],
 )
-def test_a_job_tells_what_starts_it_and_what_it_asks_for(index: int, row: str) -> None:
+def test_a_job_shows_what_starts_it_and_what_it_asks_for(index: int, row: str) -> None:
     rows = _rows(index, "Job", NOON + 3 * 3600 * SECOND)
     assert rows[0].startswith("status ")
     assert rows[1] == row
 
 
-def test_a_purged_job_is_not_told_as_running() -> None:
+def test_a_purged_job_is_not_running() -> None:
     rows = _rows(219, "Job", NOON)
     assert rows[0].startswith("purged  status was running  type system")
 
 
-def test_who_submitted_a_job_is_told_by_accessor() -> None:
+def test_who_submitted_a_job_is_shown_by_accessor() -> None:
     submitted = {"ID": "web", "SubmitTime": NOON - 5 * SECOND, "NomadTokenID": "3f2a91c4-24c7-671a-c063-1374be2a1383"}
     assert _of("Job", submitted) == ["submitted 5 s ago by 3f2a91c4"]
 
 
-def test_a_service_tells_where_it_is() -> None:
+def test_a_service_shows_where_it_is() -> None:
     assert _rows(23, "Service", NOON) == [
         "address 192.0.2.2:28002  tags v1",
         "node 06e2b404  allocation c59abe9a  job web  datacenter dc1",
     ]
 
 
-def test_names_are_told_where_they_are_known() -> None:
+def test_names_are_shown_where_they_are_known() -> None:
     fields = {"Address": "2001:db8::1", "Port": 80, "NodeID": EDGE_1}
     assert _of("Service", fields) == ["address [2001:db8::1]:80", "node edge-1 d7d7a09d"]
 
 
-def test_a_variable_tells_its_metadata() -> None:
+def test_a_variable_shows_its_metadata() -> None:
     assert _rows(132, "Variable", 1_795_423_790 * SECOND) == ["lock none  created 2 s ago"]
     held = {"Path": "nomad/jobs/web/frontend", "Lock": {"ID": "the-lock", "TTL": 30 * SECOND}, "ModifyTime": NOON}
     assert _of("Variable", held) == ["lock held  ttl 30 s  changed now", "readable by job web, group frontend"]
@@ -451,20 +451,20 @@ def test_the_rarer_objects(topic: str, fields: dict[str, Any], rows: list[str]) 
     assert _of(topic, fields) == rows
 
 
-def test_a_known_object_without_a_known_field_is_told_by_its_scalars() -> None:
+def test_a_known_object_without_a_known_field_shows_its_scalars() -> None:
     assert _of("Service", {"Weight": 3, "Zone": "a"}) == ["weight 3  zone a"]
 
 
-def test_no_secret_of_the_recordings_is_told() -> None:
+def test_no_secret_of_the_recordings_is_shown() -> None:
     for name in ("beta", "tour"):
         for _, topic, key, payload in recorded(name):
-            said = "\n".join(fact.text for fact in _told(topic, key, payload).facts)
+            expected = "\n".join(fact.text for fact in _summarized(topic, key, payload).facts)
             fields = json.loads(payload).get("Node") or {}
             if secret := fields.get("SecretID"):
-                assert secret not in said
+                assert secret not in expected
 
 
-def test_secrets_in_free_text_and_beside_names_are_not_told() -> None:
+def test_secrets_in_free_text_and_beside_names_are_not_shown() -> None:
     message = "cannot reach postgres://app:hidden@db:5432 with password=hidden"
     ended = {"Type": "Terminated", "ExitCode": 1, "Details": {"exit_message": message}, "Time": 1}
     restarting = {"Type": "Restarting", "RestartReason": message, "Time": 2}
@@ -499,7 +499,7 @@ UNREADABLE = [
 @pytest.mark.parametrize("payload", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_an_unreadable_payload_has_a_summary_of_nothing_or_of_its_scalars(payload: bytes) -> None:
     for topic in ("Allocation", "FutureTopic"):
-        assert _is_sound(_told(topic, "k", payload))
+        assert _is_sound(_summarized(topic, "k", payload))
 
 
 @pytest.mark.parametrize("topic", [*KINDS, "FutureTopic"])
@@ -508,7 +508,7 @@ def test_no_depth_of_nesting_raises(topic: str) -> None:
     for depth in range(600, 1_100, 7):
         inside = b'{"a":' * depth + b"1" + b"}" * depth
         fields = b'{"Status":7,"Meta":%s,"TaskStates":%s,"Name":"n","Drivers":%s}' % (inside, inside, inside)
-        assert _is_sound(_told(topic, "k", b'{"%s":%s}' % (place.encode(), fields)))
+        assert _is_sound(_summarized(topic, "k", b'{"%s":%s}' % (place.encode(), fields)))
 
 
 def test_one_odd_value_does_not_hide_the_rest() -> None:
@@ -517,10 +517,10 @@ def test_one_odd_value_does_not_hide_the_rest() -> None:
 
 
 def test_a_name_cannot_act_on_the_terminal() -> None:
-    told = summary(
+    result = summary(
         "Service", "k", b'{"Service":{"NodeID":"x","Tags":["\\u001b]0;t\\u0007"]}}', name=lambda *_: "\x1b[2J", now=0
     )
-    assert [fact.text for fact in told.facts] == ["tags ␛]0;t␇", "node ␛[2J x"]
+    assert [fact.text for fact in result.facts] == ["tags ␛]0;t␇", "node ␛[2J x"]
 
 
 VALUES = st.recursive(
@@ -549,7 +549,7 @@ TOPIC_NAMES = st.sampled_from([*KINDS, "FutureTopic"])
 @settings(deadline=None)
 @given(TOPIC_NAMES, st.text(), st.binary())
 def test_no_bytes_raise(topic: str, key: str, payload: bytes) -> None:
-    assert _is_sound(_told(topic, key, payload))
+    assert _is_sound(_summarized(topic, key, payload))
 
 
 @settings(deadline=None, max_examples=times(80))
@@ -565,7 +565,7 @@ def test_a_summary_costs_no_more_than_reading_its_payload() -> None:
     [allocation] = [event for event in recorded("tour") if event[:2] == (80, "Allocation")]
     job = max(recorded("large-job"), key=lambda event: len(event[3]))
     for event in (allocation, job):
-        assert _fastest(partial(_told, *event[1:])) < 4 * _fastest(partial(parse, event[3]))
+        assert _fastest(partial(_summarized, *event[1:])) < 4 * _fastest(partial(parse, event[3]))
 
 
 def _fastest(work: Callable[[], object]) -> float:

@@ -111,11 +111,11 @@ def test_a_deploy_reads_from_the_job_to_the_tasks() -> None:
 def test_a_flaky_allocation_says_where_it_stopped_and_what_took_its_place() -> None:
     timeline = timeline_of("Allocation", "9d48d801")
     row = focus(timeline)
-    said = text(row)
-    assert said.strip().startswith(
+    drawn = text(row)
+    assert drawn.strip().startswith(
         "flaky.g[0] 9d48d801  failed before healthy, stopped at: task crash exit 137 · oom-killed"
     )
-    assert "restarts 2 of 2 · placed after 14 ms, running after 149 ms · replaced by cc73679a" in said
+    assert "restarts 2 of 2 · placed after 14 ms, running after 149 ms · replaced by cc73679a" in drawn
     assert row.stopped
     assert row.ended
     assert [part.role for part in row.text[:2]] == [Role.BAD, Role.BAD]
@@ -567,7 +567,7 @@ def test_circles_and_endless_chains_come_to_an_end() -> None:
         assert max(row.depth for row in timeline.rows) < 6
 
 
-# What may be said
+# What may be claimed
 
 
 def test_secrets_in_free_text_are_masked() -> None:

@@ -72,7 +72,7 @@ class Chosen:
         return View(history, self.filter, self.hidden)
 
     def shows(self, event: tuple[str, str] | None) -> bool:
-        """The filter, said plainly: lower case finds all, a capital is exact."""
+        """The filter, in plain code: lower case finds all, a capital is exact."""
         if event is None:
             return True
         topic, text = event
@@ -80,7 +80,7 @@ class Chosen:
         return topic not in self.hidden and all(found)
 
 
-def said(history: History, sequence: int) -> tuple[str, str] | None:
+def words_of(history: History, sequence: int) -> tuple[str, str] | None:
     """An event's topic and all that an operator sees of it; None for a gap."""
     if history.gap(sequence) is not None:
         return None
@@ -90,13 +90,13 @@ def said(history: History, sequence: int) -> tuple[str, str] | None:
 
 
 def naive(history: History, chosen: Chosen) -> list[int]:
-    return [row for row in range(history.first, history.end) if chosen.shows(said(history, row))]
+    return [row for row in range(history.first, history.end) if chosen.shows(words_of(history, row))]
 
 
 @cache
-def all_said(name: str) -> list[tuple[str, str] | None]:
+def all_words(name: str) -> list[tuple[str, str] | None]:
     history = history_of(name)
-    return [said(history, row) for row in range(history.end)]
+    return [words_of(history, row) for row in range(history.end)]
 
 
 def search(view: View, steps: int) -> bool:
@@ -129,7 +129,7 @@ def test_a_filter_shows_exactly_the_events_that_hold_its_words(name: str, typed:
         view = chosen.view(history)
         finish(view)
         assert view.complete
-        assert rows(view) == [row for row, event in enumerate(all_said(name)) if chosen.shows(event)]
+        assert rows(view) == [row for row, event in enumerate(all_words(name)) if chosen.shows(event)]
 
 
 def test_the_recorded_filters_are_worth_testing_with() -> None:
@@ -229,7 +229,7 @@ def test_a_row_is_looked_up_whole() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "exact"), [(0, True), (36_000, False), (-60, False)])
-def test_what_has_no_time_is_told_by_the_servers_clock(ahead: int, exact: bool) -> None:
+def test_what_has_no_time_has_the_servers_clock(ahead: int, exact: bool) -> None:
     """A service carries no time; where this machine's clock is another one, its receipt tells another time."""
     second = 10**9
     written = 1_795_423_761 * second
@@ -360,7 +360,7 @@ def test_sentences_that_are_kept_count_towards_the_bounds_and_leave_with_their_e
 
 
 def test_a_search_survives_the_eviction_of_what_it_searches() -> None:
-    """Wherever it stands: each number of steps interrupts it in another place."""
+    """Wherever it is: each number of steps interrupts it in another place."""
     for interrupted_after in range(1, 40, 2):
         history = History(max_events=1600)
         feed = synthetic()
@@ -641,7 +641,7 @@ def alike(status: str, *, key: str = "node-1") -> dict[str, Any]:
     return {"Topic": "FutureTopic", "Type": "Changed", "Key": key, "Payload": {"Status": status}}
 
 
-def said_in_a_row(*statuses: str) -> History:
+def words_in_a_row(*statuses: str) -> History:
     history = History()
     for index, one in enumerate(statuses):
         history.append(frame(index, {"Topic": "Variable", "Type": one, "Key": "v", "Payload": {}}), 1)
@@ -649,7 +649,7 @@ def said_in_a_row(*statuses: str) -> History:
 
 
 def test_an_object_that_says_the_same_again_is_folded_into_the_first_time() -> None:
-    history = said_in_a_row("Locked", "Locked", "Freed", "Freed", "Freed", "Locked")
+    history = words_in_a_row("Locked", "Locked", "Freed", "Freed", "Freed", "Locked")
     view = View(history)
     view.show(Filter(), fold=Fold.REPEATS)
     finish(view)

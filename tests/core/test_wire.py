@@ -59,7 +59,7 @@ def envelope(event: Event) -> tuple[object, ...]:
     return (event.topic, event.type, event.key, event.namespace, event.filter_keys, event.index, bytes(event.payload))
 
 
-def told(outcome: Outcome) -> object:
+def by_value(outcome: Outcome) -> object:
     """An outcome by value."""
     if isinstance(outcome, Frame):
         return (outcome.index, [envelope(event) for event in outcome.events], outcome.line, outcome.repaired)
@@ -77,14 +77,14 @@ def compact(value: object) -> bytes:
 @pytest.mark.parametrize("size", [997, 65_536])
 def test_any_chunks_give_the_same_frames_and_the_same_unreadable_lines(name: str, size: int) -> None:
     content = recordings.content(name)
-    whole = [told(outcome) for outcome in read([content])]
-    assert [told(outcome) for outcome in read(pieces(content, size))] == whole
+    whole = [by_value(outcome) for outcome in read([content])]
+    assert [by_value(outcome) for outcome in read(pieces(content, size))] == whole
     assert len(whole) == sum(decode(line) is not None for line in recordings.lines(name))
 
 
 def test_a_stream_that_comes_byte_by_byte_is_read_like_any_other() -> None:
     content = recordings.content("tour")[:60_000]
-    assert list(map(told, read(pieces(content, 1)))) == list(map(told, read([content])))
+    assert list(map(by_value, read(pieces(content, 1)))) == list(map(by_value, read([content])))
 
 
 LINES = (b"{}", b"", b" {} \r", b"{ }\r", compact({"Index": 3, "Events": [{"Topic": "Job", "Key": "a b\\n"}]}), b"no")
@@ -94,7 +94,7 @@ LINES = (b"{}", b"", b" {} \r", b"{ }\r", compact({"Index": 3, "Events": [{"Topi
 def test_every_way_to_cut_a_stream_gives_the_same(lines: list[bytes], data: st.DataObject) -> None:
     content = b"\n".join(lines)
     cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=12))
-    assert list(map(told, read(cut_at(content, cuts)))) == list(map(told, read([content])))
+    assert list(map(by_value, read(cut_at(content, cuts)))) == list(map(by_value, read([content])))
 
 
 # Lines that are too long
@@ -171,7 +171,7 @@ def test_a_stream_cut_in_a_line_loses_that_line_only() -> None:
     end = content.index(b"\n", 40_000) + 1
     whole = read([content[:end]])
     cut = read([content[: end - 100]])
-    assert [told(outcome) for outcome in cut[:-1]] == [told(outcome) for outcome in whole[:-1]]
+    assert [by_value(outcome) for outcome in cut[:-1]] == [by_value(outcome) for outcome in whole[:-1]]
     assert isinstance(cut[-1], Unreadable)
 
 
@@ -195,8 +195,8 @@ def test_keys_come_in_any_order_and_json_with_spaces(
     frame = frame_of(json.dumps(value, indent=indent).replace("\n", " ").encode())
     assert frame.index == 7
     assert frame.repaired is None
-    *said, payload = envelope(frame.events[0])
-    assert said == ["Job", "JobRegistered", "web", "default", ("a", "b"), 7]
+    *wanted, payload = envelope(frame.events[0])
+    assert wanted == ["Job", "JobRegistered", "web", "default", ("a", "b"), 7]
     assert isinstance(payload, bytes)
     assert orjson.loads(payload) == EVENT["Payload"]
 
@@ -251,7 +251,7 @@ def test_nesting_around_the_limit_is_a_frame_or_reported(depth: int) -> None:
         (b"\xff", "\ufffd"),
     ],
 )
-def test_text_that_no_terminal_could_show_is_mended_where_it_stands(written: bytes, shown: str) -> None:
+def test_text_that_no_terminal_could_show_is_mended_in_place(written: bytes, shown: str) -> None:
     for line in (b'{"Index":1,"Events":[{"Key":"<%b>"}]}', b'{"Index":1,"Topic":"Job","Key":"<%b>"}'):
         frame = frame_of(line % written)
         assert frame.events[0].key == f"<{shown}>"
@@ -305,7 +305,7 @@ def still_reads(line: bytes) -> None:
     outcome = decode(line)
     if not isinstance(outcome, Frame):
         return
-    assert told(frame_of(outcome.line)) == told(outcome)
+    assert by_value(frame_of(outcome.line)) == by_value(outcome)
     for event in outcome.events:
         (alone,) = frame_of(event_text(event, outcome.index)).events
         assert envelope(alone)[:5] == envelope(event)[:5]
@@ -341,7 +341,7 @@ def test_the_line_of_a_frame_gives_the_frame_again(name: str) -> None:
         outcome = decode(line)
         if isinstance(outcome, Frame):
             assert outcome.line == line
-            assert told(frame_of(bytes(bytearray(line)))) == told(outcome)
+            assert by_value(frame_of(bytes(bytearray(line)))) == by_value(outcome)
 
 
 # The events of a frame as text

@@ -97,7 +97,7 @@ async def test_checks_that_take_long_say_so_before() -> None:
     assert "up to 5 s" in next(each.what for each in begun if each.check == "heartbeat")
 
 
-async def test_the_heartbeat_is_not_waited_for_when_told_so() -> None:
+async def test_the_heartbeat_is_not_waited_for_on_request() -> None:
     async with served(replace(HELD, heartbeat=30.0)) as standin:
         examination = await examined(connection(standin.address), patience=replace(QUICK, heartbeat=None))
     assert found(examination, "heartbeat").verdict is Verdict.SKIPPED
@@ -367,7 +367,7 @@ async def test_what_is_wrong_is_named_with_what_to_do(case: Case) -> None:
     assert case.says in finding.sentence
     assert case.remedy in finding.remedy
     assert examination.exit_code == case.exit_code
-    assert {finding.check for finding in examination.findings} == set(CHECKS), "every check is told of"
+    assert {finding.check for finding in examination.findings} == set(CHECKS), "every check has a finding"
     for check in case.skipped:
         assert found(examination, check).verdict is Verdict.SKIPPED
 
@@ -409,7 +409,7 @@ async def test_empty_lists_of_all_namespaces_are_no_permission() -> None:
 
 
 @pytest.mark.parametrize("release", list(Release))
-async def test_one_refused_topic_is_told_from_those_allowed_on_every_release(release: Release) -> None:
+async def test_one_refused_topic_is_not_mixed_with_those_allowed_on_any_release(release: Release) -> None:
     async with served(replace(WITH_ACLS, release=release)) as standin:
         to = connection(standin.address, token=SECRET, namespace="default")
         examination = await examined(to, "Job", "CSIVolume")
@@ -438,7 +438,7 @@ async def with_tls(folder: Path, expires: datetime | None = None) -> AsyncIterat
         yield Certified(standin, ca)
 
 
-async def test_a_good_certificate_is_told_with_its_names_and_its_end(tmp_path: Path) -> None:
+async def test_a_good_certificate_is_shown_with_its_names_and_its_end(tmp_path: Path) -> None:
     async with with_tls(tmp_path) as certified:
         examination = await examined(connection(certified.standin.address, ca_cert=str(certified.ca)))
     finding = found(examination, "tls")
@@ -668,25 +668,25 @@ async def test_json_is_one_object_with_what_scripts_need() -> None:
     async with served(WITH_ACLS) as standin:
         to = connection(standin.address, token=SECRET, namespace="default")
         code = await print_json(examine(to, Subscription.parse(["Job", "Variable"]), patience=QUICK), output)
-    told = json.loads(output.getvalue())
-    assert list(told) == ["verdict", "exit_code", "checks", "topics", "policy"]
-    assert (told["verdict"], told["exit_code"], code) == ("refused", 3, 3)
-    assert told["topics"] == {"Job": {"default": "allowed"}, "Variable": {"default": "refused"}}
-    assert told["policy"].startswith('namespace "default" {')
-    assert [check["check"] for check in told["checks"]] == list(CHECKS)
-    assert set(told["checks"][0]) == {"check", "verdict", "sentence", "remedy", "policy", "measured"}
-    assert {check["verdict"] for check in told["checks"]} <= set(map(str, Verdict))
+    result = json.loads(output.getvalue())
+    assert list(result) == ["verdict", "exit_code", "checks", "topics", "policy"]
+    assert (result["verdict"], result["exit_code"], code) == ("refused", 3, 3)
+    assert result["topics"] == {"Job": {"default": "allowed"}, "Variable": {"default": "refused"}}
+    assert result["policy"].startswith('namespace "default" {')
+    assert [check["check"] for check in result["checks"]] == list(CHECKS)
+    assert set(result["checks"][0]) == {"check", "verdict", "sentence", "remedy", "policy", "measured"}
+    assert {check["verdict"] for check in result["checks"]} <= set(map(str, Verdict))
 
 
-async def test_no_secret_is_ever_told() -> None:
+async def test_no_secret_is_ever_shown() -> None:
     password = "swordfish-in-clear"
     async with served(WITH_ACLS) as standin:
         address = standin.address.replace("http://", f"http://ann:{password}@")
         for flags in ({"token": SECRET}, {"token": UNKNOWN}, {"token": "malformed-secret"}):
             examination = await examined(connection(address, **flags))
-            told = json.dumps(examination.as_json()) + report.plain(report.page(examination, 80))
-            assert password not in told
-            assert flags["token"] not in told
+            result = json.dumps(examination.as_json()) + report.plain(report.page(examination, 80))
+            assert password not in result
+            assert flags["token"] not in result
 
 
 HOSTILE = "evil\x1b]52;c;AAAA\x07\u202e[/x]"

@@ -223,10 +223,10 @@ async def test_a_killed_runner_leaves_all_that_was_committed(tmp_path: Path) -> 
             assert await writer.stdout.readline() == b"open\n"
             await asyncio.sleep(random.uniform(0, 0.4))
             writer.send_signal(signal.SIGKILL)
-            said = (await writer.stdout.read()).decode().rpartition("\n")[0].split("\n")
+            progress = (await writer.stdout.read()).decode().rpartition("\n")[0].split("\n")
             assert await writer.wait() == -signal.SIGKILL
-        if said[-1]:
-            known_end, known_cursor = map(int, said[-1].split())
+        if progress[-1]:
+            known_end, known_cursor = map(int, progress[-1].split())
         copy = tmp_path / f"copy-{kill}"
         for suffix in ("", "-wal"):
             if (left := path.with_name(path.name + suffix)).exists():

@@ -162,7 +162,7 @@ async def test_the_stream_is_held_back_while_much_is_queued(tmp_path: Path) -> N
         await journal.close()
 
 
-async def test_a_second_runner_is_told_who_has_the_journal(tmp_path: Path) -> None:
+async def test_a_second_runner_learns_who_has_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     script = (
         "import asyncio, sys; from pathlib import Path; from nomad_tui.journal.journal import Journal\n"

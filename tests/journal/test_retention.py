@@ -101,7 +101,7 @@ async def test_a_full_journal_drops_the_oldest_and_says_which_sink_lost_what(tmp
         assert (await journal.cursors())["ahead"] == ahead
         assert (await journal.read(behind.position))[0].position == first
 
-        for index in range(41, 51):  # and on, before the sink was told
+        for index in range(41, 51):  # and on, before the sink noticed
             journal.add(sized(index, 20_000), 0)
             await journal.flushed()
         [more] = await journal.prune()
@@ -124,7 +124,7 @@ async def test_a_full_journal_drops_the_oldest_and_says_which_sink_lost_what(tmp
         await journal.close()
 
 
-async def test_a_sink_that_is_moved_back_is_still_told_what_it_lost(tmp_path: Path) -> None:
+async def test_a_sink_that_is_moved_back_still_learns_what_it_lost(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)
         journal.retention = Retention(max_size=400_000)

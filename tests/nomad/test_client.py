@@ -81,7 +81,7 @@ async def test_a_renewed_token_is_sent_at_the_next_connect(tmp_path: Path) -> No
     assert "X-Nomad-Token: second\r\n" in second
 
 
-async def test_a_redirect_is_told_and_not_followed() -> None:
+async def test_a_redirect_is_reported_and_not_followed() -> None:
     with odd_server(HEARTBEAT) as elsewhere:
         moved = answer("307 Temporary Redirect", "", f"Location: http://127.0.0.1:{elsewhere.port}/v1/event/stream")
         with odd_server(moved) as server, pytest.raises(NomadError) as raised:
@@ -91,7 +91,7 @@ async def test_a_redirect_is_told_and_not_followed() -> None:
     assert elsewhere.requests == []
 
 
-async def test_an_error_keeps_the_beginning_of_what_the_server_said() -> None:
+async def test_an_error_keeps_the_beginning_of_the_servers_answer() -> None:
     says = answer("403 Forbidden", "Permission denied" + "." * 5000)
     with odd_server(says) as server, pytest.raises(NomadError) as raised:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
@@ -261,7 +261,7 @@ async def test_what_the_server_says_of_itself_is_taken_as_far_as_it_goes(says: s
 
 
 @pytest.mark.parametrize("says", [answer("403 Forbidden", "Permission denied"), b"+PONG\r\n", None])
-async def test_a_server_that_tells_nothing_of_itself_is_no_trouble(says: bytes | None) -> None:
+async def test_a_server_that_says_nothing_of_itself_is_no_trouble(says: bytes | None) -> None:
     with odd_server(says) as server:
         async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:

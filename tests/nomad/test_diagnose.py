@@ -41,7 +41,7 @@ SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
 
 
 async def trouble(environ: dict[str, str], connect_timeout: float = CONNECT_TIMEOUT) -> Trouble:
-    """What is said of the stream that `environ` asks for, which must fail."""
+    """The diagnosis of the stream that `environ` asks for, which must fail."""
     connection = Connection.from_environment({}, environ)
     async with asyncio.timeout(60):
         try:
@@ -54,15 +54,15 @@ async def trouble(environ: dict[str, str], connect_timeout: float = CONNECT_TIME
             return await explain_fully(error, connection)
 
 
-def assert_readable(told: Trouble, address: str) -> None:
+def assert_readable(diagnosis: Trouble, address: str) -> None:
     """Three parts in one line each: where, why, and which setting to change."""
-    assert address in told.what
-    assert re.search(SETTING, told.remedy)
-    assert told.why[0] == told.why[0].lower()
-    for part in (told.what, told.why, told.remedy):
+    assert address in diagnosis.what
+    assert re.search(SETTING, diagnosis.remedy)
+    assert diagnosis.why[0] == diagnosis.why[0].lower()
+    for part in (diagnosis.what, diagnosis.why, diagnosis.remedy):
         assert part.isprintable() and part == part.strip() and not part.endswith((".", ":"))
         assert not re.search(r"\{[a-z_]*\}", part), "a fact is missing"
-    assert told.sentence == f"{told.what}: {told.why}. {told.remedy}."
+    assert diagnosis.sentence == f"{diagnosis.what}: {diagnosis.why}. {diagnosis.remedy}."
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ def assert_readable(told: Trouble, address: str) -> None:
 )
 async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, waiting_helps: bool) -> None:
     with odd_server(says) as server:
-        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
-    assert (told.kind, told.refused) == (kind, not waiting_helps), told.sentence
-    assert re.search(words, told.sentence)
-    assert_readable(told, f"http://127.0.0.1:{server.port}")
+        diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert (diagnosis.kind, diagnosis.refused) == (kind, not waiting_helps), diagnosis.sentence
+    assert re.search(words, diagnosis.sentence)
+    assert_readable(diagnosis, f"http://127.0.0.1:{server.port}")
 
 
 @pytest.mark.parametrize(
@@ -145,25 +145,25 @@ async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, w
         ),
     ],
 )
-async def test_a_bad_token_is_told_from_a_weak_one_and_never_shown(says: bytes, kind: Kind, words: str) -> None:
+async def test_a_bad_token_is_not_taken_for_a_weak_one_and_never_shown(says: bytes, kind: Kind, words: str) -> None:
     with odd_server(says) as server:
-        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}", "NOMAD_TOKEN": "8d6ae3f7"})
-    assert (told.kind, told.refused) == (kind, True)
-    assert re.search(words, told.sentence)
-    assert "NOMAD_TOKEN" in told.remedy
-    assert "8d6ae3f7" not in told.sentence
+        diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}", "NOMAD_TOKEN": "8d6ae3f7"})
+    assert (diagnosis.kind, diagnosis.refused) == (kind, True)
+    assert re.search(words, diagnosis.sentence)
+    assert "NOMAD_TOKEN" in diagnosis.remedy
+    assert "8d6ae3f7" not in diagnosis.sentence
 
 
 async def test_a_path_in_the_address_is_named_where_nothing_is_below_it() -> None:
     with odd_server(answer("404 Not Found")) as server:
-        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}/nomad/"})
-    assert "below /nomad, which NOMAD_ADDR names" in told.why
+        diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}/nomad/"})
+    assert "below /nomad, which NOMAD_ADDR names" in diagnosis.why
 
 
 async def test_a_page_of_text_is_cut() -> None:
     with odd_server(answer("400 Bad Request", "wrong " * 1000)) as server:
-        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
-    assert len(told.why) < 250
+        diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert len(diagnosis.why) < 250
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,12 @@ async def test_a_server_that_cannot_be_reached(
         def placed(text: str) -> str:
             return text.replace("{closed}", closed).replace("{folder}", str(tmp_path))
 
-        told = await trouble({"NOMAD_ADDR": placed(address)} | {name: placed(url) for name, url in environ.items()})
-    assert (told.kind, told.refused) == (kind, False), told.sentence
-    assert re.search(placed(words), told.sentence)
-    assert_readable(told, placed(address))
+        diagnosis = await trouble(
+            {"NOMAD_ADDR": placed(address)} | {name: placed(url) for name, url in environ.items()}
+        )
+    assert (diagnosis.kind, diagnosis.refused) == (kind, False), diagnosis.sentence
+    assert re.search(placed(words), diagnosis.sentence)
+    assert_readable(diagnosis, placed(address))
 
 
 @pytest.mark.parametrize(
@@ -216,10 +218,10 @@ async def test_a_server_that_cannot_be_reached(
 async def test_a_proxy_that_refuses(status: str, words: str, waiting_helps: bool) -> None:
     with odd_server(answer(status)) as proxy:
         address = "https://nomad.invalid:4646"
-        told = await trouble({"NOMAD_ADDR": address, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
-    assert (told.kind, told.refused) == (Kind.PROXY, not waiting_helps), told.sentence
-    assert re.search(words, told.sentence)
-    assert_readable(told, address)
+        diagnosis = await trouble({"NOMAD_ADDR": address, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
+    assert (diagnosis.kind, diagnosis.refused) == (Kind.PROXY, not waiting_helps), diagnosis.sentence
+    assert re.search(words, diagnosis.sentence)
+    assert_readable(diagnosis, address)
 
 
 @pytest.fixture
@@ -326,24 +328,24 @@ async def test_tls_that_fails(
 ) -> None:
     environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
     with odd_server(HEARTBEAT, tls(authority)) as server:
-        told = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"} | environ)
-    assert (told.kind, told.refused) == (kind, True), told.sentence
-    assert re.search(words, told.sentence)
-    assert_readable(told, f"https://127.0.0.1:{server.port}")
+        diagnosis = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"} | environ)
+    assert (diagnosis.kind, diagnosis.refused) == (kind, True), diagnosis.sentence
+    assert re.search(words, diagnosis.sentence)
+    assert_readable(diagnosis, f"https://127.0.0.1:{server.port}")
 
 
 async def test_tls_to_a_plain_port() -> None:
     with odd_server(answer("400 Bad Request"), listens=False) as server:
-        told = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
-    assert (told.kind, told.refused) == (Kind.TLS_NOT_EXPECTED, True)
-    assert "Use http:// in NOMAD_ADDR" in told.remedy
+        diagnosis = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
+    assert (diagnosis.kind, diagnosis.refused) == (Kind.TLS_NOT_EXPECTED, True)
+    assert "Use http:// in NOMAD_ADDR" in diagnosis.remedy
 
 
 async def test_a_plain_request_to_a_tls_port_that_says_nothing(authority: trustme.CA) -> None:
     with odd_server(HEARTBEAT, trusted(authority)) as server:
-        told = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
-    assert told.kind in (Kind.CUT, Kind.TLS_EXPECTED)  # whether an alert is sent first depends on OpenSSL
-    assert "https:// in NOMAD_ADDR" in told.remedy
+        diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
+    assert diagnosis.kind in (Kind.CUT, Kind.TLS_EXPECTED)  # whether an alert is sent first depends on OpenSSL
+    assert "https:// in NOMAD_ADDR" in diagnosis.remedy
 
 
 @pytest.mark.parametrize(
@@ -357,9 +359,9 @@ async def test_a_server_that_takes_the_connection_and_says_nothing(
     server: AbstractContextManager[OddServer], scheme: str, kind: Kind
 ) -> None:
     with server as silent:
-        told = await trouble({"NOMAD_ADDR": f"{scheme}://127.0.0.1:{silent.port}"}, 0.2)
-    assert (told.kind, told.refused) == (kind, False)
-    assert_readable(told, f"{scheme}://127.0.0.1:{silent.port}")
+        diagnosis = await trouble({"NOMAD_ADDR": f"{scheme}://127.0.0.1:{silent.port}"}, 0.2)
+    assert (diagnosis.kind, diagnosis.refused) == (kind, False)
+    assert_readable(diagnosis, f"{scheme}://127.0.0.1:{silent.port}")
 
 
 @pytest.mark.parametrize(
@@ -382,10 +384,10 @@ async def test_a_server_that_takes_the_connection_and_says_nothing(
     ],
 )
 def test_an_error_by_itself(error: BaseException, kind: Kind, words: str) -> None:
-    told = explain(error, Connection())
-    assert told.kind is kind
-    assert re.search(words, told.sentence)
-    assert_readable(told, "http://127.0.0.1:4646")
+    diagnosis = explain(error, Connection())
+    assert diagnosis.kind is kind
+    assert re.search(words, diagnosis.sentence)
+    assert_readable(diagnosis, "http://127.0.0.1:4646")
 
 
 def test_credentials_of_address_and_proxy_are_in_no_sentence() -> None:
@@ -405,16 +407,16 @@ def test_credentials_of_address_and_proxy_are_in_no_sentence() -> None:
     ],
 )
 def test_a_refusal_without_words_names_what_can_be_its_reason(environ: dict[str, str], words: str) -> None:
-    told = refusal(Connection.from_environment({}, environ))
-    assert (told.kind, told.refused) == (Kind.REFUSED, True)
-    assert re.search(words, told.sentence)
-    assert_readable(told, "http://127.0.0.1:4646")
+    diagnosis = refusal(Connection.from_environment({}, environ))
+    assert (diagnosis.kind, diagnosis.refused) == (Kind.REFUSED, True)
+    assert re.search(words, diagnosis.sentence)
+    assert_readable(diagnosis, "http://127.0.0.1:4646")
 
 
 def test_a_refusal_names_the_token_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("8d6ae3f7")
-    told = refusal(Connection.from_environment({"token_file": str(tmp_path / "token")}, {}))
-    assert f"the token in {tmp_path / 'token'}" in told.why
+    diagnosis = refusal(Connection.from_environment({"token_file": str(tmp_path / "token")}, {}))
+    assert f"the token in {tmp_path / 'token'}" in diagnosis.why
 
 
 @pytest.mark.parametrize(
@@ -429,10 +431,10 @@ def test_a_refusal_names_the_token_file(tmp_path: Path) -> None:
     ],
 )
 def test_the_last_words_of_a_stream_say_why_it_ended(last_text: bytes | None, kind: Kind, words: str) -> None:
-    told = ended(last_text)
-    assert (told.kind, told.refused) == (kind, False)
-    assert re.search(words, told.sentence)
-    assert re.search(SETTING, told.remedy)
+    diagnosis = ended(last_text)
+    assert (diagnosis.kind, diagnosis.refused) == (kind, False)
+    assert re.search(words, diagnosis.sentence)
+    assert re.search(SETTING, diagnosis.remedy)
 
 
 async def test_a_certificate_is_not_looked_at_through_a_proxy_or_where_nothing_answers() -> None:
@@ -452,13 +454,13 @@ def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() ->
         status=400,
         message="Bad status line 'HTTP/0.0 200 OK'",
     )
-    told = explain(error, Connection())
-    assert (told.kind, told.refused) == (Kind.OLD_RELEASE, True)
-    assert "1.11.2, 1.10.8 and 1.8.20" in told.why
+    diagnosis = explain(error, Connection())
+    assert (diagnosis.kind, diagnosis.refused) == (Kind.OLD_RELEASE, True)
+    assert "1.11.2, 1.10.8 and 1.8.20" in diagnosis.why
 
 
 @pytest.mark.parametrize(
-    ("told", "kind", "sentence"),
+    ("diagnosis", "kind", "sentence"),
     [
         (
             buffered(150, 5),
@@ -478,9 +480,9 @@ def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() ->
         (mended_status_line(Connection()), Kind.OLD_RELEASE, "it is HTTP/0.0, as of Nomad 1.11.2, 1.10.8 and 1.8.20"),
     ],
 )
-def test_what_shows_only_while_the_stream_is_watched(told: Trouble, kind: Kind, sentence: str) -> None:
-    assert (told.kind, told.refused) == (kind, False)
-    assert sentence in told.sentence
+def test_what_shows_only_while_the_stream_is_watched(diagnosis: Trouble, kind: Kind, sentence: str) -> None:
+    assert (diagnosis.kind, diagnosis.refused) == (kind, False)
+    assert sentence in diagnosis.sentence
 
 
 ASKED = [each for each in vars(by_inquiry).values() if isinstance(each, Case)]

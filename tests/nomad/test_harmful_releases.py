@@ -67,7 +67,7 @@ def warnings(reader: Reader) -> list[Warned]:
 
 
 @pytest.mark.parametrize(
-    ("options", "flags", "said"),
+    ("options", "flags", "message"),
     [
         (Options(version="1.10.5"), {}, "stand-in.global runs 1.10.5"),
         (Options(version="1.11.0"), {}, "stand-in.global runs 1.11.0"),
@@ -87,7 +87,9 @@ def warnings(reader: Reader) -> list[Warned]:
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-async def test_where_a_server_is_affected_csi_volumes_are_not_read(options: Options, flags: Flags, said: str) -> None:
+async def test_where_a_server_is_affected_csi_volumes_are_not_read(
+    options: Options, flags: Flags, message: str
+) -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(LINES, replace(options, lead=ALL_FRAMES)) as server,
@@ -98,7 +100,7 @@ async def test_where_a_server_is_affected_csi_volumes_are_not_read(options: Opti
         assert reader.indexes == [1, 3]
         assert [each.harmful_topics for each in reader.all(Connected)] == [("CSIVolume",)]
         (warned,) = warnings(reader)
-        assert said in warned.what and "nomad#26766" in warned.what and "unknown to this" in warned.what
+        assert message in warned.what and "nomad#26766" in warned.what and "unknown to this" in warned.what
         assert "--allow-harmful-topics" in warned.remedy
         wanted = {value for name, value in asked(server)[-1].query if name == "topic"}
         assert wanted == {f"{topic.name}:*" for topic in KINDS.values() if topic.name != "CSIVolume"}
@@ -245,7 +247,7 @@ async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path
         record, run, doctor = [
             await create_subprocess_exec(*command(), *each, stdout=PIPE, stderr=PIPE) for each in commands
         ]
-        told, _ = await doctor.communicate()
+        printed, _ = await doctor.communicate()
         for runner in (record, run):
             assert runner.stderr is not None
             while b"stream_connected" not in await runner.stderr.readline():
@@ -257,7 +259,7 @@ async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path
             await runner.communicate()
             assert runner.returncode == 0
         assert not harmed(server)
-        release = next(each for each in json.loads(told)["checks"] if each["check"] == "release")
+        release = next(each for each in json.loads(printed)["checks"] if each["check"] == "release")
         assert "CSIVolume" in release["sentence"] and "1.11.0" in release["sentence"]
 
 

@@ -1,4 +1,4 @@
-"""What stands between nomad-tui and a server: proxies that answer themselves, cut, want headers, a path or SOCKS."""
+"""What is between nomad-tui and a server: proxies that answer themselves, cut, want headers, a path or SOCKS."""
 
 import asyncio
 import ssl
@@ -34,7 +34,7 @@ PAGE = b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "headers", "said"),
+    ("status", "body", "headers", "expected"),
     [
         (429, PAGE % ((b"429 Too Many Requests",) * 2), NGINX, "nginx says '429 Too Many Requests'"),
         (502, PAGE % ((b"502 Bad Gateway",) * 2), NGINX, "nginx says '502 Bad Gateway'"),
@@ -58,11 +58,13 @@ PAGE = b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h
         (500, b"<html>oops</html>", {}, "it says 'oops'"),
     ],
 )
-def test_an_answer_of_a_proxy_is_told_from_nomads(status: int, body: bytes, headers: dict[str, str], said: str) -> None:
+def test_an_answer_of_a_proxy_is_not_taken_for_nomads(
+    status: int, body: bytes, headers: dict[str, str], expected: str
+) -> None:
     trouble = diagnose.unexpected_answer(status, body, headers, Connection()).trouble
     assert trouble.kind is Kind.IN_FRONT
     assert trouble.what.startswith("A proxy in front of")
-    assert said in trouble.why
+    assert expected in trouble.why
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,9 @@ def test_cuts_at_a_regular_period_are_named() -> None:
     assert cuts.named(slow, 60.0, 1.0) == slow
     assert [cuts.named(cut, seconds, 0.1).what for seconds in (60.0, 60.0)] == [cut.what] * 2, "begun anew"
     idle = Cuts()
-    told = [idle.named(cut, lasted, silent) for lasted, silent in ((80.0, 20.0), (21.0, 20.1), (140.0, 19.9))][-1]
-    assert told.what == "The connection is cut after 20 s without a byte"
-    assert "idle timeout" in told.why
+    result = [idle.named(cut, lasted, silent) for lasted, silent in ((80.0, 20.0), (21.0, 20.1), (140.0, 19.9))][-1]
+    assert result.what == "The connection is cut after 20 s without a byte"
+    assert "idle timeout" in result.why
 
 
 @asynccontextmanager
@@ -242,10 +244,10 @@ def test_copied_lines_lead_through_path_and_headers_without_a_secret() -> None:
     ],
 )
 def test_a_header_that_cannot_be_sent_is_one_sentence(header: str, says: str) -> None:
-    with pytest.raises(ConfigurationError) as told:
+    with pytest.raises(ConfigurationError) as result:
         Connection.from_environment({"headers": (header,)}, environ={})
-    assert says in str(told.value)
-    assert str(told.value).endswith(".")
+    assert says in str(result.value)
+    assert str(result.value).endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -126,32 +126,32 @@ async def test_why_a_subscription_is_refused(
     release: Release, options: dict[str, object], settings: dict[str, str], kind: Kind, account: str, remedy: str
 ) -> None:
     findings = await found(Options(release=release, **options), **settings)  # type: ignore[arg-type]
-    told = findings.trouble
-    assert (told.kind, findings.permissions) == (kind, None), told.sentence
-    assert account in told.summary
-    assert remedy in told.remedy
-    assert told.sentence.isprintable()
+    diagnosis = findings.trouble
+    assert (diagnosis.kind, findings.permissions) == (kind, None), diagnosis.sentence
+    assert account in diagnosis.summary
+    assert remedy in diagnosis.remedy
+    assert diagnosis.sentence.isprintable()
 
 
-async def test_publishing_disabled_is_told_from_a_weak_token_that_may_not_ask_for_the_configuration() -> None:
+async def test_publishing_disabled_is_not_taken_for_a_weak_token_that_may_not_ask_for_the_configuration() -> None:
     for token, subscription in (
         (a_token(default=READ_JOB), EVERYTHING),
         (Token(name="ci", node_read=True), Subscription.parse(["Node"])),
         (MANAGEMENT, EVERYTHING),
     ):
         hidden = Token(name=token.name, management=token.management, namespaces=token.namespaces, node_read=True)
-        told = (
+        diagnosis = (
             await found(Options(publishes=False, tokens={READER: hidden}), subscription, NOMAD_TOKEN=READER)
         ).trouble
-        assert told.kind is Kind.PUBLISHING_DISABLED, told.sentence
-        assert "Set enable_event_broker = true" in told.remedy
+        assert diagnosis.kind is Kind.PUBLISHING_DISABLED, diagnosis.sentence
+        assert "Set enable_event_broker = true" in diagnosis.remedy
 
 
 async def test_an_old_server_says_itself_that_it_publishes_nothing() -> None:
     options = Options(publishes=False, tokens={READER: a_token(default=READ_JOB)}, release=Release.OLD)
-    told = (await found(options, namespace="default", NOMAD_TOKEN=READER)).trouble
-    assert told.kind is Kind.PUBLISHING_DISABLED
-    assert "it said 'EventBroker not configured'" in told.why
+    diagnosis = (await found(options, namespace="default", NOMAD_TOKEN=READER)).trouble
+    assert diagnosis.kind is Kind.PUBLISHING_DISABLED
+    assert "it said 'EventBroker not configured'" in diagnosis.why
 
 
 async def test_a_client_agent_says_nothing_of_publishing_and_is_asked_all_the_same() -> None:
@@ -163,7 +163,7 @@ async def test_a_client_agent_says_nothing_of_publishing_and_is_asked_all_the_sa
 # What a token may read
 
 
-async def test_a_token_good_for_part_of_it_is_told_what_it_lacks_and_gets_the_rest() -> None:
+async def test_a_token_good_for_part_of_it_learns_what_it_lacks_and_gets_the_rest() -> None:
     options = Options(tokens={READER: a_token(default=READ_JOB)})
     findings = await found(options, Subscription.parse(["Job", "Node", "ACLToken"]), "default", NOMAD_TOKEN=READER)
     assert findings.permissions is not None
@@ -253,8 +253,8 @@ async def test_a_workloads_signed_identity_is_not_called_malformed() -> None:
 
 def test_names_from_the_cluster_are_made_fit_to_be_drawn() -> None:
     token = TokenInfo(TokenKind.CLIENT, "ci\x1b[2J", ("p\x1b]0;x",))
-    told = missing_permissions(Permissions(("we\x1bb",), {"Job": frozenset()}), token)
-    assert told.sentence.isprintable() and "\x1b" not in told.policy
+    diagnosis = missing_permissions(Permissions(("we\x1bb",), {"Job": frozenset()}), token)
+    assert diagnosis.sentence.isprintable() and "\x1b" not in diagnosis.policy
 
 
 # What cannot be asked
@@ -289,30 +289,30 @@ async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
                     pytest.fail("the proxy let something through")
                 except NomadError as error:
                     silent = await inquiry.explain_fully(error, connection)
-                told = await why_silent(client, silent)
-    assert (silent.kind, told.kind) == (Kind.SILENT, Kind.BUFFERED)
-    assert told.summary.endswith("a proxy buffers the stream.")
-    assert "nginx: proxy_buffering off" in told.remedy and "NOMAD_ADDR" in told.remedy
+                diagnosis = await why_silent(client, silent)
+    assert (silent.kind, diagnosis.kind) == (Kind.SILENT, Kind.BUFFERED)
+    assert diagnosis.summary.endswith("a proxy buffers the stream.")
+    assert "nginx: proxy_buffering off" in diagnosis.remedy and "NOMAD_ADDR" in diagnosis.remedy
 
 
-async def test_silence_of_a_cluster_without_a_leader_is_told_as_such() -> None:
+async def test_silence_of_a_cluster_without_a_leader_is_explained() -> None:
     async with asyncio.timeout(60), StandIn(options=Options(leader=False)) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address})
         async with Client(connection) as client:
-            told = await why_silent(client, refusal(connection))
-    assert told.kind is Kind.NO_LEADER
+            diagnosis = await why_silent(client, refusal(connection))
+    assert diagnosis.kind is Kind.NO_LEADER
 
 
 async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> None:
     names = tuple(f"team-{number}" for number in range(9))
     async with asyncio.timeout(60), StandIn(options=Options(namespaces=names)) as server:
-        told = {}
+        diagnosis = {}
         for namespace in ("team-1", "*", "tema-1"):
             connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": namespace})
             async with Client(connection) as client:
-                told[namespace] = await unknown_namespace(client)
-    assert told["team-1"] is None and told["*"] is None
-    unknown = told["tema-1"]
+                diagnosis[namespace] = await unknown_namespace(client)
+    assert diagnosis["team-1"] is None and diagnosis["*"] is None
+    unknown = diagnosis["tema-1"]
     assert unknown is not None and unknown.kind is Kind.NAMESPACE_UNKNOWN
     assert unknown.summary == (
         "There is no namespace tema-1: the visible ones are default, team-0, team-1, team-2 and 6 others, "

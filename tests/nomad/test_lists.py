@@ -20,7 +20,7 @@ READ_JOBS = Token(name="ci", namespaces={"*": frozenset({"read-job"})})
 
 
 async def found(options: Options, **settings: str) -> tuple[Found, list[bool | None], list[str]]:
-    """What the lists told of the recording's end, which of them may be read, and what was asked for."""
+    """What the lists held at the recording's end, which of them may be read, and what was asked for."""
     async with asyncio.timeout(60), StandIn(recordings.lines("tour"), options) as server:
         environ = {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": "*", **settings}
         async with Client(Connection.from_environment({}, environ)) as client:

@@ -73,7 +73,7 @@ async def test_a_server_of_the_beta_is_asked_in_its_own_words() -> None:
 
 async def test_what_cannot_be_asked_is_neither_allowed_nor_refused() -> None:
     with odd_server(answer("429 Too Many Requests")) as server:
-        (told,) = await probed(f"http://127.0.0.1:{server.port}", ["Job"], ["*"])
-    assert told.allowed is None and told.trouble is not None
-    assert told.trouble.kind is Kind.TOO_MANY
-    assert permissions([told], ["*"]).nothing
+        (result,) = await probed(f"http://127.0.0.1:{server.port}", ["Job"], ["*"])
+    assert result.allowed is None and result.trouble is not None
+    assert result.trouble.kind is Kind.TOO_MANY
+    assert permissions([result], ["*"]).nothing

@@ -84,19 +84,21 @@ async def test_a_test_is_one_marked_event_and_says_what_came_back(tmp_path: Path
     assert request.json.get("Test") is True or request.json.get("test") == "true"
 
 
-@pytest.mark.parametrize(("status", "said"), [(404, "404 Not Found"), (503, "503 Service Unavailable")])
-async def test_a_test_that_is_not_acknowledged_is_tried_once_and_fails(tmp_path: Path, status: int, said: str) -> None:
+@pytest.mark.parametrize(("status", "message"), [(404, "404 Not Found"), (503, "503 Service Unavailable")])
+async def test_a_test_that_is_not_acknowledged_is_tried_once_and_fails(
+    tmp_path: Path, status: int, message: str
+) -> None:
     async with receiver() as hook:
         hook.answer(status, "no", times=None)
         define(tmp_path, "hook", webhook(hook))
         done = await command(tmp_path, "test", "hook")
         assert done.exit_code == 1
         assert "hook: not acknowledged after " in done.stdout
-        assert f"answered {said}, it said 'no'" in done.stdout
+        assert f"answered {message}, it said 'no'" in done.stdout
         assert len(hook.requests) == 1
 
 
-async def test_a_receiver_that_is_not_there_or_hangs_is_told(tmp_path: Path) -> None:
+async def test_a_receiver_that_is_not_there_or_hangs_is_reported(tmp_path: Path) -> None:
     async with receiver() as hook:
         define(tmp_path, "hook", webhook(hook, 'timeout = "200ms"\n'))
         hook.answer(fault=Fault.HANG)
@@ -108,7 +110,7 @@ async def test_a_receiver_that_is_not_there_or_hangs_is_told(tmp_path: Path) -> 
         assert "connection refused" in done.stdout
 
 
-async def test_a_definition_that_cannot_be_used_or_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_a_definition_that_cannot_be_used_or_is_not_there_is_reported(tmp_path: Path) -> None:
     define(tmp_path, "wrong", 'type = "webhook"\n')
     done = await command(tmp_path, "test", "wrong")
     assert done.exit_code == 2
@@ -160,7 +162,7 @@ async def refused(folder: Path, server: StandIn, hook: Receiver, keys: int = 2) 
     assert len(letters(folder)) == keys
 
 
-async def test_dead_letters_are_listed_with_what_was_said(server: StandIn, tmp_path: Path) -> None:
+async def test_dead_letters_are_listed_with_the_answers(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         await refused(tmp_path, server, hook)
     done = await command(tmp_path, "dead-letters")
@@ -276,7 +278,7 @@ async def test_letters_of_a_sink_that_is_no_longer_defined_stay(server: StandIn,
         assert len(letters(tmp_path)) == 2
 
 
-async def test_what_to_resend_must_be_said(tmp_path: Path) -> None:
+async def test_what_to_resend_must_be_given(tmp_path: Path) -> None:
     done = await command(tmp_path, "resend")
     assert done.exit_code == 2
     await written(tmp_path / "test.journal", FRAMES[:1])
@@ -394,7 +396,7 @@ async def test_a_paused_sink_gets_nothing_until_it_is_resumed(server: StandIn, t
         assert hook.events[-1]["Key"] == "after"
 
 
-async def test_a_runner_of_another_process_does_as_it_is_told(server: StandIn, tmp_path: Path) -> None:
+async def test_a_runner_of_another_process_obeys(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook, starter(tmp_path / "log") as processes:
         define(tmp_path, "all", webhook(hook))
         journal = str(tmp_path / "test.journal")
@@ -429,7 +431,7 @@ def table(text: str) -> dict[str, list[str]]:
     return {cells[0]: cells for cells in rows if len(cells) == len(rows[0])}
 
 
-async def test_the_status_tells_how_everything_is_doing(server: StandIn, tmp_path: Path) -> None:
+async def test_the_status_shows_how_everything_is_doing(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook, receiver() as broken:
         broken.answer(503, "overloaded", times=None)
         define(tmp_path, "good", webhook(hook))
@@ -476,7 +478,7 @@ async def test_the_status_tells_how_everything_is_doing(server: StandIn, tmp_pat
         }
 
 
-async def test_a_journal_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_a_journal_that_is_not_there_is_reported(tmp_path: Path) -> None:
     define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out"\n')
     for name, *more in (["status"], ["pause", "out"], ["replay", "out", "--since", "1h"], ["dead-letters"]):
         done = await command(tmp_path, name, *more)

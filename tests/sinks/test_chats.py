@@ -103,7 +103,7 @@ async def test_text_and_blocks_override_what_is_posted(name: str) -> None:
     async with posting(name, text="Look: {{ object.name }}") as (sink, hook):
         await sink.deliver(one(allocation("web")))
         assert "Look: web" in text_of(hook.requests[0]) and "◆" not in text_of(hook.requests[0])
-    if name != "discord":  # which is told that nobody is to be mentioned
+    if name != "discord":  # whose message forbids mentions by a field
         async with posting(name, text="<!here> {{ object.name }}") as (sink, hook):
             await sink.deliver(one(allocation("<!channel>")))
             assert "<!here>" in text_of(hook.requests[0]) and "<!channel>" not in text_of(hook.requests[0])

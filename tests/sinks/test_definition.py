@@ -43,9 +43,9 @@ def read(text: str) -> Definition:
 def mistakes(text: str) -> list[str]:
     with pytest.raises(DefinitionErrors) as raised:
         read(text)
-    said = str(raised.value).split("\n")
-    assert all(each.startswith("deployments.toml: ") for each in said)
-    return [each.removeprefix("deployments.toml: ") for each in said]
+    reported = str(raised.value).split("\n")
+    assert all(each.startswith("deployments.toml: ") for each in reported)
+    return [each.removeprefix("deployments.toml: ") for each in reported]
 
 
 def mistake(text: str) -> str:
@@ -193,7 +193,7 @@ def test_the_server_remembers_for_no_longer_than_the_stream_holds() -> None:
     assert read(NATS + 'nats.max_age = "7d"').jetstream.duplicate_window == 3600
 
 
-def test_a_topic_that_nobody_publishes_is_told() -> None:
+def test_a_topic_that_nobody_publishes_is_reported() -> None:
     reading = read_with_notes(WEBHOOK + 'topics = ["Deploymnet", "NodeDrain"]', "a.toml", None)
     assert reading.notes == ("No release of Nomad is known to publish the topic Deploymnet. Did you mean Deployment?",)
 
@@ -202,7 +202,7 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reported"),
     [
         ("", '`id` is missing: write id = "deployments".'),
         ("{}", '`ID` is missing: write "ID": "deployments".'),
@@ -308,11 +308,11 @@ def test_a_topic_that_nobody_publishes_is_told() -> None:
         (NATS + 'nats.nkey = "a"\nnats.credentials = "b"', "`nats.nkey` and `nats.credentials` are both set"),
     ],
 )  # fmt: skip
-def test_a_mistake_has_its_place_and_what_to_write_instead(text: str, said: str) -> None:
-    assert said in mistake(text)
+def test_a_mistake_has_its_place_and_what_to_write_instead(text: str, reported: str) -> None:
+    assert reported in mistake(text)
 
 
-def test_a_mistake_tells_no_secret() -> None:
+def test_a_mistake_shows_no_secret() -> None:
     assert "hunter2" not in mistake(WEBHOOK + 'secret = "hunter2!"')
     assert "hunter2" not in mistake('id = "a"\ntype = "webhook"\naddress = "ftp://ann:hunter2@example.com"')
     assert "hunter2" not in mistake(WEBHOOK + 'headers = { A = "hunter2\\n" }')
@@ -325,11 +325,11 @@ def test_a_mistake_knows_which_sink_it_keeps_from_running() -> None:
     assert (error.sink, error.place, error.origin) == ("deployments", "Type", Path("/x/x.json"))
 
 
-def test_every_mistake_is_said_at_once() -> None:
-    said = mistakes(
+def test_every_mistake_is_reported_at_once() -> None:
+    reported = mistakes(
         'id = "a"\ntype = "webhook"\nretries = 3\ntimeout = "1 h"\nbatch.max_events = 0\nnats.create = true'
     )
-    assert [each.partition(" ")[0] for each in said] == [
+    assert [each.partition(" ")[0] for each in reported] == [
         "`retries`",
         "`timeout`",
         "`batch.max_events`",
@@ -359,7 +359,7 @@ ANYTHING = st.recursive(
 
 @settings(max_examples=times(60))
 @given(st.sampled_from(Kind), st.sampled_from(keys(Definition)), ANYTHING)
-def test_whatever_stands_in_a_place_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
+def test_whatever_a_value_is_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
     address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.EXEC: "", Kind.NATS: "nats://x"}.get(
         kind, "https://x"
     )
@@ -516,14 +516,14 @@ def test_secrets_that_are_written_are_masked_and_where_they_are_to_be_had_is_not
     assert without_secrets(replace(definition, secret="${S}")).secret == "${S}"
 
 
-def test_only_where_it_stands_makes_no_other_definition() -> None:
+def test_its_place_alone_makes_no_other_definition() -> None:
     definition = read(WEBHOOK)
     moved = replace(definition, origin=None)
     assert (definition == moved, definition != moved) == (True, False), "a sink whose definition is the same runs on"
     assert definition != replace(definition, timeout=11.0)
 
 
-def test_a_definition_does_not_tell_its_secret_where_it_is_printed() -> None:
+def test_a_definition_does_not_show_its_secret_where_it_is_printed() -> None:
     assert "whsec" not in repr(read(WEBHOOK + 'secret = "whsec_c2VjcmV0"'))
 
 

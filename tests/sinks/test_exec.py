@@ -47,15 +47,15 @@ async def test_the_command_inherits_only_what_is_named(monkeypatch: pytest.Monke
     assert "PAGER_KEY" in answer and "NOMAD_TOKEN" in answer and "SLACK_WEBHOOK" not in answer
 
 
-async def test_one_event_is_told_in_variables_too() -> None:
+async def test_one_event_is_in_variables_too() -> None:
     code = (
         "import os; print([os.environ['NOMAD_EVENT_' + n] for n in ('TOPIC', 'JOB', 'INDEX', 'COUNT', 'TEST', 'SINK')])"
     )
     item = next(item for item in items() if item.event is not None and item.event.topic == "Evaluation")
     assert item.event is not None
     assert item.event.filter_keys is not None
-    told = ["Evaluation", item.event.filter_keys[0], str(item.index), "1", "1", "page"]
-    assert await sink(code).deliver(delivery([item], test=True)) == f"exit 0: {told}"
+    values = ["Evaluation", item.event.filter_keys[0], str(item.index), "1", "1", "page"]
+    assert await sink(code).deliver(delivery([item], test=True)) == f"exit 0: {values}"
 
 
 @pytest.mark.parametrize(

@@ -198,10 +198,10 @@ async def test_two_sinks_do_not_write_into_one_file(path: Path) -> None:
     await second.close()
 
 
-async def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+async def test_what_is_no_file_is_reported(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_text("")
-    for address, said in (
+    for address, message in (
         (tmp_path, "name a file"),
         (tmp_path / "pipe", "is not a regular file"),
         (tmp_path / "file" / "below", "name a file"),
@@ -209,7 +209,7 @@ async def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     ):
         sink = FileSink(definition(address))
         async with asyncio.timeout(60):
-            with pytest.raises(UnavailableError, match=said):
+            with pytest.raises(UnavailableError, match=message):
                 await sink.deliver(delivery(items(most=1)))
             await sink.close()
 

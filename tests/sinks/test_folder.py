@@ -22,7 +22,7 @@ def webhook(id: str, address: str = "https://example.com") -> str:  # noqa: A002
 
 
 def folder(config: Path, **files: str) -> Definitions:
-    """With files in it by their names, of which `__` stands for the dot before the suffix."""
+    """With files in it by their names, in which `__` is the dot before the suffix."""
     definitions = Definitions(config)
     definitions.folder.mkdir(exist_ok=True)
     for name, text in files.items():
@@ -189,7 +189,7 @@ def test_a_definition_is_put_down_as_it_was_given_for_its_owner_alone(tmp_path: 
     assert list(definitions.read().definitions) == ["beta", "web"]
 
 
-def test_the_one_with_the_same_id_is_replaced_wherever_it_stands(tmp_path: Path) -> None:
+def test_the_one_with_the_same_id_is_replaced_in_any_file(tmp_path: Path) -> None:
     definitions = folder(tmp_path, mine__toml=webhook("web"))
     _, file, replaced = definitions.register(webhook("web", "https://example.org"))
     assert (file, replaced) == (definitions.folder / "mine.toml", True)
@@ -220,7 +220,7 @@ def test_another_sinks_file_is_not_overwritten(tmp_path: Path) -> None:
     assert (definitions.folder / "web.toml").read_text() == webhook("db")
 
 
-def test_what_stands_in_the_settings_is_left_to_the_operator(tmp_path: Path) -> None:
+def test_what_is_in_the_settings_is_left_to_the_operator(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f"[[sink]]\n{webhook('web')}")
     definitions = Definitions(tmp_path)
     for refused in (lambda: definitions.register(webhook("web")), lambda: definitions.deregister("web")):
@@ -229,7 +229,7 @@ def test_what_stands_in_the_settings_is_left_to_the_operator(tmp_path: Path) -> 
     assert list(definitions.read().definitions) == ["web"]
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "sinks").write_text("a file in the way")
     definitions = Definitions(tmp_path)
     with pytest.raises(FileError, match="cannot be written"):

@@ -100,23 +100,23 @@ def test_events_are_posted_as_they_came(name: str) -> None:
         body.content.decode()
 
 
-def test_a_gap_is_told_in_every_format() -> None:
+def test_a_gap_is_written_in_every_format() -> None:
     item = gap_item()
     record = GAP.record()
     assert record["Reason"] == "buffer"
     frame = json.loads(encode(delivery(item), Format.NOMAD, array=False).content)
     assert frame == {"Index": 140, "Events": [], "Gap": record}
     assert json.loads(encode_one(item, Format.EVENT).content) == {"Index": 140, "Gap": record}
-    told = json.loads(encode_one(item, Format.CLOUDEVENTS).content)
-    assert told["type"] == "io.nomadproject.Gap" and told["data"] == {"Index": 140, "Gap": record}
-    assert "subject" not in told
+    encoded = json.loads(encode_one(item, Format.CLOUDEVENTS).content)
+    assert encoded["type"] == "io.nomadproject.Gap" and encoded["data"] == {"Index": 140, "Gap": record}
+    assert "subject" not in encoded
     between = encode(delivery(event(), item, event()), Format.NOMAD, array=True).content
     assert [list(frame) for frame in json.loads(between)] == [
         ["Index", "Events"], ["Index", "Events", "Gap"], ["Index", "Events"],
     ]  # fmt: skip
 
 
-def test_a_gap_in_a_namespace_of_any_name_can_be_told() -> None:
+def test_a_gap_in_a_namespace_of_any_name_can_be_written() -> None:
     odd = Item(7, 0, 140, 0, b"{}", gap=Gap(GapReason.NAMESPACE, 1, 2, 0.0, (), ("\ud800",)), id="x")
     for form in MESSAGES:
         json.loads(encode_one(odd, form).content.decode())
@@ -125,18 +125,18 @@ def test_a_gap_in_a_namespace_of_any_name_can_be_told() -> None:
 def test_a_test_is_marked_in_every_format() -> None:
     for item in (event(), gap_item()):
         for form, mark in ((Format.NOMAD, True), (Format.EVENT, True), (Format.CLOUDEVENTS, "true")):
-            (told,) = json.loads(encode(delivery(item, test=True), form, array=True).content)
+            (encoded,) = json.loads(encode(delivery(item, test=True), form, array=True).content)
             plain = json.loads(encode_one(item, form, region="global").content)
-            assert told.pop("Test" if mark is True else "test") == mark
-            assert told == plain
+            assert encoded.pop("Test" if mark is True else "test") == mark
+            assert encoded == plain
     bare = Item(1, 0, 1, 0, b"{}", Event(), id="1")
     assert encode_one(bare, Format.EVENT, test=True).content == b'{"Test":true}'
 
 
 def read_by_the_library(content: bytes, content_type: str = CLOUDEVENT) -> dict[str, object]:
     """The attributes of a CloudEvent as the CloudEvents library reads and checks it, with its `data`."""
-    told = from_http_event(HTTPMessage({"content-type": content_type}, content))
-    return {**told.get_attributes(), "data": told.get_data()}
+    encoded = from_http_event(HTTPMessage({"content-type": content_type}, content))
+    return {**encoded.get_attributes(), "data": encoded.get_data()}
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
@@ -150,26 +150,26 @@ def test_every_event_is_a_cloudevent(name: str) -> None:
     for item in events:
         sent = item.event
         assert sent is not None
-        told = read_by_the_library(encode_one(item, Format.CLOUDEVENTS, region="euro/pa ü").content)
-        assert told["specversion"] == "1.0" and told["id"] == item.id
-        assert told["datacontenttype"] == "application/json"
-        assert unquote(str(told["source"])) == "/nomad/euro/pa ü" and str(told["source"]).count("/") == 2
-        assert str(told["type"]).startswith("io.nomadproject.")
-        assert told["time"] == datetime.fromtimestamp(1_790_000_000, UTC).replace(microsecond=123456)
-        assert told["nomadindex"] == str(item.index)
-        assert told["data"] == json.loads(item.text.decode("utf-8", "replace"))
+        encoded = read_by_the_library(encode_one(item, Format.CLOUDEVENTS, region="euro/pa ü").content)
+        assert encoded["specversion"] == "1.0" and encoded["id"] == item.id
+        assert encoded["datacontenttype"] == "application/json"
+        assert unquote(str(encoded["source"])) == "/nomad/euro/pa ü" and str(encoded["source"]).count("/") == 2
+        assert str(encoded["type"]).startswith("io.nomadproject.")
+        assert encoded["time"] == datetime.fromtimestamp(1_790_000_000, UTC).replace(microsecond=123456)
+        assert encoded["nomadindex"] == str(item.index)
+        assert encoded["data"] == json.loads(item.text.decode("utf-8", "replace"))
         if sent.key.isascii() and sent.key.isprintable() and sent.namespace:
-            assert told["subject"] == f"{sent.namespace}/{sent.key}"
-            assert told["nomadnamespace"] == sent.namespace
-        assert_only_what_cloudevents_may_hold(told)
+            assert encoded["subject"] == f"{sent.namespace}/{sent.key}"
+            assert encoded["nomadnamespace"] == sent.namespace
+        assert_only_what_cloudevents_may_hold(encoded)
 
 
 def test_an_event_too_deep_for_the_library_is_a_cloudevent_all_the_same() -> None:
     (deep,) = [item for item in recorded("hostile") if item.event is not None and item.event.key == "deep"]
     content = encode_one(deep, Format.CLOUDEVENTS).content
     assert content.endswith(b',"data":%s}' % deep.text)
-    told = read_by_the_library(content.removesuffix(b"%s}" % deep.text) + b"{}}")
-    assert told["subject"] == "deep" and "nomadnamespace" not in told
+    encoded = read_by_the_library(content.removesuffix(b"%s}" % deep.text) + b"{}}")
+    assert encoded["subject"] == "deep" and "nomadnamespace" not in encoded
 
 
 def assert_only_what_cloudevents_may_hold(attributes: dict[str, object]) -> None:
@@ -192,17 +192,17 @@ def test_whatever_the_names_the_library_takes_it(topic: str, type_: str, key: st
     named = Event(topic=topic, type=type_, key=key, namespace=namespace, index=2**63)
     item = Item(1, 0, 2**63 - 1, RECEIVED, b'{"Key":"x"}', named, id="1-0")
     content = encode(Delivery("d", (item,), region), Format.CLOUDEVENTS, array=False).content
-    told = read_by_the_library(content)
-    assert_only_what_cloudevents_may_hold(told)
-    assert ("subject" in told) == bool(key or namespace)
+    encoded = read_by_the_library(content)
+    assert_only_what_cloudevents_may_hold(encoded)
+    assert ("subject" in encoded) == bool(key or namespace)
 
 
 def test_a_batch_of_cloudevents_is_an_array_of_them() -> None:
     items = list(recorded("tour", 40))
     body = encode(delivery(*items), Format.CLOUDEVENTS, array=True)
     assert body.content_type == CLOUDEVENTS
-    told = [read_by_the_library(json.dumps(each).encode()) for each in json.loads(body.content)]
-    assert [each["id"] for each in told] == [item.id for item in items]
+    encoded = [read_by_the_library(json.dumps(each).encode()) for each in json.loads(body.content)]
+    assert [each["id"] for each in encoded] == [item.id for item in items]
     one = encode(delivery(items[0]), Format.CLOUDEVENTS, array=False)
     assert one.content_type == CLOUDEVENT and json.loads(one.content)["id"] == items[0].id
     assert encode(delivery(items[0]), Format.CLOUDEVENTS, array=True).content == b"[%s]" % one.content

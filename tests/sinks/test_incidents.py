@@ -45,7 +45,7 @@ def frame(index: int, status: str, allocation: str = "a1") -> bytes:
 FAILS_AND_RECOVERS = [frame(10, "running"), frame(20, "failed"), frame(30, "running", "a2"), frame(40, "running", "a2")]
 
 
-async def told(tmp_path: Path, hook: Receiver, lines: list[bytes], settings: str) -> Any:
+async def status_after(tmp_path: Path, hook: Receiver, lines: list[bytes], settings: str) -> Any:
     """What became of a stream that a runner read."""
     async with StandIn(lines, Options(lead=len(lines))) as server:
         define(tmp_path, "it", f'begin = "oldest"\n{settings}')
@@ -60,7 +60,7 @@ async def test_pagerduty_opens_and_closes_one_incident(tmp_path: Path) -> None:
         hook.decide = pagerduty
         address = hook.url.replace("/hook", "/v2/enqueue")
         settings = f'type = "pagerduty"\naddress = "{address}"\nrouting_key = "{KEY}"\n'
-        status = await told(tmp_path, hook, FAILS_AND_RECOVERS, settings)
+        status = await status_after(tmp_path, hook, FAILS_AND_RECOVERS, settings)
     bodies = [request.json for request in hook.requests]
     assert [body["event_action"] for body in bodies[-2:]] == ["trigger", "resolve"] and status.dead == 0
     assert {body["dedup_key"] for body in bodies} == {"nomad/global/allocation/default/web/g"}
@@ -80,7 +80,7 @@ async def test_pagerduty_takes_the_failures_of_one_frame_one_by_one(tmp_path: Pa
         hook.decide = pagerduty
         address = hook.url.replace("/hook", "/v2/enqueue")
         settings = f'type = "pagerduty"\naddress = "{address}"\nrouting_key = "{KEY}"\n'
-        status = await told(tmp_path, hook, [orjson.dumps({"Index": 10, "Events": events})], settings)
+        status = await status_after(tmp_path, hook, [orjson.dumps({"Index": 10, "Events": events})], settings)
     assert (status.delivered, status.dead, len(hook.requests)) == (3, 0, 3)
 
 
@@ -219,7 +219,7 @@ async def test_loki_has_every_event_once_and_in_order(tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.decide = rules
         settings = f'type = "loki"\naddress = "{hook.url.removesuffix("/hook")}"\nlabels = {{ topic = "{{topic}}" }}\n'
-        status = await told(tmp_path, hook, [each.line for each in frames], settings)
+        status = await status_after(tmp_path, hook, [each.line for each in frames], settings)
     expected = sum(len(each.events) for each in frames)
     lines = [line for stream in rules.streams.values() for _, line in stream]
     assert (status.delivered, status.dead, len(lines)) == (expected, 0, expected)
@@ -238,7 +238,7 @@ async def test_what_is_too_old_for_loki_becomes_a_dead_letter_at_once(tmp_path: 
         hook.decide = rules
         settings = f'type = "loki"\naddress = "{hook.url.removesuffix("/hook")}"\nlabels = {{ a = "b" }}\n'
         rules.streams['{"a": "b"}'] = [(_TIME + 20_000 * 10**9, "newest")]
-        status = await told(tmp_path, hook, lines, settings)
+        status = await status_after(tmp_path, hook, lines, settings)
     assert (status.delivered, status.dead) == (0, 2)
     assert "events that old" in status.last_error and len(rules.streams['{"a": "b"}']) == 1
 

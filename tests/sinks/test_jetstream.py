@@ -210,7 +210,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(server: NatsServer) -> No
         assert await stored_ids(server) == ids(items(most=3))
 
 
-async def test_without_a_stream_the_remedy_is_said(server: NatsServer) -> None:
+async def test_without_a_stream_the_remedy_is_reported(server: NatsServer) -> None:
     sink = JetStreamSink(definition(server, jetstream=JetStream()))
     async with asyncio.timeout(60):
         with pytest.raises(UnavailableError, match=r"create = true .* nats stream add NOMAD --subjects 'nomad\.>'"):
@@ -255,7 +255,7 @@ async def test_a_full_stream_is_waited_for(server: NatsServer) -> None:
         assert await stored_ids(server) == ids(events[:10])
 
 
-async def test_who_may_not_connect_is_told(tmp_path: Path) -> None:
+async def test_who_may_not_connect_is_reported(tmp_path: Path) -> None:
     async with nats_server(tmp_path, 'authorization { user: nomad, password: "s3cret" }') as server:
         async with asyncio.timeout(60):
             for user in ("", "nomad:wrong@"):
@@ -269,7 +269,7 @@ async def test_who_may_not_connect_is_told(tmp_path: Path) -> None:
             await sink.close()
 
 
-async def test_who_may_not_publish_is_told_at_once(tmp_path: Path) -> None:
+async def test_who_may_not_publish_is_reported_at_once(tmp_path: Path) -> None:
     users = 'authorization { users: [{ user: a, password: a, permissions: { publish: { deny: "nomad.>" } } }] }'
     async with nats_server(tmp_path, users) as server, asyncio.timeout(60):
         sink = JetStreamSink(definition(server, address=f"nats://a:a@127.0.0.1:{server.port}"))
@@ -375,13 +375,13 @@ async def test_a_stream_is_read_on_beyond_the_timeout_also_when_it_is_emptied_me
             jetstream = client.jetstream()
             while (await jetstream.stream_info("NOMAD")).state.messages <= 20_000:
                 pass
-            timeout, said = 0.05, ""
-            while "reading which events NOMAD holds already" not in said:
+            timeout, expected = 0.05, ""
+            while "reading which events NOMAD holds already" not in expected:
                 timeout *= 2  # not enough to connect, it seems
                 sink = JetStreamSink(msgspec.structs.replace(settings, timeout=timeout))
                 with pytest.raises(UnavailableError) as raised:
                     await sink.deliver(delivery(events[1:]))
-                said = str(raised.value)
+                expected = str(raised.value)
             if how == "purge":
                 await jetstream.purge_stream("NOMAD")
             elif how == "delete":

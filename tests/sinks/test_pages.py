@@ -108,13 +108,13 @@ def test_an_address_is_a_host_and_a_port_and_a_port_alone_is_loopback(
         *("300.0.0.1:9646", "[nonsense]:9646", "a b:9646", "host:-1", "host:٣", "ho\x1bst:9646", "http://localhost:80"),
     ],
 )
-def test_what_is_no_address_is_told_in_a_sentence(written: str) -> None:
-    with pytest.raises(ValueError, match=r"is no address to listen on: write a host and a port, such as") as told:
+def test_what_is_no_address_is_reported_in_a_sentence(written: str) -> None:
+    with pytest.raises(ValueError, match=r"is no address to listen on: write a host and a port, such as") as raised:
         HttpAddress.parse(written)
-    assert str(told.value).isprintable()
+    assert str(raised.value).isprintable()
 
 
-async def test_a_port_that_is_taken_is_told_in_a_sentence(server: StandIn, tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_is_reported_in_a_sentence(server: StandIn, tmp_path: Path) -> None:
     async with running(tmp_path, at(server)) as run:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
@@ -126,7 +126,7 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(server: StandIn, tmp_p
                 pass
 
 
-async def test_whoever_looks_at_the_runner_is_told_where_it_listens(server: StandIn, tmp_path: Path) -> None:
+async def test_the_runner_shows_where_it_listens(server: StandIn, tmp_path: Path) -> None:
     async with watched(tmp_path, server) as seen:
         assert seen.run.runner.status.http == str(seen.address)
         assert seen.address.port

@@ -112,16 +112,16 @@ async def test_sighup_and_a_stop_in_between_lose_nothing(place: Place) -> None:
             assert [request.json["Index"] for request in each.requests] == [frame.index for frame in FRAMES]
 
 
-async def test_a_second_runner_is_told_who_has_the_journal(place: Place) -> None:
+async def test_a_second_runner_learns_who_has_the_journal(place: Place) -> None:
     async with receiver() as hook:
         place.webhook(hook.url)
         pid = await place.processes.start(*place.arguments)
         await hook.received(1)
         second = await asyncio.create_subprocess_exec(*(*command(), *place.arguments), stderr=asyncio.subprocess.PIPE)
-        _, told = await second.communicate()
+        _, printed = await second.communicate()
         await place.processes.end(pid, signal.SIGKILL)
         assert second.returncode == 1
-        assert f"is in use: process {pid} on " in told.decode()
+        assert f"is in use: process {pid} on " in printed.decode()
         # The dead hold nothing.
         await place.processes.end(await place.processes.start(*place.arguments, "--drain", "10ms"), signal.SIGTERM)
 
@@ -164,7 +164,7 @@ async def test_events_keep_their_ids_while_no_server_answers_and_another_address
     assert "journal_of_another_address" in place.log
 
 
-async def test_a_reader_of_the_log_that_stands_still_holds_up_nothing(place: Place) -> None:
+async def test_a_stalled_reader_of_the_log_holds_up_nothing(place: Place) -> None:
     async with receiver() as hook:
         hook.answer(400, times=None)  # each refusal is logged
         define(
@@ -193,6 +193,6 @@ async def test_a_runner_ends_with_the_reader_of_its_only_sink(place: Place) -> N
     os.close(writing)
     with os.fdopen(reading, "rb") as output:
         assert (await asyncio.to_thread(output.readline)).startswith(b"{")
-    said = await process.stderr.read()
+    message = await process.stderr.read()
     assert await process.wait() == 0
-    assert b"reader_has_gone" in said
+    assert b"reader_has_gone" in message

@@ -185,9 +185,9 @@ async def test_a_receiver_that_refuses_everything_does_not_flood_the_log(server:
             async with running(tmp_path, at(server)) as run:
                 await run.journaled(len(SENT))
                 await run.until(lambda: run.sink("all").status.dead == len(SENT))
-        said = [line for line in logs if line["event"] in ("sink_refused_or_failed", "events_to_dead_letters")]
-        assert sum(line.get("events", 0) for line in said) == len(SENT)
-        assert len(said) < 20
+        logged = [line for line in logs if line["event"] in ("sink_refused_or_failed", "events_to_dead_letters")]
+        assert sum(line.get("events", 0) for line in logged) == len(SENT)
+        assert len(logged) < 20
 
 
 async def test_a_batch_refused_for_its_credentials_is_not_divided(server: StandIn, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ async def test_a_batch_that_is_divided_leaves_its_receiver_time() -> None:
     assert 20 < sum(pauses) < 126 * 2
 
 
-async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(tmp_path: Path) -> None:
+async def test_what_a_full_journal_drops_is_counted_at_once_and_is_a_gap(tmp_path: Path) -> None:
     lines = list(islice(recordings.lines("load"), 500))  # far more than what a sink has in memory
     sent = [event for line in lines for event in orjson.loads(line).get("Events", ())]
     async with (
@@ -248,7 +248,7 @@ async def test_what_a_full_journal_drops_is_counted_at_once_and_told_as_a_gap(tm
         assert len(set(places)) + run.sink("down").status.lost >= len(sent)
 
 
-async def test_what_runs_no_more_is_said_to_be_stopped(server: StandIn, tmp_path: Path) -> None:
+async def test_what_runs_no_more_is_stopped(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         for name in ("one", "other"):
             define(tmp_path, name, webhook(hook))

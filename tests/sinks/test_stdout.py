@@ -62,7 +62,7 @@ async def test_a_terminal_gets_nothing_that_it_would_act_on() -> None:
     assert printed.isascii() and json.loads(printed) == json.loads(text)
 
 
-async def test_a_reader_that_stands_still_delays_nobody_and_gets_each_line_once(pipe: tuple[int, int]) -> None:
+async def test_a_stalled_reader_delays_nobody_and_gets_each_line_once(pipe: tuple[int, int]) -> None:
     events = items(most=40)
     expected = b"".join(item.text + b"\n" for item in events)
     out = sink(pipe[1], timeout=0.2)
@@ -76,7 +76,7 @@ async def test_a_reader_that_stands_still_delays_nobody_and_gets_each_line_once(
         await out.close()
 
 
-async def test_a_reader_that_has_gone_is_told(pipe: tuple[int, int]) -> None:
+async def test_a_reader_that_has_gone_is_reported(pipe: tuple[int, int]) -> None:
     out = sink(pipe[1])
     async with asyncio.timeout(60):
         os.close(pipe[0])

@@ -97,8 +97,8 @@ async def test_an_event_arrives_as_the_beta_posted_it() -> None:
     (request,) = hook.requests
     assert (request.method, request.target) == ("POST", "/hook?to=me&x=%20")
     assert request.body == b'{"Index":101,"Events":[%s]}' % items()[0].text
-    told = {name: request.headers.get(name) for name in request.headers if name != "host"}
-    assert told == {
+    headers = {name: request.headers.get(name) for name in request.headers if name != "host"}
+    assert headers == {
         "accept": "*/*",
         "accept-encoding": "identity",
         "content-length": str(len(request.body)),
@@ -150,7 +150,7 @@ async def test_several_megabytes_arrive() -> None:
     assert [len(event["Key"]) for event in hook.requests[0].events] == [3_000_000] * 2
 
 
-async def test_a_body_that_is_too_large_is_told_before_all_of_it_is_read() -> None:
+async def test_a_body_that_is_too_large_is_reported_before_all_of_it_is_read() -> None:
     large = tuple(msgspec.structs.replace(item, source=b'{"Key":"%s"}' % (b"x" * 8_000_000)) for item in items(2))
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(413, "at most 1 MB", fault=Fault.UNREAD)
@@ -179,9 +179,9 @@ async def test_any_2xx_acknowledges(status: int) -> None:
 async def test_what_may_pass_is_to_be_sent_again(status: int) -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(status, "too busy\nreally")
-        told = await unavailable(sink)
-        assert told.retry_after is None
-        assert f" answered {status}" in told.what and "it said 'too busy'" in told.what
+        failure = await unavailable(sink)
+        assert failure.retry_after is None
+        assert f" answered {status}" in failure.what and "it said 'too busy'" in failure.what
         assert await sink.deliver(delivery()) == "204 No Content"
     assert hook.connections == 1, "an answer that was read whole leaves its connection good"
 
@@ -210,11 +210,11 @@ async def test_a_receiver_is_left_alone_as_long_as_it_asks(
         text = format_datetime(datetime.now(UTC) + text, usegmt=True)
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(503, headers={"Retry-After": text.encode().decode("latin-1")})
-        told = await unavailable(sink)
+        failure = await unavailable(sink)
     if least is None or most is None:
-        assert told.retry_after is None
+        assert failure.retry_after is None
     else:
-        assert told.retry_after is not None and least <= told.retry_after <= most
+        assert failure.retry_after is not None and least <= failure.retry_after <= most
 
 
 @pytest.mark.parametrize(
@@ -233,12 +233,12 @@ async def test_a_receiver_is_left_alone_as_long_as_it_asks(
         (499, "Correct what the receiver rejects"),
     ],
 )
-async def test_what_a_receiver_will_not_take_is_told(status: int, words: str) -> None:
+async def test_what_a_receiver_will_not_take_is_reported(status: int, words: str) -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(status, "no such\x1b[2Jthing")
-        told = await refused(sink)
-    assert words in told.what and f"answered {status}" in told.what and "no such␛[2Jthing" in told.what
-    assert told.too_large == (status == 413)
+        failure = await refused(sink)
+    assert words in failure.what and f"answered {status}" in failure.what and "no such␛[2Jthing" in failure.what
+    assert failure.too_large == (status == 413)
 
 
 async def test_a_refusal_quotes_no_page_and_no_secret() -> None:
@@ -251,8 +251,8 @@ async def test_a_refusal_quotes_no_page_and_no_secret() -> None:
         hook.answer(401, "unknown t0psecretvalue")
         assert "it said 'unknown ••••••'" in (await refused(sink)).what
         hook.answer(400, "password=hunter2 is wrong")
-        told = (await refused(sink)).what
-        assert "hunter2" not in told and "is wrong" in told
+        failure = (await refused(sink)).what
+        assert "hunter2" not in failure and "is wrong" in failure
         hook.answer(400, "y" * 5000)
         assert len((await refused(sink)).what) < 400
         hook.answer(400, "\x1f\x8b\x08\x00", headers={"Content-Encoding": "gzip"})
@@ -262,13 +262,13 @@ async def test_a_refusal_quotes_no_page_and_no_secret() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 300, 304])
-async def test_a_redirect_is_told_and_not_followed(status: int) -> None:
+async def test_a_redirect_is_reported_and_not_followed(status: int) -> None:
     async with receiver() as other, receiver() as hook, webhook(hook.url) as sink:
         hook.answer(status, headers={"Location": f"http://me:pw@127.0.0.1:{other.port}/new?token=secret#x"})
-        told = await refused(sink)
+        failure = await refused(sink)
         assert not other.requests
-        assert f"points to http://…@127.0.0.1:{other.port}/new: redirects are not followed" in told.what
-        assert "secret" not in told.what and "pw" not in told.what
+        assert f"points to http://…@127.0.0.1:{other.port}/new: redirects are not followed" in failure.what
+        assert "secret" not in failure.what and "pw" not in failure.what
         hook.answer(status, headers={"Location": "/\x85new" + "x" * 900})
         await refused(sink)
         hook.answer(status)
@@ -284,7 +284,7 @@ async def test_a_redirect_is_told_and_not_followed(status: int) -> None:
         (Fault.CLOSE, "was cut"),
     ],
 )
-async def test_no_answer_is_told_in_time(fault: Fault, words: str) -> None:
+async def test_no_answer_is_reported_in_time(fault: Fault, words: str) -> None:
     async with receiver() as hook, webhook(hook.url, timeout=0.4) as sink:
         hook.answer(fault=fault)
         begun = time.monotonic()
@@ -307,7 +307,7 @@ async def test_no_answer_is_told_in_time(fault: Fault, words: str) -> None:
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "101"),
     ],
 )
-async def test_what_is_no_http_is_told(garbage: bytes, words: str) -> None:
+async def test_what_is_no_http_is_reported(garbage: bytes, words: str) -> None:
     async with receiver() as hook, webhook(hook.url, timeout=3) as sink:
         hook.answer(body=garbage, fault=Fault.GARBAGE)
         assert words in (await unavailable(sink)).what
@@ -430,7 +430,7 @@ async def test_the_answer_of_a_proxy_that_connects_acknowledges_nothing(authorit
     ],
 )
 async def test_an_answer_that_does_not_end_is_left(status: int, fault: Fault) -> None:
-    """The status has said all: what comes after it is read for a second, or 64 KiB, and the connection dropped."""
+    """The status is the answer: what comes after it is read for a second, or 64 KiB, and the connection dropped."""
     async with receiver() as hook, webhook(hook.url, timeout=5) as sink:
         hook.answer(status, fault=fault)
         begun = time.monotonic()
@@ -494,8 +494,8 @@ async def test_headers_are_taken_as_they_are_now(tmp_path: Path) -> None:
         environ["TOKEN"] = "two"
         await sink.deliver(delivery())
         file.unlink()
-        told = (await unavailable(sink)).what
-        assert str(file) in told and "second" not in told
+        failure = (await unavailable(sink)).what
+        assert str(file) in failure and "second" not in failure
     sent = [(each.headers["authorization"], each.headers["x-api-key"]) for each in hook.requests]
     assert sent == [("Bearer one", "first"), ("Bearer two", "second")]
     assert hook.requests[0].headers["user-agent"] == "ours"
@@ -525,13 +525,13 @@ async def test_headers_are_taken_as_they_are_now(tmp_path: Path) -> None:
 async def test_a_definition_that_cannot_be_used_gives_nothing_up(changes: dict[str, Any], words: str) -> None:
     environ = {"LINES": "s3cret\r\nX-Forged: 1", "EMPTY": ""}
     async with receiver() as hook, webhook(**{"address": hook.url, "environ": environ, **changes}) as sink:
-        told = (await unavailable(sink)).what
-        assert words in told and "s3cret" not in told
-        assert told.startswith("Nothing can be sent. ")
+        failure = (await unavailable(sink)).what
+        assert words in failure and "s3cret" not in failure
+        assert failure.startswith("Nothing can be sent. ")
         definition = Definition("hook", Kind.WEBHOOK, **{"address": hook.url, **changes})
         with pytest.raises(ValueError) as raised:
             await Webhook.open(definition, environ)
-        assert str(raised.value) in told
+        assert str(raised.value) in failure
     assert not hook.requests
 
 
@@ -616,8 +616,8 @@ async def test_tls_to_a_receiver_of_an_own_ca(authority: trustme.CA, ca_cert: Pa
         async with webhook(hook.url, tls=Tls(skip_verify=True)) as careless:
             await careless.deliver(delivery())
         async with webhook(hook.url) as strict:
-            told = (await unavailable(strict)).what
-            assert "of an untrusted CA" in told and "tls.ca_cert" in told
+            failure = (await unavailable(strict)).what
+            assert "of an untrusted CA" in failure and "tls.ca_cert" in failure
     assert len(hook.requests) == 2
 
 
@@ -626,8 +626,8 @@ async def test_tls_under_another_name(authority: trustme.CA, ca_cert: Path) -> N
         async with webhook(hook.url, tls=Tls(ca_cert=ca_cert, server_name="hooks.example")) as sink:
             await sink.deliver(delivery())
         async with webhook(hook.url, tls=Tls(ca_cert=ca_cert)) as strict:
-            told = (await unavailable(strict)).what
-            assert "certificate that is not valid for 127.0.0.1" in told and "tls.server_name" in told
+            failure = (await unavailable(strict)).what
+            assert "certificate that is not valid for 127.0.0.1" in failure and "tls.server_name" in failure
 
 
 async def test_a_client_certificate_is_shown_and_a_renewed_one_taken(
@@ -650,14 +650,14 @@ async def test_a_client_certificate_is_shown_and_a_renewed_one_taken(
             key.write_text("broken")
             assert "tls.client_key" in (await unavailable(sink)).what
         async with webhook(hook.url, tls=Tls(ca_cert)) as nobody:
-            told = (await unavailable(nobody)).what
-            assert str(hook.port) in told
+            failure = (await unavailable(nobody)).what
+            assert str(hook.port) in failure
     shown = [request.certificate["subjectAltName"][0][1] for request in hook.requests]
     assert shown == ["first.example", "first.example", "second.example"]
     assert [request.connection for request in hook.requests] == [0, 0, 1]
 
 
-async def test_http_and_https_taken_for_each_other_are_told(authority: trustme.CA, ca_cert: Path) -> None:
+async def test_http_and_https_taken_for_each_other_are_reported(authority: trustme.CA, ca_cert: Path) -> None:
     async with receiver() as plain, webhook(plain.url.replace("http:", "https:"), tls=Tls(ca_cert)) as sink:
         assert "Write http:// in address" in (await unavailable(sink)).what
     async with receiver(authority=authority) as secure, webhook(secure.url.replace("https:", "http:")) as sink:
@@ -672,9 +672,9 @@ async def test_over_ipv6(authority: trustme.CA, ca_cert: Path) -> None:
 
 async def test_a_name_that_nobody_knows() -> None:
     async with webhook("http://nobody.invalid/hook?token=secret") as sink:
-        told = (await unavailable(sink)).what
-    assert "Cannot find http://nobody.invalid:80: the name nobody.invalid does not resolve" in told
-    assert "token" not in told and "hook" not in told
+        failure = (await unavailable(sink)).what
+    assert "Cannot find http://nobody.invalid:80: the name nobody.invalid does not resolve" in failure
+    assert "token" not in failure and "hook" not in failure
 
 
 async def test_a_path_is_asked_for_as_it_is_written_and_never_shown() -> None:
@@ -692,16 +692,21 @@ async def test_a_path_is_asked_for_as_it_is_written_and_never_shown() -> None:
 
 async def test_no_part_of_a_secret_path_is_repeated() -> None:
     async with receiver() as hook, webhook(hook.url.replace("/hook", "/in/x7Fq02LmZ?key=a%20b%20c")) as sink:
-        for said in ("unknown hook x7Fq02LmZ", "no route for POST /in/x7Fq02LmZ", "bad key: a b c", "bad a%20b%20c"):
-            hook.answer(404, said)
-            told = (await refused(sink)).what
-            assert "it said" in told and "x7Fq02LmZ" not in told and "a b c" not in told and "a%20b" not in told
+        for message in ("unknown hook x7Fq02LmZ", "no route for POST /in/x7Fq02LmZ", "bad key: a b c", "bad a%20b%20c"):
+            hook.answer(404, message)
+            failure = (await refused(sink)).what
+            assert (
+                "it said" in failure
+                and "x7Fq02LmZ" not in failure
+                and "a b c" not in failure
+                and "a%20b" not in failure
+            )
         hook.answer(302, headers={"Location": "https://hooks.slack.com/services/T00/B00/abcdefghijklmnopqrst"})
-        told = (await refused(sink)).what
-        assert "points to https://hooks.slack.com/" in told and "abcdefghij" not in told
+        failure = (await refused(sink)).what
+        assert "points to https://hooks.slack.com/" in failure and "abcdefghij" not in failure
 
 
-async def test_a_host_that_takes_no_connection_is_told_in_time() -> None:
+async def test_a_host_that_takes_no_connection_is_reported_in_time() -> None:
     """Its queue is full, as with one that is down: nothing answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
         for waiting in (first, second):
@@ -722,9 +727,9 @@ async def test_by_a_proxy(by_environment: bool) -> None:
             await sink.deliver(delivery())
         async with webhook("https://hooks.example/x", {**environ, "HTTPS_PROXY": url}, **changes) as sink:
             proxy.answer(502, reason="No Way")
-            told = (await unavailable(sink)).what
-            assert "through the proxy http://127.0.0.1" in told and "pw" not in told
-            assert "NO_PROXY" in told
+            failure = (await unavailable(sink)).what
+            assert "through the proxy http://127.0.0.1" in failure and "pw" not in failure
+            assert "NO_PROXY" in failure
     plain, tunnel = proxy.requests
     assert plain.target == "http://hooks.example/x" and plain.headers["host"] == "hooks.example"
     assert (tunnel.method, tunnel.target) == ("CONNECT", "hooks.example:443")
@@ -732,7 +737,7 @@ async def test_by_a_proxy(by_environment: bool) -> None:
         assert base64.b64decode(request.headers["proxy-authorization"].removeprefix("Basic ")) == b"me:pw"
 
 
-async def test_no_proxy_is_honoured_and_a_proxy_that_is_down_is_told() -> None:
+async def test_no_proxy_is_honoured_and_a_proxy_that_is_down_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environ = {"HTTP_PROXY": f"http://127.0.0.1:{port}", "NO_PROXY": "127.0.0.1,.invalid"}

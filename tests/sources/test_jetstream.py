@@ -192,7 +192,7 @@ async def test_where_it_begins(server: NatsServer) -> None:
         await publishing.close()
 
 
-async def test_no_stream_no_server_and_no_permission_are_told(tmp_path: Path) -> None:
+async def test_no_stream_no_server_and_no_permission_are_reported(tmp_path: Path) -> None:
     async with nats_server(tmp_path, 'authorization { user: nomad, password: "s3cret" }') as server:
         async with asyncio.timeout(60):
             wrong = JetStreamSource(JetStreamAddress.parse(f"nats://nomad:wrong@127.0.0.1:{server.port}"))

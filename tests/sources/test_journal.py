@@ -62,21 +62,21 @@ class Reading:
     """A source being read."""
 
     def __init__(self) -> None:
-        self.said: list[Update] = []
+        self.seen: list[Update] = []
         self._changed = asyncio.Event()
 
     def hear(self, update: Update) -> None:
-        self.said.append(update)
+        self.seen.append(update)
         self._changed.set()
 
     async def until(self, fact: Callable[[list[Update]], object]) -> None:
-        while not fact(self.said):
+        while not fact(self.seen):
             self._changed.clear()
             await self._changed.wait()
 
     @property
     def gaps(self) -> list[Gap]:
-        return [update for update in self.said if isinstance(update, Gap)]
+        return [update for update in self.seen if isinstance(update, Gap)]
 
 
 @asynccontextmanager
@@ -97,10 +97,10 @@ async def reading(source: Source) -> AsyncIterator[Reading]:
             await task
 
 
-class Said:
-    """A source of what was heard before."""
+class Replayed:
+    """A source that repeats updates."""
 
-    name = "said"
+    name = "replayed"
     live = True
 
     def __init__(self, updates: list[Update]) -> None:
@@ -181,7 +181,7 @@ NEWEST_5 = "Only the newest 5 events of the journal are shown (--max-events)."
     ],
     ids=str,
 )
-async def test_it_starts_where_it_is_told_to(
+async def test_it_starts_where_asked(
     start: Start, newest_events: int | None, first: int | None, note: str | None, tmp_path: Path
 ) -> None:
     """One event every second from two hours ago on, at every other index from 10 to 98."""
@@ -258,20 +258,20 @@ async def test_what_a_runner_commits_is_shown_as_it_comes(tmp_path: Path) -> Non
         source = JournalSource(journal.path, follow=True, pace=SOON)
         async with reading(source) as heard:
             assert source.live
-            await heard.until(lambda said: indexes(said) == [1, 2])
+            await heard.until(lambda seen: indexes(seen) == [1, 2])
             gap = Gap(GapReason.BUFFER, 2, 7, 3.0)
             for contents in (frames([7]), [gap], frames([8, 9])):
                 await write(journal, contents)
                 await heard.until(partial(_holds, contents[-1]))
             await report(journal)
-            await heard.until(lambda said: HEARTBEAT in said)
-    assert heard.said[0] == Connected("a.journal", region="global")
-    assert of_records(heard.said) == [*frames([1, 2, 7]), gap, *frames([8, 9])]
-    assert not [each for each in heard.said if isinstance(each, Ended | Retrying)]
+            await heard.until(lambda seen: HEARTBEAT in seen)
+    assert heard.seen[0] == Connected("a.journal", region="global")
+    assert of_records(heard.seen) == [*frames([1, 2, 7]), gap, *frames([8, 9])]
+    assert not [each for each in heard.seen if isinstance(each, Ended | Retrying)]
 
 
-def _holds(update: Update, said: list[Update]) -> bool:
-    return update in said
+def _holds(update: Update, seen: list[Update]) -> bool:
+    return update in seen
 
 
 async def test_following_may_begin_at_the_end(tmp_path: Path) -> None:
@@ -279,37 +279,37 @@ async def test_following_may_begin_at_the_end(tmp_path: Path) -> None:
         await report(journal)
         await write(journal, frames([1, 2]))
         async with reading(JournalSource(journal.path, Start(live=True), follow=True, pace=SOON)) as heard:
-            await heard.until(lambda said: HEARTBEAT in said)
+            await heard.until(lambda seen: HEARTBEAT in seen)
             await write(journal, frames([3]))
             await heard.until(indexes)
-    assert indexes(heard.said) == [3]
+    assert indexes(heard.seen) == [3]
 
 
-async def test_a_runner_that_stops_is_told_of_and_so_is_the_next_one(tmp_path: Path) -> None:
+async def test_a_runner_that_stops_is_reported_and_so_is_the_next_one(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
     async with asyncio.timeout(SECONDS):
         async with writing(path) as journal:
             await write(journal, frames([1]))
             await report(journal, heard=time_ns() - 75 * SECOND)
         async with reading(JournalSource(path, follow=True, pace=SOON)) as heard:
-            await heard.until(lambda said: isinstance(said[-1] if said else None, Retrying))
-            stopped = heard.said[-1]
+            await heard.until(lambda seen: isinstance(seen[-1] if seen else None, Retrying))
+            stopped = heard.seen[-1]
             assert isinstance(stopped, Retrying)
             assert stopped.what.startswith("The runner on build-7 (process 4711) no longer writes to this journal: ")
             assert "1 m 1" in stopped.what
             assert "nomad-tui sink run" in stopped.remedy
-            await heard.until(lambda said: [each.attempt for each in said if isinstance(each, Retrying)][:2] == [1, 2])
+            await heard.until(lambda seen: [each.attempt for each in seen if isinstance(each, Retrying)][:2] == [1, 2])
             async with writing(path) as journal:
                 await report(journal)
-                await heard.until(lambda said: isinstance(said[-1], Connected) or said[-1] is HEARTBEAT)
+                await heard.until(lambda seen: isinstance(seen[-1], Connected) or seen[-1] is HEARTBEAT)
                 await write(journal, frames([2]))
-                await heard.until(lambda said: indexes(said) == [1, 2])
+                await heard.until(lambda seen: indexes(seen) == [1, 2])
                 await report(journal, state="retrying", what="The server went away. Start it again.")
-                await heard.until(lambda said: isinstance(said[-1], Retrying))
-    lost = heard.said[-1]
+                await heard.until(lambda seen: isinstance(seen[-1], Retrying))
+    lost = heard.seen[-1]
     assert isinstance(lost, Retrying) and lost.attempt == 1
     assert lost.what == "The runner on build-7 (process 4711) is disconnected: The server went away. Start it again."
-    assert Connected("a.journal", region="global", reconnects=1) in heard.said
+    assert Connected("a.journal", region="global", reconnects=1) in heard.seen
 
 
 async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) -> None:
@@ -320,15 +320,15 @@ async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) ->
             await write(journal, [each], LONG_AGO)
         source = JournalSource(journal.path, follow=True, pace=SOON)
         async with aclosing(source.updates()) as updates:
-            said = [await anext(updates), await anext(updates)]  # more of the first page waits to be taken
+            seen = [await anext(updates), await anext(updates)]  # more of the first page waits to be taken
             await write(journal, frames([41]))
             await journal.prune()
             assert journal.first > 10
-            while 41 not in indexes(said):
-                said.append(await anext(updates))
-    [gap] = [each for each in said if isinstance(each, Gap)]
-    before = indexes(said[: said.index(gap)])
-    after = indexes(said[said.index(gap) :])
+            while 41 not in indexes(seen):
+                seen.append(await anext(updates))
+    [gap] = [each for each in seen if isinstance(each, Gap)]
+    before = indexes(seen[: seen.index(gap)])
+    after = indexes(seen[seen.index(gap) :])
     assert (gap.reason, gap.after, gap.before) == (GapReason.DROPPED, before[-1], after[0])
     assert [*before, *after] == [*range(1, before[-1] + 1), *range(after[0], 42)]
     assert gap.cause == "the journal dropped them before they were read, by its limits"
@@ -344,9 +344,9 @@ async def test_a_journal_that_another_takes_the_place_of_is_over(tmp_path: Path)
             await heard.until(indexes)
             path.rename(tmp_path / "moved")
             await written(path, frames([7]))
-            await heard.until(lambda said: isinstance(said[-1], Ended))
-    assert indexes(heard.said) == [1]
-    assert any(isinstance(each, Noted) and "was moved or replaced" in each.text for each in heard.said)
+            await heard.until(lambda seen: isinstance(seen[-1], Ended))
+    assert indexes(heard.seen) == [1]
+    assert any(isinstance(each, Noted) and "was moved or replaced" in each.text for each in heard.seen)
 
 
 async def test_of_a_damaged_journal_comes_what_can_be_read(tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ async def test_of_a_damaged_journal_comes_what_can_be_read(tmp_path: Path) -> No
     assert isinstance(last, Ended)
 
 
-async def test_a_journal_that_is_cut_off_is_told(tmp_path: Path) -> None:
+async def test_a_journal_that_is_cut_off_is_reported(tmp_path: Path) -> None:
     lines = [line(index, text="x" * 300_000) for index in range(1, 11)]
     async with asyncio.timeout(SECONDS):
         path = await written(tmp_path / "a.journal", frames_of(lines))
@@ -396,17 +396,17 @@ async def test_the_journal_and_the_stream_are_one(journaled_frames: int, held: i
         source = journaled(path, server)
         async with reading(source) as heard:
             await server.subscribed()
-            await heard.until(lambda said: whole[-1] in said)
+            await heard.until(lambda seen: whole[-1] in seen)
             server.publish(line(90_000))
-            await heard.until(lambda said: said and isinstance(said[-1], Frame) and said[-1].index == 90_000)
-    shown = [each.line for each in heard.said if isinstance(each, Frame)]
+            await heard.until(lambda seen: seen and isinstance(seen[-1], Frame) and seen[-1].index == 90_000)
+    shown = [each.line for each in heard.seen if isinstance(each, Frame)]
     if held < len(TOUR) - journaled_frames:
         [gap] = heard.gaps
         assert shown == [each.line for each in (*whole[:journaled_frames], *whole[-held:])] + [line(90_000)]
         assert (gap.reason, gap.after) == (GapReason.BUFFER, whole[journaled_frames - 1].index)
         assert gap.before == whole[-held].index
-        at = heard.said.index(gap)
-        assert len(of_records(heard.said[:at])) == journaled_frames
+        at = heard.seen.index(gap)
+        assert len(of_records(heard.seen[:at])) == journaled_frames
         assert "reconnected after" in gap.sentence
     else:
         assert shown == [*TOUR, line(90_000)]
@@ -425,20 +425,20 @@ async def test_what_the_runner_wrote_meanwhile_fills_what_the_server_no_longer_h
             await server.subscribed()
             await write(journal, frames(range(11, 26)))
             server.publish(*(line(index) for index in range(21, 31)))
-            await heard.until(lambda said: 30 in indexes(said))
-    assert indexes(heard.said) == list(range(1, 31))
+            await heard.until(lambda seen: 30 in indexes(seen))
+    assert indexes(heard.seen) == list(range(1, 31))
     assert heard.gaps == []
 
 
-async def test_the_newest_of_a_journal_is_no_backlog_and_a_rebuilt_server_is_told(tmp_path: Path) -> None:
+async def test_the_newest_of_a_journal_is_no_backlog_and_a_rebuilt_server_is_reported(tmp_path: Path) -> None:
     async with asyncio.timeout(SECONDS), StandIn([line(1), line(2)], Options(lead=ALL_FRAMES)) as server:
         path = await written(tmp_path / "a.journal", frames([500, 501]), LONG_AGO)
         async with reading(journaled(path, server)) as heard:
-            await heard.until(lambda said: 2 in indexes(said))
+            await heard.until(lambda seen: 2 in indexes(seen))
             await server.subscribed()
             server.publish(line(3))
-            await heard.until(lambda said: 3 in indexes(said))
-    session = Session(Said(heard.said))
+            await heard.until(lambda seen: 3 in indexes(seen))
+    session = Session(Replayed(heard.seen))
     await session.run()
     history = session.history
     gap = history.gap(2)
@@ -462,11 +462,11 @@ async def test_only_what_the_connection_names_comes_of_either(namespace: str, tm
     async with asyncio.timeout(SECONDS), StandIn(lines(1, 30), options) as server:
         path = await written(tmp_path / "a.journal", frames_of(lines(1, 20)))
         async with reading(journaled(path, server, namespace=namespace)) as heard:
-            await heard.until(lambda said: 27 in indexes(said))
+            await heard.until(lambda seen: 27 in indexes(seen))
             await server.subscribed()
             server.publish(line(30, namespace="payments"))
-            await heard.until(lambda said: 30 in indexes(said))
-    assert indexes(heard.said) == list(range(1, 31) if namespace == "*" else range(3, 31, 3))
+            await heard.until(lambda seen: 30 in indexes(seen))
+    assert indexes(heard.seen) == list(range(1, 31) if namespace == "*" else range(3, 31, 3))
     assert heard.gaps == []
 
 
@@ -474,20 +474,20 @@ async def test_only_what_the_connection_names_comes_of_either(namespace: str, tm
 async def test_the_start_counts_for_both(since: int, tmp_path: Path) -> None:
     """Of a journal whose last event came an hour ago, with a server that holds that one and a later one."""
 
-    def told(index: int, ago: int) -> bytes:
+    def line_of(index: int, ago: int) -> bytes:
         return (
             b'{"Index":%d,"Events":[{"Topic":"Evaluation","Key":"e","Payload":{"Evaluation":'
             b'{"ModifyTime":%d,"ModifyIndex":%d}}}]}' % (index, time_ns() - ago * SECOND, index)
         )
 
-    held = [told(3, 3600), told(4, 1800)]
+    held = [line_of(3, 3600), line_of(4, 1800)]
     async with asyncio.timeout(SECONDS), StandIn(held, Options(lead=ALL_FRAMES)) as server:
         path = await written(tmp_path / "a.journal", [*frames([1, 2]), *frames_of(held[:1])], time_ns() - 3602 * SECOND)
         async with reading(journaled(path, server, Start(since=since * SECOND))) as heard:
             await server.subscribed()
             server.publish(line(5))
-            await heard.until(lambda said: 5 in indexes(said))
-    assert indexes(heard.said) == ([1, 2, 3, 4, 5] if since > 3600 else [5])
+            await heard.until(lambda seen: 5 in indexes(seen))
+    assert indexes(heard.seen) == ([1, 2, 3, 4, 5] if since > 3600 else [5])
     assert heard.gaps == []
 
 
@@ -498,6 +498,6 @@ async def test_a_journal_that_goes_away_costs_only_the_past(tmp_path: Path) -> N
         reading(journaled(tmp_path / "missing.journal", server)) as heard,
     ):
         await heard.until(indexes)
-    assert indexes(heard.said) == [7]
-    [note] = [each.text for each in heard.said if isinstance(each, Noted)]
+    assert indexes(heard.seen) == [7]
+    [note] = [each.text for each in heard.seen if isinstance(each, Noted)]
     assert "missing.journal" in note

@@ -115,8 +115,8 @@ async def test_files_of_one_cluster_are_merged_by_index(tmp_path: Path) -> None:
     node = b'"NodeID":"06e2b404-ed73-20d5-a3cd-03d68b0963ca"'
     for name in ("a.ndjson", "b.ndjson"):
         begun = b"".join(frame(each) + b"\n" for each in range(100, 600))
-        told = (tmp_path / name).read_bytes().replace(b'"Payload": {', b'"Payload": {%s,' % node)
-        (tmp_path / name).write_bytes(begun + told)
+        altered = (tmp_path / name).read_bytes().replace(b'"Payload": {', b'"Payload": {%s,' % node)
+        (tmp_path / name).write_bytes(begun + altered)
     found = await updates(tmp_path / "b.ndjson", tmp_path / "a.ndjson")
     assert any("they share IDs" in update.text for update in found if isinstance(update, Noted))
     assert Recording([str(tmp_path / "b.ndjson"), str(tmp_path / "a.ndjson")]).name == "b.ndjson and 1 more"
@@ -143,7 +143,7 @@ async def test_a_gap_that_cannot_be_is_left_out(tmp_path: Path, odd: bytes) -> N
     assert not any(isinstance(update, Gap) for update in found)
 
 
-async def test_an_index_that_goes_back_is_said(tmp_path: Path) -> None:
+async def test_an_index_that_goes_back_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "two-clusters.ndjson"
     file.write_bytes(b"\n".join([frame(50), frame(51), frame(3), frame(4)]))
     found = await updates(file)
@@ -202,7 +202,7 @@ async def test_a_cut_last_line_is_reported_and_a_whole_one_without_its_line_feed
     assert [each.index for each in frames(await updates(file))] == [1, 2]
 
 
-async def test_a_line_that_is_too_long_is_reported_wherever_it_stands(tmp_path: Path) -> None:
+async def test_a_line_that_is_too_long_is_reported_anywhere(tmp_path: Path) -> None:
     file = tmp_path / "long.ndjson"
     lines = [frame(1), frame(2, "x" * 5000), frame(3), frame(4, "x" * 6000)]
     file.write_bytes(b"\n".join(lines))
@@ -327,15 +327,15 @@ async def test_a_named_pipe_that_nobody_writes_into_can_be_left(tmp_path: Path) 
 # What cannot be opened
 
 
-def test_what_cannot_be_opened_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_what_cannot_be_opened_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "closed.ndjson").touch(mode=0o000)
     reasons = {"missing\x1b[2J.ndjson": "no such file or directory", ".": "is a directory"}
     if os.geteuid() != 0:
         reasons["closed.ndjson"] = "permission denied"
     for name, reason in reasons.items():
-        with pytest.raises(RecordingError) as told:
+        with pytest.raises(RecordingError) as caught:
             Recording([str(recordings.path("tour")), str(tmp_path / name)]).check()
-        text = str(told.value)
+        text = str(caught.value)
         assert reason in text and "name a file of NDJSON" in text and str(tmp_path) in text
         assert text.isprintable() and text.endswith(".") and ". " not in text
 

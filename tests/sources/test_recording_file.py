@@ -111,7 +111,7 @@ async def on_a_full_disk(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not MAY_MOUNT, reason="this machine lets nobody mount a small file system of his own")
-def test_a_full_disk_is_said_and_recording_goes_on_when_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_recording_goes_on_when_there_is_room(tmp_path: Path) -> None:
     command = in_own_mounts(
         'mount -t tmpfs -o size=8m tmpfs "$1" && exec "$2" -m tests.sources.test_recording_file "$1"'
     )

@@ -427,7 +427,7 @@ async def test_every_topic_must_be_allowed_in_every_namespace(token: Token, quer
         ({}, False),
     ],
 )
-async def test_where_the_token_stands_in_a_request(headers: dict[str, str], is_open: bool) -> None:
+async def test_where_the_token_is_in_a_request(headers: dict[str, str], is_open: bool) -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(tokens={ADMIN: MANAGEMENT})) as server:
         assert await stream_is_open(server, "", **headers) is is_open
 
@@ -1083,7 +1083,7 @@ async def test_over_tls() -> None:
             assert await response.read() == b"{}\n" + b"".join(line + b"\n" for line in tour)
 
 
-async def test_as_a_program_it_prints_its_address_and_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+async def test_as_a_program_it_prints_its_address_and_serves_until_it_is_stopped(tmp_path: Path) -> None:
     recording = tmp_path / "recording.ndjson.gz"
     recording.write_bytes(gzip.compress(b"".join(each + b"\n" for each in frames(1, 2))))
     arguments = ("-m", "nomad_tui.standin", str(recording), "--repeat", "forever", "--token", ADMIN)

@@ -55,7 +55,7 @@ def keys(reader: Reader) -> list[str]:
     return [each.key for update in reader.all(Frame) for each in update.events]
 
 
-def said(reader: Reader, concern: Concern) -> list[Warned]:
+def warnings_of(reader: Reader, concern: Concern) -> list[Warned]:
     return [each for each in reader.all(Warned) if each.concern is concern]
 
 
@@ -73,7 +73,7 @@ async def test_what_may_be_read_comes_and_the_rest_is_named_once() -> None:
         server.publish(node(4), job(5))
         await until_keys(reader, "job-5")
     assert keys(reader) == ["job-1", "job-3", "job-5"]
-    [warned], [permitted] = said(reader, Concern.PERMISSION), reader.all(Permitted)
+    [warned], [permitted] = warnings_of(reader, Concern.PERMISSION), reader.all(Permitted)
     assert "Node (needs node:read)" in warned.what
     assert permitted.permissions.namespaces == ("*",)
     assert {"Node", "Operator"} < permitted.permissions.refused.keys() and "Job" not in permitted.permissions.refused
@@ -94,7 +94,7 @@ async def test_a_policy_that_is_widened_is_used_at_the_next_connection() -> None
         await until_keys(reader, "job-6", "node-7")
     assert sorted(keys(reader)) == ["job-2", "job-4", "job-6", "node-1", "node-3", "node-5", "node-7"]
     assert reader.all(Gap) == []
-    assert [bool(each.what) for each in said(reader, Concern.PERMISSION)] == [True, False]
+    assert [bool(each.what) for each in warnings_of(reader, Concern.PERMISSION)] == [True, False]
     assert [each.permissions.everything for each in reader.all(Permitted)] == [False, True]
 
 
@@ -107,14 +107,14 @@ async def test_a_policy_that_is_narrowed_leaves_the_rest_of_the_stream() -> None
         await until_keys(reader, "job-4")
     assert keys(reader) == ["job-1", "node-2", "job-4"]
     assert reader.all(Gap) == []
-    assert "Node (needs node:read)" in said(reader, Concern.PERMISSION)[-1].what
+    assert "Node (needs node:read)" in warnings_of(reader, Concern.PERMISSION)[-1].what
     assert "Node" in reader.all(Permitted)[-1].permissions.refused
 
 
 async def test_an_unknown_topic_is_warned_of() -> None:
     async with following([job(1)], Options(lead=ALL_FRAMES), "Job", "Jobb") as (_, reader):
         await until_keys(reader, "job-1")
-    [warned] = said(reader, Concern.TOPIC)
+    [warned] = warnings_of(reader, Concern.TOPIC)
     assert "Jobb" in warned.what and "--topic" in warned.remedy
 
 
@@ -189,7 +189,7 @@ async def test_a_right_for_all_namespaces_makes_it_one_stream_again() -> None:
         ["node-4", "node-10", *(f"job-{index}" for index in (1, 2, 3, 5, 6, 7, 8, 9))]
     )
     assert reader.all(Gap) == []
-    assert said(reader, Concern.PERMISSION)[-1].what == ""
+    assert warnings_of(reader, Concern.PERMISSION)[-1].what == ""
     assert reader.all(Permitted)[-1].permissions.everything
 
 
@@ -210,7 +210,7 @@ async def test_a_right_that_goes_and_comes_back_repeats_nothing() -> None:
     assert reader.all(Gap) == []
 
 
-async def test_what_a_lost_namespace_may_lack_is_said_of_it_alone() -> None:
+async def test_what_a_lost_namespace_may_lack_is_reported_for_it_alone() -> None:
     lines = [job(1, "web"), job(2)]
     options = allowing(READS_TWO, buffer_size=4)
     async with following(lines, options, flags=FLAGS) as (server, reader):
@@ -222,7 +222,7 @@ async def test_what_a_lost_namespace_may_lack_is_said_of_it_alone() -> None:
         assert gap.reason is GapReason.BUFFER and gap.before in (20, 21)
     assert keys(reader) == ["job-1", "job-2", "job-20", "job-21", "job-22", "job-23"]
     at = [reader.updates.index(gap) for gap in reader.all(Gap)]
-    assert reader.updates.index(reader.all(Frame)[1]) < min(at), "a gap stands after what was seen before it"
+    assert reader.updates.index(reader.all(Frame)[1]) < min(at), "a gap comes after what was seen before it"
 
 
 async def test_one_namespace_that_may_be_read_is_read() -> None:
@@ -273,7 +273,7 @@ async def test_a_namespace_made_by_hand_is_subscribed_to_before_its_first_event(
     assert reader.all(Gap) == []
 
 
-async def test_what_may_be_missing_of_a_namespace_made_later_is_said() -> None:
+async def test_what_may_be_missing_of_a_namespace_made_later_is_reported() -> None:
     options = Options(lead=ALL_FRAMES, namespaces=(), buffer_size=3)
     async with following([job(1), job(2)], options) as (server, reader):
         await until_keys(reader, "job-2")
@@ -304,12 +304,12 @@ async def test_a_namespace_granted_later_joins_the_others() -> None:
 async def test_a_namespace_that_does_not_exist_is_warned_of_until_it_is_made() -> None:
     options = Options(lead=ALL_FRAMES, namespaces=("web",), heartbeat=0.1)
     async with following([job(1)], options, flags={"namespace": "missing"}) as (server, reader):
-        await reader.until(lambda: bool(said(reader, Concern.NAMESPACE)))
-        [warned] = said(reader, Concern.NAMESPACE)
+        await reader.until(lambda: bool(warnings_of(reader, Concern.NAMESPACE)))
+        [warned] = warnings_of(reader, Concern.NAMESPACE)
         assert "missing" in warned.what and "default and web" in warned.what + warned.remedy
         server.make_namespace("missing")
-        await reader.until(lambda: len(said(reader, Concern.NAMESPACE)) == 2)
-        assert said(reader, Concern.NAMESPACE)[-1].what == ""
+        await reader.until(lambda: len(warnings_of(reader, Concern.NAMESPACE)) == 2)
+        assert warnings_of(reader, Concern.NAMESPACE)[-1].what == ""
         server.publish(job(2, "missing"))
         await until_keys(reader, "job-2")
     assert keys(reader) == ["job-2"]

@@ -61,7 +61,7 @@ class Model:
     """How many updates had come before."""
     last_before: int = 0
     """The newest index of the history before."""
-    can_be_told: bool = False
+    is_provable: bool = False
     """Whether the server still held something as old as what was seen last of the history before."""
 
     def take(self, count: int) -> list[bytes]:
@@ -126,7 +126,7 @@ async def live(actions: list[Action], buffer_size: int) -> tuple[list[Model], li
                         models.append(Model(history(len(models)), since=start_of_era))
                         held = models[-1].take(3 + 5 * number)
                         models[-1].last_before = last
-                        models[-1].can_be_told = index_of(held[-buffer_size:][0]) < last or index_of(held[-1]) < last
+                        models[-1].is_provable = index_of(held[-buffer_size:][0]) < last or index_of(held[-1]) < last
                         await server.restart(held)
                         await settled()
             server.publish(*models[-1].take(2))
@@ -191,11 +191,11 @@ def test_what_came_and_what_gaps_cover_is_what_was_sent(actions: list[Action], b
     models, updates = asyncio.run(live(actions, buffer_size))
     for number, (model, came) in enumerate(zip(models, eras(models, updates), strict=True)):
         if number:
-            if not model.can_be_told and isinstance(came[0], Frame) and came[0].index == model.last_before:
+            if not model.is_provable and isinstance(came[0], Frame) and came[0].index == model.last_before:
                 continue  # the oldest frame held looks like the second of the last index seen
             first = came.pop(0)
-            assert isinstance(first, Gap), "a history that was deleted is said to be"
-            assert first.reason is GapReason.REBUILT or not model.can_be_told
+            assert isinstance(first, Gap), "a history that was deleted is reported"
+            assert first.reason is GapReason.REBUILT or not model.is_provable
         check(model, came, buffer_size)
 
 

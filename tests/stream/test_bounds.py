@@ -166,9 +166,9 @@ async def test_a_bug_while_reading_ends_the_dashboard_with_a_failure() -> None:
     async with dashboard(Broken(())) as opened:
         await until(opened.pilot, lambda: opened.app.return_code is not None)
         assert opened.app.return_code == 1
-        said = "".join(map(str, opened.app._exit_renderables))
-        assert "ZeroDivisionError: a bug of ours" in said
-        assert "\x1b" not in said
+        message = "".join(map(str, opened.app._exit_renderables))
+        assert "ZeroDivisionError: a bug of ours" in message
+        assert "\x1b" not in message
 
 
 async def test_a_filter_from_the_command_line_holds_nothing_that_a_terminal_acts_on() -> None:

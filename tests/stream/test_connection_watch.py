@@ -1,4 +1,4 @@
-"""What is watched beside the events: sleep of this machine, what stands between, the clocks; and being asked anew."""
+"""What is watched beside the events: sleep of this machine, proxies, the clocks; and being asked anew."""
 
 import asyncio
 import time
@@ -230,7 +230,7 @@ async def test_a_clock_that_is_wrong_is_named_until_it_is_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "said"),
+    ("ahead", "notices"),
     [
         ([0.4, -0.5, 4.9], []),
         ([-7.2, -6.9, -7.9], ["7.2 s behind"] * 3),
@@ -239,12 +239,14 @@ async def test_a_clock_that_is_wrong_is_named_until_it_is_right() -> None:
         ([30.0, 0.3, 0.2], ["30 s ahead", ""]),
     ],
 )
-def test_what_is_said_of_a_clock_changes_only_with_the_clock(ahead: list[float], said: list[str]) -> None:
+def test_the_warning_of_a_clock_changes_only_with_the_clock(ahead: list[float], notices: list[str]) -> None:
     reader = OneReader(Connection.from_environment({}, environ={}), Subscription(), Settings())
     reports = Reports(reader.connection, reader.selection, reader.harm)
     warned = [each for seconds in ahead for each in reports.clock(seconds)]
-    assert len(warned) == len(said)
-    assert all(words in each.what and bool(words) is bool(each.what) for each, words in zip(warned, said, strict=True))
+    assert len(warned) == len(notices)
+    assert all(
+        words in each.what and bool(words) is bool(each.what) for each, words in zip(warned, notices, strict=True)
+    )
 
 
 # Being asked to connect again
@@ -306,7 +308,7 @@ async def test_a_broken_status_line_is_noted_once() -> None:
     assert reader.indexes == [1, 2]
 
 
-async def test_a_reader_that_is_cut_off_for_not_reading_is_told_so() -> None:
+async def test_a_reader_that_is_cut_off_for_not_reading_learns_why() -> None:
     large = [frame(index, event("Job", "x" * 100_000)) for index in range(1, 120)]
     options = Options(buffer_size=5, send_buffer=4096, write_timeout=0.1)
     async with following(options=options, standstill=0.2) as (server, reader):
@@ -323,7 +325,7 @@ async def test_a_reader_that_is_cut_off_for_not_reading_is_told_so() -> None:
     assert reader.indexes == sorted(set(reader.indexes))
 
 
-async def test_an_ending_long_after_a_standstill_is_not_laid_at_its_door() -> None:
+async def test_an_ending_long_after_a_standstill_is_not_blamed_on_it() -> None:
     options = Options(lead=1, heartbeat=BEAT)
     async with following(frames([1]), options, standstill=0.1, standstill_over=0.05) as (server, reader):
         await reader.until(lambda: any(isinstance(update, Frame) for update in reader.updates))

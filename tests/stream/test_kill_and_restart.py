@@ -1,7 +1,7 @@
 """Whatever happens to the server, its events are shown once each, in order, byte for byte, or a gap says what is not.
 
 A recorded stream is published by a server that is killed, cut off, emptied and set back meanwhile, and read by a real
-connection into a real history. Beside it stands what the operator must see, worked out from what was done to the server
+connection into a real history. Beside it is what the operator must see, worked out from what was done to the server
 alone: every event it sent, and a gap in exactly the places where it had forgotten the newest frame that was seen.
 """
 
@@ -269,10 +269,10 @@ class Watch:
         )
         if seen != self.expected:
             near = slice(max(0, at - 4), at + 8)
-            told = [
+            differences = [
                 f"{name:8} {row}" for name, rows in (("shown", seen), ("expected", self.expected)) for row in rows[near]
             ]
-            pytest.fail("\n".join([f"{len(seen)} rows, not {len(self.expected)}; from row {at} on:", *told]))
+            pytest.fail("\n".join([f"{len(seen)} rows, not {len(self.expected)}; from row {at} on:", *differences]))
 
     def gaps(self) -> list[Gap]:
         history = self.session.history
@@ -476,7 +476,7 @@ async def test_a_recorded_stream_is_seen_whole_whatever_happens_to_its_server(se
     assert watch.session.status.reconnects > 5
 
 
-async def test_all_of_a_recorded_stream_is_seen_through_a_server_that_never_stands_long() -> None:
+async def test_all_of_a_recorded_stream_is_seen_through_a_server_that_never_stays_up_long() -> None:
     """Two thousand frames, of which six hundred share their index with another."""
     chance = random.Random(6)
     recorded = load_frames()

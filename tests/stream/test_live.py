@@ -219,7 +219,7 @@ async def test_the_token_file_is_read_again_at_each_connect(tmp_path: Path) -> N
         assert [request.secret for request in asked(server)] == [FIRST_TOKEN, SECOND_TOKEN]
 
 
-async def test_a_token_file_that_has_gone_is_said_and_awaited(tmp_path: Path) -> None:
+async def test_a_token_file_that_has_gone_is_reported_and_awaited(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(FIRST_TOKEN)
     async with following(options=Options(tokens={FIRST_TOKEN: MANAGEMENT}), flags={"token_file": str(file)}) as (
@@ -399,7 +399,7 @@ async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_fi
     assert reader.updates.index(gap) < reader.updates.index(reader.all(Frame)[5])
 
 
-async def test_an_index_that_goes_back_in_the_middle_of_a_stream_is_said_and_the_stream_goes_on() -> None:
+async def test_an_index_that_goes_back_in_the_middle_of_a_stream_is_reported_and_the_stream_goes_on() -> None:
     async with following(frames([10, 11]), Options(lead=ALL_FRAMES)) as (server, reader):
         await reader.until_index(11)
         server.inject(End())
@@ -526,7 +526,7 @@ async def test_the_last_words_of_an_old_server_are_explained(end: Callable[[Stan
     assert reader.all(Unreadable) == []
 
 
-async def test_a_line_that_is_no_frame_is_told_and_the_stream_goes_on() -> None:
+async def test_a_line_that_is_no_frame_is_reported_and_the_stream_goes_on() -> None:
     faults = (Scheduled(fault=Garbage(b"<html>\x1b[2J"), after_frames=2), Scheduled(fault=End(), after_frames=4))
     async with following(frames(range(1, 7)), Options(faults=faults)) as (_, reader):
         await reader.until_index(6)
@@ -636,5 +636,5 @@ def test_what_is_watched_is_named() -> None:
     assert scope() == "all namespaces"
     assert scope(region="global") == "global · all namespaces"
     assert scope("Job:web", region="global", namespace="payments") == "global · namespace payments · Job:web"
-    told = Connection.from_environment({"region": "asia"}, environ={})
-    assert LiveServer(told).scope("global") == "asia · all namespaces"
+    elsewhere = Connection.from_environment({"region": "asia"}, environ={})
+    assert LiveServer(elsewhere).scope("global") == "asia · all namespaces"

@@ -42,8 +42,8 @@ async def test_the_second_server_is_read_where_the_first_is_down() -> None:
         assert read_from(reader) == [second.address]
         assert reader.all(Retrying) == [], "the other one is tried at once"
         assert reader.indexes == [1, 2]
-        told = f"Events come from {second.address} now: {first.address} could not be read."
-        assert [noted.text for noted in reader.all(Noted)] == [told]
+        notice = f"Events come from {second.address} now: {first.address} could not be read."
+        assert [noted.text for noted in reader.all(Noted)] == [notice]
 
 
 async def test_another_server_goes_on_where_the_one_that_was_read_died() -> None:

@@ -1,4 +1,4 @@
-"""Reading starts where it was asked to: at an index, at a moment, or now; and where it cannot, that is said."""
+"""Reading starts where it was asked to: at an index, at a moment, or now; and where it cannot, that is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -66,7 +66,7 @@ async def test_an_index_that_is_held_is_where_it_starts() -> None:
     assert notes(reader) == []
 
 
-async def test_an_index_that_is_gone_is_said_with_the_one_it_starts_at() -> None:
+async def test_an_index_that_is_gone_is_reported_with_the_one_it_starts_at() -> None:
     async with starting(Start(index=5), frames(range(1200, 1203))) as (_, reader):
         await reader.until_kind(Noted)
         await reader.until_index(1202)
@@ -74,7 +74,7 @@ async def test_an_index_that_is_gone_is_said_with_the_one_it_starts_at() -> None
     assert reader.indexes == [1200, 1201, 1202]
 
 
-async def test_an_index_that_has_not_come_yet_is_said_once_and_awaited() -> None:
+async def test_an_index_that_has_not_come_yet_is_reported_once_and_awaited() -> None:
     async with starting(Start(index=2000), frames(range(1200, 1203))) as (server, reader):
         await reader.until_kind(Noted)
         server.publish(frame(1203), frame(1999))
@@ -164,7 +164,7 @@ async def test_live_goes_on_behind_a_gap_on_a_server_that_was_set_back() -> None
     assert reader.indexes == [52, 3, 4, 5]
 
 
-def test_without_the_newest_index_the_time_of_what_a_server_sends_first_tells_whether_it_is_old() -> None:
+def test_without_the_newest_index_the_time_of_what_a_server_sends_first_shows_whether_it_is_old() -> None:
     """The newest job may be older than the newest event of a node, so its index is only a bound."""
 
     def seen(reached: int | None, *coming: Frame, fresh: bool = False) -> list[int]:
@@ -198,9 +198,9 @@ def moments(lines: Iterable[bytes]) -> list[int | None]:
 
 async def test_since_shows_what_happened_from_that_moment_on() -> None:
     lines = recorded("tour")
-    told = moments(lines)
-    middle = next(at for at in range(len(lines) // 2, len(lines)) if told[at] is not None)
-    since = time_ns() - (told[middle] or 0) + SECOND // 2
+    sent_at = moments(lines)
+    middle = next(at for at in range(len(lines) // 2, len(lines)) if sent_at[at] is not None)
+    since = time_ns() - (sent_at[middle] or 0) + SECOND // 2
     async with starting(Start(since=since), lines) as (server, reader):
         await reader.until(lambda: any(each.line == lines[-1] for each in reader.all(Frame)))
         last = reader.source.last_index
@@ -209,16 +209,16 @@ async def test_since_shows_what_happened_from_that_moment_on() -> None:
         server.publish(frame(last + 1))
         await reader.until_index(last + 1)
     limit = time_ns() - since - 30 * SECOND
-    old = [at for at, moment in enumerate(told) if moment is not None and moment < limit]
+    old = [at for at, moment in enumerate(sent_at) if moment is not None and moment < limit]
     assert 0 < len(old) < len(lines)
     shown = [each.line for each in reader.all(Frame)]
     first = lines.index(shown[0])
-    assert first <= middle and all((moment or limit) >= limit for moment in told[first : middle + 1])
+    assert first <= middle and all((moment or limit) >= limit for moment in sent_at[first : middle + 1])
     assert shown[:-1] == lines[first:], "all that came after, once"
     assert notes(reader) == [] and reader.all(Gap) == []
 
 
-async def test_a_buffer_that_does_not_go_back_so_far_is_said() -> None:
+async def test_a_buffer_that_does_not_go_back_so_far_is_reported() -> None:
     now = time_ns()
 
     def at(index: int, ago: int) -> bytes:
@@ -236,7 +236,7 @@ async def test_a_buffer_that_does_not_go_back_so_far_is_said() -> None:
     assert reader.indexes == [1, 2, 3]
 
 
-async def test_a_server_that_held_nothing_at_all_is_said_with_the_first_event() -> None:
+async def test_a_server_that_held_nothing_at_all_is_reported_with_the_first_event() -> None:
     async with starting(Start(since=600 * SECOND)) as (server, reader):
         await reader.until_kind(Connected)
         server.publish(frame(3))

@@ -115,7 +115,7 @@ async def test_a_policy_narrowed_leaves_the_rest_at_once_though_the_stream_only_
     assert not reader.all(Gap)
 
 
-async def test_a_token_deleted_on_an_idle_cluster_is_said_to_be() -> None:
+async def test_a_token_deleted_on_an_idle_cluster_is_reported() -> None:
     options = idle(MANAGEMENT, heartbeat=0.1)
     async with following([frame(1)], options, flags={"token": TOKEN}, silence=0.4) as (server, reader):
         await reader.until_index(1)
@@ -184,7 +184,7 @@ async def test_a_rebuilt_server_whose_history_covers_the_last_index_is_named() -
     assert after == [json.loads(line)["Index"] for line in new]
 
 
-async def test_a_rebuilt_server_without_times_is_told_by_older_indexes() -> None:
+async def test_a_rebuilt_server_without_times_is_known_by_older_indexes() -> None:
     old = frames(range(1, 9))
     new = [frame(index, event("Job", f"other-{index}")) for index in range(3, 20)]
     async with following(old, Options(lead=ALL_FRAMES)) as (server, reader):
@@ -195,7 +195,7 @@ async def test_a_rebuilt_server_without_times_is_told_by_older_indexes() -> None
     assert reader.indexes == [*range(1, 9), *range(3, 20)]
 
 
-async def test_a_rebuilt_server_whose_oldest_frame_has_the_last_index_is_told_by_what_it_had_made_before() -> None:
+async def test_a_rebuilt_server_whose_oldest_frame_has_the_last_index_is_known_by_its_older_frames() -> None:
     """Nothing older is held, and the times tell nothing: an object was created where something else was seen."""
     old = [frame(index, event("Job", f"job-{index}", Payload={"Job": {"CreateIndex": index}})) for index in range(1, 9)]
     new = [frame(8, event("Job", "other", Payload={"Job": {"CreateIndex": 5}})), *frames(range(9, 12))]
@@ -291,10 +291,10 @@ async def test_idle_exit_does_not_count_while_it_is_asked_what_the_token_may_rea
     assert b"web-1" in output.getvalue()
 
 
-# 5. and 6. What is known is said at once
+# 5. and 6. What is known is reported at once
 
 
-async def test_a_cluster_that_loses_its_leader_is_said_to_have_none() -> None:
+async def test_a_cluster_that_loses_its_leader_is_reported() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
         source = LiveServer(
@@ -346,7 +346,7 @@ async def test_a_malformed_token_is_named_in_the_servers_own_words() -> None:
     assert "is malformed" in token.sentence and "compact JWS format" in token.sentence
 
 
-async def test_publishing_that_is_disabled_is_said_before_the_stream_is_asked_for() -> None:
+async def test_publishing_that_is_disabled_is_reported_before_the_stream_is_requested() -> None:
     options = Options(tokens={TOKEN: MANAGEMENT}, publishes=False, lingers=LINGERS)
     async with following(options=options, flags={"token": TOKEN}) as (server, reader):
         refused = await reader.until_kind(Refused)
@@ -354,7 +354,7 @@ async def test_publishing_that_is_disabled_is_said_before_the_stream_is_asked_fo
     assert "publishes no events" in refused.what
 
 
-def test_a_plain_connection_that_had_worked_is_not_said_to_speak_tls() -> None:
+def test_a_plain_connection_that_had_worked_is_not_taken_for_tls() -> None:
     connection = Connection.from_environment({"address": "http://127.0.0.1:4646"}, environ={})
     first = explain(ConnectionResetError("reset"), connection)
     later = explain(ConnectionResetError("reset"), connection, worked=True)

@@ -23,14 +23,14 @@ from nomad_tui.ui.filter.filter_updates import READ_AT_ONCE
 from nomad_tui.ui.filter.filtering import Filtering, written
 from nomad_tui.ui.filter.saved import SavedFilterCommands, hints
 from nomad_tui.ui.terminal.terminal import Keys, Terminal
-from tests.dashboard import CONNECTED, MEDIUM, NARROW, SIZES, WIDE, Dashboard, Told, dashboard, frames, jobs
+from tests.dashboard import CONNECTED, MEDIUM, NARROW, SIZES, WIDE, Dashboard, ScriptedSource, dashboard, frames, jobs
 
 STATUS: Final = "status:"
 """Proposes values, and is no whole filter."""
 
 
 async def mistaken(opened: Dashboard) -> None:
-    """Waits until a mistake is told and the screen is laid out with it."""
+    """Waits until a mistake is shown and the screen is laid out with it."""
     bar = opened.dashboard.filter_bar
     await opened.until(lambda: bar.mistake.display and bar.mistake.region.area)
 
@@ -39,12 +39,12 @@ def line_is_free(opened: Dashboard) -> bool:
     return opened.dashboard.filter_bar.candidates.region.bottom == opened.dashboard.filter_line.region.y
 
 
-# What stands around the line
+# What is around the line
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_the_list_never_covers_what_is_typed(size: tuple[int, int]) -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("slash")
         await opened.type(STATUS)
@@ -57,7 +57,7 @@ async def test_the_list_never_covers_what_is_typed(size: tuple[int, int]) -> Non
 
 
 async def test_the_pointer_follows_the_line_as_it_scrolls() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4))), NARROW) as opened:
         await opened.shows(3)
         await opened.press("slash")
         opened.dashboard.filter_line.insert_text_at_cursor("a" * 150 + " foo:bar")
@@ -70,7 +70,7 @@ async def test_the_pointer_follows_the_line_as_it_scrolls() -> None:
 
 
 async def test_the_cursor_stays_in_view_when_the_number_of_matches_needs_more_room() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         await opened.press("slash")
         opened.dashboard.filter_line.put("web " * 20)
@@ -80,13 +80,13 @@ async def test_the_cursor_stays_in_view_when_the_number_of_matches_needs_more_ro
 
 
 async def test_the_empty_line_says_only_what_there_is_room_for() -> None:
-    said = [each.replace("{app.filter}", "/") for each in hints(SavedFilters())]
-    async with dashboard(Told(CONNECTED), WIDE) as opened:
+    expected = [each.replace("{app.filter}", "/") for each in hints(SavedFilters())]
+    async with dashboard(ScriptedSource(CONNECTED), WIDE) as opened:
         for size in SIZES:
             await opened.resize(*size)
             await opened.appears("press / to filter")
             line = opened.dashboard.filter_line
-            assert line.placeholder in ["".join(said[:number]) for number in range(1, len(said) + 1)]
+            assert line.placeholder in ["".join(expected[:number]) for number in range(1, len(expected) + 1)]
             assert cell_len(line.placeholder) <= line.content_size.width
 
 
@@ -94,7 +94,7 @@ async def test_the_empty_line_says_only_what_there_is_room_for() -> None:
 
 
 async def test_a_paste_of_100_kb_is_refused_in_a_sentence() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1, 4)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4)))) as opened:
         await opened.shows(3)
         await opened.press("slash")
         await opened.type("job")
@@ -106,7 +106,7 @@ async def test_a_paste_of_100_kb_is_refused_in_a_sentence() -> None:
 async def test_a_long_filter_is_read_when_the_keys_pause_or_the_line_is_left() -> None:
     text = "job:=" + ",".join(f"job-{number}" for number in range(1, 1_000))
     assert READ_AT_ONCE < len(text) < LONGEST_LINE
-    async with dashboard(Told(CONNECTED, *jobs(range(998, 1_003)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(998, 1_003)))) as opened:
         await opened.shows(5)
         await opened.press("slash")
         opened.app.post_message(textual_events.Paste(text))
@@ -121,7 +121,7 @@ async def test_a_long_filter_is_read_when_the_keys_pause_or_the_line_is_left() -
 
 
 async def test_what_is_typed_or_pasted_over_a_selection_takes_its_place_fit_to_be_drawn() -> None:
-    async with dashboard(Told(CONNECTED)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED)) as opened:
         await opened.press("slash")
         await opened.type("web")
         line = opened.dashboard.filter_line
@@ -144,7 +144,7 @@ async def test_input_that_is_no_utf_8_is_read() -> None:
             if isinstance(message, textual_events.Key) and message.key == "z":
                 self.exit_event.set()
 
-    async with dashboard(Told(CONNECTED)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED)) as opened:
         end, start = os.pipe()
         try:
             terminal = Listening(opened.app)
@@ -181,7 +181,7 @@ def test_what_may_not_be_drawn_is_written_as_an_escape_that_is_read_again() -> N
 
 
 def test_only_this_and_not_this_take_each_other_s_place() -> None:
-    filtering = Filtering(Session(Told(), History()), "")
+    filtering = Filtering(Session(ScriptedSource(), History()), "")
 
     def adds(term: str) -> str:
         filtering.read(filtering.added(term))
@@ -196,7 +196,7 @@ def test_only_this_and_not_this_take_each_other_s_place() -> None:
 async def test_a_gap_is_nothing_to_filter_by() -> None:
     first, *others = jobs(range(1, 4))
     gap = Gap(GapReason.BUFFER, 1, 2, 0.5)
-    async with dashboard(Told(CONNECTED, first, gap, *others), MEDIUM) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, first, gap, *others), MEDIUM) as opened:
         await opened.shows(3)
         opened.events.select(1)
         await opened.until(lambda: opened.inspected == "3 Gap")
@@ -257,7 +257,7 @@ def test_no_value_of_a_key_that_names_a_secret_is_proposed() -> None:
 @pytest.mark.parametrize("name", ["a[bold]x[/]", "[/]", "[@click=app.quit]x[/]", "a\\[b"])
 async def test_the_palette_shows_names_and_filters_as_they_are(name: str) -> None:
     text = '"{$[a@=!a\\\\" "[bold]"'
-    async with dashboard(Told(CONNECTED)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED)) as opened:
         opened.dashboard.saved.filters.save(name, text)
         commands = SavedFilterCommands(opened.app.screen)
         hits = [hit async for hit in commands.search("Filter: ")]

@@ -36,7 +36,7 @@ from tests.dashboard import (
     SIZES,
     WIDE,
     Dashboard,
-    Told,
+    ScriptedSource,
     dashboard,
     event,
     frame,
@@ -188,7 +188,7 @@ async def test_events_that_may_be_missing_are_a_gap_among_the_rows() -> None:
         assert "held 626" in opened
 
 
-async def test_no_server_is_said_with_the_remedy_and_tried_again() -> None:
+async def test_no_server_is_reported_with_the_remedy_and_tried_again() -> None:
     async with StandIn(recordings.lines("tour"), LARGE) as server, AsyncExitStack() as outage:
         await server.published()
         await outage.enter_async_context(server.down())
@@ -204,7 +204,7 @@ async def test_no_server_is_said_with_the_remedy_and_tried_again() -> None:
             await opened.until(lambda: not opened.dashboard.trouble.display)
 
 
-async def test_a_refusal_is_said_with_the_remedy_and_r_tries_again() -> None:
+async def test_a_refusal_is_reported_with_the_remedy_and_r_tries_again() -> None:
     options = Options(lead=ALL_FRAMES, buffer_size=1_000, tokens={})
     async with (
         StandIn(recordings.lines("tour"), options) as server,
@@ -230,7 +230,7 @@ async def test_a_refusal_is_said_with_the_remedy_and_r_tries_again() -> None:
 
 
 async def test_the_inspector_follows_the_selection() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for key in ("k", "k", "pageup", "g", "G"):
             await opened.press(key)
@@ -245,12 +245,12 @@ async def test_the_inspector_follows_the_selection() -> None:
 
 
 async def test_while_following_the_inspector_shows_the_newest_event_by_and_by() -> None:
-    source = Told(CONNECTED, *jobs(range(5)))
+    source = ScriptedSource(CONNECTED, *jobs(range(5)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(5)
         seen = Counter[int]()
         for number in range(5, 35):
-            source.tell(*jobs([number]))
+            source.send(*jobs([number]))
             await opened.until(lambda number=number: opened.history.end == number + 1)  # type: ignore[misc]
             shown = opened.dashboard.inspector.event
             assert shown is not None
@@ -258,14 +258,14 @@ async def test_while_following_the_inspector_shows_the_newest_event_by_and_by() 
         assert len(seen) <= 8, "not every event in passing: that could not be read"
         await opened.appears("3 Job job-34")
         await opened.press("k", "k")
-        source.tell(*jobs(range(35, 40)))
+        source.send(*jobs(range(35, 40)))
         await opened.shows(40)
         assert "job-33" in str(opened.inspected)
 
 
 async def test_what_is_open_in_one_payload_is_open_in_the_next() -> None:
     events = [event("Job", f"job-{n}", Job={"ID": f"job-{n}", "Meta": {"owner": f"owner-{n}"}}) for n in range(4)]
-    async with dashboard(Told(CONNECTED, frame(1, *events)), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, frame(1, *events)), WIDE) as opened:
         await opened.shows(4)
         await opened.press("k", "enter", "j", "j", "l")
         assert '"owner-3"' in opened
@@ -280,9 +280,9 @@ async def test_what_is_open_in_one_payload_is_open_in_the_next() -> None:
 async def test_a_gap_and_a_repaired_frame_are_explained() -> None:
     gap = Gap(GapReason.BUFFER, 40, 61, 41.0)
     mended = decode(b'{"Index":62,"Events":[{"Topic":"Job","Key":"a\xffb","Payload":{"Job":{"ID":"mended"}}}]}')
-    source = Told(CONNECTED, *jobs(range(38, 41)), gap, *jobs([61]))
+    source = ScriptedSource(CONNECTED, *jobs(range(38, 41)), gap, *jobs([61]))
     assert mended is not None
-    source.tell(mended)
+    source.send(mended)
     async with dashboard(source, WIDE) as opened:
         await opened.shows(5)
         await opened.press("k")
@@ -302,7 +302,7 @@ async def test_a_gap_and_a_repaired_frame_are_explained() -> None:
 
 
 async def test_tab_numbers_and_arrows_go_from_pane_to_pane() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         assert opened.focus == "events"
         for key, pane in (
@@ -327,7 +327,7 @@ async def test_tab_numbers_and_arrows_go_from_pane_to_pane() -> None:
 
 
 async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         app = opened.app
         panes = {"1": app.dashboard.topics, "2": app.dashboard.event_list, "3": app.dashboard.inspector}
@@ -351,7 +351,7 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
 
 
 async def test_zoom_holds_in_a_narrow_terminal_with_the_topics_open() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         await opened.press("1", "tab", "z")
         assert opened.focus == "events"
@@ -360,7 +360,7 @@ async def test_zoom_holds_in_a_narrow_terminal_with_the_topics_open() -> None:
 
 
 async def test_topics_fold_away_in_a_narrow_terminal_until_they_are_asked_for() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         app = opened.app
         assert app.dashboard.topics.region.area == 0
@@ -378,7 +378,7 @@ async def test_topics_fold_away_in_a_narrow_terminal_until_they_are_asked_for() 
 
 
 async def test_the_terminal_may_shrink_while_the_topics_have_the_focus() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for keys in (["1"], ["2", "shift+tab"]):
             await opened.press(*keys)
@@ -394,7 +394,7 @@ async def test_the_terminal_may_shrink_while_the_topics_have_the_focus() -> None
 
 
 async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         app = opened.app
         for size in (*SIZES, (96, 24), (95, 24), (149, 40), (150, 40), (60, 20)):
@@ -425,7 +425,7 @@ async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
 
 
 async def test_a_terminal_of_any_size_is_survived() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for size in ((1, 1), (20, 8), (500, 12)):
             await opened.resize(*size)
@@ -436,7 +436,7 @@ async def test_a_terminal_of_any_size_is_survived() -> None:
 
 
 async def test_help_shows_the_keys_of_the_focused_pane() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for key, words in (
             ("2", "Mark the event"),
@@ -454,7 +454,7 @@ async def test_help_shows_the_keys_of_the_focused_pane() -> None:
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_help_shows_every_key_in_force_and_can_be_searched(size: tuple[int, int]) -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("question_mark")
         await opened.appears("Mark the event")
@@ -473,7 +473,7 @@ async def test_help_shows_every_key_in_force_and_can_be_searched(size: tuple[int
 
 
 async def test_a_link_of_the_help_leads_to_its_section() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         await opened.press("question_mark")
         await opened.appears("Mark the event")
@@ -486,7 +486,7 @@ async def test_a_link_of_the_help_leads_to_its_section() -> None:
 
 
 async def test_help_and_quit_are_never_cut_off_in_the_footer() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for size in (*SIZES, (60, 20)):
             await opened.resize(*size)
@@ -497,7 +497,7 @@ async def test_help_and_quit_are_never_cut_off_in_the_footer() -> None:
 
 
 async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for key in ("slash", *"web", "ctrl+u", *"flaky", "enter", "3", "j", "j"):
             opened.app.post_message(Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
@@ -507,7 +507,7 @@ async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
 
 
 async def test_the_palette_lists_our_commands_and_runs_them() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         app = opened.app
         commands = {action.title: action for action in ACTIONS if action.palette is not None}
@@ -541,7 +541,7 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
 
 
 async def test_q_quits_with_code_0() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("q")
         await opened.until(lambda: not opened.app.is_running)
@@ -552,7 +552,7 @@ async def test_q_quits_with_code_0() -> None:
 async def test_leaving_at_once_after_another_key_is_no_crash(keys: str) -> None:
     """What a key has set off a moment later must not meet a screen that is gone."""
     for turns in (0, 3):
-        async with dashboard(Told(CONNECTED, *jobs(range(40)))) as opened:
+        async with dashboard(ScriptedSource(CONNECTED, *jobs(range(40)))) as opened:
             await opened.shows(40)
             await opened.type(keys)
             for _ in range(turns):
@@ -658,7 +658,7 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
 
 
 async def test_a_second_enter_in_the_palette_hurts_nobody() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("ctrl+p")
         await opened.until(lambda: len(opened.app.screen_stack) > 1)

@@ -325,7 +325,7 @@ async def test_of_long_texts_the_part_that_differs_is_shown() -> None:
         assert all(len(line) <= 20 for line in drawn(view))
 
 
-async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None:
+async def test_megabytes_of_text_are_distinguished_and_hide_their_secrets() -> None:
     text = "password=abcdefgh " * 160_000
     async with asyncio.timeout(60), ChangesApp().run_test(size=(100, 30)) as pilot:
         before, after = {"J": {"x": text, "y": text}}, {"J": {"x": text + "Q", "y": text + "\nQ", "z": text}}
@@ -337,8 +337,8 @@ async def test_megabytes_of_text_are_told_apart_and_hide_their_secrets() -> None
         start = time.perf_counter()
         lines = rows(view)
         assert time.perf_counter() - start < floor, "what is not drawn is not looked through"
-        said = "text of 2,880,000 → 2,880,00{} characters, differs from character 2,880,001 on"
-        assert lines[1:3] == [f"    ± x  {said.format(1)}", f"    ± y  {said.format(2)}"]
+        pattern = "text of 2,880,000 → 2,880,00{} characters, differs from character 2,880,001 on"
+        assert lines[1:3] == [f"    ± x  {pattern.format(1)}", f"    ± y  {pattern.format(2)}"]
         assert lines[3].startswith(f'    + z  "password={MASK} password={MASK}')
         masking.revealed = ("J", "y")
         view.redraw()
@@ -451,7 +451,7 @@ async def test_every_recorded_difference_is_drawn_without_its_secrets() -> None:
 
 
 def _mark(value: Any) -> None:
-    """Put a text that can be told from all others in every environment."""
+    """Put a text that differs from all others in every environment."""
     stack = [value]
     while stack:
         inner = stack.pop()

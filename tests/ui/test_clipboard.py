@@ -38,12 +38,12 @@ Copier().run()
 """
 
 
-def run_in_terminal(text: str, said: Path, environ: dict[str, str]) -> bytes:
+def run_in_terminal(text: str, notice: Path, environ: dict[str, str]) -> bytes:
     """What the terminal of a real application got that copied `text`."""
     master, terminal = pty.openpty()
-    environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "HOME": str(said.parent), **environ}
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "HOME": str(notice.parent), **environ}
     process = subprocess.Popen(
-        [sys.executable, "-c", COPIER, text, str(said)],
+        [sys.executable, "-c", COPIER, text, str(notice)],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -68,27 +68,29 @@ def run_in_terminal(text: str, said: Path, environ: dict[str, str]) -> bytes:
 
 
 def test_a_terminal_is_handed_the_text(tmp_path: Path) -> None:
-    got = run_in_terminal(TEXT, tmp_path / "said", {})
+    got = run_in_terminal(TEXT, tmp_path / "notice", {})
     found = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", got)
     assert found is not None
     assert b64decode(found[1]).decode() == TEXT
-    said = (tmp_path / "said").read_text()
-    assert said == f"Sent {len(TEXT)} characters: Allocation ID to the terminal."
+    notice = (tmp_path / "notice").read_text()
+    assert notice == f"Sent {len(TEXT)} characters: Allocation ID to the terminal."
 
 
 def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
     folder = program(tmp_path, "tmux", f'echo "$@" > {tmp_path}/arguments; cat > {tmp_path}/copied')
     environ = {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
-    got = run_in_terminal(TEXT, tmp_path / "said", environ)
+    got = run_in_terminal(TEXT, tmp_path / "notice", environ)
     assert b"]52;" not in got
     assert (tmp_path / "copied").read_text() == TEXT
     assert (tmp_path / "arguments").read_text().split() == ["load-buffer", "-w", "-"]
-    assert "to tmux and the terminal" in (tmp_path / "said").read_text()
+    assert "to tmux and the terminal" in (tmp_path / "notice").read_text()
 
 
 def test_a_tmux_without_that_command_is_asked_to_hand_it_on(tmp_path: Path) -> None:
     folder = program(tmp_path, "tmux", "echo usage >&2; exit 1")
-    got = run_in_terminal(TEXT, tmp_path / "said", {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"})
+    got = run_in_terminal(
+        TEXT, tmp_path / "notice", {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
+    )
     found = re.search(rb"\x1bPtmux;\x1b\x1b\]52;c;([A-Za-z0-9+/=]+)\x07\x1b\\", got)
     assert found is not None
     assert b64decode(found[1]).decode() == TEXT
@@ -140,7 +142,7 @@ async def test_the_desktop_has_what_was_copied_whatever_its_size(tmp_path: Path)
 
 
 @pytest.mark.parametrize("script", ["exit 1", "cat >/dev/null", "cat >/dev/null; echo other"])
-async def test_a_desktop_that_did_not_take_it_is_not_said_to_have(tmp_path: Path, script: str) -> None:
+async def test_a_desktop_that_did_not_take_it_is_not_reported_to_have(tmp_path: Path, script: str) -> None:
     outcome = await copied("text", desktop(program(tmp_path, "xclip", script)))
     assert not outcome.done
     assert "{app.save}" in outcome.sentence

@@ -15,7 +15,7 @@ from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.themes import THEMES, contrast
-from tests.dashboard import CONNECTED, WIDE, Dashboard, Told, dashboard, event, frame
+from tests.dashboard import CONNECTED, WIDE, Dashboard, ScriptedSource, dashboard, event, frame
 from tests.runner import define
 from tests.ui.test_sinks_page import opened_on
 
@@ -74,7 +74,7 @@ def too_faint(app: NomadTui, drawings: Iterable[Callable[[], Iterator[Segment]]]
 
 
 async def test_a_failure_and_the_time_can_be_read_in_every_theme_and_under_the_cursor() -> None:
-    async with dashboard(Told(CONNECTED, FAILED), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, FAILED), WIDE) as opened:
         await opened.shows(1)
         await opened.press("t")
         app, picker, timeline = opened.app, opened.dashboard.topics, opened.dashboard.inspector.timeline
@@ -100,7 +100,7 @@ async def test_a_failure_and_the_time_can_be_read_in_every_theme_and_under_the_c
 
 async def test_a_broken_sink_can_be_read_in_every_theme_and_under_the_cursor(tmp_path: Path) -> None:
     define(tmp_path, "chat", 'type = "bogus"\naddress = "x"\n')
-    async with opened_on(Told(CONNECTED), tmp_path, WIDE) as opened:
+    async with opened_on(ScriptedSource(CONNECTED), tmp_path, WIDE) as opened:
         page = await opened.look()
         await opened.until(lambda: page.list.row_count == 1)
 
@@ -113,7 +113,7 @@ async def test_a_broken_sink_can_be_read_in_every_theme_and_under_the_cursor(tmp
 
 async def test_topics_share_one_hue_so_that_a_failed_row_does_not_begin_in_green() -> None:
     kinds = ("Allocation", "Evaluation", "Job", "Deployment", "Node", "Service")
-    async with dashboard(Told(CONNECTED, frame(3, *(event(kind, "x") for kind in kinds))), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, frame(3, *(event(kind, "x") for kind in kinds))), WIDE) as opened:
         await opened.shows(len(kinds))
         hues, glyphs = set(), set()
         for row, kind in enumerate(kinds):
@@ -130,7 +130,7 @@ async def test_topics_share_one_hue_so_that_a_failed_row_does_not_begin_in_green
 async def test_without_colours_a_failure_is_bold_and_reversed(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1" if variable == "NO_COLOR" else "xterm")
     monkeypatch.delenv("COLORTERM", raising=False)
-    async with dashboard(Told(CONNECTED, FAILED), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, FAILED), WIDE) as opened:
         await opened.shows(1)
         style = next(segment.style for segment in painted(opened, 0) if "failed" in segment.text)
         assert style is not None

@@ -73,7 +73,7 @@ def test_columns_are_named_as_in_the_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (["time", "colour"], "'colour' is not a column. Choose from received, time, index"),
         (["time", "\x1b[2J"], "'␛[2J' is not a column"),
@@ -81,10 +81,10 @@ def test_columns_are_named_as_in_the_configuration() -> None:
         ([], "No column is chosen. Choose at least one."),
     ],
 )
-def test_what_makes_no_list_is_said_in_a_sentence(names: list[str], said: str) -> None:
+def test_what_makes_no_list_is_reported_in_a_sentence(names: list[str], message: str) -> None:
     with pytest.raises(UnusableColumnsError) as raised:
         parse_columns(names)
-    assert str(raised.value).startswith(said)
+    assert str(raised.value).startswith(message)
 
 
 # Where they stand

@@ -206,7 +206,7 @@ def _without(value: Value, path: Path) -> Value:
     return value
 
 
-def test_a_connection_is_told_without_its_secrets() -> None:
+def test_a_connection_is_reported_without_its_secrets() -> None:
     address, _ = parse_address("https://nomad.example.com:4646")
     connection = Connection(
         address=address, region="eu", token="0b1c-secret", http_auth=("me", "pw-secret"), ca_cert=File("/ca.pem")

@@ -68,7 +68,7 @@ async def everything(opened: Dashboard) -> str:
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
-async def test_the_verdict_stands_first_and_every_check_below(size: tuple[int, int]) -> None:
+async def test_the_verdict_is_first_and_every_check_below(size: tuple[int, int]) -> None:
     async with opened_on(size=size) as (opened, _):
         found = await examined(opened)
         assert "✔ ok  events can be read." in opened

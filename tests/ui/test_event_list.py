@@ -1,4 +1,4 @@
-"""The event list, by what stands on the screen: which rows, where, and how wide."""
+"""The event list, by what is on the screen: which rows, where, and how wide."""
 
 from datetime import UTC
 from typing import Final
@@ -17,7 +17,19 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.ui.events.columns import Column
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.event_painter import Clock, Palette, line
-from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
+from tests.dashboard import (
+    CONNECTED,
+    MEDIUM,
+    NARROW,
+    WIDE,
+    Dashboard,
+    ScriptedSource,
+    dashboard,
+    event,
+    frame,
+    frames,
+    jobs,
+)
 
 NOW: Final = 1_795_423_940_000_000_000
 """2026-11-23 08:52:20 UTC, in ns since 1970."""
@@ -51,12 +63,12 @@ def subtitle(opened: Dashboard) -> str:
 
 @pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW])
 async def test_the_newest_event_stays_in_view(size: tuple[int, int]) -> None:
-    source = Told(CONNECTED, *jobs(range(5)))
+    source = ScriptedSource(CONNECTED, *jobs(range(5)))
     async with dashboard(source, size) as opened:
         await opened.shows(5)
         assert shown(opened) == numbered(0, 4)
         for upto in (30, 300):
-            source.tell(*jobs(range(opened.history.end, upto)))
+            source.send(*jobs(range(opened.history.end, upto)))
             await opened.shows(upto)
             height = opened.events.scrollable_content_region.height
             assert shown(opened) == numbered(max(0, upto - height), upto - 1)
@@ -64,7 +76,7 @@ async def test_the_newest_event_stays_in_view(size: tuple[int, int]) -> None:
 
 
 async def test_ten_thousand_events_do_not_move_what_is_being_read() -> None:
-    source = Told(CONNECTED, *jobs(range(100)))
+    source = ScriptedSource(CONNECTED, *jobs(range(100)))
     async with dashboard(source) as opened:
         await opened.shows(100)
         await opened.press("k", "k", "k")
@@ -75,7 +87,7 @@ async def test_ten_thousand_events_do_not_move_what_is_being_read() -> None:
         moved = []
         for start in range(100, 10_100, 100):
             batch = [event("Job", f"job-{number}", Job={"ID": f"job-{number}"}) for number in range(start, start + 100)]
-            source.tell(frame(start, *batch))
+            source.send(frame(start, *batch))
             await opened.until(lambda start=start: opened.history.end == start + 100)  # type: ignore[misc]
             opened.events.sync()
             if shown(opened) != before:
@@ -93,13 +105,13 @@ async def test_ten_thousand_events_do_not_move_what_is_being_read() -> None:
 
 @pytest.mark.parametrize("key", ["G", "end"])
 async def test_the_end_is_the_way_back_to_following(key: str) -> None:
-    source = Told(CONNECTED, *jobs(range(200)))
+    source = ScriptedSource(CONNECTED, *jobs(range(200)))
     async with dashboard(source) as opened:
         await opened.shows(200)
         await opened.press("k", "pageup")
         assert "follow off" in subtitle(opened)
         await opened.press(key)
-        source.tell(*jobs(range(200, 220)))
+        source.send(*jobs(range(200, 220)))
         await opened.shows(220)
         assert shown(opened)[-1] == "job-219"
         await opened.press("k")
@@ -109,12 +121,12 @@ async def test_the_end_is_the_way_back_to_following(key: str) -> None:
 
 
 async def test_f_stops_following_and_follows_again() -> None:
-    source = Told(CONNECTED, *jobs(range(200)))
+    source = ScriptedSource(CONNECTED, *jobs(range(200)))
     async with dashboard(source) as opened:
         await opened.shows(200)
         await opened.press("f")
         before = shown(opened)
-        source.tell(*jobs(range(200, 207)))
+        source.send(*jobs(range(200, 207)))
         await opened.shows(207)
         assert shown(opened) == before
         assert "▼ 7 new · End" in subtitle(opened)
@@ -125,14 +137,14 @@ async def test_f_stops_following_and_follows_again() -> None:
 
 
 async def test_pause_freezes_the_picture_and_the_header_counts_on() -> None:
-    source = Told(CONNECTED, *jobs(range(200)))
+    source = ScriptedSource(CONNECTED, *jobs(range(200)))
     async with dashboard(source) as opened:
         await opened.shows(200)
         await opened.press("p")
         before = shown(opened)
         inspected = opened.inspected
         assert "paused" in subtitle(opened)
-        source.tell(*jobs(range(200, 1_500)))
+        source.send(*jobs(range(200, 1_500)))
         await opened.shows(1_500)
         assert shown(opened) == before
         assert opened.inspected == inspected
@@ -148,11 +160,11 @@ async def test_pause_freezes_the_picture_and_the_header_counts_on() -> None:
 
 
 async def test_going_on_after_a_pause_shows_the_newest_at_once() -> None:
-    source = Told(CONNECTED, *jobs(range(50)))
+    source = ScriptedSource(CONNECTED, *jobs(range(50)))
     async with dashboard(source) as opened:
         await opened.shows(50)
         await opened.press("p")
-        source.tell(*jobs(range(50, 90)))
+        source.send(*jobs(range(50, 90)))
         await opened.shows(90)
         await opened.press("p")
         await opened.caught_up()
@@ -161,11 +173,11 @@ async def test_going_on_after_a_pause_shows_the_newest_at_once() -> None:
 
 
 async def test_everything_shown_in_a_pause_may_be_evicted() -> None:
-    source = Told(CONNECTED, *jobs(range(40)))
+    source = ScriptedSource(CONNECTED, *jobs(range(40)))
     async with dashboard(source, history=History(max_events=64)) as opened:
         await opened.shows(40)
         await opened.press("k", "p")
-        source.tell(*jobs(range(40, 400)))
+        source.send(*jobs(range(40, 400)))
         await opened.shows(400)
         assert shown(opened) == []
         assert "evicted" in "\n".join(opened.rows())
@@ -179,13 +191,13 @@ async def test_everything_shown_in_a_pause_may_be_evicted() -> None:
 
 
 async def test_the_selection_is_an_event_and_not_a_row() -> None:
-    source = Told(CONNECTED, *jobs(range(100)))
+    source = ScriptedSource(CONNECTED, *jobs(range(100)))
     async with dashboard(source) as opened:
         await opened.shows(100)
         await opened.press("k", "k", "k", "k")
         chosen = selected(opened)
         assert chosen == "job-96"
-        source.tell(*jobs(range(100, 150)))
+        source.send(*jobs(range(100, 150)))
         await opened.shows(150)
         assert selected(opened) == chosen
         opened.dashboard.filter_line.value = "job-9"
@@ -201,7 +213,7 @@ async def test_the_selection_is_an_event_and_not_a_row() -> None:
 
 
 async def test_a_selection_that_the_filter_hides_comes_back_with_it() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(100)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100)))) as opened:
         await opened.shows(100)
         await opened.press("k", "k")
         opened.dashboard.filter_line.value = "job-1"
@@ -218,7 +230,7 @@ async def test_a_selection_that_the_filter_hides_comes_back_with_it() -> None:
 
 @pytest.mark.parametrize("selects", [True, False])
 async def test_the_selection_or_the_place_is_found_again_however_long_the_search_takes(selects: bool) -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1_000))), history=History(max_events=1_600)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1_000))), history=History(max_events=1_600)) as opened:
         await opened.shows(1_000)
         events, view = opened.events, opened.dashboard.view
         events.select(500)
@@ -238,13 +250,13 @@ async def test_the_selection_or_the_place_is_found_again_however_long_the_search
 
 
 async def test_an_evicted_selection_stays_in_the_inspector_and_hurts_nobody() -> None:
-    source = Told(CONNECTED, *jobs(range(30)))
+    source = ScriptedSource(CONNECTED, *jobs(range(30)))
     async with dashboard(source, history=History(max_events=64)) as opened:
         await opened.shows(30)
         await opened.press("g")
         await opened.caught_up()
         assert "job-0" in str(opened.inspected)
-        source.tell(*jobs(range(30, 1_000)))
+        source.send(*jobs(range(30, 1_000)))
         await opened.shows(30)
         await opened.until(lambda: opened.history.end == 1_000)
         opened.events.sync()
@@ -262,7 +274,7 @@ async def test_an_evicted_selection_stays_in_the_inspector_and_hurts_nobody() ->
 
 async def test_keys_and_clicks_between_an_eviction_and_the_next_look_do_no_harm() -> None:
     """The list looks twenty times a second; a key may come when half of its rows have just been dropped."""
-    async with dashboard(Told(CONNECTED), history=History(max_events=1_600)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED), history=History(max_events=1_600)) as opened:
         history, events = opened.history, opened.events
         number = 0
 
@@ -302,7 +314,7 @@ async def test_keys_and_clicks_between_an_eviction_and_the_next_look_do_no_harm(
 
 
 async def test_an_eviction_does_not_move_what_is_being_read() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1_500))), history=History(max_events=1_600)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1_500))), history=History(max_events=1_600)) as opened:
         await opened.shows(1_500)
         await opened.press("k", "pageup")
         for filter_text, key in (("", "k"), ("job", "j")):
@@ -332,7 +344,7 @@ async def test_an_eviction_does_not_move_what_is_being_read() -> None:
 
 
 async def test_keys_move_as_in_vim_and_as_everywhere() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(500)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(500)))) as opened:
         await opened.shows(500)
         height = opened.events.scrollable_content_region.height
         at = 499
@@ -353,13 +365,13 @@ async def test_keys_move_as_in_vim_and_as_everywhere() -> None:
 
 
 async def test_a_click_selects_a_double_click_inspects_and_the_wheel_scrolls() -> None:
-    source = Told(CONNECTED, *jobs(range(300)))
+    source = ScriptedSource(CONNECTED, *jobs(range(300)))
     async with dashboard(source) as opened:
         await opened.shows(300)
         target = shown(opened)[3]
         await opened.click(EventList, offset=(10, 4))
         assert selected(opened) == target
-        source.tell(*jobs(range(300, 310)))
+        source.send(*jobs(range(300, 310)))
         await opened.shows(310)
         assert selected(opened) == target
         await opened.click(EventList, offset=(10, 6), times=2)
@@ -370,7 +382,7 @@ async def test_a_click_selects_a_double_click_inspects_and_the_wheel_scrolls() -
 
 
 async def test_the_wheel_leaves_the_end_and_comes_back_to_it() -> None:
-    source = Told(CONNECTED, *jobs(range(300)))
+    source = ScriptedSource(CONNECTED, *jobs(range(300)))
     async with dashboard(source) as opened:
         await opened.shows(300)
 
@@ -382,36 +394,36 @@ async def test_the_wheel_leaves_the_end_and_comes_back_to_it() -> None:
         await wheel(textual_events.MouseScrollUp)
         read = shown(opened)
         assert read != before
-        source.tell(*jobs(range(300, 320)))
+        source.send(*jobs(range(300, 320)))
         await opened.shows(320)
         assert shown(opened) == read
         assert "new · End" in subtitle(opened)
         for _ in range(30):
             await wheel(textual_events.MouseScrollDown)
-        source.tell(*jobs(range(320, 330)))
+        source.send(*jobs(range(320, 330)))
         await opened.shows(330)
         assert shown(opened)[-1] == "job-329"
         assert subtitle(opened) == "following"
 
 
 async def test_dragging_the_scrollbar_leaves_the_end_and_comes_back_to_it() -> None:
-    source = Told(CONNECTED, *jobs(range(300)))
+    source = ScriptedSource(CONNECTED, *jobs(range(300)))
     async with dashboard(source) as opened:
         await opened.shows(300)
         opened.events.post_message(ScrollTo(y=100.0, animate=False))
         await opened.until(lambda: shown(opened)[0] == "job-100")
-        source.tell(*jobs(range(300, 320)))
+        source.send(*jobs(range(300, 320)))
         await opened.shows(320)
         assert shown(opened)[0] == "job-100"
         opened.events.post_message(ScrollTo(y=float(opened.events.max_scroll_y), animate=False))
         await opened.until(lambda: opened.events.viewport.following)
-        source.tell(*jobs(range(320, 330)))
+        source.send(*jobs(range(320, 330)))
         await opened.shows(330)
         assert shown(opened)[-1] == "job-329"
 
 
 async def test_resizing_keeps_the_end_or_what_is_being_read() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(300)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(300)))) as opened:
         await opened.shows(300)
         for size in (NARROW, WIDE, MEDIUM):
             await opened.resize(*size)
@@ -485,7 +497,7 @@ def test_what_happened_begins_in_the_same_column_in_every_row(recorded: History)
 async def test_every_row_of_every_recording_can_stand_on_the_screen() -> None:
     everything = [*frames("tour"), *frames("hostile")]
     total = sum(len(received.events) for received in everything)
-    async with dashboard(Told(CONNECTED, *everything), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *everything), NARROW) as opened:
         await opened.shows(total)
         for size in (NARROW, MEDIUM, WIDE):
             await opened.resize(*size)
@@ -498,8 +510,8 @@ async def test_every_row_of_every_recording_can_stand_on_the_screen() -> None:
                 assert all(text.isprintable() for text in texts)
 
 
-async def test_a_gap_stands_in_its_place_and_says_what_may_be_missing() -> None:
-    source = Told(CONNECTED, *jobs(range(30, 41)), GAP, *jobs(range(61, 64)))
+async def test_a_gap_is_in_its_place_and_says_what_may_be_missing() -> None:
+    source = ScriptedSource(CONNECTED, *jobs(range(30, 41)), GAP, *jobs(range(61, 64)))
     async with dashboard(source) as opened:
         await opened.shows(14)
         texts = [text.strip() for text in opened.rows() if text.strip()]
@@ -529,7 +541,7 @@ def submitted(number: int) -> Frame:
 @pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW])
 async def test_what_had_waited_in_the_servers_buffer_is_marked_with_its_own_time(size: tuple[int, int]) -> None:
     waited = [submitted(number) for number in range(8)]
-    source = Told(CONNECTED, *waited, *received_at_once([submitted(number) for number in range(8, 16)]))
+    source = ScriptedSource(CONNECTED, *waited, *received_at_once([submitted(number) for number in range(8, 16)]))
     async with dashboard(source, size) as opened:
         await opened.shows(16)
         seen: dict[str, tuple[str, Style | None]] = {}
@@ -552,14 +564,14 @@ async def test_what_had_waited_in_the_servers_buffer_is_marked_with_its_own_time
 
 
 async def test_what_came_while_the_connection_was_lost_is_marked_too() -> None:
-    source = Told(CONNECTED, *received_at_once(jobs([1])), *jobs([2, 3]), *received_at_once(jobs([4])))
+    source = ScriptedSource(CONNECTED, *received_at_once(jobs([1])), *jobs([2, 3]), *received_at_once(jobs([4])))
     async with dashboard(source) as opened:
         await opened.shows(4)
         assert [text[1] for text in opened.rows() if "job-" in text] == [" ", "‹", "‹", " "]
 
 
 async def test_nothing_in_a_recording_is_marked_as_a_backlog() -> None:
-    source = Told(CONNECTED, *jobs(range(5)))
+    source = ScriptedSource(CONNECTED, *jobs(range(5)))
     source.live = False
     async with dashboard(source) as opened:
         await opened.shows(5)
@@ -568,7 +580,7 @@ async def test_nothing_in_a_recording_is_marked_as_a_backlog() -> None:
 
 
 async def test_the_mark_of_a_backlog_stays_whichever_columns_are_shown() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(5)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(5)))) as opened:
         await opened.shows(5)
         opened.events.set_columns((Column.INDEX, Column.SENTENCE))
         rows = opened.rows()
@@ -588,7 +600,7 @@ def test_the_signs_before_a_time_say_backlog_and_about_in_two_characters() -> No
 
 
 async def test_the_selected_row_says_the_same_as_before() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         before = opened.rows()
         for _ in range(4):
@@ -605,7 +617,7 @@ async def test_the_selected_row_says_the_same_as_before() -> None:
 
 
 async def test_an_empty_list_says_why_it_is_empty() -> None:
-    source = Told(CONNECTED)
+    source = ScriptedSource(CONNECTED)
     async with dashboard(source) as opened:
         await opened.caught_up()
         assert "no events yet" in opened
@@ -613,7 +625,7 @@ async def test_an_empty_list_says_why_it_is_empty() -> None:
         opened.dashboard.filter_line.value = "nowhere"
         await opened.until(lambda: not opened.dashboard.view.filter.everything)
         assert "no events yet" in opened
-        source.tell(*jobs(range(10)))
+        source.send(*jobs(range(10)))
         await opened.shows(10)
         assert "no event matches" in opened
         await opened.press("k", "j", "g", "G", "pageup", "pagedown", "escape", "enter", "2")
@@ -621,8 +633,8 @@ async def test_an_empty_list_says_why_it_is_empty() -> None:
         await opened.until(lambda: shown(opened) == ["job-7"])
 
 
-async def test_a_search_under_way_is_said() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+async def test_a_search_under_way_is_reported() -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         view = opened.dashboard.view
         view.show(Filter.parse("nowhere to be found"))
@@ -635,7 +647,7 @@ async def test_a_search_under_way_is_said() -> None:
 
 
 async def test_rows_that_a_new_search_finds_again_are_drawn_again() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(30))), size=NARROW, filter_text="job-1") as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(30))), size=NARROW, filter_text="job-1") as opened:
         await opened.shows(30)
         assert "job-11" in opened
         view = opened.dashboard.view

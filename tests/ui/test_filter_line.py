@@ -23,7 +23,7 @@ from tests.dashboard import (
     SIZES,
     WIDE,
     Dashboard,
-    Told,
+    ScriptedSource,
     dashboard,
     event,
     frame,
@@ -52,7 +52,7 @@ async def applied(opened: Dashboard, text: str) -> None:
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_typing_filters_and_says_how_many_match(size: tuple[int, int]) -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("slash")
         assert opened.focus == "filter"
@@ -76,7 +76,7 @@ async def test_typing_filters_and_says_how_many_match(size: tuple[int, int]) -> 
 
 
 async def test_words_are_looked_for_in_the_envelope_and_in_the_sentence() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for text in ("payments", "plan", "oom-killed", "Deployment", "edge-2", "日本"):
             opened.dashboard.filter_line.value = text
@@ -89,7 +89,7 @@ async def test_words_are_looked_for_in_the_envelope_and_in_the_sentence() -> Non
 
 
 async def test_keys_of_the_dashboard_are_text_in_the_filter() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(30)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(30)))) as opened:
         await opened.shows(30)
         await opened.press("slash")
         typed = "qfpzru123/?hjklgGoan<>"
@@ -103,7 +103,7 @@ async def test_keys_of_the_dashboard_are_text_in_the_filter() -> None:
 
 
 async def test_tab_passes_the_filter_by() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(30)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(30)))) as opened:
         await opened.shows(30)
         for _ in range(6):
             await opened.press("tab")
@@ -118,7 +118,7 @@ async def test_tab_passes_the_filter_by() -> None:
 
 
 async def test_a_click_on_the_filter_line_edits_it() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(30)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(30)))) as opened:
         await opened.shows(30)
         await opened.click("#filter", offset=(3, 0))
         assert opened.focus == "filter"
@@ -128,7 +128,7 @@ async def test_a_click_on_the_filter_line_edits_it() -> None:
 
 
 async def test_pasted_rubbish_is_harmless() -> None:
-    source = Told(CONNECTED, *frames("tour"))
+    source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source, NARROW) as opened:
         await opened.shows(625)
         for pasted in (RUBBISH, "x" * 10_000, "ab " * 3_333, "\n" * 200, "word\n" * 500, "\ud800"):
@@ -144,7 +144,7 @@ async def test_pasted_rubbish_is_harmless() -> None:
             await opened.caught_up()
             assert all(text.isprintable() for text in opened.screen())
             await opened.press("enter")
-            source.tell(*jobs(range(5)))
+            source.send(*jobs(range(5)))
             await opened.shows(opened.history.received_events + 5)
             opened.dashboard.filter_line.put("")
             await applied(opened, "")
@@ -152,24 +152,24 @@ async def test_pasted_rubbish_is_harmless() -> None:
 
 
 async def test_new_events_are_matched_as_they_arrive() -> None:
-    source = Told(CONNECTED, *jobs(range(100)))
+    source = ScriptedSource(CONNECTED, *jobs(range(100)))
     async with dashboard(source, filter_text="job-7") as opened:
         assert opened.dashboard.filter_line.value == "job-7"
         await opened.shows(100)
         assert "11 of 100" in opened
-        source.tell(*jobs(range(700, 705)), *jobs(range(800, 805)))
+        source.send(*jobs(range(700, 705)), *jobs(range(800, 805)))
         await opened.shows(110)
         assert "16 of 110" in opened
         assert opened.events.viewport.following
         assert "job-704 " in [text for text in opened.rows() if text.strip()][-1]
         await opened.press("k")
-        source.tell(*jobs(range(710, 720)))
+        source.send(*jobs(range(710, 720)))
         await opened.shows(120)
         assert "26 of 120" in opened
 
 
 async def test_the_filter_and_the_hidden_topics_hold_together() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         opened.dashboard.filter_line.value = "flaky"
         await applied(opened, "flaky")
@@ -190,7 +190,7 @@ async def test_the_filter_and_the_hidden_topics_hold_together() -> None:
 
 
 async def test_escape_in_the_list_first_clears_the_filter_and_then_the_selection() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
         await opened.shows(100)
         await opened.press("k")
         await opened.press("escape")
@@ -203,7 +203,7 @@ async def test_escape_in_the_list_first_clears_the_filter_and_then_the_selection
 
 async def test_gaps_are_shown_whatever_the_filter_and_not_counted() -> None:
     gap = Gap(GapReason.BUFFER, 10, 20, 3.0)
-    source = Told(CONNECTED, *jobs(range(11)), gap, *jobs(range(20, 30)), frame(31, event("Job", "other")))
+    source = ScriptedSource(CONNECTED, *jobs(range(11)), gap, *jobs(range(20, 30)), frame(31, event("Job", "other")))
     async with dashboard(source, filter_text="other") as opened:
         await opened.shows(22)
         assert "1 of 22" in opened
@@ -215,7 +215,7 @@ async def test_gaps_are_shown_whatever_the_filter_and_not_counted() -> None:
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_a_mistake_is_pointed_at_and_the_last_good_filter_stays_in_force(size: tuple[int, int]) -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("slash")
         await opened.type("web ")
@@ -243,7 +243,7 @@ async def test_a_mistake_is_pointed_at_and_the_last_good_filter_stays_in_force(s
 
 
 async def test_a_mistake_out_of_view_is_pointed_at_from_the_edge() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), NARROW) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         await opened.press("slash")
         opened.app.post_message(textual_events.Paste("satus:failed " + "word " * 60))
@@ -254,15 +254,15 @@ async def test_a_mistake_out_of_view_is_pointed_at_from_the_edge() -> None:
 
 
 @pytest.mark.parametrize(("column", "width"), [(0, 80), (40, 80), (79, 80), (80, 80), (-1, 80), (300, 20), (3, 1)])
-def test_a_mistake_is_told_whole_wherever_it_is(column: int, width: int) -> None:
+def test_a_mistake_is_reported_whole_wherever_it_is(column: int, width: int) -> None:
     error = FilterError("Something is wrong here, and this is what would be accepted instead of it.", 0, 5)
-    said = mistake(error, column, 5, width).plain
-    assert error.text in said
-    assert cell_len(said.splitlines()[0]) <= max(width, 1) or error.text in said.splitlines()[0]
+    message = mistake(error, column, 5, width).plain
+    assert error.text in message
+    assert cell_len(message.splitlines()[0]) <= max(width, 1) or error.text in message.splitlines()[0]
 
 
 async def test_an_unfinished_filter_is_not_called_wrong_while_it_is_typed() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("slash")
         pressed = [monotonic()]
@@ -275,7 +275,7 @@ async def test_an_unfinished_filter_is_not_called_wrong_while_it_is_typed() -> N
 
 
 async def test_a_filter_from_the_command_line_that_is_wrong_shows_everything_and_says_why() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), filter_text="(web") as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), filter_text="(web") as opened:
         await opened.shows(625)
         await opened.appears("as before: all")
         await opened.until(lambda: opened.dashboard.filter_bar.mistake.display)
@@ -285,7 +285,7 @@ async def test_a_filter_from_the_command_line_that_is_wrong_shows_everything_and
 @given(text=st.text(max_size=60))
 @settings(max_examples=times(100))
 def test_anything_typed_is_read_or_refused(text: str) -> None:
-    filtering = Filtering(Session(Told()), "")
+    filtering = Filtering(Session(ScriptedSource()), "")
     filtering.read(text)
     assert (filtering.error is None) or filtering.filter.everything
     assert printable(filtering.text) == filtering.text
@@ -296,7 +296,7 @@ def test_anything_typed_is_read_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_fields_values_and_paths_are_proposed_and_taken(size: tuple[int, int]) -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), size) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("slash")
         await opened.until(lambda: "failed" in opened.history.statuses)
@@ -323,7 +323,7 @@ async def test_fields_values_and_paths_are_proposed_and_taken(size: tuple[int, i
 
 
 async def test_the_list_lies_above_the_line_and_hides_nothing_of_it() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for size in SIZES:
             await opened.resize(*size)
@@ -342,7 +342,7 @@ async def test_the_list_lies_above_the_line_and_hides_nothing_of_it() -> None:
 
 
 async def test_down_goes_into_the_list_and_enter_takes_what_is_marked() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("slash")
         await opened.press("ctrl+space")
@@ -357,7 +357,7 @@ async def test_down_goes_into_the_list_and_enter_takes_what_is_marked() -> None:
 
 
 async def test_a_candidate_is_taken_with_the_mouse() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("slash")
         await opened.press("ctrl+space")
@@ -368,7 +368,7 @@ async def test_a_candidate_is_taken_with_the_mouse() -> None:
 
 
 async def test_the_list_never_holds_up_what_is_typed() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for character in "/status:failed job:web":
             opened.app.post_message(textual_events.Key("slash" if character == "/" else character, character))
@@ -382,7 +382,7 @@ async def test_the_list_never_holds_up_what_is_typed() -> None:
 
 
 async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: Path) -> None:
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         for text in ("job-1", "job-2", "satus:x", "job-1"):
             await opened.press("slash")
@@ -390,7 +390,7 @@ async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: 
             await opened.type(text)
             await opened.press("enter")
         assert opened.dashboard.filter_bar.history.texts == ("job-2", "job-1"), "once each, and none that is wrong"
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         await opened.press("slash")
         await opened.type("draft")
@@ -405,9 +405,9 @@ async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: 
         assert len(opened.dashboard.view) == 11
 
 
-async def test_a_history_that_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
+async def test_a_history_that_cannot_be_kept_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         for text in ("job-1", "job-2"):
             await opened.press("slash")
@@ -421,8 +421,8 @@ async def test_a_history_that_cannot_be_kept_is_said_once(tmp_path: Path) -> Non
 # Highlighting and folding
 
 
-async def test_matches_are_highlighted_with_what_stands_around_them() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
+async def test_matches_are_highlighted_with_what_is_around_them() -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
         await opened.shows(100)
         await opened.press("H")
         await opened.caught_up()
@@ -437,7 +437,7 @@ async def test_matches_are_highlighted_with_what_stands_around_them() -> None:
 
 
 async def test_repeats_are_folded_on_request() -> None:
-    async with dashboard(Told(CONNECTED, *jobs([1, 1, 1, 2]))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs([1, 1, 1, 2]))) as opened:
         await opened.shows(4)
         await opened.press("F")
         await opened.until(lambda: len(opened.dashboard.view) == 3)
@@ -449,7 +449,7 @@ async def test_repeats_are_folded_on_request() -> None:
 
 
 async def test_a_value_of_the_payload_goes_into_the_filter() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await opened.press("k", "3")
         tree = opened.dashboard.inspector.payload_tree
@@ -475,7 +475,7 @@ async def test_a_value_of_the_payload_goes_into_the_filter() -> None:
 
 
 async def test_going_back_to_the_line_goes_on_where_it_was_left() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
         await opened.shows(100)
         await opened.press("slash")
         await opened.type("5")

@@ -69,7 +69,7 @@ def test_an_index_a_time_an_age_and_a_date_are_read(text: str, place: Place) -> 
     assert read(text) == place
 
 
-def test_a_time_is_told_on_the_clock_of_the_screen() -> None:
+def test_a_time_is_reported_on_the_clock_of_the_screen() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     assert parse_place("2026-11-23 09:50", NOW, berlin) == AtMoment(ns("2026-11-23T08:50:00+00:00"))
     assert moment_of(AtTimeOfDay(time_of_day(9, 50)), 0, NOW, berlin) == ns("2026-11-23T08:50:00+00:00")
@@ -79,12 +79,12 @@ def test_a_time_is_told_on_the_clock_of_the_screen() -> None:
     "text",
     ["", "abc", "25:00", "14:60", "-", "-5", "1,20", "+200", "5 minutes", "2026-13-01", "٣٤:٠٠", "9" * 400 + "d"],
 )
-def test_what_is_no_place_is_said_in_a_sentence(text: str) -> None:
+def test_what_is_no_place_is_reported_in_a_sentence(text: str) -> None:
     with pytest.raises(UnknownPlaceError) as raised:
         read(text)
-    said = str(raised.value)
-    assert said.endswith("type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30.")
-    assert len(said) < 170
+    message = str(raised.value)
+    assert message.endswith("type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30.")
+    assert len(message) < 170
 
 
 def test_what_would_harm_the_screen_is_not_repeated() -> None:
@@ -232,28 +232,28 @@ def test_a_large_history_is_gone_through_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("5000", "No events there; the newest held is index 3,120."),
         ("9:00", "No events there; the newest held is of 08:52:20 on 2026-11-23."),
     ],
 )
-def test_nothing_there_is_said(text: str, said: str) -> None:
+def test_nothing_there_is_reported(text: str, message: str) -> None:
     view = View(history_of([job(3_119, NOW - SECOND), job(3_120, NOW)]))
     with pytest.raises(UnknownPlaceError) as raised:
         find(text, view, len(view), NOW, UTC)
-    assert str(raised.value) == said
+    assert str(raised.value) == message
 
 
-def test_events_that_tell_no_time_and_no_events_are_said() -> None:
-    for history, said in (
+def test_events_without_a_time_and_no_events_are_reported() -> None:
+    for history, message in (
         (history_of([frame(1, event("Service", "a"))]), "have no times"),
         (History(), "No events are shown"),
     ):
         view = View(history)
         with pytest.raises(UnknownPlaceError) as raised:
             find("14:30", view, len(view), NOW, timezone(timedelta(hours=1)))
-        assert said in str(raised.value)
+        assert message in str(raised.value)
 
 
 # The prompt
@@ -285,7 +285,7 @@ async def test_a_time_is_typed_and_gone_to() -> None:
         assert alone.selected == "job-490"
 
 
-async def test_what_is_wrong_stands_at_the_prompt_and_can_be_mended() -> None:
+async def test_what_is_wrong_is_at_the_prompt_and_can_be_mended() -> None:
     async with list_alone(history_of(job(number) for number in range(50))) as alone:
         await alone.press("colon", *"4x", "enter")
         await alone.until(lambda: "'4x' is no place" in trouble(alone))

@@ -19,7 +19,7 @@ from nomad_tui.ui.event.compare_with import CompareWith
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.timeline import FOCUS
 from tests import scenes
-from tests.dashboard import CONNECTED, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
+from tests.dashboard import CONNECTED, WIDE, Dashboard, ScriptedSource, dashboard, event, frame, frames, jobs
 from tests.pressing import at_rest, post_key
 
 NODE_SECRET: Final = "089437c0-db81-6622-5490-9d7f9203dae5"
@@ -99,7 +99,7 @@ async def inspecting(
 ) -> AsyncIterator[Inspected]:
     """The dashboard on updates that have all come; by default the tour."""
     sent = updates or frames("tour")
-    source = Told(CONNECTED, *sent)  # type: ignore[arg-type]
+    source = ScriptedSource(CONNECTED, *sent)  # type: ignore[arg-type]
     count = sum(len(one.events) for one in sent if isinstance(one, Frame))
     async with dashboard(source, size, history=history, reveal=reveal) as board:
         opened = Inspected(board.app, board.pilot)
@@ -146,8 +146,8 @@ async def test_the_timeline_while_following_holds_the_event_and_escape_follows_a
         assert opened.events.cursor == shown
         assert FOCUS in "".join(opened.drawn)
         source = opened.app.session.source
-        assert isinstance(source, Told)
-        source.tell(*jobs([141]))
+        assert isinstance(source, ScriptedSource)
+        source.send(*jobs([141]))
         await opened.shows(41)
         assert opened.inspected == "3 Job job-139"
         await opened.press("escape")
@@ -304,11 +304,11 @@ async def test_an_evicted_event_stays_shown_and_every_key_is_taken() -> None:
         await opened.press("t")
         await opened.timeline_read()
         source = opened.app.session.source
-        assert isinstance(source, Told)
-        source.tell(*jobs(range(60, 100)))
+        assert isinstance(source, ScriptedSource)
+        source.send(*jobs(range(60, 100)))
         await opened.shows(100)
         assert opened.inspected == "3 Job job-40"
-        source.tell(*jobs(range(100, 400)))
+        source.send(*jobs(range(100, 400)))
         await opened.until(lambda: opened.history.received_events == 400)
         await opened.press("R", "d", "D", "escape", "escape", "escape", "3", "t", "enter")
         assert opened.inspected == "3 Job job-40"
@@ -376,7 +376,7 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
 
 
 async def test_keys_before_the_first_event_do_no_harm() -> None:
-    async with dashboard(Told(CONNECTED), WIDE) as board:
+    async with dashboard(ScriptedSource(CONNECTED), WIDE) as board:
         opened = Inspected(board.app, board.pilot)
         for key in ("t", "d", "R", "D", "y", "w", "e"):
             await opened.press(key)
@@ -496,7 +496,7 @@ async def test_a_file_holds_no_secrets(tmp_path: Path, monkeypatch: pytest.Monke
             assert isinstance(opened.app.screen, WriteFile)
             await opened.press("enter", "enter")
             await opened.until(lambda: len(opened.app.screen_stack) == 1)
-        told = opened.notes
+        notifications = opened.notes
     written = files_in(tmp_path)
     assert len(written) == 2
     for file in written:
@@ -504,7 +504,7 @@ async def test_a_file_holds_no_secrets(tmp_path: Path, monkeypatch: pytest.Monke
         assert json.loads(text)["Payload"]
         assert not any(secret in text for secret in SECRETS)
         assert file.stat().st_mode & 0o777 == 0o600
-        assert any(file.name in one for one in told)
+        assert any(file.name in one for one in notifications)
 
 
 @pytest.mark.parametrize("reveal", [False, True])

@@ -90,7 +90,7 @@ async def test_keys_do_nothing_where_nothing_is_shown() -> None:
         assert pilot.app.query_one(PayloadTree).cursor_path == ()
 
 
-async def test_ages_grow_when_they_are_told_again() -> None:
+async def test_ages_grow_when_they_are_drawn_again() -> None:
     now = [NOW]
 
     class ClockApp(App[None]):

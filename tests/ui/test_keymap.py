@@ -23,7 +23,7 @@ from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS
 from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, parse_key, read_keys
 from nomad_tui.ui.panes import Pane
-from tests.dashboard import CONNECTED, KEY_PAUSE, SECONDS, WIDE, Dashboard, Told, frames
+from tests.dashboard import CONNECTED, KEY_PAUSE, SECONDS, WIDE, Dashboard, ScriptedSource, frames
 from tests.kept import folders
 from tests.pressing import has_worked, post_key
 
@@ -53,7 +53,7 @@ async def opened_with(settings: str, tmp_path: Path) -> AsyncIterator[Dashboard]
     config.mkdir(parents=True, exist_ok=True)
     (config / "config.toml").write_text(settings)
     options = DashboardOptions(folders=folders(tmp_path), key_pause=KEY_PAUSE)
-    app = Recorder(Session(Told(CONNECTED, *frames("tour"))), options)
+    app = Recorder(Session(ScriptedSource(CONNECTED, *frames("tour"))), options)
     async with asyncio.timeout(SECONDS), app.run_test(size=WIDE) as pilot:
         opened = Dashboard(app, pilot)
         await opened.shows(625)
@@ -174,7 +174,7 @@ async def test_footer_help_and_palette_show_the_keys_in_force(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         ({"app": {"folow": "x"}}, "`keys.app.folow` is not an action: write `app.follow`"),
         ({"quit": "x"}, "write `app.quit`"),
@@ -193,9 +193,9 @@ async def test_footer_help_and_palette_show_the_keys_in_force(tmp_path: Path) ->
         ({"filter.stay": "ctrl+i"}, "`keys.filter.stay` is"),
     ],
 )
-def test_a_mistake_in_the_keys_is_explained_and_the_action_keeps_its_own(table: dict[str, Any], said: str) -> None:
+def test_a_mistake_in_the_keys_is_explained_and_the_action_keeps_its_own(table: dict[str, Any], message: str) -> None:
     keymap, [error] = read_keys(table, FieldPath("keys", None))
-    assert said in str(error)
+    assert message in str(error)
     wrong = error.path.removeprefix("keys.")
     assert wrong not in BY_ID or keymap.keys(wrong) == tuple(BY_ID[wrong].keys.split())
 

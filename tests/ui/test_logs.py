@@ -72,7 +72,7 @@ async def test_the_end_of_a_log_is_shown_and_followed(size: tuple[int, int]) -> 
         await board.until(lambda: not isinstance(board.app.screen, LogsPage))
 
 
-async def test_what_a_token_lacks_is_said() -> None:
+async def test_what_a_token_lacks_is_reported() -> None:
     token = Token(namespaces={"*": READS}, node_read=True, management=False)
     async with live(NARROW, token) as (board, _):
         await opened(board)

@@ -7,11 +7,11 @@ import pytest
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspector import Inspector
-from tests.dashboard import CONNECTED, MEDIUM, WIDE, Told, dashboard, event, frame, jobs
+from tests.dashboard import CONNECTED, MEDIUM, WIDE, ScriptedSource, dashboard, event, frame, jobs
 
 
 async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_border() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
         await opened.shows(3)
         pane = opened.dashboard.inspector
         for name, view in (("Timeline", EventView.TIMELINE), ("Raw", EventView.RAW), ("Tree", EventView.TREE)):
@@ -24,7 +24,7 @@ async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_bor
 @pytest.mark.parametrize("key", ["y", "w"])
 @pytest.mark.parametrize("rows", [1, 200])
 async def test_a_dialog_leaves_in_sight_the_row_it_acts_on(key: str, rows: int) -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1, rows + 1))), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, rows + 1))), WIDE) as opened:
         await opened.shows(rows)
         await opened.press("k", "j", key)
         await opened.until(lambda: len(opened.app.screen_stack) == 2)
@@ -39,7 +39,7 @@ def allocation(number: int) -> Frame:
 
 
 async def test_tab_with_nothing_to_complete_stays_in_the_filter_line() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
         await opened.shows(3)
         await opened.press("/", *"zzz", "tab", "shift+tab", "q")
         assert opened.dashboard.filter_line.value == "zzzq"
@@ -47,12 +47,12 @@ async def test_tab_with_nothing_to_complete_stays_in_the_filter_line() -> None:
 
 
 async def test_the_filters_example_is_not_taken_for_a_filter() -> None:
-    async with dashboard(Told(CONNECTED), MEDIUM) as opened:
+    async with dashboard(ScriptedSource(CONNECTED), MEDIUM) as opened:
         await opened.appears("press / to filter, such as web status:failed")
 
 
 async def test_escape_goes_back_from_a_view_then_zoom_then_filter_then_selection() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1, 6))), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 6))), WIDE) as opened:
         await opened.shows(5)
         app = opened.app
         await opened.press("/", *"job", "enter", "k", "k")
@@ -78,29 +78,29 @@ async def test_escape_goes_back_from_a_view_then_zoom_then_filter_then_selection
 
 @pytest.mark.parametrize("key", ["d", "t", "R"])
 async def test_newest_in_the_list_takes_the_event_along_that_was_looked_into(key: str) -> None:
-    source = Told(CONNECTED, *jobs(range(1, 4)))
+    source = ScriptedSource(CONNECTED, *jobs(range(1, 4)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(3)
         await opened.press(key)
         await opened.until(lambda: opened.inspected and "job-3" in opened.inspected)
         await opened.press("2", "G")
-        source.tell(*jobs([4]))
+        source.send(*jobs([4]))
         await opened.until(lambda: opened.inspected and "job-4" in opened.inspected)
 
 
 async def test_another_filter_shows_its_newest_event_and_not_the_one_that_was_looked_into() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(1, 4))), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4))), WIDE) as opened:
         await opened.shows(3)
         await opened.press("t", "2", "/", *"job-2", "enter")
         await opened.until(lambda: opened.inspected and "job-2" in opened.inspected)
 
 
 async def test_the_event_pane_holds_still_while_it_is_read_and_says_that_newer_ones_came() -> None:
-    source = Told(CONNECTED, *jobs(range(1, 4)))
+    source = ScriptedSource(CONNECTED, *jobs(range(1, 4)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(3)
         await opened.press("3")
-        source.tell(*jobs(range(4, 9)))
+        source.send(*jobs(range(4, 9)))
         await opened.appears("5 newer")
         assert "job-3" in (opened.inspected or "")
         await opened.press("2")
@@ -119,20 +119,20 @@ async def test_the_event_pane_holds_still_while_it_is_read_and_says_that_newer_o
     ],
 )
 async def test_the_list_filters_by_what_a_row_belongs_to(keys: str, expected: str) -> None:
-    async with dashboard(Told(CONNECTED, allocation(1), allocation(2)), MEDIUM) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, allocation(1), allocation(2)), MEDIUM) as opened:
         await opened.shows(2)
         await opened.press("G", *("enter" if key == "\n" else key for key in keys))
         await opened.until(lambda: opened.dashboard.filter_line.value == expected)
 
 
 async def test_colon_q_quits() -> None:
-    async with dashboard(Told(CONNECTED), MEDIUM) as opened:
+    async with dashboard(ScriptedSource(CONNECTED), MEDIUM) as opened:
         await opened.press(":", "q", "enter")
         await opened.until(lambda: not opened.app.is_running)
 
 
 async def test_copying_offers_the_ids_of_a_row() -> None:
-    async with dashboard(Told(CONNECTED, allocation(7)), MEDIUM) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, allocation(7)), MEDIUM) as opened:
         await opened.shows(1)
         await opened.press("y")
         await opened.until(lambda: any("IDs of the row" in line and "a7 web" in line for line in opened.screen()))

@@ -14,7 +14,7 @@ GAP = Gap(GapReason.BUFFER, 40, 61, 41.0)
 
 
 def marked(alone: Alone) -> list[str]:
-    """The jobs in whose rows a mark stands."""
+    """The jobs whose rows have a mark."""
     return [word for text in alone.rows if MARK in text for word in text.split() if word.startswith("job-")]
 
 
@@ -25,7 +25,7 @@ def select(alone: Alone, sequence: int) -> None:
 # Marks
 
 
-async def test_a_mark_stands_in_the_row_and_moves_nothing() -> None:
+async def test_a_mark_is_in_the_row_and_moves_nothing() -> None:
     async with list_alone(history_of(job(number) for number in range(100))) as alone:
         select(alone, 90)
         before = alone.rows
@@ -80,7 +80,7 @@ async def test_without_a_selection_marks_are_looked_for_from_what_is_shown() -> 
         assert alone.selected == "job-50"
 
 
-async def test_no_mark_and_only_hidden_marks_are_said() -> None:
+async def test_no_mark_and_only_hidden_marks_are_reported() -> None:
     async with list_alone(history_of(job(number) for number in range(30))) as alone:
         await alone.press("apostrophe")
         assert "no marks: press m to mark an event" in alone.subtitle
@@ -89,13 +89,13 @@ async def test_no_mark_and_only_hidden_marks_are_said() -> None:
         select(alone, 12)
         await alone.press("m")
         assert "no marks" not in alone.subtitle
-        for words, expected, said in (("job-12", "job-12", ""), ("job-2", "job-12", "all marks are hidden (2)")):
+        for words, expected, message in (("job-12", "job-12", ""), ("job-2", "job-12", "all marks are hidden (2)")):
             alone.app.view.show(Filter.parse(words))
             alone.events.renew()
             alone.search()
             await alone.press("apostrophe")
             assert alone.selected == expected
-            assert said in alone.subtitle
+            assert message in alone.subtitle
         assert alone.events.marks == (3, 12)
 
 
@@ -208,7 +208,7 @@ async def test_a_gap_is_drawn_as_ever_and_is_no_match() -> None:
         assert alone.selected == "job-61"
 
 
-async def test_a_search_that_has_not_got_there_yet_is_said() -> None:
+async def test_a_search_that_has_not_got_there_yet_is_reported() -> None:
     async with list_alone(history_of(job(number) for number in range(9_000)), filter_text="job-1 nowhere") as alone:
         await alone.press("H")
         assert alone.events.viewport.matches is not None

@@ -75,7 +75,7 @@ class Shown(App[None]):
 
     async def shown(self, editor):
         outcome = await show_outside(self, '{"ID": "web"}', "job-web-1204.json", editor=editor)
-        with open(f"{folder}/said", "a") as file:
+        with open(f"{folder}/messages", "a") as file:
             file.write(f"{outcome.done}: {outcome.sentence}\\n")
 
 Shown().run()
@@ -157,8 +157,8 @@ class Terminal:
         self.until(lambda: self.read > read + 50)
 
     @property
-    def said(self) -> list[str]:
-        file = self.folder / "said"
+    def messages(self) -> list[str]:
+        file = self.folder / "messages"
         return file.read_text().splitlines() if file.exists() else []
 
     def pager(self) -> dict[str, Any]:
@@ -208,9 +208,9 @@ def test_a_pager_has_the_terminal_while_the_stream_goes_on(tmp_path: Path) -> No
         opened.until((tmp_path / "interrupted").exists)
         opened.resize(70)
         opened.press("done\n")
-        opened.until(lambda: opened.said)
+        opened.until(lambda: opened.messages)
         opened.shows("70 wide")
-        assert opened.said == ["True: "]
+        assert opened.messages == ["True: "]
         assert not Path(found["file"]).parent.exists()
         opened.press("q")
         opened.until(lambda: opened.process.poll() is not None)
@@ -218,22 +218,22 @@ def test_a_pager_has_the_terminal_while_the_stream_goes_on(tmp_path: Path) -> No
         assert opened.settings[3] == opened.before[3]
 
 
-def test_what_an_editor_changes_is_not_kept_and_a_failure_is_said(tmp_path: Path) -> None:
+def test_what_an_editor_changes_is_not_kept_and_a_failure_is_reported(tmp_path: Path) -> None:
     with terminal(tmp_path) as opened:
         opened.press("E")
         opened.pager()
         opened.goes_on()
         opened.press("change\n")
-        opened.until(lambda: len(opened.said) == 1)
-        assert opened.said[0] == "True: You changed a temporary copy, now deleted. Save the event with {app.save}."
+        opened.until(lambda: len(opened.messages) == 1)
+        assert opened.messages[0] == "True: You changed a temporary copy, now deleted. Save the event with {app.save}."
         opened.shows("DASHBOARD")
         opened.got = b""
         opened.press("e")
         opened.pager()
         opened.goes_on()
         opened.press("fail\n")
-        opened.until(lambda: len(opened.said) == 2)
-        assert "ended with exit code 3. Set PAGER to another program" in opened.said[1]
+        opened.until(lambda: len(opened.messages) == 2)
+        assert "ended with exit code 3. Set PAGER to another program" in opened.messages[1]
         opened.shows("DASHBOARD")
 
 
@@ -242,10 +242,10 @@ def test_the_output_of_a_program_that_ends_at_once_stays_until_enter(tmp_path: P
         opened.press("e")
         opened.until(lambda: b"cat ended. Press Enter to return" in opened.got)
         assert b'{"ID": "web"}' in opened.got
-        assert opened.said == []
+        assert opened.messages == []
         opened.goes_on()
         opened.press("\n")
-        opened.until(lambda: opened.said)
+        opened.until(lambda: opened.messages)
         opened.shows("DASHBOARD")
 
 
@@ -255,8 +255,8 @@ def test_a_pager_that_is_killed_gives_the_screen_back(tmp_path: Path) -> None:
         found = opened.pager()
         opened.goes_on()
         os.kill(found["pid"], signal.SIGKILL)
-        opened.until(lambda: opened.said)
-        assert "was killed by signal 9" in opened.said[0]
+        opened.until(lambda: opened.messages)
+        assert "was killed by signal 9" in opened.messages[0]
         opened.shows("DASHBOARD")
 
 
@@ -267,11 +267,11 @@ def test_the_key_that_stops_a_program_stops_nothing_where_nobody_could_wake_it(t
         opened.press("\x1a")
         opened.goes_on()
         opened.press("done\n")
-        opened.until(lambda: opened.said)
+        opened.until(lambda: opened.messages)
         opened.shows("DASHBOARD")
 
 
-def test_a_dashboard_that_is_told_to_end_ends_the_pager_too(tmp_path: Path) -> None:
+def test_a_dashboard_that_must_end_ends_the_pager_too(tmp_path: Path) -> None:
     with terminal(tmp_path) as opened:
         opened.press("e")
         found = opened.pager()
@@ -283,14 +283,14 @@ def test_a_dashboard_that_is_told_to_end_ends_the_pager_too(tmp_path: Path) -> N
         assert opened.settings[3] == opened.before[3]
 
 
-async def told(environ: dict[str, str], editor: bool = False) -> Outcome:
+async def outcome_of(environ: dict[str, str], editor: bool = False) -> Outcome:
     app: App[None] = App()
     async with asyncio.timeout(60), app.run_test():
         return await show_outside(app, "{}", "job-1.json", editor=editor, environ=environ)
 
 
 @pytest.mark.parametrize(
-    ("environ", "editor", "said"),
+    ("environ", "editor", "messages"),
     [
         ({"PAGER": "nonesuch -R"}, False, "PAGER is 'nonesuch -R', which is not a program on this machine. Correct"),
         ({"EDITOR": "vi 'x"}, True, "EDITOR is 'vi 'x', which has an unclosed quote. Correct or unset it."),
@@ -303,10 +303,12 @@ async def told(environ: dict[str, str], editor: bool = False) -> Outcome:
         ),
     ],
 )
-async def test_what_stands_in_the_way_is_said(environ: dict[str, str], editor: bool, said: str) -> None:
-    outcome = await told(environ, editor)
+async def test_why_a_pager_or_editor_cannot_run_is_reported(
+    environ: dict[str, str], editor: bool, messages: str
+) -> None:
+    outcome = await outcome_of(environ, editor)
     assert not outcome.done
-    assert said in outcome.sentence
+    assert messages in outcome.sentence
 
 
 # Files
@@ -352,11 +354,11 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real.json").read_text() == "after"
 
 
-def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
-    for path, said in (
+    for path, messages in (
         (tmp_path, "is a folder. Add a file name."),
         (tmp_path / "missing" / "x.json", "There is no folder"),
         (tmp_path / "file" / "x.json", "There is no folder"),
@@ -367,12 +369,12 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> No
     ):
         with pytest.raises(NotWrittenError) as raised:
             write(path, "text", replace=False)
-        assert said in str(raised.value)
+        assert messages in str(raised.value)
         assert str(raised.value).isprintable()
     assert names_in(tmp_path) == ["file", "loop", "pipe"]
 
 
-def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_what_was_there_stays(tmp_path: Path) -> None:
     (tmp_path / "event.json").write_text("before")
     full = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path / "event.json")],
@@ -405,7 +407,7 @@ class Writer(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str | None] = []
+        self.messages: list[str | None] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
@@ -417,7 +419,7 @@ class Writer(App[None]):
         return len(self.screen_stack) == 1 if action == "write" else super().check_action(action, parameters)
 
     def action_write(self) -> None:
-        self.push_screen(WriteFile(lambda: '{"ID": "web"}', "job-web-1204.json"), self.said.append)
+        self.push_screen(WriteFile(lambda: '{"ID": "web"}', "job-web-1204.json"), self.messages.append)
 
     @property
     def trouble(self) -> str:
@@ -443,9 +445,9 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
     app = Writer()
     async with asyncio.timeout(60), app.run_test() as pilot:
         await typed(app, "w", "enter")
-        await until(pilot, lambda: app.said)
+        await until(pilot, lambda: app.messages)
         path = tmp_path / "job-web-1204.json"
-        assert app.said == [f"Written: 13 B to {path} (mode 0600)."]
+        assert app.messages == [f"Written: 13 B to {path} (mode 0600)."]
         assert path.read_text() == '{"ID": "web"}'
         path.write_text("mine")
         await typed(app, "w", "enter")
@@ -458,7 +460,7 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
         await typed(app, "n", "enter")
         assert "job-web-1204.json already exists" in app.trouble
         await typed(app, "enter")
-        await until(pilot, lambda: len(app.said) == 2)
+        await until(pilot, lambda: len(app.messages) == 2)
         assert path.read_text() == '{"ID": "web"}'
 
 
@@ -468,7 +470,7 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
     app = Writer()
     async with asyncio.timeout(60), app.run_test() as pilot:
         await typed(app, "w", "ctrl+u", *"~/ab", "enter")
-        await until(pilot, lambda: app.said)
+        await until(pilot, lambda: app.messages)
         assert (tmp_path / "ab").exists()
         await typed(app, "w", "ctrl+u", *"no/ab", "enter")
         assert app.trouble == f"There is no folder {tmp_path}/no: make it, or type another."
@@ -479,8 +481,8 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
         await typed(app, "ctrl+u", *"~nobody-here/x", "enter")
         assert app.trouble == "There is no user ~nobody-here: type another path."
         await typed(app, "escape", "escape")
-        await until(pilot, lambda: len(app.said) == 2)
-        assert app.said[1] is None
+        await until(pilot, lambda: len(app.messages) == 2)
+        assert app.messages[1] is None
     assert names_in(tmp_path) == ["ab"]
 
 

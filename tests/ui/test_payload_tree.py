@@ -108,7 +108,7 @@ async def typed(pilot: Pilot[None], text: str) -> None:
     await at_rest(pilot.app)
 
 
-def count_told(app: App[Any]) -> str:
+def count_shown(app: App[Any]) -> str:
     return str(app.query_one(FindLine).count.content)
 
 
@@ -356,7 +356,7 @@ async def test_a_secret_can_be_neither_read_decoded_nor_found() -> None:
         assert app.opened == []
         for text in ("hunter", "deep", "more", "/h.*2/", "•"):
             await typed(pilot, text)
-            assert count_told(app) == "not found", text
+            assert count_shown(app) == "not found", text
         await pressed(pilot, "escape", "g", "j", "j", "x", "enter")
         assert cursor_line(tree).startswith("▼ Secret")
         assert any('deep  "hunter2"' in line for line in drawn(tree))
@@ -457,7 +457,7 @@ async def test_keys_stand_as_documented_when_asked() -> None:
 # Values
 
 
-async def test_ids_are_told_as_names() -> None:
+async def test_ids_are_shown_as_names() -> None:
     names = {("Node", "4f"): "edge-1", ("Deployment", "9a"): "web v3", ("Allocation", "c1"): "web.g[0]"}
     payload = b'{"Allocation":{"NodeID":"4f","DeploymentID":"9a","JobID":"web","PreemptedAllocations":["c1"]}}'
     async with asyncio.timeout(60), TreeApp().run_test(size=(70, 20)) as pilot:
@@ -474,7 +474,7 @@ async def test_ids_are_told_as_names() -> None:
         ]
 
 
-async def test_times_are_told_in_utc_when_asked() -> None:
+async def test_times_are_shown_in_utc_on_request() -> None:
     async with asyncio.timeout(60), TreeApp(timezone(timedelta(hours=2))).run_test(size=(90, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
@@ -521,10 +521,10 @@ async def test_json_and_base64_in_a_string_unfold_beneath_it() -> None:
         assert cursor_line(tree).startswith("┆ ▶ auth")
         await pressed(pilot, "l", "j")
         assert cursor_line(tree) == f"┆     token  {MASK}"
-        assert tree.cursor_path == ("Job", "Spec"), "what stands in the payload"
+        assert tree.cursor_path == ("Job", "Spec"), "what the payload holds"
         assert tree.cursor_value == inner
         await pressed(pilot, "plus")
-        assert app.terms == [], "the string it stands in has a secret in it"
+        assert app.terms == [], "the string around it has a secret in it"
         tree.show(parse(payload), NOW)
         assert cursor_line(tree) == f"┆     token  {MASK}", "unfolded in the next event too"
         await pressed(pilot, "h", "h", "h", "h")
@@ -589,7 +589,7 @@ async def test_changes_are_marked_and_the_cursor_goes_from_one_to_the_next() -> 
         assert drawn(tree)[0] == "  ▼ Allocation  {8}", "the margin stays"
 
 
-async def test_what_a_time_and_an_id_were_is_told_readably() -> None:
+async def test_what_a_time_and_an_id_were_is_readable() -> None:
     before = b'{"Node":{"UpdateTime":1795424029007000000,"NodeID":"4f","StartedAt":"2026-11-23T08:49:03Z"}}'
     payload = b'{"Node":{"UpdateTime":1795424043007000000,"NodeID":"5e","StartedAt":"2026-11-23T08:54:03Z"}}'
     async with asyncio.timeout(60), TreeApp().run_test(size=(90, 30)) as pilot:
@@ -630,27 +630,27 @@ async def test_what_is_typed_is_found_also_in_what_is_folded() -> None:
         assert line.is_open
         await typed(pilot, "redis")
         assert cursor_path(tree) == ("Job", "Groups", 1, "Tasks", 0, "Name")
-        assert count_told(app) == "1 of 1"
+        assert count_shown(app) == "1 of 1"
         assert highlighted(tree) == ["redis"]
         await typed(pilot, "name")
-        assert count_told(app) == "1 of 3"
+        assert count_shown(app) == "1 of 3"
         assert cursor_path(tree) == ("Job", "Groups", 0, "Name")
         assert not any("Tasks  [" in text and "▼" in text for text in drawn(tree)), "what was opened before is folded"
         await typed(pilot, "Name")
-        assert count_told(app) == "1 of 3"
+        assert count_shown(app) == "1 of 3"
         await typed(pilot, "NAME")
-        assert count_told(app) == "not found"
+        assert count_shown(app) == "not found"
         assert cursor_path(tree) == ("Job",), "back to where it began"
         await typed(pilot, "/^(web|front)$/")
-        assert count_told(app) == "1 of 2"
+        assert count_shown(app) == "1 of 2"
         await typed(pilot, "/(/")
-        assert "missing" in count_told(app)
+        assert "missing" in count_shown(app)
         await typed(pilot, "/name/i")
         await pressed(pilot, "enter")
         assert app.focused is tree
         await pressed(pilot, "n")
         assert cursor_path(tree) == ("Job", "Groups", 1, "Name")
-        assert count_told(app) == "2 of 3"
+        assert count_shown(app) == "2 of 3"
         await pressed(pilot, "n", "n")
         assert cursor_path(tree) == ("Job", "Groups", 0, "Name")
         await pressed(pilot, "N")
@@ -685,7 +685,7 @@ async def test_what_is_looked_for_is_counted_in_the_next_event() -> None:
         await pressed(pilot, "enter")
         tree.show(parse(b'{"Job":{"ID":"web","Name":"web"}}'), NOW)
         await at_rest(pilot.app)
-        assert count_told(pilot.app) == "1 of 2"
+        assert count_shown(pilot.app) == "1 of 2"
         assert highlighted(tree) == ["web", "web"]
 
 

@@ -14,7 +14,7 @@ from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.search.view import View
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.filter.saved import NameFilter, hints
-from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Dashboard, Told, dashboard, frames, jobs
+from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Dashboard, ScriptedSource, dashboard, frames, jobs
 from tests.kept import folders, kept
 
 
@@ -57,7 +57,7 @@ def test_presets_find_nothing_where_all_is_well(name: str) -> None:
 
 
 async def test_function_keys_apply_filters_and_take_them_back() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("f1")
         await in_force(opened, PRESETS["failures"])
@@ -75,13 +75,13 @@ async def test_function_keys_apply_filters_and_take_them_back() -> None:
 
 
 async def test_the_empty_line_says_which_key_has_which_filter() -> None:
-    async with dashboard(Told(CONNECTED), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED), WIDE) as opened:
         await opened.appears("F1 failures  F2 deployments  F3 node trouble  F4 placements blocked  F5 out of memory")
         assert "mine" not in "".join(hints(opened.dashboard.saved.filters))
 
 
 async def test_mine_is_the_namespace_of_the_environment(tmp_path: Path) -> None:
-    async with kept(Told(CONNECTED, *frames("tour")), tmp_path, namespace="prod") as opened:
+    async with kept(ScriptedSource(CONNECTED, *frames("tour")), tmp_path, namespace="prod") as opened:
         await opened.shows(625)
         await opened.press("f6")
         await in_force(opened, "ns:=prod")
@@ -89,7 +89,7 @@ async def test_mine_is_the_namespace_of_the_environment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_filter_is_saved_and_there_in_the_next_run(size: tuple[int, int], tmp_path: Path) -> None:
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, size) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path, size) as opened:
         await opened.shows(30)
         await opened.press("slash")
         await opened.type("job:=job-7")
@@ -104,7 +104,7 @@ async def test_a_filter_is_saved_and_there_in_the_next_run(size: tuple[int, int]
         await opened.until(lambda: not isinstance(opened.app.screen, NameFilter))
         assert opened.focus == "filter"
         await opened.press("escape")
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, size) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path, size) as opened:
         await opened.shows(30)
         await opened.appears("F1 my seven")
         await opened.press("f1")
@@ -115,7 +115,7 @@ async def test_a_filter_is_saved_and_there_in_the_next_run(size: tuple[int, int]
 
 
 async def test_only_a_good_filter_is_saved_and_escape_saves_nothing(tmp_path: Path) -> None:
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         await opened.press("slash", "ctrl+s")
         await opened.appears("Type a filter first")
@@ -135,7 +135,7 @@ async def test_only_a_good_filter_is_saved_and_escape_saves_nothing(tmp_path: Pa
 
 async def test_the_palette_applies_renames_and_forgets(tmp_path: Path) -> None:
     SavedFilters(folders(tmp_path).config).save("[web] trouble", 'job matches "[a-z]"', "F7")
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
 
         async def run(command: str) -> None:
@@ -162,23 +162,23 @@ async def test_the_palette_applies_renames_and_forgets(tmp_path: Path) -> None:
         assert SavedFilters(folders(tmp_path).config).named("[web] calm") is None
 
 
-async def test_mistakes_in_the_files_are_said_at_the_start(tmp_path: Path) -> None:
+async def test_mistakes_in_the_files_are_reported_at_the_start(tmp_path: Path) -> None:
     config = folders(tmp_path).config
     config.mkdir(parents=True)
     (config / "filters.toml").write_text('[filters.bad]\nfilter = "satus:x"\n')
     (config / "config.toml").write_text('[ui]\ncolumns = ["tme"]\n')
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
-        said = " ".join(opened.notes)
-        assert 'filter "bad"' in said
-        assert '`ui.columns[0]` is "tme"' in said
+        message = " ".join(opened.notes)
+        assert 'filter "bad"' in message
+        assert '`ui.columns[0]` is "tme"' in message
 
 
 async def test_the_columns_are_those_of_the_settings_and_chosen_in_the_palette(tmp_path: Path) -> None:
     config = folders(tmp_path).config
     config.mkdir(parents=True)
     (config / "config.toml").write_text('[ui]\ncolumns = ["index", "sentence"]\n')
-    async with kept(Told(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
+    async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
         assert [str(column) for column in opened.events.columns] == ["index", "sentence"]
         opened.dashboard.action_columns()

@@ -13,7 +13,7 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.sinks.actions import SendTo
 from tests import recordings
-from tests.dashboard import CONNECTED, SIZES, Dashboard, Told, event, frame, jobs
+from tests.dashboard import CONNECTED, SIZES, Dashboard, ScriptedSource, event, frame, jobs
 from tests.kept import kept
 from tests.pressing import post_key
 from tests.receiver import Fault, Receiver, receiver
@@ -40,7 +40,7 @@ async def opened_on(
     config.mkdir()
     for name, text in definitions.items():
         define(config, name, text)
-    async with kept(source or Told(CONNECTED, TWO), folder, size) as opened:
+    async with kept(source or ScriptedSource(CONNECTED, TWO), folder, size) as opened:
         yield opened
 
 
@@ -52,7 +52,7 @@ def words(opened: Dashboard) -> str:
     return " ".join(" ".join(line.strip("│▌ ") for line in opened.screen()).split())
 
 
-async def said(opened: Dashboard, text: str) -> None:
+async def notifies(opened: Dashboard, text: str) -> None:
     await opened.until(lambda: text in " ".join(opened.notes))
 
 
@@ -66,8 +66,8 @@ async def menu(opened: Dashboard) -> SendTo:
 
 def sent(form: str) -> Any:
     """The selected event as it came, and what it is expected to come in."""
-    told = orjson.loads(TWO.event_texts()[1])
-    return {"Index": 7, "Events": [told]} if form == "nomad" else told
+    second_event = orjson.loads(TWO.event_texts()[1])
+    return {"Index": 7, "Events": [second_event]} if form == "nomad" else second_event
 
 
 @pytest.mark.parametrize("form", ["nomad", "event", "cloudevents"])
@@ -81,7 +81,7 @@ async def test_just_this_event_is_sent_in_the_sinks_format(tmp_path: Path, form:
             assert "Send to  Variable [b]second[/b]" in opened
             assert f"chat   webhook {form}, secrets in clear" in opened
             await opened.press("a")
-            await said(opened, "Sent Variable [b]second[/b] to chat: 200 OK, it said 'thank you'.")
+            await notifies(opened, "Sent Variable [b]second[/b] to chat: 200 OK, it said 'thank you'.")
             (request,) = hook.requests
             if form == "cloudevents":
                 assert request.json["data"] == sent(form)
@@ -98,21 +98,21 @@ async def test_secrets_are_masked_unless_the_definition_says_otherwise(tmp_path:
         await opened.press("3", "x")
         await menu(opened)
         await opened.press("enter")
-        await said(opened, "Sent")
+        await notifies(opened, "Sent")
         assert SECRET.encode() not in hook.requests[0].body
         assert hook.events[0]["Payload"]["Variable"]["Path"] == "a"
 
 
 async def test_the_event_that_was_selected_is_sent_whatever_comes_meanwhile(tmp_path: Path) -> None:
-    source = Told(CONNECTED, *jobs(range(1, 20)))
+    source = ScriptedSource(CONNECTED, *jobs(range(1, 20)))
     async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook)}, source) as opened:
         await opened.shows(19)
         await opened.press("k", "k")
         await menu(opened)
-        source.tell(*jobs(range(20, 90)))
+        source.send(*jobs(range(20, 90)))
         await opened.until(lambda: opened.history.received_events == 89)
         await opened.press("a")
-        await said(opened, "Sent Job job-18 to chat")
+        await notifies(opened, "Sent Job job-18 to chat")
         assert [each["Key"] for each in hook.events] == ["job-18"]
 
 
@@ -124,11 +124,11 @@ async def test_keys_typed_ahead_are_meant_for_the_menu(tmp_path: Path) -> None:
         await opened.shows(2)
         for key in ("S", "down", "enter"):
             post_key(opened.app, key)
-        await said(opened, "Sent Variable [b]second[/b] to b")
+        await notifies(opened, "Sent Variable [b]second[/b] to b")
         assert hook.requests[0].json["Key"] == "[b]second[/b]"
 
 
-async def test_a_refusal_and_a_sink_that_cannot_be_opened_are_said(tmp_path: Path) -> None:
+async def test_a_refusal_and_a_sink_that_cannot_be_opened_are_reported(tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(422, "[b]what[/b] is this")
         missing = webhook(hook, 'headers = { Authorization = "Bearer ${NO_SUCH_VARIABLE_HERE}" }\n')
@@ -136,31 +136,31 @@ async def test_a_refusal_and_a_sink_that_cannot_be_opened_are_said(tmp_path: Pat
             await opened.shows(2)
             await menu(opened)
             await opened.press("a")
-            await said(opened, "[b]what[/b] is this")
+            await notifies(opened, "[b]what[/b] is this")
             await menu(opened)
             await opened.press("b")
-            await said(opened, "NO_SUCH_VARIABLE_HERE")
+            await notifies(opened, "NO_SUCH_VARIABLE_HERE")
             assert len(hook.requests) == 1
 
 
 async def test_a_sink_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
-    source = Told(CONNECTED, TWO)
+    source = ScriptedSource(CONNECTED, TWO)
     async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook)}, source) as opened:
         hook.answer(fault=Fault.HANG)
         await opened.shows(2)
         await menu(opened)
         await opened.press("a")
         await hook.received(1)
-        await said(opened, "no answer yet")
-        source.tell(*jobs(range(10, 20)))
+        await notifies(opened, "no answer yet")
+        source.send(*jobs(range(10, 20)))
         await opened.shows(12)
         await opened.press("k")
         assert opened.events.cursor is not None
         hook.release()
-        await said(opened, "Sent Variable")
+        await notifies(opened, "Sent Variable")
 
 
-async def test_what_cannot_be_sent_to_says_why(tmp_path: Path) -> None:
+async def test_what_cannot_be_sent_queueds_why(tmp_path: Path) -> None:
     out, wrong = 'type = "stdout"\n', 'type = "webhook"\naddress = "nowhere"\n'
     async with opened_on(tmp_path, {"out": out, "wrong": wrong}) as opened:
         await opened.shows(2)
@@ -183,12 +183,12 @@ async def test_a_click_chooses_too_and_the_menu_fits(tmp_path: Path, size: tuple
             await menu(opened)
             assert max(map(len, opened.screen())) <= size[0]
             await opened.click("ChoiceList", (4, 1))
-            await said(opened, "to sink-01")
+            await notifies(opened, "to sink-01")
             await menu(opened)
             await opened.press(*["down"] * 29)
             await opened.appears("sink-29")
             await opened.press("enter")
-            await said(opened, "to sink-29")
+            await notifies(opened, "to sink-29")
 
 
 async def test_without_sinks_it_says_where_to_make_one(tmp_path: Path) -> None:
@@ -201,15 +201,15 @@ async def test_without_sinks_it_says_where_to_make_one(tmp_path: Path) -> None:
 
 
 async def test_a_gap_is_no_event_and_neither_is_nothing(tmp_path: Path) -> None:
-    source = Told(CONNECTED)
+    source = ScriptedSource(CONNECTED)
     async with opened_on(tmp_path, {}, source) as opened:
         await opened.press("S")
-        await said(opened, "No event is selected. Select one, then press S.")
-        source.tell(*jobs([1]), Gap(GapReason.BUFFER, 1, 9, 5.0), *jobs([9]))
+        await notifies(opened, "No event is selected. Select one, then press S.")
+        source.send(*jobs([1]), Gap(GapReason.BUFFER, 1, 9, 5.0), *jobs([9]))
         await opened.shows(2)
         await opened.press("k", "k")
         await opened.press("S")
-        await said(opened, "A gap is not an event")
+        await notifies(opened, "A gap is not an event")
 
 
 async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_palette(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_pale
         await opened.press("g", "enter")
         await menu(opened)
         await opened.press("a")
-        await said(opened, "Sent")
+        await notifies(opened, "Sent")
         first = next(text for line in recordings.lines("tour") if (text := orjson.loads(line)).get("Events"))
         assert hook.events == first["Events"][:1]
         await opened.press("ctrl+p")

@@ -115,19 +115,19 @@ def overview(folder: Path, sink: str) -> SinkOverview:
 async def put(journal: Journal, statuses: dict[str, SinkStatus], runner: RunnerStatus | None = None) -> None:
     """As a runner that is alive writes it."""
     now = time_ns()
-    told = runner or RunnerStatus(pid=4711, host="build-7", started=now - 5 * MINUTE, region="global", state="live")
-    told.heard = told.heard or now
+    result = runner or RunnerStatus(pid=4711, host="build-7", started=now - 5 * MINUTE, region="global", state="live")
+    result.heard = result.heard or now
     for name, status in statuses.items():
         await journal.register(name, 0)
         await journal.advance(Cursor(name, 0, status=status))
-    await journal.report(told, statuses)
+    await journal.report(result, statuses)
 
 
 # What is shown
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_sink_is_a_row_and_all_about_one_stands_below(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_every_sink_is_a_row_and_all_about_one_is_below(tmp_path: Path, size: tuple[int, int]) -> None:
     define(tmp_path, "chat", webhook("https://user:s3cret@chat.example.com/hook", 'topics = ["Job:web"]\n'))
     define(tmp_path, "pager", webhook("https://pager.example.com", 'filter = "status:failed"\n'))
     define(tmp_path, "never", 'type = "file"\naddress = "/var/log/nomad.ndjson"\n')
@@ -214,14 +214,14 @@ async def test_a_definition_with_a_mistake_is_a_row_that_says_what_is_wrong(tmp_
             await opened.until(lambda: "new" in opened.row("chat"))
 
 
-async def test_trouble_of_the_runner_stands_first(tmp_path: Path) -> None:
+async def test_trouble_of_the_runner_is_first(tmp_path: Path) -> None:
     async with writing(tmp_path / "test.journal") as journal:
         now = time_ns()
         full = "There is no room left for the journal."
-        told = RunnerStatus(
+        result = RunnerStatus(
             pid=1, host="h", started=now, state="retrying", what="Cannot reach it.", journal_trouble=full
         )
-        await put(journal, {"chat": SinkStatus(SinkState.IDLE)}, told)
+        await put(journal, {"chat": SinkStatus(SinkState.IDLE)}, result)
         async with opened_on(journal_of(tmp_path), tmp_path, NARROW) as opened:
             await opened.look()
             await opened.says("stream retrying")
@@ -238,8 +238,8 @@ async def test_text_from_outside_is_only_text(tmp_path: Path) -> None:
             last_error="[bold]no[/] [$accent] \x1b]0;title\x07 [/",
             last_answer="[/]",
         )
-        told = RunnerStatus(pid=1, host="[red]host[/]\x1b[2J", started=time_ns(), state="[/]", what="[/] \x9b")
-        await put(journal, {"[/b]\x1b": bad}, told)
+        result = RunnerStatus(pid=1, host="[red]host[/]\x1b[2J", started=time_ns(), state="[/]", what="[/] \x9b")
+        await put(journal, {"[/b]\x1b": bad}, result)
         async with opened_on(journal_of(tmp_path), tmp_path) as opened:
             await opened.look()
             await opened.says("[bold]no[/] [$accent] ␛]0;title␇ [/")
@@ -263,7 +263,7 @@ async def test_the_cursor_stays_with_its_sink(tmp_path: Path) -> None:
             assert opened.under_cursor == "c"
 
 
-async def test_a_file_that_is_no_journal_is_said(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
     (tmp_path / "test.journal").write_text("something else altogether, and long enough to be looked at" * 100)
     define(tmp_path, "chat", webhook("https://chat.example.com"))
     async with opened_on(journal_of(tmp_path), tmp_path) as opened:

@@ -31,7 +31,7 @@ from nomad_tui.core.wire import HEARTBEAT, Unreadable
 from nomad_tui.session import Session
 from nomad_tui.ui.dialogs.text_page import WarningList
 from nomad_tui.ui.status import WARNING_LINES, header
-from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Told, dashboard, event, frame, frames, jobs
+from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, ScriptedSource, dashboard, event, frame, frames, jobs
 from tests.pressing import at_rest
 
 GAP = Gap(GapReason.BUFFER, 40, 61, 41.0)
@@ -56,7 +56,7 @@ class Finished:
             yield update
 
 
-class Reached(Told):
+class Reached(ScriptedSource):
     """A source that reaches one of several servers."""
 
     def __init__(self, connection: Connection, *updates: Update) -> None:
@@ -69,8 +69,10 @@ def servers(*addresses: str, profile: Profile | None = None) -> Connection:
     return replace(first, others=tuple(others), profile=profile)
 
 
-async def told(*updates: Update, live: bool = True, history: History | None = None, seconds: float = 0.0) -> Session:
-    """A session that was told so, `seconds` ago."""
+async def session_of(
+    *updates: Update, live: bool = True, history: History | None = None, seconds: float = 0.0
+) -> Session:
+    """A session that took these updates `seconds` ago."""
     now = 100.0
     source = Finished(*updates)
     source.live = live
@@ -87,7 +89,7 @@ async def says(session: Session, width: int = 200, scope: str = "global · all n
 
 
 async def test_the_header_of_a_live_stream() -> None:
-    session = await told(CONNECTED, *frames("tour"), seconds=3)
+    session = await session_of(CONNECTED, *frames("tour"), seconds=3)
     session.tick()
     text = await says(session)
     for fact in (
@@ -112,7 +114,7 @@ async def test_the_header_counts_what_an_operator_should_know() -> None:
         Unreadable("no JSON", b"<html>", 6),
         Connected("x", None, None, 2),
     ]
-    text = await says(await told(*updates, history=History(max_events=64)))
+    text = await says(await session_of(*updates, history=History(max_events=64)))
     assert "gaps 1" in text
     assert "unreadable 1" in text
     assert "evicted 1" in text
@@ -135,12 +137,12 @@ async def test_the_header_counts_what_an_operator_should_know() -> None:
 )
 async def test_the_header_says_how_the_stream_is(updates: tuple[Update, ...], live: bool, words: str) -> None:
     for width in (80, 120, 200):
-        assert words in await says(await told(*updates, live=live), width)
+        assert words in await says(await session_of(*updates, live=live), width)
 
 
 async def test_a_late_heartbeat_is_a_warning() -> None:
     for seconds, warned in ((44.0, False), (46.0, True), (4_000.0, True)):
-        session = await told(CONNECTED, HEARTBEAT, seconds=seconds)
+        session = await session_of(CONNECTED, HEARTBEAT, seconds=seconds)
         line = header(session, "", 200)
         at = line.plain.index("♥")
         styles = [str(span.style) for span in line.spans if span.start <= at < span.end]
@@ -152,7 +154,7 @@ async def test_a_late_heartbeat_is_a_warning() -> None:
 )
 async def test_the_header_keeps_to_its_line_and_to_what_matters_most(name: str) -> None:
     updates: list[Update] = [Connected(name, "2.0.6", "global", 3), *jobs(range(200)), GAP, GAP]
-    session = await told(*updates, history=History(max_events=64))
+    session = await session_of(*updates, history=History(max_events=64))
     for width in (60, 80, 95, 130, 200):
         text = (await says(session, width)).rstrip()
         assert "\n" not in text
@@ -164,42 +166,42 @@ async def test_the_header_keeps_to_its_line_and_to_what_matters_most(name: str) 
 
 async def test_names_from_the_cluster_are_text() -> None:
     names = Connected("\x1b]0;OWNED\x07[b]host[/b] [/x] $primary", "[red]2.0.6\x1b[0m", "[$x]\x9b31m")
-    session = await told(names)
+    session = await session_of(names)
     text = await says(session, 300, "[/foo] \x1b[2J")
     assert text.isprintable()
     for literal in ("[b]host[/b] [/x] $primary", "[red]2.0.6", "[/foo]"):
         assert literal in text
-    async with dashboard(Told(names, Refused("[/x] \x1b[2J", "[b]", 5.0, 1)), WIDE) as opened:
+    async with dashboard(ScriptedSource(names, Refused("[/x] \x1b[2J", "[b]", 5.0, 1)), WIDE) as opened:
         await opened.appears("[b]host[/b] [/x] $primary")
         await opened.appears("[/x] ␛[2J [b]")
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_trouble_says_what_why_and_what_now_and_goes_when_it_is_over(size: tuple[int, int]) -> None:
-    source = Told(CONNECTED, *jobs(range(50)))
+    source = ScriptedSource(CONNECTED, *jobs(range(50)))
     async with dashboard(source, size) as opened:
         await opened.shows(50)
         assert not opened.dashboard.trouble.display
-        source.tell(LOST)
+        source.send(LOST)
         await opened.appears("The server closed the stream. See whether it restarts.")
         await opened.appears("Retrying in")
         assert "(attempt 4); press r to retry now." in " ".join(line.strip() for line in opened.screen())
         assert "○ reconnecting" in opened
         assert "job-49" in opened, "what came stays"
-        source.tell(Connecting("nomad.example.com:4646"))
+        source.send(Connecting("nomad.example.com:4646"))
         await opened.appears("◌ connecting")
         assert "The server closed the stream." in opened
-        source.tell(REFUSED)
+        source.send(REFUSED)
         await opened.appears("The server refused it. Set another token.")
         assert "✕ refused" in opened
-        source.tell(CONNECTED, frame(99, event("Job", "job-99")))
+        source.send(CONNECTED, frame(99, event("Job", "job-99")))
         await opened.appears("job-99")
         await opened.until(lambda: not opened.dashboard.trouble.display)
         assert "● live" in opened
 
 
 async def test_long_trouble_leaves_room_for_the_events_and_for_what_to_do() -> None:
-    source = Told(CONNECTED, *jobs(range(50)), Refused("why " * 300, "remedy " * 300, 12.0, 1))
+    source = ScriptedSource(CONNECTED, *jobs(range(50)), Refused("why " * 300, "remedy " * 300, 12.0, 1))
     async with dashboard(source, NARROW) as opened:
         await opened.appears("why why")
         await opened.appears("remedy remedy")
@@ -207,7 +209,7 @@ async def test_long_trouble_leaves_room_for_the_events_and_for_what_to_do() -> N
         assert opened.events.size.height >= 4
 
 
-async def test_what_was_read_to_its_end_is_said() -> None:
+async def test_what_was_read_to_its_end_is_reported() -> None:
     async with dashboard(Finished(Connected("tour.ndjson"), *jobs(range(5)), Ended("read to the end"))) as opened:
         await opened.appears("■ finished")
         assert "held 5" in opened
@@ -241,7 +243,7 @@ async def test_the_header_says_which_of_several_servers_is_read(to: str, words: 
 @pytest.mark.parametrize(
     ("colour", "ground"), [("#d33f49", "#d33f49"), ("error", None), ("blue", "#0000ff"), ("", None), ("nö", None)]
 )
-async def test_the_profile_stands_before_the_address_in_its_colour(colour: str, ground: str | None) -> None:
+async def test_the_profile_is_before_the_address_in_its_color(colour: str, ground: str | None) -> None:
     connection = servers("http://10.0.0.1:4646", profile=Profile("[b]prod\x1b", colour))
     source = Reached(connection, Connected("http://10.0.0.1:4646"))
     async with dashboard(source, NARROW) as opened:
@@ -266,29 +268,29 @@ PART = Warned(Concern.PERMISSION, "The token may read only part of it.", "Grant 
 
 
 async def test_warnings_are_shown_one_at_a_time_while_the_stream_goes_on() -> None:
-    source = Told(CONNECTED, *jobs(range(5)))
+    source = ScriptedSource(CONNECTED, *jobs(range(5)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(5)
         assert not opened.dashboard.trouble.display
-        source.tell(CLOCK)
+        source.send(CLOCK)
         await opened.appears("▲ The server's clock is 41 s ahead.")
         await opened.appears("Let both follow one time server.")
         await opened.appears("warnings 1")
-        source.tell(PART, NAMESPACE)
+        source.send(PART, NAMESPACE)
         await opened.appears("▲ There is no namespace wbe.")
         await opened.appears("(1 of 3, W to read and hide)")
-        source.tell(LOST)
+        source.send(LOST)
         await opened.appears("The server closed the stream.")
         assert "There is no namespace wbe." not in opened, "a trouble comes first"
-        source.tell(CONNECTED, Warned(Concern.NAMESPACE))
+        source.send(CONNECTED, Warned(Concern.NAMESPACE))
         await opened.appears("▲ The token may read only part of it.")
-        source.tell(Warned(Concern.PERMISSION), Warned(Concern.CLOCK))
+        source.send(Warned(Concern.PERMISSION), Warned(Concern.CLOCK))
         await opened.until(lambda: not opened.dashboard.trouble.display)
         assert "warnings" not in opened.screen()[0]
 
 
 async def test_warnings_that_were_read_come_back_only_when_they_change() -> None:
-    source = Told(CONNECTED, *jobs(range(5)), CLOCK, PART)
+    source = ScriptedSource(CONNECTED, *jobs(range(5)), CLOCK, PART)
     async with dashboard(source, WIDE) as opened:
         await opened.appears("(1 of 2, W to read and hide)")
         await opened.press("W")
@@ -299,16 +301,16 @@ async def test_warnings_that_were_read_come_back_only_when_they_change() -> None
         await opened.until(lambda: not isinstance(opened.app.screen, WarningList))
         assert not opened.dashboard.trouble.display
         assert "warnings 2" in opened, "they are still there"
-        source.tell(Warned(Concern.CLOCK, CLOCK.what, CLOCK.remedy), frame(9, event("Job", "job-9")))
+        source.send(Warned(Concern.CLOCK, CLOCK.what, CLOCK.remedy), frame(9, event("Job", "job-9")))
         await opened.appears("job-9")
         await opened.caught_up()
         assert not opened.dashboard.trouble.display
-        source.tell(Warned(Concern.CLOCK, "The server's clock is 90 s ahead.", CLOCK.remedy))
+        source.send(Warned(Concern.CLOCK, "The server's clock is 90 s ahead.", CLOCK.remedy))
         await opened.appears("▲ The server's clock is 90 s ahead.")
-        source.tell(Warned(Concern.PERMISSION))
+        source.send(Warned(Concern.PERMISSION))
         await opened.until(lambda: Concern.PERMISSION not in opened.app.session.status.warnings)
         await opened.caught_up()
-        source.tell(PART)
+        source.send(PART)
         await opened.appears(f"▲ {PART.what}")
 
 
@@ -316,7 +318,7 @@ async def test_warnings_that_were_read_come_back_only_when_they_change() -> None
 async def test_a_long_warning_costs_two_lines_and_is_whole_in_the_list(size: tuple[int, int]) -> None:
     what = " ".join(f"what-{number}" for number in range(60))
     remedy = " ".join(f"remedy-{number}" for number in range(60))
-    async with dashboard(Told(CONNECTED, Warned(Concern.BUFFERED, what, remedy)), size) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, Warned(Concern.BUFFERED, what, remedy)), size) as opened:
         await opened.appears("▲ what-0")
         await opened.appears("W to read and hide)")
         await opened.until(lambda: opened.dashboard.trouble.size.height <= WARNING_LINES)
@@ -329,7 +331,9 @@ async def test_a_long_warning_costs_two_lines_and_is_whole_in_the_list(size: tup
 
 async def test_the_list_of_warnings_names_what_is_refused_and_the_policy_that_grants_it() -> None:
     allowed = {topic.name: frozenset({"default"} if topic.name == "Job" else ()) for topic in KINDS.values()}
-    async with dashboard(Told(Permitted(Permissions(("default",), allowed)), CONNECTED, PART), WIDE) as opened:
+    async with dashboard(
+        ScriptedSource(Permitted(Permissions(("default",), allowed)), CONNECTED, PART), WIDE
+    ) as opened:
         await opened.appears(PART.what)
         await opened.press("W")
         await opened.appears("needs read-job in default")
@@ -344,22 +348,24 @@ async def test_the_list_of_warnings_names_what_is_refused_and_the_policy_that_gr
 
 
 async def test_without_warnings_the_list_says_so() -> None:
-    async with dashboard(Told(CONNECTED)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED)) as opened:
         await opened.press("W")
         await opened.appears("No warnings.")
 
 
-async def test_ticks_that_a_server_does_not_take_are_said() -> None:
-    source = Told(structs.replace(CONNECTED, refused_topics=("Node", "[b]\x1bX")), CLOCK)
+async def test_ticks_that_a_server_does_not_take_are_reported() -> None:
+    source = ScriptedSource(structs.replace(CONNECTED, refused_topics=("Node", "[b]\x1bX")), CLOCK)
     async with dashboard(source, WIDE) as opened:
         await opened.appears("The server rejects subscriptions to Node, [b]␛X.")
         await opened.appears("Use a token that may read these, or untick them")
-        source.tell(CONNECTED)
+        source.send(CONNECTED)
         await opened.appears("▲ The server's clock")
 
 
 async def test_warnings_from_the_cluster_are_text() -> None:
-    source = Told(CONNECTED, Warned(Concern.CLOCK, "[b]one[/] \x1b[2J", "[/x] $primary"), Noted("[red]note\x9b"))
+    source = ScriptedSource(
+        CONNECTED, Warned(Concern.CLOCK, "[b]one[/] \x1b[2J", "[/x] $primary"), Noted("[red]note\x9b")
+    )
     async with dashboard(source, WIDE) as opened:
         await opened.appears("▲ [b]one[/] ␛[2J [/x] $primary")
         await opened.appears("[red]note")
@@ -368,11 +374,11 @@ async def test_warnings_from_the_cluster_are_text() -> None:
         assert all(line.isprintable() for line in opened.screen())
 
 
-async def test_what_the_operator_should_know_is_told_once_and_not_all_over_the_screen() -> None:
-    source = Told(CONNECTED, Noted("The machine slept for 8 minutes."))
+async def test_what_the_operator_should_know_is_shown_once_and_not_all_over_the_screen() -> None:
+    source = ScriptedSource(CONNECTED, Noted("The machine slept for 8 minutes."))
     async with dashboard(source, WIDE) as opened:
         await opened.appears("The machine slept for 8 minutes.")
-        source.tell(*(Noted(f"Namespace web-{number} is read too.") for number in range(9)))
+        source.send(*(Noted(f"Namespace web-{number} is read too.") for number in range(9)))
         await opened.appears("Namespace web-8 is read too.")
         assert all(f"Namespace web-{number} is read too." in opened for number in range(9))
         assert len(opened.notes) <= 5

@@ -9,7 +9,7 @@ from textual.theme import BUILTIN_THEMES
 from nomad_tui.config.folders import styles_folder
 from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.ui.themes import THEMES
-from tests.dashboard import CONNECTED, WIDE, Told, dashboard, frames
+from tests.dashboard import CONNECTED, WIDE, ScriptedSource, dashboard, frames
 
 STYLES = sorted(styles_folder().glob("*.tcss"))
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(")
@@ -28,12 +28,12 @@ def test_style_sheets_inside_the_package_come_first_and_missing_ones_are_reporte
 
 
 def declarations(text: str) -> list[str]:
-    """What stands after a colon, without comments and selectors."""
+    """What follows a colon, without comments and selectors."""
     return re.findall(r":\s*([^;{}]+);", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
 
 
 async def test_every_style_file_is_loaded_when_a_key_is_pressed() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.press("k")
         assert all(opened.app.stylesheet.has_source(str(path)) for path in STYLES)
 
@@ -44,8 +44,8 @@ def test_colours_come_from_the_theme(path: Path) -> None:
     assert found == []
 
 
-async def test_the_dashboard_stands_under_every_theme() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+async def test_the_dashboard_opens_with_every_theme() -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await opened.press("k")
         app = opened.app
@@ -65,9 +65,9 @@ async def test_the_dashboard_stands_under_every_theme() -> None:
 
 
 @pytest.mark.parametrize("theme", [theme for theme in THEMES if not theme.ansi], ids=lambda theme: theme.name)
-async def test_text_can_be_told_from_its_ground(theme: object) -> None:
+async def test_text_contrasts_with_its_background(theme: object) -> None:
     """Every colour of a row has a contrast of at least 3 to 1 on the list's ground, and of 2 to 1 under the cursor."""
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         opened.app.theme = theme.name  # type: ignore[attr-defined]
         await opened.shows(625)
         weak = set()

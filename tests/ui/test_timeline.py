@@ -37,7 +37,7 @@ class TimelineApp(App[None]):
         super().__init__()
         self.timeline = Timeline(timezone=UTC)
         self.jumps: list[int] = []
-        self.told: list[str] = []
+        self.announced: list[str] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
@@ -99,7 +99,7 @@ class Shown:
 
     @property
     def cursor(self) -> str:
-        """The line of the cursor, told by its ground."""
+        """The line of the cursor, found by its background."""
         y = self.line_of_cursor
         return self.timeline.render_line(y).text.rstrip()
 
@@ -128,7 +128,7 @@ class Shown:
             assert self.timeline.cursor_row is not before, f"no row with {words}"
 
     def depth(self, text: str) -> int:
-        """Cells before the triangle or what stands in its place."""
+        """Cells before the triangle or what is in its place."""
         rest = text[9:]
         return len(rest) - len(rest.lstrip())
 
@@ -274,7 +274,7 @@ async def test_a_row_of_which_no_event_is_held_says_so() -> None:
         assert notes(shown.app) == ["No event of this object in memory: they were before the oldest one."]
 
 
-async def test_a_row_that_stands_for_more_opens() -> None:
+async def test_a_row_of_several_opens() -> None:
     async with timeline() as shown:
         await shown.show(history_of(frames("tour")), "Allocation", FLAKY)
         await shown.press("G")
@@ -332,7 +332,7 @@ async def test_rows_keep_the_order_of_the_tree_while_it_grows() -> None:
             assert sum(FOCUS in text for text in shown.rows) == 1
 
 
-async def test_a_gap_stands_in_the_timeline() -> None:
+async def test_a_gap_is_in_the_timeline() -> None:
     async with timeline(height=120) as shown:
         sent = frames("tour")
         middle = next(number for number, one in enumerate(sent) if any(each.key == FLAKY for each in one.events)) + 2

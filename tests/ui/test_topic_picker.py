@@ -17,7 +17,19 @@ from nomad_tui.core.updates import Permitted
 from nomad_tui.ui.facets.facet_painter import FacetPainter, shortened
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.facets.sections import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
-from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, Told, dashboard, event, frame, frames, jobs
+from tests.dashboard import (
+    CONNECTED,
+    MEDIUM,
+    NARROW,
+    WIDE,
+    Dashboard,
+    ScriptedSource,
+    dashboard,
+    event,
+    frame,
+    frames,
+    jobs,
+)
 
 KNOWN = [*KINDS]
 COUNTS = Counter(event.topic for frame in frames("tour") for event in frame.events)
@@ -83,21 +95,21 @@ async def filtered(opened: Dashboard, text: str) -> None:
 
 
 async def test_every_topic_has_its_count_as_events_come() -> None:
-    source = Told(CONNECTED, *frames("tour"))
+    source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
         await counted(opened)
         rows = topic_rows(opened)
         assert list(rows) == [topic for topic in KNOWN if topic in COUNTS]
         assert rows["Allocation"].split() == ["▣", "◆", "Allocation", str(COUNTS["Allocation"])]
-        source.tell(*jobs(range(1_000, 2_000)))
+        source.send(*jobs(range(1_000, 2_000)))
         await opened.shows(1_625)
         await counted(opened)
         assert topic_rows(opened)["Job"].split()[-1] == f"{COUNTS['Job'] + 1_000:,}"
 
 
 async def test_topics_without_events_are_folded_away_until_they_are_asked_for() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
         silent = len(KNOWN) - len(COUNTS)
@@ -112,10 +124,10 @@ async def test_topics_without_events_are_folded_away_until_they_are_asked_for() 
 
 
 async def test_counts_fall_when_events_are_evicted() -> None:
-    source = Told(CONNECTED, *frames("tour"))
+    source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source, history=History(max_events=64)) as opened:
         await opened.until(lambda: opened.history.received_events == 625)
-        source.tell(*jobs(range(200)))
+        source.send(*jobs(range(200)))
         await opened.until(lambda: opened.history.received_events == 825)
         await counted(opened)
         assert "Allocation" not in topic_rows(opened)
@@ -123,7 +135,7 @@ async def test_counts_fall_when_events_are_evicted() -> None:
 
 
 async def test_a_topic_that_is_unticked_leaves_the_list_at_once_and_comes_back() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
         assert "Allocation" in listed(opened)
@@ -141,7 +153,7 @@ async def test_a_topic_that_is_unticked_leaves_the_list_at_once_and_comes_back()
 
 
 async def test_all_none_and_only_this() -> None:
-    source = Told(CONNECTED, *frames("tour"))
+    source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
         await counted(opened)
@@ -164,7 +176,7 @@ async def test_all_none_and_only_this() -> None:
 
 @pytest.mark.parametrize("key", ["space", "minus"])
 async def test_what_is_left_out_is_let_in_again_by_the_same_key_and_by_a_tick(key: str) -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
         await go_to(opened, "running")
@@ -179,7 +191,7 @@ async def test_what_is_left_out_is_let_in_again_by_the_same_key_and_by_a_tick(ke
 
 
 async def test_a_click_ticks() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
         await opened.click(TopicPicker, offset=(5, 4))
@@ -192,7 +204,7 @@ async def test_a_click_ticks() -> None:
 
 
 async def test_keys_move_within_the_picker() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
         await opened.press("1")
@@ -213,13 +225,13 @@ async def test_keys_move_within_the_picker() -> None:
 
 
 async def test_hidden_events_that_come_later_stay_hidden_and_are_counted() -> None:
-    source = Told(CONNECTED, *frames("tour"))
+    source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
         await counted(opened)
         await go_to(opened, "Job")
         await opened.press("space")
-        source.tell(*jobs(range(1_000, 1_010)))
+        source.send(*jobs(range(1_000, 1_010)))
         await opened.shows(635)
         await counted(opened)
         assert "Job" not in listed(opened)
@@ -230,10 +242,10 @@ async def test_hidden_events_that_come_later_stay_hidden_and_are_counted() -> No
 
 
 async def test_unknown_topics_are_added_as_they_come() -> None:
-    source = Told(CONNECTED, *jobs(range(3)))
+    source = ScriptedSource(CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
-        source.tell(frame(9, event("Quota", "q"), event("[red]x[/]", "m"), event("\x1b[2JEsc", "e")))
+        source.send(frame(9, event("Quota", "q"), event("[red]x[/]", "m"), event("\x1b[2JEsc", "e")))
         await opened.shows(6)
         await counted(opened)
         rows = topic_rows(opened)
@@ -247,28 +259,28 @@ async def test_unknown_topics_are_added_as_they_come() -> None:
 
 @pytest.mark.parametrize("key", ["n", "o"])
 async def test_topics_that_come_after_none_or_only_are_hidden_too(key: str) -> None:
-    source = Told(CONNECTED, *jobs(range(3)))
+    source = ScriptedSource(CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
         await counted(opened)
         await go_to(opened, "Job")
         await opened.press(key)
-        source.tell(frame(9, event("Quota", "q")))
+        source.send(frame(9, event("Quota", "q")))
         await opened.shows(4)
         await opened.until(lambda: opened.dashboard.view.hidden_topics >= {"Quota"})
         await counted(opened)
         assert topic_rows(opened)["Quota"].startswith("□")
         assert "Quota" not in listed(opened)
         await opened.press("g", "a")
-        source.tell(frame(10, event("Recommendation", "r")))
+        source.send(frame(10, event("Recommendation", "r")))
         await opened.shows(5)
         assert listed(opened) == {"Job", "Quota", "Recommendation"}
 
 
 async def test_a_server_that_makes_up_topics_does_not_fill_the_pane_for_ever() -> None:
-    source = Told(CONNECTED)
+    source = ScriptedSource(CONNECTED)
     async with dashboard(source) as opened:
-        source.tell(*(frame(number, event(f"Topic{number}", "k")) for number in range(150)))
+        source.send(*(frame(number, event(f"Topic{number}", "k")) for number in range(150)))
         await opened.shows(150)
         await counted(opened)
         assert len(topic_rows(opened)) == MOST_UNKNOWN_TOPICS
@@ -305,7 +317,7 @@ def pressed_to(opened: Dashboard, kind: Kind) -> list[str]:
 
 
 async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
-    async with dashboard(Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
+    async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
         await counted(opened)
         texts = [text.rstrip() for text in section(opened, "Topics")]
@@ -348,7 +360,7 @@ async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
 async def test_topics_that_need_the_same_say_so_once() -> None:
     management = [topic.name for topic in KINDS.values() if topic.capability == "management"]
     others = [name for name in KNOWN if name not in management]
-    async with dashboard(Told(permitted(others), CONNECTED, *jobs(range(3))), WIDE) as opened:
+    async with dashboard(ScriptedSource(permitted(others), CONNECTED, *jobs(range(3))), WIDE) as opened:
         await opened.shows(3)
         await counted(opened)
         assert [text.rstrip() for text in section(opened, "Topics")[-2:]] == ["  … 6 refused", "  needs management"]
@@ -359,7 +371,7 @@ async def test_topics_that_need_the_same_say_so_once() -> None:
 
 @pytest.mark.parametrize("key", ["space", "enter", "o"])
 async def test_a_refused_topic_is_not_ticked_but_explained(key: str) -> None:
-    async with dashboard(Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
+    async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
         await counted(opened)
         await go_to(opened, "Node")
@@ -370,8 +382,8 @@ async def test_a_refused_topic_is_not_ticked_but_explained(key: str) -> None:
         assert listed(opened) == {"Job"}
 
 
-async def test_what_no_policy_grants_is_said_to_need_another_token() -> None:
-    async with dashboard(Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
+async def test_what_no_policy_grants_needs_another_token() -> None:
+    async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
         await counted(opened)
         await opened.press(*pressed_to(opened, Kind.REFUSED), "space")
@@ -383,8 +395,8 @@ async def test_what_no_policy_grants_is_said_to_need_another_token() -> None:
 
 
 async def test_a_topic_that_is_refused_in_some_namespaces_says_in_which_and_is_ticked_all_the_same() -> None:
-    told = permitted(KNOWN, ("default", "dev", "web", "warehouse"), ("default",))
-    async with dashboard(Told(told, CONNECTED, *frames("tour")), WIDE) as opened:
+    readable = permitted(KNOWN, ("default", "dev", "web", "warehouse"), ("default",))
+    async with dashboard(ScriptedSource(readable, CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await counted(opened)
         texts = section(opened, "Topics")
@@ -404,12 +416,12 @@ async def test_a_topic_that_is_refused_in_some_namespaces_says_in_which_and_is_t
 
 
 async def test_what_was_refused_and_is_granted_is_an_ordinary_topic_again() -> None:
-    source = Told(permitted(READ_JOB), CONNECTED, *jobs(range(3)))
+    source = ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
         await counted(opened)
         assert any(text.startswith("✕") for text in section(opened, "Topics"))
-        source.tell(permitted(KNOWN), CONNECTED, frame(9, event("Node", "n")))
+        source.send(permitted(KNOWN), CONNECTED, frame(9, event("Node", "n")))
         await opened.shows(4)
         await counted(opened)
         assert not any("✕" in text or "refused" in text for text in section(opened, "Topics"))
@@ -417,10 +429,10 @@ async def test_what_was_refused_and_is_granted_is_an_ordinary_topic_again() -> N
 
 
 async def test_events_of_a_topic_that_is_refused_by_now_can_still_be_hidden() -> None:
-    source = Told(CONNECTED, frame(9, event("Node", "n")))
+    source = ScriptedSource(CONNECTED, frame(9, event("Node", "n")))
     async with dashboard(source) as opened:
         await opened.shows(1)
-        source.tell(permitted(READ_JOB), CONNECTED, *jobs(range(10, 13)))
+        source.send(permitted(READ_JOB), CONNECTED, *jobs(range(10, 13)))
         await opened.shows(4)
         await counted(opened)
         assert topic_rows(opened)["Node"].split() == ["▣", "◈", "Node", "1"]
@@ -435,7 +447,7 @@ async def test_events_of_a_topic_that_is_refused_by_now_can_still_be_hidden() ->
 
 
 async def test_what_is_wrong_and_then_the_most_frequent_values_are_listed_with_their_counts() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await counted(opened)
         texts = section(opened, "Status")
@@ -447,8 +459,8 @@ async def test_what_is_wrong_and_then_the_most_frequent_values_are_listed_with_t
         assert titles == ["Topics", "Level", "Status", "Types", "Namespaces", "Jobs", "Nodes"]
 
 
-async def test_a_tick_stands_in_the_filter_and_narrows() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+async def test_a_tick_is_in_the_filter_and_narrows() -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await counted(opened)
         await go_to(opened, "lost")
@@ -471,7 +483,7 @@ async def test_a_tick_stands_in_the_filter_and_narrows() -> None:
 
 
 async def test_ticks_pressed_ahead_all_count() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await counted(opened)
         await go_to(opened, "running")
@@ -482,7 +494,9 @@ async def test_ticks_pressed_ahead_all_count() -> None:
 
 
 async def test_what_is_typed_is_ticked() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE, filter_text="status:=lost -job:=web oom") as opened:
+    async with dashboard(
+        ScriptedSource(CONNECTED, *frames("tour")), WIDE, filter_text="status:=lost -job:=web oom"
+    ) as opened:
         await opened.shows(625)
         await counted(opened)
         assert any(text.startswith("▣ lost") for text in section(opened, "Status"))
@@ -493,7 +507,7 @@ async def test_what_is_typed_is_ticked() -> None:
 
 
 async def test_only_this_and_not_this_go_into_the_filter() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour")), WIDE, filter_text="web") as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE, filter_text="web") as opened:
         await opened.shows(625)
         await counted(opened)
         await go_to(opened, "running")
@@ -515,7 +529,7 @@ async def test_only_this_and_not_this_go_into_the_filter() -> None:
 
 
 async def test_sections_fold_and_show_all_their_values() -> None:
-    async with dashboard(Told(CONNECTED, *jobs(range(40)))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(40)))) as opened:
         await opened.shows(40)
         await counted(opened)
         assert len(section(opened, "Jobs")) == FEW + 1
@@ -534,13 +548,13 @@ async def test_sections_fold_and_show_all_their_values() -> None:
 
 
 async def test_rows_do_not_change_places_while_they_are_read() -> None:
-    source = Told(CONNECTED, *jobs([1, 1, 1, 2, 2, 3]))
+    source = ScriptedSource(CONNECTED, *jobs([1, 1, 1, 2, 2, 3]))
     async with dashboard(source) as opened:
         await opened.shows(6)
         await counted(opened)
         assert [text.split()[1] for text in section(opened, "Jobs")] == ["job-1", "job-2", "job-3"]
         await opened.press("1")
-        source.tell(*jobs([3, 3, 3, 3, 4]))
+        source.send(*jobs([3, 3, 3, 3, 4]))
         await opened.shows(11)
         await counted(opened)
         assert [text.split()[1:] for text in section(opened, "Jobs")] == [
@@ -556,7 +570,7 @@ async def test_rows_do_not_change_places_while_they_are_read() -> None:
 
 async def test_hostile_values_are_drawn_safely_and_found_again() -> None:
     names = ["\x1b]0;OWNED\x07", 'say "hi"', "a,b c", "-x", "日本", "*", "/x/"]
-    source = Told(CONNECTED, frame(1, *(event("Job", name, Job={"ID": name}) for name in names)))
+    source = ScriptedSource(CONNECTED, frame(1, *(event("Job", name, Job={"ID": name}) for name in names)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(len(names))
         await counted(opened)
@@ -589,11 +603,11 @@ def test_any_number_of_values_is_ranked_in_small_steps() -> None:
 
 @pytest.mark.parametrize("size", [NARROW, MEDIUM, WIDE])
 async def test_rows_fill_the_pane_whatever_the_name(size: tuple[int, int]) -> None:
-    source = Told(CONNECTED, *jobs(range(3)))
+    source = ScriptedSource(CONNECTED, *jobs(range(3)))
     names = ["日本語のとても長い題名", "e\u0301" * 30, "👩‍👩‍👧‍👦" * 4, "x" * 10_000, "\u202eRLO"]
     async with dashboard(source, size) as opened:
-        source.tell(frame(9, *(event(name, "k", Job={"Status": name}) for name in names)))
-        source.tell(frame(10, *(event("Job", name, Job={"ID": name, "Status": name}) for name in names)))
+        source.send(frame(9, *(event(name, "k", Job={"Status": name}) for name in names)))
+        source.send(frame(10, *(event("Job", name, Job={"ID": name, "Status": name}) for name in names)))
         await opened.shows(13)
         await opened.press("1")
         await opened.until(lambda: opened.dashboard.view.counts_facets)
@@ -608,14 +622,14 @@ async def test_rows_fill_the_pane_whatever_the_name(size: tuple[int, int]) -> No
         assert sum(text.endswith(" 1") for text in topic_rows(opened).values()) == len(names)
 
 
-def test_long_names_are_told_apart_by_both_ends() -> None:
+def test_long_names_are_distinguished_by_both_ends() -> None:
     assert shortened("AllocationUpdateDesiredStatus", 16) == "Allocati…dStatus"
     assert shortened("short", 16) == "short"
     assert all(len(shortened("x" * 50, width)) == width for width in range(1, 20))
 
 
 async def test_a_paste_into_the_picker_is_harmless() -> None:
-    async with dashboard(Told(CONNECTED, *frames("tour"))) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("1")
         opened.app.post_message(textual_events.Paste("\x1b[2J" * 100))

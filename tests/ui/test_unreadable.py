@@ -7,7 +7,7 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.stream.status import UNREADABLE_KEPT
 from nomad_tui.ui.dialogs.text_page import UnreadableLines
 from tests import recordings
-from tests.dashboard import CONNECTED, SIZES, Dashboard, Told, dashboard, jobs
+from tests.dashboard import CONNECTED, SIZES, Dashboard, ScriptedSource, dashboard, jobs
 from tests.pressing import at_rest
 
 
@@ -48,14 +48,14 @@ async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_as_text(size: 
 
 
 async def test_every_way_out_leads_back_to_the_dashboard_which_went_on() -> None:
-    source = Told(CONNECTED, Unreadable("no JSON", b"<html>\x1b[31m[/x] 502", 16))
+    source = ScriptedSource(CONNECTED, Unreadable("no JSON", b"<html>\x1b[31m[/x] 502", 16))
     async with dashboard(source) as opened:
         await opened.appears("unreadable 1")
         for number, key in enumerate(("escape", "q", "u", "enter")):
             await look(opened)
             await opened.appears("no JSON 16 B")
             assert "<html>␛[31m[/x] 502" in opened
-            source.tell(*jobs(range(number * 100, number * 100 + 100)))
+            source.send(*jobs(range(number * 100, number * 100 + 100)))
             await opened.until(lambda number=number: opened.history.end == number * 100 + 100)  # type: ignore[misc]
             await opened.press(key)
             await opened.until(lambda: not isinstance(opened.app.screen, UnreadableLines))
@@ -65,15 +65,15 @@ async def test_every_way_out_leads_back_to_the_dashboard_which_went_on() -> None
             assert opened.focus == "events"
 
 
-async def test_nothing_unreadable_is_said_too() -> None:
-    async with dashboard(Told(CONNECTED)) as opened:
+async def test_nothing_unreadable_is_reported_too() -> None:
+    async with dashboard(ScriptedSource(CONNECTED)) as opened:
         await look(opened)
         await opened.appears("Every line could be read.")
 
 
 async def test_more_than_a_few_are_only_counted() -> None:
     lines = [Unreadable(f"reason-{number}", b"\xff" * 400, 2_000_000) for number in range(500)]
-    async with dashboard(Told(CONNECTED, *lines)) as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *lines)) as opened:
         await opened.appears("unreadable 500")
         await look(opened)
         assert "Unreadable: 500" in opened

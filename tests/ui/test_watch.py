@@ -14,7 +14,7 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.ui.watch.page import AddRule, WatchPage
 from nomad_tui.ui.watch.watching import notification
 from tests import recordings
-from tests.dashboard import CONNECTED, NARROW, SIZES, Dashboard, Told, dashboard, event, frame
+from tests.dashboard import CONNECTED, NARROW, SIZES, Dashboard, ScriptedSource, dashboard, event, frame
 
 
 def folders(tmp_path: Path, config: str = "") -> Folders:
@@ -24,10 +24,8 @@ def folders(tmp_path: Path, config: str = "") -> Folders:
 
 def node(index: int, status: str, name: str = "edge-1") -> Frame:
     """A node's event that comes as it happens."""
-    told = event(
-        "Node", "n1", Node={"ID": "n1", "Name": name, "Status": status, "ModifyIndex": index, "CreateIndex": 1}
-    )
-    return replace(frame(index, {**told, "Namespace": ""}), fresh=True, received=time_ns())
+    raw = event("Node", "n1", Node={"ID": "n1", "Name": name, "Status": status, "ModifyIndex": index, "CreateIndex": 1})
+    return replace(frame(index, {**raw, "Namespace": ""}), fresh=True, received=time_ns())
 
 
 def rule(actions: str, more: str = "") -> str:
@@ -44,7 +42,7 @@ async def opened(board: Dashboard) -> WatchPage:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_preset_that_is_switched_on_fires_and_leads_to_its_event(tmp_path: Path, size: tuple[int, int]) -> None:
-    source = Told(CONNECTED, node(5, "ready"))
+    source = ScriptedSource(CONNECTED, node(5, "ready"))
     async with dashboard(source, size, folders=folders(tmp_path)) as board:
         await board.shows(1)
         await opened(board)
@@ -52,7 +50,7 @@ async def test_a_preset_that_is_switched_on_fires_and_leads_to_its_event(tmp_pat
         await board.press("j", "j", "space")
         await board.appears("on          node down")
         await board.press("escape")
-        source.tell(node(6, "down"), node(7, "down", "renamed"))
+        source.send(node(6, "down"), node(7, "down", "renamed"))
         await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted == {1: "node down"})
         await board.appears("◉")
         await opened(board)
@@ -63,7 +61,7 @@ async def test_a_preset_that_is_switched_on_fires_and_leads_to_its_event(tmp_pat
 
 
 async def test_a_rule_is_made_of_the_current_filter_and_removed_again(tmp_path: Path) -> None:
-    async with dashboard(Told(CONNECTED), NARROW, folders=folders(tmp_path), filter_text="job:=web") as board:
+    async with dashboard(ScriptedSource(CONNECTED), NARROW, folders=folders(tmp_path), filter_text="job:=web") as board:
         await opened(board)
         await board.press("a")
         await board.until(lambda: isinstance(board.app.screen, AddRule))
@@ -81,7 +79,7 @@ async def test_a_rule_is_made_of_the_current_filter_and_removed_again(tmp_path: 
 
 
 async def test_a_rule_is_made_of_the_filter_in_force_while_another_has_a_mistake(tmp_path: Path) -> None:
-    async with dashboard(Told(CONNECTED), folders=folders(tmp_path), filter_text="level:fatal") as board:
+    async with dashboard(ScriptedSource(CONNECTED), folders=folders(tmp_path), filter_text="level:fatal") as board:
         await opened(board)
         await board.press("a")
         await board.until(lambda: isinstance(board.app.screen, AddRule))
@@ -94,9 +92,9 @@ async def test_a_command_gets_the_event_and_its_failure_is_shown(tmp_path: Path)
     got = tmp_path / "got"
     script = f"cat > {got}; echo $NOMAD_EVENT_RULE $NOMAD_EVENT_LEVEL >> {got}; echo no pager; exit 4"
     config = rule('["command"]', f"command = {json.dumps(['sh', '-c', script])}")
-    source = Told(CONNECTED, node(5, "ready"))
+    source = ScriptedSource(CONNECTED, node(5, "ready"))
     async with dashboard(source, folders=folders(tmp_path, config)) as board:
-        source.tell(node(6, "down"))
+        source.send(node(6, "down"))
         await board.appears("Its command failed: exit 4: no pager")
         assert board.dashboard.controllers.watching.outcomes == {"away": "exit 4: no pager"}
     event_line, fields = got.read_text().splitlines()
@@ -105,30 +103,30 @@ async def test_a_command_gets_the_event_and_its_failure_is_shown(tmp_path: Path)
 
 
 async def test_a_rule_pauses_at_the_event_without_taking_the_keys_from_the_filter(tmp_path: Path) -> None:
-    source = Told(CONNECTED, node(5, "ready"))
+    source = ScriptedSource(CONNECTED, node(5, "ready"))
     async with dashboard(source, folders=folders(tmp_path, rule('["pause"]'))) as board:
         await board.shows(1)
         await board.press("/")
-        source.tell(node(6, "down"))
+        source.send(node(6, "down"))
         await board.until(lambda: board.events.viewport.paused_at is not None)
         assert (board.events.cursor, board.focus) == (1, "filter")
 
 
 async def test_a_snoozed_rule_does_nothing_but_highlight(tmp_path: Path) -> None:
-    source = Told(CONNECTED, node(5, "ready"))
+    source = ScriptedSource(CONNECTED, node(5, "ready"))
     async with dashboard(source, folders=folders(tmp_path, rule('["highlight", "pause"]'))) as board:
         await opened(board)
         await board.press("home", "s", "escape")
-        source.tell(node(6, "down"))
+        source.send(node(6, "down"))
         await board.until(lambda: board.dashboard.controllers.watching.watcher.highlighted)
         assert board.events.viewport.paused_at is None
         await opened(board)
         await board.appears("zz 14 m")
 
 
-async def test_a_mistake_is_said_and_stops_nothing(tmp_path: Path) -> None:
+async def test_a_mistake_is_reported_and_stops_nothing(tmp_path: Path) -> None:
     config = rule('["mail"]') + '[[watch]]\nname = "good"\nlevel = "failure"\n'
-    async with dashboard(Told(CONNECTED, node(5, "ready")), folders=folders(tmp_path, config)) as board:
+    async with dashboard(ScriptedSource(CONNECTED, node(5, "ready")), folders=folders(tmp_path, config)) as board:
         await board.shows(1)
         await board.appears("`watch[0].actions[0]`")
         assert next(iter(board.dashboard.controllers.watching.watcher.states)) == "good"

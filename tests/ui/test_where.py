@@ -13,7 +13,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, StandIn
 from nomad_tui.ui.dashboard import Switch
 from nomad_tui.ui.dialogs.where import Choices, Where
-from tests.dashboard import CONNECTED, MEDIUM, NARROW, Dashboard, Told, dashboard
+from tests.dashboard import CONNECTED, MEDIUM, NARROW, Dashboard, ScriptedSource, dashboard
 
 SECRET = "00000000-0000-4000-8000-00000000000a"
 
@@ -194,7 +194,7 @@ async def test_enter_on_where_one_is_changes_nothing(tmp_path: Path) -> None:
         assert screen.history.received_events == 1
 
 
-async def test_a_list_that_cannot_be_had_is_said_so_with_the_reason(tmp_path: Path) -> None:
+async def test_a_list_that_cannot_be_read_is_reported_with_the_reason(tmp_path: Path) -> None:
     async with cluster("here") as here:
         folder = configured(tmp_path, gone="http://127.0.0.1:1")
         async with opened(folder, {"NOMAD_ADDR": here.address}, size=NARROW) as screen:
@@ -256,13 +256,13 @@ async def test_a_click_chooses_and_a_double_click_switches(tmp_path: Path) -> No
 
 
 async def test_a_recording_is_left_for_nothing_else() -> None:
-    async with dashboard(Told(CONNECTED)) as screen:
+    async with dashboard(ScriptedSource(CONNECTED)) as screen:
         await screen.press("@")
         await screen.appears("Only available")
         assert len(screen.app.screen_stack) == 1
 
 
 async def test_at_can_be_typed_into_the_filter() -> None:
-    async with dashboard(Told(CONNECTED)) as screen:
+    async with dashboard(ScriptedSource(CONNECTED)) as screen:
         await screen.press("/", "@")
         assert screen.dashboard.filter_line.value == "@"
