@@ -1,6 +1,7 @@
 """How much an event matters to an operator: `failure`, `warning`, `change` or `routine`."""
 
 from enum import IntEnum
+from typing import Final
 
 
 class Level(IntEnum):
@@ -15,7 +16,10 @@ class Level(IntEnum):
 
     @property
     def word(self) -> str:
-        return self.name.lower()
+        return _WORDS[self]
+
+
+_WORDS: Final = tuple(level.name.lower() for level in Level)
 
 
 def read_level(written: str) -> Level | None:

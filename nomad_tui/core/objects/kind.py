@@ -193,8 +193,8 @@ class Known(Kind, ABC, Generic[F]):
         super().__init__()
         self._reader = ObjectReader(self.payload_keys, self.fields)
         self._mentions: dict[str, ObjectReader[Any]] = {}
-        self._last_read: tuple[bytes, bytes | None, F | None, F | None, bool] | None = None
-        """Payloads now and before, and what was read of them: a row asks twice, for its sentence and its level."""
+        self._last: ObjectEvent[F] | None = None
+        """What was read last: a row asks twice, for its sentence and its level."""
 
     def read(self, payload: bytes) -> F | None:
         """The object, from the JSON of a `Payload`; None where there is none."""
@@ -204,21 +204,22 @@ class Known(Kind, ABC, Generic[F]):
         self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside
     ) -> ObjectEvent[F] | None:
         """The event with its object read; None where the payload has none."""
-        read = self._last_read
-        if read is None or read[0] is not payload or read[1] is not previous:
-            read = self._last_read = (payload, previous, *self._read_both(payload, previous))
-        _, _, now, before, is_deleted = read
-        return None if now is None else ObjectEvent(type_, key, now, before, is_deleted, beside, payload, previous)
+        last = self._last
+        if last is not None and last.payload is payload and last.previous is previous:
+            if last.beside is beside and last.key == key and last.type_ == type_:
+                return last
+            now, before, is_deleted = last.now, last.before, last.is_deleted
+        else:
+            read, is_deleted = self._reader.read(payload)
+            if read is None:
+                return None
+            now, before = read, None if previous is None else self._read_before(previous, read)
+        self._last = ObjectEvent(type_, key, now, before, is_deleted, beside, payload, previous)
+        return self._last
 
-    def _read_both(self, payload: bytes, previous: bytes | None) -> tuple[F | None, F | None, bool]:
-        """The object now and before, and whether the payload says that it was deleted."""
-        now, is_deleted = self._reader.read(payload)
-        before: F | None = None
-        if now is not None and previous is not None:
-            before, was_deleted = self._reader.read(previous)
-            if before is not None and (was_deleted or not self.is_earlier(before, now)):
-                before = None
-        return now, before, is_deleted
+    def _read_before(self, previous: bytes, now: F) -> F | None:
+        before, was_deleted = self._reader.read(previous)
+        return before if before is not None and not was_deleted and self.is_earlier(before, now) else None
 
     def is_earlier(self, before: F, now: F) -> bool:
         """Whether `before` is an earlier state: a restarted server sends its old events again."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -55,13 +55,18 @@ class Sentence(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """All of it as one plain line: what a filter searches and `tail` prints."""
-        text = "".join([part.text for part in self.subject]) + "  " + self.what
+        text = f"{self.name}  {self.what}"
         return f"{text}  {self.place}" if self.place else text
+
+    @property
+    def name(self) -> str:
+        """`subject` as plain text."""
+        return "".join([text for text, _ in self.subject])
 
     @property
     def what(self) -> str:
         """`happened` as plain text."""
-        return "".join([part.text for part in self.happened])
+        return "".join([text for text, _ in self.happened])
 
 
 SUBJECT_LIMIT: Final = 80
@@ -103,24 +108,31 @@ UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-
 _WORD: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
 
 
-def plain(text: str, limit: int = MESSAGE_LIMIT) -> Part:
-    return Part(printable(text, limit), Role.PLAIN)
+class PartMaker(Protocol):
+    def __call__(self, text: str, limit: int = MESSAGE_LIMIT) -> Part: ...
 
 
-def dim(text: str, limit: int = MESSAGE_LIMIT) -> Part:
-    return Part(printable(text, limit), Role.DIM)
+def _maker(role: Role) -> PartMaker:
+    """Makes parts of a role. The same few texts come again and again: to find one takes a quarter of making it."""
+
+    @lru_cache(maxsize=PARTS_KEPT)
+    def kept(text: str) -> Part:
+        return Part(printable(text), role)
+
+    def make(text: str, limit: int = MESSAGE_LIMIT) -> Part:
+        return kept(text) if len(text) <= limit else Part(printable(text, limit), role)
+
+    return make
 
 
-def good(text: str, limit: int = MESSAGE_LIMIT) -> Part:
-    return Part(printable(text, limit), Role.GOOD)
-
-
-def warn(text: str, limit: int = MESSAGE_LIMIT) -> Part:
-    return Part(printable(text, limit), Role.WARN)
-
-
-def bad(text: str, limit: int = MESSAGE_LIMIT) -> Part:
-    return Part(printable(text, limit), Role.BAD)
+PARTS_KEPT: Final = 1024
+"""Of each role."""
+plain: Final = _maker(Role.PLAIN)
+dim: Final = _maker(Role.DIM)
+good: Final = _maker(Role.GOOD)
+warn: Final = _maker(Role.WARN)
+bad: Final = _maker(Role.BAD)
+object_name: Final = _maker(Role.OBJECT)
 
 
 def status(word: str) -> Part:
@@ -151,7 +163,8 @@ def short(identifier: str) -> str:
 
 def named(name: str, key: str) -> tuple[Part, ...]:
     """The subject for an object with a name, which is its key's short form when the name is empty."""
-    return (Part(printable(name, SUBJECT_LIMIT) or short(key) or "unnamed", Role.OBJECT),)
+    part = object_name(name, SUBJECT_LIMIT)
+    return (part if part.text else object_name(short(key) or "unnamed"),)
 
 
 OUT_OF_MEMORY: Final = "OOM Killed"
@@ -178,17 +191,21 @@ def words(type_: str) -> str:
 
 def sentence(subject: tuple[Part, ...], happened: list[Part], place: str = "", status: str = "") -> Sentence:
     """A sentence within its limits: parts beyond `HAPPENED_LIMIT` are cut with an ellipsis."""
+    if sum([len(text) for text, _ in happened]) > HAPPENED_LIMIT:
+        happened = _cut(happened)
+    if status not in _STATUS_ROLES:
+        status = printable(status, VALUE_LIMIT)
+    return Sentence(subject, tuple(happened), plain(place, PLACE_LIMIT).text if place else "", status)
+
+
+def _cut(happened: list[Part]) -> list[Part]:
     length = 0
     for position, part in enumerate(happened):
         length += len(part.text)
         if length > HAPPENED_LIMIT:
             kept = len(part.text) - (length - HAPPENED_LIMIT) - 1
-            cut = part.text[: max(0, kept)] + ELLIPSIS
-            happened = [*happened[:position], Part(cut, part.role)]
-            break
-    if status not in _STATUS_ROLES:
-        status = printable(status, VALUE_LIMIT)
-    return Sentence(subject, tuple(happened), printable(place, PLACE_LIMIT), status)
+            return [*happened[:position], Part(part.text[: max(0, kept)] + ELLIPSIS, part.role)]
+    return happened
 
 
 class _Allocation(Object):

@@ -2,19 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, Protocol, Self
 
 import msgspec
 
-from nomad_tui.core.history.event_row import name_before, payload_before
-from nomad_tui.core.history.history import History
+from nomad_tui.core.lazy import lazy
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.parts import Beside, Sentence
 from nomad_tui.core.objects.reading import Object
 from nomad_tui.core.objects.registry import describe, kind, level
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Event, Frame
+from nomad_tui.sinks.delivery.latest import LatestEvents
 
 
 class About(Protocol):
@@ -85,84 +84,70 @@ class Known:
         )
 
 
-def about_held(history: History | None, sequence: int, frame: Frame, offset: int) -> About:
-    """For an event of a frame, and what a history that holds it knows of what came before."""
-    return Derived(frame.events[offset], history, sequence, frame, offset)
-
-
-def about_alone(event: Event) -> About:
-    """For an event of which nothing else is known."""
-    return Derived(event)
-
-
 class Derived:
-    """Implements `About`. Each is derived when it is first asked for: most templates name few.
-
-    An event is asked while the history still holds the one before: far less waits to be sent than it holds.
-    """
+    """Implements `About`. Each is derived when it is first asked for: most templates name few."""
 
     def __init__(
         self,
         event: Event,
-        history: History | None = None,
-        sequence: int = 0,
+        payload: bytes | None = None,
+        before: bytes | None = None,
+        latest: LatestEvents | None = None,
         frame: Frame | None = None,
-        offset: int = 0,
+        end: int = 0,
     ) -> None:
-        """`history` and `sequence` give the event before and the names known by then, `frame` what came together."""
+        """Without more than `event` for one of which nothing else is known.
+
+        `frame` is what came together, of which the last has the number `end` - 1 in `latest`, which knows names.
+        """
         self.topic = released_topic(event.topic)
+        self.before = before
         self._event = event
-        self._history = history
-        self._sequence = sequence
+        self._payload = bytes(event.payload) if payload is None else payload
+        self._latest = latest
         self._frame = frame
-        self._offset = offset
+        self._end = end
 
-    @cached_property
-    def before(self) -> bytes | None:
-        return payload_before(self._history, self._sequence) if self._history is not None else None
-
-    @cached_property
+    @lazy
     def sentence(self) -> Sentence:
         event = self._event
-        beside = Beside(self._frame, event.namespace, self._name)
-        return describe(self.topic, event.type, event.key, self._payload, self.before, beside)
+        return describe(self.topic, event.type, event.key, self._payload, self.before, self._beside)
 
     def _name(self, topic: str, identifier: str) -> str:
-        if self._history is None or self._frame is None:
-            return ""
-        end = self._sequence - self._offset + len(self._frame.events)
-        return name_before(self._history, self._event.namespace, end, topic, identifier)
+        return (
+            self._latest.name(self._end, topic, self._event.namespace, identifier) if self._latest is not None else ""
+        )
 
-    @cached_property
+    @lazy
     def level(self) -> Level:
         event = self._event
-        return level(self.topic, event.type, event.key, self._payload, self.before)
+        return level(self.topic, event.type, event.key, self._payload, self.before, self._beside)
 
-    @cached_property
-    def _payload(self) -> bytes:
-        return bytes(self._event.payload)
+    @lazy
+    def _beside(self) -> Beside:
+        return Beside(self._frame, self._event.namespace, self._name)
 
-    @cached_property
+    @lazy
     def _facts(self) -> tuple[str, str, str]:
         return kind(self.topic).facts(self._event.type, self._event.key, self._payload)
 
-    @cached_property
+    @lazy
     def job(self) -> str:
         event, of = self._event, kind(self.topic)
         if of.is_job:
             return event.key
         return of.job_of(event.key, tuple(event.filter_keys or ())) or of.links(self._payload).job_id
 
-    @cached_property
+    @lazy
     def group(self) -> str:
         return next(iter(kind(self.topic).mentioned("group", self._event.key, self._payload)), "")
 
-    @cached_property
+    @lazy
     def node(self) -> str:
         _, node_id, name = self._facts
         return self.sentence.place or name or (self._event.key[:8] if self.topic == "Node" else node_id[:8])
 
-    @cached_property
+    @lazy
     def incident(self) -> str:
         identify = _INCIDENTS.get(self.topic)
         if identify is None:
@@ -170,7 +155,7 @@ class Derived:
         name = identify(self._event, self.job, self.group)
         return "/".join(filter(None, (self.topic.lower(), self._event.namespace, *name)))
 
-    @cached_property
+    @lazy
     def is_recovery(self) -> bool:
         return (
             bool(self.incident) and self.level < Level.WARNING and _is_well(self.topic, self._facts[0], self._payload)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, TypeAlias
 
-from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.derived import Derived as DerivedHistory
 from nomad_tui.core.history.history import History
 from nomad_tui.core.identity import Identities
 from nomad_tui.core.level import Level
@@ -14,13 +14,14 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, Unreadable
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import CHATS, INCIDENTS, Definition, Format, Kind
-from nomad_tui.sinks.delivery.about import About, about_held
+from nomad_tui.sinks.delivery.about import About, Derived
+from nomad_tui.sinks.delivery.latest import LatestEvents
 from nomad_tui.sinks.delivery.sink import Item
 from nomad_tui.sinks.delivery.task_events import has_task_events
 
 HELD_EVENTS: Final = 20_000
 HELD_BYTES: Final = 32 * 1024 * 1024
-"""History of a sink with a filter or a template, to compare events with earlier ones."""
+"""History of a sink with a filter, to compare events with earlier ones."""
 Note: TypeAlias = Callable[[str, int, bool], None]
 """Called with an incident, the position of the record that opens or closes it, and whether it is open then."""
 MOST_INCIDENTS: Final = 10_000
@@ -45,11 +46,10 @@ class Selection:
         self._incidents = Incidents(definition, note)
         self._of_tasks = definition.format is Format.TASKS
         self._is_rendered = definition.is_rendered
-        if definition.needs_earlier:
-            self._history = History(HELD_EVENTS, HELD_BYTES)
+        self._latest = LatestEvents() if definition.needs_earlier else None
         if not definition.filter.everything:
-            self._history = self._history or History(HELD_EVENTS, HELD_BYTES)
-            self._matcher = Matcher(Derived(self._history), definition.filter, region=region)
+            self._history = History(HELD_EVENTS, HELD_BYTES)
+            self._matcher = Matcher(DerivedHistory(self._history), definition.filter, region=region)
         self._everything = self._matcher is None and definition.subscription.everything and not definition.namespaces
 
     @property
@@ -67,12 +67,11 @@ class Selection:
             self.last_index = record.content.index
             if self._identities is not None:
                 self._identities.of(record.content)
-            if self._history is not None:
-                start = self._history.end
+            if self._is_rendered:
+                for about in self._abouts(record.content, self._wanted(record, record.content)):
+                    self._incidents.look(about)
+            elif self._history is not None:
                 self._history.add(record.content, record.received)
-                if self._is_rendered:
-                    for offset in self._selected(record.content, start):
-                        self._incidents.look(about_held(self._history, start + offset, record.content, offset))
         elif isinstance(record.content, Gap):
             self._append_gap(record, record.content)
         else:
@@ -95,12 +94,11 @@ class Selection:
     def _of_frame(self, record: Record, frame: Frame, first: int) -> list[Item]:
         self.last_index = frame.index
         ids = self._identities.of(frame) if self._identities is not None else None
-        start = self._history.end if self._history is not None else 0
         wanted = self._wanted(record, frame)
+        if self._is_rendered:
+            return [item for item in self._rendered(record, frame, wanted, ids) if item.offset >= first]
         if not wanted:
             return []
-        if self._is_rendered:
-            return [item for item in self._rendered(record, frame, wanted, start, ids) if item.offset >= first]
         texts, events = record.texts(masked=self._definition.redact), frame.events
         position, index, received = record.position, frame.index, record.received
         place = f"{self._journal}-{position}-"
@@ -118,32 +116,38 @@ class Selection:
             if offset >= first
         ]
 
-    def _rendered(
-        self, record: Record, frame: Frame, wanted: list[int], start: int, ids: list[str] | None
-    ) -> list[Item]:
+    def _rendered(self, record: Record, frame: Frame, wanted: list[int], ids: list[str] | None) -> list[Item]:
         """With what each event means; only those of the level that is wanted, and recoveries from it."""
         texts = partial(record.texts, masked=self._definition.redact)
-        least = self._definition.least_level
+        position, index, received, events = record.position, frame.index, record.received, frame.events
+        place, least, incidents = f"{self._journal}-{position}-", self._definition.least_level, self._incidents
         items: list[Item] = []
-        for offset in wanted:
-            about = about_held(self._history, start + offset, frame, offset)
-            resolves = self._incidents.look(about, record.position)
+        for offset, about in zip(wanted, self._abouts(frame, wanted), strict=True):
+            resolves = incidents.reports_recoveries and incidents.look(about, position)
             if least > Level.ROUTINE and not resolves and about.level < least:
                 continue
             items.append(
                 Item(
-                    record.position,
+                    position,
                     offset,
-                    frame.index,
-                    record.received,
+                    index,
+                    received,
                     texts,
-                    frame.events[offset],
-                    id=self._place(record.position, offset) if ids is None else ids[offset],
+                    events[offset],
+                    id=f"{place}{offset}" if ids is None else ids[offset],
                     about=about,
                     resolves=resolves,
                 )
             )
         return [item for item in items if has_task_events(item)] if self._of_tasks else items
+
+    def _abouts(self, frame: Frame, wanted: list[int]) -> list[About]:
+        """What events of a frame mean. To be called for every frame: what comes later is compared with it."""
+        events, latest = frame.events, self._latest
+        if latest is None:
+            return [Derived(events[offset]) for offset in wanted]
+        payloads, end = latest.add(frame), latest.end
+        return [Derived(events[offset], *payloads[offset], latest, frame, end) for offset in wanted]
 
     def _wanted(self, record: Record, frame: Frame) -> list[int]:
         if self._everything and self._history is None:
@@ -178,6 +182,8 @@ class Selection:
         """What came before a gap proves nothing of what comes after it."""
         if self._history is not None:
             self._history.add(gap, record.received)
+        if self._latest is not None:
+            self._latest.add_gap()
 
     def _of_gap(self, record: Record, gap: Gap) -> list[Item]:
         definition = self._definition
@@ -200,7 +206,7 @@ class Incidents:
         self.are_kept = definition.kind in CHATS and definition.resolve
         """A receiver of incidents is sent every recovery, or asked what is open."""
         self._store = note if self.are_kept else None
-        self._reports_recoveries = definition.kind in INCIDENTS or (definition.kind in CHATS and definition.resolve)
+        self.reports_recoveries = definition.kind in INCIDENTS or (definition.kind in CHATS and definition.resolve)
         self._closes_unknown = definition.kind in INCIDENTS
         """What was open before the oldest record that was looked at is closed too: a second time does no harm."""
         self._known: OrderedDict[str, bool] = OrderedDict()
@@ -215,7 +221,7 @@ class Incidents:
 
         `position` is that of its record; 0 for an event that was sent before.
         """
-        if not self._reports_recoveries or not about.incident:
+        if not self.reports_recoveries or not about.incident:
             return False
         is_open = self._known.get(about.incident)
         if about.level >= max(self._least, Level.WARNING):

@@ -26,7 +26,7 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import SinkState
 from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import CHATS, INCIDENTS, Definition, Kind
-from nomad_tui.sinks.delivery.about import about_alone
+from nomad_tui.sinks.delivery.about import Derived
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UndeliveredError
 from nomad_tui.sinks.delivery.worker import Open
@@ -175,7 +175,7 @@ def _with_meaning(item: Item, definition: Definition) -> Item:
     """What ends an incident must not open one."""
     if item.event is None or definition.kind not in CHATS | INCIDENTS:
         return item
-    about = about_alone(item.event)
+    about = Derived(item.event)
     return msgspec.structs.replace(item, about=about, resolves=about.is_recovery)
 
 

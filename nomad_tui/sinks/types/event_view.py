@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Final
 
 import orjson
 
 from nomad_tui.core.changes import Change, difference
 from nomad_tui.core.export.reproduce import Envelope, Server, object_name, web_link
+from nomad_tui.core.lazy import lazy
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import frame_moment, kind, summary
 from nomad_tui.core.payload.parsing import parse
@@ -17,7 +17,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.about import About, about_alone
+from nomad_tui.sinks.delivery.about import About, Derived
 from nomad_tui.sinks.delivery.sink import Item
 
 NAMES: Final = (
@@ -89,11 +89,11 @@ class EventView:
         self.resolved = item.resolves
         """Whether it ends what was reported before."""
 
-    @cached_property
+    @lazy
     def _about(self) -> About | None:
         if self._item.event is None:
             return None
-        return self._item.about or about_alone(self._item.event)
+        return self._item.about or Derived(self._item.event)
 
     @property
     def event(self) -> Any:
@@ -107,17 +107,17 @@ class EventView:
         found = self.event.get("Payload") if isinstance(self.event, dict) else None
         return found if isinstance(found, dict) else {}
 
-    @cached_property
+    @lazy
     def gap(self) -> dict[str, object] | None:
         return self._item.gap.record() if self._item.gap is not None else None
 
-    @cached_property
+    @lazy
     def sentence(self) -> str:
         if self._item.gap is not None:
             return self._item.gap.sentence
         assert self._about is not None
         of = self._about.sentence
-        return f"{''.join([part.text for part in of.subject])}: {of.what}"
+        return f"{of.name}: {of.what}"
 
     @property
     def level(self) -> str:
@@ -131,7 +131,7 @@ class EventView:
     def job(self) -> str:
         return printable(self._about.job, 160) if self._about is not None else ""
 
-    @cached_property
+    @lazy
     def object(self) -> dict[str, str]:
         event = self._item.event
         if event is None or self._about is None:
@@ -146,7 +146,7 @@ class EventView:
             "glyph": kind(self._about.topic).glyph,
         }
 
-    @cached_property
+    @lazy
     def cause(self) -> str:
         """In Nomad's words why the object is as it is; "" where the payload does not say."""
         for holder in self.payload.values():
@@ -156,7 +156,7 @@ class EventView:
                         return printable(masked_text(text[:LONGEST_VALUE]), 300)
         return ""
 
-    @cached_property
+    @lazy
     def summary(self) -> list[dict[str, str]]:
         event = self._item.event
         if event is None:
@@ -168,7 +168,7 @@ class EventView:
             for fact in found.facts
         ]
 
-    @cached_property
+    @lazy
     def changes(self) -> list[dict[str, Any]]:
         """What differs from the object's event before; [] where that is not known. Secrets are masked."""
         event = self._item.event
@@ -194,7 +194,7 @@ class EventView:
                     return shown
         return shown
 
-    @cached_property
+    @lazy
     def moment(self) -> int | None:
         """When it happened by its payload, in ns since 1970."""
         event = self._item.event
@@ -205,7 +205,7 @@ class EventView:
         """When it happened, else when it was received; 0 where neither is known."""
         return self.moment or self.received
 
-    @cached_property
+    @lazy
     def url(self) -> str:
         """The object's page in Nomad's web UI; "" where there is none, or its address is not known."""
         address = web_ui(self._definition)

@@ -14,13 +14,13 @@ from nomad_tui.core.objects.parts import (
     VALUE_LIMIT,
     Beside,
     Part,
-    Role,
     Sentence,
     bad,
     became,
     dim,
     good,
     named,
+    object_name,
     plain,
     reason,
     sentence,
@@ -31,7 +31,6 @@ from nomad_tui.core.objects.parts import (
 )
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count, duration
-from nomad_tui.core.text import printable
 
 _USER: Final = "user requested"
 """How the reason of a restart begins that `nomad alloc restart` asked for."""
@@ -82,7 +81,7 @@ def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
     name = now.name or ".".join(part for part in (now.job_id, now.task_group) if part)
     stem, bracket, index = name.rpartition("[")
     if bracket and stem and len(index) < 8:
-        return (Part(printable(stem, SUBJECT_LIMIT - 8), Role.OBJECT), dim("[" + index))
+        return (object_name(stem, SUBJECT_LIMIT - 8), dim("[" + index))
     return named(name, key)
 
 

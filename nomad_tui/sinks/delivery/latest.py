@@ -1,0 +1,69 @@
+"""The newest payload of each object, to compare the object's next event with, and to name it by."""
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.topics import released_topic
+from nomad_tui.core.wire import Frame
+
+MOST_BYTES: Final = 32 * 1024 * 1024
+ENTRY_BYTES: Final = 600
+"""Of an object beside its payload, about."""
+
+
+class _Latest(msgspec.Struct, gc=False):
+    payload: bytes
+    number: int
+    """Of the event."""
+    first: int
+    """Of the first event of the object since it is known."""
+
+
+class LatestEvents:
+    """What a sink that renders events knows of earlier ones. Objects that changed longest ago are dropped first."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._objects: OrderedDict[tuple[str, str, str], _Latest] = OrderedDict()
+        self.end = 0
+        """Events that were added: the number of the next one."""
+        self._gap = 0
+        """The number of the first event after the last gap."""
+
+    def add(self, frame: Frame) -> list[tuple[bytes, bytes | None]]:
+        """For each event its payload and that of its object's event before: None if not known, or before a gap."""
+        objects, number, retained, gap = self._objects, self.end, self._bytes, self._gap
+        found: list[tuple[bytes, bytes | None]] = []
+        for event in frame.events:
+            payload = bytes(event.payload)  # itself would keep all of the frame
+            retained += len(payload)
+            identity = (released_topic(event.topic), event.namespace, event.key)
+            latest = objects.get(identity)
+            if latest is None:
+                found.append((payload, None))
+                objects[identity] = _Latest(payload, number, number)
+                retained += ENTRY_BYTES
+            else:
+                found.append((payload, latest.payload if latest.number >= gap else None))
+                retained -= len(latest.payload)
+                latest.payload, latest.number = payload, number
+                objects.move_to_end(identity)
+            number += 1
+        while retained > self._most_bytes and len(objects) > 1:
+            retained -= len(objects.popitem(last=False)[1].payload) + ENTRY_BYTES
+        self.end, self._bytes = number, retained
+        return found
+
+    def add_gap(self) -> None:
+        """What came before a gap proves nothing of what changed after it."""
+        self._gap = self.end
+
+    def name(self, end: int, topic: str, namespace: str, identifier: str) -> str:
+        """What people call an object that an event before the number `end` had; "" where that is not known."""
+        of = kind(topic)
+        latest = self._objects.get((topic, namespace if of.is_namespaced else "", identifier))
+        return of.called(of.links(latest.payload)) if latest is not None and latest.first < end else ""
