@@ -10,7 +10,7 @@ import orjson
 from nomad_tui.standin import Options, StandIn
 from tests.chats import chat, text_of
 from tests.forking import starter
-from tests.receiver import receiver
+from tests.receiver import Answer, Request, receiver
 from tests.runner import define
 from tests.sinks.test_chats import storm
 
@@ -77,3 +77,52 @@ async def test_every_event_is_accounted_for(tmp_path: Path) -> None:
     assert list(dict.fromkeys(events_of(taken))) == [f"a{number}" for number in range(EVENTS)], "each in order"
     first_of_each = list(dict.fromkeys(keys([request.body.decode() for request in hook.requests])))
     assert first_of_each == [f"a{number}" for number in range(EVENTS)], "each in order"
+
+
+async def test_a_summary_that_grows_accounts_for_every_event(tmp_path: Path) -> None:
+    """Killed while the receiver is down and the summary of what is too old grows, and right after it took one."""
+    chance = random.Random()
+    events = 200
+    is_up = False
+    covered: list[range] = []
+
+    def decide(request: Request) -> Answer:
+        if not is_up:
+            return Answer(503)
+        count, first = re.findall(r"\d+", text_of(request))[:2]
+        covered.append(range(int(first), int(first) + int(count)))
+        return Answer(200, body=b"ok")
+
+    options = Options(lead=20, pace=100, buffer_size=events)
+    async with (
+        asyncio.timeout(60),
+        chat("slack") as slack,
+        StandIn(storm(events), options) as server,
+        starter(tmp_path / "log") as processes,
+    ):
+        slack.decide = decide
+        define(
+            tmp_path,
+            "chat",
+            f'type = "slack"\naddress = "{slack.url}"\nbegin = "oldest"\nmax_age = "1s"\n'
+            'text = "{{ count }} {{ events[0].object.key }}"\n'
+            "[batch]\nmax_wait = 0.02\n[retry]\nmin_backoff = 0.02\nmax_backoff = 0.1\n",
+        )
+        journal = str(tmp_path / "kill.journal")
+        arguments = ("sink", "run", "--address", server.address, "--config", str(tmp_path), "--journal", journal)
+        for _ in range(3):
+            pid = await processes.start(*arguments)
+            await slack.received(len(slack.requests) + 2)
+            await asyncio.sleep(chance.uniform(0, 0.4))
+            await processes.end(pid)
+        is_up = True
+        pid = await processes.start(*arguments)
+        await slack.received(len(slack.requests) + 1)
+        await processes.end(pid)
+        pid = await processes.start(*arguments)
+        while set(range(events)) > {number for each in covered for number in each}:
+            await slack.received(len(slack.requests) + 1)
+        await processes.end(pid)
+    assert max(map(len, covered)) > 1, "some came as a summary"
+    beginnings = [each.start for each in covered]
+    assert beginnings == sorted(beginnings), "in order"
