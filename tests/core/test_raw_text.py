@@ -11,7 +11,7 @@ from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.history.event_row import sentence
 from nomad_tui.core.history.history import History
 from nomad_tui.core.search.phrases import PHRASES
-from nomad_tui.core.search.raw_text import RawText, is_from_cluster
+from nomad_tui.core.search.raw_text import RawText, from_cluster
 from nomad_tui.core.search.view import View
 from nomad_tui.core.wire import Frame, decode
 from tests import phrases, recordings
@@ -54,15 +54,16 @@ def test_every_row_with_the_word_is_asked_for_its_sentence(name: str, replace: b
         texts = [part.text for part in parts.happened]
         meeting = [first[-1:].isalpha() and second[:1].isalpha() for first, second in pairwise(texts)]
         assert not any(meeting), f"two parts of {parts.text!r} meet within a word"
-        for word in set(re.findall(r"[a-zA-Z]{4,}", parts.text)):
+        words = {*re.findall(r"[a-zA-Z]{4,}", parts.text), *re.findall(r"[\w-]{6,}", parts.text)}
+        for word in words | {word[:8] for word in words}:
             for found in {word, word.lower(), word[1:], word[:-1]}:
                 places.setdefault(found, []).append(sequence)
     looked_for = 0
     for word, sequences in places.items():
-        text = Text(word)
-        if not is_from_cluster(text):
+        part = from_cluster(Text(word))
+        if part is None:
             continue
-        raw = RawText(text, history, derived.payloads)
+        raw = RawText(part, history, derived.payloads)
         for sequence in sequences:
             segment = history.segment_of(sequence)
             assert raw.may_be_in(segment, sequence - segment.first), f"{word} in row {sequence}"
@@ -78,7 +79,7 @@ def test_the_words_of_all_phrases_are_listed() -> None:
 def test_most_rows_without_the_word_are_left_out() -> None:
     history = filled("load", replace=False)
     derived = Derived(history)
-    raw = RawText(Text("nowhere"), history, derived.payloads)
+    raw = RawText("nowhere", history, derived.payloads)
     asked = sum(raw.may_be_in(segment, row) for segment in history.segments() for row in range(len(segment)))
     assert asked < len(history) / 10
     view = View(history, Filter.parse("pending nowhere"), derived=derived)
@@ -87,8 +88,28 @@ def test_most_rows_without_the_word_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["pending", "rescheduled", "allocations", "allocation", "memory", "v123", "edge-1", "web", "/led+ger/i"]
+    "word",
+    [
+        "pending",
+        "rescheduled",
+        "allocations",
+        "allocation",
+        "memory",
+        "v123",
+        "web",
+        "1d20h30m",
+        "250000",
+        "/led+ger/i",
+    ],
 )
 def test_words_of_phrases_and_numbers_are_looked_for_in_sentences(word: str) -> None:
     regular = word.startswith("/")
-    assert not is_from_cluster(Text(word.strip("/i"), True) if regular else Text(word))
+    assert from_cluster(Text(word.strip("/i"), True) if regular else Text(word)) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [("edge-1", "edge"), ("Ledgers", "ledger"), ("3fa85f64", "3fa85f64"), ("pending-ledger-2", "ledger")],
+)
+def test_names_and_ids_are_looked_for_in_payloads(word: str, part: str) -> None:
+    assert from_cluster(Text(word)) == part

@@ -132,7 +132,7 @@ class FrameTimes(msgspec.Struct, gc=False):
 class Block:
     """Lines of consecutive frames: as they came while the block fills, joined once it is full, and then compressed."""
 
-    __slots__ = ("compressed", "first_frame", "joined", "lines", "size")
+    __slots__ = ("compressed", "first_frame", "is_special", "joined", "lines", "size")
 
     def __init__(self, first_frame: int) -> None:
         self.first_frame = first_frame
@@ -144,6 +144,8 @@ class Block:
         self.compressed = b""
         self.size = 0
         """Bytes of the lines."""
+        self.is_special: bool | None = None
+        """For `core.search.raw_text`, once it has looked."""
 
     @property
     def is_full(self) -> bool:

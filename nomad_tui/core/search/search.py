@@ -7,9 +7,11 @@ columns, payloads and sentences in that order.
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import tzinfo
 from enum import IntEnum
+from functools import partial
+from operator import itemgetter
 from time import time_ns
 from typing import Final, TypeAlias
 
@@ -23,7 +25,7 @@ from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, NOT_IN_PLACE, 
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Counts, Dimension, split
-from nomad_tui.core.search.raw_text import RawText, is_from_cluster
+from nomad_tui.core.search.raw_text import RawText, from_cluster
 
 ROWS_A_STEP: Final = 32
 """Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
@@ -43,6 +45,8 @@ class Cost(IntEnum):
 
 
 Test: TypeAlias = Callable[[Segment, int], bool]
+Narrowing: TypeAlias = Callable[[Segment, Sequence[int]], Generator[None, None, Sequence[int]]]
+"""Which of a segment's rows, in order, can pass the test, by the bytes of whole blocks alone. May yield."""
 
 
 class Undecided(msgspec.Struct, frozen=True):
@@ -54,8 +58,8 @@ class Undecided(msgspec.Struct, frozen=True):
     """`FACTS` and `LEVEL` where it looks at these, which have to be filled first."""
     test: Test
     """Takes a row of a segment."""
-    blocks: tuple[InPayload, ...] = ()
-    """Texts all of which a payload must hold; no row of a block without them is shown."""
+    narrowings: tuple[Narrowing, ...] = ()
+    """What leaves out most rows at little cost, before any of them is tested."""
 
 
 Decision: TypeAlias = bool | Undecided
@@ -90,8 +94,8 @@ class Matcher:
         self._root = chosen.root
         if counting:
             self._root, self._ticked = split(chosen)
-        self._decisions: dict[int, tuple[Subject, dict[int, Decision]]] = {}
-        """Per subject number: whose it is, and per number of a type what the envelope says."""
+        self._decisions: dict[int, tuple[Subject | None, Decision]] = {}
+        """Per number of a subject and of a type: the subject, None for gaps, and what the envelope says."""
         self._compiled: dict[Node, Undecided] = {}
         self._counting = counting
         self.counts_levels = Dimension.LEVEL in self._ticked
@@ -145,45 +149,38 @@ class Matcher:
     def _ask_envelopes(
         self, segment: Segment, start: int, stop: int, shown: list[int], undecided: list[tuple[int, Undecided]]
     ) -> Iterator[None]:
-        subjects, types = segment.subject, segment.type
-        decisions: dict[int, Decision] = {}
+        subjects, types, subject_of, decisions = segment.subject, segment.type, self._history.subject, self._decisions
+        decided = 0
         for row in range(start, stop):
-            pair = subjects[row] << 32 | types[row]
-            decision = decisions.get(pair)
-            if decision is None:
-                if len(decisions) % PAIRS_A_STEP == PAIRS_A_STEP - 1:
+            number = subjects[row]
+            pair = number << 32 | types[row]
+            known = decisions.get(pair)
+            # A number is given to another subject once the first one's events have been evicted.
+            if known is None or known[0] is not subject_of(number):
+                decided += 1
+                if decided % PAIRS_A_STEP == 0:
                     yield
                     if self._is_evicted(segment):
                         shown.clear()
                         undecided.clear()
                         return
-                decision = decisions[pair] = self._decision(subjects[row], types[row])
+                subject = subject_of(number)
+                known = decisions[pair] = (subject, self._decide(subject, types[row]))
+            decision = known[1]
             if decision is True:
                 shown.append(row)
             elif decision is not False:
                 undecided.append((row, decision))
 
-    def _decision(self, number: int, type_number: int) -> Decision:
+    def _decide(self, subject: Subject | None, type_number: int) -> Decision:
         """What the envelope alone says of an object's events of one type."""
-        if number == GAP_SUBJECT:
+        if subject is None:  # a gap
             return True
-        subject = self._history.subject(number)
-        assert subject is not None, "subjects are kept while an event of them is held"
-        known = self._decisions.get(number)
-        # A number is given to another subject once the first one's events have been evicted.
-        if known is None or known[0] is not subject:
-            known = self._decisions[number] = (subject, {})
-        decision = known[1].get(type_number)
-        if decision is None:
-            decision = known[1][type_number] = self._decide(subject, self._history.type_names()[type_number])
-        return decision
-
-    def _decide(self, subject: Subject, type_name: str) -> Decision:
         if not self._counting and subject.topic in self._hidden:
             return False
         if self._root is None:
             return True
-        remaining = self._remaining(self._root, subject, type_name)
+        remaining = self._remaining(self._root, subject, self._history.type_names()[type_number])
         return remaining if isinstance(remaining, bool) else self._compile(remaining)
 
     def _remaining(self, node: Node, subject: Subject, type_name: str) -> bool | Node:
@@ -254,18 +251,21 @@ class Matcher:
                 return Undecided(member.cost, member.columns, lambda segment, row: not test(segment, row))
             case Word(text):
                 sentence, holds = self._derived.sentence, text.matches
-                if is_from_cluster(text):
-                    may_be_in = RawText(text, self._history, self._derived.payloads).may_be_in
+                if (looked_for := from_cluster(text)) is not None:
+                    raw = RawText(looked_for, self._history, self._derived.payloads)
                     return Undecided(
                         Cost.PAYLOAD,
                         _NO_COLUMNS,
-                        lambda segment, row: may_be_in(segment, row) and holds(sentence(segment, row)),
+                        lambda segment, row: raw.may_be_in(segment, row) and holds(sentence(segment, row)),
+                        (raw.rows,),
                     )
                 return Undecided(Cost.SENTENCE, _NO_COLUMNS, lambda segment, row: holds(sentence(segment, row)))
             case InPayload(text):
                 payload, occurs = self._derived.payloads.payload, text.in_bytes
-                blocks = () if text.literal is None else (node,)
-                return Undecided(Cost.PAYLOAD, _NO_COLUMNS, lambda segment, row: occurs(payload(segment, row)), blocks)
+                narrowings = () if text.literal is None else (partial(self._rows_of_blocks, occurs),)
+                return Undecided(
+                    Cost.PAYLOAD, _NO_COLUMNS, lambda segment, row: occurs(payload(segment, row)), narrowings
+                )
             case Field():
                 return self._field(node)
             case _:
@@ -281,8 +281,8 @@ class Matcher:
         cost, columns = members[-1].cost, _NO_COLUMNS.union(*(member.columns for member in members))
         if isinstance(node, Or):
             return Undecided(cost, columns, lambda segment, row: any(test(segment, row) for test in tests))
-        blocks = tuple(text for member in members for text in member.blocks)
-        return Undecided(cost, columns, lambda segment, row: all(test(segment, row) for test in tests), blocks)
+        narrowings = tuple(narrowing for member in members for narrowing in member.narrowings)
+        return Undecided(cost, columns, lambda segment, row: all(test(segment, row) for test in tests), narrowings)
 
     def _expression(self, node: Node) -> Test:
         holds, payload = compile_all((node,)), self._derived.payloads.payload
@@ -360,10 +360,7 @@ class Matcher:
 
     def _ask_rows(self, segment: Segment, undecided: list[tuple[int, Undecided]], shown: list[int]) -> Iterator[None]:
         """Asks columns, payloads and sentences about the rows that the envelope leaves open."""
-        block_of = self._derived.payloads.block
-        behind = 0
-        content = b""
-        held: dict[int, bool] = {}
+        undecided = yield from self._narrow(segment, undecided)
         rows_left = bytes_left = 0
         for row, remaining in undecided:
             if remaining.cost > Cost.LEVEL:
@@ -374,18 +371,42 @@ class Matcher:
                     if self._is_evicted(segment):
                         break
                     rows_left, bytes_left = ROWS_A_STEP - 1, BYTES_A_STEP
-            if remaining.blocks and segment.payload_at[row] != NOT_IN_PLACE:
-                if row >= behind:
-                    content, behind = block_of(segment, row)
-                    held.clear()
-                holds = held.get(id(remaining))
-                if holds is None:
-                    holds = held[id(remaining)] = all(part.text.in_bytes(content) for part in remaining.blocks)
-                if not holds:
-                    continue
             if remaining.test(segment, row):
                 shown.append(row)
         self._derived.keep()
+
+    def _narrow(
+        self, segment: Segment, undecided: list[tuple[int, Undecided]]
+    ) -> Generator[None, None, list[tuple[int, Undecided]]]:
+        """Without the rows that the bytes of blocks leave out."""
+        groups = {id(remaining): remaining for _, remaining in undecided}
+        if not any(remaining.narrowings for remaining in groups.values()):
+            return undecided
+        left: list[tuple[int, Undecided]] = []
+        for group in groups.values():
+            rows: Sequence[int] = [row for row, remaining in undecided if remaining is group]
+            for narrowing in group.narrowings:
+                rows = yield from narrowing(segment, rows)
+            left += [(row, group) for row in rows]
+        left.sort(key=itemgetter(0))
+        return left
+
+    def _rows_of_blocks(
+        self, occurs: Callable[[bytes], bool], segment: Segment, rows: Sequence[int]
+    ) -> Generator[None, None, Sequence[int]]:
+        """The rows of blocks in which a text occurs, and those whose payload is not in their block as it is."""
+        left: list[int] = []
+        holds, behind = False, -1
+        for row in rows:
+            if segment.payload_at[row] != NOT_IN_PLACE:
+                if row >= behind:
+                    yield
+                    content, behind = self._derived.payloads.block(segment, row)
+                    holds = occurs(content)
+                if not holds:
+                    continue
+            left.append(row)
+        return left
 
     # The facets
 
