@@ -3,7 +3,7 @@
 A source resumes by asking again for the last index it saw. A server that still holds that index sends its frames
 once more, which proves that nothing was missed; one that does not starts at the next index it holds.
 
-What a repeat is, `core.repeats` says.
+`core.repeats` remembers what was seen, and tells what a repeat is.
 
 A connection for topics that were not subscribed to for a while (`core.history.coverage`) is asked for the last index
 seen of them, which may be any number of frames back. Events of the other topics that were seen since are recognized by
@@ -19,31 +19,13 @@ A namespace made during a connection is not in it (a server looks up what `*` st
 connection after it is asked for the frame before the namespace was made.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Final
 
-from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES, Coverage, Joined, Place, ReadProgress, Resumption
-from nomad_tui.core.repeats import (
-    Fingerprints,
-    RememberedFrame,
-    created_between,
-    fingerprint,
-    has_another_past,
-    is_later_write,
-    unseen,
-)
+from nomad_tui.core.history.coverage import Coverage, Joined, Place, ReadProgress, Resumption
+from nomad_tui.core.repeats import REMEMBERED_FRAMES, Seen, created_between, fingerprint, unseen
 from nomad_tui.core.topics import ALL, released_topic
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame
-
-REMEMBERED_FRAMES: Final = 256
-"""Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
-REMEMBERED_BYTES: Final = 8 * 1024 * 1024
-"""Bound on those frames' lines; the frames of the newest index are kept beyond it."""
-LOOKED_BACK: Final = 32
-"""Frames before the last one that a server may be asked for to tell whether its history is the one seen."""
-__all__ = ["MOST_BYTES", "MOST_FRAMES", "REMEMBERED_BYTES", "REMEMBERED_FRAMES", "Continuity"]
 
 
 class Continuity:
@@ -51,16 +33,8 @@ class Continuity:
 
     def __init__(self, remembered_frames: int = REMEMBERED_FRAMES) -> None:
         self._remembered_frames = remembered_frames
-        self.last_index = 0
-        """The highest index seen; 0 before the first frame."""
+        self.seen = Seen(remembered_frames)
         self._coverage = Coverage()
-        self._recent: list[RememberedFrame] = []
-        """Frames seen, in the order of their indexes."""
-        self._recent_bytes = 0
-        self._forgotten = 0
-        """Frames are no longer all remembered up to this index; beyond it they are."""
-        self._newest: Sequence[Event] = ()
-        """The events of the newest frame of the last index, as the server sent them."""
         self._expected: dict[int, list[list[Event]]] | None = None
         """While repeats are possible: per remembered index, the events of each frame that have not come again."""
         self._resumed_from = 0
@@ -74,8 +48,6 @@ class Continuity:
         self._proven = False
         self._came_again: set[int] = set()
         """Remembered indexes of which something was repeated in this connection."""
-        self._fingerprints = Fingerprints()
-        """Of the events that were seen and are no longer remembered."""
         self._appeared: dict[str, Place] = {}
         """Namespaces of which nothing was seen, and from where they are to be read."""
         self._asked_namespaces: frozenset[str] = frozenset()
@@ -86,12 +58,16 @@ class Continuity:
         """Until a frame comes that none of them can have read: how far others did that this one takes over from. Empty
         if they had read all of what this one reads up to the last index or the floor."""
 
+    @property
+    def last_index(self) -> int:
+        """The highest index seen; 0 before the first frame."""
+        return self.seen.last_index
+
     def appeared(self, namespace: str, index: int) -> None:
         """A namespace can be read from the next connection on, and had no events before `index`."""
         if self.last_index == 0 or namespace in self._appeared:
             return
-        at = bisect_right(self._recent, index, key=_index) - 1
-        before = self._recent[at] if at >= 0 else None
+        before = self.seen.up_to(index)
         # The frame before the namespace was made proves, sent again, that nothing since has been dropped.
         self._appeared[namespace] = Place(index) if before is None else Place(before.index, before.events)
 
@@ -99,9 +75,9 @@ class Continuity:
         """For a stream of these topics, by released names, in this namespace alone, that goes on here."""
         reaches = self._reached_by()
         single = Continuity(self._remembered_frames)
-        single._forgotten = self._forgotten
-        single._fingerprints.add(self._fingerprints)
-        for remembered in self._recent:
+        single.seen.forgotten = self.seen.forgotten
+        single.seen.fingerprints.add(self.seen.fingerprints)
+        for remembered in self.seen.frames:
             frame = remembered.frame
             events = [
                 each
@@ -109,7 +85,7 @@ class Continuity:
                 if each.namespace in (namespace, "") and released_topic(each.topic) in topics
             ]
             if events:
-                single._remember(frame.with_events(events), events)
+                single.seen.remember(frame.with_events(events), events)
         covering = {name: [each.index for each in reaches if each.covers(name, namespace)] for name in topics}
         single._floor = max((index for indexes in covering.values() for index in indexes), default=0)
         if any(max(indexes, default=-1) < single.last_index for indexes in covering.values()) or not all(
@@ -122,8 +98,8 @@ class Continuity:
         """For one stream that goes on where others stopped that had taken over from this one, with what each reads."""
         parts = list(others)
         taken = [reach for _, reach in parts]
-        frames = [remembered.frame for other, _ in parts for remembered in other._recent]
-        for remembered in self._recent:
+        frames = [remembered.frame for other, _ in parts for remembered in other.seen.frames]
+        for remembered in self.seen.frames:
             frame = remembered.frame
             left = [
                 each
@@ -132,20 +108,21 @@ class Continuity:
             ]
             if left:
                 frames.append(frame.with_events(left))
-        whole = Continuity(self._remembered_frames)
+        joined = Continuity(self._remembered_frames)
+        seen = joined.seen
         for frame in sorted(frames, key=_index):
-            whole._remember(frame, frame.events)
-        whole._forgotten = max(whole._forgotten, self._forgotten, *(other._forgotten for other, _ in parts))
+            seen.remember(frame, frame.events)
         for each in (self, *(other for other, _ in parts)):
-            whole._fingerprints.add(each._fingerprints)
-        if whole._recent:
+            seen.forgotten = max(seen.forgotten, each.seen.forgotten)
+            seen.fingerprints.add(each.seen.fingerprints)
+        if seen.frames:
             # What lies before was read or not wanted.
-            whole._forgotten = max(whole._forgotten, whole._recent[0].index - 1)
+            seen.forgotten = max(seen.forgotten, seen.frames[0].index - 1)
         # One that has not caught up yet is told from what is remembered of it.
         read = (reach for other, reach in parts if not other._reaches and reach.index)
-        whole._reaches = (*self._reached_by(), *read)
-        whole._floor = max((reach.index for reach in whole._reaches), default=0)
-        return whole
+        joined._reaches = (*self._reached_by(), *read)
+        joined._floor = max((reach.index for reach in joined._reaches), default=0)
+        return joined
 
     def _reached_by(self) -> tuple[ReadProgress, ...]:
         """How far what this one reads was read."""
@@ -164,7 +141,7 @@ class Continuity:
         if self._reaches:
             topic = released_topic(event.topic)
             reached = max((each.index for each in self._reaches if each.covers(topic, event.namespace)), default=0)
-        return reached < index or (reached == index and index > self._forgotten)
+        return reached < index or (reached == index and index > self.seen.forgotten)
 
     @property
     def begun(self) -> bool:
@@ -181,9 +158,9 @@ class Continuity:
             return Resumption(0, [])
         places = [*self._coverage.places(topics), *self._appeared.values()]
         self._asked_namespaces = frozenset(self._appeared)
-        last, newest = self.last_index, self._newest
+        last, newest = self.seen.last_index, self.seen.newest
         if readable is not None and not _of_topics(newest, readable):
-            for frame in reversed(self._recent):
+            for frame in reversed(self.seen.frames):
                 if _of_topics(events := frame.events, readable):
                     last, newest = frame.index, events
                     break
@@ -210,9 +187,9 @@ class Continuity:
         if self.last_index == 0:
             return
         expected: dict[int, list[list[Event]]] = {}
-        for frame in self._recent:
+        for frame in self.seen.frames:
             expected.setdefault(frame.index, []).append([event for event in frame.events if coverage.asks_for(event)])
-        places = [place for place in coverage.places(topics) if place.index <= self._forgotten]
+        places = [place for place in coverage.places(topics) if place.index <= self.seen.forgotten]
         expected |= {place.index: [] for place in places if place.index < self.last_index}
         for place in places:
             if place.index < self.last_index:
@@ -222,8 +199,8 @@ class Continuity:
 
     def _place(self) -> Place:
         """Where everything is that is not behind."""
-        place = Place(self.last_index, self._newest, left=self._now)
-        for frame in self._recent[bisect_right(self._recent, self.last_index - 1, key=_index) :]:
+        place = Place(self.seen.last_index, self.seen.newest, left=self._now)
+        for frame in self.seen.of_last_index():
             place.add(frame.events, len(frame.line))
         return place
 
@@ -248,11 +225,11 @@ class Continuity:
             if frame.index <= self._floor:
                 return self._join_below_floor(frame, sent)
             self._taken_over()
-        if frame.index < self.last_index:
-            gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
+        if frame.index < self.seen.last_index:
+            gap = Gap(GapReason.REBUILT, self.seen.last_index, frame.index, away)
             self._start_over(frame, sent)
             return Joined(frame, gap, 0)
-        self._remember(frame, sent)
+        self.seen.remember(frame, sent)
         return Joined(frame, None, 0)
 
     def _join_below_floor(self, frame: Frame, sent: Sequence[Event]) -> Joined:
@@ -262,7 +239,7 @@ class Continuity:
         if not new:
             return Joined(None, None, repeats)
         left = frame if not repeats else frame.with_events(new)
-        self._remember(left, sent)
+        self.seen.remember(left, sent)
         return Joined(left, None, repeats)
 
     def _taken_over(self) -> None:
@@ -288,24 +265,24 @@ class Continuity:
         return joined
 
     def _line_up(self, frame: Frame, away: float, sent: Sequence[Event], tentative: bool) -> Joined:
-        if frame.index > self.last_index:
+        if frame.index > self.seen.last_index:
             gap = None
             if not self._proven:
-                lost = created_between(frame.events, self.last_index, frame.index)
-                gap = Gap(GapReason.BUFFER, self.last_index, frame.index, away, events=lost)
+                lost = created_between(frame.events, self.seen.last_index, frame.index)
+                gap = Gap(GapReason.BUFFER, self.seen.last_index, frame.index, away, events=lost)
             self._expected = None
             self._coverage.caught_up()
             for namespace in self._asked_namespaces:
                 self._appeared.pop(namespace, None)
             self._asked_namespaces = frozenset()
             self._taken_over()
-            self._remember(frame, sent)
+            self.seen.remember(frame, sent)
             return Joined(frame, gap, 0)
         seen_here = self._seen_at_last(frame)
         new = self._not_seen(frame)
         doubtful = bool(seen_here) and new is not None and self._is_doubtful(frame, sent, new, seen_here)
         if new is None or (doubtful and self._is_of_another_history(frame)):
-            gap = Gap(GapReason.REBUILT, self.last_index, frame.index, away)
+            gap = Gap(GapReason.REBUILT, self.seen.last_index, frame.index, away)
             if not tentative:
                 self._expected = None
                 self._start_over(frame, sent)
@@ -318,15 +295,15 @@ class Continuity:
         if not new:
             return Joined(None, None, repeats, doubtful=doubtful)
         left = frame if repeats == 0 else frame.with_events(new)
-        self._remember(left, sent)
+        self.seen.remember(left, sent)
         return Joined(left, None, repeats, doubtful=doubtful)
 
     def _seen_at_last(self, frame: Frame) -> list[Event]:
         """What was seen of the frame's index and is asked for now, if it is the last index and nothing is proven."""
-        if frame.index != self.last_index or self._proven:
+        if frame.index != self.seen.last_index or self._proven:
             return []
         expected = [event for events in (self._expected or {}).get(frame.index, ()) for event in events]
-        return expected or [event for event in self._newest if self._coverage.asks_for(event)]
+        return expected or [event for event in self.seen.newest if self._coverage.asks_for(event)]
 
     def _is_doubtful(self, frame: Frame, sent: Sequence[Event], new: list[Event], seen_here: Sequence[Event]) -> bool:
         if any((self._expected or {}).get(frame.index, ())) and frame.events:
@@ -335,10 +312,10 @@ class Continuity:
         return bool(before) and before.isdisjoint((event.topic, event.type, event.key) for event in sent)
 
     def _is_of_another_history(self, frame: Frame) -> bool:
-        if is_later_write(frame, self._recent):
+        if self.seen.is_followed_late_by(frame):
             return True
         is_partial = self._coverage.behind or self._appeared or self._reaches
-        return not is_partial and has_another_past(frame, self._recent, self._forgotten)
+        return not is_partial and self.seen.contradicts(frame)
 
     @property
     def is_proven(self) -> bool:
@@ -347,46 +324,39 @@ class Continuity:
 
     def recognizes(self, frame: Frame) -> bool | None:
         """Whether something of the frame was seen under its index; None where nothing tells."""
-        here = [list(each.events) for each in self._recent if each.index == frame.index]
-        if any(here):
-            return len(unseen(list(frame.events), here)) < len(frame.events)
-        if known := self._fingerprints.of(frame.index):
-            return any(fingerprint(event) in known for event in frame.events)
-        oldest = self._recent[0].index if self._recent else self.last_index
-        return False if oldest < frame.index <= self.last_index else None
+        return self.seen.recognizes(frame)
 
     @property
     def looked_back(self) -> int:
         """An older index, to ask a server for that does not prove to go on; the last one if none is remembered."""
-        older = [frame.index for frame in self._recent if frame.index < self.last_index and frame.fingerprints]
-        return older[-LOOKED_BACK:][0] if older else self.last_index
+        return self.seen.looked_back
 
     def _not_seen(self, frame: Frame) -> list[Event] | None:
         """The frame's events that are no repeats; None if this server's past is another one than that seen."""
         index = frame.index
         new: set[int] = set()
         doubtful: list[Event] = []
-        stopped_here = index == self.last_index and not self._behind
+        stopped_here = index == self.seen.last_index and not self._behind
         for event in frame.events:
             if self._is_first_of_namespace(event, index) or (self._reaches and self._is_unread(event, index)):
                 # What is remembered of the index is compared all the same: the namespace may have been read before.
-                if index > self._forgotten:
+                if index > self.seen.forgotten:
                     doubtful.append(event)
                 else:
                     new.add(id(event))
                 stopped_here = True
                 continue
             start = self._coverage.start(event)
-            stopped_at = self.last_index if start is None else start.index
+            stopped_at = self.seen.last_index if start is None else start.index
             if stopped_at < index:
                 new.add(id(event))
-            elif stopped_at == index or index > self._forgotten or index < self._resumed_from:
+            elif stopped_at == index or index > self.seen.forgotten or index < self._resumed_from:
                 doubtful.append(event)
                 stopped_here |= stopped_at == index and not (start is None and self._behind)
         seen = (self._expected or {}).get(index)
         another_past = index < self._resumed_from and not self._proven
         if seen is None:
-            known = self._fingerprints.of(index)
+            known = self.seen.fingerprints.of(index)
             again = {id(event) for event in frame.events if known and fingerprint(event) in known}
             if again:
                 self._came_again.add(index)
@@ -414,43 +384,19 @@ class Continuity:
         place = self._appeared.get(event.namespace) if event.namespace in self._asked_namespaces else None
         return place is not None and place.index <= index
 
-    def _remember(self, frame: Frame, sent: Sequence[Event]) -> None:
-        recent = self._recent
-        if frame.index >= self.last_index:
-            self.last_index = frame.index
-            self._newest = sent
-            recent.append(RememberedFrame.of(frame))
-        elif frame.index > self._forgotten:
-            recent.insert(bisect_right(recent, frame.index, key=_index), RememberedFrame.of(frame))
-        else:
-            return
-        self._recent_bytes += len(frame.line)
-        while (
-            recent[0].index != self.last_index
-            and (len(recent) > self._remembered_frames or self._recent_bytes > REMEMBERED_BYTES)
-        ) or (len(recent) > 1 and (len(recent) > MOST_FRAMES or self._recent_bytes > MOST_BYTES)):
-            gone = recent.pop(0)
-            self._recent_bytes -= len(gone.line)
-            self._forgotten = gone.index
-            self._fingerprints.keep(gone.index, gone.fingerprints)
-
     def _start_over(self, frame: Frame, sent: Sequence[Event]) -> None:
         """The indexes begin anew with `frame`."""
-        self._recent.clear()
-        self._recent_bytes = 0
-        self._forgotten = 0
-        self._fingerprints = Fingerprints()
-        self.last_index = 0
+        self.seen.clear()
         self._appeared.clear()
         self._asked_namespaces = frozenset()
         self._taken_over()
         self._coverage.started_over(Place(frame.index, sent))
-        self._remember(frame, sent)
+        self.seen.remember(frame, sent)
 
 
 def _of_topics(events: Sequence[Event], topics: frozenset[str]) -> list[Event]:
     return [event for event in events if released_topic(event.topic) in topics]
 
 
-def _index(frame: Frame | RememberedFrame) -> int:
+def _index(frame: Frame) -> int:
     return frame.index

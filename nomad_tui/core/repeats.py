@@ -1,4 +1,4 @@
-"""Whether events that come again are ones that were seen.
+"""What was seen of a stream, and whether events that come again are among it.
 
 Neither "index already seen" nor (Index, Topic, Type, Key) distinguishes a repeat from a new event: of 1,610 recorded
 indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job
@@ -8,6 +8,7 @@ payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at 
 same order as one that was seen and any of their payloads is the same, all of it is a repeat.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
@@ -15,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import orjson
 
+from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES
 from nomad_tui.core.objects.kind import Kind
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.patterns import lazy_pattern
@@ -213,33 +215,106 @@ def _without_computed(value: Any) -> Any:
     return value
 
 
+REMEMBERED_FRAMES: Final = 256
+"""Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
+REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+"""Bound on those frames' lines; the frames of the newest index are kept beyond it."""
+LOOKED_BACK: Final = 32
+"""Frames before the last one that a server may be asked for to tell whether its history is the one seen."""
 OTHER_WRITE: Final = 600_000_000_000
 """ns by which a frame of the last index is newer than all that was seen when it cannot be of the same history. An
 object's time may be older than its write: by up to 124 s in the recordings."""
 
 
-def is_later_write(frame: Frame, seen: Sequence[RememberedFrame]) -> bool:
-    """Whether a frame of the last index was written long after everything that was seen up to it."""
-    written = written_at(frame.events, frame.index)
-    times = [time for each in seen if (time := written_at(each.events, each.index)) is not None]
-    return written is not None and bool(times) and written - max(times) > OTHER_WRITE
+class Seen:
+    """What was seen of a stream: its newest frames, and fingerprints of the events of older ones."""
+
+    def __init__(self, most_frames: int = REMEMBERED_FRAMES) -> None:
+        self.last_index = 0
+        """The highest index seen; 0 before the first frame."""
+        self.newest: Sequence[Event] = ()
+        """The events of the newest frame of the last index, as the server sent them."""
+        self.frames: list[RememberedFrame] = []
+        """In the order of their indexes."""
+        self.forgotten = 0
+        """Frames are no longer all remembered up to this index; beyond it they are."""
+        self.fingerprints = Fingerprints()
+        """Of the events that are no longer remembered."""
+        self._most_frames = most_frames
+        self._bytes = 0
+
+    def clear(self) -> None:
+        """Forgets all but `newest`."""
+        self.frames.clear()
+        self._bytes = self.last_index = self.forgotten = 0
+        self.fingerprints = Fingerprints()
+
+    def remember(self, frame: Frame, sent: Sequence[Event]) -> None:
+        """`sent` are the events that the server sent in it."""
+        frames = self.frames
+        if frame.index >= self.last_index:
+            self.last_index = frame.index
+            self.newest = sent
+            frames.append(RememberedFrame.of(frame))
+        elif frame.index > self.forgotten:
+            frames.insert(bisect_right(frames, frame.index, key=_index), RememberedFrame.of(frame))
+        else:
+            return
+        self._bytes += len(frame.line)
+        while (
+            frames[0].index != self.last_index and (len(frames) > self._most_frames or self._bytes > REMEMBERED_BYTES)
+        ) or (len(frames) > 1 and (len(frames) > MOST_FRAMES or self._bytes > MOST_BYTES)):
+            gone = frames.pop(0)
+            self._bytes -= len(gone.line)
+            self.forgotten = gone.index
+            self.fingerprints.keep(gone.index, gone.fingerprints)
+
+    def up_to(self, index: int) -> RememberedFrame | None:
+        """The newest frame remembered that is not beyond an index."""
+        at = bisect_right(self.frames, index, key=_index)
+        return self.frames[at - 1] if at else None
+
+    def of_last_index(self) -> list[RememberedFrame]:
+        return self.frames[bisect_right(self.frames, self.last_index - 1, key=_index) :]
+
+    @property
+    def looked_back(self) -> int:
+        """An older index, to ask a server for that does not prove to go on; the last one if none is remembered."""
+        older = [frame.index for frame in self.frames if frame.index < self.last_index and frame.fingerprints]
+        return older[-LOOKED_BACK:][0] if older else self.last_index
+
+    def recognizes(self, frame: Frame) -> bool | None:
+        """Whether something of the frame was seen under its index; None where nothing tells."""
+        here = [list(each.events) for each in self.frames if each.index == frame.index]
+        if any(here):
+            return len(unseen(list(frame.events), here)) < len(frame.events)
+        if known := self.fingerprints.of(frame.index):
+            return any(fingerprint(event) in known for event in frame.events)
+        oldest = self.frames[0].index if self.frames else self.last_index
+        return False if oldest < frame.index <= self.last_index else None
+
+    def is_followed_late_by(self, frame: Frame) -> bool:
+        """Whether a frame of the last index was written long after everything that was seen up to it."""
+        written = written_at(frame.events, frame.index)
+        times = [time for each in self.frames if (time := written_at(each.events, each.index)) is not None]
+        return written is not None and bool(times) and written - max(times) > OTHER_WRITE
+
+    def contradicts(self, frame: Frame) -> bool:
+        """Whether an object of the frame was created at an index that was read, and not by what was seen there."""
+        here: dict[int, set[tuple[str, str, str]]] = {}
+        begun: dict[tuple[str, str], int] = {}
+        for each in self.frames:
+            for event in each.events:
+                here.setdefault(each.index, set()).add((event.topic, event.key, event.namespace))
+                begun.setdefault((event.topic, event.namespace), each.index)
+        for event in frame.events:
+            since = max(self.forgotten, begun.get((event.topic, event.namespace), frame.index))
+            for created in created_at((event,)):
+                identity = (event.topic, event.key, event.namespace)
+                if since < created < frame.index and identity not in here.get(created, ()):
+                    return True
+        return False
 
 
-def has_another_past(frame: Frame, seen: Sequence[RememberedFrame], forgotten: int) -> bool:
-    """Whether an object of the frame was created at an index that was read, and not by what was seen there.
-
-    `forgotten` is the index up to which not all frames are in `seen`.
-    """
-    here: dict[int, set[tuple[str, str, str]]] = {}
-    begun: dict[tuple[str, str], int] = {}
-    for each in seen:
-        for event in each.events:
-            here.setdefault(each.index, set()).add((event.topic, event.key, event.namespace))
-            begun.setdefault((event.topic, event.namespace), each.index)
-    for event in frame.events:
-        since = max(forgotten, begun.get((event.topic, event.namespace), frame.index))
-        for created in created_at((event,)):
-            identity = (event.topic, event.key, event.namespace)
-            if since < created < frame.index and identity not in here.get(created, ()):
-                return True
-    return False
+def _index(frame: RememberedFrame) -> int:
+    return frame.index

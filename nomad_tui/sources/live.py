@@ -18,10 +18,11 @@ from msgspec import structs
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.backoff import delays
-from nomad_tui.core.continuity import REMEMBERED_BYTES, REMEMBERED_FRAMES, Continuity
+from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.history.coverage import ReadProgress
 from nomad_tui.core.permissions import Permissions, is_namespaced
 from nomad_tui.core.readable import SECOND
+from nomad_tui.core.repeats import REMEMBERED_BYTES, REMEMBERED_FRAMES
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL

@@ -241,7 +241,7 @@ class Reader:
         In that case nothing that has arrived is lost.
         """
         selection = self.selection
-        selection.holding = not connection.accepted or self.continuity.last_index == 0
+        selection.holding = not connection.accepted or self.continuity.seen.last_index == 0
         left = self._seconds_left()
         if left != 0:
             waiting = asyncio.timeout(left)

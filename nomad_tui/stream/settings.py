@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.backoff import SHORTEST_DELAY
-from nomad_tui.core.continuity import REMEMBERED_FRAMES
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
+from nomad_tui.core.repeats import REMEMBERED_FRAMES
 from nomad_tui.nomad.client import SILENCE
 from nomad_tui.nomad.release_discovery import PATIENCE, REMEMBERED
 from nomad_tui.stream.connection import BACKLOG_SECONDS, HEARTBEAT

@@ -13,7 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nomad_tui.core.continuity import REMEMBERED_FRAMES, Continuity
+from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.repeats import REMEMBERED_FRAMES
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings

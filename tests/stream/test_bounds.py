@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from nomad_tui.cli.main import main
 from nomad_tui.cli.tail import Exit, Options, tail
-from nomad_tui.core.continuity import MOST_FRAMES, Continuity
+from nomad_tui.core.continuity import Continuity
+from nomad_tui.core.history.coverage import MOST_FRAMES
 from nomad_tui.core.history.dictionaries import MOST_TOPICS, OTHER_TOPICS
 from nomad_tui.core.history.history import History
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
