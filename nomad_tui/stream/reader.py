@@ -38,7 +38,7 @@ from nomad_tui.stream.reports import (
     all_failed,
     explain_ending,
 )
-from nomad_tui.stream.servers import Doubts, filter_from, first_index_held, identify, scope
+from nomad_tui.stream.servers import Doubts, filter_from, first_index_of, identify, scope
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start, StartFilter
 from nomad_tui.stream.timing import Cuts
@@ -231,9 +231,10 @@ class Reader:
         """Until something is due that the wait for bytes must not delay; None for never."""
         if self._interrupted:
             return 0.0
-        selecting = self.selection.seconds_left() if self.selection.is_changing else None
-        due = [left for left in (selecting, self._line_watch.seconds_left()) if left is not None]
-        return min(due, default=None)
+        due = [self.selection.seconds_left()] if self.selection.is_changing else []
+        if self._line_watch.since is not None:
+            due.append(self._line_watch.seconds_left())
+        return min((left for left in due if left is not None), default=None) if due else None
 
     async def _next_chunk(self, response: aiohttp.ClientResponse, connection: StreamConnection) -> bytes | None:
         """The next bytes; empty at the stream's end, None if it is time to leave it or an update is pending.
@@ -263,7 +264,7 @@ class Reader:
 
     async def _one_of_several(self, subscription: Subscription) -> AsyncGenerator[Update, None]:
         """One connection to the best of the servers. Raises `NomadError` with what ended it, if anything."""
-        servers = self.connection.servers
+        settings, servers = self.settings, self.connection.servers
         order = [(self._at + step) % len(servers) for step in range(len(servers))]
         troubles: list[Trouble] = []
         second_best: list[tuple[int, int]] = []
@@ -273,7 +274,7 @@ class Reader:
                 yield Connecting(str(self.server.address))
             if self.continuity.last_index:
                 try:
-                    held = await self._first_index_held(subscription)
+                    held = await first_index_of(self.server, subscription, self.harm, settings, self._request)
                 except NomadError as error:
                     troubles.append(error.trouble)
                     continue
@@ -302,21 +303,9 @@ class Reader:
         self._at = order[0]
         raise NomadError(all_failed(troubles))
 
-    async def _first_index_held(self, subscription: Subscription) -> int | None:
-        """As `first_index_held`, of the server to be tried, for a reader that goes on from here."""
-        try:
-            async with Client(self.server, first_line=self.settings.first_line) as client:
-                harmless = await self.harm.harmless(client, subscription)
-                if harmless is None:
-                    return None
-                asked_for = request(self.continuity, harmless, self.selection.readable, self._start_filter)
-                parameters = [*asked_for, *scope(client.connection)]
-                return await first_index_held(client, parameters, self.settings.max_line, self.settings.choice_patience)
-        except NomadError as error:
-            trouble = await inquiry.explain_fully(error, self.server)
-            if trouble.kind in REFUSALS:
-                return None
-            raise NomadError(trouble) from error
+    def _request(self, subscription: Subscription) -> list[tuple[str, str]]:
+        """What a server is asked for, to go on from here."""
+        return request(self.continuity, subscription, self.selection.readable, self._start_filter)
 
     # One connection
 
@@ -382,8 +371,9 @@ class Reader:
                 if connection.accepted:
                     self._last_byte = waited_from
                     patience = None
-                for warned in self._line_watch.check(connection):
-                    yield warned
+                if connection.unfinished_since is not None or self._line_watch.since is not None:
+                    for warned in self._line_watch.check(connection):
+                        yield warned
                 try:
                     async with asyncio.timeout(patience):
                         chunk = await self._next_chunk(response, connection)

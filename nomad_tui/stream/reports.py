@@ -171,8 +171,8 @@ class LineWatch:
         self._clock = settings.clock
         self._patience = settings.unfinished_line
         self._longest = settings.longest_line
-        self._since: float | None = None
-        """When the line under way began."""
+        self.since: float | None = None
+        """When the line under way began, as of the last `check`; None between two lines."""
         self._next = 0.0
         """When it is looked at again."""
         self._is_accepted = False
@@ -183,7 +183,7 @@ class LineWatch:
 
         The wait for a first line has its own limit.
         """
-        return None if self._since is None or not self._is_accepted else max(0.0, self._next - self._clock())
+        return None if self.since is None or not self._is_accepted else max(0.0, self._next - self._clock())
 
     def check(self, connection: StreamConnection) -> Iterator[Warned]:
         """Whether a line takes long, or does no more. Raises `NomadError` if it takes too long.
@@ -192,8 +192,8 @@ class LineWatch:
         """
         self._is_accepted = connection.accepted
         now, since = self._clock(), connection.unfinished_since
-        if since is None or since != self._since:
-            self._since = since
+        if since is None or since != self.since:
+            self.since = since
             self._next = now + self._patience
             if self._is_reported:
                 self._is_reported = False

@@ -1,22 +1,24 @@
 """Questions to a server beside its stream: who it is, what it holds, and whether its history is the one seen."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic, time_ns
 from typing import Final
 
 from nomad_tui.config.connection import Connection
+from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Update
 from nomad_tui.core.wire import Frame, LineSplitter, decode
-from nomad_tui.nomad import diagnose, questions
+from nomad_tui.nomad import diagnose, inquiry, questions
 from nomad_tui.nomad.cases import Kind, by_inquiry
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.stream.connection import Parting, StreamConnection
-from nomad_tui.stream.reports import SKEW
+from nomad_tui.stream.reports import REFUSALS, SKEW
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start, StartFilter
+from nomad_tui.stream.topic_selection import Harm
 
 HOLDS_NOTHING: Final = 1 << 63
 """An index above every other, for a server that sends no frame."""
@@ -85,6 +87,28 @@ async def first_index_held(
                 if not accepted:
                     return None
     return HOLDS_NOTHING
+
+
+async def first_index_of(
+    server: Connection,
+    subscription: Subscription,
+    harm: Harm,
+    settings: Settings,
+    request: Callable[[Subscription], list[tuple[str, str]]],
+) -> int | None:
+    """As `first_index_held`, of a server that is to be tried, by what `request` makes of the harmless topics."""
+    try:
+        async with Client(server, first_line=settings.first_line) as client:
+            harmless = await harm.harmless(client, subscription)
+            if harmless is None:
+                return None
+            parameters = [*request(harmless), *scope(client.connection)]
+            return await first_index_held(client, parameters, settings.max_line, settings.choice_patience)
+    except NomadError as error:
+        trouble = await inquiry.explain_fully(error, server)
+        if trouble.kind in REFUSALS:
+            return None
+        raise NomadError(trouble) from error
 
 
 class Doubts:

@@ -17,8 +17,8 @@ from nomad_tui.cli.main import main
 from nomad_tui.cli.tail import Exit, Options, tail
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.history.coverage import MOST_FRAMES
-from nomad_tui.core.history.dictionaries import MOST_TOPICS, OTHER_TOPICS
 from nomad_tui.core.history.history import History
+from nomad_tui.core.history.segment import MOST_TOPICS, OTHER_TOPICS
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
 from nomad_tui.core.wire import LONGEST_MENDED, Frame, Unreadable, decode
 from nomad_tui.sources.recording import Recording

@@ -14,17 +14,18 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from nomad_tui.core.history.blocks import BLOCK_BYTES, UNPACKED_BYTES, Blocks, Runner
-from nomad_tui.core.history.dictionaries import Dictionaries, Subjects
 from nomad_tui.core.history.segment import (
     EVENT_BYTES,
     FACTS_BYTES,
     GAP_SUBJECT,
     NOT_IN_PLACE,
+    Dictionaries,
     FrameTimes,
     HeldEvent,
     Node,
     Segment,
     Subject,
+    Subjects,
 )
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 from nomad_tui.core.objects.registry import frame_moment, no_earlier_than
