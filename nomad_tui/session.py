@@ -74,6 +74,7 @@ class Session:
             async for update in updates:
                 self._take(update)
                 await self.pace.give_turn(len(update.line) if isinstance(update, Frame) else 0)
+        self.pace.end()
 
     async def quiet(self) -> None:
         """Waits until what the first picture does not need may begin."""

@@ -174,6 +174,12 @@ class Pace:
         """Whether the source brings more than is read at once: what can wait leaves the time to reading."""
         return perf_counter() - self._flooded_at < FLOOD_SECONDS
 
+    def end(self) -> None:
+        """The source has nothing more: a flood that was is over at once."""
+        self._floods.clear()
+        self._flooded_at = float("-inf")
+        self._bytes = 0
+
     def _end_turn(self) -> None:
         self._floods.append(self._bytes >= FLOOD_BYTES)
         if sum(self._floods) >= FLOODED_TURNS:

@@ -68,7 +68,8 @@ class Ticker:
             self._drawn_at = now
             events.sync()
             self._inspecting.advance()
-        if self._ticks % (HEADER_EVERY * (4 if flooded else 1)) == 0:
+        has_just_ended = self._dashboard.is_finished and received != self.received
+        if has_just_ended or self._ticks % (HEADER_EVERY * (4 if flooded else 1)) == 0:
             self.sync()
         elif received and not self.received:  # the header never counts fewer events than the first picture shows
             self._sync_header()
