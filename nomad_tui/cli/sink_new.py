@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -70,7 +72,8 @@ def new(
         definition, target, _ = register(definitions, text, "The definition")
     except (DefinitionErrors, FileError) as error:
         raise ConfigurationFailure(str(error)) from None
-    click.echo(f"\n{text}\nWritten to {shown(target)}. A running `nomad-tui sink run` starts it at once.")
+    click.echo(f"\n{text}")
+    _print(f"Written to {shown(target)}. A running `nomad-tui sink run` starts it at once.")
     if tests is None:
         tests = click.confirm("Send a test event now?", default=True)
     if not tests:
@@ -88,7 +91,13 @@ def _ask(making: Making, given: Mapping[str, str]) -> None:
                 raise ConfigurationFailure(mistake)
             continue
         if question.hint:
-            click.echo(question.hint)
+            _print(question.hint)
         typed = click.prompt(question.text, default=question.default or None)
         if mistake := making.answer(question, typed):
-            click.echo(mistake)
+            _print(mistake)
+
+
+def _print(text: str) -> None:
+    """Wraps lines between words; a path or URL stays in one piece."""
+    width = get_terminal_size().columns - 1
+    click.echo(fill(text, width, break_long_words=False, break_on_hyphens=False))

@@ -43,6 +43,8 @@ def test_a_sink_is_made_edited_and_previewed(tour: Path, home: Path, size: tuple
         program.press("e").wait_for("1 mistake, nothing is changed", "keeps").press("enter")
         program.wait_for("Saved").wait_gone("nothing is changed")
         assert file.read_text() == right
-        program.press("v").wait_for("would send, for sample events", '"Topic"').press("escape").wait_for("format event")
+        program.press("v").wait_for("would send, for the newest events of this dashboard", '"FilterKeys"').press(
+            "escape"
+        ).wait_for("format event")
         assert program.stale() == []
         assert not target.exists(), "neither an edit nor a preview sends anything"

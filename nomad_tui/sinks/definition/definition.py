@@ -214,7 +214,8 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     """Empty for all."""
     filter: Annotated[Filter, Field(FILTER, "only events that match, in the filter language")] = Filter()
     format: Annotated[
-        Format, Field(choice(Format), "`nomad`, `event`, `cloudevents`, `tasks` or `template`", FORMATTED)
+        Format,
+        Field(choice(Format), "`nomad`, `event`, `cloudevents`, `tasks`; webhooks: also `template`", FORMATTED),
     ] = Format.NOMAD
     headers: Annotated[
         tuple[tuple[str, str], ...],

@@ -44,8 +44,12 @@ def newest_records(journal: Path, most: int) -> tuple[list[Record], str]:
     with JournalReader(journal) as reader:
         frames = reader.last_frames(most, MOST_BYTES)
         runner = reader.overview().runner
-    records = [Record(number, time_ns(), 0, frame) for number, frame in enumerate(frames, 1)]
-    return records, runner.region if runner is not None else ""
+    return records_of(frames), runner.region if runner is not None else ""
+
+
+def records_of(frames: Iterable[Frame]) -> list[Record]:
+    """Frames as if they came now, in order."""
+    return [Record(number, time_ns(), 0, frame) for number, frame in enumerate(frames, 1)]
 
 
 def previews(definition: Definition, records: Iterable[Record], region: str) -> Iterator[Previewed]:

@@ -20,7 +20,7 @@ from nomad_tui.ui.dialogs.letter_menu import Choice, LetterMenu
 from nomad_tui.ui.event.inspected import object_title
 from nomad_tui.ui.keymap import declared_key, keymap_of
 from nomad_tui.ui.sinks.page import SinksPage
-from nomad_tui.ui.sinks.place import NO_OUTPUT, Place, place_of, send_by_hand
+from nomad_tui.ui.sinks.place import NO_OUTPUT, Place, newest_frames, place_of, send_by_hand
 
 LONGEST_ID: Final = 64
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
@@ -124,7 +124,7 @@ class SinkActions:
         return place_of(session.source, self._folders, session.status.region, is_cluster=self._is_cluster)
 
     def show(self) -> None:
-        self._panes.app.push_screen(SinksPage(self.place))
+        self._panes.app.push_screen(SinksPage(self.place, events=partial(newest_frames, self._session.history)))
 
     # Sending an event
 

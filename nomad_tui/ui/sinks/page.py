@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from nomad_tui.core.text import printable
+from nomad_tui.core.wire import Frame
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.definition.folder import Definitions
@@ -136,11 +137,15 @@ class SinksPage(Modal[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.SINKS)
 
-    def __init__(self, place: Place, watch: SinkWatch | None = None) -> None:
-        """`watch` reads the sinks; None for the default, pictures have their own."""
+    def __init__(
+        self, place: Place, watch: SinkWatch | None = None, events: Callable[[], Sequence[Frame]] = tuple
+    ) -> None:
+        """`watch` reads the sinks; None for the default, pictures have their own. `events` are those to preview where
+        the journal has none."""
         super().__init__()
         self._place = place
         self._watch = watch or SinkWatch(place.config, place.journal)
+        self._events = events
         self._thread = ThreadPoolExecutor(1, "sinks")
         self._tried: dict[str, Content] = {}
         """The result of a test by sink, or that it is in progress."""
@@ -274,10 +279,11 @@ class SinksPage(Modal[None]):
         if definition is None:
             self.notify(NO_DEFINITION, severity="warning", markup=False)
             return
+        shown = self._events()
 
         async def show() -> None:
             try:
-                title, text = await self._in_thread(lambda: previewed(definition, self._place))
+                title, text = await self._in_thread(lambda: previewed(definition, self._place, shown))
             except JournalError as error:
                 self.notify(str(error), severity="warning", markup=False, timeout=10)
                 return

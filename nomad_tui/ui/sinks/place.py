@@ -1,7 +1,7 @@
 """The definitions and the journal of the sinks of a source, and the command of their runner."""
 
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,8 +11,10 @@ from textual.content import Content
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.folders import Folders
 from nomad_tui.config.setting import PROFILE
+from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import SECOND, byte_count, duration
 from nomad_tui.core.text import printable
+from nomad_tui.core.wire import Frame
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.place import journal_path
 from nomad_tui.sinks.definition.definition import Definition, Kind
@@ -121,26 +123,42 @@ async def _attempt(definition: Definition, journal: Path | None, how: Callable[[
 
 PREVIEWED_FRAMES: Final = 1_000
 """The newest of the journal, of which a sink may select few."""
+PREVIEWED_BYTES: Final = 8 * 1024 * 1024
+"""Of them, about."""
 PREVIEWED_BODIES: Final = 50
 """That are shown, the newest."""
 
 
-def previewed(definition: Definition, place: Place) -> tuple[str, str]:
-    """A title and what the sink would send for the newest events of the journal, else for samples.
+def newest_frames(history: History) -> list[Frame]:
+    """The newest frames held, oldest first, as many as a preview looks at."""
+    frames: list[Frame] = []
+    sequence, size = history.end - 1, 0
+    while sequence >= history.first and len(frames) < PREVIEWED_FRAMES and size < PREVIEWED_BYTES:
+        if history.gap(sequence) is None:
+            frame, sequence = history.frame(sequence)
+            size += len(frame.line)
+            frames.append(frame)
+        sequence -= 1
+    return frames[::-1]
+
+
+def previewed(definition: Definition, place: Place, shown: Sequence[Frame]) -> tuple[str, str]:
+    """A title and what the sink would send: for the newest events of the journal, for those that the dashboard shows,
+    or for samples, whichever it selects any of first.
 
     Blocks. Raises `JournalError`.
     """
-    from nomad_tui.sinks.types.preview import newest_records, previews, sample_previews
+    from nomad_tui.sinks.types.preview import newest_records, previews, records_of, sample_previews
 
     found: list[Previewed] = []
-    has_journal = place.journal is not None and place.journal.exists()
-    if place.journal is not None and has_journal:
+    what = ""
+    if place.journal is not None and place.journal.exists():
         records, region = newest_records(place.journal, PREVIEWED_FRAMES)
-        found = list(previews(definition, records, region))
-    what = "the newest events of the journal"
+        found, what = list(previews(definition, records, region)), "the newest events of the journal"
     if not found:
-        found = list(sample_previews(definition, place.region))
-        what = "sample events: the journal holds none for it" if has_journal else "sample events: there is no journal"
+        found, what = list(previews(definition, records_of(shown), place.region)), "the newest events of this dashboard"
+    if not found:
+        found, what = list(sample_previews(definition, place.region)), "sample events: it selects none of those here"
     bodies = [(each.index, body) for each in found for body in each.bodies]
     errors = [f"index {each.index:,}: {each.error}" for each in found if each.error]
     lines = [f"✖ {error}" for error in errors[-PREVIEWED_BODIES:]]
