@@ -12,8 +12,7 @@ import click
 
 from nomad_tui.cli.command import Command
 from nomad_tui.cli.event_options import filter_option, history_options, reveal_option
-from nomad_tui.cli.options import config_option, follow_option
-from nomad_tui.cli.parameters import Since
+from nomad_tui.cli.options import Since, config_option, follow_option
 
 if TYPE_CHECKING:
     from nomad_tui.config.connection import Connection

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nomad_tui.cli.options import index_option, live_option, max_line_option, topic_option
-from nomad_tui.cli.parameters import ByteSize, Since
+from nomad_tui.cli.options import ByteSize, Since, index_option, live_option, max_line_option, topic_option
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 
 if TYPE_CHECKING:

@@ -10,7 +10,10 @@ import click
 
 from nomad_tui.cli.command import Command
 from nomad_tui.cli.options import (
+    ByteSize,
     ConfigurationFailure,
+    Duration,
+    FilePath,
     connections_options,
     index_option,
     live_option,
@@ -18,7 +21,6 @@ from nomad_tui.cli.options import (
     subscription_to,
     topic_option,
 )
-from nomad_tui.cli.parameters import ByteSize, Duration, FilePath
 from nomad_tui.cli.sink import complete_sink
 from nomad_tui.core.limits import SMALLEST_JOURNAL
 

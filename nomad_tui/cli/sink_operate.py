@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nomad_tui.cli.command import Command
-from nomad_tui.cli.options import connections_options
-from nomad_tui.cli.parameters import FilePath, Index, Since
+from nomad_tui.cli.options import FilePath, Index, Since, connections_options
 from nomad_tui.cli.sink import complete_sink
 
 if TYPE_CHECKING:

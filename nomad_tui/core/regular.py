@@ -24,7 +24,6 @@ except ImportError:  # its wheels are not for every platform: there are none for
     re2 = None
 
 HAS_RE2: Final = re2 is not None
-ENGINE: Final = "RE2" if HAS_RE2 else "regex, with a time limit"
 MOST_MEMORY: Final = 2 * 1024 * 1024
 """Bytes that one of RE2's may use while it matches; it gets slower, not larger, beyond that."""
 LARGEST_PROGRAM: Final = 2_000

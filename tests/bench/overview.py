@@ -11,8 +11,7 @@ from time import process_time
 
 from nomad_tui.core.history.derived import Derived
 from nomad_tui.core.overview.index import SHARE, OverviewIndex
-from nomad_tui.core.overview.listing import listing
-from nomad_tui.core.overview.state import Allocation, Cluster, Job, Node
+from nomad_tui.core.overview.state import Allocation, Cluster, Job, Node, listing
 from tests.bench.search import filled
 
 SLICE = 0.01

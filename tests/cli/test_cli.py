@@ -23,7 +23,7 @@ from click.testing import CliRunner
 
 from nomad_tui import __version__
 from nomad_tui.cli.main import main
-from nomad_tui.cli.parameters import ByteSize
+from nomad_tui.cli.options import ByteSize
 from nomad_tui.config.folders import NO_HOME, Folders
 from nomad_tui.config.setting import HELP
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn

@@ -13,8 +13,7 @@ from nomad_tui.core.history.event_row import status_and_node
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names, Related
 from nomad_tui.core.objects.fact import Context, Facts
-from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
-from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.kind import Known, Links, Mention, ObjectEvent
 from nomad_tui.core.objects.parts import Sentence, became, named, plain, sentence, status
 from nomad_tui.core.objects.reading import Written
 from nomad_tui.core.objects.registry import KINDS, frame_moment, kind, summary, typed_topic

@@ -8,8 +8,7 @@ from nomad_tui.core.level import Level
 from nomad_tui.core.objects.acl_token import LINKS
 from nomad_tui.core.objects.edited import edited, edited_level, listed_names, names
 from nomad_tui.core.objects.fact import Context, Facts, listed, masked
-from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.kind import Known, Links, ObjectEvent
 from nomad_tui.core.objects.parts import Sentence, dim, named, plain, sentence, warn
 from nomad_tui.core.objects.reading import EMPTY, Written
 

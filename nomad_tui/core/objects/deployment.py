@@ -5,8 +5,7 @@ from typing import ClassVar, Final
 
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.fact import Context, Facts, by_name, listed, moment, of
-from nomad_tui.core.objects.kind import OWN_KEY, Compared, Known, Mention, ObjectEvent
-from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.kind import OWN_KEY, Compared, Known, Links, Mention, ObjectEvent
 from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,

@@ -8,8 +8,7 @@ import msgspec
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.fact import Context, Facts, listed, masked
 from nomad_tui.core.objects.job_changes import changes
-from nomad_tui.core.objects.kind import Compared, Known, Mention, ObjectEvent
-from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.kind import Compared, Known, Links, Mention, ObjectEvent
 from nomad_tui.core.objects.parts import (
     ARROW,
     COMMA,

@@ -15,9 +15,44 @@ from nomad_tui.core.changes.rules import COMMON, ChangeRules
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects import unknown
 from nomad_tui.core.objects.fact import Context, Facts
-from nomad_tui.core.objects.links import NO_LINKS, Links
 from nomad_tui.core.objects.parts import Beside, Sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Written, wire_names
+
+
+class Links(Object):
+    """What an object of any kind says about what it belongs to, and how it is; empty where it has none."""
+
+    name: str = ""
+    job_id: str = ""
+    job_version: int = 0
+    parent_id: str = ""
+    eval_id: str = ""
+    deployment_id: str = ""
+    alloc_id: str = ""
+    node_id: str = ""
+    previous_allocation: str = ""
+    next_allocation: str = ""
+    followup_eval_id: str = ""
+    previous_eval: str = ""
+    next_eval: str = ""
+    blocked_eval: str = ""
+    triggered_by: str = ""
+    status: str = ""
+    client_status: str = ""
+    version: int = 0
+    create_time: int = 0
+    modify_time: int = 0
+    create_index: int = 0
+    modify_index: int = 0
+
+    @property
+    def state(self) -> str:
+        """The object's status in Nomad's word; an allocation's is what its client says."""
+        return self.client_status or self.status
+
+
+NO_LINKS: Final = Links()
+
 
 UNKNOWN_GLYPH: Final = "◇"
 THIS_WRITE: Final = object()

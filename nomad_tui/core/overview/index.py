@@ -18,8 +18,7 @@ from nomad_tui.core.history.derived import Derived, PayloadReader
 from nomad_tui.core.history.event_row import happened
 from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
 from nomad_tui.core.overview.activity import Activity
-from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened
-from nomad_tui.core.overview.seed import Seed
+from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened, Seed
 from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.updates import Gap, GapReason
 

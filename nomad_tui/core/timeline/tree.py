@@ -16,7 +16,7 @@ from nomad_tui.core.objects.allocation.timeline import (
 from nomad_tui.core.objects.deployment import describe_deployment
 from nomad_tui.core.objects.evaluation import describe_evaluation
 from nomad_tui.core.objects.job import describe_job
-from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.kind import Links
 from nomad_tui.core.objects.parts import dim, plain
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.timeline.family import FOLDED, WATCHER, Family

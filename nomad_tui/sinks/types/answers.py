@@ -15,7 +15,7 @@ from standardwebhooks import Webhook as Signer
 from nomad_tui.config.address import without_credentials
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.secrets import MASK, masked_text
-from nomad_tui.core.secrets.prose import is_value
+from nomad_tui.core.secrets.forms import is_value
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.diagnose import in_words
 from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError

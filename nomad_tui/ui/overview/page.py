@@ -18,8 +18,7 @@ from nomad_tui.core.history.event_row import latest_moment
 from nomad_tui.core.history.history import History
 from nomad_tui.core.overview.activity import time_term
 from nomad_tui.core.overview.index import OverviewIndex, Talker
-from nomad_tui.core.overview.listing import Listing, listing, most_common
-from nomad_tui.core.overview.state import Cluster, Trouble
+from nomad_tui.core.overview.state import Cluster, Listing, Trouble, listing, most_common
 from nomad_tui.core.readable import MINUTE, SECOND, age, count
 from nomad_tui.core.search.facets import only
 from nomad_tui.ui.actions import Context, bindings

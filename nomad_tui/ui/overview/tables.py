@@ -14,8 +14,7 @@ from textual.strip import Strip
 
 from nomad_tui.core.level import Level
 from nomad_tui.core.overview.index import Talker
-from nomad_tui.core.overview.listing import Listing
-from nomad_tui.core.overview.state import Deployment, Trouble
+from nomad_tui.core.overview.state import Deployment, Listing, Trouble
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings

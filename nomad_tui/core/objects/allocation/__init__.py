@@ -7,8 +7,7 @@ from nomad_tui.core.level import Level
 from nomad_tui.core.objects.allocation import sentence, summary
 from nomad_tui.core.objects.allocation.fields import Allocation
 from nomad_tui.core.objects.fact import Context, Facts
-from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
-from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.kind import OWN_KEY, Known, Links, Mention, ObjectEvent
 from nomad_tui.core.objects.parts import Sentence
 from nomad_tui.core.objects.reading import member_names
 

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.fact import Context, Facts
-from nomad_tui.core.objects.kind import THIS_WRITE, Compared, Known, ObjectEvent, positive
-from nomad_tui.core.objects.links import Links
+from nomad_tui.core.objects.kind import THIS_WRITE, Compared, Known, Links, ObjectEvent, positive
 from nomad_tui.core.objects.node import sentence, summary
 from nomad_tui.core.objects.node.fields import Node
 from nomad_tui.core.objects.parts import Sentence
