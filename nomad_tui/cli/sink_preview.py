@@ -31,7 +31,8 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
             failed += 1
             click.echo(f"nomad-tui: index {each.index:,}: {each.error}", err=True)
     if not sent and not failed:
-        click.echo("nomad-tui: The sink selects none of these events.", err=True)
+        remedy = "" if files else f" `--last {min(10_000, last * 50)}` looks at more of the journal."
+        click.echo(f"nomad-tui: The sink selects none of these events.{remedy}", err=True)
     return 1 if failed else 0
 
 

@@ -8,11 +8,12 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from nomad_tui.core.level import Level
 from nomad_tui.core.readable import SECOND, age, byte_count, count, duration
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition.codecs import LONGEST_ID
-from nomad_tui.sinks.definition.definition import Definition, Kind
+from nomad_tui.sinks.definition.definition import FORMATTED, Definition, Kind
 from nomad_tui.sinks.definition.folder import shown_address
 from nomad_tui.sinks.delivery.report import MISTAKE, NEW, REMOVED, SinkReport
 from nomad_tui.ui.sinks.place import Place
@@ -275,14 +276,18 @@ def in_words(definition: Definition) -> Iterator[Fact]:
     what = [str(definition.subscription)]
     if definition.namespaces:
         what.append(f"namespaces {', '.join(sorted(definition.namespaces))}")
+    if definition.least_level > Level.ROUTINE:
+        what.append(f"level {definition.least_level.word} and above")
     if not definition.filter.everything:
         what.append(f"filter {definition.filter}")
     if not definition.gaps:
         what.append("without gaps")
     yield Fact("takes", Content(_outside(" · ".join(what))))
     batch = definition.batch
-    how = [f"format {definition.format.value}"]
-    if batch.max_events > 1:
+    how = [f"format {definition.format.value}"] if definition.kind in FORMATTED else []
+    if definition.group_by is not None:
+        how.append(f"one message per {definition.group_by.value} in {duration(int(definition.window * SECOND))}")
+    elif batch.max_events > 1:
         how.append(f"up to {count(batch.max_events)} at once within {duration(batch.max_wait * SECOND)}")
     how.append("in order" if definition.ordered else f"unordered, {definition.concurrency} at once")
     if definition.secret is not None:
@@ -292,6 +297,9 @@ def in_words(definition: Definition) -> Iterator[Fact]:
         yield Fact("sends", sends + Content(" · secrets masked"))
     else:
         yield Fact("sends", sends + Content.assemble(" · ", ("secrets in clear", "$warning")))
+    if definition.alert_to is not None:
+        after = duration(int(definition.alert_after * SECOND))
+        yield Fact("alerts", Content(_outside(f"{definition.alert_to}, when it has failed for {after}")))
 
 
 # The runner
