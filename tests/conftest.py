@@ -4,6 +4,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,10 @@ settings.load_profile("shared-machine")
 MOST_WORKERS = 4
 """Processes that run tests side by side; with more, tests that measure would measure each other."""
 
+# Where this is set, each process that a test starts would compile every module anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"))
 
 
@@ -35,6 +41,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
         return 0
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(cores + 1, MOST_WORKERS)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Has each worker load another share of the tests first: all together would compile the same modules at once."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    root = Path(__file__).parent
+    number = int(worker["workerid"].removeprefix("gw"))
+    for file in sorted(root.rglob("test_*.py"))[number :: worker["workercount"]]:
+        with suppress(Exception):  # is reported when the file is collected
+            import_module(".".join(file.relative_to(root.parent).with_suffix("").parts))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
@@ -97,7 +98,12 @@ def module_name(file: Path) -> str:
 
 
 FILES = {module_name(file): file for file in sorted(ROOT.rglob("*.py"))}
-MODULES = {module: ast.parse(file.read_text(encoding="utf-8")) for module, file in FILES.items()}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Parsed by the one process that runs these tests, not by all that collect them."""
+    return {module: ast.parse(file.read_text(encoding="utf-8")) for module, file in FILES.items()}
 
 
 def imports(module: str, tree: ast.Module) -> Iterator[str]:
@@ -124,11 +130,11 @@ def layer(of: str) -> int:
 
 
 def test_every_part_has_its_layer() -> None:
-    assert {named for module in MODULES if (named := part(module))} <= frozenset().union(*LAYERS)
+    assert {named for module in modules() if (named := part(module))} <= frozenset().union(*LAYERS)
 
 
 def test_imports_point_inwards() -> None:
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         if (own := part(module)) is None:
             continue
         imported = set(imports(module, tree))
@@ -142,27 +148,27 @@ def test_no_import_circles() -> None:
     """Between modules; an import within a function, or for types only, counts too, and so do the packages around it."""
     graph = {
         module: {each for name in imports(module, tree) for each in packages(name)} & FILES.keys() - {*packages(module)}
-        for module, tree in MODULES.items()
+        for module, tree in modules().items()
     }
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_sinks_import_definitions_then_delivery_then_types_then_the_runner() -> None:
     order = ["nomad_tui.sinks." + each for each in ("definition", "delivery", "types", "runner")]
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         own = next((number for number, package in enumerate(order) if module.startswith(package)), len(order))
         assert not [each for each in imports(module, tree) if each.startswith(tuple(order[own + 1 :]))], module
 
 
 def test_sources_read_the_same_for_every_screen() -> None:
     """Neither the screen nor its library is known to anything that reads a stream."""
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         if part(module) not in ("manual", "ui", "cli"):
             assert not [name for name in imports(module, tree) if name.partition(".")[0] in ("textual", "rich")], module
 
 
 def test_core_names_nothing_that_reads_or_writes() -> None:
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         if part(module) == "core":
             assert not {name.partition(".")[0] for name in imports(module, tree)} & INPUT_AND_OUTPUT, module
             assert not [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in ("open", "print")]
