@@ -203,7 +203,7 @@ class _Process(asyncio.SubprocessProtocol):
                     await self.exited.wait()
             self._signalled(signal.SIGKILL)
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):  # one that runs as somebody else cannot be ended from here
+            async with asyncio.timeout(GRACE):  # one that runs as another user cannot be ended from here
                 await self.exited.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):  # a process that left the group may hold the output open

@@ -231,7 +231,7 @@ def of_jetstream(
     if topics:
         raise click.UsageError(f"{FROM} reads all that was published, whatever --topic says: use --filter topic:NAME.")
 
-    # The library for NATS takes a while to import, which nobody else need wait for.
+    # The library for NATS takes a while to import, for which other sources need not wait.
     from nomad_tui.sources.jetstream import JetStreamAddress, JetStreamAddressError, JetStreamSource, Keys
 
     def file(setting: Setting) -> Path | None:

@@ -84,7 +84,7 @@ class Options:
     redact: bool = False
     """Whether secrets are masked in `Output.NDJSON` and `Output.FRAMES`; the others never show any."""
     buffered: int = BUFFERED
-    """Bytes that may wait for whoever reads the output."""
+    """Bytes that may wait for the output's reader."""
     encoding: str = "utf-8"
     """Of what is written; a character that it lacks is written as an escape."""
 
@@ -99,7 +99,7 @@ class _FinishedError(Exception):
 async def tail(source: Source, options: Options, output: BinaryIO, errors: TextIO | None) -> Exit:
     """Prints until the limit, the end of a recording, or trouble that waiting does not mend.
 
-    Raises `BrokenPipeError` when nobody reads `output` any more.
+    Raises `BrokenPipeError` once `output` has no reader.
     """
     return await _Tail(source, options, output, errors).run()
 
@@ -259,7 +259,7 @@ class _Tail:
         )
 
     async def _flush(self) -> None:
-        """Writes what was printed. Raises `BrokenPipeError` as soon as nobody reads it, event or no event."""
+        """Writes what was printed. Raises `BrokenPipeError` as soon as it has no reader, event or no event."""
         pipe = None
         with suppress(OSError):  # what is no file has no descriptor
             if stat.S_ISFIFO(os.fstat(self._output.fileno()).st_mode):
@@ -348,7 +348,7 @@ class _Tail:
         self._write_error(f"nomad-tui: {printable(text)}")
 
     def _write_error(self, line: str) -> None:
-        """Standard error may be closed, or nobody may read it: that must not end the events or change the exit code."""
+        """Standard error may be closed or without a reader: that must not end the events or change the exit code."""
         if self._errors is not None:
             with suppress(OSError):
                 self._errors.write(f"{line}\n")

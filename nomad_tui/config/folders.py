@@ -35,7 +35,7 @@ MOST_BYTES: Final = 1024 * 1024
 
 
 NO_HOME: Final = Path(os.devnull) / PROGRAM
-"""Stands for a folder that is not known: nothing is there, and nothing can be written there."""
+"""A folder that is not known: nothing is there, and nothing can be written there."""
 
 
 class FileError(Exception):
@@ -106,7 +106,7 @@ def read_text(file: Path) -> str | None:
 
 
 def _open(path: str, flags: int) -> int:
-    """Without waiting for somebody to write into a pipe."""
+    """Without waiting for a writer of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

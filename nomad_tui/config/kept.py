@@ -1,7 +1,6 @@
 """What the dashboard keeps between runs, in the state folder: its looks, marks, and the filters typed earlier.
 
-What was chosen in the dashboard counts until the same setting of `config.toml` is changed: whoever edits
-a setting sees it in force, and whoever chooses in the dashboard finds the choice again.
+A choice made in the dashboard counts until the same setting of `config.toml` is changed.
 """
 
 from collections.abc import Iterable, Sequence

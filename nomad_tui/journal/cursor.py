@@ -20,7 +20,7 @@ class Cursor:
     events: int = 0
     """Events of the stream that are behind: less than `Journal.events` by how far the sink lags."""
     generation: int = 0
-    """Raised by whoever moves the cursor back."""
+    """Increased when the cursor is moved back."""
     paused: bool = False
     sending: tuple[tuple[int, int], ...] = ()
     """Where the batches under way end, as position and offset, so that the same ones are sent after a crash."""

@@ -38,7 +38,7 @@ for the disk and some CPU time, however small it is."""
 GATHERED: Final = 1024 * 1024
 """Bytes that are committed at once."""
 TAIL_BYTES: Final = 16 * 1024 * 1024
-"""Of the newest records, which whoever keeps up with the stream reads from memory."""
+"""Of the newest records: sinks that keep up with the stream read them from memory."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -131,7 +131,7 @@ class Journal:
             self._urgent.set()
 
     async def room(self) -> None:
-        """Waits while more than `MOST_QUEUED` bytes are to be committed: whoever adds asks before each read."""
+        """Waits while more than `MOST_QUEUED` bytes are to be committed: to be awaited before each read of the stream."""
         while self._queued_bytes > MOST_QUEUED and not self._closing.is_set():
             await self._moved.wait()
 
@@ -260,7 +260,7 @@ class Journal:
         return list(lost.values())
 
     async def close(self) -> None:
-        """Commits what is queued if that can be done now, and gives the journal to whoever wants it next."""
+        """Commits what is queued if that can be done now, and releases the journal for the next process."""
         if self._closed is None:
             self._closed = asyncio.create_task(self._close())
         await asyncio.shield(self._closed)

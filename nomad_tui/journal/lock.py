@@ -12,7 +12,7 @@ import filelock
 from nomad_tui.journal.errors import JournalInUseError, explained, shown
 
 PATIENCE: Final = 0.2
-"""Seconds: whoever only looks whether the lock is held holds it for a moment."""
+"""Seconds: a process that only looks whether the lock is held holds it for a moment."""
 
 
 def lock(file: Path, holder: Callable[[], str]) -> filelock.BaseFileLock:

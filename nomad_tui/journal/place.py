@@ -1,4 +1,4 @@
-"""Where the journal of a connection is, unless somebody names another file."""
+"""Where the journal of a connection is, unless another file is named."""
 
 import re
 from hashlib import sha256

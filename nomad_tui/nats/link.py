@@ -1,4 +1,4 @@
-"""One connection to NATS, for whoever publishes to a stream or reads one, and what its troubles mean."""
+"""One connection to NATS, for publishing to a stream or reading one, and what its troubles mean."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ class NatsError(Exception):
         self.why = why
         self.remedy = remedy
         self.refused = refused
-        """Waiting will not mend it: somebody must change a setting, a credential or the server first."""
+        """Waiting does not help: a setting, a credential or the server must change first."""
 
     @property
     def summary(self) -> str:
@@ -80,7 +80,7 @@ class Keys:
 
 
 class NatsLink:
-    """Lasts until it breaks or is closed; whoever needs it again makes another.
+    """Lasts until it breaks or is closed; a caller that needs it again makes another.
 
     (The library's own reconnection would send what was published long ago whenever the server comes back, which may
     be after the server has forgotten that another runner published the same.)

@@ -1,4 +1,4 @@
-"""Publishing to a stream of JetStream, with the acknowledgement of each message as it comes."""
+"""Publishing to a stream of JetStream, with each message's acknowledgement."""
 
 import asyncio
 import json
@@ -87,7 +87,7 @@ class Publisher:
     def _forget(self, reply: str, done: "asyncio.Future[PubAck]") -> None:
         self._expected.pop(reply, None)
         if not done.cancelled():
-            done.exception()  # of those after the first that failed, nobody asks
+            done.exception()  # errors after the first are not asked for
 
     async def _take(self, msg: Msg) -> None:
         future = self._expected.get(msg.subject)

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 QUOTED: Final = 160
-"""Characters of somebody else's text in a sentence."""
+"""Characters of foreign text in a sentence."""
 
 NAMED: Final = 5
 """Names in a sentence before the rest of them is counted."""

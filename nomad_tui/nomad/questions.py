@@ -38,7 +38,7 @@ async def first_answer(connection: Connection, question: Callable[[Client], Awai
 
 
 PATIENCE: Final = 5.0
-"""Seconds for one question: they are asked while somebody waits for the stream."""
+"""Seconds for one question: they are asked while the operator waits for the stream."""
 
 
 class TokenKind(StrEnum):

@@ -33,7 +33,7 @@ def find(path: str, max_line: int, *, follow: bool) -> list[Document]:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
             return _of_directory(path)
-        # What is read from a pipe is gone, and closing it ends whoever writes into it.
+        # What is read from a pipe is gone, and closing it ends its writer.
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             return [Document(path)]
         with Path(path).open("rb") as file:

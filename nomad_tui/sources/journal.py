@@ -255,7 +255,7 @@ class JournalSource:
         yield Ended("end of journal")
 
     async def _following(self, pages: Pages, region: str | None) -> AsyncGenerator[Update, None]:
-        """What is committed from now on, and how whoever commits it is; ends if the file is another one."""
+        """What is committed from now on, and the status of its writer; ends if the file is another one."""
         attempt = losses = heard = 0
         waits = delays(self._pace.shortest_delay)
         look_at = next_attempt = 0.0

@@ -105,7 +105,7 @@ class JournaledLive(LiveServer):
 
 
 async def _read_until(pages: Pages | None) -> int | None:
-    """When the stream was last read by whoever wrote the journal, in ns since 1970; None if that is not known."""
+    """When the journal's writer last read the stream, in ns since 1970; None if that is not known."""
     if pages is None:
         return None
     try:

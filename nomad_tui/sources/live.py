@@ -60,7 +60,7 @@ class _Held:
 async def ordered(
     readers: Sequence[Reader], stop: asyncio.Event, settings: Settings
 ) -> AsyncGenerator[tuple[Reader, Update], None]:
-    """The updates of several readers: frames by index, gaps before the frame that they precede, the rest as it comes.
+    """The updates of several readers: frames by index, gaps before the frame that they precede, the rest at once.
 
     Ends after everything that the readers yielded until `stop` was set: what counts as seen must have been passed on.
     """
@@ -217,7 +217,7 @@ class LiveServer:
         It is never more than the session was started with. Topics that are left out and come back are read on from
         where they were left, or a gap says what the server no longer holds of them.
 
-        A topic that nobody has heard of yet cannot be asked for by name: while anything is left out, the first event
+        An unknown topic cannot be asked for by name: while anything is left out, the first event
         of a new kind does not come. None gets it, if the server still holds it. If nothing would be left to ask for,
         the connection stays as it is: it costs little, and shows whether the server is there.
         """

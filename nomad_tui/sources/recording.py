@@ -360,5 +360,5 @@ class _Wanted:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Opening a named pipe would otherwise wait for somebody who writes into it."""
+    """Opening a named pipe would otherwise wait for a writer."""
     return os.open(path, flags | os.O_NONBLOCK)

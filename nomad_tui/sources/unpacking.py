@@ -64,7 +64,7 @@ class Document(msgspec.Struct, frozen=True):
 class Interruptible(io.RawIOBase):
     """A file on which a thread may wait without keeping the program from ending.
 
-    `interrupt` makes a wait end as if the file had, and closes the file once nobody waits any more.
+    `interrupt` makes a wait end as if the file had, and closes the file once nothing waits any more.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -203,7 +203,7 @@ class Growing(Interruptible):
         self._rotated: list[Path] = []
         """Files that were written and put aside while this one was read, oldest first."""
         self.notes: list[str] = []
-        """What happened to the file, for the user; whoever shows it empties it."""
+        """What happened to the file, for the user; emptied once it is shown."""
         super().__init__(self._path.open("rb", buffering=0))
         self._head = b""
         self._last = b"\n"

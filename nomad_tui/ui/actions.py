@@ -393,7 +393,7 @@ EARLY_ACTIONS: Final = frozenset(
 )
 """Actions whose keys have priority, but not over typing."""
 UNBOUND: Final = "unbound"
-"""Stands for the key of an action that has none; no terminal sends it."""
+"""The key of an action that has none; no terminal sends it."""
 BY_ID: Final = {action.id: action for action in ACTIONS}
 _OF_CONTEXT: Final[dict[Context, list[Action]]] = {context: [] for context in Context}
 for _action in ACTIONS:

@@ -52,7 +52,7 @@ class Node:
     def __init__(self, id_: str, name: str) -> None:
         self.id = id_
         self.name = name
-        """Empty until an event has told it."""
+        """Empty until an event names it."""
 
     @property
     def value(self) -> str:

@@ -202,8 +202,8 @@ class Matcher:
                 remaining = self._remaining(part, subject, type_name)
                 return not remaining if isinstance(remaining, bool) else Not(remaining)
             case Word(text):
-                told = (subject.topic, subject.key, subject.namespace, type_name, *(subject.filter_keys or ()))
-                return True if any(map(text.matches, told)) else node
+                envelope = (subject.topic, subject.key, subject.namespace, type_name, *(subject.filter_keys or ()))
+                return True if any(map(text.matches, envelope)) else node
             case Field():
                 return self._envelope_field(node, subject, type_name)
             case _:

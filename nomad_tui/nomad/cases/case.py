@@ -85,7 +85,7 @@ class Kind(StrEnum):
     CERTIFICATE_NAME = "certificate-name"
     """It is for other hosts."""
     CERTIFICATE_CA = "certificate-ca"
-    """Nobody who is trusted has issued it."""
+    """No trusted authority has issued it."""
     CLIENT_CERTIFICATE = "client-certificate"
     AUTHENTICATION = "authentication"
     """Who asks is not accepted: a user and password, or a token."""
@@ -136,9 +136,9 @@ class Trouble:
     """Starts in lower case, as it follows a colon."""
     remedy: str
     refused: bool
-    """Waiting will not mend it: first somebody must change a setting, a token or the server."""
+    """Waiting does not help: a setting, a token or the server must change first."""
     policy: str = ""
-    """An ACL policy (HCL) that would mend it, perhaps of many lines; empty where none would."""
+    """An ACL policy (HCL) that would help, perhaps of many lines; empty where none would."""
 
     @property
     def summary(self) -> str:

@@ -99,7 +99,7 @@ class Definitions:
         if before is None:
             write_text(target, text)
         else:
-            # One step each: whoever reads the folder meanwhile finds the sink once, and tells TOML from JSON.
+            # One step each: a reader of the folder finds the sink once, and tells TOML from JSON.
             write_text(before, text)
             target = before if before.suffix == suffix else _renamed(before, target)
         return replace(definition, origin=target), target, before is not None

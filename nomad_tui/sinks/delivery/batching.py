@@ -181,7 +181,7 @@ class Batches:
                     await self._journal.beyond(self._read_to or 0)
 
     async def _look_back(self) -> None:
-        """Shows what lies before the cursor to whoever compares what comes after it."""
+        """Shows what lies before the cursor to the parts that compare later records with it."""
         compares = self._definition.needs_earlier or not self._definition.filter.everything
         reach = SEEN_BEFORE_FILTER if compares else SEEN_BEFORE
         if self._selection.keeps_incidents:

@@ -113,7 +113,7 @@ class Folding:
 
 
 def _count(more: More, item: Item) -> None:
-    """Counts an item, and what it stands for, with others."""
+    """Counts an item, and the events it summarizes, with others."""
     more.places.extend((item.position, item.offset))
     counted = Counter({happened(item): 1})
     if item.more is not None:

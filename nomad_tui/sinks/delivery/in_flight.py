@@ -55,7 +55,7 @@ none)."""
 
 
 class CursorMovedError(Exception):
-    """Somebody else has set the cursor."""
+    """Another process has set the cursor."""
 
 
 @dataclass(slots=True, eq=False)
@@ -340,7 +340,7 @@ class InFlightWindow:
             (failed,) = await asyncio.gather(writing, return_exceptions=True)
             if failed is not None:
                 return
-        with suppress(Exception):  # of a batch that failed in a way nobody foresaw: `run` has raised it
+        with suppress(Exception):  # of a batch that failed with an unforeseen error: `run` has raised it
             self._pass_done()
         if not self._written:
             with suppress(JournalError, CursorMovedError):

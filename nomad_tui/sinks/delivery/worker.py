@@ -137,7 +137,7 @@ class SinkWorker:
                 log.error("sink_cannot_use_journal", sink=self.id, what=str(error))
                 self._progress.said_error(str(error))
                 await asyncio.sleep(JOURNAL_AGAIN)
-            except Exception as error:  # what nobody foresaw must not end a sink in silence
+            except Exception as error:  # an unforeseen error must not end a sink in silence
                 log.exception("sink_failed_unexpectedly", sink=self.id)
                 await self._broken(f"{type(error).__name__}: {error}")
 

@@ -1,4 +1,4 @@
-"""Blocking work in a thread that keeps nobody waiting: not the event loop, not another sink, not the program's end."""
+"""Blocking work in a thread that delays neither the event loop, nor another sink, nor the program's end."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class WorkerThread:
                 return
             if error is not None:
                 future.set_exception(error)
-                future.exception()  # whoever gave up waiting has reported it
+                future.exception()  # the caller that gave up waiting has reported it
             else:
                 future.set_result(result)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What a runner counts, for Prometheus: read from it whenever somebody asks."""
+"""What a runner counts, for Prometheus: read from it at each request."""
 
 import platform
 from collections.abc import Callable, Iterator

@@ -217,7 +217,7 @@ class Runner:
                     await self._reload.wait()
 
     def _has_no_reader(self) -> bool:
-        """Whether all that runs writes to standard output, and whoever read that has ended."""
+        """Whether all that runs writes to standard output, and its reader has ended."""
         kinds = {sink.definition.kind for sink in self.sinks.values()}
         return kinds == {Kind.STDOUT} and reader_has_gone()
 

@@ -74,7 +74,7 @@ class AlreadyStored:
         """Returns once a message that is published now, of an event received at `oldest` ns or later, is doubled
         neither by what was stored before nor by what comes.
 
-        Goes on reading where whoever waits for it gives up. Where the stream cannot be read, returns as well, and
+        Goes on reading where its caller gives up. Where the stream cannot be read, returns as well, and
         `unchecked` says why. Raises `NatsError` where the connection is lost, or reading is worth another attempt.
         """
         while True:

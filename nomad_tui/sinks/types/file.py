@@ -214,7 +214,7 @@ class _File:
                 if self._is_torn and held.st_size > self._end:
                     os.ftruncate(self._descriptor, self._end)
                 else:
-                    self._end = held.st_size  # somebody may have emptied it
+                    self._end = held.st_size  # another process may have emptied it
                 self._is_torn = False
                 return
             self.close()
@@ -297,7 +297,7 @@ class _File:
         unfinished.rename(self._started_at)
 
     def _read_start(self) -> float:
-        """Of a file that somebody else began, no later than its last change."""
+        """Of a file that another process began, no later than its last change."""
         held = os.fstat(self._descriptor)
         try:
             inode, started = self._started_at.read_text().split()

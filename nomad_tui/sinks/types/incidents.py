@@ -259,7 +259,7 @@ class Alertmanager(Webhook):
                     await super().deliver(_NOTHING)
                 except UndeliveredError:
                     pass  # the next turn is soon, and an alert lasts for several
-                except Exception:  # what nobody foresaw must not let alerts run out in silence
+                except Exception:  # an unforeseen error must not let alerts run out in silence
                     log.exception("alerts_not_sent_again", sink=self._definition.id)
 
 

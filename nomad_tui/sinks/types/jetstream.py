@@ -350,7 +350,7 @@ class JetStreamSink:
             else:
                 self._broken_in_a_row = 0
                 return settled
-            # Somebody else publishes into the stream as well, or the server compares before it has stored.
+            # Another client publishes into the stream as well, or the server compares before it has stored.
             await asyncio.wait([future for _, future, _ in under_way if future is not None])
             self._apart = min(2**self._broken_in_a_row - 1, MOST_APART)
             self._broken_in_a_row += 1

@@ -14,7 +14,7 @@ from nomad_tui.sinks.delivery.worker_thread import Deliveries, WorkerThread
 from nomad_tui.sinks.types.formats import messages
 
 WAIT: Final = 1.0
-"""Seconds for which a descriptor that somebody made non-blocking is waited for at a time."""
+"""Seconds for which a descriptor that another process made non-blocking is waited for at a time."""
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ _outputs: Final[dict[tuple[int, int], _Output]] = {}
 
 
 def reader_has_gone() -> bool:
-    """Whether standard output is a pipe that nobody reads any more."""
+    """Whether standard output is a pipe without a reader."""
     try:
         looked_at = select.poll()
         looked_at.register(sys.stdout.fileno(), 0)

@@ -25,7 +25,7 @@ REMEDIES: Final = {
 ANY_REMEDY: Final = "Check the receiver, the network, and address in the definition"
 
 LONGEST_NAME: Final = 160
-"""Characters of the text of an error that nobody knows."""
+"""Characters of the text of an unknown error."""
 
 
 def unreachable(error: BaseException, connection: Connection) -> str:

@@ -369,9 +369,9 @@ def _parsed(text: str, key: str) -> tuple[Address, Credentials | None]:
         if not text.startswith(("http://", "https://")):
             raise ValueError("it must begin with http:// or https://")
         parts = urlsplit(text)
-        return parse_address(f"{parts.scheme}://{parts.netloc}")  # a path may be a secret: it stands in no message
+        return parse_address(f"{parts.scheme}://{parts.netloc}")  # a path may be a secret: no message names it
     except ValueError as error:
-        reason = printable(str(error)).partition(", ")[0]  # behind it stands what Nomad's own would be
+        reason = printable(str(error)).partition(", ")[0]  # behind it is what Nomad's own would be
         raise ValueError(f"Its {key} cannot be used: {reason}. Correct it in the definition.") from None
 
 

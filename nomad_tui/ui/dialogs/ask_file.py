@@ -1,6 +1,6 @@
 """What `w` and `Ctrl+R` ask before they write: one menu after another, and then the file, all on one screen.
 
-Whoever knows the letters types them faster than a screen is drawn, so that no key may fall between two screens.
+Operators who know the letters type them faster than a screen is drawn, so that no key may fall between two screens.
 """
 
 from collections.abc import Callable, Sequence

@@ -141,7 +141,7 @@ def choices(
 
 
 _MISSING: Final = Raw()
-"""Stands for what a path leads to where it leads nowhere."""
+"""What a path that leads nowhere leads to."""
 
 
 class _Copies:

@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class Dialog(Modal[Result]):
-    """Stands at the bottom of the screen; at the top while the selected event is in the lower half."""
+    """Shown at the bottom of the screen; at the top while the selected event is in the lower half."""
 
     def on_mount(self) -> None:
         size = self.app.size

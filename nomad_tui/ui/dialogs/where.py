@@ -1,6 +1,6 @@
 """The dialog of `@`: which profile, region and namespace are watched, and a way to others.
 
-Another place is another dashboard: this one ends with a `Switch`, and whoever opened it opens the next. So no event of
+Another place is another dashboard: this one ends with a `Switch`, and its caller opens the next. So no event of
 one cluster are ever mixed with those of another.
 """
 

@@ -151,7 +151,7 @@ def written(path: Path, size: int) -> str:
 
 
 class PathInput(Input):
-    """Acts on every key as it comes, and not by bindings, which wait while keys typed ahead come in."""
+    """Acts on every key at once, and not by bindings, which wait while keys typed ahead come in."""
 
     def __init__(self, name: str, enter: Callable[[str], None], leave: Callable[[], None]) -> None:
         super().__init__(

@@ -21,7 +21,7 @@ from nomad_tui.ui.line_view import LaidOutOnce
 
 MOST_ROWS: Final = 8
 TAKEN_BY: Final = "⇥"
-"""Stands at the end of the marked row: Tab takes it."""
+"""At the end of the marked row: Tab takes it."""
 WIDEST_LABEL: Final = 48
 WIDEST_NOTE: Final = 44
 

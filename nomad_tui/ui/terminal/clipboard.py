@@ -95,7 +95,7 @@ def _chunks(sequence: str) -> Iterator[str]:
 
 
 def has_desktop(environ: Mapping[str, str]) -> bool:
-    """Whether the operator sits before this machine's own screen: over SSH its clipboard is somebody else's."""
+    """Whether the operator sits before this machine's own screen: over SSH its clipboard belongs to another user."""
     if any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
         return False
     if sys.platform == "darwin" or environ.get("WSL_DISTRO_NAME"):

@@ -44,7 +44,7 @@ def keys_kept() -> Iterator[None]:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Ends the program as the signal does where nobody listens to it."""
+    """Ends the program as the signal does without a handler."""
     _restore()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -86,7 +86,7 @@ EDITORS: Final = ("vi", "nano")
 """What is taken where no variable names one, the first that there is."""
 
 AT_ONCE: Final = 0.3
-"""Seconds. A program that ends sooner has been read by nobody: the terminal stays until Enter is pressed."""
+"""Seconds. The output of a program that ends sooner could not be read: the terminal stays until Enter is pressed."""
 GRACE: Final = 1.0
 """Seconds that a program has to end by itself while the dashboard ends."""
 

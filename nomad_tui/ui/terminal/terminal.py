@@ -59,7 +59,7 @@ class Terminal(LinuxDriver):
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        # Whoever has the terminal next, the operator's editor or the shell, gets it as the program found it.
+        # The operator's editor or the shell gets the terminal as the program found it.
         self.attrs_before = found_attributes() or self.attrs_before
 
     def write(self, data: str) -> None:
