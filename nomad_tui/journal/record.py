@@ -40,6 +40,7 @@ class Record:
     content: Content
     _texts: list[bytes] | None = field(default=None, compare=False, repr=False)
     _masked: list[bytes] | None = field(default=None, compare=False, repr=False)
+    _payloads: list[bytes] | None = field(default=None, compare=False, repr=False)
 
     def texts(self, *, masked: bool) -> list[bytes]:
         """Each event of a frame as JSON, with its secrets or without; what one sink has asked for serves the others."""
@@ -55,6 +56,13 @@ class Record:
 
             self._masked = redact_frame(frame, self._texts)
         return self._masked
+
+    def payloads(self) -> list[bytes]:
+        """The payload of each event of a frame, without the rest of its line; the same for each sink that asks."""
+        frame = self.content
+        if self._payloads is None:
+            self._payloads = [bytes(event.payload) for event in frame.events] if isinstance(frame, Frame) else []
+        return self._payloads
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,14 @@ class LatestEvents:
         self._gap = 0
         """The number of the first event after the last gap."""
 
-    def add(self, frame: Frame) -> list[tuple[bytes, bytes | None]]:
-        """For each event its payload and that of its object's event before: None if not known, or before a gap."""
+    def add(self, frame: Frame, payloads: list[bytes]) -> list[tuple[bytes, bytes | None]]:
+        """For each event its payload and that of its object's event before: None if not known, or before a gap.
+
+        `payloads` must not share memory with the frame: they are kept.
+        """
         objects, number, retained, gap = self._objects, self.end, self._bytes, self._gap
         found: list[tuple[bytes, bytes | None]] = []
-        for event in frame.events:
-            payload = bytes(event.payload)  # itself would keep all of the frame
+        for event, payload in zip(frame.events, payloads, strict=True):
             retained += len(payload)
             identity = (released_topic(event.topic), event.namespace, event.key)
             latest = objects.get(identity)

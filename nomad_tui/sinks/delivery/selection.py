@@ -68,7 +68,7 @@ class Selection:
             if self._identities is not None:
                 self._identities.of(record.content)
             if self._is_rendered:
-                for about in self._abouts(record.content, self._wanted(record, record.content)):
+                for about in self._abouts(record, record.content, self._wanted(record, record.content)):
                     self._incidents.look(about)
             elif self._history is not None:
                 self._history.add(record.content, record.received)
@@ -122,7 +122,7 @@ class Selection:
         position, index, received, events = record.position, frame.index, record.received, frame.events
         place, least, incidents = f"{self._journal}-{position}-", self._definition.least_level, self._incidents
         items: list[Item] = []
-        for offset, about in zip(wanted, self._abouts(frame, wanted), strict=True):
+        for offset, about in zip(wanted, self._abouts(record, frame, wanted), strict=True):
             resolves = incidents.reports_recoveries and incidents.look(about, position)
             if least > Level.ROUTINE and not resolves and about.level < least:
                 continue
@@ -141,12 +141,12 @@ class Selection:
             )
         return [item for item in items if has_task_events(item)] if self._of_tasks else items
 
-    def _abouts(self, frame: Frame, wanted: list[int]) -> list[About]:
+    def _abouts(self, record: Record, frame: Frame, wanted: list[int]) -> list[About]:
         """What events of a frame mean. To be called for every frame: what comes later is compared with it."""
         events, latest = frame.events, self._latest
         if latest is None:
             return [Derived(events[offset]) for offset in wanted]
-        payloads, end = latest.add(frame), latest.end
+        payloads, end = latest.add(frame, record.payloads()), latest.end
         return [Derived(events[offset], *payloads[offset], latest, frame, end) for offset in wanted]
 
     def _wanted(self, record: Record, frame: Frame) -> list[int]:
