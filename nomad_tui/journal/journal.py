@@ -131,7 +131,7 @@ class Journal:
             self._urgent.set()
 
     async def room(self) -> None:
-        """Waits while more than `MOST_QUEUED` bytes are to be committed: to be awaited before each read of the stream."""
+        """Waits while more than `MOST_QUEUED` bytes are to be committed; awaited before each read of the stream."""
         while self._queued_bytes > MOST_QUEUED and not self._closing.is_set():
             await self._moved.wait()
 

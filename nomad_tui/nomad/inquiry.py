@@ -124,7 +124,7 @@ def _capitalised(text: str) -> str:
 T = TypeVar("T")
 
 PROBING_PATIENCE: Final = 5.0
-"""Seconds for a stream's head; the oldest releases send none for a topic that they allow, and the operator is waiting."""
+"""Seconds for a stream's head; the oldest releases send none for a topic that they allow, and an operator waits."""
 
 MOST_NAMESPACES: Final = 20
 """Namespaces in which each topic is tried, where all of them together are refused."""
