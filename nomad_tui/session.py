@@ -35,13 +35,13 @@ class Status(StreamStatus):
     recorded: int | None = None
     """Events in the recording that the operator began; None while there is none."""
     notes: list[str] = field(default_factory=list)
-    """Notes that the operator has not seen yet; whoever shows them empties the list."""
+    """Notes that the operator has not seen yet; they are removed once shown."""
     per_second: deque[int] = field(default_factory=lambda: deque([0] * RATE_SECONDS, RATE_SECONDS))
     """Events that came in each of the last seconds, oldest first, without the current second."""
 
     @property
     def rate(self) -> float:
-        """Events per second over the last three whole seconds."""
+        """Events per second over the last three complete seconds."""
         return sum(list(self.per_second)[-3:]) / 3
 
 
@@ -85,7 +85,7 @@ class Session:
                 return
 
     def watch(self, topics: frozenset[str] | None) -> None:
-        """Asks the source for these topics, by released names; None for all. A recording brings everything anyway."""
+        """Requests these topics, by released names; None for all. A recording brings all of them anyway."""
         if isinstance(self.source, Watchable):
             self.source.watch(topics)
 

@@ -77,7 +77,7 @@ class FilterHistory:
 
 
 def _newest(texts: Iterable[str]) -> tuple[str, ...]:
-    """Each text once, where it stood last, and no more than are kept."""
+    """The newest distinct texts, as many as are kept, in their order of last use."""
     in_order = tuple(dict.fromkeys(reversed(tuple(texts))))
     return tuple(reversed(in_order[:MOST_FILTERS]))
 

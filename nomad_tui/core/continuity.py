@@ -15,7 +15,7 @@ So of frames that are no longer remembered a fingerprint of each event is: what 
 is. A rebuilt server may have a frame of its own under the last index seen. What was seen tells it
 apart: where nothing of that index comes again, the joined frame is `doubtful`, and the reader compares older indexes.
 
-A namespace made during a connection is not in it (a server looks up what `*` stands for once, when it is asked), so the
+A namespace made during a connection is not in it (a server expands `*` once, when it is asked), so the
 connection after it is asked for the frame before the namespace was made.
 """
 
@@ -118,7 +118,7 @@ class Continuity:
         if seen.frames:
             # What lies before was read or not wanted.
             seen.forgotten = max(seen.forgotten, seen.frames[0].index - 1)
-        # One that has not caught up yet is told from what is remembered of it.
+        # One that has not caught up yet is known by what is remembered of it.
         read = (reach for other, reach in parts if not other._reaches and reach.index)
         joined._reaches = (*self._reached_by(), *read)
         joined._floor = max((reach.index for reach in joined._reaches), default=0)

@@ -4,7 +4,7 @@ Neither "index already seen" nor (Index, Topic, Type, Key) distinguishes a repea
 indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job
 pending and once with it running. So payloads are compared, by value (servers write a payload's keys in another order
 every time) and without times and generated IDs (a restarted server replays its log and computes those anew: 7 of 513
-payloads, deadlines and `NextEval`). A frame is one write, sent whole or not at all: if it has the same events in the
+payloads, deadlines and `NextEval`). A frame is one write, sent as one or not at all: if it has the same events in the
 same order as one that was seen and any of their payloads is the same, all of it is a repeat.
 """
 

@@ -30,7 +30,7 @@ EXCERPT: Final = 400
 class Event(msgspec.Struct, rename="pascal", gc=False):
     """One event as the server sent it. Unknown fields stay in the frame's line.
 
-    Payload bytes share memory with the whole frame's line, so whoever keeps an `Event` keeps its frame.
+    Payload bytes share memory with the frame's line, so that an `Event` keeps its frame's bytes.
     """
 
     topic: str = ""
@@ -59,7 +59,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
     False for what a server's buffer or a recording held.
     """
     received: int = 0
-    """When it came to whoever passes it on now, in ns since 1970; 0 for what comes at this moment."""
+    """When it came to the recorder that passes it on now, in ns since 1970; 0 for what comes at this moment."""
     moments: tuple[int | None, int | None] | None = None
     """What `core.objects.registry` found out about when it happened, once it was asked."""
     write: Any = None
@@ -109,7 +109,7 @@ class Unreadable(msgspec.Struct, frozen=True):
     excerpt: bytes
     """The first `EXCERPT` bytes, unaltered and untrusted."""
     length: int
-    """Bytes of the whole line."""
+    """Bytes of the line."""
     cut: bool = False
     """True for a last line without its line feed: the normal end of a stream that was closed."""
 
@@ -124,9 +124,9 @@ HEARTBEAT: Final = Heartbeat.HEARTBEAT
 
 
 class LineSplitter:
-    """Collects chunks and hands out whole lines, split at line feeds only.
+    """Collects chunks and hands out complete lines, split at line feeds only.
 
-    (`bytes.splitlines` and text-mode readers also split at U+0085 and U+2028, which may stand inside a JSON
+    (`bytes.splitlines` and text-mode readers also split at U+0085 and U+2028, which may occur inside a JSON
     string.) A line over `max_line` bytes is dropped as it arrives and reported in `oversized`.
     """
 
@@ -222,12 +222,12 @@ _TEXTS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<![\w.-])-?(?:NaN|
 """A string, or a number that some programs write though JSON has none such."""
 _CONTROLS: Final = lazy_pattern(rb"[\x00-\x1f]")
 _PAYLOAD_DEPTHS: Final = (1, 3)
-"""Brackets that are open where a payload's key stands: in a line of a single event, and in a frame's
+"""Brackets that are open before a payload's key: in a line of a single event, and in a frame's
 `{ "Events": [ { "Payload":`."""
 
 
 def decode(line: bytes) -> Frame | Heartbeat | Unreadable | None:
-    """What a line says; None for a blank one. Never raises, whatever the bytes.
+    """What a line holds; None for a blank one. Never raises.
 
     The fast path is one call of msgspec, which finds a payload's extent without building it (1.4 µs an event
     of 2.8 KB, measured). Anything it refuses is mended as far as it can be shown: bytes that are not UTF-8,
@@ -340,7 +340,7 @@ def _as_json(found: re.Match[bytes]) -> bytes:
 
 
 def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dict[bytes, bytes]) -> Frame | Unreadable:
-    """The frame of `line` as read from `mended`, in which each of `payloads` stands as its number."""
+    """The frame of `line` as read from `mended`, in which its number replaces each of `payloads`."""
     loose = _decode_loose(mended)
     if loose.events is None and b'"Topic"' in mended:
         raws = [msgspec.Raw(mended)]

@@ -36,7 +36,7 @@ def socks_connector(proxy: Proxy, server_name: str | None, **options: Any) -> ai
 
 
 class _Connector(ProxyConnector):
-    """aiohttp-socks' own way would verify a certificate against the host, whatever `server_name` says."""
+    """aiohttp-socks itself would verify a certificate against the host and ignore `server_name`."""
 
     server_name: str | None = None
 

@@ -34,7 +34,7 @@ class _Piece:
 
 
 class RecordingFile:
-    """Holds whole lines at any time. What cannot be written waits in the history, until that has to evict it."""
+    """Holds complete lines at any time. What cannot be written waits in the history, until that has to evict it."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class RecordingFile:
                 self._write(piece)
 
     def _write(self, piece: _Piece) -> None:
-        """A piece whole, or nothing of it and the `trouble`."""
+        """Writes a piece completely, or nothing of it and notes the `trouble`."""
         if self._descriptor is None:
             return
         try:

@@ -114,7 +114,7 @@ def unpacked(file: io.RawIOBase) -> Read:
 
 
 class _Zstandard:
-    """Frames one after another. (The library's own reader takes an archive that is cut off for a whole one.)"""
+    """Frames one after another. (The library's own reader takes a truncated archive for a complete one.)"""
 
     def __init__(self, packed: "io.BufferedReader[io.RawIOBase]") -> None:
         self._packed = packed

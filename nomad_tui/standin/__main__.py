@@ -77,7 +77,7 @@ class _ClientToken(click.ParamType[tuple[str, Token]]):
 @click.option("--pace", type=click.FloatRange(min=0, min_open=True), help="Frames a second.")
 @click.option("--lead", type=_Lead(), default=0, help="Frames published before pace or readers count.")
 @click.option("--buffer-size", default=100, help="Frames held.", show_default=True)
-@click.option("--from-start", is_flag=True, help="Every reader gets the whole recording.")
+@click.option("--from-start", is_flag=True, help="Every reader gets all of the recording.")
 @click.option("--at-end", type=click.Choice([end.value for end in AtEnd]), default="stay", help="With --from-start.")
 @click.option("--heartbeat", default=30.0, help="Seconds between heartbeats.", show_default=True)
 @click.option("--raw", is_flag=True, help="Send lines that are not frames too.")

@@ -235,7 +235,7 @@ class Listener:
     def _accept(self, listener: socket.socket) -> None:
         try:
             accepted, _ = listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # whoever asked is gone again
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # the client is gone again
             return
         accepted.setblocking(False)
         task = asyncio.create_task(self._serve_accepted(accepted))

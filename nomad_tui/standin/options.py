@@ -72,7 +72,7 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ALL_FRAMES: Final = 2**63
-"""As a `lead`: the whole recording is published before the first reader comes."""
+"""As a `lead`: all of the recording is published before the first reader comes."""
 
 
 class Release(StrEnum):
@@ -133,9 +133,9 @@ class Options:
     buffer_size: int = 100
     """The newest frames held (Nomad's `event_buffer_size`). A stream further behind is ended."""
     heartbeat: float = 30.0
-    """Seconds between two heartbeats, whatever else is sent."""
+    """Seconds between two heartbeats, independent of other lines."""
     first_heartbeat: float | None = None
-    """Seconds until the first one. Servers of old releases wait a whole interval, and send their status line and
+    """Seconds until the first one. Servers of old releases wait one interval, and send their status line and
     headers only with the first heartbeat or frame; so does this one if it is not 0."""
     write_timeout: float = 40.0
     """Seconds after which a reader that takes nothing is cut off."""

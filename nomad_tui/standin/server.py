@@ -144,7 +144,7 @@ class StandIn:
             await asyncio.wait({self._publisher})
 
     def publish(self, *lines: bytes) -> None:
-        """Add lines to the buffer now, whoever may be too slow for them; those that are no frames too."""
+        """Add lines to the buffer now, also for readers that are too slow; those that are no frames too."""
         for line in lines:
             self._append(Frame.read(line))
 

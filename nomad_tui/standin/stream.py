@@ -324,7 +324,7 @@ _NEXT_EVAL: Final = re.compile(rb'"NextEval":"[^"]*"')
 
 
 async def send_recording(stream: Stream, recording: Recording, pace: float | None, repeat: int | None) -> None:
-    """Send the whole recording, from the index asked for; `pace` is in frames a second."""
+    """Send the recording to its end, from the index asked for; `pace` is in frames a second."""
     clock = asyncio.get_running_loop().time
     started = clock()
     select = stream.subscription.select

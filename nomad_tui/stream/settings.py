@@ -89,4 +89,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window: float = 0.25
     """For which a frame waits for those of the other streams: streams of one server are some milliseconds apart."""
     first_window: float = 3.0
-    """For which the first frames wait for every stream to have begun, since each begins with its whole buffer."""
+    """For which the first frames wait for every stream to have begun, since each begins with its buffer."""

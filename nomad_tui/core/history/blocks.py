@@ -15,7 +15,7 @@ import zstandard
 from nomad_tui.core.history.segment import Block, Segment
 
 BLOCK_BYTES: Final = 512 * 1024
-"""Before compression. Larger blocks shrink better, but looking at one payload unpacks its whole block."""
+"""Before compression. Larger blocks shrink better, but one payload is read by unpacking its block."""
 UNPACKED_BYTES: Final = 16 * 1024 * 1024
 """Blocks kept unpacked for the next look; the newest whatever its size."""
 BATCH: Final = 4

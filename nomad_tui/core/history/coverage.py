@@ -36,7 +36,7 @@ class ReadProgress(msgspec.Struct, frozen=True):
     namespace: str
     """`*` for all of them."""
     topics: frozenset[str] | None
-    """By released names; None for all."""
+    """Released names; None for all."""
     index: int
     lost: bool = False
     """Whether nobody was reading it when the other took over."""

@@ -123,7 +123,7 @@ class Derived:
     def sentence(self, segment: Segment, row: int) -> str:
         """The sentence of a row of the list, derived if nobody has asked for it yet; "" for a gap.
 
-        Whoever has asked for some of a segment calls `keep` before long. Raises `IndexError` once it is evicted.
+        A caller that has asked for some of a segment calls `keep` soon. Raises `IndexError` once it is evicted.
         """
         lines = self._load(segment)
         text = lines[row]

@@ -83,7 +83,7 @@ class EventRow(msgspec.Struct, frozen=True):
         return not self.received
 
     def signs(self, live: bool) -> str:
-        """What stands right before its time, in two characters: `‹` for a server's backlog, `~` for about that time.
+        """What is shown right before its time, in two characters: `‹` for a server's backlog, `~` for about that time.
 
         `live` is whether a server sent it: nothing in a recording is a backlog.
         """
@@ -125,7 +125,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
 
 
 def happened(history: History, sequence: int) -> int | None:
-    """What `EventRow.when` tells, without the sentence; None for a gap too. Raises `IndexError` if it is not held."""
+    """The time of `EventRow.when`, without the sentence; None for a gap too. Raises `IndexError` if it is not held."""
     if history.gap(sequence) is not None:
         return None
     times = history.frame_times(sequence)
@@ -226,7 +226,7 @@ class _State(Object):
     drain_strategy: msgspec.Raw | None = None
 
 
-_WHOLE: Final = Reader[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
+_MEMBERS: Final = Reader[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 _STATE: Final = Reader[_State](_State)
 _REMOVED: Final = ("Deleted", "Deregistered", "Deregistration")
 _DELETED: Final = msgspec.Raw(b"true")
@@ -251,10 +251,10 @@ def newest_state(history: History, sequence: int) -> str:
 
 def _state(event: HeldEvent) -> str:
     topic = released_topic(event.topic)
-    whole = _WHOLE.read(event.payload) or {}
-    if whole.get("Deleted") == _DELETED or (event.type.endswith(_REMOVED) and event.type.startswith(topic)):
+    members = _MEMBERS.read(event.payload) or {}
+    if members.get("Deleted") == _DELETED or (event.type.endswith(_REMOVED) and event.type.startswith(topic)):
         return kind(topic).removed
-    found = next((whole[key] for key in kind(topic).payload_keys if key in whole), None)
+    found = next((members[key] for key in kind(topic).payload_keys if key in members), None)
     read = None if found is None else _STATE.read(found)
     if read is None:
         return ""

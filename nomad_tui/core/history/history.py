@@ -4,7 +4,7 @@ An event costs 36 bytes of columns plus its share of a compressed block (`blocks
 one object (topic, key, namespace, filter keys) is kept once, as its `Subject`, for as long as an event of it is held.
 Payloads are found and parsed when somebody looks at them.
 
-Segments of some thousand events are evicted whole, oldest first. Gaps in the stream are rows of their own, so that
+Segments of some thousand events are evicted at once, oldest first. Gaps in the stream are rows of their own, so that
 every view shows them in their place.
 """
 

@@ -1,4 +1,4 @@
-"""What a history is made of: segments of some thousand events as columns, and what the numbers in these stand for.
+"""What a history is made of: segments of some thousand events as columns, and what the numbers in these mean.
 
 A hostile server may send any number of names, of any length: beyond the bounds they share one number.
 
@@ -25,7 +25,7 @@ FACTS_BYTES: Final = 8
 NO_LEVEL: Final = 255
 """In the `level` column: the row is a gap."""
 NOT_IN_PLACE: Final = (1 << 32) - 1
-"""Stands for the place of a payload that is not found in its frame's line, byte for byte behind its key."""
+"""The place of a payload that is not found in its frame's line, byte for byte behind its key."""
 SUBJECT_BYTES: Final = 700
 """Estimated: the subject and its object, their identity tuples and four dictionary entries, one of them its job's. Its
 strings come on top."""
@@ -96,7 +96,7 @@ class Subject:
 
 
 class HeldEvent(msgspec.Struct, frozen=True, gc=False):
-    """One event, whole."""
+    """One event with all that is known of it."""
 
     sequence: int
     index: int
@@ -112,7 +112,7 @@ class HeldEvent(msgspec.Struct, frozen=True, gc=False):
     """Sequence number of the object's previous event, if it is still held."""
     payload: bytes
     frame: Frame
-    """The whole frame; its events are those of one write to Nomad's state."""
+    """Its frame, whose events are those of one write to Nomad's state."""
     position: int
     """Which of the frame's events this is, from 0."""
 

@@ -1,4 +1,4 @@
-"""What could stand where the cursor is in a filter: fields, values, paths of payloads and their operators.
+"""What could follow at the cursor in a filter: fields, values, paths of payloads and their operators.
 
 Nothing here decides what a filter means; that is `core.filter`'s business. What is proposed is worked out from the
 text before the cursor alone, in well under a millisecond, and a text it cannot make sense of gets no proposals.
@@ -106,7 +106,7 @@ class Seen:
                 yield from history.topic_counts
                 yield from KINDS
             case Dimension.TYPE:
-                yield from islice(history.type_names(), 1, None)  # the first stands for those without a name
+                yield from islice(history.type_names(), 1, None)  # the first is for those without a name
             case Dimension.STATUS:
                 yield from history.statuses
             case Dimension.NODE:
@@ -146,7 +146,7 @@ OPERATORS: Final[dict[str, str]] = {
     "is empty": "has nothing in it",
     "is not empty": "has something in it",
 }
-"""What may come after a path. A value after `in` stands before its path, so `in` is not proposed."""
+"""What may come after a path. A value after `in` precedes its path, so `in` is not proposed."""
 _TAKE_A_VALUE: Final = frozenset(("==", "!=", "contains", "matches"))
 
 
@@ -162,7 +162,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 class Completion(msgspec.Struct, frozen=True):
     start: int
-    """Characters from the start of the text; what stands from there to the cursor is replaced."""
+    """Characters from the start of the text; the text from there to the cursor is replaced."""
     candidates: tuple[Candidate, ...]
     """At least one; the likeliest first."""
 

@@ -81,7 +81,7 @@ def with_ticked(chosen: Filter, dimension: Dimension, values: Iterable[str]) -> 
 
 
 def only(chosen: Filter, field: str, value: str) -> Filter:
-    """The filter with one more thing asked for: the whole and exact value of a field."""
+    """The filter with one more thing asked for: the exact value of a field."""
     admitted = readmitted(chosen, field, value)
     if field in _TICKED:
         return with_ticked(admitted, Dimension(field), (value,))
@@ -89,7 +89,7 @@ def only(chosen: Filter, field: str, value: str) -> Filter:
 
 
 def without(chosen: Filter, field: str, value: str) -> Filter:
-    """The filter with the whole and exact value of a field left out, and no longer ticked."""
+    """The filter with the exact value of a field left out, and no longer ticked."""
     rest = readmitted(chosen, field, value)
     if field in _TICKED:
         rest = with_ticked(rest, Dimension(field), ticked(rest, Dimension(field)) - {value})
@@ -142,8 +142,8 @@ def _filter(parts: list[Node]) -> Filter:
 
 def _dimension(term: Field) -> Dimension | None:
     """The dimension of which a term is what is ticked."""
-    whole = term.operator is Operator.IS and len(_values(term)) == len(term.values)
-    return next((dimension for dimension in _TICKED if whole and dimension == term.name), None)
+    is_exact = term.operator is Operator.IS and len(_values(term)) == len(term.values)
+    return next((dimension for dimension in _TICKED if is_exact and dimension == term.name), None)
 
 
 def _values(term: Field) -> list[str]:

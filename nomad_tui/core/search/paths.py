@@ -22,7 +22,7 @@ LARGEST_PAYLOAD: Final = 1024 * 1024
 MOST_EXAMPLES: Final = 12
 LONGEST_EXAMPLE: Final = 60
 LONGEST_VALUE: Final = 500
-"""Characters of a text that is compared whole."""
+"""Characters of a text that is compared as a unit."""
 
 _OWN_WORDS: Final = frozenset(("meta", "payload"))
 """Keys, without case, under which operators hand to their programs what they like."""
@@ -55,7 +55,7 @@ class Paths:
         self._count = 0
 
     def learn(self, payload: bytes) -> None:
-        """Looks into one payload; whatever it holds, never raises."""
+        """Looks into one payload; never raises."""
         if len(payload) > LARGEST_PAYLOAD:
             return
         try:
@@ -138,7 +138,7 @@ def condition(path: Path, value: Value) -> str | None:
 
 
 def split(text: str) -> tuple[str, ...] | None:
-    """The steps of a path as it is written in a filter; None for what is no whole path."""
+    """The steps of a path as it is written in a filter; None if it is not a complete path."""
     try:
         return read_path(text, 0) if text else None
     except FilterError:

@@ -1,6 +1,6 @@
 """Applies a filter to the columns of a history, and counts what the picker shows beside it.
 
-A filter is decided in stages, cheapest first. Whatever the envelope tells is decided once per object and type, not per
+A filter is decided in stages, cheapest first. What the envelope shows is decided once per object and type, not per
 event: most events are shown or left out there. What the envelope leaves open of the filter is asked of the rest, from
 columns, payloads and sentences in that order.
 """

@@ -304,8 +304,8 @@ class View:
         if previous is None:
             return None
         segment, before = history.segment_of(sequence), history.segment_of(previous)
-        said = derived.sentence(segment, sequence - segment.first)
-        if said != derived.sentence(before, previous - before.first):
+        sentence = derived.sentence(segment, sequence - segment.first)
+        if sentence != derived.sentence(before, previous - before.first):
             return None
         return previous if self._matcher.matches(previous) else None
 
@@ -339,7 +339,7 @@ class View:
         return self._found[self._firsts[place]][row - self._start(place)]
 
     def row_at(self, sequence: int) -> int:
-        """The row of a sequence number, or where it would stand; from 0 to `len`."""
+        """The row of a sequence number, or where it would be; from 0 to `len`."""
         if self.everything:
             return min(max(sequence - self.history.first, 0), len(self.history))
         self._forget_evicted()

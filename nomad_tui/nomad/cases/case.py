@@ -220,7 +220,7 @@ class OnStatus:
     case: Case
     when: When = always
     header: str = ""
-    """Fits also, whatever the body says, an answer with a header whose name begins so, in lower case."""
+    """Fits also, with any body, an answer with a header whose name begins so, in lower case."""
     from_proxy: bool = False
     """Fits only an answer that Nomad does not give itself."""
 

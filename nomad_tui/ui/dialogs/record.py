@@ -1,4 +1,4 @@
-"""`Ctrl+R`: records the stream to a file until it is pressed again, while the dashboard is used as ever."""
+"""`Ctrl+R`: records the stream to a file until it is pressed again, while the dashboard stays in use."""
 
 from collections.abc import Callable
 from datetime import datetime
