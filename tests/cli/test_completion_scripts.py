@@ -39,7 +39,7 @@ def bash(scripts: Path, *words: str) -> list[str]:
     environment = {"PATH": "/usr/bin:/bin", "NOMAD_TUI_CONFIG": str(scripts)}
     ran = subprocess.run(
         ["bash", "-c", asked, "bash", "nomad-tui", *words],
-        cwd=scripts, env=environment, capture_output=True, text=True, check=True, timeout=30,
+        cwd=scripts, env=environment, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert ran.stderr == ""
     return ran.stdout.splitlines()

@@ -310,9 +310,9 @@ def test_depth_is_no_trouble() -> None:
 def _quickest(work: Callable[[], object]) -> float:
     best = float("inf")
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.thread_time()
         work()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.thread_time() - start)
     return best
 
 

@@ -206,7 +206,7 @@ def test_a_real_shell_gives_the_name_back(name: str) -> None:
         ["sh", "-c", f"nomad() {{ printf '%s\\n' \"$@\"; }}; {line}"],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         check=True,
     )
     words = asked.stdout.splitlines()

@@ -571,7 +571,7 @@ def test_a_summary_costs_no_more_than_reading_its_payload() -> None:
 def _fastest(work: Callable[[], object]) -> float:
     taken = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.thread_time()
         work()
-        taken.append(time.perf_counter() - start)
+        taken.append(time.thread_time() - start)
     return min(taken)

@@ -108,7 +108,7 @@ async def test_a_journal_is_closed_soon_though_the_disk_is_full(tmp_path: Path) 
         await in_trouble(journal)
         started = time.monotonic()
         await journal.close()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20
         journal = await Journal.open(tmp_path / "journal")
         assert journal.end == 5
         await journal.close()
@@ -137,7 +137,7 @@ async def main(folder):
     assert len(before) == held and held > 5
     started = time.monotonic()
     await journal.close()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     try:
         journal = await Journal.open(folder / "journal")
     except JournalError as error:  # not even a list of readers fits: it is opened once there is room

@@ -391,7 +391,7 @@ async def test_a_file_that_is_removed_is_not_written_on_in_secret(tmp_path: Path
         assert "its file was removed or replaced. Restart nomad-tui" in journal.trouble
         started = time.monotonic()
         await journal.close()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20
 
 
 async def test_a_damaged_part_hides_no_other(tmp_path: Path) -> None:

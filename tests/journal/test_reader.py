@@ -236,7 +236,7 @@ async def test_a_read_only_medium_is_read_where_all_is_in_the_file(killed: bool,
         await journal.close()
     command = in_own_mounts('mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" -c "$3" "$1/journal"')
     command += ["sh", str(tmp_path / "there"), sys.executable, READ]
-    ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=20, check=False)
+    ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
     assert ran.stderr == ""
     if killed:
         assert "cannot be read: it needs" in ran.stdout

@@ -133,7 +133,7 @@ async def test_leaving_the_stream_closes_its_connection_at_once() -> None:
             async with client.open_stream([]) as stream:
                 assert await stream.content.readany() == b"{}\n"
             started = time.monotonic()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
 
 
 async def test_a_unix_socket_is_spoken_to() -> None:

@@ -331,12 +331,12 @@ async def test_megabytes_of_text_are_distinguished_and_hide_their_secrets() -> N
         before, after = {"J": {"x": text, "y": text}}, {"J": {"x": text + "Q", "y": text + "\nQ", "z": text}}
         masking = Masking()
         view = shown(pilot.app, before, after, masking)
-        start = time.perf_counter()
+        start = time.thread_time()
         masked_text(text)
-        floor = time.perf_counter() - start
-        start = time.perf_counter()
+        floor = time.thread_time() - start
+        start = time.thread_time()
         lines = rows(view)
-        assert time.perf_counter() - start < floor, "what is not drawn is not looked through"
+        assert time.thread_time() - start < floor, "what is not drawn is not looked through"
         pattern = "text of 2,880,000 → 2,880,00{} characters, differs from character 2,880,001 on"
         assert lines[1:3] == [f"    ± x  {pattern.format(1)}", f"    ± y  {pattern.format(2)}"]
         assert lines[3].startswith(f'    + z  "password={MASK} password={MASK}')

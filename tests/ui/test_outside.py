@@ -380,7 +380,7 @@ def test_a_full_disk_is_reported_and_what_was_there_stays(tmp_path: Path) -> Non
         [sys.executable, "-c", FULL, str(tmp_path / "event.json")],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     assert os.strerror(errno.EFBIG).lower() in full.stdout
