@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     which then stays taken, or in a destructor, where it is printed and lost.
     """
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
         return asyncio.run(work)
     is_interrupted = False
 
