@@ -7,13 +7,13 @@ of the history that hold the payloads.
 """
 
 from bisect import bisect_right
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Final
 
 from nomad_tui.core.filter.text import Text
 from nomad_tui.core.history.derived import PayloadReader
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import Segment
+from nomad_tui.core.history.segment import NOT_IN_PLACE, Segment
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.regular import literal as ignoring_case
 from nomad_tui.core.search.phrases import PHRASES
@@ -45,6 +45,24 @@ def _is_special(content: bytes) -> bool:
     if (b"\\" in content or not content.isascii()) and _OTHER_LETTERS.search(content) is not None:
         return True
     return any((held := content.count(name)) and held != content.count(name + empty) for name, empty in _MEMBERS)
+
+
+def rows_of_blocks(
+    payloads: PayloadReader, occurs: Callable[[bytes], bool], segment: Segment, rows: Sequence[int]
+) -> Generator[None, None, Sequence[int]]:
+    """The rows of blocks in which a text occurs, and those whose payload is not in their block as it is."""
+    left: list[int] = []
+    holds, behind = False, -1
+    for row in rows:
+        if segment.payload_at[row] != NOT_IN_PLACE:
+            if row >= behind:
+                yield
+                content, behind = payloads.block(segment, row)
+                holds = occurs(content)
+            if not holds:
+                continue
+        left.append(row)
+    return left
 
 
 class RawText:

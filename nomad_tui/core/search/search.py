@@ -21,11 +21,11 @@ from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, 
 from nomad_tui.core.filter.nodes import is_expression
 from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
 from nomad_tui.core.history.event_row import happened, related
-from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, NOT_IN_PLACE, Segment, Subject
+from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment, Subject
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Counts, Dimension, split
-from nomad_tui.core.search.raw_text import RawText, from_cluster
+from nomad_tui.core.search.raw_text import RawText, from_cluster, rows_of_blocks
 
 ROWS_A_STEP: Final = 32
 """Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
@@ -262,7 +262,7 @@ class Matcher:
                 return Undecided(Cost.SENTENCE, _NO_COLUMNS, lambda segment, row: holds(sentence(segment, row)))
             case InPayload(text):
                 payload, occurs = self._derived.payloads.payload, text.in_bytes
-                narrowings = () if text.literal is None else (partial(self._rows_of_blocks, occurs),)
+                narrowings = () if text.literal is None else (partial(rows_of_blocks, self._derived.payloads, occurs),)
                 return Undecided(
                     Cost.PAYLOAD, _NO_COLUMNS, lambda segment, row: occurs(payload(segment, row)), narrowings
                 )
@@ -389,23 +389,6 @@ class Matcher:
                 rows = yield from narrowing(segment, rows)
             left += [(row, group) for row in rows]
         left.sort(key=itemgetter(0))
-        return left
-
-    def _rows_of_blocks(
-        self, occurs: Callable[[bytes], bool], segment: Segment, rows: Sequence[int]
-    ) -> Generator[None, None, Sequence[int]]:
-        """The rows of blocks in which a text occurs, and those whose payload is not in their block as it is."""
-        left: list[int] = []
-        holds, behind = False, -1
-        for row in rows:
-            if segment.payload_at[row] != NOT_IN_PLACE:
-                if row >= behind:
-                    yield
-                    content, behind = self._derived.payloads.block(segment, row)
-                    holds = occurs(content)
-                if not holds:
-                    continue
-            left.append(row)
         return left
 
     # The facets
