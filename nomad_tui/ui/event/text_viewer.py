@@ -151,6 +151,8 @@ class TextView(LineView, can_focus=True):
 
     def _wrap(self) -> None:
         """Work out at which row each line begins."""
+        if not self.scrollable_content_region.width:
+            self.call_after_refresh(self.on_resize)  # what is laid out again in the same size gets no `Resize`
         width = self._wrapped_at = max(1, self.scrollable_content_region.width - self._gutter)
         self._wide = {}
         starts = self._line_starts
