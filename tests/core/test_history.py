@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -62,6 +63,28 @@ def test_every_recorded_event_comes_back_exactly_as_it_came(name: str) -> None:
     for sequence, (frame, event, received) in enumerate(appended):
         check(history, sequence, frame, event, received)
     for sequence in reversed(range(0, len(appended), 29)):
+        check(history, sequence, *appended[sequence])
+
+
+@pytest.mark.parametrize("most", [1 << 20, 1 << 30])
+def test_what_is_compressed_late_or_evicted_before_is_no_other_event(most: int) -> None:
+    history = History(max_bytes=most)
+    waiting: list[Callable[[], None]] = []
+    history.compress_in(waiting.append)
+    appended = []
+    for number in range(3):
+        for frame in frames("load"):
+            history.append(frame, received=number)
+            appended += [(frame, event, number) for event in frame.events]
+            if len(waiting) > number:  # later and later
+                waiting.pop(0)()
+            for sequence in {history.first, (history.first + history.end) // 2, history.end - 1}:
+                if history.first <= sequence < history.end:
+                    assert history.payload(sequence) == bytes(appended[sequence][1].payload)
+    for compress in waiting:
+        compress()
+    assert (history.evicted > 0) == (most == 1 << 20)
+    for sequence in range(history.first, history.end, 7):
         check(history, sequence, *appended[sequence])
 
 
