@@ -78,6 +78,15 @@ def is_missing(file: Path) -> bool:
     return False
 
 
+def file_identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one that took its name; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def read_text(file: Path) -> str | None:
     """The whole file; None if there is none. Raises `FileError` for one that cannot be read or is not UTF-8."""
     try:

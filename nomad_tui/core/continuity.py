@@ -58,14 +58,9 @@ class Continuity:
         """Until a frame comes that none of them can have read: how far others did that this one takes over from. Empty
         if they had read all of what this one reads up to the last index or the floor."""
 
-    @property
-    def last_index(self) -> int:
-        """The highest index seen; 0 before the first frame."""
-        return self.seen.last_index
-
     def appeared(self, namespace: str, index: int) -> None:
         """A namespace can be read from the next connection on, and had no events before `index`."""
-        if self.last_index == 0 or namespace in self._appeared:
+        if self.seen.last_index == 0 or namespace in self._appeared:
             return
         before = self.seen.up_to(index)
         # The frame before the namespace was made proves, sent again, that nothing since has been dropped.
@@ -88,7 +83,7 @@ class Continuity:
                 single.seen.remember(frame.with_events(events), events)
         covering = {name: [each.index for each in reaches if each.covers(name, namespace)] for name in topics}
         single._floor = max((index for indexes in covering.values() for index in indexes), default=0)
-        if any(max(indexes, default=-1) < single.last_index for indexes in covering.values()) or not all(
+        if any(max(indexes, default=-1) < single.seen.last_index for indexes in covering.values()) or not all(
             covering.values()
         ):
             single._reaches = reaches
@@ -126,11 +121,11 @@ class Continuity:
 
     def _reached_by(self) -> tuple[ReadProgress, ...]:
         """How far what this one reads was read."""
-        if self._reaches or not self.last_index:
+        if self._reaches or not self.seen.last_index:
             return self._reaches
         behind = self._coverage.behind.items()
         return (
-            ReadProgress(ALL, self._coverage.topics, self.last_index),
+            ReadProgress(ALL, self._coverage.topics, self.seen.last_index),
             *(ReadProgress(ALL, None if topic == ALL else frozenset((topic,)), place.index) for topic, place in behind),
         )
 
@@ -146,7 +141,7 @@ class Continuity:
     @property
     def begun(self) -> bool:
         """Whether this one or those that it takes over from have seen anything."""
-        return max(self.last_index, self._floor) > 0
+        return max(self.seen.last_index, self._floor) > 0
 
     def resumption(self, topics: frozenset[str] | None = None, readable: frozenset[str] | None = None) -> Resumption:
         """How to ask a server for `topics`, by released names; None for all that the session was started with.
@@ -184,15 +179,15 @@ class Continuity:
         coverage.reconnected(topics, self._place())
         self._begun = self._proven = False
         self._came_again = set()
-        if self.last_index == 0:
+        if self.seen.last_index == 0:
             return
         expected: dict[int, list[list[Event]]] = {}
         for frame in self.seen.frames:
             expected.setdefault(frame.index, []).append([event for event in frame.events if coverage.asks_for(event)])
         places = [place for place in coverage.places(topics) if place.index <= self.seen.forgotten]
-        expected |= {place.index: [] for place in places if place.index < self.last_index}
+        expected |= {place.index: [] for place in places if place.index < self.seen.last_index}
         for place in places:
-            if place.index < self.last_index:
+            if place.index < self.seen.last_index:
                 frames = ([event for event in seen if coverage.start(event) is place] for seen, _ in place.frames)
                 expected[place.index] += [events for events in frames if events]
         self._expected = expected
@@ -321,15 +316,6 @@ class Continuity:
     def is_proven(self) -> bool:
         """Whether something that was seen has come again in this connection."""
         return self._proven
-
-    def recognizes(self, frame: Frame) -> bool | None:
-        """Whether something of the frame was seen under its index; None where nothing tells."""
-        return self.seen.recognizes(frame)
-
-    @property
-    def looked_back(self) -> int:
-        """An older index, to ask a server for that does not prove to go on; the last one if none is remembered."""
-        return self.seen.looked_back
 
     def _not_seen(self, frame: Frame) -> list[Event] | None:
         """The frame's events that are no repeats; None if this server's past is another one than that seen."""

@@ -94,3 +94,18 @@ class Permissions(msgspec.Struct, frozen=True):
     @property
     def nothing(self) -> bool:
         return not any(self.allowed.values())
+
+
+def granting_policy(permissions: Permissions) -> str:
+    """An ACL policy that grants what is refused; empty where only a management token could.
+
+    Namespaces that lack the same are grouped; what belongs to no namespace comes last.
+    """
+    refused = permissions.refused
+    lacked = {
+        namespace: tuple(name for name, places in refused.items() if is_namespaced(name) and namespace in places)
+        for namespace in permissions.namespaces
+    }
+    rules = [policy(names, (namespace,)) for namespace, names in lacked.items() if names]
+    rules.append(policy([name for name in refused if not is_namespaced(name)], ()))
+    return "\n\n".join(filter(None, rules))

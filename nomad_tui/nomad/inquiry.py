@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.core.objects.registry import KINDS
-from nomad_tui.core.permissions import MANAGEMENT, Permissions, is_namespaced, needed, policy
+from nomad_tui.core.permissions import MANAGEMENT, Permissions, granting_policy, is_namespaced, needed
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import diagnose, probing, questions
@@ -63,21 +63,6 @@ def holder(token: TokenInfo | None) -> str:
         return f"{name} (management)"
     noun = "policy" if len(token.policies) == 1 else "policies"
     return f"{name} ({noun} {diagnose.listed(token.policies)})" if token.policies else f"{name} (without policies)"
-
-
-def granting_policy(permissions: Permissions) -> str:
-    """An ACL policy that grants what is refused; empty where only a management token could.
-
-    Namespaces that lack the same are grouped; what belongs to no namespace comes last.
-    """
-    refused = permissions.refused
-    lacked = {
-        namespace: tuple(name for name, places in refused.items() if is_namespaced(name) and namespace in places)
-        for namespace in permissions.namespaces
-    }
-    rules = [policy(names, (namespace,)) for namespace, names in lacked.items() if names]
-    rules.append(policy([name for name in refused if not is_namespaced(name)], ()))
-    return "\n\n".join(filter(None, rules))
 
 
 def _refused(refused: dict[str, tuple[str, ...]], asked_in: Sequence[str]) -> str:

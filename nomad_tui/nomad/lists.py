@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from nomad_tui.core.overview.fold import Listed
+from nomad_tui.core.overview.listed import Listed
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final, TypeVar
 
+from nomad_tui.config.folders import file_identity
 from nomad_tui.core.backoff import delays
 from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
@@ -39,7 +40,7 @@ class Pages:
         self._reader = reader
         self._part = part
         self._thread = thread
-        self._file = _identity(reader.path)
+        self._file = file_identity(reader.path)
         self._position = 0
         """Everything up to this one was read, or is not wanted."""
         self._last_index = 0
@@ -154,15 +155,7 @@ class Pages:
         return Gap(GapReason.DROPPED, self._last_index, next(indexes, self._last_index), 0.0, events=lost)
 
     def _overview(self) -> Overview | None:
-        return self._reader.overview() if self._file == _identity(self._reader.path) else None
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return self._reader.overview() if self._file == file_identity(self._reader.path) else None
 
 
 @asynccontextmanager

@@ -158,8 +158,8 @@ class StreamConnection:
     def __post_init__(self) -> None:
         self.heartbeats = Heartbeats(self.settings.heartbeat)
         self._splitter = LineSplitter(self.settings.max_line)
-        self._resumed_from = self._seen_before = self.continuity.last_index
-        self._older = self.continuity.looked_back
+        self._resumed_from = self._seen_before = self.continuity.seen.last_index
+        self._older = self.continuity.seen.looked_back
         self._is_resuming = self._resumed_from > 0
         self._narrow = None if self.subscription.everything else self.subscription
 
@@ -258,7 +258,7 @@ class StreamConnection:
                     gap is not None and gap.reason is GapReason.REBUILT and continuity.is_proven and not joined.doubtful
                 )
                 if self._is_resuming and not was_set_back and (joined.doubtful or gap is not None):
-                    last_index = continuity.last_index if gap is None else gap.after
+                    last_index = continuity.seen.last_index if gap is None else gap.after
                     self.doubt = Doubt(update, joined, last_index, self._older)
                     return
                 if (yield from self._take(update, joined, was_set_back)):

@@ -97,7 +97,7 @@ class Reader:
 
     @property
     def last_index(self) -> int:
-        return self.continuity.last_index
+        return self.continuity.seen.last_index
 
     @property
     def server(self) -> Connection:
@@ -158,7 +158,7 @@ class Reader:
             trouble: Trouble | None = None
             self._progressed = asked_anew = False
             was_held_back = self._is_held_back
-            subscription = self.selection.subscription(self.continuity.last_index > 0)
+            subscription = self.selection.subscription(self.continuity.seen.last_index > 0)
             servers = self.connection.servers
             source = self._one_of_several(subscription) if len(servers) > 1 else self._one_server(subscription)
             try:
@@ -272,7 +272,7 @@ class Reader:
             self._at = at
             if number:
                 yield Connecting(str(self.server.address))
-            if self.continuity.last_index:
+            if self.continuity.seen.last_index:
                 try:
                     held = await first_index_of(self.server, subscription, self.harm, settings, self._request)
                 except NomadError as error:

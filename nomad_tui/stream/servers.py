@@ -162,7 +162,7 @@ async def _compared(client: Client, connection: StreamConnection, last_index: in
                     wanted = [event for event in frame.events if connection.subscription.admits(event)]
                     if not wanted:
                         continue
-                    if connection.continuity.recognizes(frame.with_events(wanted)):
+                    if connection.continuity.seen.recognizes(frame.with_events(wanted)):
                         strange, has_common = 0, True
                     else:
                         strange = strange or frame.index

@@ -17,8 +17,8 @@ from typing import Final
 
 import orjson
 
+from nomad_tui.core.history.dictionaries import ObjectKey
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import ObjectKey
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.timeline.rows import RowKind
 from nomad_tui.core.timeline.timeline import EventTimeline

@@ -217,7 +217,7 @@ def test_the_recorded_part_is_worth_testing_on(lines: list[bytes]) -> None:
 @resends
 def test_a_stream_resumed_at_any_frame_is_seen_once_and_without_a_gap(lines: list[bytes], resend: Resend) -> None:
     for cut, reader in interrupted(lines):
-        reader.connect(map(resend, from_index(lines, reader.continuity.last_index)))
+        reader.connect(map(resend, from_index(lines, reader.continuity.seen.last_index)))
         assert reader.seen == events_of(lines), cut
 
 
@@ -226,7 +226,7 @@ def test_a_stream_resumed_at_any_frame_is_seen_once_and_without_a_gap(lines: lis
 def test_a_stream_resumed_at_each_of_its_frames_in_turn_is_seen_once(lines: list[bytes], resend: Resend) -> None:
     reader = Reader()
     for end in range(1, len(lines) + 1):
-        reader.connect(map(resend, from_index(lines[:end], reader.continuity.last_index)))
+        reader.connect(map(resend, from_index(lines[:end], reader.continuity.seen.last_index)))
     assert reader.seen == events_of(lines)
 
 
@@ -236,7 +236,7 @@ def test_the_second_frame_of_an_index_is_kept_when_the_first_is_gone(lines: list
     """Whether it had been seen or not: the server's buffer begins with it."""
     tried = 0
     for cut, reader in interrupted(lines):
-        last = reader.continuity.last_index
+        last = reader.continuity.seen.last_index
         held = from_index(lines, last)[1:]
         if held and frame_of(held[0]).index == last:
             reader.connect(map(resend, held))
@@ -249,7 +249,7 @@ def test_the_second_frame_of_an_index_is_kept_when_the_first_is_gone(lines: list
 @resends
 def test_a_gap_says_exactly_where_frames_are_missing(lines: list[bytes], resend: Resend) -> None:
     for cut, reader in interrupted(lines[:-10]):
-        last = reader.continuity.last_index
+        last = reader.continuity.seen.last_index
         held = [line for line in lines if frame_of(line).index > last][5:]
         reader.connect(map(resend, held))
         first, gap = frame_of(held[0]), reader.gaps[-1]
@@ -276,11 +276,11 @@ def test_a_server_that_lags_behind_repeats_what_was_seen_and_shows_nothing_twice
 def test_a_rebuilt_server_is_named_and_all_of_its_events_are_shown(lines: list[bytes]) -> None:
     rebuilt = [line_of(index, event(f"new-{index}", {"Status": index})) for index in (3, 4, 5)]
     for cut, reader in interrupted(lines):
-        last = reader.continuity.last_index
+        last = reader.continuity.seen.last_index
         reader.connect(rebuilt)
         gap = Gap(GapReason.REBUILT, last, 3, 3.0)
         assert reader.seen == [*events_of(lines[:cut]), gap, *events_of(rebuilt)]
-        assert reader.continuity.last_index == 5
+        assert reader.continuity.seen.last_index == 5
 
 
 def test_all_of_the_load_recording_cut_every_now_and_then_is_seen_once() -> None:
@@ -291,7 +291,7 @@ def test_all_of_the_load_recording_cut_every_now_and_then_is_seen_once() -> None
     position = 0
     for end in [*range(97, len(lines), 97), len(lines)]:
         continuity.reconnected()
-        while position and frame_of(lines[position - 1]).index == continuity.last_index:
+        while position and frame_of(lines[position - 1]).index == continuity.seen.last_index:
             position -= 1
         for line in lines[position:end]:
             joined = continuity.join(frame_of(line))
@@ -308,7 +308,7 @@ def test_a_first_connection_is_seen_as_it_comes() -> None:
     reader = Reader()
     reader.connect(ALL_TOPICS[:9])
     assert reader.seen == events_of(ALL_TOPICS[:9])
-    assert reader.continuity.last_index == frame_of(ALL_TOPICS[8]).index
+    assert reader.continuity.seen.last_index == frame_of(ALL_TOPICS[8]).index
 
 
 def test_the_same_event_twice_at_one_index_is_two_events() -> None:
@@ -369,7 +369,7 @@ def test_frames_without_an_event_that_was_asked_for_prove_that_nothing_is_missin
     ]
     reader = Reader()
     reader.connect(as_narrowed[:2])
-    assert reader.continuity.last_index == 8
+    assert reader.continuity.seen.last_index == 8
     reader.connect(as_narrowed[1:])
     assert reader.seen == events_of([lines[0], lines[3]])
     reader.connect([as_narrowed[2], *as_narrowed[3:]])
@@ -577,7 +577,7 @@ class Interruptions(RuleBasedStateMachine):
     def reconnect(self, behind: int, resend: Resend) -> None:
         end = max(len(self.published) - behind, min(self.together_from + 1, len(self.published)))
         held = self.published[max(end - self.buffer_size, min(self.together_from, end - 1)) : end]
-        last = self.reader.continuity.last_index
+        last = self.reader.continuity.seen.last_index
         self.sending = from_index(held, last) + self.published[end:]
         self.resend = resend
         self.reader.connect()

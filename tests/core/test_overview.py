@@ -13,8 +13,9 @@ from nomad_tui.core.history.event_row import event_level, happened
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level
 from nomad_tui.core.overview.activity import Activity, time_term
-from nomad_tui.core.overview.fold import ClusterFold, Listed, Seed
+from nomad_tui.core.overview.fold import ClusterFold
 from nomad_tui.core.overview.index import OverviewIndex, Snapshots, Talker
+from nomad_tui.core.overview.listed import Listed, Seed
 from nomad_tui.core.overview.state import AT_ONCE, Allocation, Cluster, GroupFigures, Job, Node, listing, most_common
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.dictionaries import ObjectKey, parent_by_name
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names, Related
-from nomad_tui.core.history.segment import ObjectKey, parent_by_name
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 from tests.core.test_history import frame

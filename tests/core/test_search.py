@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.derived import Derived
+from nomad_tui.core.history.dictionaries import LONGEST_NAME, MOST_STATUSES, OTHER
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import LONGEST_NAME, MOST_STATUSES, OTHER
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.wire import Frame, decode

@@ -15,11 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomad_tui.core.filter import Filter
-from nomad_tui.core.history.blocks import BLOCK_BYTES
 from nomad_tui.core.history.derived import Derived, Preparation
 from nomad_tui.core.history.event_row import EventRow, GapRow, happened, row, sentence
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import HeldEvent
+from nomad_tui.core.history.segment import BLOCK_BYTES, HeldEvent
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.search.facets import Dimension, ticked, with_ticked
 from nomad_tui.core.search.search import Matcher

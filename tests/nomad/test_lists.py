@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.history.history import History
-from nomad_tui.core.overview.fold import Listed, Seed
+from nomad_tui.core.overview.listed import Listed, Seed
 from nomad_tui.core.overview.state import Cluster
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.nomad import lists

@@ -17,8 +17,8 @@ from nomad_tui.cli.main import main
 from nomad_tui.cli.tail import Exit, Options, tail
 from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.history.coverage import MOST_FRAMES
+from nomad_tui.core.history.dictionaries import MOST_TOPICS, OTHER_TOPICS
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import MOST_TOPICS, OTHER_TOPICS
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
 from nomad_tui.core.wire import LONGEST_MENDED, Frame, Unreadable, decode
 from nomad_tui.sources.recording import Recording
@@ -93,7 +93,7 @@ def test_a_server_that_never_changes_its_index_is_remembered_within_bounds() -> 
     for number in range(MOST_FRAMES + 500):
         continuity.join(frame(7, ("Job", f"job-{number}")))
     assert alive(Frame) - before <= MOST_FRAMES
-    assert continuity.last_index == 7
+    assert continuity.seen.last_index == 7
 
 
 def test_a_server_that_was_set_back_and_went_on_is_not_taken_for_the_same() -> None:

@@ -86,7 +86,7 @@ def test_a_server_with_lower_indexes_is_left_unless_it_is_still_starting() -> No
     [gap] = connection.resolve(Parting())
     assert isinstance(gap, Gap) and gap.reason is GapReason.REBUILT
     assert connection.is_rebuilt
-    assert continuity.last_index == 40, "nothing is forgotten before the next connection"
+    assert continuity.seen.last_index == 40, "nothing is forgotten before the next connection"
 
 
 def test_only_what_was_asked_for_comes() -> None:

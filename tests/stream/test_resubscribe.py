@@ -676,13 +676,13 @@ class Resubscriptions(RuleBasedStateMachine):
         self.continuity.reconnected(topics)
         end = len(self.published) - behind
         held = self.published[: max(1, end)]
-        if self.continuity.last_index:
+        if self.continuity.seen.last_index:
             held = held[-self.buffer_size :]
         self.sending = []
         self.send([line for line in held if frame_of(line).index >= resumption.index] or held[-1:])
         self.send(self.published[len(held) if end < 1 else end :])
 
-    @precondition(lambda self: self.continuity.last_index > 0)
+    @precondition(lambda self: self.continuity.seen.last_index > 0)
     @rule(topics=st.sets(st.sampled_from(SOME_TOPICS), min_size=1), resend=st.sampled_from(RESENDS))
     def tick(self, topics: set[str], resend: Resend) -> None:
         narrower = self.whole.only(frozenset(topics))

@@ -11,9 +11,10 @@ from typing import Final
 
 import zstandard
 
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT, Subject
 from nomad_tui.core.history.event_row import payload_before, sentence, status_and_node
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, NOT_IN_PLACE, Block, Segment, Subject
+from nomad_tui.core.history.segment import NO_LEVEL, NOT_IN_PLACE, Block, Segment
 from nomad_tui.core.objects.registry import level
 
 

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
+from nomad_tui.core.history.dictionaries import Subject
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import FrameTimes, HeldEvent, Subject
+from nomad_tui.core.history.segment import FrameTimes, HeldEvent
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.parts import Beside, Sentence
 from nomad_tui.core.objects.reading import Object, Reader

@@ -1,6 +1,6 @@
 """Every event seen, bounded by events and by bytes, addressed by a sequence number that never changes.
 
-An event costs 36 bytes of columns plus its share of a compressed block (`blocks`). What is the same for all events of
+An event costs 36 bytes of columns plus its share of a compressed block (`segment`). What is the same for all events of
 one object (topic, key, namespace, filter keys) is kept once, as its `Subject`, for as long as an event of it is held.
 Payloads are found and parsed when somebody looks at them.
 
@@ -13,19 +13,18 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from nomad_tui.core.history.blocks import BLOCK_BYTES, UNPACKED_BYTES, Blocks, Runner
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT, Dictionaries, Node, Subject, Subjects
 from nomad_tui.core.history.segment import (
+    BLOCK_BYTES,
     EVENT_BYTES,
     FACTS_BYTES,
-    GAP_SUBJECT,
     NOT_IN_PLACE,
-    Dictionaries,
+    UNPACKED_BYTES,
+    Blocks,
     FrameTimes,
     HeldEvent,
-    Node,
+    Runner,
     Segment,
-    Subject,
-    Subjects,
 )
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 from nomad_tui.core.objects.registry import frame_moment, no_earlier_than

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from nomad_tui.core.history.derived import PayloadReader
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT, ObjectKey, parent_by_name
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import GAP_SUBJECT, ObjectKey, Segment, parent_by_name
+from nomad_tui.core.history.segment import Segment
 from nomad_tui.core.objects.kind import Links
 from nomad_tui.core.objects.parts import SUBJECT_LIMIT
 from nomad_tui.core.objects.registry import kind

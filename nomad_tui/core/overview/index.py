@@ -15,10 +15,12 @@ from typing import Final
 import zstandard
 
 from nomad_tui.core.history.derived import Derived, PayloadReader
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT
 from nomad_tui.core.history.event_row import happened
-from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment
+from nomad_tui.core.history.segment import NO_LEVEL, Segment
 from nomad_tui.core.overview.activity import Activity
-from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened, Seed
+from nomad_tui.core.overview.fold import FOLDED, ClusterFold, Happened
+from nomad_tui.core.overview.listed import Seed
 from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.updates import Gap, GapReason
 

@@ -15,8 +15,8 @@ import msgspec
 from nomad_tui.core.filter import FIELDS
 from nomad_tui.core.filter.path import write_path
 from nomad_tui.core.filter.writing import is_plain_value, quoted
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT, Subject
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import GAP_SUBJECT, Subject
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.kind import OWN_KEY
 from nomad_tui.core.objects.registry import KINDS

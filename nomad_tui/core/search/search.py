@@ -20,8 +20,9 @@ import msgspec
 from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
 from nomad_tui.core.filter.nodes import is_expression
 from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT, Subject
 from nomad_tui.core.history.event_row import happened, related
-from nomad_tui.core.history.segment import GAP_SUBJECT, NO_LEVEL, Segment, Subject
+from nomad_tui.core.history.segment import NO_LEVEL, Segment
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Counts, Dimension, split

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from nomad_tui.core.history.dictionaries import ObjectKey, Subject
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Related
-from nomad_tui.core.history.segment import ObjectKey, Subject
 from nomad_tui.core.objects.kind import Links
 from nomad_tui.core.timeline.reading import ObjectRecords
 

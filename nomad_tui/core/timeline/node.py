@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+from nomad_tui.core.history.dictionaries import ObjectKey, Subject
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Related
-from nomad_tui.core.history.segment import ObjectKey, Subject
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.parts import dim, plain, reason

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from nomad_tui.core.history.dictionaries import ObjectKey
 from nomad_tui.core.history.event_row import describe_event, payload_before
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import HeldEvent, ObjectKey
+from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
 from nomad_tui.core.objects.allocation.timeline import allocation_steps

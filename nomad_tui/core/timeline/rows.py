@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from nomad_tui.core.history.segment import ObjectKey
+from nomad_tui.core.history.dictionaries import ObjectKey
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Parts, Role, dim, plain, short, status_role
 from nomad_tui.core.readable import count
 from nomad_tui.core.text import printable

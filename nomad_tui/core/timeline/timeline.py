@@ -10,9 +10,9 @@ from itertools import islice
 from time import perf_counter
 from typing import Final
 
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT, ObjectKey, Subject
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Related
-from nomad_tui.core.history.segment import GAP_SUBJECT, ObjectKey, Subject
 from nomad_tui.core.objects.parts import warn
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.timeline.family import Family

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from nomad_tui.core.history.segment import ObjectKey
+from nomad_tui.core.history.dictionaries import ObjectKey
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
 from nomad_tui.core.objects.allocation.timeline import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from nomad_tui.core.permissions import ANY_VARIABLE, MANAGEMENT, Permissions, is_namespaced, needed
+from nomad_tui.core.permissions import ANY_VARIABLE, MANAGEMENT, Permissions, granting_policy, is_namespaced, needed
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern
 from nomad_tui.session import Status
@@ -46,8 +46,6 @@ def lacking(topics: Iterable[str], permissions: Permissions) -> dict[str, list[s
 
 def grant(topics: Iterable[str], permissions: Permissions) -> str:
     """The policy (HCL) that grants these topics where they are refused; empty if only a management token can."""
-    from nomad_tui.nomad.inquiry import granting_policy
-
     allowed = {topic: permissions.allowed[topic] for topic in topics if topic in permissions.allowed}
     return granting_policy(Permissions(permissions.namespaces, allowed))
 

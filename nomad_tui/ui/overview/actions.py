@@ -2,8 +2,8 @@
 
 import asyncio
 
-from nomad_tui.core.overview.fold import Seed
 from nomad_tui.core.overview.index import OverviewIndex
+from nomad_tui.core.overview.listed import Seed
 from nomad_tui.core.readable import count
 from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.event.inspected import EventView

@@ -5,7 +5,7 @@ from pathlib import Path
 from time import time_ns
 from typing import Final
 
-from nomad_tui.config.folders import FileError
+from nomad_tui.config.folders import FileError, file_identity
 from nomad_tui.core.readable import SECOND
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
@@ -89,7 +89,7 @@ class SinkWatch:
             self._signature = signature
 
     def _read_journal(self) -> None:
-        found = None if self._path is None else _identity(self._path)
+        found = None if self._path is None else file_identity(self._path)
         if found != self._file or self._reader is None:
             self.close()
             self._file, self._overview = found, None
@@ -99,11 +99,3 @@ class SinkWatch:
         now = time_ns()
         if self._overview is None or self._reader.changed() or now - self._overview_at > ALIVE // 2:
             self._overview, self._overview_at = self._reader.overview(), now
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
