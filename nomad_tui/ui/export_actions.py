@@ -21,7 +21,8 @@ from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.filter.filtering import SEARCH_SLICE
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane
-from nomad_tui.ui.terminal.clipboard import Outcome, start_copying
+from nomad_tui.ui.terminal.clipboard import start_copying
+from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import open_page, save_picture, show_outside
 
 NOTHING: Final = "No event is selected. Select one first."

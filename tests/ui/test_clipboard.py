@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from textual.app import App
 
-from nomad_tui.ui.terminal.clipboard import LARGEST_ENCODED, SCREEN_CHUNK, Outcome, copy, has_desktop, terminal_sequence
+from nomad_tui.ui.terminal.clipboard import LARGEST_ENCODED, SCREEN_CHUNK, copy, has_desktop, terminal_sequence
+from nomad_tui.ui.terminal.outcome import Outcome
 
 TEXT = "3f2a91c4\n\x1b]0;title\a wörld"
 

@@ -29,7 +29,7 @@ from textual.widgets import Static
 
 from nomad_tui.config.folders import styles_folder
 from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, WriteFile, file_name, write
-from nomad_tui.ui.terminal.clipboard import Outcome
+from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import save_picture, show_outside
 from nomad_tui.ui.themes import VARIABLES
 from tests.pressing import at_rest, post_key

@@ -22,7 +22,7 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.preferences import Preferences
-from nomad_tui.ui.terminal.clipboard import Outcome
+from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import edit_outside
 
 

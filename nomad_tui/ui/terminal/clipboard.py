@@ -10,7 +10,6 @@ from asyncio.subprocess import DEVNULL, PIPE
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from signal import SIGKILL
 from typing import Any, Final
 
@@ -18,20 +17,7 @@ from textual.app import App
 
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.text import printable
-from nomad_tui.ui.keymap import keymap_of
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    done: bool
-    sentence: str
-    """What was done, or what failed, why, and what to do now, with actions in place of their keys; may be empty."""
-
-    def notify(self, app: App[Any]) -> None:
-        if self.sentence:
-            sentence = keymap_of(app).text(self.sentence)
-            app.notify(sentence, severity="information" if self.done else "warning", markup=False, timeout=5)
-
+from nomad_tui.ui.terminal.outcome import Outcome
 
 LARGEST_ENCODED: Final = 100_000
 """Bytes of base64. Terminals cut or drop longer ones; hterm's and tmux's bounds are the lowest known."""

@@ -20,7 +20,8 @@ from textual.app import App, SuspendNotSupported
 
 from nomad_tui.core.text import printable
 from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, write, written
-from nomad_tui.ui.terminal.clipboard import Outcome, has_desktop
+from nomad_tui.ui.terminal.clipboard import has_desktop
+from nomad_tui.ui.terminal.outcome import Outcome
 
 MOST_OF_A_SECOND: Final = 100
 """Pictures of one second, which get a number."""
