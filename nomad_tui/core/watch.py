@@ -193,7 +193,7 @@ class Watcher:
         segment = history.segment_of(state.next)
         start = state.next - segment.first
         stop = min(len(segment), start + ROWS_AT_ONCE)
-        state.matcher.now = self._clock()
+        state.matcher.tests.now = self._clock()
         found = array("Q")
         yield from state.matcher.search(segment, start, stop, found)
         for sequence in found:

@@ -7,61 +7,24 @@ columns, payloads and sentences in that order.
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import tzinfo
-from enum import IntEnum
-from functools import partial
 from operator import itemgetter
-from time import time_ns
 from typing import Final, TypeAlias
 
-import msgspec
-
-from nomad_tui.core.filter import And, Field, Filter, InPayload, Node, Not, Or, Word, compile_all
-from nomad_tui.core.filter.nodes import is_expression
+from nomad_tui.core.filter import And, Field, Filter, Node, Not, Or, Word
 from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
 from nomad_tui.core.history.dictionaries import GAP_SUBJECT, Subject
-from nomad_tui.core.history.event_row import happened, related
 from nomad_tui.core.history.segment import NO_LEVEL, Segment
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Counts, Dimension, split
-from nomad_tui.core.search.raw_text import RawText, from_cluster, rows_of_blocks
+from nomad_tui.core.search.row_tests import Cost, RowTests, Undecided, is_among
 
 ROWS_A_STEP: Final = 32
 """Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
 PAIRS_A_STEP: Final = 100
 """Pairs of object and type decided between two chances to yield."""
-
-
-class Cost(IntEnum):
-    """What has to be looked at to decide a part of a filter."""
-
-    COLUMN = 1
-    FACTS = 2
-    LEVEL = 3
-    PAYLOAD = 4
-    SENTENCE = 5
-    TIME = 6
-
-
-Test: TypeAlias = Callable[[Segment, int], bool]
-Narrowing: TypeAlias = Callable[[Segment, Sequence[int]], Generator[None, None, Sequence[int]]]
-"""Which of a segment's rows, in order, can pass the test, by the bytes of whole blocks alone. May yield."""
-
-
-class Undecided(msgspec.Struct, frozen=True):
-    """What remains of a filter once the envelope is known."""
-
-    cost: Cost
-    """The dearest thing that the test looks at."""
-    columns: frozenset[Cost]
-    """`FACTS` and `LEVEL` where it looks at these, which have to be filled first."""
-    test: Test
-    """Takes a row of a segment."""
-    narrowings: tuple[Narrowing, ...] = ()
-    """What leaves out most rows at little cost, before any of them is tested."""
-
 
 Decision: TypeAlias = bool | Undecided
 
@@ -87,9 +50,7 @@ class Matcher:
         self._derived = derived
         self._history = derived.history
         self._region = region
-        self.now = time_ns() if now is None else now
-        """May be set anew between two matches."""
-        self._timezone = timezone
+        self.tests = RowTests(derived, region, now, timezone)
         self._hidden = hidden_topics
         self._ticked: dict[Dimension, Field] = {}
         self._root = chosen.root
@@ -97,7 +58,6 @@ class Matcher:
             self._root, self._ticked = split(chosen)
         self._decisions: dict[int, tuple[Subject | None, Decision]] = {}
         """Per number of a subject and of a type: the subject, None for gaps, and what the envelope says."""
-        self._compiled: dict[Node, Undecided] = {}
         self._counting = counting
         self.counts_levels = Dimension.LEVEL in self._ticked
         """Whether counting covers the levels too; they cost more than all the rest, and else are counted after it."""
@@ -182,7 +142,7 @@ class Matcher:
         if self._root is None:
             return True
         remaining = self._remaining(self._root, subject, self._history.type_names()[type_number])
-        return remaining if isinstance(remaining, bool) else self._compile(remaining)
+        return remaining if isinstance(remaining, bool) else self.tests.compile(remaining)
 
     def _remaining(self, node: Node, subject: Subject, type_name: str) -> bool | Node:
         """The filter with everything decided that the envelope decides."""
@@ -216,148 +176,21 @@ class Matcher:
             case "topic":
                 return node.matches(topic)
             case "type":
-                return _holds(node, type_name)
+                return is_among(node, type_name)
             case "key":
-                return _holds(node, subject.key)
+                return is_among(node, subject.key)
             case "ns":
-                return _holds(node, subject.namespace)
+                return is_among(node, subject.namespace)
             case "job":
-                return _holds(node, subject.job)
+                return is_among(node, subject.job)
             case name if (mention := kind(topic).mentions.get(name)) is not None:
-                return node if mention.members else _holds(node, subject.key)
+                return node if mention.members else is_among(node, subject.key)
             case "region":
-                return _holds(node, self._region)
+                return is_among(node, self._region)
             case name if name in _NAMED:
                 return False
             case _:
                 return node
-
-    # What the envelope leaves open
-
-    def _compile(self, node: Node) -> Undecided:
-        known = self._compiled.get(node)
-        if known is None:
-            known = self._compiled[node] = self._compiled_anew(node)
-        return known
-
-    def _compiled_anew(self, node: Node) -> Undecided:
-        if is_expression(node):
-            return Undecided(Cost.PAYLOAD, _NO_COLUMNS, self._expression(node))
-        match node:
-            case And(parts) | Or(parts):
-                return self._combination(node, parts)
-            case Not(part):
-                member = self._compile(part)
-                test = member.test
-                return Undecided(member.cost, member.columns, lambda segment, row: not test(segment, row))
-            case Word(text):
-                sentence, holds = self._derived.sentence, text.matches
-                if (looked_for := from_cluster(text)) is not None:
-                    raw = RawText(looked_for, self._history, self._derived.payloads)
-                    return Undecided(
-                        Cost.PAYLOAD,
-                        _NO_COLUMNS,
-                        lambda segment, row: raw.may_be_in(segment, row) and holds(sentence(segment, row)),
-                        (raw.rows,),
-                    )
-                return Undecided(Cost.SENTENCE, _NO_COLUMNS, lambda segment, row: holds(sentence(segment, row)))
-            case InPayload(text):
-                payload, occurs = self._derived.payloads.payload, text.in_bytes
-                narrowings = () if text.literal is None else (partial(rows_of_blocks, self._derived.payloads, occurs),)
-                return Undecided(
-                    Cost.PAYLOAD, _NO_COLUMNS, lambda segment, row: occurs(payload(segment, row)), narrowings
-                )
-            case Field():
-                return self._field(node)
-            case _:
-                raise TypeError("expressions are all that is left")
-
-    def _combination(self, node: And | Or, parts: tuple[Node, ...]) -> Undecided:
-        expressions = [part for part in parts if is_expression(part)]
-        if len(expressions) > 1:  # decoded once for all of them
-            others = [part for part in parts if not is_expression(part)]
-            parts = (*others, type(node)(tuple(expressions)))
-        members = sorted(map(self._compile, parts), key=lambda member: member.cost)
-        tests = [member.test for member in members]
-        cost, columns = members[-1].cost, _NO_COLUMNS.union(*(member.columns for member in members))
-        if isinstance(node, Or):
-            return Undecided(cost, columns, lambda segment, row: any(test(segment, row) for test in tests))
-        narrowings = tuple(narrowing for member in members for narrowing in member.narrowings)
-        return Undecided(cost, columns, lambda segment, row: all(test(segment, row) for test in tests), narrowings)
-
-    def _expression(self, node: Node) -> Test:
-        holds, payload = compile_all((node,)), self._derived.payloads.payload
-        subjects = self._history.subject
-
-        def test(segment: Segment, row: int) -> bool:
-            subject = subjects(segment.subject[row])
-            return subject is not None and holds(payload(segment, row), subject.topic)[0]
-
-        return test
-
-    def _field(self, node: Field) -> Undecided:
-        match node.name:
-            case "index":
-                holds = node.matches_index
-                return Undecided(Cost.COLUMN, _NO_COLUMNS, lambda segment, row: holds(segment.index[row]))
-            case "time":
-                return Undecided(Cost.TIME, _NO_COLUMNS, self._time(node))
-            case "status":
-                return Undecided(Cost.FACTS, _FACTS, self._status(node))
-            case "node":
-                return Undecided(Cost.FACTS, _FACTS, self._node(node))
-            case "level":
-                wanted = node.levels
-                return Undecided(Cost.LEVEL, _LEVEL, lambda segment, row: segment.level[row] in wanted)
-            case _:
-                return Undecided(Cost.PAYLOAD, _NO_COLUMNS, self._related(node))
-
-    def _time(self, node: Field) -> Test:
-        bounded_at = self.now
-        earliest, end = node.bounds(bounded_at, self._timezone)
-
-        def test(segment: Segment, row: int) -> bool:
-            nonlocal bounded_at, earliest, end
-            if self.now != bounded_at:
-                bounded_at = self.now
-                earliest, end = node.bounds(bounded_at, self._timezone)
-            at = happened(self._history, segment.first + row)
-            return at is not None and (earliest is None or earliest <= at) and (end is None or at < end)
-
-        return test
-
-    def _status(self, node: Field) -> Test:
-        statuses = self._history.statuses
-        known: dict[int, bool] = {0: False}
-
-        def test(segment: Segment, row: int) -> bool:
-            number = segment.status[row]
-            holds = known.get(number)
-            if holds is None:
-                holds = known[number] = node.matches(statuses[number])
-            return holds
-
-        return test
-
-    def _node(self, node: Field) -> Test:
-        nodes = self._history.nodes
-
-        def test(segment: Segment, row: int) -> bool:
-            number = segment.node[row]
-            return number > 0 and (_holds(node, nodes[number].name) or _holds(node, nodes[number].id))
-
-        return test
-
-    def _related(self, node: Field) -> Test:
-        history, payload, region = self._history, self._derived.payloads.payload, self._region
-
-        def test(segment: Segment, row: int) -> bool:
-            subject = history.subject(segment.subject[row])
-            if subject is None:
-                return False
-            return any(_holds(node, value) for value in related(node.name, subject, payload(segment, row), region))
-
-        return test
 
     def _ask_rows(self, segment: Segment, undecided: list[tuple[int, Undecided]], shown: list[int]) -> Iterator[None]:
         """Asks columns, payloads and sentences about the rows that the envelope leaves open."""
@@ -428,7 +261,9 @@ class Matcher:
         if subject.topic in self._hidden:
             left_out.append(Dimension.TOPIC)
         for dimension, ticked in self._ticked.items():
-            if not _holds(ticked, values[dimension]) and not (dimension is Dimension.NODE and _holds(ticked, of.id)):
+            if not is_among(ticked, values[dimension]) and not (
+                dimension is Dimension.NODE and is_among(ticked, of.id)
+            ):
                 left_out.append(dimension)
         if counts is not None and len(left_out) < 2:
             for dimension in left_out or values:
@@ -437,13 +272,5 @@ class Matcher:
         return not left_out
 
 
-_NO_COLUMNS: Final[frozenset[Cost]] = frozenset()
-_FACTS: Final = frozenset((Cost.FACTS,))
-_LEVEL: Final = frozenset((Cost.LEVEL,))
 _NAMED: Final = frozenset(("alloc", "deploy", "eval", "group", "task", "user"))
 """Fields of what an object names; a kind that has no answer to one need not be read."""
-
-
-def _holds(node: Field, value: str) -> bool:
-    """Whether an event's value is one of those asked for; to have none is never that."""
-    return bool(value) and node.matches(value)

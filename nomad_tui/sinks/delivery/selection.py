@@ -154,7 +154,7 @@ class Selection:
             return list(range(len(frame.events)))
         start = 0
         if self._matcher is not None:
-            self._matcher.now = record.received  # whenever it is sent, an age is the same
+            self._matcher.tests.now = record.received  # whenever it is sent, an age is the same
         if self._history is not None:
             start = self._history.end
             self._history.add(frame, record.received)
