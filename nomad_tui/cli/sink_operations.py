@@ -101,8 +101,8 @@ def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]
 
 
 def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since: int | None) -> int:  # noqa: A002
-    from nomad_tui.sinks.delivery.replaying import ReplayError
-    from nomad_tui.sinks.delivery.replaying import replay as replay_journal
+    from nomad_tui.sinks.runner.by_hand import ReplayError
+    from nomad_tui.sinks.runner.by_hand import replay as replay_journal
 
     if (from_index is None) == (since is None):
         raise click.UsageError("Give either --from-index INDEX or --since DURATION.")

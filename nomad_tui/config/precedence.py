@@ -19,7 +19,7 @@ from nomad_tui.config.setting import (
     Setting,
 )
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.core.secrets.naming import REDACTED
+from nomad_tui.core.secrets.forms import REDACTED
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 

@@ -28,8 +28,7 @@ from nomad_tui.core.updates import (
 from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode, event_lines
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
 from nomad_tui.nats.link import Keys, NatsError, NatsLink
-from nomad_tui.nats.reading import Message, Reading, ReadingLostError
-from nomad_tui.sources.known_ids import KnownIds
+from nomad_tui.nats.reading import KnownIds, Message, Reading, ReadingLostError
 from nomad_tui.stream.start import Start
 
 __all__ = ["JetStreamAddress", "JetStreamAddressError", "JetStreamSource", "Keys"]

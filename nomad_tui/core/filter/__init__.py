@@ -5,13 +5,12 @@ A filter is parsed once. What it means for an event is asked of its nodes: `Word
 """
 
 from nomad_tui.core.filter.comparison import Comparison
-from nomad_tui.core.filter.errors import FilterError
-from nomad_tui.core.filter.expression import compile_all
-from nomad_tui.core.filter.nodes import And, Each, Match, Node, Not, Or
+from nomad_tui.core.filter.nodes import And, Each, Match, Node, Not, Or, compile_all
 from nomad_tui.core.filter.parsing import LONGEST_FILTER, MOST_BRACKETS, Filter
 from nomad_tui.core.filter.terms import FIELDS, Field, FieldDescription, InPayload, Kind, Operator, Word
 from nomad_tui.core.filter.text import Glob, Text
 from nomad_tui.core.filter.times import Age, Instant, Span
+from nomad_tui.core.filter.writing import FilterError
 
 __all__ = [
     "FIELDS",

@@ -7,7 +7,6 @@ from typing import Final
 from lark import Token, Transformer
 
 from nomad_tui.core.filter.comparison import Comparison
-from nomad_tui.core.filter.errors import FilterError, shown
 from nomad_tui.core.filter.nodes import Each, Match, Node, all_of, any_of, negated
 from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, Path, read_path, read_pointer
 from nomad_tui.core.filter.terms import (
@@ -23,7 +22,7 @@ from nomad_tui.core.filter.terms import (
 )
 from nomad_tui.core.filter.text import Glob, Text, read_pattern
 from nomad_tui.core.filter.times import Age, Span, read_time
-from nomad_tui.core.filter.writing import unquoted
+from nomad_tui.core.filter.writing import FilterError, shown, unquoted
 from nomad_tui.core.level import read_level
 from nomad_tui.core.regular import PatternError
 from nomad_tui.core.topics import NODE_DRAIN, released_word

@@ -6,7 +6,7 @@ from typing import Final
 from lark import Token
 
 from nomad_tui.core.filter.building import AFTER_PATH, field_of, place
-from nomad_tui.core.filter.errors import FilterError, shown
+from nomad_tui.core.filter.writing import FilterError, shown
 
 OPENING: Final = {"LPAR": ")", "LBRACE": "}"}
 CLOSING: Final = ("RPAR", "RBRACE")

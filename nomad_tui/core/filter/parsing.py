@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from nomad_tui.core.filter.errors import FilterError
 from nomad_tui.core.filter.nodes import Node, has_age
+from nomad_tui.core.filter.writing import FilterError
 
 if TYPE_CHECKING:
     from lark import Lark, Token

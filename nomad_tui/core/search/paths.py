@@ -5,9 +5,8 @@ from typing import Final
 
 import orjson
 
-from nomad_tui.core.filter.errors import FilterError
 from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, read_path, read_pointer, write_path
-from nomad_tui.core.filter.writing import quoted
+from nomad_tui.core.filter.writing import FilterError, quoted
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
 from nomad_tui.core.payload.rows import Path
 from nomad_tui.core.secrets import names_secret

@@ -6,8 +6,8 @@ screen, the clipboard, a file or a sink asks here.
 """
 
 from nomad_tui.core.payload.rows import Path
+from nomad_tui.core.secrets.forms import MASK, REDACTED, is_secret, names_secret, secret_beside, secret_items
 from nomad_tui.core.secrets.masking import can_hide, masked, masked_text
-from nomad_tui.core.secrets.naming import MASK, REDACTED, is_secret, names_secret, secret_beside, secret_items
 from nomad_tui.core.secrets.redaction import redact
 
 

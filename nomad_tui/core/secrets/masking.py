@@ -11,8 +11,17 @@ from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Members, RawText, Value, parse
 from nomad_tui.core.regular import Match, Pattern, TooSlowError
 from nomad_tui.core.secrets import forms
-from nomad_tui.core.secrets.forms import is_prose, is_value, is_word
-from nomad_tui.core.secrets.naming import MASK, REDACTED, REFERENCE, names_secret, secret_beside, secret_items
+from nomad_tui.core.secrets.forms import (
+    MASK,
+    REDACTED,
+    REFERENCE,
+    is_prose,
+    is_value,
+    is_word,
+    names_secret,
+    secret_beside,
+    secret_items,
+)
 
 TRIGGER: Final = (
     "passwo?r?d|passphrase|secret|token|credential|authorization|basicauth|(?:api|access|private|ssh|account)[_.-]?key"

@@ -16,8 +16,8 @@ import orjson
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import RawText, parse
 from nomad_tui.core.regular import HAS_RE2, Match
+from nomad_tui.core.secrets.forms import KEYS_OF, LAST_WORDS, REDACTED, WHOLE, WORDS, is_flag, names_secret
 from nomad_tui.core.secrets.masking import SIGNS, TOKEN, masked, masked_text, rewritten, written
-from nomad_tui.core.secrets.naming import KEYS_OF, LAST_WORDS, REDACTED, WHOLE, WORDS, is_flag, names_secret
 from nomad_tui.core.wire import Frame
 
 _REST: Final = r'(?:[^"\\]|\\.)*'

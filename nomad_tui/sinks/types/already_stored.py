@@ -19,8 +19,7 @@ from nats.js.errors import NotFoundError
 
 from nomad_tui.journal.log import Log
 from nomad_tui.nats.link import NatsError, NatsLink
-from nomad_tui.nats.reading import Reading, ReadingLostError
-from nomad_tui.sources.known_ids import KnownIds
+from nomad_tui.nats.reading import KnownIds, Reading, ReadingLostError
 
 log = Log("nomad_tui.sinks.nats")
 

@@ -11,9 +11,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.sources.recording_file import RecordingFile
 from nomad_tui.ui.dashboard import Dashboard
-from nomad_tui.ui.dialogs.ask_file import AskFile
 from nomad_tui.ui.dialogs.letter_menu import Choice
-from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, NotWrittenError, explained, target_of
+from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, AskFile, NotWrittenError, explained, target_of
 
 HELD: Final = "h"
 SECRETS: Final = "x"

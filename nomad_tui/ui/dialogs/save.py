@@ -15,9 +15,8 @@ from nomad_tui.core.export.report import About, Report
 from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import byte_count, count
 from nomad_tui.core.text import printable
-from nomad_tui.ui.dialogs.ask_file import AskFile
 from nomad_tui.ui.dialogs.letter_menu import Choice
-from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, NewFile, NotWrittenError
+from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, AskFile, NewFile, NotWrittenError
 
 SLICE: Final = 0.004
 """Seconds of work between two turns for keys, drawing and the stream."""

@@ -1,9 +1,13 @@
-"""The prompt of `w`: writes a file of mode 0600, completely or not at all."""
+"""The prompt of `w`: writes a file of mode 0600, completely or not at all.
+
+Menus before it, as `w` and `Ctrl+R` have them, are on the same screen: operators who know the letters type them faster
+than one is drawn, so that no key may fall between two screens.
+"""
 
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
@@ -20,7 +24,8 @@ from nomad_tui.core.readable import byte_count
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
-from nomad_tui.ui.keymap import declared_key
+from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
+from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LONGEST_KEY: Final = 60
 """Characters of an object's key in a file's name; a file system allows 255 bytes of it all."""
@@ -280,3 +285,100 @@ def _path(typed: str) -> Path:
         if path.is_absolute():
             return path
         raise NotWrittenError("The current folder no longer exists. Type a path that starts with / or ~.") from None
+
+
+KEYS = "letter or Enter choose · {dialog.leave} cancel"
+
+
+class AskFile(WriteFile):
+    """Acts in `_write_to` on the path that is entered."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, title: str, choices: Sequence[Choice], chosen: Callable[[Choice], None]) -> None:
+        """`chosen` is called with each choice, and goes on with `ask`, `ask_name` or `leave`."""
+        super().__init__("", "")
+        self.input.display = False
+        self._title, self._chosen = title, chosen
+        self.choices: tuple[Choice, ...] = tuple(choices)
+        """What the menu offers now; empty while the file's name is typed."""
+        self.menu = ChoiceList(self.choices, self._choose)
+        self.progress = Static(id="write-file-progress")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="write-file", classes="-wide") as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content(keymap_of(self.app).text(KEYS))
+            yield self.menu
+            yield self.input
+            yield self.progress
+            yield self.trouble
+
+    def begin(self) -> None:
+        self.progress.display = False
+
+    # What to ask next
+
+    def ask(self, title: str, choices: Sequence[Choice], cursor: int = 0) -> None:
+        self.choices = tuple(choices)
+        self.menu.put(self.choices)
+        self.menu.cursor = cursor
+        self._head(title, KEYS)
+
+    def ask_name(self, title: str, name: str) -> None:
+        self.choices = ()
+        self.menu.display = False
+        self.input.display = True
+        self.input.value = name
+        self.input.cursor_position = len(name)
+        self.trouble.display = False
+        self.set_focus(self.input)
+        self._head(title, "Enter write · {dialog.leave} cancel")
+
+    def show_progress(self, text: str) -> None:
+        """Instead of the line for the file; `ask_again` shows that again."""
+        self.progress.update(Content(text))
+        if not self.progress.display:
+            self.progress.display = True
+            self.input.display = self.trouble.display = False
+            self._head(self._title, "{dialog.leave} stop and remove the file")
+
+    def ask_again(self) -> None:
+        self.progress.display = False
+        self.input.display = True
+        self.set_focus(self.input)
+        self._head(self._title, "Enter write · {dialog.leave} cancel")
+
+    @property
+    def is_writing(self) -> bool:
+        return bool(self.progress.display)
+
+    # Keys
+
+    def take_key(self, event: events.Key) -> None:
+        if self._left or self.input.display:
+            super().take_key(event)
+            return
+        if declared_key(self.app, event.key, Context.DIALOG, Context.MENU) == "escape":
+            self.action_leave()
+        elif self.choices:
+            self.menu.take(event)
+        event.stop()
+        event.prevent_default()
+
+    def _choose(self, choice: Choice) -> None:
+        if choice.text is None:
+            self.say_trouble(keymap_of(self.app).text(choice.why_not))
+        else:
+            self.trouble.display = False
+            self._chosen(choice)
+
+    def _enter(self, typed: str) -> None:
+        if not self.is_writing:
+            super()._enter(typed)
+
+    def _head(self, title: str, keys: str) -> None:
+        self._title = title
+        box = self.query_one("#write-file")
+        box.border_title = Content(title)
+        box.border_subtitle = Content(keymap_of(self.app).text(keys))

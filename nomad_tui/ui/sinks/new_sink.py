@@ -21,10 +21,9 @@ from nomad_tui.sinks.definition.reading import DefinitionErrors
 from nomad_tui.sinks.definition.writing import MEANINGS
 from nomad_tui.sinks.types.registering import register
 from nomad_tui.ui.actions import Context, bindings
-from nomad_tui.ui.dialogs.ask_file import KEYS
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.dialogs.write_file import PathInput
+from nomad_tui.ui.dialogs.write_file import KEYS, PathInput
 from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LETTERS: Final = dict(zip(Kind, "wfonxsdtpal", strict=True))
