@@ -17,7 +17,7 @@ from nomad_tui.cli import interrupts
 from nomad_tui.cli.options import ConfigurationFailure
 from nomad_tui.cli.sink import cut_cell, defined, echo_table
 from nomad_tui.core.glyphs import escaped_json
-from nomad_tui.core.readable import SECOND, age, byte_count, duration
+from nomad_tui.core.readable import SECOND, age, byte_count, duration, number_of
 from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
@@ -76,7 +76,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
         sent += _resend(_definition_of_letters(loaded, id), journal, list(own))
     left = len(letters) - sent
     still = f", {left:,} of those to be sent not" if left else ""
-    click.echo(f"{_counted(sent, 'dead letter')} acknowledged{still}.")
+    click.echo(f"{number_of(sent, 'dead letter')} acknowledged{still}.")
     return 1 if left else 0
 
 
@@ -91,7 +91,7 @@ def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]
             sent += answer.acknowledged
             click.echo(f"{letter.id} {_title(letter)} to {letter.sink}: {_outcome(answer)}")
         if rest := len(letters) - tried:
-            click.echo(f"{_counted(rest, 'more dead letter')} of {definition.id} not tried: it is unavailable.")
+            click.echo(f"{number_of(rest, 'more dead letter')} of {definition.id} not tried: it is unavailable.")
         return sent
 
     return _run(definition, resent())
@@ -115,7 +115,7 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
     again = "goes again" if done.events == 1 else "go again"
     oldest = ", the oldest that the journal holds" if done.is_all else ""
     click.echo(
-        f"{_counted(done.events, 'event')} of the journal {again} to {id}, or what its definition selects of them: "
+        f"{number_of(done.events, 'event')} of the journal {again} to {id}, or what its definition selects of them: "
         f"from index {done.index:,} on, received {age(now - done.received)}{oldest}."
     )
     click.echo(_deliverer(done.runner))
@@ -179,7 +179,8 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
     else:
         click.echo(
             f"Runner {_named(runner)} for {duration(now - runner.started)}: "
-            f"stream {printable(runner.state) or 'starting'}, {runner.rate:g} events/s, {_counted(runner.gaps, 'gap')}."
+            f"stream {printable(runner.state) or 'starting'}, {runner.rate:g} events/s, "
+            f"{number_of(runner.gaps, 'gap')}."
         )
         for trouble in filter(None, (runner.what, runner.journal_trouble)):
             click.echo(printable(trouble))
@@ -215,8 +216,8 @@ def _summary(shown: Sequence["SinkReport"]) -> str:
             names = f" ({printable(', '.join(worst), LONGEST_NAMES)})" if state == "failing" else ""
             parts.append(f"{number} {what}{names}")
     if letters := sum(each.run.dead_letters for each in shown if each.run is not None):
-        parts.append(_counted(letters, "dead letter"))
-    return f"{_counted(len(shown), 'sink')}: {', '.join(parts) or 'none failing'}."
+        parts.append(number_of(letters, "dead letter"))
+    return f"{number_of(len(shown), 'sink')}: {', '.join(parts) or 'none failing'}."
 
 
 def _row(each: "SinkReport", now: int) -> tuple[str, ...]:
@@ -272,7 +273,7 @@ def dead_letters(
 def _delete(journal: Path, numbers: Sequence[int]) -> int:
     with Store(journal) as control:
         deleted = sum(control.drop_letter(number) for number in numbers)
-    click.echo(f"{_counted(deleted, 'dead letter')} deleted.")
+    click.echo(f"{number_of(deleted, 'dead letter')} deleted.")
     return 0
 
 
@@ -288,7 +289,7 @@ def _letter_row(letter: DeadLetter) -> tuple[str, ...]:
 
 
 def _letter_note(letter: DeadLetter) -> str:
-    return cut_cell(printable(f"index {letter.index}, {_counted(letter.attempts, 'attempt')}: {letter.why}"), 78)
+    return cut_cell(printable(f"index {letter.index}, {number_of(letter.attempts, 'attempt')}: {letter.why}"), 78)
 
 
 def _letter_line(letter: DeadLetter) -> str:
@@ -400,10 +401,6 @@ def _deliverer(runner: RunnerStatus | None) -> str:
 
 def _named(runner: RunnerStatus) -> str:
     return f"{runner.pid} on {printable(runner.host, 60)}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _sink_and_number(letter: DeadLetter) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from nomad_tui.config.references import FILE, reads_file
 from nomad_tui.core.filter import Filter, FilterError
-from nomad_tui.core.readable import count, parse_duration, parse_size, write_duration, write_size
+from nomad_tui.core.readable import count, enumerated, parse_duration, parse_size, write_duration, write_size
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 
@@ -373,8 +373,7 @@ def choice(names: type[StrEnum]) -> FieldCodec:
 
 
 def _one_of(names: Sequence[str]) -> str:
-    texts = [f'"{name}"' for name in names]
-    return " or ".join((", ".join(texts[:-1]), texts[-1])) if len(texts) > 1 else texts[0]
+    return enumerated([f'"{name}"' for name in names], "or")
 
 
 def whole_path(text: str, path: FieldPath) -> str:

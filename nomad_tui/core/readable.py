@@ -5,6 +5,7 @@ hold any number: infinities, NaN and integers of a thousand digits come out as t
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from nomad_tui.core.patterns import lazy_pattern
@@ -117,6 +118,16 @@ def count(number: int) -> str:
     if abs(number) > _LARGEST:
         return "over 10^18" if number > 0 else "below -10^18"
     return f"{number:,}"
+
+
+def number_of(number: int, noun: str) -> str:
+    """`1 event`, `215,280 events`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def enumerated(names: Sequence[str], word: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def byte_count(count: int | float) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from nomad_tui.core.permissions import Permissions
-from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.readable import SECOND, duration, enumerated
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
@@ -294,7 +294,7 @@ def _listed(names: tuple[str, ...], kind: str) -> str:
     shown = [f"unknown {kind}" if name == ALL else printable(name, LONGEST_NAME) for name in names[: LISTED + 1]]
     if len(names) > LISTED:
         shown[LISTED - 1 :] = [f"{len(names) - LISTED + 1} other {kind}"]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    return enumerated(shown)
 
 
 class Ended(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any, Final
 from nomad_tui.config.connection import Connection
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, is_namespaced, needed, policy
-from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.readable import SECOND, duration, number_of
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.doctor.findings import Access, Begun, Cell, Finding, Item, Verdict
@@ -291,7 +291,7 @@ def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, li
         return Finding(
             "topics",
             Verdict.OK,
-            f"The token may read {_counted(measured['asked'])} in {where}.",
+            f"The token may read {number_of(measured['asked'], 'topic')} in {where}.",
             measured=measured,
         )
     return Finding(
@@ -310,7 +310,7 @@ def _describe(permissions: Permissions, asked: int) -> str:
     partly = len(permissions.refused) - len(nowhere)
     parts = []
     if nowhere:
-        parts.append(f"refuses {'all' if len(nowhere) == asked else len(nowhere)} of {_counted(asked)}")
+        parts.append(f"refuses {'all' if len(nowhere) == asked else len(nowhere)} of {number_of(asked, 'topic')}")
     if partly:
         parts.append(f"allows {partly} only in some namespaces")
     rest = "" if permissions.nothing else " The rest can be read."
@@ -333,7 +333,3 @@ def _remedy(refused: Sequence[str]) -> str:
 def _lacking(permissions: Permissions, watched: str, listed: Sequence[str]) -> list[str]:
     """The namespaces in which a topic is refused; `*` if all are watched."""
     return [watched] if watched != ALL or not listed else [ALL]
-
-
-def _counted(topics: int) -> str:
-    return "1 topic" if topics == 1 else f"{topics} topics"

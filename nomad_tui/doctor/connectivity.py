@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.readable import SECOND, duration
+from nomad_tui.core.readable import SECOND, duration, enumerated
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
@@ -295,7 +295,7 @@ def _endpoint(connection: Connection) -> tuple[str, int]:
 
 def _listed(texts: tuple[str, ...]) -> str:
     if len(texts) <= NAMED:
-        return " and ".join(([", ".join(texts[:-1])] if len(texts) > 1 else []) + list(texts[-1:])) or "no name"
+        return enumerated(texts) or "no name"
     return f"{', '.join(texts[:NAMED])} and {len(texts) - NAMED} more"
 
 

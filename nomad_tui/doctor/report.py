@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Final
 
+from nomad_tui.core.readable import number_of
 from nomad_tui.doctor.findings import Access, Begun, Cell, Examination, Finding, Verdict
 
 
@@ -167,7 +168,7 @@ def verdict_lines(examination: Examination, width: int) -> list[Line]:
     if not examination.complete:
         running = examination.running
         text = f"running: {running.what}" if running is not None else "examining"
-        found = f"{_counted(len(troubles), 'trouble')} so far; " if troubles else ""
+        found = f"{number_of(len(troubles), 'trouble')} so far; " if troubles else ""
         return [((f"{RUNNING} ", Ink.NOTE), (_shortened(f"{found}{text}", width - 2), Ink.QUIET))]
     glyph, ink = GLYPHS[examination.verdict]
     if troubles:
@@ -176,7 +177,7 @@ def verdict_lines(examination: Examination, width: int) -> list[Line]:
         text = f"{first.check}: {first.sentence} {first.remedy}".rstrip()
         text += f" Also: {others}." if others else ""
     else:
-        noted = f", {_counted(examination.notes, 'note')}" if examination.notes else ""
+        noted = f", {number_of(examination.notes, 'note')}" if examination.notes else ""
         text = f"events can be read{noted}."
     head = f"{glyph} {examination.verdict}  "
     begin, *rest = _wrapped(text, width - len(head))
@@ -222,7 +223,3 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -13,7 +13,7 @@ import aiohttp
 
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
-from nomad_tui.core.readable import byte_count
+from nomad_tui.core.readable import byte_count, enumerated
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.cases import ERRORS, LAST_LINES, SET_TOKEN, STATUSES, Case, Kind, Trouble, by_inquiry
 from nomad_tui.nomad.cases.case import describe_answer
@@ -206,7 +206,7 @@ def listed(names: Sequence[str], at_most: int = NAMED) -> str:
     shown = [_clean(name) for name in names[:at_most]]
     if len(names) > at_most:
         shown[-1:] = [f"{len(names) - at_most + 1} others"]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+    return enumerated(shown)
 
 
 def _facts(connection: Connection) -> dict[str, str]:

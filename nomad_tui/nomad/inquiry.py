@@ -16,6 +16,7 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.config.setting import ConfigurationError
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, granting_policy, is_namespaced, needed
+from nomad_tui.core.readable import enumerated
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
 from nomad_tui.nomad import diagnose, probing, questions
@@ -74,7 +75,7 @@ def _refused(refused: dict[str, tuple[str, ...]], asked_in: Sequence[str]) -> st
     for (capability, namespaces), names in groups.items():
         needs = "needs" if len(names) == 1 else "need"
         refusals.append(f"{diagnose.listed(names)} ({needs} {capability}{_where(namespaces, asked_in)})")
-    return " and ".join([", ".join(refusals[:-1]), refusals[-1]]) if len(refusals) > 1 else "".join(refusals)
+    return enumerated(refusals)
 
 
 def _where(namespaces: Iterable[str], asked_in: Sequence[str]) -> str:

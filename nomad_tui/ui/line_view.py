@@ -24,6 +24,11 @@ class LaidOutOnce(Widget):
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), repaint=False)
 
 
+def component_classes(prefix: str, names: str) -> set[str]:
+    """`prefix--name` for each of the names, which spaces divide."""
+    return {f"{prefix}--{name}" for name in names.split()}
+
+
 def set_border_title(widget: Widget, title: Content) -> None:
     """Sets the border's title and repaints its line; assigning `border_title` repaints the whole widget."""
     if widget._border_title != title:

@@ -33,7 +33,7 @@ from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.parts import DOT, OUT_OF_MEMORY, VALUE_LIMIT, Part, bad, dim, plain, reason, short, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader
 from nomad_tui.core.objects.registry import describe
-from nomad_tui.core.readable import MILLISECOND, count, duration
+from nomad_tui.core.readable import MILLISECOND, count, duration, number_of
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -241,9 +241,9 @@ def _add_times(facts: Facts, alike: list[Failure], evidence: Evidence) -> None:
     else:
         lasted = alike[-1].at - alike[0].at
         text = f"{least}{count(times)} times {f'in {duration(lasted)}' if lasted >= MILLISECOND else 'at once'}"
-    parts = [plain(text), dim(f" · {count(by)} allocation{'' if by == 1 else 's'}")]
+    parts = [plain(text), dim(f" · {number_of(by, 'allocation')}")]
     if (others := len(evidence.failures) - times) > 0:
-        parts.append(dim(f" · {count(others)} other failure{'' if others == 1 else 's'}"))
+        parts.append(dim(f" · {number_of(others, 'other failure')}"))
     facts.line("how often", *parts)
     nodes = Counter(failure.node for failure in alike if failure.node)
     named = [f"{name[:VALUE_LIMIT]} {count(number)}" for name, number in nodes.most_common(_NODES_NAMED)]

@@ -10,7 +10,7 @@ from nomad_tui.core.objects.fact import Context, Facts, masked, moment
 from nomad_tui.core.objects.kind import Known, ObjectEvent
 from nomad_tui.core.objects.parts import DOT, VALUE_LIMIT, Sentence, bad, dim, good, named, plain, sentence, warn
 from nomad_tui.core.objects.volumes import Capability, Plugged, add_capabilities, add_capacity, add_claims, add_fitness
-from nomad_tui.core.readable import count
+from nomad_tui.core.readable import count, number_of
 
 
 class CSIVolume(Plugged):
@@ -58,9 +58,7 @@ class CSIVolumeKind(Known[CSIVolume]):
     def sentence(self, event: ObjectEvent[CSIVolume]) -> Sentence:
         now = event.now
         claims = ", ".join(
-            f"{count(len(held))} {kind}{'' if len(held) == 1 else 's'}"
-            for kind, held in (("writer", now.writers), ("reader", now.readers))
-            if held
+            number_of(len(held), kind) for kind, held in (("writer", now.writers), ("reader", now.readers)) if held
         )
         happened = [plain("claims changed") if event.type_ == "CSIVolumeClaim" else verb(event)]
         if claims:

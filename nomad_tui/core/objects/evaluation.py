@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.fact import Context, Facts, by_name, counted, listed, masked, moment, nodes
+from nomad_tui.core.objects.fact import Context, Facts, by_name, counted, listed, masked, moment
 from nomad_tui.core.objects.kind import OWN_KEY, Known, Mention, ObjectEvent
 from nomad_tui.core.objects.parts import (
     COMMA,
@@ -33,7 +33,7 @@ from nomad_tui.core.objects.parts import (
 )
 from nomad_tui.core.objects.reading import Object, Written
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.core.readable import count, duration
+from nomad_tui.core.readable import count, duration, number_of
 from nomad_tui.core.text import printable
 
 _INTERPOLATION: Final = lazy_pattern(r"\$\{(?:attr\.)?([^}]*)\}")
@@ -217,17 +217,17 @@ def _obstacle(metric: Metric, beside: Beside) -> list[Part]:
         return [bad("no nodes available")]
     happened: list[Part] = []
     if metric.nodes_exhausted > 0:
-        happened.append(plain(f"{nodes(metric.nodes_exhausted)} exhausted"))
+        happened.append(plain(f"{number_of(metric.nodes_exhausted, 'node')} exhausted"))
         happened += _split(metric.dimension_exhausted or {}, metric.nodes_exhausted)
     if metric.nodes_filtered > 0:
-        filtered = f"{nodes(metric.nodes_filtered)} filtered"
+        filtered = f"{number_of(metric.nodes_filtered, 'node')} filtered"
         happened += [COMMA, plain(filtered)] if happened else [plain(filtered)]
         reasons = {_constraint(text, beside): number for text, number in (metric.constraint_filtered or {}).items()}
         classes = {f"class {name}": number for name, number in (metric.class_filtered or {}).items()}
         # A constraint is checked once a class, so both may count the same nodes.
         explained = sum(reasons.values()) >= metric.nodes_filtered
         happened += _split(reasons if explained else reasons | classes, metric.nodes_filtered)
-    return happened or [plain(f"{nodes(metric.nodes_evaluated)} evaluated")]
+    return happened or [plain(f"{number_of(metric.nodes_evaluated, 'node')} evaluated")]
 
 
 def _constraint(text: str, beside: Beside) -> str:
@@ -296,14 +296,14 @@ def _add_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: b
     number = max(queued, metric.coalesced_failures + 1)
     facts.line("group", Part(plain(name, VALUE_LIMIT).text, Role.OBJECT), bad(f" {count(number)} not placed"))
     where = f" in pool {masked(metric.node_pool)[:VALUE_LIMIT]}" if metric.node_pool else ""
-    facts.add("evaluated", plain(nodes(metric.nodes_evaluated)), dim(where))
+    facts.add("evaluated", plain(number_of(metric.nodes_evaluated, "node")), dim(where))
     available = metric.nodes_available
     if metric.nodes_in_pool == 0 or (available is not None and not sum(available.values())):
         facts.add("available", bad("no nodes"), dim(f" in {listed(sorted(available))}" if available else ""))
     facts.add("quota exhausted", bad(masked(", ".join((metric.quota_exhausted or ())[:2]))))
-    facts.add("exhausted", bad(nodes(metric.nodes_exhausted) if metric.nodes_exhausted > 0 else ""))
+    facts.add("exhausted", bad(number_of(metric.nodes_exhausted, "node") if metric.nodes_exhausted > 0 else ""))
     facts.add("dimensions", bad(counted(metric.dimension_exhausted)))
-    facts.add("filtered", warn(nodes(metric.nodes_filtered) if metric.nodes_filtered > 0 else ""))
+    facts.add("filtered", warn(number_of(metric.nodes_filtered, "node") if metric.nodes_filtered > 0 else ""))
     filters = sorted((metric.constraint_filtered or {}).items(), key=lambda item: (-item[1], item[0]))
     for constraint, refused in filters[:_CONSTRAINTS_LISTED]:
         facts.add("constraint", warn(masked(constraint)), dim(f" · {count(refused)}"))

@@ -193,10 +193,6 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def nodes(number: int) -> str:
-    return "1 node" if number == 1 else f"{count(number)} nodes"
-
-
 def healthy(number: int, expected: int) -> Part:
     """`1 of 3`, bad where none is healthy and a warning where some are not."""
     role = good if number >= expected else warn if number > 0 else bad

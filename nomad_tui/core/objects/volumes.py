@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from nomad_tui.core.objects.fact import Facts, healthy
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, dim, plain, short
 from nomad_tui.core.objects.reading import Object, Written
-from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.readable import byte_count, count, number_of
 
 _HOLDERS_NAMED: Final = 3
 _CAPABILITIES_LISTED: Final = 3
@@ -59,7 +59,7 @@ def add_claims(facts: Facts, kind: str, holders: Mapping[str, object]) -> None:
     if len(holders) > _HOLDERS_NAMED:
         parts.append(dim(f" and {count(len(holders) - _HOLDERS_NAMED)} more"))
     if parts:
-        facts.add("", plain(f"{count(len(holders))} {kind}{'' if len(holders) == 1 else 's'}: "), *parts)
+        facts.add("", plain(f"{number_of(len(holders), kind)}: "), *parts)
     else:
         facts.add("", dim(f"no {kind}"))
 

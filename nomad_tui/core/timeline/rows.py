@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from nomad_tui.core.history.dictionaries import ObjectKey
 from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Parts, Role, dim, plain, short, status_role
-from nomad_tui.core.readable import count
+from nomad_tui.core.readable import count, number_of
 from nomad_tui.core.text import printable
 
 _EARLIEST: Final = 946_684_800_000_000_000
@@ -48,7 +48,7 @@ def not_held() -> Parts:
 
 def describe_rest(number: int, noun: str, states: dict[str, int]) -> tuple[Parts, Parts]:
     """`… 4,980 more allocations` and `4,900 running, 80 failed`."""
-    title = (dim(f"… {count(number)} more {noun}{'' if number == 1 else 's'}"),)
+    title = (dim(f"… {number_of(number, f'more {noun}')}"),)
     parts: list[Part] = []
     for state, times in sorted(states.items(), key=lambda one: (-one[1], one[0]))[:6]:
         text = f"{count(times)} {printable(state, VALUE_LIMIT) or 'without a status'}"

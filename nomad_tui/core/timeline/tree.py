@@ -19,6 +19,7 @@ from nomad_tui.core.objects.job import describe_job
 from nomad_tui.core.objects.kind import Links
 from nomad_tui.core.objects.parts import dim, plain
 from nomad_tui.core.objects.registry import kind
+from nomad_tui.core.readable import number_of
 from nomad_tui.core.timeline.family import FOLDED, WATCHER, Family
 from nomad_tui.core.timeline.reading import ObjectRecords, Record
 from nomad_tui.core.timeline.rows import (
@@ -92,7 +93,7 @@ def add_steps(branch: Branch, records: ObjectRecords, key: ObjectKey) -> None:
 def add_rest(branch: Branch, key: RowKey, topic: str, number: int, noun: str) -> None:
     """A row for what is left out of the oldest, if there is any."""
     if number > 0:
-        title = (dim(f"… {number:,} {noun}{'' if number == 1 else 's'}"),)
+        title = (dim(f"… {number_of(number, noun)}"),)
         Branch(key, RowKind.REST, topic, title, (), None, first=-1).attach(branch)
 
 

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Final, Protocol, cast
 
 from textual import actions
-from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.dom import DOMNode
 
 from nomad_tui.ui.actions import ACTIONS, Action, Context, shown_key
+from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.keymap import keymap_of
 
 TITLE_WIDTH: Final = 20
@@ -53,16 +53,10 @@ class Commands(Provider):
         return Content.assemble(f"{action.title:<{TITLE_WIDTH}}", (shown_key(keys[0]) if keys else "", "$accent"))
 
 
-class Palette(CommandPalette):
+class Palette(CommandPalette, Modal[None]):
     """Textual 8.2.8 ends the program over a second Enter that comes before the palette has closed, and over a page key
     that comes before its list is laid out."""
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).size:
             super()._action_command_list(action)
-
-    def dismiss(self, result: None = None) -> AwaitComplete:
-        if self.is_current:
-            return super().dismiss(result)
-        nothing: AwaitComplete = AwaitComplete.nothing()  # type: ignore[no-untyped-call]
-        return nothing

@@ -165,7 +165,6 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
         super().__init__()
         self._title, self._keys, self._result = title, keys, result
         self.list = ChoiceList(choices, self._choose, self._clicked)
-        self._left = False
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -179,7 +178,7 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
 
     def on_key(self, event: events.Key) -> None:
         """A key that was already on its way here when the menu was left goes where keys go now."""
-        if self._left:
+        if self.is_left:
             self.app.post_message(events.Key(event.key, event.character))
         elif not self.take(event):
             return
@@ -199,9 +198,6 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
     def action_choose(self) -> None:
         self.list.choose()
 
-    def action_leave(self) -> None:
-        self._leave(None)
-
     def explain(self, text: str) -> None:
         """Shows a sentence at the bottom of the frame."""
         self.query_one(f"#{self.BOX}").border_subtitle = Content.styled(keymap_of(self.app).text(text), "$warning")
@@ -209,7 +205,7 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
     @on(ChoiceList.Moved)
     def _moved(self, message: ChoiceList.Moved) -> None:
         message.stop()
-        if not self._left:
+        if not self.is_left:
             self.preview()
 
     def preview(self) -> None:
@@ -222,12 +218,7 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
         if choice.text is None:
             self.explain(choice.why_not)
         else:
-            self._leave(self._result(choice))
-
-    def _leave(self, result: Result | None) -> None:
-        if not self._left:
-            self._left = True
-            self.dismiss(result)
+            self.dismiss(self._result(choice))
 
 
 class ChoiceMenu(LetterMenu[Choice]):

@@ -60,7 +60,7 @@ class Record(AskFile):
             return
         self._start(recording)
         secrets = "Secrets are masked." if self._redacts else "Secrets are kept."
-        self._leave(f"Recording to {printable(str(path), LONGEST_SHOWN)} until you press Ctrl+R again. {secrets}")
+        self.dismiss(f"Recording to {printable(str(path), LONGEST_SHOWN)} until you press Ctrl+R again. {secrets}")
 
 
 class Recording:

@@ -13,7 +13,7 @@ from textual.worker import Worker
 from nomad_tui.core.export.formats import RAW, EventLines, Export, Output
 from nomad_tui.core.export.report import About, Report
 from nomad_tui.core.history.history import History
-from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.readable import byte_count, count, number_of
 from nomad_tui.core.text import printable
 from nomad_tui.ui.dialogs.letter_menu import Choice
 from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, AskFile, NewFile, NotWrittenError
@@ -72,7 +72,7 @@ class Save(AskFile):
         self._worker: Worker[None] | None = None
         first = Choice(EVENT, "this event", event[1] if event else None, "No event is selected. Select one first.")
         others = (
-            Choice(each.letter, each.label, _rows(each.rows) if each.rows else None, each.why_not)
+            Choice(each.letter, each.label, number_of(each.rows, "row") if each.rows else None, each.why_not)
             for each in selections
         )
         super().__init__("Save", (first, *others), self._ask_next)
@@ -139,7 +139,7 @@ class Save(AskFile):
             self.ask_again()
             self.refuse(path, error)
         else:
-            self._leave(self._summary(job, path, file.size))
+            self.dismiss(self._summary(job, path, file.size))
 
     def _job(self, sequences: Sequence[int]) -> Export | Report:
         if self._form == REPORT:
@@ -198,7 +198,3 @@ def _bar(job: Export | Report, size: int) -> str:
     filled = int(share * BAR)
     bar = "█" * filled + "░" * (BAR - filled)
     return f"{bar} {share:4.0%}  {count(job.done)} of {count(job.total)}, {byte_count(size)}"
-
-
-def _rows(number: int) -> str:
-    return f"{count(number)} row" if number == 1 else f"{count(number)} rows"

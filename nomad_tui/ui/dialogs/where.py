@@ -190,7 +190,6 @@ class Where(Dialog[Connection | None]):
         """The lists that are still to come."""
         self._wanted = False
         """Enter was pressed before it was known what was chosen."""
-        self._left = False
         self.profiles = Choices("Profile", takes_any=False, id="where-profiles")
         self.regions = Choices("Region", takes_any=True, id="where-regions")
         self.namespaces = Choices("Namespace", takes_any=True, id="where-namespaces")
@@ -359,7 +358,7 @@ class Where(Dialog[Connection | None]):
     def on_key(self, event: events.Key) -> None:
         """All keys come here. One that was on its way when the dialog was left goes where keys go now."""
         column, key = self._active, declared_key(self.app, event.key, Context.DIALOG)
-        if self._left:
+        if self.is_left:
             self.app.post_message(events.Key(key, event.character))
         elif key == "enter":
             self._enter()
@@ -404,9 +403,6 @@ class Where(Dialog[Connection | None]):
         if event.chain == 2 and isinstance(event.widget, Choices):
             self._enter()
 
-    def action_leave(self) -> None:
-        self._leave(None)
-
     def _enter(self) -> None:
         profile, region, namespace = (column.chosen for column in self.columns)
         if profile is None:
@@ -418,17 +414,12 @@ class Where(Dialog[Connection | None]):
         elif region is not None and namespace is not None and namespace.value is not None:
             wanted = self._connection.within(region.value, namespace.value)
             stays = self._is_here and wanted == self._here
-            self._leave(None if stays else wanted)
+            self.dismiss(None if stays else wanted)
 
     def _say(self, text: str) -> None:
         self._troubles["enter"] = text
         self._describe_choice()
         del self._troubles["enter"]
-
-    def _leave(self, wanted: Connection | None) -> None:
-        if not self._left:
-            self._left = True
-            self.dismiss(wanted)
 
 
 def _of_profile(profile: Profile) -> Choice:

@@ -198,7 +198,6 @@ class WriteFile(Dialog[str | None]):
         self._text = text
         self._asked_about: Path | None = None
         """The existing file that the operator was warned about."""
-        self._left = False
         self.input = PathInput(name, self._enter, self.action_leave)
         self.trouble = Static(id="write-file-trouble")
 
@@ -222,17 +221,14 @@ class WriteFile(Dialog[str | None]):
 
     def take_key(self, event: events.Key) -> None:
         """Hands on keys that were typed before the line had the focus, or after the prompt was left."""
-        if self._left or event is not self.input.seen:
+        if self.is_left or event is not self.input.seen:
             event.stop()
             event.prevent_default()
-            to = self.app if self._left else self.input
+            to = self.app if self.is_left else self.input
             to.post_message(events.Key(event.key, event.character))
 
-    def action_leave(self) -> None:
-        self._leave(None)
-
     def _enter(self, typed: str) -> None:
-        if self._left:
+        if self.is_left:
             return
         try:
             path = _path(typed)
@@ -248,7 +244,7 @@ class WriteFile(Dialog[str | None]):
         except NotWrittenError as error:
             self.refuse(path, error)
         else:
-            self._leave(written(path, size))
+            self.dismiss(written(path, size))
 
     def may_replace(self, path: Path) -> bool:
         """Whether the operator was warned about this file and pressed Enter again."""
@@ -262,11 +258,6 @@ class WriteFile(Dialog[str | None]):
     def say_trouble(self, text: str) -> None:
         self.trouble.update(Content(text))
         self.trouble.display = True
-
-    def _leave(self, path: str | None) -> None:
-        if not self._left:
-            self._left = True
-            self.dismiss(path)
 
 
 def _path(typed: str) -> Path:
@@ -356,7 +347,7 @@ class AskFile(WriteFile):
     # Keys
 
     def take_key(self, event: events.Key) -> None:
-        if self._left or self.input.display:
+        if self.is_left or self.input.display:
             super().take_key(event)
             return
         if declared_key(self.app, event.key, Context.DIALOG, Context.MENU) == "escape":

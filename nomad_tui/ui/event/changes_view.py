@@ -34,6 +34,7 @@ from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView
 from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.line_view import component_classes
 
 NOTHING_EARLIER: Final = "No earlier event of this object in memory."
 
@@ -55,25 +56,10 @@ class ChangesView(RowView):
     """The changes of one event. What is open, and the path of the cursor, outlive it."""
 
     PREFIX = "changes"
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "changes--added",
-        "changes--after",
-        "changes--annotation",
-        "changes--arrow",
-        "changes--before",
-        "changes--changed",
-        "changes--context",
-        "changes--count",
-        "changes--cursor",
-        "changes--guide",
-        "changes--moved",
-        "changes--name",
-        "changes--noise",
-        "changes--note",
-        "changes--removed",
-        "changes--way",
-        "changes--word",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "changes",
+        "added after annotation arrow before changed context count cursor guide moved name noise note removed way word",
+    )
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES)
 
     class Reveal(Message):

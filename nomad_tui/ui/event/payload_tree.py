@@ -23,6 +23,7 @@ from nomad_tui.ui.event.find_line import FindAsked, Found
 from nomad_tui.ui.event.row_view import INDENT, Pieces, RowView
 from nomad_tui.ui.event.shown_payload import ShownPayload
 from nomad_tui.ui.keymap import keymap_of
+from nomad_tui.ui.line_view import component_classes
 
 _LONG_TEXT: Final = 300
 """Characters of a text without line feeds that is still better read in a window of its own."""
@@ -38,31 +39,11 @@ class PayloadTree(RowView):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE)
     PREFIX = "payload-tree"
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "payload-tree--annotation",
-        "payload-tree--boolean",
-        "payload-tree--count",
-        "payload-tree--cursor",
-        "payload-tree--guide",
-        "payload-tree--key",
-        "payload-tree--label",
-        "payload-tree--mark-added",
-        "payload-tree--mark-beneath",
-        "payload-tree--mark-changed",
-        "payload-tree--mark-moved",
-        "payload-tree--mark-removed",
-        "payload-tree--masked",
-        "payload-tree--match",
-        "payload-tree--message",
-        "payload-tree--null",
-        "payload-tree--number",
-        "payload-tree--raw",
-        "payload-tree--sent",
-        "payload-tree--string",
-        "payload-tree--time",
-        "payload-tree--was",
-        "payload-tree--was-noise",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "payload-tree",
+        "annotation boolean count cursor guide key label mark-added mark-beneath mark-changed mark-moved "
+        "mark-removed masked match message null number raw sent string time was was-noise",
+    )
 
     class MaskingChanged(Message):
         """Another secret is revealed, or none: other views with the same `Masking` must redraw."""

@@ -22,7 +22,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.find_line import FindAsked, Found
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.line_view import LineView, component_classes
 
 TAB: Final = 4
 """Cells between the places where a tab ends."""
@@ -42,13 +42,10 @@ Span: TypeAlias = tuple[int, int, str]
 class TextView(LineView, can_focus=True):
     """Shows a text, wrapped."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"text-view--{name}"
-        for name in (
-            *("bad", "chosen", "code", "good", "here", "key", "link", "match", "note", "number", "quiet", "strong"),
-            *("text", "title", "warn"),
-        )
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "text-view",
+        "bad chosen code good here key link match note number quiet strong text title warn",
+    )
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.TEXT)
 
     def __init__(self, text: str = "", *, line_numbers: bool = False, id: str | None = None) -> None:  # noqa: A002

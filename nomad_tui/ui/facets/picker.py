@@ -17,7 +17,7 @@ from nomad_tui.core.search.facets import Dimension
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.facets.facet_painter import ONE_LINE, REFUSED, FacetPainter
 from nomad_tui.ui.facets.sections import TITLES, Kind, Row, Section, TopicSection
-from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.line_view import LineView, component_classes
 from nomad_tui.ui.themes import ink
 
 RANK_SLICE: Final = 0.002
@@ -30,13 +30,10 @@ class TopicPicker(LineView, can_focus=True):
     """Posts what was ticked; the screen changes the filter and the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.FACETS)
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"topic-picker--{name}"
-        for name in (
-            *("bad", "count", "cursor", "empty", "excluded", "good", "heading", "name", "note", "refused", "tick"),
-            *("topic", "value", "warn"),
-        )
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "topic-picker",
+        "bad count cursor empty excluded good heading name note refused tick topic value warn",
+    )
     hidden: var[frozenset[str]] = var(frozenset())
     """Topics whose events are hidden, by released name."""
     cursor: var[int] = var(0)

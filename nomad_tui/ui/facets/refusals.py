@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nomad_tui.core.permissions import ANY_VARIABLE, MANAGEMENT, Permissions, granting_policy, is_namespaced, needed
+from nomad_tui.core.readable import enumerated
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern
 from nomad_tui.session import Status
@@ -39,7 +40,7 @@ def lacking(topics: Iterable[str], permissions: Permissions) -> dict[str, list[s
         namespaces = permissions.refused.get(topic, ())
         where = ""
         if is_namespaced(topic) and namespaces:
-            where = " in every namespace" if namespaces == ("*",) else f" in {_listed(namespaces)}"
+            where = " in every namespace" if namespaces == ("*",) else f" in {enumerated(namespaces)}"
         found.setdefault(needed(topic) + where, []).append(topic)
     return dict(sorted(found.items(), key=lambda each: each[0] == MANAGEMENT))
 
@@ -66,11 +67,9 @@ def explanation(topics: Sequence[str], permissions: Permissions) -> str:
     sentences = []
     for need, names in lacking(topics, permissions).items():
         verb = "needs" if len(names) == 1 else "need"
-        sentences.append(f"{_listed(names)} {verb} {need}{', which no policy grants' if need == MANAGEMENT else ''}.")
+        sentences.append(
+            f"{enumerated(names)} {verb} {need}{', which no policy grants' if need == MANAGEMENT else ''}."
+        )
     if not text:
         return f"{' '.join(sentences)} {SET_TOKEN} one, and press r."
     return f"{' '.join(sentences)} Add this to a policy of the token, and press r:\n\n{text}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

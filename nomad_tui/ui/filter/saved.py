@@ -87,9 +87,6 @@ class NameFilter(Dialog[Naming | None]):
         self._key = None if key == self._key else key
         self.query_one("#name-filter-keys", Static).update(self._keys())
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
         name = printable(event.value.strip())
         if name:

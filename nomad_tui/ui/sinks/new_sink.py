@@ -46,7 +46,6 @@ class NewSink(Modal[tuple[str, str] | None]):
         self._taken = taken
         self._making: Making | None = None
         self._question: Question | None = None
-        self._left = False
         self.answered = Static(id="new-sink-answered")
         choices = [Choice(LETTERS[kind], kind.value, partial(str, kind.value), preview=MEANINGS[kind]) for kind in Kind]
         self.menu = ChoiceList(choices, self._choose)
@@ -106,12 +105,12 @@ class NewSink(Modal[tuple[str, str] | None]):
         except (DefinitionErrors, FileError) as error:
             self._back(str(error))
         else:
-            self._leave((definition.id, f"Registered {definition.id} in {shown(target)}."))
+            self.dismiss((definition.id, f"Registered {definition.id} in {shown(target)}."))
 
     # Keys
 
     def on_key(self, event: events.Key) -> None:
-        if self._left:
+        if self.is_left:
             return
         key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
         if self._question is not None:
@@ -119,7 +118,7 @@ class NewSink(Modal[tuple[str, str] | None]):
                 return
             self.input.post_message(events.Key(event.key, event.character))
         elif self._making is None and key == "escape":
-            self._leave(None)
+            self.dismiss(None)
         elif self._making is None:
             self.menu.take(event)
         event.stop()
@@ -149,11 +148,3 @@ class NewSink(Modal[tuple[str, str] | None]):
         if last is None:
             self._making = None
         self._ask("" if last is None else answered[last.setting], trouble)
-
-    def action_leave(self) -> None:
-        self._leave(None)
-
-    def _leave(self, result: tuple[str, str] | None) -> None:
-        if not self._left:
-            self._left = True
-            self.dismiss(result)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from textual.app import App
 
-from nomad_tui.core.readable import byte_count, count
+from nomad_tui.core.readable import byte_count, number_of
 from nomad_tui.core.text import printable
 from nomad_tui.ui.terminal.outcome import Outcome
 
@@ -35,7 +35,7 @@ async def copy(
     First by the desktop's means, then through tmux, and else by handing it to the terminal.
     """
     app._clipboard = text  # for a paste within the dashboard
-    copied = f"{_size(text)}: {printable(what, 60)}"
+    copied = f"{number_of(len(text), 'character')}: {printable(what, 60)}"
     if has_desktop(environ) and await _copied_by_desktop(text, environ, patience):
         return Outcome(True, f"Copied {copied}.")
     encoded = b64encode(text.encode("utf-8", "replace")).decode()
@@ -139,7 +139,3 @@ async def _ended(
                 os.killpg(process.pid, SIGKILL)  # with its children
             await process.wait()
     return (answer or b"").decode("utf-8", "replace") if process.returncode == 0 else None
-
-
-def _size(text: str) -> str:
-    return f"{count(len(text))} character{'' if len(text) == 1 else 's'}"

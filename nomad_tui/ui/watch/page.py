@@ -85,9 +85,6 @@ class AddRule(Dialog[Rule | None]):
         event.stop()
         self._show()
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
         name = printable(event.value.strip())
         if not name:

@@ -29,7 +29,7 @@ from nomad_tui.core.objects.parts import (
 )
 from nomad_tui.core.objects.reading import EMPTY, anything
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.core.readable import count, duration
+from nomad_tui.core.readable import count, duration, number_of
 from nomad_tui.core.secrets import masked_text, names_secret
 
 _CHANGES_NAMED: Final = 2
@@ -97,7 +97,7 @@ def _unchanged(key: str, now: Node, type_: str, beside: Beside) -> list[Part]:
     """Nothing of the node itself: what it is, and what its client reported in the same write."""
     reported = ""
     if type_ == "AllocationUpdated" and beside.write is not None and (number := beside.write.reported[key]):
-        reported = f"reported {count(number)} allocation{'' if number == 1 else 's'}"
+        reported = f"reported {number_of(number, 'allocation')}"
     if restriction := _restriction(now):
         return [status(now.status), DOT, *restriction, *([dim(f", {reported}")] if reported else [])]
     if reported:
