@@ -47,9 +47,9 @@ def event_fields(event: Event, index: int) -> dict[str, str]:
     }
 
 
-def clean_environment(names: Iterable[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def clean_environment(names: Iterable[str]) -> dict[str, str]:
     """`PASSED` and the variables named, as far as they are set: the runner's own hold the secrets of other sinks."""
-    return {name: environ[name] for name in (*PASSED, *names) if name in environ}
+    return {name: os.environ[name] for name in (*PASSED, *names) if name in os.environ}
 
 
 class CommandError(Exception):

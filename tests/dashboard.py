@@ -12,7 +12,6 @@ from datetime import UTC
 from functools import cache
 from typing import Any, Final
 
-import orjson
 from rich.cells import cell_len
 from textual._compositor import LayoutUpdate
 from textual.content import Content
@@ -32,6 +31,7 @@ from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.screen import DashboardScreen
 from tests import recordings, scenes
 from tests.pressing import at_rest, has_worked, is_calm, notes, post_key, resize, until
+from tests.recordings import frame
 
 SECONDS: Final = 150
 """How long a dashboard may be open in a test before it counts as hung."""
@@ -72,12 +72,6 @@ CONNECTED: Final = Connected("nomad.example.com:4646", "2.0.6", "global")
 
 def event(topic: str, key: str, **payload: Any) -> dict[str, Any]:
     return {"Topic": topic, "Type": "JobRegistered", "Key": key, "Namespace": "default", "Payload": payload}
-
-
-def frame(index: int, *events: dict[str, Any]) -> Frame:
-    decoded = decode(orjson.dumps({"Index": index, "Events": events}))
-    assert isinstance(decoded, Frame)
-    return decoded
 
 
 def jobs(numbers: Iterable[int]) -> list[Frame]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, ClassVar, Final
 
-import orjson
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -18,12 +17,13 @@ from nomad_tui.config.folders import styles_folder
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.history import History
 from nomad_tui.core.search.view import View
-from nomad_tui.core.wire import Frame, decode
+from nomad_tui.core.wire import Frame
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.go_to import GoTo
-from nomad_tui.ui.themes import NOMAD_DARK, VARIABLES
-from tests.pressing import at_rest, post_key, until
+from nomad_tui.ui.themes import NOMAD_DARK
+from tests.pressing import Themed, at_rest, post_key, until
+from tests.recordings import frame
 
 SECONDS: Final = 120
 NOW: Final = 1_795_423_940_000_000_000
@@ -32,12 +32,6 @@ NOW: Final = 1_795_423_940_000_000_000
 
 def event(topic: str, key: str, namespace: str = "default", **payload: Any) -> dict[str, Any]:
     return {"Topic": topic, "Type": "JobRegistered", "Key": key, "Namespace": namespace, "Payload": payload}
-
-
-def frame(index: int, *events: dict[str, Any]) -> Frame:
-    decoded = decode(orjson.dumps({"Index": index, "Events": events}))
-    assert isinstance(decoded, Frame)
-    return decoded
 
 
 def job(number: int, moment: int = 0) -> Frame:
@@ -65,7 +59,7 @@ class ListScreen(Screen[None]):
         self.app.fold_asked += 1
 
 
-class ListAlone(App[None]):
+class ListAlone(Themed):
     CSS_PATH: ClassVar = [styles_folder() / "events.tcss", styles_folder() / "go_to.tcss"]
     CSS = "EventList { height: 1fr; } "
     draws_when_read = True
@@ -78,9 +72,6 @@ class ListAlone(App[None]):
         self.fold_asked = 0
         self.register_theme(NOMAD_DARK)
         self.theme = NOMAD_DARK.name
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield self.events

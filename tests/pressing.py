@@ -12,6 +12,10 @@ from textual import events
 from textual.app import App
 from textual.geometry import Size
 from textual.message_pump import MessagePump
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from nomad_tui.ui.themes import VARIABLES
 
 _NAMES: Final = {
     " ": "space",
@@ -41,6 +45,27 @@ LONGEST_PAUSE: Final = 0.04
 def post_key(app: App[Any], key: str) -> None:
     """Presses a key by Textual's name, or by its character."""
     app.post_message(events.Key(_NAMES.get(key, key), _CHARACTERS.get(key, key if len(key) == 1 else None)))
+
+
+class Themed(App[None]):
+    """An application of a test with the dashboard's colors."""
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {**super().get_theme_variable_defaults(), **VARIABLES}
+
+
+def drawn(view: Widget) -> list[str]:
+    """The lines that are on screen, without what is blank at their ends."""
+    lines = [view.render_line(y).text.rstrip() for y in range(view.scrollable_content_region.height)]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+async def pressed(pilot: Pilot[None], *keys: str) -> None:
+    for key in keys:
+        post_key(pilot.app, key)
+        await at_rest(pilot.app)
 
 
 async def has_worked(pump: MessagePump) -> None:

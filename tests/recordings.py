@@ -8,8 +8,9 @@ flaky job of `tour` as it was recorded, whose message holds escape sequences and
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import orjson
 import zstandard
 
 import nomad_tui
@@ -43,3 +44,13 @@ def frames(name: str, most: int) -> list[Frame]:
     """The first so many frames that can be read."""
     read = (frame for line in lines(name) if isinstance(frame := decode(line), Frame))
     return list(islice(read, most))
+
+
+def frame_of(line: bytes) -> Frame:
+    frame = decode(line)
+    assert isinstance(frame, Frame)
+    return frame
+
+
+def frame(index: int, *events: dict[str, Any]) -> Frame:
+    return frame_of(orjson.dumps({"Index": index, "Events": events}))

@@ -86,11 +86,10 @@ class NatsLink:
     be after the server has forgotten that another runner published the same.)
     """
 
-    def __init__(self, client: Client, address: JetStreamAddress, server: str, patience: float) -> None:
+    def __init__(self, client: Client, server: str, patience: float) -> None:
         self.client = client
         self.server = server
         """`nats://host:port`, the one that is connected."""
-        self._address = address
         self._patience = patience
         self._watched: set[asyncio.Future[Any]] = set()
 
@@ -116,7 +115,7 @@ class NatsLink:
         for server in candidates:
             shown = f"{scheme}://{server}"
             client = _Client(must_be_encrypted=address.tls or keys.any_tls)
-            link = cls(client, address, shown, patience)
+            link = cls(client, shown, patience)
             try:
                 async with asyncio.timeout(_SHARE if len(candidates) > 1 else None):
                     await client.connect(

@@ -121,8 +121,6 @@ class ServerInfo(msgspec.Struct, frozen=True):
     """Whether it publishes events at all (`enable_event_broker`); a client agent says nothing of it."""
     buffer_size: int | None = None
     """Frames that it holds (`event_buffer_size`)."""
-    acls: bool | None = None
-    """Whether it checks tokens."""
     is_server: bool = False
     """Whether the agent that answers is a server; a client's agent reports its own release, not that of the servers."""
 
@@ -339,7 +337,6 @@ def _server_info(body: Any) -> ServerInfo:
         if _found(body, bool, "config", "Server", "Enabled")
         else None,
         buffer_size=_found(body, int, "config", "Server", "EventBufferSize"),
-        acls=_found(body, bool, "config", "ACL", "Enabled"),
         is_server=_found(body, bool, "config", "Server", "Enabled") is True
         or _text(body, "stats", "nomad", "server") == "true",
     )

@@ -25,11 +25,7 @@ Seen: TypeAlias = tuple[int, str, str, str, str]
 Resend: TypeAlias = Callable[[bytes], bytes]
 
 
-@cache
-def frame_of(line: bytes) -> Frame:
-    frame = decode(line)
-    assert isinstance(frame, Frame)
-    return frame
+frame_of = cache(recordings.frame_of)
 
 
 def line_of(index: int, *events: dict[str, Any]) -> bytes:

@@ -8,12 +8,7 @@ import orjson
 from nomad_tui.core.identity import Identities
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
-
-
-def frame(index: int, *events: dict[str, Any]) -> Frame:
-    decoded = decode(orjson.dumps({"Index": index, "Events": events}))
-    assert isinstance(decoded, Frame)
-    return decoded
+from tests.recordings import frame
 
 
 def job(status: str, **more: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from nomad_tui.core.wire import (
     event_text,
 )
 from tests import recordings
+from tests.recordings import frame_of
 
 Outcome: TypeAlias = Frame | Heartbeat | Unreadable
 
@@ -47,12 +48,6 @@ def pieces(content: bytes, size: int) -> Iterator[bytes]:
 
 def cut_at(content: bytes, places: Iterable[int]) -> list[bytes]:
     return [content[start:end] for start, end in pairwise([0, *sorted(places), len(content)])]
-
-
-def frame_of(line: bytes) -> Frame:
-    frame = decode(line)
-    assert isinstance(frame, Frame)
-    return frame
 
 
 def envelope(event: Event) -> tuple[object, ...]:

@@ -3,8 +3,6 @@
 import asyncio
 import json
 from asyncio.subprocess import PIPE, create_subprocess_exec
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ import pytest
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.precedence import Flags
 from nomad_tui.core.objects.registry import KINDS
-from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Refused, Warned
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.release_discovery import ServerReleases, region_members
@@ -31,27 +28,15 @@ from nomad_tui.nomad.releases import (
     is_ruled_out_by_quiet_refusal,
     refuses_quietly,
 )
-from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, Server, StandIn, Token
-from nomad_tui.stream.settings import Settings
 from tests.odd_servers import answer, odd_server
 from tests.quick import command
-from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, event, frame
+from tests.stream.test_live import FIRST_TOKEN, SECONDS, Reader, asked, event, frame
+from tests.stream.test_servers import reading
 
 HELD = Options(lead=ALL_FRAMES)
 LINES = [frame(1), frame(2, event("CSIVolume", "vol")), frame(3)]
 JOBS = {"*": frozenset(("read-job", "list-jobs", "csi-read-volume", "host-volume-read"))}
-
-
-@asynccontextmanager
-async def reading(
-    *servers: StandIn, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
-) -> AsyncIterator[Reader]:
-    addresses = ",".join(server.address for server in servers)
-    connection = Connection.from_environment({"address": addresses, **(flags or {})}, environ={})
-    source = LiveServer(connection, Subscription.parse(topics), Settings(shortest_delay=SOON, **settings))
-    async with aclosing(source.updates()) as stream:
-        yield Reader(source, stream)
 
 
 def harmed(server: StandIn) -> bool:

@@ -32,6 +32,7 @@ from nomad_tui.standin.subscription import parse_topics
 from nomad_tui.stream.settings import Settings
 from tests.core.test_continuity import RESENDS, Resend, same
 from tests.memory import alive
+from tests.recordings import frame_of
 from tests.stream.test_live import SECONDS, SOON, asked, events_of, recorded
 from tests.thorough import times
 
@@ -53,12 +54,6 @@ def event(topic: str, key: str, payload: object = None) -> dict[str, Any]:
 
 def line_of(index: int, *events: dict[str, Any]) -> bytes:
     return json.dumps({"Index": index, "Events": events}, separators=(",", ":")).encode()
-
-
-def frame_of(line: bytes) -> Frame:
-    frame = decode(line)
-    assert isinstance(frame, Frame)
-    return frame
 
 
 # A live server

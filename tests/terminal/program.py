@@ -93,19 +93,6 @@ class Program:
             self.send(f"\x1b[<{button};{x + 1};{y + 1}m".encode())
         return self
 
-    def click_on(self, text: str) -> Self:
-        self.wait_for(text)
-        for y, line in enumerate(self.terminal.lines()):
-            if text in line:
-                return self.click(line.index(text), y)
-        raise AssertionError(f"{text!r} is gone")
-
-    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> Self:
-        self.send(f"\x1b[<0;{start[0] + 1};{start[1] + 1}M".encode())
-        self.send(f"\x1b[<32;{end[0] + 1};{end[1] + 1}M".encode())
-        self.send(f"\x1b[<0;{end[0] + 1};{end[1] + 1}m".encode())
-        return self
-
     def resize(self, width: int, height: int) -> Self:
         self.read_for(0)
         self.terminal.resize(width, height)

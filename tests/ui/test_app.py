@@ -39,11 +39,11 @@ from tests.dashboard import (
     ScriptedSource,
     dashboard,
     event,
-    frame,
     frames,
     jobs,
 )
 from tests.pressing import at_rest
+from tests.recordings import frame
 
 SECRET: Final = "00000000-0000-4000-8000-00000000000a"
 LARGE: Final = Options(lead=ALL_FRAMES, buffer_size=1_000)

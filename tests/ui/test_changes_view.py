@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App, ComposeResult
-from textual.pilot import Pilot
 from textual.strip import Strip
 
 from nomad_tui.core import wire
@@ -20,9 +19,8 @@ from nomad_tui.core.secrets import MASK, Masking, masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic
 from nomad_tui.ui.event.changes_view import NOTHING_EARLIER, ChangesView
-from nomad_tui.ui.themes import VARIABLES
 from tests import recordings
-from tests.pressing import at_rest, post_key, resize
+from tests.pressing import Themed, at_rest, drawn, pressed, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 
@@ -44,15 +42,12 @@ class DrawnChanges(ChangesView):
         return super().render_line(y)
 
 
-class ChangesApp(App[None]):
+class ChangesApp(Themed):
     CSS_PATH = STYLES / "changes.tcss"
 
     def __init__(self) -> None:
         super().__init__()
         self.revealed: list[tuple[str | int, ...]] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield DrawnChanges()
@@ -77,14 +72,6 @@ def shown(app: App[None], before: Any, after: Any, masking: Masking | None = Non
     return app.view
 
 
-def drawn(view: ChangesView) -> list[str]:
-    """The lines that are on screen, without what is blank at their ends."""
-    lines = [view.render_line(y).text.rstrip() for y in range(view.size.height)]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
-
-
 def rows(view: ChangesView) -> list[str]:
     return [line for line in drawn(view) if re.match(r" *[▼▶]? +(?:[-+±↕⋯]|  )", line)]
 
@@ -96,12 +83,6 @@ def cursor_line(view: ChangesView) -> str:
 
 def paths(view: ChangesView) -> list[tuple[str | int, ...] | None]:
     return [view.cursor_path]
-
-
-async def pressed(pilot: Pilot[None], *keys: str) -> None:
-    for key in keys:
-        post_key(pilot.app, key)
-        await at_rest(pilot.app)
 
 
 def changed_job() -> dict[str, Any]:

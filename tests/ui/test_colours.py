@@ -15,7 +15,8 @@ from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.line_view import LineView
 from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.themes import THEMES, contrast
-from tests.dashboard import CONNECTED, WIDE, Dashboard, ScriptedSource, dashboard, event, frame
+from tests.dashboard import CONNECTED, WIDE, Dashboard, ScriptedSource, dashboard, event
+from tests.recordings import frame
 from tests.runner import define
 from tests.ui.test_sinks_page import opened_on
 

@@ -24,8 +24,9 @@ from nomad_tui.ui.events.columns import (
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.event_painter import MARK, MATCH, Clock, Look, Palette, heading, line
 from tests import recordings
-from tests.list_alone import NOW, Alone, event, frame, history_of, job, list_alone
+from tests.list_alone import NOW, Alone, event, history_of, job, list_alone
 from tests.pressing import at_rest
+from tests.recordings import frame
 
 ODD: Final = (
     event("日本語のトピック", "k", "名前空間" * 9, Name="x"),

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path as File
 from typing import Any, ClassVar
@@ -24,9 +24,8 @@ from nomad_tui.core.secrets import REDACTED, Masking, names_secret
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.ui.dialogs.copies import SECRET, choices, server_of
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
-from nomad_tui.ui.themes import VARIABLES
 from tests import recordings
-from tests.pressing import at_rest, post_key
+from tests.pressing import Themed, at_rest, post_key, until
 
 JOB: Value = parse(
     b"""{"Job":{"ID":"web","Meta":null,"Priority":50,"Note":"two\\nlines","Esc":"a\\u001b[2Jb","Empty":"",
@@ -222,7 +221,7 @@ def test_a_connection_is_reported_without_its_secrets() -> None:
 # The menu
 
 
-class Opener(App[None]):
+class Opener(Themed):
     CSS_PATH: ClassVar = [styles_folder() / "copy.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", priority=True),
@@ -233,9 +232,6 @@ class Opener(App[None]):
         super().__init__()
         self.chosen: list[Choice | None] = []
         self.counted = 0
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def action_copy(self) -> None:
         offered = choices(JOB, TASK, Masking(), None, None)
@@ -250,11 +246,6 @@ async def opener(size: tuple[int, int] = (100, 30)) -> AsyncIterator[tuple[Opene
     app = Opener()
     async with asyncio.timeout(60), app.run_test(size=size) as pilot:
         yield app, pilot
-
-
-async def until(pilot: Pilot[None], fact: Callable[[], object]) -> None:
-    while not fact():
-        await pilot.pause(0.01)
 
 
 def lines(app: App[None]) -> list[str]:
@@ -279,7 +270,7 @@ async def test_keys_typed_faster_than_the_menu_opens_choose_from_it() -> None:
     async with opener() as (app, pilot):
         for key in "ypj":
             post_key(app, key)
-        await until(pilot, lambda: app.chosen and app.counted)
+        await until(pilot.app, lambda: app.chosen and app.counted)
         choice = app.chosen[0]
         assert choice is not None
         assert choice.made() == ".Job.TaskGroups[0].Tasks[0]"
@@ -291,11 +282,11 @@ async def test_arrows_and_enter_choose_and_esc_copies_nothing() -> None:
     async with opener() as (app, pilot):
         for key in ("y", "up", "down", "down", "enter", "enter"):
             post_key(app, key)
-        await until(pilot, lambda: app.chosen)
+        await until(pilot.app, lambda: app.chosen)
         assert app.chosen[0] is not None and app.chosen[0].letter == "p"
         for key in ("y", "escape", "escape"):
             post_key(app, key)
-        await until(pilot, lambda: len(app.chosen) == 2)
+        await until(pilot.app, lambda: len(app.chosen) == 2)
         assert app.chosen[1] is None
 
 
@@ -316,5 +307,5 @@ async def test_a_click_chooses() -> None:
         menu = app.screen
         assert isinstance(menu, ChoiceMenu)
         await pilot.click(menu.list, offset=(10, 2))
-        await until(pilot, lambda: app.chosen)
+        await until(pilot.app, lambda: app.chosen)
         assert app.chosen[0] is not None and app.chosen[0].letter == "p"

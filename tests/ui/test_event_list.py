@@ -17,19 +17,8 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.ui.events.columns import Column
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.event_painter import Clock, Palette, line
-from tests.dashboard import (
-    CONNECTED,
-    MEDIUM,
-    NARROW,
-    WIDE,
-    Dashboard,
-    ScriptedSource,
-    dashboard,
-    event,
-    frame,
-    frames,
-    jobs,
-)
+from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, ScriptedSource, dashboard, event, frames, jobs
+from tests.recordings import frame
 
 NOW: Final = 1_795_423_940_000_000_000
 """2026-11-23 08:52:20 UTC, in ns since 1970."""

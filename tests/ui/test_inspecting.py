@@ -19,8 +19,9 @@ from nomad_tui.ui.event.compare_with import CompareWith
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.timeline import FOCUS
 from tests import scenes
-from tests.dashboard import CONNECTED, WIDE, Dashboard, ScriptedSource, dashboard, event, frame, frames, jobs
+from tests.dashboard import CONNECTED, WIDE, Dashboard, ScriptedSource, dashboard, event, frames, jobs
 from tests.pressing import at_rest, post_key
+from tests.recordings import frame
 
 NODE_SECRET: Final = "089437c0-db81-6622-5490-9d7f9203dae5"
 """What the recording `beta` has of the nodes' secrets."""

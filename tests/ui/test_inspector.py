@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
-from textual.pilot import Pilot
 
 from nomad_tui.core import wire
 from nomad_tui.ui.event.inspected import InspectedEvent
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
-from nomad_tui.ui.themes import VARIABLES
 from tests import recordings
-from tests.pressing import at_rest, post_key
+from tests.pressing import Themed, at_rest, drawn, pressed
 
 STYLES = Path(__file__).parents[2] / "styles"
 
@@ -26,22 +24,11 @@ JOB = b"""{"Job":{"ID":"web","Meta":null,"Priority":50,"Stop":false,"SubmitTime"
 "Groups":[{"Name":"front","Count":2},{"Name":"cache","Tasks":[{"Name":"redis","Env":{"A":"1"}}]}]}}"""
 
 
-class InspectorApp(App[None]):
+class InspectorApp(Themed):
     CSS_PATH = [STYLES / "inspector.tcss", STYLES / "tree.tcss"]  # noqa: RUF012
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield Inspector(clock=lambda: NOW, timezone=UTC)
-
-
-def drawn(tree: PayloadTree) -> list[str]:
-    """The lines of the tree that are on screen, without what is blank at their ends."""
-    lines = [tree.render_line(y).text.rstrip() for y in range(tree.size.height)]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
 
 
 def event(payload: bytes, **changes: str | None) -> InspectedEvent:
@@ -53,12 +40,6 @@ def event(payload: bytes, **changes: str | None) -> InspectedEvent:
         payload=payload,
         trouble=changes.get("trouble"),
     )
-
-
-async def pressed(pilot: Pilot[None], *keys: str) -> None:
-    for key in keys:
-        post_key(pilot.app, key)
-        await at_rest(pilot.app)
 
 
 async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -> None:

@@ -7,7 +7,8 @@ import pytest
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspector import Inspector
-from tests.dashboard import CONNECTED, MEDIUM, WIDE, ScriptedSource, dashboard, event, frame, jobs
+from tests.dashboard import CONNECTED, MEDIUM, WIDE, ScriptedSource, dashboard, event, jobs
+from tests.recordings import frame
 
 
 async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_border() -> None:

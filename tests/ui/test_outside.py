@@ -24,15 +24,13 @@ from typing import Any, ClassVar
 import pytest
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.pilot import Pilot
 from textual.widgets import Static
 
 from nomad_tui.config.folders import styles_folder
 from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, WriteFile, file_name, write
 from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import save_picture, show_outside
-from nomad_tui.ui.themes import VARIABLES
-from tests.pressing import at_rest, post_key
+from tests.pressing import Themed, at_rest, post_key, until
 
 # The pager
 
@@ -401,16 +399,13 @@ except NotWrittenError as error:
 """
 
 
-class Writer(App[None]):
+class Writer(Themed):
     CSS_PATH: ClassVar = [styles_folder() / "copy.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [Binding("w", "write", "Write", priority=True)]
 
     def __init__(self) -> None:
         super().__init__()
         self.messages: list[str | None] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield Static("something on the screen")
@@ -433,11 +428,6 @@ async def typed(app: App[None], *keys: str) -> None:
     await at_rest(app)
 
 
-async def until(pilot: Pilot[None], fact: Callable[[], object]) -> None:
-    while not fact():
-        await pilot.pause(0.01)
-
-
 async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -445,7 +435,7 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
     app = Writer()
     async with asyncio.timeout(60), app.run_test() as pilot:
         await typed(app, "w", "enter")
-        await until(pilot, lambda: app.messages)
+        await until(pilot.app, lambda: app.messages)
         path = tmp_path / "job-web-1204.json"
         assert app.messages == [f"Written: 13 B to {path} (mode 0600)."]
         assert path.read_text() == '{"ID": "web"}'
@@ -460,7 +450,7 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
         await typed(app, "n", "enter")
         assert "job-web-1204.json already exists" in app.trouble
         await typed(app, "enter")
-        await until(pilot, lambda: len(app.messages) == 2)
+        await until(pilot.app, lambda: len(app.messages) == 2)
         assert path.read_text() == '{"ID": "web"}'
 
 
@@ -470,7 +460,7 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
     app = Writer()
     async with asyncio.timeout(60), app.run_test() as pilot:
         await typed(app, "w", "ctrl+u", *"~/ab", "enter")
-        await until(pilot, lambda: app.messages)
+        await until(pilot.app, lambda: app.messages)
         assert (tmp_path / "ab").exists()
         await typed(app, "w", "ctrl+u", *"no/ab", "enter")
         assert app.trouble == f"There is no folder {tmp_path}/no: make it, or type another."
@@ -481,7 +471,7 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
         await typed(app, "ctrl+u", *"~nobody-here/x", "enter")
         assert app.trouble == "There is no user ~nobody-here: type another path."
         await typed(app, "escape", "escape")
-        await until(pilot, lambda: len(app.messages) == 2)
+        await until(pilot.app, lambda: len(app.messages) == 2)
         assert app.messages[1] is None
     assert names_in(tmp_path) == ["ab"]
 

@@ -18,8 +18,7 @@ from nomad_tui.core.payload.flattening import KeyOrder
 from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.ui.event.find_line import FindLine, FindPane
 from nomad_tui.ui.event.payload_tree import PayloadTree
-from nomad_tui.ui.themes import VARIABLES
-from tests.pressing import at_rest, notes, post_key, resize
+from tests.pressing import Themed, at_rest, drawn, notes, pressed, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 
@@ -45,7 +44,7 @@ class DrawnTree(PayloadTree):
         return super().render_line(y)
 
 
-class TreeApp(App[None]):
+class TreeApp(Themed):
     CSS_PATH = STYLES / "tree.tcss"
 
     def __init__(self, zone: tzinfo = UTC) -> None:
@@ -54,9 +53,6 @@ class TreeApp(App[None]):
         self.opened: list[PayloadTree.OpenText] = []
         self.masking_changed = 0
         self.terms: list[str] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield FindPane(DrawnTree(self.zone))
@@ -75,14 +71,6 @@ def marks(before: bytes, after: bytes) -> Marks:
     return Marks(difference(parse(before).value, parse(after).value))
 
 
-def drawn(tree: PayloadTree) -> list[str]:
-    """The lines of the tree that are on screen, without what is blank at their ends."""
-    lines = [tree.render_line(y).text.rstrip() for y in range(tree.size.height)]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
-
-
 def cursor_path(tree: PayloadTree) -> Steps:
     return tree.cursor_path
 
@@ -95,12 +83,6 @@ def highlighted(tree: PayloadTree) -> list[str]:
     """What is drawn underlined."""
     segments = (segment for y in range(tree.size.height) for segment in tree.render_line(y))
     return [segment.text for segment in segments if segment.style is not None and segment.style.underline]
-
-
-async def pressed(pilot: Pilot[None], *keys: str) -> None:
-    for key in keys:
-        post_key(pilot.app, key)
-        await at_rest(pilot.app)
 
 
 async def typed(pilot: Pilot[None], text: str) -> None:

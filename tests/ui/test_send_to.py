@@ -13,10 +13,11 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.source import Source
 from nomad_tui.ui.sinks.actions import SendTo
 from tests import recordings
-from tests.dashboard import CONNECTED, SIZES, Dashboard, ScriptedSource, event, frame, jobs
+from tests.dashboard import CONNECTED, SIZES, Dashboard, ScriptedSource, event, jobs
 from tests.kept import kept
 from tests.pressing import post_key
 from tests.receiver import Fault, Receiver, receiver
+from tests.recordings import frame
 from tests.runner import define
 
 SECRET = "s3cret-value"

@@ -31,8 +31,9 @@ from nomad_tui.core.wire import HEARTBEAT, Unreadable
 from nomad_tui.session import Session
 from nomad_tui.ui.dialogs.text_page import WarningList
 from nomad_tui.ui.status import WARNING_LINES, header
-from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, ScriptedSource, dashboard, event, frame, frames, jobs
+from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, ScriptedSource, dashboard, event, frames, jobs
 from tests.pressing import at_rest
+from tests.recordings import frame
 
 GAP = Gap(GapReason.BUFFER, 40, 61, 41.0)
 REFUSED = Refused("The server refused it.", "Set another token.", 12.0, 1)

@@ -4,41 +4,23 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.content import Content
 from textual.pilot import Pilot
 
 from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.event.find_line import FindAsked, FindLine, FindPane
 from nomad_tui.ui.event.text_viewer import TextView
-from nomad_tui.ui.themes import VARIABLES
-from tests.pressing import at_rest, post_key, resize
+from tests.pressing import Themed, at_rest, drawn, pressed, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 
 
-class TextApp(App[None]):
+class TextApp(Themed):
     CSS_PATH = STYLES / "tree.tcss"
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield FindPane(TextView())
-
-
-def drawn(view: TextView) -> list[str]:
-    """The lines on screen, without what is blank at their ends."""
-    lines = [view.render_line(y).text.rstrip() for y in range(view.scrollable_content_region.height)]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
-
-
-async def pressed(pilot: Pilot[None], *keys: str) -> None:
-    for key in keys:
-        post_key(pilot.app, key)
-        await at_rest(pilot.app)
 
 
 async def shown(pilot: Pilot[None], text: str) -> TextView:

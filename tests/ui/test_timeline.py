@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from nomad_tui.core.history.history import History
@@ -19,28 +19,23 @@ from nomad_tui.core.timeline.timeline import EventTimeline
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.event.timeline import FOCUS, STOPPED, Timeline
-from nomad_tui.ui.themes import VARIABLES
-from tests.dashboard import event, frame, frames
-from tests.pressing import at_rest, notes, post_key, resize
+from tests.dashboard import event, frames
+from tests.pressing import Themed, at_rest, notes, post_key, resize
+from tests.recordings import frame
 
 STYLES = Path(__file__).parents[2] / "styles"
-TRIANGLES = "▼▽▶"
 FIRST, SECOND = "flaky.g[0] 9d48d801", "flaky.g[0] cc73679a"
 """The two allocations of the job that fails: the other one took the place of the first."""
 FLAKY = "9d48d801-2199-a6df-5288-0ab55347fcaa"
 
 
-class TimelineApp(App[None]):
+class TimelineApp(Themed):
     CSS_PATH: ClassVar[list[Path]] = [STYLES / "timeline.tcss"]  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__()
         self.timeline = Timeline(timezone=UTC)
         self.jumps: list[int] = []
-        self.announced: list[str] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **VARIABLES}
 
     def compose(self) -> ComposeResult:
         yield self.timeline

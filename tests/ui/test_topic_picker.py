@@ -17,19 +17,8 @@ from nomad_tui.core.updates import Permitted
 from nomad_tui.ui.facets.facet_painter import FacetPainter, shortened
 from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.facets.sections import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
-from tests.dashboard import (
-    CONNECTED,
-    MEDIUM,
-    NARROW,
-    WIDE,
-    Dashboard,
-    ScriptedSource,
-    dashboard,
-    event,
-    frame,
-    frames,
-    jobs,
-)
+from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, ScriptedSource, dashboard, event, frames, jobs
+from tests.recordings import frame
 
 KNOWN = [*KINDS]
 COUNTS = Counter(event.topic for frame in frames("tour") for event in frame.events)

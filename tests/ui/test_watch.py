@@ -14,7 +14,8 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.ui.watch.page import AddRule, WatchPage
 from nomad_tui.ui.watch.watching import notification
 from tests import recordings
-from tests.dashboard import CONNECTED, NARROW, SIZES, Dashboard, ScriptedSource, dashboard, event, frame
+from tests.dashboard import CONNECTED, NARROW, SIZES, Dashboard, ScriptedSource, dashboard, event
+from tests.recordings import frame
 
 
 def folders(tmp_path: Path, config: str = "") -> Folders:

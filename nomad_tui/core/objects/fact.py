@@ -170,10 +170,10 @@ def listed(texts: Iterable[str], most: int = 6) -> str:
     return f"{named} and {count(len(known) - most)} more" if len(known) > most else named
 
 
-def counted(counts: dict[str, int] | None, most: int = 4) -> str:
+def counted(counts: dict[str, int] | None) -> str:
     """`memory 2, cpu 1`, the largest first; empty for none."""
     found = sorted((-number, text) for text, number in (counts or {}).items() if number)
-    return listed([f"{_cut(masked(text, VALUE_LIMIT))} {count(-number)}" for number, text in found], most)
+    return listed([f"{_cut(masked(text, VALUE_LIMIT))} {count(-number)}" for number, text in found], 4)
 
 
 def _cut(text: str) -> str:

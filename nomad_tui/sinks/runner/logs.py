@@ -43,7 +43,7 @@ class Log(QueueListener):
     out.
     """
 
-    def __init__(self, output: TextIO | None, form: LogFormat, level: int) -> None:
+    def __init__(self, output: TextIO | None, form: LogFormat) -> None:
         """`output` is None where the program was started without standard error."""
         waiting: Queue[logging.LogRecord] = Queue(MOST_WAITING)
         super().__init__(waiting)
@@ -52,7 +52,7 @@ class Log(QueueListener):
         self._queueing = _Queueing(waiting)
         self.logger = logging.getLogger("nomad_tui")
         self.logger.addHandler(self._queueing)
-        self.logger.setLevel(level)
+        self.logger.setLevel(logging.INFO)
         self.logger.propagate = False
         self.start()
 
@@ -92,10 +92,10 @@ def _write(output: TextIO, text: str) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def configure(form: LogFormat, output: TextIO | None = None, level: int = logging.INFO) -> Log:
+def configure(form: LogFormat, output: TextIO | None = None) -> Log:
     """For the whole process; `output` is standard error unless it is given. The log is to be closed at the end."""
     output = output or sys.stderr
-    log = Log(output, form, level)
+    log = Log(output, form)
     # Everything that is logged is named, and what came from elsewhere was made fit to be shown where it was logged.
     shared: list[Processor] = [
         structlog.processors.add_log_level,
@@ -107,7 +107,7 @@ def configure(form: LogFormat, output: TextIO | None = None, level: int = loggin
         last = structlog.dev.ConsoleRenderer(colors=output is not None and output.isatty(), pad_event_to=28)
     structlog.configure(
         processors=[*shared, last],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: log.logger,
         cache_logger_on_first_use=False,
     )

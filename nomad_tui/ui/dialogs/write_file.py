@@ -41,11 +41,11 @@ class ThereAlreadyError(NotWrittenError):
     """There is a file of this name."""
 
 
-def file_name(topic: str, key: str, index: int, suffix: str = ".json") -> str:
+def file_name(topic: str, key: str, index: int) -> str:
     """Such as `allocation-3f2a91c4-1204.json`; safe for any name of an object."""
     short = key[:8] if len(key) == 36 else key
     parts = [re.sub(r"[^A-Za-z0-9._]+", "-", part)[:LONGEST_KEY].strip("-.") for part in (topic.lower(), short)]
-    return "-".join([*filter(None, parts), str(index)]) + suffix
+    return "-".join([*filter(None, parts), str(index)]) + ".json"
 
 
 class NewFile:

@@ -56,14 +56,14 @@ PATIENCE: Final = 2.0
 """Seconds after which a program that has not failed is taken for the browser itself."""
 
 
-async def open_page(url: str, environ: Mapping[str, str] = os.environ) -> bool:
+async def open_page(url: str) -> bool:
     """Whether a graphical browser was opened. Over SSH there is none."""
-    command = _opener(environ)
+    command = _opener(os.environ)
     if command is None:
         return False
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, url, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=dict(environ), start_new_session=True
+            *command, url, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
         )
     except OSError:
         return False
@@ -110,11 +110,9 @@ async def show_outside(
     return outcome
 
 
-async def edit_outside(
-    app: App[Any], text: str, name: str, environ: Mapping[str, str] = os.environ
-) -> tuple[str | None, Outcome]:
+async def edit_outside(app: App[Any], text: str, name: str) -> tuple[str | None, Outcome]:
     """The text as it was saved in `$VISUAL` or `$EDITOR`; None where it was not changed. For a worker."""
-    return await _opened_outside(app, text, name, True, environ)
+    return await _opened_outside(app, text, name, True, os.environ)
 
 
 async def _opened_outside(
