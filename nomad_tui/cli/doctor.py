@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from nomad_tui.cli.command import Command
-from nomad_tui.cli.options import connection_options, subscription_to, topic_option
+from nomad_tui.cli.options import connection_options, subscription_to, text_or_json, topic_option
 from nomad_tui.config.setting import HELP
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ nomad-tui doctor --no-wait --output json""",
 )
 @connection_options
 @topic_option
-@click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    metavar="FORMAT",
-    help="text, each check as it runs, or json, one object. Default: text.",
-)
+@text_or_json("text, each check as it runs, or json, one object")
 @click.option("--no-wait", is_flag=True, help="Do not wait up to 35 s for a heartbeat.")
 def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: bool) -> int:
     """Diagnose the connection, token and event stream.

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nomad_tui.cli.options import ByteSize, Since, index_option, live_option, max_line_option, topic_option
+from nomad_tui.cli.options import ByteSize, Since, index_option, live_option, max_line_option, together, topic_option
 from nomad_tui.core.limits import DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS
 
 if TYPE_CHECKING:
     from nomad_tui.core.filter import Filter, FilterError
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class FilterText(click.ParamType["Filter"]):
@@ -48,44 +45,33 @@ def _pointed_at(text: str, error: FilterError) -> str:
     return f"  {shown}\n  {' ' * cell_len(before)}{mark}"
 
 
-def history_options(command: Function) -> Function:
-    """Adds the limits of the history."""
-    for option in (
-        max_line_option,
-        click.option(
-            "--max-memory",
-            type=ByteSize(1024 * 1024),
-            default=DEFAULT_MAX_BYTES,
-            metavar="SIZE",
-            help="Memory for the events held. Default: 512MiB.",
-        ),
-        click.option(
-            "--max-events",
-            type=click.IntRange(min=16),
-            default=DEFAULT_MAX_EVENTS,
-            metavar="EVENTS",
-            help="Events held. Default: 1,000,000.",
-        ),
-    ):
-        command = option(command)
-    return command
+history_options = together(
+    max_line_option,
+    click.option(
+        "--max-memory",
+        type=ByteSize(1024 * 1024),
+        default=DEFAULT_MAX_BYTES,
+        metavar="SIZE",
+        help="Memory for the events held. Default: 512MiB.",
+    ),
+    click.option(
+        "--max-events",
+        type=click.IntRange(min=16),
+        default=DEFAULT_MAX_EVENTS,
+        metavar="EVENTS",
+        help="Events held. Default: 1,000,000.",
+    ),
+)
+"""The limits of the history."""
 
 
-def stream_options(command: Function) -> Function:
-    """Adds topics and where to start."""
-    for option in (
-        index_option,
-        live_option,
-        click.option(
-            "--since",
-            type=Since(),
-            metavar="DURATION",
-            help="Start this long ago, such as 10m.",
-        ),
-        topic_option,
-    ):
-        command = option(command)
-    return command
+stream_options = together(
+    index_option,
+    live_option,
+    click.option("--since", type=Since(), metavar="DURATION", help="Start this long ago, such as 10m."),
+    topic_option,
+)
+"""Topics and where to start."""
 
 
 filter_option = click.option(

@@ -109,6 +109,18 @@ class FilePath(click.ParamType["Path"]):
 
 
 R = TypeVar("R")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def together(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Several options as one; help lists the last first."""
+
+    def decorate(command: Function) -> Function:
+        for option in options:
+            command = option(command)
+        return command
+
+    return decorate
 
 
 class ConfigurationFailure(click.ClickException):
@@ -223,20 +235,18 @@ max_line_option: Final = click.option(
     help="Skip and report longer lines. Default: 64MiB.",
 )
 topic_option: Final = click.option(
-    "--topic",
-    "topics",
-    multiple=True,
-    metavar="TOPIC",
-    help="Topic or Topic:key; repeatable. Default: all.",
+    "--topic", "topics", multiple=True, metavar="TOPIC", help="Topic or Topic:key; repeatable. Default: all."
 )
 index_option: Final = click.option(
-    "--index",
-    type=Index(),
-    default=0,
-    metavar="INDEX",
-    help="Start at this index. Default: 0, the whole buffer.",
+    "--index", type=Index(), default=0, metavar="INDEX", help="Start at this index. Default: 0, the whole buffer."
 )
 live_option: Final = click.option("--live", is_flag=True, help="Start with new events; skip the server's buffer.")
+
+
+def text_or_json(means: str, flag: str = "--output") -> Callable[[Function], Function]:
+    """The option of a form; `means` says what both are."""
+    form = click.Choice(["text", "json"])
+    return click.option(flag, type=form, default="text", metavar="FORMAT", help=f"{means}. Default: text.")
 
 
 def subscription_to(topics: Sequence[str]) -> Subscription:
@@ -263,35 +273,22 @@ journal_option: Final = click.option(
     metavar="[=FILE]",
     help="Read a journal. Default: the connection's own.",
 )
+journal_file_option: Final = click.option(
+    JOURNAL, type=FilePath(), metavar="FILE", help="The journal. Default: the connection's own."
+)
 follow_option: Final = click.option("--follow", is_flag=True, help="At the end of a journal or file, wait for more.")
 
 
-def nats_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Adds the options to read from JetStream instead of a server: `origin`, `nats_credentials` and `nats_nkey`."""
-    for option in (
-        click.option(
-            NATS_NKEY,
-            "nats_nkey",
-            type=FilePath(),
-            metavar="FILE",
-            help="A file with an nkey's seed, for --from.",
-        ),
-        click.option(
-            NATS_CREDENTIALS,
-            "nats_credentials",
-            type=FilePath(),
-            metavar="FILE",
-            help="A .creds file, for --from.",
-        ),
-        click.option(
-            FROM,
-            "origin",
-            metavar="URL",
-            help="Read a NATS stream: nats://HOST:PORT/STREAM.",
-        ),
-    ):
-        command = option(command)
-    return command
+nats_options = together(
+    click.option(
+        NATS_NKEY, "nats_nkey", type=FilePath(), metavar="FILE", help="A file with an nkey's seed, for --from."
+    ),
+    click.option(
+        NATS_CREDENTIALS, "nats_credentials", type=FilePath(), metavar="FILE", help="A .creds file, for --from."
+    ),
+    click.option(FROM, "origin", metavar="URL", help="Read a NATS stream: nats://HOST:PORT/STREAM."),
+)
+"""The options to read from JetStream instead of a server: `origin`, `nats_credentials` and `nats_nkey`."""
 
 
 def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:

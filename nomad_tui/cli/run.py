@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -16,9 +16,12 @@ from nomad_tui.cli.options import (
     FilePath,
     connections_options,
     index_option,
+    journal_file_option,
     live_option,
     max_line_option,
     subscription_to,
+    text_or_json,
+    together,
     topic_option,
 )
 from nomad_tui.cli.sink import complete_sink
@@ -32,62 +35,34 @@ if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
     from nomad_tui.journal.retention import Retention
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def keeping_options(command: Function) -> Function:
-    """Adds the options of a journal: its place, its limits, its log."""
-    for option in (
-        max_line_option,
-        click.option(
-            "--log-file",
-            type=FilePath(),
-            metavar="FILE",
-            help="The log. Default: standard error.",
-        ),
-        click.option(
-            "--log-format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            metavar="FORMAT",
-            help="text, or json with one object per line. Default: text.",
-        ),
-        click.option(
-            "--drain",
-            type=Duration(),
-            default="10s",
-            metavar="DURATION",
-            help="Time to deliver after SIGTERM. Default: 10s.",
-        ),
-        click.option(
-            "--http",
-            metavar="ADDRESS",
-            help="Serve /healthz, /readyz and /metrics, such as on :9646.",
-        ),
-        click.option(
-            "--max-size",
-            type=ByteSize(SMALLEST_JOURNAL),
-            metavar="SIZE",
-            help="Largest size of it. Default: config.toml or 4GiB.",
-        ),
-        click.option(
-            "--keep",
-            type=Duration(),
-            metavar="DURATION",
-            help="How long to keep events. Default: config.toml or 7d.",
-        ),
-        click.option(
-            "--journal",
-            type=FilePath(),
-            metavar="FILE",
-            help="The journal. Default: the connection's own.",
-        ),
-        index_option,
-        live_option,
-        topic_option,
-    ):
-        command = option(command)
-    return command
+keeping_options = together(
+    max_line_option,
+    click.option("--log-file", type=FilePath(), metavar="FILE", help="The log. Default: standard error."),
+    text_or_json("text, or json with one object per line", "--log-format"),
+    click.option(
+        "--drain",
+        type=Duration(),
+        default="10s",
+        metavar="DURATION",
+        help="Time to deliver after SIGTERM. Default: 10s.",
+    ),
+    click.option("--http", metavar="ADDRESS", help="Serve /healthz, /readyz and /metrics, such as on :9646."),
+    click.option(
+        "--max-size",
+        type=ByteSize(SMALLEST_JOURNAL),
+        metavar="SIZE",
+        help="Largest size of it. Default: config.toml or 4GiB.",
+    ),
+    click.option(
+        "--keep", type=Duration(), metavar="DURATION", help="How long to keep events. Default: config.toml or 7d."
+    ),
+    journal_file_option,
+    index_option,
+    live_option,
+    topic_option,
+)
+"""The options of a journal: its place, its limits, its log."""
 
 
 @click.command(

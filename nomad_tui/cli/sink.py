@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from nomad_tui.cli.options import CommandGroup, ConfigurationFailure, config_of_group, config_option, folders_of
+from nomad_tui.cli.options import (
+    CommandGroup,
+    ConfigurationFailure,
+    config_of_group,
+    config_option,
+    folders_of,
+    text_or_json,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -31,13 +38,7 @@ type = "webhook"
 address = "https://example.com/hook"
 topics = ["Deployment", "Job:web"]"""
 
-output_option = click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    metavar="FORMAT",
-    help="text, or json in the form of Nomad's beta. Default: text.",
-)
+output_option = text_or_json("text, or json in the form of Nomad's beta")
 reveal_option = click.option("--reveal", is_flag=True, help="Show secrets written in definitions; masked by default.")
 
 

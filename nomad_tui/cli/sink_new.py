@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nomad_tui.cli.command import Command
-from nomad_tui.cli.options import connections_options
-from nomad_tui.cli.sink_operate import journal_option
+from nomad_tui.cli.options import connections_options, journal_file_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +31,7 @@ KINDS = (
 @click.option("--id", "name", metavar="ID", help="Its ID; asked for otherwise.")
 @click.option("--to", metavar="ADDRESS", help="Where the events go; asked for otherwise.")
 @click.option("--test/--no-test", "tests", default=None, help="Whether to send a test event; asked otherwise.")
-@journal_option
+@journal_file_option
 @connections_options
 def new(
     connections: Connections,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nomad_tui.cli.command import Command
-from nomad_tui.cli.options import FilePath, Index, Since, connections_options
+from nomad_tui.cli.options import Index, Since, connections_options, journal_file_option, text_or_json
 from nomad_tui.cli.sink import complete_sink
 
 if TYPE_CHECKING:
@@ -22,19 +22,7 @@ if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
     from nomad_tui.sinks.definition.folder import Loaded
 
-journal_option: Final = click.option(
-    "--journal",
-    type=FilePath(),
-    metavar="FILE",
-    help="The journal. Default: the connection's own.",
-)
-output_option: Final = click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    metavar="FORMAT",
-    help="text, a table, or json. Default: text.",
-)
+output_option: Final = text_or_json("text, a table, or json")
 
 
 def of_journal(command: Callable[..., int]) -> Callable[..., Any]:
@@ -55,7 +43,7 @@ def of_journal(command: Callable[..., int]) -> Callable[..., Any]:
         except JournalError as error:
             raise click.ClickException(str(error)) from None
 
-    return journal_option(connections_options(found))
+    return journal_file_option(connections_options(found))
 
 
 id_argument = click.argument("id", metavar="ID", shell_complete=complete_sink)
@@ -174,13 +162,7 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
 )
 @of_journal
 @some_id_argument
-@click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    metavar="FORMAT",
-    help="text, a table, or json, one object per line. Default: text.",
-)
+@text_or_json("text, a table, or json, one object per line")
 @click.option(
     "--delete",
     "numbers",
