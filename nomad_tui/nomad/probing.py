@@ -78,9 +78,9 @@ class Probed(msgspec.Struct, frozen=True):
     """Whether a first byte came; an older server that allows a topic may keep silent."""
     trouble: Trouble | None = None
     is_silent: bool = False
+    """Whether the server accepted the request and then neither sent anything nor ended the stream."""
     in_words: bool = False
     """Whether it was refused with a status and a text, rather than by silence."""
-    """Whether the server accepted the request and then neither sent anything nor ended the stream."""
 
 
 async def probe(

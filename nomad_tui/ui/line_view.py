@@ -1,6 +1,6 @@
 """Widgets that repaint less than Textual does by itself: a repaint makes keys wait, some 20 ms an event looked at."""
 
-from typing import Self
+from typing import ClassVar, Final, Self
 
 from rich.segment import Segment
 from rich.style import Style
@@ -148,3 +148,45 @@ class LineView(ScrollView):
             self.scroll_page_up(animate=False)
         else:
             self.scroll_page_down(animate=False)
+
+
+KEPT_STRIPS: Final = 2_000
+"""Drawn lines that are kept; scrolling through more starts afresh."""
+
+
+class KeptLines(LineView):
+    """A line is drawn when it is first shown, and kept until something that shows in it changes."""
+
+    PREFIX: ClassVar[str]
+    """Of the component classes, such as `payload-tree`; `PREFIX--cursor` is one of them where there is a cursor."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._strips: dict[tuple[int, bool], Strip] = {}
+        """By line, without the cursor and with it."""
+        self._rich_styles: dict[tuple[str, bool], Style] = {}
+
+    def _keep(self, line: int, has_cursor: bool, strip: Strip) -> Strip:
+        if len(self._strips) >= KEPT_STRIPS:
+            self._strips.clear()
+        self._strips[line, has_cursor] = strip
+        return strip
+
+    def _forget_strips(self) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._rich_styles.clear()
+        self._strips.clear()
+
+    def _rich_style(self, components: str, has_cursor: bool = False) -> Style:
+        """Of one component or several, separated by a space."""
+        style = self._rich_styles.get((components, has_cursor))
+        if style is None:
+            classes = [f"{self.PREFIX}--{component}" for component in components.split()]
+            if has_cursor:
+                classes.append(f"{self.PREFIX}--cursor")
+            style = self._rich_styles[components, has_cursor] = self.get_visual_style(*classes).rich_style
+        return style

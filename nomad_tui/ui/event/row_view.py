@@ -1,26 +1,22 @@
 """A view of rows, one of which has the cursor: moving, folding, scrolling sideways and drawing.
 
-A line is made of pieces when it is first drawn and kept until something that shows in it changes. It never holds more
-of a text than is on the screen.
+A line is made of pieces, and never holds more of a text than is on the screen.
 """
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.strip import Strip
 
 from nomad_tui.core.text import ELLIPSIS, printable
-from nomad_tui.ui.line_view import LineView
+from nomad_tui.ui.line_view import KeptLines
 
 INDENT: Final = 2
 """Cells for each level, and for the triangle before what a row is about."""
-KEPT_STRIPS: Final = 2_000
-"""Drawn lines that are kept; scrolling through more starts afresh."""
 MARGIN: Final = 16
 """Cells of a deep row that are brought into view with the cursor."""
 
@@ -28,11 +24,8 @@ Pieces: TypeAlias = Iterable[tuple[str, str]]
 """A line from left to right: component classes without their prefix, separated by spaces, and untrusted texts."""
 
 
-class RowView(LineView, can_focus=True):
+class RowView(KeptLines, can_focus=True):
     """Subclasses say what the rows are, numbered from 0. By default, rows have no folds."""
-
-    PREFIX: ClassVar[str]
-    """Of the component classes, such as `payload-tree`; `PREFIX--cursor` is one of them."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -42,10 +35,8 @@ class RowView(LineView, can_focus=True):
         self._shift = 0
         """Characters of every row that are out of view on the left."""
         self._shifted_by_hand = False
-        self._strips: dict[tuple[int, bool], Strip] = {}
-        """Of lines without the cursor and with it, in `_drawn_width` cells."""
         self._drawn_width = 0
-        self._rich_styles: dict[tuple[str, bool], Style] = {}
+        """Cells of the lines that are kept."""
 
     # What the rows are
 
@@ -90,15 +81,6 @@ class RowView(LineView, can_focus=True):
 
     # Drawing
 
-    def _forget_strips(self) -> None:
-        self._strips.clear()
-        self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._rich_styles.clear()
-        self._strips.clear()
-
     def on_resize(self) -> None:
         self._bring_cursor_into_view()
 
@@ -123,28 +105,16 @@ class RowView(LineView, can_focus=True):
         has_cursor = row == self._cursor
         strip = self._strips.get((line, has_cursor))
         if strip is None:
-            if len(self._strips) >= KEPT_STRIPS:
-                self._strips.clear()
             if row < 0:
                 strip = self._draw((("note", self._lines_above[line]),), False, width, 0)
             else:
                 strip = self._draw(self._pieces(row, width, bool(self._shift)), has_cursor, width, self._shift)
-            self._strips[line, has_cursor] = strip
+            self._keep(line, has_cursor, strip)
         return strip
 
     def _pieces_behind(self, _line: int) -> Pieces:
         """The text of a line after the last row."""
         return ()
-
-    def _rich_style(self, components: str, has_cursor: bool) -> Style:
-        """Of one component or several, separated by a space."""
-        style = self._rich_styles.get((components, has_cursor))
-        if style is None:
-            classes = [f"{self.PREFIX}--{component}" for component in components.split()]
-            if has_cursor:
-                classes.append(f"{self.PREFIX}--cursor")
-            style = self._rich_styles[components, has_cursor] = self.get_visual_style(*classes).rich_style
-        return style
 
     def _draw(self, pieces: Pieces, has_cursor: bool, width: int, hidden: int) -> Strip:
         """A line of `width` cells without its first `hidden` characters."""

@@ -12,7 +12,6 @@ from typing import ClassVar, Final, TypeAlias
 
 from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
-from rich.style import Style
 from textual.binding import BindingType
 from textual.strip import Strip
 
@@ -22,11 +21,10 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.find_line import FindAsked, Found
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.line_view import LineView, component_classes
+from nomad_tui.ui.line_view import KeptLines, component_classes
 
 TAB: Final = 4
 """Cells between the places where a tab ends."""
-_KEPT_STRIPS: Final = 1_000
 _MEASURED: Final = 100_000
 """Characters of a line with wide characters in it that are measured one by one; a longer one is wrapped as if every
 character were wide."""
@@ -39,9 +37,10 @@ Span: TypeAlias = tuple[int, int, str]
 """From where to where in a text a component class applies."""
 
 
-class TextView(LineView, can_focus=True):
+class TextView(KeptLines, can_focus=True):
     """Shows a text, wrapped."""
 
+    PREFIX = "text-view"
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "text-view",
         "bad chosen code good here key link match note number quiet strong text title warn",
@@ -59,8 +58,6 @@ class TextView(LineView, can_focus=True):
         self._wide: dict[int, list[int]] = {}
         """Of the lines with wide characters in them, where in the line each row begins."""
         self._wrapped_at = 0
-        self._strips: dict[int, Strip] = {}
-        self._rich_styles: dict[str, Style] = {}
         self._wanted: Wanted | None = None
         self._styled: Sequence[Span] = ()
         """The parts of the text that have a style of their own, in order."""
@@ -166,21 +163,12 @@ class TextView(LineView, can_focus=True):
         self.set_row_count(self._rows_end[-1] if self._rows_end else 0)
         self._forget_strips()
 
-    def _forget_strips(self) -> None:
-        self._strips.clear()
-        self.refresh()
-
     def on_resize(self) -> None:
         if self._wrapped_at == max(1, self.scrollable_content_region.width - self._gutter):
             return
         top = self._place(int(self.scroll_offset.y))
         self._wrap()
         self.scroll_to(y=self._row(top), animate=False)
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._rich_styles.clear()
-        self._strips.clear()
 
     # Places and rows
 
@@ -217,18 +205,7 @@ class TextView(LineView, can_focus=True):
         width = self.scrollable_content_region.width
         if not self._rows_end or row >= self._rows_end[-1]:
             return Strip.blank(width, self._rich_style("text"))
-        strip = self._strips.get(row)
-        if strip is None:
-            if len(self._strips) >= _KEPT_STRIPS:
-                self._strips.clear()
-            strip = self._strips[row] = self._draw(row, width)
-        return strip
-
-    def _rich_style(self, component: str) -> Style:
-        style = self._rich_styles.get(component)
-        if style is None:
-            style = self._rich_styles[component] = self.get_visual_style(f"text-view--{component}").rich_style
-        return style
+        return self._strips.get((row, False)) or self._keep(row, False, self._draw(row, width))
 
     def _draw(self, row: int, width: int) -> Strip:
         line, start, end = self._span(row)
