@@ -10,13 +10,12 @@ from pathlib import Path
 
 import orjson
 
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.receiver import receiver
 from tests.runner import SECONDS, at, define, running
 
-FRAMES = [frame for line in recordings.lines("load") if isinstance(frame := decode(line), Frame)][:900]
+FRAMES = recordings.frames("load", 900)
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
 ROOM = 200 * 1024
 """Bytes left for the journal: less than what is to come takes."""

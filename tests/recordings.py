@@ -14,6 +14,7 @@ import orjson
 import zstandard
 
 import nomad_tui
+from nomad_tui.core.history.history import History
 from nomad_tui.core.wire import Frame, decode
 
 _FOLDERS: Final = (Path(__file__).parent / "data", Path(nomad_tui.__file__).parent / "data")
@@ -40,10 +41,18 @@ def lines(name: str) -> list[bytes]:
     return content(name).split(b"\n")
 
 
-def frames(name: str, most: int) -> list[Frame]:
-    """The first so many frames that can be read."""
+def frames(name: str, most: int | None = None) -> list[Frame]:
+    """The first so many frames that can be read, or all."""
     read = (frame for line in lines(name) if isinstance(frame := decode(line), Frame))
     return list(islice(read, most))
+
+
+def held(name: str) -> History:
+    """All frames of a recording."""
+    history = History()
+    for frame in frames(name):
+        history.append(frame, 0)
+    return history
 
 
 def frame_of(line: bytes) -> Frame:

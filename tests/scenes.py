@@ -26,7 +26,7 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.objects.registry import KINDS, frame_moment
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted, Refused, Update, Warned
-from nomad_tui.core.wire import Frame, decode
+from nomad_tui.core.wire import Frame
 from nomad_tui.journal.cursor import Cursor
 from nomad_tui.journal.reader import Overview, SinkOverview
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
@@ -74,7 +74,7 @@ class Script:
 
 def tour(frames: int | None = None) -> list[Frame]:
     """The first frames of the demo's recording."""
-    decoded = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
+    decoded = recordings.frames("tour")
     for frame in decoded[LEAD:]:
         frame.fresh = True  # those before are the backlog, as in the demo
     return decoded[:frames]

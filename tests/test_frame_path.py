@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import nomad_tui
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import StandIn
@@ -69,7 +68,7 @@ class Passed:
 
 
 async def test_few_files_lie_between_the_socket_and_a_row() -> None:
-    frames = [found for line in recordings.lines("tour") if isinstance(found := decode(line), Frame)]
+    frames = recordings.frames("tour")
     async with asyncio.timeout(SECONDS), StandIn() as server:
         session = Session(LiveServer(Connection.from_environment({"address": server.address}, environ={})))
         passed = Passed()

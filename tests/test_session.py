@@ -13,7 +13,7 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.core.history.history import History
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Update
-from nomad_tui.core.wire import Frame, decode
+from nomad_tui.core.wire import Frame
 from nomad_tui.session import RATE_SECONDS, Session, State
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.sources.recording import Recording
@@ -213,7 +213,7 @@ class Torrent:
 
 
 async def test_a_source_that_never_waits_leaves_others_their_turn() -> None:
-    held = [update for line in recordings.lines("load") if isinstance(update := decode(line), Frame)]
+    held = recordings.frames("load")
     session = Session(Torrent(held, times=8), History(max_events=20_000))
     turns: list[int] = []
 

@@ -17,13 +17,10 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
 from tests.memory import traced
+from tests.recordings import frames
 
 RECORDINGS = ["tour", "beta", "load", "hostile", "large-job"]
 GAP = Gap(GapReason.BUFFER, 5, 9, 1.0)
-
-
-def frames(name: str) -> list[Frame]:
-    return [frame for line in recordings.lines(name) if isinstance(frame := decode(line), Frame)]
 
 
 def frame(index: int, *events: tuple[str, str] | tuple[str, str, str], filler: str = "") -> Frame:

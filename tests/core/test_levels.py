@@ -18,14 +18,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
-
-@cache
-def held(name: str) -> History:
-    history = History()
-    for line in recordings.lines(name):
-        if isinstance(frame := decode(line), Frame):
-            history.append(frame, 0)
-    return history
+held = cache(recordings.held)
 
 
 @cache

@@ -12,18 +12,10 @@ from nomad_tui.core.history.dictionaries import ObjectKey, parent_by_name
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names, Related
 from nomad_tui.core.wire import Frame, decode
-from tests import recordings
 from tests.core.test_history import frame
+from tests.recordings import held
 
 NODES = {"edge-1": "d7d7a09d-5db6-5c6c-c529-9c0c533e29b7", "edge-2": "1014b580-2a33-f1bb-0618-04e69c7def54"}
-
-
-def held(name: str) -> History:
-    history = History()
-    for line in recordings.lines(name):
-        if isinstance(decoded := decode(line), Frame):
-            history.append(decoded, 0)
-    return history
 
 
 def keys_of_job(history: History, job: str, namespace: str = "default") -> dict[ObjectKey, None]:

@@ -29,16 +29,7 @@ SECOND = 1_000_000_000
 BEGAN = 1_795_423_752 * SECOND
 
 
-def frames(name: str) -> list[Frame]:
-    return [frame for line in recordings.lines(name) if isinstance(frame := decode(line), Frame)]
-
-
-@cache
-def held(name: str) -> History:
-    history = History()
-    for frame in frames(name):
-        history.append(frame, 0)
-    return history
+held = cache(recordings.held)
 
 
 def read_fully(timeline: EventTimeline) -> EventTimeline:
@@ -87,7 +78,7 @@ def beneath(timeline: EventTimeline, start: str) -> list[TimelineRow]:
 
 def test_a_deploy_reads_from_the_job_to_the_tasks() -> None:
     history = History()
-    for frame in frames("tour"):
+    for frame in recordings.frames("tour"):
         if frame.index <= 49:
             history.append(frame, 0)
     timeline = read_fully(EventTimeline(history, sequence_of(history, "Job", "report")))
@@ -325,7 +316,7 @@ def test_a_trace_that_grew_is_the_same_as_one_made_at_the_end(topic: str, key: s
     growing: EventTimeline | None = None
     history = History()
     at = 0
-    for frame in frames("tour"):
+    for frame in recordings.frames("tour"):
         history.append(frame, 0)
         if growing is None:
             for sequence in range(at, history.end):
@@ -347,7 +338,7 @@ def test_a_row_that_was_there_keeps_its_key_while_the_trace_grows() -> None:
     history = History()
     timeline: EventTimeline | None = None
     seen: dict[tuple[str, ...], None] = {}
-    for frame in frames("tour")[:110]:
+    for frame in recordings.frames("tour", 110):
         history.append(frame, 0)
         if timeline is None and history.end > 92:
             timeline = EventTimeline(history, 92)
@@ -360,11 +351,11 @@ def test_a_row_that_was_there_keeps_its_key_while_the_trace_grows() -> None:
 
 def test_what_does_not_belong_here_changes_nothing() -> None:
     history = History()
-    for frame in frames("tour"):
+    for frame in recordings.frames("tour"):
         history.append(frame, 0)
     timeline = read_fully(EventTimeline(history, sequence_of(history, "Job", "report")))
     revision, rows = timeline.revision, timeline.rows
-    for frame in frames("tour")[:7]:  # of nodes alone
+    for frame in recordings.frames("tour", 7):  # of nodes alone
         history.append(frame, 0)
     assert not timeline.complete
     read_fully(timeline)
@@ -377,7 +368,7 @@ def test_what_does_not_belong_here_changes_nothing() -> None:
 def test_eviction_at_any_moment_never_raises(start: int, max_events: int, seconds: float) -> None:
     history = History(max_events=max_events)
     traces: list[EventTimeline] = []
-    for number, frame in enumerate(frames("tour")):
+    for number, frame in enumerate(recordings.frames("tour")):
         history.append(frame, 0)
         if number >= start and number % 40 == start % 40 and len(traces) < 5:
             traces.append(EventTimeline(history, history.end - 1))
@@ -406,7 +397,7 @@ def test_events_that_are_not_held_cannot_be_traced() -> None:
 
 def without(keep: Callable[[Event], bool]) -> History:
     history = History()
-    for frame in frames("tour"):
+    for frame in recordings.frames("tour"):
         history.append(frame.with_events([event for event in frame.events if keep(event)]), 0)
     return history
 
@@ -425,7 +416,7 @@ def test_a_cause_that_is_not_held_is_named() -> None:
 
 def test_a_gap_in_the_time_of_the_trace_is_a_row_of_its_own() -> None:
     history = History()
-    tour = frames("tour")
+    tour = recordings.frames("tour")
     for number, frame in enumerate(tour):
         if number == 3:
             history.append_gap(Gap(GapReason.BUFFER, 1, 2, 1.0), 0)

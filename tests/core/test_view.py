@@ -38,9 +38,7 @@ def frame(index: int, *events: dict[str, Any]) -> Frame:
     return decoded
 
 
-@cache
-def recorded(name: str) -> list[Frame]:
-    return [frame for line in recordings.lines(name) if isinstance(frame := decode(line), Frame)]
+recorded = cache(recordings.frames)
 
 
 def history_of(name: str, max_events: int = 1_000_000) -> History:

@@ -33,7 +33,7 @@ class Feed:
         self.history = History()
         self.now = 1_700_000_000 * SECOND
         self.watcher = Watcher(Derived(self.history), self.rules, live=self.live, clock=lambda: self.now)
-        self.frames = [frame for line in recordings.lines(self.name) if isinstance(frame := decode(line), Frame)]
+        self.frames = recordings.frames(self.name)
 
     def come(self, number: int | None = None, waited: bool = False) -> list[Firing]:
         fired = list[Firing]()

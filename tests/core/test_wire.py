@@ -447,7 +447,7 @@ def test_every_line_of_the_hostile_recording_is_shown_or_reported() -> None:
 
 
 def test_hostile_events_keep_what_they_say() -> None:
-    frames = [frame for line in recordings.lines("hostile") if isinstance(frame := decode(line), Frame)]
+    frames = recordings.frames("hostile")
     by_index = {frame.index: frame.events[0] for frame in reversed(frames) if frame.events}
     assert by_index[10].key == "esc-\x1b]2;OWNED\x1b\\-title"
     assert by_index[12].filter_keys == ("[/]", "[@click=app.quit]x[/]")

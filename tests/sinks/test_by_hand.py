@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 
 from nomad_tui.cli.main import main
 from nomad_tui.core.updates import Gap, GapReason
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.status import SinkState
 from nomad_tui.journal.store import Store
@@ -32,7 +31,7 @@ from tests.receiver import Fault, Receiver, receiver
 from tests.runner import Running, at, define, running
 
 PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
-FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:40]
+FRAMES = recordings.frames("tour", 40)
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
 FAST = 'format = "event"\nredact = false\n[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\nmax_attempts = 2\n'
 

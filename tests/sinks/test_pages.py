@@ -13,14 +13,13 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.sinks.runner.pages import HttpAddress, HttpError, serve
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
 from tests.receiver import Receiver, receiver
 from tests.runner import Running, at, define, running
 
-FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:60]
+FRAMES = recordings.frames("tour", 60)
 EVENTS = sum(len(frame.events) for frame in FRAMES)
 ANY_PORT = HttpAddress.parse("0")
 FAST = "[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\nmax_attempts = 2\n"

@@ -12,7 +12,6 @@ from time import monotonic
 import pytest
 
 from nomad_tui.core.identity import Identities
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
@@ -21,7 +20,7 @@ from tests.quick import command
 from tests.receiver import Fault, receiver
 from tests.runner import SECONDS, define
 
-FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:100]
+FRAMES = recordings.frames("tour", 100)
 
 
 @dataclass

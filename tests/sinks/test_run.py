@@ -12,7 +12,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.retention import Retention
 from nomad_tui.journal.status import RunnerStatus, SinkState
@@ -33,7 +32,7 @@ from tests.receiver import Fault, Receiver, receiver
 from tests.runner import Running, at, define, running
 from tests.sink_items import delivery, items
 
-FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
+FRAMES = recordings.frames("tour")
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
 
 

@@ -22,7 +22,7 @@ import trustme
 from aiohttp import web
 
 from nomad_tui import __version__
-from nomad_tui.core.wire import Event, Frame, decode
+from nomad_tui.core.wire import Event
 from nomad_tui.manual import find_page
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind, Tls
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
@@ -130,7 +130,7 @@ async def test_a_batch_is_one_request(form: Format, content_type: str) -> None:
 
 
 async def test_all_of_a_recording_arrives_in_order_on_one_connection() -> None:
-    frames = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)]
+    frames = recordings.frames("tour")
     async with receiver() as hook, webhook(hook.url, batch=Batch(max_events=50)) as sink:
         for position, frame in enumerate(frames):
             texts = frame.event_texts()
@@ -566,7 +566,7 @@ async def test_a_signature_is_taken_by_the_schemes_own_verifier() -> None:
 async def test_every_hostile_event_can_be_signed_and_verified(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(SECRET)
-    frames = [frame for line in recordings.lines("hostile") if isinstance(frame := decode(line), Frame)]
+    frames = recordings.frames("hostile")
     async with receiver() as hook, webhook(hook.url, secret=f"file:{file}", format=Format.CLOUDEVENTS) as sink:
         for frame in frames:
             for event, text in zip(frame.events, frame.event_texts(), strict=True):

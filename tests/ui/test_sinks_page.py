@@ -10,7 +10,6 @@ import pytest
 
 from nomad_tui.config.folders import Folders
 from nomad_tui.config.profiles import Connections
-from nomad_tui.core.wire import Frame, decode
 from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.place import journal_path
@@ -33,7 +32,7 @@ from tests.pressing import at_rest
 from tests.receiver import Fault, Receiver, receiver
 from tests.runner import at, define, running
 
-FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame)][:40]
+FRAMES = recordings.frames("tour", 40)
 EVENTS = sum(len(frame.events) for frame in FRAMES)
 MINUTE = 60_000_000_000
 FAST = "[retry]\nmin_backoff = 0.01\nmax_backoff = 0.05\nmax_attempts = 2\n"
