@@ -92,6 +92,16 @@ def posted(how: str, frames: int, repeat: int, together: int) -> dict[str, float
     return result
 
 
+def relayed(expected: int, repeat: int) -> dict[str, float]:
+    """The stream posted by a bare loop that keeps nothing."""
+    with receiver() as address, stream_of(ALL, repeat) as stream:
+        numbers = map(str, (expected, MANY))
+        command = [sys.executable, "-m", "tests.bench.posting", "relay", address, stream, *numbers]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=10, help="how often the recording is sent (10,764 events each)")
@@ -138,6 +148,8 @@ def to_webhook(runs: int, frames: int, repeat: int, together: int, *, redact: bo
         _row(f"bare loop that posts, {each}", floor)
         if not redact:
             _row(f"webhook sink by itself, {each}", posted("sink", frames, repeat, together), floor)
+            if together == MANY:
+                _row("bare loop that reads and posts", relayed(expected, repeat), floor)
         with receiver() as address, stream_of(frames, repeat) as stream:
             run = measured(Work(stream, expected, (("webhook", address),), together=together, redact=redact))
         _row(f"stream, journal, webhook{', masked' if redact else ''}, {each}", run, floor)
