@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import Concatenate, Final, ParamSpec, Self, TypeAlias, TypeVar
 
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal import retention
+from nomad_tui.journal.commit_queue import CommitQueue
 from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss, joined
 from nomad_tui.journal.errors import JournalError, closed, explained
 from nomad_tui.journal.log import Log
@@ -25,18 +25,10 @@ log = Log("nomad_tui.journal")
 
 MOST_QUEUED: Final = 32 * 1024 * 1024
 """Bytes that wait to be committed before the stream is held back."""
-MOST_COMMITTED: Final = 8 * 1024 * 1024
-"""Bytes of one commit."""
 LEAST_ROOM: Final = 4 * 1024 * 1024
 """Bytes of history that are given up when the disk is full, if every sink has had them."""
 RETRY: Final = 1.0
 """Seconds between attempts to write to a disk that is full or fails."""
-
-GATHER: Final = 0.05
-"""Seconds from the beginning of one commit to that of the next, while records come one by one: each commit costs a wait
-for the disk and some CPU time, however small it is."""
-GATHERED: Final = 1024 * 1024
-"""Bytes that are committed at once."""
 TAIL_BYTES: Final = 16 * 1024 * 1024
 """Of the newest records: sinks that keep up with the stream read them from memory."""
 
@@ -75,17 +67,9 @@ class Journal:
         self._reader: JournalReader | None = None
         """Used in the reading thread only."""
         self._tail = Tail(0, TAIL_BYTES)
-        self._queue: deque[Record] = deque()
-        self._queued_bytes = 0
-        """Of the queue and of what is being committed."""
-        self._next = 1
-        self._next_events = 0
-        self._wake = asyncio.Event()
-        self._urgent = asyncio.Event()
-        """Set where the next commit should not wait for more."""
+        self._queue = CommitQueue(0, 0)
         self._moved = asyncio.Event()
         """Set, and replaced by another, whenever something was committed or the journal is closed."""
-        self._closing = asyncio.Event()
         self._shut = False
         self._pruning = asyncio.Lock()
         self._notes: deque[tuple[str, str, int, bool]] = deque()
@@ -113,32 +97,26 @@ class Journal:
         journal = cls(path, retention, store, thread)
         journal.id, journal.bytes = journal_id, size
         journal.first, journal.end, journal.events = extent.first, extent.end, extent.events
-        journal._next, journal._next_events = extent.end + 1, extent.events
+        journal._queue = CommitQueue(extent.end, extent.events)
         journal._tail = Tail(extent.end, TAIL_BYTES)
         journal._committing = asyncio.create_task(journal._commit_all())
         return journal
 
     def add(self, content: Content, received: int) -> None:
         """Takes it for the next commit, at once. `received` is in ns since 1970."""
-        if self._closing.is_set():
+        if self._queue.closing.is_set():
             raise closed(self.path)
-        self._queue.append(Record(self._next, received, self._next_events, content))
-        self._next += 1
-        self._next_events += events_in(content)
-        self._queued_bytes += size_of(content)
-        self._wake.set()
-        if self._queued_bytes >= GATHERED:
-            self._urgent.set()
+        self._queue.add(content, received)
 
     async def room(self) -> None:
         """Waits while more than `MOST_QUEUED` bytes are to be committed; awaited before each read of the stream."""
-        while self._queued_bytes > MOST_QUEUED and not self._closing.is_set():
+        while self._queue.bytes > MOST_QUEUED and not self._queue.closing.is_set():
             await self._moved.wait()
 
     async def flushed(self) -> None:
         """Waits until everything added so far is committed, for as long as that takes."""
-        self._urgent.set()
-        await self.beyond(self._next - 2)
+        self._queue.hurry()
+        await self.beyond(self._queue.end - 1)
 
     async def beyond(self, position: int) -> None:
         """Waits until there is a record after that position. Raises `JournalError` once the journal is closed."""
@@ -272,46 +250,15 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._writing, call)
 
     async def _commit_all(self) -> None:
-        begun = 0.0
-        while not (self._closing.is_set() and not self._queue):
-            if not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            await self._gather(begun + GATHER)
-            begun = monotonic()
-            group, size = self._group()
+        while group := await self._queue.next():
             if not await self._commit(group):
-                log.warning("journal_closed_unwritten", path=str(self.path), records=self._next - 1 - self.end)
+                log.warning("journal_closed_unwritten", path=str(self.path), records=self._queue.end - self.end)
                 return
             self._tail.extend(group)
             newest = group[-1]
             self.end, self.events = newest.position, newest.events_before + events_in(newest.content)
-            self._queued_bytes -= size
-            for _ in group:
-                self._queue.popleft()
+            self._queue.done(group)
             self._tell()
-
-    async def _gather(self, until: float) -> None:
-        """Waits until then, by `monotonic`, or until much came or the journal is closed."""
-        while (left := until - monotonic()) > 0 and not self._urgent.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._urgent.wait()
-        if not self._closing.is_set():
-            self._urgent.clear()
-
-    def _group(self) -> tuple[list[Record], int]:
-        """The oldest of the queue, which stay in it until they are committed, and their bytes."""
-        group: list[Record] = []
-        size = 0
-        for record in self._queue:
-            own = size_of(record.content)
-            if group and size + own > MOST_COMMITTED:
-                break
-            group.append(record)
-            size += own
-        return group, size
 
     async def _commit(self, group: Sequence[Record]) -> bool:
         """Tries until it succeeds; False if the journal is closed before."""
@@ -330,11 +277,11 @@ class Journal:
                 has_made_room = await self._make_room(group)
                 if has_made_room:
                     continue
-            if self._closing.is_set():
+            if self._queue.closing.is_set():
                 return False
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY):
-                    await self._closing.wait()
+                    await self._queue.closing.wait()
 
     async def _attempt(self, group: Sequence[Record]) -> str:
         """Why the group is not committed; "" if it is."""
@@ -369,9 +316,7 @@ class Journal:
                 lost[loss.sink] = joined(lost[loss.sink], loss) if loss.sink in lost else loss
 
     async def _close(self) -> None:
-        self._closing.set()
-        self._wake.set()
-        self._urgent.set()
+        self._queue.close()
         try:
             if self._committing is not None:
                 await asyncio.wait((self._committing,))
