@@ -217,6 +217,8 @@ class Answers:
                 return self._agent(token)
             case "/v1/acl/token/self" if token.is_identity:
                 return refusal(Doubt.UNKNOWN)
+            case "/v1/acl/token/self" if not (self._access.enabled or self.options.describes_disabled_acls):
+                return Answer.text(HTTPStatus.BAD_REQUEST, "ACL support disabled")
             case "/v1/acl/token/self":
                 return Answer.json(self._token(token, request.secret), self._newest_index())
             case "/v1/nodes" | "/v1/agent/members" if not (token.management or token.node_read):

@@ -211,6 +211,12 @@ class Options:
             return self.first_heartbeat
         return self.heartbeat if self._has(releases.NO_FIRST_HEARTBEAT) else 0.0
 
+    @property
+    def describes_disabled_acls(self) -> bool:
+        """Whether `/v1/acl/token/self` gives a token where there are no ACLs; before 1.10.1 it is an error."""
+        known = releases.Release.parse(self.version)
+        return known is None or known.number >= (1, 10, 1)
+
     def _has(self, bug: releases.ServerBug) -> bool:
         known = releases.Release.parse(self.version)
         return known is not None and bug.affects(known)

@@ -87,6 +87,15 @@ async def test_all_is_well() -> None:
     assert examination.policy == ""
 
 
+@pytest.mark.parametrize("version", ["1.6.5", "1.10.0", "1.10.1"])
+async def test_a_cluster_without_acls_needs_no_token_on_any_release(version: str) -> None:
+    async with served(replace(HELD, version=version)) as standin:
+        examination = await examined(connection(standin.address))
+    token = found(examination, "token")
+    assert (token.verdict, token.sentence) == (Verdict.OK, "ACLs are off: no token is needed.")
+    assert found(examination, "stream").verdict is Verdict.OK
+
+
 async def test_checks_that_take_long_say_so_before() -> None:
     begun = []
     async with served() as standin:
