@@ -80,13 +80,16 @@ class Namespaces(msgspec.Struct, frozen=True):
 async def token(client: Client) -> TokenInfo:
     """Who the server takes us for. A malformed token is answered with 500, an unknown or expired one with 403.
 
-    A cluster without ACLs gives a token of that name since release 1.10.1; those before answer 400 (seen with 1.6.5).
+    Where there are no ACLs, or no token is sent, there is a token of that name since release 1.10.1. Releases before
+    answer with an error (seen with 1.6.5).
     """
     try:
         body = (await _ask(client, "/v1/acl/token/self")).value
     except NomadError as error:
         if error.status == 400 and b"ACL support disabled" in error.body:
             return TokenInfo(TokenKind.DISABLED)
+        if error.status == 500 and b"missing secret id" in error.body:
+            return TokenInfo(TokenKind.ANONYMOUS)
         raise
     accessor = body.get("AccessorID") if isinstance(body, dict) else None
     if not isinstance(body, dict):

@@ -217,7 +217,9 @@ class Answers:
                 return self._agent(token)
             case "/v1/acl/token/self" if token.is_identity:
                 return refusal(Doubt.UNKNOWN)
-            case "/v1/acl/token/self" if not (self._access.enabled or self.options.describes_disabled_acls):
+            case "/v1/acl/token/self" if not (request.secret or self.options.describes_missing_tokens):
+                if self._access.enabled:
+                    return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, "acl token lookup failed: missing secret id")
                 return Answer.text(HTTPStatus.BAD_REQUEST, "ACL support disabled")
             case "/v1/acl/token/self":
                 return Answer.json(self._token(token, request.secret), self._newest_index())

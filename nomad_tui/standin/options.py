@@ -212,8 +212,8 @@ class Options:
         return self.heartbeat if self._has(releases.NO_FIRST_HEARTBEAT) else 0.0
 
     @property
-    def describes_disabled_acls(self) -> bool:
-        """Whether `/v1/acl/token/self` gives a token where there are no ACLs; before 1.10.1 it is an error."""
+    def describes_missing_tokens(self) -> bool:
+        """Whether `/v1/acl/token/self` gives a token where none was sent; before 1.10.1 it is an error."""
         known = releases.Release.parse(self.version)
         return known is None or known.number >= (1, 10, 1)
 

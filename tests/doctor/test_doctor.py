@@ -96,6 +96,14 @@ async def test_a_cluster_without_acls_needs_no_token_on_any_release(version: str
     assert found(examination, "stream").verdict is Verdict.OK
 
 
+@pytest.mark.parametrize("version", ["1.6.5", "1.10.1"])
+async def test_a_request_without_a_token_is_anonymous_on_any_release(version: str) -> None:
+    async with served(replace(WITH_ACLS, version=version)) as standin:
+        examination = await examined(connection(standin.address))
+    token = found(examination, "token")
+    assert token.sentence == "No token is sent. Only what the anonymous policy grants can be read."
+
+
 async def test_checks_that_take_long_say_so_before() -> None:
     begun = []
     async with served() as standin:
