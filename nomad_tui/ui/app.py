@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
@@ -16,7 +15,6 @@ from rich.text import Text
 from textual import events, on
 from textual.app import App
 from textual.binding import BindingType
-from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import ANSIToTruecolor, LineFilter
@@ -29,6 +27,7 @@ from nomad_tui.session import Session
 from nomad_tui.ui.actions import EVERYWHERE, Context, bindings
 from nomad_tui.ui.dashboard import DashboardOptions, Outcome
 from nomad_tui.ui.events.event_list import EventList
+from nomad_tui.ui.key_queue import KeyQueue
 from nomad_tui.ui.preferences import Preferences
 from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.terminal.garbage import Collector
@@ -40,10 +39,8 @@ COLLECT_EVERY: Final = 0.25
 
 STYLES_PAUSE: Final = 0.02
 """Seconds between two style sheets, for keys and drawing."""
-TYPED_AHEAD_EVERY: Final = 0.02
-"""Seconds between two keys that were typed before the first picture: one may open the pane that the next is for."""
-LONGEST_ACT: Final = 1.0
-"""Seconds that such a key waits at most for what the key before it does, the search for a filter included."""
+OPEN_LOOKS_EVERY: Final = 0.02
+"""Seconds between two looks whether the first picture is there."""
 QUITS_WITHIN: Final = 3.0
 """Seconds from Ctrl+C to another one, which quits. A single one may be meant to copy a selection that is gone."""
 FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
@@ -73,10 +70,7 @@ class NomadTui(App[Outcome]):
         self.dashboard = DashboardScreen(session, self.preferences, options, id="_default")
         first = set(map(Path, self.CSS_PATH))
         self._unread_styles = deque(path for path in sorted(styles_folder().glob("*.tcss")) if path not in first)
-        self._typed_ahead: deque[events.Event] | None = deque()
-        """Keys that wait for the first picture; None once they have acted."""
-        self._is_acting = False
-        """Whether messages that the last of them led to are still being handled."""
+        self._keys = KeyQueue(self, self._take, lambda: self.dashboard.filtering.is_searching)
         self._interrupted_at = -QUITS_WITHIN
         """`perf_counter()` of the last Ctrl+C."""
         self._collector = Collector(options.collects_after)
@@ -135,7 +129,8 @@ class NomadTui(App[Outcome]):
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self.set_interval(COLLECT_EVERY, self._collect)
         self._collector.start()
-        self._taking = self.set_interval(TYPED_AHEAD_EVERY, self._take_typed_ahead)
+        self._keys.start()
+        self._opening = self.set_interval(OPEN_LOOKS_EVERY, self._open)
         self.run_worker(self._read_other_styles_soon, group="styles")  # type: ignore[arg-type]
 
     async def _read_other_styles_soon(self) -> None:
@@ -182,22 +177,22 @@ class NomadTui(App[Outcome]):
     # Keys
 
     async def on_event(self, event: events.Event) -> None:
-        if self._typed_ahead is not None and not self.is_headless:
-            if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-                # Nothing is there that these could mean otherwise, and nobody waits for a picture in order to leave.
-                if self._typed_ahead or not self._leaves(event):
-                    self._typed_ahead.append(event)
-                else:
-                    await super().on_event(event) if self.dashboard.is_ready else self.exit()
-                return
-            if isinstance(event, events.MouseEvent):
-                return
-        await self._take(event)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if not self._leaves(event):
+                await self._keys.take(event)
+            elif self.dashboard.is_ready:
+                await self._take(event)
+            else:
+                self.exit()
+        elif self.session.shown.is_set() or self.is_headless or not isinstance(event, events.MouseEvent):
+            await self._take(event)
 
     def _leaves(self, event: events.Key | events.Paste) -> bool:
-        return isinstance(event, events.Key) and (
-            event.key in ("ctrl+c", "ctrl+q") or self.keymap.has("app.quit", event.key)
-        )
+        """Whether a key waits for no other, and before the first picture for nothing, because it ends the program."""
+        if not isinstance(event, events.Key):
+            return False
+        quits_at_once = not (self._keys or self.session.shown.is_set()) and self.keymap.has("app.quit", event.key)
+        return quits_at_once or event.key in ("ctrl+c", "ctrl+q")
 
     async def _take(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
@@ -214,27 +209,12 @@ class NomadTui(App[Outcome]):
                 self.action_help_quit()  # Textual's own keys do not reach over a modal screen
         await super().on_event(event)
 
-    async def _take_typed_ahead(self) -> None:
-        """Hands on a key that was typed before the first picture, once that is there and the key before has acted."""
-        if self._typed_ahead is None or not self.dashboard.is_open:
-            return
-        if not self.session.shown.is_set():
+    async def _open(self) -> None:
+        """Lets keys act once there is a first picture."""
+        if self.dashboard.is_open or self.is_headless:
+            self._opening.stop()
             self.call_after_refresh(self.session.shown.set)
-        if not self._typed_ahead:
-            self._typed_ahead = None
-            self._taking.stop()
-            return
-        waits = self._is_acting or (self.dashboard.filtering.is_searching and not isinstance(self.focused, Input))
-        if waits and perf_counter() < self.session.pace.last_key + LONGEST_ACT:
-            return
-        event, nodes = self._typed_ahead.popleft(), iter((self.focused or self.screen).ancestors_with_self)
-        self._is_acting = True
-        await self._take(event)
-        self._wait_for(nodes)
-
-    def _wait_for(self, nodes: Iterator[DOMNode]) -> None:
-        """Waits until these, one after another, have handled the messages that they have now."""
-        self._is_acting = any(node.call_later(self._wait_for, nodes) for node in nodes)
+            await self._keys.open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if f"app.{action}" in self.keymap.typed_early and isinstance(self.focused, Input):

@@ -1,4 +1,4 @@
-"""Keys typed before the first picture, as after `nomad-tui open FILE` and Enter, without a pause."""
+"""Keys typed without a pause: before the first picture, and before what the key before them opens is there."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal.program import running
+from tests.terminal.program import KEYS, running
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,22 @@ def test_a_signal_before_the_first_picture_leaves_the_terminal_as_it_was(
             program.signal(number)
             assert program.wait_for_exit() in (-number, 128 + number)
             assert program.echoes
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        (["ctrl+p", "gap"], ["🔎 gap"]),
+        (["?", "/", "gap", "enter"], ["╭─ Help", "/ gap", "1 of "]),
+        ([":", "12", "enter", "down", "?", "q", "down"], ["row 7 of 625"]),
+        (["/", "failed", "enter", "g", "j"], ["/ failed", "row 2 of 6"]),
+    ],
+    ids=lambda value: "".join(value),
+)
+def test_keys_typed_at_once_go_to_what_the_key_before_opens(
+    keys: Sequence[str], shown: Sequence[str], tour: Path, home: Path
+) -> None:
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625").settle()
+        program.send(b"".join(KEYS.get(key) or key.encode() for key in keys))
+        program.wait_for(*shown)

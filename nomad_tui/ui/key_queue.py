@@ -1,0 +1,136 @@
+"""Keys in the order in which they are typed: each acts once the one before it has.
+
+A key goes to the widget in focus and bubbles from there up to the application, which runs its action; what the action
+posts goes the same way. A screen that it opens has its widgets, and one of them the focus, only a moment later: a key
+that came meanwhile would act on what is behind it, or be lost.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from time import perf_counter
+from typing import Any, Final
+
+from textual import events
+from textual.app import App
+from textual.dom import DOMNode
+from textual.widgets import Input
+
+LOOK_EVERY: Final = 0.02
+"""Seconds between two looks whether the next key may act, while one waits."""
+LONGEST_ACT: Final = 1.0
+"""Seconds that a key waits at most for what the key before it does, the search for a filter included."""
+LONGEST_OPENING: Final = 10.0
+"""Seconds that it waits at most for a screen that the key before it opens: elsewhere it would mean something else."""
+MOST_ROUNDS: Final = 6
+"""Ways through the widgets after which a key counts as done, even if the focus still moves."""
+HELD_AFTER: Final = 0.3
+"""Seconds for which a key is repeated until it counts as held: what is typed or pasted at once is not."""
+REPEATED_WITHIN: Final = 0.1
+"""Seconds between two repeats of a held key at most; fingers are slower."""
+
+Typed = events.Key | events.Paste
+
+
+class KeyQueue:
+    """Everything here runs in the application's own turn, so no two keys are handed on at once."""
+
+    def __init__(
+        self, app: App[Any], hand_on: Callable[[Typed], Awaitable[None]], is_searching: Callable[[], bool]
+    ) -> None:
+        """`hand_on` gives a key to the widget in focus. `is_searching` is whether rows of the filter are missing."""
+        self._app = app
+        self._hand_on = hand_on
+        self._is_searching = is_searching
+        self._waiting: deque[Typed] = deque()
+        self._is_open = False
+        self._way: Iterator[DOMNode] | None = None
+        """The widgets that have still to deal with the last key; None once it has acted."""
+        self._handed_at = 0.0
+        """`perf_counter()` of that key."""
+        self._was_in_line = True
+        """Whether that key went to an input line: what comes after a filter is meant for its rows."""
+        self._repeated = ""
+        self._repeated_since = self._typed_at = 0.0
+        """Times of the first of successive repeats and of the last key."""
+
+    def __bool__(self) -> bool:
+        """Whether a key waits."""
+        return bool(self._waiting)
+
+    def start(self) -> None:
+        """To be called once the application runs."""
+        self._looking = self._app.set_interval(LOOK_EVERY, self._look, pause=True)
+
+    async def open(self) -> None:
+        """From now on keys have something to act on; until then they wait."""
+        self._is_open = True
+        self._looking.resume()
+        await self._look()
+
+    async def take(self, event: Typed) -> None:
+        if self._is_held(event):
+            while self._waiting and _key(self._waiting[-1]) == _key(event):
+                self._waiting.pop()
+        self._waiting.append(event)
+        await self._look()
+        if self._waiting and self._is_open:
+            self._looking.resume()
+
+    def _is_held(self, event: Typed) -> bool:
+        """Whether a key is a repeat of one that is held down.
+
+        Where its action is slow, one repeat waits and no more: the key that is pressed next comes soon.
+        """
+        before, self._typed_at = self._typed_at, event.time
+        if _key(event) != self._repeated or event.time - before > REPEATED_WITHIN:
+            self._repeated, self._repeated_since = _key(event), event.time
+        return event.time - self._repeated_since > HELD_AFTER
+
+    async def _look(self) -> None:
+        """Hands on what need not wait any longer."""
+        while self._waiting and self._app.screen_stack and not self._must_wait:
+            await self._act(self._waiting.popleft())
+        if not self._waiting:
+            self._looking.pause()
+
+    @property
+    def _must_wait(self) -> bool:
+        if not self._is_open:
+            return True
+        waited = perf_counter() - self._handed_at
+        if self._way is not None:
+            return waited < (LONGEST_ACT if self._app.screen.is_mounted else LONGEST_OPENING)
+        has_left_line = self._was_in_line and not isinstance(self._app.focused, Input)
+        return has_left_line and waited < LONGEST_ACT and self._is_searching()
+
+    async def _act(self, event: Typed) -> None:
+        node = self._app.focused or self._app.screen
+        self._was_in_line = isinstance(node, Input)
+        self._handed_at = perf_counter()
+        before = list(node.ancestors_with_self)
+        await self._hand_on(event)
+        if not (self._was_in_line and isinstance(event, events.Key) and event.is_printable):  # else it is only inserted
+            await self._wait_for(before, before, MOST_ROUNDS)
+
+    async def _wait_for(self, nodes: list[DOMNode], before: list[DOMNode], rounds: int) -> None:
+        """Waits until these have dealt with what they have been sent, one after another, and with what came of it.
+
+        The first round ends with the key's action, and the second with what that posted, on a new screen too: it deals
+        with nothing before it is mounted. Whatever moves the focus in a round leads to another.
+        """
+        self._way = iter(nodes)
+        await self._go_on(self._way, before, rounds)
+
+    async def _go_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
+        if way is not self._way or any(node.call_later(self._go_on, way, before, rounds) for node in way):
+            return  # the key took too long, or the next widget goes on
+        now = list((self._app.focused or self._app.screen).ancestors_with_self) if self._app.screen_stack else before
+        if rounds and (rounds == MOST_ROUNDS or now != before):
+            await self._wait_for([*dict.fromkeys((*before[:-1], *now))], now, rounds - 1)
+        else:
+            self._way = None
+            await self._look()
+
+
+def _key(event: Typed) -> str:
+    return event.key if isinstance(event, events.Key) else ""
