@@ -61,6 +61,8 @@ def test_a_signal_before_the_first_picture_leaves_the_terminal_as_it_was(
         (["?", "/", "gap", "enter"], ["╭─ Help", "/ gap", "1 of "]),
         ([":", "12", "enter", "down", "?", "q", "down"], ["row 7 of 625"]),
         (["/", "failed", "enter", "g", "j"], ["/ failed", "row 2 of 6"]),
+        (["g", "j" * 60], ["row 61 of 625"]),
+        (["/", "x" * 60 + "y", "enter", "?"], ["╭─ Help"]),
     ],
     ids=lambda value: "".join(value),
 )

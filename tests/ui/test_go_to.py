@@ -304,10 +304,3 @@ async def test_esc_goes_nowhere() -> None:
         await alone.until(lambda: alone.prompt is None)
         assert alone.selected == "job-49"
         assert alone.app.focused is alone.events
-
-
-async def test_what_is_typed_faster_than_the_prompt_opens_goes_to_the_prompt() -> None:
-    async with list_alone(history_of(job(number) for number in range(500))) as alone:
-        await alone.at_once(":250\rkk")
-        await alone.until(lambda: alone.prompt is None and alone.selected is not None)
-        await alone.until(lambda: alone.selected == "job-248")

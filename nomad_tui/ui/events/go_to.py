@@ -22,7 +22,6 @@ from nomad_tui.core.search.view import View
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.keymap import declared_key
 
 SECOND: Final = 1_000_000_000
 LONGEST_TEXT: Final = 60
@@ -252,32 +251,8 @@ PLACEHOLDER: Final = "index, 14:30, -5m, 2026-11-23 14:30, gap, job web, node ed
 
 
 class PlaceInput(Input):
-    """Acts on Enter and Esc as they come, and not by bindings, which wait while keys typed ahead come in."""
-
-    def __init__(self, enter: Callable[[str], bool], leave: Callable[[], object]) -> None:
-        """`enter` is handed what was typed and says whether the line is left with that; `leave` leaves it."""
+    def __init__(self) -> None:
         super().__init__(placeholder=PLACEHOLDER, compact=True, id="place")
-        self.seen: events.Key | None = None
-        """The last key that came here."""
-        self._enter = enter
-        self._leave = leave
-        self._left = False
-
-    def on_key(self, event: events.Key) -> None:
-        """A key that was already on its way here when the line was left goes where keys go now."""
-        self.seen = event
-        key = declared_key(self.app, event.key, Context.DIALOG)
-        if not self._left and key not in ("enter", "escape"):
-            return
-        event.stop()
-        event.prevent_default()
-        if self._left:
-            self.app.post_message(events.Key(event.key, event.character))
-        elif key == "enter":
-            self._left = self._enter(self.value)
-        else:
-            self._left = True
-            self._leave()
 
     def on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
@@ -294,7 +269,7 @@ class GoTo(Modal[None]):
         """`go` is handed what was typed; it goes there, or else says in a sentence why not."""
         super().__init__()
         self._go = go
-        self.input = PlaceInput(self._enter, self.dismiss)
+        self.input = PlaceInput()
         self.trouble = Static(id="go-to-trouble")
 
     def compose(self) -> ComposeResult:
@@ -308,18 +283,9 @@ class GoTo(Modal[None]):
         self.trouble.display = False
         self.set_focus(self.input)
 
-    def on_key(self, event: events.Key) -> None:
-        """Hands on keys that were typed ahead, before the line had the focus."""
-        if event is not self.input.seen:
-            event.stop()
-            event.prevent_default()
-            self.input.post_message(events.Key(event.key, event.character))
-
-    def _enter(self, text: str) -> bool:
-        trouble = self._go(text)
-        if trouble:
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        if trouble := self._go(message.value):
             self.trouble.update(Content(trouble))
             self.trouble.display = True
         else:
             self.dismiss()
-        return not trouble

@@ -148,7 +148,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self._completion: Completion | None = None
 
     def edit(self) -> None:
-        """Takes the focus, at once: keys typed ahead are meant for the filter."""
+        """Takes the focus."""
         self.can_focus = True
         self._silent_at = self.value
         self.screen.set_focus(self)
@@ -305,31 +305,14 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self.action_leave()
 
     def action_leave(self) -> None:
-        self.screen.set_focus(None)  # at once: keys typed ahead are not meant for the filter any more
+        self.screen.set_focus(None)
         self.post_message(self.Leave())
 
-    def on_key(self, event: events.Key) -> None:
-        """Handles Enter and Ctrl+U here, and not by their bindings, which wait for their turn while keys typed ahead
-        come in.
-
-        A key that was already on its way here when the line was left goes where keys go now.
-        """
-        left = self.screen.focused is not self
-        if not left and event.key not in ("enter", "ctrl+u"):
-            return
-        event.stop()
-        event.prevent_default()
-        if left:
-            self.app.post_message(events.Key(event.key, event.character))
-        elif event.key == "ctrl+u":
-            self.action_delete_left_all()
-        elif self.completion is not None and self._choosing:
+    async def action_submit(self) -> None:
+        if self.completion is not None and self._choosing:
             self.take(self._chosen)
         else:
             self.action_leave()
-
-    async def action_submit(self) -> None:
-        self.action_leave()
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste may hold several lines; the line takes them as one."""

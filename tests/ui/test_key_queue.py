@@ -1,0 +1,112 @@
+"""Keys one after another, in an application whose actions take their time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+from textual import events
+from textual.app import App, ComposeResult
+from textual.widgets import Input, Static
+
+from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.key_queue import KeyQueue
+from tests.pressing import until
+
+REPEATS: Final = 0.033
+"""Seconds between two repeats of a held key."""
+
+
+class Page(Modal[None]):
+    """Has its widgets only some time after it was opened."""
+
+    BINDINGS = [("ctrl+r", "close", "")]  # noqa: RUF012
+
+    async def _on_compose(self, event: events.Compose) -> None:
+        await asyncio.sleep(0.1)
+        await super()._on_compose(event)
+
+    def compose(self) -> ComposeResult:
+        yield Input()
+
+    def action_close(self) -> None:
+        self.query_one(Input).remove()
+        self.dismiss()
+
+
+class Slow(App[None]):
+    BINDINGS = [("x", "act('x')", ""), ("y", "act('y')", ""), ("question_mark", "open", "")]  # noqa: RUF012
+    TAKES = 0.1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acted = ""
+        self.keys = KeyQueue(self, super().on_event, lambda: False)
+
+    def compose(self) -> ComposeResult:
+        yield Static()
+
+    async def on_mount(self) -> None:
+        self.keys.start()
+        await self.keys.open()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self.keys.take(event)
+        else:
+            await super().on_event(event)
+
+    async def action_act(self, key: str) -> None:
+        await asyncio.sleep(self.TAKES)
+        self.acted += key
+
+    def action_open(self) -> None:
+        self.push_screen(Page())
+
+    def type(self, keys: str, apart: float = 0.0) -> None:
+        """Types keys so many seconds apart, which the terminal has read while the application was busy."""
+        for number, key in enumerate(keys):
+            event = events.Key("question_mark" if key == "?" else key, key)
+            event.time += number * apart
+            self.post_message(event)
+
+
+@asynccontextmanager
+async def slow() -> AsyncIterator[Slow]:
+    app = Slow()
+    async with asyncio.timeout(60), app.run_test():
+        yield app
+
+
+async def test_a_held_key_leaves_its_turn_to_the_next_one() -> None:
+    async with slow() as app:
+        app.type("x" * 60 + "y" + "x", apart=REPEATS)
+        await until(app, lambda: app.acted.endswith("yx"))
+        assert len(app.acted) <= 5
+
+
+@pytest.mark.parametrize(
+    ("keys", "apart"), [("x" * 20 + "yy", 0.0), ("xxxyyy", 0.2), ("xyxyxyxyxyxyxyxyxyxy", REPEATS)]
+)
+async def test_keys_that_are_not_held_all_act(keys: str, apart: float) -> None:
+    async with slow() as app:
+        app.type(keys, apart)
+        await until(app, lambda: len(app.acted) >= len(keys))
+        assert app.acted == keys
+
+
+async def test_a_screen_that_is_long_in_coming_gets_the_keys_typed_meanwhile() -> None:
+    async with slow() as app:
+        app.type("?xyx")
+        await until(app, lambda: isinstance(app.focused, Input) and app.focused.value == "xyx")
+        assert app.acted == ""
+
+
+async def test_keys_go_on_where_the_widget_that_had_the_focus_is_gone() -> None:
+    async with slow() as app:
+        app.type("?")
+        await until(app, lambda: isinstance(app.focused, Input))
+        app.post_message(events.Key("ctrl+r", None))
+        app.type("xy")
+        await until(app, lambda: app.acted == "xy")
