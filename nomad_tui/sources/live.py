@@ -349,6 +349,8 @@ class LiveServer:
         is_connected = False
         rechecks: list[asyncio.Task[None]] = []
         last: Connected | None = None
+        warned: dict[Concern, dict[Reader, Warned]] = {}
+        """Warnings in force: what one stream has got over, another may still be in."""
 
         def recheck() -> None:
             if not rechecks or rechecks[-1].done():
@@ -364,6 +366,14 @@ class LiveServer:
                             stop.set()
                         case Permitted() | Warned(Concern.PERMISSION):
                             recheck()
+                        case Warned():
+                            if update.concern is Concern.LINE and update.what:
+                                update = structs.replace(update, what=_in_namespace(reader, update.what))
+                            of_readers = warned.setdefault(update.concern, {})
+                            of_readers.pop(reader, None)
+                            if update.what:
+                                of_readers[reader] = update
+                            yield [update, *of_readers.values()][-1]
                         case Connected():
                             last = structs.replace(
                                 update, reconnects=max(update.reconnects, last.reconnects if last else 0)
@@ -380,8 +390,7 @@ class LiveServer:
                                 yield update
                         case Retrying():
                             is_connected = False
-                            namespace = printable(reader.connection.namespace, 60)
-                            yield structs.replace(update, what=f"In namespace {namespace}: {update.what}")
+                            yield structs.replace(update, what=_in_namespace(reader, update.what))
                         case Gap():
                             if update.reason is GapReason.REBUILT:
                                 self._rebuilt.add(reader)
@@ -392,8 +401,14 @@ class LiveServer:
                             pass
                         case _:
                             yield update
+            for concern in warned:  # the readers that follow have warnings of their own
+                yield Warned(concern)
         finally:
             await end(*rechecks)
+
+
+def _in_namespace(reader: Reader, what: str) -> str:
+    return f"In namespace {printable(reader.connection.namespace, 60)}: {what}"
 
 
 def _topic_unknown(names: list[str]) -> Warned:

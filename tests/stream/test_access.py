@@ -16,7 +16,7 @@ from nomad_tui.core.updates import Concern, Connected, Gap, GapReason, Permitted
 from nomad_tui.core.wire import Frame, decode
 from nomad_tui.sources import live
 from nomad_tui.sources.live import ordered
-from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, End, Options, StandIn, Token
+from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Drip, End, Options, StandIn, Token
 from nomad_tui.stream.reader import Reader as OneReader
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start
@@ -150,6 +150,22 @@ async def test_a_stream_of_one_namespace_that_ends_neither_loses_nor_repeats() -
         await until_keys(reader, "job-7", "job-8")
     assert sorted(keys(reader)) == sorted(["node-3", *(f"job-{index}" for index in (1, 2, 4, 5, 6, 7, 8))])
     assert reader.all(Gap) == []
+
+
+async def test_a_stream_that_goes_on_leaves_the_warning_of_another_whose_line_does_not_end() -> None:
+    options = allowing(READS_TWO, heartbeat=30.0)
+    async with following([job(1, "web"), job(2)], options, flags=FLAGS, unfinished_line=0.1) as (server, reader):
+        await until_keys(reader, "job-1", "job-2")
+        for stream in server.streams:
+            stream.perform(Drip(30, 1.5 if stream.query.namespace == "web" else 0.2))
+        server.publish(job(3, "web"), job(4))
+        await until_keys(reader, "job-4")
+        assert "job-3" not in keys(reader)
+        warned = warnings_of(reader, Concern.LINE)
+        assert warned and all(each.what for each in warned), "one of them still waits"
+        assert "In namespace web: " in warned[-1].what
+        await until_keys(reader, "job-3")
+        await reader.until(lambda: warnings_of(reader, Concern.LINE)[-1].what == "")
 
 
 async def test_a_namespace_that_may_no_longer_be_read_leaves_the_others() -> None:
