@@ -169,7 +169,7 @@ class LineWatch:
 
     def __init__(self, settings: Settings) -> None:
         self._clock = settings.clock
-        self._patience = settings.unfinished_line
+        self._settings = settings
         self._longest = settings.longest_line
         self.since: float | None = None
         """When the line under way began, as of the last `check`; None between two lines."""
@@ -194,7 +194,10 @@ class LineWatch:
         now, since = self._clock(), connection.unfinished_since
         if since is None or since != self.since:
             self.since = since
-            self._next = now + self._patience
+            patience = self._settings.unfinished_line
+            if not connection.accepted:
+                patience = min(patience, self._settings.unfinished_first_line)
+            self._next = now + patience
             if self._is_reported:
                 self._is_reported = False
                 yield Warned(Concern.LINE)

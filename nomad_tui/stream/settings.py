@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shortest_cut_period: float = SHORTEST_PERIOD
     unfinished_line: float = 10.0
     """For a line to end, before a warning; the next ones come after twice as long each."""
+    unfinished_first_line: float = 2.0
+    """For a connection's first one: until it ends, the connection would count as unanswered."""
     longest_line: float = 300.0
     """For a line to end, before the connection is left; twice as long after each time that it was."""
     standstill: float = 10.0

@@ -274,6 +274,11 @@ def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
     return [warnings[concern] for concern in sorted(warnings, key=ORDER.index)]
 
 
+def _is_receiving(status: Status) -> bool:
+    """Whether a connection's first line is coming, but slowly: a warning says so."""
+    return status.state is State.CONNECTING and Concern.LINE in status.warnings
+
+
 class Trouble(Static):
     """While the stream is not there: what happened, why, and what to do.
 
@@ -295,7 +300,7 @@ class Trouble(Static):
         }
         text = self._trouble(session)
         is_warning = text is None
-        if text is None and status.state is State.LIVE:
+        if text is None and (status.state is State.LIVE or _is_receiving(status)):
             text = self._warning(status)
         self.display = text is not None
         if text is None:
@@ -309,6 +314,8 @@ class Trouble(Static):
         status = session.status
         what, remedy, again = status.what, status.remedy, ""
         unanswered = session.clock() - status.connecting_since
+        if _is_receiving(status):
+            return None
         if status.state is State.CONNECTING and unanswered > UNANSWERED_FROM:
             what = f"No answer from {status.to} for {unanswered:.0f} s, no error yet."
             where = "NOMAD_ADDR (--address)" if isinstance(session.source, Reaching) else "its address"

@@ -1,7 +1,10 @@
 """What a start shows before anything else: nothing false."""
 
 import socket
-from contextlib import closing
+import threading
+import time
+from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -31,6 +34,35 @@ def test_without_a_server_the_first_look_says_what_to_do(home: Path) -> None:
         program.wait_for(" c check the connection · @ switch cluster · or run `nomad-tui demo`")
         assert "following" not in program.lines[0]
         program.press("c").wait_for("Doctor")
+
+
+class SlowFirstLine(BaseHTTPRequestHandler):
+    """A server whose first frame comes through a very slow network."""
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/v1/event/stream"):
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            self.wfile.write(b'{"Index":7,"Events":[')
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(0.1)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_first_line_that_comes_slowly_is_not_called_no_answer(home: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowFirstLine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.daemon_threads = True
+        with running("--address", f"http://127.0.0.1:{server.server_port}", size=(120, 30), home=home) as program:
+            program.wait_for("A line of the stream does not end: ", " B of it came in ")
+            assert "No answer" not in program.text
+        server.shutdown()
 
 
 def test_the_header_says_following_or_paused(tour: Path, home: Path, serve: Serve) -> None:
