@@ -66,6 +66,8 @@ class Session:
         self.pace = Pace()
         self.shown = asyncio.Event()
         """Set once the first picture is on the screen."""
+        self.not_yet = ""
+        """Why the server that will be read cannot be asked anything yet, as a sentence; empty at other times."""
         self._counted = 0
 
     async def run(self) -> None:

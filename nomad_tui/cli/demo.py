@@ -64,6 +64,7 @@ class DemoSession(Session):
         super().__init__(_Beginning(self._lead), history)
         self._max_line = max_line
         self._demo_pace = pace
+        self.not_yet = "The demo's server is starting: try again in a second."
 
     async def run(self) -> None:
         await super().run()
@@ -71,6 +72,7 @@ class DemoSession(Session):
         for module in ("nomad_tui.standin", "nomad_tui.sources.live"):
             await asyncio.to_thread(import_module, module)
         async with recorded_cluster(self._lines, self._max_line, self._demo_pace, self._lead) as self.source:
+            self.not_yet = ""
             await super().run()
 
 

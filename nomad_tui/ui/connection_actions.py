@@ -34,6 +34,8 @@ class ConnectionActions:
             newest = history.segment_of(history.end - 1).index[-1] if len(history) else 0
             resumed = f" from index {count(newest)}" if newest > 0 else ""
             self._panes.notify(f"Connecting again{resumed}.", markup=False, timeout=3)
+        elif self._session.not_yet:
+            self._panes.notify(self._session.not_yet, markup=False)
 
     def switch(self) -> None:
         from nomad_tui.sources.live import LiveServer
@@ -61,7 +63,7 @@ class ConnectionActions:
 
         source = self._session.source
         if not isinstance(source, LiveServer):
-            self._panes.notify(NOT_A_CLUSTER, markup=False)
+            self._panes.notify(self._session.not_yet or NOT_A_CLUSTER, markup=False)
             return
         page = DoctorPage(source.name, lambda: examine(source.connection, source.subscription))
         self._panes.app.push_screen(page)

@@ -36,6 +36,15 @@ def test_without_a_server_the_first_look_says_what_to_do(home: Path) -> None:
         program.press("c").wait_for("Doctor")
 
 
+def test_the_demo_says_that_its_server_is_starting_rather_than_that_it_has_none(home: Path) -> None:
+    starting = "The demo's server is starting"
+    with running("demo", size=(120, 30), home=home) as program:
+        program.wait_until(lambda: not program.echoes, "no echo").press("r", "c")
+        program.wait_for("held").wait_until(lambda: starting in program.text or "Doctor" in program.text, "an answer")
+        program.press("escape").wait_for("live").press("c").wait_for("Doctor")
+        assert "Only available when connected" not in program.terminal.raw.decode(errors="replace")
+
+
 class SlowFirstLine(BaseHTTPRequestHandler):
     """A server whose first frame comes through a very slow network."""
 

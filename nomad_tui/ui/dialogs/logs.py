@@ -180,10 +180,8 @@ def open_logs(screen: Screen[Any], session: Session, sequence: int | None) -> No
         screen.notify("Only allocations have logs. Select an event of an allocation.", markup=False)
         return
     if not isinstance(source, LiveServer):
-        screen.notify(
-            "Logs need a live connection. Connect to the cluster with `nomad-tui`.",
-            markup=False,
-        )
+        why = "Logs need a live connection. Connect to the cluster with `nomad-tui`."
+        screen.notify(session.not_yet or why, markup=False)
         return
     id_, namespace, connection = event.key, event.namespace, source.connection
     # The newest event held knows the tasks that have started since.
