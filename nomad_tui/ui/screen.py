@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 SYNC_EVERY: Final = 0.05
 """Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
-OPENS_AFTER: Final = 1.0
+OPENS_AFTER: Final = 0.3
 """Seconds for which keys wait for a source that neither brings an event nor fails."""
 
 

@@ -4,10 +4,11 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from tests.terminal.program import KEYS, running
+from tests.terminal.program import KEYS, Program, running
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,23 @@ def test_q_quits_while_the_source_is_silent(home: Path, tmp_path: Path) -> None:
     with running("open", pipe, size=(100, 30), home=home) as program, pipe.open("r+b", buffering=0):
         program.wait_for("Facets").press("q")
         assert program.wait_for_exit() == 0
+
+
+def test_other_keys_act_soon_while_the_source_is_silent(home: Path, tmp_path: Path) -> None:
+    def opened_after(program: Program) -> float:
+        began = monotonic()
+        program.press("?").wait_for("╭─ Help")
+        return monotonic() - began
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    waited: list[float] = []
+    while not waited or (min(waited) > 0.6 and len(waited) < 5):
+        with running("open", pipe, size=(100, 30), home=home) as program, pipe.open("r+b", buffering=0):
+            first = opened_after(program.wait_for("Facets"))
+            program.press("q").wait_gone("╭─ Help")
+            waited.append(first - opened_after(program))
+    assert min(waited) <= 0.6, waited
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
