@@ -23,6 +23,8 @@ LONGEST_OPENING: Final = 10.0
 """Seconds that it waits at most for a screen that the key before it opens: elsewhere it would mean something else."""
 MOST_ROUNDS: Final = 6
 """Ways through the widgets after which a key counts as done, even if the focus still moves."""
+MOST_AT_ONCE: Final = 4
+"""Presses of one key that are on their way at once, if it has just left the focus where it was."""
 HELD_AFTER: Final = 0.3
 """Seconds for which a key is repeated until it counts as held: what is typed or pasted at once is not."""
 REPEATED_WITHIN: Final = 0.1
@@ -45,6 +47,10 @@ class KeyQueue:
         self._is_open = False
         self._way: Iterator[DOMNode] | None = None
         """The widgets that have still to deal with the last key; None once it has acted."""
+        self._on_way = 0
+        """Keys handed on that have not acted yet."""
+        self._unmoving = ""
+        """The key that acted last, if the focus is where it was."""
         self._handed_at = 0.0
         """`perf_counter()` of that key."""
         self._was_in_line = True
@@ -99,6 +105,8 @@ class KeyQueue:
             return True
         waited = perf_counter() - self._handed_at
         if self._way is not None:
+            if self._unmoving and _key(self._waiting[0]) == self._unmoving and self._on_way < MOST_AT_ONCE:
+                return False
             return waited < (LONGEST_ACT if self._app.screen.is_mounted else LONGEST_OPENING)
         has_left_line = self._was_in_line and not isinstance(self._app.focused, Input)
         return has_left_line and waited < LONGEST_ACT and self._is_searching()
@@ -108,27 +116,36 @@ class KeyQueue:
         self._was_in_line = isinstance(node, Input)
         self._handed_at = perf_counter()
         before = list(node.ancestors_with_self)
+        if _key(event) != self._unmoving:
+            self._unmoving = ""
+        self._last = event, before
         await self._hand_on(event)
         if not (self._was_in_line and isinstance(event, events.Key) and event.is_printable):  # else it is only inserted
-            await self._wait_for(before, before, MOST_ROUNDS)
+            self._on_way += 1
+            self._wait_for(before, before, MOST_ROUNDS)
 
-    async def _wait_for(self, nodes: list[DOMNode], before: list[DOMNode], rounds: int) -> None:
+    def _wait_for(self, nodes: list[DOMNode], before: list[DOMNode], rounds: int) -> None:
         """Waits until these have dealt with what they have been sent, one after another, and with what came of it.
 
         The first round ends with the key's action, and the second with what that posted, on a new screen too: it deals
         with nothing before it is mounted. Whatever moves the focus in a round leads to another.
         """
         self._way = iter(nodes)
-        await self._go_on(self._way, before, rounds)
+        self._go_on(self._way, before, rounds)
 
-    async def _go_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
-        if way is not self._way or any(node.call_later(self._go_on, way, before, rounds) for node in way):
-            return  # the key took too long, or the next widget goes on
+    def _go_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
+        if any(node.call_later(self._has_dealt, way, before, rounds) for node in way):
+            return
         now = list((self._app.focused or self._app.screen).ancestors_with_self) if self._app.screen_stack else before
         if rounds and (rounds == MOST_ROUNDS or now != before):
-            await self._wait_for([*dict.fromkeys((*before[:-1], *now))], now, rounds - 1)
+            self._wait_for([*dict.fromkeys((*before[:-1], *now))], now, rounds - 1)
         else:
-            self._way = None
+            self._way, self._on_way = None, 0
+            self._unmoving = _key(self._last[0]) if now == self._last[1] else ""
+
+    async def _has_dealt(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
+        if way is self._way:  # else the next key could not wait any longer
+            self._go_on(way, before, rounds)
             await self._look()
 
 
