@@ -401,8 +401,8 @@ class LiveServer:
                             pass
                         case _:
                             yield update
-            for concern in warned:  # the readers that follow have warnings of their own
-                yield Warned(concern)
+            for concern in (each for each, of_readers in warned.items() if of_readers):
+                yield Warned(concern)  # the reader that follows has warnings of its own
         finally:
             await end(*rechecks)
 

@@ -188,11 +188,10 @@ class NomadTui(App[Outcome]):
             await self._take(event)
 
     def _leaves(self, event: events.Key | events.Paste) -> bool:
-        """Whether a key waits for no other, and before the first picture for nothing, because it ends the program."""
-        if not isinstance(event, events.Key):
+        """Whether a key waits for nothing, because it ends a program that has nothing to show yet."""
+        if self._keys.is_open or not isinstance(event, events.Key):
             return False
-        quits_at_once = not (self._keys or self.session.shown.is_set()) and self.keymap.has("app.quit", event.key)
-        return quits_at_once or event.key in ("ctrl+c", "ctrl+q")
+        return event.key in ("ctrl+c", "ctrl+q") or (not self._keys and self.keymap.has("app.quit", event.key))
 
     async def _take(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):

@@ -29,6 +29,7 @@ HELD_AFTER: Final = 0.3
 """Seconds for which a key is repeated until it counts as held: what is typed or pasted at once is not."""
 REPEATED_WITHIN: Final = 0.1
 """Seconds between two repeats of a held key at most; fingers are slower."""
+INTERRUPT: Final = "ctrl+c"
 
 Typed = events.Key | events.Paste
 
@@ -44,7 +45,8 @@ class KeyQueue:
         self._hand_on = hand_on
         self._is_searching = is_searching
         self._waiting: deque[Typed] = deque()
-        self._is_open = False
+        self.is_open = False
+        """Whether keys have something to act on; until then they wait."""
         self._way: Iterator[DOMNode] | None = None
         """The widgets that have still to deal with the last key; None once it has acted."""
         self._on_way = 0
@@ -68,18 +70,21 @@ class KeyQueue:
         self._looking = self._app.set_interval(LOOK_EVERY, self._look, pause=True)
 
     async def open(self) -> None:
-        """From now on keys have something to act on; until then they wait."""
-        self._is_open = True
+        """From now on keys act."""
+        self.is_open = True
         self._looking.resume()
         await self._look()
 
     async def take(self, event: Typed) -> None:
+        """Ctrl+C takes the place of the keys that wait, as it does in a terminal."""
+        if _key(event) == INTERRUPT:
+            self._waiting = deque(each for each in self._waiting if _key(each) == INTERRUPT)
         if self._is_held(event):
             while self._waiting and _key(self._waiting[-1]) == _key(event):
                 self._waiting.pop()
         self._waiting.append(event)
         await self._look()
-        if self._waiting and self._is_open:
+        if self._waiting and self.is_open:
             self._looking.resume()
 
     def _is_held(self, event: Typed) -> bool:
@@ -101,7 +106,7 @@ class KeyQueue:
 
     @property
     def _must_wait(self) -> bool:
-        if not self._is_open:
+        if not self.is_open:
             return True
         waited = perf_counter() - self._handed_at
         if self._way is not None:

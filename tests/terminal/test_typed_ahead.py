@@ -60,6 +60,13 @@ def test_other_keys_act_soon_while_the_source_is_silent(home: Path, tmp_path: Pa
     assert min(waited) <= 0.6, waited
 
 
+@pytest.mark.parametrize("before", ["?", "j" * 200 + "?", "\x10web"], ids=ascii)
+def test_ctrl_c_twice_quits_at_once_whatever_was_typed_before(before: str, tour: Path, home: Path) -> None:
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625").settle().press(before + "\x03\x03")
+        assert program.wait_for_exit() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_before_the_first_picture_leaves_the_terminal_as_it_was(
     number: signal.Signals, tour: Path, home: Path
