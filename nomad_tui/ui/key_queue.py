@@ -3,6 +3,9 @@
 A key goes to the widget in focus and bubbles from there up to the application, which runs its action; what the action
 posts goes the same way. A screen that it opens has its widgets, and one of them the focus, only a moment later: a key
 that came meanwhile would act on what is behind it, or be lost.
+
+A key that finds nothing on its way to any of these widgets waits for nothing. Else it waits until they have dealt with
+what was sent to them before.
 """
 
 from collections import deque
@@ -47,12 +50,14 @@ class KeyQueue:
         self._waiting: deque[Typed] = deque()
         self.is_open = False
         """Whether keys have something to act on; until then they wait."""
-        self._way: Iterator[DOMNode] | None = None
-        """The widgets that have still to deal with the last key; None once it has acted."""
         self._on_way = 0
-        """Keys handed on that have not acted yet."""
-        self._unmoving = ""
-        """The key that acted last, if the focus is where it was."""
+        """Keys handed on that may not have acted yet."""
+        self._way: Iterator[DOMNode] | None = None
+        """Of the widgets that have still to deal with the last of them, where that is being waited for."""
+        self._before: list[DOMNode] = []
+        """The widget that got that key, and what holds it."""
+        self._last = self._unmoving = ""
+        """That key; the one that acted last, if the focus is where it was."""
         self._handed_at = 0.0
         """`perf_counter()` of that key."""
         self._was_in_line = True
@@ -99,20 +104,25 @@ class KeyQueue:
 
     async def _look(self) -> None:
         """Hands on what need not wait any longer."""
-        while self._waiting and self._app.screen_stack and not self._must_wait:
+        while self._waiting and self._app.screen_stack and not self._must_wait():
             await self._act(self._waiting.popleft())
         if not self._waiting:
             self._looking.pause()
 
-    @property
     def _must_wait(self) -> bool:
         if not self.is_open:
             return True
         waited = perf_counter() - self._handed_at
-        if self._way is not None:
+        if self._on_way and not self._app.screen.is_mounted:
+            return waited < LONGEST_OPENING
+        if self._on_way and self._is_calm:
+            self._has_acted()
+        if self._on_way:
             if self._unmoving and _key(self._waiting[0]) == self._unmoving and self._on_way < MOST_AT_ONCE:
                 return False
-            return waited < (LONGEST_ACT if self._app.screen.is_mounted else LONGEST_OPENING)
+            if self._way is None:
+                self._wait_for(self._before, self._before, MOST_ROUNDS)
+            return self._on_way > 0 and waited < LONGEST_ACT
         has_left_line = self._was_in_line and not isinstance(self._app.focused, Input)
         return has_left_line and waited < LONGEST_ACT and self._is_searching()
 
@@ -120,14 +130,30 @@ class KeyQueue:
         node = self._app.focused or self._app.screen
         self._was_in_line = isinstance(node, Input)
         self._handed_at = perf_counter()
-        before = list(node.ancestors_with_self)
+        self._before = list(node.ancestors_with_self)
+        self._way = None
         if _key(event) != self._unmoving:
             self._unmoving = ""
-        self._last = event, before
+        self._last = _key(event)
         await self._hand_on(event)
         if not (self._was_in_line and isinstance(event, events.Key) and event.is_printable):  # else it is only inserted
             self._on_way += 1
-            self._wait_for(before, before, MOST_ROUNDS)
+
+    # Whether a key has acted
+
+    @property
+    def _in_focus(self) -> list[DOMNode]:
+        """The widget that has the keys, and what holds it."""
+        return list((self._app.focused or self._app.screen).ancestors_with_self) if self._app.screen_stack else []
+
+    @property
+    def _is_calm(self) -> bool:
+        """Whether nothing is on its way to the widgets that had the last key, or would get the next one."""
+        return not any(node.message_queue_size for node in (*self._before, *self._in_focus))
+
+    def _has_acted(self) -> None:
+        self._way, self._on_way = None, 0
+        self._unmoving = self._last if self._in_focus == self._before else ""
 
     def _wait_for(self, nodes: list[DOMNode], before: list[DOMNode], rounds: int) -> None:
         """Waits until these have dealt with what they have been sent, one after another, and with what came of it.
@@ -139,16 +165,15 @@ class KeyQueue:
         self._go_on(self._way, before, rounds)
 
     def _go_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
-        if any(node.call_later(self._has_dealt, way, before, rounds) for node in way):
+        if any(node.call_later(self._deal_on, way, before, rounds) for node in way):
             return
-        now = list((self._app.focused or self._app.screen).ancestors_with_self) if self._app.screen_stack else before
+        now = self._in_focus
         if rounds and (rounds == MOST_ROUNDS or now != before):
             self._wait_for([*dict.fromkeys((*before[:-1], *now))], now, rounds - 1)
         else:
-            self._way, self._on_way = None, 0
-            self._unmoving = _key(self._last[0]) if now == self._last[1] else ""
+            self._has_acted()
 
-    async def _has_dealt(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
+    async def _deal_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
         if way is self._way:  # else the next key could not wait any longer
             self._go_on(way, before, rounds)
             await self._look()
