@@ -67,14 +67,13 @@ NODE_DRAIN: Final = "NodeDrain"
 BETA_TOPICS: Final[dict[str, str]] = {"Alloc": "Allocation", "Eval": "Evaluation"}
 """Topics of the 1.0-beta page to released ones; the topics missing here are the same in both."""
 
+_TO_RELEASED: Final = {**BETA_TOPICS, NODE_DRAIN: "Node"}
 _RELEASED_TO_BETA: Final[dict[str, str]] = {released: beta for beta, released in BETA_TOPICS.items()}
 
 
 def released_topic(name: str) -> str:
     """The released name of a topic received from a server of either dialect."""
-    if name == NODE_DRAIN:
-        return "Node"
-    return BETA_TOPICS.get(name, name)
+    return _TO_RELEASED.get(name, name)
 
 
 def released_type(name: str) -> str:

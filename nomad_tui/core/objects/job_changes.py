@@ -78,8 +78,9 @@ def changes(previous: bytes, payload: bytes) -> list[Part]:
     members_before, members_after = _JOBS.read(previous), _JOBS.read(payload)
     if members_before is None or members_after is None or members_before.job is None or members_after.job is None:
         return [dim("specification changed")]
-    before = _specification(members_before.job, members_after.job)
-    after = _specification(members_after.job, members_before.job)
+    old, new = members_before.job, members_after.job
+    same = {key for key, member in old.items() if new.get(key) == member} | _BOOKKEEPING
+    before, after = _specification(old, same), _specification(new, same)
     differences = list(_differences(difference({"Job": before}, {"Job": after})))
     if not differences:
         return [dim("same specification")]
@@ -95,13 +96,9 @@ def changes(previous: bytes, payload: bytes) -> list[Part]:
     return parts
 
 
-def _specification(job: dict[str, msgspec.Raw], other: dict[str, msgspec.Raw]) -> dict[str, Value]:
-    """The members of a job that another one does not have in the same bytes: the others need no decoding."""
-    return {
-        key: anything(bytes(member))
-        for key, member in job.items()
-        if key not in _BOOKKEEPING and other.get(key) != member
-    }
+def _specification(job: dict[str, msgspec.Raw], same: Container[str]) -> dict[str, Value]:
+    """The members of a job without those that another one has in the same bytes: these need no decoding."""
+    return {key: anything(bytes(member)) for key, member in job.items() if key not in same}
 
 
 def _differences(changes: Changes) -> Iterator[_Difference]:

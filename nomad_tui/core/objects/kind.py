@@ -16,7 +16,7 @@ from nomad_tui.core.level import Level
 from nomad_tui.core.objects import unknown
 from nomad_tui.core.objects.fact import Context, Facts
 from nomad_tui.core.objects.parts import Beside, Sentence
-from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, Written, wire_names
+from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, ObjectsRead, Written, wire_names
 
 
 class Links(Object):
@@ -174,6 +174,10 @@ class Kind:
     def links(self, payload: bytes) -> Links:
         return NO_LINKS
 
+    def read_kept(self, payload: bytes, objects: ObjectsRead) -> Object | None:
+        """The object, for a kind whose fields are known; None where there is none."""
+        return None
+
     def called(self, links: Links) -> str:
         """What people call the object instead of its ID, untrusted; empty where they do not."""
         return ""
@@ -235,6 +239,10 @@ class Known(Kind, ABC, Generic[F]):
         """The object, from the JSON of a `Payload`; None where there is none."""
         return self._reader.read(payload)[0]
 
+    def read_kept(self, payload: bytes, objects: ObjectsRead) -> F | None:
+        """The same, kept to be compared with the object's next event."""
+        return objects.read(self._reader, payload)[0]
+
     def event(
         self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside
     ) -> ObjectEvent[F] | None:
@@ -245,15 +253,17 @@ class Known(Kind, ABC, Generic[F]):
                 return last
             now, before, is_deleted = last.now, last.before, last.is_deleted
         else:
-            read, is_deleted = self._reader.read(payload)
+            objects = beside.objects
+            read, is_deleted = self._reader.read(payload) if objects is None else objects.read(self._reader, payload)
             if read is None:
                 return None
-            now, before = read, None if previous is None else self._read_before(previous, read)
+            now, before = read, None if previous is None else self._read_before(previous, read, objects)
         self._last = ObjectEvent(type_, key, now, before, is_deleted, beside, payload, previous)
         return self._last
 
-    def _read_before(self, previous: bytes, now: F) -> F | None:
-        before, was_deleted = self._reader.read(previous)
+    def _read_before(self, previous: bytes, now: F, objects: ObjectsRead | None) -> F | None:
+        reader = self._reader
+        before, was_deleted = reader.read(previous) if objects is None else objects.read_before(reader, previous)
         return before if before is not None and not was_deleted and self.is_earlier(before, now) else None
 
     def is_earlier(self, before: F, now: F) -> bool:

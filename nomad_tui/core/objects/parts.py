@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from nomad_tui.core.objects.reading import Object, Reader
+from nomad_tui.core.objects.reading import Object, ObjectsRead, Reader
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import ELLIPSIS, printable
@@ -38,6 +39,7 @@ class Part(NamedTuple):
 
 
 Parts: TypeAlias = tuple[Part, ...]
+_text: Final = itemgetter(0)
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -61,12 +63,12 @@ class Sentence(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """`subject` as plain text."""
-        return "".join([text for text, _ in self.subject])
+        return "".join(map(_text, self.subject))
 
     @property
     def what(self) -> str:
         """`happened` as plain text."""
-        return "".join([text for text, _ in self.happened])
+        return "".join(map(_text, self.happened))
 
 
 SUBJECT_LIMIT: Final = 80
@@ -191,7 +193,7 @@ def words(type_: str) -> str:
 
 def sentence(subject: tuple[Part, ...], happened: list[Part], place: str = "", status: str = "") -> Sentence:
     """A sentence within its limits: parts beyond `HAPPENED_LIMIT` are cut with an ellipsis."""
-    if sum([len(text) for text, _ in happened]) > HAPPENED_LIMIT:
+    if sum(map(len, map(_text, happened))) > HAPPENED_LIMIT:
         happened = _cut(happened)
     if status not in _STATUS_ROLES:
         status = printable(status, VALUE_LIMIT)
@@ -225,28 +227,41 @@ class _Payload(Object):
 
 
 _READER: Final = Reader[_Payload](_Payload)
+ReadObject: TypeAlias = Callable[[str, int], Any]
+"""Gives the object of a frame's event, by its released topic and its place in the frame; None where it has none."""
+
+
+def _read_few(topic: str, payload: msgspec.Raw) -> Any:
+    found = _READER.read(payload)
+    if found is None:
+        return None
+    return found.allocation if topic == "Allocation" else found.evaluation
 
 
 class Write:
     """The allocations and evaluations of one frame, as far as sentences about other objects need them."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, read: ReadObject | None = None) -> None:
+        """`read` is for a frame of which other sentences are made too."""
         self.reported: Counter[str] = Counter()
         """Allocations by the ID of their node."""
         self.placed: Counter[str] = Counter()
         """Allocations that this write created, by the ID of their evaluation."""
         self.triggers: dict[tuple[str, str], str] = {}
         """Why an evaluation was made, by namespace and job ID."""
-        for event in frame.events:
+        for offset, event in enumerate(frame.events):
             topic = released_topic(event.topic)
-            if topic not in ("Allocation", "Evaluation") or (read := _READER.read(event.payload)) is None:
+            if topic not in ("Allocation", "Evaluation"):
                 continue
-            if topic == "Evaluation" and read.evaluation is not None:
-                self.triggers[event.namespace, read.evaluation.job_id] = read.evaluation.triggered_by
-            elif topic == "Allocation" and read.allocation is not None:
-                self.reported[read.allocation.node_id] += 1
-                if read.allocation.create_index == frame.index:
-                    self.placed[read.allocation.eval_id] += 1
+            found = _read_few(topic, event.payload) if read is None else read(topic, offset)
+            if found is None:
+                continue
+            if topic == "Evaluation":
+                self.triggers[event.namespace, found.job_id] = found.triggered_by
+            else:
+                self.reported[found.node_id] += 1
+                if found.create_index == frame.index:
+                    self.placed[found.eval_id] += 1
 
 
 def _no_name(_topic: str, _identifier: str) -> str:
@@ -265,6 +280,10 @@ class Beside(NamedTuple):
     namespace: str = ""
     known_name: Callable[[str, str], str] = _no_name
     """The name of an object by its released topic and ID, untrusted; empty for an unknown one."""
+    objects: ObjectsRead | None = None
+    """What was read of payloads already, for whoever compares each object's event with the one before."""
+    read: ReadObject | None = None
+    """Reads the objects of the frame so that they are in `objects`."""
 
     @property
     def write(self) -> Write | None:
@@ -273,7 +292,7 @@ class Beside(NamedTuple):
             return None
         write: Write | None = self.frame.write
         if write is None:
-            write = self.frame.write = Write(self.frame)
+            write = self.frame.write = Write(self.frame, self.read)
         return write
 
     def name(self, topic: str, identifier: str) -> str:

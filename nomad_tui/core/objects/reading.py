@@ -98,6 +98,46 @@ class ObjectReader(Generic[S]):
         return found, read.deleted
 
 
+MOST_READ: Final = 4 * 1024 * 1024
+"""Bytes of the payloads whose objects are kept."""
+
+
+class ObjectsRead:
+    """Objects as they were read, each until it is compared with the object's next event: to read it again takes as
+    long as the first time. Those read longest ago are dropped first.
+
+    A payload is known by being the same `bytes`, not by what is in it.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[int, tuple[bytes, Any, bool]] = {}
+        self._size = 0
+
+    def read(self, reader: ObjectReader[S], payload: bytes) -> tuple[S | None, bool]:
+        """As `reader` reads it."""
+        kept = self._objects.get(id(payload))
+        if kept is not None:
+            return kept[1:]
+        found, deleted = reader.read(payload)
+        if found is not None:
+            self._objects[id(payload)] = (payload, found, deleted)
+            self._size += len(payload)
+            while self._size > MOST_READ:
+                self._take(next(iter(self._objects)))
+        return found, deleted
+
+    def read_before(self, reader: ObjectReader[S], payload: bytes) -> tuple[S | None, bool]:
+        """The same for the last time."""
+        kept = self._take(id(payload))
+        return reader.read(payload) if kept is None else kept[1:]
+
+    def _take(self, identity: int) -> tuple[bytes, Any, bool] | None:
+        kept = self._objects.pop(identity, None)
+        if kept is not None:
+            self._size -= len(kept[0])
+        return kept
+
+
 def anything(payload: bytes) -> Any:
     """The payload as plain Python values, broken UTF-8 replaced; None for what is not JSON."""
     try:

@@ -8,12 +8,11 @@ import msgspec
 
 from nomad_tui.core.lazy import lazy
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.parts import Beside, Sentence
+from nomad_tui.core.objects.parts import NOTHING, Beside, Sentence
 from nomad_tui.core.objects.reading import Object
 from nomad_tui.core.objects.registry import describe, kind, level
 from nomad_tui.core.topics import released_topic
-from nomad_tui.core.wire import Event, Frame
-from nomad_tui.sinks.delivery.latest import LatestEvents
+from nomad_tui.core.wire import Event
 
 
 class About(Protocol):
@@ -92,40 +91,24 @@ class Derived:
         event: Event,
         payload: bytes | None = None,
         before: bytes | None = None,
-        latest: LatestEvents | None = None,
-        frame: Frame | None = None,
-        end: int = 0,
+        beside: Beside = NOTHING,
     ) -> None:
-        """Without more than `event` for one of which nothing else is known.
-
-        `frame` is what came together, of which the last has the number `end` - 1 in `latest`, which knows names.
-        """
+        """Without more than `event` for one of which nothing else is known."""
         self.topic = released_topic(event.topic)
         self.before = before
         self._event = event
         self._payload = bytes(event.payload) if payload is None else payload
-        self._latest = latest
-        self._frame = frame
-        self._end = end
+        self._beside = beside
 
     @lazy
     def sentence(self) -> Sentence:
         event = self._event
         return describe(self.topic, event.type, event.key, self._payload, self.before, self._beside)
 
-    def _name(self, topic: str, identifier: str) -> str:
-        return (
-            self._latest.name(self._end, topic, self._event.namespace, identifier) if self._latest is not None else ""
-        )
-
     @lazy
     def level(self) -> Level:
         event = self._event
         return level(self.topic, event.type, event.key, self._payload, self.before, self._beside)
-
-    @lazy
-    def _beside(self) -> Beside:
-        return Beside(self._frame, self._event.namespace, self._name)
 
     @lazy
     def _facts(self) -> tuple[str, str, str]:

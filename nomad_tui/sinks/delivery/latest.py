@@ -1,10 +1,13 @@
 """The newest payload of each object, to compare the object's next event with, and to name it by."""
 
 from collections import OrderedDict
+from functools import partial
 from typing import Final
 
 import msgspec
 
+from nomad_tui.core.objects.parts import Beside
+from nomad_tui.core.objects.reading import ObjectsRead
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame
@@ -31,6 +34,7 @@ class LatestEvents:
         self._objects: OrderedDict[tuple[str, str, str], _Latest] = OrderedDict()
         self.end = 0
         """Events that were added: the number of the next one."""
+        self._objects_read = ObjectsRead()
         self._gap = 0
         """The number of the first event after the last gap."""
 
@@ -64,7 +68,15 @@ class LatestEvents:
         """What came before a gap proves nothing of what changed after it."""
         self._gap = self.end
 
-    def name(self, end: int, topic: str, namespace: str, identifier: str) -> str:
+    def beside(self, frame: Frame, namespace: str, payloads: list[bytes]) -> Beside:
+        """What sentences about the events of a namespace in the frame that was added last may use."""
+        name, read = partial(self._name, self.end, namespace), partial(self._read, payloads)
+        return Beside(frame, namespace, name, self._objects_read, read)
+
+    def _read(self, payloads: list[bytes], topic: str, offset: int) -> object:
+        return kind(topic).read_kept(payloads[offset], self._objects_read)
+
+    def _name(self, end: int, namespace: str, topic: str, identifier: str) -> str:
         """What people call an object that an event before the number `end` had; "" where that is not known."""
         of = kind(topic)
         latest = self._objects.get((topic, namespace if of.is_namespaced else "", identifier))

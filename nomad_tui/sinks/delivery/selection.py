@@ -9,6 +9,7 @@ from nomad_tui.core.history.derived import Derived as DerivedHistory
 from nomad_tui.core.history.history import History
 from nomad_tui.core.identity import Identities
 from nomad_tui.core.level import Level
+from nomad_tui.core.objects.parts import NOTHING
 from nomad_tui.core.search.search import Matcher
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, Unreadable
@@ -146,8 +147,16 @@ class Selection:
         events, latest = frame.events, self._latest
         if latest is None:
             return [Derived(events[offset]) for offset in wanted]
-        payloads, end = latest.add(frame, record.payloads()), latest.end
-        return [Derived(events[offset], *payloads[offset], latest, frame, end) for offset in wanted]
+        payloads = record.payloads()
+        known = latest.add(frame, payloads)
+        abouts: list[About] = []
+        namespace, beside = None, NOTHING
+        for offset in wanted:
+            event = events[offset]
+            if event.namespace != namespace:
+                namespace, beside = event.namespace, latest.beside(frame, event.namespace, payloads)
+            abouts.append(Derived(event, *known[offset], beside))
+        return abouts
 
     def _wanted(self, record: Record, frame: Frame) -> list[int]:
         if self._everything and self._history is None:

@@ -78,28 +78,37 @@ class EventView:
     ) -> None:
         """`reader` is shared by the events of a delivery."""
         self._item = item
+        self._about: About | None = item.about or (Derived(item.event) if item.event is not None else None)
         self._definition = definition
-        self._reader = reader or EventReader()
+        self._reader = reader
         self.region = region
-        self.index = item.index
-        self.received = item.received
-        """In ns since 1970; 0 where that is not known."""
-        self.id = item.id
         self.test = test
-        self.resolved = item.resolves
-        """Whether it ends what was reported before."""
 
-    @lazy
-    def _about(self) -> About | None:
-        if self._item.event is None:
-            return None
-        return self._item.about or Derived(self._item.event)
+    @property
+    def index(self) -> int:
+        return self._item.index
+
+    @property
+    def received(self) -> int:
+        """In ns since 1970; 0 where that is not known."""
+        return self._item.received
+
+    @property
+    def id(self) -> str:
+        return self._item.id
+
+    @property
+    def resolved(self) -> bool:
+        """Whether it ends what was reported before."""
+        return self._item.resolves
 
     @property
     def event(self) -> Any:
         """As the server sent it, masked where the definition says so."""
         if self.gap is not None:
             return {"Index": self.index, "Gap": self.gap}
+        if self._reader is None:
+            self._reader = EventReader()
         return self._reader.read(self._item)
 
     @property
@@ -111,7 +120,7 @@ class EventView:
     def gap(self) -> dict[str, object] | None:
         return self._item.gap.record() if self._item.gap is not None else None
 
-    @lazy
+    @property
     def sentence(self) -> str:
         if self._item.gap is not None:
             return self._item.gap.sentence

@@ -156,7 +156,8 @@ def _status_change(now: Allocation, before: Allocation, beside: Beside) -> list[
             if restarts:
                 happened += [DOT, plain(f"restart {restarts}")]
         case "pending":
-            happened += [DOT, *restarted] if (restarted := _restarted(now, before)) else _failure(tasks, DOT)
+            restarted = _restarted(now, new_events(now, before))
+            happened += [DOT, *restarted] if restarted else _failure(tasks, DOT)
         case "lost" | "unknown":
             if why := reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its "):
                 happened += [DOT, plain(why)]
@@ -221,20 +222,19 @@ def new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent
     latest = _latest(before.tasks)
     since = 0 if latest is None else latest[1].time
     new = [(name, one) for name, task in now.tasks.items() for one in task.events or () if one.time > since]
-    return sorted(new, key=lambda each: each[1].time)
+    return sorted(new, key=lambda each: each[1].time) if len(new) > 1 else new
 
 
 def _task_news(now: Allocation, before: Allocation) -> list[Part]:
     """What the tasks did since the payload before; a restart is more informative than the start it ends with."""
-    if restarted := _restarted(now, before):
-        return restarted
     new = new_events(now, before)
+    if restarted := _restarted(now, new):
+        return restarted
     return _task_event(*new[-1]) if new else []
 
 
-def _restarted(now: Allocation, before: Allocation) -> list[Part]:
+def _restarted(now: Allocation, new: list[tuple[str, TaskEvent]]) -> list[Part]:
     """`redis restarted by a user (1)`: the tasks that a user restarted, and how many restarts they have had."""
-    new = new_events(now, before)
     asked = {name: event for name, event in new if event.type == "Restart Signaled"}
     if not asked:
         return []
@@ -374,16 +374,18 @@ def level(event: ObjectEvent[Allocation]) -> Level:
         found.append(Level.WARNING)
     if now.followup_eval_id and now.followup_eval_id != before.followup_eval_id:
         found.append(Level.WARNING)
-    wanted, earlier = now.desired_transition or Transition(), before.desired_transition or Transition()
-    if (wanted.reschedule and not earlier.reschedule) or (wanted.force_reschedule and not earlier.force_reschedule):
-        found.append(Level.WARNING)
-    if wanted.migrate and not earlier.migrate:
-        found.append(Level.CHANGE)
-    was_canary = before.deployment_status is not None and before.deployment_status.canary
-    if was_canary and now.deployment_status is not None and not now.deployment_status.canary:
-        found.append(Level.CHANGE)
-    found.append(_unhealthy(now, before))
-    return max(found)
+    if (wanted := now.desired_transition) is not None:
+        earlier = before.desired_transition or Transition()
+        if (wanted.reschedule and not earlier.reschedule) or (wanted.force_reschedule and not earlier.force_reschedule):
+            found.append(Level.WARNING)
+        if wanted.migrate and not earlier.migrate:
+            found.append(Level.CHANGE)
+    if (health := now.deployment_status) is not None:
+        was_canary = before.deployment_status is not None and before.deployment_status.canary
+        if was_canary and not health.canary:
+            found.append(Level.CHANGE)
+        found.append(_unhealthy(now, before))
+    return max(found, default=Level.ROUTINE)
 
 
 def _unhealthy(now: Allocation, before: Allocation | None) -> Level:
