@@ -12,7 +12,8 @@ LONGEST_TEXT: Final = 40_000
 LONGEST_SECTION: Final = 3_000
 MOST_BLOCKS: Final = 50
 LONGEST_FACT: Final = 600
-"""Characters, because all blocks of a message have a limit too, of some 13,000."""
+"""Characters. Slack refuses blocks of some 11,000 characters together, though it documents no limit: with these, a
+section and `MOST_ELEMENTS` have at most 9,000."""
 MOST_ELEMENTS: Final = 10
 """Of a context block."""
 
