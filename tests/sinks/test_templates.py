@@ -133,6 +133,27 @@ async def test_what_fails_on_one_event_is_a_dead_letter_at_once_and_the_others_g
     assert "has no attribute 'Node'" in status.last_error or not status.last_error
 
 
+@pytest.mark.parametrize("depth", [130, 390])  # twice as many levels: orjson writes 254
+async def test_what_is_nested_too_deep_to_be_written_at_once_is_sent_all_the_same(tmp_path: Path, depth: int) -> None:
+    deep = b'{"a":[' * depth + b"1" + b"]}" * depth
+    job = b'{"Index":%d,"Events":[{"Topic":"Job","Type":"JobRegistered","Key":"web","Namespace":"default",'
+    job += b'"Payload":{"Job":{"ID":"web","CreateIndex":1,"ModifyIndex":%d%b}}}]}'
+    lines = [job % (5, 5, b""), job % (6, 6, b',"Deep":' + deep)]
+    async with receiver() as hook, StandIn(lines, Options(lead=2)) as server:
+        define(
+            tmp_path,
+            "jobs",
+            f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n'
+            'template = \'{"changes": {{ changes|json }}, "payload": {{ payload|json }}}\'\n',
+        )
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(2)
+            await run.delivered("jobs")
+            status = run.sink("jobs").status
+    assert (status.delivered, status.dead) == (2, 0)
+    assert "Job.Deep" in [change["path"] for change in hook.requests[1].json["changes"]]
+
+
 async def test_a_template_file_that_is_broken_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "text.j2"
     file.write_text("{{ oops")

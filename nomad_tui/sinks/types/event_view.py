@@ -1,5 +1,6 @@
 """The names that templates have for an event, computed when they are used."""
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any, Final
@@ -183,9 +184,14 @@ class EventView:
         event = self._item.event
         if event is None or self._about is None or self._about.before is None:
             return []
+        try:
+            return self._compared(self._about.topic, self._about.before, bytes(event.payload))
+        except RecursionError:  # nested too deep to be compared
+            return []
+
+    def _compared(self, topic: str, before: bytes, now: bytes) -> list[dict[str, Any]]:
         masks = redact if self._definition.redact else bytes
-        rules = kind(self._about.topic).changes
-        found = difference(parse(masks(self._about.before)).value, parse(masks(bytes(event.payload))).value, rules)
+        found = difference(parse(masks(before)).value, parse(masks(now)).value, kind(topic).changes)
         shown: list[dict[str, Any]] = []
         for place in found.places:
             for change in place.entries:
@@ -241,5 +247,12 @@ def web_ui(definition: Definition, environ: Mapping[str, str] = os.environ) -> s
 def _shown(value: object) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return printable(text, LONGEST_VALUE)
+    return printable(value if isinstance(value, str) else as_json(value), LONGEST_VALUE)
+
+
+def as_json(value: Any) -> str:
+    """Also of what is nested deeper than orjson writes."""
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value, default=str)

@@ -25,7 +25,7 @@ from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.grouping import total
 from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
-from nomad_tui.sinks.types.event_view import NAMES, EventReader, EventView
+from nomad_tui.sinks.types.event_view import NAMES, EventReader, EventView, as_json
 
 LARGEST_OUTPUT: Final = 1024 * 1024
 """Characters that a template may make of one delivery."""
@@ -76,7 +76,7 @@ def _json(value: Any) -> str:
         str(value)  # raises with the name
     if isinstance(value, EventView):
         value = value.event
-    return orjson.dumps(value, default=str).decode()
+    return as_json(value)
 
 
 def _duration(value: Any) -> str:
