@@ -62,7 +62,13 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
 
 
 def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
-    if bool(which) == everything:
+    if which and everything:
+        named = " ".join(printable(each, 80) for each in which)
+        raise click.UsageError(
+            f"--all resends the dead letters of all sinks. For those of {named} alone, leave it out: "
+            f"nomad-tui sink resend {named}"
+        )
+    if not which and not everything:
         raise click.UsageError(
             "Name a sink or the numbers of dead letters, or give --all: sink dead-letters lists them."
         )
@@ -172,20 +178,20 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
 def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Path) -> None:
     now = time_ns()
     runner = overview.runner
-    click.echo(_summary(shown))
+    _echo_wrapped(_summary(shown))
     if runner is None or not overview.alive:
         heard = f"; the last one reported {age(now - runner.heard)}" if runner is not None else ""
-        click.echo(f"No runner uses this journal{heard}. `nomad-tui sink run` starts one.")
+        _echo_wrapped(f"No runner uses this journal{heard}. `nomad-tui sink run` starts one.")
     else:
-        click.echo(
+        _echo_wrapped(
             f"Runner {_named(runner)} for {duration(now - runner.started)}: "
             f"stream {printable(runner.state) or 'starting'}, {runner.rate:g} events/s, "
             f"{number_of(runner.gaps, 'gap')}."
         )
         for trouble in filter(None, (runner.what, runner.journal_trouble)):
-            click.echo(printable(trouble))
+            _echo_wrapped(printable(trouble))
     since = f", from {age(now - overview.oldest)} on" if overview.oldest else ""
-    click.echo(f"Journal {printable(str(journal))}: {byte_count(overview.bytes)}{since}.")
+    _echo_wrapped(f"Journal {printable(str(journal))}: {byte_count(overview.bytes)}{since}.")
     if not shown:
         return
     head = ("ID", "STATE", "LAG", "BEHIND", "DELIVERED", "DEAD", "LOST", "ACKED")
@@ -195,13 +201,19 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
     echo_table([head, *((printable(row[0], longest), *row[1:]) for row in rows)])
     for each in shown:
         if each.run is not None and (error := each.run.status.last_error):
-            name = printable(each.id, longest)
-            click.echo("\n".join(wrap(f"{name}: {printable(error)}", STATUS_WIDTH, subsequent_indent="  ")))
+            _echo_wrapped(f"{printable(each.id, longest)}: {printable(error)}")
+
+
+def _echo_wrapped(text: str) -> None:
+    """An address or a path stays whole, to be copied."""
+    lines = wrap(text, STATUS_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    click.echo("\n".join(lines))
 
 
 def _summary(shown: Sequence["SinkReport"]) -> str:
     """How the sinks are, in one line: `3 sinks: 1 failing (pager), 1 paused, 12 dead letters.`"""
     by_state = Counter("failing" if each.failing else each.state for each in shown)
+    by_state["mistake"] = sum(bool(each.mistakes) for each in shown)  # one that still runs keeps what it had before
     worst = [each.id for each in shown if each.failing]
     parts = []
     for state, what in (

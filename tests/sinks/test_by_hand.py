@@ -280,6 +280,11 @@ async def test_letters_of_a_sink_that_is_no_longer_defined_stay(server: StandIn,
 async def test_what_to_resend_must_be_given(tmp_path: Path) -> None:
     done = await command(tmp_path, "resend")
     assert done.exit_code == 2
+    done = await command(tmp_path, "resend", "--all", "hook")
+    assert (done.exit_code, "--all resends the dead letters of all sinks. For those of hook alone" in done.stderr) == (
+        2,
+        True,
+    )
     await written(tmp_path / "test.journal", FRAMES[:1])
     done = await command(tmp_path, "resend", "nowhere")
     assert (done.exit_code, "No sink nowhere" in done.stderr) == (1, True)

@@ -108,7 +108,7 @@ def heading(widths: dict[Column, int]) -> str:
 def pieces(sink: SinkReport, widths: dict[Column, int], seen: Seen) -> list[tuple[str, str]]:
     """One row: component classes without their prefix, and texts."""
     word = sink.state
-    glyph, style = STATES[word]
+    glyph, style = STATES[MISTAKE if sink.mistakes else word]
     made = [(style, glyph)]
     for column, width in widths.items():
         component, text = _said(column, sink, seen, word)
