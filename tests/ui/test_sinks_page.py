@@ -28,7 +28,7 @@ from nomad_tui.ui.sinks.place import place_of
 from tests import recordings
 from tests.dashboard import MEDIUM, NARROW, SIZES, Dashboard, dashboard
 from tests.journals import write, writing
-from tests.pressing import at_rest
+from tests.pressing import at_rest, notes
 from tests.receiver import Fault, Receiver, receiver
 from tests.runner import at, define, running
 
@@ -346,6 +346,30 @@ async def test_beside_a_runner_it_shows_what_goes_on_and_pauses_and_resumes(tmp_
             await opened.press("p")
             await opened.until(lambda: f" {EVENTS + 1} " in opened.row("all"))
             assert hook.requests[-1].events[0]["Key"] == "later"
+
+
+async def test_a_sink_that_is_no_longer_defined_is_not_paused_or_edited(tmp_path: Path) -> None:
+    async with writing(tmp_path / "test.journal") as journal:
+        await put(journal, {"gone": SinkStatus(state=SinkState.IDLE)})
+        async with opened_on(journal_of(tmp_path), tmp_path) as opened:
+            await opened.look()
+            await opened.until(lambda: "removed" in opened.row("gone"))
+            for number, key in enumerate(("p", "e"), 1):
+                await opened.press(key)
+                await opened.until(lambda number=number: len(notes(opened.app)) == number)  # type: ignore[misc]
+            assert all("No file defines this sink any more" in note for note in notes(opened.app))
+            assert not overview(tmp_path, "gone").cursor.paused
+
+
+async def test_a_running_sink_has_the_mark_of_a_mistake_in_its_definition(tmp_path: Path) -> None:
+    async with writing(tmp_path / "test.journal") as journal:
+        await put(journal, {"chat": SinkStatus(state=SinkState.IDLE)})
+        define(tmp_path, "chat", webhook("https://chat.example.com", 'fromat = "event"\n'))
+        async with opened_on(journal_of(tmp_path), tmp_path) as opened:
+            await opened.look()
+            await opened.until(lambda: "idle" in opened.row("chat"))
+            assert any("✖ chat" in line for line in opened.screen())
+            await opened.says("A running sink keeps its previous definition.")
 
 
 async def test_a_test_sends_a_marked_event_and_shows_what_came_back(tmp_path: Path) -> None:

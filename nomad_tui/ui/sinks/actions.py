@@ -22,7 +22,8 @@ from nomad_tui.ui.keymap import declared_key, keymap_of
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import NO_OUTPUT, Place, newest_frames, place_of, send_by_hand
 
-LONGEST_ID: Final = 64
+LONGEST_NAME: Final = 36
+"""Cells, so that there is room for where it sends."""
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 MISTAKEN: Final = "Its definition has a mistake: {app.sinks} shows it."
 NO_SINKS: Final = "No sink is defined: {app.sinks} makes the first one."
@@ -101,7 +102,11 @@ def _choice(row: int, offer: Offer) -> Choice:
     letter = LETTERS[row] if row < len(LETTERS) else ""
     is_possible = offer.definition is not None
     return Choice(
-        letter, printable(offer.id, LONGEST_ID), partial(str, offer.id) if is_possible else None, offer.note, offer.note
+        letter,
+        printable(offer.id, LONGEST_NAME),
+        partial(str, offer.id) if is_possible else None,
+        offer.note,
+        offer.note,
     )
 
 

@@ -18,7 +18,7 @@ from nomad_tui.core.wire import Frame
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.sinks.definition.folder import Definitions
-from nomad_tui.sinks.delivery.report import SinkReport
+from nomad_tui.sinks.delivery.report import REMOVED, SinkReport
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.text_page import TextViewer
@@ -313,7 +313,7 @@ class SinksPage(Modal[None]):
         origins = (sink.definition, *sink.mistakes)
         file = next((each.origin for each in origins if each is not None and each.origin is not None), None)
         if file is None:
-            self.notify(NO_DEFINITION, severity="warning", markup=False)
+            self.notify(NOT_DEFINED, severity="warning", markup=False)
             return
 
         async def edit() -> None:
@@ -329,6 +329,9 @@ class SinksPage(Modal[None]):
         run = sink.run
         if run is None:
             self.notify("Not paused: no runner has run this sink on this journal.", markup=False)
+            return
+        if sink.state == REMOVED:  # a pause would be a surprise to whoever defines it again
+            self.notify(NOT_DEFINED, severity="warning", markup=False)
             return
         paused = not run.cursor.paused
 
@@ -369,6 +372,7 @@ class SinksPage(Modal[None]):
 
 NO_FOLDER: Final = "No sink can be made: this dashboard reads no configuration folder."
 NO_DEFINITION: Final = "Nothing can be sent: the sink has no valid definition."
+NOT_DEFINED: Final = "No file defines this sink any more: nothing is sent to it."
 _KEYS: Final = (
     "{sinks.test} test · {sinks.pause} pause · {sinks.preview} preview · {sinks.new} new · {sinks.edit} edit · "
     "{sinks.letters} letters · {sinks.copy} copy"
