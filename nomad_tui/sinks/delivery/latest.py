@@ -15,6 +15,8 @@ from nomad_tui.core.wire import Frame
 MOST_BYTES: Final = 32 * 1024 * 1024
 ENTRY_BYTES: Final = 600
 """Of an object beside its payload, about."""
+RENAMED: Final = ("Node", "ACLRole")
+"""Topics of the objects that sentences name and that may get another name, while events wait for a sink."""
 
 
 class _Latest(msgspec.Struct, gc=False):
@@ -23,6 +25,11 @@ class _Latest(msgspec.Struct, gc=False):
     """Of the event."""
     first: int
     """Of the first event of the object since it is known."""
+    name: str = ""
+    """What people call it; kept only for `RENAMED`, as are the next two."""
+    name_before: str = ""
+    renamed: int = 0
+    """The number of the event that brought the name."""
 
 
 class LatestEvents:
@@ -51,13 +58,15 @@ class LatestEvents:
             latest = objects.get(identity)
             if latest is None:
                 found.append((payload, None))
-                objects[identity] = _Latest(payload, number, number)
+                latest = objects[identity] = _Latest(payload, number, number)
                 retained += ENTRY_BYTES
             else:
                 found.append((payload, latest.payload if latest.number >= gap else None))
                 retained -= len(latest.payload)
                 latest.payload, latest.number = payload, number
                 objects.move_to_end(identity)
+            if identity[0] in RENAMED and (name := _called(identity[0], payload)) != latest.name:
+                latest.name_before, latest.name, latest.renamed = latest.name, name, number
             number += 1
         while retained > self._most_bytes and len(objects) > 1:
             retained -= len(objects.popitem(last=False)[1].payload) + ENTRY_BYTES
@@ -78,6 +87,14 @@ class LatestEvents:
 
     def _name(self, end: int, namespace: str, topic: str, identifier: str) -> str:
         """What people call an object that an event before the number `end` had; "" where that is not known."""
-        of = kind(topic)
-        latest = self._objects.get((topic, namespace if of.is_namespaced else "", identifier))
-        return of.called(of.links(latest.payload)) if latest is not None and latest.first < end else ""
+        latest = self._objects.get((topic, namespace if kind(topic).is_namespaced else "", identifier))
+        if latest is None or latest.first >= end:
+            return ""
+        if topic in RENAMED:
+            return latest.name if latest.renamed < end else latest.name_before
+        return _called(topic, latest.payload)
+
+
+def _called(topic: str, payload: bytes) -> str:
+    of = kind(topic)
+    return of.called(of.links(payload))
