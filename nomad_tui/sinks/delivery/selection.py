@@ -122,10 +122,11 @@ class Selection:
         texts = partial(record.texts, masked=self._definition.redact)
         position, index, received, events = record.position, frame.index, record.received, frame.events
         place, least, incidents = f"{self._journal}-{position}-", self._definition.least_level, self._incidents
+        takes_all, reports_recoveries = least <= Level.ROUTINE, incidents.reports_recoveries
         items: list[Item] = []
         for offset, about in zip(wanted, self._abouts(record, frame, wanted), strict=True):
-            resolves = incidents.reports_recoveries and incidents.look(about, position)
-            if least > Level.ROUTINE and not resolves and about.level < least:
+            resolves = reports_recoveries and incidents.look(about, position)
+            if not (takes_all or resolves) and about.level < least:
                 continue
             items.append(
                 Item(

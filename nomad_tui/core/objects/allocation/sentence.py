@@ -1,5 +1,6 @@
 """Sentences about allocations (placed, started, failed and why, stopped and why, lost, replaced), and levels."""
 
+from functools import lru_cache
 from typing import Final
 
 from nomad_tui.core.level import Level
@@ -10,6 +11,7 @@ from nomad_tui.core.objects.parts import (
     COMMA,
     DOT,
     OUT_OF_MEMORY,
+    PARTS_KEPT,
     SUBJECT_LIMIT,
     VALUE_LIMIT,
     Beside,
@@ -79,10 +81,16 @@ def describe(event: ObjectEvent[Allocation]) -> Sentence:
 
 def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
     name = now.name or ".".join(part for part in (now.job_id, now.task_group) if part)
+    return _with_index(name) or named(name, key)
+
+
+@lru_cache(maxsize=PARTS_KEPT)
+def _with_index(name: str) -> tuple[Part, ...]:
+    """`web.frontend[3]` with its index apart; nothing for a name without one."""
     stem, bracket, index = name.rpartition("[")
     if bracket and stem and len(index) < 8:
         return (object_name(stem, SUBJECT_LIMIT - 8), dim("[" + index))
-    return named(name, key)
+    return ()
 
 
 def _happened(now: Allocation, before: Allocation | None, beside: Beside) -> list[Part]:
