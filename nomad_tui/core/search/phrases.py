@@ -40,7 +40,7 @@ maxtokenttl may mbits members memory mentioned mentions message metadata mhz mib
 modifytime moment more most mounting multiregion must namespaced natural needed needs negotiate negotiation nested
 network never nextallocation nexteval nodederegistration nodedrain nodeeligibility nodeevent nodeidentityttl
 nodepooldeleted nodepoolupserted noderegistration nodesnapshotindex nodestreamevent noise nomadtokenid none nothing npm
-null number oas oauth object obtaining office oidcdiscoveryurl once only oom opened opening operand operation operator
+null number oas oauth objects obtaining office oidcdiscoveryurl once only oom opened opening operand operation operator
 optional order org other outlook output overflow overlap overridetotalcompute overridewitholdcompute oversubscription
 pagerduty parameterized parentid parents parse parsing parts passcode passed passphrase passwords past paused payload
 peer pem pending percent periodic permissiondenied permissions permitted placedcanaries placement plain planresult
