@@ -160,8 +160,6 @@ def of_files(
         raise click.UsageError("Standard input (-) can be read only once: name it once.")
     if follow and len(files) > 1:
         raise click.UsageError("--follow reads one file on as it grows, and several are named: name one.")
-    if follow and Path(files[0]).is_dir():
-        raise click.UsageError("--follow reads a file on as it grows, and this is a directory: name a file.")
     if start.live and not (follow and STANDARD_INPUT not in files):
         raise click.UsageError("--live begins where a file ends: give --follow too, or leave --live out.")
     from nomad_tui.sources.finding import RecordingError

@@ -126,10 +126,10 @@ def set_aside(file: Path) -> str:
     """
     aside = file.with_name(f"{file.name}.unreadable")
     number = 1
-    while aside.is_symlink() or aside.exists():
-        number += 1
-        aside = file.with_name(f"{file.name}.unreadable-{number}")
     try:
+        while aside.is_symlink() or aside.exists():
+            number += 1
+            aside = file.with_name(f"{file.name}.unreadable-{number}")
         file.rename(aside)
     except OSError as error:
         raise FileError(f"{shown(file)} cannot be renamed: {reason(error)}. Move it away.") from error

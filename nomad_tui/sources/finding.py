@@ -32,6 +32,10 @@ def find(path: str, max_line: int, *, follow: bool) -> list[Document]:
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
+            if follow:
+                raise RecordingError(
+                    f"{printable(path, 200)} is a directory, and --follow reads one file on as it grows: name a file."
+                )
             return _of_directory(path)
         # What is read from a pipe is gone, and closing it ends its writer.
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):

@@ -50,7 +50,7 @@ class Preferences:
         if folders is None:
             return
         # Most folders have neither themes nor settings, and a start need not import what would read them.
-        if (theme_folder := folders.config / "themes").is_dir():
+        if not is_missing(theme_folder := folders.config / "themes"):
             from nomad_tui.ui.own_themes import read_themes
 
             self.own_themes, wrong = read_themes(theme_folder)

@@ -59,3 +59,14 @@ def test_mistakes_in_how_it_looks_stop_nothing_and_one_in_a_profile_does(tour: P
     with running("--profile", "prod", home=home) as program:
         assert program.wait_for_exit() == 2
         assert "profile.prod.addres" in program.text
+
+
+def test_folders_that_cannot_be_reached_are_named_and_stop_nothing(tour: Path, home: Path) -> None:
+    unreachable = str(home / ("x" * 300))  # the system refuses to look there, for root as well
+    environment = {"NOMAD_TUI_CONFIG": unreachable, "XDG_STATE_HOME": unreachable}
+    with running("open", tour, home=home, environment=environment) as program:
+        program.wait_for("625").press("m").wait_for("★")
+        assert program.press("q").wait_for_exit() == 0
+    with running("config", "check", home=home, environment=environment) as program:
+        assert program.wait_for_exit() == 2
+        assert "Traceback" not in program.text and "too long" in program.text

@@ -12,7 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from nomad_tui.config.folders import FileError, Folders, read_text, shown
+from nomad_tui.config.folders import FileError, Folders, is_missing, read_text, shown
 from nomad_tui.config.watch_rules import WatchRules
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.folder import Definitions
@@ -75,7 +75,7 @@ def settings_mistakes(file: Path, text: str) -> list[str]:
         folder = Path(name)
         copy = folder / file.name
         copy.write_text(text, encoding="utf-8")
-        if (themes := file.parent / "themes").is_dir():
+        if not is_missing(themes := file.parent / "themes"):
             (folder / "themes").symlink_to(themes.resolve())
         mistakes = [*Preferences(Folders(folder, folder)).mistakes, *WatchRules(folder).troubles]
         return [mistake.replace(shown(copy), shown(file)) for mistake in dict.fromkeys(mistakes)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.config.folders import Folders
+from nomad_tui.config.folders import Folders, is_missing
 from nomad_tui.config.setting import PROFILE
 from nomad_tui.core.history.history import History
 from nomad_tui.core.readable import SECOND, byte_count, duration
@@ -152,7 +152,7 @@ def previewed(definition: Definition, place: Place, shown: Sequence[Frame]) -> t
 
     found: list[Previewed] = []
     what = ""
-    if place.journal is not None and place.journal.exists():
+    if place.journal is not None and not is_missing(place.journal):
         records, region = newest_records(place.journal, PREVIEWED_FRAMES)
         found, what = list(previews(definition, records, region)), "the newest events of the journal"
     if not found:
