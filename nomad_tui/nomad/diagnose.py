@@ -285,6 +285,11 @@ def _own_text(error: BaseException) -> str:
         return _clean(f"{error.status} {error.message}")
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "no answer came"  # its own text may be half an answer, with every header
+    if isinstance(error, aiohttp.ClientPayloadError):  # whose own text may be that of an HTTP parser
+        if found := re.search("content-encoding: *([a-z]+)", str(error)):
+            return f"the response is not the {found[1]} that its header says"
+        if "not completed" in str(error):
+            return "the response is incomplete"
     if isinstance(error, aiohttp.ClientConnectorError):
         return _own_text(error.os_error)
     if isinstance(error, ssl.SSLCertVerificationError):

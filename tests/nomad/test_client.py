@@ -319,6 +319,19 @@ async def test_a_body_whose_chunks_are_garbled_ends_at_once() -> None:
         server.released.set()
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Content-Length: 999", "the response is incomplete"),
+        ("Content-Encoding: gzip", "the response is not the gzip that its header says"),
+    ],
+)
+async def test_a_body_that_is_not_what_its_header_says_is_named_in_words(header: str, words: str) -> None:
+    says = f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n{{}}\n".encode()
+    with odd_server(says) as server, pytest.raises(NomadError, match=rf"\({words}\)"):
+        await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
+
+
 async def test_where_aiohttp_is_not_as_expected_inside_the_error_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "mend_status_lines", lambda connector, mended: None)
     with odd_server(INVALID) as server, pytest.raises(NomadError, match=r"HTTP/0\.0"):
