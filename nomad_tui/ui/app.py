@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
@@ -17,6 +18,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.errors import NoWidget
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.widgets import Input
 
@@ -206,7 +208,18 @@ class NomadTui(App[Outcome]):
                 and self.screen.is_modal
             ):
                 self.action_help_quit()  # Textual's own keys do not reach over a modal screen
+            if isinstance(event, events.MouseEvent) and self._is_removed(event):
+                return
         await super().on_event(event)
+
+    def _is_removed(self, event: events.MouseEvent) -> bool:
+        """Whether what is drawn under the mouse has been removed, as a notification by the click before.
+
+        Textual would look for its parent, to begin a selection there.
+        """
+        with suppress(NoWidget):
+            return self.screen.get_widget_at(event.x, event.y)[0].parent is None
+        return False
 
     async def _open(self) -> None:
         """Lets keys act once there is a first picture."""

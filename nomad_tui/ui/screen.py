@@ -113,7 +113,7 @@ class DashboardScreen(Screen[None]):
     @property
     def is_open(self) -> bool:
         """Whether keys have something to act on: rows that are drawn, or the reason why there are none."""
-        if not (self.is_ready and self.event_list.size):
+        if not (self.is_ready and self.event_list.is_on_screen):  # laid out, if only in no cell of a tiny terminal
             return False
         waits = self.session.status.state in (State.CONNECTING, State.LIVE) and not self._is_late
         return self._ticker.received > 0 or not waits

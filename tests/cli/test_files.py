@@ -295,7 +295,10 @@ def test_a_followed_file_may_hold_nothing_readable_yet(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_followed_is_one_sentence(tmp_path: Path) -> None:
-    for name, reason in (("x" * 300, b"file name too long"), (str(tmp_path), b"is a directory, and --follow reads one file")):
+    for name, reason in (
+        ("x" * 300, b"file name too long"),
+        (str(tmp_path), b"is a directory, and --follow reads one file"),
+    ):
         refused = tail("--follow", name)
         assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)
         assert reason in refused.stderr

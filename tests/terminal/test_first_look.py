@@ -7,13 +7,14 @@ from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from rich.cells import cell_len
 
 from nomad_tui.core import glyphs
 from tests import recordings
 from tests.terminal.conftest import Serve
 from tests.terminal.emulator import Cell
-from tests.terminal.program import running
+from tests.terminal.program import TOAST, running
 
 
 def test_a_start_raises_no_alarm(tour: Path, home: Path, serve: Serve) -> None:
@@ -154,3 +155,40 @@ def test_an_affected_release_is_named_and_its_volumes_are_not_read(home: Path, t
     with running("--address", address, "--allow-harmful-topics", size=(140, 40), home=home) as program:
         program.wait_for("CSIVolume", "held").settle()
         program.press("2", "y").wait_for("curl").press("c").wait_for("erase")
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1)])
+def test_a_terminal_too_small_for_a_row_takes_keys(tour: Path, home: Path, size: tuple[int, int]) -> None:
+    with running("open", tour, size=size, home=home) as program:
+        for key in (
+            "j",
+            "k",
+            "g",
+            "G",
+            "pagedown",
+            "pageup",
+            "d",
+            "t",
+            "R",
+            "n",
+            "m",
+            "tab",
+            "j",
+            "enter",
+            "1",
+            "j",
+            "2",
+        ):
+            program.press(key).settle()
+        program.press("G").resize(100, 30).wait_for("held 625", "at the end")
+        program.resize(*size).press("k").resize(100, 30).wait_for("row 624 of 625")
+        assert program.press("q").wait_for_exit() == 0
+
+
+def test_a_double_click_on_a_notification_removes_it_and_no_more(tour: Path, home: Path) -> None:
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625").press("L").wait_for(TOAST)
+        y, line = next((y, line) for y, line in enumerate(program.lines) if TOAST in line)
+        x = line.index(TOAST) + 3
+        program.click(x, y + 1).click(x, y + 1).click(x, y + 1).wait_gone(TOAST).settle()
+        assert program.press("q").wait_for_exit() == 0

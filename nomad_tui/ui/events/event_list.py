@@ -85,7 +85,7 @@ class EventList(LineView, can_focus=True):
         `live` is whether a server sends the events: those that had waited in its buffer are marked then.
         """
         super().__init__(id=id)
-        self.viewport = Viewport(view, lambda: self._page, live)
+        self.viewport = Viewport(view, lambda: max(1, self._page), live)  # in a tiny terminal there is a row to select
         self._ages_from = ages_from or clock
         self._painter = EventPainter(self, Clock(timezone, clock), columns, live)
         self._why_empty = ""
