@@ -74,6 +74,8 @@ class Plain:
             newest = self.last.get(("Deployment", namespace, self.newest_deployment.get((namespace, now["JobID"]), "")))
             if newest is None or now["JobVersion"] >= newest["JobVersion"]:
                 self.newest_deployment[namespace, now["JobID"]] = key
+        elif topic == "Evaluation" and event["Type"] == "JobDeregistered":
+            self.stop(sequence, namespace, now["JobID"])
         elif topic == "Evaluation" and now["Status"] == "complete":
             if not now.get("FailedTGAllocs") and not now.get("BlockedEval") and event["Type"] != "PlanResult":
                 self.solved[namespace, now["JobID"]] = sequence
@@ -81,7 +83,7 @@ class Plain:
             if event["Type"] in ("JobDeregistered", "JobBatchDeregistered") and not now["Stop"]:
                 self.forget(namespace, key)
             elif now["Stop"]:
-                self.solved[namespace, key] = sequence
+                self.stop(sequence, namespace, key)
             died = before is not None and before["Status"] == "running" and now["Status"] == "dead"
             if died and now["Type"] == "service" and not now["Stop"]:
                 self.died[namespace, key] = sequence
@@ -93,6 +95,15 @@ class Plain:
         for key_, (level, what) in found.items():
             known = self.troubles.setdefault(key_, {"since": sequence})
             known.update(level=level, what=what)
+
+    def stop(self, sequence: int, namespace: str, job: str) -> None:
+        self.solved[namespace, job] = sequence
+        self.died.pop((namespace, job), None)
+        if ("Job", namespace, job) in self.last:
+            self.last["Job", namespace, job] = {**self.last["Job", namespace, job], "Stop": True}
+        for where, one in self.last.items():
+            if where[:2] == ("Allocation", namespace) and one["JobID"] == job:
+                self.last[where] = {**one, "IsOfStoppedJob": True}
 
     def forget(self, namespace: str, job: str) -> None:
         for where, one in list(self.last.items()):
@@ -187,7 +198,7 @@ class Plain:
 
 def judged(one: dict[str, Any]) -> tuple[int, str]:
     """How bad an allocation is, and why."""
-    if one["DesiredStatus"] != "run" or one.get("NextAllocation"):
+    if one["DesiredStatus"] != "run" or one.get("NextAllocation") or one.get("IsOfStoppedJob"):
         return 0, ""
     status = one["ClientStatus"]
     if status in BAD:
@@ -301,6 +312,38 @@ def test_what_fails_again_is_not_among_what_recovered() -> None:
     assert states(*sent).recovered_since(6 * 10**9) == []
     again = states(*sent, allocation(7, "a", "failed", "web"))
     assert (len(again.troubles), again.recovered_since(0)) == (1, [])
+
+
+def about(index: int, topic: str, type_: str, key: str, **now: Any) -> Frame:
+    """A frame of one event."""
+    sent = {"Topic": topic, "Type": type_, "Key": key, "Namespace": "default", "Index": index}
+    payload = {topic: {**now, "ID": key, "ModifyIndex": index, "CreateIndex": index}}
+    frame = decode(json.dumps({"Index": index, "Events": [{**sent, "Payload": payload}]}).encode())
+    assert isinstance(frame, Frame)
+    return frame
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        about(9, "Job", "JobDeregistered", "web", Stop=True, Type="service", Status="dead", TaskGroups=[]),
+        # Of a purge, 1.6.5 sends no more than this.
+        about(9, "Evaluation", "JobDeregistered", "e", JobID="web", Status="pending", TriggeredBy="job-deregister"),
+    ],
+    ids=("stopped", "purged"),
+)
+def test_nothing_of_a_job_that_was_stopped_or_purged_needs_attention(end: Frame) -> None:
+    sent = [
+        about(4, "Job", "JobRegistered", "web", Stop=False, Type="service", Status="running", TaskGroups=[]),
+        allocation(5, "a", "failed", "web"),
+        about(6, "Evaluation", "EvaluationUpdated", "f", JobID="web", Status="blocked", TriggeredBy="queued-allocs"),
+    ]
+    assert {one.kind for one in states(*sent).attention()} == {"group", "evaluation"}
+    after = states(*sent, end)
+    assert after.attention() == []
+    assert {one.kind for one in after.recovered} == {"group", "evaluation"}
+    assert ClusterFold.restore(ClusterFold(after).snapshot()).cluster.attention() == []
+    assert [one.name for one in states(*sent, end, allocation(10, "b", "failed", "web")).attention()] == ["web.g"]
 
 
 def test_an_allocation_that_names_another_job_is_no_crash() -> None:

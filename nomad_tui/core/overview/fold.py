@@ -148,6 +148,9 @@ class ClusterFold:
         now = EVALUATION.read(event.payload)
         if now is None or not now.job_id:
             return
+        if event.type == "JobDeregistered":
+            self._stop_job(event, now.job_id)
+            return
         key = ("evaluation", event.namespace, now.job_id, "")
         known = self.cluster.troubles.get(key)
         if now.status in ("blocked", "failed"):
@@ -190,8 +193,25 @@ class ClusterFold:
         elif now.status != "dead" or now.stop:
             self._recover(key, event)
         if now.stop:
-            self._recover(("evaluation", event.namespace, event.key, ""), event)
-            self._recover(("deployment", event.namespace, event.key, ""), event)
+            self._stop_job(event, event.key)
+
+    def _stop_job(self, event: Happened, job: str) -> None:
+        """It was stopped or purged: nobody waits for it any more.
+
+        Its failed allocations will have no further event that says so. Of a purge, releases before 1.9 send no more
+        than the evaluation (seen with 1.6.5).
+        """
+        where = (event.namespace, job)
+        if (known := self.cluster.jobs.get(where)) is not None:
+            known.is_stopped = True
+        for key in [key for key in self.cluster.troubles if key[1:3] == where and key[0] != "node"]:
+            self._recover(key, event)
+        for group in [group for group in self._in_trouble if group[:2] == where]:
+            for id_ in self._in_trouble.pop(group):
+                allocation = self.cluster.allocations[id_]
+                allocation.level = Level.ROUTINE
+                if allocation.status in _ENDED:
+                    del self.cluster.allocations[id_]
 
     def _forget_job(self, event: Happened) -> None:
         """It was purged: nothing of it needs attention any more."""
