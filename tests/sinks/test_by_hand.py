@@ -435,6 +435,22 @@ def table(text: str) -> dict[str, list[str]]:
     return {cells[0]: cells for cells in rows if len(cells) == len(rows[0])}
 
 
+async def test_a_sink_whose_events_all_became_dead_letters_is_not_called_idle(server: StandIn, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        hook.answer(400, "no such channel", times=None)
+        define(tmp_path, "chat", webhook(hook, 'begin = "oldest"\ntopics = ["Deployment"]\n' + FAST))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.until(lambda: run.sink("chat").status.state is SinkState.IDLE and run.sink("chat").status.dead)
+            await reported(tmp_path, "chat", SinkState.IDLE)
+            done = await command(tmp_path, "status")
+            assert (done.exit_code, table(done.stdout)["chat"][1]) == (1, "refused")
+            assert done.stdout.startswith("1 sink: 1 failing (chat), ")
+            hook.answer(204, times=None)
+            await command(tmp_path, "resend", "chat")
+            assert table((await command(tmp_path, "status")).stdout)["chat"][1] == "idle", "no dead letter is left"
+
+
 async def test_the_status_shows_how_everything_is_doing(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook, receiver() as broken:
         broken.answer(503, "overloaded", times=None)

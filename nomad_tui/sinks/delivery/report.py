@@ -19,6 +19,9 @@ REMOVED: Final = "removed"
 MISTAKE: Final = "mistake"
 """Its definition cannot be used, and no runner runs it with the one that it had."""
 
+REFUSED: Final = "refused"
+"""Its last events became dead letters, and it has acknowledged none since."""
+
 
 @dataclass(frozen=True, slots=True)
 class SinkReport:
@@ -38,7 +41,7 @@ class SinkReport:
 
     @property
     def state(self) -> str:
-        """A `SinkState`, `NEW`, `REMOVED` or `MISTAKE`, by what can be known from here."""
+        """A `SinkState`, `NEW`, `REMOVED`, `MISTAKE` or `REFUSED`, by what can be known from here."""
         run = self.run
         if self.mistakes and (run is None or not self.alive):
             return MISTAKE
@@ -48,12 +51,16 @@ class SinkReport:
             return REMOVED
         if run.cursor.paused:
             return SinkState.PAUSED.value
-        return run.status.state.value if self.alive else SinkState.STOPPED.value
+        if not self.alive:
+            return SinkState.STOPPED.value
+        if run.status.state in (SinkState.IDLE, SinkState.DELIVERING) and run.dead_letters and run.status.last_error:
+            return REFUSED
+        return run.status.state.value
 
     @property
     def failing(self) -> bool:
         """Whether its receiver did not take the last attempt, or it cannot be opened; by what is known now."""
-        return self.state in (SinkState.RETRYING, SinkState.BROKEN)
+        return self.state in (SinkState.RETRYING, SinkState.BROKEN, REFUSED)
 
     @property
     def kind(self) -> str:

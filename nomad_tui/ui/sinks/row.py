@@ -15,7 +15,7 @@ from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition.codecs import LONGEST_ID
 from nomad_tui.sinks.definition.definition import FORMATTED, Definition, Kind
 from nomad_tui.sinks.definition.folder import shown_address
-from nomad_tui.sinks.delivery.report import MISTAKE, NEW, REMOVED, SinkReport
+from nomad_tui.sinks.delivery.report import MISTAKE, NEW, REFUSED, REMOVED, SinkReport
 from nomad_tui.ui.sinks.place import Place
 from nomad_tui.ui.sinks.watch import Seen
 
@@ -39,6 +39,7 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     NEW: ("○", "quiet"),
     REMOVED: ("□", "quiet"),
     MISTAKE: ("✖", "bad"),
+    REFUSED: ("✖", "bad"),
 }
 """A glyph of one cell and a component class."""
 
@@ -148,7 +149,7 @@ def _said(column: Column, sink: SinkReport, seen: Seen, word: str) -> tuple[str,
         case Column.BEHIND:
             return _urgency(sink, word), _one_unit(run.lag_seconds) if run.lag_events else ""
         case Column.RATE:
-            running = word in (SinkState.IDLE, SinkState.DELIVERING, SinkState.RETRYING)
+            running = word in (SinkState.IDLE, SinkState.DELIVERING, SinkState.RETRYING, REFUSED)
             return ("plain" if status.rate else "quiet"), rate(status.rate) if running else ""
         case Column.DELIVERED:
             return ("plain" if status.delivered else "quiet"), count(status.delivered)
@@ -239,7 +240,7 @@ def _troubles(status: SinkStatus, seen: Seen, word: str) -> Iterator[Fact]:
         yield Fact("paused", Content("The journal keeps its events until it is resumed."))
     if status.last_error:
         when = f" · {_ago(status.last_error_at, seen.at)}" if status.last_error_at else ""
-        ink = "$error" if word == SinkState.BROKEN else "$warning"
+        ink = "$error" if word in (SinkState.BROKEN, REFUSED) else "$warning"
         yield Fact("last error", Content.assemble((_outside(status.last_error), ink), (when, "$quiet")))
 
 
