@@ -226,5 +226,5 @@ async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_pale
         await opened.press("ctrl+p")
         await opened.type("send event")
         await opened.appears("Send the event to a sink")
-        await opened.press("enter", "enter")
+        await opened.press("enter")
         await opened.until(lambda: isinstance(opened.app.screen, SendTo))
