@@ -85,6 +85,7 @@ async def test_a_summary_that_grows_accounts_for_every_event(tmp_path: Path) -> 
     events = 200
     is_up = False
     covered: list[range] = []
+    restarted_at = 0
 
     def decide(request: Request) -> Answer:
         if not is_up:
@@ -119,10 +120,12 @@ async def test_a_summary_that_grows_accounts_for_every_event(tmp_path: Path) -> 
         pid = await processes.start(*arguments)
         await slack.received(len(slack.requests) + 1)
         await processes.end(pid)
+        restarted_at = len(covered)
         pid = await processes.start(*arguments)
         while set(range(events)) > {number for each in covered for number in each}:
             await slack.received(len(slack.requests) + 1)
         await processes.end(pid)
     assert max(map(len, covered)) > 1, "some came as a summary"
-    beginnings = [each.start for each in covered]
-    assert beginnings == sorted(beginnings), "in order"
+    for part in (covered[:restarted_at], covered[restarted_at:]):  # what was acknowledged last may come again
+        beginnings = [each.start for each in part]
+        assert beginnings == sorted(beginnings), "in order"
